@@ -1,0 +1,110 @@
+"""CloudEvents 1.0 in binary mode: attributes in headers, JSON data in the body.
+
+Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import ValidationError
+
+from events.errors import MalformedEvent
+from events.ids import RequestId
+from events.schema import TYPES, EventData
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/json"
+NATS_PREFIX = "ce-"
+AMQP_PREFIX = "cloudEvents:"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event in its envelope.
+
+    `subject` is the request id, so that a reply can be addressed even when the body can't be read.
+    `headers` is everything that is not a CloudEvents attribute: trace context and what bridges add.
+    A transport hands over whatever it was given; only `data()` and `request_id` are strict.
+    """
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: EventData, *, source: str, headers: Mapping[str, str] | None = None) -> Self:
+        """Wrap `data`; the id is derived, so the same fact published twice is recognisable."""
+        kind = data.TYPE.rsplit(".", 2)[1]
+        return cls(
+            id=f"{data.request_id}:{kind}",
+            type=data.TYPE,
+            source=source,
+            subject=data.request_id,
+            time=datetime.now(UTC),
+            body=data.model_dump_json().encode(),
+            headers=dict(headers or {}),
+        )
+
+    @property
+    def request_id(self) -> RequestId:
+        """Raises MalformedEvent when the subject is no request id."""
+        return RequestId.parse(self.subject)
+
+    def data(self) -> EventData:
+        """The typed data. Raises MalformedEvent when type or body can't be read."""
+        model = TYPES.get(self.type)
+        if model is None:
+            raise MalformedEvent(f"unknown event type {self.type[:200]!r}; is a newer version publishing?")
+        try:
+            data = model.model_validate_json(self.body)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "body"
+            raise MalformedEvent(f"{self.type}: {where}: {first['msg']}") from None
+        if data.request_id != self.subject:
+            raise MalformedEvent(f"{self.type}: request_id in the data differs from the subject")
+        return data
+
+
+def to_headers(event: Event, prefix: str) -> dict[str, str]:
+    """The headers that carry `event`; the body travels as it is."""
+    attributes = {
+        "specversion": SPEC_VERSION,
+        "id": event.id,
+        "type": event.type,
+        "source": event.source,
+        "subject": event.subject,
+        "time": event.time.isoformat(),
+    }
+    return {**event.headers, **{prefix + name: value for name, value in attributes.items()}}
+
+
+def from_headers(headers: Mapping[str, str], body: bytes, prefix: str, *, subject: str = "") -> Event:
+    """The inverse of `to_headers`. What is missing becomes empty: `data()` will refuse it later.
+
+    `subject` stands in where the sender gave none, e.g. the tokens of the NATS subject.
+    """
+    attributes = {name[len(prefix) :]: value for name, value in headers.items() if name.startswith(prefix)}
+    return Event(
+        id=attributes.get("id", ""),
+        type=attributes.get("type", ""),
+        source=attributes.get("source", ""),
+        subject=attributes.get("subject") or subject,
+        time=_parse_time(attributes.get("time")),
+        body=body,
+        headers={name: value for name, value in headers.items() if not name.startswith(prefix)},
+    )
+
+
+def _parse_time(text: str | None) -> datetime:
+    try:
+        time = datetime.fromisoformat(text or "")
+    except ValueError:
+        return datetime.now(UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

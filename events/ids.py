@@ -1,0 +1,47 @@
+"""Request ids: the same Telegram message always makes the same request."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from events.errors import MalformedEvent
+
+_TOKEN = re.compile(r"-?[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestId:
+    """`<account>.<chat>.<message>.<revision>`: four tokens that are safe in a NATS subject.
+
+    A deliberate second try of the same message is the next revision.
+
+    Raises
+    ------
+    MalformedEvent
+        A token is empty, too long, or has a character that a subject gives a meaning to.
+    """
+
+    account: str
+    chat: str
+    message: str
+    revision: int = 0
+
+    def __post_init__(self) -> None:
+        tokens = (self.account, self.chat, self.message)
+        if self.revision < 0 or not all(_TOKEN.fullmatch(token) for token in tokens):
+            raise MalformedEvent(f"{self!s} is no request id: expected account.chat.message.revision")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str()` writes."""
+        match text.split("."):
+            case [account, chat, message, revision] if revision.isascii() and revision.isdigit():
+                return cls(account, chat, message, int(revision))
+        raise MalformedEvent(f"{text[:200]!r} is no request id: expected account.chat.message.revision")
+
+    def next_revision(self) -> Self:
+        """The id of a deliberate second try."""
+        return type(self)(self.account, self.chat, self.message, self.revision + 1)
+
+    def __str__(self) -> str:
+        return f"{self.account}.{self.chat}.{self.message}.{self.revision}"

@@ -1,0 +1,25 @@
+"""Small records that are changed only by compare-and-set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record's bytes and the version that a save must name."""
+
+    value: bytes
+    version: int
+
+
+class Records(Protocol):
+    async def load(self, key: str) -> Stored | None: ...
+
+    async def save(self, key: str, value: bytes, version: int | None) -> int:
+        """Replace version `version` (None: create) and return the new one. Raises Conflict if it is not current."""
+        ...
+
+    async def keys(self, prefix: str) -> Sequence[str]:
+        """The keys that start with `prefix`, which ends at a dot."""
+        ...

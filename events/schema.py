@@ -1,0 +1,129 @@
+"""What travels: the data of every event. Unknown fields are ignored; a breaking change is a new `.v2` type."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from events.ids import RequestId
+
+MAX_NEW_TOKENS = 4096
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, RequestId) else value
+
+
+RequestIdText = Annotated[str, BeforeValidator(_as_text), AfterValidator(lambda text: str(RequestId.parse(text)))]
+
+
+class Data(BaseModel):
+    """Base of all event data: frozen, tolerant of fields from the future."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Role(StrEnum):
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Turn(Data):
+    """One message of the conversation."""
+
+    role: Role
+    text: str
+
+
+class Sampling(Data):
+    """How the model picks words. The defaults give short, coherent replies."""
+
+    max_new_tokens: int = Field(default=60, ge=1, le=MAX_NEW_TOKENS)
+    temperature: float = Field(default=0.7, ge=0, le=5, description="0 decodes greedily")
+    top_k: int = Field(default=40, ge=0, description="0 keeps every token")
+    top_p: float = Field(default=0.9, gt=0, le=1)
+    repetition_penalty: float = Field(default=1.15, ge=1, le=5)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class Usage(Data):
+    """Tokens read and written, 0 where the engine does not count."""
+
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+
+
+class Timings(Data):
+    """Where the time went, in seconds."""
+
+    queued: float = 0.0
+    prompt: float = 0.0
+    generation: float = 0.0
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+
+
+class FailureReason(StrEnum):
+    """Why there is no answer: a fixed set, so that it can be counted and translated."""
+
+    MALFORMED = "malformed"
+    REJECTED = "rejected"
+    EMPTY = "empty"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+
+
+class EventData(Data):
+    """Data that names its event type and the question it is about."""
+
+    TYPE: ClassVar[str]
+    request_id: RequestIdText
+
+
+class GenerationRequested(EventData):
+    """Somebody asked. Carries all that an answer needs, so any worker anywhere can give it."""
+
+    TYPE = "timokha.generation.requested.v1"
+    account_id: str
+    chat_id: str
+    message_id: str
+    revision: int = Field(default=0, ge=0)
+    turns: tuple[Turn, ...] = Field(min_length=1, description="oldest first; the last one is the question")
+    sampling: Sampling = Sampling()
+    deadline: AwareDatetime
+    locale: str = "ru"
+
+
+class GenerationCompleted(EventData):
+    """An answer was generated."""
+
+    TYPE = "timokha.generation.completed.v1"
+    text: str = Field(min_length=1)
+    finish_reason: FinishReason
+    model: str
+    usage: Usage = Usage()
+    timings: Timings = Timings()
+
+
+class GenerationFailed(EventData):
+    """There will be no answer."""
+
+    TYPE = "timokha.generation.failed.v1"
+    reason: FailureReason
+    detail: str = ""
+    attempts: int = Field(default=1, ge=0)
+
+
+class GenerationProgressed(EventData):
+    """The text so far; may be lost."""
+
+    TYPE = "timokha.generation.progressed.v1"
+    text: str
+    sequence: int = Field(ge=0)
+
+
+TYPES: dict[str, type[EventData]] = {
+    data.TYPE: data for data in (GenerationRequested, GenerationCompleted, GenerationFailed, GenerationProgressed)
+}

@@ -1,0 +1,1 @@
+"""Stateless functions, event in, event out, and the worker loop that hosts them."""

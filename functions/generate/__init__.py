@@ -1,0 +1,1 @@
+"""The generate function: a request event in, an answer event out, nothing kept in between."""

@@ -1,0 +1,38 @@
+"""What the handler asks of a language model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from events.schema import FinishReason, Sampling, Turn, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One reply; `text` may be empty. Times in seconds."""
+
+    text: str
+    finish_reason: FinishReason
+    usage: Usage
+    prompt_seconds: float = 0.0
+    generation_seconds: float = 0.0
+
+
+class Engine(Protocol):
+    """Safe to call concurrently; never blocks the event loop; keeps nothing of a conversation."""
+
+    @property
+    def model(self) -> str:
+        """The model's name, as it appears in events and traces."""
+        ...
+
+    @property
+    def provider(self) -> str:
+        """OpenTelemetry's `gen_ai.provider.name`, e.g. `transformers`."""
+        ...
+
+    async def generate(self, turns: Sequence[Turn], sampling: Sampling) -> Generated:
+        """Answer the last turn. Raises `Reject` if the engine can't ever answer it, `Retry` if not now."""
+        ...
+
+    async def close(self) -> None: ...
