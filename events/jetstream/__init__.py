@@ -1,0 +1,1 @@
+"""NATS JetStream: the only place that imports nats."""

@@ -1,0 +1,78 @@
+"""One connection to NATS that never gives up and says which server it can't reach."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from events.errors import SettingsError, TransportUnreachable
+
+CONNECT_TIMEOUT = 2
+"""Seconds a single attempt may take."""
+
+PUBLISH_TIMEOUT = 5
+"""Seconds to wait for a confirmation before the caller publishes the same event again."""
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def connect(url: str, *, name: str, credentials: Path | None = None) -> AsyncIterator[JetStreamContext]:
+    """JetStream over one connection, named `name` on the server, closed on the way out.
+
+    Raises
+    ------
+    TransportUnreachable
+        The first connection could not be made; later losses are mended in the background.
+    SettingsError
+        `url` is no NATS address.
+    """
+    client = await _first_connection(url, name, credentials)
+    try:
+        yield client.jetstream(timeout=PUBLISH_TIMEOUT)
+    finally:
+        await client.close()
+
+
+async def _first_connection(url: str, name: str, credentials: Path | None) -> Client:
+    try:
+        return await nats.connect(
+            url.split(","),
+            name=name,
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,
+            connect_timeout=CONNECT_TIMEOUT,
+            # A fault in the client's read loop can leave a zombie: only pings find it.
+            ping_interval=10,
+            max_outstanding_pings=2,
+            inbox_prefix=f"_INBOX_{name}".encode(),
+            user_credentials=str(credentials) if credentials else None,
+            error_cb=_log_error,
+            disconnected_cb=_log_disconnected,
+            reconnected_cb=_log_reconnected,
+        )
+    except ValueError as error:
+        raise SettingsError(f"NATS_URL: got {url!r} ({error}); it takes nats://host:port") from None
+    except (NatsError, OSError, TimeoutError) as error:
+        reason = str(error) or type(error).__name__
+        raise TransportUnreachable(
+            f"NATS server {url} could not be reached ({reason}); start it or correct NATS_URL"
+        ) from None
+
+
+async def _log_error(error: Exception) -> None:
+    log.warning("nats.error", error=str(error) or type(error).__name__)
+
+
+async def _log_disconnected() -> None:
+    log.warning("nats.disconnected")
+
+
+async def _log_reconnected() -> None:
+    log.info("nats.reconnected")

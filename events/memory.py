@@ -1,0 +1,135 @@
+"""The transport and the records in memory: for tests, and for replaying into a handler without brokers."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from events.errors import Conflict
+from events.event import NATS_PREFIX, Event, from_headers, to_headers
+from events.ids import RequestId
+from events.records import Stored
+from events.transport import Channel, Published
+
+
+class MemoryLog:
+    """Implements `events.transport.Log`; `subscribe` gives the other half."""
+
+    def __init__(self) -> None:
+        self._stored: dict[Channel, dict[str, Event]] = {channel: {} for channel in Channel}
+        self._queues: dict[tuple[Channel, str], MemorySubscription] = {}
+
+    def subscribe(self, channel: Channel, durable: str, *, lease: timedelta) -> "MemorySubscription":
+        """The shared place named `durable`; it starts with everything the channel has."""
+        key = (channel, durable)
+        if key not in self._queues:
+            self._queues[key] = MemorySubscription(lease)
+            for event in self._stored[channel].values():
+                self._queues[key].put(event)
+        return self._queues[key]
+
+    async def publish(self, channel: Channel, event: Event) -> Published:
+        key = str(event.request_id)
+        if key in self._stored[channel]:
+            return Published.ALREADY_THERE
+        # Through the wire form and back, so that nothing survives here that would not survive there.
+        event = from_headers(to_headers(event, NATS_PREFIX), event.body, NATS_PREFIX)
+        self._stored[channel][key] = event
+        for (subscribed, _), queue in self._queues.items():
+            if subscribed is channel:
+                queue.put(event)
+        return Published.STORED
+
+    async def find(self, channel: Channel, request_id: RequestId) -> Event | None:
+        return self._stored[channel].get(str(request_id))
+
+    async def erase(self, channel: Channel, request_id: RequestId) -> None:
+        self._stored[channel].pop(str(request_id), None)
+
+    async def erase_chat(self, account: str, chat: str) -> int:
+        prefix = f"{account}.{chat}."
+        erased = 0
+        for stored in self._stored.values():
+            for key in [key for key in stored if key.startswith(prefix)]:
+                del stored[key]
+                erased += 1
+        return erased
+
+
+class MemorySubscription:
+    """Implements `events.transport.Subscription`."""
+
+    def __init__(self, lease: timedelta) -> None:
+        self.lease = lease
+        self._ready: asyncio.Queue[MemoryDelivery] = asyncio.Queue()
+
+    def put(self, event: Event, attempt: int = 1) -> None:
+        self._ready.put_nowait(MemoryDelivery(self, event, attempt))
+
+    async def fetch(self, limit: int, timeout: timedelta) -> Sequence["MemoryDelivery"]:
+        deliveries: list[MemoryDelivery] = []
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                deliveries.append(await self._ready.get())
+        except TimeoutError:
+            return []
+        while len(deliveries) < limit and not self._ready.empty():
+            deliveries.append(self._ready.get_nowait())
+        for delivery in deliveries:
+            delivery.start_lease()
+        return deliveries
+
+
+class MemoryDelivery:
+    """Implements `events.transport.Delivery`."""
+
+    def __init__(self, queue: MemorySubscription, event: Event, attempt: int) -> None:
+        self.event = event
+        self.attempt = attempt
+        self.published_at = datetime.now(UTC)
+        self._queue = queue
+        self._lease: asyncio.TimerHandle | None = None
+
+    def start_lease(self) -> None:
+        self._end_lease()
+        self._again_in(self._queue.lease)
+
+    async def extend(self) -> None:
+        self.start_lease()
+
+    async def ack(self) -> None:
+        self._end_lease()
+
+    async def retry(self, delay: timedelta) -> None:
+        self._end_lease()
+        self._again_in(delay)
+
+    async def discard(self) -> None:
+        self._end_lease()
+
+    def _again_in(self, delay: timedelta) -> None:
+        loop = asyncio.get_running_loop()
+        self._lease = loop.call_later(delay.total_seconds(), self._queue.put, self.event, self.attempt + 1)
+
+    def _end_lease(self) -> None:
+        if self._lease:
+            self._lease.cancel()
+
+
+class MemoryRecords:
+    """Implements `events.records.Records`."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Stored] = {}
+
+    async def load(self, key: str) -> Stored | None:
+        return self._records.get(key)
+
+    async def save(self, key: str, value: bytes, version: int | None) -> int:
+        found = self._records.get(key)
+        if (found.version if found else None) != version:
+            raise Conflict(f"record {key} was changed by somebody else")
+        self._records[key] = Stored(value, (version or 0) + 1)
+        return self._records[key].version
+
+    async def keys(self, prefix: str) -> Sequence[str]:
+        return [key for key in self._records if key.startswith(prefix)]

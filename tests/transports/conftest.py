@@ -1,0 +1,68 @@
+"""Every implementation of the transport, each behind the same two fixtures."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from nats.js import JetStreamContext
+
+from events import subjects
+from events.jetstream.log import JetStreamLog
+from events.jetstream.records import JetStreamRecords
+from events.jetstream.subscription import JetStreamSubscription
+from events.memory import MemoryLog, MemoryRecords
+from events.records import Records
+from events.transport import Channel, Log, Publisher, Subscription
+
+
+@dataclass
+class Transport:
+    """A publisher and a way to subscribe to REQUESTS with a lease of half a second."""
+
+    publisher: Publisher
+    subscribe: Callable[[], Awaitable[Subscription]]
+
+
+LEASE = timedelta(seconds=0.5)
+
+
+@pytest.fixture
+def memory_transport() -> Transport:
+    log = MemoryLog()
+
+    async def subscribe() -> Subscription:
+        return log.subscribe(Channel.REQUESTS, "generate", lease=LEASE)
+
+    return Transport(log, subscribe)
+
+
+@pytest.fixture
+async def jetstream_transport(js: JetStreamContext) -> Transport:
+    config = (await js.consumer_info("REQUESTS", subjects.GENERATE_CONSUMER)).config
+    await js.add_consumer("REQUESTS", config.evolve(ack_wait=LEASE.total_seconds()))
+
+    async def subscribe() -> Subscription:
+        return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+
+    return Transport(JetStreamLog(js), subscribe)
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    return request.getfixturevalue(f"{request.param}_transport")
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+def log(request: pytest.FixtureRequest) -> Log:
+    return MemoryLog() if request.param == "memory" else JetStreamLog(request.getfixturevalue("js"))
+
+
+@pytest.fixture
+async def jetstream_records(js: JetStreamContext) -> Records:
+    return await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+def records(request: pytest.FixtureRequest) -> Records:
+    return MemoryRecords() if request.param == "memory" else request.getfixturevalue("jetstream_records")
