@@ -1,0 +1,152 @@
+"""Everything the bot says itself, in Russian and English.
+
+No text starts with a command or with the prefix: two bots must never set each other off.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from edge.userbot.commands import MAX_CONTEXT_LENGTH
+from events.schema import FailureReason
+
+DEFAULT_LANGUAGE = "ru"
+DEADLINE = "deadline"
+"""The edge's own reason for a failure, besides `FailureReason`: no answer came in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrases:
+    thinking: tuple[str, ...]
+    help: str
+    hint: str
+    deleted: str
+    deleted_and_cancelled: str
+    context_length_set: str
+    context_length_zero: str
+    context_length_refused: str
+    failures: dict[str, str]
+    failure: str
+
+
+_RUSSIAN = _Phrases(
+    thinking=(
+        "Думаю…",
+        "Дайте подумать…",
+        "Минутку, собираюсь с мыслями…",
+        "Хороший вопрос! Сейчас отвечу…",
+        "Хм, надо подумать…",
+        "Уже пишу ответ…",
+        "Секундочку…",
+        "Размышляю над ответом…",
+    ),
+    help=(
+        "Что я умею:\n\n"
+        "{prefix} ВОПРОС — задать мне вопрос\n"
+        "/set_context_length ЧИСЛО — сколько прошлых сообщений учитывать в ответе (от 0 до {most})\n"
+        "/delete_history — забыть нашу переписку и отменить вопросы, которые ждут ответа\n"
+        "/help — показать эту справку"
+    ),
+    hint="Напишите вопрос сразу после обращения, например: «{prefix} как дела?»",
+    deleted="Готово: история нашей переписки удалена.",
+    deleted_and_cancelled=(
+        "Готово: история нашей переписки удалена, а вопрос, который ждал ответа, отменён. Можно спрашивать заново."
+    ),
+    context_length_set="Готово: теперь учитываю прошлые сообщения, не больше {length}.",
+    context_length_zero="Готово: теперь отвечаю на каждый вопрос без оглядки на прошлые сообщения.",
+    context_length_refused=(
+        "Не получилось: нужно целое число от 0 до {most}, например: /set_context_length 10. Настройка не изменилась."
+    ),
+    failures={
+        DEADLINE: "Не успел подготовить ответ, извините. Попробуйте спросить ещё раз.",
+        FailureReason.EMPTY: "Ничего путного не придумалось, извините. Попробуйте спросить ещё раз другими словами.",
+        FailureReason.REJECTED: "На такой вопрос ответить не могу, извините. Попробуйте спросить другими словами.",
+    },
+    failure="Не получилось ответить, извините. Попробуйте спросить ещё раз.",
+)
+
+_ENGLISH = _Phrases(
+    thinking=(
+        "Thinking…",
+        "Let me think…",
+        "One moment, gathering my thoughts…",
+        "Good question! Give me a second…",
+        "Hmm, let me see…",
+        "Writing an answer…",
+        "Just a second…",
+        "Pondering this…",
+    ),
+    help=(
+        "What I can do:\n\n"
+        "{prefix} QUESTION — ask me something\n"
+        "/set_context_length NUMBER — how many earlier messages an answer takes into account (0 to {most})\n"
+        "/delete_history — forget our conversation and cancel questions that wait for an answer\n"
+        "/help — show this help"
+    ),
+    hint="Write your question right after my name, for example: “{prefix} how are you?”",
+    deleted="Done: the history of our conversation is deleted.",
+    deleted_and_cancelled=(
+        "Done: the history of our conversation is deleted, and the question that was waiting for an answer"
+        " is cancelled. You can ask again."
+    ),
+    context_length_set="Done: earlier messages that an answer takes into account: up to {length}.",
+    context_length_zero="Done: every question is now answered on its own, without earlier messages.",
+    context_length_refused=(
+        "That did not work: send a whole number from 0 to {most}, for example: /set_context_length 10."
+        " Nothing has changed."
+    ),
+    failures={
+        DEADLINE: "Sorry, the answer was not ready in time. Please ask again.",
+        FailureReason.EMPTY: "Sorry, nothing sensible came to mind. Please ask again, perhaps in other words.",
+        FailureReason.REJECTED: "Sorry, I can't answer that question. Please ask again in other words.",
+    },
+    failure="Sorry, I could not come up with an answer. Please ask again.",
+)
+
+_LANGUAGES = {"ru": _RUSSIAN, "en": _ENGLISH}
+
+
+def language(locale: str, fallback: str = DEFAULT_LANGUAGE) -> str:
+    """The language spoken for `locale` (`en`, `en-GB`, `en_US`), or `fallback` where it is not spoken."""
+    spoken = locale.lower().replace("_", "-").partition("-")[0]
+    return spoken if spoken in _LANGUAGES else fallback
+
+
+def thinking(locale: str, request_id: str) -> str:
+    """The line shown while an answer is prepared: always the same one for the same request."""
+    lines = _of(locale).thinking
+    return lines[int.from_bytes(sha256(request_id.encode()).digest()[:8], "big") % len(lines)]
+
+
+def help_text(locale: str, prefix: str) -> str:
+    return _of(locale).help.format(prefix=prefix, most=MAX_CONTEXT_LENGTH)
+
+
+def hint(locale: str, prefix: str) -> str:
+    """How to ask, for whoever sent the prefix alone."""
+    return _of(locale).hint.format(prefix=prefix)
+
+
+def deleted(locale: str, *, cancelled: bool) -> str:
+    """The history is gone; `cancelled`: so is a question that had no answer yet."""
+    phrases = _of(locale)
+    return phrases.deleted_and_cancelled if cancelled else phrases.deleted
+
+
+def context_length_set(locale: str, length: int) -> str:
+    phrases = _of(locale)
+    return phrases.context_length_set.format(length=length) if length else phrases.context_length_zero
+
+
+def context_length_refused(locale: str) -> str:
+    """What `/set_context_length` accepts."""
+    return _of(locale).context_length_refused.format(most=MAX_CONTEXT_LENGTH)
+
+
+def failure(locale: str, reason: str) -> str:
+    """One line: there will be no answer. `reason` is a `FailureReason`, `DEADLINE`, or one from the future."""
+    phrases = _of(locale)
+    return phrases.failures.get(reason, phrases.failure)
+
+
+def _of(locale: str) -> _Phrases:
+    return _LANGUAGES[language(locale)]
