@@ -1,0 +1,143 @@
+"""The worker loop: fetch, handle, publish, settle. It hosts any handler on any transport."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from events.errors import MalformedEvent, TransportError
+from events.ids import RequestId
+from events.schema import GenerationCompleted, GenerationRequested
+from events.transport import MAX_FETCH_WAIT, Delivery, Publisher, Subscription
+from functions import outcomes
+from functions.lease import kept
+from functions.outcomes import Answered, GaveUp, Outcome, Postponed, Skipped
+from functions.verdicts import Reject, Retry
+
+MAX_RETRY_DELAY = timedelta(seconds=30)
+
+Handler = Callable[[GenerationRequested], Awaitable[GenerationCompleted]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`slots` requests at once; after `attempts` deliveries a request is a dead letter."""
+
+    slots: int = 1
+    attempts: int = 5
+    grace: timedelta = timedelta(seconds=20)
+
+
+class Worker:
+    """Hosts `handler`; `answered` tells whether a request's reply exists already.
+
+    The handler returns the answer or raises a verdict (`Retry`, `Reject`); only the worker settles.
+    Anything else that it raises is a passing fault, until the attempts are used up.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        subscription: Subscription,
+        publisher: Publisher,
+        answered: Callable[[RequestId], Awaitable[bool]],
+        source: str,
+        limits: Limits,
+    ) -> None:
+        self._handler = handler
+        self._subscription = subscription
+        self._publisher = publisher
+        self._answered = answered
+        self._source = source
+        self._limits = limits
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what is in hand, or hand it back when the grace is over."""
+        stopping = asyncio.create_task(stop.wait())
+        while not stop.is_set():
+            free = self._limits.slots - len(self._tasks)
+            if not free:
+                await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            for delivery in await self._subscription.fetch(free, MAX_FETCH_WAIT):
+                self._start(delivery)
+        await self._drain()
+
+    def _start(self, delivery: Delivery) -> None:
+        task = asyncio.create_task(self._process(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drain(self) -> None:
+        if not self._tasks:
+            return
+        log.info("worker.draining", in_hand=len(self._tasks))
+        _, late = await asyncio.wait(self._tasks, timeout=self._limits.grace.total_seconds())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _process(self, delivery: Delivery) -> None:
+        try:
+            async with kept(delivery, self._subscription.lease):
+                outcome = await self._outcome(delivery)
+                await outcomes.settle(outcome, delivery, self._publisher, self._source)
+        except asyncio.CancelledError:
+            # The grace is over: somebody else may start at once.
+            await delivery.retry(timedelta(0))
+            raise
+        except TransportError as error:
+            log.warning("worker.unsettled", request_id=delivery.event.subject, error=str(error))
+
+    async def _outcome(self, delivery: Delivery) -> Outcome:
+        if delivery.attempt > self._limits.attempts:
+            return GaveUp.exhausted(delivery.attempt - 1)
+        try:
+            request = delivery.event.data()
+        except MalformedEvent as error:
+            return GaveUp.malformed(str(error), delivery.attempt)
+        if not isinstance(request, GenerationRequested):
+            return GaveUp.malformed(f"{request.TYPE} is no request", delivery.attempt)
+        if datetime.now(UTC) >= request.deadline:
+            return Skipped("the deadline has passed")
+        if delivery.attempt > 1 and await self._answered(delivery.event.request_id):
+            return Skipped("it is answered already")
+        return await self._handle(request, delivery)
+
+    async def _handle(self, request: GenerationRequested, delivery: Delivery) -> Outcome:
+        queued = (datetime.now(UTC) - delivery.published_at).total_seconds()
+        remaining = (request.deadline - datetime.now(UTC)).total_seconds()
+        try:
+            async with asyncio.timeout(remaining) as deadline:
+                completed = await self._handler(request)
+        except Reject as verdict:
+            return GaveUp(verdict.reason, str(verdict), delivery.attempt)
+        except Retry as verdict:
+            return Postponed(str(verdict), max(verdict.delay, backoff(delivery.attempt)))
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the loop goes on
+            if isinstance(error, TimeoutError) and deadline.expired():
+                return Skipped("the deadline has passed while it was handled")
+            # Not the exception's text: it may hold the user's.
+            return Postponed(f"the handler raised {type(error).__name__} at {_place(error)}", backoff(delivery.attempt))
+        timings = completed.timings.model_copy(update={"queued": max(queued, 0.0)})
+        return Answered(completed.model_copy(update={"timings": timings}))
+
+
+def backoff(attempt: int) -> timedelta:
+    """Doubles with every attempt, capped, with jitter so that a crowd does not come back at once."""
+    full = min(MAX_RETRY_DELAY.total_seconds(), 2.0 ** (attempt - 1))
+    return timedelta(seconds=full * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"

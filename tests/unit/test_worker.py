@@ -1,0 +1,261 @@
+"""The worker loop's promises, on the transport in memory."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from events.event import Event
+from events.ids import RequestId
+from events.memory import MemoryLog, MemorySubscription
+from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, GenerationRequested
+from events.transport import Channel
+from functions.outcomes import ATTEMPTS_HEADER, REASON_HEADER
+from functions.verdicts import Reject, Retry
+from functions.worker import Limits, Worker
+
+LEASE = timedelta(seconds=0.3)
+
+
+def answer_to(request: GenerationRequested, text: str = "ответ") -> GenerationCompleted:
+    return GenerationCompleted(request_id=request.request_id, text=text, finish_reason=FinishReason.STOP, model="test")
+
+
+class World:
+    """A log, and workers on it."""
+
+    def __init__(self) -> None:
+        self.log = MemoryLog()
+        self.requests: MemorySubscription = self.log.subscribe(Channel.REQUESTS, "generate", lease=LEASE)
+        self.replies = self.log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=60))
+
+    @asynccontextmanager
+    async def worker(self, handler, **limits):
+        async def answered(request_id: RequestId) -> bool:
+            return await self.log.find(Channel.REPLIES, request_id) is not None
+
+        stop = asyncio.Event()
+        worker = Worker(
+            handler,
+            subscription=self.requests,
+            publisher=self.log,
+            answered=answered,
+            source="/test",
+            limits=Limits(**limits),
+        )
+        running = asyncio.create_task(worker.run(stop))
+        try:
+            yield stop
+        finally:
+            stop.set()
+            await running
+
+    async def reply(self, within: float = 10) -> Event:
+        [delivery] = await self.replies.fetch(1, timedelta(seconds=within))
+        await delivery.ack()
+        return delivery.event
+
+    async def no_reply(self, within: float = 0.2) -> None:
+        assert await self.replies.fetch(1, timedelta(seconds=within)) == []
+
+    async def ask(self, event: Event) -> None:
+        await self.log.publish(Channel.REQUESTS, event)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_a_request_becomes_a_completed_reply(world, make_event) -> None:
+    async def handler(request):
+        return answer_to(request)
+
+    async with world.worker(handler):
+        await world.ask(make_event())
+        data = (await world.reply()).data()
+    assert isinstance(data, GenerationCompleted)
+    assert data.text == "ответ"
+    assert data.timings.queued >= 0
+
+
+async def test_only_as_many_are_handled_at_once_as_there_are_slots(world, make_event) -> None:
+    running, most, gate = 0, 0, asyncio.Event()
+
+    async def handler(request):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        if running == 3:
+            gate.set()
+        await gate.wait()
+        running -= 1
+        return answer_to(request)
+
+    for number in range(9):
+        await world.ask(make_event(f"1.2.{number}.0"))
+    async with world.worker(handler, slots=3):
+        for _ in range(9):
+            await world.reply()
+    assert most == 3
+
+
+async def test_a_long_job_keeps_its_delivery_by_heartbeats(world, make_event) -> None:
+    calls = 0
+
+    async def handler(request):
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(4 * LEASE.total_seconds())
+        return answer_to(request)
+
+    async with world.worker(handler):
+        await world.ask(make_event())
+        await world.reply()
+    assert calls == 1
+
+
+async def test_a_retry_verdict_brings_the_request_again(world, make_event) -> None:
+    calls = 0
+
+    async def handler(request):
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise Retry("model loading", delay=timedelta(seconds=0.05))
+        return answer_to(request)
+
+    async with world.worker(handler):
+        await world.ask(make_event())
+        assert isinstance((await world.reply()).data(), GenerationCompleted)
+    assert calls == 2
+
+
+async def test_an_unexpected_error_is_a_passing_fault_until_the_attempts_are_used_up(world, make_event) -> None:
+    calls = 0
+
+    async def handler(request):
+        nonlocal calls
+        calls += 1
+        raise RuntimeError("секрет пользователя")
+
+    async with world.worker(handler, attempts=2):
+        await world.ask(make_event())
+        failed = (await world.reply()).data()
+    assert isinstance(failed, GenerationFailed)
+    assert failed.reason is FailureReason.ATTEMPTS_EXHAUSTED
+    assert failed.attempts == 2
+    assert calls == 2
+
+
+async def test_a_request_that_kills_its_workers_ends_without_another_call(world, make_event) -> None:
+    """Nobody settles it: its lease runs out each time, as when a worker is killed."""
+    await world.ask(make_event())
+    for _ in range(2):
+        assert len(await world.requests.fetch(1, timedelta(seconds=5))) == 1
+
+    async def handler(request):
+        raise AssertionError("must not be called")
+
+    async with world.worker(handler, attempts=2):
+        assert (await world.reply()).data().reason is FailureReason.ATTEMPTS_EXHAUSTED
+
+
+async def test_a_rejected_request_is_a_dead_letter_with_its_reason_and_own_headers(world, make_event) -> None:
+    async def handler(request):
+        raise Reject("too long for this model")
+
+    async with world.worker(handler):
+        await world.ask(make_event(headers={"traceparent": "00-1-2-01"}))
+        failed = (await world.reply()).data()
+    assert failed.reason is FailureReason.REJECTED
+    dead = await world.log.find(Channel.DEADLETTERS, RequestId("1", "2", "3"))
+    assert dead.data() == make_event().data().model_copy(update={"deadline": dead.data().deadline})
+    assert dead.headers["traceparent"] == "00-1-2-01"
+    assert dead.headers[REASON_HEADER] == "rejected"
+    assert dead.headers[ATTEMPTS_HEADER] == "1"
+
+
+async def test_a_body_that_cannot_be_read_is_a_dead_letter_and_the_next_request_works(world, make_event) -> None:
+    async def handler(request):
+        return answer_to(request)
+
+    broken = make_event("1.2.1.0")
+    await world.ask(Event(broken.id, broken.type, broken.source, broken.subject, broken.time, b"\xff{", {}))
+    await world.ask(make_event("1.2.2.0"))
+    async with world.worker(handler):
+        replies = [await world.reply(), await world.reply()]
+    reasons = {reply.subject: getattr(reply.data(), "reason", None) for reply in replies}
+    assert reasons == {"1.2.1.0": FailureReason.MALFORMED, "1.2.2.0": None}
+
+
+async def test_a_request_past_its_deadline_is_skipped(world, make_event) -> None:
+    async def handler(request):
+        raise AssertionError("must not be called")
+
+    async with world.worker(handler):
+        await world.ask(make_event(seconds=-1))
+        await world.no_reply()
+    assert await world.log.find(Channel.DEADLETTERS, RequestId("1", "2", "3")) is None
+
+
+async def test_the_handler_is_stopped_at_the_deadline(world, make_event) -> None:
+    stopped = asyncio.Event()
+
+    async def handler(request):
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+
+    async with world.worker(handler):
+        await world.ask(make_event(seconds=0.2))
+        async with asyncio.timeout(10):
+            await stopped.wait()
+        await world.no_reply()
+
+
+async def test_a_redelivered_request_that_was_answered_is_skipped(world, make_event) -> None:
+    await world.ask(make_event())
+    await world.requests.fetch(1, timedelta(seconds=5))
+    await world.log.publish(Channel.REPLIES, Event.of(answer_to(make_event().data()), source="/other"))
+    await world.reply()
+
+    async def handler(request):
+        raise AssertionError("must not be called")
+
+    async with world.worker(handler):
+        await world.no_reply(within=1)
+
+
+async def test_stopping_finishes_what_is_in_hand(world, make_event) -> None:
+    started, may_end = asyncio.Event(), asyncio.Event()
+
+    async def handler(request):
+        started.set()
+        await may_end.wait()
+        return answer_to(request)
+
+    async with world.worker(handler) as stop:
+        await world.ask(make_event())
+        await started.wait()
+        stop.set()
+        may_end.set()
+    assert isinstance((await world.reply()).data(), GenerationCompleted)
+
+
+async def test_what_is_not_finished_within_the_grace_is_handed_back(world, make_event) -> None:
+    started = asyncio.Event()
+
+    async def handler(request):
+        started.set()
+        await asyncio.sleep(60)
+
+    async with world.worker(handler, grace=timedelta(seconds=0.05)) as stop:
+        await world.ask(make_event())
+        await started.wait()
+        stop.set()
+    [again] = await world.requests.fetch(1, timedelta(seconds=5))
+    assert again.attempt == 2
