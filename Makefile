@@ -1,0 +1,67 @@
+# Every target sets up what it needs by itself: .venv, from the locks in deploy/locks. `make help` lists them.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+# PYTHON       the interpreter for .venv, 3.11 to 3.13; by default the one that .venv has, else the first on PATH that fits
+# EXTRAS       which of the project's extras are installed; leave out `transformers` to do without torch
+# TORCH_INDEX  where torch comes from, e.g. the CPU index of pytorch: PyPI's build for Linux is a CUDA build of several GB
+# ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
+PYTHON ?=
+EXTRAS ?= userbot sandbox rabbitmq transformers speedups
+TORCH_INDEX ?=
+ARGS ?=
+
+BIN := .venv/bin
+# Another place, interpreter or choice of extras is another set-up.
+STAMP := .venv/.stamp-$(shell printf '%s|' "$(CURDIR)" "$(PYTHON)" "$(EXTRAS)" | cksum | cut -d' ' -f1)
+
+$(STAMP): pyproject.toml deploy/setup.sh $(wildcard deploy/locks/*.txt)
+	@PYTHON="$(PYTHON)" EXTRAS="$(EXTRAS)" TORCH_INDEX="$(TORCH_INDEX)" bash deploy/setup.sh </dev/null >&2
+	@touch $@
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk '/^# [A-Z_]+  +/ { sub(/^# /, "     "); print }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(STAMP) ## the whole product on this machine, with a chat in the terminal (piped input works too)
+	@exec $(BIN)/timokha demo $(ARGS)
+
+.PHONY: test
+test: $(STAMP) ## the tests, without the long suites
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-full
+test-full: $(STAMP) ## all tests, the long suites too
+	@$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+
+.PHONY: check
+check: $(STAMP) ## formatting, lint, types, and who may import whom
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: $(STAMP) ## format the code and mend what the linter can mend
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+.PHONY: up
+up: ## everything in containers, with docker compose
+	docker compose up --build -d $(ARGS)
+
+.PHONY: venv
+venv: $(STAMP) ## just the set-up
+
+.PHONY: lock
+lock: ## write deploy/locks anew from pyproject.toml (UPGRADE=--upgrade: newest versions)
+	@$(MAKE) --no-print-directory venv EXTRAS=
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv </dev/null
+	@UPGRADE="$(UPGRADE)" bash deploy/lock.sh
+
+.PHONY: clean
+clean: ## remove .venv and everything that was built
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Writes deploy/locks/*.txt: for each extra and for dev, every package with its hashes, one version across all of them.
+# Pins that still fit are kept; `UPGRADE=--upgrade` takes the newest of everything. Only `make lock` calls this.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+compile() {
+    .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url --no-emit-find-links \
+        --custom-compile-command "make lock" --constraint deploy/locks/torch.txt pyproject.toml "$@"
+}
+
+# torch is locked by version only (deploy/locks/torch.txt) and pins its CUDA parts itself, where it has any.
+without_torch() { awk '/^[a-z]/ { skip = /^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ } !skip'; }
+
+all=build/lock/all.txt
+mkdir -p build/lock
+{ grep -h '==' deploy/locks/*.txt || true; } | sed 's/ \\$//' | sort -u >"$all"
+compile --all-extras --group dev ${UPGRADE:-} --output-file "$all" >/dev/null
+
+extras=$(.venv/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"])')
+for part in dev $extras; do
+    if [ "$part" = dev ]; then choice=(--group dev); else choice=(--extra "$part"); fi
+    compile "${choice[@]}" --constraint "$all" --generate-hashes | without_torch >"build/lock/$part.txt"
+    mv "build/lock/$part.txt" "deploy/locks/$part.txt"
+    echo "deploy/locks/$part.txt: $(grep -c '==' "deploy/locks/$part.txt") packages"
+done
