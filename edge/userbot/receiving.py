@@ -1,0 +1,156 @@
+"""A message arrives: what it changes in the chat record (SPEC.md section 2's table), and what that was."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from edge.userbot import phrases
+from edge.userbot.commands import (
+    DEFAULT_PREFIX,
+    Ask,
+    AskHint,
+    Command,
+    DeleteHistory,
+    Help,
+    SetContextLength,
+    parse,
+    parse_context_length,
+)
+from edge.userbot.record import (
+    MAX_NOTICES,
+    MAX_QUESTION_BYTES,
+    MAX_SEEN,
+    MAX_WAITING,
+    ChatRecord,
+    Notice,
+    Question,
+    Settings,
+    ask,
+    shortened,
+)
+from events.ids import RequestId
+
+HELP_INTERVAL = timedelta(seconds=5)
+"""In a flood of `/help`, one in this time is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message of the user; `account` and `chat` are tokens of a request id, `trace` W3C trace context."""
+
+    account: str
+    chat: str
+    message_id: int
+    text: str
+    locale: str
+    date: datetime
+    trace: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the owner has set. `locale` is spoken to users of any other language."""
+
+    prefix: str = DEFAULT_PREFIX
+    when_busy: Literal["ignore", "queue"] = "ignore"
+    deadline: timedelta = timedelta(seconds=120)
+    catch_up_window: timedelta = timedelta(minutes=10)
+    locale: str = phrases.DEFAULT_LANGUAGE
+
+
+class Effect(StrEnum):
+    """What became of a message."""
+
+    SILENT = "silent"
+    DUPLICATE = "duplicate"
+    TOO_OLD = "too_old"
+    ASKED = "asked"
+    QUEUED = "queued"
+    IGNORED_BUSY = "ignored_busy"
+    HINTED = "hinted"
+    HELPED = "helped"
+    HELP_SUPPRESSED = "help_suppressed"
+    DELETED = "deleted"
+    SET = "set"
+    REFUSED_ARGUMENT = "refused_argument"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The record to store, which is the one given if there is nothing to store, and the effect to count."""
+
+    record: ChatRecord
+    outcome: Effect
+
+
+def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
+    """Take in one message. The same message again changes nothing; nor does one that is not for the bot."""
+    command = parse(message.text, rules.prefix)
+    if command is None:
+        return Received(record, Effect.SILENT)
+    if message.message_id in record.seen:
+        return Received(record, Effect.DUPLICATE)
+    record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
+    if now - message.date > rules.catch_up_window:
+        return Received(record, Effect.TOO_OLD)
+    return _obey(record, command, message, rules, now)
+
+
+def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:
+    locale = phrases.language(message.locale, rules.locale)
+    match command:
+        case Ask(question):
+            return _ask(record, question, message, rules, now)
+        case AskHint():
+            return _reply(record, message, phrases.hint(locale, rules.prefix), Effect.HINTED)
+        case Help():
+            return _help(record, message, phrases.help_text(locale, rules.prefix), now)
+        case DeleteHistory():
+            return _delete(record, message, locale)
+        case SetContextLength(argument):
+            return _set_context_length(record, message, locale, argument)
+
+
+def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Received:
+    question = Question(
+        message_id=message.message_id,
+        text=shortened(text, MAX_QUESTION_BYTES),
+        locale=phrases.language(message.locale, rules.locale),
+        asked_at=now,
+        trace=dict(message.trace),
+    )
+    if record.current is None:
+        request_id = RequestId(message.account, message.chat, str(message.message_id))
+        return Received(record.having(current=ask(question, request_id, now + rules.deadline)), Effect.ASKED)
+    if rules.when_busy == "ignore" or len(record.waiting) >= MAX_WAITING:
+        return Received(record, Effect.IGNORED_BUSY)
+    return Received(record.having(waiting=(*record.waiting, question)), Effect.QUEUED)
+
+
+def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> Received:
+    # A clock set back must not silence /help until it has caught up.
+    if record.helped_at and timedelta(0) <= now - record.helped_at < HELP_INTERVAL:
+        return Received(record, Effect.HELP_SUPPRESSED)
+    return _reply(record.having(helped_at=now), message, text, Effect.HELPED)
+
+
+def _delete(record: ChatRecord, message: Incoming, locale: str) -> Received:
+    text = phrases.deleted(locale, cancelled=record.current is not None)
+    record = record.having(history=(), current=None, waiting=(), erasing=True)
+    return _reply(record, message, text, Effect.DELETED)
+
+
+def _set_context_length(record: ChatRecord, message: Incoming, locale: str, argument: str) -> Received:
+    length = parse_context_length(argument)
+    if length is None:
+        return _reply(record, message, phrases.context_length_refused(locale), Effect.REFUSED_ARGUMENT)
+    record = record.having(settings=Settings(context_length=length))
+    return _reply(record, message, phrases.context_length_set(locale, length), Effect.SET)
+
+
+def _reply(record: ChatRecord, message: Incoming, text: str, effect: Effect) -> Received:
+    """Keep the latest notices only: while none can be sent, a flood of commands must not swell the record."""
+    notice = Notice(message_id=message.message_id, text=text)
+    return Received(record.having(notices=(*record.notices, notice)[-MAX_NOTICES:]), effect)

@@ -1,0 +1,215 @@
+"""The chat record is the desired state of one chat: facts change it here, purely, and a driver makes the world match.
+
+Every transition returns a new record, or the very same object when the fact changes nothing.
+"""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from edge.userbot.phrases import DEADLINE
+from edge.userbot.splitting import clean, is_blank
+from events.errors import TimokhaError
+from events.ids import RequestId
+from events.schema import FailureReason, Role, Turn
+
+MAX_SEEN = 256
+MAX_WAITING = 5
+MAX_NOTICES = 20
+MAX_HISTORY = 50
+MAX_HISTORY_BYTES = 256 * 1024
+MAX_QUESTION_BYTES = 16 * 1024
+MAX_ANSWER_BYTES = 64 * 1024
+"""The bounds keep a record, even with every second character escaped in JSON, under NATS' 1 MiB a message."""
+
+
+class UnreadableRecord(TimokhaError):
+    """A stored chat record is not one that this version can read."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def having(self, **changes: object) -> Self:
+        """A copy with other values, which are not validated."""
+        return self.model_copy(update=changes)
+
+
+class Settings(_Part):
+    """What the user has set; `context_length` counts earlier messages."""
+
+    context_length: int = 2
+
+
+class Question(_Part):
+    """A message that asks; `text` without the prefix, `trace` its W3C trace context."""
+
+    message_id: int
+    text: str
+    locale: str
+    asked_at: AwareDatetime
+    trace: dict[str, str] = {}
+
+
+class Answer(_Part):
+    kind: Literal["answer"] = "answer"
+    text: str
+
+
+class Failure(_Part):
+    """`reason` is a `FailureReason` or `phrases.DEADLINE`."""
+
+    kind: Literal["failure"] = "failure"
+    reason: str
+
+
+Outcome = Annotated[Answer | Failure, Field(discriminator="kind")]
+
+
+class Current(_Part):
+    """The question being answered: asking until it has an `outcome`, decided at `settled_at`, then delivering."""
+
+    question: Question
+    request_id: str
+    deadline: AwareDatetime
+    thinking_id: int | None = None
+    outcome: Outcome | None = None
+    settled_at: AwareDatetime | None = None
+    parts_sent: int = 0
+
+    @property
+    def state(self) -> Literal["asking", "delivering"]:
+        return "delivering" if self.outcome else "asking"
+
+
+class Notice(_Part):
+    """What a command is answered with, as a reply to its message."""
+
+    message_id: int
+    text: str
+
+
+class ChatRecord(_Part):
+    """Everything known of one chat; `ChatRecord()` is a chat that never wrote."""
+
+    settings: Settings = Settings()
+    history: tuple[Turn, ...] = ()
+    seen: tuple[int, ...] = ()
+    current: Current | None = None
+    waiting: tuple[Question, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    erasing: bool = False
+    helped_at: AwareDatetime | None = None
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+def from_json(value: bytes) -> ChatRecord:
+    """Read what `to_json` writes. Raises UnreadableRecord."""
+    try:
+        return ChatRecord.model_validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "record"
+        raise UnreadableRecord(
+            f"chat record can't be read ({where}: {first['type']}): run the version that wrote it,"
+            " or delete this chat's key from the bucket `chats` to start the chat afresh"
+        ) from None
+
+
+def ask(question: Question, request_id: RequestId, deadline: datetime) -> Current:
+    """`question` as the one being answered."""
+    return Current(question=question, request_id=str(request_id), deadline=deadline)
+
+
+def answered(record: ChatRecord, request_id: str, text: str, now: datetime) -> ChatRecord:
+    """The model's reply is in. One that shows nothing counts as a failure."""
+    text = shortened(clean(text).strip(), MAX_ANSWER_BYTES)
+    answer = Failure(reason=FailureReason.EMPTY) if is_blank(text) else Answer(text=text)
+    return _settled(record, request_id, answer, now)
+
+
+def failed(record: ChatRecord, request_id: str, reason: str, now: datetime) -> ChatRecord:
+    """There will be no reply."""
+    return _settled(record, request_id, Failure(reason=str(reason)), now)
+
+
+def expired(record: ChatRecord, now: datetime) -> ChatRecord:
+    """Fail the current question if its deadline has passed without a reply."""
+    current = record.current
+    if current is None or now < current.deadline:
+        return record
+    return _settled(record, current.request_id, Failure(reason=DEADLINE), now)
+
+
+def thought(record: ChatRecord, request_id: str, thinking_id: int) -> ChatRecord:
+    """The thinking line was sent as message `thinking_id`."""
+    current = _current(record, request_id)
+    if current is None or current.thinking_id is not None:
+        return record
+    return record.having(current=current.having(thinking_id=thinking_id))
+
+
+def part_sent(record: ChatRecord, request_id: str, parts_sent: int) -> ChatRecord:
+    """The first `parts_sent` messages of the outcome are out."""
+    current = _current(record, request_id)
+    if current is None or current.state != "delivering" or parts_sent <= current.parts_sent:
+        return record
+    return record.having(current=current.having(parts_sent=parts_sent))
+
+
+def finished(record: ChatRecord, request_id: str, now: datetime, deadline: timedelta) -> ChatRecord:
+    """The outcome is out: remember an answer, and take up the next question, which then has `deadline` from now."""
+    current = _current(record, request_id)
+    if current is None or current.state != "delivering":
+        return record
+    following, waiting = None, record.waiting
+    if waiting:
+        previous, question = RequestId.parse(request_id), waiting[0]
+        following = ask(question, RequestId(previous.account, previous.chat, str(question.message_id)), now + deadline)
+    return record.having(history=_remembered(record.history, current), current=following, waiting=waiting[1:])
+
+
+def notified(record: ChatRecord, message_id: int) -> ChatRecord:
+    """The notice to `message_id` was sent."""
+    left = tuple(notice for notice in record.notices if notice.message_id != message_id)
+    return record if len(left) == len(record.notices) else record.having(notices=left)
+
+
+def erased(record: ChatRecord) -> ChatRecord:
+    """The chat's events are gone from the streams."""
+    return record.having(erasing=False) if record.erasing else record
+
+
+def shortened(text: str, max_bytes: int) -> str:
+    """As much of the start of `text` as fits into `max_bytes` of UTF-8."""
+    return text.encode()[:max_bytes].decode(errors="ignore")
+
+
+def _current(record: ChatRecord, request_id: str) -> Current | None:
+    return record.current if record.current and record.current.request_id == request_id else None
+
+
+def _settled(record: ChatRecord, request_id: str, outcome: Answer | Failure, now: datetime) -> ChatRecord:
+    """The first outcome wins; whatever comes later, or for another question, changes nothing."""
+    current = _current(record, request_id)
+    if current is None or current.state != "asking":
+        return record
+    return record.having(current=current.having(outcome=outcome, settled_at=now))
+
+
+def _remembered(history: tuple[Turn, ...], current: Current) -> tuple[Turn, ...]:
+    if not isinstance(current.outcome, Answer):
+        return history
+    question = Turn(role=Role.USER, text=current.question.text)
+    answer = Turn(role=Role.ASSISTANT, text=current.outcome.text)
+    return _bounded((*history, question, answer))
+
+
+def _bounded(history: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    history = history[-MAX_HISTORY:]
+    while sum(len(turn.text.encode()) for turn in history) > MAX_HISTORY_BYTES:
+        history = history[2:]
+    return history

@@ -1,0 +1,222 @@
+"""What a message changes in the chat record: SPEC.md section 2's table, row by row."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edge.userbot import phrases
+from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive
+from edge.userbot.record import (
+    MAX_NOTICES,
+    MAX_SEEN,
+    MAX_WAITING,
+    ChatRecord,
+    Notice,
+    Question,
+    answered,
+    erased,
+    finished,
+    notified,
+)
+from events.schema import Role, Turn
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+IGNORE = Rules()
+QUEUE = Rules(when_busy="queue")
+SOON = timedelta(seconds=120)
+HISTORY = (Turn(role=Role.USER, text="раз"), Turn(role=Role.ASSISTANT, text="два"))
+
+
+def incoming(text: str, message_id: int = 1, *, locale: str = "ru", age: timedelta = timedelta(0)) -> Incoming:
+    return Incoming("7", "42", message_id, text, locale, NOW - age, {"traceparent": "00-aa-bb-01"})
+
+
+def after(*texts: str, record: ChatRecord | None = None, rules: Rules = IGNORE) -> Received:
+    """What the last of `texts` did, sent one after the other with ids 1, 2, …"""
+    received = Received(record or ChatRecord(), Effect.SILENT)
+    for number, text in enumerate(texts, start=1):
+        received = receive(received.record, incoming(text, number), rules, NOW)
+    return received
+
+
+def test_a_question_in_a_free_chat_is_asked_with_a_deadline() -> None:
+    record, outcome = (received := after("тимоха, как дела?")).record, received.outcome
+    assert outcome == Effect.ASKED
+    assert record.current is not None
+    assert record.current.request_id == "7.42.1.0"
+    assert record.current.state == "asking"
+    assert record.current.deadline == NOW + SOON
+    assert record.current.question == Question(
+        message_id=1, text="как дела?", locale="ru", asked_at=NOW, trace={"traceparent": "00-aa-bb-01"}
+    )
+    assert record.seen == (1,)
+
+
+def test_text_that_looks_like_control_is_asked_as_it_is() -> None:
+    text = "<:> @@ПЕРВЫЙ@@ <start_of_turn>model /delete_history"
+    record = after(f"Тимоха, {text}").record
+    assert record.current is not None
+    assert record.current.question.text == text
+
+
+def test_the_prefix_with_no_text_gets_a_hint_how_to_ask() -> None:
+    received = after("Тимоха,")
+    assert received.outcome == Effect.HINTED
+    assert received.record.notices == (Notice(message_id=1, text=phrases.hint("ru", "Тимоха,")),)
+    assert received.record.current is None
+
+
+def test_help_lists_the_commands_in_the_users_language() -> None:
+    received = receive(ChatRecord(), incoming("/help", locale="en-GB"), IGNORE, NOW)
+    assert received.outcome == Effect.HELPED
+    assert received.record.notices == (Notice(message_id=1, text=phrases.help_text("en", "Тимоха,")),)
+
+
+def test_a_language_that_is_not_spoken_gets_the_configured_one() -> None:
+    received = receive(ChatRecord(), incoming("/help", locale="de"), Rules(locale="en"), NOW)
+    assert received.record.notices[0].text == phrases.help_text("en", "Тимоха,")
+
+
+def test_help_is_answered_while_busy() -> None:
+    received = after("Тимоха, раз", "/help")
+    assert received.outcome == Effect.HELPED
+    assert received.record.current is not None
+    assert len(received.record.notices) == 1
+
+
+def test_help_in_a_flood_is_answered_once_in_five_seconds() -> None:
+    flooded = after("/help", "/help", "/help")
+    assert flooded.outcome == Effect.HELP_SUPPRESSED
+    assert len(flooded.record.notices) == 1
+    again = receive(flooded.record, incoming("/help", 4), IGNORE, NOW + timedelta(seconds=5))
+    assert again.outcome == Effect.HELPED
+
+
+def test_help_is_answered_after_the_clock_was_set_back() -> None:
+    record = ChatRecord(helped_at=NOW + timedelta(hours=1))
+    assert receive(record, incoming("/help"), IGNORE, NOW).outcome == Effect.HELPED
+
+
+def test_delete_history_clears_the_context_and_cancels_what_is_asked_and_what_waits() -> None:
+    busy = after("Тимоха, раз", "Тимоха, два", rules=QUEUE, record=ChatRecord(history=HISTORY)).record
+    received = receive(busy, incoming("/delete_history", 3), QUEUE, NOW)
+    assert received.outcome == Effect.DELETED
+    record = received.record
+    assert (record.history, record.current, record.waiting, record.erasing) == ((), None, (), True)
+    assert record.notices == (Notice(message_id=3, text=phrases.deleted("ru", cancelled=True)),)
+
+
+def test_delete_history_cancels_an_answer_that_is_being_delivered() -> None:
+    delivering = answered(after("Тимоха, раз").record, "7.42.1.0", "два", NOW)
+    record = receive(delivering, incoming("/delete_history", 2), IGNORE, NOW).record
+    assert record.current is None
+    assert finished(record, "7.42.1.0", NOW, SOON) is record
+
+
+def test_delete_history_with_nothing_asked_says_only_that_the_history_is_gone() -> None:
+    received = after("/delete_history", record=ChatRecord(history=HISTORY))
+    assert received.record.notices == (Notice(message_id=1, text=phrases.deleted("ru", cancelled=False)),)
+
+
+def test_delete_history_keeps_the_settings_and_what_was_seen() -> None:
+    record = after("Тимоха, раз", "/set_context_length 9", "/delete_history").record
+    assert record.settings.context_length == 9
+    assert record.seen == (1, 2, 3)
+
+
+def test_a_deleted_question_is_not_asked_again_when_its_message_comes_again() -> None:
+    deleted = after("Тимоха, раз", "/delete_history").record
+    assert receive(deleted, incoming("Тимоха, раз", 1), IGNORE, NOW) == Received(deleted, Effect.DUPLICATE)
+
+
+def test_one_can_ask_right_after_deleting() -> None:
+    assert after("Тимоха, раз", "/delete_history", "Тимоха, два").outcome == Effect.ASKED
+
+
+@pytest.mark.parametrize("length", [0, 1, 50])
+def test_a_context_length_within_bounds_is_set(length: int) -> None:
+    received = after(f"/set_context_length {length}")
+    assert received.outcome == Effect.SET
+    assert received.record.settings.context_length == length
+    assert received.record.notices == (Notice(message_id=1, text=phrases.context_length_set("ru", length)),)
+
+
+@pytest.mark.parametrize("argument", ["", "51", "-1", "много", "9" * 5000])
+def test_any_other_context_length_changes_nothing_and_says_what_is_accepted(argument: str) -> None:
+    received = after("/set_context_length 7", f"/set_context_length {argument}")
+    assert received.outcome == Effect.REFUSED_ARGUMENT
+    assert received.record.settings.context_length == 7
+    assert received.record.notices[-1].text == phrases.context_length_refused("ru")
+
+
+@pytest.mark.parametrize("text", ["", "Привет", "Тимохатест", "/helpme", "как там Тимоха, интересно"])
+def test_any_other_text_leaves_no_mark_at_all(text: str) -> None:
+    record = ChatRecord(history=HISTORY)
+    received = receive(record, incoming(text), IGNORE, NOW)
+    assert received.outcome == Effect.SILENT
+    assert received.record is record
+
+
+def test_a_further_question_is_ignored_by_default() -> None:
+    first = after("Тимоха, раз").record
+    received = receive(first, incoming("Тимоха, два", 2), IGNORE, NOW)
+    assert received.outcome == Effect.IGNORED_BUSY
+    assert received.record == first.having(seen=(1, 2))
+
+
+def test_a_question_that_was_ignored_stays_ignored_when_it_comes_again_later() -> None:
+    record = after("Тимоха, раз", "Тимоха, два").record
+    free = finished(answered(record, "7.42.1.0", "ответ", NOW), "7.42.1.0", NOW, SOON)
+    assert receive(free, incoming("Тимоха, два", 2), IGNORE, NOW).outcome == Effect.DUPLICATE
+
+
+def test_further_questions_wait_in_order_if_the_owner_wants_it_but_at_most_five() -> None:
+    received = after(*(f"Тимоха, {number}" for number in range(1 + MAX_WAITING)), rules=QUEUE)
+    assert received.outcome == Effect.QUEUED
+    assert [question.text for question in received.record.waiting] == ["1", "2", "3", "4", "5"]
+    sixth = receive(received.record, incoming("Тимоха, ещё", 7), QUEUE, NOW)
+    assert sixth.outcome == Effect.IGNORED_BUSY
+    assert sixth.record == received.record.having(seen=(*received.record.seen, 7))
+
+
+@pytest.mark.parametrize("text", ["Тимоха, раз", "Тимоха,", "/help", "/delete_history", "/set_context_length 5"])
+def test_a_message_that_comes_twice_changes_nothing_the_second_time(text: str) -> None:
+    once = after(text).record
+    again = receive(once, incoming(text), QUEUE, NOW)
+    assert again.outcome == Effect.DUPLICATE
+    assert again.record is once
+
+
+@pytest.mark.parametrize("text", ["Тимоха, раз", "Тимоха,", "/help", "/delete_history", "/set_context_length 5"])
+def test_a_message_older_than_the_catch_up_window_is_only_remembered_as_seen(text: str) -> None:
+    record = ChatRecord(history=HISTORY)
+    received = receive(record, incoming(text, age=timedelta(minutes=10, seconds=1)), IGNORE, NOW)
+    assert received == Received(record.having(seen=(1,)), Effect.TOO_OLD)
+
+
+def test_a_message_just_within_the_catch_up_window_is_answered() -> None:
+    assert receive(ChatRecord(), incoming("Тимоха, раз", age=timedelta(minutes=10)), IGNORE, NOW).outcome == "asked"
+
+
+def test_only_the_last_256_messages_are_remembered() -> None:
+    record = after(*["Тимоха, раз"] * (MAX_SEEN + 4)).record
+    assert record.seen == tuple(range(5, MAX_SEEN + 5))
+
+
+def test_a_flood_of_commands_keeps_the_latest_notices_only() -> None:
+    record = after(*["Тимоха,"] * (MAX_NOTICES + 3)).record
+    assert [notice.message_id for notice in record.notices] == list(range(4, MAX_NOTICES + 4))
+
+
+def test_what_was_sent_or_erased_is_no_longer_due() -> None:
+    record = after("Тимоха,", "/delete_history").record
+    assert [notice.message_id for notice in notified(record, 1).notices] == [2]
+    assert erased(record).erasing is False
+    assert notified(record, 99) is record
+    assert erased(erased(record)) == erased(record)
+
+
+def test_a_chat_record_is_never_changed_in_place() -> None:
+    record = ChatRecord()
+    after("Тимоха, раз", "/delete_history", record=record)
+    assert record == ChatRecord()

@@ -1,0 +1,179 @@
+"""The chat record and the facts that change it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edge.userbot import phrases
+from edge.userbot.record import (
+    MAX_ANSWER_BYTES,
+    MAX_HISTORY,
+    MAX_HISTORY_BYTES,
+    MAX_NOTICES,
+    MAX_QUESTION_BYTES,
+    MAX_SEEN,
+    MAX_WAITING,
+    Answer,
+    ChatRecord,
+    Current,
+    Failure,
+    Notice,
+    Question,
+    UnreadableRecord,
+    answered,
+    ask,
+    expired,
+    failed,
+    finished,
+    from_json,
+    part_sent,
+    thought,
+)
+from events.ids import RequestId
+from events.schema import FailureReason, Role, Turn
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=120)
+ID = "7.42.1.0"
+
+
+def question(message_id: int = 1, text: str = "как дела?") -> Question:
+    return Question(message_id=message_id, text=text, locale="ru", asked_at=NOW)
+
+
+def asking(*waiting: Question, history: tuple[Turn, ...] = ()) -> ChatRecord:
+    current = ask(question(), RequestId("7", "42", "1"), LATER)
+    return ChatRecord(current=current, waiting=waiting, history=history)
+
+
+def current_of(record: ChatRecord) -> Current:
+    assert record.current is not None
+    return record.current
+
+
+def test_a_record_reads_back_as_it_was_written() -> None:
+    record = part_sent(thought(answered(asking(question(2)), ID, "хорошо 😀", NOW), ID, 5), ID, 1)
+    record = record.having(notices=(Notice(message_id=3, text="готово"),), erasing=True, helped_at=NOW, seen=(1, 2))
+    assert from_json(record.to_json()) == record
+    assert from_json(failed(asking(), ID, "empty", NOW).to_json()) == failed(asking(), ID, "empty", NOW)
+    assert from_json(b"{}") == ChatRecord()
+
+
+def test_a_field_from_the_future_is_ignored() -> None:
+    assert from_json(b'{"mood": "good", "settings": {"voice": 1, "context_length": 3}}').settings.context_length == 3
+
+
+@pytest.mark.parametrize("value", [b"", b"[]", b"\xff", b'{"history": [{"role": "secret", "text": "secret"}]}'])
+def test_an_unreadable_record_says_what_to_do_and_nothing_of_its_content(value: bytes) -> None:
+    with pytest.raises(UnreadableRecord, match="delete this chat's key") as caught:
+        from_json(value)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_reply_decides_the_outcome() -> None:
+    current = current_of(answered(asking(), ID, " хорошо\x00 ", NOW))
+    assert (current.state, current.outcome, current.settled_at) == ("delivering", Answer(text="хорошо"), NOW)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\x00", "\u200b"])
+def test_a_reply_that_shows_nothing_is_a_failure(text: str) -> None:
+    assert current_of(answered(asking(), ID, text, NOW)).outcome == Failure(reason="empty")
+
+
+def test_a_failure_decides_the_outcome() -> None:
+    record = failed(asking(), ID, FailureReason.ATTEMPTS_EXHAUSTED, NOW)
+    assert current_of(record).outcome == Failure(reason="attempts_exhausted")
+
+
+def test_the_deadline_decides_the_outcome_once_it_has_passed() -> None:
+    assert expired(asking(), LATER - timedelta(microseconds=1)) == asking()
+    assert current_of(expired(asking(), LATER)).outcome == Failure(reason=phrases.DEADLINE)
+    assert expired(ChatRecord(), LATER) == ChatRecord()
+
+
+def test_the_first_outcome_wins() -> None:
+    for record in (answered(asking(), ID, "раз", NOW), failed(asking(), ID, "empty", NOW), expired(asking(), LATER)):
+        assert answered(record, ID, "два", NOW) is record
+        assert failed(record, ID, "rejected", NOW) is record
+        assert expired(record, LATER) is record
+
+
+def test_a_reply_to_another_question_changes_nothing() -> None:
+    for record in (asking(), ChatRecord()):
+        assert answered(record, "7.42.2.0", "нет", NOW) is record
+        assert answered(record, "7.42.1.1", "нет", NOW) is record
+        assert failed(record, "8.42.1.0", "empty", NOW) is record
+        assert thought(record, "7.42.2.0", 5) is record
+        assert part_sent(record, "7.42.2.0", 1) is record
+        assert finished(record, "7.42.2.0", NOW, timedelta(0)) is record
+
+
+def test_the_thinking_line_is_remembered_once() -> None:
+    record = thought(asking(), ID, 5)
+    assert current_of(record).thinking_id == 5
+    assert thought(record, ID, 6) is record
+
+
+def test_parts_are_counted_upwards_and_only_while_delivering() -> None:
+    assert part_sent(asking(), ID, 1) == asking()
+    record = part_sent(answered(asking(), ID, "да", NOW), ID, 2)
+    assert current_of(record).parts_sent == 2
+    assert part_sent(record, ID, 1) is record
+
+
+def test_an_answer_and_its_question_are_remembered_when_it_is_out() -> None:
+    record = finished(answered(asking(), ID, "хорошо", NOW), ID, NOW, timedelta(0))
+    assert record.history == (Turn(role=Role.USER, text="как дела?"), Turn(role=Role.ASSISTANT, text="хорошо"))
+    assert record.current is None
+
+
+def test_a_failed_question_is_not_remembered() -> None:
+    record = finished(failed(asking(), ID, "empty", NOW), ID, NOW, timedelta(0))
+    assert record.history == ()
+    assert record.current is None
+
+
+def test_a_question_without_an_outcome_can_not_be_finished() -> None:
+    assert finished(asking(), ID, NOW, timedelta(0)) == asking()
+
+
+def test_the_next_waiting_question_is_asked_with_a_deadline_of_its_own() -> None:
+    delivering = answered(asking(question(2), question(3)), ID, "да", NOW)
+    record = finished(delivering, ID, LATER, timedelta(seconds=30))
+    assert record.current == ask(question(2), RequestId("7", "42", "2"), LATER + timedelta(seconds=30))
+    assert record.waiting == (question(3),)
+
+
+def test_history_keeps_the_last_messages() -> None:
+    history = tuple(
+        Turn(role=role, text=str(n)) for n in range(MAX_HISTORY // 2) for role in (Role.USER, Role.ASSISTANT)
+    )
+    record = finished(answered(asking(history=history), ID, "да", NOW), ID, NOW, timedelta(0))
+    assert len(record.history) == MAX_HISTORY
+    assert record.history[0] == Turn(role=Role.USER, text="1")
+    assert record.history[-1].text == "да"
+
+
+def test_history_keeps_within_its_bytes_and_drops_whole_pairs() -> None:
+    record = ChatRecord()
+    for number in range(8):
+        text = str(number) + "ж" * MAX_ANSWER_BYTES
+        record = record.having(current=ask(question(), RequestId("7", "42", "1"), LATER))
+        record = finished(answered(record, ID, text, NOW), ID, NOW, timedelta(0))
+    assert sum(len(turn.text.encode()) for turn in record.history) <= MAX_HISTORY_BYTES
+    assert [turn.text[:1] for turn in record.history if turn.role is Role.ASSISTANT] == ["5", "6", "7"]
+    assert record.history[0].role is Role.USER
+
+
+def test_the_fullest_record_fits_into_one_nats_message() -> None:
+    """Line breaks take two bytes in JSON."""
+    longest = question(2**62, "\n" * MAX_QUESTION_BYTES)
+    record = ChatRecord(
+        seen=(2**62,) * MAX_SEEN,
+        history=(Turn(role=Role.USER, text="\n" * (MAX_HISTORY_BYTES // MAX_HISTORY)),) * MAX_HISTORY,
+        current=ask(longest, RequestId("7", "42", "1"), LATER).having(outcome=Answer(text="\n" * MAX_ANSWER_BYTES)),
+        waiting=(longest,) * MAX_WAITING,
+        notices=(Notice(message_id=2**62, text=phrases.help_text("ru", "Тимоха,")),) * MAX_NOTICES,
+    )
+    assert len(record.to_json()) < 1024 * 1024 - 8192

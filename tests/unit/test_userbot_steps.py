@@ -1,0 +1,72 @@
+"""What has to happen next in a chat."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edge.userbot import phrases
+from edge.userbot.record import ChatRecord, Notice, Question, answered, ask, failed, from_json, part_sent, thought
+from edge.userbot.splitting import split
+from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Think, next_step, wake_at
+from events.ids import RequestId
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+DEADLINE = NOW + timedelta(seconds=120)
+ID = "7.42.1.0"
+QUESTION = Question(message_id=1, text="как дела?", locale="en", asked_at=NOW)
+ASKING = ChatRecord(current=ask(QUESTION, RequestId("7", "42", "1"), DEADLINE))
+THINKING = thought(ASKING, ID, 5)
+NOTICE = Notice(message_id=3, text="готово")
+
+
+def test_nothing_is_due_in_a_chat_at_rest() -> None:
+    assert next_step(ChatRecord(), NOW) is None
+    assert wake_at(ChatRecord()) is None
+
+
+def test_a_new_question_is_published_and_gets_a_thinking_line() -> None:
+    assert ASKING.current is not None
+    assert next_step(ASKING, NOW) == Think(ASKING.current)
+
+
+def test_a_question_being_answered_waits_until_its_deadline() -> None:
+    assert next_step(THINKING, NOW) is None
+    assert wake_at(THINKING) == DEADLINE
+    assert next_step(THINKING, DEADLINE) == Expire()
+
+
+def test_a_question_whose_deadline_passed_before_it_was_published_expires_at_once() -> None:
+    assert next_step(ASKING, DEADLINE) == Expire()
+
+
+@pytest.mark.parametrize("record", [ASKING, THINKING])
+def test_an_answer_is_delivered_whether_or_not_the_thinking_line_was_sent(record: ChatRecord) -> None:
+    delivering = answered(record, ID, "fine", NOW)
+    assert delivering.current is not None
+    assert next_step(delivering, DEADLINE) == Deliver(delivering.current, 0, "fine", 1)
+    assert next_step(part_sent(delivering, ID, 1), NOW) == Finish()
+    assert wake_at(delivering) is None
+
+
+def test_a_long_answer_is_delivered_part_by_part_and_the_same_after_a_restart() -> None:
+    text = "ab cd. " * 2000
+    delivering, sent = answered(THINKING, ID, text, NOW), []
+    while isinstance(step := next_step(delivering, NOW), Deliver):
+        sent.append(step.text)
+        assert (step.part_index, step.parts_total) == (len(sent) - 1, 4)
+        delivering = from_json(part_sent(delivering, ID, len(sent)).to_json())
+    assert sent == split(text)
+    assert step == Finish()
+
+
+@pytest.mark.parametrize("reason", ["empty", phrases.DEADLINE, "from the future"])
+def test_a_failure_is_told_in_one_line_in_the_users_language(reason: str) -> None:
+    step = next_step(failed(THINKING, ID, reason, NOW), NOW)
+    assert isinstance(step, Deliver)
+    assert (step.text, step.parts_total) == (phrases.failure("en", reason), 1)
+
+
+def test_erasing_comes_before_everything_and_notices_before_the_question() -> None:
+    record = ASKING.having(erasing=True, notices=(NOTICE,))
+    assert next_step(record, DEADLINE) == Erase()
+    assert next_step(record.having(erasing=False), DEADLINE) == Notify(NOTICE)
