@@ -1,0 +1,67 @@
+"""What a `chat` span says about a generation; its text only where that was asked for.
+
+Source: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/ and the JSON schemas it links to.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from opentelemetry.trace import Span
+from opentelemetry.util.types import AttributeValue
+
+from events.schema import FinishReason, GenerationRequested, Usage
+from observability import names
+from observability.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A generation that is being traced."""
+
+    span: Span
+    metrics: Metrics
+    attributes: Mapping[str, str]
+    capture_content: bool
+
+    def answered(self, text: str, *, finish_reason: FinishReason, usage: Usage, model: str | None = None) -> None:
+        """Record what came out. `model` where the engine's answer names another than was asked for."""
+        self.span.set_attributes(
+            {
+                names.GEN_AI_RESPONSE_MODEL: model or self.attributes[names.GEN_AI_REQUEST_MODEL],
+                names.GEN_AI_RESPONSE_FINISH_REASONS: [finish_reason.value],
+                names.GEN_AI_USAGE_INPUT_TOKENS: usage.input_tokens,
+                names.GEN_AI_USAGE_OUTPUT_TOKENS: usage.output_tokens,
+            }
+        )
+        if self.capture_content:
+            answer = {**_message("assistant", text), "finish_reason": finish_reason.value}
+            self.span.set_attribute(names.GEN_AI_OUTPUT_MESSAGES, _dump([answer]))
+        self.metrics.used(usage, self.attributes)
+
+
+def request_attributes(request: GenerationRequested, *, capture_content: bool) -> dict[str, AttributeValue]:
+    """What is known before the model has answered."""
+    sampling = request.sampling
+    attributes: dict[str, AttributeValue] = {
+        names.REQUEST_ID: request.request_id,
+        names.GEN_AI_CONVERSATION_ID: f"{request.account_id}.{request.chat_id}",
+        names.GEN_AI_REQUEST_MAX_TOKENS: sampling.max_new_tokens,
+        names.GEN_AI_REQUEST_TEMPERATURE: sampling.temperature,
+        # The convention's type is a floating point number.
+        names.GEN_AI_REQUEST_TOP_K: float(sampling.top_k),
+        names.GEN_AI_REQUEST_TOP_P: sampling.top_p,
+        names.GEN_AI_REQUEST_SEED: sampling.seed,
+    }
+    if capture_content:
+        turns = [_message(turn.role.value, turn.text) for turn in request.turns]
+        attributes[names.GEN_AI_INPUT_MESSAGES] = _dump(turns)
+    return attributes
+
+
+def _message(role: str, text: str) -> dict[str, object]:
+    return {"role": role, "parts": [{"type": "text", "content": text}]}
+
+
+def _dump(messages: list[dict[str, object]]) -> str:
+    return json.dumps(messages, ensure_ascii=False)

@@ -1,0 +1,78 @@
+"""Structured logs on stderr: JSON lines for machines, plain ones in a terminal, each with its trace.
+
+Call sites use `log = structlog.get_logger()` and `log.info("what_happened", chat=…)`. Never pass a message's text.
+"""
+
+import logging
+import sys
+
+import structlog
+from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from events.errors import SettingsError
+
+NOISY = ("aio_pika", "aiormq", "httpcore", "httpx", "nats", "opentelemetry", "pyrogram", "urllib3")
+
+
+def configure(service: str, *, json: bool | None = None, level: str = "INFO") -> None:
+    """Set up logging for the whole process. `json` None: JSON unless stderr is a terminal.
+
+    Every line has `time` (ISO 8601, UTC), `level`, `service` and `event`, and inside a span `trace_id` and `span_id`.
+    Raises SettingsError if there is no such level.
+    """
+    threshold = logging.getLevelNamesMapping().get(level.upper())
+    if threshold is None:
+        raise SettingsError(f"log level is {level!r}; it takes debug, info, warning or error")
+    shared = _shared(service)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(shared, json=not sys.stderr.isatty() if json is None else json))
+    logging.basicConfig(handlers=[handler], level=threshold, force=True)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+    )
+
+
+def _shared(service: str) -> list[Processor]:
+    """What is done to our lines and to those of libraries alike."""
+
+    def add_service(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+        return {**line, "service": service}
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        add_service,
+        _add_trace,
+    ]
+
+
+def _add_trace(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    span = get_current_span().get_span_context()
+    if not span.is_valid:
+        return line
+    return {**line, "trace_id": format_trace_id(span.trace_id), "span_id": format_span_id(span.span_id)}
+
+
+def _formatter(shared: list[Processor], *, json: bool) -> logging.Formatter:
+    # Neither way of writing a traceback shows local variables: messages are among them.
+    rendering: list[Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        if json
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                timestamp_key="time",
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+    )

@@ -1,0 +1,105 @@
+"""The instruments, and small methods to record with. No ids among the attributes: each value is a time series."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+
+from opentelemetry.metrics import Histogram, Meter
+
+from events.schema import FailureReason, Usage
+from observability import names
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
+"""The convention's buckets end at 10 s; a question may take as long as its deadline."""
+TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
+
+
+class Metrics:
+    """All instruments of one process. Durations are in seconds."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._send = _seconds(meter, names.SEND_DURATION, "Publishing one event, confirmation included")
+        self._process = _seconds(meter, names.PROCESS_DURATION, "Handling one delivery")
+        self._chat = _seconds(meter, names.CHAT_DURATION, "One generation")
+        self._answer = _seconds(meter, names.ANSWER_DURATION, "From the question's arrival to the last part sent")
+        self._queue = _seconds(meter, names.QUEUE_DURATION, "From an event's publication to its first delivery")
+        self._flood_wait = _seconds(meter, names.FLOOD_WAIT_DURATION, "Waits that Telegram asked for")
+        self._tokens = meter.create_histogram(
+            names.TOKEN_USAGE, "{token}", "Tokens read and written", explicit_bucket_boundaries_advisory=TOKENS
+        )
+        self._sent = meter.create_counter(names.SENT_MESSAGES, "{message}", "Events published, refused ones too")
+        self._consumed = meter.create_counter(names.CONSUMED_MESSAGES, "{message}", "Deliveries taken")
+        self._in_flight = meter.create_up_down_counter(names.IN_FLIGHT, "{message}", "Deliveries in hand now")
+        self._retries = meter.create_counter(names.RETRIES, "{message}", "Deliveries that were not the first")
+        self._deadletters = meter.create_counter(names.DEADLETTERS, "{message}", "Requests given up")
+        self._busy = meter.create_counter(names.BUSY_IGNORED, "{message}", "Questions ignored while busy")
+
+    def answered(self, took: timedelta, outcome: str) -> None:
+        """A question came to its end; `outcome` from a small fixed set, e.g. `answered`, `failed`, `expired`."""
+        self._answer.record(took.total_seconds(), {names.OUTCOME: outcome})
+
+    def flood_waited(self, wait: timedelta) -> None:
+        self._flood_wait.record(wait.total_seconds())
+
+    def dead_lettered(self, reason: FailureReason) -> None:
+        self._deadletters.add(1, {names.REASON: reason.value})
+
+    def busy_ignored(self) -> None:
+        self._busy.add(1)
+
+    def used(self, usage: Usage, attributes: Mapping[str, str]) -> None:
+        """Tokens of one generation; `attributes` are those of its span's name."""
+        self._tokens.record(usage.input_tokens, {**attributes, names.GEN_AI_TOKEN_TYPE: "input"})
+        self._tokens.record(usage.output_tokens, {**attributes, names.GEN_AI_TOKEN_TYPE: "output"})
+
+    @contextmanager
+    def sending(self, attributes: Mapping[str, str]) -> Iterator[None]:
+        """One event on its way to the broker."""
+        self._sent.add(1, attributes)
+        with _timed(self._send, attributes):
+            yield
+
+    @contextmanager
+    def processing(self, attributes: Mapping[str, str], *, attempt: int, waited: timedelta) -> Iterator[None]:
+        """One delivery in hand, `waited` since its event was published."""
+        self._consumed.add(1, attributes)
+        if attempt > 1:
+            self._retries.add(1, attributes)
+        else:
+            # The clocks of two machines may differ by more than the wait.
+            self._queue.record(max(0.0, waited.total_seconds()), attributes)
+        self._in_flight.add(1, attributes)
+        try:
+            with _timed(self._process, attributes):
+                yield
+        finally:
+            self._in_flight.add(-1, attributes)
+
+    @contextmanager
+    def chatting(self, attributes: Mapping[str, str]) -> Iterator[None]:
+        """One generation."""
+        with _timed(self._chat, attributes):
+            yield
+
+
+def error_type(error: BaseException) -> str:
+    """The class's name: an error's message may carry somebody's text."""
+    return type(error).__qualname__
+
+
+def _seconds(meter: Meter, name: str, description: str) -> Histogram:
+    return meter.create_histogram(name, "s", description, explicit_bucket_boundaries_advisory=SECONDS)
+
+
+@contextmanager
+def _timed(histogram: Histogram, attributes: Mapping[str, str]) -> Iterator[None]:
+    began = time.perf_counter()
+    failed: dict[str, str] = {}
+    try:
+        yield
+    except BaseException as error:
+        failed = {names.ERROR_TYPE: error_type(error)}
+        raise
+    finally:
+        histogram.record(time.perf_counter() - began, {**attributes, **failed})

@@ -1,0 +1,86 @@
+"""Every name that telemetry uses, in one place: most of the conventions are still in Development and move.
+
+Sources: https://opentelemetry.io/docs/specs/semconv/messaging/ and https://opentelemetry.io/docs/specs/semconv/gen-ai/
+"""
+
+from events.transport import Channel
+
+SCOPE = "timokha"
+
+# Messaging systems. `nats` and `telegram` are custom values, as the convention allows.
+NATS = "nats"
+RABBITMQ = "rabbitmq"
+TELEGRAM = "telegram"
+
+# Operations: `messaging.operation.name`, and the first word of a span's name.
+SEND = "send"
+RECEIVE = "receive"
+PROCESS = "process"
+CHAT = "chat"
+
+MESSAGING_SYSTEM = "messaging.system"
+MESSAGING_OPERATION_NAME = "messaging.operation.name"
+MESSAGING_OPERATION_TYPE = "messaging.operation.type"
+MESSAGING_DESTINATION_NAME = "messaging.destination.name"
+MESSAGING_DESTINATION_TEMPLATE = "messaging.destination.template"
+MESSAGING_CONSUMER_GROUP_NAME = "messaging.consumer.group.name"
+MESSAGING_MESSAGE_ID = "messaging.message.id"
+MESSAGING_MESSAGE_CONVERSATION_ID = "messaging.message.conversation_id"
+MESSAGING_RABBITMQ_ROUTING_KEY = "messaging.rabbitmq.destination.routing_key"
+
+GEN_AI_OPERATION_NAME = "gen_ai.operation.name"
+GEN_AI_PROVIDER_NAME = "gen_ai.provider.name"
+GEN_AI_CONVERSATION_ID = "gen_ai.conversation.id"
+GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
+GEN_AI_REQUEST_MAX_TOKENS = "gen_ai.request.max_tokens"
+GEN_AI_REQUEST_TEMPERATURE = "gen_ai.request.temperature"
+GEN_AI_REQUEST_TOP_K = "gen_ai.request.top_k"
+GEN_AI_REQUEST_TOP_P = "gen_ai.request.top_p"
+GEN_AI_REQUEST_SEED = "gen_ai.request.seed"
+GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
+GEN_AI_RESPONSE_FINISH_REASONS = "gen_ai.response.finish_reasons"
+GEN_AI_USAGE_INPUT_TOKENS = "gen_ai.usage.input_tokens"
+GEN_AI_USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+GEN_AI_INPUT_MESSAGES = "gen_ai.input.messages"
+GEN_AI_OUTPUT_MESSAGES = "gen_ai.output.messages"
+GEN_AI_TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - the name of an attribute
+
+ERROR_TYPE = "error.type"
+
+REQUEST_ID = "timokha.request_id"
+ATTEMPT = "timokha.attempt"
+PART = "timokha.part"
+OUTCOME = "timokha.outcome"
+REASON = "timokha.reason"
+
+# Metrics with a conventional name.
+SEND_DURATION = "messaging.client.operation.duration"
+PROCESS_DURATION = "messaging.process.duration"
+SENT_MESSAGES = "messaging.client.sent.messages"
+CONSUMED_MESSAGES = "messaging.client.consumed.messages"
+CHAT_DURATION = "gen_ai.client.operation.duration"
+TOKEN_USAGE = "gen_ai.client.token.usage"  # noqa: S105 - the name of a metric
+
+# Metrics of ours.
+ANSWER_DURATION = "timokha.answer.duration"
+QUEUE_DURATION = "timokha.queue.duration"
+FLOOD_WAIT_DURATION = "timokha.flood_wait.duration"
+IN_FLIGHT = "timokha.in_flight"
+RETRIES = "timokha.retries"
+DEADLETTERS = "timokha.deadletters"
+BUSY_IGNORED = "timokha.busy_ignored"
+
+
+def span(operation: str, target: str) -> str:
+    """A span's name: what is done, and to what (a destination or a model)."""
+    return f"{operation} {target}"
+
+
+def destination(channel: Channel) -> str:
+    """What a span calls a channel: the same word on NATS (a stream's subjects) and RabbitMQ (a queue)."""
+    return f"timokha.{channel}"
+
+
+def template(channel: Channel) -> str:
+    """The shape of the channel's NATS subjects."""
+    return f"{destination(channel)}.{{account}}.{{chat}}.{{message}}.{{revision}}"

@@ -1,0 +1,43 @@
+"""Trace context in message headers, as W3C `traceparent` and `tracestate`; garbage starts a new trace.
+
+Source: https://www.w3.org/TR/trace-context/
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_W3C = TraceContextTextMapPropagator()
+
+
+def inject() -> dict[str, str]:
+    """The headers that carry the current trace on; none where nothing is traced."""
+    headers: dict[str, str] = {}
+    _W3C.inject(headers)
+    return headers
+
+
+def onward(headers: Mapping[str, str]) -> dict[str, str]:
+    """`headers` with the current trace in place of the one they had; unchanged where nothing is traced."""
+    current = inject()
+    if not current:
+        return dict(headers)
+    return {name: value for name, value in headers.items() if name.lower() not in _W3C.fields} | current
+
+
+def extract(headers: Mapping[str, str]) -> Context:
+    """The context that `headers` carry. An empty one, under which a new trace starts, if that can't be read."""
+    carrier = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
+    return _W3C.extract({name: carrier[name] for name in _W3C.fields if name in carrier}, Context())
+
+
+@contextmanager
+def resumed(headers: Mapping[str, str]) -> Iterator[None]:
+    """Go on in the trace that was stored with `inject()`, e.g. when a timer fires or after a restart."""
+    token = attach(extract(headers))
+    try:
+        yield
+    finally:
+        detach(token)

@@ -1,0 +1,142 @@
+"""Starts a process's telemetry, once, in its composition root. A collector that is down costs nobody an answer."""
+
+import logging
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.trace import NoOpTracerProvider, TracerProvider
+
+from observability.environment import Exporter, exporters, sdk_disabled
+from observability.telemetry import Telemetry, silent
+from observability.throttle import Throttle
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+# The SDK is imported where it is used: a process that exports nothing starts without it.
+
+FAULTS_EVERY = timedelta(minutes=1)
+FILE_DELAY = timedelta(milliseconds=200)
+Closer = Callable[[], None]
+
+
+def start(
+    service: str,
+    *,
+    capture_content: bool = False,
+    trace_file: Path | None = None,
+    span_exporter: "SpanExporter | None" = None,
+    metric_reader: "MetricReader | None" = None,
+) -> Telemetry:
+    """Telemetry of `timokha-<service>`, going where OpenTelemetry's environment variables say; nowhere by default.
+
+    `capture_content` lets message text into spans. `trace_file` gets a JSON object a line and span (`trace_file.py`).
+    `span_exporter` and `metric_reader` are called in this process, at once.
+    Raises SettingsError if a variable is bad.
+    """
+    if sdk_disabled():
+        return silent()
+    processors, readers = _processors(trace_file, span_exporter), _readers(metric_reader)
+    if not processors and not readers:
+        return silent()
+    _quiet_faults()
+    resource = _resource(service)
+    traces, close_traces = _traces(resource, processors)
+    meters, close_meters = _meters(resource, readers)
+    closers = [close for close in (close_traces, close_meters) if close]
+    return Telemetry.over(traces, meters, capture_content=capture_content, closers=closers)
+
+
+def _processors(trace_file: Path | None, span_exporter: "SpanExporter | None") -> "list[SpanProcessor]":
+    processors: list[SpanProcessor] = []
+    for kind in exporters("TRACES"):
+        processors.append(_batch(_span_exporter(kind)))
+    if trace_file is not None:
+        from observability.trace_file import TraceFile  # noqa: PLC0415
+
+        processors.append(_batch(TraceFile(trace_file), delay=FILE_DELAY))
+    if span_exporter is not None:
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: PLC0415
+
+        processors.append(SimpleSpanProcessor(span_exporter))
+    return processors
+
+
+def _batch(exporter: "SpanExporter", *, delay: timedelta | None = None) -> "SpanProcessor":
+    """A bounded queue (OTEL_BSP_MAX_QUEUE_SIZE, 2,048 spans) and a thread that empties it."""
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    millis = None if delay is None else delay / timedelta(milliseconds=1)
+    return BatchSpanProcessor(exporter, schedule_delay_millis=millis)
+
+
+def _span_exporter(kind: Exporter) -> "SpanExporter":
+    if kind is Exporter.CONSOLE:
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter  # noqa: PLC0415
+
+        return ConsoleSpanExporter(out=sys.stdout)
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+    return OTLPSpanExporter()
+
+
+def _readers(metric_reader: "MetricReader | None") -> "list[MetricReader]":
+    readers = [metric_reader] if metric_reader is not None else []
+    for kind in exporters("METRICS"):
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
+
+        readers.append(PeriodicExportingMetricReader(_metric_exporter(kind)))
+    return readers
+
+
+def _metric_exporter(kind: Exporter) -> "MetricExporter":
+    if kind is Exporter.CONSOLE:
+        from opentelemetry.sdk.metrics.export import ConsoleMetricExporter  # noqa: PLC0415
+
+        return ConsoleMetricExporter(out=sys.stdout)
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
+
+    return OTLPMetricExporter()
+
+
+def _resource(service: str) -> "Resource":
+    from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource  # noqa: PLC0415
+
+    # What the environment says wins over ours.
+    return Resource.create({SERVICE_NAME: f"timokha-{service}"}).merge(OTELResourceDetector().detect())
+
+
+def _traces(resource: "Resource", processors: "list[SpanProcessor]") -> tuple[TracerProvider, Closer | None]:
+    if not processors:
+        return NoOpTracerProvider(), None
+    from opentelemetry.sdk.trace import TracerProvider as Provider  # noqa: PLC0415
+
+    # Not at exit: the interpreter would wait half a minute for a collector that is away.
+    provider = Provider(resource=resource, shutdown_on_exit=False)
+    for processor in processors:
+        provider.add_span_processor(processor)
+    return provider, provider.shutdown
+
+
+def _meters(resource: "Resource", readers: "list[MetricReader]") -> tuple[MeterProvider, Closer | None]:
+    if not readers:
+        return NoOpMeterProvider(), None
+    from opentelemetry.sdk.metrics import MeterProvider as Provider  # noqa: PLC0415
+
+    provider = Provider(readers, resource, shutdown_on_exit=False)
+    return provider, provider.shutdown
+
+
+def _quiet_faults() -> None:
+    """An exporter complains of every batch: let one complaint a minute through."""
+    logger = logging.getLogger("opentelemetry")
+    logger.propagate = False
+    if not any(isinstance(handler, Throttle) for handler in logger.handlers):
+        logger.addHandler(Throttle(FAULTS_EVERY))

@@ -1,0 +1,162 @@
+"""The spans of a question's journey, as context managers, each with the metrics that belong to it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
+from opentelemetry.util.types import Attributes
+
+from events.errors import MalformedEvent
+from events.event import Event
+from events.ids import RequestId
+from events.schema import GenerationRequested
+from events.transport import Channel, Delivery
+from observability import names, propagation
+from observability.chat import Chat, request_attributes
+from observability.metrics import Metrics, error_type
+
+MAX_ID = 256
+"""Characters kept of an id that came over the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Starts spans. With `capture_content`, `chat` spans get the conversation's text and errors their messages."""
+
+    tracer: Tracer
+    metrics: Metrics
+    capture_content: bool = False
+
+    @contextmanager
+    def receive_telegram(self, question: RequestId) -> Iterator[Span]:
+        """A Telegram message arrived: the first span of a new trace, whatever is current."""
+        attributes = _operation(names.RECEIVE, names.TELEGRAM, names.TELEGRAM) | _about(question)
+        with self._span(
+            names.span(names.RECEIVE, names.TELEGRAM), SpanKind.CLIENT, attributes, context=Context()
+        ) as span:
+            yield span
+
+    @contextmanager
+    def send_telegram(self, question: RequestId, *, part: int = 0) -> Iterator[Span]:
+        """One message goes out to the question's chat; an answer in several messages has several parts."""
+        operation = _operation(names.SEND, names.TELEGRAM, names.TELEGRAM)
+        attributes = operation | _about(question)
+        name = names.span(names.SEND, names.TELEGRAM)
+        with self.metrics.sending(operation), self._span(name, SpanKind.PRODUCER, attributes) as span:
+            span.set_attribute(names.PART, part)
+            yield span
+
+    @contextmanager
+    def send(self, channel: Channel, event: Event, *, system: str = names.NATS) -> Iterator[Event]:
+        """Publish the event that this yields: it is `event` with the trace in its headers."""
+        operation = _operation(names.SEND, system, names.destination(channel))
+        attributes = operation | _routing(channel, system) | _message(event)
+        name = names.span(names.SEND, names.destination(channel))
+        with self.metrics.sending(operation), self._span(name, SpanKind.PRODUCER, attributes):
+            yield replace(event, headers=propagation.onward(event.headers))
+
+    @contextmanager
+    def process(self, channel: Channel, delivery: Delivery, *, group: str, system: str = names.NATS) -> Iterator[Span]:
+        """Handle one delivery, in the trace of whoever sent it: as its child, and linked to it.
+
+        `group` is the durable consumer's name. A delivery whose headers can't be read starts a new trace.
+        """
+        operation = _operation(names.PROCESS, system, names.destination(channel))
+        operation[names.MESSAGING_CONSUMER_GROUP_NAME] = group
+        attributes = operation | _routing(channel, system) | _message(delivery.event)
+        parent = propagation.extract(delivery.event.headers)
+        waited = datetime.now(UTC) - delivery.published_at
+        name = names.span(names.PROCESS, names.destination(channel))
+        with (
+            self.metrics.processing(operation, attempt=delivery.attempt, waited=waited),
+            self._span(
+                name,
+                SpanKind.CONSUMER,
+                {**attributes, names.ATTEMPT: delivery.attempt},
+                context=parent,
+                links=_links(parent),
+            ) as span,
+        ):
+            yield span
+
+    @contextmanager
+    def chat(self, model: str, provider: str, request: GenerationRequested) -> Iterator[Chat]:
+        """One generation. Tell what came out with `Chat.answered`."""
+        operation = {
+            names.GEN_AI_OPERATION_NAME: names.CHAT,
+            names.GEN_AI_PROVIDER_NAME: provider,
+            names.GEN_AI_REQUEST_MODEL: model,
+        }
+        attributes = {**operation, **request_attributes(request, capture_content=self.capture_content)}
+        with (
+            self.metrics.chatting(operation),
+            self._span(names.span(names.CHAT, model), SpanKind.CLIENT, attributes) as span,
+        ):
+            yield Chat(span, self.metrics, operation, self.capture_content)
+
+    @contextmanager
+    def _span(
+        self,
+        name: str,
+        kind: SpanKind,
+        attributes: Attributes,
+        *,
+        context: Context | None = None,
+        links: Sequence[Link] = (),
+    ) -> Iterator[Span]:
+        # The SDK's own error handling would record the error's message.
+        with self.tracer.start_as_current_span(
+            name, context, kind, attributes, links, record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                yield span
+            except BaseException as error:
+                fail(span, error_type(error))
+                if self.capture_content:
+                    span.record_exception(error)
+                raise
+
+
+def fail(span: Span, kind: str) -> None:
+    """Mark a span as failed where no exception leaves it; `kind` from a small fixed set."""
+    span.set_attribute(names.ERROR_TYPE, kind)
+    span.set_status(Status(StatusCode.ERROR))
+
+
+def _operation(operation: str, system: str, destination: str) -> dict[str, str]:
+    return {
+        names.MESSAGING_SYSTEM: system,
+        names.MESSAGING_OPERATION_NAME: operation,
+        names.MESSAGING_OPERATION_TYPE: operation,
+        names.MESSAGING_DESTINATION_NAME: destination,
+    }
+
+
+def _routing(channel: Channel, system: str) -> dict[str, str]:
+    if system == names.RABBITMQ:
+        return {names.MESSAGING_RABBITMQ_ROUTING_KEY: names.destination(channel)}
+    return {names.MESSAGING_DESTINATION_TEMPLATE: names.template(channel)}
+
+
+def _message(event: Event) -> dict[str, str]:
+    try:
+        about = _about(event.request_id)
+    except MalformedEvent:
+        about = {}
+    return {**about, names.MESSAGING_MESSAGE_ID: event.id[:MAX_ID]}
+
+
+def _about(question: RequestId) -> dict[str, str]:
+    return {
+        names.MESSAGING_MESSAGE_ID: question.message,
+        names.MESSAGING_MESSAGE_CONVERSATION_ID: f"{question.account}.{question.chat}",
+        names.REQUEST_ID: str(question),
+    }
+
+
+def _links(parent: Context) -> Sequence[Link]:
+    creation = get_current_span(parent).get_span_context()
+    return [Link(creation)] if creation.is_valid else []

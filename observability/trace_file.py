@@ -1,0 +1,38 @@
+"""Spans in a file, one JSON object a line, to be read by `timokha trace`.
+
+A line is what the SDK's `ReadableSpan.to_json` gives: `name`, `context` {`trace_id`, `span_id`: hexadecimal with 0x},
+`parent_id`, `kind`, `start_time` and `end_time` (ISO 8601, UTC), `status`, `attributes`, `links`, `resource`.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from events.errors import SettingsError
+
+
+class TraceFile(SpanExporter):
+    """Appends to `path`, which several processes may share and only its owner may read.
+
+    Raises SettingsError if it can't be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SettingsError(
+                f"can't write spans to {path}: {error.strerror}; name a file in a folder of yours"
+            ) from None
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        lines = "".join(f"{span.to_json(indent=None)}\n" for span in spans).encode()
+        # One write a batch keeps the lines of two processes apart.
+        written = os.write(self._file, lines)
+        return SpanExportResult.SUCCESS if written == len(lines) else SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        os.close(self._file)
