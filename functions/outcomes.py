@@ -8,8 +8,9 @@ import structlog
 
 from events.errors import MalformedEvent
 from events.event import Event
-from events.schema import EventData, FailureReason, GenerationCompleted, GenerationFailed
-from events.transport import Channel, Delivery, Published, Publisher
+from events.schema import FailureReason, GenerationCompleted, GenerationFailed
+from events.transport import Channel, Delivery, Publisher
+from observability.telemetry import Telemetry
 
 REASON_HEADER = "timokha-reason"
 DETAIL_HEADER = "timokha-detail"
@@ -56,16 +57,19 @@ class Skipped:
 Outcome = Answered | GaveUp | Postponed | Skipped
 
 
-async def settle(outcome: Outcome, delivery: Delivery, publisher: Publisher, source: str) -> None:
+async def settle(
+    outcome: Outcome, delivery: Delivery, publisher: Publisher, *, source: str, telemetry: Telemetry
+) -> None:
     """Raises TransportError; the delivery then comes again."""
     request_id = delivery.event.subject
     match outcome:
         case Answered(data):
-            published = await publisher.publish(Channel.REPLIES, _reply(data, source))
+            await _publish(Channel.REPLIES, Event.of(data, source=source), publisher, telemetry)
             await delivery.ack()
-            log.info("request.answered", request_id=request_id, repeated=published is Published.ALREADY_THERE)
+            log.info("request.answered", request_id=request_id, attempt=delivery.attempt)
         case GaveUp():
-            await _give_up(outcome, delivery, publisher, source)
+            await _give_up(outcome, delivery, publisher, source, telemetry)
+            await delivery.discard()
         case Postponed(why, delay):
             log.warning("request.postponed", request_id=request_id, why=why, seconds=round(delay.total_seconds(), 1))
             await delivery.retry(delay)
@@ -74,20 +78,21 @@ async def settle(outcome: Outcome, delivery: Delivery, publisher: Publisher, sou
             await delivery.ack()
 
 
-async def _give_up(outcome: GaveUp, delivery: Delivery, publisher: Publisher, source: str) -> None:
+async def _give_up(
+    outcome: GaveUp, delivery: Delivery, publisher: Publisher, source: str, telemetry: Telemetry
+) -> None:
+    telemetry.metrics.dead_lettered(outcome.reason)
     log.error("request.gave_up", request_id=delivery.event.subject, reason=outcome.reason, detail=outcome.detail)
     try:
         request_id = str(delivery.event.request_id)
     except MalformedEvent:
         # It can't be addressed, so nobody can be told; the line above is all that is left of it.
-        await delivery.discard()
         return
-    await publisher.publish(Channel.DEADLETTERS, dead_letter(delivery.event, outcome))
+    await _publish(Channel.DEADLETTERS, dead_letter(delivery.event, outcome), publisher, telemetry)
     failed = GenerationFailed(
         request_id=request_id, reason=outcome.reason, detail=outcome.detail, attempts=outcome.attempts
     )
-    await publisher.publish(Channel.REPLIES, _reply(failed, source))
-    await delivery.discard()
+    await _publish(Channel.REPLIES, Event.of(failed, source=source), publisher, telemetry)
 
 
 def dead_letter(event: Event, outcome: GaveUp) -> Event:
@@ -100,5 +105,6 @@ def dead_letter(event: Event, outcome: GaveUp) -> Event:
     return replace(event, headers={**event.headers, **why})
 
 
-def _reply(data: EventData, source: str) -> Event:
-    return Event.of(data, source=source)
+async def _publish(channel: Channel, event: Event, publisher: Publisher, telemetry: Telemetry) -> None:
+    with telemetry.spans.send(channel, event) as traced:
+        await publisher.publish(channel, traced)

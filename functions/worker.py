@@ -11,11 +11,14 @@ import structlog
 from events.errors import MalformedEvent, TransportError
 from events.ids import RequestId
 from events.schema import GenerationCompleted, GenerationRequested
-from events.transport import MAX_FETCH_WAIT, Delivery, Publisher, Subscription
+from events.subjects import GENERATE_CONSUMER
+from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Publisher, Subscription
 from functions import outcomes
 from functions.lease import kept
 from functions.outcomes import Answered, GaveUp, Outcome, Postponed, Skipped
 from functions.verdicts import Reject, Retry
+from observability.spans import fail
+from observability.telemetry import Telemetry
 
 MAX_RETRY_DELAY = timedelta(seconds=30)
 
@@ -49,6 +52,7 @@ class Worker:
         answered: Callable[[RequestId], Awaitable[bool]],
         source: str,
         limits: Limits,
+        telemetry: Telemetry,
     ) -> None:
         self._handler = handler
         self._subscription = subscription
@@ -56,6 +60,7 @@ class Worker:
         self._answered = answered
         self._source = source
         self._limits = limits
+        self._telemetry = telemetry
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -87,14 +92,20 @@ class Worker:
     async def _process(self, delivery: Delivery) -> None:
         try:
             async with kept(delivery, self._subscription.lease):
-                outcome = await self._outcome(delivery)
-                await outcomes.settle(outcome, delivery, self._publisher, self._source)
+                await self._take(delivery)
         except asyncio.CancelledError:
             # The grace is over: somebody else may start at once.
             await delivery.retry(timedelta(0))
             raise
         except TransportError as error:
             log.warning("worker.unsettled", request_id=delivery.event.subject, error=str(error))
+
+    async def _take(self, delivery: Delivery) -> None:
+        with self._telemetry.spans.process(Channel.REQUESTS, delivery, group=GENERATE_CONSUMER) as span:
+            outcome = await self._outcome(delivery)
+            if isinstance(outcome, GaveUp | Postponed):
+                fail(span, type(outcome).__name__)
+            await outcomes.settle(outcome, delivery, self._publisher, source=self._source, telemetry=self._telemetry)
 
     async def _outcome(self, delivery: Delivery) -> Outcome:
         if delivery.attempt > self._limits.attempts:

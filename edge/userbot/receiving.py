@@ -138,7 +138,9 @@ def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> Re
 
 def _delete(record: ChatRecord, message: Incoming, locale: str) -> Received:
     text = phrases.deleted(locale, cancelled=record.current is not None)
-    record = record.having(history=(), current=None, waiting=(), erasing=True)
+    record = record.having(
+        history=(), current=None, waiting=(), erasing=True, deleted_to=max(record.deleted_to, message.message_id)
+    )
     return _reply(record, message, text, Effect.DELETED)
 
 

@@ -91,7 +91,10 @@ class Notice(_Part):
 
 
 class ChatRecord(_Part):
-    """Everything known of one chat; `ChatRecord()` is a chat that never wrote."""
+    """Everything known of one chat; `ChatRecord()` is a chat that never wrote.
+
+    `deleted_to` is the message of the last `/delete_history`: of what was asked up to it nothing may stay anywhere.
+    """
 
     settings: Settings = Settings()
     history: tuple[Turn, ...] = ()
@@ -100,6 +103,7 @@ class ChatRecord(_Part):
     waiting: tuple[Question, ...] = ()
     notices: tuple[Notice, ...] = ()
     erasing: bool = False
+    deleted_to: int = 0
     helped_at: AwareDatetime | None = None
 
     def to_json(self) -> bytes:
@@ -150,6 +154,14 @@ def thought(record: ChatRecord, request_id: str, thinking_id: int) -> ChatRecord
     if current is None or current.thinking_id is not None:
         return record
     return record.having(current=current.having(thinking_id=thinking_id))
+
+
+def traced(record: ChatRecord, trace: dict[str, str]) -> ChatRecord:
+    """What happens to the current question from now on belongs below `trace`."""
+    if record.current is None:
+        return record
+    question = record.current.question.having(trace=trace)
+    return record.having(current=record.current.having(question=question))
 
 
 def part_sent(record: ChatRecord, request_id: str, parts_sent: int) -> ChatRecord:

@@ -3,12 +3,13 @@
 from events.schema import FailureReason, GenerationCompleted, GenerationRequested, Sampling, Timings
 from functions.generate.engine import Engine, Generated
 from functions.verdicts import Reject
+from observability.spans import Spans
 
 MAX_TRIES = 3
 """An empty answer is tried again with another seed, twice."""
 
 
-async def generate(request: GenerationRequested, *, engine: Engine) -> GenerationCompleted:
+async def generate(request: GenerationRequested, *, engine: Engine, spans: Spans) -> GenerationCompleted:
     """Answer the last turn of `request`.
 
     Raises
@@ -18,7 +19,9 @@ async def generate(request: GenerationRequested, *, engine: Engine) -> Generatio
     Retry
         The engine can't answer now.
     """
-    generated = await _until_not_empty(request, engine)
+    with spans.chat(engine.model, engine.provider, request) as chat:
+        generated = await _until_not_empty(request, engine)
+        chat.answered(generated.text, finish_reason=generated.finish_reason, usage=generated.usage)
     return GenerationCompleted(
         request_id=request.request_id,
         text=generated.text,

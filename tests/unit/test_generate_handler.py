@@ -5,8 +5,13 @@ import pytest
 from events.schema import FailureReason, FinishReason, Usage
 from functions.generate.engine import Generated
 from functions.generate.engines.echo import EchoEngine
-from functions.generate.handler import generate
+from functions.generate.handler import generate as generate_with
 from functions.verdicts import Reject
+from observability.telemetry import silent
+
+
+async def generate(request, *, engine):
+    return await generate_with(request, engine=engine, spans=silent().spans)
 
 
 class Scripted:

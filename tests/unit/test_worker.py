@@ -14,6 +14,7 @@ from events.transport import Channel
 from functions.outcomes import ATTEMPTS_HEADER, REASON_HEADER
 from functions.verdicts import Reject, Retry
 from functions.worker import Limits, Worker
+from observability.telemetry import silent
 
 LEASE = timedelta(seconds=0.3)
 
@@ -43,6 +44,7 @@ class World:
             answered=answered,
             source="/test",
             limits=Limits(**limits),
+            telemetry=silent(),
         )
         running = asyncio.create_task(worker.run(stop))
         try:
@@ -167,12 +169,12 @@ async def test_a_rejected_request_is_a_dead_letter_with_its_reason_and_own_heade
         raise Reject("too long for this model")
 
     async with world.worker(handler):
-        await world.ask(make_event(headers={"traceparent": "00-1-2-01"}))
+        await world.ask(make_event(headers={"x-origin": "test"}))
         failed = (await world.reply()).data()
     assert failed.reason is FailureReason.REJECTED
     dead = await world.log.find(Channel.DEADLETTERS, RequestId("1", "2", "3"))
     assert dead.data() == make_event().data().model_copy(update={"deadline": dead.data().deadline})
-    assert dead.headers["traceparent"] == "00-1-2-01"
+    assert dead.headers["x-origin"] == "test"
     assert dead.headers[REASON_HEADER] == "rejected"
     assert dead.headers[ATTEMPTS_HEADER] == "1"
 

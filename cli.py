@@ -1,0 +1,111 @@
+"""`timokha`: one command line; every option is a setting, and has an environment variable."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from typing import Any
+
+import click
+
+from edge.userbot.settings import UserbotSettings
+from events.errors import TimokhaError
+from events.settings import ProcessSettings
+from functions.generate.settings import GenerateSettings
+from observability import logs, setup
+from observability.telemetry import Telemetry
+
+Main = Callable[[Any, Telemetry, asyncio.Event], Coroutine[Any, Any, None]]
+
+COMMANDS: dict[str, tuple[type[ProcessSettings], str, str]] = {
+    "generate": (
+        GenerateSettings,
+        "functions.generate.app",
+        "One stateless generate function: requests in, answers out.",
+    ),
+    "userbot": (
+        UserbotSettings,
+        "edge.userbot.app",
+        "The edge on Telegram: answers from your own account. The first start asks for phone, code and password.",
+    ),
+}
+"""Name → settings, the module whose `main` runs it (imported only then), help."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="timokha")
+def cli() -> None:
+    """A Telegram userbot that answers with a language model fine-tuned on its owner's chats."""
+
+
+def command(name: str, settings: type[ProcessSettings], module: str, text: str) -> click.Command:
+    """A subcommand whose options are the fields of `settings`."""
+
+    def run(**given: object) -> None:
+        chosen = settings.read(**{field: value for field, value in given.items() if value is not None})
+        start(name, import_module(module).main, chosen)
+
+    return click.Command(name, callback=run, params=options(settings), help=text)
+
+
+def options(settings: type[ProcessSettings]) -> list[click.Parameter]:
+    """`--slots` and so on; pydantic judges their values, so that options and variables are judged alike."""
+    return [
+        click.Option(
+            [f"--{name.replace('_', '-')}"],
+            help=f"{field.description}  [env: {settings.variable(name)}]{_default(field.get_default())}",
+        )
+        for name, field in settings.model_fields.items()
+    ]
+
+
+def _default(default: object) -> str:
+    if default is None or repr(default) == "PydanticUndefined":
+        return ""
+    seconds = getattr(default, "total_seconds", None)
+    return f"  [default: {f'{seconds():g}' if seconds else default}]"
+
+
+def start(name: str, main: Main, settings: ProcessSettings) -> None:
+    """The only ignition: logs, telemetry, signals, the event loop."""
+    logs.configure(name, level=settings.log_level)
+    telemetry = setup.start(name, capture_content=settings.capture_message_content)
+    try:
+        asyncio.run(_until_stopped(main, settings, telemetry))
+    finally:
+        telemetry.shutdown()
+
+
+async def _until_stopped(main: Main, settings: ProcessSettings, telemetry: Telemetry) -> None:
+    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        stop.set()
+        loop.add_signal_handler(number, os._exit, 1)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    await main(settings, telemetry, stop)
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 failed, 2 wrong use or settings.
+
+    What a person can mend is one line, never a traceback.
+    """
+    for name, (settings, module, text) in COMMANDS.items():
+        cli.add_command(command(name, settings, module, text))
+    try:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(1)
+    except TimokhaError as error:
+        click.echo(f"timokha: {error}", err=True)
+        sys.exit(error.exit_code)

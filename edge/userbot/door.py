@@ -1,0 +1,64 @@
+"""The one door for messages, live or caught up: what comes through is in the chat record, once."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from edge.userbot.commands import parse
+from edge.userbot.driver import World
+from edge.userbot.drivers import Drivers
+from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive
+from edge.userbot.record import ChatRecord, UnreadableRecord
+from events.errors import TransportError
+from events.ids import RequestId
+from observability import propagation
+
+PAUSE = timedelta(seconds=0.5)
+
+log = structlog.get_logger(__name__)
+
+
+class Door:
+    """`receive` returns when the message's effect is stored, however long that takes."""
+
+    def __init__(self, world: World, drivers: Drivers, rules: Rules) -> None:
+        self._world = world
+        self._drivers = drivers
+        self._rules = rules
+
+    async def receive(self, message: Incoming) -> Effect:
+        if parse(message.text, self._rules.prefix) is None:
+            return Effect.SILENT
+        request_id = RequestId(message.account, message.chat, str(message.message_id))
+        with self._world.telemetry.spans.receive_telegram(request_id):
+            effect = await self._store(replace(message, trace=propagation.inject()))
+            log.info("message.received", chat=message.chat, message=message.message_id, effect=effect)
+        if effect is Effect.IGNORED_BUSY:
+            self._world.telemetry.metrics.busy_ignored()
+        return effect
+
+    async def _store(self, message: Incoming) -> Effect:
+        while True:
+            try:
+                received = await self._change(message)
+            except TransportError as error:
+                log.warning("message.again", chat=message.chat, message=message.message_id, error=str(error))
+                await asyncio.sleep(PAUSE.total_seconds())
+            except UnreadableRecord as error:
+                log.error("message.dropped", chat=message.chat, message=message.message_id, error=str(error))
+                return Effect.SILENT
+            else:
+                self._drivers.wake(message.chat)
+                return received.outcome
+
+    async def _change(self, message: Incoming) -> Received:
+        last: list[Received] = []
+
+        def transition(record: ChatRecord) -> ChatRecord:
+            last[:] = [receive(record, message, self._rules, self._world.now())]
+            return last[0].record
+
+        await self._world.chats.change(message.chat, transition)
+        return last[0]

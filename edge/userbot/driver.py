@@ -1,0 +1,186 @@
+"""The driver of one chat: does what the record says is to be done, until nothing is."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from edge.userbot import phrases
+from edge.userbot import record as records
+from edge.userbot.chats import Chats, Transition
+from edge.userbot.context import request_of
+from edge.userbot.messenger import Messenger, MessengerError, Undeliverable, random_id
+from edge.userbot.record import Answer, ChatRecord, Current
+from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, Think, next_step, wake_at
+from events.errors import TimokhaError, TransportError
+from events.event import Event
+from events.ids import RequestId
+from events.schema import Sampling
+from events.transport import Channel, Log
+from observability import propagation
+from observability.telemetry import Telemetry
+
+SOURCE = "/timokha/userbot"
+TYPING_INTERVAL = timedelta(seconds=4)
+"""Telegram shows the action for about six seconds."""
+PAUSE = timedelta(seconds=0.5)
+"""Before a step that failed is tried again."""
+FAULT_PAUSE = timedelta(seconds=10)
+NO_MESSAGE = 0
+"""The id of a message that could not be sent."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a driver acts on."""
+
+    account: str
+    chats: Chats
+    log: Log
+    messenger: Messenger
+    sampling: Sampling
+    deadline: timedelta
+    telemetry: Telemetry
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class Driver:
+    """Serial within a chat. `resumed` after a restart: what was in flight may have happened already."""
+
+    def __init__(self, chat: str, world: World, *, resumed: bool = False) -> None:
+        self._chat = chat
+        self._world = world
+        self._resumed = resumed
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """The record has changed."""
+        self._woken.set()
+
+    @property
+    def woken(self) -> bool:
+        return self._woken.is_set()
+
+    async def run(self) -> None:
+        """Return when the chat needs nothing any more, unless it was woken meanwhile."""
+        while True:
+            self._woken.clear()
+            try:
+                if not await self._advance():
+                    return
+            except (TransportError, MessengerError) as error:
+                log.warning("driver.again", chat=self._chat, error=str(error))
+                await self._sleep(PAUSE)
+            except TimokhaError as error:
+                log.error("driver.stopped", chat=self._chat, error=str(error))
+                return
+            except Exception as error:
+                # A chat must not be stuck because of a fault in here.
+                log.error("driver.fault", chat=self._chat, error=type(error).__name__, exc_info=True)
+                await asyncio.sleep(FAULT_PAUSE.total_seconds())
+
+    async def _advance(self) -> bool:
+        record = await self._world.chats.load(self._chat)
+        step = next_step(record, self._world.now())
+        if step:
+            await self._perform(step, record)
+            self._resumed = False
+            return True
+        due = wake_at(record)
+        if due is None:
+            return False
+        if self._resumed and record.current:
+            await self._publish(record, record.current)
+            self._resumed = False
+        await self._world.messenger.typing(self._chat)
+        await self._sleep(min(TYPING_INTERVAL, max(due - self._world.now(), timedelta(0))))
+        return True
+
+    async def _sleep(self, duration: timedelta) -> None:
+        try:
+            async with asyncio.timeout(duration.total_seconds()):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _perform(self, step: Step, record: ChatRecord) -> None:
+        match step:
+            case Erase():
+                await self._world.log.erase_chat(self._world.account, self._chat)
+                await self._change(records.erased)
+            case Notify(notice):
+                key = str(RequestId(self._world.account, self._chat, str(notice.message_id)))
+                await self._send(notice.text, reply_to=notice.message_id, key=key, part="notice")
+                await self._change(lambda record: records.notified(record, notice.message_id))
+            case Expire():
+                await self._change(lambda record: records.expired(record, self._world.now()))
+            case Think(current):
+                await self._think(record, current)
+            case Deliver():
+                await self._deliver(step)
+            case Finish():
+                assert record.current
+                await self._finish(record.current)
+
+    async def _think(self, record: ChatRecord, current: Current) -> None:
+        await self._publish(record, current)
+        await self._world.messenger.typing(self._chat)
+        question = current.question
+        line = phrases.thinking(question.locale, current.request_id)
+        with propagation.resumed(question.trace):
+            sent = await self._send(line, reply_to=question.message_id, key=current.request_id, part="thinking")
+        await self._change(lambda record: records.thought(record, current.request_id, sent))
+
+    async def _publish(self, record: ChatRecord, current: Current) -> None:
+        """Safe to repeat: the log recognises the request."""
+        world = self._world
+        data = request_of(record, current, world.account, self._chat, world.sampling)
+        with propagation.resumed(current.question.trace):
+            event = Event.of(data, source=SOURCE)
+            with world.telemetry.spans.send(Channel.REQUESTS, event) as traced:
+                await world.log.publish(Channel.REQUESTS, traced)
+
+    async def _deliver(self, step: Deliver) -> None:
+        current = step.current
+        reply_to = current.thinking_id or current.question.message_id
+        with propagation.resumed(current.question.trace):
+            await self._send(
+                step.text,
+                reply_to=reply_to,
+                key=current.request_id,
+                part=str(step.part_index),
+                index=step.part_index,
+            )
+        if step.part_index + 1 < step.parts_total:
+            await self._change(lambda record: records.part_sent(record, current.request_id, step.part_index + 1))
+        else:
+            await self._finish(current)
+
+    async def _finish(self, current: Current) -> None:
+        now = self._world.now()
+        await self._change(lambda record: records.finished(record, current.request_id, now, self._world.deadline))
+        outcome = "answered" if isinstance(current.outcome, Answer) else "failed"
+        self._world.telemetry.metrics.answered(now - current.question.asked_at, outcome)
+        log.info("question.settled", request_id=current.request_id, outcome=outcome)
+
+    async def _send(self, text: str, *, reply_to: int, key: str, part: str, index: int = 0) -> int:
+        """A message that can't be delivered counts as sent: there is nobody to tell."""
+        messenger = self._world.messenger
+        if self._resumed:
+            found = await messenger.find_own(self._chat, text, reply_to=reply_to)
+            if found is not None:
+                return found
+        try:
+            with self._world.telemetry.spans.send_telegram(RequestId.parse(key), part=index):
+                return await messenger.send(self._chat, text, reply_to=reply_to, random_id=random_id(key, part))
+        except Undeliverable as error:
+            log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))
+            return NO_MESSAGE
+
+    async def _change(self, transition: Transition) -> None:
+        await self._world.chats.change(self._chat, transition)

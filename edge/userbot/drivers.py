@@ -1,0 +1,57 @@
+"""All chats that have something to do, a driver each."""
+
+import asyncio
+
+import structlog
+
+from edge.userbot.driver import Driver, World
+from edge.userbot.record import ChatRecord
+from edge.userbot.steps import next_step, wake_at
+
+log = structlog.get_logger(__name__)
+
+
+class Drivers:
+    """A chat's driver lives only while its record asks for something."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._drivers: dict[str, Driver] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self, chat: str, *, resumed: bool = False) -> None:
+        """The chat's record has changed."""
+        driver = self._drivers.get(chat)
+        if driver:
+            driver.wake()
+            return
+        driver = self._drivers[chat] = Driver(chat, self._world, resumed=resumed)
+        task = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def resume(self) -> None:
+        """After a start: take up every chat where the last process left it. Raises TransportError."""
+        chats = self._world.chats
+        for chat in await chats.all():
+            if _unfinished(await chats.load(chat), self._world):
+                log.info("chat.resumed", chat=chat)
+                self.wake(chat, resumed=True)
+
+    async def stop(self) -> None:
+        """Leave everything as it is: the next start resumes it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, chat: str, driver: Driver) -> None:
+        try:
+            await driver.run()
+            while driver.woken:
+                await driver.run()
+        finally:
+            del self._drivers[chat]
+
+
+def _unfinished(record: ChatRecord, world: World) -> bool:
+    return next_step(record, world.now()) is not None or wake_at(record) is not None

@@ -1,0 +1,38 @@
+"""What the driver asks of Telegram, and what can become of it."""
+
+from hashlib import sha256
+from typing import Protocol
+
+from events.errors import TimokhaError
+
+
+class MessengerError(TimokhaError):
+    """Telegram could not be asked, or did not answer: send the same again, under the same random id."""
+
+
+class Undeliverable(TimokhaError):
+    """Telegram will never take this message, e.g. because the user has blocked the account."""
+
+
+class Messenger(Protocol):
+    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+        """Send one message of at most 4,096 UTF-16 units and return its id, 0 if that can't be told.
+
+        The same random id again sends nothing. Waits out every flood wait.
+        Raises MessengerError or Undeliverable.
+        """
+        ...
+
+    async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
+        """The id of a recent message of our own with this text and reply. Raises MessengerError."""
+        ...
+
+    async def typing(self, chat: str) -> None:
+        """Show the typing action; failures don't matter and raise nothing."""
+        ...
+
+
+def random_id(request_id: str, part: str) -> int:
+    """The same 64 bits for the same message, signed and never 0, so that Telegram recognises a repeat."""
+    digest = sha256(f"{request_id}:{part}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True) or 1

@@ -1,0 +1,86 @@
+"""Replies come in: the first outcome of the current question wins, everything else is erased."""
+
+import asyncio
+from functools import partial
+
+import structlog
+
+from edge.userbot import record as records
+from edge.userbot.driver import World
+from edge.userbot.drivers import Drivers
+from edge.userbot.record import ChatRecord, UnreadableRecord
+from events import subjects
+from events.errors import MalformedEvent, TransportError
+from events.ids import RequestId
+from events.schema import EventData, FailureReason, GenerationCompleted, GenerationFailed
+from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Subscription
+from observability import propagation
+
+BATCH = 64
+
+log = structlog.get_logger(__name__)
+
+
+class Replies:
+    """A reply is acknowledged once its text is in the chat record: from there the driver delivers it."""
+
+    def __init__(self, world: World, drivers: Drivers, subscription: Subscription) -> None:
+        self._world = world
+        self._drivers = drivers
+        self._subscription = subscription
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            for delivery in await self._subscription.fetch(BATCH, MAX_FETCH_WAIT):
+                try:
+                    await self._take(delivery)
+                except TransportError as error:
+                    log.warning("reply.again", request_id=delivery.event.subject, error=str(error))
+                except (MalformedEvent, UnreadableRecord) as error:
+                    log.error("reply.dropped", request_id=delivery.event.subject, error=str(error))
+                    await delivery.discard()
+
+    async def _take(self, delivery: Delivery) -> None:
+        group = subjects.edge_consumer(self._world.account)
+        with self._world.telemetry.spans.process(Channel.REPLIES, delivery, group=group):
+            request_id = delivery.event.request_id
+            settle = partial(_settled, reply=_data(delivery), trace=propagation.inject(), world=self._world)
+            record = await self._world.chats.change(request_id.chat, settle)
+            if _is_about(record, str(request_id)):
+                self._drivers.wake(request_id.chat)
+            else:
+                await self._erase(request_id, record)
+            await delivery.ack()
+
+    async def _erase(self, request_id: RequestId, record: ChatRecord) -> None:
+        """Late, cancelled or deleted: nobody waits for it, and its text must not stay.
+
+        What was asked before `/delete_history` must not stay anywhere, a dead letter included.
+        """
+        deleted = int(request_id.message) <= record.deleted_to
+        for channel in Channel if deleted else (Channel.REPLIES,):
+            await self._world.log.erase(channel, request_id)
+        log.info("reply.erased", request_id=str(request_id), deleted=deleted)
+
+
+def _data(delivery: Delivery) -> EventData:
+    try:
+        return delivery.event.data()
+    except MalformedEvent as error:
+        log.error("reply.malformed", request_id=delivery.event.subject, error=str(error))
+        return GenerationFailed(request_id=delivery.event.subject, reason=FailureReason.MALFORMED)
+
+
+def _settled(record: ChatRecord, *, reply: EventData, trace: dict[str, str], world: World) -> ChatRecord:
+    match reply:
+        case GenerationCompleted(request_id=request_id, text=text):
+            settled = records.answered(record, request_id, text, world.now())
+        case GenerationFailed(request_id=request_id, reason=reason):
+            settled = records.failed(record, request_id, reason.value, world.now())
+        case _:
+            settled = records.failed(record, reply.request_id, FailureReason.MALFORMED.value, world.now())
+    return settled if settled is record else records.traced(settled, trace)
+
+
+def _is_about(record: ChatRecord, request_id: str) -> bool:
+    return record.current is not None and record.current.request_id == request_id

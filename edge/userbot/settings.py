@@ -1,0 +1,52 @@
+"""What `timokha userbot` can be told."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from edge.userbot.commands import DEFAULT_PREFIX
+from events.schema import Sampling
+from events.settings import ProcessSettings, Seconds
+
+WHERE = "create an application at https://my.telegram.org to get it"
+
+
+class UserbotSettings(ProcessSettings):
+    """The edge: one Telegram account."""
+
+    model_config = SettingsConfigDict(env_prefix="USERBOT_")
+
+    api_id: int = Field(validation_alias="API_ID", description=f"the api_id of your application; {WHERE}")
+    api_hash: SecretStr = Field(
+        min_length=1, validation_alias="API_HASH", description=f"the api_hash of your application; {WHERE}"
+    )
+    bot_token: SecretStr | None = Field(
+        None, validation_alias="BOT_TOKEN", description="run as an ordinary bot with this token"
+    )
+    session: SecretStr = Field(
+        SecretStr("timokha.session"), description="a session file, made at the first start, or a session string"
+    )
+    prefix: str = Field(
+        DEFAULT_PREFIX, min_length=1, max_length=64, description="what a question starts with, 1 to 64 characters"
+    )
+    language: Literal["ru", "en"] = Field("ru", description="ru or en")
+    when_busy: Literal["ignore", "queue"] = Field(
+        "ignore", description="ignore or queue: what happens to a question while another one is being answered"
+    )
+    deadline: Seconds = Field(
+        timedelta(seconds=120), gt=timedelta(0), description="seconds until a question counts as failed, above 0"
+    )
+    catch_up_window: Seconds = Field(
+        timedelta(minutes=10), gt=timedelta(0), description="seconds after which a missed question is too old, above 0"
+    )
+    answer_groups: bool = Field(False, description="true or false: answer in groups as well")
+    answer_bots: bool = Field(False, description="true or false: answer other bots as well")
+    sampling: Sampling = Field(
+        Sampling(), description='sampling settings as JSON, e.g. {"temperature": 0.5, "max_new_tokens": 80}'
+    )
+    telegram_server: str | None = Field(
+        None, description="host:port of another MTProto server than Telegram's, e.g. the sandbox"
+    )
+    telegram_key: str | None = Field(None, description="PEM file with the RSA public key of that server")

@@ -1,0 +1,92 @@
+"""Settings: typed, frozen, read once in the composition root; a bad one is one line that says what to do."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from events.errors import SettingsError
+
+
+def _seconds(value: object) -> object:
+    if not isinstance(value, str | int | float):
+        return value
+    try:
+        return timedelta(seconds=float(value))
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+"""A duration, written as a number of seconds."""
+
+
+class ProcessSettings(BaseSettings):
+    """What every process understands. Values come from options, the environment, `.env`, in this order.
+
+    A field's variable is its alias, or the prefix and its name; its description says what it takes.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    nats_url: str = Field("nats://127.0.0.1:4222", validation_alias="NATS_URL", description="nats://host:port")
+    nats_credentials: str | None = Field(
+        None, validation_alias="NATS_CREDENTIALS", description="file of NATS credentials (.creds)"
+    )
+    capture_message_content: bool = Field(
+        False,
+        validation_alias="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        description="true or false: let message text into traces",
+    )
+    log_level: str = Field(
+        "info",
+        validation_alias="LOG_LEVEL",
+        pattern="(?i)^(debug|info|warning|error)$",
+        description="debug, info, warning or error",
+    )
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """Options that were `given` win. Raises SettingsError naming the variables that are missing or bad."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_complaints(cls, error))) from None
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """The environment variable of a field."""
+        alias = cls.model_fields[name].validation_alias
+        if isinstance(alias, AliasChoices):
+            alias = alias.choices[0]
+        return str(alias) if alias else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _complaints(settings: type[ProcessSettings], error: ValidationError) -> list[str]:
+    complaints = []
+    for problem in error.errors(include_url=False):
+        variable, field = _field_of(settings, str(problem["loc"][0]) if problem["loc"] else "")
+        takes = (field and field.description) or problem["msg"]
+        if problem["type"] == "missing":
+            complaints.append(f"{variable} is missing ({takes})")
+        elif not problem["loc"]:
+            complaints.append(problem["msg"].removeprefix("Value error, "))
+        else:
+            got = "***" if field and _is_secret(field) else repr(problem["input"])
+            complaints.append(f"{variable}: got {got}, it takes {takes}")
+    return complaints
+
+
+def _field_of(settings: type[ProcessSettings], location: str) -> tuple[str, FieldInfo | None]:
+    for name, field in settings.model_fields.items():
+        if location in (name, settings.variable(name)):
+            return settings.variable(name), field
+    return location, None
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return "SecretStr" in str(field.annotation) or field.annotation is SecretStr

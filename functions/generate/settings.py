@@ -1,0 +1,34 @@
+"""What `timokha generate` can be told."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from events.settings import ProcessSettings, Seconds
+
+
+class EngineName(StrEnum):
+    TRANSFORMERS = "transformers"
+    ECHO = "echo"
+
+
+class Trigger(StrEnum):
+    JETSTREAM = "jetstream"
+
+
+class GenerateSettings(ProcessSettings):
+    """One stateless generate function."""
+
+    model_config = SettingsConfigDict(env_prefix="GENERATE_")
+
+    engine: EngineName = Field(EngineName.TRANSFORMERS, description="transformers or echo")
+    model: str | None = Field(
+        None, description="a model directory, a .gguf file or a hub id; without it the default model"
+    )
+    trigger: Trigger = Field(Trigger.JETSTREAM, description="jetstream")
+    slots: int = Field(1, ge=1, le=1024, description="how many requests at once, 1 to 1024")
+    attempts: int = Field(5, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000")
+    grace: Seconds = Field(timedelta(seconds=20), description="seconds to finish what is in hand at SIGTERM")
+    echo_delay: Seconds = Field(timedelta(0), description="seconds that the echo engine waits")
