@@ -157,13 +157,18 @@ def test_history_keeps_the_last_messages() -> None:
 
 def test_history_keeps_within_its_bytes_and_drops_whole_pairs() -> None:
     record = ChatRecord()
-    for number in range(8):
-        text = str(number) + "ж" * MAX_ANSWER_BYTES
-        record = record.having(current=ask(question(), RequestId("7", "42", "1"), LATER))
+    for number in range(20):
+        text = f"{number} " + "ж" * 5200  # 25 such messages fit
+        record = record.having(current=ask(question(text=text), RequestId("7", "42", "1"), LATER))
         record = finished(answered(record, ID, text, NOW), ID, NOW, timedelta(0))
     assert sum(len(turn.text.encode()) for turn in record.history) <= MAX_HISTORY_BYTES
-    assert [turn.text[:1] for turn in record.history if turn.role is Role.ASSISTANT] == ["5", "6", "7"]
+    assert [turn.text.split()[0] for turn in record.history[::2]] == [str(number) for number in range(8, 20)]
     assert record.history[0].role is Role.USER
+
+
+def test_an_answer_of_any_length_is_kept_within_bounds() -> None:
+    outcome = current_of(answered(asking(), ID, "ж" * MAX_ANSWER_BYTES, NOW)).outcome
+    assert outcome == Answer(text="ж" * (MAX_ANSWER_BYTES // 2))
 
 
 def test_the_fullest_record_fits_into_one_nats_message() -> None:
