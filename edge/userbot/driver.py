@@ -128,8 +128,9 @@ class Driver:
                 await self._finish(record.current)
 
     async def _think(self, record: ChatRecord, current: Current) -> None:
-        await self._publish(record, current)
-        await self._world.messenger.typing(self._chat)
+        if current.outcome is None:
+            await self._publish(record, current)
+            await self._world.messenger.typing(self._chat)
         question = current.question
         line = phrases.thinking(question.locale, current.request_id)
         with propagation.resumed(question.trace):

@@ -19,6 +19,11 @@ class Drivers:
         self._drivers: dict[str, Driver] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether any chat has a driver."""
+        return bool(self._drivers)
+
     def wake(self, chat: str, *, resumed: bool = False) -> None:
         """The chat's record has changed."""
         driver = self._drivers.get(chat)

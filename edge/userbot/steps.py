@@ -27,7 +27,7 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Publish the request of `current`, then send its thinking line; then `thought`."""
+    """Publish the request of `current` while it is asking, then send its thinking line; then `thought`."""
 
     current: Current
 
@@ -61,8 +61,7 @@ def next_step(record: ChatRecord, now: datetime) -> Step | None:
         return Notify(record.notices[0])
     if record.current is None:
         return None
-    outcome = record.current.outcome
-    return _delivering(record.current, outcome) if outcome else _asking(record.current, now)
+    return _about(record.current, now)
 
 
 def wake_at(record: ChatRecord) -> datetime | None:
@@ -71,10 +70,13 @@ def wake_at(record: ChatRecord) -> datetime | None:
     return current.deadline if current and current.outcome is None else None
 
 
-def _asking(current: Current, now: datetime) -> Step | None:
-    if now >= current.deadline:
+def _about(current: Current, now: datetime) -> Step | None:
+    """The thinking line comes first even when the outcome is in: a crash may have left it in the chat, unrecorded."""
+    if current.outcome is None and now >= current.deadline:
         return Expire()
-    return Think(current) if current.thinking_id is None else None
+    if current.thinking_id is None:
+        return Think(current)
+    return _delivering(current, current.outcome) if current.outcome else None
 
 
 def _delivering(current: Current, outcome: Answer | Failure) -> Step:

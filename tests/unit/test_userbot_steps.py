@@ -39,9 +39,14 @@ def test_a_question_whose_deadline_passed_before_it_was_published_expires_at_onc
     assert next_step(ASKING, DEADLINE) == Expire()
 
 
-@pytest.mark.parametrize("record", [ASKING, THINKING])
-def test_an_answer_is_delivered_whether_or_not_the_thinking_line_was_sent(record: ChatRecord) -> None:
-    delivering = answered(record, ID, "fine", NOW)
+def test_the_thinking_line_comes_first_even_when_the_answer_is_in() -> None:
+    delivering = answered(ASKING, ID, "fine", NOW)
+    assert delivering.current is not None
+    assert next_step(delivering, DEADLINE) == Think(delivering.current)
+
+
+def test_an_answer_is_delivered_after_the_thinking_line() -> None:
+    delivering = answered(THINKING, ID, "fine", NOW)
     assert delivering.current is not None
     assert next_step(delivering, DEADLINE) == Deliver(delivering.current, 0, "fine", 1)
     assert next_step(part_sent(delivering, ID, 1), NOW) == Finish()

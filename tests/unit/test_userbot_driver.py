@@ -1,0 +1,363 @@
+"""Door, driver and replies together, on memory: what a chat sees, and what a crash at any step leaves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edge.userbot.chats import Chats
+from edge.userbot.door import Door
+from edge.userbot.driver import World
+from edge.userbot.drivers import Drivers
+from edge.userbot.messenger import MessengerError, Undeliverable
+from edge.userbot.receiving import Effect, Incoming, Rules
+from edge.userbot.replies import Replies
+from events.event import Event
+from events.ids import RequestId
+from events.memory import MemoryLog, MemoryRecords
+from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, Sampling
+from events.transport import Channel
+from observability.telemetry import silent
+
+ACCOUNT, CHAT = "1", "2"
+
+
+@dataclass
+class FakeTelegram:
+    """A chat that folds repeated random ids, and fails on demand."""
+
+    texts: list[tuple[str, int | None]] = field(default_factory=list)
+    by_random_id: dict[int, int] = field(default_factory=dict)
+    before_send: Callable[[str], None] = lambda text: None
+    after_send: Callable[[str], None] = lambda text: None
+    typings: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+        assert chat == CHAT
+        self.before_send(text)
+        if random_id not in self.by_random_id:
+            self.texts.append((text, reply_to))
+            self.by_random_id[random_id] = 1000 + len(self.texts)
+            self.changed.set()
+        self.after_send(text)
+        return self.by_random_id[random_id]
+
+    async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
+        return 1001 + self.texts.index((text, reply_to)) if (text, reply_to) in self.texts else None
+
+    async def typing(self, chat: str) -> None:
+        self.typings += 1
+
+    async def count(self, number: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.texts) < number:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await condition():  # noqa: ASYNC110 - records and streams have no event to wait on
+            await asyncio.sleep(0.01)
+
+
+class Edge:
+    """One life of the edge; the log, the records and Telegram outlive it."""
+
+    def __init__(self, log: MemoryLog, records: MemoryRecords, telegram: FakeTelegram, rules: Rules) -> None:
+        self.log, self.telegram = log, telegram
+        self.world = World(
+            account=ACCOUNT,
+            chats=Chats(records, ACCOUNT),
+            log=log,
+            messenger=telegram,
+            sampling=Sampling(),
+            deadline=rules.deadline,
+            telemetry=silent(),
+        )
+        self.drivers = Drivers(self.world)
+        self.door = Door(self.world, self.drivers, rules)
+        replies = log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=0.2))
+        self.replies = asyncio.create_task(Replies(self.world, self.drivers, replies).run(asyncio.Event()))
+
+    async def says(self, text: str, message_id: int, *, age: timedelta = timedelta(0)) -> Effect:
+        return await self.door.receive(Incoming(ACCOUNT, CHAT, message_id, text, "ru", datetime.now(UTC) - age))
+
+    async def answer(self, message_id: int, text: str = "ответ") -> None:
+        data = GenerationCompleted(
+            request_id=f"1.2.{message_id}.0", text=text, finish_reason=FinishReason.STOP, model="test"
+        )
+        await self.log.publish(Channel.REPLIES, Event.of(data, source="/test"))
+
+    async def fail(self, message_id: int) -> None:
+        data = GenerationFailed(request_id=f"1.2.{message_id}.0", reason=FailureReason.EMPTY)
+        await self.log.publish(Channel.REPLIES, Event.of(data, source="/test"))
+
+    async def request(self, message_id: int) -> Event | None:
+        return await self.log.find(Channel.REQUESTS, RequestId("1", "2", str(message_id)))
+
+    async def die(self) -> None:
+        """As kill -9 does: nothing is finished."""
+        self.replies.cancel()
+        await self.drivers.stop()
+        await asyncio.gather(self.replies, return_exceptions=True)
+
+    async def idle(self) -> None:
+        async def idle() -> bool:
+            return not (await self.world.chats.load(CHAT)).current and not self.drivers.busy
+
+        await until(idle)
+
+    async def gone(self, channel: Channel, message_id: int) -> None:
+        async def gone() -> bool:
+            return await self.log.find(channel, RequestId("1", "2", str(message_id))) is None
+
+        await until(gone)
+
+
+@dataclass
+class Places:
+    log: MemoryLog = field(default_factory=MemoryLog)
+    records: MemoryRecords = field(default_factory=MemoryRecords)
+    telegram: FakeTelegram = field(default_factory=FakeTelegram)
+    lives: list[Edge] = field(default_factory=list)
+
+    def edge(self, **rules: object) -> Edge:
+        self.lives.append(Edge(self.log, self.records, self.telegram, Rules(**rules)))
+        return self.lives[-1]
+
+
+@pytest.fixture
+async def places() -> AsyncIterator[Places]:
+    places = Places()
+    yield places
+    for edge in places.lives:
+        await edge.die()
+
+
+async def test_a_question_gets_a_thinking_line_and_its_answer_as_a_reply_to_that(places) -> None:
+    edge = places.edge()
+    assert await edge.says("Тимоха, привет", 7) is Effect.ASKED
+    await places.telegram.count(1)
+    await edge.answer(7)
+    await places.telegram.count(2)
+    await edge.idle()
+
+    thinking, answer = places.telegram.texts
+    assert thinking[1] == 7
+    assert answer == ("ответ", 1001)
+    assert places.telegram.typings >= 1
+
+
+async def test_two_questions_at_once_give_one_answer(places) -> None:
+    edge = places.edge()
+    assert await edge.says("Тимоха, раз", 7) is Effect.ASKED
+    assert await edge.says("Тимоха, два", 8) is Effect.IGNORED_BUSY
+    await places.telegram.count(1)
+    await edge.answer(7)
+    await edge.idle()
+    assert len(places.telegram.texts) == 2
+    assert await edge.request(8) is None
+
+
+async def test_queued_questions_are_answered_one_after_the_other(places) -> None:
+    edge = places.edge(when_busy="queue")
+    assert await edge.says("Тимоха, раз", 7) is Effect.ASKED
+    assert await edge.says("Тимоха, два", 8) is Effect.QUEUED
+    await places.telegram.count(1)
+    await edge.answer(7)
+    await places.telegram.count(3)
+    await edge.answer(8, "второй")
+    await edge.idle()
+    assert [text for text, _ in places.telegram.texts][1::2] == ["ответ", "второй"]
+
+
+async def test_a_failure_is_told_in_one_line_and_the_user_can_ask_again_at_once(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, раз", 7)
+    await places.telegram.count(1)
+    await edge.fail(7)
+    await edge.idle()
+    assert len(places.telegram.texts) == 2
+    assert "\n" not in places.telegram.texts[1][0]
+    assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+
+async def test_with_no_worker_alive_the_deadline_tells_the_user(places) -> None:
+    edge = places.edge(deadline=timedelta(seconds=0.3))
+    await edge.says("Тимоха, раз", 7)
+    await edge.idle()
+    assert len(places.telegram.texts) == 2
+
+
+async def test_a_reply_after_the_deadline_is_erased_and_sends_nothing(places) -> None:
+    edge = places.edge(deadline=timedelta(seconds=0.2))
+    await edge.says("Тимоха, раз", 7)
+    await edge.idle()
+    await edge.answer(7)
+    await edge.gone(Channel.REPLIES, 7)
+    assert len(places.telegram.texts) == 2
+
+
+async def test_a_long_answer_comes_in_parts_and_in_order(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, раз", 7)
+    await places.telegram.count(1)
+    text = " ".join(str(number) for number in range(3000))
+    await edge.answer(7, text)
+    await edge.idle()
+    parts = [text for text, _ in places.telegram.texts[1:]]
+    assert len(parts) > 1
+    assert " ".join(parts) == text
+
+
+async def test_help_is_answered_while_busy(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, раз", 7)
+    await places.telegram.count(1)
+    assert await edge.says("/help", 8) is Effect.HELPED
+    await places.telegram.count(2)
+    assert places.telegram.texts[1][1] == 8
+
+
+async def test_deleting_cancels_the_question_and_erases_its_events(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, секрет", 7)
+    await places.telegram.count(1)
+    assert await edge.says("/delete_history", 8) is Effect.DELETED
+    await places.telegram.count(2)
+    assert await edge.request(7) is None
+
+    await edge.answer(7, "поздно")
+    await edge.gone(Channel.REPLIES, 7)
+    assert len(places.telegram.texts) == 2
+    assert await edge.says("Тимоха, снова", 9) is Effect.ASKED
+
+
+async def test_a_dead_letter_of_a_deleted_question_is_erased_too(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, секрет", 7)
+    await places.telegram.count(1)
+    request = await edge.request(7)
+    await edge.says("/delete_history", 8)
+    await places.telegram.count(2)
+
+    await places.log.publish(Channel.DEADLETTERS, request)
+    await edge.fail(7)
+    await edge.gone(Channel.DEADLETTERS, 7)
+
+
+async def test_the_same_message_twice_is_obeyed_once(places) -> None:
+    edge = places.edge()
+    assert await edge.says("/set_context_length 4", 7) is Effect.SET
+    assert await edge.says("/set_context_length 4", 7) is Effect.DUPLICATE
+    await edge.idle()
+    assert len(places.telegram.texts) == 1
+
+
+async def test_other_text_leaves_no_trace_at_all(places) -> None:
+    edge = places.edge()
+    assert await edge.says("просто болтовня", 7) is Effect.SILENT
+    assert await places.records.load("1.2") is None
+
+
+async def test_a_message_that_telegram_never_takes_does_not_block_the_chat(places) -> None:
+    def refuse(text: str) -> None:
+        raise Undeliverable("blocked")
+
+    edge = places.edge()
+    places.telegram.before_send = refuse
+    await edge.says("Тимоха, раз", 7)
+    await edge.answer(7)
+    await edge.idle()
+    places.telegram.before_send = lambda text: None
+    assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", [1, 2])
+async def test_an_edge_that_dies_around_a_send_sends_it_once(places, moment, number) -> None:
+    """`number`: the thinking line or the answer. `after`: Telegram took it, and we never learnt."""
+    sends = 0
+    dead = asyncio.Event()
+
+    def crash(text: str) -> None:
+        nonlocal sends
+        sends += 1
+        if sends == number:
+            dead.set()
+        if dead.is_set():
+            raise MessengerError("the connection is gone")
+
+    edge = places.edge()
+    setattr(places.telegram, f"{moment}_send", crash)
+    await edge.says("Тимоха, раз", 7)
+    if number == 2:
+        await places.telegram.count(1)
+        await edge.answer(7)
+    async with asyncio.timeout(10):
+        await dead.wait()
+    await edge.die()
+
+    setattr(places.telegram, f"{moment}_send", lambda text: None)
+    # Telegram has forgotten the random ids: only looking in the chat can help.
+    places.telegram.by_random_id.clear()
+    again = places.edge()
+    await again.drivers.resume()
+    if number == 1:
+        await places.telegram.count(1)
+        await again.answer(7)
+    await again.idle()
+    assert len(places.telegram.texts) == 2
+    assert places.telegram.texts[1] == ("ответ", 1001)
+
+
+async def test_a_question_whose_edge_died_before_publishing_is_published_by_the_next(places) -> None:
+    edge = places.edge()
+    edge.drivers.wake = lambda chat, **_: None
+    await edge.says("Тимоха, раз", 7)
+    await edge.die()
+    assert await edge.request(7) is None
+
+    again = places.edge()
+    await again.drivers.resume()
+    await places.telegram.count(1)
+    assert await again.request(7) is not None
+    await again.answer(7)
+    await again.idle()
+    assert len(places.telegram.texts) == 2
+
+
+async def test_a_request_lost_with_the_streams_is_published_again(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, раз", 7)
+    await places.telegram.count(1)
+    await edge.die()
+    await places.log.erase(Channel.REQUESTS, RequestId("1", "2", "7"))
+
+    again = places.edge()
+    await again.drivers.resume()
+
+    async def published() -> bool:
+        return await again.request(7) is not None
+
+    await until(published)
+
+
+async def test_a_deletion_that_was_interrupted_is_finished_by_the_next_edge(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, секрет", 7)
+    await places.telegram.count(1)
+    edge.drivers.wake = lambda chat, **_: None
+    await edge.drivers.stop()
+    await edge.says("/delete_history", 8)
+    await edge.die()
+    assert await edge.request(7) is not None
+
+    again = places.edge()
+    await again.drivers.resume()
+    await places.telegram.count(2)
+    assert await again.request(7) is None
