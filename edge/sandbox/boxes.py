@@ -1,0 +1,105 @@
+"""One user's messages, in the order and under the ids that this user sees, and the log of what happened to them."""
+
+from dataclasses import dataclass, field
+
+from edge.sandbox.tl import Objects
+
+
+@dataclass(slots=True)
+class StoredMessage:
+    """One user's copy of a message. `key` is the same in all copies. Dates are Unix time in seconds."""
+
+    id: int
+    key: int
+    peer_id: int
+    text: str
+    out: bool
+    date: int
+    reply_to: int | None = None
+    edited: int | None = None
+    silent: bool = False
+    entities: Objects | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    message_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInbox:
+    peer_id: int
+    max_id: int
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutbox:
+    peer_id: int
+    max_id: int
+
+
+Change = New | Edited | Deleted | ReadInbox | ReadOutbox
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of one user's box, and the box's pts after it."""
+
+    owner_id: int
+    pts: int
+    pts_count: int
+    change: Change
+
+
+@dataclass(slots=True)
+class Box:
+    """`pts` counts changes (https://core.telegram.org/api/updates): the log has every one since `pts` was 1."""
+
+    owner_id: int
+    pts: int = 1
+    messages: dict[int, StoredMessage] = field(default_factory=dict)
+    log: list[Event] = field(default_factory=list)
+    read_inbox: dict[int, int] = field(default_factory=dict)
+    read_outbox: dict[int, int] = field(default_factory=dict)
+    _ids: dict[int, int] = field(default_factory=dict)
+    _last_id: int = 0
+
+    def add(self, *, key: int, peer_id: int, text: str, out: bool, date: int) -> StoredMessage:
+        self._last_id += 1
+        message = StoredMessage(self._last_id, key, peer_id, text, out, date)
+        self.messages[message.id] = message
+        self._ids[key] = message.id
+        return message
+
+    def copy_of(self, message: StoredMessage | None) -> StoredMessage | None:
+        """This user's copy of a message in another box."""
+        return self.messages.get(self._ids.get(message.key, 0)) if message else None
+
+    def record(self, change: Change, count: int = 1) -> Event:
+        self.pts += count
+        event = Event(self.owner_id, self.pts, count, change)
+        self.log.append(event)
+        return event
+
+    def chat(self, peer_id: int) -> list[StoredMessage]:
+        """The messages with one peer, oldest first."""
+        return [message for message in self.messages.values() if message.peer_id == peer_id]
+
+    def peers(self) -> list[int]:
+        """The peers that have messages here, the most recent first."""
+        return list(dict.fromkeys(message.peer_id for message in reversed(self.messages.values())))
+
+    def unread(self, peer_id: int) -> int:
+        read = self.read_inbox.get(peer_id, 0)
+        return sum(not message.out and message.id > read for message in self.chat(peer_id))

@@ -1,0 +1,46 @@
+"""The connections of one server: who is there, and who is told what."""
+
+import asyncio
+
+from edge.sandbox.call import Push
+from edge.sandbox.faults import Faults
+from edge.sandbox.link import Link
+from edge.sandbox.state import State
+from edge.sandbox.wire import MessageIds
+
+
+class Hub:
+    """What connections share. `changed` is set, and replaced, whenever anything happened."""
+
+    def __init__(self, state: State, faults: Faults) -> None:
+        self.state = state
+        self.faults = faults
+        self.message_ids = MessageIds()
+        self.links: dict[Link, asyncio.Task[None] | None] = {}
+        self.changed = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = Link(self, reader, writer)
+        self.links[link] = asyncio.current_task()
+        try:
+            await link.run()
+        finally:
+            del self.links[link]
+            self.notify()
+
+    def deliver(self, pushes: list[Push], origin: Link | None = None) -> None:
+        """Tell every session of the users, except the one whose result says it already."""
+        for push in pushes:
+            if push.counted and self.faults.swallows_push(push.user_id):
+                continue
+            for link in self.sessions(push.user_id):
+                if link is not origin and link.session not in self.state.quiet:
+                    link.push(push.updates)
+        self.notify()
+
+    def sessions(self, user_id: int) -> list[Link]:
+        return [link for link in self.links if link.user_id == user_id and link.session]
+
+    def notify(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()

@@ -1,0 +1,55 @@
+"""The server's RSA key, and the keys that it has agreed on with clients."""
+
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from edge.pyrogram_server import fingerprint
+
+RSA_BITS = 2048
+RSA_BLOCK = 255
+"""Bytes in one block of the key exchange: a 2048-bit number without its top byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthKey:
+    """A key agreed on with one client. `salt` is what its messages must carry, 8 bytes."""
+
+    key: bytes
+    salt: bytes
+
+    @property
+    def id(self) -> int:
+        """As packets carry it: the signed low 64 bits of the key's SHA1."""
+        return int.from_bytes(sha1(self.key).digest()[-8:], "little", signed=True)  # noqa: S324 (the protocol's choice)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKey:
+    """The RSA key by which clients recognise this server."""
+
+    private: rsa.RSAPrivateNumbers
+
+    @classmethod
+    def generate(cls) -> Self:
+        return cls(rsa.generate_private_key(65537, RSA_BITS).private_numbers())
+
+    @property
+    def public_pem(self) -> str:
+        key = self.private.public_numbers.public_key()
+        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    @property
+    def fingerprint(self) -> int:
+        return fingerprint(self.private.public_numbers.n, self.private.public_numbers.e)
+
+    def decrypt(self, data: bytes) -> bytes:
+        """The inverse of the client's textbook RSA. Raises ValueError when the content is longer than a block."""
+        number = pow(int.from_bytes(data, "big"), self.private.d, self.private.public_numbers.n)
+        try:
+            return number.to_bytes(RSA_BLOCK, "big")
+        except OverflowError:
+            raise ValueError("RSA block does not decrypt") from None

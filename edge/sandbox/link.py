@@ -1,0 +1,172 @@
+"""One TCP connection: the key exchange, or one client session's messages in and out."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from edge.sandbox import rpc
+from edge.sandbox.call import Call
+from edge.sandbox.faults import Refusal
+from edge.sandbox.handshake import Handshake
+from edge.sandbox.keys import AuthKey
+from edge.sandbox.tl import (
+    MsgContainer,
+    Result,
+    TLObject,
+    UnknownConstructor,
+    functions,
+    method_name,
+    read,
+    rpc_result,
+    types,
+)
+from edge.sandbox.wire import PUSH, REPLY, Encrypted, Message, Plain, Wire, unseal
+
+if TYPE_CHECKING:
+    from edge.sandbox.hub import Hub
+
+log = logging.getLogger(__name__)
+
+CHUNK = 65536
+KEY_NOT_FOUND = 404
+WRONG_SALT = 48
+
+
+class Link:
+    """Reads until the client or `drop` ends it. What can't be understood ends this connection, no other."""
+
+    def __init__(self, hub: "Hub", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._hub = hub
+        self._reader = reader
+        self._writer = writer
+        self._wire = Wire()
+        self._handshake = Handshake(hub.state.key)
+        self._key: AuthKey | None = None
+        self._session_id = 0
+        self._sequence = 0
+        self._opened = False
+
+    @property
+    def session(self) -> tuple[int, int] | None:
+        """(auth key id, session id) once the client has said what it is: then it may be sent updates."""
+        return (self._key.id, self._session_id) if self._key and self._opened else None
+
+    @property
+    def user_id(self) -> int | None:
+        return self._hub.state.logins.get(self._key.id) if self._key else None
+
+    def drop(self) -> None:
+        """Cut the connection without a word."""
+        self._writer.transport.abort()
+
+    async def run(self) -> None:
+        try:
+            while data := await self._reader.read(CHUNK):
+                self._receive(data)
+                await self._writer.drain()
+        except ConnectionError:
+            pass
+        except Exception as error:  # whatever a packet made the parsers do, only its sender pays
+            log.warning("connection closed on a malformed packet: %s", type(error).__name__)
+            log.debug("the malformed packet", exc_info=True)
+        finally:
+            self._writer.close()
+
+    def push(self, updates: TLObject) -> None:
+        if not self._writer.is_closing():
+            self._send(updates.write(), PUSH)
+
+    def _receive(self, data: bytes) -> None:
+        for packet in self._wire.feed(data):
+            if isinstance(packet, Plain):
+                self._exchange(packet)
+            elif isinstance(packet, Encrypted):
+                self._decrypt(packet)
+            else:
+                raise ValueError("not a packet that clients send")
+            if self._writer.is_closing():
+                return
+
+    def _exchange(self, packet: Plain) -> None:
+        answer = self._handshake.answer(packet.message_data).write()
+        if key := self._handshake.agreed:
+            self._hub.state.auth_keys[key.id] = key
+        self._writer.write(self._wire.plain(self._hub.message_ids.take(REPLY), answer))
+
+    def _decrypt(self, packet: Encrypted) -> None:
+        self._key = self._hub.state.auth_keys.get(packet.auth_key_id)
+        if self._key is None:
+            self._writer.write(self._wire.error(KEY_NOT_FOUND))
+            self._writer.close()
+            return
+        message = unseal(packet, self._key)
+        self._session_id = message.session_id
+        if message.salt != self._key.salt:
+            self._refuse_salt(message, self._key)
+        else:
+            self._handle(message.message_id, message.data)
+
+    def _refuse_salt(self, message: Message, key: AuthKey) -> None:
+        salt = int.from_bytes(key.salt, "little", signed=True)
+        answer = types.BadServerSalt(
+            bad_msg_id=message.message_id, bad_msg_seqno=message.seq_no, error_code=WRONG_SALT, new_server_salt=salt
+        )
+        self._send(answer.write(), REPLY, counts=False)
+
+    def _handle(self, message_id: int, data: bytes) -> None:
+        try:
+            body = read(data)
+        except UnknownConstructor as error:
+            log.warning("a client called a method that layer 158 doesn't have: %s", error)
+            self._reply(message_id, types.RpcError(error_code=400, error_message="INPUT_METHOD_INVALID"))
+            return
+        match body:
+            case MsgContainer(messages=messages):
+                for inner in messages:
+                    self._act(inner.msg_id, inner.body)
+            case _:
+                self._act(message_id, body)
+
+    def _act(self, message_id: int, body: TLObject) -> None:
+        match body:
+            case types.MsgsAck():
+                pass
+            case functions.Ping(ping_id=ping_id) | functions.PingDelayDisconnect(ping_id=ping_id):
+                self._send(types.Pong(msg_id=message_id, ping_id=ping_id).write(), REPLY, counts=False)
+            case _:
+                self._call(message_id, body)
+
+    def _call(self, message_id: int, body: TLObject) -> None:
+        assert self._key
+        unwrapped = rpc.unwrap(body)
+        self._opened = self._opened or unwrapped.opens
+        if unwrapped.quiet:
+            self._hub.state.quiet.add((self._key.id, self._session_id))
+        call = Call(self._hub.state, self._hub.faults, self._key.id)
+        result = self._answer(call, unwrapped.query)
+        if self._hub.faults.loses_answer(call.user_id, method_name(unwrapped.query)):
+            self.drop()
+        else:
+            self._reply(message_id, result)
+        self._hub.deliver(call.pushes, origin=self)
+
+    def _answer(self, call: Call, query: TLObject) -> Result:
+        try:
+            return rpc.answer(call, query)
+        except Refusal as refusal:
+            return types.RpcError(error_code=refusal.code, error_message=refusal.message)
+        except Exception:
+            log.exception("the sandbox failed at %s; it answers DATA_INVALID", method_name(query))
+            return types.RpcError(error_code=400, error_message="DATA_INVALID")
+
+    def _reply(self, message_id: int, result: Result) -> None:
+        self._send(rpc_result(message_id, result), REPLY)
+
+    def _send(self, body: bytes, kind: int, *, counts: bool = True) -> None:
+        """`counts`: the client must acknowledge it, which the parity of its sequence number says."""
+        assert self._key
+        sequence = self._sequence * 2 + counts
+        self._sequence += counts
+        message_id = self._hub.message_ids.take(kind)
+        message = Message(self._key.salt, self._session_id, message_id, sequence, body)
+        self._writer.write(self._wire.sealed(message, self._key))

@@ -1,0 +1,81 @@
+"""What users do to messages: pure changes of their boxes, told as events."""
+
+import time
+
+from edge.sandbox.boxes import Deleted, Edited, Event, New, ReadInbox, ReadOutbox, StoredMessage
+from edge.sandbox.state import Account, State
+from edge.sandbox.tl import Objects
+
+
+def send(
+    state: State,
+    sender: Account,
+    peer: Account,
+    text: str,
+    *,
+    reply_to: int | None = None,
+    silent: bool = False,
+    entities: Objects | None = None,
+) -> tuple[StoredMessage, list[Event]]:
+    """Put a copy into both boxes (one, if the user writes to itself); the sender's copy comes back."""
+    key, date = next(state.message_keys), int(time.time())
+    answered = _in_chat(sender, peer.id, reply_to)
+    events = []
+    for owner in _both(sender, peer):
+        message = owner.box.add(key=key, peer_id=_other(owner, sender, peer), text=text, out=owner is sender, date=date)
+        copy = owner.box.copy_of(answered)
+        message.reply_to, message.silent, message.entities = copy.id if copy else None, silent, entities
+        events.append(owner.box.record(New(message.id)))
+    sent = sender.box.messages[events[0].change.message_id]  # type: ignore[union-attr]
+    return sent, events
+
+
+def edit(
+    state: State, author: Account, message: StoredMessage, text: str, entities: Objects | None = None
+) -> list[Event]:
+    """Change every copy that still exists; the author's event comes first."""
+    events, date = [], int(time.time())
+    for owner in _both(author, state.accounts[message.peer_id]):
+        if copy := owner.box.copy_of(message):
+            copy.text, copy.edited, copy.entities = text, date, entities
+            events.append(owner.box.record(Edited(copy.id)))
+    return events
+
+
+def delete(state: State, owner: Account, messages: list[StoredMessage], *, revoke: bool) -> list[Event]:
+    """Forget the owner's copies, and with `revoke` the peers' too; one event for each box that lost something."""
+    lost: dict[int, list[int]] = {}
+    for message in messages:
+        peer = state.accounts[message.peer_id]
+        for holder in _both(owner, peer) if revoke else [owner]:
+            if copy := holder.box.copy_of(message):
+                del holder.box.messages[copy.id]
+                lost.setdefault(holder.id, []).append(copy.id)
+    return [state.accounts[id_].box.record(Deleted(tuple(ids)), len(ids)) for id_, ids in lost.items()]
+
+
+def read(reader: Account, peer: Account, max_id: int) -> list[Event]:
+    """Mark what `peer` wrote as read, up to `max_id` (0: all). No events when nothing was unread."""
+    incoming = [m for m in reader.box.chat(peer.id) if not m.out and (not max_id or m.id <= max_id)]
+    if not incoming or incoming[-1].id <= reader.box.read_inbox.get(peer.id, 0):
+        return []
+    last = incoming[-1]
+    reader.box.read_inbox[peer.id] = last.id
+    events = [reader.box.record(ReadInbox(peer.id, last.id, reader.box.unread(peer.id)))]
+    if copy := peer.box.copy_of(last):
+        peer.box.read_outbox[reader.id] = copy.id
+        events.append(peer.box.record(ReadOutbox(reader.id, copy.id)))
+    return events
+
+
+def _in_chat(owner: Account, peer_id: int, message_id: int | None) -> StoredMessage | None:
+    message = owner.box.messages.get(message_id or 0)
+    return message if message and message.peer_id == peer_id else None
+
+
+def _both(first: Account, second: Account) -> list[Account]:
+    return [first] if first is second else [first, second]
+
+
+def _other(owner: Account, sender: Account, peer: Account) -> int:
+    return peer.id if owner is sender else sender.id

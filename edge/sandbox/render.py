@@ -1,0 +1,96 @@
+"""The server's memory as Telegram's types, from one user's point of view."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from edge.sandbox.boxes import Deleted, Edited, Event, New, ReadInbox, ReadOutbox, StoredMessage
+from edge.sandbox.state import Account, State
+from edge.sandbox.tl import Objects, TLObject, types
+
+
+def user(state: State, viewer: Account, account: Account) -> types.User:
+    known = account is viewer or account.id in viewer.contacts
+    return types.User(
+        id=account.id,
+        is_self=account is viewer or None,
+        contact=account.id in viewer.contacts or None,
+        bot=account.bot or None,
+        bot_info_version=1 if account.bot else None,
+        access_hash=state.access_hash(viewer.id, account.id),
+        first_name=account.first_name,
+        last_name=account.last_name or None,
+        username=account.username,
+        phone=account.phone if known else None,
+        lang_code=account.lang_code,
+    )
+
+
+def users(state: State, viewer: Account, ids: Iterable[int]) -> Objects:
+    """The viewer itself and those with `ids`, each once."""
+    return [user(state, viewer, state.accounts[id_]) for id_ in dict.fromkeys((viewer.id, *ids))]
+
+
+def message(owner: Account, stored: StoredMessage) -> types.Message:
+    sender: dict[str, Any] = {"from_id": types.PeerUser(user_id=owner.id)} if stored.out else {}
+    return types.Message(
+        peer_id=types.PeerUser(user_id=stored.peer_id), edit_date=stored.edited, **sender, **_common(stored)
+    )
+
+
+def update(owner: Account, event: Event) -> TLObject | None:
+    """None when the message that the event is about is gone."""
+    pts = {"pts": event.pts, "pts_count": event.pts_count}
+    match event.change:
+        case New(id_) if stored := owner.box.messages.get(id_):
+            return types.UpdateNewMessage(message=message(owner, stored), **pts)
+        case Edited(id_) if stored := owner.box.messages.get(id_):
+            return types.UpdateEditMessage(message=message(owner, stored), **pts)
+        case Deleted(ids):
+            return types.UpdateDeleteMessages(messages=list(ids), **pts)
+        case ReadInbox(peer_id, max_id, unread):
+            peer = types.PeerUser(user_id=peer_id)
+            return types.UpdateReadHistoryInbox(peer=peer, max_id=max_id, still_unread_count=unread, **pts)
+        case ReadOutbox(peer_id, max_id):
+            return types.UpdateReadHistoryOutbox(peer=types.PeerUser(user_id=peer_id), max_id=max_id, **pts)
+    return None
+
+
+def peer_ids(owner: Account, event: Event) -> list[int]:
+    """Whom the event is about, besides its owner."""
+    match event.change:
+        case New(id_) | Edited(id_) if stored := owner.box.messages.get(id_):
+            return [stored.peer_id]
+        case ReadInbox(peer_id=peer_id) | ReadOutbox(peer_id=peer_id):
+            return [peer_id]
+    return []
+
+
+def updates(state: State, owner: Account, parts: Objects, ids: Iterable[int]) -> types.Updates:
+    return types.Updates(updates=parts, users=users(state, owner, ids), chats=[], date=int(time.time()), seq=0)
+
+
+def push(state: State, event: Event, *, short: bool) -> TLObject | None:
+    """What the owner's sessions are told. `short`: new messages go in the form without users."""
+    owner = state.accounts[event.owner_id]
+    if short and isinstance(event.change, New) and (stored := owner.box.messages.get(event.change.message_id)):
+        return _short_message(stored, event)
+    part = update(owner, event)
+    return updates(state, owner, [part], peer_ids(owner, event)) if part else None
+
+
+def _short_message(stored: StoredMessage, event: Event) -> TLObject:
+    return types.UpdateShortMessage(user_id=stored.peer_id, pts=event.pts, pts_count=event.pts_count, **_common(stored))
+
+
+def _common(stored: StoredMessage) -> dict[str, Any]:
+    """The fields that both forms of a message have. Flags are None where unset, as pyrogram writes them."""
+    return {
+        "id": stored.id,
+        "message": stored.text,
+        "date": stored.date,
+        "out": stored.out or None,
+        "silent": stored.silent or None,
+        "entities": stored.entities or None,
+        "reply_to": types.MessageReplyHeader(reply_to_msg_id=stored.reply_to) if stored.reply_to else None,
+    }

@@ -1,0 +1,57 @@
+"""From a client's query to the handler for it."""
+
+import logging
+from dataclasses import dataclass
+
+from edge.sandbox import rpc_auth, rpc_history, rpc_messages, rpc_updates, rpc_users
+from edge.sandbox.call import Call, Handler
+from edge.sandbox.faults import Refusal
+from edge.sandbox.tl import Result, TLObject, functions, method_name
+
+log = logging.getLogger(__name__)
+
+HANDLERS: dict[type[TLObject], Handler] = {
+    **rpc_auth.HANDLERS,
+    **rpc_users.HANDLERS,
+    **rpc_messages.HANDLERS,
+    **rpc_history.HANDLERS,
+    **rpc_updates.HANDLERS,
+}
+USERS_ONLY = {*rpc_history.HANDLERS, functions.contacts.ImportContacts} - {functions.messages.GetMessages}
+"""What Telegram refuses to bots."""
+WRAPPERS = (
+    functions.InvokeWithLayer,
+    functions.InitConnection,
+    functions.InvokeWithoutUpdates,
+    functions.InvokeAfterMsg,
+    functions.InvokeAfterMsgs,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """A query out of its wrappers. `opens`: it said what client this is. `quiet`: it wants no updates."""
+
+    query: TLObject
+    opens: bool
+    quiet: bool
+
+
+def unwrap(query: TLObject) -> Unwrapped:
+    seen = set()
+    while isinstance(query, WRAPPERS):
+        seen.add(type(query))
+        query = query.query
+    return Unwrapped(query, functions.InitConnection in seen, functions.InvokeWithoutUpdates in seen)
+
+
+def answer(call: Call, query: TLObject) -> Result:
+    """Do what a client asks. Raises Refusal: the client gets an RPC error."""
+    handler = HANDLERS.get(type(query))
+    if handler is None:
+        log.warning("the sandbox has no %s; add a handler if a client needs it", method_name(query))
+        raise Refusal(400, "INPUT_METHOD_INVALID")
+    if type(query) in USERS_ONLY and call.me.bot:
+        raise Refusal(400, "BOT_METHOD_INVALID")
+    call.faults.strike(call.user_id, method_name(query))
+    return handler(call, query)

@@ -1,0 +1,123 @@
+"""Reading back: history, search, single messages, dialogs."""
+
+from typing import Any
+
+from edge.sandbox import render
+from edge.sandbox.boxes import StoredMessage
+from edge.sandbox.call import Call, Handler
+from edge.sandbox.rpc_updates import state_of
+from edge.sandbox.tl import Objects, TLObject, functions, objects, types
+
+PAGE = 100
+
+
+def get_history(call: Call, query: functions.messages.GetHistory) -> TLObject:
+    """Newest first (https://core.telegram.org/api/offsets)."""
+    found = call.me.box.chat(call.peer(query.peer).id)
+    return _page(call, query, _within(found, query, query.offset_date))
+
+
+def search(call: Call, query: functions.messages.Search) -> TLObject:
+    """By text and sender. There is no media here, so a filter for media finds nothing."""
+    found = call.me.box.chat(call.peer(query.peer).id) if _finds_text(query) else []
+    if query.from_id:
+        mine = call.peer(query.from_id) is call.me
+        found = [message for message in found if message.out is mine]
+    found = [message for message in found if query.q.casefold() in message.text.casefold()]
+    return _page(call, query, _within(found, query, query.max_date))
+
+
+def get_messages(call: Call, query: functions.messages.GetMessages) -> TLObject:
+    """By id, or what a message replies to. A message that isn't there comes back empty."""
+    box, found = call.me.box, list[StoredMessage]()
+    answer: Objects = []
+    for wanted in objects(query.id):
+        stored = box.messages.get(wanted.id)
+        if isinstance(wanted, types.InputMessageReplyTo):
+            stored = box.messages.get(stored.reply_to or 0) if stored else None
+        found += [stored] if stored else []
+        answer.append(render.message(call.me, stored) if stored else types.MessageEmpty(id=wanted.id))
+    return types.messages.Messages(messages=answer, chats=[], users=_people(call, found))
+
+
+def get_dialogs(call: Call, query: functions.messages.GetDialogs) -> TLObject:
+    """The most recent first; ids rise with time, so the offset's id says all."""
+    box = call.me.box
+    peers = [peer for peer in box.peers() if not query.offset_id or box.chat(peer)[-1].id < query.offset_id]
+    page = peers[: query.limit or PAGE]
+    parts = _dialogs(call, page)
+    if len(page) == len(box.peers()):
+        return types.messages.Dialogs(**parts)
+    return types.messages.DialogsSlice(count=len(box.peers()), **parts)
+
+
+def get_peer_dialogs(call: Call, query: functions.messages.GetPeerDialogs) -> TLObject:
+    peers = [call.peer(wanted.peer).id for wanted in objects(query.peers) if isinstance(wanted, types.InputDialogPeer)]
+    return types.messages.PeerDialogs(state=state_of(call.me), **_dialogs(call, peers))
+
+
+def _dialogs(call: Call, peers: list[int]) -> dict[str, Any]:
+    last = {peer: chat[-1] for peer in peers if (chat := call.me.box.chat(peer))}
+    return {
+        "dialogs": [_dialog(call, peer, last[peer].id if peer in last else 0) for peer in peers],
+        "messages": [render.message(call.me, message) for message in last.values()],
+        "chats": [],
+        "users": [*render.users(call.state, call.me, peers)],
+    }
+
+
+def _dialog(call: Call, peer: int, top: int) -> TLObject:
+    box = call.me.box
+    return types.Dialog(
+        peer=types.PeerUser(user_id=peer),
+        top_message=top,
+        read_inbox_max_id=box.read_inbox.get(peer, 0),
+        read_outbox_max_id=box.read_outbox.get(peer, 0),
+        unread_count=box.unread(peer),
+        unread_mentions_count=0,
+        unread_reactions_count=0,
+        notify_settings=types.PeerNotifySettings(),
+    )
+
+
+def _within(
+    found: list[StoredMessage], query: functions.messages.GetHistory | functions.messages.Search, before: int
+) -> list[StoredMessage]:
+    return [
+        message
+        for message in reversed(found)
+        if message.id > query.min_id
+        and (not query.max_id or message.id < query.max_id)
+        and (not before or message.date < before)
+    ]
+
+
+def _page(
+    call: Call, query: functions.messages.GetHistory | functions.messages.Search, found: list[StoredMessage]
+) -> TLObject:
+    """`limit` messages from `add_offset` places after the first one that is older than `offset_id`."""
+    older = sum(bool(query.offset_id) and message.id >= query.offset_id for message in found)
+    start = max(0, older + query.add_offset)
+    page = found[start : start + min(query.limit or PAGE, PAGE)]
+    answer: Objects = [render.message(call.me, message) for message in page]
+    users = _people(call, page)
+    if len(page) == len(found):
+        return types.messages.Messages(messages=answer, chats=[], users=users)
+    return types.messages.MessagesSlice(count=len(found), messages=answer, chats=[], users=users)
+
+
+def _people(call: Call, messages: list[StoredMessage]) -> Objects:
+    return render.users(call.state, call.me, [message.peer_id for message in messages])
+
+
+def _finds_text(query: functions.messages.Search) -> bool:
+    return isinstance(query.filter, types.InputMessagesFilterEmpty)
+
+
+HANDLERS: dict[type[TLObject], Handler] = {
+    functions.messages.GetHistory: get_history,
+    functions.messages.Search: search,
+    functions.messages.GetMessages: get_messages,
+    functions.messages.GetDialogs: get_dialogs,
+    functions.messages.GetPeerDialogs: get_peer_dialogs,
+}

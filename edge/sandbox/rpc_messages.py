@@ -1,0 +1,110 @@
+"""Writing: send, edit, delete, read, type."""
+
+from edge.sandbox import mail, render
+from edge.sandbox.boxes import Event, StoredMessage
+from edge.sandbox.call import Call, Handler, Push
+from edge.sandbox.faults import Refusal
+from edge.sandbox.rpc_users import MESSAGE_LENGTH
+from edge.sandbox.state import Typing
+from edge.sandbox.tl import Bool, Objects, Result, TLObject, functions, types
+
+
+def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
+    """A random_id that this user has used before brings the first message back, and sends nothing."""
+    peer, text = call.peer(query.peer), _checked(query.message, query.entities)
+    if not query.random_id:
+        raise Refusal(400, "RANDOM_ID_EMPTY")
+    if first := call.state.sent.get((call.me.id, query.random_id)):
+        return _repeat(call, query.random_id, first)
+    message, events = mail.send(
+        call.state,
+        call.me,
+        peer,
+        text,
+        reply_to=query.reply_to_msg_id,
+        silent=bool(query.silent),
+        entities=query.entities or None,
+    )
+    call.state.sent[call.me.id, query.random_id] = message.id
+    call.tell(events)
+    return _result(call, events[0], types.UpdateMessageID(id=message.id, random_id=query.random_id))
+
+
+def edit_message(call: Call, query: functions.messages.EditMessage) -> TLObject:
+    peer, message = call.peer(query.peer), call.me.box.messages.get(query.id)
+    if message is None or message.peer_id != peer.id:
+        raise Refusal(400, "MESSAGE_ID_INVALID")
+    if not message.out:
+        raise Refusal(403, "MESSAGE_AUTHOR_REQUIRED")
+    text = _checked(query.message or "", query.entities)
+    if text == message.text and (query.entities or None) == message.entities:
+        raise Refusal(400, "MESSAGE_NOT_MODIFIED")
+    events = mail.edit(call.state, call.me, message, text, query.entities or None)
+    call.tell(events)
+    return _result(call, events[0])
+
+
+def delete_messages(call: Call, query: functions.messages.DeleteMessages) -> TLObject:
+    messages = [message for id_ in dict.fromkeys(query.id) if (message := call.me.box.messages.get(id_))]
+    return _affected(call, mail.delete(call.state, call.me, messages, revoke=bool(query.revoke)))
+
+
+def read_history(call: Call, query: functions.messages.ReadHistory) -> TLObject:
+    return _affected(call, mail.read(call.me, call.peer(query.peer), query.max_id))
+
+
+def set_typing(call: Call, query: functions.messages.SetTyping) -> Result:
+    peer = call.peer(query.peer)
+    call.state.typing.append(Typing(call.me.id, peer.id, action_name(query.action)))
+    if peer is not call.me:
+        update = types.UpdateUserTyping(user_id=call.me.id, action=query.action)
+        parts = render.updates(call.state, peer, [update], [call.me.id])
+        call.pushes.append(Push(peer.id, parts, counted=False))
+    return Bool(True)
+
+
+def action_name(action: TLObject) -> str:
+    """`typing` for SendMessageTypingAction."""
+    return type(action).__name__.removeprefix("SendMessage").removesuffix("Action").lower()
+
+
+def _checked(text: str, entities: Objects | None) -> str:
+    """The text as Telegram keeps it: trimmed (at the start only where no entity's offset would shift)."""
+    text = text.rstrip() if entities else text.strip()
+    if not text:
+        raise Refusal(400, "MESSAGE_EMPTY")
+    if len(text.encode("utf-16-le")) > 2 * MESSAGE_LENGTH:
+        raise Refusal(400, "MESSAGE_TOO_LONG")
+    return text
+
+
+def _repeat(call: Call, random_id: int, message_id: int) -> TLObject:
+    if call.faults.refuse_repeats:
+        raise Refusal(500, "RANDOM_ID_DUPLICATE")
+    parts: Objects = [types.UpdateMessageID(id=message_id, random_id=random_id)]
+    stored: StoredMessage | None = call.me.box.messages.get(message_id)
+    if stored:
+        message = render.message(call.me, stored)
+        parts.append(types.UpdateNewMessage(message=message, pts=call.me.box.pts, pts_count=0))
+    return render.updates(call.state, call.me, parts, [stored.peer_id] if stored else [])
+
+
+def _result(call: Call, event: Event, *before: TLObject) -> TLObject:
+    update = render.update(call.me, event)
+    parts = [*before, *([update] if update else [])]
+    return render.updates(call.state, call.me, parts, render.peer_ids(call.me, event))
+
+
+def _affected(call: Call, events: list[Event]) -> TLObject:
+    call.tell(events)
+    count = sum(event.pts_count for event in events if event.owner_id == call.me.id)
+    return types.messages.AffectedMessages(pts=call.me.box.pts, pts_count=count)
+
+
+HANDLERS: dict[type[TLObject], Handler] = {
+    functions.messages.SendMessage: send_message,
+    functions.messages.EditMessage: edit_message,
+    functions.messages.DeleteMessages: delete_messages,
+    functions.messages.ReadHistory: read_history,
+    functions.messages.SetTyping: set_typing,
+}

@@ -1,0 +1,57 @@
+"""Catching up (https://core.telegram.org/api/updates): the state, and what happened since an older one."""
+
+import time
+from typing import Any
+
+from edge.sandbox import render
+from edge.sandbox.boxes import Event, New
+from edge.sandbox.call import Call, Handler
+from edge.sandbox.faults import Refusal
+from edge.sandbox.state import Account
+from edge.sandbox.tl import TLObject, functions, types
+
+
+def get_state(call: Call, _query: functions.updates.GetState) -> TLObject:
+    return state_of(call.me)
+
+
+def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObject:
+    if not query.pts:
+        raise Refusal(400, "PERSISTENT_TIMESTAMP_EMPTY")
+    box = call.me.box
+    if not 0 < query.pts <= box.pts:
+        raise Refusal(400, "PERSISTENT_TIMESTAMP_INVALID")
+    if call.faults.is_too_long(call.me.id):
+        return types.updates.DifferenceTooLong(pts=box.pts)
+    missed = [event for event in box.log if event.pts > query.pts]
+    if not missed:
+        return types.updates.DifferenceEmpty(date=int(time.time()), seq=1)
+    page = missed[: call.faults.slice_size]
+    if len(page) < len(missed):
+        return types.updates.DifferenceSlice(**_parts(call, page), intermediate_state=state_of(call.me, page[-1].pts))
+    return types.updates.Difference(**_parts(call, page), state=state_of(call.me))
+
+
+def state_of(account: Account, pts: int | None = None) -> types.updates.State:
+    """The account's state now, or when its pts was `pts`."""
+    unread = sum(account.box.unread(peer) for peer in account.box.peers())
+    return types.updates.State(pts=pts or account.box.pts, qts=0, date=int(time.time()), seq=1, unread_count=unread)
+
+
+def _parts(call: Call, events: list[Event]) -> dict[str, Any]:
+    new = [call.me.box.messages.get(event.change.message_id) for event in events if isinstance(event.change, New)]
+    other = [render.update(call.me, event) for event in events if not isinstance(event.change, New)]
+    ids = [id_ for event in events for id_ in render.peer_ids(call.me, event)]
+    return {
+        "new_messages": [render.message(call.me, message) for message in new if message],
+        "new_encrypted_messages": [],
+        "other_updates": [update for update in other if update],
+        "chats": [],
+        "users": [*render.users(call.state, call.me, ids)],
+    }
+
+
+HANDLERS: dict[type[TLObject], Handler] = {
+    functions.updates.GetState: get_state,
+    functions.updates.GetDifference: get_difference,
+}

@@ -1,0 +1,109 @@
+"""The server's settings, and finding people."""
+
+import time
+from typing import Any
+
+from edge.sandbox import render
+from edge.sandbox.call import Call, Handler
+from edge.sandbox.faults import Refusal
+from edge.sandbox.tl import Bool, Result, TLObject, functions, objects, types, vector
+
+DC = 2
+CONFIG_LIFETIME = 3600
+MESSAGE_LENGTH = 4096
+CONFIG_NUMBERS: dict[str, Any] = {
+    "chat_size_max": 200,
+    "megagroup_size_max": 200_000,
+    "forwarded_count_max": 100,
+    "online_update_period_ms": 210_000,
+    "offline_blur_timeout_ms": 5_000,
+    "offline_idle_timeout_ms": 30_000,
+    "online_cloud_timeout_ms": 300_000,
+    "notify_cloud_delay_ms": 30_000,
+    "notify_default_delay_ms": 1_500,
+    "push_chat_period_ms": 60_000,
+    "push_chat_limit": 2,
+    "edit_time_limit": 172_800,
+    "revoke_time_limit": 2_147_483_647,
+    "revoke_pm_time_limit": 2_147_483_647,
+    "rating_e_decay": 2_419_200,
+    "stickers_recent_limit": 200,
+    "channels_read_media_period": 604_800,
+    "call_receive_timeout_ms": 20_000,
+    "call_ring_timeout_ms": 90_000,
+    "call_connect_timeout_ms": 30_000,
+    "call_packet_timeout_ms": 10_000,
+    "caption_length_max": 1024,
+    "message_length_max": MESSAGE_LENGTH,
+    "webfile_dc_id": DC,
+}
+"""What Telegram's own servers say, as far as clients ask."""
+
+
+def get_config(call: Call, _query: functions.help.GetConfig) -> TLObject:
+    host, port = call.state.address
+    now = int(time.time())
+    return types.Config(
+        date=now,
+        expires=now + CONFIG_LIFETIME,
+        test_mode=False,
+        this_dc=DC,
+        dc_options=[types.DcOption(id=DC, ip_address=host, port=port)],
+        dc_txt_domain_name="localhost",
+        me_url_prefix="https://t.me/",
+        **CONFIG_NUMBERS,
+    )
+
+
+def get_users(call: Call, query: functions.users.GetUsers) -> Result:
+    """People whom the caller may not address are left out."""
+    found = [account for peer in objects(query.id) if (account := call.find(peer))]
+    return vector(render.user(call.state, call.me, account) for account in found)
+
+
+def get_full_user(call: Call, query: functions.users.GetFullUser) -> TLObject:
+    account = call.peer(query.id)
+    full = types.UserFull(
+        id=account.id,
+        settings=types.PeerSettings(),
+        notify_settings=types.PeerNotifySettings(),
+        common_chats_count=0,
+    )
+    return types.users.UserFull(full_user=full, chats=[], users=render.users(call.state, call.me, [account.id]))
+
+
+def resolve_username(call: Call, query: functions.contacts.ResolveUsername) -> TLObject:
+    account = call.me and call.state.by_username(query.username)
+    if account is None:
+        raise Refusal(400, "USERNAME_NOT_OCCUPIED")
+    return types.contacts.ResolvedPeer(
+        peer=types.PeerUser(user_id=account.id), chats=[], users=[render.user(call.state, call.me, account)]
+    )
+
+
+def import_contacts(call: Call, query: functions.contacts.ImportContacts) -> TLObject:
+    imported = []
+    for contact in query.contacts:
+        if account := call.state.by_phone(contact.phone):
+            call.me.contacts.add(account.id)
+            imported.append(types.ImportedContact(user_id=account.id, client_id=contact.client_id))
+    return types.contacts.ImportedContacts(
+        imported=imported,
+        popular_invites=[],
+        retry_contacts=[],
+        users=render.users(call.state, call.me, [contact.user_id for contact in imported]),
+    )
+
+
+def update_status(call: Call, _query: functions.account.UpdateStatus) -> Result:
+    return Bool(call.me is not None)
+
+
+HANDLERS: dict[type[TLObject], Handler] = {
+    functions.help.GetConfig: get_config,
+    functions.users.GetUsers: get_users,
+    functions.users.GetFullUser: get_full_user,
+    functions.contacts.ResolveUsername: resolve_username,
+    functions.contacts.ImportContacts: import_contacts,
+    functions.account.UpdateStatus: update_status,
+}

@@ -1,0 +1,151 @@
+"""Telegram in this process, on loopback: for tests and the demo, without an account or a network."""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from typing import Self, TypeVar
+
+from edge.sandbox import mail
+from edge.sandbox.boxes import StoredMessage
+from edge.sandbox.call import Call
+from edge.sandbox.faults import Faults
+from edge.sandbox.hub import Hub
+from edge.sandbox.state import Account, State, normal_phone
+from events.errors import SettingsError
+
+Value = TypeVar("Value")
+
+
+class Sandbox:
+    """An MTProto server with users, private chats and faults on demand.
+
+    `async with Sandbox() as telegram: ...` listens on `host` (loopback only) and `port` (0: a free one).
+    With the `state` and port of a closed sandbox it goes on where that one ended.
+
+    Raises
+    ------
+    SettingsError
+        The host is not a loopback address.
+    """
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, state: State | None = None) -> None:
+        self.state = state or State()
+        self.faults = Faults()
+        self.state.address = (_loopback(host), port)
+        self._hub = Hub(self.state, self.faults)
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._listen()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.refuse_connections()
+
+    @property
+    def address(self) -> str:
+        """host:port, as USERBOT_TELEGRAM_SERVER takes it."""
+        host, port = self.state.address
+        return f"{host}:{port}"
+
+    @property
+    def public_key_pem(self) -> str:
+        """The text of the file that USERBOT_TELEGRAM_KEY names."""
+        return self.state.key.public_pem
+
+    def add_user(
+        self,
+        *,
+        first_name: str,
+        username: str | None = None,
+        phone: str | None = None,
+        bot: bool = False,
+        lang_code: str | None = None,
+        password: str | None = None,
+    ) -> Account:
+        """A user who can sign in with `phone` and `login_code`, or as a bot with the account's `token`."""
+        return self.state.add_account(
+            first_name=first_name, username=username, phone=phone, bot=bot, lang_code=lang_code, password=password
+        )
+
+    def login_code(self, phone: str) -> str:
+        """The code last sent to `phone`. Raises LookupError when none is waiting there."""
+        if sent := self.state.codes.get(normal_phone(phone)):
+            return sent.code
+        raise LookupError(f"no code is waiting for {phone}; ask for one first")
+
+    def password(self, phone: str) -> str:
+        """The second factor of the user with `phone`. Raises LookupError when there is none."""
+        account = self.state.by_phone(phone)
+        if account and account.password is not None:
+            return account.password
+        raise LookupError(f"{phone} has no password; sign in with the code alone")
+
+    def messages(self, user_id: int, peer_id: int) -> list[StoredMessage]:
+        """What the user sees of the chat, oldest first."""
+        return self.state.accounts[user_id].box.chat(peer_id)
+
+    def typing(self, user_id: int, peer_id: int) -> list[str]:
+        """The actions that `user_id` showed `peer_id`, oldest first: `typing`, `cancel` …"""
+        return [seen.action for seen in self.state.typing if (seen.user_id, seen.peer_id) == (user_id, peer_id)]
+
+    def read_up_to(self, user_id: int, peer_id: int) -> int:
+        """The id of the last message that the user has read in the chat, 0 if none."""
+        return self.state.accounts[user_id].box.read_inbox.get(peer_id, 0)
+
+    def pts(self, user_id: int) -> int:
+        return self.state.accounts[user_id].box.pts
+
+    def sessions(self, user_id: int) -> int:
+        """How many connections of the user would get an update now."""
+        return len(self._hub.sessions(user_id))
+
+    def send(self, user_id: int, peer_id: int, text: str, *, reply_to: int | None = None) -> StoredMessage:
+        """Write as a user who has no client here; the user's own copy comes back."""
+        accounts = self.state.accounts
+        message, events = mail.send(self.state, accounts[user_id], accounts[peer_id], text, reply_to=reply_to)
+        call = Call(self.state, self.faults, auth_key_id=0)
+        call.tell(events)
+        self._hub.deliver(call.pushes)
+        return message
+
+    async def wait_for(self, predicate: Callable[[], Value], timeout: float = 10.0) -> Value:
+        """The first true value of `predicate`, asked again whenever anything happened. Raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            while not (value := predicate()):
+                await self._hub.changed.wait()
+        return value
+
+    def drop_connections(self, user_id: int | None = None) -> None:
+        """Cut the connections of a user, or all; clients may come back at once."""
+        for link in list(self._hub.links) if user_id is None else self._hub.sessions(user_id):
+            link.drop()
+
+    async def refuse_connections(self) -> None:
+        """Cut everyone off, and stay away until `accept_connections`."""
+        if self._server:
+            self._server.close()
+            self._server = None
+        tasks = [task for task in self._hub.links.values() if task]
+        self.drop_connections()
+        await asyncio.gather(*tasks)
+
+    async def accept_connections(self) -> None:
+        """Listen on the same port again."""
+        if self._server is None:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        host, port = self.state.address
+        self._server = await asyncio.start_server(self._hub.serve, host, port)
+        self.state.address = (host, self._server.sockets[0].getsockname()[1])
+
+
+def _loopback(host: str) -> str:
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise SettingsError(f"the sandbox listens on loopback only, not on {host!r}; use 127.0.0.1")
+    return host

@@ -1,0 +1,119 @@
+"""Everything the server remembers. Hand it to a new server, and clients can't tell that there was a restart."""
+
+import itertools
+import secrets
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from edge.sandbox.boxes import Box
+from edge.sandbox.keys import AuthKey, ServerKey
+from edge.sandbox.password import Challenge
+
+ID_RANGES = (6_100_000_000, 310_000_000)
+"""Where user ids start: Telegram's newer accounts no longer fit into 32 bits."""
+ID_STEP = 7919
+TYPING_KEPT = 1000
+
+
+@dataclass(slots=True)
+class Account:
+    """A user. `token` is a bot's secret, `password` a second factor; `contacts` are user ids."""
+
+    id: int
+    first_name: str
+    last_name: str = ""
+    username: str | None = None
+    phone: str | None = None
+    bot: bool = False
+    lang_code: str | None = None
+    token: str | None = None
+    password: str | None = None
+    contacts: set[int] = field(default_factory=set)
+    box: Box = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.box = Box(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginCode:
+    code: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """`user_id` showed `peer_id` an action: `typing`, `cancel`, `record_audio` …"""
+
+    user_id: int
+    peer_id: int
+    action: str
+
+
+@dataclass(slots=True)
+class State:
+    """`logins` and `half_logins` (the password is missing) go from auth key ids to user ids, `challenges` from auth
+    key ids too, `sent` from (sender, random_id) to the sender's message; `quiet` are sessions, (auth key id,
+    session id), that want no updates.
+    """
+
+    key: ServerKey = field(default_factory=ServerKey.generate)
+    address: tuple[str, int] = ("127.0.0.1", 0)
+    auth_keys: dict[int, AuthKey] = field(default_factory=dict)
+    logins: dict[int, int] = field(default_factory=dict)
+    half_logins: dict[int, int] = field(default_factory=dict)
+    challenges: dict[int, Challenge] = field(default_factory=dict)
+    accounts: dict[int, Account] = field(default_factory=dict)
+    codes: dict[str, LoginCode] = field(default_factory=dict)
+    sent: dict[tuple[int, int], int] = field(default_factory=dict)
+    quiet: set[tuple[int, int]] = field(default_factory=set)
+    typing: deque[Typing] = field(default_factory=lambda: deque(maxlen=TYPING_KEPT))
+    message_keys: Iterator[int] = field(default_factory=itertools.count)
+    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+
+    def add_account(
+        self,
+        *,
+        first_name: str,
+        last_name: str = "",
+        username: str | None = None,
+        phone: str | None = None,
+        bot: bool = False,
+        lang_code: str | None = None,
+        password: str | None = None,
+    ) -> Account:
+        """Raises ValueError when the phone or the username is taken."""
+        phone = normal_phone(phone) if phone else None
+        if (phone and self.by_phone(phone)) or (username and self.by_username(username)):
+            raise ValueError(f"the phone or username of {first_name} is taken; choose another")
+        number = len(self.accounts)
+        id_ = ID_RANGES[number % len(ID_RANGES)] + number * ID_STEP
+        token = f"{id_}:{secrets.token_urlsafe(26)}" if bot else None
+        account = Account(id_, first_name, last_name, username, phone, bot, lang_code, token, password)
+        self.accounts[id_] = account
+        return account
+
+    def by_phone(self, phone: str) -> Account | None:
+        digits = normal_phone(phone)
+        return next((account for account in self.accounts.values() if account.phone == digits), None)
+
+    def by_username(self, username: str) -> Account | None:
+        name = username.lower().lstrip("@")
+        return next((account for account in self.accounts.values() if (account.username or "").lower() == name), None)
+
+    def access_hash(self, viewer_id: int, user_id: int) -> int:
+        """What `viewer` must show to address `user`: different for every viewer, as on Telegram."""
+        digest = sha256(self._secret + f"{viewer_id}:{user_id}".encode()).digest()
+        return int.from_bytes(digest[:8], "little", signed=True)
+
+    def send_code(self, phone: str) -> LoginCode:
+        code = LoginCode(f"{secrets.randbelow(100_000):05}", secrets.token_hex(9))
+        self.codes[normal_phone(phone)] = code
+        return code
+
+
+def normal_phone(phone: str) -> str:
+    """The digits of a phone number, as Telegram writes it."""
+    return "".join(filter(str.isdigit, phone))

@@ -1,0 +1,71 @@
+"""Telegram's type language, as pyrogram writes and reads it (layer 158): the server's one door to it."""
+
+from collections.abc import Iterable
+from io import BytesIO
+from typing import Any
+
+from pyrogram.crypto.prime import CURRENT_DH_PRIME
+from pyrogram.raw import functions, types
+from pyrogram.raw.all import objects as constructors
+from pyrogram.raw.core import Bool, Int, Long, MsgContainer, TLObject, Vector
+from pyrogram.utils import compute_password_hash
+
+__all__ = [
+    "CURRENT_DH_PRIME",
+    "Bool",
+    "MsgContainer",
+    "Objects",
+    "Result",
+    "TLObject",
+    "UnknownConstructor",
+    "compute_password_hash",
+    "functions",
+    "method_name",
+    "objects",
+    "read",
+    "rpc_result",
+    "types",
+    "vector",
+]
+
+Objects = list[Any]
+"""TL objects for a vector. Its unions of types are invariant to a type checker, so it is told nothing of them."""
+Result = TLObject | bytes
+"""What a method answers: an object, or one that is written already (a vector, a Bool)."""
+
+
+class UnknownConstructor(ValueError):
+    """The data names a type or method that layer 158 does not have."""
+
+
+def read(data: bytes) -> TLObject:
+    """Parse one object. Raises UnknownConstructor, or whatever the parser trips over in malformed data."""
+    try:
+        return TLObject.read(BytesIO(data))  # type: ignore[no-any-return]
+    except KeyError as error:
+        raise UnknownConstructor(f"constructor {error.args[0]:#010x}") from None
+
+
+def objects(values: Iterable[Any]) -> Objects:
+    """The objects of a parsed vector. pyrogram's reader takes 4- and 8-byte objects at a query's end for numbers."""
+    return [_from_number(value) if isinstance(value, int) else value for value in values]
+
+
+def _from_number(value: int) -> TLObject:
+    short = -(2**31) <= value < 2**31
+    return read(Int(value) if short and (value & 0xFFFFFFFF) in constructors else Long(value))
+
+
+def vector(items: Iterable[TLObject]) -> bytes:
+    return Vector(list(items))
+
+
+def rpc_result(request_id: int, result: Result) -> bytes:
+    """`rpc_result#f35c6d01 req_msg_id:long result:Object`."""
+    body = result if isinstance(result, bytes) else result.write()
+    return Int(types.RpcResult.ID, False) + Long(request_id) + body
+
+
+def method_name(query: TLObject) -> str:
+    """`messages.SendMessage` for that function's object."""
+    return query.QUALNAME.partition(".")[2]

@@ -1,0 +1,59 @@
+"""Stock pyrogram as a user of the sandbox: sessions that are signed in already, and clients to talk with."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pyrogram import Client
+from pyrogram.errors import SessionPasswordNeeded
+from pyrogram.handlers.handler import Handler
+
+from edge.pyrogram_server import use_server
+from edge.sandbox.server import Sandbox
+
+API_ID, API_HASH = 1, "sandbox"
+
+
+async def signed_in_session(telegram: Sandbox, phone: str, *, session: Path | None = None) -> str:
+    """Sign the user with `phone` in, by code, and give the session string.
+
+    With `session`, a path that ends in `.session`, the session is left in that file as well.
+    The phone's user must exist. Moves this process's pyrogram to `telegram`.
+    """
+    client = await _signed_in(telegram, phone, session)
+    try:
+        return str(await client.export_session_string())
+    finally:
+        await client.disconnect()
+
+
+@asynccontextmanager
+async def connect(telegram: Sandbox, phone: str, *handlers: Handler) -> AsyncIterator[Client]:
+    """A started client of the user with `phone`; `handlers` are there before the first update is."""
+    client = await _signed_in(telegram, phone, None)
+    for handler in handlers:
+        client.add_handler(handler)
+    client.me = await client.get_me()
+    await client.initialize()
+    try:
+        yield client
+    finally:
+        await client.stop()
+
+
+async def _signed_in(telegram: Sandbox, phone: str, session: Path | None) -> Client:
+    use_server(telegram.address, telegram.public_key_pem)
+    client = _client(phone, session)
+    await client.connect()
+    sent = await client.send_code(phone)
+    try:
+        await client.sign_in(phone, sent.phone_code_hash, telegram.login_code(phone))
+    except SessionPasswordNeeded:
+        await client.check_password(telegram.password(phone))
+    return client
+
+
+def _client(phone: str, session: Path | None) -> Client:
+    if session is None:
+        return Client(phone, API_ID, API_HASH, in_memory=True)
+    return Client(session.stem, API_ID, API_HASH, workdir=str(session.parent))

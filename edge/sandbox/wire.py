@@ -1,0 +1,71 @@
+"""Bytes to MTProto messages and back, for one connection (https://core.telegram.org/mtproto/description)."""
+
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+
+from mtproto.crypto.aes import ige256_decrypt, kdf
+from mtproto.enums import ConnectionRole, TransportEvent
+from mtproto.transport.connection import Connection
+from mtproto.transport.packets.base_packet import BasePacket
+from mtproto.transport.packets.error_packet import ErrorPacket
+from mtproto.transport.packets.message_packet import (
+    DecryptedMessagePacket,
+    EncryptedMessagePacket,
+    UnencryptedMessagePacket,
+)
+
+from edge.sandbox.keys import AuthKey
+
+Encrypted = EncryptedMessagePacket
+Message = DecryptedMessagePacket
+Plain = UnencryptedMessagePacket
+
+REPLY, PUSH = 1, 3
+"""The low bits of the server's message ids: an answer to a request, or sent of its own accord."""
+
+
+class MessageIds:
+    """Ids of the server's messages: the time in 2⁻³² s, rising, unique for all connections."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def take(self, kind: int) -> int:
+        self._last = max(time.time_ns() * 2**32 // 10**9 & ~3, self._last + 4)
+        return self._last | kind
+
+
+class Wire:
+    """One connection's framing and encryption; the transport is the one that the client opens with."""
+
+    def __init__(self) -> None:
+        self._transport: Connection[Any] = Connection(ConnectionRole.SERVER)
+
+    def feed(self, data: bytes) -> Iterator[BasePacket]:
+        """The packets that `data` completes. Raises ValueError on what is no MTProto."""
+        self._transport.data_received(data)
+        while (packet := self._transport.next_event()) is not None:
+            if isinstance(packet, TransportEvent):
+                raise ValueError("the packet is longer than the transport takes")
+            yield packet
+
+    def plain(self, message_id: int, body: bytes) -> bytes:
+        return self._transport.send(UnencryptedMessagePacket(message_id, body))
+
+    def sealed(self, message: Message, key: AuthKey) -> bytes:
+        return self._transport.send(message.encrypt(key.key, ConnectionRole.SERVER))
+
+    def error(self, code: int) -> bytes:
+        return self._transport.send(ErrorPacket(code))
+
+
+def unseal(packet: Encrypted, key: AuthKey) -> Message:
+    """Decrypt a client's packet. Raises ValueError unless msg_key proves that the client holds the key."""
+    plaintext = ige256_decrypt(packet.encrypted_data, *kdf(key.key, packet.message_key, from_client=True))
+    expected = sha256(key.key[88:120] + plaintext).digest()[8:24]
+    if not compare_digest(expected, bytes(packet.message_key)):
+        raise ValueError("msg_key does not fit the message")
+    return DecryptedMessagePacket.parse(plaintext)

@@ -1,0 +1,52 @@
+"""A sandbox with two people, and stock clients for them."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pyrogram import Client
+
+from edge.sandbox.server import Sandbox
+from edge.sandbox.state import Account
+from edge.sandbox.visitor import connect
+
+
+@pytest.fixture(autouse=True)
+def _no_unknown_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """pyrogram writes errors that Telegram does not have to a file in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert not (tmp_path / "unknown_errors.txt").exists()
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as telegram:
+        yield telegram
+
+
+@dataclass(frozen=True)
+class People:
+    """Two users of the sandbox, and a stock client of each."""
+
+    anna: Account
+    boris: Account
+    anna_client: Client
+    boris_client: Client
+
+
+@pytest.fixture
+def anna(telegram: Sandbox) -> Account:
+    return telegram.add_user(first_name="Anna", username="anna", phone="+79990000001")
+
+
+@pytest.fixture
+def boris(telegram: Sandbox) -> Account:
+    return telegram.add_user(first_name="Boris", username="boris", phone="+79990000002", lang_code="ru")
+
+
+@pytest.fixture
+async def people(telegram: Sandbox, anna: Account, boris: Account) -> AsyncIterator[People]:
+    async with connect(telegram, "+79990000001") as first, connect(telegram, "+79990000002") as second:
+        yield People(anna, boris, first, second)
