@@ -1,5 +1,7 @@
 """One user's messages, in the order and under the ids that this user sees, and the log of what happened to them."""
 
+from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 
 from edge.sandbox.tl import Objects
@@ -96,10 +98,21 @@ class Box:
         """The messages with one peer, oldest first."""
         return [message for message in self.messages.values() if message.peer_id == peer_id]
 
-    def peers(self) -> list[int]:
-        """The peers that have messages here, the most recent first."""
-        return list(dict.fromkeys(message.peer_id for message in reversed(self.messages.values())))
+    def latest(self) -> dict[int, StoredMessage]:
+        """The last message with each peer, the most recent first."""
+        found: dict[int, StoredMessage] = {}
+        for message in reversed(self.messages.values()):
+            found.setdefault(message.peer_id, message)
+        return found
 
-    def unread(self, peer_id: int) -> int:
-        read = self.read_inbox.get(peer_id, 0)
-        return sum(not message.out and message.id > read for message in self.chat(peer_id))
+    def unread(self) -> Counter[int]:
+        """How many messages of each peer are unread."""
+        return Counter(
+            message.peer_id
+            for message in self.messages.values()
+            if not message.out and message.id > self.read_inbox.get(message.peer_id, 0)
+        )
+
+    def since(self, pts: int) -> list[Event]:
+        """What happened after `pts`."""
+        return self.log[bisect_right(self.log, pts, key=lambda event: event.pts) :]

@@ -50,13 +50,11 @@ class Call:
             return self.me
         if not isinstance(peer, types.InputPeerUser | types.InputUser):
             return None
-        me, account = self.me, self.state.accounts.get(peer.user_id)
-        met = me.bot or peer.user_id in (me.id, *me.contacts, *me.box.peers())
-        if account and (
-            peer.access_hash == self.state.access_hash(me.id, account.id) or (met and not peer.access_hash)
-        ):
-            return account
-        return None
+        account = self.state.accounts.get(peer.user_id)
+        if account is None:
+            return None
+        known = peer.access_hash == self.state.access_hash(self.me.id, account.id)
+        return account if known or (not peer.access_hash and self._has_met(account)) else None
 
     def peer(self, peer: TLObject) -> Account:
         """Raises Refusal where `find` gives None."""
@@ -68,6 +66,10 @@ class Call:
         for event in events:
             if updates := render.push(self.state, event, short=self.faults.short_updates):
                 self.pushes.append(Push(event.owner_id, updates, counted=True))
+
+    def _has_met(self, account: Account) -> bool:
+        me = self.me
+        return me.bot or account is me or account.id in me.contacts or account.id in me.box.latest()
 
 
 Handler = Callable[[Call, Any], Result]

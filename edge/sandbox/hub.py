@@ -33,13 +33,18 @@ class Hub:
         for push in pushes:
             if push.counted and self.faults.swallows_push(push.user_id):
                 continue
-            for link in self.sessions(push.user_id):
-                if link is not origin and link.session not in self.state.quiet:
+            for link in self.listeners(push.user_id):
+                if link is not origin:
                     link.push(push.updates)
         self.notify()
 
-    def sessions(self, user_id: int) -> list[Link]:
-        return [link for link in self.links if link.user_id == user_id and link.session]
+    def links_of(self, user_id: int) -> list[Link]:
+        return [link for link in self.links if link.user_id == user_id]
+
+    def listeners(self, user_id: int) -> list[Link]:
+        """The connections of a user that take updates."""
+        quiet = self.state.quiet
+        return [link for link in self.links_of(user_id) if link.session and link.session not in quiet]
 
     def notify(self) -> None:
         self.changed.set()

@@ -48,8 +48,10 @@ class Link:
 
     @property
     def session(self) -> tuple[int, int] | None:
-        """(auth key id, session id) once the client has said what it is: then it may be sent updates."""
-        return (self._key.id, self._session_id) if self._key and self._opened else None
+        """(auth key id, session id) from when the client has said what it is, until the connection ends."""
+        if self._key is None or not self._opened or self._writer.is_closing():
+            return None
+        return self._key.id, self._session_id
 
     @property
     def user_id(self) -> int | None:
@@ -73,8 +75,7 @@ class Link:
             self._writer.close()
 
     def push(self, updates: TLObject) -> None:
-        if not self._writer.is_closing():
-            self._send(updates.write(), PUSH)
+        self._send(updates.write(), PUSH)
 
     def _receive(self, data: bytes) -> None:
         for packet in self._wire.feed(data):

@@ -20,14 +20,14 @@ def send(
     """Put a copy into both boxes (one, if the user writes to itself); the sender's copy comes back."""
     key, date = next(state.message_keys), int(time.time())
     answered = _in_chat(sender, peer.id, reply_to)
-    events = []
+    copies, events = [], []
     for owner in _both(sender, peer):
         message = owner.box.add(key=key, peer_id=_other(owner, sender, peer), text=text, out=owner is sender, date=date)
         copy = owner.box.copy_of(answered)
         message.reply_to, message.silent, message.entities = copy.id if copy else None, silent, entities
+        copies.append(message)
         events.append(owner.box.record(New(message.id)))
-    sent = sender.box.messages[events[0].change.message_id]  # type: ignore[union-attr]
-    return sent, events
+    return copies[0], events
 
 
 def edit(
@@ -61,7 +61,7 @@ def read(reader: Account, peer: Account, max_id: int) -> list[Event]:
         return []
     last = incoming[-1]
     reader.box.read_inbox[peer.id] = last.id
-    events = [reader.box.record(ReadInbox(peer.id, last.id, reader.box.unread(peer.id)))]
+    events = [reader.box.record(ReadInbox(peer.id, last.id, reader.box.unread()[peer.id]))]
     if copy := peer.box.copy_of(last):
         peer.box.read_outbox[reader.id] = copy.id
         events.append(peer.box.record(ReadOutbox(reader.id, copy.id)))

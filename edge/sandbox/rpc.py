@@ -17,7 +17,14 @@ HANDLERS: dict[type[TLObject], Handler] = {
     **rpc_history.HANDLERS,
     **rpc_updates.HANDLERS,
 }
-USERS_ONLY = {*rpc_history.HANDLERS, functions.contacts.ImportContacts} - {functions.messages.GetMessages}
+USERS_ONLY = {
+    functions.contacts.ImportContacts,
+    functions.messages.GetDialogs,
+    functions.messages.GetHistory,
+    functions.messages.GetPeerDialogs,
+    functions.messages.ReadHistory,
+    functions.messages.Search,
+}
 """What Telegram refuses to bots."""
 WRAPPERS = (
     functions.InvokeWithLayer,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from edge.sandbox import render
-from edge.sandbox.boxes import StoredMessage
+from edge.sandbox.boxes import Box, StoredMessage
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.rpc_updates import state_of
 from edge.sandbox.tl import Objects, TLObject, functions, objects, types
@@ -42,13 +42,13 @@ def get_messages(call: Call, query: functions.messages.GetMessages) -> TLObject:
 
 def get_dialogs(call: Call, query: functions.messages.GetDialogs) -> TLObject:
     """The most recent first; ids rise with time, so the offset's id says all."""
-    box = call.me.box
-    peers = [peer for peer in box.peers() if not query.offset_id or box.chat(peer)[-1].id < query.offset_id]
+    latest = call.me.box.latest()
+    peers = [peer for peer, message in latest.items() if not query.offset_id or message.id < query.offset_id]
     page = peers[: query.limit or PAGE]
     parts = _dialogs(call, page)
-    if len(page) == len(box.peers()):
+    if len(page) == len(latest):
         return types.messages.Dialogs(**parts)
-    return types.messages.DialogsSlice(count=len(box.peers()), **parts)
+    return types.messages.DialogsSlice(count=len(latest), **parts)
 
 
 def get_peer_dialogs(call: Call, query: functions.messages.GetPeerDialogs) -> TLObject:
@@ -57,23 +57,22 @@ def get_peer_dialogs(call: Call, query: functions.messages.GetPeerDialogs) -> TL
 
 
 def _dialogs(call: Call, peers: list[int]) -> dict[str, Any]:
-    last = {peer: chat[-1] for peer in peers if (chat := call.me.box.chat(peer))}
+    latest, unread = call.me.box.latest(), call.me.box.unread()
     return {
-        "dialogs": [_dialog(call, peer, last[peer].id if peer in last else 0) for peer in peers],
-        "messages": [render.message(call.me, message) for message in last.values()],
+        "dialogs": [_dialog(call.me.box, peer, latest.get(peer), unread[peer]) for peer in peers],
+        "messages": [render.message(call.me, latest[peer]) for peer in peers if peer in latest],
         "chats": [],
         "users": [*render.users(call.state, call.me, peers)],
     }
 
 
-def _dialog(call: Call, peer: int, top: int) -> TLObject:
-    box = call.me.box
+def _dialog(box: Box, peer: int, last: StoredMessage | None, unread: int) -> TLObject:
     return types.Dialog(
         peer=types.PeerUser(user_id=peer),
-        top_message=top,
+        top_message=last.id if last else 0,
         read_inbox_max_id=box.read_inbox.get(peer, 0),
         read_outbox_max_id=box.read_outbox.get(peer, 0),
-        unread_count=box.unread(peer),
+        unread_count=unread,
         unread_mentions_count=0,
         unread_reactions_count=0,
         notify_settings=types.PeerNotifySettings(),

@@ -1,5 +1,7 @@
 """Writing: send, edit, delete, read, type."""
 
+import time
+
 from edge.sandbox import mail, render
 from edge.sandbox.boxes import Event, StoredMessage
 from edge.sandbox.call import Call, Handler, Push
@@ -58,8 +60,8 @@ def set_typing(call: Call, query: functions.messages.SetTyping) -> Result:
     call.state.typing.append(Typing(call.me.id, peer.id, action_name(query.action)))
     if peer is not call.me:
         update = types.UpdateUserTyping(user_id=call.me.id, action=query.action)
-        parts = render.updates(call.state, peer, [update], [call.me.id])
-        call.pushes.append(Push(peer.id, parts, counted=False))
+        short = types.UpdateShort(update=update, date=int(time.time()))
+        call.pushes.append(Push(peer.id, short, counted=False))
     return Bool(True)
 
 

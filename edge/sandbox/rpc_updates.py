@@ -23,7 +23,7 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
         raise Refusal(400, "PERSISTENT_TIMESTAMP_INVALID")
     if call.faults.is_too_long(call.me.id):
         return types.updates.DifferenceTooLong(pts=box.pts)
-    missed = [event for event in box.log if event.pts > query.pts]
+    missed = box.since(query.pts)
     if not missed:
         return types.updates.DifferenceEmpty(date=int(time.time()), seq=1)
     page = missed[: call.faults.slice_size]
@@ -34,7 +34,7 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
 
 def state_of(account: Account, pts: int | None = None) -> types.updates.State:
     """The account's state now, or when its pts was `pts`."""
-    unread = sum(account.box.unread(peer) for peer in account.box.peers())
+    unread = account.box.unread().total()
     return types.updates.State(pts=pts or account.box.pts, qts=0, date=int(time.time()), seq=1, unread_count=unread)
 
 

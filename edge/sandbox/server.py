@@ -20,7 +20,7 @@ class Sandbox:
     """An MTProto server with users, private chats and faults on demand.
 
     `async with Sandbox() as telegram: ...` listens on `host` (loopback only) and `port` (0: a free one).
-    With the `state` and port of a closed sandbox it goes on where that one ended.
+    With the `state` of a closed sandbox it goes on where that one ended, on the same port if it is given none.
 
     Raises
     ------
@@ -31,7 +31,7 @@ class Sandbox:
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, state: State | None = None) -> None:
         self.state = state or State()
         self.faults = Faults()
-        self.state.address = (_loopback(host), port)
+        self.state.address = (_loopback(host), port or self.state.address[1])
         self._hub = Hub(self.state, self.faults)
         self._server: asyncio.Server | None = None
 
@@ -98,7 +98,7 @@ class Sandbox:
 
     def sessions(self, user_id: int) -> int:
         """How many connections of the user would get an update now."""
-        return len(self._hub.sessions(user_id))
+        return len(self._hub.listeners(user_id))
 
     def send(self, user_id: int, peer_id: int, text: str, *, reply_to: int | None = None) -> StoredMessage:
         """Write as a user who has no client here; the user's own copy comes back."""
@@ -118,7 +118,7 @@ class Sandbox:
 
     def drop_connections(self, user_id: int | None = None) -> None:
         """Cut the connections of a user, or all; clients may come back at once."""
-        for link in list(self._hub.links) if user_id is None else self._hub.sessions(user_id):
+        for link in list(self._hub.links) if user_id is None else self._hub.links_of(user_id):
             link.drop()
 
     async def refuse_connections(self) -> None:

@@ -101,7 +101,8 @@ class State:
 
     def by_username(self, username: str) -> Account | None:
         name = username.lower().lstrip("@")
-        return next((account for account in self.accounts.values() if (account.username or "").lower() == name), None)
+        named = (account for account in self.accounts.values() if account.username)
+        return next((account for account in named if account.username and account.username.lower() == name), None)
 
     def access_hash(self, viewer_id: int, user_id: int) -> int:
         """What `viewer` must show to address `user`: different for every viewer, as on Telegram."""

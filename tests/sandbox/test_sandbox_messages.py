@@ -11,7 +11,7 @@ from pyrogram.raw import functions, types
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
-from edge.sandbox.visitor import connect
+from edge.sandbox.visitor import connect, signed_in_session
 
 PATIENCE = 10
 
@@ -211,13 +211,17 @@ async def test_dialogs_show_the_last_message_and_what_is_unread(people, telegram
     assert ([dialog.unread_count for dialog in answer.dialogs], answer.state.pts) == ([1], telegram.pts(people.anna.id))
 
 
-async def test_a_client_without_updates_gets_none(telegram: Sandbox, anna: Account, boris: Account):
-    inbox = Inbox()
-    async with connect(telegram, anna.phone) as first, connect(telegram, boris.phone) as second:
-        session = await second.export_session_string()
-    quiet = Client("quiet", session_string=session, no_updates=True)
-    quiet.dispatcher.updates_queue.put_nowait = inbox._queue.put_nowait
-    async with quiet, connect(telegram, anna.phone) as first:
-        await first.send_message("boris", "psst")
-        assert (await quiet.get_me()).id == boris.id
-        assert inbox._queue.empty()
+async def test_a_client_without_updates_gets_none(telegram: Sandbox, anna: Account):
+    session = await signed_in_session(telegram, anna.phone)
+    async with Client("quiet", session_string=session, no_updates=True):
+        assert telegram.sessions(anna.id) == 0
+    async with Client("loud", session_string=session):
+        assert telegram.sessions(anna.id) == 1
+
+
+async def test_a_session_string_serves_many_starts(telegram: Sandbox, anna: Account, boris: Account):
+    session = await signed_in_session(telegram, anna.phone)
+    for text in ("one", "two"):
+        async with Client("anna", session_string=session) as client:
+            await client.send_message("boris", text)
+    assert [message.text for message in telegram.messages(boris.id, anna.id)] == ["one", "two"]
