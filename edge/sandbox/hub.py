@@ -10,7 +10,10 @@ from edge.sandbox.wire import MessageIds
 
 
 class Hub:
-    """What connections share. `changed` is set, and replaced, whenever anything happened."""
+    """What connections share. `changed` is set, and replaced, whenever anything happened.
+
+    `accepting` is for those who got in while the port was being closed.
+    """
 
     def __init__(self, state: State, faults: Faults) -> None:
         self.state = state
@@ -18,9 +21,13 @@ class Hub:
         self.message_ids = MessageIds()
         self.links: dict[Link, asyncio.Task[None] | None] = {}
         self.changed = asyncio.Event()
+        self.accepting = True
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(self, reader, writer)
+        if not self.accepting:
+            link.drop()
+            return
         self.links[link] = asyncio.current_task()
         try:
             await link.run()

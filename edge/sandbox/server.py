@@ -123,6 +123,7 @@ class Sandbox:
 
     async def refuse_connections(self) -> None:
         """Cut everyone off, and stay away until `accept_connections`."""
+        self._hub.accepting = False
         if self._server:
             self._server.close()
             self._server = None
@@ -137,6 +138,7 @@ class Sandbox:
 
     async def _listen(self) -> None:
         host, port = self.state.address
+        self._hub.accepting = True
         self._server = await asyncio.start_server(self._hub.serve, host, port)
         self.state.address = (host, self._server.sockets[0].getsockname()[1])
 
