@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from edge.demo.settings import DemoSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import TimokhaError
 from events.settings import ProcessSettings
@@ -20,6 +21,12 @@ from observability.telemetry import Telemetry
 Main = Callable[[Any, Telemetry, asyncio.Event], Coroutine[Any, Any, None]]
 
 COMMANDS: dict[str, tuple[type[ProcessSettings], str, str]] = {
+    "demo": (
+        DemoSettings,
+        "edge.demo.app",
+        "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
+        "With piped input each line is sent as a message.",
+    ),
     "generate": (
         GenerateSettings,
         "functions.generate.app",
@@ -109,3 +116,7 @@ def main() -> None:
     except TimokhaError as error:
         click.echo(f"timokha: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -14,6 +13,9 @@ from events.errors import SettingsError, TransportUnreachable
 
 CONNECT_TIMEOUT = 2
 """Seconds a single attempt may take."""
+
+RECONNECT_WAIT = 0.25
+"""Seconds between two attempts to get the connection back."""
 
 PUBLISH_TIMEOUT = 5
 """Seconds to wait for a confirmation before the caller publishes the same event again."""
@@ -40,13 +42,19 @@ async def connect(url: str, *, name: str, credentials: Path | None = None) -> As
 
 
 async def _first_connection(url: str, name: str, credentials: Path | None) -> Client:
+    client = Client()
+
+    async def log_disconnected() -> None:
+        if not client.is_closed:
+            log.warning("nats.disconnected")
+
     try:
-        return await nats.connect(
+        await client.connect(
             url.split(","),
             name=name,
             allow_reconnect=True,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.25,
+            reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]  # the annotation forgets fractions
             connect_timeout=CONNECT_TIMEOUT,
             # A fault in the client's read loop can leave a zombie: only pings find it.
             ping_interval=10,
@@ -54,7 +62,7 @@ async def _first_connection(url: str, name: str, credentials: Path | None) -> Cl
             inbox_prefix=f"_INBOX_{name}".encode(),
             user_credentials=str(credentials) if credentials else None,
             error_cb=_log_error,
-            disconnected_cb=_log_disconnected,
+            disconnected_cb=log_disconnected,
             reconnected_cb=_log_reconnected,
         )
     except ValueError as error:
@@ -64,14 +72,11 @@ async def _first_connection(url: str, name: str, credentials: Path | None) -> Cl
         raise TransportUnreachable(
             f"NATS server {url} could not be reached ({reason}); start it or correct NATS_URL"
         ) from None
+    return client
 
 
 async def _log_error(error: Exception) -> None:
     log.warning("nats.error", error=str(error) or type(error).__name__)
-
-
-async def _log_disconnected() -> None:
-    log.warning("nats.disconnected")
 
 
 async def _log_reconnected() -> None:

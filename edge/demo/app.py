@@ -1,0 +1,116 @@
+"""`timokha demo`: the composition root of the whole product on one machine."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import click
+
+from edge.demo.chat import Chat
+from edge.demo.processes import Process, running
+from edge.demo.settings import DemoSettings
+from edge.demo.terminal import converse
+from edge.sandbox.server import Sandbox
+from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
+from edge.userbot.chats import Chats
+from edge.userbot.settings import UserbotSettings
+from events import subjects
+from events.jetstream.connection import connect as connect_nats
+from events.jetstream.records import JetStreamRecords
+from events.jetstream.server import EmbeddedServer
+from events.jetstream.topology import Topology
+from observability.telemetry import Telemetry
+
+OWNER_NAME = "timokha"
+OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
+
+
+async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Chat until the input ends or `stop` is set."""
+    with _directory(settings.directory) as directory:
+        async with _product(directory) as chat:
+            talking = asyncio.create_task(_talk(chat))
+            stopping = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({talking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if talking.done():
+                    await talking
+            finally:
+                talking.cancel()
+                stopping.cancel()
+                await asyncio.gather(talking, stopping, return_exceptions=True)
+
+
+async def _talk(chat: Chat) -> None:
+    if sys.stdin.isatty():
+        await converse(chat)
+        return
+    # The whole input first: nothing that is started here may take a part of it.
+    for line in (await asyncio.to_thread(sys.stdin.read)).splitlines():
+        if line.strip():
+            await chat.outcome(line, await chat.say(line))
+
+
+@asynccontextmanager
+async def _product(directory: Path) -> AsyncIterator[Chat]:
+    """Everything runs inside."""
+    _say("starting NATS and the sandbox Telegram")
+    async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
+        owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
+        visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)
+        session = directory / "owner.session"
+        # Left by an earlier demo, it would belong to a Telegram that is gone.
+        session.unlink(missing_ok=True)
+        await signed_in_session(telegram, OWNER_PHONE, session=session)
+        environment = {**_userbot_environment(telegram, session, directory), "NATS_URL": nats.url}
+        processes = [Process(name, directory, environment) for name in ("generate", "userbot")]
+        _say(f"starting the userbot and a generate function; their logs are in {directory}")
+        async with (
+            running(*processes),
+            connect(telegram, VISITOR_PHONE) as client,
+            connect_nats(nats.url, name="demo") as js,
+        ):
+            await Topology(js).ensure_buckets()
+            await client.resolve_peer(OWNER_NAME)
+            await telegram.wait_for(lambda: telegram.sessions(owner.id), timeout=60)
+            yield Chat(
+                telegram=telegram,
+                client=client,
+                owner=owner.id,
+                visitor=visitor.id,
+                chats=Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), str(owner.id)),
+                prefix=UserbotSettings.read(api_id=API_ID, api_hash=API_HASH).prefix,
+                show=click.echo,
+            )
+            _say("stopping")
+
+
+def _userbot_environment(telegram: Sandbox, session: Path, directory: Path) -> dict[str, str]:
+    key = directory / "telegram.pem"
+    key.write_text(telegram.public_key_pem)
+    return {
+        "API_ID": str(API_ID),
+        "API_HASH": API_HASH,
+        "BOT_TOKEN": "",
+        "USERBOT_SESSION": str(session),
+        "USERBOT_TELEGRAM_SERVER": telegram.address,
+        "USERBOT_TELEGRAM_KEY": str(key),
+    }
+
+
+@contextmanager
+def _directory(chosen: Path | None) -> Iterator[Path]:
+    if chosen:
+        chosen.mkdir(parents=True, exist_ok=True)
+        yield chosen.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="timokha-demo-") as made:
+        yield Path(made)
+
+
+def _say(line: str) -> None:
+    """What is not the chat goes to stderr."""
+    click.echo(f"timokha: {line}", err=True)

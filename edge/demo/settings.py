@@ -1,0 +1,18 @@
+"""What `timokha demo` can be told; what it starts understands its own variables (GENERATE_*, USERBOT_*) as well."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from events.settings import ProcessSettings
+
+
+class DemoSettings(ProcessSettings):
+    """Embedded NATS, one generate function, the userbot, the sandbox, and a chat in the terminal."""
+
+    model_config = SettingsConfigDict(env_prefix="DEMO_")
+
+    directory: Path | None = Field(
+        None, description="a directory to keep logs and streams in; without it they go when the demo ends"
+    )

@@ -1,0 +1,33 @@
+"""The chat in a terminal: lines are typed while answers come in."""
+
+import asyncio
+import contextlib
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from edge.demo.chat import Chat
+
+REFRESH = 0.1
+"""Seconds between two looks for new messages."""
+
+
+async def converse(chat: Chat) -> None:
+    """Until Ctrl-D or Ctrl-C."""
+    session: PromptSession[str] = PromptSession("you> ", erase_when_done=True)
+    with patch_stdout():
+        refreshing = asyncio.create_task(_keep_refreshing(chat))
+        try:
+            with contextlib.suppress(EOFError, KeyboardInterrupt):
+                while True:
+                    line = await session.prompt_async()
+                    if line.strip():
+                        await chat.say(line)
+        finally:
+            refreshing.cancel()
+
+
+async def _keep_refreshing(chat: Chat) -> None:
+    while True:
+        await chat.refresh()
+        await asyncio.sleep(REFRESH)
