@@ -33,7 +33,7 @@ class Retention:
 
     max_age: timedelta = timedelta(hours=24)
     deadletter_max_age: timedelta = timedelta(days=7)
-    max_bytes: int = 1024 * MIB
+    max_bytes: int = 256 * MIB
     replicas: int = 1
 
 

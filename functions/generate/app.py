@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import structlog
+from rich.console import Console
 
 from events import subjects
 from events.ids import RequestId
@@ -14,6 +15,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.transport import Channel, Log
+from functions.generate.default_model import prepare_default_model
 from functions.generate.engine import Engine
 from functions.generate.handler import generate
 from functions.generate.settings import EngineName, GenerateSettings
@@ -56,9 +58,14 @@ async def open_engine(settings: GenerateSettings) -> Engine:
         from functions.generate.engines.echo import EchoEngine  # noqa: PLC0415
 
         return EchoEngine(settings.echo_delay)
-    from functions.generate.engines.transformers import load  # noqa: PLC0415
+    return await asyncio.to_thread(_load_transformers, settings)
 
-    return await load(settings.model)
+
+def _load_transformers(settings: GenerateSettings) -> Engine:
+    from functions.generate.engines.transformers import TransformersEngine  # noqa: PLC0415
+
+    source = settings.model or str(prepare_default_model(settings.cache, console=Console(stderr=True)))
+    return TransformersEngine.load(source, max_input_tokens=settings.max_input_tokens)
 
 
 def is_answered(events: Log) -> Callable[[RequestId], Awaitable[bool]]:

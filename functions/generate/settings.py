@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 
+from platformdirs import user_cache_dir
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -26,6 +28,14 @@ class GenerateSettings(ProcessSettings):
     engine: EngineName = Field(EngineName.TRANSFORMERS, description="transformers or echo")
     model: str | None = Field(
         None, description="a model directory, a .gguf file or a hub id; without it the default model"
+    )
+    max_input_tokens: int = Field(
+        1024, ge=64, le=1_000_000, description="tokens of context that the model reads, 64 to 1000000"
+    )
+    cache: Path = Field(
+        Path(user_cache_dir("timokha")),
+        validation_alias="TIMOKHA_CACHE",
+        description="the directory that prepared models are kept in",
     )
     trigger: Trigger = Field(Trigger.JETSTREAM, description="jetstream")
     slots: int = Field(1, ge=1, le=1024, description="how many requests at once, 1 to 1024")
