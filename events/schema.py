@@ -39,10 +39,10 @@ class Sampling(Data):
     """How the model picks words. The defaults give short, coherent replies."""
 
     max_new_tokens: int = Field(default=60, ge=1, le=MAX_NEW_TOKENS)
-    temperature: float = Field(default=0.7, ge=0, le=5, description="0 decodes greedily")
-    top_k: int = Field(default=40, ge=0, description="0 keeps every token")
+    temperature: float = Field(default=0.2, ge=0, le=5, description="0 decodes greedily")
+    top_k: int = Field(default=20, ge=0, description="0 keeps every token")
     top_p: float = Field(default=0.9, gt=0, le=1)
-    repetition_penalty: float = Field(default=1.15, ge=1, le=5)
+    repetition_penalty: float = Field(default=1.1, ge=1, le=5)
     seed: int = Field(default=0, ge=0, lt=2**32)
 
 

@@ -1,0 +1,38 @@
+"""`timokha.json`: what a served model directory says about itself."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from events.errors import SettingsError
+from functions.generate.prompts import FormatName
+
+FILE_NAME = "timokha.json"
+
+
+class ModelCard(BaseModel):
+    """How to prompt a model, and what it is called. A directory without a card is guessed from its tokenizer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    format: FormatName
+    preamble: bool = False
+    """Whether `dialogue` puts examples in front: for a base model that was never trained on dialogues."""
+    licence: str = ""
+    licence_url: str = ""
+
+    @classmethod
+    def read(cls, directory: Path) -> "ModelCard | None":
+        """The card in `directory`, if there is one. Raises SettingsError if it can't be read."""
+        path = directory / FILE_NAME
+        if not path.is_file():
+            return None
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            why = str(error).splitlines()[0]
+            raise SettingsError(f"{path} is no model card ({why}): mend or delete it") from None
+
+    def write(self, directory: Path) -> None:
+        (directory / FILE_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")

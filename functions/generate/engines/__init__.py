@@ -1,0 +1,1 @@
+"""Language models, a vendor a file."""

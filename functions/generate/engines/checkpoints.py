@@ -1,0 +1,115 @@
+"""Models as transformers reads them: from a directory, a GGUF file or the hub, and converted to a directory."""
+
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import HfApi, try_to_load_from_cache
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    modeling_gguf_pytorch_utils,
+)
+from transformers.utils import logging as transformers_logging
+
+from events.errors import SettingsError
+from functions.generate.card import ModelCard
+from functions.generate.prompts import FIRST_SPEAKER, FormatName
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    card: ModelCard
+
+
+def load(source: str) -> Checkpoint:
+    """Load a model directory, a `.gguf` file (about a minute) or a hub id.
+
+    Raises
+    ------
+    SettingsError
+        One line that names GENERATE_MODEL: nothing there, unreadable, or the hub can't be reached.
+    """
+    path = Path(source).expanduser()
+    if not path.exists() and (path.suffix == ".gguf" or not _HUB_ID.fullmatch(source)):
+        raise SettingsError(f"GENERATE_MODEL={source!r}: there is no such file or directory; {_TAKES}")
+    if path.is_file() and path.suffix != ".gguf":
+        raise SettingsError(f"GENERATE_MODEL={source!r} is a file of another kind; {_TAKES}")
+    _quiet()
+    card = ModelCard.read(path) if path.is_dir() else None
+    try:
+        model, tokenizer = _gguf(path) if path.is_file() else _pretrained(_found(path, source))
+    except Exception as error:
+        raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({_summary(error)}); {_TAKES}") from error
+    return Checkpoint(model.eval(), tokenizer, card or _guess(path.name, tokenizer))
+
+
+def convert(gguf: Path, directory: Path) -> None:
+    """Write the model in `gguf` to `directory`: later it loads in seconds rather than a minute."""
+    _quiet()
+    packed, tokenizer = _gguf(gguf)
+    # A model read from GGUF keeps traces of it, which send a saved copy down the slow path: so a fresh one is saved.
+    config = type(packed.config).from_dict(packed.config.to_dict())
+    del config.quantization_config
+    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    fresh.load_state_dict(packed.state_dict())
+    fresh.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+
+
+def fastest_dtype() -> torch.dtype:
+    """bfloat16 halves the memory traffic, but only where the CPU computes with it."""
+    capabilities = torch.cpu.get_capabilities()
+    native = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return torch.bfloat16 if native else torch.float32
+
+
+def _found(path: Path, source: str) -> str:
+    """`source`, known to be there: asking once beats a minute of the loader's retries."""
+    if path.is_dir():
+        return str(path)
+    if not isinstance(try_to_load_from_cache(source, "config.json"), str):
+        HfApi().model_info(source, timeout=10)
+    return source
+
+
+def _pretrained(source: str) -> tuple[Any, PreTrainedTokenizerBase]:
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    return AutoModelForCausalLM.from_pretrained(source, dtype=fastest_dtype()), tokenizer
+
+
+def _gguf(path: Path) -> tuple[Any, PreTrainedTokenizerBase]:
+    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    return model, tokenizer
+
+
+def _guess(name: str, tokenizer: PreTrainedTokenizerBase) -> ModelCard:
+    if FIRST_SPEAKER in tokenizer.get_vocab():
+        return ModelCard(name=name, format=FormatName.RUDIALOGPT)
+    if tokenizer.chat_template:
+        return ModelCard(name=name, format=FormatName.CHAT)
+    return ModelCard(name=name, format=FormatName.DIALOGUE, preamble=True)
+
+
+def _summary(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def _quiet() -> None:
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    # This bar alone does not ask whether bars are wanted.
+    modeling_gguf_pytorch_utils.tqdm = lambda tensors, **_: tensors

@@ -1,0 +1,191 @@
+"""The transformers engine: any causal language model, one answer at a time, on the CPU."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import torch
+from transformers import (
+    GenerationConfig,
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    SuppressTokensAtBeginLogitsProcessor,
+)
+
+from events.errors import SettingsError
+from events.schema import FinishReason, Role, Sampling, Turn, Usage
+from functions.generate.answers import tidy
+from functions.generate.card import ModelCard
+from functions.generate.encoding import Encoder
+from functions.generate.engine import Generated
+from functions.generate.engines.checkpoints import Checkpoint, load
+from functions.generate.prompts import Chat, Dialogue, Format, FormatName, RuDialoGPT, fit
+
+_LEAST_QUESTION = 16
+"""Tokens: a window that leaves a question less than this can't be served."""
+
+
+class TransformersEngine:
+    """An `Engine`. Requests wait for one another: two at once would share the same cores."""
+
+    provider = "transformers"
+
+    def __init__(self, checkpoint: Checkpoint, *, max_input_tokens: int = 1024) -> None:
+        """`max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context."""
+        self._model: Any = checkpoint.model
+        self._tokenizer: Any = checkpoint.tokenizer
+        self._card = checkpoint.card
+        self._format = _format(checkpoint.card, checkpoint.tokenizer)
+        self._encoder = Encoder(self._tokenizer)
+        self._context = int(getattr(self._model.config.get_text_config(), "max_position_embeddings", 2048))
+        self._max_input_tokens = max_input_tokens
+        self._ends = self._end_tokens()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="generate")
+        self._check_window()
+
+    @classmethod
+    def load(cls, source: str, *, max_input_tokens: int = 1024, threads: int | None = None) -> Self:
+        """Read `source` (see `checkpoints.load`); blocks for seconds. `threads`: torch's choice if None.
+
+        Raises SettingsError, one line, if the model can't be served.
+        """
+        if threads is not None:
+            torch.set_num_threads(threads)
+        return cls(load(source), max_input_tokens=max_input_tokens)
+
+    @property
+    def model(self) -> str:
+        return self._card.name
+
+    async def generate(self, turns: Sequence[Turn], sampling: Sampling) -> Generated:
+        """Answer the last turn. Cancelled, it stops at the next token."""
+        cancelled = threading.Event()
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._worker, self._answer, turns, sampling, cancelled)
+        finally:
+            cancelled.set()
+
+    async def close(self) -> None:
+        """Finish what is being generated, drop what waits."""
+        await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
+
+    def _answer(self, turns: Sequence[Turn], sampling: Sampling, cancelled: threading.Event) -> Generated:
+        limit = min(sampling.max_new_tokens, self._context // 2)
+        prompt = self._prompt(turns, min(self._max_input_tokens, self._context - limit))
+        watch = _Watch(self._tokenizer, len(prompt), self._format.end, cancelled)
+        started = time.monotonic()
+        tokens = self._sample(prompt, sampling, limit, watch)
+        ended = time.monotonic()
+        first = watch.first_token_at or ended
+        cut = len(tokens) == limit and not watch.ended and tokens[-1] not in self._ends
+        return Generated(
+            text=tidy(self._text(tokens), cut=cut),
+            finish_reason=FinishReason.LENGTH if cut else FinishReason.STOP,
+            usage=Usage(input_tokens=len(prompt), output_tokens=len(tokens)),
+            prompt_seconds=first - started,
+            generation_seconds=ended - first,
+        )
+
+    def _prompt(self, turns: Sequence[Turn], budget: int) -> list[int]:
+        kept = fit(turns, budget, lambda some: len(self._encode(some)))
+        return self._encode(kept)[-budget:]
+
+    def _encode(self, turns: Sequence[Turn]) -> list[int]:
+        return self._encoder.encode(self._format.render(turns), begin=self._format.bare).ids
+
+    def _sample(self, prompt: list[int], sampling: Sampling, limit: int, watch: "_Watch") -> list[int]:
+        ids = torch.tensor([prompt])
+        # transformers draws from the global generator: seeded here, and given back as it was.
+        with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(sampling.seed)
+            output = self._model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                generation_config=self._config(sampling, limit),
+                logits_processor=self._processors(sampling, len(prompt)),
+                stopping_criteria=StoppingCriteriaList([watch]),
+            )
+        return [int(token) for token in output[0, len(prompt) :]]
+
+    def _config(self, sampling: Sampling, limit: int) -> GenerationConfig:
+        how = {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
+        return GenerationConfig(
+            max_new_tokens=limit,
+            do_sample=sampling.temperature > 0,
+            eos_token_id=self._ends,
+            pad_token_id=self._ends[0],
+            **(how if sampling.temperature > 0 else {}),
+        )
+
+    def _processors(self, sampling: Sampling, prompt_length: int) -> LogitsProcessorList:
+        """No empty answers, and no repetitions; the prompt's own words may be used again."""
+        silent = {*self._ends, *(ids[0] for text in (" ", "\n", "\n\n") if len(ids := self._plain(text)) == 1)}
+        return LogitsProcessorList(
+            [
+                RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, prompt_ignore_length=prompt_length),
+                SuppressTokensAtBeginLogitsProcessor(sorted(silent), prompt_length),
+            ]
+        )
+
+    def _text(self, tokens: list[int]) -> str:
+        text: str = self._tokenizer.decode(tokens).partition(self._format.end)[0]
+        for special in self._tokenizer.all_special_tokens:
+            text = text.replace(special, "")
+        return text
+
+    def _plain(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    def _end_tokens(self) -> list[int]:
+        """The tokens that end an answer: the model's own, and the format's where it is one token."""
+        own = self._model.generation_config.eos_token_id
+        ends = {*(own if isinstance(own, list) else [own]), self._tokenizer.eos_token_id} - {None}
+        end = self._plain(self._format.end)
+        return sorted(ends | set(end if len(end) == 1 else []))
+
+    def _check_window(self) -> None:
+        window = min(self._max_input_tokens, self._context - self._context // 2)
+        least = len(self._encode([Turn(role=Role.USER, text=".")])) + _LEAST_QUESTION
+        if window < least:
+            raise SettingsError(
+                f"{self.model}: {window} tokens leave no room for a question, it takes {least}: "
+                "raise GENERATE_MAX_INPUT_TOKENS or serve a model with a longer context"
+            )
+
+
+class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
+    """Ends generation at the format's end or when nobody waits any more; notes when the first token came."""
+
+    def __init__(self, tokenizer: Any, prompt_length: int, end: str, cancelled: threading.Event) -> None:
+        self._tokenizer = tokenizer
+        self._prompt_length = prompt_length
+        self._end = end
+        self._cancelled = cancelled
+        self.first_token_at: float | None = None
+        self.ended = False
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        self.first_token_at = self.first_token_at or time.monotonic()
+        self.ended = self._end in self._tokenizer.decode(input_ids[0, self._prompt_length :])
+        return torch.tensor([self.ended or self._cancelled.is_set()])
+
+
+def _format(card: ModelCard, tokenizer: Any) -> Format:
+    match card.format:
+        case FormatName.DIALOGUE:
+            return Dialogue(preamble=card.preamble)
+        case FormatName.RUDIALOGPT:
+            return RuDialoGPT()
+        case FormatName.CHAT:
+            return Chat(
+                lambda messages, answer: tokenizer.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=answer
+                )
+            )

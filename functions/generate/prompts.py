@@ -1,0 +1,197 @@
+"""Prompt formats: turns in, segments out. Serving and training share them, so a model sees at work what it learned."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from typing import Protocol
+
+from events.schema import Role, Turn
+from functions.generate.personas import ENGLISH, RUSSIAN, speaking_to
+
+MAX_CHARACTERS_PER_TOKEN = 32
+"""No more text than this is tokenised for a place in the prompt: bounds the work that one long message can cause."""
+
+FIRST_SPEAKER, SECOND_SPEAKER = "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a prompt.
+
+    `framing` is ours and may name control tokens; anything else is somebody's words and must never become one.
+    `learned` marks what the assistant writes, its end of turn included: where training puts the loss.
+    """
+
+    text: str
+    framing: bool = False
+    learned: bool = False
+
+
+class FormatName(StrEnum):
+    DIALOGUE = "dialogue"
+    CHAT = "chat"
+    RUDIALOGPT = "rudialogpt"
+
+
+class Format(Protocol):
+    @property
+    def end(self) -> str:
+        """What the model writes after an answer."""
+        ...
+
+    @property
+    def bare(self) -> bool:
+        """Whether the tokenizer's beginning-of-text token still has to be put in front."""
+        ...
+
+    def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
+        """The prompt, oldest turn first; `answer` opens the assistant's next turn at the end."""
+        ...
+
+
+class Dialogue:
+    """Plain text, a line a turn, for models without control tokens of their own."""
+
+    end = "\n"
+    bare = True
+
+    def __init__(self, *, preamble: bool = False) -> None:
+        """`preamble` puts a persona's examples in front, for a model that was never trained on dialogues."""
+        self._preamble = preamble
+
+    def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
+        persona = speaking_to(turns) if self._preamble else RUSSIAN
+        segments = [Segment(persona.preamble, framing=True)] if self._preamble else []
+        for turn in turns:
+            learned = turn.role is Role.ASSISTANT
+            segments += [
+                Segment(persona.label(turn.role), framing=True),
+                Segment(f" {one_line(turn.text)}", learned=learned),
+                Segment(self.end, framing=True, learned=learned),
+            ]
+        return [*segments, Segment(persona.label(Role.ASSISTANT), framing=True)] if answer else segments
+
+
+class RuDialoGPT:
+    """The original's model: a speaker token before each turn; the user's ends an answer.
+
+    Source: the model card of tinkoff-ai/ruDialoGPT-medium.
+    """
+
+    end = FIRST_SPEAKER
+    bare = True
+
+    def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
+        segments: list[Segment] = []
+        for turn in _alternating(turns):
+            learned = turn.role is Role.ASSISTANT
+            token = SECOND_SPEAKER if learned else FIRST_SPEAKER
+            segments += [
+                Segment(token, framing=True, learned=not learned and bool(segments)),
+                Segment(f" {turn.text.strip()} ", learned=learned),
+            ]
+        if answer:
+            return [*segments, Segment(SECOND_SPEAKER, framing=True)]
+        return [*segments, Segment(FIRST_SPEAKER, framing=True, learned=True)]
+
+
+Template = Callable[[list[dict[str, str]], bool], str]
+"""(messages of {role, content}, open the answer?) -> text: a tokenizer's chat template."""
+
+_MARK = "\ue000{}\ue001"
+_MARKS = re.compile("\ue000(\\d+)\ue001")
+
+
+class Chat:
+    """A tokenizer's chat template. It sees place-holders, so what a person wrote never passes through it."""
+
+    bare = False
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        sample = self._split([Turn(role=Role.USER, text="."), Turn(role=Role.ASSISTANT, text=".")], answer=False)
+        self.end = sample[-1].strip()
+
+    def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
+        alternating = _alternating(turns)
+        segments: list[Segment] = []
+        learned = False
+        for place, text in enumerate(self._split(alternating, answer=answer)):
+            if place % 2:
+                turn = alternating[int(text)]
+                learned = turn.role is Role.ASSISTANT
+                segments.append(Segment(turn.text.strip(), learned=learned))
+            else:
+                segments += self._frame(text, after_answer=learned)
+        return segments
+
+    def _split(self, turns: Sequence[Turn], *, answer: bool) -> list[str]:
+        """Framing and numbers of turns, by turns."""
+        messages = [{"role": turn.role.value, "content": _MARK.format(place)} for place, turn in enumerate(turns)]
+        return _MARKS.split(self._template(messages, answer))
+
+    def _frame(self, text: str, *, after_answer: bool) -> Iterable[Segment]:
+        if after_answer and text.startswith(self.end):
+            yield Segment(self.end, framing=True, learned=True)
+            text = text.removeprefix(self.end)
+        yield Segment(text, framing=True)
+
+
+_LABELS = re.compile(
+    rf"\b({'|'.join(name for persona in (RUSSIAN, ENGLISH) for name in (persona.user, persona.assistant))})\s*[:：]",
+    re.IGNORECASE,
+)
+
+
+def one_line(text: str) -> str:
+    """`text` as one line that can't be read as the next speaker's: white space is one space, labels lose the colon."""
+    return _LABELS.sub(r"\1,", " ".join(text.split()))
+
+
+def without_label(text: str) -> str:
+    """`text` less a speaker label that it begins with."""
+    label = _LABELS.match(text)
+    return text[label.end() :].lstrip() if label else text
+
+
+def _alternating(turns: Sequence[Turn]) -> list[Turn]:
+    """The user speaks first, then by turns: neighbours of one role become one turn."""
+    merged = [
+        Turn(role=role, text="\n".join(turn.text for turn in group))
+        for role, group in groupby(turns, key=lambda turn: turn.role)
+    ]
+    return merged[1:] if len(merged) > 1 and merged[0].role is Role.ASSISTANT else merged
+
+
+def fit(turns: Sequence[Turn], budget: int, count: Callable[[Sequence[Turn]], int]) -> list[Turn]:
+    """The newest turns whose prompt has at most `budget` tokens, by `count`.
+
+    The oldest turns go first; a question too long by itself loses its start, never its end. Where the frame alone
+    takes more than the budget, one character of the question is left.
+    """
+    recent = _recent(turns, budget * MAX_CHARACTERS_PER_TOKEN)
+    kept = bisect_left(range(len(recent)), True, key=lambda n: count(recent[-n - 1 :]) > budget)
+    if kept:
+        return recent[-kept:]
+    question = recent[-1]
+
+    def end(length: int) -> Turn:
+        return question.model_copy(update={"text": question.text[-length:]})
+
+    length = bisect_left(range(len(question.text)), True, key=lambda n: count([end(n + 1)]) > budget)
+    return [end(max(length, 1))]
+
+
+def _recent(turns: Sequence[Turn], characters: int) -> list[Turn]:
+    """The newest turns of about `characters` in all, at least the last one, cut from its start."""
+    question = turns[-1].model_copy(update={"text": turns[-1].text[-characters:]})
+    recent, left = [question], characters - len(question.text)
+    for turn in reversed(turns[:-1]):
+        left -= len(turn.text) + 1
+        if left < 0:
+            break
+        recent.insert(0, turn)
+    return recent

@@ -1,0 +1,118 @@
+"""Tiny models made on the spot, and the real default model, prepared once in the user's cache."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+import torch
+from rich.console import Console
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from events.schema import Role, Turn
+from functions.generate.card import ModelCard
+from functions.generate.default_model import prepare_default_model
+from functions.generate.encoding import Encoder
+from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, Dialogue, FormatName
+
+CORPUS = ["Гость: как дела?\nТимоха: Хорошо, а у тебя?\n", "Guest: how are you?\nTimokha: Fine.\n"]
+LESSON = [Turn(role=Role.USER, text="как дела?"), Turn(role=Role.ASSISTANT, text="Хорошо, а у тебя?")]
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+CONTEXT = 256
+
+
+def make_tokenizer() -> Any:
+    """Byte-level, so it can write any text; the speaker tokens are added without being special, as they may be."""
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    special = ["<eos>", "<|im_start|>", "<|im_end|>", "<start_of_turn>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    raw.train_from_iterator(CORPUS, trainer)
+    raw.add_tokens([FIRST_SPEAKER, SECOND_SPEAKER])
+    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<eos>", eos_token="<eos>", pad_token="<eos>")
+
+
+def make_model(tokenizer: Any) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        config = GPT2Config(
+            vocab_size=len(tokenizer),
+            n_positions=CONTEXT,
+            n_embd=64,
+            n_layer=2,
+            n_head=2,
+            bos_token_id=tokenizer.eos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+        )
+        return GPT2LMHeadModel(config)
+
+
+def teach(model: Any, tokenizer: Any, turns: Iterable[Turn]) -> None:
+    """Learn the assistant's words by heart, the loss only on them."""
+    encoded = Encoder(tokenizer).encode(Dialogue().render(list(turns), answer=False), begin=True)
+    ids = torch.tensor([encoded.ids])
+    labels = torch.where(torch.tensor([encoded.learned]), ids, -100)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        model(ids, labels=labels).loss.backward()
+        optimizer.step()
+
+
+def save(directory: Path, model: Any, tokenizer: Any, card: ModelCard | None) -> Path:
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    if card is not None:
+        card.write(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    return make_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def chat_tokenizer() -> Any:
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
+    card = ModelCard(name="tiny-random", format=FormatName.DIALOGUE)
+    return save(tmp_path_factory.mktemp("models") / "random", make_model(tokenizer), tokenizer, card)
+
+
+@pytest.fixture(scope="session")
+def taught_model(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
+    model = make_model(tokenizer)
+    teach(model, tokenizer, LESSON)
+    card = ModelCard(name="tiny-taught", format=FormatName.DIALOGUE)
+    return save(tmp_path_factory.mktemp("models") / "taught", model, tokenizer, card)
+
+
+@pytest.fixture(scope="session")
+def model_without_card(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
+    return save(tmp_path_factory.mktemp("models") / "no-card", make_model(tokenizer), tokenizer, None)
+
+
+@pytest.fixture(scope="session")
+def default_model() -> Path:
+    """Prepared in the user's cache, about a minute the first time on a machine."""
+    cache = Path(os.environ.get("TIMOKHA_CACHE") or platformdirs.user_cache_path("timokha"))
+    return prepare_default_model(cache, console=Console(stderr=True))

@@ -1,0 +1,53 @@
+"""Words never become control tokens, whatever a person types."""
+
+from typing import Any
+
+import pytest
+
+from events.schema import Role, Turn
+from functions.generate.encoding import Encoder
+from functions.generate.prompts import Chat, Dialogue, Format, RuDialoGPT
+
+CONTROLS = ["<eos>", "<start_of_turn>", "<|im_start|>", "<|im_end|>", "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@", "<:>"]
+
+
+def chat(tokenizer: Any) -> Format:
+    return Chat(
+        lambda messages, answer: tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
+    )
+
+
+def control_tokens(tokenizer: Any, form: Format, text: str) -> list[str]:
+    prompt = Encoder(tokenizer).encode(form.render([Turn(role=Role.USER, text=text)]), begin=form.bare)
+    tokens: list[str] = tokenizer.convert_ids_to_tokens(prompt.ids)
+    return [token for token in tokens if token in CONTROLS]
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_typed_control_text_adds_no_control_token(chat_tokenizer: Any, control: str) -> None:
+    for form in (Dialogue(), RuDialoGPT(), chat(chat_tokenizer)):
+        typed = control_tokens(chat_tokenizer, form, f"раз{control} {control}два")
+        assert typed == control_tokens(chat_tokenizer, form, "раз два")
+
+
+def test_framing_becomes_control_tokens(chat_tokenizer: Any) -> None:
+    assert control_tokens(chat_tokenizer, RuDialoGPT(), "а") == ["@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"]
+    assert control_tokens(chat_tokenizer, chat(chat_tokenizer), "а") == ["<|im_start|>", "<|im_end|>", "<|im_start|>"]
+
+
+def test_the_mask_covers_the_answer_and_its_end(tokenizer: Any) -> None:
+    turns = [Turn(role=Role.USER, text="как дела?"), Turn(role=Role.ASSISTANT, text="Хорошо.")]
+    encoded = Encoder(tokenizer).encode(Dialogue().render(turns, answer=False), begin=True)
+    learned = [token for token, is_learned in zip(encoded.ids, encoded.learned, strict=True) if is_learned]
+    assert tokenizer.decode(learned) == " Хорошо.\n"
+
+
+def test_a_prompt_is_the_beginning_of_what_training_sees(tokenizer: Any) -> None:
+    question = Turn(role=Role.USER, text="как дела?")
+    encoder = Encoder(tokenizer)
+    for form in (Dialogue(), RuDialoGPT()):
+        asked = encoder.encode(form.render([question]), begin=True).ids
+        seen = encoder.encode(
+            form.render([question, Turn(role=Role.ASSISTANT, text="Да.")], answer=False), begin=True
+        ).ids
+        assert seen[: len(asked)] == asked
