@@ -13,6 +13,7 @@ import click
 from edge.demo.settings import DemoSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import TimokhaError
+from events.jetstream.settings import SetupSettings
 from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings
 from observability import logs, setup
@@ -31,6 +32,11 @@ COMMANDS: dict[str, tuple[type[ProcessSettings], str, str]] = {
         GenerateSettings,
         "functions.generate.app",
         "One stateless generate function: requests in, answers out.",
+    ),
+    "setup": (
+        SetupSettings,
+        "events.jetstream.setup",
+        "Makes streams, consumers and buckets, and says what it changed; give it an administrator's credentials.",
     ),
     "userbot": (
         UserbotSettings,
@@ -78,7 +84,7 @@ def _default(default: object) -> str:
 def start(name: str, main: Main, settings: ProcessSettings) -> None:
     """The only ignition: logs, telemetry, signals, the event loop."""
     logs.configure(name, level=settings.log_level)
-    telemetry = setup.start(name, capture_content=settings.capture_message_content)
+    telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=settings.trace_file)
     try:
         asyncio.run(_until_stopped(main, settings, telemetry))
     finally:

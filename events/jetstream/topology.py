@@ -73,6 +73,29 @@ class Topology:
         for account in accounts:
             await self.ensure_edge(account)
 
+    async def ensure_retention(self) -> None:
+        """Give what is there the retention that is wanted. Only `timokha setup` does: somebody may have chosen it."""
+        for channel in Channel:
+            wanted = _stream_config(channel, self.retention)
+            await self._retain(
+                subjects.stream(channel),
+                max_age=wanted.max_age,
+                max_bytes=wanted.max_bytes,
+                num_replicas=wanted.num_replicas,
+            )
+        for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET):
+            await self._retain(f"KV_{bucket}", num_replicas=self.retention.replicas)
+
+    async def _retain(self, stream: str, **wanted: float | None) -> None:
+        try:
+            found = (await self.js.stream_info(stream)).config
+        except NatsError as error:
+            raise _not_allowed(f"stream {stream}", error) from None
+        new = {name: value for name, value in wanted.items() if getattr(found, name) != value}
+        if new:
+            what = ", ".join(f"{name} from {getattr(found, name):.0f} to {value:.0f}" for name, value in new.items())
+            await self._change(f"changed stream {stream}: {what}", self.js.update_stream(found.evolve(**new)))
+
     async def _ensure_stream(self, wanted: StreamConfig) -> None:
         assert wanted.name is not None
         try:

@@ -1,0 +1,63 @@
+"""`timokha setup` on a real nats-server."""
+
+import asyncio
+
+import pytest
+
+from events.errors import TransportError, TransportUnreachable
+from events.jetstream.connection import connect
+from events.jetstream.settings import SetupSettings
+from events.jetstream.setup import main
+from observability.telemetry import silent
+
+
+async def set_up(url, capsys, **options):
+    """What it prints, line by line."""
+    await main(SetupSettings.read(nats_url=url, **options), silent(), asyncio.Event())
+    return capsys.readouterr().out.splitlines()
+
+
+async def test_setup_makes_everything_once_and_then_finds_nothing_to_change(nats_server, capsys):
+    first = await set_up(nats_server.url, capsys, accounts="1,rabbitmq")
+    assert first == [
+        "created stream REQUESTS",
+        "created stream REPLIES",
+        "created stream DEADLETTERS",
+        "created consumer generate on REQUESTS",
+        "created bucket chats",
+        "created bucket telegram",
+        "created consumer edge-1 on REPLIES",
+        "created consumer edge-rabbitmq on REPLIES",
+    ]
+    assert await set_up(nats_server.url, capsys, accounts="1,rabbitmq") == ["nothing to change"]
+
+
+async def test_setup_gives_existing_streams_another_retention_and_says_so(nats_server, capsys):
+    await set_up(nats_server.url, capsys)
+    changed = await set_up(nats_server.url, capsys, max_age="3600", max_bytes="2097152")
+    assert changed == [
+        "changed stream REQUESTS: max_age from 86400 to 3600, max_bytes from 268435456 to 2097152",
+        "changed stream REPLIES: max_age from 86400 to 3600, max_bytes from 268435456 to 2097152",
+        "changed stream DEADLETTERS: max_bytes from 268435456 to 2097152",
+    ]
+    async with connect(nats_server.url, name="test") as js:
+        config = (await js.stream_info("REQUESTS")).config
+    assert (config.max_age, config.max_bytes, config.discard_new_per_subject) == (3600, 2097152, True)
+
+
+async def test_setup_says_what_it_did_before_it_failed(nats_server, capsys):
+    async with connect(nats_server.url, name="test") as js:
+        await js.add_stream(name="REPLIES", subjects=["timokha.replies.>"])
+    with pytest.raises(TransportError, match="stream REPLIES has subjects"):
+        await set_up(nats_server.url, capsys)
+    assert capsys.readouterr().out.splitlines() == ["created stream REQUESTS"]
+
+
+async def test_setup_names_the_server_that_it_can_not_reach():
+    with pytest.raises(TransportUnreachable, match=r"127\.0\.0\.1:1 could not be reached"):
+        await main(SetupSettings.read(nats_url="nats://127.0.0.1:1"), silent(), asyncio.Event())
+
+
+async def test_setup_asks_for_a_cluster_when_one_server_can_not_hold_the_copies(nats_server, capsys):
+    with pytest.raises(TransportError, match=r"created stream REQUESTS: .*replicas"):
+        await set_up(nats_server.url, capsys, replicas=3)
