@@ -1,6 +1,7 @@
 """Settings: typed, frozen, read once in the composition root; a bad one is one line that says what to do."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
@@ -23,8 +24,8 @@ Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 """A duration, written as a number of seconds."""
 
 
-class ProcessSettings(BaseSettings):
-    """What every process understands. Values come from options, the environment, `.env`, in this order.
+class Settings(BaseSettings):
+    """What every command understands. Values come from options, the environment, `.env`, in this order.
 
     A field's variable is its alias, or the prefix and its name; its description says what it takes.
     """
@@ -33,14 +34,15 @@ class ProcessSettings(BaseSettings):
         env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
     )
 
-    nats_url: str = Field("nats://127.0.0.1:4222", validation_alias="NATS_URL", description="nats://host:port")
-    nats_credentials: str | None = Field(
-        None, validation_alias="NATS_CREDENTIALS", description="file of NATS credentials (.creds)"
-    )
     capture_message_content: bool = Field(
         False,
         validation_alias="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
         description="true or false: let message text into traces",
+    )
+    trace_file: Path | None = Field(
+        None,
+        validation_alias="TIMOKHA_TRACE_FILE",
+        description="a file for spans that processes of one machine may share, read by `timokha trace`",
     )
     log_level: str = Field(
         "info",
@@ -66,7 +68,16 @@ class ProcessSettings(BaseSettings):
         return str(alias) if alias else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
 
 
-def _complaints(settings: type[ProcessSettings], error: ValidationError) -> list[str]:
+class ProcessSettings(Settings):
+    """A command that talks to NATS."""
+
+    nats_url: str = Field("nats://127.0.0.1:4222", validation_alias="NATS_URL", description="nats://host:port")
+    nats_credentials: str | None = Field(
+        None, validation_alias="NATS_CREDENTIALS", description="file of NATS credentials (.creds)"
+    )
+
+
+def _complaints(settings: type[Settings], error: ValidationError) -> list[str]:
     complaints = []
     for problem in error.errors(include_url=False):
         variable, field = _field_of(settings, str(problem["loc"][0]) if problem["loc"] else "")
@@ -81,7 +92,7 @@ def _complaints(settings: type[ProcessSettings], error: ValidationError) -> list
     return complaints
 
 
-def _field_of(settings: type[ProcessSettings], location: str) -> tuple[str, FieldInfo | None]:
+def _field_of(settings: type[Settings], location: str) -> tuple[str, FieldInfo | None]:
     for name, field in settings.model_fields.items():
         if location in (name, settings.variable(name)):
             return settings.variable(name), field

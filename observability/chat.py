@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
-from events.schema import FinishReason, GenerationRequested, Usage
+from events.schema import FinishReason, GenerationRequested, Timings, Usage
 from observability import names
 from observability.metrics import Metrics
 
@@ -24,7 +24,15 @@ class Chat:
     attributes: Mapping[str, str]
     capture_content: bool
 
-    def answered(self, text: str, *, finish_reason: FinishReason, usage: Usage, model: str | None = None) -> None:
+    def answered(
+        self,
+        text: str,
+        *,
+        finish_reason: FinishReason,
+        usage: Usage,
+        timings: Timings = Timings(),  # noqa: B008 - frozen
+        model: str | None = None,
+    ) -> None:
         """Record what came out. `model` where the engine's answer names another than was asked for."""
         self.span.set_attributes(
             {
@@ -38,6 +46,7 @@ class Chat:
             answer = {**_message("assistant", text), "finish_reason": finish_reason.value}
             self.span.set_attribute(names.GEN_AI_OUTPUT_MESSAGES, _dump([answer]))
         self.metrics.used(usage, self.attributes)
+        self.metrics.generated(timings, usage.output_tokens, self.attributes)
 
 
 def request_attributes(request: GenerationRequested, *, capture_content: bool) -> dict[str, AttributeValue]:

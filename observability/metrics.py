@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from opentelemetry.metrics import Histogram, Meter
 
-from events.schema import FailureReason, Usage
+from events.schema import FailureReason, Timings, Usage
 from observability import names
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
 """The convention's buckets end at 10 s; a question may take as long as its deadline."""
+PER_TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+SIZES = (0, 1, 3, 10, 30, 100, 300, 1000, 3000)
 TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
 
 
@@ -25,6 +27,16 @@ class Metrics:
         self._answer = _seconds(meter, names.ANSWER_DURATION, "From the question's arrival to the last part sent")
         self._queue = _seconds(meter, names.QUEUE_DURATION, "From an event's publication to its first delivery")
         self._flood_wait = _seconds(meter, names.FLOOD_WAIT_DURATION, "Waits that Telegram asked for")
+        self._first_token = _seconds(meter, names.TIME_TO_FIRST_TOKEN, "Reading the prompt, up to the first token")
+        self._per_token = meter.create_histogram(
+            names.TIME_PER_OUTPUT_TOKEN, "s", "Each further token", explicit_bucket_boundaries_advisory=PER_TOKEN
+        )
+        self._catch_up = meter.create_histogram(
+            names.CATCH_UP_SIZE,
+            "{message}",
+            "Messages that one catch-up brought",
+            explicit_bucket_boundaries_advisory=SIZES,
+        )
         self._tokens = meter.create_histogram(
             names.TOKEN_USAGE, "{token}", "Tokens read and written", explicit_bucket_boundaries_advisory=TOKENS
         )
@@ -47,6 +59,17 @@ class Metrics:
 
     def busy_ignored(self) -> None:
         self._busy.add(1)
+
+    def caught_up(self, messages: int) -> None:
+        """One catch-up is over, and has brought as many messages."""
+        self._catch_up.record(messages)
+
+    def generated(self, timings: Timings, output_tokens: int, attributes: Mapping[str, str]) -> None:
+        """How fast one generation was, where its engine tells."""
+        if timings.prompt > 0:
+            self._first_token.record(timings.prompt, attributes)
+        if output_tokens > 1 and timings.generation > 0:
+            self._per_token.record(timings.generation / (output_tokens - 1), attributes)
 
     def used(self, usage: Usage, attributes: Mapping[str, str]) -> None:
         """Tokens of one generation; `attributes` are those of its span's name."""

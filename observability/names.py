@@ -17,6 +17,15 @@ SEND = "send"
 RECEIVE = "receive"
 PROCESS = "process"
 CHAT = "chat"
+QUEUE = "queue"
+"""Not one of the convention's: the time from an event's publication to a delivery."""
+
+# Steps of the edge, each a span of that name.
+STORE_QUESTION = "store question"
+AWAIT_TURN = "await turn"
+START_ANSWER = "start answer"
+AWAIT_ANSWER = "await answer"
+DELIVER_ANSWER = "deliver answer"
 
 MESSAGING_SYSTEM = "messaging.system"
 MESSAGING_OPERATION_NAME = "messaging.operation.name"
@@ -58,6 +67,8 @@ SEND_DURATION = "messaging.client.operation.duration"
 PROCESS_DURATION = "messaging.process.duration"
 SENT_MESSAGES = "messaging.client.sent.messages"
 CONSUMED_MESSAGES = "messaging.client.consumed.messages"
+TIME_TO_FIRST_TOKEN = "gen_ai.server.time_to_first_token"  # noqa: S105 - the name of a metric
+TIME_PER_OUTPUT_TOKEN = "gen_ai.server.time_per_output_token"  # noqa: S105 - the name of a metric
 CHAT_DURATION = "gen_ai.client.operation.duration"
 TOKEN_USAGE = "gen_ai.client.token.usage"  # noqa: S105 - the name of a metric
 
@@ -65,6 +76,7 @@ TOKEN_USAGE = "gen_ai.client.token.usage"  # noqa: S105 - the name of a metric
 ANSWER_DURATION = "timokha.answer.duration"
 QUEUE_DURATION = "timokha.queue.duration"
 FLOOD_WAIT_DURATION = "timokha.flood_wait.duration"
+CATCH_UP_SIZE = "timokha.catch_up.size"
 IN_FLIGHT = "timokha.in_flight"
 RETRIES = "timokha.retries"
 DEADLETTERS = "timokha.deadletters"

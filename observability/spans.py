@@ -1,13 +1,13 @@
 """The spans of a question's journey, as context managers, each with the metrics that belong to it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
-from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import Attributes, AttributeValue
 
 from events.errors import MalformedEvent
 from events.event import Event
@@ -18,6 +18,7 @@ from observability import names, propagation
 from observability.chat import Chat, request_attributes
 from observability.metrics import Metrics, error_type
 
+EPOCH = datetime.fromtimestamp(0, UTC)
 MAX_ID = 256
 """Characters kept of an id that came over the wire."""
 
@@ -38,6 +39,13 @@ class Spans:
             names.span(names.RECEIVE, names.TELEGRAM), SpanKind.CLIENT, attributes, context=Context()
         ) as span:
             yield span
+
+    @contextmanager
+    def step(self, name: str, question: RequestId, *, trace: Mapping[str, str], since: datetime) -> Iterator[None]:
+        """A step of the edge that began at `since`, in the trace that was stored with `propagation.inject()`."""
+        parent = propagation.extract(trace)
+        with self._span(name, SpanKind.INTERNAL, _about(question), context=parent, start=since):
+            yield
 
     @contextmanager
     def send_telegram(self, question: RequestId, *, part: int = 0) -> Iterator[Span]:
@@ -70,6 +78,7 @@ class Spans:
         parent = propagation.extract(delivery.event.headers)
         waited = datetime.now(UTC) - delivery.published_at
         name = names.span(names.PROCESS, names.destination(channel))
+        self._queued(channel, attributes, delivery, parent)
         with (
             self.metrics.processing(operation, attempt=delivery.attempt, waited=waited),
             self._span(
@@ -97,6 +106,23 @@ class Spans:
         ):
             yield Chat(span, self.metrics, operation, self.capture_content)
 
+    def _queued(
+        self, channel: Channel, process: Mapping[str, AttributeValue], delivery: Delivery, parent: Context
+    ) -> None:
+        """The time that a delivery spent at the broker, beside its `process` span.
+
+        A later attempt's starts at the publication too: what earlier ones did, a killed worker can't tell.
+        """
+        if not get_current_span(parent).get_span_context().is_valid:
+            return
+        attributes = {**process, names.MESSAGING_OPERATION_NAME: names.QUEUE, names.ATTEMPT: delivery.attempt}
+        attributes.pop(names.MESSAGING_OPERATION_TYPE)
+        name = names.span(names.QUEUE, names.destination(channel))
+        # The clocks of two machines may differ by more than the wait.
+        start = min(delivery.published_at, datetime.now(UTC))
+        with self._span(name, SpanKind.INTERNAL, attributes, context=parent, start=start):
+            pass
+
     @contextmanager
     def _span(
         self,
@@ -106,10 +132,12 @@ class Spans:
         *,
         context: Context | None = None,
         links: Sequence[Link] = (),
+        start: datetime | None = None,
     ) -> Iterator[Span]:
+        began = _nanoseconds(start) if start else None
         # The SDK's own error handling would record the error's message.
         with self.tracer.start_as_current_span(
-            name, context, kind, attributes, links, record_exception=False, set_status_on_exception=False
+            name, context, kind, attributes, links, began, record_exception=False, set_status_on_exception=False
         ) as span:
             try:
                 yield span
@@ -124,6 +152,11 @@ def fail(span: Span, kind: str) -> None:
     """Mark a span as failed where no exception leaves it; `kind` from a small fixed set."""
     span.set_attribute(names.ERROR_TYPE, kind)
     span.set_status(Status(StatusCode.ERROR))
+
+
+def _nanoseconds(time: datetime) -> int:
+    """Since 1970, without the rounding of a floating point number."""
+    return (time - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def _operation(operation: str, system: str, destination: str) -> dict[str, str]:

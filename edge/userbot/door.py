@@ -13,7 +13,7 @@ from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive
 from edge.userbot.record import ChatRecord, UnreadableRecord
 from events.errors import TransportError
 from events.ids import RequestId
-from observability import propagation
+from observability import names, propagation
 
 PAUSE = timedelta(seconds=0.5)
 
@@ -33,11 +33,16 @@ class Door:
             return Effect.SILENT
         request_id = RequestId(message.account, message.chat, str(message.message_id))
         with self._world.telemetry.spans.receive_telegram(request_id):
-            effect = await self._store(replace(message, trace=propagation.inject()))
+            effect = await self._stored(replace(message, trace=propagation.inject()), request_id)
             log.info("message.received", chat=message.chat, message=message.message_id, effect=effect)
         if effect is Effect.IGNORED_BUSY:
             self._world.telemetry.metrics.busy_ignored()
         return effect
+
+    async def _stored(self, message: Incoming, request_id: RequestId) -> Effect:
+        spans, now = self._world.telemetry.spans, self._world.now()
+        with spans.step(names.STORE_QUESTION, request_id, trace=message.trace, since=now):
+            return await self._store(message)
 
     async def _store(self, message: Incoming) -> Effect:
         while True:

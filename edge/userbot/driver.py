@@ -1,8 +1,11 @@
 """The driver of one chat: does what the record says is to be done, until nothing is."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -18,7 +21,7 @@ from events.event import Event
 from events.ids import RequestId
 from events.schema import Sampling
 from events.transport import Channel, Log
-from observability import propagation
+from observability import names, propagation
 from observability.telemetry import Telemetry
 
 SOURCE = "/timokha/userbot"
@@ -27,6 +30,7 @@ TYPING_INTERVAL = timedelta(seconds=4)
 PAUSE = timedelta(seconds=0.5)
 """Before a step that failed is tried again."""
 FAULT_PAUSE = timedelta(seconds=10)
+STEP_SPANS = {Think: names.START_ANSWER, Expire: names.AWAIT_ANSWER, Deliver: names.DELIVER_ANSWER}
 NO_MESSAGE = 0
 """The id of a message that could not be sent."""
 
@@ -57,10 +61,12 @@ class Driver:
         self._world = world
         self._resumed = resumed
         self._woken = asyncio.Event()
+        self._since = world.now()
 
     def wake(self) -> None:
         """The record has changed."""
         self._woken.set()
+        self._since = self._world.now()
 
     @property
     def woken(self) -> bool:
@@ -88,18 +94,41 @@ class Driver:
         record = await self._world.chats.load(self._chat)
         step = next_step(record, self._world.now())
         if step:
-            await self._perform(step, record)
+            with self._traced(step, record.current):
+                await self._perform(step, record)
             self._resumed = False
+            if not self.woken:
+                self._since = self._world.now()
             return True
         due = wake_at(record)
         if due is None:
             return False
         if self._resumed and record.current:
-            await self._publish(record, record.current)
+            with propagation.resumed(record.current.question.trace):
+                await self._publish(record, record.current)
             self._resumed = False
         await self._world.messenger.typing(self._chat)
         await self._sleep(min(TYPING_INTERVAL, max(due - self._world.now(), timedelta(0))))
         return True
+
+    @contextmanager
+    def _traced(self, step: Step, current: Current | None) -> Iterator[None]:
+        """The spans of a step about the current question, which reach back to when it became due."""
+        name = STEP_SPANS.get(type(step))
+        if current is None or name is None:
+            yield
+            return
+        trace = partial(
+            self._world.telemetry.spans.step,
+            question=RequestId.parse(current.request_id),
+            trace=current.question.trace,
+        )
+        its_turn = current.deadline - self._world.deadline
+        if isinstance(step, Think) and its_turn > current.question.asked_at:
+            with trace(names.AWAIT_TURN, since=current.question.asked_at):
+                pass
+        with trace(name, since=its_turn if isinstance(step, Expire) else self._since):
+            yield
 
     async def _sleep(self, duration: timedelta) -> None:
         try:
@@ -133,30 +162,22 @@ class Driver:
             await self._world.messenger.typing(self._chat)
         question = current.question
         line = phrases.thinking(question.locale, current.request_id)
-        with propagation.resumed(question.trace):
-            sent = await self._send(line, reply_to=question.message_id, key=current.request_id, part="thinking")
+        sent = await self._send(line, reply_to=question.message_id, key=current.request_id, part="thinking")
         await self._change(lambda record: records.thought(record, current.request_id, sent))
 
     async def _publish(self, record: ChatRecord, current: Current) -> None:
         """Safe to repeat: the log recognises the request."""
         world = self._world
         data = request_of(record, current, world.account, self._chat, world.sampling)
-        with propagation.resumed(current.question.trace):
-            event = Event.of(data, source=SOURCE)
-            with world.telemetry.spans.send(Channel.REQUESTS, event) as traced:
-                await world.log.publish(Channel.REQUESTS, traced)
+        with world.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE)) as traced:
+            await world.log.publish(Channel.REQUESTS, traced)
 
     async def _deliver(self, step: Deliver) -> None:
         current = step.current
         reply_to = current.thinking_id or current.question.message_id
-        with propagation.resumed(current.question.trace):
-            await self._send(
-                step.text,
-                reply_to=reply_to,
-                key=current.request_id,
-                part=str(step.part_index),
-                index=step.part_index,
-            )
+        await self._send(
+            step.text, reply_to=reply_to, key=current.request_id, part=str(step.part_index), index=step.part_index
+        )
         if step.part_index + 1 < step.parts_total:
             await self._change(lambda record: records.part_sent(record, current.request_id, step.part_index + 1))
         else:

@@ -21,14 +21,15 @@ async def generate(request: GenerationRequested, *, engine: Engine, spans: Spans
     """
     with spans.chat(engine.model, engine.provider, request) as chat:
         generated = await _until_not_empty(request, engine)
-        chat.answered(generated.text, finish_reason=generated.finish_reason, usage=generated.usage)
+        timings = Timings(prompt=generated.prompt_seconds, generation=generated.generation_seconds)
+        chat.answered(generated.text, finish_reason=generated.finish_reason, usage=generated.usage, timings=timings)
     return GenerationCompleted(
         request_id=request.request_id,
         text=generated.text,
         finish_reason=generated.finish_reason,
         model=engine.model,
         usage=generated.usage,
-        timings=Timings(prompt=generated.prompt_seconds, generation=generated.generation_seconds),
+        timings=timings,
     )
 
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from events.event import Event
 from events.ids import RequestId
-from events.schema import GenerationRequested, Role, Turn
+from events.schema import GenerationRequested, Role, Sampling, Turn
 from observability import setup
 from observability.telemetry import Telemetry
 
@@ -47,6 +47,9 @@ class Observed:
     @property
     def finished(self) -> dict[str, ReadableSpan]:
         return {span.name: span for span in self._exporter.get_finished_spans()}
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self._exporter.get_finished_spans() if span.name == name]
 
     def points(self) -> dict[str, list[tuple[dict[str, object], object]]]:
         """Every metric's data points: attributes, and the value or the count of observations."""
@@ -111,6 +114,7 @@ def request_data() -> GenerationRequested:
         chat_id="42",
         message_id="7",
         turns=(Turn(role=Role.USER, text="секрет"),),
+        sampling=Sampling(max_new_tokens=60, temperature=0.7, top_k=40, top_p=0.9),
         deadline=datetime(2026, 11, 1, tzinfo=UTC),
     )
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from events.schema import FailureReason, FinishReason, Usage
+from events.schema import FailureReason, FinishReason, Timings, Usage
 from events.transport import Channel
 
 SEND = {
@@ -58,13 +58,22 @@ def test_a_first_delivery_has_waited_and_a_later_one_is_a_retry(observed, event,
 
 def test_a_generation_is_timed_and_its_tokens_are_counted(observed, request_data):
     with observed.telemetry.spans.chat("gemma", "openvino", request_data) as chat:
-        chat.answered("x", finish_reason=FinishReason.STOP, usage=Usage(input_tokens=5, output_tokens=3))
+        usage, timings = Usage(input_tokens=5, output_tokens=3), Timings(prompt=0.5, generation=1.0)
+        chat.answered("x", finish_reason=FinishReason.STOP, usage=usage, timings=timings)
     points = observed.points()
     assert points["gen_ai.client.operation.duration"] == [(CHAT, 1)]
+    assert points["gen_ai.server.time_to_first_token"] == [(CHAT, 1)]
+    assert points["gen_ai.server.time_per_output_token"] == [(CHAT, 1)]
     assert points["gen_ai.client.token.usage"] == [
         ({**CHAT, "gen_ai.token.type": "input"}, 1),
         ({**CHAT, "gen_ai.token.type": "output"}, 1),
     ]
+
+
+def test_an_engine_that_does_not_tell_its_times_leaves_them_out(observed, request_data):
+    with observed.telemetry.spans.chat("gemma", "openvino", request_data) as chat:
+        chat.answered("x", finish_reason=FinishReason.STOP, usage=Usage(input_tokens=5, output_tokens=3))
+    assert not {"gen_ai.server.time_to_first_token", "gen_ai.server.time_per_output_token"} & set(observed.points())
 
 
 def test_what_befalls_a_question_is_counted(observed):
@@ -73,11 +82,13 @@ def test_what_befalls_a_question_is_counted(observed):
     metrics.flood_waited(timedelta(seconds=15))
     metrics.dead_lettered(FailureReason.REJECTED)
     metrics.busy_ignored()
+    metrics.caught_up(7)
     assert observed.points() == {
         "timokha.answer.duration": [({"timokha.outcome": "answered"}, 1)],
         "timokha.flood_wait.duration": [({}, 1)],
         "timokha.deadletters": [({"timokha.reason": "rejected"}, 1)],
         "timokha.busy_ignored": [({}, 1)],
+        "timokha.catch_up.size": [({}, 1)],
     }
 
 

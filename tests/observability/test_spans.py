@@ -1,6 +1,7 @@
 """The spans of one question, literally."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from opentelemetry.trace import Span, SpanKind, StatusCode
@@ -8,6 +9,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from events.event import Event
 from events.schema import FinishReason, GenerationCompleted, Usage
 from events.transport import Channel
+from observability import propagation
 from observability.spans import fail
 
 REQUESTS = {
@@ -50,9 +52,10 @@ def answer(observed, delivery, request_data):
 @pytest.fixture
 def journey(observed, question, event, request_data, in_hand):
     asked = ask(observed, question, event)
-    answered = answer(observed, in_hand(asked), request_data)
+    answered = answer(observed, in_hand(asked, published_at=datetime.now(UTC)), request_data)
     spans = observed.telemetry.spans
-    with spans.process(Channel.REPLIES, in_hand(answered), group="edge"), spans.send_telegram(question):
+    delivery = in_hand(answered, published_at=datetime.now(UTC))
+    with spans.process(Channel.REPLIES, delivery, group="edge"), spans.send_telegram(question):
         pass
     return observed.finished
 
@@ -71,9 +74,11 @@ def test_a_question_is_one_trace_from_arrival_to_reply(journey):
     assert shape == [
         ("receive telegram", SpanKind.CLIENT, None, []),
         ("send timokha.requests", SpanKind.PRODUCER, "receive telegram", []),
+        ("queue timokha.requests", SpanKind.INTERNAL, "send timokha.requests", []),
         ("process timokha.requests", SpanKind.CONSUMER, "send timokha.requests", ["send timokha.requests"]),
         ("chat gemma", SpanKind.CLIENT, "process timokha.requests", []),
         ("send timokha.replies", SpanKind.PRODUCER, "process timokha.requests", []),
+        ("queue timokha.replies", SpanKind.INTERNAL, "send timokha.replies", []),
         ("process timokha.replies", SpanKind.CONSUMER, "send timokha.replies", ["send timokha.replies"]),
         ("send telegram", SpanKind.PRODUCER, "process timokha.replies", []),
     ]
@@ -191,3 +196,42 @@ def test_a_sent_event_differs_only_in_its_trace(observed, event):
     context = observed.finished["send timokha.requests"].context
     parent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
     assert traced == replace(event, headers={"timokha-loop": "1", "traceparent": parent})
+
+
+def test_the_wait_at_the_broker_is_a_span_of_its_own_from_publication_to_delivery(observed, question, event, in_hand):
+    asked = ask(observed, question, event)
+    published = datetime.now(UTC) - timedelta(seconds=30)
+    for attempt in (1, 2):
+        with observed.telemetry.spans.process(Channel.REQUESTS, in_hand(asked, attempt, published), group="generate"):
+            pass
+    first, second = observed.named("queue timokha.requests")
+    processed = observed.named("process timokha.requests")
+    for queued, process, attempt in zip((first, second), processed, (1, 2), strict=True):
+        assert 30e9 <= queued.end_time - queued.start_time <= 60e9
+        assert queued.end_time <= process.start_time
+        assert queued.parent.span_id == process.parent.span_id
+        assert dict(queued.attributes) == {
+            **{name: value for name, value in process.attributes.items() if name != "messaging.operation.type"},
+            "messaging.operation.name": "queue",
+            "timokha.attempt": attempt,
+        }
+
+
+def test_an_event_from_a_clock_that_is_ahead_has_waited_no_time(observed, question, event, in_hand):
+    asked = ask(observed, question, event)
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    with observed.telemetry.spans.process(Channel.REQUESTS, in_hand(asked, 1, ahead), group="generate"):
+        pass
+    [queued] = observed.named("queue timokha.requests")
+    assert queued.end_time - queued.start_time < 1e9
+
+
+def test_a_step_reaches_back_to_when_it_became_due(observed, question):
+    since = datetime.now(UTC) - timedelta(seconds=5)
+    with observed.telemetry.spans.receive_telegram(question):
+        trace = propagation.inject()
+    with observed.telemetry.spans.step("deliver answer", question, trace=trace, since=since):
+        pass
+    [step] = observed.named("deliver answer")
+    assert step.end_time - step.start_time >= 5e9
+    assert step.parent.span_id == observed.finished["receive telegram"].context.span_id
