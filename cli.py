@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from edge.demo.settings import DemoSettings
+from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import TimokhaError
 from events.jetstream.settings import SetupSettings
@@ -28,6 +29,11 @@ COMMANDS: dict[str, tuple[type[ProcessSettings], str, str]] = {
         "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
         "With piped input each line is sent as a message.",
     ),
+    "doctor": (
+        DoctorSettings,
+        "edge.doctor.app",
+        "Checks settings, brokers, model and Telegram session, and says what is wrong and how to mend it.",
+    ),
     "generate": (
         GenerateSettings,
         "functions.generate.app",
@@ -37,6 +43,11 @@ COMMANDS: dict[str, tuple[type[ProcessSettings], str, str]] = {
         SetupSettings,
         "events.jetstream.setup",
         "Makes streams, consumers and buckets, and says what it changed; give it an administrator's credentials.",
+    ),
+    "model": (
+        GenerateSettings,
+        "functions.generate.prepare",
+        "Prepares the default model in the cache, once, so that `timokha generate` starts in seconds.",
     ),
     "userbot": (
         UserbotSettings,

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from edge.demo.chat import Chat
-from edge.demo.processes import Process, running
+from edge.demo.processes import Process, run_once, running
 from edge.demo.settings import DemoSettings
 from edge.demo.terminal import converse
 from edge.sandbox.server import Sandbox
@@ -57,6 +57,7 @@ async def _talk(chat: Chat) -> None:
 @asynccontextmanager
 async def _product(directory: Path) -> AsyncIterator[Chat]:
     """Everything runs inside."""
+    await run_once("model")
     _say("starting NATS and the sandbox Telegram")
     async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
         owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)

@@ -19,6 +19,15 @@ class ProcessEnded(TimokhaError):
     """A process that should run has ended."""
 
 
+async def run_once(name: str) -> None:
+    """`timokha NAME` to its end, saying what it says on our stderr. Raises ProcessEnded if it fails."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cli", name, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
+    )
+    if code := await process.wait():
+        raise ProcessEnded(f"timokha {name} ended with exit code {code}; what it said is above")
+
+
 class Process:
     """`timokha NAME`, with settings in its environment."""
 
