@@ -1,6 +1,8 @@
 """What `timokha userbot` can be told."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -10,6 +12,8 @@ from edge.userbot.commands import DEFAULT_PREFIX
 from events.schema import Sampling
 from events.settings import ProcessSettings, Seconds
 
+_SESSION_STRING = re.compile(r"[A-Za-z0-9_-]{200,}={0,2}")
+SESSION_SUFFIX = ".session"
 WHERE = "create an application at https://my.telegram.org to get it"
 
 
@@ -41,6 +45,9 @@ class UserbotSettings(ProcessSettings):
     catch_up_window: Seconds = Field(
         timedelta(minutes=10), gt=timedelta(0), description="seconds after which a missed question is too old, above 0"
     )
+    sends_per_second: float = Field(
+        25.0, gt=0, le=1000, description="messages a second in all chats together, above 0; Telegram takes about 30"
+    )
     answer_groups: bool = Field(False, description="true or false: answer in groups as well")
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
     sampling: Sampling = Field(
@@ -50,3 +57,12 @@ class UserbotSettings(ProcessSettings):
         None, description="host:port of another MTProto server than Telegram's, e.g. the sandbox"
     )
     telegram_key: str | None = Field(None, description="PEM file with the RSA public key of that server")
+
+    @property
+    def session_file(self) -> Path | None:
+        """Where the session lies; None if `session` is a session string."""
+        session = self.session.get_secret_value()
+        if _SESSION_STRING.fullmatch(session):
+            return None
+        path = Path(session).expanduser().absolute()
+        return path if path.name.endswith(SESSION_SUFFIX) else path.with_name(path.name + SESSION_SUFFIX)

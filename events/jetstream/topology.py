@@ -47,7 +47,7 @@ class Topology:
 
     async def ensure_streams(self) -> None:
         for channel in Channel:
-            await self._ensure_stream(_stream_config(channel, self.retention))
+            await self._ensure_stream(stream_config(channel, self.retention))
 
     async def ensure_generate_consumer(self) -> None:
         await self._ensure_consumer(
@@ -76,7 +76,7 @@ class Topology:
     async def ensure_retention(self) -> None:
         """Give what is there the retention that is wanted. Only `timokha setup` does: somebody may have chosen it."""
         for channel in Channel:
-            wanted = _stream_config(channel, self.retention)
+            wanted = stream_config(channel, self.retention)
             await self._retain(
                 subjects.stream(channel),
                 max_age=wanted.max_age,
@@ -105,7 +105,7 @@ class Topology:
             return
         except NatsError as error:
             raise _not_allowed(f"stream {wanted.name}", error) from None
-        _verify_stream(wanted, found)
+        verify_stream(wanted, found)
 
     async def _ensure_consumer(self, channel: Channel, durable: str, filter_subject: str) -> None:
         stream = subjects.stream(channel)
@@ -149,7 +149,8 @@ class Topology:
         self.changes.append(what)
 
 
-def _stream_config(channel: Channel, retention: Retention) -> StreamConfig:
+def stream_config(channel: Channel, retention: Retention) -> StreamConfig:
+    """What a channel's stream must be."""
     dead = channel is Channel.DEADLETTERS
     return StreamConfig(
         name=subjects.stream(channel),
@@ -168,7 +169,8 @@ def _stream_config(channel: Channel, retention: Retention) -> StreamConfig:
     )
 
 
-def _verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
+def verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
+    """Raises TransportError where `found` would break a promise; its retention may be any."""
     for name in ("subjects", "retention", "max_msgs_per_subject", "discard", "discard_new_per_subject"):
         if getattr(wanted, name) != getattr(found, name):
             raise TransportError(

@@ -1,0 +1,82 @@
+"""A look at JetStream that changes nothing: what is missing, what is not as it must be, how full the streams are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import StreamInfo
+from nats.js.errors import BucketNotFoundError, NotFoundError
+
+from events import subjects
+from events.errors import TransportError
+from events.jetstream.topology import Retention, stream_config, verify_stream
+from events.transport import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """`faults`: what to mend, a line each; `fill`: how much of each stream's `max_bytes` is used, 0 to 1."""
+
+    missing: tuple[str, ...]
+    faults: tuple[str, ...]
+    fill: Mapping[str, float]
+
+
+async def inspect(js: JetStreamContext) -> Inspection:
+    """Raises TransportError if JetStream is off or this user may not look."""
+    try:
+        await js.account_info()
+        streams = {channel: await _stream(js, channel) for channel in Channel}
+        missing = [f"stream {subjects.stream(channel)}" for channel, info in streams.items() if info is None]
+        missing += await _missing_consumer(js) + await _missing_buckets(js)
+    except NatsError as error:
+        raise TransportError(
+            f"JetStream can't be looked at ({error or type(error).__name__}): enable it in the server's configuration,"
+            " or give this user the right to"
+        ) from None
+    found = {channel: info for channel, info in streams.items() if info is not None}
+    return Inspection(tuple(missing), tuple(_faults(found)), _fill(found))
+
+
+async def _stream(js: JetStreamContext, channel: Channel) -> StreamInfo | None:
+    try:
+        return await js.stream_info(subjects.stream(channel))
+    except NotFoundError:
+        return None
+
+
+async def _missing_consumer(js: JetStreamContext) -> list[str]:
+    try:
+        await js.consumer_info(subjects.stream(Channel.REQUESTS), subjects.GENERATE_CONSUMER)
+    except NotFoundError:
+        return [f"consumer {subjects.GENERATE_CONSUMER}"]
+    return []
+
+
+async def _missing_buckets(js: JetStreamContext) -> list[str]:
+    missing = []
+    for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET):
+        try:
+            await js.key_value(bucket)
+        except BucketNotFoundError:
+            missing.append(f"bucket {bucket}")
+    return missing
+
+
+def _faults(streams: Mapping[Channel, StreamInfo]) -> list[str]:
+    faults = []
+    for channel, info in streams.items():
+        try:
+            verify_stream(stream_config(channel, Retention()), info.config)
+        except TransportError as error:
+            faults.append(str(error))
+    return faults
+
+
+def _fill(streams: Mapping[Channel, StreamInfo]) -> dict[str, float]:
+    return {
+        subjects.stream(channel): info.state.bytes / info.config.max_bytes
+        for channel, info in streams.items()
+        if info.config.max_bytes and info.config.max_bytes > 0
+    }
