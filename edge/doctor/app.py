@@ -1,0 +1,52 @@
+"""`timokha doctor`: the composition root of the check-up."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import click
+
+from edge.doctor.brokers import nats
+from edge.doctor.finding import Finding, Level, ok, wrong
+from edge.doctor.model import model
+from edge.doctor.session import session
+from edge.doctor.settings import DoctorSettings
+from edge.userbot.settings import UserbotSettings
+from events.errors import SettingsError, TimokhaError
+from events.settings import ProcessSettings
+from functions.generate.settings import GenerateSettings
+
+S = TypeVar("S", bound=ProcessSettings)
+
+
+class NotWell(TimokhaError):
+    """Something has to be mended; it has been said what."""
+
+
+async def main(settings: DoctorSettings, _telemetry: object, _stop: asyncio.Event) -> None:
+    """Raises NotWell when anything is wrong."""
+    findings = await examine(settings)
+    for finding in findings:
+        click.echo(finding)
+    faults = sum(finding.level is Level.WRONG for finding in findings)
+    if faults:
+        raise NotWell(f"{faults} of {len(findings)} lines above say what to mend")
+
+
+async def examine(settings: DoctorSettings) -> list[Finding]:
+    """Every part that is meant to run here, and what all of them need."""
+    parts = settings.parts.split(",")
+    findings = await nats(settings)
+    if "generate" in parts:
+        findings += _part("generate", GenerateSettings, lambda chosen: [model(chosen)])
+    if "userbot" in parts:
+        findings += _part("userbot", UserbotSettings, session)
+    return findings
+
+
+def _part(name: str, settings: type[S], look: Callable[[S], Iterable[Finding]]) -> list[Finding]:
+    try:
+        chosen = settings.read()
+    except SettingsError as error:
+        return [wrong(f"settings of `timokha {name}`: {error}")]
+    return [ok(f"settings of `timokha {name}`"), *look(chosen)]

@@ -1,0 +1,36 @@
+"""The doctor's look at the brokers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.doctor.finding import Finding, note, ok, wrong
+from events.errors import TimokhaError
+from events.jetstream.connection import connect
+from events.jetstream.inspection import Inspection, inspect
+from events.settings import ProcessSettings
+
+FULL = 0.8
+"""From here on a stream is called too full: when it is full, questions are refused."""
+
+
+async def nats(settings: ProcessSettings) -> list[Finding]:
+    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
+    try:
+        async with connect(settings.nats_url, name="doctor", credentials=credentials) as js:
+            return [ok("NATS answers, and JetStream is on"), *_topology(await inspect(js))]
+    except TimokhaError as error:
+        return [wrong(str(error))]
+
+
+def _topology(found: Inspection) -> Iterator[Finding]:
+    if found.missing:
+        yield wrong(f"missing on JetStream: {', '.join(found.missing)}; run `timokha setup`")
+    yield from (wrong(fault) for fault in found.faults)
+    if not found.missing and not found.faults:
+        yield ok("streams, consumers and buckets are in place")
+    for stream, fill in found.fill.items():
+        used = f"stream {stream} is {fill:.0%} full"
+        if fill >= FULL:
+            yield wrong(f"{used}: raise SETUP_MAX_BYTES or lower SETUP_MAX_AGE, then run `timokha setup`")
+        elif fill >= FULL / 2:
+            yield note(used)

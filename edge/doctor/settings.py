@@ -1,0 +1,18 @@
+"""What `timokha doctor` can be told; what it looks at is told by the variables of the parts."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from events.settings import ProcessSettings
+
+
+class DoctorSettings(ProcessSettings):
+    """Which parts are meant to run here."""
+
+    model_config = SettingsConfigDict(env_prefix="DOCTOR_")
+
+    parts: str = Field(
+        "userbot,generate",
+        pattern="^(userbot|generate)(,(userbot|generate))*$",
+        description="the parts that run on this machine: userbot, generate, or both, comma-separated",
+    )

@@ -1,0 +1,143 @@
+"""`timokha doctor` on a real nats-server, with settings, models and sessions in every state."""
+
+import asyncio
+
+import pytest
+
+from edge.doctor.app import NotWell, examine, main
+from edge.doctor.finding import Level
+from edge.doctor.model import model
+from edge.doctor.session import session
+from edge.doctor.settings import DoctorSettings
+from edge.userbot.settings import UserbotSettings
+from events.jetstream.connection import connect
+from events.jetstream.topology import Retention, Topology
+from functions.generate.default_model import CARD, default_model_directory
+from functions.generate.settings import GenerateSettings
+from observability.telemetry import silent
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch, tmp_path):
+    """No `.env`, and none of the variables that the doctor looks at."""
+    monkeypatch.chdir(tmp_path)
+    for settings in (DoctorSettings, GenerateSettings, UserbotSettings):
+        for name in settings.model_fields:
+            monkeypatch.delenv(settings.variable(name), raising=False)
+
+
+def userbot(session_file, **more):
+    return UserbotSettings.read(api_id=1, api_hash="x", session=str(session_file), **more)
+
+
+def lines(findings, level):
+    return [finding.text for finding in findings if finding.level is level]
+
+
+async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, tmp_path, capsys):
+    async with connect(nats_server.url, name="test") as js:
+        await Topology(js).ensure_all()
+    kept = tmp_path / "owner.session"
+    kept.touch(mode=0o600)
+    for name, value in {"API_ID": "1", "API_HASH": "x", "GENERATE_ENGINE": "echo", "USERBOT_SESSION": kept}.items():
+        monkeypatch.setenv(name, str(value))
+    await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in shown] == ["ok", "ok", "ok", "note", "ok", "ok"]
+
+
+async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(nats_server, capsys):
+    with pytest.raises(NotWell) as raised:
+        await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
+    shown = capsys.readouterr().out
+    assert raised.value.exit_code == 1
+    assert (
+        "wrong  missing on JetStream: stream REQUESTS, stream REPLIES, stream DEADLETTERS, consumer " in shown
+    )
+    assert "run `timokha setup`" in shown
+    assert "wrong  settings of `timokha userbot`: API_ID is missing" in shown
+
+
+async def test_only_the_parts_that_run_here_are_looked_at(nats_server):
+    findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))
+    assert not [finding for finding in findings if "userbot" in finding.text]
+
+
+async def test_a_stream_at_80_percent_is_wrong_and_one_at_half_is_worth_a_note(nats_server):
+    async with connect(nats_server.url, name="test") as js:
+        await Topology(js, Retention(max_bytes=1024 * 1024)).ensure_all()
+        await js.publish("timokha.requests.1.1.1.0", b"x" * 850_000)
+        await js.publish("timokha.replies.1.1.1.0", b"x" * 500_000)
+    findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))
+    assert [line for line in lines(findings, Level.WRONG) if "REQUESTS is 81% full: raise SETUP_MAX_BYTES" in line]
+    assert "stream REPLIES is 48% full" in lines(findings, Level.NOTE)
+
+
+async def test_a_stream_that_would_break_a_promise_is_wrong(nats_server):
+    async with connect(nats_server.url, name="test") as js:
+        await js.add_stream(name="REQUESTS", subjects=["timokha.requests.>"])
+    findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))
+    assert any(line.startswith("stream REQUESTS has subjects=") for line in lines(findings, Level.WRONG))
+
+
+async def test_a_server_without_an_answer_is_named():
+    findings = await examine(DoctorSettings.read(nats_url="nats://127.0.0.1:1", parts="generate"))
+    assert any("nats://127.0.0.1:1 could not be reached" in line for line in lines(findings, Level.WRONG))
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "says"),
+    [
+        ("some/model", Level.NOTE, "hub id"),
+        ("./nowhere", Level.WRONG, "there is nothing at"),
+        ("no/file.gguf", Level.WRONG, "there is nothing at"),
+    ],
+)
+def test_a_model_is_judged_by_its_name(name, level, says, torch_is_there):
+    finding = model(GenerateSettings.read(model=name))
+    assert finding.level is level
+    assert says in finding.text
+
+
+def test_a_model_directory_needs_its_configuration(tmp_path, torch_is_there):
+    assert "no config.json" in model(GenerateSettings.read(model=str(tmp_path))).text
+    (tmp_path / "config.json").touch()
+    assert model(GenerateSettings.read(model=str(tmp_path))).level is Level.OK
+
+
+def test_the_default_model_is_fine_once_prepared(tmp_path, torch_is_there):
+    settings = GenerateSettings.read(cache=tmp_path)
+    assert model(settings).level is Level.NOTE
+    default_model_directory(tmp_path).mkdir(parents=True)
+    CARD.write(default_model_directory(tmp_path))
+    assert model(settings).level is Level.OK
+
+
+def test_without_torch_the_model_can_not_run(monkeypatch):
+    monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: None)
+    finding = model(GenerateSettings.read())
+    assert (finding.level, "pip install" in finding.text) == (Level.WRONG, True)
+
+
+@pytest.fixture
+def torch_is_there(monkeypatch):
+    """The judgement is tested, not the installation."""
+    monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: object())
+
+
+def test_a_session_that_others_may_read_is_wrong(tmp_path):
+    kept = tmp_path / "owner.session"
+    kept.touch()
+    kept.chmod(0o640)
+    assert f"chmod 600 {kept}" in lines(session(userbot(kept)), Level.WRONG)[0]
+    kept.chmod(0o600)
+    assert not lines(session(userbot(kept)), Level.WRONG)
+
+
+def test_without_a_session_somebody_has_to_sign_in(tmp_path):
+    assert "run `timokha userbot` in a terminal" in lines(session(userbot(tmp_path / "none")), Level.WRONG)[0]
+    assert not lines(session(userbot(tmp_path / "none", bot_token="1:x")), Level.WRONG)
+
+
+def test_a_session_string_needs_no_file():
+    assert not lines(session(userbot("A" * 350)), Level.WRONG)
