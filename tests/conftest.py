@@ -1,16 +1,22 @@
 """Fixtures that every folder shares: real servers on free ports, started by the tests and stopped by them."""
 
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from nats.js import JetStreamContext
+from pydantic import SecretStr
 
 from events.event import Event
 from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
+from events.rabbitmq import connection as rabbitmq_connection
+from events.rabbitmq import topology as rabbitmq_topology
+from events.rabbitmq.server import RabbitMQNode, installed
 from events.schema import GenerationRequested, Role, Turn
 
 
@@ -25,6 +31,38 @@ async def js(nats_server: EmbeddedServer) -> AsyncIterator[JetStreamContext]:
     async with connect(nats_server.url, name="test") as context:
         await Topology(context).ensure_all(accounts=["1"])
         yield context
+
+
+def _need_rabbitmq() -> None:
+    if not installed():
+        why = "no RabbitMQ here: `apt-get install rabbitmq-server`, or name an installation with RABBITMQ_HOME"
+        # A laptop may do without; a build that skipped these tests would prove nothing.
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(why)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitMQNode]:
+    """One node for all tests that do not stop it."""
+    _need_rabbitmq()
+    async with RabbitMQNode(tmp_path_factory.mktemp("rabbitmq")) as node:
+        yield node
+
+
+@pytest.fixture
+async def own_rabbitmq(tmp_path: Path) -> AsyncIterator[RabbitMQNode]:
+    """A node that the test may kill."""
+    _need_rabbitmq()
+    async with RabbitMQNode(tmp_path / "rabbitmq") as node:
+        yield node
+
+
+@pytest.fixture
+async def rabbitmq_url(shared_rabbitmq: RabbitMQNode) -> str:
+    """The shared node, without a message in our queues."""
+    async with rabbitmq_connection.connect(SecretStr(shared_rabbitmq.url), name="wipe") as broker:
+        names = [queue.name for queue in rabbitmq_topology.OURS]
+        await rabbitmq_topology.delete(broker.consuming, *names, "rpc_queue", "timokha.replies.original")
+    return shared_rabbitmq.url
 
 
 def request(request_id: str = "1.2.3.0", text: str = "привет", *, seconds: float = 60) -> GenerationRequested:

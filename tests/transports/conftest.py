@@ -1,17 +1,22 @@
 """Every implementation of the transport, each behind the same two fixtures."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 from nats.js import JetStreamContext
+from pydantic import SecretStr
 
 from events import subjects
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.memory import MemoryLog, MemoryRecords
+from events.rabbitmq import topology
+from events.rabbitmq.connection import connect
+from events.rabbitmq.publisher import RabbitMQPublisher
+from events.rabbitmq.subscription import RabbitMQSubscription
 from events.records import Records
 from events.transport import Channel, Log, Publisher, Subscription
 
@@ -48,7 +53,18 @@ async def jetstream_transport(js: JetStreamContext) -> Transport:
     return Transport(JetStreamLog(js), subscribe)
 
 
-@pytest.fixture(params=["memory", "jetstream"])
+@pytest.fixture
+async def rabbitmq_transport(rabbitmq_url: str) -> AsyncIterator[Transport]:
+    async with connect(SecretStr(rabbitmq_url), name="test") as broker:
+        await topology.ensure(broker.consuming)
+
+        async def subscribe() -> Subscription:
+            return await RabbitMQSubscription.open(broker, slots=2, lease=LEASE)
+
+        yield Transport(RabbitMQPublisher(broker.sender), subscribe)
+
+
+@pytest.fixture(params=["memory", "jetstream", "rabbitmq"])
 def transport(request: pytest.FixtureRequest) -> Transport:
     return request.getfixturevalue(f"{request.param}_transport")
 

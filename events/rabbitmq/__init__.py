@@ -1,0 +1,1 @@
+"""RabbitMQ: the only place that imports aio_pika."""

@@ -1,0 +1,104 @@
+"""An AMQP message as this product sees it; headers that are not text are left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage, HeadersType
+
+from events.event import AMQP_PREFIX, CONTENT_TYPE, Event, from_headers, to_headers
+
+ATTEMPTS_HEADER = "x-timokha-attempts"
+"""Deliveries before this copy was made: a delayed retry is a new message, which the broker counts anew."""
+
+COUNTS = ("x-delivery-count", "x-acquired-count")
+"""Returned and, from RabbitMQ 4.3, handed-out deliveries of a quorum queue: 4.3 counts crashes in the second only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent and received; an empty property is an absent one."""
+
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
+    correlation_id: str = ""
+    reply_to: str = ""
+    message_id: str = ""
+    expires_in: timedelta | None = None
+    attempts: int = 0
+    death: str = ""
+    """Why it was dead-lettered last: `expired`, `delivery_limit`, `rejected` or `maxlen`."""
+
+    @classmethod
+    def of(
+        cls, event: Event, *, reply_to: str = "", expires_in: timedelta | None = None, attempts: int = 0
+    ) -> "Message":
+        """A CloudEvent in binary mode.
+
+        Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md
+        """
+        return cls(
+            event.body,
+            to_headers(event, AMQP_PREFIX),
+            content_type=CONTENT_TYPE,
+            correlation_id=event.subject,
+            reply_to=reply_to,
+            message_id=event.id,
+            expires_in=expires_in,
+            attempts=attempts,
+        )
+
+    def event(self) -> Event:
+        """The inverse of `of`; what is missing becomes empty, as `from_headers` says."""
+        return from_headers(self.headers, self.body, AMQP_PREFIX, subject=self.correlation_id)
+
+
+def encode(message: Message) -> aio_pika.Message:
+    headers: HeadersType = dict(message.headers)
+    if message.attempts:
+        headers[ATTEMPTS_HEADER] = message.attempts
+    return aio_pika.Message(
+        message.body,
+        headers=headers,
+        content_type=message.content_type or None,
+        correlation_id=message.correlation_id or None,
+        reply_to=message.reply_to or None,
+        message_id=message.message_id or None,
+        timestamp=datetime.now(UTC),
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        # 0 would mean: only if a consumer takes it at once.
+        expiration=max(message.expires_in, timedelta(milliseconds=1)) if message.expires_in is not None else None,
+    )
+
+
+def decode(incoming: AbstractIncomingMessage) -> Message:
+    headers = incoming.headers.items()
+    return Message(
+        incoming.body,
+        # `x-` is the broker's own, and of no meaning beyond it.
+        {name: value for name, value in headers if isinstance(value, str) and not name.startswith("x-")},
+        content_type=incoming.content_type or "",
+        correlation_id=incoming.correlation_id or "",
+        reply_to=incoming.reply_to or "",
+        message_id=incoming.message_id or "",
+        attempts=_attempts(incoming),
+        death=_death(incoming),
+    )
+
+
+def _attempts(incoming: AbstractIncomingMessage) -> int:
+    """How often the message was delivered before. A classic queue only tells whether it was."""
+    counted = max(_number(incoming.headers.get(name)) for name in COUNTS)
+    return _number(incoming.headers.get(ATTEMPTS_HEADER)) + (counted or int(bool(incoming.redelivered)))
+
+
+def _death(incoming: AbstractIncomingMessage) -> str:
+    deaths = incoming.headers.get("x-death")
+    latest = deaths[0] if isinstance(deaths, list) and deaths else {}
+    return str(latest.get("reason", "")) if isinstance(latest, dict) else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

@@ -1,0 +1,47 @@
+"""Sending: persistent, refused where no queue takes it, and done only when the broker has confirmed."""
+
+import asyncio
+
+from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
+from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
+
+from events.errors import TransportError
+from events.rabbitmq.message import Message, encode
+
+SEND_TIMEOUT = 5
+"""Seconds to wait for a connection and the confirmation before the caller sends the same message again."""
+
+
+class Unroutable(TransportError):
+    """No queue of this name; sending again helps only after somebody has made one."""
+
+
+class Sender:
+    """Safe to use concurrently. A failed message is not sent again by itself."""
+
+    def __init__(self, channel: AbstractRobustChannel) -> None:
+        self._channel = channel
+
+    @classmethod
+    async def open(cls, connection: AbstractRobustConnection) -> "Sender":
+        channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+        await channel.initialize()
+        return cls(channel)
+
+    async def send(self, queue: str, message: Message) -> None:
+        """Raises Unroutable if there is no such queue, TransportError if nothing was confirmed."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await self._publish(queue, message)
+        except PublishError:
+            raise Unroutable(f"RabbitMQ has no queue {queue!r}; start its consumer or `timokha bridge` first") from None
+        except DeliveryError:
+            raise TransportError(f"RabbitMQ refused a message for {queue!r}: the queue is full; try again") from None
+        except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
+            raise TransportError(
+                f"RabbitMQ did not confirm a message for {queue!r} ({type(error).__name__}); send it again"
+            ) from None
+
+    async def _publish(self, queue: str, message: Message) -> None:
+        await self._channel.ready()
+        await self._channel.default_exchange.publish(encode(message), routing_key=queue, mandatory=True)

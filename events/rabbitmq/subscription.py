@@ -1,0 +1,107 @@
+"""The requests queue as a place to work from: a lease like JetStream's, and retries that wait."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from events.errors import TransportError
+from events.event import Event
+from events.rabbitmq import topology
+from events.rabbitmq.connection import Broker
+from events.rabbitmq.message import Message
+from events.rabbitmq.receiver import Received, Receiver
+from events.rabbitmq.sender import Sender
+
+LEASE = timedelta(seconds=10)
+"""RabbitMQ has none: it redelivers when the connection ends. Within a living process a timer stands in for it."""
+
+log = structlog.get_logger(__name__)
+
+
+class RabbitMQDelivery:
+    """Implements `events.transport.Delivery`."""
+
+    def __init__(self, received: Received, sender: Sender, lease: timedelta) -> None:
+        self.event: Event = received.message.event()
+        self.attempt: int = received.message.attempts + 1
+        # AMQP's own timestamp counts whole seconds.
+        self.published_at: datetime = self.event.time
+        self._received = received
+        self._sender = sender
+        self._length = lease
+        self._timer: asyncio.TimerHandle | None = None
+        self._expiring: asyncio.Task[None] | None = None
+        self._start_lease()
+
+    async def extend(self) -> None:
+        self._start_lease()
+
+    async def ack(self) -> None:
+        self._end_lease()
+        await self._received.ack()
+
+    async def retry(self, delay: timedelta) -> None:
+        self._end_lease()
+        if delay <= timedelta(0):
+            await self._received.requeue()
+            return
+        again = Message.of(self.event, reply_to=self._received.message.reply_to, attempts=self.attempt)
+        try:
+            await self._sender.send(topology.retries(delay).name, again)
+        except TransportError:
+            # Still unsettled, so it must come back some other way.
+            self._start_lease()
+            raise
+        await self._received.ack()
+
+    async def discard(self) -> None:
+        await self.ack()
+
+    def _start_lease(self) -> None:
+        self._end_lease()
+        self._timer = asyncio.get_running_loop().call_later(self._length.total_seconds(), self._expire)
+
+    def _end_lease(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+
+    def _expire(self) -> None:
+        self._expiring = asyncio.create_task(self._hand_back())
+
+    async def _hand_back(self) -> None:
+        try:
+            await self._received.requeue()
+        except TransportError as error:
+            log.info("lease.over", request_id=self.event.subject, error=str(error))
+
+
+class RabbitMQSubscription:
+    """Implements `events.transport.Subscription`.
+
+    One consumer a slot, each with one message: so the queue's consumer count is the pool's size, which the bridge
+    reads, and RabbitMQ spreads the load by slots.
+    """
+
+    def __init__(self, receiver: Receiver, sender: Sender, lease: timedelta) -> None:
+        self._receiver = receiver
+        self._sender = sender
+        self.lease = lease
+
+    @classmethod
+    async def open(cls, broker: Broker, *, slots: int, lease: timedelta = LEASE) -> "RabbitMQSubscription":
+        """The queues must exist (topology). Raises TransportError."""
+        return cls(await Receiver.open(broker, topology.REQUESTS, consumers=slots), broker.sender, lease)
+
+    async def fetch(self, limit: int, timeout: timedelta) -> Sequence[RabbitMQDelivery]:
+        fetched = await self._receiver.fetch(limit, timeout)
+        return [RabbitMQDelivery(received, self._sender, self.lease) for received in fetched]
+
+    async def stop(self) -> None:
+        """Take nothing more; what is in hand can still be settled. Raises TransportError."""
+        await self._receiver.stop()
+
+    async def close(self) -> None:
+        """What is unsettled comes again, to whoever is there."""
+        await self._receiver.close()

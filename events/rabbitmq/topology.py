@@ -1,0 +1,171 @@
+"""Queues: ours are durable and replicated; the original's are declared as the original declares them."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from aio_pika import ExchangeType
+from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection, AbstractRobustQueue
+from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
+
+from events import subjects
+from events.errors import TransportError
+from events.transport import Channel
+
+DELIVERY_LIMIT = 1000
+"""A safety net for receivers that do not count; as high as `GENERATE_ATTEMPTS` may be. The broker's default is 20."""
+
+KEPT = timedelta(hours=24)
+"""How long an answer waits for a bridge to fetch it."""
+
+DEADLETTERS_KEPT = timedelta(days=7)
+
+DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8, 16, 32))
+"""Delays of a retry: a queue each, since a queue expires its messages only at its head."""
+
+QUORUM = {"x-queue-type": "quorum"}
+
+# What expires or is given up reaches the next queue even if the node dies on the way; it needs `reject-publish`.
+AT_LEAST_ONCE = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue as it is declared. `passive`: it is somebody else's, and used as it is."""
+
+    name: str
+    durable: bool = True
+    arguments: Mapping[str, str | int] = field(default_factory=dict)
+    passive: bool = False
+
+
+REQUESTS = Queue(
+    subjects.destination(Channel.REQUESTS),
+    arguments={
+        **QUORUM,
+        **AT_LEAST_ONCE,
+        "x-dead-letter-exchange": subjects.destination(Channel.DEADLETTERS),
+        "x-delivery-limit": DELIVERY_LIMIT,
+    },
+)
+DEADLETTERS = Queue(
+    subjects.destination(Channel.DEADLETTERS),
+    arguments={**QUORUM, "x-message-ttl": DEADLETTERS_KEPT // timedelta(milliseconds=1)},
+)
+
+
+def replies(name: str) -> Queue:
+    """Where answers wait; for the original's model servers too, whose answers are not persistent by themselves."""
+    return Queue(name, arguments={**QUORUM, "x-message-ttl": KEPT // timedelta(milliseconds=1)})
+
+
+REPLIES = replies(subjects.destination(Channel.REPLIES))
+
+
+def original(name: str) -> Queue:
+    """As the original's model server declares it (SPEC.md section 4)."""
+    return Queue(name, durable=False)
+
+
+def retries(delay: timedelta) -> Queue:
+    """Where a request waits out the first of `DELAYS` that is not shorter than `delay`, or the longest."""
+    wait = next((step for step in DELAYS if step >= delay), DELAYS[-1]) // timedelta(milliseconds=1)
+    return Queue(
+        f"{REQUESTS.name}.retry.{wait}",
+        arguments={
+            **QUORUM,
+            **AT_LEAST_ONCE,
+            "x-message-ttl": wait,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": REQUESTS.name,
+        },
+    )
+
+
+OURS = (DEADLETTERS, REQUESTS, REPLIES, *map(retries, DELAYS))
+
+
+async def ensure(connection: AbstractRobustConnection) -> None:
+    """Our queues and the dead-letter exchange exist. Raises TransportError."""
+    async with opened(connection) as channel:
+        queues = [await declare(channel, queue) for queue in OURS]
+        with explained(DEADLETTERS.name):
+            exchange = await channel.declare_exchange(DEADLETTERS.name, ExchangeType.FANOUT, durable=True)
+            await queues[0].bind(exchange)
+
+
+async def delete(connection: AbstractRobustConnection, *names: str) -> None:
+    """Delete queues with all that is in them; one that does not exist is no fault. Raises TransportError."""
+    async with opened(connection) as channel:
+        for name in names:
+            with explained(name):
+                await channel.queue_delete(name)
+
+
+async def adopt(connection: AbstractRobustConnection, queue: Queue) -> Queue:
+    """`queue` exists, and is used as it is if somebody has declared it differently. Raises TransportError."""
+    async with opened(connection) as channel:
+        try:
+            await declare(channel, queue)
+        except DeclaredDifferently:
+            return replace(queue, passive=True)
+    return queue
+
+
+async def consumers(connection: AbstractRobustConnection, queue: Queue) -> int:
+    """How many consumers it has; it is made anew if it went with the node. Raises TransportError."""
+    async with opened(connection) as channel:
+        return (await declare(channel, queue)).declaration_result.consumer_count or 0
+
+
+class DeclaredDifferently(TransportError):
+    """There is a queue of this name with other settings."""
+
+
+async def declare(channel: AbstractRobustChannel, queue: Queue, *, robust: bool = False) -> AbstractRobustQueue:
+    """Raises TransportError. `robust`: again after each reconnect, its consumers with it."""
+    with explained(queue.name):
+        return await channel.declare_queue(
+            queue.name,
+            durable=queue.durable,
+            arguments=dict(queue.arguments) or None,
+            passive=queue.passive,
+            robust=robust,
+        )
+
+
+@asynccontextmanager
+async def opened(connection: AbstractRobustConnection) -> AsyncIterator[AbstractRobustChannel]:
+    """A channel for a moment: a refused declaration closes it."""
+    with explained("a channel"):
+        channel = connection.channel(publisher_confirms=False)
+        await channel.initialize()
+    try:
+        yield channel
+    finally:
+        with explained("a channel"):
+            await channel.close()
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """The broker's errors as one line that says what to do next."""
+    try:
+        yield
+    except ChannelPreconditionFailed:
+        raise DeclaredDifferently(
+            f"RabbitMQ has {what!r} with other settings; delete it, or give the bridge another queue"
+        ) from None
+    except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
+        raise TransportError(_explanation(what, error)) from None
+
+
+def _explanation(what: str, error: Exception) -> str:
+    reason = str(error) or type(error).__name__
+    if "transient_nonexcl_queues" in reason:
+        return (
+            f"RabbitMQ refuses {what!r}, a non-durable queue as the original's model servers declare it; since 4.3 it "
+            "needs `deprecated_features.permit.transient_nonexcl_queues = true` in rabbitmq.conf on every node"
+        )
+    return f"RabbitMQ refused {what!r} ({reason}); see its log, and whether this user may configure it"
