@@ -77,6 +77,16 @@ class ProcessSettings(Settings):
     )
 
 
+class RabbitMQSettings(ProcessSettings):
+    """A command that may talk to RabbitMQ too."""
+
+    rabbitmq_url: SecretStr = Field(
+        SecretStr("amqp://guest:guest@127.0.0.1:5672/"),
+        validation_alias="RABBITMQ_URL",
+        description="amqp://user:password@host:port/vhost",
+    )
+
+
 def _complaints(settings: type[Settings], error: ValidationError) -> list[str]:
     complaints = []
     for problem in error.errors(include_url=False):

@@ -12,7 +12,7 @@ from events.errors import MalformedEvent, TransportError
 from events.ids import RequestId
 from events.schema import GenerationCompleted, GenerationRequested
 from events.subjects import GENERATE_CONSUMER
-from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Publisher, Subscription
+from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Publisher, Subscription
 from functions import outcomes
 from functions.lease import kept
 from functions.outcomes import Answered, GaveUp, Outcome, Postponed, Skipped
@@ -40,7 +40,8 @@ class Worker:
     """Hosts `handler`; `answered` tells whether a request's reply exists already.
 
     The handler returns the answer or raises a verdict (`Retry`, `Reject`); only the worker settles.
-    Anything else that it raises is a passing fault, until the attempts are used up.
+    Anything else that it raises is a passing fault, until the attempts are used up. `leave` is called once nothing
+    more is fetched: a broker that pushes must be told.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Worker:
         source: str,
         limits: Limits,
         telemetry: Telemetry,
+        leave: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._handler = handler
         self._subscription = subscription
@@ -61,6 +63,7 @@ class Worker:
         self._source = source
         self._limits = limits
         self._telemetry = telemetry
+        self._leave = leave
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -73,6 +76,8 @@ class Worker:
                 continue
             for delivery in await self._subscription.fetch(free, MAX_FETCH_WAIT):
                 self._start(delivery)
+        if self._leave:
+            await self._leave()
         await self._drain()
 
     def _start(self, delivery: Delivery) -> None:
@@ -139,6 +144,13 @@ class Worker:
             return Postponed(f"the handler raised {type(error).__name__} at {_place(error)}", backoff(delivery.attempt))
         timings = completed.timings.model_copy(update={"queued": max(queued, 0.0)})
         return Answered(completed.model_copy(update={"timings": timings}))
+
+
+def is_answered(events: Log) -> Callable[[RequestId], Awaitable[bool]]:
+    async def answered(request_id: RequestId) -> bool:
+        return await events.find(Channel.REPLIES, request_id) is not None
+
+    return answered
 
 
 def backoff(attempt: int) -> timedelta:

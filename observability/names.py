@@ -12,6 +12,9 @@ NATS = "nats"
 RABBITMQ = "rabbitmq"
 TELEGRAM = "telegram"
 
+ANONYMOUS = "(anonymous)"
+"""The destination that is a queue with a name made up by the broker: too many to name each."""
+
 # Operations: `messaging.operation.name`, and the first word of a span's name.
 SEND = "send"
 RECEIVE = "receive"

@@ -25,11 +25,15 @@ MAX_ID = 256
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Starts spans. With `capture_content`, `chat` spans get the conversation's text and errors their messages."""
+    """Starts spans. With `capture_content`, `chat` spans get the conversation's text and errors their messages.
+
+    `system` is the broker where a call names none.
+    """
 
     tracer: Tracer
     metrics: Metrics
     capture_content: bool = False
+    system: str = names.NATS
 
     @contextmanager
     def receive_telegram(self, question: RequestId) -> Iterator[Span]:
@@ -58,27 +62,42 @@ class Spans:
             yield span
 
     @contextmanager
-    def send(self, channel: Channel, event: Event, *, system: str = names.NATS) -> Iterator[Event]:
-        """Publish the event that this yields: it is `event` with the trace in its headers."""
-        operation = _operation(names.SEND, system, names.destination(channel))
-        attributes = operation | _routing(channel, system) | _message(event)
-        name = names.span(names.SEND, names.destination(channel))
+    def send(
+        self, channel: Channel, event: Event, *, system: str | None = None, destination: str | None = None
+    ) -> Iterator[Event]:
+        """Publish the event that this yields: it is `event` with the trace in its headers.
+
+        `destination` where it is not named after the channel: a queue of somebody else's.
+        """
+        system, target = system or self.system, destination or names.destination(channel)
+        operation = _operation(names.SEND, system, target)
+        attributes = operation | _routing(channel, system, target) | _message(event)
+        name = names.span(names.SEND, target)
         with self.metrics.sending(operation), self._span(name, SpanKind.PRODUCER, attributes):
             yield replace(event, headers=propagation.onward(event.headers))
 
     @contextmanager
-    def process(self, channel: Channel, delivery: Delivery, *, group: str, system: str = names.NATS) -> Iterator[Span]:
+    def process(
+        self,
+        channel: Channel,
+        delivery: Delivery,
+        *,
+        group: str,
+        system: str | None = None,
+        destination: str | None = None,
+    ) -> Iterator[Span]:
         """Handle one delivery, in the trace of whoever sent it: as its child, and linked to it.
 
         `group` is the durable consumer's name. A delivery whose headers can't be read starts a new trace.
         """
-        operation = _operation(names.PROCESS, system, names.destination(channel))
+        system, target = system or self.system, destination or names.destination(channel)
+        operation = _operation(names.PROCESS, system, target)
         operation[names.MESSAGING_CONSUMER_GROUP_NAME] = group
-        attributes = operation | _routing(channel, system) | _message(delivery.event)
+        attributes = operation | _routing(channel, system, target) | _message(delivery.event)
         parent = propagation.extract(delivery.event.headers)
         waited = datetime.now(UTC) - delivery.published_at
-        name = names.span(names.PROCESS, names.destination(channel))
-        self._queued(channel, attributes, delivery, parent)
+        name = names.span(names.PROCESS, target)
+        self._queued(target, attributes, delivery, parent)
         with (
             self.metrics.processing(operation, attempt=delivery.attempt, waited=waited),
             self._span(
@@ -106,9 +125,7 @@ class Spans:
         ):
             yield Chat(span, self.metrics, operation, self.capture_content)
 
-    def _queued(
-        self, channel: Channel, process: Mapping[str, AttributeValue], delivery: Delivery, parent: Context
-    ) -> None:
+    def _queued(self, target: str, process: Mapping[str, AttributeValue], delivery: Delivery, parent: Context) -> None:
         """The time that a delivery spent at the broker, beside its `process` span.
 
         A later attempt's starts at the publication too: what earlier ones did, a killed worker can't tell.
@@ -117,7 +134,7 @@ class Spans:
             return
         attributes = {**process, names.MESSAGING_OPERATION_NAME: names.QUEUE, names.ATTEMPT: delivery.attempt}
         attributes.pop(names.MESSAGING_OPERATION_TYPE)
-        name = names.span(names.QUEUE, names.destination(channel))
+        name = names.span(names.QUEUE, target)
         # The clocks of two machines may differ by more than the wait.
         start = min(delivery.published_at, datetime.now(UTC))
         with self._span(name, SpanKind.INTERNAL, attributes, context=parent, start=start):
@@ -168,9 +185,9 @@ def _operation(operation: str, system: str, destination: str) -> dict[str, str]:
     }
 
 
-def _routing(channel: Channel, system: str) -> dict[str, str]:
+def _routing(channel: Channel, system: str, target: str) -> dict[str, str]:
     if system == names.RABBITMQ:
-        return {names.MESSAGING_RABBITMQ_ROUTING_KEY: names.destination(channel)}
+        return {names.MESSAGING_RABBITMQ_ROUTING_KEY: target}
     return {names.MESSAGING_DESTINATION_TEMPLATE: names.template(channel)}
 
 

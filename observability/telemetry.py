@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Self
 
@@ -41,6 +41,10 @@ class Telemetry:
         tracer, meter = traces.get_tracer(names.SCOPE), meters.get_meter(names.SCOPE)
         metrics = Metrics(meter)
         return cls(tracer, meter, Spans(tracer, metrics, capture_content), metrics, list(closers))
+
+    def on(self, system: str) -> Self:
+        """The same for a process whose broker is `system`."""
+        return replace(self, spans=replace(self.spans, system=system))
 
     def shutdown(self) -> None:
         """Send what is left, for at most `FLUSH`; calling it again does nothing."""

@@ -1,5 +1,6 @@
 """An AMQP message as this product sees it; headers that are not text are left out."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,13 @@ from aio_pika.abc import AbstractIncomingMessage, HeadersType
 
 from events.event import AMQP_PREFIX, CONTENT_TYPE, Event, from_headers, to_headers
 
+EPOCH = datetime.fromtimestamp(0, UTC)
+
 ATTEMPTS_HEADER = "x-timokha-attempts"
 """Deliveries before this copy was made: a delayed retry is a new message, which the broker counts anew."""
+
+SENT_HEADER = "x-timokha-sent"
+"""Milliseconds since 1970: AMQP's own timestamp counts whole seconds."""
 
 COUNTS = ("x-delivery-count", "x-acquired-count")
 """Returned and, from RabbitMQ 4.3, handed-out deliveries of a quorum queue: 4.3 counts crashes in the second only."""
@@ -28,6 +34,7 @@ class Message:
     message_id: str = ""
     expires_in: timedelta | None = None
     attempts: int = 0
+    sent_at: datetime | None = None
     death: str = ""
     """Why it was dead-lettered last: `expired`, `delivery_limit`, `rejected` or `maxlen`."""
 
@@ -56,7 +63,7 @@ class Message:
 
 
 def encode(message: Message) -> aio_pika.Message:
-    headers: HeadersType = dict(message.headers)
+    headers: HeadersType = {**message.headers, SENT_HEADER: int(time.time() * 1000)}
     if message.attempts:
         headers[ATTEMPTS_HEADER] = message.attempts
     return aio_pika.Message(
@@ -84,6 +91,7 @@ def decode(incoming: AbstractIncomingMessage) -> Message:
         reply_to=incoming.reply_to or "",
         message_id=incoming.message_id or "",
         attempts=_attempts(incoming),
+        sent_at=_sent_at(incoming),
         death=_death(incoming),
     )
 
@@ -92,6 +100,13 @@ def _attempts(incoming: AbstractIncomingMessage) -> int:
     """How often the message was delivered before. A classic queue only tells whether it was."""
     counted = max(_number(incoming.headers.get(name)) for name in COUNTS)
     return _number(incoming.headers.get(ATTEMPTS_HEADER)) + (counted or int(bool(incoming.redelivered)))
+
+
+def _sent_at(incoming: AbstractIncomingMessage) -> datetime | None:
+    try:
+        return EPOCH + timedelta(milliseconds=_number(incoming.headers[SENT_HEADER]))
+    except (KeyError, OverflowError):
+        return None
 
 
 def _death(incoming: AbstractIncomingMessage) -> str:

@@ -26,8 +26,7 @@ class RabbitMQDelivery:
     def __init__(self, received: Received, sender: Sender, lease: timedelta) -> None:
         self.event: Event = received.message.event()
         self.attempt: int = received.message.attempts + 1
-        # AMQP's own timestamp counts whole seconds.
-        self.published_at: datetime = self.event.time
+        self.published_at: datetime = received.message.sent_at or self.event.time
         self._received = received
         self._sender = sender
         self._length = lease

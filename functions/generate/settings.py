@@ -8,7 +8,7 @@ from platformdirs import user_cache_dir
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from events.settings import ProcessSettings, Seconds
+from events.settings import RabbitMQSettings, Seconds
 
 
 class EngineName(StrEnum):
@@ -18,9 +18,10 @@ class EngineName(StrEnum):
 
 class Trigger(StrEnum):
     JETSTREAM = "jetstream"
+    RABBITMQ = "rabbitmq"
 
 
-class GenerateSettings(ProcessSettings):
+class GenerateSettings(RabbitMQSettings):
     """One stateless generate function."""
 
     model_config = SettingsConfigDict(env_prefix="GENERATE_")
@@ -37,7 +38,7 @@ class GenerateSettings(ProcessSettings):
         validation_alias="TIMOKHA_CACHE",
         description="the directory that prepared models are kept in",
     )
-    trigger: Trigger = Field(Trigger.JETSTREAM, description="jetstream")
+    trigger: Trigger = Field(Trigger.JETSTREAM, description="jetstream or rabbitmq")
     slots: int = Field(1, ge=1, le=1024, description="how many requests at once, 1 to 1024")
     attempts: int = Field(5, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000")
     grace: Seconds = Field(timedelta(seconds=20), description="seconds to finish what is in hand at SIGTERM")

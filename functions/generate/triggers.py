@@ -1,0 +1,83 @@
+"""Where a generate function is hosted: on JetStream's shared consumer, or on a queue of RabbitMQ."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from events import subjects
+from events.errors import TransportError
+from events.ids import RequestId
+from events.jetstream.connection import connect as connect_jetstream
+from events.jetstream.log import JetStreamLog
+from events.jetstream.subscription import JetStreamSubscription
+from events.jetstream.topology import Topology
+from events.transport import Channel, Publisher, Subscription
+from functions.generate.settings import GenerateSettings, Trigger
+from functions.worker import is_answered
+from observability import names
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a worker needs of its broker. `subscribe` when the engine is ready: from then on requests come."""
+
+    system: str
+    publisher: Publisher
+    answered: Callable[[RequestId], Awaitable[bool]]
+    subscribe: Callable[[], Awaitable[Subscription]]
+    leave: Callable[[], Awaitable[None]] | None = None
+
+
+def host(settings: GenerateSettings) -> AbstractAsyncContextManager[Host]:
+    """The broker that the settings name. Entering raises TransportError."""
+    return _rabbitmq(settings) if settings.trigger is Trigger.RABBITMQ else _jetstream(settings)
+
+
+@asynccontextmanager
+async def _jetstream(settings: GenerateSettings) -> AsyncIterator[Host]:
+    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
+    async with connect_jetstream(settings.nats_url, name="generate", credentials=credentials) as js:
+        topology = Topology(js)
+        await topology.ensure_streams()
+        await topology.ensure_generate_consumer()
+        events = JetStreamLog(js)
+
+        async def subscribe() -> Subscription:
+            return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+
+        yield Host(names.NATS, events, is_answered(events), subscribe)
+
+
+@asynccontextmanager
+async def _rabbitmq(settings: GenerateSettings) -> AsyncIterator[Host]:
+    from events.rabbitmq import topology  # noqa: PLC0415 - an extra that the other trigger does without
+    from events.rabbitmq.connection import connect  # noqa: PLC0415
+    from events.rabbitmq.publisher import RabbitMQPublisher  # noqa: PLC0415
+    from events.rabbitmq.subscription import RabbitMQSubscription  # noqa: PLC0415
+
+    opened: list[RabbitMQSubscription] = []
+
+    async def subscribe() -> Subscription:
+        opened.append(await RabbitMQSubscription.open(broker, slots=settings.slots))
+        return opened[-1]
+
+    async def leave() -> None:
+        for subscription in opened:
+            try:
+                await subscription.stop()
+            except TransportError as error:
+                log.warning("rabbitmq.not_left", error=str(error))
+
+    async with connect(settings.rabbitmq_url, name="generate") as broker:
+        await topology.ensure(broker.consuming)
+        yield Host(names.RABBITMQ, RabbitMQPublisher(broker.sender), _never_answered, subscribe, leave)
+
+
+async def _never_answered(request_id: RequestId) -> bool:
+    """A queue does not know what went through it: a second answer is dropped where the replies are stored."""
+    return False
