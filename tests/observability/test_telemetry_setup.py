@@ -6,10 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-import threading
-from collections import defaultdict
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -19,38 +16,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from events.errors import SettingsError
 from observability import setup
 from observability.telemetry import Telemetry
-
-
-class Collector(ThreadingHTTPServer):
-    """An OTLP receiver: bodies by path."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.bodies: dict[str, list[bytes]] = defaultdict(list)
-        bodies = self.bodies
-
-        class Receive(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                bodies[self.path].append(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None: ...
-
-        super().__init__(("127.0.0.1", 0), Receive)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 @pytest.fixture
