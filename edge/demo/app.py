@@ -57,7 +57,6 @@ async def _talk(chat: Chat) -> None:
 @asynccontextmanager
 async def _product(directory: Path) -> AsyncIterator[Chat]:
     """Everything runs inside."""
-    await run_once("model")
     _say("starting NATS and the sandbox Telegram")
     async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
         owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
@@ -65,7 +64,7 @@ async def _product(directory: Path) -> AsyncIterator[Chat]:
         session = directory / "owner.session"
         # Left by an earlier demo, it would belong to a Telegram that is gone.
         session.unlink(missing_ok=True)
-        await signed_in_session(telegram, OWNER_PHONE, session=session)
+        await asyncio.gather(run_once("model"), signed_in_session(telegram, OWNER_PHONE, session=session))
         environment = {**_userbot_environment(telegram, session, directory), "NATS_URL": nats.url}
         processes = [Process(name, directory, environment) for name in ("generate", "userbot")]
         _say(f"starting the userbot and a generate function; their logs are in {directory}")
