@@ -43,5 +43,9 @@ class RequestId:
         """The id of a deliberate second try."""
         return type(self)(self.account, self.chat, self.message, self.revision + 1)
 
+    def is_up_to(self, message: int) -> bool:
+        """Whether this is about `message` or an earlier one; true where messages have no numbers."""
+        return not self.message.isdigit() or int(self.message) <= message
+
     def __str__(self) -> str:
         return f"{self.account}.{self.chat}.{self.message}.{self.revision}"

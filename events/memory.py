@@ -45,11 +45,11 @@ class MemoryLog:
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
         self._stored[channel].pop(str(request_id), None)
 
-    async def erase_chat(self, account: str, chat: str) -> int:
+    async def erase_chat(self, account: str, chat: str, *, up_to: int) -> int:
         prefix = f"{account}.{chat}."
         erased = 0
         for stored in self._stored.values():
-            for key in [key for key in stored if key.startswith(prefix)]:
+            for key in [key for key in stored if key.startswith(prefix) and RequestId.parse(key).is_up_to(up_to)]:
                 del stored[key]
                 erased += 1
         return erased

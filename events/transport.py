@@ -86,6 +86,9 @@ class Log(Publisher, Protocol):
         """Overwrite what is stored under the id, if anything is."""
         ...
 
-    async def erase_chat(self, account: str, chat: str) -> int:
-        """Overwrite everything of one chat in every channel; how many events that were."""
+    async def erase_chat(self, account: str, chat: str, *, up_to: int) -> int:
+        """Overwrite what one chat has in every channel, up to message `up_to`; how many events that were.
+
+        What is about no numbered message goes too.
+        """
         ...

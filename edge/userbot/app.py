@@ -1,10 +1,12 @@
 """`timokha userbot`: the composition root of the edge."""
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 
 import structlog
 
+from edge.userbot.catch_up import CatchUp
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
 from edge.userbot.driver import World
@@ -13,7 +15,12 @@ from edge.userbot.receiving import Rules
 from edge.userbot.replies import Replies
 from edge.userbot.session import make_client, started
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.telegram import Listener, SessionRevoked, Telegram
+from edge.userbot.telegram import reconnecting
+from edge.userbot.telegram.account import TelegramAccount
+from edge.userbot.telegram.calls import Calls, SessionRevoked
+from edge.userbot.telegram.messenger import Telegram
+from edge.userbot.telegram.updates import Updates
+from edge.userbot.watermark import Watermark
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
@@ -27,54 +34,78 @@ log = structlog.get_logger(__name__)
 
 
 async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Answer until `stop` is set."""
+    """Answer until `stop` is set: from then on everything is left as it is, and the next start takes it up."""
+    answering = asyncio.create_task(_answer(settings, telemetry))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({answering, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            await answering
+    finally:
+        answering.cancel()
+        stopping.cancel()
+        await asyncio.gather(answering, stopping, return_exceptions=True)
+
+
+async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
     client = make_client(settings)
-    listener = Listener(client, groups=settings.answer_groups, bots=settings.answer_bots)
+    calls = Calls(client, flood_waited=telemetry.metrics.flood_waited)
+    updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
+    reconnecting.pace_connections()
     credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
     async with connect(settings.nats_url, name="userbot", credentials=credentials) as js:
         topology = Topology(js)
         await topology.ensure_streams()
         await topology.ensure_buckets()
         async with started(client) as account:
+            reconnecting.watch(client, reconnected=updates.reconnected, revoked=calls.revoked)
             await topology.ensure_edge(account)
-            telegram = Telegram(client, account, flood_waited=telemetry.metrics.flood_waited)
             world = World(
                 account=account,
                 chats=Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), account),
                 log=JetStreamLog(js),
-                messenger=telegram,
+                messenger=Telegram(client, calls, rate=settings.sends_per_second, changed=updates.take),
                 sampling=settings.sampling,
                 deadline=settings.deadline,
                 telemetry=telemetry,
             )
-            replies = await JetStreamSubscription.bind(js, Channel.REPLIES, subjects.edge_consumer(account))
-            await _answer(world, _rules(settings), replies, listener=listener, telegram=telegram, stop=stop)
+            drivers = Drivers(world)
+            catch_up = CatchUp(
+                TelegramAccount(calls, account, groups=settings.answer_groups, bots=settings.answer_bots),
+                Watermark(await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET), account),
+                Door(world, drivers, _rules(settings)).receive,
+                window=settings.catch_up_window,
+                fetched=telemetry.metrics.caught_up,
+            )
+            subscription = await JetStreamSubscription.bind(js, Channel.REPLIES, subjects.edge_consumer(account))
+            await drivers.resume()
+            updates.listen(account, catch_up.put)
+            log.info("userbot.ready", account=account)
+            try:
+                await _until_first_ends(
+                    catch_up.run(), Replies(world, drivers, subscription).run(), _until_revoked(calls.revoked)
+                )
+            finally:
+                await drivers.stop()
+                await catch_up.stop()
 
 
-async def _answer(
-    world: World,
-    rules: Rules,
-    subscription: JetStreamSubscription,
-    *,
-    listener: Listener,
-    telegram: Telegram,
-    stop: asyncio.Event,
-) -> None:
-    drivers = Drivers(world)
-    await drivers.resume()
-    listener.listen(world.account, Door(world, drivers, rules).receive)
-    log.info("userbot.ready", account=world.account)
-    replies = asyncio.create_task(Replies(world, drivers, subscription).run(stop))
-    revoked = asyncio.create_task(telegram.revoked.wait())
+async def _until_first_ends(*running: Coroutine[None, None, None]) -> None:
+    """None of them ends but by an error."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in running]
     try:
-        await asyncio.wait({replies, revoked}, return_when=asyncio.FIRST_COMPLETED)
-        if telegram.revoked.is_set():
-            raise SessionRevoked("Telegram has ended the session; sign in again with `timokha userbot` in a terminal")
-        await replies
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
     finally:
-        replies.cancel()
-        revoked.cancel()
-        await drivers.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _until_revoked(revoked: asyncio.Event) -> None:
+    await revoked.wait()
+    raise SessionRevoked("Telegram has ended the session; sign in again with `timokha userbot` in a terminal")
 
 
 def _rules(settings: UserbotSettings) -> Rules:

@@ -13,9 +13,10 @@ from edge.userbot import phrases
 from edge.userbot import record as records
 from edge.userbot.chats import Chats, Transition
 from edge.userbot.context import request_of
-from edge.userbot.messenger import Messenger, MessengerError, Undeliverable, random_id
+from edge.userbot.messenger import FloodWaited, Messenger, MessengerError, Undeliverable, random_id
 from edge.userbot.record import Answer, ChatRecord, Current
-from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, Think, next_step, wake_at
+from edge.userbot.settling import settled
+from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, next_step, wake_at
 from events.errors import TimokhaError, TransportError
 from events.event import Event
 from events.ids import RequestId
@@ -30,6 +31,7 @@ TYPING_INTERVAL = timedelta(seconds=4)
 PAUSE = timedelta(seconds=0.5)
 """Before a step that failed is tried again."""
 FAULT_PAUSE = timedelta(seconds=10)
+ERASE_PAUSE = timedelta(seconds=30)
 STEP_SPANS = {Think: names.START_ANSWER, Expire: names.AWAIT_ANSWER, Deliver: names.DELIVER_ANSWER}
 NO_MESSAGE = 0
 """The id of a message that could not be sent."""
@@ -59,7 +61,9 @@ class Driver:
     def __init__(self, chat: str, world: World, *, resumed: bool = False) -> None:
         self._chat = chat
         self._world = world
-        self._resumed = resumed
+        self._unsure = resumed
+        self._published = ""
+        self._send_at = self._erase_at = datetime.min.replace(tzinfo=UTC)
         self._woken = asyncio.Event()
         self._since = world.now()
 
@@ -79,6 +83,8 @@ class Driver:
             try:
                 if not await self._advance():
                     return
+            except FloodWaited as error:
+                self._send_at = self._world.now() + error.wait
             except (TransportError, MessengerError) as error:
                 log.warning("driver.again", chat=self._chat, error=str(error))
                 await self._sleep(PAUSE)
@@ -92,24 +98,30 @@ class Driver:
 
     async def _advance(self) -> bool:
         record = await self._world.chats.load(self._chat)
-        step = next_step(record, self._world.now())
-        if step:
+        now = self._world.now()
+        step = next_step(record, now, erase=now >= self._erase_at)
+        held = isinstance(step, Notify | Think | Deliver) and now < self._send_at
+        if step and not held:
             with self._traced(step, record.current):
                 await self._perform(step, record)
-            self._resumed = False
             if not self.woken:
                 self._since = self._world.now()
             return True
-        due = wake_at(record)
-        if due is None:
-            return False
-        if self._resumed and record.current:
-            with propagation.resumed(record.current.question.trace):
-                await self._publish(record, record.current)
-            self._resumed = False
-        await self._world.messenger.typing(self._chat)
-        await self._sleep(min(TYPING_INTERVAL, max(due - self._world.now(), timedelta(0))))
-        return True
+        due = [self._send_at] if held else []
+        due += [self._erase_at] if record.erasing else []
+        due += [deadline] if (deadline := wake_at(record)) else []
+        if due:
+            await self._wait(record, min(due))
+        return bool(due)
+
+    async def _wait(self, record: ChatRecord, until: datetime) -> None:
+        current = record.current
+        if current and current.outcome is None:
+            with propagation.resumed(current.question.trace):
+                await self._publish(record, current)
+            await self._world.messenger.typing(self._chat)
+            until = min(until, self._world.now() + TYPING_INTERVAL)
+        await self._sleep(max(until - self._world.now(), timedelta(0)))
 
     @contextmanager
     def _traced(self, step: Step, current: Current | None) -> Iterator[None]:
@@ -139,15 +151,18 @@ class Driver:
 
     async def _perform(self, step: Step, record: ChatRecord) -> None:
         match step:
-            case Erase():
-                await self._world.log.erase_chat(self._world.account, self._chat)
-                await self._change(records.erased)
+            case Erase(up_to):
+                await self._erase(up_to)
             case Notify(notice):
                 key = str(RequestId(self._world.account, self._chat, str(notice.message_id)))
                 await self._send(notice.text, reply_to=notice.message_id, key=key, part="notice")
                 await self._change(lambda record: records.notified(record, notice.message_id))
-            case Expire():
-                await self._change(lambda record: records.expired(record, self._world.now()))
+            case TakeUp():
+                world = self._world
+                deadline = world.now() + world.deadline
+                await self._change(lambda record: records.taken_up(record, world.account, self._chat, deadline))
+            case Expire(current):
+                await self._expire(current)
             case Think(current):
                 await self._think(record, current)
             case Deliver():
@@ -155,6 +170,22 @@ class Driver:
             case Finish():
                 assert record.current
                 await self._finish(record.current)
+
+    async def _erase(self, up_to: int) -> None:
+        """The chat goes on when that is refused, e.g. for want of permission; the user is told nothing untrue."""
+        try:
+            await self._world.log.erase_chat(self._world.account, self._chat, up_to=up_to)
+        except TransportError as error:
+            self._erase_at = self._world.now() + ERASE_PAUSE
+            log.error("chat.not_erased", chat=self._chat, again_in=ERASE_PAUSE.total_seconds(), error=str(error))
+        else:
+            await self._change(lambda record: records.erased(record, up_to))
+
+    async def _expire(self, current: Current) -> None:
+        """An answer that is already there wins."""
+        reply = await self._world.log.find(Channel.REPLIES, RequestId.parse(current.request_id))
+        now = self._world.now()
+        await self._change(lambda record: settled(record, reply, now) if reply else records.expired(record, now))
 
     async def _think(self, record: ChatRecord, current: Current) -> None:
         if current.outcome is None:
@@ -166,11 +197,14 @@ class Driver:
         await self._change(lambda record: records.thought(record, current.request_id, sent))
 
     async def _publish(self, record: ChatRecord, current: Current) -> None:
-        """Safe to repeat: the log recognises the request."""
+        """Once a life: the log recognises what an earlier one has published."""
+        if self._published == current.request_id:
+            return
         world = self._world
         data = request_of(record, current, world.account, self._chat, world.sampling)
         with world.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE)) as traced:
             await world.log.publish(Channel.REQUESTS, traced)
+        self._published = current.request_id
 
     async def _deliver(self, step: Deliver) -> None:
         current = step.current
@@ -193,16 +227,17 @@ class Driver:
     async def _send(self, text: str, *, reply_to: int, key: str, part: str, index: int = 0) -> int:
         """A message that can't be delivered counts as sent: there is nobody to tell."""
         messenger = self._world.messenger
-        if self._resumed:
-            found = await messenger.find_own(self._chat, text, reply_to=reply_to)
-            if found is not None:
-                return found
         try:
-            with self._world.telemetry.spans.send_telegram(RequestId.parse(key), part=index):
-                return await messenger.send(self._chat, text, reply_to=reply_to, random_id=random_id(key, part))
+            sent = await messenger.find_own(self._chat, text, reply_to=reply_to) if self._unsure else None
+            if sent is None:
+                with self._world.telemetry.spans.send_telegram(RequestId.parse(key), part=index):
+                    sent = await messenger.send(self._chat, text, reply_to=reply_to, random_id=random_id(key, part))
         except Undeliverable as error:
             log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))
-            return NO_MESSAGE
+            sent = NO_MESSAGE
+        # Sends are serial, so only the first one after a restart can have happened before it.
+        self._unsure = False
+        return sent
 
     async def _change(self, transition: Transition) -> None:
         await self._world.chats.change(self._chat, transition)

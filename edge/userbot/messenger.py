@@ -1,5 +1,6 @@
 """What the driver asks of Telegram, and what can become of it."""
 
+from datetime import timedelta
 from hashlib import sha256
 from typing import Protocol
 
@@ -10,6 +11,14 @@ class MessengerError(TimokhaError):
     """Telegram could not be asked, or did not answer: send the same again, under the same random id."""
 
 
+class FloodWaited(MessengerError):
+    """Telegram takes nothing more in this chat before `wait` has passed."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"Telegram asks to wait {wait.total_seconds():.0f} s")
+        self.wait = wait
+
+
 class Undeliverable(TimokhaError):
     """Telegram will never take this message, e.g. because the user has blocked the account."""
 
@@ -18,13 +27,16 @@ class Messenger(Protocol):
     async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
         """Send one message of at most 4,096 UTF-16 units and return its id, 0 if that can't be told.
 
-        The same random id again sends nothing. Waits out every flood wait.
-        Raises MessengerError or Undeliverable.
+        The same random id again sends nothing. Paced, so it may take a few seconds.
+        Raises MessengerError, FloodWaited or Undeliverable.
         """
         ...
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
-        """The id of a recent message of our own with this text and reply. Raises MessengerError."""
+        """The id of a recent message of our own with this text and reply.
+
+        Raises MessengerError, FloodWaited or Undeliverable.
+        """
         ...
 
     async def typing(self, chat: str) -> None:

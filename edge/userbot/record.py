@@ -43,13 +43,14 @@ class Settings(_Part):
 
 
 class Question(_Part):
-    """A message that asks; `text` without the prefix, `trace` its W3C trace context."""
+    """A message that asks; `text` without the prefix, `trace` its W3C trace context; a re-sent one has a `revision`."""
 
     message_id: int
     text: str
     locale: str
     asked_at: AwareDatetime
     trace: dict[str, str] = {}
+    revision: int = 0
 
 
 class Answer(_Part):
@@ -177,11 +178,18 @@ def finished(record: ChatRecord, request_id: str, now: datetime, deadline: timed
     current = _current(record, request_id)
     if current is None or current.state != "delivering":
         return record
-    following, waiting = None, record.waiting
-    if waiting:
-        previous, question = RequestId.parse(request_id), waiting[0]
-        following = ask(question, RequestId(previous.account, previous.chat, str(question.message_id)), now + deadline)
-    return record.having(history=_remembered(record.history, current), current=following, waiting=waiting[1:])
+    previous = RequestId.parse(request_id)
+    record = record.having(history=_remembered(record.history, current), current=None)
+    return taken_up(record, previous.account, previous.chat, now + deadline)
+
+
+def taken_up(record: ChatRecord, account: str, chat: str, deadline: datetime) -> ChatRecord:
+    """The question that has waited longest is being answered now."""
+    if record.current or not record.waiting:
+        return record
+    question = record.waiting[0]
+    request_id = RequestId(account, chat, str(question.message_id), question.revision)
+    return record.having(current=ask(question, request_id, deadline), waiting=record.waiting[1:])
 
 
 def notified(record: ChatRecord, message_id: int) -> ChatRecord:
@@ -190,9 +198,9 @@ def notified(record: ChatRecord, message_id: int) -> ChatRecord:
     return record if len(left) == len(record.notices) else record.having(notices=left)
 
 
-def erased(record: ChatRecord) -> ChatRecord:
-    """The chat's events are gone from the streams."""
-    return record.having(erasing=False) if record.erasing else record
+def erased(record: ChatRecord, up_to: int) -> ChatRecord:
+    """The chat's events up to message `up_to` are gone from the streams."""
+    return record.having(erasing=False) if record.erasing and record.deleted_to <= up_to else record
 
 
 def shortened(text: str, max_bytes: int) -> str:

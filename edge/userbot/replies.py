@@ -1,6 +1,5 @@
 """Replies come in: the first outcome of the current question wins, everything else is erased."""
 
-import asyncio
 from functools import partial
 
 import structlog
@@ -9,10 +8,11 @@ from edge.userbot import record as records
 from edge.userbot.driver import World
 from edge.userbot.drivers import Drivers
 from edge.userbot.record import ChatRecord, UnreadableRecord
+from edge.userbot.settling import settled
 from events import subjects
 from events.errors import MalformedEvent, TransportError
+from events.event import Event
 from events.ids import RequestId
-from events.schema import EventData, FailureReason, GenerationCompleted, GenerationFailed
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Subscription
 from observability import propagation
 
@@ -29,8 +29,9 @@ class Replies:
         self._drivers = drivers
         self._subscription = subscription
 
-    async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+    async def run(self) -> None:
+        """For ever."""
+        while True:
             for delivery in await self._subscription.fetch(BATCH, MAX_FETCH_WAIT):
                 try:
                     await self._take(delivery)
@@ -44,7 +45,7 @@ class Replies:
         group = subjects.edge_consumer(self._world.account)
         with self._world.telemetry.spans.process(Channel.REPLIES, delivery, group=group):
             request_id = delivery.event.request_id
-            settle = partial(_settled, reply=_data(delivery), trace=propagation.inject(), world=self._world)
+            settle = partial(_settled, reply=delivery.event, trace=propagation.inject(), world=self._world)
             record = await self._world.chats.change(request_id.chat, settle)
             if _is_about(record, str(request_id)):
                 self._drivers.wake(request_id.chat)
@@ -57,29 +58,15 @@ class Replies:
 
         What was asked before `/delete_history` must not stay anywhere, a dead letter included.
         """
-        deleted = int(request_id.message) <= record.deleted_to
+        deleted = request_id.is_up_to(record.deleted_to)
         for channel in Channel if deleted else (Channel.REPLIES,):
             await self._world.log.erase(channel, request_id)
         log.info("reply.erased", request_id=str(request_id), deleted=deleted)
 
 
-def _data(delivery: Delivery) -> EventData:
-    try:
-        return delivery.event.data()
-    except MalformedEvent as error:
-        log.error("reply.malformed", request_id=delivery.event.subject, error=str(error))
-        return GenerationFailed(request_id=delivery.event.subject, reason=FailureReason.MALFORMED)
-
-
-def _settled(record: ChatRecord, *, reply: EventData, trace: dict[str, str], world: World) -> ChatRecord:
-    match reply:
-        case GenerationCompleted(request_id=request_id, text=text):
-            settled = records.answered(record, request_id, text, world.now())
-        case GenerationFailed(request_id=request_id, reason=reason):
-            settled = records.failed(record, request_id, reason.value, world.now())
-        case _:
-            settled = records.failed(record, reply.request_id, FailureReason.MALFORMED.value, world.now())
-    return settled if settled is record else records.traced(settled, trace)
+def _settled(record: ChatRecord, *, reply: Event, trace: dict[str, str], world: World) -> ChatRecord:
+    changed = settled(record, reply, world.now())
+    return changed if changed is record else records.traced(changed, trace)
 
 
 def _is_about(record: ChatRecord, request_id: str) -> bool:

@@ -1,7 +1,8 @@
 """Signing in: a session file only its owner can read, or a session string; questions only in a terminal."""
 
+import asyncio
+import contextlib
 import os
-import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,36 +13,33 @@ from pyrogram import Client
 from pyrogram.errors import RPCError, Unauthorized
 
 from edge.pyrogram_server import use_server
-from edge.userbot.settings import UserbotSettings
-from edge.userbot.telegram import SessionRevoked
+from edge.userbot.settings import SESSION_SUFFIX, UserbotSettings
+from edge.userbot.telegram.calls import SessionRevoked
 from events.errors import SettingsError, TransportUnreachable
 
-_SESSION_STRING = re.compile(r"[A-Za-z0-9_-]{200,}={0,2}")
-SUFFIX = ".session"
+STOP_TIMEOUT = 5
+"""Seconds that signing off may take where Telegram does not answer."""
 
 
 def make_client(settings: UserbotSettings) -> Client:
     """A client that is not started yet. Raises SettingsError."""
     _choose_server(settings)
-    session = settings.session.get_secret_value()
     common: dict[str, Any] = {
         "api_id": settings.api_id,
         "api_hash": settings.api_hash.get_secret_value(),
         "bot_token": settings.bot_token.get_secret_value() if settings.bot_token else None,
         "hide_password": True,
-        # One worker: messages are taken in the order in which they came.
-        "workers": 1,
     }
-    if _SESSION_STRING.fullmatch(session):
-        return Client("timokha", session_string=session, in_memory=True, **common)
-    path = _session_path(session)
+    path = settings.session_file
+    if path is None:
+        return Client("timokha", session_string=settings.session.get_secret_value(), in_memory=True, **common)
     _require_terminal(path, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The file is the key to the account: nobody else may read it, not for a moment.
     os.umask(0o077)
     if path.exists():
         path.chmod(0o600)
-    return Client(path.name.removesuffix(SUFFIX), workdir=str(path.parent), **common)
+    return Client(path.name.removesuffix(SESSION_SUFFIX), workdir=str(path.parent), **common)
 
 
 @asynccontextmanager
@@ -62,7 +60,9 @@ async def started(client: Client) -> AsyncIterator[str]:
         assert client.me
         yield str(client.me.id)
     finally:
-        await client.stop()
+        with contextlib.suppress(TimeoutError, OSError, RPCError):
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await client.stop()
 
 
 def _choose_server(settings: UserbotSettings) -> None:
@@ -76,11 +76,6 @@ def _choose_server(settings: UserbotSettings) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"USERBOT_TELEGRAM_KEY: {key!r} can't be read ({error}); it takes a PEM file") from None
     use_server(server, pem)
-
-
-def _session_path(session: str) -> Path:
-    path = Path(session).expanduser().absolute()
-    return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
 
 
 def _require_terminal(path: Path, settings: UserbotSettings) -> None:

@@ -10,7 +10,9 @@ from edge.userbot.splitting import split
 
 @dataclass(frozen=True, slots=True)
 class Erase:
-    """Erase the chat's events from the streams; then `erased`."""
+    """Erase the chat's events up to message `up_to` from the streams; then `erased`."""
+
+    up_to: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,15 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeUp:
+    """Nothing is being answered, but something waits: `taken_up`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Expire:
-    """The deadline has passed: `expired`."""
+    """The deadline has passed: `expired`, unless a reply is in."""
+
+    current: Current
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +56,22 @@ class Finish:
     """The whole outcome is out: `finished`."""
 
 
-Step = Erase | Notify | Expire | Think | Deliver | Finish
+Step = Erase | Notify | TakeUp | Expire | Think | Deliver | Finish
 
 
-def next_step(record: ChatRecord, now: datetime) -> Step | None:
+def next_step(record: ChatRecord, now: datetime, *, erase: bool = True) -> Step | None:
     """The most urgent step, the same one until its transition is stored; None while there is nothing but to wait.
 
-    Erasing comes first: it must never take a request that was published after it.
+    Without `erase` the chat goes on as well as it can while its events can't be erased. Nobody is told that they
+    are before it is true.
     """
-    if record.erasing:
-        return Erase()
-    if record.notices:
-        return Notify(record.notices[0])
+    if record.erasing and erase:
+        return Erase(record.deleted_to)
+    for notice in record.notices:
+        if not record.erasing or notice.message_id > record.deleted_to:
+            return Notify(notice)
     if record.current is None:
-        return None
+        return TakeUp() if record.waiting else None
     return _about(record.current, now)
 
 
@@ -73,7 +84,7 @@ def wake_at(record: ChatRecord) -> datetime | None:
 def _about(current: Current, now: datetime) -> Step | None:
     """The thinking line comes first even when the outcome is in: a crash may have left it in the chat, unrecorded."""
     if current.outcome is None and now >= current.deadline:
-        return Expire()
+        return Expire(current)
     if current.thinking_id is None:
         return Think(current)
     return _delivering(current, current.outcome) if current.outcome else None

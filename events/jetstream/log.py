@@ -1,5 +1,7 @@
 """The log on JetStream: one message a subject, confirmed, found and erased by request id."""
 
+from collections.abc import Iterable, Sequence
+
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
@@ -44,24 +46,34 @@ class JetStreamLog:
         return from_headers(found.headers or {}, found.data or b"", NATS_PREFIX, subject=str(request_id))
 
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
-        await self._erase_matching(channel, subjects.subject(channel, request_id))
+        await self._erase([(channel, request_id)])
 
-    async def erase_chat(self, account: str, chat: str) -> int:
-        erased = 0
-        for channel in Channel:
-            erased += await self._erase_matching(channel, subjects.chat_subjects(channel, account, chat))
-        return erased
+    async def erase_chat(self, account: str, chat: str, *, up_to: int) -> int:
+        found = [
+            (channel, request_id)
+            for channel in Channel
+            for request_id in await self.ids(channel, subjects.chat_subjects(channel, account, chat))
+            if request_id.is_up_to(up_to)
+        ]
+        return await self._erase(found)
 
-    async def _erase_matching(self, channel: Channel, filter_subject: str) -> int:
-        """Delete one by one: that overwrites the text in the files, which a purge does not."""
-        stream = subjects.stream(channel)
-        erased = 0
+    async def ids(self, channel: Channel, filter_subject: str) -> Sequence[RequestId]:
+        """What is stored under the subjects that match."""
         try:
-            info = await self._js.stream_info(stream, subjects_filter=filter_subject)
-            for subject in info.state.subjects or {}:
-                erased += await self._erase_subject(stream, subject)
+            info = await self._js.stream_info(subjects.stream(channel), subjects_filter=filter_subject)
         except (NatsError, OSError) as error:
-            raise TransportError(f"JetStream could not erase {filter_subject}: {error}; try again") from None
+            raise TransportError(f"JetStream could not look up {filter_subject}: {error}; try again") from None
+        return [RequestId.parse(subjects.request_id_of(subject)) for subject in info.state.subjects or {}]
+
+    async def _erase(self, events: Iterable[tuple[Channel, RequestId]]) -> int:
+        """Delete one by one: that overwrites the text in the files, which a purge does not."""
+        erased = 0
+        for channel, request_id in events:
+            try:
+                erased += await self._erase_subject(subjects.stream(channel), subjects.subject(channel, request_id))
+            except (NatsError, OSError) as error:
+                reason = str(error) or type(error).__name__
+                raise TransportError(f"JetStream could not erase {request_id} ({reason}); try again") from None
         return erased
 
     async def _erase_subject(self, stream: str, subject: str) -> int:

@@ -36,7 +36,7 @@ async def test_erasing_a_chat_takes_all_its_channels_and_nothing_else(log, make_
         await log.publish(channel, make_event("1.-2.3.0"))
     await log.publish(Channel.REQUESTS, make_event("1.2.4.0"))
 
-    assert await log.erase_chat("1", "2") == 4
+    assert await log.erase_chat("1", "2", up_to=100) == 4
 
     assert await log.find(Channel.REQUESTS, RequestId("1", "2", "4")) is None
     for channel in Channel:

@@ -181,8 +181,8 @@ class Chat(RuleBasedStateMachine):
 
     def _store(self, step: Step) -> None:
         match step:
-            case Erase():
-                self.record = erased(self.record)
+            case Erase(up_to):
+                self.record = erased(self.record, up_to)
             case Notify(notice):
                 self.record = notified(self.record, notice.message_id)
             case Expire():

@@ -81,7 +81,7 @@ class Edge:
         self.drivers = Drivers(self.world)
         self.door = Door(self.world, self.drivers, rules)
         replies = log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=0.2))
-        self.replies = asyncio.create_task(Replies(self.world, self.drivers, replies).run(asyncio.Event()))
+        self.replies = asyncio.create_task(Replies(self.world, self.drivers, replies).run())
 
     async def says(self, text: str, message_id: int, *, age: timedelta = timedelta(0)) -> Effect:
         return await self.door.receive(Incoming(ACCOUNT, CHAT, message_id, text, "ru", datetime.now(UTC) - age))

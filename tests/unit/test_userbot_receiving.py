@@ -211,9 +211,9 @@ def test_a_flood_of_commands_keeps_the_latest_notices_only() -> None:
 def test_what_was_sent_or_erased_is_no_longer_due() -> None:
     record = after("Тимоха,", "/delete_history").record
     assert [notice.message_id for notice in notified(record, 1).notices] == [2]
-    assert erased(record).erasing is False
+    assert erased(record, 9).erasing is False
     assert notified(record, 99) is record
-    assert erased(erased(record)) == erased(record)
+    assert erased(erased(record, 9), 9) == erased(record, 9)
 
 
 def test_a_chat_record_is_never_changed_in_place() -> None:

@@ -5,9 +5,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.record import ChatRecord, Notice, Question, answered, ask, failed, from_json, part_sent, thought
+from edge.userbot.record import (
+    ChatRecord,
+    Notice,
+    Question,
+    answered,
+    ask,
+    failed,
+    from_json,
+    part_sent,
+    taken_up,
+    thought,
+)
 from edge.userbot.splitting import split
-from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Think, next_step, wake_at
+from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, TakeUp, Think, next_step, wake_at
 from events.ids import RequestId
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -32,11 +43,11 @@ def test_a_new_question_is_published_and_gets_a_thinking_line() -> None:
 def test_a_question_being_answered_waits_until_its_deadline() -> None:
     assert next_step(THINKING, NOW) is None
     assert wake_at(THINKING) == DEADLINE
-    assert next_step(THINKING, DEADLINE) == Expire()
+    assert next_step(THINKING, DEADLINE) == Expire(THINKING.current)
 
 
 def test_a_question_whose_deadline_passed_before_it_was_published_expires_at_once() -> None:
-    assert next_step(ASKING, DEADLINE) == Expire()
+    assert next_step(ASKING, DEADLINE) == Expire(ASKING.current)
 
 
 def test_the_thinking_line_comes_first_even_when_the_answer_is_in() -> None:
@@ -72,6 +83,24 @@ def test_a_failure_is_told_in_one_line_in_the_users_language(reason: str) -> Non
 
 
 def test_erasing_comes_before_everything_and_notices_before_the_question() -> None:
-    record = ASKING.having(erasing=True, notices=(NOTICE,))
-    assert next_step(record, DEADLINE) == Erase()
+    record = ASKING.having(erasing=True, deleted_to=3, notices=(NOTICE,))
+    assert next_step(record, DEADLINE) == Erase(3)
     assert next_step(record.having(erasing=False), DEADLINE) == Notify(NOTICE)
+
+
+def test_a_chat_whose_events_cant_be_erased_goes_on_but_says_nothing_of_them() -> None:
+    later = Notice(message_id=4, text="help")
+    record = ASKING.having(erasing=True, deleted_to=3, notices=(NOTICE, later))
+    assert next_step(record, NOW, erase=False) == Notify(later)
+    assert next_step(record.having(notices=(NOTICE,)), NOW, erase=False) == Think(ASKING.current)
+
+
+def test_what_waits_is_taken_up_when_nothing_is_being_answered() -> None:
+    record = ChatRecord(waiting=(QUESTION.having(revision=1),))
+    assert next_step(record, NOW) == TakeUp()
+    taken = taken_up(record, "7", "42", DEADLINE)
+    assert taken.waiting == ()
+    assert taken.current is not None
+    assert taken.current.request_id == "7.42.1.1"
+    assert next_step(ASKING.having(waiting=(QUESTION,)), NOW) == Think(ASKING.current)
+    assert taken_up(ASKING, "7", "42", DEADLINE) is ASKING

@@ -1,0 +1,121 @@
+"""What Telegram knows of the account's changes, asked for."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pyrogram import raw
+from pyrogram.errors.exceptions import BadRequest, Forbidden
+
+from edge.userbot.changes import Difference, State, StateLost, TooLong
+from edge.userbot.incoming import incoming
+from edge.userbot.receiving import Incoming
+from edge.userbot.telegram.calls import Calls, code
+
+PAGE = 100
+"""As many dialogs or messages as one call brings."""
+
+
+class TelegramAccount:
+    """Implements `edge.userbot.changes.Source`."""
+
+    def __init__(self, calls: Calls, account: str, *, groups: bool, bots: bool) -> None:
+        self._calls = calls
+        self._account = account
+        self._groups = groups
+        self._bots = bots
+
+    async def state(self) -> State:
+        return _state(await self._calls.invoke(raw.functions.updates.GetState()))
+
+    async def difference(self, since: State) -> Difference | TooLong:
+        query = raw.functions.updates.GetDifference(pts=since.pts, date=since.date, qts=since.qts)
+        try:
+            found = await self._calls.invoke(query)
+        except BadRequest as error:
+            raise StateLost(f"Telegram refused the state: {code(error)}") from None
+        match found:
+            case raw.types.updates.DifferenceEmpty(date=date, seq=seq):
+                return Difference(since.model_copy(update={"date": date, "seq": seq}), [], complete=True)
+            case raw.types.updates.DifferenceTooLong(pts=pts):
+                return TooLong(pts)
+            case raw.types.updates.DifferenceSlice(intermediate_state=state):
+                return Difference(_state(state), self._messages(_new(found), found.users), complete=False)
+        return Difference(_state(found.state), self._messages(_new(found), found.users), complete=True)
+
+    async def recent(self, since: datetime) -> list[Incoming]:
+        found: list[Incoming] = []
+        async for peer, users in self._dialogs(since):
+            found += await self._history(peer, users, since)
+        return sorted(found, key=lambda message: (message.date, message.message_id))
+
+    async def _dialogs(self, since: datetime) -> Any:
+        """The people with whom there is a message from `since` on, the most recent first; pinned ones come before."""
+        offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0, "offset_peer": raw.types.InputPeerEmpty()}
+        while True:
+            page = await self._calls.invoke(raw.functions.messages.GetDialogs(limit=PAGE, hash=0, **offset))
+            users = {user.id: user for user in page.users}
+            tops = {(_peer_key(message.peer_id), message.id): message for message in page.messages}
+            last = None
+            for dialog in page.dialogs:
+                top = tops.get((_peer_key(dialog.peer), dialog.top_message))
+                if top is None or not hasattr(top, "date"):
+                    continue
+                if _date(top) < since:
+                    if dialog.pinned:
+                        continue
+                    return
+                last = top
+                if isinstance(dialog.peer, raw.types.PeerUser) and (user := users.get(dialog.peer.user_id)):
+                    peer = raw.types.InputPeerUser(user_id=user.id, access_hash=user.access_hash or 0)
+                    yield peer, users
+            if last is None or not isinstance(page, raw.types.messages.DialogsSlice):
+                return
+            offset = {"offset_date": last.date, "offset_id": last.id, "offset_peer": raw.types.InputPeerEmpty()}
+
+    async def _history(self, peer: Any, users: Mapping[int, Any], since: datetime) -> list[Incoming]:
+        found: list[Any] = []
+        while True:
+            query = raw.functions.messages.GetHistory(
+                peer=peer,
+                offset_id=found[-1].id if found else 0,
+                offset_date=0,
+                add_offset=0,
+                limit=PAGE,
+                max_id=0,
+                min_id=0,
+                hash=0,
+            )
+            try:
+                page = (await self._calls.invoke(query)).messages
+            except (BadRequest, Forbidden):
+                break
+            found += page
+            if not page or _date(page[-1]) < since:
+                break
+        return self._messages([message for message in found if _date(message) >= since], list(users.values()))
+
+    def _messages(self, messages: list[Any], users: list[Any]) -> list[Incoming]:
+        known = {user.id: user for user in users}
+        found = [incoming(self._account, message, known, groups=self._groups, bots=self._bots) for message in messages]
+        return [message for message in found if message]
+
+
+def _new(difference: Any) -> list[Any]:
+    others = (raw.types.UpdateNewMessage, raw.types.UpdateNewChannelMessage)
+    return [
+        *difference.new_messages,
+        *(update.message for update in difference.other_updates if isinstance(update, others)),
+    ]
+
+
+def _state(state: Any) -> State:
+    return State(pts=state.pts, qts=state.qts, date=state.date, seq=state.seq)
+
+
+def _peer_key(peer: Any) -> str:
+    return repr(peer)
+
+
+def _date(message: Any) -> datetime:
+    return datetime.fromtimestamp(getattr(message, "date", 0), UTC)

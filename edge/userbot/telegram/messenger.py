@@ -1,0 +1,125 @@
+"""Messages out: paced, each under its own random id, so that a repeat is recognised."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from aiolimiter import AsyncLimiter
+from pyrogram import Client, raw
+from pyrogram.errors import RPCError
+from pyrogram.errors.exceptions import BadRequest, Forbidden
+
+from edge.userbot.messenger import MessengerError, Undeliverable
+from edge.userbot.telegram.calls import TIMEOUT, AlreadySent, Calls, code
+
+HISTORY_LOOKED_THROUGH = 50
+"""How many of the chat's newest messages a resumed delivery looks through for its own."""
+DIALOGS_LOOKED_THROUGH = 100
+CHAT_BURST, CHAT_SECONDS = 5, 5
+"""One message a second in a chat, five at once (https://core.telegram.org/bots/faq#broadcasting-to-users)."""
+CHATS_PACED = 4096
+
+log = structlog.get_logger(__name__)
+
+
+class Telegram:
+    """Implements `edge.userbot.messenger.Messenger` on a started client.
+
+    `rate`: messages a second in all chats together. `changed` is told what a send did to the account's state.
+    """
+
+    def __init__(self, client: Client, calls: Calls, *, rate: float, changed: Callable[[Any], None]) -> None:
+        self._client = client
+        self._calls = calls
+        self._changed = changed
+        self._overall = AsyncLimiter(rate, 1)
+        self._pace_of = lru_cache(maxsize=CHATS_PACED)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
+
+    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+        peer = await self._peer(chat)
+        await self._pace_of(chat).acquire()
+        await self._overall.acquire()
+        query = raw.functions.messages.SendMessage(
+            peer=peer, message=text, reply_to_msg_id=reply_to, random_id=random_id, no_webpage=True
+        )
+        try:
+            updates = await self._calls.invoke(query)
+        except AlreadySent:
+            return await self.find_own(chat, text, reply_to=reply_to) or 0
+        except (BadRequest, Forbidden) as error:
+            if reply_to and "MESSAGE_ID_INVALID" in code(error).replace("MSG_ID", "MESSAGE_ID"):
+                # What it replies to is gone: say it all the same.
+                return await self.send(chat, text, reply_to=None, random_id=random_id)
+            raise Undeliverable(f"Telegram refused a message to {chat}: {code(error)}") from None
+        self._changed(updates)
+        return _message_id(updates, random_id)
+
+    async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
+        query = raw.functions.messages.GetHistory(
+            peer=await self._peer(chat),
+            offset_id=0,
+            offset_date=0,
+            add_offset=0,
+            limit=HISTORY_LOOKED_THROUGH,
+            max_id=0,
+            min_id=0,
+            hash=0,
+        )
+        try:
+            history = await self._calls.invoke(query)
+        except (BadRequest, Forbidden) as error:
+            raise Undeliverable(f"Telegram does not show chat {chat}: {code(error)}") from None
+        for message in history.messages:
+            if getattr(message, "out", False) and message.message == text and _reply_to(message) == reply_to:
+                return int(message.id)
+        return None
+
+    async def typing(self, chat: str) -> None:
+        action = raw.types.SendMessageTypingAction()
+        try:
+            query = raw.functions.messages.SetTyping(peer=await self._peer(chat), action=action)
+            await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0)
+        except (RPCError, OSError, MessengerError, Undeliverable) as error:
+            log.debug("telegram.typing_failed", chat=chat, error=type(error).__name__)
+
+    async def _peer(self, chat: str) -> Any:
+        """A session string remembers nobody, and a killed process forgets: then the dialogs say who it is."""
+        try:
+            return await self._resolve(chat)
+        except (KeyError, ValueError, BadRequest):
+            await self._read_dialogs()
+        try:
+            return await self._resolve(chat)
+        except (KeyError, ValueError, BadRequest):
+            raise Undeliverable(f"chat {chat} is not known to this session; use a session file") from None
+
+    async def _resolve(self, chat: str) -> Any:
+        try:
+            return await self._client.resolve_peer(int(chat))
+        except OSError as error:
+            raise MessengerError(f"Telegram did not answer ({type(error).__name__}); trying again") from None
+
+    async def _read_dialogs(self) -> None:
+        """The client remembers everybody it is shown."""
+        query = raw.functions.messages.GetDialogs(
+            offset_date=0,
+            offset_id=0,
+            offset_peer=raw.types.InputPeerEmpty(),
+            limit=DIALOGS_LOOKED_THROUGH,
+            hash=0,
+        )
+        await self._calls.invoke(query)
+
+
+def _message_id(updates: Any, random_id: int) -> int:
+    if isinstance(updates, raw.types.UpdateShortSentMessage):
+        return int(updates.id)
+    for update in updates.updates:
+        if isinstance(update, raw.types.UpdateMessageID) and update.random_id == random_id:
+            return int(update.id)
+    return 0
+
+
+def _reply_to(message: Any) -> int | None:
+    return getattr(message.reply_to, "reply_to_msg_id", None)
