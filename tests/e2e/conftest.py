@@ -1,0 +1,158 @@
+"""The whole product as its processes, against an in-process sandbox Telegram."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from edge.demo.processes import Process
+from edge.sandbox.boxes import StoredMessage
+from edge.sandbox.server import Sandbox
+from edge.sandbox.state import Account
+from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
+from edge.userbot import phrases
+from events.jetstream.server import EmbeddedServer
+
+OWNER_PHONE = "+79990000000"
+WAIT = 40.0
+"""Seconds; generous, nothing takes as long unless it is broken."""
+THINKING = {phrases.thinking(locale, str(number)) for locale in ("ru", "en") for number in range(200)}
+
+
+@dataclass
+class Product:
+    """Userbot, generate and NATS as processes; `settings` go to those two."""
+
+    directory: Path
+    telegram: Sandbox
+    nats: EmbeddedServer
+    owner: Account
+    settings: dict[str, str]
+    processes: dict[str, Process] = field(default_factory=dict)
+    visitors: int = 0
+
+    def visitor(self, lang_code: str = "ru", *, bot: bool = False) -> Account:
+        self.visitors += 1
+        number = f"{self.visitors:04}"
+        return self.telegram.add_user(
+            first_name=f"Visitor {number}", phone=f"+7999111{number}", lang_code=lang_code, bot=bot
+        )
+
+    def phone(self, visitor: Account) -> str:
+        return f"+{visitor.phone}"
+
+    def says(self, visitor: Account, text: str) -> StoredMessage:
+        """Write to the owner, without a client; the owner's copy comes back."""
+        self.telegram.send(visitor.id, self.owner.id, text)
+        return self.telegram.messages(self.owner.id, visitor.id)[-1]
+
+    def written(self, visitor: Account) -> list[StoredMessage]:
+        """What the userbot wrote to the visitor, as it lies in the owner's box."""
+        return [message for message in self.telegram.messages(self.owner.id, visitor.id) if message.out]
+
+    def answers(self, visitor: Account) -> list[str]:
+        """The same without the thinking lines."""
+        return [message.text for message in self.written(visitor) if message.text not in THINKING]
+
+    async def until(self, condition: Callable[[], object], timeout: float = WAIT) -> None:
+        await self.telegram.wait_for(condition, timeout)
+
+    async def start(self, *names: str) -> None:
+        for name in names or ("userbot", "generate"):
+            self.processes[name] = Process(name, self.directory, self.settings)
+            await self.processes[name].start()
+
+    async def kill(self, name: str) -> None:
+        await self.processes[name].kill()
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(process.stop() for process in self.processes.values()))
+
+    async def ready(self) -> None:
+        """The userbot listens: nothing written from now on can be from before its first start."""
+        await self.until(lambda: self.telegram.sessions(self.owner.id))
+        await self.logged("userbot.ready")
+
+    async def logged(self, event: str, times: int = 1) -> None:
+        async with asyncio.timeout(WAIT):
+            while self.log("userbot").count(event) < times:  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.05)
+
+    def log(self, name: str) -> str:
+        path = self.directory / f"{name}.log"
+        return path.read_text() if path.exists() else ""
+
+    def spans(self) -> list[dict]:
+        path = Path(self.settings["TIMOKHA_TRACE_FILE"])
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@asynccontextmanager
+async def product(directory: Path, **settings: str) -> AsyncIterator[Product]:
+    """NATS and Telegram run, the processes are still to be started."""
+    async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
+        owner = telegram.add_user(first_name="Тимоха", username="timokha", phone=OWNER_PHONE)
+        session, key = directory / "owner.session", directory / "telegram.pem"
+        await signed_in_session(telegram, OWNER_PHONE, session=session)
+        key.write_text(telegram.public_key_pem)
+        made = Product(
+            directory,
+            telegram,
+            nats,
+            owner,
+            {
+                "API_ID": str(API_ID),
+                "API_HASH": API_HASH,
+                "BOT_TOKEN": "",
+                "NATS_URL": nats.url,
+                "USERBOT_SESSION": str(session),
+                "USERBOT_TELEGRAM_SERVER": telegram.address,
+                "USERBOT_TELEGRAM_KEY": str(key),
+                "GENERATE_ENGINE": "echo",
+                "GENERATE_SLOTS": "16",
+                "TIMOKHA_TRACE_FILE": str(directory / "spans.jsonl"),
+                **settings,
+            },
+        )
+        try:
+            yield made
+        finally:
+            await made.stop()
+
+
+@pytest.fixture
+async def make_product(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Product]]]:
+    """`await make_product(GENERATE_ECHO_DELAY="1")`: started, and listening."""
+    opened = []
+
+    async def make(**settings: str) -> Product:
+        context = product(tmp_path, **settings)
+        opened.append(context)
+        made = await context.__aenter__()
+        await made.start()
+        await made.ready()
+        return made
+
+    yield make
+    for context in opened:
+        await context.__aexit__(None, None, None)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
+    """One product for a whole module: each test brings its own visitor."""
+    async with product(tmp_path_factory.mktemp("product"), GENERATE_ECHO_DELAY="0.4") as made:
+        await made.start()
+        await made.ready()
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyrogram writes errors that Telegram does not have to a file in the working directory."""
+    monkeypatch.chdir(tmp_path)

@@ -1,0 +1,58 @@
+"""Whatever is killed while a question is being answered, the answer comes once."""
+
+import pytest
+
+from edge.userbot import phrases
+
+
+async def answered_once(product, visitor, text: str) -> None:
+    await product.until(lambda: product.answers(visitor))
+    # A second copy would be on its way by now: another question goes the same way after it.
+    product.says(visitor, "Тимоха, ещё вопрос")
+    await product.until(lambda: "ещё вопрос" in product.answers(visitor))
+    assert product.answers(visitor) == [text, "ещё вопрос"]
+    assert len(product.written(visitor)) == 4
+
+
+@pytest.mark.parametrize("victim", ["userbot", "generate", "nats"])
+async def test_a_process_killed_while_a_question_is_being_answered_costs_no_answer(make_product, victim) -> None:
+    product = await make_product(GENERATE_ECHO_DELAY="1.5")
+    visitor = product.visitor()
+    product.says(visitor, "Тимоха, как дела?")
+    await product.until(lambda: product.written(visitor))
+    if victim == "nats":
+        await product.nats.kill()
+        await product.nats.start()
+    else:
+        await product.kill(victim)
+        await product.start(victim)
+    await answered_once(product, visitor, "как дела?")
+
+
+async def test_a_userbot_killed_after_telegram_took_the_answer_does_not_answer_twice(make_product) -> None:
+    product = await make_product(GENERATE_ECHO_DELAY="1")
+    visitor = product.visitor()
+    product.says(visitor, "Тимоха, как дела?")
+    await product.until(lambda: product.written(visitor))
+    # The next message is the answer: Telegram takes it, and the userbot never learns.
+    product.telegram.faults.lose_answers(product.owner.id, times=100)
+    await product.until(lambda: product.answers(visitor))
+    await product.kill("userbot")
+    product.telegram.faults.lose_answers(product.owner.id, times=-100)
+    # Telegram has forgotten the random id, as after a long time: only the chat itself tells.
+    product.telegram.state.sent.clear()
+    await product.start("userbot")
+    await answered_once(product, visitor, "как дела?")
+
+
+async def test_a_question_that_no_worker_takes_is_told_at_its_deadline(make_product) -> None:
+    product = await make_product(USERBOT_DEADLINE="2")
+    await product.kill("generate")
+    visitor = product.visitor()
+    product.says(visitor, "Тимоха, как дела?")
+    await product.until(lambda: product.answers(visitor))
+    assert product.answers(visitor) == [phrases.failure("ru", phrases.DEADLINE)]
+    await product.start("generate")
+    product.says(visitor, "Тимоха, а теперь?")
+    await product.until(lambda: len(product.answers(visitor)) == 2)
+    assert product.answers(visitor)[1] == "а теперь?"
