@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from edge.userbot.defaults import DEFAULT_PREFIX
 from edge.userbot.splitting import clean, is_blank
 
-DEFAULT_PREFIX = "Тимоха,"
 MAX_CONTEXT_LENGTH = 50
 
 _COMMAND = re.compile(r"/(?P<name>[a-z_]+)(?:@\w{1,64})?(?:\s+(?P<argument>.*))?", re.DOTALL | re.IGNORECASE)

@@ -8,7 +8,6 @@ from typing import Literal
 
 from edge.userbot import phrases
 from edge.userbot.commands import (
-    DEFAULT_PREFIX,
     Ask,
     AskHint,
     Command,
@@ -18,6 +17,7 @@ from edge.userbot.commands import (
     parse,
     parse_context_length,
 )
+from edge.userbot.defaults import DEFAULT_PREFIX
 from edge.userbot.record import (
     MAX_NOTICES,
     MAX_QUESTION_BYTES,

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from edge.userbot.commands import DEFAULT_PREFIX
+from edge.userbot.defaults import DEFAULT_PREFIX
 from events.schema import Sampling
 from events.settings import ProcessSettings, Seconds
 

@@ -3,7 +3,8 @@
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.commands import DEFAULT_PREFIX, parse
+from edge.userbot.commands import parse
+from edge.userbot.defaults import DEFAULT_PREFIX
 from edge.userbot.splitting import split
 from events.schema import FailureReason
 

@@ -1,0 +1,3 @@
+"""What holds unless the owner says otherwise, for settings that are read without the userbot's packages too."""
+
+DEFAULT_PREFIX = "Тимоха,"
