@@ -24,6 +24,10 @@ Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 """A duration, written as a number of seconds."""
 
 
+class Positional:
+    """Marks, in a field's annotation, what the command line takes without a `--name`."""
+
+
 class Settings(BaseSettings):
     """What every command understands. Values come from options, the environment, `.env`, in this order.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
@@ -13,7 +14,7 @@ from events.errors import MalformedEvent
 from events.event import Event
 from events.ids import RequestId
 from events.schema import GenerationRequested
-from events.transport import Channel, Delivery
+from events.transport import Channel
 from observability import names, propagation
 from observability.chat import Chat, request_attributes
 from observability.metrics import Metrics, error_type
@@ -21,6 +22,19 @@ from observability.metrics import Metrics, error_type
 EPOCH = datetime.fromtimestamp(0, UTC)
 MAX_ID = 256
 """Characters kept of an id that came over the wire."""
+
+
+class InHand(Protocol):
+    """What is told about a delivery."""
+
+    @property
+    def event(self) -> Event: ...
+
+    @property
+    def attempt(self) -> int: ...
+
+    @property
+    def published_at(self) -> datetime: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +94,7 @@ class Spans:
     def process(
         self,
         channel: Channel,
-        delivery: Delivery,
+        delivery: InHand,
         *,
         group: str,
         system: str | None = None,
@@ -125,7 +139,7 @@ class Spans:
         ):
             yield Chat(span, self.metrics, operation, self.capture_content)
 
-    def _queued(self, target: str, process: Mapping[str, AttributeValue], delivery: Delivery, parent: Context) -> None:
+    def _queued(self, target: str, process: Mapping[str, AttributeValue], delivery: InHand, parent: Context) -> None:
         """The time that a delivery spent at the broker, beside its `process` span.
 
         A later attempt's starts at the publication too: what earlier ones did, a killed worker can't tell.

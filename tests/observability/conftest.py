@@ -139,7 +139,7 @@ class Collector(ThreadingHTTPServer):
     async def arrived(self, *names: str) -> list[Received]:
         """Every span, once there is one of each of `names`."""
         async with asyncio.timeout(TIMEOUT):
-            while not {received.span.name for received in self.spans()} >= set(names):
+            while not {received.span.name for received in self.spans()} >= set(names):  # noqa: ASYNC110 - threads fill it
                 await asyncio.sleep(0.05)
         return self.spans()
 

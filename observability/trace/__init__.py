@@ -1,0 +1,1 @@
+"""`timokha trace`: a question's trace in the terminal, for people without Jaeger."""
