@@ -19,6 +19,9 @@ CONTENT_TYPE = "application/json"
 NATS_PREFIX = "ce-"
 AMQP_PREFIX = "cloudEvents:"
 
+ORIGIN_PREFIX = "timokha-origin-"
+"""Headers that a bridge gives a request, and that its reply takes over, so that the reply finds its way back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

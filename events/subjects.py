@@ -8,6 +8,10 @@ GENERATE_CONSUMER = "generate"
 
 CHATS_BUCKET = "chats"
 TELEGRAM_BUCKET = "telegram"
+BRIDGE_BUCKET = "bridge"
+
+RABBITMQ_ACCOUNT = "rabbitmq"
+"""The account of every request that came from RabbitMQ."""
 
 
 def stream(channel: Channel) -> str:

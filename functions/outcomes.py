@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from events.errors import MalformedEvent
-from events.event import Event
+from events.event import ORIGIN_PREFIX, Event
 from events.schema import FailureReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel, Delivery, Publisher
 from observability.telemetry import Telemetry
@@ -54,7 +54,12 @@ class Skipped:
     why: str
 
 
-Outcome = Answered | GaveUp | Postponed | Skipped
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """Somebody else has answered it for us, and the reply is stored."""
+
+
+Outcome = Answered | GaveUp | Postponed | Skipped | Relayed
 
 
 async def settle(
@@ -64,7 +69,8 @@ async def settle(
     request_id = delivery.event.subject
     match outcome:
         case Answered(data):
-            await _publish(Channel.REPLIES, Event.of(data, source=source), publisher, telemetry)
+            reply = Event.of(data, source=source, headers=origin(delivery.event.headers))
+            await _publish(Channel.REPLIES, reply, publisher, telemetry)
             await delivery.ack()
             log.info("request.answered", request_id=request_id, attempt=delivery.attempt)
         case GaveUp():
@@ -73,6 +79,9 @@ async def settle(
         case Postponed(why, delay):
             log.warning("request.postponed", request_id=request_id, why=why, seconds=round(delay.total_seconds(), 1))
             await delivery.retry(delay)
+        case Relayed():
+            await delivery.ack()
+            log.info("request.relayed", request_id=request_id, attempt=delivery.attempt)
         case Skipped(why):
             log.info("request.skipped", request_id=request_id, why=why)
             await delivery.ack()
@@ -92,7 +101,13 @@ async def _give_up(
     failed = GenerationFailed(
         request_id=request_id, reason=outcome.reason, detail=outcome.detail, attempts=outcome.attempts
     )
-    await _publish(Channel.REPLIES, Event.of(failed, source=source), publisher, telemetry)
+    reply = Event.of(failed, source=source, headers=origin(delivery.event.headers))
+    await _publish(Channel.REPLIES, reply, publisher, telemetry)
+
+
+def origin(headers: Mapping[str, str]) -> dict[str, str]:
+    """What the reply takes over from the request: where it came from, if it came over a bridge."""
+    return {name: value for name, value in headers.items() if name.startswith(ORIGIN_PREFIX)}
 
 
 def dead_letter(event: Event, outcome: GaveUp) -> Event:

@@ -23,30 +23,37 @@ from observability.telemetry import Telemetry
 MAX_RETRY_DELAY = timedelta(seconds=30)
 
 Handler = Callable[[GenerationRequested], Awaitable[GenerationCompleted]]
+"""Returns the answer or raises a verdict (`Retry`, `Reject`). Anything else that it raises is a passing fault."""
+
+Handle = Callable[[GenerationRequested, Delivery], Awaitable[Outcome]]
+"""What becomes of a request that is due; `answering` makes one of a handler."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`slots` requests at once; after `attempts` deliveries a request is a dead letter."""
+    """`slots` requests at once; after `attempts` deliveries a request is a dead letter.
+
+    At the end there is a `grace` to finish; what is left comes to somebody else, not before `handback` has passed.
+    """
 
     slots: int = 1
     attempts: int = 5
     grace: timedelta = timedelta(seconds=20)
+    handback: timedelta = timedelta(0)
 
 
 class Worker:
-    """Hosts `handler`; `answered` tells whether a request's reply exists already.
+    """Hosts `handle`; `answered` tells whether a request's reply exists already. Only the worker settles.
 
-    The handler returns the answer or raises a verdict (`Retry`, `Reject`); only the worker settles.
-    Anything else that it raises is a passing fault, until the attempts are used up. `leave` is called once nothing
-    more is fetched: a broker that pushes must be told.
+    `slots` stands in for the limit where the number of requests at once changes. `leave` is called once nothing more
+    is fetched: a broker that pushes must be told.
     """
 
     def __init__(
         self,
-        handler: Handler,
+        handle: Handle,
         *,
         subscription: Subscription,
         publisher: Publisher,
@@ -54,15 +61,17 @@ class Worker:
         source: str,
         limits: Limits,
         telemetry: Telemetry,
+        slots: Callable[[], int] | None = None,
         leave: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._handler = handler
+        self._handle = handle
         self._subscription = subscription
         self._publisher = publisher
         self._answered = answered
         self._source = source
         self._limits = limits
         self._telemetry = telemetry
+        self._slots = slots or (lambda: limits.slots)
         self._leave = leave
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -70,9 +79,14 @@ class Worker:
         """Work until `stop` is set, then finish what is in hand, or hand it back when the grace is over."""
         stopping = asyncio.create_task(stop.wait())
         while not stop.is_set():
-            free = self._limits.slots - len(self._tasks)
-            if not free:
-                await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            free = self._slots() - len(self._tasks)
+            if free <= 0:
+                await asyncio.wait(
+                    {stopping, *self._tasks},
+                    # The number of slots may have changed meanwhile.
+                    timeout=MAX_FETCH_WAIT.total_seconds(),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
                 continue
             for delivery in await self._subscription.fetch(free, MAX_FETCH_WAIT):
                 self._start(delivery)
@@ -99,8 +113,8 @@ class Worker:
             async with kept(delivery, self._subscription.lease):
                 await self._take(delivery)
         except asyncio.CancelledError:
-            # The grace is over: somebody else may start at once.
-            await delivery.retry(timedelta(0))
+            # The grace is over: somebody else may start.
+            await delivery.retry(self._limits.handback)
             raise
         except TransportError as error:
             log.warning("worker.unsettled", request_id=delivery.event.subject, error=str(error))
@@ -127,12 +141,16 @@ class Worker:
             return Skipped("it is answered already")
         return await self._handle(request, delivery)
 
-    async def _handle(self, request: GenerationRequested, delivery: Delivery) -> Outcome:
+
+def answering(handler: Handler) -> Handle:
+    """Host a handler, within the request's deadline."""
+
+    async def handle(request: GenerationRequested, delivery: Delivery) -> Outcome:
         queued = (datetime.now(UTC) - delivery.published_at).total_seconds()
         remaining = (request.deadline - datetime.now(UTC)).total_seconds()
         try:
             async with asyncio.timeout(remaining) as deadline:
-                completed = await self._handler(request)
+                completed = await handler(request)
         except Reject as verdict:
             return GaveUp(verdict.reason, str(verdict), delivery.attempt)
         except Retry as verdict:
@@ -144,6 +162,8 @@ class Worker:
             return Postponed(f"the handler raised {type(error).__name__} at {_place(error)}", backoff(delivery.attempt))
         timings = completed.timings.model_copy(update={"queued": max(queued, 0.0)})
         return Answered(completed.model_copy(update={"timings": timings}))
+
+    return handle
 
 
 def is_answered(events: Log) -> Callable[[RequestId], Awaitable[bool]]:

@@ -66,10 +66,15 @@ class Topology:
         for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET):
             await self._ensure_bucket(bucket)
 
+    async def ensure_bridge(self) -> None:
+        """What the bridge notes down about the requests it has sent on; of no use once they have expired."""
+        await self._ensure_bucket(subjects.BRIDGE_BUCKET, ttl=self.retention.max_age)
+
     async def ensure_all(self, accounts: Sequence[str] = ()) -> None:
         await self.ensure_streams()
         await self.ensure_generate_consumer()
         await self.ensure_buckets()
+        await self.ensure_bridge()
         for account in accounts:
             await self.ensure_edge(account)
 
@@ -125,13 +130,14 @@ class Topology:
         except NatsError as error:
             raise _not_allowed(f"consumer {durable} on {stream}", error) from None
 
-    async def _ensure_bucket(self, bucket: str) -> None:
+    async def _ensure_bucket(self, bucket: str, *, ttl: timedelta | None = None) -> None:
         try:
             await self.js.key_value(bucket)
         except BucketNotFoundError:
             config = KeyValueConfig(
                 bucket=bucket,
                 history=1,
+                ttl=ttl.total_seconds() if ttl else None,
                 storage=StorageType.FILE,
                 replicas=self.retention.replicas,
                 # Not from a follower: a stale read would only make compare-and-set fail and load again.

@@ -11,7 +11,7 @@ from functions.generate.engine import Engine
 from functions.generate.handler import generate
 from functions.generate.settings import EngineName, GenerateSettings
 from functions.generate.triggers import host
-from functions.worker import Limits, Worker
+from functions.worker import Limits, Worker, answering
 from observability.telemetry import Telemetry
 
 SOURCE = "/timokha/generate"
@@ -25,7 +25,7 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
         engine = await open_engine(settings)
         try:
             worker = Worker(
-                partial(generate, engine=engine, spans=telemetry.spans),
+                answering(partial(generate, engine=engine, spans=telemetry.spans)),
                 subscription=await broker.subscribe(),
                 publisher=broker.publisher,
                 answered=broker.answered,

@@ -13,7 +13,7 @@ from events.schema import FailureReason, FinishReason, GenerationCompleted, Gene
 from events.transport import Channel
 from functions.outcomes import ATTEMPTS_HEADER, REASON_HEADER
 from functions.verdicts import Reject, Retry
-from functions.worker import Limits, Worker
+from functions.worker import Limits, Worker, answering
 from observability.telemetry import silent
 
 LEASE = timedelta(seconds=0.3)
@@ -38,7 +38,7 @@ class World:
 
         stop = asyncio.Event()
         worker = Worker(
-            handler,
+            answering(handler),
             subscription=self.requests,
             publisher=self.log,
             answered=answered,
