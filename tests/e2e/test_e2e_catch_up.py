@@ -1,0 +1,130 @@
+"""What was written while the userbot or its connection was away is answered, once."""
+
+import asyncio
+
+import pytest
+
+from edge.userbot import phrases
+
+USERS = 50
+
+
+async def everybody_is_answered_once(product, questions: dict) -> None:
+    await product.until(lambda: all(product.answers(visitor) for visitor, _ in questions.values()))
+    last = product.visitor()
+    product.says(last, "Тимоха, последний")
+    await product.until(lambda: product.answers(last))
+    for visitor, text in questions.values():
+        assert product.answers(visitor) == [text]
+        assert len(product.written(visitor)) == 2
+
+
+def ask_all(product) -> dict:
+    questions = {}
+    for number in range(USERS):
+        visitor = product.visitor()
+        questions[visitor.id] = (visitor, f"вопрос {number}")
+        product.says(visitor, f"Тимоха, вопрос {number}")
+    return questions
+
+
+async def test_questions_sent_while_the_userbot_was_stopped_are_each_answered_once(make_product) -> None:
+    product = await make_product()
+    # Slices: the difference comes in several.
+    product.telegram.faults.slice_size = 20
+    await product.processes["userbot"].stop()
+    questions = ask_all(product)
+    await product.start("userbot")
+    await everybody_is_answered_once(product, questions)
+
+
+async def test_questions_sent_while_only_the_connection_was_cut_are_each_answered_once(make_product) -> None:
+    product = await make_product()
+    await product.telegram.refuse_connections()
+    questions = ask_all(product)
+    await product.telegram.accept_connections()
+    await everybody_is_answered_once(product, questions)
+    assert product.log("userbot").count("userbot.ready") == 1
+
+
+async def test_nothing_is_lost_when_telegram_gives_no_difference(make_product) -> None:
+    product = await make_product()
+    await product.processes["userbot"].stop()
+    questions = ask_all(product)
+    product.telegram.faults.difference_too_long(product.owner.id)
+    await product.start("userbot")
+    await everybody_is_answered_once(product, questions)
+
+
+@pytest.mark.parametrize("short", [False, True])
+async def test_a_push_that_never_came_and_short_updates_cost_no_question(make_product, short) -> None:
+    product = await make_product()
+    product.telegram.faults.short_updates = short
+    lost, seen = product.visitor(), product.visitor()
+    product.telegram.faults.suppress_pushes(product.owner.id)
+    product.says(lost, "Тимоха, потерянный")
+    product.says(seen, "Тимоха, дошедший")
+    await product.until(lambda: product.answers(lost) and product.answers(seen))
+    assert product.answers(lost) == ["потерянный"]
+    assert product.answers(seen) == ["дошедший"]
+
+
+async def test_what_is_too_old_is_not_answered_and_commands_are_not_obeyed(make_product) -> None:
+    product = await make_product(USERBOT_CATCH_UP_WINDOW="1")
+    await product.processes["userbot"].stop()
+    visitor, later = product.visitor(), product.visitor()
+    for text in ("Тимоха, старый вопрос", "/help", "/set_context_length 5"):
+        product.says(visitor, text).date -= 60
+    await product.start("userbot")
+    await product.logged("userbot.ready", 2)
+    product.says(later, "Тимоха, новый")
+    await product.until(lambda: product.answers(later))
+    assert product.written(visitor) == []
+
+
+async def test_a_flood_wait_longer_than_the_deadline_holds_one_chat_and_leaves_nobody_busy(make_product) -> None:
+    product = await make_product(USERBOT_DEADLINE="2", GENERATE_ECHO_DELAY="0.2")
+    held, free = product.visitor(), product.visitor()
+    product.telegram.faults.flood_wait(product.owner.id, 4, times=1)
+    product.says(held, "Тимоха, раз")
+    await product.logged("telegram.flood_wait")
+    product.says(free, "Тимоха, два")
+    await product.until(lambda: product.answers(free))
+    assert product.written(held) == []
+    await product.until(lambda: product.answers(held))
+    assert product.answers(held) == ["раз"]
+    product.says(held, "Тимоха, три")
+    await product.until(lambda: len(product.answers(held)) == 2)
+    assert product.answers(held)[1] == "три"
+
+
+async def test_a_flood_wait_with_no_worker_alive_leaves_nobody_busy(make_product) -> None:
+    product = await make_product(USERBOT_DEADLINE="1")
+    await product.kill("generate")
+    visitor = product.visitor()
+    product.telegram.faults.flood_wait(product.owner.id, 3)
+    product.says(visitor, "Тимоха, раз")
+    await product.until(lambda: product.answers(visitor))
+    assert product.answers(visitor) == [phrases.failure("ru", phrases.DEADLINE)]
+    await product.start("generate")
+    product.says(visitor, "Тимоха, два")
+    await product.until(lambda: len(product.answers(visitor)) == 2)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_an_answer_whose_confirmation_was_lost_comes_once(make_product, refused) -> None:
+    """Telegram folds the repeat, or refuses it as RANDOM_ID_DUPLICATE."""
+    product = await make_product()
+    product.telegram.faults.refuse_repeats = refused
+    visitor = product.visitor()
+    product.telegram.faults.lose_answers(product.owner.id, times=2)
+    product.says(visitor, "Тимоха, раз")
+    await product.until(lambda: product.answers(visitor))
+    product.says(visitor, "Тимоха, два")
+    async with asyncio.timeout(40):
+        while "два" not in product.answers(visitor):
+            # While the first one is not confirmed the user is busy.
+            await asyncio.sleep(0.5)
+            product.says(visitor, "Тимоха, два")
+    assert product.answers(visitor) == ["раз", "два"]
+    assert [message.reply_to for message in product.written(visitor)][1] == product.written(visitor)[0].id

@@ -1,0 +1,144 @@
+"""How calls of Telegram's API end, and how messages go out."""
+
+import asyncio
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyrogram import raw
+from pyrogram.errors import (
+    AuthKeyUnregistered,
+    FloodWait,
+    InternalServerError,
+    PeerIdInvalid,
+    RandomIdDuplicate,
+    UserIsBlocked,
+)
+
+from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable
+from edge.userbot.telegram.calls import Calls
+from edge.userbot.telegram.messenger import Telegram
+from edge.userbot.telegram.reconnecting import MAX_PAUSE, Backoff, watch
+
+types = raw.types
+
+
+class FakeClient:
+    """Answers each call with the next of `answers`, an error or a result."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.calls: list[Any] = []
+        self.options: list[dict[str, Any]] = []
+        self.known = {2}
+
+    async def invoke(self, query: Any, **options: Any) -> Any:
+        self.calls.append(query)
+        self.options.append(options)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def resolve_peer(self, peer_id: int) -> Any:
+        if peer_id not in self.known:
+            raise KeyError(peer_id)
+        return types.InputPeerUser(user_id=peer_id, access_hash=7)
+
+
+def sent(number: int = 9) -> Any:
+    return types.UpdateShortSentMessage(id=number, pts=5, pts_count=1, date=0)
+
+
+def history(*messages: Any) -> Any:
+    return SimpleNamespace(messages=list(messages))
+
+
+def own(number: int, text: str, reply_to: int) -> Any:
+    header = types.MessageReplyHeader(reply_to_msg_id=reply_to)
+    peer = types.PeerUser(user_id=2)
+    return types.Message(id=number, peer_id=peer, date=0, message=text, out=True, reply_to=header)
+
+
+def telegram(client: FakeClient, told: list[Any] | None = None) -> Telegram:
+    calls = Calls(client, flood_waited=lambda wait: None)
+    return Telegram(client, calls, rate=1000, changed=(told if told is not None else []).append)
+
+
+async def test_a_send_is_one_short_attempt_under_its_random_id() -> None:
+    client, told = FakeClient(sent()), []
+    assert await telegram(client, told).send("2", "привет", reply_to=3, random_id=77) == 9
+    assert (client.calls[0].random_id, client.calls[0].reply_to_msg_id) == (77, 3)
+    assert client.options[0]["retries"] == 0
+    assert client.options[0]["timeout"] <= 5
+    assert len(told) == 1
+
+
+async def test_a_random_id_that_telegram_knows_means_that_the_message_is_there() -> None:
+    client = FakeClient(RandomIdDuplicate(), history(own(8, "другой", 3), own(7, "привет", 3)))
+    assert await telegram(client).send("2", "привет", reply_to=3, random_id=77) == 7
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), OSError("cut"), InternalServerError(), ConnectionError()])
+async def test_what_may_pass_is_tried_again_by_the_driver(error) -> None:
+    with pytest.raises(MessengerError):
+        await telegram(FakeClient(error)).send("2", "привет", reply_to=3, random_id=77)
+
+
+async def test_a_flood_wait_is_handed_on_with_its_length() -> None:
+    with pytest.raises(FloodWaited) as raised:
+        await telegram(FakeClient(FloodWait("86400"))).send("2", "привет", reply_to=3, random_id=77)
+    assert raised.value.wait == timedelta(days=1)
+
+
+@pytest.mark.parametrize("error", [UserIsBlocked(), PeerIdInvalid()])
+async def test_what_telegram_will_never_take_is_undeliverable(error) -> None:
+    with pytest.raises(Undeliverable):
+        await telegram(FakeClient(error)).send("2", "привет", reply_to=3, random_id=77)
+
+
+async def test_somebody_whom_the_session_has_forgotten_is_looked_up_in_the_dialogs() -> None:
+    client = FakeClient(SimpleNamespace(), sent())
+    client.known.clear()
+    original = client.invoke
+
+    async def invoke(query: Any, **options: Any) -> Any:
+        if isinstance(query, raw.functions.messages.GetDialogs):
+            client.known.add(2)
+        return await original(query, **options)
+
+    client.invoke = invoke
+    assert await telegram(client).send("2", "привет", reply_to=3, random_id=77) == 9
+
+
+async def test_a_session_that_telegram_has_ended_is_told() -> None:
+    client = FakeClient(AuthKeyUnregistered())
+    calls = Calls(client, flood_waited=lambda wait: None)
+    with pytest.raises(MessengerError):
+        await calls.invoke(raw.functions.updates.GetState())
+    assert calls.revoked.is_set()
+
+
+def test_connections_that_are_cut_again_and_again_come_back_more_and_more_slowly() -> None:
+    backoff = Backoff()
+    assert backoff.pause() == 0
+    pauses = []
+    for _ in range(20):
+        backoff.attempted()
+        pauses.append(backoff.pause())
+    assert pauses[0] < 1
+    assert MAX_PAUSE / 2 <= pauses[-1] <= MAX_PAUSE
+
+
+async def test_a_connection_that_came_back_is_told_and_what_waited_for_an_answer_goes_on() -> None:
+    pending, happened = SimpleNamespace(event=asyncio.Event()), []
+
+    async def restart() -> None:
+        happened.append("restarted")
+
+    session = SimpleNamespace(results={1: pending}, restart=restart)
+    watch(SimpleNamespace(session=session), reconnected=lambda: happened.append("told"), revoked=asyncio.Event())
+    await session.restart()
+    assert happened == ["restarted", "told"]
+    assert pending.event.is_set()

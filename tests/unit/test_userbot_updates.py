@@ -1,0 +1,138 @@
+"""What Telegram pushes reaches us whole, whatever pyrogram would make of it."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyrogram import Client, raw, utils
+
+from edge.userbot.changes import Behind, Change
+from edge.userbot.receiving import Incoming
+from edge.userbot.telegram.updates import Updates
+
+types = raw.types
+HUGE_CHANNEL = 3_000_000_000
+
+
+@pytest.fixture
+async def client() -> Client:
+    client = Client("test", 1, "x", in_memory=True)
+    await client.storage.open()
+    return client
+
+
+@pytest.fixture
+def updates(client: Client) -> Updates:
+    return Updates(client, groups=False, bots=False)
+
+
+def new_message(number: int = 5, user_id: int = 2) -> Any:
+    peer = types.PeerUser(user_id=user_id)
+    message = types.Message(id=number, peer_id=peer, date=1_700_000_000, message="привет")
+    return types.UpdateNewMessage(message=message, pts=number, pts_count=1)
+
+
+def user(user_id: int = 2, **flags: Any) -> Any:
+    return types.User(id=user_id, first_name="A", access_hash=7, lang_code="en", **flags)
+
+
+def channel() -> Any:
+    return types.Channel(
+        id=HUGE_CHANNEL, title="c", photo=types.ChatPhotoEmpty(), date=0, access_hash=1, broadcast=True, min=True
+    )
+
+
+def batch(*updates: Any, users: Any = (), chats: Any = ()) -> Any:
+    return types.Updates(updates=list(updates), users=list(users), chats=list(chats), date=0, seq=0)
+
+
+async def pushed(client: Client, updates: Updates, *what: Any) -> list[Any]:
+    got: list[Any] = []
+    updates.listen("1", got.append)
+    for one in what:
+        await client.handle_updates(one)
+    return got
+
+
+EXPECTED = Incoming("1", "2", 5, "привет", "en", datetime.fromtimestamp(1_700_000_000, UTC))
+
+
+async def test_a_message_comes_with_its_place_and_its_senders_language(client, updates) -> None:
+    assert await pushed(client, updates, batch(new_message(), users=[user()])) == [Change(5, 1, EXPECTED)]
+
+
+async def test_updates_from_before_listening_wait(client, updates) -> None:
+    await client.handle_updates(batch(new_message(), users=[user()]))
+    assert await pushed(client, updates) == [Change(5, 1, EXPECTED)]
+
+
+async def test_a_channel_id_that_pyrogram_thinks_invalid_costs_no_message_of_the_batch(client, updates) -> None:
+    post = types.Message(id=1, peer_id=types.PeerChannel(channel_id=HUGE_CHANNEL), date=0, message="post", post=True)
+    strange = types.UpdateNewChannelMessage(message=post, pts=9, pts_count=1)
+    got = await pushed(client, updates, batch(strange, new_message(), users=[user()], chats=[channel()]))
+    assert got == [Change(5, 1, EXPECTED)]
+
+
+def test_the_ids_of_new_channels_are_valid(updates) -> None:
+    assert utils.get_peer_type(utils.get_channel_id(HUGE_CHANNEL)) == "channel"
+
+
+async def test_a_fault_in_remembering_people_costs_no_message(client, updates, monkeypatch) -> None:
+    async def fail(peers: Any) -> None:
+        raise RuntimeError("the session file is broken")
+
+    monkeypatch.setattr(client.storage, "update_peers", fail)
+    assert await pushed(client, updates, batch(new_message(), users=[user()])) == [Change(5, 1, EXPECTED)]
+
+
+async def test_whoever_wrote_is_remembered_on_disk_before_the_message_is_taken(client, updates, monkeypatch) -> None:
+    saves = []
+
+    async def save() -> None:
+        saves.append(await client.storage.get_peer_by_id(2))
+
+    monkeypatch.setattr(client.storage, "save", save)
+    await pushed(client, updates, batch(new_message(5), users=[user()]), batch(new_message(6), users=[user()]))
+    assert saves == [types.InputPeerUser(user_id=2, access_hash=7)]
+
+
+async def test_short_messages_make_us_fetch_them_all(client, updates) -> None:
+    short = types.UpdateShortMessage(id=5, user_id=2, message="привет", pts=5, pts_count=1, date=0)
+    assert await pushed(client, updates, short) == [Behind("short", 5)]
+
+
+@pytest.mark.parametrize("told", [types.UpdatesTooLong(), batch(types.UpdatePtsChanged())])
+async def test_being_told_that_there_is_more_makes_us_fetch_it(client, updates, told) -> None:
+    [behind] = await pushed(client, updates, told)
+    assert isinstance(behind, Behind)
+    assert behind.pts is None
+
+
+async def test_changes_that_are_no_new_messages_have_their_place_as_well(client, updates) -> None:
+    read = types.UpdateReadHistoryOutbox(peer=types.PeerUser(user_id=2), max_id=1, pts=8, pts_count=1)
+    got = await pushed(
+        client,
+        updates,
+        batch(types.UpdateDeleteMessages(messages=[1, 2], pts=7, pts_count=2)),
+        types.UpdateShort(
+            update=types.UpdateReadHistoryOutbox(peer=types.PeerUser(user_id=2), max_id=1, pts=8, pts_count=1), date=0
+        ),
+        types.UpdateShortSentMessage(id=3, pts=9, pts_count=1, date=0),
+    )
+    assert got == [Change(7, 2), Change(8, 1), Change(9, 1)]
+
+
+async def test_what_channels_count_by_themselves_is_not_the_accounts(client, updates) -> None:
+    deleted = types.UpdateDeleteChannelMessages(channel_id=HUGE_CHANNEL, messages=[1], pts=900, pts_count=1)
+    assert await pushed(client, updates, batch(deleted), SimpleNamespace()) == []
+
+
+@pytest.mark.parametrize(
+    "sender", [{"users": [user(bot=True)]}, {"users": [user(3)]}], ids=["a bot", "the owner on another device"]
+)
+async def test_who_is_not_answered_still_has_a_place(client, updates, sender) -> None:
+    update = new_message()
+    if sender["users"][0].id == 3:
+        update.message.out = True
+    assert await pushed(client, updates, batch(update, **sender)) == [Change(5, 1)]
