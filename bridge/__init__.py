@@ -1,0 +1,1 @@
+"""JetStream ⇄ RabbitMQ, so that workers and bots of either kind can be mixed."""

@@ -61,7 +61,7 @@ async def rabbitmq_url(shared_rabbitmq: RabbitMQNode) -> str:
     """The shared node, without a message in our queues."""
     async with rabbitmq_connection.connect(SecretStr(shared_rabbitmq.url), name="wipe") as broker:
         names = [queue.name for queue in rabbitmq_topology.OURS]
-        await rabbitmq_topology.delete(broker.consuming, *names, "rpc_queue", "timokha.replies.original")
+        await rabbitmq_topology.delete(broker.consuming, *names, "rpc_queue", rabbitmq_topology.ORIGINAL_REPLIES.name)
     return shared_rabbitmq.url
 
 

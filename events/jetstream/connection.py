@@ -24,11 +24,14 @@ RECONNECT_WAIT = 0.25
 PUBLISH_TIMEOUT = 5
 """Seconds to wait for a confirmation before the caller publishes the same event again."""
 
+JetStream = JetStreamContext
+"""What `connect` gives, for the annotations of those who may not import nats."""
+
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def connect(url: str, *, name: str, credentials: Path | None = None) -> AsyncIterator[JetStreamContext]:
+async def connect(url: str, *, name: str, credentials: Path | None = None) -> AsyncIterator[JetStream]:
     """JetStream over one connection, named `name` on the server, closed on the way out.
 
     Raises

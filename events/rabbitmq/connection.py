@@ -1,10 +1,12 @@
 """Two connections to RabbitMQ that never give up: one publishes, one consumes, so that neither stops the other."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aio_pika
+import structlog
 from aio_pika.abc import AbstractRobustConnection
 from aio_pika.exceptions import AMQPError, ProbableAuthenticationError
 from pydantic import SecretStr
@@ -21,6 +23,8 @@ RECONNECT_INTERVAL = 0.5
 
 HEARTBEAT = 10
 """Seconds after which a silent peer is taken for dead."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ async def connect(url: SecretStr, *, name: str) -> AsyncIterator[Broker]:
         `url` is no AMQP address.
     """
     address = _parsed(url)
+    # What they log of every attempt comes to us as exceptions and callbacks.
+    for library in ("aio_pika", "aiormq"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     async with (
         await _connection(address, f"{name} publishes") as publishing,
         await _connection(address, f"{name} consumes") as consuming,
@@ -51,6 +58,21 @@ async def connect(url: SecretStr, *, name: str) -> AsyncIterator[Broker]:
 
 
 async def _connection(address: URL, name: str) -> AbstractRobustConnection:
+    connection = await _first_connection(address, name)
+
+    def log_disconnected(_: object, error: BaseException | None) -> None:
+        if not connection.close_called:
+            log.warning("rabbitmq.disconnected", connection=name, error=type(error).__name__)
+
+    def log_reconnected(_: object) -> None:
+        log.info("rabbitmq.reconnected", connection=name)
+
+    connection.close_callbacks.add(log_disconnected)
+    connection.reconnect_callbacks.add(log_reconnected)
+    return connection
+
+
+async def _first_connection(address: URL, name: str) -> AbstractRobustConnection:
     try:
         return await aio_pika.connect_robust(
             address,

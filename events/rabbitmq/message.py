@@ -84,8 +84,7 @@ def decode(incoming: AbstractIncomingMessage) -> Message:
     headers = incoming.headers.items()
     return Message(
         incoming.body,
-        # `x-` is the broker's own, and of no meaning beyond it.
-        {name: value for name, value in headers if isinstance(value, str) and not name.startswith("x-")},
+        {name: value for name, value in headers if isinstance(value, str) and _travels(name, value)},
         content_type=incoming.content_type or "",
         correlation_id=incoming.correlation_id or "",
         reply_to=incoming.reply_to or "",
@@ -94,6 +93,11 @@ def decode(incoming: AbstractIncomingMessage) -> Message:
         sent_at=_sent_at(incoming),
         death=_death(incoming),
     )
+
+
+def _travels(name: str, value: str) -> bool:
+    """`x-` is the broker's own. A line break would become another header on a broker that writes them as lines."""
+    return not name.startswith("x-") and name.isprintable() and value.isprintable()
 
 
 def _attempts(incoming: AbstractIncomingMessage) -> int:

@@ -1,5 +1,6 @@
 """Queues: ours are durable and replicated; the original's are declared as the original declares them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,9 @@ KEPT = timedelta(hours=24)
 
 DEADLETTERS_KEPT = timedelta(days=7)
 
+CHANNEL_TIMEOUT = 2
+"""Seconds to wait for a channel while the connection may be away."""
+
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8, 16, 32))
 """Delays of a retry: a queue each, since a queue expires its messages only at its head."""
 
@@ -40,27 +44,44 @@ class Queue:
     passive: bool = False
 
 
-REQUESTS = Queue(
-    subjects.destination(Channel.REQUESTS),
-    arguments={
-        **QUORUM,
-        **AT_LEAST_ONCE,
-        "x-dead-letter-exchange": subjects.destination(Channel.DEADLETTERS),
-        "x-delivery-limit": DELIVERY_LIMIT,
-    },
-)
+def requests(name: str) -> Queue:
+    """Where requests wait for workers; what is given up, or outlives its deadline, goes to the dead letters."""
+    return Queue(
+        name,
+        arguments={
+            **QUORUM,
+            **AT_LEAST_ONCE,
+            "x-dead-letter-exchange": subjects.destination(Channel.DEADLETTERS),
+            "x-delivery-limit": DELIVERY_LIMIT,
+        },
+    )
+
+
+REQUESTS = requests(subjects.destination(Channel.REQUESTS))
 DEADLETTERS = Queue(
     subjects.destination(Channel.DEADLETTERS),
-    arguments={**QUORUM, "x-message-ttl": DEADLETTERS_KEPT // timedelta(milliseconds=1)},
+    arguments={
+        **QUORUM,
+        "x-message-ttl": DEADLETTERS_KEPT // timedelta(milliseconds=1),
+        "x-delivery-limit": DELIVERY_LIMIT,
+    },
 )
 
 
 def replies(name: str) -> Queue:
     """Where answers wait; for the original's model servers too, whose answers are not persistent by themselves."""
-    return Queue(name, arguments={**QUORUM, "x-message-ttl": KEPT // timedelta(milliseconds=1)})
+    return Queue(
+        name,
+        arguments={
+            **QUORUM,
+            "x-message-ttl": KEPT // timedelta(milliseconds=1),
+            "x-delivery-limit": DELIVERY_LIMIT,
+        },
+    )
 
 
 REPLIES = replies(subjects.destination(Channel.REPLIES))
+ORIGINAL_REPLIES = replies(f"{REPLIES.name}.original")
 
 
 def original(name: str) -> Queue:
@@ -113,10 +134,10 @@ async def adopt(connection: AbstractRobustConnection, queue: Queue) -> Queue:
     return queue
 
 
-async def consumers(connection: AbstractRobustConnection, queue: Queue) -> int:
-    """How many consumers it has; it is made anew if it went with the node. Raises TransportError."""
+async def consumers(connection: AbstractRobustConnection, *queues: Queue) -> list[int]:
+    """How many consumers each has; one that went with its node is made anew. Raises TransportError."""
     async with opened(connection) as channel:
-        return (await declare(channel, queue)).declaration_result.consumer_count or 0
+        return [(await declare(channel, queue)).declaration_result.consumer_count or 0 for queue in queues]
 
 
 class DeclaredDifferently(TransportError):
@@ -139,8 +160,9 @@ async def declare(channel: AbstractRobustChannel, queue: Queue, *, robust: bool 
 async def opened(connection: AbstractRobustConnection) -> AsyncIterator[AbstractRobustChannel]:
     """A channel for a moment: a refused declaration closes it."""
     with explained("a channel"):
-        channel = connection.channel(publisher_confirms=False)
-        await channel.initialize()
+        async with asyncio.timeout(CHANNEL_TIMEOUT):
+            channel = connection.channel(publisher_confirms=False)
+            await channel.initialize()
     try:
         yield channel
     finally:

@@ -1,0 +1,37 @@
+"""`timokha bridge`: the composition root."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from bridge.ends import Run, inward, outward
+from bridge.settings import BridgeSettings, CodecName
+from events.jetstream.connection import connect as connect_jetstream
+from events.jetstream.topology import Topology
+from events.rabbitmq import topology
+from events.rabbitmq.connection import connect as connect_rabbitmq
+from observability.telemetry import Telemetry
+
+log = structlog.get_logger(__name__)
+
+
+async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Carry requests and replies across until `stop` is set."""
+    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
+    async with (
+        connect_jetstream(settings.nats_url, name="bridge", credentials=credentials) as js,
+        connect_rabbitmq(settings.rabbitmq_url, name="bridge") as broker,
+    ):
+        await Topology(js).ensure_streams()
+        if settings.codec is CodecName.EVENTS:
+            await topology.ensure(broker.consuming)
+        runs: list[Run] = []
+        if settings.outbound:
+            runs.append(await outward(settings.outbound, settings, js=js, broker=broker, telemetry=telemetry))
+        if settings.inbound:
+            runs.append(await inward(settings.inbound, settings, js=js, broker=broker, telemetry=telemetry))
+        log.info("bridge.ready", inbound=settings.inbound, outbound=settings.outbound, codec=settings.codec.value)
+        async with asyncio.TaskGroup() as group:
+            for run in runs:
+                group.create_task(run(stop))

@@ -1,0 +1,174 @@
+"""How a request and its answer are written on RabbitMQ: as our events, or as the original writes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from bridge import dialogue
+from bridge.ids import Origin, correlation, request_id_for
+from bridge.notes import Note
+from bridge.settings import CodecName
+from events.errors import MalformedEvent
+from events.event import Event
+from events.rabbitmq import topology
+from events.rabbitmq.message import Message
+from events.rabbitmq.topology import Queue
+from events.schema import (
+    EventData,
+    FailureReason,
+    FinishReason,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationRequested,
+)
+
+SOURCE = "/timokha/bridge"
+
+
+MAX_BYTES = 768 * 1024
+"""Of an event's body: JetStream takes 1 MB a message, headers included."""
+
+
+def fitting(event: Event) -> Event:
+    """Raises MalformedEvent where JetStream would refuse the event for its size."""
+    if len(event.body) > MAX_BYTES:
+        raise MalformedEvent(f"{len(event.body)} bytes are too many, at most {MAX_BYTES} can be taken")
+    return event
+
+
+class Codec(Protocol):
+    """Bytes and events. What can't be read raises MalformedEvent."""
+
+    @property
+    def replies(self) -> Queue:
+        """Where our workers' answers wait: durable, and shared by every bridge."""
+        ...
+
+    def queue(self, name: str) -> Queue:
+        """A request queue as this codec's programs declare it."""
+        ...
+
+    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> Message:
+        """The request as a worker on RabbitMQ reads it."""
+        ...
+
+    def about(self, reply: Message) -> Note | None:
+        """Which request a reply is about, if it says so itself."""
+        ...
+
+    def answered(self, reply: Message, request_id: str) -> EventData:
+        """What a worker on RabbitMQ answered."""
+        ...
+
+    def asked(self, message: Message, *, deadline: timedelta) -> tuple[GenerationRequested, Origin]:
+        """What a requester on RabbitMQ asks, and where its answer goes."""
+        ...
+
+    def answer(self, data: EventData, origin: Origin) -> Message | None:
+        """The answer as that requester reads it; None where it expects none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventsCodec:
+    """CloudEvents, durable quorum queues."""
+
+    replies: Queue = topology.REPLIES
+
+    def queue(self, name: str) -> Queue:
+        return topology.requests(name)
+
+    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> Message:
+        return Message.of(event, reply_to=self.replies.name, expires_in=expires_in)
+
+    def about(self, reply: Message) -> Note | None:
+        event = reply.event()
+        return Note(request_id=str(event.request_id), headers=event.headers)
+
+    def answered(self, reply: Message, request_id: str) -> EventData:
+        data = reply.event().data()
+        if data.request_id != request_id or not isinstance(data, GenerationCompleted | GenerationFailed):
+            raise MalformedEvent(f"{data.TYPE} is no answer to {request_id}")
+        return data
+
+    def asked(self, message: Message, *, deadline: timedelta) -> tuple[GenerationRequested, Origin]:
+        data = message.event().data()
+        if not isinstance(data, GenerationRequested):
+            raise MalformedEvent(f"{data.TYPE} is no request")
+        origin = Origin.of(message, subject=data.request_id)
+        request_id = request_id_for(message)
+        ids = {
+            "request_id": str(request_id),
+            "account_id": request_id.account,
+            "chat_id": request_id.chat,
+            "message_id": request_id.message,
+            "revision": request_id.revision,
+        }
+        return data.model_copy(update=ids), origin
+
+    def answer(self, data: EventData, origin: Origin) -> Message | None:
+        own = data.model_copy(update={"request_id": origin.subject})
+        return replace(Message.of(Event.of(own, source=SOURCE)), correlation_id=origin.correlation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalCodec:
+    """Plain text, as SPEC.md section 4 has it."""
+
+    replies: Queue = topology.ORIGINAL_REPLIES
+
+    def queue(self, name: str) -> Queue:
+        return topology.original(name)
+
+    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> Message:
+        return Message(
+            dialogue.write(data.turns).encode("utf-8", errors="replace"),
+            event.headers,
+            content_type="text/plain",
+            correlation_id=correlation(data.request_id),
+            reply_to=self.replies.name,
+            message_id=event.id,
+            expires_in=expires_in,
+        )
+
+    def about(self, reply: Message) -> Note | None:
+        return None
+
+    def answered(self, reply: Message, request_id: str) -> EventData:
+        text = _text(reply)
+        if not text.strip():
+            detail = "the model server gave an empty answer"
+            return GenerationFailed(request_id=request_id, reason=FailureReason.EMPTY, detail=detail)
+        return GenerationCompleted(request_id=request_id, text=text, finish_reason=FinishReason.STOP, model="original")
+
+    def asked(self, message: Message, *, deadline: timedelta) -> tuple[GenerationRequested, Origin]:
+        origin = Origin.of(message)
+        turns = dialogue.read(_text(message))
+        request_id = request_id_for(message)
+        request = GenerationRequested(
+            request_id=str(request_id),
+            account_id=request_id.account,
+            chat_id=request_id.chat,
+            message_id=request_id.message,
+            turns=turns,
+            deadline=datetime.now(UTC) + deadline,
+        )
+        return request, origin
+
+    def answer(self, data: EventData, origin: Origin) -> Message | None:
+        """The original's server drops what failed, so its bot waits for no word of it."""
+        if not isinstance(data, GenerationCompleted):
+            return None
+        body = data.text.encode("utf-8", errors="replace")
+        return Message(body, content_type="text/plain", correlation_id=origin.correlation_id)
+
+
+def _text(message: Message) -> str:
+    try:
+        return message.body.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedEvent(f"the body is not UTF-8 (byte {error.start} of {len(message.body)})") from None
+
+
+CODECS: Mapping[CodecName, Codec] = {CodecName.EVENTS: EventsCodec(), CodecName.ORIGINAL: OriginalCodec()}

@@ -1,0 +1,108 @@
+"""Both directions put together from their parts."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+from bridge.codecs import CODECS, SOURCE
+from bridge.deadletters import DeadLetters
+from bridge.inbound import Answers, Questions
+from bridge.notes import Notes
+from bridge.outbound import Outbound
+from bridge.pool import Pool
+from bridge.pump import PREFETCH, pump
+from bridge.settings import BridgeSettings, CodecName
+from events import subjects
+from events.jetstream.connection import JetStream
+from events.jetstream.log import JetStreamLog
+from events.jetstream.records import JetStreamRecords
+from events.jetstream.subscription import JetStreamSubscription
+from events.jetstream.topology import Topology
+from events.jetstream.watch import watched
+from events.rabbitmq import topology
+from events.rabbitmq.connection import Broker
+from events.rabbitmq.receiver import Receiver
+from events.transport import Channel
+from functions.worker import Limits, Worker, is_answered
+from observability.telemetry import Telemetry
+
+MAX_IN_FLIGHT = 1024
+"""However large the pool on RabbitMQ is."""
+
+HANDBACK = timedelta(seconds=10)
+"""What a stopping bridge still waits for comes to somebody else only then: a restarted one may know the answer."""
+
+Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+async def outward(name: str, settings: BridgeSettings, *, js: JetStream, broker: Broker, telemetry: Telemetry) -> Run:
+    """From JetStream's shared pool to the RabbitMQ queue `name`. Raises TransportError."""
+    codec, events = CODECS[settings.codec], JetStreamLog(js)
+    made = Topology(js)
+    await made.ensure_generate_consumer()
+    await made.ensure_bridge()
+    queue = await topology.adopt(broker.consuming, codec.queue(name))
+    out = Outbound(
+        queue=queue,
+        codec=codec,
+        sender=broker.sender,
+        events=events,
+        notes=Notes(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET)),
+        answered=is_answered(events),
+        telemetry=telemetry,
+    )
+    replies = await Receiver.open(broker, codec.replies, prefetch=PREFETCH)
+    dead = await _dead_letters(settings, broker)
+    pool = Pool(broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost)
+    await pool.look()
+    worker = Worker(
+        out.handle,
+        subscription=await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER),
+        publisher=events,
+        answered=out.answered,
+        source=SOURCE,
+        limits=Limits(MAX_IN_FLIGHT, settings.attempts, settings.grace, HANDBACK),
+        telemetry=telemetry,
+        slots=lambda: min(pool.size, MAX_IN_FLIGHT),
+    )
+
+    async def run(stop: asyncio.Event) -> None:
+        # Replies are taken until the worker has nothing left that waits for one.
+        drained = asyncio.Event()
+        async with asyncio.TaskGroup() as group, watched(js, Channel.REPLIES, out.waiting.heard):
+            watching = group.create_task(pool.watch())
+            group.create_task(pump(replies, out.take, drained))
+            if dead:
+                group.create_task(pump(dead, DeadLetters(events).take, drained))
+            await worker.run(stop)
+            drained.set()
+            watching.cancel()
+
+    return run
+
+
+async def inward(name: str, settings: BridgeSettings, *, js: JetStream, broker: Broker, telemetry: Telemetry) -> Run:
+    """From the RabbitMQ queue `name` to JetStream, and the replies back. Raises TransportError."""
+    codec = CODECS[settings.codec]
+    await Topology(js).ensure_edge(subjects.RABBITMQ_ACCOUNT)
+    questions = Questions(name, codec, JetStreamLog(js), settings.deadline, telemetry)
+    consumer = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
+    replies = await JetStreamSubscription.bind(js, Channel.REPLIES, consumer)
+    answers = Answers(replies, codec, broker.sender, telemetry)
+    queue = await topology.adopt(broker.consuming, codec.queue(name))
+    receiver = await Receiver.open(broker, queue, prefetch=PREFETCH)
+
+    async def run(stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pump(receiver, questions.take, stop))
+            group.create_task(answers.run(stop))
+
+    return run
+
+
+async def _dead_letters(settings: BridgeSettings, broker: Broker) -> Receiver | None:
+    """Only our own workers and queues have any."""
+    if settings.codec is not CodecName.EVENTS:
+        return None
+    return await Receiver.open(broker, topology.DEADLETTERS, prefetch=PREFETCH)

@@ -1,0 +1,139 @@
+"""In: what requesters ask on RabbitMQ becomes requests, and their replies go back to them."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from bridge.codecs import SOURCE, Codec, fitting
+from bridge.ids import Origin, request_id_for
+from bridge.outbound import MARK
+from bridge.taken import Taken, trace_of
+from events import subjects
+from events.errors import MalformedEvent, TransportError
+from events.event import Event
+from events.rabbitmq.message import Message
+from events.rabbitmq.receiver import Received
+from events.rabbitmq.sender import Sender, Unroutable
+from events.schema import FailureReason, GenerationRequested
+from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Published, Subscription
+from functions.outcomes import GaveUp, dead_letter
+from observability import names
+from observability.telemetry import Telemetry
+
+BATCH = 64
+
+MAX_BODY = 512 * 1024
+"""Bytes of a body that is read at all."""
+
+MAX_DEAD_BODY = 64 * 1024
+"""Bytes of a refused body that are kept."""
+
+AGAIN = timedelta(seconds=1)
+"""Before an answer that RabbitMQ did not take is sent again."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """From RabbitMQ's queue to JetStream."""
+
+    queue: str
+    codec: Codec
+    events: Log
+    deadline: timedelta
+    telemetry: Telemetry
+
+    async def take(self, received: Received) -> None:
+        """Publish one request, or a dead letter if it can't be one. Raises TransportError."""
+        message = received.message
+        try:
+            event = self._read(message)
+        except MalformedEvent as error:
+            await self._refuse(message, str(error))
+            return
+        spans = self.telemetry.spans
+        taken = Taken.of(event, message)
+        with (
+            spans.process(Channel.REQUESTS, taken, group="bridge", system=names.RABBITMQ, destination=self.queue),
+            spans.send(Channel.REQUESTS, event) as traced,
+        ):
+            published = await self.events.publish(Channel.REQUESTS, traced)
+        log.info("request.taken", request_id=event.subject, again=published is Published.ALREADY_THERE)
+
+    def _read(self, message: Message) -> Event:
+        if MARK in message.headers:
+            raise MalformedEvent(f"it came out of a bridge: requests go out and in through {self.queue!r}")
+        if len(message.body) > MAX_BODY:
+            raise MalformedEvent(f"its body has {len(message.body)} bytes, at most {MAX_BODY} are taken")
+        request, origin = self.codec.asked(message, deadline=self.deadline)
+        headers = {**trace_of(message.headers), **origin.headers()}
+        return fitting(Event.of(request, source=SOURCE, headers=headers))
+
+    async def _refuse(self, message: Message, why: str) -> None:
+        request_id = request_id_for(message)
+        log.error("request.refused", request_id=str(request_id), queue=self.queue, error=why)
+        refused = Event(
+            id=f"{request_id}:refused",
+            type=GenerationRequested.TYPE,
+            source=SOURCE,
+            subject=str(request_id),
+            time=datetime.now(UTC),
+            body=message.body[:MAX_DEAD_BODY],
+        )
+        outcome = GaveUp(FailureReason.MALFORMED, why, 1)
+        self.telemetry.metrics.dead_lettered(outcome.reason)
+        await self.events.publish(Channel.DEADLETTERS, dead_letter(refused, outcome))
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """From JetStream to whoever asked on RabbitMQ."""
+
+    subscription: Subscription
+    codec: Codec
+    sender: Sender
+    telemetry: Telemetry
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            deliveries = await self.subscription.fetch(BATCH, MAX_FETCH_WAIT)
+            await asyncio.gather(*map(self._settle, deliveries))
+
+    async def _settle(self, delivery: Delivery) -> None:
+        request_id = delivery.event.subject
+        try:
+            await self._answer(delivery)
+            await delivery.ack()
+        except (MalformedEvent, Unroutable) as error:
+            log.error("answer.dropped", request_id=request_id, error=str(error))
+            await _quietly(delivery.discard())
+        except TransportError as error:
+            log.warning("answer.again", request_id=request_id, error=str(error))
+            await _quietly(delivery.retry(AGAIN))
+
+    async def _answer(self, delivery: Delivery) -> None:
+        """Raises MalformedEvent, TransportError."""
+        spans, event = self.telemetry.spans, delivery.event
+        group = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
+        with spans.process(Channel.REPLIES, delivery, group=group):
+            origin = Origin.read(event.headers)
+            data = event.data()
+            message = self.codec.answer(data, origin)
+            if message is None:
+                log.info("answer.none", request_id=event.subject, type=event.type)
+                return
+            with spans.send(Channel.REPLIES, event, system=names.RABBITMQ, destination=names.ANONYMOUS) as traced:
+                headers = {**message.headers, **trace_of(traced.headers)}
+                await self.sender.send(origin.reply_to, replace(message, headers=headers))
+
+
+async def _quietly(settling: Awaitable[None]) -> None:
+    """What is not settled comes again by itself."""
+    try:
+        await settling
+    except TransportError as error:
+        log.warning("answer.unsettled", error=str(error))

@@ -1,0 +1,121 @@
+"""Out: requests of JetStream's shared pool go to workers on RabbitMQ, and their replies come back."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from bridge.codecs import SOURCE, Codec, fitting
+from bridge.ids import correlation
+from bridge.notes import Note, Notes
+from bridge.taken import Taken, trace_of
+from bridge.waiting import End, Wait, Waiting
+from events.errors import MalformedEvent, TransportError
+from events.event import Event
+from events.ids import RequestId
+from events.rabbitmq.receiver import Received
+from events.rabbitmq.sender import Sender
+from events.rabbitmq.topology import Queue
+from events.schema import GenerationRequested
+from events.transport import Channel, Delivery, Log, Published
+from functions.outcomes import Outcome, Postponed, Relayed, origin
+from functions.worker import backoff
+from observability import names
+from observability.telemetry import Telemetry
+
+NOTE_AFTER = timedelta(seconds=0.05)
+"""A request that is answered sooner needs no note: were the bridge to die meanwhile, it would only be asked again."""
+
+MARK = "timokha-bridge"
+"""Header of everything that goes out; a bridge refuses to take it in again."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """`handle` is hosted by a worker; `take` gets the replies of everything that was ever sent."""
+
+    queue: Queue
+    codec: Codec
+    sender: Sender
+    events: Log
+    notes: Notes
+    answered: Callable[[RequestId], Awaitable[bool]]
+    telemetry: Telemetry
+    waiting: Waiting = field(default_factory=Waiting)
+
+    async def handle(self, request: GenerationRequested, delivery: Delivery) -> Outcome:
+        """Ask RabbitMQ's workers; wait for at most half of the time that is left, then let somebody else try."""
+        with self.waiting.open(request.request_id) as wait:
+            try:
+                return await self._handle(request, delivery, wait)
+            except TransportError as error:
+                return Postponed(str(error), backoff(delivery.attempt))
+
+    async def _handle(self, request: GenerationRequested, delivery: Delivery, wait: Wait) -> Outcome:
+        note = await self.notes.find(correlation(request.request_id)) if delivery.attempt > 1 else None
+        if note and note.valid:
+            # Asked before a restart, or by another bridge: once is enough.
+            wait.headers = note.headers
+        else:
+            note = await self._ask(request, delivery.event, wait)
+        end = await wait.end(NOTE_AFTER)
+        if end is End.TIMED_OUT:
+            await self.notes.keep(note)
+            end = await wait.end(note.until - datetime.now(UTC))
+        return await self._outcome(end, note)
+
+    async def _ask(self, request: GenerationRequested, event: Event, wait: Wait) -> Note:
+        now = datetime.now(UTC)
+        remaining = request.deadline - now
+        target = self.queue.name
+        with self.telemetry.spans.send(Channel.REQUESTS, event, system=names.RABBITMQ, destination=target) as traced:
+            wait.headers = {**trace_of(traced.headers), **origin(traced.headers)}
+            message = self.codec.ask(traced, request, expires_in=remaining)
+            await self.sender.send(target, replace(message, headers={**message.headers, MARK: "out"}))
+        return Note(request_id=request.request_id, until=now + remaining / 2, headers=wait.headers)
+
+    async def _outcome(self, end: End, note: Note) -> Outcome:
+        if end is End.STORED:
+            return Relayed()
+        if end is End.HEARD:
+            stored = await self.answered(RequestId.parse(note.request_id))
+            return Relayed() if stored else Postponed("a reply was heard of that is not stored", timedelta(seconds=1))
+        if end is End.LOST and not self.queue.durable:
+            await self.notes.keep(note.model_copy(update={"until": datetime.now(UTC)}))
+        return Postponed(f"no answer from RabbitMQ ({end.value})", timedelta(0))
+
+    async def take(self, received: Received) -> None:
+        """Store one reply; what can't be read or placed is dropped with a log line. Raises TransportError."""
+        message = received.message
+        try:
+            note = await self._about(received)
+            data = self.codec.answered(message, note.request_id)
+            headers = {**trace_of(note.headers), **origin(note.headers)}
+            event = fitting(Event.of(data, source=SOURCE, headers=headers))
+        except MalformedEvent as error:
+            log.error("reply.dropped", correlation_id=message.correlation_id[:100], error=str(error))
+            return
+        await self._store(Taken.of(event, message))
+
+    async def _about(self, received: Received) -> Note:
+        message = received.message
+        note = self.codec.about(message) or self.waiting.note(message.correlation_id)
+        note = note or await self.notes.find(message.correlation_id)
+        if note is None:
+            raise MalformedEvent("nobody has asked for it, or too long ago")
+        return note
+
+    async def _store(self, reply: Taken) -> None:
+        spans, request_id = self.telemetry.spans, reply.event.subject
+        source = self.codec.replies.name
+        with (
+            spans.process(Channel.REPLIES, reply, group="bridge", system=names.RABBITMQ, destination=source),
+            spans.send(Channel.REPLIES, reply.event) as traced,
+            self.waiting.storing(request_id),
+        ):
+            published = await self.events.publish(Channel.REPLIES, traced)
+        if published is Published.ALREADY_THERE:
+            log.info("reply.dropped", request_id=request_id, error="it is answered already")

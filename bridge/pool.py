@@ -1,0 +1,65 @@
+"""The workers on RabbitMQ as one pool: how many requests they can take now."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from events.errors import TransportError
+from events.rabbitmq import topology
+from events.rabbitmq.connection import Broker
+from events.rabbitmq.topology import Queue
+
+INTERVAL = timedelta(seconds=0.5)
+"""Between two looks at the queues."""
+
+EMPTY_GRACE = timedelta(seconds=5)
+"""An empty pool may be one that restarts; after this long others may answer what it was asked."""
+
+log = structlog.get_logger(__name__)
+
+
+class Pool:
+    """`lost` is called when nobody is left who could answer what the pool was asked."""
+
+    def __init__(self, broker: Broker, requests: Queue, replies: Queue, *, prefetch: int, lost: Callable[[], None]):
+        self._broker = broker
+        self._requests = requests
+        self._replies = replies
+        self._prefetch = prefetch
+        self._lost = lost
+        self._empty_since: float | None = None
+        self.size = 0
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(INTERVAL.total_seconds())
+
+    async def look(self) -> None:
+        """A consumer counts `prefetch` times; several bridges share, each has its own consumer on the replies."""
+        try:
+            workers, bridges = await topology.consumers(self._broker.consuming, self._requests, self._replies)
+        except TransportError as error:
+            log.warning("bridge.pool_unknown", error=str(error))
+            self._resize(0)
+            if not self._requests.durable:
+                # Such a queue goes with its node, and what was in it too.
+                self._lost()
+            return
+        self._resize(math.ceil(workers * self._prefetch / max(bridges, 1)))
+
+    def _resize(self, size: int) -> None:
+        if size != self.size:
+            log.info("bridge.pool", size=size)
+        self.size = size
+        now = asyncio.get_running_loop().time()
+        if size:
+            self._empty_since = None
+        elif self._empty_since is None:
+            self._empty_since = now
+        elif now - self._empty_since > EMPTY_GRACE.total_seconds():
+            self._lost()

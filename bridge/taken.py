@@ -1,0 +1,29 @@
+"""A message of RabbitMQ as telemetry sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from events.event import Event
+from events.rabbitmq.message import Message
+
+TRACE_HEADERS = ("traceparent", "tracestate")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Implements `observability.spans.InHand`."""
+
+    event: Event
+    attempt: int
+    published_at: datetime
+
+    @classmethod
+    def of(cls, event: Event, message: Message) -> Self:
+        return cls(event, message.attempts + 1, message.sent_at or event.time)
+
+
+def trace_of(headers: Mapping[str, str]) -> dict[str, str]:
+    """The trace context, and none of the other headers that a stranger may have set."""
+    return {name: value for name, value in headers.items() if name.lower() in TRACE_HEADERS}

@@ -1,0 +1,245 @@
+"""The processes as a person would start them, real brokers between them, and an edge that counts what it gets."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from nats.js import JetStreamContext
+from pydantic import SecretStr
+
+from edge.demo.processes import Process
+from events import subjects
+from events.event import Event
+from events.jetstream.connection import connect
+from events.jetstream.log import JetStreamLog
+from events.jetstream.server import EmbeddedServer
+from events.jetstream.subscription import JetStreamSubscription
+from events.jetstream.topology import Topology
+from events.rabbitmq import topology as queues
+from events.rabbitmq.connection import Broker
+from events.rabbitmq.connection import connect as connect_rabbitmq
+from events.rabbitmq.server import RabbitMQNode
+from events.schema import EventData
+from events.transport import Channel
+
+ACCOUNT = "1"
+SECOND = timedelta(seconds=1)
+
+
+class Edge:
+    """Publishes requests of account 1 and hears the replies, as the userbot does; counts each by its request id."""
+
+    def __init__(self, js: JetStreamContext, make_event) -> None:
+        self._js = js
+        self._log = JetStreamLog(js)
+        self._make_event = make_event
+        self._hearing: asyncio.Task[None] | None = None
+        self.replies: dict[str, Event] = {}
+        self.seen: Counter[str] = Counter()
+
+    async def open(self) -> None:
+        await Topology(self._js).ensure_all(accounts=[ACCOUNT])
+        consumer = await JetStreamSubscription.bind(self._js, Channel.REPLIES, subjects.edge_consumer(ACCOUNT))
+        self._hearing = asyncio.create_task(self._hear(consumer))
+
+    async def close(self) -> None:
+        if self._hearing:
+            self._hearing.cancel()
+            await asyncio.gather(self._hearing, return_exceptions=True)
+
+    async def ask(self, numbers: Iterable[int], *, seconds: float = 120, headers=None) -> list[str]:
+        """Publish requests `1.2.<number>.0` that ask their own number; again until it is confirmed."""
+        ids = [f"{ACCOUNT}.2.{number}.0" for number in numbers]
+        for request_id in ids:
+            event = self._make_event(request_id, f"вопрос {request_id}", seconds=seconds, headers=headers)
+            await until(lambda event=event: self._published(event), within=60)
+        return ids
+
+    async def answers(self, ids: Iterable[str], within: float = 60) -> dict[str, EventData]:
+        """All of them, or a failure that says how many came."""
+        wanted = set(ids)
+        async with asyncio.timeout(within) as limit:
+            while not wanted <= self.replies.keys():
+                await asyncio.sleep(0.02)
+                if limit.when() - asyncio.get_running_loop().time() < 0.1:
+                    pytest.fail(
+                        f"{len(wanted - self.replies.keys())} of {len(wanted)} have no reply: {wanted - self.replies.keys()}"
+                    )
+        return {request_id: self.replies[request_id].data() for request_id in wanted}
+
+    async def stored(self) -> int:
+        """How many replies JetStream has."""
+        return (await self._js.stream_info("REPLIES")).state.messages
+
+    async def _published(self, event: Event) -> bool:
+        from events.errors import TransportError
+
+        try:
+            await self._log.publish(Channel.REQUESTS, event)
+        except TransportError:
+            return False
+        return True
+
+    async def _hear(self, consumer: JetStreamSubscription) -> None:
+        from events.errors import TransportError
+
+        while True:
+            for delivery in await consumer.fetch(64, SECOND):
+                self.replies[delivery.event.subject] = delivery.event
+                self.seen[delivery.event.subject] += 1
+                try:
+                    await delivery.ack()
+                except TransportError:
+                    pass
+
+
+async def until(true: Callable[[], Awaitable[bool]], within: float = 30) -> None:
+    """Poll until it is so."""
+    async with asyncio.timeout(within):
+        while not await true():
+            await asyncio.sleep(0.05)
+
+
+class World:
+    """Two brokers, an edge, and processes that are stopped at the end."""
+
+    def __init__(self, directory: Path, nats: EmbeddedServer, rabbitmq: str, edge: Edge, stack: AsyncExitStack) -> None:
+        self.nats = nats
+        self.rabbitmq = rabbitmq
+        self.edge = edge
+        self._directory = directory
+        self._stack = stack
+        self._count = 0
+
+    async def start(self, name: str, *, ready: bool = True, **settings: str) -> Process:
+        """`timokha NAME` with these settings; returns once it has said that it is ready."""
+        self._count += 1
+        directory = self._directory / f"{self._count}-{name}"
+        directory.mkdir(parents=True)
+        process = Process(
+            name,
+            directory,
+            {
+                "NATS_URL": self.nats.url,
+                "RABBITMQ_URL": self.rabbitmq,
+                "GENERATE_ENGINE": "echo",
+                "OTEL_SDK_DISABLED": "true",
+                **settings,
+            },
+        )
+        self._stack.push_async_callback(process.kill)
+        await process.start()
+        if ready:
+            await until_logged(process, f"{name}.ready")
+        return process
+
+    async def bridge(self, **settings: str) -> Process:
+        return await self.start("bridge", **settings)
+
+    async def worker(self, trigger: str = "rabbitmq", delay: float = 0.0, **settings: str) -> Process:
+        return await self.start("generate", GENERATE_TRIGGER=trigger, GENERATE_ECHO_DELAY=str(delay), **settings)
+
+    async def program(self, name: str, *arguments: str) -> asyncio.subprocess.Process:
+        """A test program of this folder, with the broker's address as its first argument."""
+        import sys
+
+        self._count += 1
+        log = (self._directory / f"{self._count}-{name}.log").open("ab")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(Path(__file__).parent / name),
+            self.rabbitmq,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
+        log.close()
+
+        async def end() -> None:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+        self._stack.push_async_callback(end)
+        return process
+
+
+def logged(process: Process) -> str:
+    return process.log.read_text(errors="replace") if process.log.exists() else ""
+
+
+async def until_logged(process: Process, text: str, within: float = 60) -> None:
+    async def there() -> bool:
+        return text in logged(process)
+
+    try:
+        await until(there, within)
+    except TimeoutError:
+        pytest.fail(f"never logged {text!r}; the log:\n{logged(process)[-3000:]}")
+
+
+@asynccontextmanager
+async def _world(directory: Path, nats: EmbeddedServer, rabbitmq: str, make_event) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        js = await stack.enter_async_context(connect(nats.url, name="edge"))
+        edge = Edge(js, make_event)
+        await edge.open()
+        stack.push_async_callback(edge.close)
+        yield World(directory, nats, rabbitmq, edge, stack)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, nats_server: EmbeddedServer, rabbitmq_url: str, make_event) -> AsyncIterator[World]:
+    async with _world(tmp_path, nats_server, rabbitmq_url, make_event) as world:
+        yield world
+
+
+@pytest.fixture
+async def fragile_world(
+    tmp_path: Path, nats_server: EmbeddedServer, own_rabbitmq: RabbitMQNode, make_event
+) -> AsyncIterator[World]:
+    """With a RabbitMQ node of its own, `own_rabbitmq`, that may be killed."""
+    async with _world(tmp_path, nats_server, own_rabbitmq.url, make_event) as world:
+        yield world
+
+
+@pytest.fixture
+async def broker(world: World) -> AsyncIterator[Broker]:
+    """The test's own connection to RabbitMQ."""
+    async with connect_rabbitmq(SecretStr(world.rabbitmq), name="test") as broker:
+        yield broker
+
+
+@pytest.fixture
+def said():
+    """`said(process)`: what it has logged."""
+    return logged
+
+
+@pytest.fixture
+def wait_for_log():
+    """`await wait_for_log(process, text)`"""
+    return until_logged
+
+
+@pytest.fixture
+def poll():
+    """`await poll(async_predicate, within=…)`"""
+    return until
+
+
+@pytest.fixture
+def depth(broker: Broker):
+    """`await depth(name)`: messages ready in a queue of RabbitMQ."""
+
+    async def count(name: str) -> int:
+        async with queues.opened(broker.consuming) as channel:
+            queue = await queues.declare(channel, queues.Queue(name, passive=True))
+            return queue.declaration_result.message_count or 0
+
+    return count
