@@ -9,20 +9,29 @@ from importlib import import_module
 from typing import Any
 
 import click
+from pydantic.fields import FieldInfo
 
+from bridge.settings import BridgeSettings
 from edge.demo.settings import DemoSettings
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import TimokhaError
-from events.jetstream.settings import SetupSettings
-from events.settings import ProcessSettings
+from events.settings import Positional, Settings
+from events.setup.settings import SetupSettings
 from functions.generate.settings import GenerateSettings
 from observability import logs, setup
 from observability.telemetry import Telemetry
+from observability.trace.settings import TraceSettings
+from training.settings import PrepareSettings
 
 Main = Callable[[Any, Telemetry, asyncio.Event], Coroutine[Any, Any, None]]
 
-COMMANDS: dict[str, tuple[type[ProcessSettings], str, str]] = {
+COMMANDS: dict[str, tuple[type[Settings], str, str]] = {
+    "bridge": (
+        BridgeSettings,
+        "bridge.app",
+        "JetStream to RabbitMQ and back: workers and bots of either kind, the original's too, can be mixed.",
+    ),
     "demo": (
         DemoSettings,
         "edge.demo.app",
@@ -41,13 +50,24 @@ COMMANDS: dict[str, tuple[type[ProcessSettings], str, str]] = {
     ),
     "setup": (
         SetupSettings,
-        "events.jetstream.setup",
-        "Makes streams, consumers and buckets, and says what it changed; give it an administrator's credentials.",
+        "events.setup.app",
+        "Makes streams, consumers, buckets and queues, and says what it changed; needs an administrator's credentials.",
     ),
     "model": (
         GenerateSettings,
         "functions.generate.prepare",
         "Prepares the default model in the cache, once, so that `timokha generate` starts in seconds.",
+    ),
+    "trace": (
+        TraceSettings,
+        "observability.trace.app",
+        "The trace of a question as a waterfall: of the request id or trace id given, or the newest with --last; "
+        "without either a list.",
+    ),
+    "train prepare": (
+        PrepareSettings,
+        "training.prepare",
+        "From a Telegram Desktop export to dialogues, a manifest that accounts for every item, and plots.",
     ),
     "userbot": (
         UserbotSettings,
@@ -55,7 +75,9 @@ COMMANDS: dict[str, tuple[type[ProcessSettings], str, str]] = {
         "The edge on Telegram: answers from your own account. The first start asks for phone, code and password.",
     ),
 }
-"""Name → settings, the module whose `main` runs it (imported only then), help."""
+"""Name, a group's first → settings, the module whose `main` runs it (imported only then), help."""
+
+GROUPS = {"train": "From a chat export to a voice: prepare, fit, evaluate, export."}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,25 +86,28 @@ def cli() -> None:
     """A Telegram userbot that answers with a language model fine-tuned on its owner's chats."""
 
 
-def command(name: str, settings: type[ProcessSettings], module: str, text: str) -> click.Command:
+def command(name: str, settings: type[Settings], module: str, text: str) -> click.Command:
     """A subcommand whose options are the fields of `settings`."""
 
     def run(**given: object) -> None:
         chosen = settings.read(**{field: value for field, value in given.items() if value is not None})
         start(name, import_module(module).main, chosen)
 
-    return click.Command(name, callback=run, params=options(settings), help=text)
+    return click.Command(name.rpartition(" ")[2], callback=run, params=options(settings), help=text)
 
 
-def options(settings: type[ProcessSettings]) -> list[click.Parameter]:
+def options(settings: type[Settings]) -> list[click.Parameter]:
     """`--slots` and so on; pydantic judges their values, so that options and variables are judged alike."""
-    return [
-        click.Option(
-            [f"--{name.replace('_', '-')}"],
-            help=f"{field.description}  [env: {settings.variable(name)}]{_default(field.get_default())}",
-        )
-        for name, field in settings.model_fields.items()
-    ]
+    return [_parameter(name, field, settings.variable(name)) for name, field in settings.model_fields.items()]
+
+
+def _parameter(name: str, field: FieldInfo, variable: str) -> click.Parameter:
+    if any(isinstance(mark, Positional) for mark in field.metadata):
+        return click.Argument([name], required=False)
+    # `--last` is short for `--last true`.
+    flag: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if field.annotation is bool else {}
+    text = f"{field.description}  [env: {variable}]{_default(field.get_default())}"
+    return click.Option([f"--{name.replace('_', '-')}"], help=text, **flag)
 
 
 def _default(default: object) -> str:
@@ -92,7 +117,7 @@ def _default(default: object) -> str:
     return f"  [default: {f'{seconds():g}' if seconds else default}]"
 
 
-def start(name: str, main: Main, settings: ProcessSettings) -> None:
+def start(name: str, main: Main, settings: Settings) -> None:
     """The only ignition: logs, telemetry, signals, the event loop."""
     logs.configure(name, level=settings.log_level)
     telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=settings.trace_file)
@@ -102,7 +127,7 @@ def start(name: str, main: Main, settings: ProcessSettings) -> None:
         telemetry.shutdown()
 
 
-async def _until_stopped(main: Main, settings: ProcessSettings, telemetry: Telemetry) -> None:
+async def _until_stopped(main: Main, settings: Settings, telemetry: Telemetry) -> None:
     """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -121,8 +146,11 @@ def main() -> None:
 
     What a person can mend is one line, never a traceback.
     """
+    groups = {"": cli, **{name: click.Group(name, help=text) for name, text in GROUPS.items()}}
+    for name in GROUPS:
+        cli.add_command(groups[name])
     for name, (settings, module, text) in COMMANDS.items():
-        cli.add_command(command(name, settings, module, text))
+        groups[name.rpartition(" ")[0]].add_command(command(name, settings, module, text))
     try:
         sys.exit(cli(standalone_mode=False) or 0)
     except click.ClickException as error:

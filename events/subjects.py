@@ -9,6 +9,7 @@ GENERATE_CONSUMER = "generate"
 CHATS_BUCKET = "chats"
 TELEGRAM_BUCKET = "telegram"
 BRIDGE_BUCKET = "bridge"
+BUCKETS = (CHATS_BUCKET, TELEGRAM_BUCKET, BRIDGE_BUCKET)
 
 RABBITMQ_ACCOUNT = "rabbitmq"
 """The account of every request that came from RabbitMQ."""

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import click
 
-from edge.doctor.brokers import nats
+from bridge.settings import BridgeSettings
+from edge.doctor.brokers import nats, rabbitmq
 from edge.doctor.finding import Finding, Level, ok, wrong
 from edge.doctor.model import model
 from edge.doctor.session import session
@@ -34,9 +35,13 @@ async def main(settings: DoctorSettings, _telemetry: object, _stop: asyncio.Even
 
 
 async def examine(settings: DoctorSettings) -> list[Finding]:
-    """Every part that is meant to run here, and what all of them need."""
+    """Every part that is meant to run here, and what it needs."""
     parts = settings.parts.split(",")
     findings = await nats(settings)
+    if "bridge" in parts or "rabbitmq_url" in settings.model_fields_set:
+        findings.append(await rabbitmq(settings.rabbitmq_url))
+    if "bridge" in parts:
+        findings += _part("bridge", BridgeSettings, lambda _: ())
     if "generate" in parts:
         findings += _part("generate", GenerateSettings, lambda chosen: [model(chosen)])
     if "userbot" in parts:

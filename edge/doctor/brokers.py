@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from edge.doctor.finding import Finding, note, ok, wrong
 from events.errors import TimokhaError
 from events.jetstream.connection import connect
@@ -20,6 +22,18 @@ async def nats(settings: ProcessSettings) -> list[Finding]:
             return [ok("NATS answers, and JetStream is on"), *_topology(await inspect(js))]
     except TimokhaError as error:
         return [wrong(str(error))]
+
+
+async def rabbitmq(url: SecretStr) -> Finding:
+    try:
+        from events.rabbitmq.connection import connect as connect_rabbitmq  # noqa: PLC0415 - its client may be missing
+    except ImportError as error:
+        return wrong(f"RabbitMQ: its client is not installed ({error}): pip install 'timokha[rabbitmq]'")
+    try:
+        async with connect_rabbitmq(url, name="doctor"):
+            return ok("RabbitMQ answers")
+    except TimokhaError as error:
+        return wrong(str(error))
 
 
 def _topology(found: Inspection) -> Iterator[Finding]:

@@ -3,16 +3,16 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from events.settings import ProcessSettings
+from events.settings import RabbitMQSettings
 
 
-class DoctorSettings(ProcessSettings):
+class DoctorSettings(RabbitMQSettings):
     """Which parts are meant to run here."""
 
     model_config = SettingsConfigDict(env_prefix="DOCTOR_")
 
     parts: str = Field(
         "userbot,generate",
-        pattern="^(userbot|generate)(,(userbot|generate))*$",
-        description="the parts that run on this machine: userbot, generate, or both, comma-separated",
+        pattern="^(userbot|generate|bridge)(,(userbot|generate|bridge))*$",
+        description="the parts that run on this machine: userbot, generate, bridge, comma-separated",
     )

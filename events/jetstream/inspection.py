@@ -56,7 +56,7 @@ async def _missing_consumer(js: JetStreamContext) -> list[str]:
 
 async def _missing_buckets(js: JetStreamContext) -> list[str]:
     missing = []
-    for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET):
+    for bucket in subjects.BUCKETS:
         try:
             await js.key_value(bucket)
         except BucketNotFoundError:

@@ -88,7 +88,7 @@ class Topology:
                 max_bytes=wanted.max_bytes,
                 num_replicas=wanted.num_replicas,
             )
-        for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET):
+        for bucket in subjects.BUCKETS:
             await self._retain(f"KV_{bucket}", num_replicas=self.retention.replicas)
 
     async def _retain(self, stream: str, **wanted: float | None) -> None:

@@ -51,9 +51,7 @@ async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(na
         await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
     shown = capsys.readouterr().out
     assert raised.value.exit_code == 1
-    assert (
-        "wrong  missing on JetStream: stream REQUESTS, stream REPLIES, stream DEADLETTERS, consumer " in shown
-    )
+    assert "wrong  missing on JetStream: stream REQUESTS, stream REPLIES, stream DEADLETTERS, consumer " in shown
     assert "run `timokha setup`" in shown
     assert "wrong  settings of `timokha userbot`: API_ID is missing" in shown
 
@@ -61,6 +59,16 @@ async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(na
 async def test_only_the_parts_that_run_here_are_looked_at(nats_server):
     findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))
     assert not [finding for finding in findings if "userbot" in finding.text]
+
+
+async def test_rabbitmq_is_looked_at_where_it_is_used(nats_server, rabbitmq_url):
+    healthy = DoctorSettings.read(nats_url=nats_server.url, rabbitmq_url=rabbitmq_url, parts="bridge")
+    assert {"RabbitMQ answers", "settings of `timokha bridge`"} <= set(lines(await examine(healthy), Level.OK))
+    away = DoctorSettings.read(
+        nats_url=nats_server.url, rabbitmq_url="amqp://guest:secret@127.0.0.1:1/", parts="bridge"
+    )
+    wrong = lines(await examine(away), Level.WRONG)
+    assert [line for line in wrong if "127.0.0.1:1" in line and "secret" not in line]
 
 
 async def test_a_stream_at_80_percent_is_wrong_and_one_at_half_is_worth_a_note(nats_server):

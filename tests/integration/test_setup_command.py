@@ -6,9 +6,16 @@ import pytest
 
 from events.errors import TransportError, TransportUnreachable
 from events.jetstream.connection import connect
-from events.jetstream.settings import SetupSettings
-from events.jetstream.setup import main
+from events.setup.app import main
+from events.setup.settings import SetupSettings
 from observability.telemetry import silent
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch, tmp_path):
+    """No `.env`, and nobody's RabbitMQ."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RABBITMQ_URL", raising=False)
 
 
 async def set_up(url, capsys, **options):
@@ -26,10 +33,22 @@ async def test_setup_makes_everything_once_and_then_finds_nothing_to_change(nats
         "created consumer generate on REQUESTS",
         "created bucket chats",
         "created bucket telegram",
+        "created bucket bridge",
         "created consumer edge-1 on REPLIES",
         "created consumer edge-rabbitmq on REPLIES",
     ]
     assert await set_up(nats_server.url, capsys, accounts="1,rabbitmq") == ["nothing to change"]
+
+
+async def test_setup_makes_the_queues_as_well_where_rabbitmq_is_used(nats_server, rabbitmq_url, capsys):
+    first = await set_up(nats_server.url, capsys, rabbitmq_url=rabbitmq_url)
+    assert first[-10:] == [
+        "created queue timokha.deadletters",
+        "created queue timokha.requests",
+        "created queue timokha.replies",
+        *(f"created queue timokha.requests.retry.{wait}" for wait in (500, 1000, 2000, 4000, 8000, 16000, 32000)),
+    ]
+    assert await set_up(nats_server.url, capsys, rabbitmq_url=rabbitmq_url) == ["nothing to change"]
 
 
 async def test_setup_gives_existing_streams_another_retention_and_says_so(nats_server, capsys):

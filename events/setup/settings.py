@@ -5,10 +5,10 @@ from datetime import timedelta
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from events.settings import ProcessSettings, Seconds
+from events.settings import RabbitMQSettings, Seconds
 
 
-class SetupSettings(ProcessSettings):
+class SetupSettings(RabbitMQSettings):
     """How long and how much is kept, and whose consumers are made beforehand."""
 
     model_config = SettingsConfigDict(env_prefix="SETUP_")

@@ -1,0 +1,1 @@
+"""`timokha setup`: what the brokers must hold before the product runs."""
