@@ -1,0 +1,69 @@
+"""Find whose voice is to be learned among those who speak in an export."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from events.errors import SettingsError
+
+_LISTED = 5
+
+
+@dataclass(slots=True)
+class Speaker:
+    """`id` as the export has it, e.g. `user123`; `messages`: how many of them have words."""
+
+    id: str
+    name: str
+    messages: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name or 'no name'} ({self.id}, {self.messages} messages)"
+
+
+def find_owner(wanted: str | None, account: str | None, speakers: Mapping[str, Speaker]) -> frozenset[str]:
+    """The owner's ids.
+
+    Raises
+    ------
+    SettingsError
+        One line: nobody was named, nobody is called so (with the nearest names), or several are.
+    """
+    if wanted is None:
+        if account is not None and account in speakers:
+            return frozenset({account})
+        raise SettingsError(f"TRAINING_OWNER is missing (a name or an id); most messages are from {_most(speakers)}")
+    ids = {_as_id(part) for part in wanted.split(",")}
+    if ids <= speakers.keys():
+        return frozenset(ids)
+    named = [speaker for speaker in speakers.values() if _key(speaker.name) == _key(wanted)]
+    if len(named) == 1:
+        return frozenset({named[0].id})
+    if named:
+        raise SettingsError(f"TRAINING_OWNER: several are called {wanted!r}: {_listed(named)}; name the id")
+    raise SettingsError(f"TRAINING_OWNER: nobody is called {wanted!r}; {_nearest(wanted, speakers)}")
+
+
+def _nearest(wanted: str, speakers: Mapping[str, Speaker]) -> str:
+    by_name = {_key(speaker.name): speaker for speaker in speakers.values()}
+    close = get_close_matches(_key(wanted), by_name, n=_LISTED, cutoff=0.5)
+    if close:
+        return f"the nearest are {_listed(by_name[name] for name in close)}"
+    return f"most messages are from {_most(speakers)}"
+
+
+def _most(speakers: Mapping[str, Speaker]) -> str:
+    return _listed(sorted(speakers.values(), key=lambda speaker: -speaker.messages)[:_LISTED]) or "nobody"
+
+
+def _listed(speakers: Iterable[Speaker]) -> str:
+    return ", ".join(map(str, speakers))
+
+
+def _as_id(text: str) -> str:
+    stripped = text.strip()
+    return f"user{stripped}" if stripped.isdigit() else stripped
+
+
+def _key(name: str) -> str:
+    return " ".join(name.casefold().replace("ё", "е").split())

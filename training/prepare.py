@@ -1,0 +1,121 @@
+"""`timokha train prepare`: from a chat export to dialogues, a manifest that accounts for every item, and plots."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from events.errors import SettingsError, TimokhaError
+from observability.telemetry import Telemetry
+from training import data_plots, private_data
+from training.dialogues import Dialogue, dialogues, store
+from training.duplicates import drop_duplicates
+from training.export_file import ExportFile
+from training.intake import Intake
+from training.manifest import CONSENT, Manifest, counts, settle
+from training.owner import find_owner
+from training.progress import Stopped, check, reading
+from training.settings import PrepareSettings
+from training.splits import Part, assign, write
+from training.turns import turns
+from training.workspace import Workspace
+
+MANIFEST = "manifest.json"
+_CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share", "bots"}
+"""Settings that the manifest repeats: those that say how, and nothing about who."""
+
+
+async def main(settings: PrepareSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Prepare the data in a thread, so that a signal is heard."""
+    console = Console(stderr=True)
+    console.print(CONSENT, soft_wrap=True)
+    manifest = await asyncio.to_thread(prepare, settings, console=console, stopped=stop.is_set)
+    console.print(manifest.summary(), soft_wrap=True, highlight=False)
+
+
+def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = lambda: False) -> Manifest:
+    """Write train.jsonl, validation.jsonl, test.jsonl, manifest.json and plots to `settings.out`.
+
+    Raises
+    ------
+    SettingsError
+        One line: no such file, no export, or no such owner.
+    TimokhaError
+        One line: nothing to learn from, or it was `stopped`.
+    """
+    try:
+        phrases = settings.blocklist.read_text(encoding="utf-8").splitlines() if settings.blocklist else []
+        settings.out.mkdir(parents=True, exist_ok=True)
+        with settings.export.open("rb") as file, _workspace(settings.out) as workspace:
+            intake = Intake(private_data.blocklist(phrases), _names(settings.bots))
+            export = ExportFile(file)
+            size = settings.export.stat().st_size
+            workspace.add(intake.messages(reading(export, size, console, stopped)))
+            if export.truncated:
+                console.print("The export ends in the middle of an item: what came before it is used.")
+            owner = find_owner(settings.owner, export.account, intake.speakers)
+            _arrange(workspace, owner, settings, stopped)
+            return _write(workspace, intake, export, owner, settings)
+    except OSError as error:
+        raise SettingsError(f"{error.filename or settings.out} can't be used: {error.strerror or error}") from None
+
+
+@contextmanager
+def _workspace(out: Path) -> Iterator[Workspace]:
+    """Beside the result, which has room for it; it holds what the export holds, so it goes whatever happens."""
+    with (
+        tempfile.TemporaryDirectory(dir=out, prefix=".workspace-") as scratch,
+        Workspace.open(Path(scratch) / "messages.sqlite") as workspace,
+    ):
+        yield workspace
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for part in text.split(",") if (name := part.strip()))
+
+
+def _arrange(workspace: Workspace, owner: frozenset[str], settings: PrepareSettings, stopped: Stopped) -> None:
+    """Turns, dialogues, what is twice, which part has what."""
+    workspace.resolve_replies()
+    found = turns(
+        workspace.rows(),
+        session_gap=settings.session_gap.total_seconds(),
+        burst_gap=settings.burst_gap.total_seconds(),
+    )
+    workspace.add_turns(found)
+    store(workspace, _watched(dialogues(workspace, owner, context_turns=settings.context_turns), stopped))
+    drop_duplicates(workspace, stopped)
+    assign(workspace, {Part.VALIDATION: settings.validation_share, Part.TEST: settings.test_share})
+    settle(workspace)
+
+
+def _watched(found: Iterator[Dialogue], stopped: Stopped) -> Iterator[Dialogue]:
+    for dialogue in found:
+        check(stopped)
+        yield dialogue
+
+
+def _write(
+    workspace: Workspace, intake: Intake, export: ExportFile, owner: frozenset[str], settings: PrepareSettings
+) -> Manifest:
+    numbers = counts(workspace, intake.never_messages)
+    if not numbers["train"]:
+        raise TimokhaError(
+            f"nobody's words were answered by the owner ({numbers['turns']} turns, dropped: {numbers['dropped']}): "
+            "check TRAINING_OWNER and TRAINING_SESSION_GAP"
+        )
+    manifest = Manifest(
+        **numbers,
+        speakers=len(intake.speakers),
+        chats=export.chats,
+        private_data_replaced=dict(intake.replaced),
+        truncated=export.truncated,
+        data_sha256=write(workspace, settings.out),
+        settings=settings.model_dump(mode="json", include=_CHOICES),
+    )
+    data_plots.draw(workspace, owner, settings.out)
+    (settings.out / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return manifest

@@ -1,0 +1,156 @@
+"""The working store of `prepare`: an SQLite file, so that memory does not grow with the export."""
+
+# ruff: noqa: S608 -- what is put into the queries are our own names of columns
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from training.messages import Fate, Message
+
+_SCHEMA = """
+CREATE TABLE messages (
+    row INTEGER PRIMARY KEY, chat INTEGER, id INTEGER, author TEXT, time INTEGER, hour INTEGER,
+    reply_to INTEGER, reply_row INTEGER, text TEXT, edited INTEGER, fate TEXT
+);
+CREATE TABLE turns (
+    first_row INTEGER PRIMARY KEY, last_row INTEGER, session INTEGER, author TEXT, reply_row INTEGER
+);
+CREATE INDEX by_session ON turns (session, first_row);
+CREATE TABLE dialogues (
+    id INTEGER PRIMARY KEY, time INTEGER, messages TEXT, rows TEXT, first_row INTEGER, last_row INTEGER,
+    exchange TEXT, fate TEXT, part TEXT
+);
+CREATE TABLE used (row INTEGER PRIMARY KEY, part TEXT);
+"""
+_RESOLVE = """
+UPDATE messages SET reply_row = (
+    SELECT min(target.row) FROM messages AS target
+    WHERE target.chat = messages.chat AND target.id = messages.reply_to AND target.row != messages.row
+) WHERE reply_to IS NOT NULL
+"""
+_BATCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored message. `reply_row` is the row of the message that it answers."""
+
+    row: int
+    chat: int
+    author: str
+    time: int
+    reply_row: int | None
+    text: str
+    fate: Fate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one person said in one go: the messages without a fate from `first_row` to `last_row`."""
+
+    first_row: int
+    last_row: int
+    session: int
+    author: str
+    reply_row: int | None
+
+
+class Workspace:
+    """Messages in the order of the export, turns, dialogues. Not safe for threads."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+
+    @classmethod
+    @contextmanager
+    def open(cls, file: Path) -> Iterator["Workspace"]:
+        database = sqlite3.connect(file, isolation_level=None)
+        try:
+            # It lives as long as one run, so nothing in it has to survive a crash.
+            database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA}; BEGIN")
+            yield cls(database)
+        finally:
+            database.close()
+
+    def add(self, messages: Iterable[tuple[int, Message]]) -> None:
+        """`messages`: (chat, message), in the order of the export."""
+        self.insert(
+            "messages (chat, id, author, time, hour, reply_to, text, edited, fate)",
+            ((chat, m.id, m.author, m.time, m.hour, m.reply_to, m.text, m.edited, m.fate) for chat, m in messages),
+        )
+
+    def resolve_replies(self) -> None:
+        """Find the row of each message that was answered; call it once, when all are in."""
+        self.database.execute("CREATE INDEX by_id ON messages (chat, id)")
+        self.database.execute(_RESOLVE)
+
+    def rows(self) -> Iterator[Row]:
+        """Messages of somebody, with or without a fate, in order."""
+        return map(_row, self.database.execute(f"SELECT {_ROW} FROM messages ORDER BY row"))
+
+    def row(self, row: int) -> Row:
+        return _row(self.database.execute(f"SELECT {_ROW} FROM messages WHERE row = ?", (row,)).fetchone())
+
+    def spoken(self, first: int, last: int) -> list[Row]:
+        """The messages of a turn."""
+        query = f"SELECT {_ROW} FROM messages WHERE row BETWEEN ? AND ? AND fate IS NULL ORDER BY row"
+        return [_row(values) for values in self.database.execute(query, (first, last))]
+
+    def turns_of(self, authors: Iterable[str]) -> Iterator[Turn]:
+        names = list(authors)
+        places = ",".join("?" * len(names))
+        query = f"SELECT {_TURN} FROM turns WHERE author IN ({places}) ORDER BY first_row"
+        return (Turn(*values) for values in self.database.execute(query, names))
+
+    def turn_with(self, row: int) -> Turn:
+        """The turn that a message without a fate belongs to."""
+        query = f"SELECT {_TURN} FROM turns WHERE first_row <= ? ORDER BY first_row DESC LIMIT 1"
+        return Turn(*self.database.execute(query, (row,)).fetchone())
+
+    def turns_before(self, turn: Turn, limit: int) -> list[Turn]:
+        """The last `limit` turns of the session before `turn`, oldest first."""
+        query = f"SELECT {_TURN} FROM turns WHERE first_row < ? AND session = ? ORDER BY first_row DESC LIMIT ?"
+        found = self.database.execute(query, (turn.first_row, turn.session, limit)).fetchall()
+        return [Turn(*values) for values in reversed(found)]
+
+    def add_turns(self, turns: Iterable[Turn]) -> None:
+        self.insert("turns", (astuple(turn) for turn in turns))
+
+    def kept_dialogues(self, column: str) -> Iterator[tuple[int, str]]:
+        """(id, `column`) of those without a fate, oldest first; they may be changed meanwhile."""
+        self.database.execute("DROP TABLE IF EXISTS kept")
+        self.database.execute(
+            f"CREATE TABLE kept AS SELECT id, {column} FROM dialogues WHERE fate IS NULL ORDER BY time, id"
+        )
+        return iter(self.database.execute(f"SELECT id, {column} FROM kept ORDER BY rowid"))
+
+    def drop(self, dialogue: int, fate: Fate) -> None:
+        self.database.execute("UPDATE dialogues SET fate = ? WHERE id = ?", (fate, dialogue))
+
+    def insert(self, into: str, values: Iterable[tuple[Any, ...]]) -> None:
+        rows = iter(values)
+        while batch := list(islice(rows, _BATCH)):
+            places = ",".join("?" * len(batch[0]))
+            self.database.executemany(f"INSERT INTO {into} VALUES ({places})", batch)
+
+    def count(self, query: str, *values: Any) -> int:
+        """The one number that `query` gives."""
+        return int(self.database.execute(query, values).fetchone()[0])
+
+    def counter(self, query: str, *values: Any) -> Counter[str]:
+        """`query` gives (name, number) rows."""
+        return Counter({str(name): int(number) for name, number in self.database.execute(query, values)})
+
+
+_ROW = "row, chat, author, time, reply_row, text, fate"
+_TURN = "first_row, last_row, session, author, reply_row"
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    return Row(*(*values[:-1], Fate(values[-1]) if values[-1] else None))
