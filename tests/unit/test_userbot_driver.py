@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from edge.userbot import phrases
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
 from edge.userbot.driver import World
 from edge.userbot.drivers import Drivers
-from edge.userbot.messenger import MessengerError, Undeliverable
+from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable
 from edge.userbot.receiving import Effect, Incoming, Rules
+from edge.userbot.record import Question
 from edge.userbot.replies import Replies
+from events.errors import TransportError
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryRecords
@@ -212,6 +215,107 @@ async def test_a_long_answer_comes_in_parts_and_in_order(places) -> None:
     parts = [text for text, _ in places.telegram.texts[1:]]
     assert len(parts) > 1
     assert " ".join(parts) == text
+
+
+async def test_an_answer_that_is_already_there_at_the_deadline_wins(places) -> None:
+    edge = places.edge(deadline=timedelta(seconds=0.3))
+    await edge.says("Тимоха, раз", 7)
+    await places.telegram.count(1)
+    # Nobody takes the reply in: the consumer is slower than the clock.
+    edge.replies.cancel()
+    await edge.answer(7)
+    await edge.idle()
+    assert places.telegram.texts[1][0] == "ответ"
+
+
+async def test_a_flood_wait_holds_the_chat_and_then_everything_goes_out_in_order(places) -> None:
+    waits = [FloodWaited(timedelta(seconds=0.2)), FloodWaited(timedelta(seconds=0.2))]
+
+    def flood(text: str) -> None:
+        if waits:
+            raise waits.pop()
+
+    edge = places.edge(deadline=timedelta(seconds=0.1))
+    places.telegram.before_send = flood
+    await edge.says("Тимоха, раз", 7)
+    assert await edge.says("/help", 8) is Effect.HELPED
+    await edge.answer(7)
+    await edge.idle()
+    assert len(places.telegram.texts) == 3
+    assert [text for text, _ in places.telegram.texts][-1] == "ответ"
+    assert await edge.says("Тимоха, два", 9) is Effect.ASKED
+
+
+async def test_a_question_deleted_during_a_flood_wait_is_not_answered_after_it(places) -> None:
+    flooded = asyncio.Event()
+
+    def flood(text: str) -> None:
+        if text == "ответ":
+            flooded.set()
+        if flooded.is_set() and len(places.telegram.texts) < 2:
+            raise FloodWaited(timedelta(seconds=0.1))
+
+    edge = places.edge()
+    places.telegram.before_send = flood
+    await edge.says("Тимоха, раз", 7)
+    await places.telegram.count(1)
+    await edge.answer(7)
+    async with asyncio.timeout(10):
+        await flooded.wait()
+    await edge.says("/delete_history", 8)
+    places.telegram.before_send = lambda text: None
+    await edge.idle()
+    assert [text for text, _ in places.telegram.texts][1:] == [phrases.deleted("ru", cancelled=True)]
+
+
+async def test_a_chat_whose_events_cant_be_erased_goes_on_and_is_told_nothing_untrue(places, monkeypatch) -> None:
+    refused = asyncio.Event()
+
+    async def refuse(account: str, chat: str, *, up_to: int) -> int:
+        refused.set()
+        raise TransportError("permission denied")
+
+    edge = places.edge()
+    with monkeypatch.context() as patched:
+        patched.setattr(places.log, "erase_chat", refuse)
+        await edge.says("/delete_history", 7)
+        async with asyncio.timeout(10):
+            await refused.wait()
+        await edge.says("/help", 8)
+        await edge.says("Тимоха, раз", 9)
+        await places.telegram.count(2)
+        await edge.answer(9)
+        await places.telegram.count(3)
+        assert phrases.deleted("ru", cancelled=False) not in {text for text, _ in places.telegram.texts}
+    await edge.die()
+
+    again = places.edge()
+    await again.drivers.resume()
+    await places.telegram.count(4)
+    assert places.telegram.texts[3][0] == phrases.deleted("ru", cancelled=False)
+
+
+async def test_what_was_asked_after_a_deletion_survives_its_erasing(places) -> None:
+    edge = places.edge()
+    edge.drivers.wake = lambda chat, **_: None
+    await edge.says("/delete_history", 7)
+    await edge.says("Тимоха, раз", 8)
+    await edge.die()
+
+    again = places.edge()
+    await again.drivers.resume()
+    await places.telegram.count(2)
+    assert await again.request(8) is not None
+
+
+async def test_a_question_that_waits_while_nothing_is_being_answered_is_taken_up(places) -> None:
+    """As `timokha deadletters resend` leaves it."""
+    edge = places.edge()
+    question = Question(message_id=7, text="раз", locale="ru", asked_at=datetime.now(UTC), revision=1)
+    await edge.world.chats.change(CHAT, lambda record: record.having(waiting=(question,)))
+    edge.drivers.wake(CHAT)
+    await places.telegram.count(1)
+    assert await places.log.find(Channel.REQUESTS, RequestId("1", "2", "7", 1)) is not None
 
 
 async def test_help_is_answered_while_busy(places) -> None:

@@ -115,9 +115,7 @@ async def test_changes_that_are_no_new_messages_have_their_place_as_well(client,
         client,
         updates,
         batch(types.UpdateDeleteMessages(messages=[1, 2], pts=7, pts_count=2)),
-        types.UpdateShort(
-            update=types.UpdateReadHistoryOutbox(peer=types.PeerUser(user_id=2), max_id=1, pts=8, pts_count=1), date=0
-        ),
+        types.UpdateShort(update=read, date=0),
         types.UpdateShortSentMessage(id=3, pts=9, pts_count=1, date=0),
     )
     assert got == [Change(7, 2), Change(8, 1), Change(9, 1)]

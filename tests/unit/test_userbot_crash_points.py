@@ -1,0 +1,353 @@
+"""The edge dies before or after every single thing that it does to the world; the next start makes it good.
+
+`docs/delivery.md` has the same points as a table.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from edge.userbot import phrases
+from edge.userbot.catch_up import CatchUp
+from edge.userbot.changes import Change, Difference, State
+from edge.userbot.chats import Chats
+from edge.userbot.door import Door
+from edge.userbot.driver import World
+from edge.userbot.drivers import Drivers
+from edge.userbot.receiving import Incoming, Rules
+from edge.userbot.record import ChatRecord
+from edge.userbot.replies import Replies
+from edge.userbot.splitting import split
+from edge.userbot.watermark import Watermark
+from events.errors import Conflict
+from events.event import Event
+from events.ids import RequestId
+from events.memory import MemoryLog, MemoryRecords
+from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, Sampling
+from events.transport import Channel
+from observability.telemetry import silent
+
+ACCOUNT, CHAT = "1", "2"
+LONG = " ".join(str(number) for number in range(1200))
+MOST_EFFECTS = 60
+
+
+@dataclass
+class Fuse:
+    """Stops everything at the `at`th effect, before it happens or right `after`."""
+
+    at: int
+    after: bool
+    journal: list[str] = field(default_factory=list)
+    blown: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def around(self, name: str, act: Callable[[], Awaitable[Any]]) -> Any:
+        if self.blown.is_set():
+            await asyncio.Event().wait()
+        self.journal.append(name)
+        mine = len(self.journal) == self.at
+        if mine and not self.after:
+            await self._blow()
+        result = await act()
+        if mine:
+            await self._blow()
+        return result
+
+    async def _blow(self) -> None:
+        self.blown.set()
+        await asyncio.Event().wait()
+
+
+class Fused:
+    """Whatever `inner` does under one of `names` goes through the fuse."""
+
+    def __init__(self, inner: Any, fuse: Fuse, *names: str) -> None:
+        self._inner, self._fuse, self._names = inner, fuse, names
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in self._names:
+            return found
+
+        async def fused(*args: Any, **kwargs: Any) -> Any:
+            return await self._fuse.around(f"{type(self._inner).__name__}.{name}", lambda: found(*args, **kwargs))
+
+        return fused
+
+
+class FusedSubscription:
+    def __init__(self, inner: Any, fuse: Fuse) -> None:
+        self._inner, self._fuse = inner, fuse
+        self.lease = inner.lease
+
+    async def fetch(self, limit: int, timeout: timedelta) -> list[Any]:
+        return [Fused(delivery, self._fuse, "ack", "discard") for delivery in await self._inner.fetch(limit, timeout)]
+
+
+@dataclass
+class Telegram:
+    """The chat, and the account's changes; it has forgotten every random id."""
+
+    texts: list[tuple[str, int | None]] = field(default_factory=list)
+    questions: list[Incoming] = field(default_factory=list)
+    live: Callable[[Change], None] = lambda change: None
+
+    def user_says(self, text: str) -> None:
+        number = len(self.questions) + 1
+        self.questions.append(Incoming(ACCOUNT, CHAT, number, text, "ru", datetime.now(UTC)))
+        self.live(Change(number, 1, self.questions[-1]))
+
+    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+        self.texts.append((text, reply_to))
+        return 1000 + len(self.texts)
+
+    async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
+        return 1001 + self.texts.index((text, reply_to)) if (text, reply_to) in self.texts else None
+
+    async def typing(self, chat: str) -> None:
+        pass
+
+    async def state(self) -> State:
+        return State(pts=len(self.questions))
+
+    async def difference(self, since: State) -> Difference:
+        return Difference(await self.state(), self.questions[since.pts :], complete=True)
+
+    async def recent(self, since: datetime) -> list[Incoming]:
+        return self.questions
+
+
+@dataclass
+class Places:
+    """What outlives the edge, a worker included."""
+
+    answer: Callable[[str], str | None]
+    telegram: Telegram = field(default_factory=Telegram)
+    log: MemoryLog = field(default_factory=MemoryLog)
+    chats: MemoryRecords = field(default_factory=MemoryRecords)
+    watermarks: MemoryRecords = field(default_factory=MemoryRecords)
+
+    async def work(self) -> None:
+        """`answer` gives the reply's text for a question's, None fails it, and "" leaves it without a reply."""
+        requests = self.log.subscribe(Channel.REQUESTS, "generate", lease=timedelta(seconds=60))
+        while True:
+            for delivery in await requests.fetch(1, timedelta(seconds=1)):
+                request = delivery.event.data()
+                text = self.answer(request.turns[-1].text)
+                data: Any = GenerationFailed(request_id=request.request_id, reason=FailureReason.REJECTED)
+                if text:
+                    data = GenerationCompleted(
+                        request_id=request.request_id, text=text, finish_reason=FinishReason.STOP, model="test"
+                    )
+                if text != "":
+                    await self.log.publish(Channel.REPLIES, Event.of(data, source="/test"))
+
+    async def open(self) -> None:
+        """An edge has been here before: what it had not seen yet when it died is fetched."""
+        await Watermark(self.watermarks, ACCOUNT).save(State(pts=0))
+
+    async def record(self) -> ChatRecord:
+        return await Chats(self.chats, ACCOUNT).load(CHAT)
+
+
+@dataclass
+class Life:
+    """One life of the edge."""
+
+    places: Places
+    fuse: Fuse
+    rules: Rules
+    tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        places, fuse = self.places, self.fuse
+        world = World(
+            account=ACCOUNT,
+            chats=Chats(Fused(places.chats, fuse, "save"), ACCOUNT),
+            log=Fused(places.log, fuse, "publish", "erase", "erase_chat"),
+            messenger=Fused(places.telegram, fuse, "send"),
+            sampling=Sampling(),
+            deadline=self.rules.deadline,
+            telemetry=silent(),
+        )
+        self.drivers = Drivers(world)
+        watermark = Watermark(Fused(places.watermarks, fuse, "save"), ACCOUNT)
+        door = Door(world, self.drivers, self.rules)
+        catch_up = CatchUp(places.telegram, watermark, door.receive, window=timedelta(minutes=10))
+        replies = places.log.subscribe(Channel.REPLIES, "edge", lease=timedelta(seconds=0.1))
+        await self.drivers.resume()
+        places.telegram.live = catch_up.put
+        self.tasks = [
+            asyncio.create_task(catch_up.run()),
+            asyncio.create_task(Replies(world, self.drivers, FusedSubscription(replies, fuse)).run()),
+        ]
+
+    async def die(self) -> None:
+        self.places.telegram.live = lambda change: None
+        for task in self.tasks:
+            task.cancel()
+        await self.drivers.stop()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`user` says each text once the one before it is in the record; `holds` is what must be true in the end."""
+
+    user: tuple[str, ...]
+    holds: Callable[[Places, ChatRecord], bool]
+    answer: Callable[[str], str | None] = lambda text: f"ответ на {text}"
+    rules: Rules = field(default_factory=Rules)
+
+
+def replies(places: Places) -> list[str]:
+    """What was said to the user, without thinking lines."""
+    thinking = {phrases.thinking("ru", f"1.2.{number}.0") for number in range(1, 9)}
+    return [text for text, _ in places.telegram.texts if text not in thinking]
+
+
+def thoughts(places: Places) -> int:
+    return len(places.telegram.texts) - len(replies(places))
+
+
+def rests(record: ChatRecord) -> bool:
+    return not (record.current or record.waiting or record.notices or record.erasing)
+
+
+SCENARIOS = {
+    "an answer in several parts": Scenario(
+        ("Тимоха, раз",),
+        lambda places, record: (
+            replies(places) == split(LONG) and thoughts(places) == 1 and [t.text for t in record.history][1:] == [LONG]
+        ),
+        answer=lambda text: LONG,
+    ),
+    "a failure": Scenario(
+        ("Тимоха, раз",),
+        lambda places, record: (
+            replies(places) == [phrases.failure("ru", FailureReason.REJECTED)] and thoughts(places) == 1
+        ),
+        answer=lambda text: None,
+    ),
+    "no reply before the deadline": Scenario(
+        ("Тимоха, раз",),
+        lambda places, record: replies(places) == [phrases.failure("ru", phrases.DEADLINE)] and thoughts(places) <= 1,
+        answer=lambda text: "",
+        rules=Rules(deadline=timedelta(seconds=0.15)),
+    ),
+    "questions that wait for each other": Scenario(
+        ("Тимоха, раз", "Тимоха, два"),
+        lambda places, record: (
+            replies(places) == ["ответ на раз", "ответ на два"] and thoughts(places) == 2 and len(record.history) == 4
+        ),
+        rules=Rules(when_busy="queue"),
+    ),
+    "commands": Scenario(
+        ("/set_context_length 7", "/help"),
+        lambda places, record: len(replies(places)) == 2 and record.settings.context_length == 7,
+    ),
+    "a deletion while a question is being answered": Scenario(
+        ("Тимоха, раз", "/delete_history"),
+        lambda places, record: (
+            replies(places)[-1] in {phrases.deleted("ru", cancelled=True), phrases.deleted("ru", cancelled=False)}
+            and len(replies(places)) <= 2
+            and record.history == ()
+        ),
+        answer=lambda text: "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_an_edge_that_dies_around_anything_it_does_leaves_what_the_next_one_finishes(name, after) -> None:
+    scenario = SCENARIOS[name]
+    for at in range(1, MOST_EFFECTS):
+        fuse = Fuse(at, after)
+        reached = await lives_through(scenario, fuse)
+        if not reached:
+            assert at > 4
+            return
+    pytest.fail("the scenario has no end")
+
+
+async def lives_through(scenario: Scenario, fuse: Fuse) -> bool:
+    """Whether the fuse blew; the scenario holds in both cases."""
+    places = Places(scenario.answer)
+    await places.open()
+    worker = asyncio.create_task(places.work())
+    life = Life(places, fuse, scenario.rules)
+    await life.start()
+    talking = asyncio.create_task(talk(scenario, places))
+    done = asyncio.create_task(comes_true(scenario, places, talking))
+    blown = asyncio.create_task(fuse.blown.wait())
+    try:
+        async with asyncio.timeout(15):
+            await asyncio.wait({done, blown}, return_when=asyncio.FIRST_COMPLETED)
+            if fuse.blown.is_set():
+                await life.die()
+                life = Life(places, Fuse(0, False), scenario.rules)
+                await life.start()
+            await done
+    except TimeoutError:
+        pytest.fail(f"stuck after {fuse.journal}: {replies(places)}, {await places.record()}")
+    finally:
+        for task in (worker, talking, done, blown):
+            task.cancel()
+        await life.die()
+    return fuse.blown.is_set()
+
+
+async def talk(scenario: Scenario, places: Places) -> None:
+    for number, text in enumerate(scenario.user, 1):
+        places.telegram.user_says(text)
+        while number not in (await places.record()).seen:  # noqa: ASYNC110 - records have no event
+            await asyncio.sleep(0.002)
+
+
+async def comes_true(scenario: Scenario, places: Places, talking: asyncio.Task[None]) -> None:
+    await talking
+    while not (rests(record := await places.record()) and scenario.holds(places, record)):  # noqa: ASYNC110 - as above
+        await asyncio.sleep(0.002)
+    # Nothing more may come of what is still under way: replies that come again, messages that are fetched again.
+    said = list(places.telegram.texts)
+    await asyncio.sleep(0.15)
+    assert places.telegram.texts == said
+    assert rests(await places.record())
+
+
+async def test_what_was_asked_before_a_deletion_is_gone_from_the_streams_after_a_crash_at_any_point() -> None:
+    scenario = SCENARIOS["a deletion while a question is being answered"]
+    for at in range(1, 12):
+        places = Places(scenario.answer)
+        await places.open()
+        fuse = Fuse(at, True)
+        life = Life(places, fuse, scenario.rules)
+        await life.start()
+        talking = asyncio.create_task(talk(scenario, places))
+        blown = asyncio.create_task(fuse.blown.wait())
+        await asyncio.wait({blown, talking}, return_when=asyncio.FIRST_COMPLETED)
+        await life.die()
+        life = Life(places, Fuse(0, False), scenario.rules)
+        await life.start()
+        async with asyncio.timeout(10):
+            await comes_true(scenario, places, talking)
+        blown.cancel()
+        await life.die()
+        assert await places.log.find(Channel.REQUESTS, RequestId(ACCOUNT, CHAT, "1")) is None
+
+
+def test_the_fused_records_still_refuse_what_lost_a_race() -> None:
+    """The harness must not hide conflicts: they are part of the promise."""
+
+    async def lose() -> None:
+        records = Fused(MemoryRecords(), Fuse(0, False), "save")
+        await records.save("k", b"1", None)
+        with pytest.raises(Conflict):
+            await records.save("k", b"2", None)
+
+    asyncio.run(lose())
