@@ -13,6 +13,7 @@ from edge.demo.chat import Chat
 from edge.demo.processes import Process, run_once, running
 from edge.demo.settings import DemoSettings
 from edge.demo.terminal import converse
+from edge.demo.traces import Traces
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
 from edge.userbot.chats import Chats
@@ -24,6 +25,7 @@ from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from observability.telemetry import Telemetry
 
+TRACE_FILE = "traces.jsonl"
 OWNER_NAME = "timokha"
 OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 
@@ -31,31 +33,40 @@ OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Chat until the input ends or `stop` is set."""
     with _directory(settings.directory) as directory:
-        async with _product(directory) as chat:
-            talking = asyncio.create_task(_talk(chat))
+        trace_file = (settings.trace_file or directory / TRACE_FILE).absolute()
+        async with _product(directory, trace_file) as chat:
+            talking = asyncio.create_task(_talk(chat, Traces(trace_file) if settings.trace else None))
             stopping = asyncio.create_task(stop.wait())
             try:
                 await asyncio.wait({talking, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if talking.done():
                     await talking
             finally:
-                talking.cancel()
                 stopping.cancel()
-                await asyncio.gather(talking, stopping, return_exceptions=True)
+                await _cancelled(talking)
 
 
-async def _talk(chat: Chat) -> None:
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Until Python 3.12 `asyncio.wait_for` may swallow a cancellation, so one may not be enough."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)
+
+
+async def _talk(chat: Chat, traces: Traces | None) -> None:
     if sys.stdin.isatty():
-        await converse(chat)
+        await converse(chat, traces)
         return
     # The whole input first: nothing that is started here may take a part of it.
     for line in (await asyncio.to_thread(sys.stdin.read)).splitlines():
         if line.strip():
             await chat.outcome(line, await chat.say(line))
+            if traces and chat.asks(line):
+                await traces.wait()
 
 
 @asynccontextmanager
-async def _product(directory: Path) -> AsyncIterator[Chat]:
+async def _product(directory: Path, trace_file: Path) -> AsyncIterator[Chat]:
     """Everything runs inside."""
     _say("starting NATS and the sandbox Telegram")
     async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
@@ -65,7 +76,11 @@ async def _product(directory: Path) -> AsyncIterator[Chat]:
         # Left by an earlier demo, it would belong to a Telegram that is gone.
         session.unlink(missing_ok=True)
         await asyncio.gather(run_once("model"), signed_in_session(telegram, OWNER_PHONE, session=session))
-        environment = {**_userbot_environment(telegram, session, directory), "NATS_URL": nats.url}
+        environment = {
+            **_userbot_environment(telegram, session, directory),
+            "NATS_URL": nats.url,
+            "TIMOKHA_TRACE_FILE": str(trace_file),
+        }
         processes = [Process(name, directory, environment) for name in ("generate", "userbot")]
         _say(f"starting the userbot and a generate function; their logs are in {directory}")
         async with (

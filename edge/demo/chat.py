@@ -34,14 +34,19 @@ class Chat:
     _shown: int = 0
     _asked: set[int] = field(default_factory=set)
 
+    def asks(self, text: str) -> bool:
+        """Whether the userbot takes `text` for a question."""
+        return isinstance(parse(text, self.prefix), Ask)
+
     async def say(self, text: str) -> int:
         """Send `text` as the user; the id of the account's own copy of it comes back."""
         sent = await self.client.send_message(self.owner, text)
         assert sent
-        if isinstance(parse(text, self.prefix), Ask):
+        if self.asks(text):
             self._asked.add(sent.id)
         self.show(labelled("you> ", text))
-        return self.telegram.messages(self.owner, self.visitor)[-1].id
+        # Not just the last one: the account may have replied already.
+        return next(copy.id for copy in reversed(self.telegram.messages(self.owner, self.visitor)) if not copy.out)
 
     async def outcome(self, text: str, message_id: int) -> None:
         """Wait for the one outcome of the message, showing what comes."""

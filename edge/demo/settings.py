@@ -16,3 +16,4 @@ class DemoSettings(ProcessSettings):
     directory: Path | None = Field(
         None, description="a directory to keep logs and streams in; without it they go when the demo ends"
     )
+    trace: bool = Field(False, description="true or false: show after each answer where its time went")

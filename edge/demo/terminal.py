@@ -7,16 +7,19 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from edge.demo.chat import Chat
+from edge.demo.traces import Traces
 
 REFRESH = 0.1
 """Seconds between two looks for new messages."""
 
 
-async def converse(chat: Chat) -> None:
+async def converse(chat: Chat, traces: Traces | None) -> None:
     """Until Ctrl-D or Ctrl-C."""
     session: PromptSession[str] = PromptSession("you> ", erase_when_done=True)
     with patch_stdout():
-        refreshing = asyncio.create_task(_keep_refreshing(chat))
+        background = [asyncio.create_task(_keep_refreshing(chat))]
+        if traces:
+            background.append(asyncio.create_task(traces.follow()))
         try:
             with contextlib.suppress(EOFError, KeyboardInterrupt):
                 while True:
@@ -24,7 +27,8 @@ async def converse(chat: Chat) -> None:
                     if line.strip():
                         await chat.say(line)
         finally:
-            refreshing.cancel()
+            for task in background:
+                task.cancel()
 
 
 async def _keep_refreshing(chat: Chat) -> None:
