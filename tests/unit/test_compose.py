@@ -1,0 +1,176 @@
+"""compose.yaml and its Dockerfile, as far as they can be checked without an engine."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import cli
+from functions.generate.settings import GenerateSettings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES = COMPOSE["services"]
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+LONG_RUNNING = {"userbot", "generate", "bridge", "rabbitmq-worker"}
+
+NOT_PASSED_ON = {
+    "GENERATE_TRIGGER",  # the service's command says it
+    "TIMOKHA_CACHE",  # the image says it
+    "TIMOKHA_TRACE_FILE",  # for the processes of one machine; here Jaeger has the traces
+    "USERBOT_TELEGRAM_KEY",
+    "USERBOT_TELEGRAM_SERVER",  # for tests
+}
+OPENTELEMETRY = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRICS_EXPORTER"}
+
+
+def settings_of(service):
+    settings, _, _ = cli.COMMANDS[service["command"][0] if "command" in service else service["build"]["target"]]
+    return settings
+
+
+def variables_of(service):
+    settings = settings_of(service)
+    return {settings.variable(name) for name in settings.model_fields}
+
+
+def test_compose_keeps_to_the_schema_of_the_compose_specification():
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        ROOT / "compose.yaml",
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stdout
+
+
+def test_every_image_is_built_here_or_pinned():
+    foreign = [service["image"] for service in SERVICES.values() if "build" not in service]
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
+    bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) - stages
+    for image in [*foreign, *bases]:
+        assert re.search(r":\d+\.\d+", image), f"{image} names no version"
+
+
+def test_generate_can_be_scaled():
+    for name in ("generate", "rabbitmq-worker"):
+        assert not SERVICES[name].keys() & {"container_name", "ports"}
+
+
+def test_what_a_service_waits_for_exists_and_can_come_true():
+    for name, service in SERVICES.items():
+        for needed, how in service.get("depends_on", {}).items():
+            assert needed in SERVICES, name
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in SERVICES[needed], f"{name} waits for the health of {needed}"
+            else:
+                assert how["condition"] == "service_completed_successfully"
+                assert needed not in LONG_RUNNING, f"{name} waits for the end of {needed}"
+
+
+def test_whatever_runs_on_is_started_again_and_waits_for_setup():
+    for name in LONG_RUNNING:
+        assert SERVICES[name]["restart"] == "unless-stopped"
+        assert SERVICES[name]["depends_on"]["setup"]["condition"] == "service_completed_successfully"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_runs_a_command_with_options_that_exist(name):
+    first, *options = OURS[name].get("command") or [OURS[name]["build"]["target"]]
+    command = cli.command(first, *cli.COMMANDS[first])
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {option for option in options if option.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_gets_its_own_settings_and_nobody_elses(name):
+    given = set(OURS[name]["environment"])
+    own = variables_of(OURS[name])
+    assert given <= own | OPENTELEMETRY
+    missing = own - given - NOT_PASSED_ON
+    if "rabbitmq" not in OURS[name].get("depends_on", {}):
+        missing -= {"RABBITMQ_URL"}
+    assert not missing, f"compose.yaml does not pass them on to {name}"
+
+
+def test_the_model_is_prepared_in_a_volume_that_the_workers_can_only_read():
+    assert "models:/var/cache/timokha" in SERVICES["model"]["volumes"]
+    for name in ("generate", "rabbitmq-worker"):
+        assert "models:/var/cache/timokha:ro" in SERVICES[name]["volumes"]
+        assert SERVICES[name]["depends_on"]["model"]["condition"] == "service_completed_successfully"
+
+
+def test_every_port_is_on_loopback():
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_every_volume_is_declared_or_a_file_of_ours():
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./deploy/"):
+                assert (ROOT / source).is_file()
+            elif not source.startswith("./"):
+                assert source in COMPOSE["volumes"]
+
+
+def test_a_worker_has_time_to_finish_what_it_has_in_hand():
+    grace = GenerateSettings.model_fields["grace"].get_default().total_seconds()
+    assert int(SERVICES["generate"]["stop_grace_period"].removesuffix("s")) > grace
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_is_built_from_a_stage_that_runs_as_nobody_special(name):
+    target = OURS[name]["build"]["target"]
+    assert re.search(rf"^FROM run AS {target}$", DOCKERFILE, re.MULTILINE)
+    assert re.search(r"^USER \d{4,}$", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_dockerfile_copies_only_what_is_there_and_not_ignored():
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = [
+        source for line in re.findall(r"^COPY (?!--)(.+)$", DOCKERFILE, re.MULTILINE) for source in line.split()[:-1]
+    ]
+    assert copied
+    for source in copied:
+        assert (ROOT / source).exists()
+        assert {source, str(Path(source).parent)} & let_in, f"{source} is in .dockerignore"
+
+
+def test_the_wheel_holds_every_package_that_the_dockerfile_copies():
+    packages = re.search(r"only-include = \[(.+)\]", (ROOT / "pyproject.toml").read_text())
+    assert packages
+    for name in re.findall(r'"([^"]+)"', packages[1]):
+        assert re.search(rf"^COPY .*\b{re.escape(name)}\b", DOCKERFILE, re.MULTILINE), name
+
+
+def test_nats_takes_its_configuration():
+    server = Path(sys.executable).with_name("nats-server")
+    command = [server, "-t", "-c", ROOT / "deploy/nats.conf"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert result.returncode == 0, result.stderr
+
+
+def test_rabbitmq_lets_the_originals_queue_be_declared():
+    lines = (ROOT / "deploy/rabbitmq.conf").read_text().splitlines()
+    assert "deprecated_features.permit.transient_nonexcl_queues = true" in lines
+
+
+def test_the_command_line_starts_in_every_image_without_the_packages_of_the_other_roles():
+    roles = ["aio_pika", "aiolimiter", "cryptography", "mtproto", "prompt_toolkit", "pyrogram", "regex", "tgcrypto"]
+    heavy = ["torch", "transformers", "accelerate", "ijson", "matplotlib", "peft"]
+    blocked = "; ".join(f"sys.modules[{name!r}] = None" for name in roles + heavy)
+    code = f"import sys; {blocked}; sys.argv = ['timokha', '--help']; import cli; cli.main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
