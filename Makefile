@@ -48,6 +48,10 @@ format: $(STAMP) ## format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
+.PHONY: docs
+docs: $(STAMP) ## write docs/settings.md and .env.example anew from the settings classes
+	@PYTHONPATH=. $(BIN)/python docs/settings.py
+
 .PHONY: up
 up: ## everything in containers, with docker compose
 	docker compose up --build -d $(ARGS)
