@@ -1,9 +1,10 @@
 """The processes as a person would start them, real brokers between them, and an edge that counts what it gets."""
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from edge.demo.processes import Process
 from events import subjects
+from events.errors import TransportError
 from events.event import Event
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
@@ -51,24 +53,32 @@ class Edge:
             self._hearing.cancel()
             await asyncio.gather(self._hearing, return_exceptions=True)
 
-    async def ask(self, numbers: Iterable[int], *, seconds: float = 120, headers=None) -> list[str]:
-        """Publish requests `1.2.<number>.0` that ask their own number; again until it is confirmed."""
+    def event(self, request_id: str, text: str | None = None, *, seconds: float = 120, headers=None) -> Event:
+        return self._make_event(request_id, text or f"вопрос {request_id}", seconds=seconds, headers=headers)
+
+    async def ask(self, numbers: Iterable[int], **event) -> list[str]:
+        """Publish requests `1.2.<number>.0` that ask their own number."""
         ids = [f"{ACCOUNT}.2.{number}.0" for number in numbers]
         for request_id in ids:
-            event = self._make_event(request_id, f"вопрос {request_id}", seconds=seconds, headers=headers)
-            await until(lambda event=event: self._published(event), within=60)
+            await self.publish(self.event(request_id, **event))
         return ids
+
+    async def publish(self, event: Event) -> None:
+        """Again until it is confirmed."""
+        await until(lambda: self._published(event), within=60)
 
     async def answers(self, ids: Iterable[str], within: float = 60) -> dict[str, EventData]:
         """All of them, or a failure that says how many came."""
         wanted = set(ids)
-        async with asyncio.timeout(within) as limit:
-            while not wanted <= self.replies.keys():
-                await asyncio.sleep(0.02)
-                if limit.when() - asyncio.get_running_loop().time() < 0.1:
-                    pytest.fail(
-                        f"{len(wanted - self.replies.keys())} of {len(wanted)} have no reply: {wanted - self.replies.keys()}"
-                    )
+
+        async def complete() -> bool:
+            return wanted <= self.replies.keys()
+
+        try:
+            await until(complete, within)
+        except TimeoutError:
+            missing = sorted(wanted - self.replies.keys())
+            pytest.fail(f"{len(missing)} of {len(wanted)} have no reply: {missing[:20]}")
         return {request_id: self.replies[request_id].data() for request_id in wanted}
 
     async def stored(self) -> int:
@@ -76,8 +86,6 @@ class Edge:
         return (await self._js.stream_info("REPLIES")).state.messages
 
     async def _published(self, event: Event) -> bool:
-        from events.errors import TransportError
-
         try:
             await self._log.publish(Channel.REQUESTS, event)
         except TransportError:
@@ -85,22 +93,18 @@ class Edge:
         return True
 
     async def _hear(self, consumer: JetStreamSubscription) -> None:
-        from events.errors import TransportError
-
         while True:
             for delivery in await consumer.fetch(64, SECOND):
                 self.replies[delivery.event.subject] = delivery.event
                 self.seen[delivery.event.subject] += 1
-                try:
+                with suppress(TransportError):
                     await delivery.ack()
-                except TransportError:
-                    pass
 
 
 async def until(true: Callable[[], Awaitable[bool]], within: float = 30) -> None:
     """Poll until it is so."""
     async with asyncio.timeout(within):
-        while not await true():
+        while not await true():  # noqa: ASYNC110 - other processes have no event for us
             await asyncio.sleep(0.05)
 
 
@@ -145,8 +149,6 @@ class World:
 
     async def program(self, name: str, *arguments: str) -> asyncio.subprocess.Process:
         """A test program of this folder, with the broker's address as its first argument."""
-        import sys
-
         self._count += 1
         log = (self._directory / f"{self._count}-{name}.log").open("ab")
         process = await asyncio.create_subprocess_exec(

@@ -1,0 +1,79 @@
+"""`kill -9` of each part in the middle of a load: every request is answered, once."""
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+REQUESTS = 500
+DELAY = 0.01
+
+
+async def check(world, ids) -> None:
+    answers = await world.edge.answers(ids, within=180)
+    assert {answer.text for answer in answers.values()} == {f"вопрос {request_id}" for request_id in ids}
+    assert await world.edge.stored() == REQUESTS
+
+
+@pytest.fixture
+def half_way(poll):
+    async def wait(world) -> None:
+        async def so() -> bool:
+            return len(world.edge.replies) >= REQUESTS // 2
+
+        await poll(so, within=120)
+
+    return wait
+
+
+async def test_killing_the_bridge(world, half_way) -> None:
+    for _ in range(3):
+        await world.worker("rabbitmq", delay=DELAY)
+    bridge = await world.bridge()
+    ids = await world.edge.ask(range(REQUESTS))
+    await half_way(world)
+    await bridge.kill()
+    await world.bridge()
+    await check(world, ids)
+
+
+async def test_killing_a_worker(world, half_way) -> None:
+    workers = [await world.worker("rabbitmq", delay=DELAY) for _ in range(3)]
+    await world.bridge()
+    ids = await world.edge.ask(range(REQUESTS))
+    await half_way(world)
+    await workers[0].kill()
+    await check(world, ids)
+
+
+async def test_killing_the_nats_server(world, half_way) -> None:
+    for _ in range(3):
+        await world.worker("rabbitmq", delay=DELAY)
+    await world.bridge()
+    ids = await world.edge.ask(range(REQUESTS))
+    await half_way(world)
+    await world.nats.kill()
+    await world.nats.start()
+    await check(world, ids)
+
+
+@pytest.mark.parametrize("codec", ["events", "original"])
+async def test_killing_the_rabbitmq_node(fragile_world, own_rabbitmq, half_way, codec) -> None:
+    world = fragile_world
+    if codec == "events":
+        for _ in range(3):
+            await world.worker("rabbitmq", delay=DELAY)
+    else:
+        # Its servers end with the node, and are started again by whoever looks after them.
+        await world.program("original_model_server.py", "rpc_queue", str(DELAY))
+    await world.bridge(BRIDGE_CODEC=codec)
+    ids = await world.edge.ask(range(REQUESTS))
+    await half_way(world)
+    await own_rabbitmq.kill()
+    await own_rabbitmq.start()
+    if codec == "original":
+        await world.program("original_model_server.py", "rpc_queue", str(DELAY))
+        answers = await world.edge.answers(ids, within=180)
+        assert {answer.text for answer in answers.values()} == {f"ВОПРОС {request_id}" for request_id in ids}
+        assert await world.edge.stored() == REQUESTS
+    else:
+        await check(world, ids)

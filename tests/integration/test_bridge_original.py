@@ -1,0 +1,157 @@
+"""The original's bot and model servers beside ours: two programs that know nothing but its wire format."""
+
+import asyncio
+
+import aio_pika
+
+from events.rabbitmq.message import Message
+from events.schema import FinishReason
+
+ORIGINAL = {"BRIDGE_CODEC": "original"}
+IN = {**ORIGINAL, "BRIDGE_DIRECTION": "in"}
+
+
+async def line(program) -> str:
+    async with asyncio.timeout(60):
+        return (await program.stdout.readline()).decode().rstrip("\n")
+
+
+async def output(program) -> str:
+    async with asyncio.timeout(60):
+        return (await program.stdout.read()).decode()
+
+
+async def model_server(world, queue: str = "rpc_queue", delay: float = 0.0):
+    server = await world.program("original_model_server.py", queue, str(delay))
+    assert await line(server) == "ready"
+    return server
+
+
+async def test_the_originals_bot_is_answered_by_our_functions(world) -> None:
+    await world.bridge(**IN)
+    await world.worker("jetstream")
+    requester = await world.program("original_requester.py", "rpc_queue", "привет", "и тебе", "как дела?")
+    assert await output(requester) == "как дела?\n"
+
+
+async def test_the_originals_model_server_answers_our_edge(world) -> None:
+    server = await model_server(world)
+    await world.bridge(**ORIGINAL)
+    [request_id] = await world.edge.ask([1])
+    answer = (await world.edge.answers([request_id]))[request_id]
+    assert answer.text == "ВОПРОС 1.2.1.0"
+    assert answer.finish_reason is FinishReason.STOP
+    assert await line(server) == "1 вопрос 1.2.1.0"
+
+
+async def test_the_bridge_may_come_first_and_the_originals_server_declare_its_queue_after_it(world) -> None:
+    await world.bridge(**ORIGINAL)
+    await model_server(world)
+    await world.edge.answers(await world.edge.ask([1]))
+
+
+async def test_one_bridge_takes_in_and_sends_out_through_two_queues(world) -> None:
+    await model_server(world, "models")
+    await world.bridge(**ORIGINAL, BRIDGE_DIRECTION="both", BRIDGE_IN_QUEUE="bots", BRIDGE_OUT_QUEUE="models")
+    requester = await world.program("original_requester.py", "bots", "привет")
+    assert await output(requester) == "ПРИВЕТ\n"
+
+
+async def test_a_queue_that_was_declared_otherwise_is_used_as_it_is(world, broker) -> None:
+    from events.rabbitmq import topology
+
+    async with topology.opened(broker.consuming) as channel:
+        await topology.declare(channel, topology.Queue("rpc_queue", durable=True))
+    await world.bridge(**IN)
+    await world.worker("jetstream")
+    requester = await world.program("original_requester.py", "rpc_queue", "привет")
+    assert await output(requester) == "привет\n"
+
+
+async def test_two_equal_questions_of_one_requester_are_two_requests(world) -> None:
+    await world.bridge(**IN)
+    await world.worker("jetstream")
+    for _ in range(2):
+        requester = await world.program("original_requester.py", "rpc_queue", "привет")
+        assert await output(requester) == "привет\n"
+    assert await world.edge.stored() == 2
+
+
+async def test_a_question_that_the_originals_server_drops_is_asked_again_and_then_fails(world) -> None:
+    server = await model_server(world)
+    await world.bridge(**ORIGINAL, BRIDGE_ATTEMPTS="2")
+    event = world.edge.event("1.2.1.0", text="fail", seconds=4)
+    await world.edge.publish(event)
+    failed = (await world.edge.answers(["1.2.1.0"]))["1.2.1.0"]
+    assert failed.reason == "attempts_exhausted"
+    assert [await line(server), await line(server)] == ["1 fail", "1 fail"]
+
+
+BAD = {
+    "not UTF-8": Message(b"\xff\xfe", correlation_id="c", reply_to="bad-replies"),
+    "no reply_to": Message(b"hello", correlation_id="c"),
+    "no correlation_id": Message(b"hello", reply_to="bad-replies"),
+    "bytes": Message(b"x" * 5_000_000, correlation_id="c", reply_to="bad-replies"),
+    "question is empty": Message(b"", correlation_id="c", reply_to="bad-replies"),
+    "came out of a bridge": Message(b"x", {"timokha-bridge": "out"}, correlation_id="c", reply_to="bad-replies"),
+}
+
+
+async def test_what_can_not_be_a_request_is_a_dead_letter_and_the_next_request_works(
+    world, broker, js, said, poll
+) -> None:
+    bridge = await world.bridge(**IN)
+    await world.worker("jetstream")
+    for message in BAD.values():
+        await broker.sender.send("rpc_queue", message)
+    requester = await world.program("original_requester.py", "rpc_queue", "привет")
+    assert await output(requester) == "привет\n"
+
+    async def all_dead() -> bool:
+        return (await js.stream_info("DEADLETTERS")).state.messages == len(BAD)
+
+    await poll(all_dead)
+    refused = [entry for entry in said(bridge).splitlines() if '"request.refused"' in entry]
+    for why in BAD:
+        assert sum(why in entry for entry in refused) == 1, why
+    assert await world.edge.stored() == 1
+
+
+async def test_an_answer_whose_requester_has_gone_is_dropped_with_a_log_line_and_the_next_request_works(
+    world, broker, wait_for_log
+) -> None:
+    bridge = await world.bridge(**IN)
+    await world.worker("jetstream")
+    await broker.sender.send("rpc_queue", Message(b"hello", correlation_id="c", reply_to="nobody-listens"))
+    await wait_for_log(bridge, "answer.dropped")
+    await wait_for_log(bridge, "nobody-listens")
+    requester = await world.program("original_requester.py", "rpc_queue", "привет")
+    assert await output(requester) == "привет\n"
+
+
+async def test_a_reply_that_nobody_asked_for_or_can_read_is_dropped_and_the_next_one_counts(
+    world, broker, wait_for_log
+) -> None:
+    await model_server(world)
+    bridge = await world.bridge(**ORIGINAL)
+    for message in (
+        Message(b"?", correlation_id="00000000-0000-0000-0000-000000000000"),
+        Message(b"?", correlation_id="*.>"),
+        Message(b"?"),
+        Message(b"\xff"),
+    ):
+        await broker.sender.send("timokha.replies.original", message)
+    await world.edge.answers(await world.edge.ask([1]))
+    await wait_for_log(bridge, "reply.dropped")
+
+
+async def test_headers_that_are_no_text_do_not_stop_the_bridge(world) -> None:
+    await world.bridge(**IN)
+    await world.worker("jetstream")
+    connection = await aio_pika.connect(world.rabbitmq)
+    async with connection:
+        channel = await connection.channel()
+        odd = aio_pika.Message(b"x", headers={"b": [1], "c": 2.5, "d": "a\r\nb: c"}, correlation_id="c", reply_to="r")
+        await channel.default_exchange.publish(odd, routing_key="rpc_queue")
+    requester = await world.program("original_requester.py", "rpc_queue", "привет")
+    assert await output(requester) == "привет\n"

@@ -1,0 +1,110 @@
+"""The bridge ends while requests wait on RabbitMQ: nothing is lost, and nobody is asked twice."""
+
+import asyncio
+
+import pytest
+
+from bridge.ids import correlation
+from events.event import Event
+from events.jetstream.log import JetStreamLog
+from events.jetstream.records import JetStreamRecords
+from events.schema import FinishReason, GenerationCompleted
+from events.transport import Channel
+
+NUMBERS = range(20)
+DELAY = "0.3"
+
+
+async def asked(server) -> list[str]:
+    """What the model server was asked, once it has nothing more to say."""
+    server.terminate()
+    async with asyncio.timeout(10):
+        return (await server.stdout.read()).decode().splitlines()
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_the_originals_servers_finish_what_a_restarted_bridge_asked(world, how) -> None:
+    server = await world.program("original_model_server.py", "rpc_queue", DELAY)
+    assert await server.stdout.readline() == b"ready\n"
+    settings = {"BRIDGE_CODEC": "original", "BRIDGE_PREFETCH": str(len(NUMBERS)), "BRIDGE_GRACE": "0.2"}
+    bridge = await world.bridge(**settings)
+    ids = await world.edge.ask(NUMBERS)
+    await world.edge.answers(ids[:1])
+
+    await getattr(bridge, how)()
+    await world.bridge(**settings)
+    answers = await world.edge.answers(ids)
+
+    assert {answer.text for answer in answers.values()} == {f"ВОПРОС {request_id}" for request_id in ids}
+    assert await world.edge.stored() == len(ids)
+    assert len(await asked(server)) == len(ids)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_our_workers_finish_what_a_restarted_bridge_asked(world, said, how) -> None:
+    worker = await world.worker("rabbitmq", delay=float(DELAY))
+    settings = {"BRIDGE_PREFETCH": str(len(NUMBERS)), "BRIDGE_GRACE": "0.2"}
+    bridge = await world.bridge(**settings)
+    ids = await world.edge.ask(NUMBERS)
+    await world.edge.answers(ids[:1])
+
+    await getattr(bridge, how)()
+    await world.bridge(**settings)
+    answers = await world.edge.answers(ids)
+
+    assert {answer.text for answer in answers.values()} == {f"вопрос {request_id}" for request_id in ids}
+    assert await world.edge.stored() == len(ids)
+    assert said(worker).count('"request.answered"') == len(ids)
+
+
+async def noted(js, request_id: str) -> bool:
+    """The bridge has sent it and waits."""
+    records = await JetStreamRecords.open(js, "bridge")
+    return await records.load(correlation(request_id)) is not None
+
+
+async def test_an_answer_that_comes_while_no_bridge_runs_is_published_later(world, js, depth, poll) -> None:
+    await world.worker("rabbitmq", delay=2)
+    bridge = await world.bridge()
+    [request_id] = await world.edge.ask([1])
+    await poll(lambda: noted(js, request_id))
+    await bridge.kill()
+
+    async def waits() -> bool:
+        return await depth("timokha.replies") == 1
+
+    await poll(waits)
+    await world.bridge()
+    await world.edge.answers([request_id])
+    assert await world.edge.stored() == 1
+
+
+async def test_a_late_reply_to_what_somebody_else_has_answered_is_dropped_with_a_log_line(
+    world, js, poll, wait_for_log
+) -> None:
+    await world.worker("rabbitmq", delay=2)
+    bridge = await world.bridge()
+    [request_id] = await world.edge.ask([1])
+    await poll(lambda: noted(js, request_id))
+    other = GenerationCompleted(
+        request_id=request_id, text="от другого", finish_reason=FinishReason.STOP, model="other"
+    )
+    await JetStreamLog(js).publish(Channel.REPLIES, Event.of(other, source="/other"))
+
+    # It no longer waits for its own worker, whose answer comes all the same.
+    await wait_for_log(bridge, "request.relayed")
+    await wait_for_log(bridge, "it is answered already")
+    answers = await world.edge.answers([request_id])
+    assert answers[request_id].text == "от другого"
+    assert await world.edge.stored() == 1
+
+
+@pytest.mark.slow
+async def test_what_is_not_answered_in_half_of_the_time_comes_to_somebody_else(world, wait_for_log) -> None:
+    await world.worker("rabbitmq", delay=60)
+    bridge = await world.bridge()
+    [request_id] = await world.edge.ask([1], seconds=20)
+    await wait_for_log(bridge, "request.postponed")
+    await bridge.stop()
+    await world.worker("jetstream")
+    await world.edge.answers([request_id])
