@@ -1,6 +1,7 @@
 """One connection to NATS that never gives up and says which server it can't reach."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -82,15 +83,20 @@ async def _first_connection(url: str, name: str, credentials: Path | None) -> Cl
                 reconnected_cb=_log_reconnected,
             )
     except ValueError as error:
-        raise SettingsError(f"NATS_URL: got {url!r} ({error}); it takes nats://host:port") from None
+        raise SettingsError(f"NATS_URL: got {_shown(url)!r} ({error}); it takes nats://host:port") from None
     except (NatsError, OSError, TimeoutError) as error:
         await client.close()
         reason = faults[-1] if faults else str(error) or "no answer"
         raise TransportUnreachable(
-            f"NATS server {url} could not be reached ({reason}); start it or correct NATS_URL"
+            f"NATS server {_shown(url)} could not be reached ({reason}); start it or correct NATS_URL"
         ) from None
     return client
 
 
 async def _log_reconnected() -> None:
     log.info("nats.reconnected")
+
+
+def _shown(url: str) -> str:
+    """Without the password or token."""
+    return re.sub(r"//[^/@,]*@", "//", url)

@@ -72,9 +72,10 @@ async def test_setup_says_what_it_did_before_it_failed(nats_server, capsys):
     assert capsys.readouterr().out.splitlines() == ["created stream REQUESTS"]
 
 
-async def test_setup_names_the_server_that_it_can_not_reach():
-    with pytest.raises(TransportUnreachable, match=r"127\.0\.0\.1:1 could not be reached"):
-        await main(SetupSettings.read(nats_url="nats://127.0.0.1:1"), silent(), asyncio.Event())
+async def test_setup_names_the_server_that_it_can_not_reach_without_its_password():
+    settings = SetupSettings.read(nats_url="nats://user:secret@127.0.0.1:1")
+    with pytest.raises(TransportUnreachable, match=r"nats://127\.0\.0\.1:1 could not be reached"):
+        await main(settings, silent(), asyncio.Event())
 
 
 async def test_setup_asks_for_a_cluster_when_one_server_can_not_hold_the_copies(nats_server, capsys):
