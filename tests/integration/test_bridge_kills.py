@@ -5,7 +5,7 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 REQUESTS = 500
-DELAY = 0.01
+DELAY = 0.02
 
 
 async def check(world, ids) -> None:
@@ -21,6 +21,7 @@ def half_way(poll):
             return len(world.edge.replies) >= REQUESTS // 2
 
         await poll(so, within=120)
+        assert len(world.edge.replies) < REQUESTS
 
     return wait
 
