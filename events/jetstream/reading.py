@@ -1,0 +1,57 @@
+"""Reading streams without a durable place in them: what they have now, and what comes."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig
+
+from events import subjects
+from events.errors import TransportError
+from events.event import Event
+from events.jetstream.subscription import JetStreamSubscription
+from events.jetstream.topology import ACK_WAIT
+from events.transport import MAX_FETCH_WAIT, Channel
+
+BATCH = 256
+MAX_IDLE = timedelta(seconds=30)
+"""A consumer of ours that nobody asks any more is removed by the server after this."""
+
+
+async def stored(js: JetStreamContext, channel: Channel, filter_subject: str) -> Sequence[tuple[datetime, Event]]:
+    """What the channel has under the matching subjects, and since when, oldest first. Raises TransportError."""
+    found: list[tuple[datetime, Event]] = []
+    try:
+        pull = await _subscribe(js, channel, filter_subject, AckPolicy.NONE)
+        left = (await pull.consumer_info()).num_pending or 0
+        subscription = JetStreamSubscription(pull)
+        while left > 0:
+            deliveries = await subscription.fetch(min(BATCH, left), MAX_FETCH_WAIT)
+            if not deliveries:
+                raise TransportError(f"{subjects.stream(channel)} could not be read to its end; try again")
+            found += [(delivery.published_at, delivery.event) for delivery in deliveries]
+            left -= len(deliveries)
+        await pull.unsubscribe()
+    except (NatsError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        raise TransportError(f"{subjects.stream(channel)} could not be read ({reason}); try again") from None
+    return found
+
+
+async def following(js: JetStreamContext, channel: Channel, filter_subject: str) -> JetStreamSubscription:
+    """Everything under the matching subjects, for this process alone. Raises TransportError."""
+    try:
+        return JetStreamSubscription(await _subscribe(js, channel, filter_subject, AckPolicy.EXPLICIT))
+    except (NatsError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        raise TransportError(f"{subjects.stream(channel)} could not be followed ({reason}); try again") from None
+
+
+async def _subscribe(
+    js: JetStreamContext, channel: Channel, filter_subject: str, acks: AckPolicy
+) -> JetStreamContext.PullSubscription:
+    config = ConsumerConfig(
+        ack_policy=acks, ack_wait=ACK_WAIT.total_seconds(), inactive_threshold=MAX_IDLE.total_seconds()
+    )
+    return await js.pull_subscribe(filter_subject, stream=subjects.stream(channel), config=config)

@@ -1,0 +1,124 @@
+"""One event a line: where and when it was published, its headers, and itself as a CloudEvent.
+
+    {"channel": "requests", "published": "2026-11-24T12:00:00.123456+00:00", "headers": {…}, "event": {…}}
+
+`event` is CloudEvents' JSON format (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md):
+`data` where that brings back the very bytes of the body, else `data_base64`.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from events.errors import TimokhaError
+from events.event import CONTENT_TYPE, SPEC_VERSION, Event
+from events.transport import Channel
+
+
+class BadRecording(TimokhaError):
+    """A file is no recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event of a stream."""
+
+    channel: Channel
+    published_at: datetime
+    event: Event
+
+    def to_line(self) -> str:
+        event = self.event
+        attributes = {
+            "specversion": SPEC_VERSION,
+            "id": event.id,
+            "type": event.type,
+            "source": event.source,
+            "subject": event.subject,
+            "time": event.time.isoformat(),
+            "datacontenttype": CONTENT_TYPE,
+        }
+        line = {
+            "channel": self.channel.value,
+            "published": self.published_at.isoformat(),
+            "headers": dict(event.headers),
+            "event": {**attributes, **_data(event.body)},
+        }
+        return json.dumps(line, ensure_ascii=False)
+
+    @classmethod
+    def from_line(cls, line: str) -> "Recorded":
+        """Raises ValueError, KeyError or TypeError if the line is no recorded event."""
+        fields = json.loads(line)
+        event = fields["event"]
+        return cls(
+            channel=Channel(fields["channel"]),
+            published_at=datetime.fromisoformat(fields["published"]),
+            event=Event(
+                id=event["id"],
+                type=event["type"],
+                source=event["source"],
+                subject=event["subject"],
+                time=datetime.fromisoformat(event["time"]),
+                body=_body(event),
+                headers=dict(fields["headers"]),
+            ),
+        )
+
+
+def read(path: Path) -> list[Recorded]:
+    """What `write` wrote, in its order. Raises BadRecording."""
+    try:
+        # Not splitlines: it also splits at separators that a text may have.
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRecording(f"{path} can't be read ({error}); name a file that `timokha record` wrote") from None
+    recorded = []
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            recorded.append(Recorded.from_line(line))
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise BadRecording(f"{path}, line {number} is no recorded event ({reason}); record it again") from None
+    return recorded
+
+
+def write(recorded: Iterable[Recorded], path: Path) -> None:
+    """Only its owner may read the file: it has what people wrote. Raises BadRecording."""
+    text = "".join(f"{one.to_line()}\n" for one in recorded)
+    try:
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadRecording(f"{path} can't be written ({error.strerror}); name a file in a folder of yours") from None
+
+
+def dump(data: Any) -> bytes:
+    """JSON as pydantic writes it."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _data(body: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(body)
+        if dump(data) == body:
+            return {"data": data}
+    except ValueError:
+        pass
+    return {"data_base64": base64.b64encode(body).decode()}
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    if "data" in event:
+        return dump(event["data"])
+    try:
+        return base64.b64decode(event["data_base64"], validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,110 @@
+"""Pseudonyms, so that a recording can be shared: other ids, other or no words, and nothing that leads back.
+
+The same id or word always becomes the same one under the same key; without the key nobody can try them out.
+"""
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+from events.errors import MalformedEvent
+from events.ids import RequestId
+from events.recordings.lines import Recorded, dump
+
+KEPT_HEADERS = {"timokha-reason", "timokha-attempts"}
+"""What became of a dead letter. Traces and what bridges add would lead back to other systems."""
+
+ID_LENGTH = 12
+SYLLABLES = ("ба", "ве", "ди", "жо", "зу", "ка", "ле", "ми", "но", "пу", "ра", "се", "ти", "фо", "ху", "ча")
+
+
+class Texts(StrEnum):
+    """What becomes of what people and the model wrote."""
+
+    KEEP = "keep"
+    MASK = "mask"
+    REPLACE = "replace"
+
+
+class Pseudonyms:
+    """`texts` kept still say whatever people said about themselves."""
+
+    def __init__(self, key: bytes, texts: Texts) -> None:
+        self._key = key
+        self._texts = texts
+
+    def of(self, events: Iterable[Recorded]) -> list[Recorded]:
+        """Events that can't be read are left out: nobody knows what is in them."""
+        renamed = []
+        for recorded in events:
+            try:
+                renamed.append(self._rename(recorded))
+            except MalformedEvent:
+                continue
+        return renamed
+
+    def _rename(self, recorded: Recorded) -> Recorded:
+        event = recorded.event
+        request_id = self._request_id(event.request_id)
+        kind = event.type.split(".")[-2]
+        renamed = replace(
+            event,
+            id=f"{request_id}:{kind}",
+            subject=str(request_id),
+            body=dump(self._data(event.data().model_dump(mode="json"), request_id)),
+            headers={name: value for name, value in event.headers.items() if name in KEPT_HEADERS},
+        )
+        return replace(recorded, event=renamed)
+
+    def _request_id(self, original: RequestId) -> RequestId:
+        # Each within the one before, so that two chats' messages of one number are different ones.
+        account, chat = original.account, f"{original.account}.{original.chat}"
+        message = f"{chat}.{original.message}"
+        return RequestId(self._id(account), self._id(chat), self._id(message), original.revision)
+
+    def _data(self, data: dict[str, Any], request_id: RequestId) -> dict[str, Any]:
+        data = {**data, "request_id": str(request_id)}
+        if "turns" in data:
+            data |= {"account_id": request_id.account, "chat_id": request_id.chat, "message_id": request_id.message}
+            # It is derived from the real id, which it would help to find.
+            data["sampling"] |= {"seed": int(self._digest(str(data["sampling"]["seed"]))[:8], 16)}
+            data["turns"] = [turn | {"text": self._text(turn["text"])} for turn in data["turns"]]
+        if "text" in data:
+            data["text"] = self._text(data["text"])
+        if "detail" in data:
+            data["detail"] = ""
+        return data
+
+    def _text(self, text: str) -> str:
+        match self._texts:
+            case Texts.KEEP:
+                return text
+            case Texts.MASK:
+                return "".join(map(_masked, text))
+            case Texts.REPLACE:
+                return re.sub(r"\w+", lambda word: self._word(word[0]), text)
+
+    def _word(self, word: str) -> str:
+        digest = bytes.fromhex(self._digest(word.lower()))
+        syllables = "".join(SYLLABLES[byte % len(SYLLABLES)] for byte in digest[: (len(word) + 1) // 2])
+        other = syllables[: len(word)]
+        return other.capitalize() if word[0].isupper() else other
+
+    def _id(self, original: str) -> str:
+        return self._digest(original)[:ID_LENGTH]
+
+    def _digest(self, text: str) -> str:
+        return hmac.digest(self._key, text.encode(), "sha256").hex()
+
+
+def _masked(character: str) -> str:
+    """White space and punctuation stay, so that the shape does."""
+    if character.isspace() or unicodedata.category(character).startswith("P"):
+        return character
+    if character.isdigit():
+        return "0"
+    return "X" if character.isupper() else "x"

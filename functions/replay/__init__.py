@@ -1,0 +1,1 @@
+"""`timokha replay`: recorded questions are asked again, and the answers compared with the recorded ones."""

@@ -1,0 +1,115 @@
+"""`timokha replay`: asks recorded questions again and tells which answers differ."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from events import subjects
+from events.errors import SettingsError, TimokhaError
+from events.jetstream.connection import connect
+from events.jetstream.log import JetStreamLog
+from events.jetstream.reading import following
+from events.jetstream.topology import Topology
+from events.recordings.lines import read
+from events.transport import Channel
+from functions.generate.app import open_engine
+from functions.replay.cases import Case, Reply, cases
+from functions.replay.compare import differences
+from functions.replay.handler import hosted
+from functions.replay.player import ACCOUNT, Player, run_name
+from functions.replay.settings import ReplaySettings
+from observability.telemetry import Telemetry
+
+Replies = list[Reply | None]
+
+
+class Disagreement(TimokhaError):
+    """At least one reply is not what was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What to print, and how many of the recorded replies came again."""
+
+    lines: Sequence[str]
+    agreed: int
+    differed: int
+    unanswered: int
+
+    def __str__(self) -> str:
+        counts = f"{self.agreed} of {self.agreed + self.differed} replies agree"
+        without = f"; {self.unanswered} questions without a recorded reply" if self.unanswered else ""
+        return "\n".join([*self.lines, counts + without])
+
+
+class Interrupted(TimokhaError):
+    """Somebody did not want to wait for the end."""
+
+
+async def main(settings: ReplaySettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Raises Disagreement when a reply differs, Interrupted when `stop` is set first."""
+    if settings.file is None:
+        raise SettingsError("REPLAY_FILE is missing: name a file that `timokha record` wrote")
+    recorded = cases(read(settings.file))
+    if not recorded:
+        raise SettingsError(f"REPLAY_FILE: {settings.file} has no question; record some with `timokha record`")
+    async with _player(settings, telemetry) as player:
+        replies = await _unless_stopped(player.play(recorded), stop)
+    report = compared(recorded, replies)
+    click.echo(report)
+    if report.differed:
+        raise Disagreement(f"{report.differed} of {report.agreed + report.differed} replies differ from the recording")
+
+
+async def _unless_stopped(playing: Coroutine[Any, Any, Replies], stop: asyncio.Event) -> Replies:
+    task, stopping = asyncio.create_task(playing), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.wait({task})
+    raise Interrupted("stopped before the last reply; nothing was compared")
+
+
+def compared(recorded: Sequence[Case], replies: Sequence[Reply | None]) -> Report:
+    """What is said of all replies, in the recording's order."""
+    lines: list[str] = []
+    differed = 0
+    for case, reply in zip(recorded, replies, strict=True):
+        found = differences(case, reply)
+        differed += bool(found)
+        for difference in found:
+            lines.append(f"{case.request.request_id}: {difference.what} differs")
+            lines += [f"  {line}" for line in difference.lines]
+    unanswered = sum(case.reply is None for case in recorded)
+    return Report(lines, len(recorded) - unanswered - differed, differed, unanswered)
+
+
+@asynccontextmanager
+async def _player(settings: ReplaySettings, telemetry: Telemetry) -> AsyncIterator[Player]:
+    if settings.handler:
+        engine = await open_engine(settings)
+        try:
+            async with hosted(engine, slots=settings.slots, telemetry=telemetry, speed=settings.speed) as player:
+                yield player
+        finally:
+            await engine.close()
+        return
+    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
+    async with connect(settings.nats_url, name="replay", credentials=credentials) as js:
+        await Topology(js).ensure_streams()
+        log, run = JetStreamLog(js), run_name(datetime.now(UTC))
+        replies = await following(js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run))
+        try:
+            yield Player(run, log, replies, telemetry, settings.speed, settings.in_flight)
+        finally:
+            # Nobody else knows that these texts are there.
+            await log.erase_chat(ACCOUNT, run, up_to=sys.maxsize)

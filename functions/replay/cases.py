@@ -1,0 +1,48 @@
+"""A recording as questions with the replies that they got."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from events.errors import MalformedEvent
+from events.recordings.lines import Recorded
+from events.schema import EventData, GenerationCompleted, GenerationFailed, GenerationRequested
+from events.transport import Channel
+
+Reply = GenerationCompleted | GenerationFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A recorded question; `reply` is None where the recording has none that can be read."""
+
+    request: GenerationRequested
+    asked_at: datetime
+    reply: Reply | None
+
+    @property
+    def patience(self) -> timedelta:
+        """How long the one who asked was willing to wait."""
+        return max(self.request.deadline - self.asked_at, timedelta(0))
+
+
+def cases(events: Iterable[Recorded]) -> list[Case]:
+    """In the order in which they were asked. Requests that can't be read are left out."""
+    events = sorted(events, key=lambda recorded: recorded.published_at)
+    replies = {
+        recorded.event.subject: reply
+        for recorded in events
+        if recorded.channel is Channel.REPLIES and isinstance(reply := _data(recorded), Reply)
+    }
+    return [
+        Case(request, recorded.published_at, replies.get(recorded.event.subject))
+        for recorded in events
+        if recorded.channel is Channel.REQUESTS and isinstance(request := _data(recorded), GenerationRequested)
+    ]
+
+
+def _data(recorded: Recorded) -> EventData | None:
+    try:
+        return recorded.event.data()
+    except MalformedEvent:
+        return None

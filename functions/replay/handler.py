@@ -1,0 +1,43 @@
+"""The generate function on a transport in memory: a replay without brokers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+from events import subjects
+from events.memory import MemoryLog
+from events.transport import Channel
+from functions.generate.engine import Engine
+from functions.generate.handler import generate
+from functions.replay.player import ACCOUNT, SOURCE, Player, Speed
+from functions.worker import Limits, Worker, answering, is_answered
+from observability.telemetry import Telemetry
+
+LEASE = timedelta(seconds=60)
+
+
+@asynccontextmanager
+async def hosted(
+    engine: Engine, *, slots: int, telemetry: Telemetry, speed: Speed = "maximal"
+) -> AsyncIterator[Player]:
+    """A player whose questions `engine` answers, in this process, `slots` at once."""
+    log = MemoryLog()
+    worker = Worker(
+        answering(partial(generate, engine=engine, spans=telemetry.spans)),
+        subscription=log.subscribe(Channel.REQUESTS, subjects.GENERATE_CONSUMER, lease=LEASE),
+        publisher=log,
+        answered=is_answered(log),
+        source=SOURCE,
+        limits=Limits(slots=slots),
+        telemetry=telemetry,
+    )
+    replies = log.subscribe(Channel.REPLIES, subjects.edge_consumer(ACCOUNT), lease=LEASE)
+    stop = asyncio.Event()
+    working = asyncio.create_task(worker.run(stop))
+    try:
+        yield Player("handler", log, replies, telemetry, speed, in_flight=slots)
+    finally:
+        stop.set()
+        await working
