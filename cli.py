@@ -16,9 +16,11 @@ from edge.demo.settings import DemoSettings
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import TimokhaError
+from events.recordings.settings import RecordSettings
 from events.settings import Positional, Settings
 from events.setup.settings import SetupSettings
 from functions.generate.settings import GenerateSettings
+from functions.replay.settings import ReplaySettings
 from observability import logs, setup
 from observability.telemetry import Telemetry
 from observability.trace.settings import TraceSettings
@@ -47,6 +49,16 @@ COMMANDS: dict[str, tuple[type[Settings], str, str]] = {
         GenerateSettings,
         "functions.generate.app",
         "One stateless generate function: requests in, answers out.",
+    ),
+    "record": (
+        RecordSettings,
+        "events.recordings.app",
+        "Saves questions and their replies from the streams to a file, as JSON Lines.",
+    ),
+    "replay": (
+        ReplaySettings,
+        "functions.replay.app",
+        "Asks the questions of a recording again and tells which replies differ; with --handler without brokers.",
     ),
     "setup": (
         SetupSettings,
