@@ -101,7 +101,7 @@ def _complaints(settings: type[Settings], error: ValidationError) -> list[str]:
         elif not problem["loc"]:
             complaints.append(problem["msg"].removeprefix("Value error, "))
         else:
-            got = "***" if field and _is_secret(field) else repr(problem["input"])
+            got = "***" if field and _is_secret(field) else _shown(problem["input"])
             complaints.append(f"{variable}: got {got}, it takes {takes}")
     return complaints
 
@@ -111,6 +111,11 @@ def _field_of(settings: type[Settings], location: str) -> tuple[str, FieldInfo |
         if location in (name, settings.variable(name)):
             return settings.variable(name), field
     return location, None
+
+
+def _shown(value: object) -> str:
+    """A duration as it was written."""
+    return f"'{value.total_seconds():g}'" if isinstance(value, timedelta) else repr(value)
 
 
 def _is_secret(field: FieldInfo) -> bool:

@@ -1,0 +1,168 @@
+"""What RabbitMQ promises beyond the behaviour that all transports share."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from pamqp import commands, frame
+from pydantic import SecretStr
+from yarl import URL
+
+from events.errors import SettingsError, TransportError, TransportUnreachable
+from events.rabbitmq import topology
+from events.rabbitmq.connection import Broker, connect
+from events.rabbitmq.message import Message
+from events.rabbitmq.publisher import RabbitMQPublisher
+from events.rabbitmq.receiver import Received, Receiver
+from events.rabbitmq.sender import Unroutable
+from events.rabbitmq.subscription import RabbitMQSubscription
+from events.transport import Channel
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def broker(rabbitmq_url: str) -> AsyncIterator[Broker]:
+    async with connect(SecretStr(rabbitmq_url), name="test") as broker:
+        await topology.ensure(broker.consuming)
+        yield broker
+
+
+async def fetch_one(source):
+    async with asyncio.timeout(15):
+        while True:
+            for one in await source.fetch(1, SECOND):
+                return one
+
+
+async def received_from(broker: Broker, queue: topology.Queue) -> Received:
+    return await fetch_one(await Receiver.open(broker, queue))
+
+
+async def test_a_message_for_a_queue_that_does_not_exist_is_refused_and_the_next_one_is_sent(broker) -> None:
+    with pytest.raises(Unroutable, match="'nobody'"):
+        await broker.sender.send("nobody", Message(b"x"))
+    await broker.sender.send(topology.REPLIES.name, Message(b"y"))
+    assert (await received_from(broker, topology.REPLIES)).message.body == b"y"
+
+
+async def test_what_a_closed_receiver_had_in_hand_comes_again_as_the_next_attempt(broker, make_event) -> None:
+    await RabbitMQPublisher(broker.sender).publish(Channel.REQUESTS, make_event())
+    first = await RabbitMQSubscription.open(broker, slots=1)
+    assert (await fetch_one(first)).attempt == 1
+    await first.close()
+
+    again = await fetch_one(await RabbitMQSubscription.open(broker, slots=1))
+    assert again.attempt == 2
+    await again.ack()
+
+
+async def test_attempts_are_counted_on_after_a_delayed_retry(broker, make_event) -> None:
+    event = make_event(headers={"timokha-origin-reply-to": "q"})
+    await RabbitMQPublisher(broker.sender).publish(Channel.REQUESTS, event)
+    subscription = await RabbitMQSubscription.open(broker, slots=1, lease=timedelta(seconds=0.3))
+    await (await fetch_one(subscription)).retry(timedelta(seconds=0.1))
+    await fetch_one(subscription)  # the lease ends
+
+    third = await fetch_one(subscription)
+    assert (third.attempt, third.event) == (3, event)
+    await third.ack()
+
+
+async def test_a_stopped_subscription_hands_back_what_nobody_has_fetched(broker, make_event) -> None:
+    publisher = RabbitMQPublisher(broker.sender)
+    for number in range(2):
+        await publisher.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
+    stopping = await RabbitMQSubscription.open(broker, slots=2)
+    in_hand = await fetch_one(stopping)
+    await stopping.stop()
+
+    other = await fetch_one(await RabbitMQSubscription.open(broker, slots=1))
+    assert {in_hand.event.subject, other.event.subject} == {"1.2.0.0", "1.2.1.0"}
+    await in_hand.ack()
+    await other.ack()
+
+
+async def test_a_request_that_outlives_its_deadline_is_a_dead_letter_that_says_so(broker, make_event) -> None:
+    expiring = Message.of(make_event(), expires_in=timedelta(seconds=0.1))
+    await broker.sender.send(topology.REQUESTS.name, expiring)
+    dead = await received_from(broker, topology.DEADLETTERS)
+    assert (dead.message.death, dead.message.event()) == ("expired", expiring.event())
+
+
+async def test_the_queue_counts_one_consumer_for_each_slot(broker) -> None:
+    await RabbitMQSubscription.open(broker, slots=3)
+    assert await topology.consumers(broker.consuming, topology.REQUESTS, topology.REPLIES) == [3, 0]
+
+
+async def test_setting_up_twice_is_harmless_and_other_settings_are_told(broker) -> None:
+    await topology.ensure(broker.consuming)
+    async with topology.opened(broker.consuming) as channel:
+        with pytest.raises(TransportError, match=r"'timokha.requests' with other settings; delete it"):
+            await topology.declare(channel, topology.original(topology.REQUESTS.name))
+
+
+async def test_a_broker_that_is_away_is_named_without_its_password() -> None:
+    with pytest.raises(TransportUnreachable) as caught:
+        async with connect(SecretStr("amqp://anna:geheim@127.0.0.1:1/vhost"), name="test"):
+            pass
+    assert "127.0.0.1:1/vhost" in str(caught.value)
+    assert "RABBITMQ_URL" in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+async def test_a_refused_password_is_told_as_such(rabbitmq_url) -> None:
+    url = URL(rabbitmq_url).with_password("geheim")
+    with pytest.raises(TransportUnreachable, match="refused the user or its password; correct RABBITMQ_URL"):
+        async with connect(SecretStr(str(url)), name="test"):
+            pass
+
+
+@pytest.mark.parametrize("url", ["", "nats://127.0.0.1", "amqp://", "amqp://[", "amqp://h:x/"])
+async def test_what_is_no_amqp_address_is_a_bad_setting(url) -> None:
+    with pytest.raises(SettingsError, match="RABBITMQ_URL"):
+        async with connect(SecretStr(url), name="test"):
+            pass
+
+
+@asynccontextmanager
+async def refusing_transient_queues(port: int) -> AsyncIterator[int]:
+    """A way to the broker on which it is RabbitMQ 4.3: a non-durable queue ends the connection."""
+    refusal = (
+        "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.\n"
+        "Its use is not permitted per the configuration (overriding the default, which is permitted)"
+    )
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer=None) -> None:
+        while data := await reader.read(65536):
+            if answer and b"rpc_queue" in data:
+                answer.write(frame.marshal(commands.Connection.Close(541, refusal, 50, 10), 0))
+                return
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, downstream = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            await asyncio.gather(forward(reader, downstream, writer), forward(upstream, writer))
+        except ConnectionError:
+            pass
+        finally:
+            downstream.close()
+            writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_broker_that_refuses_the_originals_queue_is_told_how_to_be_mended(rabbitmq_url) -> None:
+    url = URL(rabbitmq_url)
+    async with (
+        refusing_transient_queues(url.port) as port,
+        connect(SecretStr(str(url.with_port(port))), name="test") as broker,
+    ):
+        async with asyncio.timeout(20):
+            with pytest.raises(TransportError, match=r"deprecated_features.permit.transient_nonexcl_queues = true"):
+                await topology.adopt(broker.consuming, topology.original("rpc_queue"))
