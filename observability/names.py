@@ -75,6 +75,8 @@ TIME_PER_OUTPUT_TOKEN = "gen_ai.server.time_per_output_token"  # noqa: S105 - th
 CHAT_DURATION = "gen_ai.client.operation.duration"
 TOKEN_USAGE = "gen_ai.client.token.usage"  # noqa: S105 - the name of a metric
 
+UPTIME = "process.uptime"
+
 # Metrics of ours.
 ANSWER_DURATION = "timokha.answer.duration"
 QUEUE_DURATION = "timokha.queue.duration"

@@ -2,14 +2,16 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider, Observation
 from opentelemetry.trace import NoOpTracerProvider, TracerProvider
 
+from observability import names
 from observability.environment import Exporter, exporters, sdk_disabled
 from observability.telemetry import Telemetry, silent
 from observability.throttle import Throttle
@@ -131,6 +133,11 @@ def _meters(resource: "Resource", readers: "list[MetricReader]") -> tuple[MeterP
     from opentelemetry.sdk.metrics import MeterProvider as Provider  # noqa: PLC0415
 
     provider = Provider(readers, resource, shutdown_on_exit=False)
+    began = time.monotonic()
+    # The only metric that a process with nothing to do has: its absence says that the process is gone.
+    provider.get_meter(names.SCOPE).create_observable_gauge(
+        names.UPTIME, [lambda _: [Observation(time.monotonic() - began)]], "s", "Since the process started"
+    )
     return provider, provider.shutdown
 
 

@@ -68,7 +68,8 @@ def test_spans_and_metrics_arrive_at_a_collector(collector, monkeypatch):
     assert attributes["deployment.environment.name"] == "test"
     assert [span.name for span in resource.scope_spans[0].spans] == ["work"]
     metrics = ExportMetricsServiceRequest.FromString(collector.bodies["/v1/metrics"][0])
-    assert [m.name for m in metrics.resource_metrics[0].scope_metrics[0].metrics] == ["timokha.busy_ignored"]
+    [scope] = metrics.resource_metrics[0].scope_metrics
+    assert {metric.name for metric in scope.metrics} == {"timokha.busy_ignored", "process.uptime"}
 
 
 @pytest.mark.parametrize(
