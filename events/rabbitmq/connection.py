@@ -14,6 +14,7 @@ from yarl import URL
 
 from events.errors import SettingsError, TransportUnreachable
 from events.rabbitmq.sender import Sender
+from events.rabbitmq.tolerance import be_tolerant
 
 CONNECT_TIMEOUT = 5
 """Seconds the first attempt may take."""
@@ -47,6 +48,7 @@ async def connect(url: SecretStr, *, name: str) -> AsyncIterator[Broker]:
         `url` is no AMQP address.
     """
     address = _parsed(url)
+    be_tolerant()
     # What they log of every attempt comes to us as exceptions and callbacks.
     for library in ("aio_pika", "aiormq"):
         logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -1,5 +1,7 @@
 """`kill -9` of each part in the middle of a load: every request is answered, once."""
 
+import asyncio
+
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -78,3 +80,21 @@ async def test_killing_the_rabbitmq_node(fragile_world, own_rabbitmq, half_way, 
         assert await world.edge.stored() == REQUESTS
     else:
         await check(world, ids)
+
+
+async def test_a_bridge_takes_requests_in_again_after_the_rabbitmq_node_was_killed(fragile_world, own_rabbitmq) -> None:
+    world = fragile_world
+    await world.bridge(BRIDGE_DIRECTION="in", BRIDGE_CODEC="original")
+    await world.worker("jetstream")
+    await own_rabbitmq.kill()
+    await own_rabbitmq.start()
+    # The queue went with the node: whoever asks before the bridge is back asks nobody.
+    async with asyncio.timeout(60):
+        while True:
+            requester = await world.program("original_requester.py", "rpc_queue", "привет")
+            try:
+                async with asyncio.timeout(5):
+                    assert (await requester.stdout.read()).decode() == "привет\n"
+                    return
+            except TimeoutError:
+                requester.kill()

@@ -3,6 +3,8 @@
 import asyncio
 
 import aio_pika
+import pytest
+from pamqp import encode
 
 from events.rabbitmq.message import Message
 from events.schema import FinishReason
@@ -87,6 +89,14 @@ async def test_a_question_that_the_originals_server_drops_is_asked_again_and_the
     assert [await line(server), await line(server)] == ["1 fail", "1 fail"]
 
 
+BAD_TEXT = "bad"
+"""Stands for bytes that are not UTF-8 where `forging` is at work."""
+
+
+def forging(encoder):
+    return lambda text: b"\x02\xff\xfe" if text == BAD_TEXT else encoder(text)
+
+
 BAD = {
     "not UTF-8": Message(b"\xff\xfe", correlation_id="c", reply_to="bad-replies"),
     "no reply_to": Message(b"hello", correlation_id="c"),
@@ -143,6 +153,28 @@ async def test_a_reply_that_nobody_asked_for_or_can_read_is_dropped_and_the_next
         await broker.sender.send("timokha.replies.original", message)
     await world.edge.answers(await world.edge.ask([1]))
     await wait_for_log(bridge, "reply.dropped")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"correlation_id": BAD_TEXT, "reply_to": "r"},
+        {"correlation_id": "c", "reply_to": "r", "headers": {BAD_TEXT: "x"}},
+    ],
+)
+async def test_properties_that_no_client_would_send_do_not_stop_the_bridge(world, odd, monkeypatch) -> None:
+    await world.bridge(**IN)
+    await world.worker("jetstream")
+    # AMQP's own text is UTF-8, and so is every string here: these bytes can only be forged.
+    forged = forging(encode.short_string)
+    monkeypatch.setitem(encode.METHODS, "shortstr", forged)
+    monkeypatch.setattr(encode, "short_string", forged)
+    connection = await aio_pika.connect(world.rabbitmq)
+    async with connection:
+        channel = await connection.channel()
+        await channel.default_exchange.publish(aio_pika.Message(b"x", **odd), routing_key="rpc_queue")
+    requester = await world.program("original_requester.py", "rpc_queue", "привет")
+    assert await output(requester) == "привет\n"
 
 
 async def test_headers_that_are_no_text_do_not_stop_the_bridge(world) -> None:

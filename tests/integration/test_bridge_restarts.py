@@ -12,7 +12,7 @@ from events.schema import FinishReason, GenerationCompleted
 from events.transport import Channel
 
 NUMBERS = range(20)
-DELAY = "0.3"
+DELAY = "0.15"
 
 
 async def asked(server) -> list[str]:

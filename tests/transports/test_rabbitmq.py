@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from pamqp import commands, frame
+from pamqp import commands, decode, frame
 from pydantic import SecretStr
 from yarl import URL
 
@@ -18,6 +18,7 @@ from events.rabbitmq.publisher import RabbitMQPublisher
 from events.rabbitmq.receiver import Received, Receiver
 from events.rabbitmq.sender import Unroutable
 from events.rabbitmq.subscription import RabbitMQSubscription
+from events.rabbitmq.tolerance import be_tolerant
 from events.transport import Channel
 
 SECOND = timedelta(seconds=1)
@@ -166,3 +167,16 @@ async def test_a_broker_that_refuses_the_originals_queue_is_told_how_to_be_mende
         async with asyncio.timeout(20):
             with pytest.raises(TransportError, match=r"deprecated_features.permit.transient_nonexcl_queues = true"):
                 await topology.adopt(broker.consuming, topology.original("rpc_queue"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "read"),
+    [
+        ("shortstr", b"\x02\xff\xfe", (3, "\ufffd\ufffd")),
+        ("table", b"\0\0\0\x03\x01\xffV", (7, {})),
+        ("timestamp", b"\xff" * 8, (8, datetime.fromtimestamp(0, UTC))),
+    ],
+)
+def test_a_property_that_can_not_be_read_does_not_break_the_connection(kind, value, read) -> None:
+    be_tolerant()
+    assert decode.by_type(value, kind) == read

@@ -1,0 +1,35 @@
+"""A message whose properties are no proper text is still a message.
+
+The client takes one for a broken connection: it reconnects, gets the same message again, and so on for ever.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from pamqp import decode
+
+Decoder = Callable[[bytes], tuple[int, Any]]
+"""From bytes to how many of them were read, and what they say."""
+
+
+def be_tolerant() -> None:
+    """From now on unreadable characters are replaced, unreadable headers and times are left out. Safe to call again."""
+    decode.METHODS["shortstr"] = _short_text
+    decode.METHODS["table"] = _or(decode.field_table, lambda value: (4 + int.from_bytes(value[:4], "big"), {}))
+    decode.METHODS["timestamp"] = _or(decode.timestamp, lambda _: (8, datetime.fromtimestamp(0, UTC)))
+
+
+def _short_text(value: bytes) -> tuple[int, str]:
+    end = value[0] + 1
+    return end, value[1:end].decode(errors="replace")
+
+
+def _or(strict: Decoder, unreadable: Decoder) -> Decoder:
+    def read(value: bytes) -> tuple[int, Any]:
+        try:
+            return strict(value)
+        except (ValueError, OverflowError):
+            return unreadable(value)
+
+    return read
