@@ -116,10 +116,11 @@ def options(settings: type[Settings]) -> list[click.Parameter]:
 def _parameter(name: str, field: FieldInfo, variable: str) -> click.Parameter:
     if any(isinstance(mark, Positional) for mark in field.metadata):
         return click.Argument([name], required=False)
-    # `--last` is short for `--last true`.
-    flag: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if field.annotation is bool else {}
+    option = f"--{name.replace('_', '-')}"
     text = f"{field.description}  [env: {variable}]{_default(field.get_default())}"
-    return click.Option([f"--{name.replace('_', '-')}"], help=text, **flag)
+    if field.annotation is bool:
+        return click.Option([f"{option}/--no-{option[2:]}"], default=None, help=text)
+    return click.Option([option], help=text)
 
 
 def _default(default: object) -> str:
