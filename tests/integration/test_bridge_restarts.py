@@ -22,7 +22,7 @@ async def asked(server) -> list[str]:
         return (await server.stdout.read()).decode().splitlines()
 
 
-@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize("how", ["stop", pytest.param("kill", marks=pytest.mark.slow)])
 async def test_the_originals_servers_finish_what_a_restarted_bridge_asked(world, how) -> None:
     server = await world.program("original_model_server.py", "rpc_queue", DELAY)
     assert await server.stdout.readline() == b"ready\n"
@@ -40,7 +40,7 @@ async def test_the_originals_servers_finish_what_a_restarted_bridge_asked(world,
     assert len(await asked(server)) == len(ids)
 
 
-@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize("how", [pytest.param("stop", marks=pytest.mark.slow), "kill"])
 async def test_our_workers_finish_what_a_restarted_bridge_asked(world, said, how) -> None:
     worker = await world.worker("rabbitmq", delay=float(DELAY))
     settings = {"BRIDGE_PREFETCH": str(len(NUMBERS)), "BRIDGE_GRACE": "0.2"}
