@@ -2,7 +2,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -137,9 +137,9 @@ class Collector(ThreadingHTTPServer):
         return sorted(spans, key=lambda received: received.span.start_time_unix_nano)
 
     async def arrived(self, *names: str) -> list[Received]:
-        """Every span, once there is one of each of `names`."""
+        """Every span, once there are those of `names`; a name that comes twice needs two."""
         async with asyncio.timeout(TIMEOUT):
-            while not {received.span.name for received in self.spans()} >= set(names):  # noqa: ASYNC110 - threads fill it
+            while not Counter(names) <= Counter(received.span.name for received in self.spans()):  # noqa: ASYNC110 - threads fill it
                 await asyncio.sleep(0.05)
         return self.spans()
 

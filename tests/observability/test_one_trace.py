@@ -127,3 +127,42 @@ async def test_a_dead_letter_belongs_to_the_trace_of_its_question(product, colle
     [given_up] = [received for received in spans if received.span.name == "process timokha.requests"]
     assert given_up.attributes["error.type"] == "GaveUp"
     assert accounted_for(spans) >= 0.95
+
+
+def way(spans: list) -> list[tuple[str, str, object]]:
+    """From the root down to the answer's way out: service, span and the system it was on."""
+    by_id = {received.span.span_id: received for received in spans}
+    [last] = [one for one, place in zip(spans, shape(spans), strict=True) if place[1:] == ("send telegram", LAST[1])]
+    steps = [last]
+    while steps[0].span.parent_span_id:
+        steps.insert(0, by_id[steps[0].span.parent_span_id])
+    return [(one.service, one.span.name, one.attributes.get("messaging.system")) for one in steps]
+
+
+async def test_a_question_over_rabbitmq_is_one_tree_too(product, collector, rabbitmq_url):
+    await product.start_userbot()
+    for name, settings in (("bridge", {}), ("generate", {"GENERATE_TRIGGER": "rabbitmq"})):
+        await product.start(name, RABBITMQ_URL=rabbitmq_url, **settings)
+    product.ask("привет")
+    assert (await product.replies(2))[1] == "привет"
+    # The bridge's and the worker's.
+    spans = await collector.arrived("process timokha.requests", *LAST)
+
+    assert len({received.span.trace_id for received in spans}) == 1
+    assert way(spans) == [
+        ("userbot", "receive telegram", "telegram"),
+        ("userbot", "start answer", None),
+        ("userbot", "send timokha.requests", "nats"),
+        ("bridge", "process timokha.requests", "nats"),
+        ("bridge", "send timokha.requests", "rabbitmq"),
+        ("generate", "process timokha.requests", "rabbitmq"),
+        ("generate", "send timokha.replies", "rabbitmq"),
+        ("bridge", "process timokha.replies", "rabbitmq"),
+        ("bridge", "send timokha.replies", "nats"),
+        ("userbot", "process timokha.replies", "nats"),
+        ("userbot", "deliver answer", None),
+        ("userbot", "send telegram", "telegram"),
+    ]
+    beside = ["chat echo", "send telegram", "store question", *["queue timokha.replies", "queue timokha.requests"] * 2]
+    assert sorted(received.span.name for received in spans) == sorted([*beside, *(name for _, name, _ in way(spans))])
+    assert accounted_for(spans) >= 0.95
