@@ -12,6 +12,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from bridge.settings import BridgeSettings
+from edge.deadletters.settings import DeadLetterSettings, DeadLettersSettings, ResendSettings
 from edge.demo.settings import DemoSettings
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
@@ -33,6 +34,26 @@ COMMANDS: dict[str, tuple[type[Settings], str, str]] = {
         BridgeSettings,
         "bridge.app",
         "JetStream to RabbitMQ and back: workers and bots of either kind, the original's too, can be mixed.",
+    ),
+    "deadletters list": (
+        DeadLettersSettings,
+        "edge.deadletters.list",
+        "Which questions nobody could answer, the oldest first.",
+    ),
+    "deadletters show": (
+        DeadLetterSettings,
+        "edge.deadletters.show",
+        "Everything that is known of a dead letter, the conversation included.",
+    ),
+    "deadletters resend": (
+        ResendSettings,
+        "edge.deadletters.resend",
+        "Asks the question once more: its user gets an answer, or hears that it failed again.",
+    ),
+    "deadletters drop": (
+        DeadLetterSettings,
+        "edge.deadletters.drop",
+        "Overwrites a dead letter where it is stored.",
     ),
     "demo": (
         DemoSettings,
@@ -89,7 +110,10 @@ COMMANDS: dict[str, tuple[type[Settings], str, str]] = {
 }
 """Name, a group's first → settings, the module whose `main` runs it (imported only then), help."""
 
-GROUPS = {"train": "From a chat export to a voice: prepare, fit, evaluate, export."}
+GROUPS = {
+    "deadletters": "Questions that nobody could answer: list, show, resend, drop.",
+    "train": "From a chat export to a voice: prepare, fit, evaluate, export.",
+}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

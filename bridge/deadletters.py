@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.codecs import SOURCE, fitting
+from events.deadletters import REASON_HEADER
 from events.errors import MalformedEvent
 from events.event import Event
 from events.rabbitmq.receiver import Received
 from events.schema import GenerationFailed
 from events.transport import Channel, Log
-from functions.outcomes import REASON_HEADER, GaveUp, dead_letter, origin
+from functions.outcomes import GaveUp, dead_letter, origin
 
 EXPIRED = "expired"
 """A request that outlived its deadline: the edge has told its user, and the text must not stay."""

@@ -41,6 +41,11 @@ def chat_subjects(channel: Channel, account: str, chat: str) -> str:
     return f"{destination(channel)}.{account}.{chat}.*.*"
 
 
+def wake(account: str) -> str:
+    """Core NATS: tells the edge of an account that somebody else has changed a chat record."""
+    return f"timokha.wake.{account}"
+
+
 def edge_consumer(account: str) -> str:
     """The durable consumer on REPLIES of one Telegram account (or `rabbitmq`)."""
     return f"edge-{account}"

@@ -6,15 +6,12 @@ from datetime import timedelta
 
 import structlog
 
+from events.deadletters import ATTEMPTS_HEADER, DETAIL_HEADER, REASON_HEADER
 from events.errors import MalformedEvent
 from events.event import ORIGIN_PREFIX, Event
 from events.schema import FailureReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel, Delivery, Publisher
 from observability.telemetry import Telemetry
-
-REASON_HEADER = "timokha-reason"
-DETAIL_HEADER = "timokha-detail"
-ATTEMPTS_HEADER = "timokha-attempts"
 
 log = structlog.get_logger(__name__)
 

@@ -27,6 +27,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
+from events.jetstream.wakeups import waking
 from events.transport import Channel
 from observability.telemetry import Telemetry
 
@@ -82,9 +83,10 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
             updates.listen(account, catch_up.put)
             log.info("userbot.ready", account=account)
             try:
-                await _until_first_ends(
-                    catch_up.run(), Replies(world, drivers, subscription).run(), _until_revoked(calls.revoked)
-                )
+                async with waking(js, account, drivers.wake):
+                    await _until_first_ends(
+                        catch_up.run(), Replies(world, drivers, subscription).run(), _until_revoked(calls.revoked)
+                    )
             finally:
                 await drivers.stop()
                 await catch_up.stop()

@@ -1,6 +1,7 @@
 """The log on JetStream: one message a subject, confirmed, found and erased by request id."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -37,13 +38,19 @@ class JetStreamLog:
         return Published.STORED
 
     async def find(self, channel: Channel, request_id: RequestId) -> Event | None:
+        found = await self.look(channel, request_id)
+        return found[0] if found else None
+
+    async def look(self, channel: Channel, request_id: RequestId) -> tuple[Event, datetime] | None:
+        """What is stored under the id, and since when."""
         try:
             found = await self._js.get_msg(subjects.stream(channel), subject=subjects.subject(channel, request_id))
         except NotFoundError:
             return None
         except (NatsError, OSError) as error:
             raise TransportError(f"JetStream could not look up {request_id}: {error}; try again") from None
-        return from_headers(found.headers or {}, found.data or b"", NATS_PREFIX, subject=str(request_id))
+        event = from_headers(found.headers or {}, found.data or b"", NATS_PREFIX, subject=str(request_id))
+        return event, found.time or event.time
 
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
         await self._erase([(channel, request_id)])

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from events.deadletters import ATTEMPTS_HEADER, REASON_HEADER
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemorySubscription
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, GenerationRequested
 from events.transport import Channel
-from functions.outcomes import ATTEMPTS_HEADER, REASON_HEADER
 from functions.verdicts import Reject, Retry
 from functions.worker import Limits, Worker, answering
 from observability.telemetry import silent

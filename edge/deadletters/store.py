@@ -1,0 +1,59 @@
+"""The dead letters in their stream."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from events import subjects
+from events.deadletters import DeadLetter
+from events.errors import MalformedEvent, SettingsError, TimokhaError
+from events.ids import RequestId
+from events.jetstream.connection import JetStream, connect
+from events.jetstream.log import JetStreamLog
+from events.settings import ProcessSettings
+from events.transport import Channel
+
+
+class NoDeadLetter(TimokhaError):
+    """There is no dead letter with this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Every method raises TransportError when the stream is away."""
+
+    js: JetStream
+    log: JetStreamLog
+
+    async def all(self) -> list[DeadLetter]:
+        """The oldest first."""
+        ids = await self.log.ids(Channel.DEADLETTERS, subjects.every_subject(Channel.DEADLETTERS))
+        found = [await self.log.look(Channel.DEADLETTERS, request_id) for request_id in ids]
+        return sorted((DeadLetter.of(*one) for one in found if one), key=lambda letter: letter.since)
+
+    async def get(self, request_id: RequestId) -> DeadLetter:
+        """Raises NoDeadLetter."""
+        found = await self.log.look(Channel.DEADLETTERS, request_id)
+        if found is None:
+            raise NoDeadLetter(f"there is no dead letter {request_id}; `timokha deadletters list` shows them")
+        return DeadLetter.of(*found)
+
+    async def drop(self, request_id: RequestId) -> None:
+        """Overwrite it where it is stored."""
+        await self.log.erase(Channel.DEADLETTERS, request_id)
+
+
+@asynccontextmanager
+async def opened(settings: ProcessSettings) -> AsyncIterator[Store]:
+    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
+    async with connect(settings.nats_url, name="deadletters", credentials=credentials) as js:
+        yield Store(js, JetStreamLog(js))
+
+
+def parsed(text: str) -> RequestId:
+    """Raises SettingsError."""
+    try:
+        return RequestId.parse(text)
+    except MalformedEvent as error:
+        raise SettingsError(str(error)) from None

@@ -1,0 +1,38 @@
+"""Waking the edge of an account: a hint on core NATS. The chat record that it is about is what counts."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from events import subjects
+
+TIMEOUT = 2
+"""Seconds that an edge may take to say that it has heard."""
+
+
+@asynccontextmanager
+async def waking(js: JetStreamContext, account: str, wake: Callable[[str], None]) -> AsyncIterator[None]:
+    """Meanwhile `wake` gets the chat of every hint, each of which is answered."""
+
+    async def hear(message: Msg) -> None:
+        wake(message.data.decode(errors="replace"))
+        await message.respond(b"")
+
+    # The context has no public way to its connection.
+    subscription = await js._nc.subscribe(subjects.wake(account), cb=hear)
+    try:
+        yield
+    finally:
+        await subscription.unsubscribe()
+
+
+async def wake(js: JetStreamContext, account: str, chat: str) -> bool:
+    """Whether an edge has heard."""
+    try:
+        await js._nc.request(subjects.wake(account), chat.encode(), timeout=TIMEOUT)
+    except (NatsError, OSError):
+        return False
+    return True
