@@ -25,7 +25,7 @@ from functions.replay.settings import ReplaySettings
 from observability import logs, setup
 from observability.telemetry import Telemetry
 from observability.trace.settings import TraceSettings
-from training.settings import PrepareSettings
+from training.settings import FitSettings, PrepareSettings
 
 Main = Callable[[Any, Telemetry, asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -96,6 +96,11 @@ COMMANDS: dict[str, tuple[type[Settings], str, str]] = {
         "observability.trace.app",
         "The trace of a question as a waterfall: of the request id or trace id given, or the newest with --last; "
         "without either a list.",
+    ),
+    "train fit": (
+        FitSettings,
+        "training.fit",
+        "Trains a model on prepared dialogues; interrupted, the same command goes on from its last checkpoint.",
     ),
     "train prepare": (
         PrepareSettings,

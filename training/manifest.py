@@ -3,14 +3,17 @@
 # ruff: noqa: S608 -- what is put into the queries are our own conditions
 
 from collections import Counter
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from events.errors import SettingsError
 from training.messages import Fate
 from training.splits import Part
 from training.workspace import Workspace
 
+MANIFEST = "manifest.json"
 CONSENT = (
     "You are responsible for the consent of everybody whose messages are in this export. Telegram's content-licensing "
     "terms restrict training models on data from its platform without it: https://telegram.org/tos/content-licensing"
@@ -48,6 +51,16 @@ class Manifest(BaseModel):
     data_sha256: str
     """Of train.jsonl, validation.jsonl and test.jsonl, one after the other."""
     settings: dict[str, Any]
+
+    @classmethod
+    def read(cls, data: Path) -> Self:
+        """The manifest in the directory `data`. Raises SettingsError, one line, if there is none."""
+        file = data / MANIFEST
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except (OSError, ValueError) as error:
+            why = str(error).splitlines()[0]
+            raise SettingsError(f"TRAINING_DATA: {file} can't be read ({why}): run timokha train prepare") from None
 
     def summary(self) -> str:
         dropped = ", ".join(f"{reason} {number}" for reason, number in self.dropped.items())

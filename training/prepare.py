@@ -15,7 +15,7 @@ from training.dialogues import Dialogue, dialogues, store
 from training.duplicates import drop_duplicates
 from training.export_file import ExportFile
 from training.intake import Intake
-from training.manifest import CONSENT, Manifest, counts, settle
+from training.manifest import CONSENT, MANIFEST, Manifest, counts, settle
 from training.owner import find_owner
 from training.progress import Stopped, check, reading
 from training.settings import PrepareSettings
@@ -23,7 +23,6 @@ from training.splits import Part, assign, write
 from training.turns import turns
 from training.workspace import Workspace
 
-MANIFEST = "manifest.json"
 _CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share", "bots"}
 """Settings that the manifest repeats: those that say how, and nothing about who."""
 

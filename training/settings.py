@@ -1,11 +1,15 @@
 """What `timokha train …` can be told."""
 
+import tomllib
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Literal, Self
 
+from platformdirs import user_cache_dir
 from pydantic import Field, NonNegativeFloat
 from pydantic_settings import SettingsConfigDict
 
+from events.errors import SettingsError
 from events.settings import Seconds, Settings
 
 
@@ -36,3 +40,55 @@ class PrepareSettings(Settings):
         None, description="a text file, a word or phrase a line: messages that contain one are dropped"
     )
     bots: str = Field("", description="names or ids of bots in groups, with commas: what they say is dropped")
+
+
+class ModelSettings(Settings):
+    """What the commands share that load a model."""
+
+    model_config = SettingsConfigDict(env_prefix="TRAINING_")
+
+    cache: Path = Field(
+        Path(user_cache_dir("timokha")),
+        validation_alias="TIMOKHA_CACHE",
+        description="the directory that prepared models are kept in",
+    )
+
+
+class FitSettings(ModelSettings):
+    """From dialogues to a trained model."""
+
+    data: Path = Field(description="the directory that `timokha train prepare` wrote")
+    out: Path = Field(description="the directory for the model, its checkpoints and its curves")
+    model: str | None = Field(
+        None, description="the model to start from: a directory, a .gguf file or a hub id; without it the default model"
+    )
+    method: Literal["lora", "full"] = Field("lora", description="lora (a small adapter) or full (all weights)")
+    rank: int = Field(16, ge=1, le=512, description="of the adapter, 1 to 512")
+    dropout: float = Field(0.05, ge=0, lt=1, description="of the adapter, 0 to below 1")
+    learning_rate: float = Field(3e-4, gt=0, lt=1, description="peak, between 0 and 1; full training wants less")
+    epochs: float = Field(3, gt=0, le=1000, description="passes over the data, above 0")
+    steps: int = Field(-1, ge=-1, description="steps instead of epochs; -1 for epochs")
+    context_tokens: int = Field(512, ge=16, le=131072, description="longest dialogue; a longer one loses its beginning")
+    pack_tokens: int = Field(1024, ge=16, le=1_048_576, description="tokens of dialogues that are learned side by side")
+    packs: int = Field(1, ge=1, le=1024, description="packs for each step of the optimizer")
+    precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="auto, bf16 or fp32")
+    evaluate_every: int = Field(20, ge=1, description="steps between two looks at the validation part")
+    patience: int = Field(3, ge=1, description="looks without progress after which training ends")
+    seed: int = Field(0, ge=0, lt=2**32, description="of everything that is drawn")
+    config: Path | None = Field(None, description="a TOML file with any of these settings; options win over it")
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """Options that were `given` win over `config`, which wins over the environment."""
+        chosen = super().read(**{**_from_file(given.get("config")), **given})
+        # The file may come from the environment, which is read only now.
+        return chosen if given.get("config") or not chosen.config else cls.read(**{**given, "config": chosen.config})
+
+
+def _from_file(file: str | Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"TRAINING_CONFIG: {file} can't be read ({error}); it takes a TOML file") from None

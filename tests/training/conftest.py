@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from functions.generate.card import ModelCard
+from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
 from training.prepare import prepare
 from training.settings import PrepareSettings
 
@@ -71,3 +76,82 @@ def run_prepare(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], dict[str,
 @pytest.fixture
 def rusdracor() -> Path:
     return FIXTURES / "rusdracor.json"
+
+
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """Byte-level, of 600 tokens, learned on the fixture."""
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=["<eos>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    chats = json.loads((FIXTURES / "rusdracor.json").read_text())["chats"]["list"]
+    raw.train_from_iterator([item["text"] for chat in chats for item in chat["messages"]], trainer)
+    raw.add_tokens([FIRST_SPEAKER, SECOND_SPEAKER])
+    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<eos>", eos_token="<eos>", pad_token="<eos>")
+
+
+def gpt2(vocabulary: int) -> Any:
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=vocabulary, n_positions=256, n_embd=64, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
+        )
+    )
+
+
+def gemma3(vocabulary: int) -> Any:
+    return Gemma3ForCausalLM(
+        Gemma3TextConfig(
+            vocab_size=vocabulary,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=16,
+            sliding_window=8,
+            layer_types=["sliding_attention", "full_attention"],
+            bos_token_id=0,
+            eos_token_id=0,
+            pad_token_id=0,
+        )
+    )
+
+
+@pytest.fixture(params=[gpt2, gemma3], ids=["gpt2", "gemma3"])
+def tiny_model(request: pytest.FixtureRequest, tokenizer: Any) -> Any:
+    """Random weights, in evaluation mode."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return request.param(len(tokenizer)).eval()
+
+
+@pytest.fixture
+def base(tmp_path: Path, tokenizer: Any) -> Path:
+    """A directory with a tiny model of random weights that is prompted as a dialogue."""
+    directory = tmp_path / "base"
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        gpt2(len(tokenizer)).save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    ModelCard(name="tiny", format=FormatName.DIALOGUE, preamble=True, licence="CC0-1.0").write(directory)
+    return directory
+
+
+@pytest.fixture
+def data(tmp_path: Path, rusdracor: Path) -> Path:
+    """The fixture, prepared: Smirnov speaks to Popova."""
+    out = tmp_path / "data"
+    prepare(PrepareSettings(export=rusdracor, owner="Смирнов", out=out), console=Console(quiet=True))
+    return out

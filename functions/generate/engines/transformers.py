@@ -40,7 +40,7 @@ class TransformersEngine:
         self._model: Any = checkpoint.model
         self._tokenizer: Any = checkpoint.tokenizer
         self._card = checkpoint.card
-        self._format = _format(checkpoint.card, checkpoint.tokenizer)
+        self._format = format_of(checkpoint.card, checkpoint.tokenizer)
         self._encoder = Encoder(self._tokenizer)
         self._context = int(getattr(self._model.config.get_text_config(), "max_position_embeddings", 2048))
         self._max_input_tokens = max_input_tokens
@@ -177,7 +177,8 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
         return torch.tensor([self.ended or self._cancelled.is_set()])
 
 
-def _format(card: ModelCard, tokenizer: Any) -> Format:
+def format_of(card: ModelCard, tokenizer: Any) -> Format:
+    """How the model of `card` is prompted, at work and in training."""
     match card.format:
         case FormatName.DIALOGUE:
             return Dialogue(preamble=card.preamble)

@@ -1,0 +1,108 @@
+"""A training ends, goes on after an interruption, and says what it needs."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from rich.console import Console
+
+from events.errors import SettingsError, TimokhaError
+from functions.generate.card import ModelCard
+from training.fit import fit
+from training.settings import FitSettings
+from training.trainer import last_checkpoint
+from training.weights import trained
+
+QUIET = Console(quiet=True)
+
+
+def settings(data, base, out, **chosen):
+    fast = {"steps": 8, "evaluate_every": 4, "pack_tokens": 256, "context_tokens": 128, "learning_rate": 5e-3}
+    return FitSettings.read(data=data, model=str(base), out=out, precision="fp32", **{**fast, **chosen})
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(data, base, tmp_path, method):
+    run = tmp_path / "run"
+    chosen = settings(data, base, run, steps=12, method=method)
+    result = fit(chosen, console=QUIET)
+    losses = [entry["eval_loss"] for entry in result.history if "eval_loss" in entry]
+    assert losses[-1] < losses[0]
+    assert result.best_loss == min(losses)
+    card = ModelCard.read(run / "model")
+    assert card == ModelCard(name="tiny-trained", format="dialogue", preamble=False, licence="CC0-1.0")
+    assert (run / "loss.png").stat().st_size > 1000
+    assert result.data_sha256 == json.loads((data / "manifest.json").read_text())["data_sha256"]
+    assert trained(run, chosen, QUIET).model.dtype == torch.float32
+
+
+def test_the_saved_settings_are_a_config_that_gives_the_same_training(data, base, tmp_path):
+    first = fit(settings(data, base, tmp_path / "one"), console=QUIET)
+    again = FitSettings.read(config=tmp_path / "one/config.toml", out=tmp_path / "two")
+    assert fit(again, console=QUIET).best_loss == first.best_loss
+
+
+def test_a_stopped_training_goes_on_to_the_same_loss(data, base, tmp_path):
+    whole = fit(settings(data, base, tmp_path / "whole"), console=QUIET)
+    halves = settings(data, base, tmp_path / "halves")
+    steps = itertools.count()
+    with pytest.raises(TimokhaError, match="run the same command again"):
+        fit(halves, console=QUIET, stopped=lambda: next(steps) >= 5)
+    assert last_checkpoint(halves.out).name == "checkpoint-6"
+    resumed = fit(halves, console=QUIET)
+    assert resumed.best_loss == pytest.approx(whole.best_loss, rel=1e-3)
+    assert [entry["loss"] for entry in resumed.history if "loss" in entry] == pytest.approx(
+        [entry["loss"] for entry in whole.history if "loss" in entry], rel=1e-3
+    )
+
+
+def test_a_checkpoint_that_was_cut_off_is_passed_over(tmp_path):
+    for step, files in ((9, ["trainer_state.json"]), (10, ["trainer_state.json"]), (11, ["optimizer.pt"])):
+        folder = tmp_path / f"checkpoints/checkpoint-{step}"
+        folder.mkdir(parents=True)
+        for name in files:
+            (folder / name).touch()
+    assert last_checkpoint(tmp_path).name == "checkpoint-10"
+
+
+def test_a_directory_with_another_training_is_refused(data, base, tmp_path):
+    fit(settings(data, base, tmp_path / "run", steps=1), console=QUIET)
+    with pytest.raises(SettingsError, match=r"holds a training with other settings \(rank, seed\)"):
+        fit(settings(data, base, tmp_path / "run", steps=1, rank=4, seed=9), console=QUIET)
+
+
+def test_what_is_missing_is_one_line(data, base, tmp_path):
+    with pytest.raises(SettingsError, match=r"TRAINING_DATA: .* run timokha train prepare"):
+        fit(settings(tmp_path / "none", base, tmp_path / "run"), console=QUIET)
+    with pytest.raises(SettingsError, match=r"TRAINING_MODEL=.* no such file"):
+        fit(settings(data, "/none", tmp_path / "run"), console=QUIET)
+    with pytest.raises(SettingsError, match="TRAINING_RANK: got 0, it takes"):
+        settings(data, base, tmp_path / "run", rank=0)
+    with pytest.raises(SettingsError, match=r"TRAINING_CONFIG: .* takes a TOML file"):
+        FitSettings.read(config=data / "manifest.json", out=tmp_path, data=data)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_killed_training_goes_on_to_the_same_loss(data, base, tmp_path):
+    options = {"--steps": 60, "--evaluate-every": 5, "--pack-tokens": 256, "--context-tokens": 128, "--patience": 99}
+    given = [*itertools.chain(*options.items()), "--data", data, "--model", base, "--out"]
+    command = [sys.executable, "-m", "cli", "train", "fit", *map(str, given)]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True)
+    with subprocess.Popen([*command, str(tmp_path / "killed")]) as process:
+        deadline = time.monotonic() + 120
+        while not last_checkpoint(tmp_path / "killed") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed/fit.json").exists()
+    subprocess.run([*command, str(tmp_path / "killed")], check=True)
+    whole, killed = (json.loads((tmp_path / name / "fit.json").read_text()) for name in ("whole", "killed"))
+    assert killed["best_loss"] == pytest.approx(whole["best_loss"], rel=1e-3)
+    assert killed["steps"] == whole["steps"] == 60

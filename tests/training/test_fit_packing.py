@@ -1,0 +1,98 @@
+"""What the model is shown, and what it learns of it."""
+
+import pytest
+import torch
+
+from events.schema import Role, Turn
+from functions.generate.encoding import Encoder
+from functions.generate.prompts import Chat, Dialogue, RuDialoGPT
+from training.examples import Example, covering
+from training.packing import IGNORED, Renderer, pack
+from training.trainer import learned, pack_loss
+
+
+def turns(*texts):
+    """The owner speaks every second one, and last."""
+    roles = [Role.USER, Role.ASSISTANT] * len(texts)
+    return tuple(Turn(role=role, text=text) for role, text in zip(roles[len(texts) % 2 :], texts, strict=False))
+
+
+def renderer(tokenizer, shape=None, limit=200):
+    return Renderer(shape or Dialogue(), Encoder(tokenizer), limit)
+
+
+def chat(tokenizer):
+    template = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    return Chat(
+        lambda messages, answer: tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=answer, chat_template=template
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        (lambda _: Dialogue(), " хорошо\n да\n"),
+        (lambda _: RuDialoGPT(), " хорошо @@ПЕРВЫЙ@@ да @@ПЕРВЫЙ@@"),
+        (chat, "хорошо<|im_end|>да<|im_end|>"),
+    ],
+    ids=["dialogue", "rudialogpt", "chat"],
+)
+def test_the_loss_is_on_the_owners_turns_and_their_end_alone(tokenizer, shape, expected):
+    encoded = renderer(tokenizer, shape(tokenizer)).encode(turns("как дела?", "хорошо", "точно?", "да"))
+    (packed,) = pack([encoded], tokens=1000, seed=0)
+    assert tokenizer.decode([token for token in packed["labels"][0] if token != IGNORED]) == expected
+
+
+def test_a_dialogue_that_is_too_long_loses_its_oldest_turns(tokenizer):
+    whole = turns("первый вопрос", "первый ответ", "второй вопрос", "второй ответ")
+    limit = len(renderer(tokenizer).encode(whole).ids) - 1
+    encoded = renderer(tokenizer, limit=limit).encode(whole)
+    assert tokenizer.decode(encoded.ids) == "Тимоха: первый ответ\nГость: второй вопрос\nТимоха: второй ответ\n"
+
+
+def test_a_question_that_is_too_long_loses_its_beginning_and_never_the_answer(tokenizer):
+    encoded = renderer(tokenizer, limit=40).encode(turns("очень длинный вопрос " * 30 + "конец?", "короткий ответ"))
+    text = tokenizer.decode(encoded.ids)
+    assert text.endswith("конец?\nТимоха: короткий ответ\n")
+    assert len(encoded.ids) == 40
+
+
+def test_dialogues_of_a_pack_do_not_see_each_other(tokenizer, tiny_model):
+    """The loss of a pack is the sum of its dialogues' own, also across a sliding window."""
+    render = renderer(tokenizer)
+    encoded = [
+        render.encode(turns("как тебя зовут, любезный?", "Григорий Степанович Смирнов, к вашим услугам")),
+        render.encode(turns("зачем вы пришли?", "за овсом", "уходите", "не уйду")),
+        render.encode(turns("да", "нет")),
+    ]
+    (together,) = pack(encoded, tokens=1000, seed=0)
+    alone = [pack([one], tokens=1000, seed=0)[0] for one in encoded]
+    with torch.inference_mode():
+        expected = sum(float(pack_loss(tiny_model, one)) for one in alone)
+        assert float(pack_loss(tiny_model, together)) == pytest.approx(expected, rel=1e-5)
+    assert learned(together) == sum(map(learned, alone))
+
+
+def test_the_loss_is_that_of_the_model_itself(tokenizer, tiny_model):
+    (packed,) = pack([renderer(tokenizer).encode(turns("да", "нет"))], tokens=1000, seed=0)
+    with torch.inference_mode():
+        own = tiny_model(input_ids=packed["input_ids"], labels=packed["labels"]).loss
+        assert float(pack_loss(tiny_model, packed)) / learned(packed) == pytest.approx(float(own), rel=1e-5)
+
+
+def test_packs_hold_what_they_have_room_for_in_an_order_that_the_seed_decides(tokenizer):
+    encoded = [renderer(tokenizer).encode(turns("вопрос", f"ответ {number}")) for number in range(20)]
+    packs = pack(encoded, tokens=100, seed=0)
+    assert sum(one["input_ids"].numel() for one in packs) == sum(len(one.ids) for one in encoded)
+    assert max(one["input_ids"].numel() for one in packs) <= 100
+    assert torch.equal(packs[0]["input_ids"], pack(encoded, tokens=100, seed=0)[0]["input_ids"])
+    assert not torch.equal(packs[0]["labels"], pack(encoded, tokens=100, seed=1)[0]["labels"])
+
+
+def test_a_dialogue_that_another_contains_is_not_learned_again():
+    short = Example(turns("а", "б"), frozenset({1, 2}))
+    long = Example(turns("а", "б", "в", "г"), frozenset({1, 2, 3, 4}))
+    other = Example(turns("д", "е"), frozenset({5, 6}))
+    assert covering([short, long, other]) == [long, other]

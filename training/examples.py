@@ -1,0 +1,64 @@
+"""Prepared dialogues as the turns that a prompt format takes."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from events.errors import SettingsError
+from events.schema import Role, Turn
+from training.splits import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`turns` oldest first; the last one is the owner's answer. `rows`: which messages of the export it shows."""
+
+    turns: tuple[Turn, ...]
+    rows: frozenset[int]
+
+    @property
+    def context(self) -> tuple[Turn, ...]:
+        return self.turns[:-1]
+
+    @property
+    def answer(self) -> str:
+        return self.turns[-1].text
+
+
+def read(directory: Path, part: Part) -> list[Example]:
+    """The dialogues of one part, oldest first. Raises SettingsError, one line, if they can't be read."""
+    file = directory / f"{part}.jsonl"
+    try:
+        return [_example(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(f"TRAINING_DATA: {file} can't be read ({error}): run timokha train prepare") from None
+
+
+def _example(line: dict[str, Any]) -> Example:
+    messages = line["messages"]
+    several = len({message["name"] for message in messages if "name" in message}) > 1
+    return Example(tuple(_turn(message, named=several) for message in messages), frozenset(line.get("rows", [])))
+
+
+def _turn(message: dict[str, str], *, named: bool) -> Turn:
+    """Where more than one person speaks to the owner, each says who it is."""
+    name = f"{message['name']}: " if named and "name" in message else ""
+    return Turn(role=Role(message["role"]), text=name + message["content"])
+
+
+def covering(examples: Sequence[Example]) -> list[Example]:
+    """Those of `examples` that together show every message of any, so that no answer is learned in each context again.
+
+    The loss is on all of the owner's turns of an example, and a dialogue repeats those before it.
+    """
+    shown: set[int] = set()
+    return list(reversed(list(_fresh(reversed(examples), shown))))
+
+
+def _fresh(examples: Iterator[Example], shown: set[int]) -> Iterator[Example]:
+    for example in examples:
+        if not example.rows or not example.rows <= shown:
+            shown |= example.rows
+            yield example

@@ -1,0 +1,149 @@
+"""`timokha train fit`: dialogues and a model into a trained model, its curves, and checkpoints to go on from."""
+
+import asyncio
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from transformers import set_seed
+
+from events.errors import SettingsError, TimokhaError
+from functions.generate.engines.checkpoints import Checkpoint
+from observability.telemetry import Telemetry
+from training import plots
+from training.examples import covering, read
+from training.manifest import Manifest
+from training.packing import Pack, pack
+from training.progress import Stopped
+from training.settings import FitSettings
+from training.splits import Part
+from training.trainer import PackTrainer, Report, last_checkpoint, make_trainer, uses_bf16
+from training.weights import MODEL, renderer_for, start_from, trained_card
+
+CONFIG, RESULT = "config.toml", "fit.json"
+
+
+class FitResult(BaseModel):
+    """`fit.json`. Losses in nats for each learned token; `best_loss` is of the validation part."""
+
+    steps: int
+    train_loss: float
+    best_loss: float | None
+    data_sha256: str
+    history: list[dict[str, float]]
+
+
+async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Train in a thread, so that a signal is heard; the next run goes on from the last checkpoint."""
+    console = Console(stderr=True)
+    result = await asyncio.to_thread(fit, settings, console=console, stopped=stop.is_set)
+    console.print(
+        f"{result.steps} steps, training loss {result.train_loss:.3f}, best validation loss {result.best_loss}; "
+        f"the model is in {settings.out / MODEL}",
+        soft_wrap=True,
+    )
+
+
+def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: False) -> FitResult:
+    """Train, or go on with what was interrupted, in `settings.out`.
+
+    Raises
+    ------
+    SettingsError
+        One line: no data, no model, or `out` holds a training with other settings.
+    TimokhaError
+        One line: it was `stopped`; the same call goes on.
+    """
+    manifest = Manifest.read(settings.data)
+    _keep_config(settings)
+    set_seed(settings.seed)
+    checkpoint = start_from(settings, console)
+    train, validation = (_packs(checkpoint, settings, part) for part in (Part.TRAIN, Part.VALIDATION))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        trainer = make_trainer(
+            _trainable(checkpoint, settings), train, validation, settings, callbacks=[Report(progress, stopped)]
+        )
+        resumed = last_checkpoint(settings.out)
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    if stopped():
+        raise TimokhaError("stopped: run the same command again to go on from the last checkpoint")
+    return _save(trainer, checkpoint, manifest, settings.out)
+
+
+def _keep_config(settings: FitSettings) -> None:
+    """Write what decides the result, to be read back by `--config`. Raises SettingsError if others were at work."""
+    deciding = settings.model_dump(mode="json", exclude=_NOT_DECIDING, exclude_none=True)
+    file = settings.out / CONFIG
+    try:
+        settings.out.mkdir(parents=True, exist_ok=True)
+        if file.is_file() and (other := tomllib.loads(file.read_text(encoding="utf-8"))) != deciding:
+            changed = sorted({name for name, _ in deciding.items() ^ other.items()})
+            raise SettingsError(
+                f"TRAINING_OUT: {settings.out} holds a training with other settings ({', '.join(changed)}): "
+                "name another directory, or the same settings to go on"
+            )
+        # What JSON writes for strings, numbers and booleans is TOML too.
+        lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in deciding.items()]
+        file.write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"TRAINING_OUT: {settings.out} can't be used: {error.strerror}") from None
+
+
+_NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
+
+
+def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part) -> list[Pack]:
+    renderer = renderer_for(checkpoint, settings)
+    encoded = (renderer.encode(example.turns) for example in covering(read(settings.data, part)))
+    return pack(encoded, tokens=settings.pack_tokens, seed=settings.seed)
+
+
+def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
+    if settings.method == "full":
+        return checkpoint.model
+    if uses_bf16(settings):
+        # Frozen weights need no more precision than they are computed with.
+        checkpoint.model.to(dtype=torch.bfloat16)
+    adapter = LoraConfig(
+        task_type="CAUSAL_LM",
+        target_modules="all-linear",
+        r=settings.rank,
+        lora_alpha=2 * settings.rank,
+        lora_dropout=settings.dropout,
+    )
+    return get_peft_model(checkpoint.model, adapter)
+
+
+def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, out: Path) -> FitResult:
+    history = trainer.state.log_history
+    result = FitResult(
+        steps=trainer.state.global_step,
+        train_loss=next(entry["train_loss"] for entry in reversed(history) if "train_loss" in entry),
+        best_loss=trainer.state.best_metric,
+        data_sha256=manifest.data_sha256,
+        history=history,
+    )
+    folder = out / MODEL
+    trainer.model.save_pretrained(folder)
+    checkpoint.tokenizer.save_pretrained(folder)
+    plots.curves(
+        out / "loss.png",
+        {name: [(entry["step"], entry[key]) for entry in history if key in entry] for name, key in _CURVES.items()},
+        title="Loss",
+        x="step",
+        y="nats a token",
+    )
+    (out / RESULT).write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    # The card last: with it the model is whole.
+    trained_card(checkpoint.card).write(folder)
+    return result
+
+
+_CURVES = {"training": "loss", "validation": "eval_loss"}

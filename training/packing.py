@@ -1,0 +1,72 @@
+"""Dialogues as tokens, cut from the left, and packed side by side without seeing each other."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import torch
+
+from events.schema import Turn
+from functions.generate.encoding import Encoded, Encoder
+from functions.generate.prompts import Format
+
+Pack = dict[str, Any]
+"""Tensors of shape (1, tokens): `input_ids`, `position_ids`, `labels`, which are IGNORED where nothing is learned."""
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Dialogues into tokens, by the format that serving uses."""
+
+    format: Format
+    encoder: Encoder
+    limit: int
+    """Tokens."""
+
+    def encode(self, turns: tuple[Turn, ...]) -> Encoded:
+        """The oldest turns go first; a question and answer that are still too long lose their beginning."""
+        encoded = self._whole(turns)
+        while len(encoded.ids) > self.limit and len(turns) > 2:  # noqa: PLR2004 -- a question and its answer
+            turns = turns[1:]
+            encoded = self._whole(turns)
+        return Encoded(encoded.ids[-self.limit :], encoded.learned[-self.limit :])
+
+    def _whole(self, turns: tuple[Turn, ...]) -> Encoded:
+        return self.encoder.encode(self.format.render(turns, answer=False), begin=self.format.bare)
+
+
+def pack(encoded: Iterable[Encoded], *, tokens: int, seed: int) -> list[Pack]:
+    """`encoded` in an order drawn with `seed`, as many to a pack as `tokens` has room for, at least one."""
+    shuffled = [one for one in encoded if any(one.learned[1:])]
+    Random(seed).shuffle(shuffled)  # noqa: S311 -- an order, no secret
+    return [_tensors(group) for group in _groups(shuffled, tokens)]
+
+
+def _groups(encoded: list[Encoded], tokens: int) -> Iterator[list[Encoded]]:
+    group: list[Encoded] = []
+    room = tokens
+    for one in encoded:
+        if group and len(one.ids) > room:
+            yield group
+            group, room = [], tokens
+        group.append(one)
+        room -= len(one.ids)
+    if group:
+        yield group
+
+
+def _tensors(group: list[Encoded]) -> Pack:
+    """Positions begin anew with each dialogue: transformers takes that as the border that attention can't cross."""
+    labels = [
+        token if learned and place else IGNORED
+        for one in group
+        for place, (token, learned) in enumerate(zip(one.ids, one.learned, strict=True))
+    ]
+    return {
+        "input_ids": torch.tensor([[token for one in group for token in one.ids]]),
+        "position_ids": torch.tensor([[place for one in group for place in range(len(one.ids))]]),
+        "labels": torch.tensor([labels]),
+    }

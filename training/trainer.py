@@ -1,0 +1,130 @@
+"""transformers' Trainer on packed dialogues: the loss is on the owner's words alone, and only they get logits."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import Progress, TaskID
+from torch.nn.functional import cross_entropy
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+
+from training.packing import IGNORED, Pack
+from training.progress import Stopped
+from training.settings import FitSettings
+
+CHECKPOINTS = "checkpoints"
+_STATE = "trainer_state.json"
+
+
+class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it untyped
+    """Takes packs one by one."""
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Pack,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        loss = pack_loss(model, inputs) / (num_items_in_batch or learned(inputs))
+        return (loss, {"loss": loss}) if return_outputs else loss
+
+
+def pack_loss(model: Any, pack: Pack) -> torch.Tensor:
+    """The sum, in nats, over the learned tokens.
+
+    A vocabulary can be a hundred times the model's width, so logits are computed just where something is learned.
+    """
+    targets = pack["labels"][0, 1:]
+    places = torch.nonzero(targets != IGNORED).flatten()
+    output = model(
+        input_ids=pack["input_ids"], position_ids=pack["position_ids"], logits_to_keep=places, use_cache=False
+    )
+    return cross_entropy(output.logits[0].float(), targets[places], reduction="sum")
+
+
+def learned(pack: Pack) -> int:
+    """How many tokens of `pack` are learned."""
+    return int((pack["labels"][:, 1:] != IGNORED).sum())
+
+
+def make_trainer(
+    model: Any, train: list[Pack], validation: list[Pack], settings: FitSettings, *, callbacks: list[TrainerCallback]
+) -> PackTrainer:
+    """Without a validation part there is no early stop, and the last state is the result."""
+    looks = {"eval_strategy": "steps", "eval_steps": settings.evaluate_every, "load_best_model_at_end": True}
+    arguments = TrainingArguments(
+        output_dir=str(settings.out / CHECKPOINTS),
+        per_device_train_batch_size=1,
+        per_device_eval_batch_size=1,
+        gradient_accumulation_steps=settings.packs,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.05,
+        num_train_epochs=settings.epochs,
+        max_steps=settings.steps,
+        save_strategy="steps",
+        save_steps=settings.evaluate_every,
+        save_total_limit=2,
+        logging_steps=1,
+        metric_for_best_model="eval_loss",
+        bf16=uses_bf16(settings),
+        seed=settings.seed,
+        use_cpu=not torch.cuda.is_available(),
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        **(looks if validation else {}),
+    )
+    stopping = [EarlyStoppingCallback(settings.patience)] if validation else []
+    return PackTrainer(
+        model,
+        arguments,
+        data_collator=_only,
+        train_dataset=train,
+        eval_dataset=validation or None,
+        callbacks=[*stopping, *callbacks],
+    )
+
+
+def _only(packs: list[Pack]) -> Pack:
+    (pack,) = packs
+    return pack
+
+
+def uses_bf16(settings: FitSettings) -> bool:
+    if settings.precision != "auto":
+        return settings.precision == "bf16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu.get_capabilities().get("amx_bf16") or torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def last_checkpoint(directory: Path) -> Path | None:
+    """The newest whole checkpoint: the Trainer writes the state last, so one that was cut off has none."""
+    whole = [folder for folder in (directory / CHECKPOINTS).glob("checkpoint-*") if (folder / _STATE).is_file()]
+    return max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+
+
+class Report(TrainerCallback):  # type: ignore[misc]  # transformers exports it untyped
+    """Shows the progress, and ends the training at the next step when it is `stopped`."""
+
+    def __init__(self, progress: Progress, stopped: Stopped) -> None:
+        self._progress = progress
+        self._stopped = stopped
+        self._task: TaskID | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._task = self._progress.add_task("Training", total=state.max_steps)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, completed=state.global_step)
+        if self._stopped():
+            control.should_save = control.should_training_stop = True
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
+        if self._task is not None:
+            loss = metrics.get("eval_loss", float("nan"))
+            self._progress.update(self._task, description=f"Training (validation loss {loss:.3f})")

@@ -1,0 +1,65 @@
+"""Models to train on and trained ones: loaded in full precision, adapters merged."""
+
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from rich.console import Console
+
+from events.errors import SettingsError
+from functions.generate.card import ModelCard
+from functions.generate.default_model import prepare_default_model
+from functions.generate.encoding import Encoder
+from functions.generate.engines.checkpoints import Checkpoint, load
+from functions.generate.engines.transformers import format_of
+from training.packing import Renderer
+from training.settings import FitSettings
+
+MODEL = "model"
+"""Where, in the directory of a training, the trained model is."""
+
+_ADAPTER = "adapter_config.json"
+
+
+def start_from(settings: FitSettings, console: Console) -> Checkpoint:
+    """The model that `settings` start from, in float32."""
+    source = settings.model or str(prepare_default_model(settings.cache, console=console))
+    try:
+        checkpoint = load(source)
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("GENERATE_MODEL", "TRAINING_MODEL")) from None
+    checkpoint.model.float()
+    return checkpoint
+
+
+def trained_card(base: ModelCard) -> ModelCard:
+    """The card of what becomes of `base`: what it learned replaces the examples in the prompt."""
+    return base.model_copy(update={"name": f"{base.name}-trained", "preamble": False})
+
+
+def renderer_for(checkpoint: Checkpoint, settings: FitSettings) -> Renderer:
+    """Prompts as the trained model will see them at work."""
+    window = int(getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", settings.context_tokens))
+    return Renderer(
+        format_of(trained_card(checkpoint.card), checkpoint.tokenizer),
+        Encoder(checkpoint.tokenizer),
+        min(settings.context_tokens, window),
+    )
+
+
+def trained(run: Path, settings: FitSettings, console: Console) -> Checkpoint:
+    """The model that `timokha train fit` left in the directory `run`, an adapter merged into its base; in float32.
+
+    Raises SettingsError, one line, if there is none.
+    """
+    folder = run / MODEL
+    card = ModelCard.read(folder)
+    if card is None:
+        raise SettingsError(f"TRAINING_RUN: {run} has no trained model: run timokha train fit to its end")
+    if not (folder / _ADAPTER).is_file():
+        checkpoint = load(str(folder))
+        checkpoint.model.float()
+        return checkpoint
+    base = start_from(settings, console)
+    adapted: Any = PeftModel.from_pretrained(base.model, str(folder))
+    return Checkpoint(adapted.merge_and_unload().eval(), base.tokenizer, card)
