@@ -7,7 +7,7 @@ SHELL := bash
 # TORCH_INDEX  where torch comes from, e.g. the CPU index of pytorch: PyPI's build for Linux is a CUDA build of several GB
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
-EXTRAS ?= userbot sandbox rabbitmq transformers speedups
+EXTRAS ?= userbot sandbox rabbitmq transformers training speedups
 TORCH_INDEX ?=
 ARGS ?=
 
