@@ -25,7 +25,7 @@ from functions.replay.settings import ReplaySettings
 from observability import logs, setup
 from observability.telemetry import Telemetry
 from observability.trace.settings import TraceSettings
-from training.settings import FitSettings, PrepareSettings
+from training.settings import EvaluateSettings, ExportSettings, FitSettings, PrepareSettings
 
 Main = Callable[[Any, Telemetry, asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -96,6 +96,16 @@ COMMANDS: dict[str, tuple[type[Settings], str, str]] = {
         "observability.trace.app",
         "The trace of a question as a waterfall: of the request id or trace id given, or the newest with --last; "
         "without either a list.",
+    ),
+    "train evaluate": (
+        EvaluateSettings,
+        "training.evaluate",
+        "Scores a trained model and its base on held-out dialogues, and shows their answers side by side.",
+    ),
+    "train export": (
+        ExportSettings,
+        "training.export",
+        "Writes a trained model as a directory that `timokha generate --model` serves.",
     ),
     "train fit": (
         FitSettings,

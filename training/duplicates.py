@@ -26,10 +26,11 @@ _MOST_CANDIDATES = 20
 
 def exchange(question: str, answer: str) -> str:
     """A question and its answer as duplicates share them."""
-    return f"{_plain(question)}\n{_plain(answer)}"
+    return f"{plain(question)}\n{plain(answer)}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """`text` without case, punctuation and stretched letters; a text of nothing else stays as it is."""
     letters = _STRETCHED.sub(r"\1", _NOT_WORDS.sub(" ", text.casefold().replace("ё", "е"))).strip()
     return letters or text.strip()
 

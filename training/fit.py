@@ -24,9 +24,9 @@ from training.progress import Stopped
 from training.settings import FitSettings
 from training.splits import Part
 from training.trainer import PackTrainer, Report, last_checkpoint, make_trainer, uses_bf16
-from training.weights import MODEL, renderer_for, start_from, trained_card
+from training.weights import CONFIG, MODEL, renderer_for, start_from, trained_card
 
-CONFIG, RESULT = "config.toml", "fit.json"
+RESULT = "fit.json"
 
 
 class FitResult(BaseModel):

@@ -24,3 +24,15 @@ def curves(file: Path, series: Mapping[str, Sequence[tuple[float, float]]], *, t
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.legend()
     figure.savefig(file)
+
+
+def pairs(file: Path, values: Mapping[str, tuple[float, float]], *, labels: tuple[str, str], title: str) -> None:
+    """Two bars beside each other for each name."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    for side in range(len(labels)):
+        axes.bar([place + 0.4 * side for place in range(len(values))], [pair[side] for pair in values.values()], 0.4)
+    axes.set_xticks([place + 0.2 for place in range(len(values))], list(values), rotation=30)
+    axes.set(title=title)
+    axes.legend(labels)
+    figure.savefig(file)

@@ -42,25 +42,20 @@ class PrepareSettings(Settings):
     bots: str = Field("", description="names or ids of bots in groups, with commas: what they say is dropped")
 
 
-class ModelSettings(Settings):
-    """What the commands share that load a model."""
+class FitSettings(Settings):
+    """From dialogues to a trained model."""
 
     model_config = SettingsConfigDict(env_prefix="TRAINING_")
-
-    cache: Path = Field(
-        Path(user_cache_dir("timokha")),
-        validation_alias="TIMOKHA_CACHE",
-        description="the directory that prepared models are kept in",
-    )
-
-
-class FitSettings(ModelSettings):
-    """From dialogues to a trained model."""
 
     data: Path = Field(description="the directory that `timokha train prepare` wrote")
     out: Path = Field(description="the directory for the model, its checkpoints and its curves")
     model: str | None = Field(
         None, description="the model to start from: a directory, a .gguf file or a hub id; without it the default model"
+    )
+    cache: Path = Field(
+        Path(user_cache_dir("timokha")),
+        validation_alias="TIMOKHA_CACHE",
+        description="the directory that prepared models are kept in",
     )
     method: Literal["lora", "full"] = Field("lora", description="lora (a small adapter) or full (all weights)")
     rank: int = Field(16, ge=1, le=512, description="of the adapter, 1 to 512")
@@ -92,3 +87,27 @@ def _from_file(file: str | Path | None) -> dict[str, Any]:
         return tomllib.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"TRAINING_CONFIG: {file} can't be read ({error}); it takes a TOML file") from None
+
+
+class EvaluateSettings(Settings):
+    """From a trained model to its scores."""
+
+    model_config = SettingsConfigDict(env_prefix="TRAINING_")
+
+    run: Path = Field(description="the directory that `timokha train fit` wrote")
+    data: Path | None = Field(None, description="prepared data; without it those the model was trained on")
+    samples: int = Field(50, ge=1, description="held-out dialogues for the scores that take long")
+    seed: int = Field(0, ge=0, lt=2**32, description="of the choice of samples and of the answers")
+
+
+class ExportSettings(Settings):
+    """From a trained model to a directory that is served."""
+
+    model_config = SettingsConfigDict(env_prefix="TRAINING_")
+
+    run: Path = Field(description="the directory that `timokha train fit` wrote")
+    to: Path = Field(description="the directory for `timokha generate --model`")
+    name: str | None = Field(
+        None, description="what the model is called; without it the base model's name and -trained"
+    )
+    weights: Literal["bf16", "fp32"] = Field("bf16", description="bf16 (half the size) or fp32")

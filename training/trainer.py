@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from rich.progress import Progress, TaskID
 from torch.nn.functional import cross_entropy
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from training.packing import IGNORED, Pack
 from training.progress import Stopped
@@ -78,7 +78,7 @@ def make_trainer(
         **(looks if validation else {}),
     )
     stopping = [EarlyStoppingCallback(settings.patience)] if validation else []
-    return PackTrainer(
+    trainer = PackTrainer(
         model,
         arguments,
         data_collator=_only,
@@ -86,6 +86,8 @@ def make_trainer(
         eval_dataset=validation or None,
         callbacks=[*stopping, *callbacks],
     )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def _only(packs: list[Pack]) -> Pack:

@@ -1,8 +1,10 @@
 """Models to train on and trained ones: loaded in full precision, adapters merged."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import PeftModel
 from rich.console import Console
 
@@ -10,26 +12,30 @@ from events.errors import SettingsError
 from functions.generate.card import ModelCard
 from functions.generate.default_model import prepare_default_model
 from functions.generate.encoding import Encoder
-from functions.generate.engines.checkpoints import Checkpoint, load
+from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.transformers import format_of
 from training.packing import Renderer
 from training.settings import FitSettings
 
+CONFIG = "config.toml"
 MODEL = "model"
 """Where, in the directory of a training, the trained model is."""
 
 _ADAPTER = "adapter_config.json"
 
 
+def source_of(settings: FitSettings, console: Console) -> str:
+    """The model that `settings` start from: a directory, a file or a hub id."""
+    return settings.model or str(prepare_default_model(settings.cache, console=console))
+
+
 def start_from(settings: FitSettings, console: Console) -> Checkpoint:
     """The model that `settings` start from, in float32."""
-    source = settings.model or str(prepare_default_model(settings.cache, console=console))
     try:
-        checkpoint = load(source)
+        checkpoint = load(source_of(settings, console))
     except SettingsError as error:
         raise SettingsError(str(error).replace("GENERATE_MODEL", "TRAINING_MODEL")) from None
-    checkpoint.model.float()
-    return checkpoint
+    return replace(checkpoint, model=fresh(checkpoint.model, torch.float32).eval())
 
 
 def trained_card(base: ModelCard) -> ModelCard:
@@ -45,6 +51,14 @@ def renderer_for(checkpoint: Checkpoint, settings: FitSettings) -> Renderer:
         Encoder(checkpoint.tokenizer),
         min(settings.context_tokens, window),
     )
+
+
+def run_settings(run: Path) -> FitSettings:
+    """The settings of the training in the directory `run`. Raises SettingsError, one line, if there is none."""
+    config = run / CONFIG
+    if not config.is_file():
+        raise SettingsError(f"TRAINING_RUN: {run} has no {CONFIG}, so no training: run timokha train fit")
+    return FitSettings.read(config=config, out=run)
 
 
 def trained(run: Path, settings: FitSettings, console: Console) -> Checkpoint:

@@ -105,7 +105,7 @@ def tokenizer() -> Any:
 def gpt2(vocabulary: int) -> Any:
     return GPT2LMHeadModel(
         GPT2Config(
-            vocab_size=vocabulary, n_positions=256, n_embd=64, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
+            vocab_size=vocabulary, n_positions=2048, n_embd=64, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
         )
     )
 
@@ -137,21 +137,23 @@ def tiny_model(request: pytest.FixtureRequest, tokenizer: Any) -> Any:
         return request.param(len(tokenizer)).eval()
 
 
-@pytest.fixture
-def base(tmp_path: Path, tokenizer: Any) -> Path:
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
     """A directory with a tiny model of random weights that is prompted as a dialogue."""
-    directory = tmp_path / "base"
+    directory = tmp_path_factory.mktemp("base")
     with torch.random.fork_rng():
         torch.manual_seed(1)
         gpt2(len(tokenizer)).save_pretrained(directory)
     tokenizer.save_pretrained(directory)
+    (directory / "NOTICE.txt").write_text("under terms")
     ModelCard(name="tiny", format=FormatName.DIALOGUE, preamble=True, licence="CC0-1.0").write(directory)
     return directory
 
 
-@pytest.fixture
-def data(tmp_path: Path, rusdracor: Path) -> Path:
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fixture, prepared: Smirnov speaks to Popova."""
-    out = tmp_path / "data"
-    prepare(PrepareSettings(export=rusdracor, owner="Смирнов", out=out), console=Console(quiet=True))
+    out = tmp_path_factory.mktemp("data")
+    settings = PrepareSettings(export=FIXTURES / "rusdracor.json", owner="Смирнов", out=out)
+    prepare(settings, console=Console(quiet=True))
     return out

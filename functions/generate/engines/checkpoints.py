@@ -58,13 +58,22 @@ def convert(gguf: Path, directory: Path) -> None:
     """Write the model in `gguf` to `directory`: later it loads in seconds rather than a minute."""
     _quiet()
     packed, tokenizer = _gguf(gguf)
-    # A model read from GGUF keeps traces of it, which send a saved copy down the slow path: so a fresh one is saved.
-    config = type(packed.config).from_dict(packed.config.to_dict())
-    del config.quantization_config
-    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    fresh.load_state_dict(packed.state_dict())
-    fresh.save_pretrained(directory)
+    fresh(packed, torch.bfloat16).save_pretrained(directory)
     tokenizer.save_pretrained(directory)
+
+
+def fresh(model: Any, dtype: torch.dtype) -> Any:
+    """A copy of `model` that nothing ties to the file it was read from.
+
+    A model read from GGUF keeps traces of it, which send a saved copy down the slow path.
+    """
+    config = type(model.config).from_dict(model.config.to_dict())
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    copy = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    copy.load_state_dict(model.state_dict())
+    copy.generation_config = model.generation_config
+    return copy
 
 
 def fastest_dtype() -> torch.dtype:

@@ -1,0 +1,70 @@
+"""`timokha train evaluate`: what a training changed, measured on dialogues that it never saw."""
+
+import asyncio
+
+from rich.console import Console
+
+from observability.telemetry import Telemetry
+from training.answering import distinct
+from training.evaluation import EVALUATION, Evaluation, Score
+from training.manifest import Manifest
+from training.measuring import hold_out, measure
+from training.progress import Stopped, check
+from training.report import REPORT, write_report
+from training.settings import EvaluateSettings
+from training.weights import run_settings, start_from, trained
+
+
+async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Evaluate in a thread, so that a signal is heard."""
+    console = Console(stderr=True)
+    evaluation = await asyncio.to_thread(evaluate, settings, console=console, stopped=stop.is_set)
+    bits = evaluation.bits_per_byte
+    console.print(
+        f"bits per byte {bits.before:.3f} → {bits.after:.3f}; all scores and samples: {settings.run / REPORT}",
+        soft_wrap=True,
+    )
+
+
+def evaluate(settings: EvaluateSettings, *, console: Console, stopped: Stopped = lambda: False) -> Evaluation:
+    """Write evaluation.json, evaluation.md and its plot to `settings.run`.
+
+    Raises
+    ------
+    SettingsError
+        One line: no such training or data.
+    TimokhaError
+        One line: nothing is held out, or it was `stopped`.
+    """
+    fitted = run_settings(settings.run)
+    data = settings.data or fitted.data
+    manifest = Manifest.read(data)
+    held_out = hold_out(data, samples=settings.samples, seed=settings.seed)
+
+    with console.status("Evaluating") as status:
+
+        def tick(name: str) -> None:
+            check(stopped)
+            status.update(f"Evaluating: {name}")
+
+        before = measure(
+            start_from(fitted, console), held_out, seed=settings.seed, tick=lambda what: tick(f"before, {what}")
+        )
+        after = measure(
+            trained(settings.run, fitted, console),
+            held_out,
+            seed=settings.seed,
+            tick=lambda what: tick(f"after, {what}"),
+        )
+    true = [example.answer for example in held_out.samples]
+    evaluation = Evaluation(
+        data_sha256=manifest.data_sha256,
+        dialogues=len(held_out.examples),
+        samples=len(held_out.samples),
+        true_distinct_1=distinct(true, 1),
+        true_distinct_2=distinct(true, 2),
+        **{name: Score(before=value, after=after.scores[name]) for name, value in before.scores.items()},
+    )
+    (settings.run / EVALUATION).write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_report(settings.run, evaluation, held_out.samples, before.answers, after.answers)
+    return evaluation

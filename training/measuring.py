@@ -1,0 +1,82 @@
+"""Every score of one model on the same held-out dialogues."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from events.errors import TimokhaError
+from events.schema import Sampling
+from functions.generate.engines.checkpoints import Checkpoint, fastest_dtype
+from training.answering import answers, distinct, is_long, length_ratio, verbatim
+from training.duplicates import plain
+from training.examples import Example, read
+from training.scoring import Scorer, bits_per_byte, ranks
+from training.splits import Part
+
+_RECALL = (1, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What models are measured on."""
+
+    examples: Sequence[Example]
+    """The test part."""
+    samples: Sequence[Example]
+    """Some of them."""
+    learned: Sequence[Example]
+    """Some of the training part, with long answers."""
+    learned_answers: Sequence[str]
+    """All of the training part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One model's scores, by name, and its answers to the samples."""
+
+    scores: dict[str, float]
+    answers: list[str]
+
+
+def hold_out(data: Path, *, samples: int, seed: int) -> HeldOut:
+    """Raises TimokhaError, one line, if nothing is held out."""
+    examples, train = read(data, Part.TEST), read(data, Part.TRAIN)
+    if not examples:
+        raise TimokhaError(f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE")
+    draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
+    long = [example for example in train if is_long(example.answer)]
+    return HeldOut(
+        examples=examples,
+        samples=draw.sample(examples, min(samples, len(examples))),
+        learned=draw.sample(long, min(samples, len(long))),
+        learned_answers=[example.answer for example in train],
+    )
+
+
+def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, tick: Callable[[str], None]) -> Measured:
+    """`tick` is told what begins; it may raise to end the work."""
+    checkpoint.model.to(dtype=fastest_dtype())
+    scorer = Scorer(checkpoint)
+    true = [example.answer for example in held_out.samples]
+    tick("bits per byte")
+    bits = bits_per_byte(scorer, held_out.examples)
+    tick("recall")
+    places = ranks(scorer, held_out.samples, [example.answer for example in held_out.examples], seed)
+    tick("answers")
+    said = asyncio.run(answers(checkpoint, held_out.samples, Sampling(seed=seed)))
+    tick("memory")
+    recited = asyncio.run(answers(checkpoint, held_out.learned, Sampling(temperature=0)))
+    same = [plain(text) == plain(example.answer) for text, example in zip(recited, held_out.learned, strict=True)]
+    return Measured(
+        {
+            "bits_per_byte": bits,
+            **{f"recall_at_{k}": sum(place <= k for place in places) / len(places) for k in _RECALL},
+            **{f"distinct_{size}": distinct(said, size) for size in (1, 2)},
+            "length_ratio": length_ratio(said, true),
+            "verbatim": verbatim(said, held_out.learned_answers),
+            "memorised": sum(same) / len(same) if same else 0.0,
+        },
+        said,
+    )

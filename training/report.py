@@ -1,0 +1,67 @@
+"""`evaluation.md`: the scores as a table and a plot, and the answers side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from training import plots
+from training.evaluation import Evaluation
+from training.examples import Example
+
+REPORT = "evaluation.md"
+_PLOT = "evaluation.png"
+
+_MEANING = {
+    "bits_per_byte": "how surprising the true answers are, over any tokenizer; lower is better",
+    "recall_at_1": "the true answer is found the likeliest of ten; higher is better",
+    "recall_at_5": "… or among the five likeliest; higher is better",
+    "distinct_1": "share of different words in the answers; near the true answers' is best",
+    "distinct_2": "share of different pairs of words; near the true answers' is best",
+    "length_ratio": "length of the answers in lengths of the true ones; 1 is best",
+    "verbatim": "share of answers that repeat a long one of the training data; 0 is best",
+    "memorised": "share of long training answers given word for word; 0 is best",
+}
+
+
+def write_report(
+    run: Path, evaluation: Evaluation, samples: Sequence[Example], before: Sequence[str], after: Sequence[str]
+) -> None:
+    plots.pairs(
+        run / _PLOT,
+        {name: (score.before, score.after) for name, score in evaluation.scores.items()},
+        labels=("before", "after"),
+        title="Scores before and after training",
+    )
+    lines = [
+        "# Evaluation",
+        "",
+        f"{evaluation.dialogues} held-out dialogues for bits per byte, {evaluation.samples} of them for the rest. "
+        f"Data: `{evaluation.data_sha256}`.",
+        "",
+        "| score | before | after | what it says |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {name} | {score.before:.3f} | {score.after:.3f} | {_MEANING[name]} |"
+            for name, score in evaluation.scores.items()
+        ),
+        "",
+        f"The true answers' distinct_1 is {evaluation.true_distinct_1:.3f}, their distinct_2 "
+        f"{evaluation.true_distinct_2:.3f}.",
+        "",
+        f"![Scores]({_PLOT})",
+        "",
+        "## Samples",
+        "",
+        "| question | true answer | before | after |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {_cell(example.context[-1].text)} | {_cell(example.answer)} | {_cell(old)} | {_cell(new)} |"
+            for example, old, new in zip(samples, before, after, strict=True)
+        ),
+    ]
+    (run / REPORT).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _cell(text: str) -> str:
+    """`text` as it is: nothing in it is markup."""
+    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
+    return " ".join(escaped.split())
