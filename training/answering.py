@@ -1,6 +1,8 @@
 """Answers of a model by the engine that serves it, and what they look like next to the true ones."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from events.schema import Sampling
 from functions.generate.engines.checkpoints import Checkpoint
@@ -12,8 +14,14 @@ LONG_ENOUGH = 5
 """Words from which on the same answer is no coincidence."""
 
 
-async def answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling) -> list[str]:
+def answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling) -> list[str]:
     """An answer to each, with a seed of its own that follows from the one of `sampling`."""
+    # In a thread, because a notebook's own has an event loop already.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _answers(checkpoint, examples, sampling)).result()
+
+
+async def _answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling) -> list[str]:
     engine = TransformersEngine(checkpoint)
     try:
         return [

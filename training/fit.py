@@ -64,7 +64,8 @@ def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: F
     _keep_config(settings)
     set_seed(settings.seed)
     checkpoint = start_from(settings, console)
-    train, validation = (_packs(checkpoint, settings, part) for part in (Part.TRAIN, Part.VALIDATION))
+    train = _packs(checkpoint, settings, Part.TRAIN)
+    validation = _packs(checkpoint, settings, Part.VALIDATION)[: settings.validation_packs]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         trainer = make_trainer(

@@ -1,6 +1,5 @@
 """Every score of one model on the same held-out dialogues."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +64,9 @@ def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, tick: Calla
     tick("recall")
     places = ranks(scorer, held_out.samples, [example.answer for example in held_out.examples], seed)
     tick("answers")
-    said = asyncio.run(answers(checkpoint, held_out.samples, Sampling(seed=seed)))
+    said = answers(checkpoint, held_out.samples, Sampling(seed=seed))
     tick("memory")
-    recited = asyncio.run(answers(checkpoint, held_out.learned, Sampling(temperature=0)))
+    recited = answers(checkpoint, held_out.learned, Sampling(temperature=0))
     same = [plain(text) == plain(example.answer) for text, example in zip(recited, held_out.learned, strict=True)]
     return Measured(
         {

@@ -68,6 +68,7 @@ class FitSettings(Settings):
     packs: int = Field(1, ge=1, le=1024, description="packs for each step of the optimizer")
     precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="auto, bf16 or fp32")
     evaluate_every: int = Field(20, ge=1, description="steps between two looks at the validation part")
+    validation_packs: int = Field(40, ge=1, description="packs of the validation part that a look takes, at most")
     patience: int = Field(3, ge=1, description="looks without progress after which training ends")
     seed: int = Field(0, ge=0, lt=2**32, description="of everything that is drawn")
     config: Path | None = Field(None, description="a TOML file with any of these settings; options win over it")
