@@ -3,6 +3,7 @@
 import asyncio
 import json
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: F
     train = _packs(checkpoint, settings, Part.TRAIN)
     validation = _packs(checkpoint, settings, Part.VALIDATION)[: settings.validation_packs]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console) as progress, warnings.catch_warnings():
+        # transformers warns of names that it uses itself.
+        warnings.simplefilter("ignore", FutureWarning)
         trainer = make_trainer(
             _trainable(checkpoint, settings), train, validation, settings, callbacks=[Report(progress, stopped)]
         )

@@ -23,7 +23,7 @@ from training.splits import Part, assign, write
 from training.turns import turns
 from training.workspace import Workspace
 
-_CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share", "bots"}
+_CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share"}
 """Settings that the manifest repeats: those that say how, and nothing about who."""
 
 
@@ -56,8 +56,9 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             if export.truncated:
                 console.print("The export ends in the middle of an item: what came before it is used.")
             owner = find_owner(settings.owner, export.account, intake.speakers)
-            _arrange(workspace, owner, settings, stopped)
-            return _write(workspace, intake, export, owner, settings)
+            with console.status("Arranging the dialogues"):
+                _arrange(workspace, owner, settings, stopped)
+                return _write(workspace, intake, export, owner, settings)
     except OSError as error:
         raise SettingsError(f"{error.filename or settings.out} can't be used: {error.strerror or error}") from None
 

@@ -98,6 +98,8 @@ def test_an_exported_model_says_itself_what_it_is(run, tmp_path):
     assert "| bits_per_byte |" in readme
     assert (served / "NOTICE.txt").read_text() == "under terms"
     assert (served / "evaluation.json").is_file()
+    written = "".join(file.read_text() for pattern in ("*.json", "*.md") for file in served.glob(pattern))
+    assert str(run.parent) not in written, "no path of the machine that trained it"
 
 
 def test_an_exported_model_gives_the_trained_ones_logits(run, tmp_path):
