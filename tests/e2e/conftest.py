@@ -83,6 +83,16 @@ class Product:
             while self.log("userbot").count(event) < times:  # noqa: ASYNC110 - a file
                 await asyncio.sleep(0.05)
 
+    async def free(self, visitor: Account, times: int = 1) -> None:
+        """As many of the visitor's questions are settled: the answer can be seen a moment before that is stored."""
+        key = f"{self.owner.id}.{visitor.id}."
+        async with asyncio.timeout(WAIT):
+            while self._settled(key) < times:  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.02)
+
+    def _settled(self, key: str) -> int:
+        return sum(key in line and "question.settled" in line for line in self.log("userbot").splitlines())
+
     def log(self, name: str) -> str:
         path = self.directory / f"{name}.log"
         return path.read_text() if path.exists() else ""

@@ -1,7 +1,5 @@
 """What was written while the userbot or its connection was away is answered, once."""
 
-import asyncio
-
 import pytest
 
 from edge.userbot import phrases
@@ -56,7 +54,7 @@ async def test_nothing_is_lost_when_telegram_gives_no_difference(make_product) -
     await everybody_is_answered_once(product, questions)
 
 
-@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize("short", [pytest.param(False, marks=pytest.mark.slow), True])
 async def test_a_push_that_never_came_and_short_updates_cost_no_question(make_product, short) -> None:
     product = await make_product()
     product.telegram.faults.short_updates = short
@@ -93,11 +91,13 @@ async def test_a_flood_wait_longer_than_the_deadline_holds_one_chat_and_leaves_n
     assert product.written(held) == []
     await product.until(lambda: product.answers(held))
     assert product.answers(held) == ["раз"]
+    await product.free(held)
     product.says(held, "Тимоха, три")
     await product.until(lambda: len(product.answers(held)) == 2)
     assert product.answers(held)[1] == "три"
 
 
+@pytest.mark.slow
 async def test_a_flood_wait_with_no_worker_alive_leaves_nobody_busy(make_product) -> None:
     product = await make_product(USERBOT_DEADLINE="1")
     await product.kill("generate")
@@ -107,11 +107,12 @@ async def test_a_flood_wait_with_no_worker_alive_leaves_nobody_busy(make_product
     await product.until(lambda: product.answers(visitor))
     assert product.answers(visitor) == [phrases.failure("ru", phrases.DEADLINE)]
     await product.start("generate")
+    await product.free(visitor)
     product.says(visitor, "Тимоха, два")
     await product.until(lambda: len(product.answers(visitor)) == 2)
 
 
-@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("refused", [pytest.param(False, marks=pytest.mark.slow), True])
 async def test_an_answer_whose_confirmation_was_lost_comes_once(make_product, refused) -> None:
     """Telegram folds the repeat, or refuses it as RANDOM_ID_DUPLICATE."""
     product = await make_product()
@@ -120,11 +121,8 @@ async def test_an_answer_whose_confirmation_was_lost_comes_once(make_product, re
     product.telegram.faults.lose_answers(product.owner.id, times=2)
     product.says(visitor, "Тимоха, раз")
     await product.until(lambda: product.answers(visitor))
+    await product.free(visitor)
     product.says(visitor, "Тимоха, два")
-    async with asyncio.timeout(40):
-        while "два" not in product.answers(visitor):
-            # While the first one is not confirmed the user is busy.
-            await asyncio.sleep(0.5)
-            product.says(visitor, "Тимоха, два")
+    await product.until(lambda: len(product.answers(visitor)) == 2)
     assert product.answers(visitor) == ["раз", "два"]
     assert [message.reply_to for message in product.written(visitor)][1] == product.written(visitor)[0].id

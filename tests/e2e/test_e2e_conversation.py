@@ -87,6 +87,7 @@ async def test_two_questions_at_once_by_one_user_give_one_answer_and_by_two_user
     running.says(first, "Тимоха, два")
     running.says(second, "Тимоха, три")
     await running.until(lambda: running.answers(first) and running.answers(second))
+    await running.free(first)
     running.says(first, "Тимоха, четыре")
     await running.until(lambda: len(running.answers(first)) == 2)
     assert running.answers(first) == ["раз", "четыре"]

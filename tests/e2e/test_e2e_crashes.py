@@ -7,6 +7,7 @@ from edge.userbot import phrases
 
 async def answered_once(product, visitor, text: str) -> None:
     await product.until(lambda: product.answers(visitor))
+    await product.free(visitor)
     # A second copy would be on its way by now: another question goes the same way after it.
     product.says(visitor, "Тимоха, ещё вопрос")
     await product.until(lambda: "ещё вопрос" in product.answers(visitor))
@@ -53,6 +54,7 @@ async def test_a_question_that_no_worker_takes_is_told_at_its_deadline(make_prod
     await product.until(lambda: product.answers(visitor))
     assert product.answers(visitor) == [phrases.failure("ru", phrases.DEADLINE)]
     await product.start("generate")
+    await product.free(visitor)
     product.says(visitor, "Тимоха, а теперь?")
     await product.until(lambda: len(product.answers(visitor)) == 2)
     assert product.answers(visitor)[1] == "а теперь?"

@@ -76,6 +76,7 @@ async def test_a_dead_letter_is_listed_shown_and_asked_again(make_product) -> No
     assert "there is no dead letter" in said
 
 
+@pytest.mark.slow
 async def test_a_dead_letter_asked_again_without_a_userbot_is_taken_up_by_its_next_start(make_product) -> None:
     product = await make_product()
     await product.kill("generate")
