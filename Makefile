@@ -5,11 +5,15 @@ SHELL := bash
 # PYTHON       the interpreter for .venv, 3.11 to 3.13; by default the one that .venv has, else the first on PATH that fits
 # EXTRAS       which of the project's extras are installed; leave out `transformers` to do without torch
 # TORCH_INDEX  where torch comes from, e.g. the CPU index of pytorch: PyPI's build for Linux is a CUDA build of several GB
+# CHAOS_SEED   which storm `make chaos` makes; by default another one each time
+# CHAOS_KILLS  how many kills it has, 30
+# CHAOS_QUESTIONS  how many questions are asked meanwhile, 600
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
 EXTRAS ?= userbot sandbox rabbitmq transformers training speedups
 TORCH_INDEX ?=
 ARGS ?=
+export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS
 
 BIN := .venv/bin
 # Another place, interpreter or choice of extras is another set-up.
@@ -35,6 +39,10 @@ test: $(STAMP) ## the tests, without the long suites
 .PHONY: test-full
 test-full: $(STAMP) ## all tests, the long suites too
 	@$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+
+.PHONY: chaos
+chaos: $(STAMP) ## kills, freezes and cuts at random under load; the count goes to build/chaos.json
+	@$(BIN)/python tests/chaos/run.py
 
 .PHONY: check
 check: $(STAMP) ## formatting, lint, types, and who may import whom

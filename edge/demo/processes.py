@@ -41,6 +41,11 @@ class Process:
     def log(self) -> Path:
         return self._directory / f"{self._name}.log"
 
+    @property
+    def pid(self) -> int | None:
+        """None before the start and after the end."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(

@@ -1,0 +1,34 @@
+"""A short storm: each kind of process is killed once under load."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUN = Path(__file__).with_name("run.py")
+
+
+@pytest.mark.timeout(300)
+async def test_a_short_storm_loses_nothing_answers_nothing_twice_and_leaves_nobody_busy(tmp_path) -> None:
+    output = tmp_path / "chaos.json"
+    settings = {"CHAOS_SEED": "7", "CHAOS_KILLS": "6", "CHAOS_QUESTIONS": "60", "CHAOS_OUTPUT": str(output)}
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, str(RUN)],
+        env={**os.environ, **settings, "CHAOS_DIRECTORY": str(tmp_path / "world")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = json.loads(output.read_text())
+    outcomes = report["answered_once"] + report["failed_told"] + report["ignored_busy"]
+    assert outcomes == report["questions"] == 60
+    assert (report["lost"], report["answered_twice"], report["left_busy"]) == (0, 0, 0)
+    assert report["answered_once"] >= 40
+    assert sum(report["kills"].values()) == 6

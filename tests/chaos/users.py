@@ -1,0 +1,107 @@
+"""Many users who ask: one question after the other, and now and then one while they are still being answered."""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+
+from world import World
+
+from edge.sandbox.boxes import StoredMessage
+from edge.sandbox.state import Account
+from edge.userbot import phrases
+
+PUSHY = 0.1
+"""How likely a user asks again before the outcome."""
+PATIENCE = 180.0
+"""Seconds after which a user asks again whatever has become of the question. In seconds as well:"""
+LULL = (0.2, 1.5)
+
+FAILURES = {phrases.failure(locale, reason) for locale in ("ru", "en") for reason in (phrases.DEADLINE, "", "empty")}
+
+
+@dataclass
+class Question:
+    """Times are of the monotonic clock; `answered_at` is when an outcome was seen.
+
+    `message_id` is the message in the owner's box, `own_id` in the user's.
+    """
+
+    user: int
+    message_id: int
+    own_id: int
+    text: str
+    asked_at: float
+    pushed: bool = False
+    answered_at: float | None = None
+
+
+@dataclass
+class Crowd:
+    """`asked` grows to `total` and not further, nor beyond what is `allowed` so far."""
+
+    world: World
+    total: int
+    chance: random.Random
+    asked: list[Question] = field(default_factory=list)
+    allowed: int = 0
+
+    async def run(self, users: int) -> None:
+        telegram = self.world.telegram
+        people = [
+            telegram.add_user(first_name=f"User {n}", phone=f"+7999{n + 1:07}", lang_code="ru") for n in range(users)
+        ]
+        async with asyncio.TaskGroup() as group:
+            for person in people:
+                group.create_task(self._talk(person))
+
+    async def _talk(self, person: Account) -> None:
+        while len(self.asked) < self.total:
+            if len(self.asked) >= self.allowed:
+                await asyncio.sleep(0.05)
+                continue
+            question = self._ask(person)
+            if self.chance.random() < PUSHY and len(self.asked) < self.total:
+                self._ask(person, pushed=True)
+            await self._outcome(question)
+            await asyncio.sleep(self.chance.uniform(*LULL))
+
+    def _ask(self, person: Account, *, pushed: bool = False) -> Question:
+        number = len(self.asked)
+        text = f"вопрос {number}"
+        sent = self.world.telegram.send(person.id, self.world.owner.id, f"Тимоха, {text}")
+        mine = self.world.telegram.messages(self.world.owner.id, person.id)[-1]
+        question = Question(person.id, mine.id, sent.id, text, time.monotonic(), pushed)
+        self.asked.append(question)
+        return question
+
+    async def _outcome(self, question: Question) -> None:
+        until = question.asked_at + PATIENCE
+        while time.monotonic() < until and not outcomes(self.world, question):  # noqa: ASYNC110 - a clock as well
+            await asyncio.sleep(0.1)
+        if outcomes(self.world, question):
+            question.answered_at = time.monotonic()
+
+
+def outcomes(world: World, question: Question) -> list[StoredMessage]:
+    """The messages that end the question: its answer is its own text, a failure replies to it or its thinking line."""
+    received = _received(world, question)
+    replied_to = {question.own_id, *(message.id for message in received if message.reply_to == question.own_id)}
+    return [
+        message
+        for message in received
+        if message.text == question.text or (message.text in FAILURES and message.reply_to in replied_to)
+    ]
+
+
+def thoughts(world: World, question: Question) -> int:
+    """How many thinking lines the question got."""
+    return sum(
+        message.reply_to == question.own_id and message.text not in FAILURES | {question.text}
+        for message in _received(world, question)
+    )
+
+
+def _received(world: World, question: Question) -> list[StoredMessage]:
+    messages = world.telegram.messages(question.user, world.owner.id)
+    return [message for message in messages if not message.out and message.id > question.own_id]

@@ -1,0 +1,127 @@
+"""Everything that can be killed: the product's processes, the brokers, and a Telegram in this process."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge.demo.processes import Process
+from edge.sandbox.server import Sandbox
+from edge.sandbox.state import Account
+from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
+from edge.userbot.chats import Chats
+from events import subjects
+from events.jetstream.connection import connect
+from events.jetstream.log import JetStreamLog
+from events.jetstream.records import JetStreamRecords
+from events.jetstream.server import EmbeddedServer
+from events.rabbitmq.server import RabbitMQNode
+
+OWNER_PHONE = "+79990000000"
+KINDS = ("userbot", "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
+WITHOUT_RABBITMQ = ("userbot", "generate", "nats")
+GENERATES = 2
+Act = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class Victim:
+    """One process of a kind; `pid` is None while it can't be frozen."""
+
+    kind: str
+    kill: Act
+    start: Act
+    pid: Callable[[], int | None]
+
+    def freeze(self) -> bool:
+        return self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> bool:
+        pid = self.pid()
+        if pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return True
+
+
+@dataclass
+class World:
+    directory: Path
+    telegram: Sandbox
+    owner: Account
+    nats: EmbeddedServer
+    victims: list[Victim] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[Victim]:
+        return [victim for victim in self.victims if victim.kind == kind]
+
+    async def ready(self) -> None:
+        """The userbot has been here: from now on everything that it misses is fetched."""
+        log = self.directory / "userbot-1" / "userbot.log"
+        async with asyncio.timeout(90):
+            while not (log.exists() and "userbot.ready" in log.read_text()):  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.1)
+
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[tuple[Chats, JetStreamLog]]:
+        async with connect(self.nats.url, name="chaos") as js:
+            chats = Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), str(self.owner.id))
+            yield chats, JetStreamLog(js)
+
+
+@asynccontextmanager
+async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        nats = await stack.enter_async_context(EmbeddedServer(directory / "nats"))
+        telegram = await stack.enter_async_context(Sandbox())
+        owner = telegram.add_user(first_name="Тимоха", username="timokha", phone=OWNER_PHONE)
+        session, key = directory / "owner.session", directory / "telegram.pem"
+        await signed_in_session(telegram, OWNER_PHONE, session=session)
+        key.write_text(telegram.public_key_pem)
+        made = World(directory, telegram, owner, nats)
+        environment = {
+            "API_ID": str(API_ID),
+            "API_HASH": API_HASH,
+            "BOT_TOKEN": "",
+            "NATS_URL": nats.url,
+            "USERBOT_SESSION": str(session),
+            "USERBOT_TELEGRAM_SERVER": telegram.address,
+            "USERBOT_TELEGRAM_KEY": str(key),
+            **settings,
+        }
+        made.victims.append(Victim("nats", nats.kill, nats.start, lambda: nats.pid))
+        processes = [("userbot", "userbot", {})]
+        processes += [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
+        if rabbitmq:
+            node = await stack.enter_async_context(RabbitMQNode(directory / "rabbitmq"))
+            made.victims.append(Victim("rabbitmq", node.kill, node.start, lambda: None))
+            environment["RABBITMQ_URL"] = node.url
+            processes += [("bridge", "bridge", {}), ("generate-rabbitmq", "generate", {"GENERATE_TRIGGER": "rabbitmq"})]
+        for kind, name, own in processes:
+            await _add(made, stack, kind, name, {**environment, **own})
+        await made.ready()
+        yield made
+
+
+async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environment: dict[str, str]) -> None:
+    directory = made.directory / f"{kind}-{len(made.of(kind)) + 1}"
+    directory.mkdir()
+    process = Process(name, directory, environment)
+    stack.push_async_callback(process.kill)
+    await process.start()
+    made.victims.append(Victim(kind, process.kill, process.start, lambda: process.pid))
+
+
+def has_rabbitmq() -> bool:
+    home = Path(os.environ.get("RABBITMQ_HOME", "/usr/lib/rabbitmq"))
+    return (home / "bin/rabbitmq-server").exists() and shutil.which("epmd") is not None
