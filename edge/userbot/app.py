@@ -9,7 +9,6 @@ import structlog
 from edge.userbot.catch_up import CatchUp
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
-from edge.userbot.driver import World
 from edge.userbot.drivers import Drivers
 from edge.userbot.receiving import Rules
 from edge.userbot.replies import Replies
@@ -21,6 +20,7 @@ from edge.userbot.telegram.calls import Calls, SessionRevoked
 from edge.userbot.telegram.messenger import Telegram
 from edge.userbot.telegram.updates import Updates
 from edge.userbot.watermark import Watermark
+from edge.userbot.world import World
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog

@@ -7,10 +7,10 @@ from datetime import timedelta
 import structlog
 
 from edge.userbot.commands import parse
-from edge.userbot.driver import World
 from edge.userbot.drivers import Drivers
 from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive
 from edge.userbot.record import ChatRecord, UnreadableRecord
+from edge.userbot.world import World
 from events.errors import TransportError
 from events.ids import RequestId
 from observability import names, propagation

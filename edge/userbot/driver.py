@@ -1,29 +1,24 @@
 """The driver of one chat: does what the record says is to be done, until nothing is."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 
 from edge.userbot import phrases
 from edge.userbot import record as records
-from edge.userbot.chats import Chats, Transition
+from edge.userbot.chats import Transition
 from edge.userbot.context import request_of
-from edge.userbot.messenger import FloodWaited, Messenger, MessengerError, Undeliverable, random_id
+from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, random_id
 from edge.userbot.record import Answer, ChatRecord, Current
 from edge.userbot.settling import settled
 from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, next_step, wake_at
+from edge.userbot.world import World, traced
 from events.errors import TimokhaError, TransportError
 from events.event import Event
 from events.ids import RequestId
-from events.schema import Sampling
-from events.transport import Channel, Log
-from observability import names, propagation
-from observability.telemetry import Telemetry
+from events.transport import Channel
+from observability import propagation
 
 SOURCE = "/timokha/userbot"
 TYPING_INTERVAL = timedelta(seconds=4)
@@ -32,27 +27,10 @@ PAUSE = timedelta(seconds=0.5)
 """Before a step that failed is tried again."""
 FAULT_PAUSE = timedelta(seconds=10)
 ERASE_PAUSE = timedelta(seconds=30)
-STEP_SPANS = {Think: names.START_ANSWER, Expire: names.AWAIT_ANSWER, Deliver: names.DELIVER_ANSWER}
 NO_MESSAGE = 0
 """The id of a message that could not be sent."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a driver acts on."""
-
-    account: str
-    chats: Chats
-    log: Log
-    messenger: Messenger
-    sampling: Sampling
-    deadline: timedelta
-    telemetry: Telemetry
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 class Driver:
@@ -102,7 +80,7 @@ class Driver:
         step = next_step(record, now, erase=now >= self._erase_at)
         held = isinstance(step, Notify | Think | Deliver) and now < self._send_at
         if step and not held:
-            with self._traced(step, record.current):
+            with traced(step, record.current, self._world, since=self._since):
                 await self._perform(step, record)
             if not self.woken:
                 self._since = self._world.now()
@@ -122,25 +100,6 @@ class Driver:
             await self._world.messenger.typing(self._chat)
             until = min(until, self._world.now() + TYPING_INTERVAL)
         await self._sleep(max(until - self._world.now(), timedelta(0)))
-
-    @contextmanager
-    def _traced(self, step: Step, current: Current | None) -> Iterator[None]:
-        """The spans of a step about the current question, which reach back to when it became due."""
-        name = STEP_SPANS.get(type(step))
-        if current is None or name is None:
-            yield
-            return
-        trace = partial(
-            self._world.telemetry.spans.step,
-            question=RequestId.parse(current.request_id),
-            trace=current.question.trace,
-        )
-        its_turn = current.deadline - self._world.deadline
-        if isinstance(step, Think) and its_turn > current.question.asked_at:
-            with trace(names.AWAIT_TURN, since=current.question.asked_at):
-                pass
-        with trace(name, since=its_turn if isinstance(step, Expire) else self._since):
-            yield
 
     async def _sleep(self, duration: timedelta) -> None:
         try:
@@ -202,8 +161,8 @@ class Driver:
             return
         world = self._world
         data = request_of(record, current, world.account, self._chat, world.sampling)
-        with world.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE)) as traced:
-            await world.log.publish(Channel.REQUESTS, traced)
+        with world.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE)) as event:
+            await world.log.publish(Channel.REQUESTS, event)
         self._published = current.request_id
 
     async def _deliver(self, step: Deliver) -> None:

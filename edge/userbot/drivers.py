@@ -4,9 +4,10 @@ import asyncio
 
 import structlog
 
-from edge.userbot.driver import Driver, World
+from edge.userbot.driver import Driver
 from edge.userbot.record import ChatRecord
 from edge.userbot.steps import next_step, wake_at
+from edge.userbot.world import World
 
 log = structlog.get_logger(__name__)
 

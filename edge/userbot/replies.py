@@ -5,10 +5,10 @@ from functools import partial
 import structlog
 
 from edge.userbot import record as records
-from edge.userbot.driver import World
 from edge.userbot.drivers import Drivers
 from edge.userbot.record import ChatRecord, UnreadableRecord
 from edge.userbot.settling import settled
+from edge.userbot.world import World
 from events import subjects
 from events.errors import MalformedEvent, TransportError
 from events.event import Event

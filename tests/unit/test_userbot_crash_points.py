@@ -16,13 +16,13 @@ from edge.userbot.catch_up import CatchUp
 from edge.userbot.changes import Change, Difference, State
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
-from edge.userbot.driver import World
 from edge.userbot.drivers import Drivers
 from edge.userbot.receiving import Incoming, Rules
 from edge.userbot.record import ChatRecord
 from edge.userbot.replies import Replies
 from edge.userbot.splitting import split
 from edge.userbot.watermark import Watermark
+from edge.userbot.world import World
 from events.errors import Conflict
 from events.event import Event
 from events.ids import RequestId

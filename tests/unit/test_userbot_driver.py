@@ -10,12 +10,12 @@ import pytest
 from edge.userbot import phrases
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
-from edge.userbot.driver import World
 from edge.userbot.drivers import Drivers
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable
 from edge.userbot.receiving import Effect, Incoming, Rules
 from edge.userbot.record import Question
 from edge.userbot.replies import Replies
+from edge.userbot.world import World
 from events.errors import TransportError
 from events.event import Event
 from events.ids import RequestId
