@@ -46,7 +46,21 @@ async def open_engine(settings: GenerateSettings) -> Engine:
         from functions.generate.engines.echo import EchoEngine  # noqa: PLC0415
 
         return EchoEngine(settings.echo_delay)
-    return await asyncio.to_thread(_load_transformers, settings)
+    load = _load_openvino if settings.engine is EngineName.OPENVINO else _load_transformers
+    return await asyncio.to_thread(load, settings)
+
+
+def _load_openvino(settings: GenerateSettings) -> Engine:
+    from functions.generate.engines.openvino import OpenVINOEngine  # noqa: PLC0415
+    from functions.generate.engines.preparing import prepared_model  # noqa: PLC0415
+
+    directory = prepared_model(settings.model, settings.cache, bits=settings.bits, console=Console(stderr=True))
+    return OpenVINOEngine(
+        directory,
+        slots=settings.slots,
+        max_input_tokens=settings.max_input_tokens,
+        arithmetic=settings.arithmetic,
+    )
 
 
 def _load_transformers(settings: GenerateSettings) -> Engine:

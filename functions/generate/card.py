@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from events.errors import SettingsError
-from functions.generate.prompts import FormatName
+from functions.generate.prompts import Chat, Dialogue, Format, FormatName, RuDialoGPT, Template
 
 FILE_NAME = "timokha.json"
 
@@ -36,3 +36,13 @@ class ModelCard(BaseModel):
 
     def write(self, directory: Path) -> None:
         (directory / FILE_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    def prompt_format(self, template: Template) -> Format:
+        """How the model is prompted, at work and in training; `template` is its tokenizer's."""
+        match self.format:
+            case FormatName.DIALOGUE:
+                return Dialogue(preamble=self.preamble)
+            case FormatName.RUDIALOGPT:
+                return RuDialoGPT()
+            case FormatName.CHAT:
+                return Chat(template)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_dir
 from pydantic import Field
@@ -12,8 +13,18 @@ from events.settings import RabbitMQSettings, Seconds
 
 
 class EngineName(StrEnum):
+    OPENVINO = "openvino"
     TRANSFORMERS = "transformers"
     ECHO = "echo"
+
+
+class Arithmetic(StrEnum):
+    """How the openvino engine computes with activations."""
+
+    EXACT = "exact"
+    """In float32: an answer is the same alone and in a batch."""
+    FAST = "fast"
+    """In 8 bits: twice the answers with many users, but the rounding depends on who else is in the batch."""
 
 
 class Trigger(StrEnum):
@@ -26,7 +37,12 @@ class GenerateSettings(RabbitMQSettings):
 
     model_config = SettingsConfigDict(env_prefix="GENERATE_")
 
-    engine: EngineName = Field(EngineName.TRANSFORMERS, description="transformers or echo")
+    engine: EngineName = Field(EngineName.TRANSFORMERS, description="openvino, transformers or echo")
+    bits: Literal[8, 4] = Field(8, description="bits a weight, 8 or 4, for the openvino engine")
+    arithmetic: Arithmetic = Field(
+        Arithmetic.EXACT,
+        description="exact (an answer is the same alone and in a batch) or fast, for the openvino engine",
+    )
     model: str | None = Field(
         None, description="a model directory, a .gguf file or a hub id; without it the default model"
     )

@@ -32,8 +32,8 @@ class Checkpoint:
     card: ModelCard
 
 
-def load(source: str) -> Checkpoint:
-    """Load a model directory, a `.gguf` file (about a minute) or a hub id.
+def load(source: str, *, dtype: torch.dtype | None = None) -> Checkpoint:
+    """Load a model directory, a `.gguf` file (about a minute) or a hub id; `dtype`: the fastest here if None.
 
     Raises
     ------
@@ -48,7 +48,9 @@ def load(source: str) -> Checkpoint:
     _quiet()
     card = ModelCard.read(path) if path.is_dir() else None
     try:
-        model, tokenizer = _gguf(path) if path.is_file() else _pretrained(_found(path, source))
+        model, tokenizer = (
+            _gguf(path) if path.is_file() else _pretrained(_found(path, source), dtype or fastest_dtype())
+        )
     except Exception as error:
         raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({_summary(error)}); {_TAKES}") from error
     return Checkpoint(model.eval(), tokenizer, card or _guess(path.name, tokenizer))
@@ -92,9 +94,9 @@ def _found(path: Path, source: str) -> str:
     return source
 
 
-def _pretrained(source: str) -> tuple[Any, PreTrainedTokenizerBase]:
+def _pretrained(source: str, dtype: torch.dtype) -> tuple[Any, PreTrainedTokenizerBase]:
     tokenizer = AutoTokenizer.from_pretrained(source)
-    return AutoModelForCausalLM.from_pretrained(source, dtype=fastest_dtype()), tokenizer
+    return AutoModelForCausalLM.from_pretrained(source, dtype=dtype), tokenizer
 
 
 def _gguf(path: Path) -> tuple[Any, PreTrainedTokenizerBase]:

@@ -17,17 +17,14 @@ from transformers import (
     SuppressTokensAtBeginLogitsProcessor,
 )
 
-from events.errors import SettingsError
-from events.schema import FinishReason, Role, Sampling, Turn, Usage
+from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated
 from functions.generate.engines.checkpoints import Checkpoint, load
-from functions.generate.prompts import Chat, Dialogue, Format, FormatName, RuDialoGPT, fit
-
-_LEAST_QUESTION = 16
-"""Tokens: a window that leaves a question less than this can't be served."""
+from functions.generate.prompter import Prompter
+from functions.generate.prompts import Format
 
 
 class TransformersEngine:
@@ -41,12 +38,15 @@ class TransformersEngine:
         self._tokenizer: Any = checkpoint.tokenizer
         self._card = checkpoint.card
         self._format = format_of(checkpoint.card, checkpoint.tokenizer)
-        self._encoder = Encoder(self._tokenizer)
-        self._context = int(getattr(self._model.config.get_text_config(), "max_position_embeddings", 2048))
-        self._max_input_tokens = max_input_tokens
-        self._ends = self._end_tokens()
+        self._prompter = Prompter(
+            checkpoint.card.name,
+            self._format,
+            Encoder(self._tokenizer),
+            context=context_of(checkpoint.model),
+            max_input_tokens=max_input_tokens,
+        )
+        self._ends = end_tokens(checkpoint, self._format)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="generate")
-        self._check_window()
 
     @classmethod
     def load(cls, source: str, *, max_input_tokens: int = 1024, threads: int | None = None) -> Self:
@@ -76,8 +76,8 @@ class TransformersEngine:
         await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
 
     def _answer(self, turns: Sequence[Turn], sampling: Sampling, cancelled: threading.Event) -> Generated:
-        limit = min(sampling.max_new_tokens, self._context // 2)
-        prompt = self._prompt(turns, min(self._max_input_tokens, self._context - limit))
+        limit = self._prompter.limit(sampling)
+        prompt = self._prompter.prompt(turns, limit)
         watch = _Watch(self._tokenizer, len(prompt), self._format.end, cancelled)
         started = time.monotonic()
         tokens = self._sample(prompt, sampling, limit, watch)
@@ -91,13 +91,6 @@ class TransformersEngine:
             prompt_seconds=first - started,
             generation_seconds=ended - first,
         )
-
-    def _prompt(self, turns: Sequence[Turn], budget: int) -> list[int]:
-        kept = fit(turns, budget, lambda some: len(self._encode(some)))
-        return self._encode(kept)[-budget:]
-
-    def _encode(self, turns: Sequence[Turn]) -> list[int]:
-        return self._encoder.encode(self._format.render(turns), begin=self._format.bare).ids
 
     def _sample(self, prompt: list[int], sampling: Sampling, limit: int, watch: "_Watch") -> list[int]:
         ids = torch.tensor([prompt])
@@ -143,22 +136,6 @@ class TransformersEngine:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return ids
 
-    def _end_tokens(self) -> list[int]:
-        """The tokens that end an answer: the model's own, and the format's where it is one token."""
-        own = self._model.generation_config.eos_token_id
-        ends = {*(own if isinstance(own, list) else [own]), self._tokenizer.eos_token_id} - {None}
-        end = self._plain(self._format.end)
-        return sorted(ends | set(end if len(end) == 1 else []))
-
-    def _check_window(self) -> None:
-        window = min(self._max_input_tokens, self._context - self._context // 2)
-        least = len(self._encode([Turn(role=Role.USER, text=".")])) + _LEAST_QUESTION
-        if window < least:
-            raise SettingsError(
-                f"{self.model}: {window} tokens leave no room for a question, it takes {least}: "
-                "raise GENERATE_MAX_INPUT_TOKENS or serve a model with a longer context"
-            )
-
 
 class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
     """Ends generation at the format's end or when nobody waits any more; notes when the first token came."""
@@ -179,14 +156,23 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
 
 def format_of(card: ModelCard, tokenizer: Any) -> Format:
     """How the model of `card` is prompted, at work and in training."""
-    match card.format:
-        case FormatName.DIALOGUE:
-            return Dialogue(preamble=card.preamble)
-        case FormatName.RUDIALOGPT:
-            return RuDialoGPT()
-        case FormatName.CHAT:
-            return Chat(
-                lambda messages, answer: tokenizer.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=answer
-                )
-            )
+
+    def template(messages: list[dict[str, str]], answer: bool) -> str:
+        text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
+        return text
+
+    return card.prompt_format(template)
+
+
+def context_of(model: Any) -> int:
+    """How many tokens `model` can look back at."""
+    return int(getattr(model.config.get_text_config(), "max_position_embeddings", 2048))
+
+
+def end_tokens(checkpoint: Checkpoint, form: Format) -> list[int]:
+    """The tokens that end an answer: the model's own, and the format's where it is one token."""
+    tokenizer: Any = checkpoint.tokenizer
+    own: Any = checkpoint.model.generation_config.eos_token_id
+    ends = {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id} - {None}
+    end = tokenizer.encode(form.end, add_special_tokens=False)
+    return sorted(ends | set(end if len(end) == 1 else []))

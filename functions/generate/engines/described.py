@@ -1,0 +1,40 @@
+"""`serving.json`: what an engine without torch has to know of a prepared model, told once by who prepared it."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from events.errors import SettingsError
+from functions.generate.card import ModelCard
+
+FILE_NAME = "serving.json"
+
+
+class Described(BaseModel):
+    """The model's limits and its tokenizer's habits; `tokenizer.json` lies beside."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    card: ModelCard
+    context: int
+    """Tokens it can look back at."""
+    ends: tuple[int, ...]
+    """The tokens that end an answer."""
+    bos_token_id: int | None = None
+    special_ids: tuple[int, ...] = ()
+    special_tokens: dict[str, str] = {}
+    """What a chat template may name: `bos_token` and so on."""
+    chat_template: str | None = None
+
+    @classmethod
+    def read(cls, directory: Path) -> "Described":
+        """Raises SettingsError if `directory` holds no prepared model."""
+        path = directory / FILE_NAME
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            why = str(error).splitlines()[0]
+            raise SettingsError(f"{directory} is no prepared model ({why}): delete it, and it is made again") from None
+
+    def write(self, directory: Path) -> None:
+        (directory / FILE_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")

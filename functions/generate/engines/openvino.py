@@ -1,0 +1,109 @@
+"""The OpenVINO engine: quantized models on the CPU, many answers at once, and no torch."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from events.schema import FinishReason, Sampling, Turn, Usage
+from functions.generate.answers import tidy
+from functions.generate.encoding import Encoder
+from functions.generate.engine import Generated
+from functions.generate.engines.batch import Batch, Written
+from functions.generate.engines.described import Described
+from functions.generate.engines.quiet_openvino import genai
+from functions.generate.engines.tokens import FastTokenizer
+from functions.generate.prompter import Prompter
+from functions.generate.settings import Arithmetic
+
+_TYPICAL_LOGIT = 16
+"""Of a likely token, in the models that were looked at."""
+_LARGEST_PENALTY = 2.0
+"""GenAI's limit; a repetition penalty of 1.14 reaches it."""
+
+
+_PROPERTIES = {
+    Arithmetic.EXACT: {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "KV_CACHE_PRECISION": "f32",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+    },
+    Arithmetic.FAST: {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"},
+}
+"""For OpenVINO's CPU plugin."""
+
+
+class OpenVINOEngine:
+    """An `Engine` with continuous batching."""
+
+    provider = "openvino"
+
+    def __init__(
+        self, directory: Path, *, slots: int, max_input_tokens: int = 1024, arithmetic: Arithmetic = Arithmetic.EXACT
+    ) -> None:
+        """`directory` is a prepared model (see `preparing`); blocks for a second or two.
+
+        Raises SettingsError, one line, if the model can't be served.
+        """
+        described = Described.read(directory)
+        self._card = described.card
+        self._tokenizer = FastTokenizer(directory, described)
+        self._format = self._card.prompt_format(self._tokenizer.chat)
+        self._ends = set(described.ends)
+        self._prompter = Prompter(
+            self._card.name,
+            self._format,
+            Encoder(self._tokenizer),
+            context=described.context,
+            max_input_tokens=max_input_tokens,
+        )
+        self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._batch = Batch(
+            directory,
+            slots=slots,
+            max_input_tokens=min(max_input_tokens, described.context),
+            properties=_PROPERTIES[arithmetic],
+        )
+
+    @property
+    def model(self) -> str:
+        return self._card.name
+
+    async def generate(self, turns: Sequence[Turn], sampling: Sampling) -> Generated:
+        """Answer the last turn. Cancelled, it leaves the batch at the next step."""
+        limit = self._prompter.limit(sampling)
+        loop = asyncio.get_running_loop()
+        prompt = await loop.run_in_executor(self._encoding, self._prompter.prompt, turns, limit)
+        written = await asyncio.wrap_future(self._batch.submit(prompt, self._config(sampling, limit)))
+        return Generated(
+            text=tidy(self._text(written), cut=written.cut),
+            finish_reason=FinishReason.LENGTH if written.cut else FinishReason.STOP,
+            usage=Usage(input_tokens=len(prompt), output_tokens=len(written.tokens)),
+            prompt_seconds=written.prompt_seconds,
+            generation_seconds=written.generation_seconds,
+        )
+
+    async def close(self) -> None:
+        """Drop what is being generated."""
+        await asyncio.to_thread(self._batch.close)
+        self._encoding.shutdown()
+
+    def _text(self, written: Written) -> str:
+        text = self._tokenizer.decode(written.tokens).partition(self._format.end)[0]
+        return self._tokenizer.without_special(text)
+
+    def _config(self, sampling: Sampling, limit: int) -> Any:
+        config = genai.GenerationConfig()
+        config.max_new_tokens = limit
+        config.min_new_tokens = 1  # no empty answers
+        config.stop_token_ids = self._ends
+        # GenAI's repetition penalty punishes the prompt's words as well, and with them the end of a line.
+        config.presence_penalty = min(_LARGEST_PENALTY, _TYPICAL_LOGIT * (1 - 1 / sampling.repetition_penalty))
+        if sampling.temperature > 0:
+            config.do_sample = True
+            config.temperature = sampling.temperature
+            config.top_p = sampling.top_p
+            config.top_k = sampling.top_k or 2**31
+            config.rng_seed = sampling.seed
+        return config

@@ -1,0 +1,62 @@
+"""A model directory for the OpenVINO engine from whatever transformers reads. Needs torch; serving does not."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from events.errors import SettingsError
+from functions.generate.engines.checkpoints import Checkpoint, load
+from functions.generate.engines.described import Described
+from functions.generate.engines.openvino_graph import Unsupported, graph
+from functions.generate.engines.openvino_weights import quantize
+from functions.generate.engines.quiet_openvino import ov
+from functions.generate.engines.transformers import context_of, end_tokens, format_of
+
+_NAMES = ("bos_token", "eos_token", "unk_token", "pad_token")
+
+
+def export(source: str, directory: Path, *, bits: int) -> None:
+    """Write `source` (see `checkpoints.load`) to `directory`, its weights in `bits` bits; takes a minute.
+
+    Raises SettingsError, one line, if it can't be read or this engine can't serve its kind.
+    """
+    checkpoint = load(source, dtype=torch.float32)
+    try:
+        model = graph(checkpoint.model)
+    except Unsupported as error:
+        raise SettingsError(
+            f"{checkpoint.card.name} has {error}, which the openvino engine can't run: set GENERATE_ENGINE=transformers"
+        ) from None
+    quantize(model, bits)
+    directory.mkdir(parents=True, exist_ok=True)
+    ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
+    checkpoint.model.config.save_pretrained(directory)  # GenAI looks into config.json
+    _tokenizer(checkpoint).backend_tokenizer.save(str(directory / "tokenizer.json"))
+    describe(checkpoint).write(directory)
+
+
+def describe(checkpoint: Checkpoint) -> Described:
+    tokenizer = _tokenizer(checkpoint)
+    names = {name: getattr(tokenizer, name, None) for name in _NAMES}
+    return Described(
+        card=checkpoint.card,
+        context=context_of(checkpoint.model),
+        ends=tuple(_ends(checkpoint)),
+        bos_token_id=tokenizer.bos_token_id,
+        special_ids=tuple(tokenizer.all_special_ids),
+        special_tokens={name: token for name, token in names.items() if token},
+        chat_template=tokenizer.chat_template,
+    )
+
+
+def _ends(checkpoint: Checkpoint) -> list[int]:
+    """Also the tokens that say more than the format's end: two newlines, or a full stop and a newline."""
+    form = format_of(checkpoint.card, checkpoint.tokenizer)
+    tokenizer = _tokenizer(checkpoint)
+    texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+    return sorted({*end_tokens(checkpoint, form), *(token for token, text in enumerate(texts) if form.end in text)})
+
+
+def _tokenizer(checkpoint: Checkpoint) -> Any:
+    return checkpoint.tokenizer

@@ -1,0 +1,145 @@
+"""Weights in 8 or 4 bits, in groups of 32 that share a scale, as OpenVINO's CPU plugin unpacks them."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.generate.engines.quiet_openvino import ops, ov, passes
+
+GROUP = 32
+"""The group of GGUF's formats too, so that a model that comes from there keeps its weights as they were."""
+_ROWS = 8192
+_OUTLIER = 2.0
+"""Times the median error."""
+_LARGEST_MATRIX = 30_000
+"""Rows: larger ones are vocabularies, and these stay in 8 bits."""
+
+Floats = NDArray[np.float32]
+
+
+def quantize(model: ov.Model, bits: int) -> None:
+    """Replace the matrices of `model`'s MatMul and Gather operations, in place.
+
+    Those that rounding would change far more than it changes the others, and all that is no matrix, get 16 bits.
+    """
+    passes.compress_model_transformation(model)
+    packed = {place: _pack(place, bits) for place in {_place(port) for port in _ports(model)}}
+    most = _OUTLIER * float(np.median([error for _, error in packed.values()]))
+    for port in _ports(model):
+        unpacked, error = packed[_place(port)]
+        if error <= most:
+            _replace(port, unpacked)
+    model.validate_nodes_and_infer_types()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A matrix, by its constant's name."""
+
+    name: str
+    constant: Any = field(compare=False)
+    turned: bool
+    """Whether what is summed over comes first: the groups lie along it, so it has to come last."""
+
+
+def _ports(model: ov.Model) -> list[Any]:
+    """The inputs that read a matrix."""
+    kinds = {"MatMul": 1, "Gather": 0}
+    nodes = [node for node in model.get_ordered_ops() if node.get_type_name() in kinds]
+    ports = [node.input(kinds[node.get_type_name()]) for node in nodes]
+    return [port for port in ports if _is_matrix(_constant(port))]
+
+
+def _constant(port: Any) -> Any:
+    """What `port` reads, less the conversion that follows a weight of 16 bits."""
+    node = port.get_source_output().get_node()
+    return node.input_value(0).get_node() if node.get_type_name() == "Convert" else node
+
+
+def _place(port: Any) -> _Place:
+    node, constant = port.get_node(), _constant(port)
+    turned = node.get_type_name() == "MatMul" and not node.get_attributes()["transpose_b"]
+    return _Place(constant.get_friendly_name(), constant, turned)
+
+
+def _is_matrix(node: Any) -> bool:
+    return node.get_type_name() == "Constant" and len(node.shape) == 2 and min(node.shape) >= GROUP  # noqa: PLR2004
+
+
+def _replace(port: Any, unpacked: Any) -> None:
+    node = port.get_node()
+    if not _place(port).turned:
+        port.replace_source_output(unpacked.output(0))
+        return
+    product = ops.matmul(node.input_value(0), unpacked, node.get_attributes()["transpose_a"], True)
+    product.set_friendly_name(node.get_friendly_name())
+    for reader in node.output(0).get_target_inputs():
+        reader.replace_source_output(product.output(0))
+
+
+def _pack(place: _Place, bits: int) -> tuple[Any, float]:
+    """The operations that unpack the matrix, [out, in], and by how much rounding changed it, as a share."""
+    matrix = np.asarray(place.constant.data, dtype=np.float32)
+    matrix = np.ascontiguousarray(matrix.T if place.turned else matrix)
+    out, width = matrix.shape
+    size = GROUP if width % GROUP == 0 else width
+    groups = matrix.reshape(out, width // size, size)
+    parts = [groups[row : row + _ROWS] for row in range(0, out, _ROWS)]
+    unpacked, error = _bytes(parts) if bits == 8 or out > _LARGEST_MATRIX else _nibbles(parts)  # noqa: PLR2004
+    whole = ops.reshape(unpacked, ops.constant(np.array([out, width], dtype=np.int64)), False)
+    return ops.convert(whole, ov.Type.f32), math.sqrt(error / max(float(np.square(matrix).sum()), 1e-30))
+
+
+def _bytes(parts: list[Floats]) -> tuple[Any, float]:
+    rounded = [_rounded(part) for part in parts]
+    numbers = np.concatenate([numbers for numbers, _, _ in rounded])
+    scales = np.concatenate([scales for _, scales, _ in rounded])
+    unpacked = ops.multiply(ops.convert(ops.constant(numbers), ov.Type.f16), ops.constant(scales))
+    return unpacked, sum(error for _, _, error in rounded)
+
+
+def _rounded(groups: Floats) -> tuple[NDArray[np.int8], NDArray[np.float16], float]:
+    """Numbers, scales and the squared error. Of two ways to choose a scale the closer one, for each group.
+
+    The furthest number becomes ±127, or −128: then weights that had been quantized before, to 8 bits or to 5
+    (GGUF's Q8_0 and Q5_0), come out as they went in.
+    """
+    furthest = np.take_along_axis(groups, np.abs(groups).argmax(-1)[..., None], -1)
+    tries = [_with_scale(groups, scale) for scale in (np.abs(furthest / 127), furthest / -128)]
+    errors = [np.square(numbers * scale.astype(np.float32) - groups).sum(-1, keepdims=True) for numbers, scale in tries]
+    second = errors[1] < errors[0]
+    numbers, scales = (np.where(second, b, a) for a, b in zip(*tries, strict=True))
+    return numbers.astype(np.int8), scales, float(np.minimum(*errors).sum())
+
+
+def _with_scale(groups: Floats, scale: NDArray[Any]) -> tuple[Floats, NDArray[np.float16]]:
+    halved = _not_zero(scale)
+    return np.clip(np.rint(groups / halved.astype(np.float32)), -128, 127), halved
+
+
+def _nibbles(parts: list[Floats]) -> tuple[Any, float]:
+    """Sixteen levels from each group's lowest weight to its highest, zero among them."""
+    groups = np.concatenate(parts)
+    low, high = np.minimum(groups.min(-1, keepdims=True), 0), np.maximum(groups.max(-1, keepdims=True), 0)
+    scales = _not_zero((high - low) / 15)
+    wide = scales.astype(np.float32)
+    zero = np.clip(np.rint(-low / wide), 0, 15)
+    numbers = np.clip(np.rint(groups / wide) + zero, 0, 15)
+    shifted = ops.subtract(ops.convert(_u4(numbers), ov.Type.f16), ops.convert(_u4(zero), ov.Type.f16))
+    error = float(np.square((numbers - zero) * wide - groups).sum())
+    return ops.multiply(shifted, ops.constant(scales)), error
+
+
+def _not_zero(scale: NDArray[Any]) -> NDArray[np.float16]:
+    least = np.float32(np.finfo(np.float16).smallest_subnormal)
+    return np.where(np.abs(scale) < least, least, scale).astype(np.float16)
+
+
+def _u4(numbers: Floats) -> Any:
+    flat = numbers.astype(np.uint8).reshape(-1)
+    even = np.append(flat, np.zeros(flat.size % 2, dtype=np.uint8))
+    pairs = even[0::2] | (even[1::2] << 4)
+    return ops.constant(ov.Tensor(pairs, ov.Shape(list(numbers.shape)), ov.Type.u4), shared_memory=False)

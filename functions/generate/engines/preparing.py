@@ -1,0 +1,90 @@
+"""Models made ready for the OpenVINO engine: once, in a process of their own, and kept in the user's cache."""
+
+import hashlib
+import multiprocessing
+import shutil
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from events.errors import SettingsError, TimokhaError
+from functions.generate.default_model import CARD, prepare_default_model
+from functions.generate.engines.described import FILE_NAME
+
+_MADE_BY = 1
+"""Raise it when what is made from the same model changes."""
+
+
+def prepared_model(source: str | None, cache: Path, *, bits: int, console: Console) -> Path:
+    """The directory of `source` (a directory, a `.gguf` file, a hub id; None is the default model) in `bits` bits.
+
+    Made first if need be, which takes a minute, 3 GB of memory, and torch. A directory that was prepared somewhere
+    else is served as it is. Raises TimokhaError, one line.
+    """
+    if source and (Path(source) / FILE_NAME).is_file():
+        return Path(source)
+    directory = cache / "models" / f"{_name(source)}-openvino-int{bits}-{_MADE_BY}"
+    if (directory / FILE_NAME).is_file():
+        return directory
+    source = source or str(prepare_default_model(cache, console=console))
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        # The lock's owner alone writes, into a folder beside; the rename makes it whole or absent.
+        with FileLock(f"{directory}.lock"):
+            if not (directory / FILE_NAME).is_file():
+                _make(source, directory, bits, console)
+    except OSError as error:
+        raise TimokhaError(
+            f"{source} can't be prepared in {directory} ({error}): TIMOKHA_CACHE must be writable and have 1 GB free"
+        ) from None
+    return directory
+
+
+def _name(source: str | None) -> str:
+    """Other files are another model, by their names, sizes and times."""
+    if source is None:
+        return CARD.name
+    path = Path(source).expanduser()
+    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
+    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    identity = str(path.resolve()) if stats else source
+    digest = hashlib.sha256(repr((identity, stats)).encode()).hexdigest()[:12]
+    return f"{path.stem}-{digest}"
+
+
+def _make(source: str, directory: Path, bits: int, console: Console) -> None:
+    unfinished = Path(f"{directory}.partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
+        progress.add_task(f"Preparing {Path(source).name} for the fast engine, once", total=None)
+        _in_its_own_process(source, unfinished, bits)
+    notice = Path(source) / "NOTICE.txt"
+    if notice.is_file():
+        shutil.copy(notice, unfinished)
+    unfinished.rename(directory)
+
+
+def _in_its_own_process(source: str, directory: Path, bits: int) -> None:
+    """The gigabytes that it takes, and torch, go when it is done."""
+    try:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+            process.submit(_export, source, directory, bits).result()
+    except BrokenProcessPool:
+        raise TimokhaError(f"{source} could not be prepared, the process was killed: it takes 3 GB of memory") from None
+
+
+def _export(source: str, directory: Path, bits: int) -> None:
+    warnings.simplefilter("ignore")  # tracing gives a dozen, all about what is meant
+    try:
+        from functions.generate.engines.openvino_export import export  # noqa: PLC0415 -- it needs torch
+    except ImportError as error:
+        raise SettingsError(
+            f"{source} is not prepared for the openvino engine, and that takes torch and transformers ({error}): "
+            "pip install 'timokha[transformers]', or prepare it elsewhere and give its directory as GENERATE_MODEL"
+        ) from None
+    export(source, directory, bits=bits)

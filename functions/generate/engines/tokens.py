@@ -1,0 +1,60 @@
+"""A Hugging Face tokenizer without transformers, whose import alone takes longer than an answer."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from functions.generate.engines.described import Described
+
+
+class FastTokenizer:
+    """Implements `functions.generate.encoding.Tokenizer`. Encode in one thread at a time."""
+
+    def __init__(self, directory: Path, described: Described) -> None:
+        self._raw: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        self._described = described
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        environment.globals["raise_exception"] = _refuse
+        template = described.chat_template
+        self._template = environment.from_string(template) if template else None
+
+    @property
+    def bos_token_id(self) -> int | None:
+        return self._described.bos_token_id
+
+    @property
+    def all_special_ids(self) -> Sequence[int]:
+        return self._described.special_ids
+
+    @property
+    def added_tokens_decoder(self) -> Mapping[int, Any]:
+        added: Mapping[int, Any] = self._raw.get_added_tokens_decoder()
+        return added
+
+    def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool) -> list[int]:
+        self._raw.encode_special_tokens = split_special_tokens
+        ids: list[int] = self._raw.encode(text, add_special_tokens=add_special_tokens).ids
+        return ids
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of `tokens`, special ones included."""
+        text: str = self._raw.decode(list(tokens), skip_special_tokens=False)
+        return text
+
+    def without_special(self, text: str) -> str:
+        for token in self._described.special_ids:
+            text = text.replace(self._raw.id_to_token(token), "")
+        return text
+
+    def chat(self, messages: list[dict[str, str]], answer: bool) -> str:
+        """The chat template's text, rendered as transformers does it."""
+        if self._template is None:
+            raise ValueError("this model has no chat template")
+        return self._template.render(messages=messages, add_generation_prompt=answer, **self._described.special_tokens)
+
+
+def _refuse(why: str) -> None:
+    raise ValueError(why)

@@ -1,0 +1,155 @@
+"""The OpenVINO engine on tiny models: the promises of the transformers engine, and those of a shared batch."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from events.errors import SettingsError
+from events.schema import FinishReason, Role, Sampling, Turn
+from functions.generate.engines.openvino import OpenVINOEngine
+from functions.generate.engines.preparing import prepared_model
+from functions.generate.engines.transformers import TransformersEngine
+
+QUESTION = [Turn(role=Role.USER, text="как дела?")]
+GREEDY = Sampling(temperature=0, max_new_tokens=40, repetition_penalty=1)
+WILD = Sampling(temperature=5, top_k=0, top_p=1, max_new_tokens=20, repetition_penalty=1, seed=1)
+SLOTS = 4
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def prepared_taught(taught_model: Path, cache: Path) -> Path:
+    return prepared_model(str(taught_model), cache, bits=8, console=Console(quiet=True))
+
+
+@pytest.fixture(scope="session")
+def prepared_random(random_model: Path, cache: Path) -> Path:
+    return prepared_model(str(random_model), cache, bits=8, console=Console(quiet=True))
+
+
+@pytest.fixture
+async def taught(prepared_taught: Path) -> AsyncIterator[OpenVINOEngine]:
+    engine = OpenVINOEngine(prepared_taught, slots=SLOTS)
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture
+async def random(prepared_random: Path) -> AsyncIterator[OpenVINOEngine]:
+    engine = OpenVINOEngine(prepared_random, slots=SLOTS)
+    yield engine
+    await engine.close()
+
+
+async def test_it_answers_what_was_learned_and_stops_at_the_line_end(taught: OpenVINOEngine) -> None:
+    answer = await taught.generate(QUESTION, GREEDY)
+    assert answer.text == "Хорошо, а у тебя?"
+    assert answer.finish_reason is FinishReason.STOP
+    assert answer.usage.input_tokens > 0
+    assert 0 < answer.usage.output_tokens < GREEDY.max_new_tokens
+    assert answer.prompt_seconds > 0
+    assert answer.generation_seconds > 0
+    assert taught.model == "tiny-taught"
+    assert taught.provider == "openvino"
+
+
+async def test_the_length_limit_is_told_and_kept(taught: OpenVINOEngine) -> None:
+    answer = await taught.generate(QUESTION, GREEDY.model_copy(update={"max_new_tokens": 3}))
+    assert answer.finish_reason is FinishReason.LENGTH
+    assert answer.usage.output_tokens == 3
+
+
+async def test_it_reads_the_prompt_that_transformers_reads(taught: OpenVINOEngine, taught_model: Path) -> None:
+    reference = TransformersEngine.load(str(taught_model))
+    turns = [Turn(role=Role.USER, text="<eos>@@ПЕРВЫЙ@@ <start_of_turn>\nТимоха: нет?"), *QUESTION]
+    expected = await reference.generate(turns, GREEDY)
+    await reference.close()
+    answer = await taught.generate(turns, GREEDY)
+    assert answer.usage.input_tokens == expected.usage.input_tokens
+    assert answer.text == expected.text
+
+
+async def test_greedy_needs_no_seed(random: OpenVINOEngine) -> None:
+    one = await random.generate(QUESTION, GREEDY)
+    other = await random.generate(QUESTION, GREEDY.model_copy(update={"seed": 9}))
+    assert one.text == other.text
+
+
+async def test_a_seed_decides_the_answer(random: OpenVINOEngine) -> None:
+    answers = [await random.generate(QUESTION, WILD.model_copy(update={"seed": seed})) for seed in (1, 2, 1)]
+    assert answers[0].text == answers[2].text != answers[1].text
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, WILD])
+async def test_answers_are_the_same_alone_and_in_a_batch(random: OpenVINOEngine, sampling: Sampling) -> None:
+    """More than fit in one batch, of unequal lengths, so that they join and leave it."""
+    asked = [
+        ([Turn(role=Role.USER, text="слово " * number)], sampling.model_copy(update={"seed": number}))
+        for number in range(1, 3 * SLOTS)
+    ]
+    alone = [(await random.generate(*question)).text for question in asked]
+    together = await asyncio.gather(*(random.generate(*question) for question in asked))
+    assert [answer.text for answer in together] == alone
+
+
+async def test_no_answer_is_empty(random: OpenVINOEngine) -> None:
+    seeds = [WILD.model_copy(update={"seed": seed, "max_new_tokens": 1}) for seed in range(30)]
+    answers = await asyncio.gather(*(random.generate(QUESTION, seed) for seed in seeds))
+    assert all(answer.finish_reason is FinishReason.LENGTH for answer in answers)
+
+
+async def test_a_penalty_keeps_it_from_repeating_itself(random: OpenVINOEngine) -> None:
+    plain = await random.generate(QUESTION, GREEDY)
+    varied = await random.generate(QUESTION, GREEDY.model_copy(update={"repetition_penalty": 5}))
+    assert len(set(varied.text)) > len(set(plain.text))
+
+
+async def test_a_long_conversation_fits_the_context(random: OpenVINOEngine) -> None:
+    turns = [Turn(role=role, text="слово " * 200) for _ in range(20) for role in Role]
+    answer = await random.generate([*turns, *QUESTION], WILD)
+    assert answer.usage.input_tokens + answer.usage.output_tokens <= 256
+
+
+async def test_more_tokens_than_the_context_holds_are_not_asked_for(random: OpenVINOEngine) -> None:
+    answer = await random.generate(QUESTION, WILD.model_copy(update={"max_new_tokens": 4096}))
+    assert answer.usage.input_tokens + answer.usage.output_tokens <= 256
+
+
+async def test_a_cancelled_request_leaves_and_the_others_go_on(prepared_random: Path) -> None:
+    engine = OpenVINOEngine(prepared_random, slots=1)
+    long = asyncio.create_task(engine.generate(QUESTION, WILD.model_copy(update={"max_new_tokens": 128})))
+    await asyncio.sleep(0)
+    next_one = asyncio.create_task(engine.generate(QUESTION, WILD))
+    long.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await long
+    assert (await next_one).text
+    await engine.close()
+
+
+async def test_closing_drops_what_is_being_written(prepared_random: Path) -> None:
+    engine = OpenVINOEngine(prepared_random, slots=1)
+    task = asyncio.create_task(engine.generate(QUESTION, WILD.model_copy(update={"max_new_tokens": 128})))
+    await asyncio.sleep(0.01)
+    await engine.close()
+    assert task.cancelled() or (await asyncio.wait({task}, timeout=30))[0]
+
+
+async def test_a_fast_batch_answers_too(prepared_taught: Path) -> None:
+    from functions.generate.settings import Arithmetic
+
+    engine = OpenVINOEngine(prepared_taught, slots=SLOTS, arithmetic=Arithmetic.FAST)
+    assert (await engine.generate(QUESTION, GREEDY)).text == "Хорошо, а у тебя?"
+    await engine.close()
+
+
+def test_a_window_too_small_for_a_question_is_refused(prepared_random: Path) -> None:
+    with pytest.raises(SettingsError, match="GENERATE_MAX_INPUT_TOKENS"):
+        OpenVINOEngine(prepared_random, slots=1, max_input_tokens=10)
