@@ -1,22 +1,35 @@
 """The OpenVINO engine on tiny models: the promises of the transformers engine, and those of a shared batch."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from rich.console import Console
 
 from events.errors import SettingsError
 from events.schema import FinishReason, Role, Sampling, Turn
+from functions.generate.card import ModelCard
 from functions.generate.engines.openvino import OpenVINOEngine
 from functions.generate.engines.preparing import prepared_model
 from functions.generate.engines.transformers import TransformersEngine
+from functions.generate.prompts import FormatName
+from functions.generate.settings import Arithmetic
+from functions.verdicts import Retry
 
 QUESTION = [Turn(role=Role.USER, text="как дела?")]
 GREEDY = Sampling(temperature=0, max_new_tokens=40, repetition_penalty=1)
 WILD = Sampling(temperature=5, top_k=0, top_p=1, max_new_tokens=20, repetition_penalty=1, seed=1)
 SLOTS = 4
+
+
+def stepping() -> list[psutil.Process]:
+    """The processes that run a model."""
+    return [child for child in psutil.Process().children() if any("stepping" in part for part in child.cmdline())]
 
 
 @pytest.fixture(scope="session")
@@ -142,9 +155,31 @@ async def test_closing_drops_what_is_being_written(prepared_random: Path) -> Non
     assert task.cancelled() or (await asyncio.wait({task}, timeout=30))[0]
 
 
-async def test_a_fast_batch_answers_too(prepared_taught: Path) -> None:
-    from functions.generate.settings import Arithmetic
+async def test_a_model_process_that_was_killed_is_started_again(prepared_taught: Path) -> None:
+    engine = OpenVINOEngine(prepared_taught, slots=1)
+    [process] = stepping()
+    process.kill()
+    process.wait(30)
+    for _ in range(2):
+        with suppress(Retry):
+            answer = await engine.generate(QUESTION, GREEDY)
+    assert answer.text == "Хорошо, а у тебя?"
+    await engine.close()
+    assert stepping() == []
 
+
+async def test_a_request_in_a_killed_process_is_tried_again(prepared_random: Path) -> None:
+    engine = OpenVINOEngine(prepared_random, slots=1)
+    task = asyncio.create_task(engine.generate(QUESTION, WILD.model_copy(update={"max_new_tokens": 128})))
+    await asyncio.sleep(0)
+    [process] = stepping()
+    process.kill()
+    with pytest.raises(Retry):
+        await task
+    await engine.close()
+
+
+async def test_a_fast_batch_answers_too(prepared_taught: Path) -> None:
     engine = OpenVINOEngine(prepared_taught, slots=SLOTS, arithmetic=Arithmetic.FAST)
     assert (await engine.generate(QUESTION, GREEDY)).text == "Хорошо, а у тебя?"
     await engine.close()
@@ -153,3 +188,58 @@ async def test_a_fast_batch_answers_too(prepared_taught: Path) -> None:
 def test_a_window_too_small_for_a_question_is_refused(prepared_random: Path) -> None:
     with pytest.raises(SettingsError, match="GENERATE_MAX_INPUT_TOKENS"):
         OpenVINOEngine(prepared_random, slots=1, max_input_tokens=10)
+
+
+def test_a_broken_model_is_one_line(prepared_random: Path, tmp_path: Path) -> None:
+    for part in prepared_random.iterdir():
+        (tmp_path / part.name).write_bytes(part.read_bytes()[: 100 if part.suffix == ".xml" else None])
+    with pytest.raises(SettingsError, match=r"can't be loaded .* delete it") as caught:
+        OpenVINOEngine(tmp_path, slots=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_directory_that_was_not_prepared_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no prepared model"):
+        OpenVINOEngine(tmp_path, slots=1)
+
+
+def test_a_model_is_prepared_once(random_model: Path, prepared_random: Path, cache: Path) -> None:
+    before = prepared_random.stat().st_mtime_ns
+    for source in (random_model, prepared_random):
+        assert prepared_model(str(source), cache, bits=8, console=Console(quiet=True)) == prepared_random
+    assert prepared_random.stat().st_mtime_ns == before
+
+
+async def test_a_model_that_changed_is_prepared_again(random_model: Path, prepared_random: Path, cache: Path) -> None:
+    card = ModelCard(name="tiny-random", format=FormatName.DIALOGUE)
+    try:
+        card.model_copy(update={"name": "tiny-changed"}).write(random_model)
+        changed = prepared_model(str(random_model), cache, bits=4, console=Console(quiet=True))
+    finally:
+        card.write(random_model)
+    assert changed != prepared_random
+    engine = OpenVINOEngine(changed, slots=1)
+    assert engine.model == "tiny-changed"
+    assert (await engine.generate(QUESTION, WILD)).text
+    await engine.close()
+
+
+def test_a_model_that_is_not_there_is_one_line(cache: Path) -> None:
+    with pytest.raises(SettingsError, match="GENERATE_MODEL='/no/such/directory'") as caught:
+        prepared_model("/no/such/directory", cache, bits=8, console=Console(quiet=True))
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_chat_template_is_followed_as_transformers_follows_it(
+    tmp_path: Path, cache: Path, chat_tokenizer: Any, random_model: Path
+) -> None:
+    shutil.copytree(random_model, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("timokha.json"))
+    chat_tokenizer.save_pretrained(tmp_path)
+    reference = TransformersEngine.load(str(tmp_path))
+    engine = OpenVINOEngine(prepared_model(str(tmp_path), cache, bits=8, console=Console(quiet=True)), slots=1)
+    turns = [*QUESTION, Turn(role=Role.ASSISTANT, text="<|im_end|>нет"), *QUESTION]
+    expected, answer = await reference.generate(turns, GREEDY), await engine.generate(turns, GREEDY)
+    assert answer.usage.input_tokens == expected.usage.input_tokens
+    assert (await engine.generate(turns, WILD)).usage.input_tokens == expected.usage.input_tokens
+    await reference.close()
+    await engine.close()

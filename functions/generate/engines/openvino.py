@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated
-from functions.generate.engines.batch import Batch, Written
+from functions.generate.engines.batch import Batch
 from functions.generate.engines.described import Described
-from functions.generate.engines.quiet_openvino import genai
+from functions.generate.engines.jobs import Job, Model, Written
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.prompter import Prompter
 from functions.generate.settings import Arithmetic
@@ -48,23 +48,23 @@ class OpenVINOEngine:
         """
         described = Described.read(directory)
         self._card = described.card
-        self._tokenizer = FastTokenizer(directory, described)
-        self._format = self._card.prompt_format(self._tokenizer.chat)
-        self._ends = set(described.ends)
-        self._prompter = Prompter(
-            self._card.name,
-            self._format,
-            Encoder(self._tokenizer),
-            context=described.context,
-            max_input_tokens=max_input_tokens,
-        )
+        self._ends = frozenset(described.ends)
+        self._numbers = count(1)
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        self._batch = Batch(
-            directory,
-            slots=slots,
-            max_input_tokens=min(max_input_tokens, described.context),
-            properties=_PROPERTIES[arithmetic],
-        )
+        window = min(max_input_tokens, described.context)
+        # It loads the model while the tokenizer is loaded here.
+        self._batch = Batch(Model(str(directory), slots, window, _PROPERTIES[arithmetic]))
+        try:
+            self._tokenizer = FastTokenizer(directory, described)
+            self._format = self._card.prompt_format(self._tokenizer.chat)
+            encoder = Encoder(self._tokenizer)
+            self._prompter = Prompter(
+                self.model, self._format, encoder, context=described.context, max_input_tokens=max_input_tokens
+            )
+            self._batch.wait()
+        except BaseException:
+            self._batch.close()
+            raise
 
     @property
     def model(self) -> str:
@@ -75,7 +75,7 @@ class OpenVINOEngine:
         limit = self._prompter.limit(sampling)
         loop = asyncio.get_running_loop()
         prompt = await loop.run_in_executor(self._encoding, self._prompter.prompt, turns, limit)
-        written = await asyncio.wrap_future(self._batch.submit(prompt, self._config(sampling, limit)))
+        written = await asyncio.wrap_future(self._batch.submit(self._job(prompt, sampling, limit)))
         return Generated(
             text=tidy(self._text(written), cut=written.cut),
             finish_reason=FinishReason.LENGTH if written.cut else FinishReason.STOP,
@@ -93,17 +93,17 @@ class OpenVINOEngine:
         text = self._tokenizer.decode(written.tokens).partition(self._format.end)[0]
         return self._tokenizer.without_special(text)
 
-    def _config(self, sampling: Sampling, limit: int) -> Any:
-        config = genai.GenerationConfig()
-        config.max_new_tokens = limit
-        config.min_new_tokens = 1  # no empty answers
-        config.stop_token_ids = self._ends
+    def _job(self, prompt: list[int], sampling: Sampling, limit: int) -> Job:
         # GenAI's repetition penalty punishes the prompt's words as well, and with them the end of a line.
-        config.presence_penalty = min(_LARGEST_PENALTY, _TYPICAL_LOGIT * (1 - 1 / sampling.repetition_penalty))
-        if sampling.temperature > 0:
-            config.do_sample = True
-            config.temperature = sampling.temperature
-            config.top_p = sampling.top_p
-            config.top_k = sampling.top_k or 2**31
-            config.rng_seed = sampling.seed
-        return config
+        penalty = _TYPICAL_LOGIT * (1 - 1 / sampling.repetition_penalty)
+        return Job(
+            next(self._numbers),
+            prompt,
+            limit,
+            self._ends,
+            presence_penalty=min(_LARGEST_PENALTY, penalty),
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            seed=sampling.seed,
+        )

@@ -1,0 +1,158 @@
+"""The process that runs a model: all requests step together, and one joins or leaves between two steps.
+
+Started by `batch.py`: `python -m functions.generate.engines.stepping FD`, where FD is the socket to talk over. It is a
+process because a step holds Python's global lock. It ends when the socket does, so it never outlives its parent.
+"""
+
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written
+from functions.generate.engines.quiet_openvino import genai, ov
+
+_BLOCK = 32
+"""Tokens in a block of the KV cache, on a CPU."""
+_ROOM_FOR_ANSWER = 256
+"""Tokens; longer answers borrow from the others' room."""
+_TOKENS_A_STEP = 256
+"""A longer prompt is read over several steps, so that the others' answers go on meanwhile."""
+_EVERY_TOKEN = 2**31
+
+
+@dataclass(slots=True)
+class _Running:
+    number: int
+    handle: Any
+    started: float = field(default_factory=time.monotonic)
+    first_at: float | None = None
+    tokens: list[int] = field(default_factory=list)
+    cut: bool = False
+
+
+class Stepper:
+    """Takes jobs from `arriving`, answers on `connection`; None ends it."""
+
+    def __init__(self, model: Model, connection: Connection, arriving: "SimpleQueue[Job | Cancelled | None]") -> None:
+        self._pipeline: Any = genai.ContinuousBatchingPipeline(
+            model.directory, _scheduler(model), "CPU", model.properties
+        )
+        self._connection = connection
+        self._arriving = arriving
+        self._running: dict[int, _Running] = {}
+
+    def run(self) -> None:
+        while self._admit():
+            try:
+                self._pipeline.step()
+            except Exception as error:  # noqa: BLE001 - whatever the library raises, the next step may do
+                self._fail_all(f"the model could not be run: {type(error).__name__}")
+            for running in list(self._running.values()):
+                self._read(running)
+
+    def _admit(self) -> bool:
+        """Take in what has come, waiting if there is nothing else to do; False when it is over."""
+        while True:
+            try:
+                message = self._arriving.get(block=not self._running)
+            except Empty:
+                return True
+            match message:
+                case Job():
+                    self._start(message)
+                case Cancelled(number):
+                    if running := self._running.pop(number, None):
+                        running.handle.cancel()
+                case None:
+                    return False
+
+    def _start(self, job: Job) -> None:
+        prompt = ov.Tensor(np.array([job.prompt], dtype=np.int64))
+        try:
+            handle = self._pipeline.add_request(job.number, prompt, _config(job))
+        except Exception as error:  # noqa: BLE001 - one bad request is nobody else's fault
+            self._connection.send(Failed(job.number, f"the model does not take it: {type(error).__name__}", ever=True))
+            return
+        self._running[job.number] = _Running(job.number, handle)
+
+    def _read(self, running: _Running) -> None:
+        while running.handle.can_read():
+            for output in running.handle.read().values():
+                running.first_at = running.first_at or time.monotonic()
+                running.tokens += output.generated_ids
+                running.cut = output.finish_reason == genai.GenerationFinishReason.LENGTH
+        if running.handle.get_status() == genai.GenerationStatus.RUNNING:
+            return
+        del self._running[running.number]
+        ended = time.monotonic()
+        first = running.first_at or ended
+        self._connection.send(
+            Written(running.number, running.tokens, running.cut, first - running.started, ended - first)
+        )
+
+    def _fail_all(self, why: str) -> None:
+        for running in self._running.values():
+            running.handle.cancel()
+            self._connection.send(Failed(running.number, why))
+        self._running.clear()
+
+
+def _scheduler(model: Model) -> Any:
+    config = genai.SchedulerConfig()
+    config.max_num_seqs = model.slots
+    config.max_num_batched_tokens = max(_TOKENS_A_STEP, model.slots)
+    config.dynamic_split_fuse = True
+    config.enable_prefix_caching = True
+    # Memory is taken when it is first written to.
+    config.num_kv_blocks = (model.slots + 1) * -(-(model.max_input_tokens + _ROOM_FOR_ANSWER) // _BLOCK)
+    return config
+
+
+def _config(job: Job) -> Any:
+    config = genai.GenerationConfig()
+    config.max_new_tokens = job.limit
+    config.min_new_tokens = 1  # no empty answers
+    config.stop_token_ids = set(job.ends)
+    config.presence_penalty = job.presence_penalty
+    if job.temperature > 0:
+        config.do_sample = True
+        config.temperature = job.temperature
+        config.top_p = job.top_p
+        config.top_k = job.top_k or _EVERY_TOKEN
+        config.rng_seed = job.seed
+    return config
+
+
+def _receive(connection: Connection, arriving: "SimpleQueue[Job | Cancelled | None]") -> None:
+    try:
+        while True:
+            arriving.put(connection.recv())
+    except (EOFError, OSError):
+        arriving.put(None)
+
+
+def main(descriptor: int) -> None:
+    """Serve until the other end closes."""
+    connection = Connection(descriptor)
+    arriving: SimpleQueue[Job | Cancelled | None] = SimpleQueue()
+    try:
+        stepper = Stepper(connection.recv(), connection, arriving)
+    except Exception as error:  # noqa: BLE001 - the parent says it
+        connection.send(Failed(0, (str(error).strip().splitlines() or [type(error).__name__])[-1], ever=True))
+        return
+    connection.send(True)
+    threading.Thread(target=_receive, args=(connection, arriving), daemon=True).start()
+    try:
+        stepper.run()
+    except BrokenPipeError:
+        return
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
