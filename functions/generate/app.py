@@ -6,9 +6,11 @@ from functools import partial
 import structlog
 from rich.console import Console
 
+from events.errors import SettingsError
 from functions.generate.default_model import prepare_default_model
 from functions.generate.engine import Engine
 from functions.generate.handler import generate
+from functions.generate.prepared import prepared_model
 from functions.generate.settings import EngineName, GenerateSettings
 from functions.generate.triggers import host
 from functions.worker import Limits, Worker, answering
@@ -47,12 +49,17 @@ async def open_engine(settings: GenerateSettings) -> Engine:
 
         return EchoEngine(settings.echo_delay)
     load = _load_openvino if settings.engine is EngineName.OPENVINO else _load_transformers
-    return await asyncio.to_thread(load, settings)
+    try:
+        return await asyncio.to_thread(load, settings)
+    except ModuleNotFoundError as error:
+        engine = settings.engine.value
+        raise SettingsError(
+            f"GENERATE_ENGINE={engine} is not installed ({error}): pip install 'timokha[{engine}]'"
+        ) from None
 
 
 def _load_openvino(settings: GenerateSettings) -> Engine:
     from functions.generate.engines.openvino import OpenVINOEngine  # noqa: PLC0415
-    from functions.generate.engines.preparing import prepared_model  # noqa: PLC0415
 
     directory = prepared_model(settings.model, settings.cache, bits=settings.bits, console=Console(stderr=True))
     return OpenVINOEngine(

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from platformdirs import user_cache_dir
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from events.settings import RabbitMQSettings, Seconds
@@ -27,6 +27,12 @@ class Arithmetic(StrEnum):
     """In 8 bits: twice the answers with many users, but the rounding depends on who else is in the batch."""
 
 
+Bits = Annotated[Literal[8, 4], BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value)]
+
+_SLOTS = {EngineName.OPENVINO: 16}
+"""Of engines whose requests share each step; the others would only keep theirs from other workers."""
+
+
 class Trigger(StrEnum):
     JETSTREAM = "jetstream"
     RABBITMQ = "rabbitmq"
@@ -37,8 +43,8 @@ class GenerateSettings(RabbitMQSettings):
 
     model_config = SettingsConfigDict(env_prefix="GENERATE_")
 
-    engine: EngineName = Field(EngineName.TRANSFORMERS, description="openvino, transformers or echo")
-    bits: Literal[8, 4] = Field(8, description="bits a weight, 8 or 4, for the openvino engine")
+    engine: EngineName = Field(EngineName.OPENVINO, description="openvino, transformers or echo")
+    bits: Bits = Field(8, description="bits a weight, 8 or 4, for the openvino engine")
     arithmetic: Arithmetic = Field(
         Arithmetic.EXACT,
         description="exact (an answer is the same alone and in a batch) or fast, for the openvino engine",
@@ -55,7 +61,12 @@ class GenerateSettings(RabbitMQSettings):
         description="the directory that prepared models are kept in",
     )
     trigger: Trigger = Field(Trigger.JETSTREAM, description="jetstream or rabbitmq")
-    slots: int = Field(1, ge=1, le=1024, description="how many requests at once, 1 to 1024")
+    slots: int = Field(
+        default_factory=lambda chosen: _SLOTS.get(chosen.get("engine"), 1),
+        ge=1,
+        le=1024,
+        description="how many requests at once, 1 to 1024; without it 16 for openvino, else 1",
+    )
     attempts: int = Field(5, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000")
     grace: Seconds = Field(timedelta(seconds=20), description="seconds to finish what is in hand at SIGTERM")
     echo_delay: Seconds = Field(timedelta(0), description="seconds that the echo engine waits")

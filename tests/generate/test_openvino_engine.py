@@ -15,8 +15,8 @@ from events.errors import SettingsError
 from events.schema import FinishReason, Role, Sampling, Turn
 from functions.generate.card import ModelCard
 from functions.generate.engines.openvino import OpenVINOEngine
-from functions.generate.engines.preparing import prepared_model
 from functions.generate.engines.transformers import TransformersEngine
+from functions.generate.prepared import prepared_model
 from functions.generate.prompts import FormatName
 from functions.generate.settings import Arithmetic
 from functions.verdicts import Retry

@@ -23,12 +23,9 @@ _MADE_BY = 1
 def prepared_model(source: str | None, cache: Path, *, bits: int, console: Console) -> Path:
     """The directory of `source` (a directory, a `.gguf` file, a hub id; None is the default model) in `bits` bits.
 
-    Made first if need be, which takes a minute, 3 GB of memory, and torch. A directory that was prepared somewhere
-    else is served as it is. Raises TimokhaError, one line.
+    Made first if need be, which takes a minute, 3 GB of memory, and torch. Raises TimokhaError, one line.
     """
-    if source and (Path(source) / FILE_NAME).is_file():
-        return Path(source)
-    directory = cache / "models" / f"{_name(source)}-openvino-int{bits}-{_MADE_BY}"
+    directory = prepared_directory(source, cache, bits=bits)
     if (directory / FILE_NAME).is_file():
         return directory
     source = source or str(prepare_default_model(cache, console=console))
@@ -43,6 +40,13 @@ def prepared_model(source: str | None, cache: Path, *, bits: int, console: Conso
             f"{source} can't be prepared in {directory} ({error}): TIMOKHA_CACHE must be writable and have 1 GB free"
         ) from None
     return directory
+
+
+def prepared_directory(source: str | None, cache: Path, *, bits: int) -> Path:
+    """Where the prepared model lies or will lie; a directory that was prepared somewhere else is its own."""
+    if source and (Path(source) / FILE_NAME).is_file():
+        return Path(source)
+    return cache / "models" / f"{_name(source)}-openvino-int{bits}-{_MADE_BY}"
 
 
 def _name(source: str | None) -> str:
