@@ -18,6 +18,11 @@ def sdk_disabled() -> bool:
     return _read("OTEL_SDK_DISABLED").lower() == "true"
 
 
+def sampler() -> str:
+    """The sampler that was asked for, or nothing."""
+    return _read("OTEL_TRACES_SAMPLER")
+
+
 def exporters(signal: str) -> tuple[Exporter, ...]:
     """The exporters of `TRACES` or `METRICS`. Unlike the specification's default, none without an endpoint.
 

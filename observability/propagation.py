@@ -10,6 +10,7 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _W3C = TraceContextTextMapPropagator()
+_FIELDS = frozenset(_W3C.fields)
 
 
 def inject() -> dict[str, str]:
@@ -24,13 +25,14 @@ def onward(headers: Mapping[str, str]) -> dict[str, str]:
     current = inject()
     if not current:
         return dict(headers)
-    return {name: value for name, value in headers.items() if name.lower() not in _W3C.fields} | current
+    return {name: value for name, value in headers.items() if name.lower() not in _FIELDS} | current
 
 
 def extract(headers: Mapping[str, str]) -> Context:
     """The context that `headers` carry. An empty one, under which a new trace starts, if that can't be read."""
-    carrier = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    return _W3C.extract({name: carrier[name] for name in _W3C.fields if name in carrier}, Context())
+    carrier = {name.lower(): value for name, value in headers.items() if name.lower() in _FIELDS}
+    texts = {name: value for name, value in carrier.items() if isinstance(value, str)}
+    return _W3C.extract(texts, Context()) if texts else Context()
 
 
 @contextmanager

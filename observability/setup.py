@@ -12,7 +12,7 @@ from opentelemetry.metrics import MeterProvider, NoOpMeterProvider, Observation
 from opentelemetry.trace import NoOpTracerProvider, TracerProvider
 
 from observability import names
-from observability.environment import Exporter, exporters, sdk_disabled
+from observability.environment import Exporter, exporters, sampler, sdk_disabled
 from observability.telemetry import Telemetry, silent
 from observability.throttle import Throttle
 
@@ -53,7 +53,10 @@ def start(
     traces, close_traces = _traces(resource, processors)
     meters, close_meters = _meters(resource, readers)
     closers = [close for close in (close_traces, close_meters) if close]
-    return Telemetry.over(traces, meters, capture_content=capture_content, closers=closers)
+    parent_decides = not sampler() or sampler().startswith("parentbased")
+    return Telemetry.over(
+        traces, meters, capture_content=capture_content, parent_decides=parent_decides, closers=closers
+    )
 
 
 def _processors(trace_file: Path | None, span_exporter: "SpanExporter | None") -> "list[SpanProcessor]":
@@ -120,8 +123,10 @@ def _traces(resource: "Resource", processors: "list[SpanProcessor]") -> tuple[Tr
         return NoOpTracerProvider(), None
     from opentelemetry.sdk.trace import TracerProvider as Provider  # noqa: PLC0415
 
+    from observability import sampling  # noqa: PLC0415
+
     # Not at exit: the interpreter would wait half a minute for a collector that is away.
-    provider = Provider(resource=resource, shutdown_on_exit=False)
+    provider = Provider(None if sampler() else sampling.default(), resource, shutdown_on_exit=False)
     for processor in processors:
         provider.add_span_processor(processor)
     return provider, provider.shutdown

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
+from opentelemetry.trace import Link, NoOpTracer, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
 from opentelemetry.util.types import Attributes, AttributeValue
 
 from events.errors import MalformedEvent
@@ -19,6 +19,7 @@ from observability import names, propagation
 from observability.chat import Chat, request_attributes
 from observability.metrics import Metrics, error_type
 
+QUIET = NoOpTracer()
 EPOCH = datetime.fromtimestamp(0, UTC)
 MAX_ID = 256
 """Characters kept of an id that came over the wire."""
@@ -41,12 +42,14 @@ class InHand(Protocol):
 class Spans:
     """Starts spans. With `capture_content`, `chat` spans get the conversation's text and errors their messages.
 
-    `system` is the broker where a call names none.
+    `system` is the broker where a call names none. `parent_decides`: what belongs to a trace that is not recorded is
+    not recorded either.
     """
 
     tracer: Tracer
     metrics: Metrics
     capture_content: bool = False
+    parent_decides: bool = True
     system: str = names.NATS
 
     @contextmanager
@@ -144,7 +147,7 @@ class Spans:
 
         A later attempt's starts at the publication too: what earlier ones did, a killed worker can't tell.
         """
-        if not get_current_span(parent).get_span_context().is_valid:
+        if not get_current_span(parent).get_span_context().is_valid or self._tracer(parent) is QUIET:
             return
         attributes = {**process, names.MESSAGING_OPERATION_NAME: names.QUEUE, names.ATTEMPT: delivery.attempt}
         attributes.pop(names.MESSAGING_OPERATION_TYPE)
@@ -167,7 +170,7 @@ class Spans:
     ) -> Iterator[Span]:
         began = _nanoseconds(start) if start else None
         # The SDK's own error handling would record the error's message.
-        with self.tracer.start_as_current_span(
+        with self._tracer(context).start_as_current_span(
             name, context, kind, attributes, links, began, record_exception=False, set_status_on_exception=False
         ) as span:
             try:
@@ -177,6 +180,11 @@ class Spans:
                 if self.capture_content:
                     span.record_exception(error)
                 raise
+
+    def _tracer(self, context: Context | None) -> Tracer:
+        """The SDK would come to the same end in a trace that is not recorded, but takes four times as long."""
+        parent = get_current_span(context).get_span_context()
+        return QUIET if self.parent_decides and parent.is_valid and not parent.trace_flags.sampled else self.tracer
 
 
 def fail(span: Span, kind: str) -> None:
@@ -223,4 +231,4 @@ def _about(question: RequestId) -> dict[str, str]:
 
 def _links(parent: Context) -> Sequence[Link]:
     creation = get_current_span(parent).get_span_context()
-    return [Link(creation)] if creation.is_valid else []
+    return [Link(creation)] if creation.is_valid and creation.trace_flags.sampled else []

@@ -35,12 +35,13 @@ class Telemetry:
         meters: MeterProvider,
         *,
         capture_content: bool = False,
+        parent_decides: bool = True,
         closers: Sequence[Callable[[], None]] = (),
     ) -> Self:
         """Telemetry that goes where the two providers take it."""
         tracer, meter = traces.get_tracer(names.SCOPE), meters.get_meter(names.SCOPE)
         metrics = Metrics(meter)
-        return cls(tracer, meter, Spans(tracer, metrics, capture_content), metrics, list(closers))
+        return cls(tracer, meter, Spans(tracer, metrics, capture_content, parent_decides), metrics, list(closers))
 
     def on(self, system: str) -> Self:
         """The same for a process whose broker is `system`."""

@@ -163,7 +163,8 @@ telemetry.shutdown()
 
 @pytest.mark.parametrize("away", ["refusing", "mute"])
 def test_a_collector_that_is_away_costs_no_memory_no_flood_of_logs_and_no_slow_end(request, away):
-    environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": request.getfixturevalue(away)}
+    url = request.getfixturevalue(away)
+    environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_TRACES_SAMPLER": "always_on"}
     # The SDK by itself would wait half a minute for each exporter.
     ended = subprocess.run(
         [sys.executable, "-c", ASKED_TO_EXPORT], env=environment, capture_output=True, text=True, check=True, timeout=25
