@@ -23,7 +23,8 @@ OTHERS = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "where traces and metrics go, e.g. http://127.0.0.1:4318; without it nowhere."
     " The rest of OpenTelemetry's own variables hold as well",
     "OTEL_METRICS_EXPORTER": "`none`: traces only",
-    "OTEL_TRACES_SAMPLER": "which traces are recorded, e.g. `parentbased_always_on`; by default all but a part of a flood",
+    "OTEL_TRACES_SAMPLER": "which traces are recorded, e.g. `parentbased_always_on`; by default all but"
+    " for a part of a flood",
     "TORCH_INDEX": "the package index that the Makefile and compose.yaml take torch from, e.g. pytorch's CPU index;"
     " PyPI's build for Linux is a CUDA build of several GB",
     "RABBITMQ_PASSWORD": "compose.yaml: the password of the user `timokha` on its RabbitMQ; RABBITMQ_URL has it too",
