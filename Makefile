@@ -10,7 +10,7 @@ SHELL := bash
 # CHAOS_QUESTIONS  how many questions are asked meanwhile, 600
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
-EXTRAS ?= userbot sandbox rabbitmq transformers training speedups
+EXTRAS ?= userbot sandbox rabbitmq openvino transformers training speedups
 TORCH_INDEX ?=
 ARGS ?=
 export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS
