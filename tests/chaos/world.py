@@ -27,17 +27,38 @@ OWNER_PHONE = "+79990000000"
 KINDS = ("userbot", "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
 WITHOUT_RABBITMQ = ("userbot", "generate", "nats")
 GENERATES = 2
+RESTART = 1.0
+"""Seconds after which a process that ended by itself is started again."""
 Act = Callable[[], Coroutine[Any, Any, None]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Victim:
-    """One process of a kind; `pid` is None while it can't be frozen."""
+    """One process of a kind; `pid` gives None when it does not run, or must not be frozen.
+
+    A `supervised` one that ends by itself is started again, as compose does: e.g. it finds no NATS at its start.
+    """
 
     kind: str
-    kill: Act
-    start: Act
+    kill_it: Act
+    start_it: Act
     pid: Callable[[], int | None]
+    supervised: bool = False
+    down: bool = False
+
+    async def kill(self) -> None:
+        self.down = True
+        await self.kill_it()
+
+    async def start(self) -> None:
+        await self.start_it()
+        self.down = False
+
+    async def supervise(self) -> None:
+        while self.supervised:
+            await asyncio.sleep(RESTART)
+            if not self.down and self.pid() is None:
+                await self.start_it()
 
     def freeze(self) -> bool:
         return self._signal(signal.SIGSTOP)
@@ -109,8 +130,14 @@ async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) ->
             processes += [("bridge", "bridge", {}), ("generate-rabbitmq", "generate", {"GENERATE_TRIGGER": "rabbitmq"})]
         for kind, name, own in processes:
             await _add(made, stack, kind, name, {**environment, **own})
-        await made.ready()
-        yield made
+        supervisors = [asyncio.create_task(victim.supervise()) for victim in made.victims]
+        try:
+            await made.ready()
+            yield made
+        finally:
+            for task in supervisors:
+                task.cancel()
+            await asyncio.gather(*supervisors, return_exceptions=True)
 
 
 async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environment: dict[str, str]) -> None:
@@ -119,7 +146,7 @@ async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environ
     process = Process(name, directory, environment)
     stack.push_async_callback(process.kill)
     await process.start()
-    made.victims.append(Victim(kind, process.kill, process.start, lambda: process.pid))
+    made.victims.append(Victim(kind, process.kill, process.start, lambda: process.pid, supervised=True))
 
 
 def has_rabbitmq() -> bool:
