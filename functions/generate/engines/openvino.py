@@ -23,7 +23,7 @@ _LARGEST_PENALTY = 2.0
 """GenAI's limit; a repetition penalty of 1.14 reaches it."""
 
 
-_PROPERTIES = {
+PROPERTIES = {
     Arithmetic.EXACT: {
         "INFERENCE_PRECISION_HINT": "f32",
         "KV_CACHE_PRECISION": "f32",
@@ -53,7 +53,7 @@ class OpenVINOEngine:
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
         window = min(max_input_tokens, described.context)
         # It loads the model while the tokenizer is loaded here.
-        self._batch = Batch(Model(str(directory), slots, window, _PROPERTIES[arithmetic]))
+        self._batch = Batch(Model(str(directory), slots, window, PROPERTIES[arithmetic]))
         try:
             self._tokenizer = FastTokenizer(directory, described)
             self._format = self._card.prompt_format(self._tokenizer.chat)

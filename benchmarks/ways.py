@@ -1,0 +1,125 @@
+"""One way to generate with the weights of weights.py, timed in a process of its own: `python -m benchmarks.ways WAY`.
+
+Every request has 40 tokens of prompt and gets 60 new ones. Prints JSON: for each number of requests at once, seconds to
+the first token and to all of the answer (p50 and p99 over the requests) and until the last one is done; peak memory.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.weights import REFERENCE, VOCABULARY, openvino
+from functions.generate.engines.batch import Batch
+from functions.generate.engines.jobs import Job, Model
+from functions.generate.engines.openvino import PROPERTIES
+from functions.generate.settings import Arithmetic
+
+PROMPT, NEW = 40, 60
+CROWDS = (1, 8, 20, 32)
+REPEATS = 3
+"""Times one request alone is timed; the median counts."""
+
+Timed = tuple[list[float], list[float]]
+"""Seconds to each request's first token, and to its last."""
+
+
+def prompts(count: int, seed: int) -> list[list[int]]:
+    random = np.random.default_rng(seed)
+    return [[int(token) for token in random.integers(10, VOCABULARY, PROMPT)] for _ in range(count)]
+
+
+def transformers(dtype: str, **how: Any) -> Callable[[int, int], Timed]:
+    """One answer after the other."""
+    import torch  # noqa: PLC0415 -- only these ways need it
+    from transformers import GenerationConfig, GPT2LMHeadModel  # noqa: PLC0415
+
+    model: Any = GPT2LMHeadModel.from_pretrained(REFERENCE, dtype=getattr(torch, dtype)).eval()
+    config = GenerationConfig(max_new_tokens=NEW, min_new_tokens=NEW, pad_token_id=0, **how)
+
+    def run(count: int, seed: int) -> Timed:
+        last, began = [], time.perf_counter()
+        for prompt in prompts(count, seed):
+            ids = torch.tensor([prompt])
+            with torch.inference_mode():
+                model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
+            last.append(time.perf_counter() - began)
+        return last, last
+
+    return run
+
+
+def batch(bits: int, arithmetic: Arithmetic) -> Callable[[int, int], Timed]:
+    model = Model(str(openvino(bits)), max(CROWDS), PROMPT, PROPERTIES[arithmetic])
+    process = Batch(model)
+    process.wait()
+
+    def run(count: int, seed: int) -> Timed:
+        jobs = [
+            Job(seed * 1000 + number, prompt, NEW, frozenset()) for number, prompt in enumerate(prompts(count, seed))
+        ]
+        written = [future.result() for future in [process.submit(job) for job in jobs]]
+        first = [one.prompt_seconds for one in written]
+        return first, [one.prompt_seconds + one.generation_seconds for one in written]
+
+    return run
+
+
+WAYS: dict[str, tuple[Callable[[], Callable[[int, int], Timed]], tuple[int, ...]]] = {
+    "original": (
+        lambda: transformers("float32", do_sample=True, num_beams=20, num_return_sequences=3, temperature=1.5),
+        (1,),
+    ),
+    "transformers-float32": (lambda: transformers("float32", do_sample=False), (1,)),
+    "transformers-bfloat16": (lambda: transformers("bfloat16", do_sample=False), (1,)),
+    "openvino-int8": (lambda: batch(8, Arithmetic.EXACT), CROWDS),
+    "openvino-int8-fast": (lambda: batch(8, Arithmetic.FAST), CROWDS),
+    "openvino-int4-fast": (lambda: batch(4, Arithmetic.FAST), CROWDS),
+}
+"""Name → what opens it, and for how many requests at once it is timed."""
+
+
+def measure(way: str) -> dict[str, Any]:
+    opened = time.perf_counter()
+    run = WAYS[way][0]()
+    result: dict[str, Any] = {"load_seconds": round(time.perf_counter() - opened, 2)}
+    if way != "original":  # half a minute each
+        run(1, 1)
+    for crowd in WAYS[way][1]:
+        repeats = REPEATS if crowd == 1 and way != "original" else 1
+        timed = [run(crowd, 10 * crowd + number) for number in range(repeats)]
+        first, last = sorted(timed, key=lambda one: max(one[1]))[repeats // 2]
+        result[str(crowd)] = {
+            "first_token_p50": _share(first, 50),
+            "first_token_p99": _share(first, 99),
+            "answer_p50": _share(last, 50),
+            "answer_p99": _share(last, 99),
+            "all_seconds": round(max(last), 3),
+            "tokens_per_second": round(crowd * NEW / max(last), 1),
+        }
+    return {**result, "peak_memory_mb": _peak_memory()}
+
+
+def _share(values: list[float], percent: int) -> float:
+    return round(float(np.percentile(values, percent)), 3)
+
+
+def _peak_memory() -> int:
+    """Of this process and, where it has one, the one that steps the model; Linux counts in KB."""
+    import psutil  # noqa: PLC0415
+
+    children = [_high_water(child.pid) for child in psutil.Process().children()]
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + sum(children)) // 1024
+
+
+def _high_water(pid: int) -> int:
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1])))  # noqa: T201 -- read by engines.py
