@@ -75,9 +75,9 @@ class Event:
         return data
 
 
-def to_headers(event: Event, prefix: str) -> dict[str, str]:
-    """The headers that carry `event`; the body travels as it is."""
-    attributes = {
+def attributes(event: Event) -> dict[str, str]:
+    """The CloudEvents attributes of `event` by their names in the specification."""
+    return {
         "specversion": SPEC_VERSION,
         "id": event.id,
         "type": event.type,
@@ -85,7 +85,11 @@ def to_headers(event: Event, prefix: str) -> dict[str, str]:
         "subject": event.subject,
         "time": event.time.isoformat(),
     }
-    return {**event.headers, **{prefix + name: value for name, value in attributes.items()}}
+
+
+def to_headers(event: Event, prefix: str) -> dict[str, str]:
+    """The headers that carry `event`; the body travels as it is."""
+    return {**event.headers, **{prefix + name: value for name, value in attributes(event).items()}}
 
 
 def from_headers(headers: Mapping[str, str], body: bytes, prefix: str, *, subject: str = "") -> Event:
@@ -93,13 +97,13 @@ def from_headers(headers: Mapping[str, str], body: bytes, prefix: str, *, subjec
 
     `subject` stands in where the sender gave none, e.g. the tokens of the NATS subject.
     """
-    attributes = {name[len(prefix) :]: value for name, value in headers.items() if name.startswith(prefix)}
+    given = {name[len(prefix) :]: value for name, value in headers.items() if name.startswith(prefix)}
     return Event(
-        id=attributes.get("id", ""),
-        type=attributes.get("type", ""),
-        source=attributes.get("source", ""),
-        subject=attributes.get("subject") or subject,
-        time=_parse_time(attributes.get("time")),
+        id=given.get("id", ""),
+        type=given.get("type", ""),
+        source=given.get("source", ""),
+        subject=given.get("subject") or subject,
+        time=_parse_time(given.get("time")),
         body=body,
         headers={name: value for name, value in headers.items() if not name.startswith(prefix)},
     )

@@ -3,6 +3,7 @@
 Sources: https://opentelemetry.io/docs/specs/semconv/messaging/ and https://opentelemetry.io/docs/specs/semconv/gen-ai/
 """
 
+from events.subjects import destination
 from events.transport import Channel
 
 SCOPE = "timokha"
@@ -91,11 +92,6 @@ BUSY_IGNORED = "timokha.busy_ignored"
 def span(operation: str, target: str) -> str:
     """A span's name: what is done, and to what (a destination or a model)."""
     return f"{operation} {target}"
-
-
-def destination(channel: Channel) -> str:
-    """What a span calls a channel: the same word on NATS (a stream's subjects) and RabbitMQ (a queue)."""
-    return f"timokha.{channel}"
 
 
 def template(channel: Channel) -> str:

@@ -14,6 +14,7 @@ from events.errors import MalformedEvent
 from events.event import Event
 from events.ids import RequestId
 from events.schema import GenerationRequested
+from events.subjects import destination as destination_of
 from events.transport import Channel
 from observability import names, propagation
 from observability.chat import Chat, request_attributes
@@ -86,7 +87,7 @@ class Spans:
 
         `destination` where it is not named after the channel: a queue of somebody else's.
         """
-        system, target = system or self.system, destination or names.destination(channel)
+        system, target = system or self.system, destination or destination_of(channel)
         operation = _operation(names.SEND, system, target)
         attributes = operation | _routing(channel, system, target) | _message(event)
         name = names.span(names.SEND, target)
@@ -107,7 +108,7 @@ class Spans:
 
         `group` is the durable consumer's name. A delivery whose headers can't be read starts a new trace.
         """
-        system, target = system or self.system, destination or names.destination(channel)
+        system, target = system or self.system, destination or destination_of(channel)
         operation = _operation(names.PROCESS, system, target)
         operation[names.MESSAGING_CONSUMER_GROUP_NAME] = group
         attributes = operation | _routing(channel, system, target) | _message(delivery.event)

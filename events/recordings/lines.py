@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from events.errors import TimokhaError
-from events.event import CONTENT_TYPE, SPEC_VERSION, Event
+from events.event import CONTENT_TYPE, Event, attributes
 from events.transport import Channel
 
 
@@ -34,20 +34,11 @@ class Recorded:
 
     def to_line(self) -> str:
         event = self.event
-        attributes = {
-            "specversion": SPEC_VERSION,
-            "id": event.id,
-            "type": event.type,
-            "source": event.source,
-            "subject": event.subject,
-            "time": event.time.isoformat(),
-            "datacontenttype": CONTENT_TYPE,
-        }
         line = {
             "channel": self.channel.value,
             "published": self.published_at.isoformat(),
             "headers": dict(event.headers),
-            "event": {**attributes, **_data(event.body)},
+            "event": {**attributes(event), "datacontenttype": CONTENT_TYPE, **_data(event.body)},
         }
         return json.dumps(line, ensure_ascii=False)
 

@@ -1,14 +1,13 @@
 """The default model: made once from its PyPI packages, then loaded from the user's cache in seconds."""
 
-import shutil
 from pathlib import Path
 
-from filelock import FileLock
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from events.errors import TimokhaError
 from functions.generate.card import ModelCard
+from functions.generate.made_once import made_once
 from functions.generate.prompts import FormatName
 
 CARD = ModelCard(
@@ -37,14 +36,8 @@ def prepare_default_model(cache: Path, *, console: Console) -> Path:
     Raises TimokhaError, one line, when it can't be made. `console` shows the progress and the licence.
     """
     directory = default_model_directory(cache)
-    if _is_ready(directory):
-        return directory
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        # The lock's owner alone writes, into a folder beside; the rename makes it whole or absent.
-        with FileLock(directory.with_suffix(".lock")):
-            if not _is_ready(directory):
-                _make(directory, console)
+        made_once(directory, is_ready=lambda: _is_ready(directory), make=lambda empty: _make(empty, console))
     except ImportError as error:
         raise TimokhaError(
             f"the default model is not installed ({error}): pip install 'timokha[transformers]'"
@@ -59,18 +52,16 @@ def _is_ready(directory: Path) -> bool:
 
 
 def _make(directory: Path, console: Console) -> None:
+    """Fill the empty `directory`."""
     console.print(f"The default model is {CARD.name}, under the {CARD.licence}: {CARD.licence_url}", soft_wrap=True)
-    partial = directory.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("Preparing the default model, once", total=3)
-        gguf = _assemble(partial)
+        gguf = _assemble(directory)
         progress.advance(task)
-        _convert(gguf, partial)
+        _convert(gguf, directory)
         progress.advance(task)
-        _finish(gguf, partial, directory)
+        _finish(gguf, directory)
         progress.advance(task)
 
 
@@ -88,9 +79,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     convert(gguf, folder)
 
 
-def _finish(gguf: Path, partial: Path, directory: Path) -> None:
+def _finish(gguf: Path, directory: Path) -> None:
     gguf.unlink()
-    (partial / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
-    CARD.write(partial)
-    shutil.rmtree(directory, ignore_errors=True)
-    partial.rename(directory)
+    (directory / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
+    CARD.write(directory)

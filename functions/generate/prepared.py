@@ -8,13 +8,13 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from filelock import FileLock
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from events.errors import SettingsError, TimokhaError
 from functions.generate.default_model import CARD, prepare_default_model
 from functions.generate.engines.described import FILE_NAME
+from functions.generate.made_once import made_once
 
 _MADE_BY = 1
 """Raise it when what is made from the same model changes."""
@@ -28,16 +28,16 @@ def prepared_model(source: str | None, cache: Path, *, bits: int, console: Conso
     directory = prepared_directory(source, cache, bits=bits)
     if (directory / FILE_NAME).is_file():
         return directory
-    source = source or str(prepare_default_model(cache, console=console))
+    original = source or str(prepare_default_model(cache, console=console))
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        # The lock's owner alone writes, into a folder beside; the rename makes it whole or absent.
-        with FileLock(f"{directory}.lock"):
-            if not (directory / FILE_NAME).is_file():
-                _make(source, directory, bits, console)
+        made_once(
+            directory,
+            is_ready=(directory / FILE_NAME).is_file,
+            make=lambda empty: _make(original, empty, bits, console),
+        )
     except OSError as error:
         raise TimokhaError(
-            f"{source} can't be prepared in {directory} ({error}): TIMOKHA_CACHE must be writable and have 1 GB free"
+            f"{original} can't be prepared in {directory} ({error}): TIMOKHA_CACHE must be writable and have 1 GB free"
         ) from None
     return directory
 
@@ -62,15 +62,13 @@ def _name(source: str | None) -> str:
 
 
 def _make(source: str, directory: Path, bits: int, console: Console) -> None:
-    unfinished = Path(f"{directory}.partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    """Fill the empty `directory`."""
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
         progress.add_task(f"Preparing {Path(source).name} for the fast engine, once", total=None)
-        _in_its_own_process(source, unfinished, bits)
+        _in_its_own_process(source, directory, bits)
     notice = Path(source) / "NOTICE.txt"
     if notice.is_file():
-        shutil.copy(notice, unfinished)
-    unfinished.rename(directory)
+        shutil.copy(notice, directory)
 
 
 def _in_its_own_process(source: str, directory: Path, bits: int) -> None:
