@@ -25,7 +25,11 @@ NOT_PASSED_ON = {
     "USERBOT_TELEGRAM_KEY",
     "USERBOT_TELEGRAM_SERVER",  # for tests
 }
-OPENTELEMETRY = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_METRICS_EXPORTER"}
+OPENTELEMETRY = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_METRICS_EXPORTER",
+}
 
 
 def settings_of(service):
@@ -56,7 +60,7 @@ def test_every_image_is_built_here_or_pinned():
     stages = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
     bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) - stages
     for image in [*foreign, *bases]:
-        assert re.search(r":\d+\.\d+", image), f"{image} names no version"
+        assert re.search(r":v?\d+\.\d+", image), f"{image} names no version"
 
 
 def test_generate_can_be_scaled():
@@ -117,8 +121,8 @@ def test_every_volume_is_declared_or_a_file_of_ours():
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            if source.startswith("./deploy/"):
-                assert (ROOT / source).is_file()
+            if source.startswith(("./deploy/", "./observability/")):
+                assert (ROOT / source).exists()
             elif not source.startswith("./"):
                 assert source in COMPOSE["volumes"]
 
@@ -151,6 +155,29 @@ def test_the_wheel_holds_every_package_that_the_dockerfile_copies():
     assert packages
     for name in re.findall(r'"([^"]+)"', packages[1]):
         assert re.search(rf"^COPY .*\b{re.escape(name)}\b", DOCKERFILE, re.MULTILINE), name
+
+
+def test_the_profile_observability_brings_what_shows_metrics_and_the_default_set_jaeger_alone():
+    extra = {name for name, service in SERVICES.items() if "observability" in service.get("profiles", [])}
+    assert extra == {"collector", "prometheus", "grafana"}
+    assert "profiles" not in SERVICES["jaeger"]
+
+
+def test_metrics_find_their_way_from_the_processes_to_grafana():
+    """Each hop names a service of compose.yaml and the port that the next one listens on."""
+    collector, prometheus, grafana = (
+        yaml.safe_load((ROOT / "observability" / path).read_text())
+        for path in ("collector/collector.yaml", "prometheus/prometheus.yml", "grafana/datasources.yaml")
+    )
+    sent_to = SERVICES["generate"]["environment"]["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"]
+    port = collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"].rpartition(":")[2]
+    assert f":-http://collector:{port}/v1/metrics}}" in sent_to
+    offered = collector["exporters"]["prometheus"]["endpoint"].rpartition(":")[2]
+    assert prometheus["scrape_configs"][0]["static_configs"] == [{"targets": [f"collector:{offered}"]}]
+    urls = {source["name"]: source["url"] for source in grafana["datasources"]}
+    assert urls == {"Prometheus": "http://prometheus:9090", "Jaeger": "http://jaeger:16686"}
+    mounted = {v.split(":")[1] for name in ("prometheus", "grafana") for v in SERVICES[name]["volumes"]}
+    assert {*prometheus["rule_files"], "/var/lib/grafana/dashboards"} <= mounted
 
 
 def test_nats_takes_its_configuration():
