@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from events.errors import MalformedEvent
 from events.ids import RequestId
-from events.schema import TYPES, EventData
+from events.schema import TYPES, EventData, GenerationProgressed
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -44,8 +44,9 @@ class Event:
     def of(cls, data: EventData, *, source: str, headers: Mapping[str, str] | None = None) -> Self:
         """Wrap `data`; the id is derived, so the same fact published twice is recognisable."""
         kind = data.TYPE.rsplit(".", 2)[1]
+        number = f".{data.sequence}" if isinstance(data, GenerationProgressed) else ""
         return cls(
-            id=f"{data.request_id}:{kind}",
+            id=f"{data.request_id}:{kind}{number}",
             type=data.TYPE,
             source=source,
             subject=data.request_id,

@@ -94,6 +94,7 @@ class GenerationRequested(EventData):
     sampling: Sampling = Sampling()
     deadline: AwareDatetime
     locale: str = "ru"
+    live: bool = Field(default=False, description="the asker wants to see the answer while it is written")
 
 
 class GenerationCompleted(EventData):
@@ -117,10 +118,10 @@ class GenerationFailed(EventData):
 
 
 class GenerationProgressed(EventData):
-    """The text so far; may be lost."""
+    """The text so far, whole words of it; may be lost. `sequence` rises by one with each of a request's."""
 
     TYPE = "timokha.generation.progressed.v1"
-    text: str
+    text: str = Field(min_length=1)
     sequence: int = Field(ge=0)
 
 

@@ -46,6 +46,15 @@ def wake(account: str) -> str:
     return f"timokha.wake.{account}"
 
 
+def progress(request_id: RequestId) -> str:
+    """Core NATS, in no stream: what a worker has written so far."""
+    return f"timokha.progress.{request_id}"
+
+
+def account_progress(account: str) -> str:
+    return f"timokha.progress.{account}.*.*.*"
+
+
 def edge_consumer(account: str) -> str:
     """The durable consumer on REPLIES of one Telegram account (or `rabbitmq`)."""
     return f"edge-{account}"

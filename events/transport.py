@@ -75,6 +75,12 @@ class Publisher(Protocol):
         ...
 
 
+class Progress(Protocol):
+    async def tell(self, event: Event) -> None:
+        """Whoever listens hears it; nothing is stored, and it may be lost."""
+        ...
+
+
 class Log(Publisher, Protocol):
     """A publisher that keeps what it was given: one event a request id and channel."""
 

@@ -2,9 +2,12 @@
 
 import re
 
-from functions.generate.prompts import without_label
+from functions.generate.prompts import may_be_label, without_label
 
 _SENTENCE_END = re.compile(r"[.!?…]+[»”\")]*(?=\s|$)")
+_LAST_WORD = re.compile(r"\s\S{0,24}\Z")
+_HELD_BACK = 24
+"""Characters, where there is no white space to tell words apart."""
 _QUOTES = {"«": "»", '"': '"', "“": "”", "„": "“"}
 
 
@@ -15,6 +18,25 @@ def tidy(text: str, *, cut: bool) -> str:
     """
     whole = text.replace("\ufffd", "").strip()
     return _unquoted(without_label(_whole(whole) if cut else whole).strip())
+
+
+def so_far(text: str) -> str:
+    """What can be shown of an answer that is still being written: the whole words of `tidy`'s start.
+
+    Empty while it may turn out to be a label or to stand in quotes. An answer that the length limit ends may lose
+    its last words again.
+    """
+    written = text.replace("\ufffd", "").strip()
+    # White space at its end stays: it tells that the last word is whole.
+    written = text.replace("\ufffd", "").lstrip()
+    if may_be_label(written):
+        return ""
+    spoken = without_label(written).lstrip()
+    closing = _QUOTES.get(spoken[:1])
+    if closing is not None and closing not in spoken.rstrip()[1:-1]:
+        return ""
+    last = _LAST_WORD.search(spoken)
+    return (spoken[: last.start()] if last else spoken[:-_HELD_BACK]).rstrip()
 
 
 def _whole(text: str) -> str:

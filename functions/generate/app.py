@@ -7,13 +7,17 @@ import structlog
 from rich.console import Console
 
 from events.errors import SettingsError
+from events.event import Event
+from events.schema import GenerationProgressed
+from events.transport import Progress
 from functions.generate.default_model import prepare_default_model
 from functions.generate.engine import Engine
-from functions.generate.handler import generate
+from functions.generate.handler import Tell, generate
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import EngineName, GenerateSettings
 from functions.generate.triggers import host
 from functions.worker import Limits, Worker, answering
+from observability import propagation
 from observability.telemetry import Telemetry
 
 SOURCE = "/timokha/generate"
@@ -25,9 +29,10 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
     """Serve until `stop` is set."""
     async with host(settings) as broker:
         engine = await open_engine(settings)
+        tell = _tell(broker.progress) if broker.progress else None
         try:
             worker = Worker(
-                answering(partial(generate, engine=engine, spans=telemetry.spans)),
+                answering(partial(generate, engine=engine, spans=telemetry.spans, tell=tell)),
                 subscription=await broker.subscribe(),
                 publisher=broker.publisher,
                 answered=broker.answered,
@@ -40,6 +45,13 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
             await worker.run(stop)
         finally:
             await engine.close()
+
+
+def _tell(progress: Progress) -> Tell:
+    async def tell(data: GenerationProgressed) -> None:
+        await progress.tell(Event.of(data, source=SOURCE, headers=propagation.inject()))
+
+    return tell
 
 
 async def open_engine(settings: GenerateSettings) -> Engine:

@@ -1,6 +1,6 @@
 """What the handler asks of a language model."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,10 @@ class Generated:
     generation_seconds: float = 0.0
 
 
+Progressed = Callable[[str], Awaitable[None]]
+"""Is told the answer so far, as it will stand in `Generated.text`; several times a second, the same text at times."""
+
+
 class Engine(Protocol):
     """Safe to call concurrently; never blocks the event loop; keeps nothing of a conversation."""
 
@@ -31,8 +35,13 @@ class Engine(Protocol):
         """OpenTelemetry's `gen_ai.provider.name`, e.g. `transformers`."""
         ...
 
-    async def generate(self, turns: Sequence[Turn], sampling: Sampling) -> Generated:
-        """Answer the last turn. Raises `Reject` if the engine can't ever answer it, `Retry` if not now."""
+    async def generate(
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+    ) -> Generated:
+        """Answer the last turn. Raises `Reject` if the engine can't ever answer it, `Retry` if not now.
+
+        `progressed` is not called any more once this has returned. An engine that can't tell does not call it.
+        """
         ...
 
     async def close(self) -> None: ...

@@ -1,7 +1,16 @@
 """The generate function: a request in, an answer out; everything it needs is in its arguments."""
 
-from events.schema import FailureReason, GenerationCompleted, GenerationRequested, Sampling, Timings
-from functions.generate.engine import Engine, Generated
+from collections.abc import Awaitable, Callable
+
+from events.schema import (
+    FailureReason,
+    GenerationCompleted,
+    GenerationProgressed,
+    GenerationRequested,
+    Sampling,
+    Timings,
+)
+from functions.generate.engine import Engine, Generated, Progressed
 from functions.verdicts import Reject
 from observability.spans import Spans
 
@@ -9,8 +18,13 @@ MAX_TRIES = 3
 """An empty answer is tried again with another seed, twice."""
 
 
-async def generate(request: GenerationRequested, *, engine: Engine, spans: Spans) -> GenerationCompleted:
-    """Answer the last turn of `request`.
+Tell = Callable[[GenerationProgressed], Awaitable[None]]
+
+
+async def generate(
+    request: GenerationRequested, *, engine: Engine, spans: Spans, tell: Tell | None = None
+) -> GenerationCompleted:
+    """Answer the last turn of `request`; `tell` what is written meanwhile, if the asker wants to see it.
 
     Raises
     ------
@@ -20,7 +34,8 @@ async def generate(request: GenerationRequested, *, engine: Engine, spans: Spans
         The engine can't answer now.
     """
     with spans.chat(engine.model, engine.provider, request) as chat:
-        generated = await _until_not_empty(request, engine)
+        progressed = _progressed(request, tell) if tell and request.live else None
+        generated = await _until_not_empty(request, engine, progressed)
         timings = Timings(prompt=generated.prompt_seconds, generation=generated.generation_seconds)
         chat.answered(generated.text, finish_reason=generated.finish_reason, usage=generated.usage, timings=timings)
     return GenerationCompleted(
@@ -33,12 +48,26 @@ async def generate(request: GenerationRequested, *, engine: Engine, spans: Spans
     )
 
 
-async def _until_not_empty(request: GenerationRequested, engine: Engine) -> Generated:
+async def _until_not_empty(request: GenerationRequested, engine: Engine, progressed: Progressed | None) -> Generated:
     for number in range(MAX_TRIES):
-        generated = await engine.generate(request.turns, _reseeded(request.sampling, number))
+        sampling = _reseeded(request.sampling, number)
+        generated = await engine.generate(request.turns, sampling, progressed=progressed)
         if generated.text.strip():
             return generated
     raise Reject(f"the model gave an empty answer {MAX_TRIES} times", reason=FailureReason.EMPTY)
+
+
+def _progressed(request: GenerationRequested, tell: Tell) -> Progressed:
+    """Tells every new text once, in order."""
+    last, sequence = "", 0
+
+    async def progressed(text: str) -> None:
+        nonlocal last, sequence
+        if text and text != last:
+            last, sequence = text, sequence + 1
+            await tell(GenerationProgressed(request_id=request.request_id, text=text, sequence=sequence))
+
+    return progressed
 
 
 def _reseeded(sampling: Sampling, number: int) -> Sampling:

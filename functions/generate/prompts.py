@@ -86,7 +86,7 @@ class RuDialoGPT:
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
         segments: list[Segment] = []
-        for turn in _alternating(turns):
+        for turn in alternating(turns):
             learned = turn.role is Role.ASSISTANT
             token = SECOND_SPEAKER if learned else FIRST_SPEAKER
             segments += [
@@ -116,12 +116,12 @@ class Chat:
         self.end = sample[-1].strip()
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
-        alternating = _alternating(turns)
+        merged = alternating(turns)
         segments: list[Segment] = []
         learned = False
-        for place, text in enumerate(self._split(alternating, answer=answer)):
+        for place, text in enumerate(self._split(merged, answer=answer)):
             if place % 2:
-                turn = alternating[int(text)]
+                turn = merged[int(text)]
                 learned = turn.role is Role.ASSISTANT
                 segments.append(Segment(turn.text.strip(), learned=learned))
             else:
@@ -157,7 +157,14 @@ def without_label(text: str) -> str:
     return text[label.end() :].lstrip() if label else text
 
 
-def _alternating(turns: Sequence[Turn]) -> list[Turn]:
+def may_be_label(text: str) -> bool:
+    """Whether `text`, of which more is to come, can still become a speaker label and nothing else."""
+    begun = text.rstrip().casefold()
+    names = (name for persona in (RUSSIAN, ENGLISH) for name in (persona.user, persona.assistant))
+    return any(name.casefold().startswith(begun) for name in names)
+
+
+def alternating(turns: Sequence[Turn]) -> list[Turn]:
     """The user speaks first, then by turns: neighbours of one role become one turn."""
     merged = [
         Turn(role=role, text="\n".join(turn.text for turn in group))

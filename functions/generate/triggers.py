@@ -12,9 +12,10 @@ from events.errors import TransportError
 from events.ids import RequestId
 from events.jetstream.connection import connect as connect_jetstream
 from events.jetstream.log import JetStreamLog
+from events.jetstream.progress import JetStreamProgress
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.transport import Channel, Publisher, Subscription
+from events.transport import Channel, Progress, Publisher, Subscription
 from functions.generate.settings import GenerateSettings, Trigger
 from functions.worker import is_answered
 from observability import names
@@ -24,13 +25,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What a worker needs of its broker. `subscribe` when the engine is ready: from then on requests come."""
+    """What a worker needs of its broker. `subscribe` when the engine is ready: from then on requests come.
+
+    Without `progress` nobody can see an answer while it is written.
+    """
 
     system: str
     publisher: Publisher
     answered: Callable[[RequestId], Awaitable[bool]]
     subscribe: Callable[[], Awaitable[Subscription]]
     leave: Callable[[], Awaitable[None]] | None = None
+    progress: Progress | None = None
 
 
 def host(settings: GenerateSettings) -> AbstractAsyncContextManager[Host]:
@@ -50,7 +55,7 @@ async def _jetstream(settings: GenerateSettings) -> AsyncIterator[Host]:
         async def subscribe() -> Subscription:
             return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
 
-        yield Host(names.NATS, events, is_answered(events), subscribe)
+        yield Host(names.NATS, events, is_answered(events), subscribe, progress=JetStreamProgress(js))
 
 
 @asynccontextmanager

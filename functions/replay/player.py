@@ -86,7 +86,8 @@ class Player:
 def fresh(case: Case, request_id: RequestId) -> GenerationRequested:
     """The same question under another id, with as much time as it had."""
     ids = {"account_id": request_id.account, "chat_id": request_id.chat, "message_id": request_id.message}
-    again = {"request_id": str(request_id), "revision": 0, "deadline": datetime.now(UTC) + case.patience, **ids}
+    due = {"deadline": datetime.now(UTC) + case.patience, "live": False}
+    again = {"request_id": str(request_id), "revision": 0, **due, **ids}
     return case.request.model_copy(update=again)
 
 

@@ -1,8 +1,12 @@
 """What is sent of what a model wrote."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from functions.generate.answers import tidy
+from functions.generate.answers import so_far, tidy
+
+PIECES = ["Тимоха", ":", " ", "\n", "«", "»", '"', "Да", "timo", "нет.", "\ufffd", "😀", "Гость", "слово"]
 
 
 @pytest.mark.parametrize(
@@ -35,3 +39,29 @@ def test_labels_quotes_and_broken_characters_go(written: str, sent: str) -> None
 )
 def test_a_cut_answer_ends_at_a_whole_sentence_or_word(written: str, sent: str) -> None:
     assert tidy(written, cut=True) == sent
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("", ""),
+        (" Хорошо", ""),
+        (" Хорошо, а", "Хорошо,"),
+        ("Хорошо, а у тебя? ", "Хорошо, а у тебя?"),
+        ("Тимо", ""),
+        ("Тимоха: При", ""),
+        ("Тимоха: Привет, дру", "Привет,"),
+        ("«Да, конечно", ""),
+        ("«Да» и не", "«Да» и"),
+        ("Привет, \ufffd", "Привет,"),
+        ("日" * 30, "日" * 6),
+    ],
+)
+def test_of_an_answer_being_written_whole_words_are_shown(written: str, shown: str) -> None:
+    assert so_far(written) == shown
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join), st.data())
+def test_what_is_shown_of_an_answer_is_the_start_of_what_is_sent(written: str, data: st.DataObject) -> None:
+    so_much = data.draw(st.integers(0, len(written)))
+    assert tidy(written, cut=False).startswith(so_far(written[:so_much]))

@@ -14,6 +14,7 @@ from rich.console import Console
 from events.errors import SettingsError
 from events.schema import FinishReason, Role, Sampling, Turn
 from functions.generate.card import ModelCard
+from functions.generate.engines import openvino as engine_module
 from functions.generate.engines.openvino import OpenVINOEngine
 from functions.generate.engines.transformers import TransformersEngine
 from functions.generate.prepared import prepared_model
@@ -243,3 +244,15 @@ async def test_a_chat_template_is_followed_as_transformers_follows_it(
     assert (await engine.generate(turns, WILD)).usage.input_tokens == expected.usage.input_tokens
     await reference.close()
     await engine.close()
+
+
+async def test_it_shows_what_it_has_written_so_far(taught: OpenVINOEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "INTERVAL", 0.0)
+    shown: list[str] = []
+
+    async def progressed(text: str) -> None:
+        shown.append(text)
+
+    answer = await taught.generate(QUESTION, GREEDY, progressed=progressed)
+    assert {"Хорошо,", "Хорошо, а у"} <= set(shown)
+    assert all(answer.text.startswith(text) for text in shown)

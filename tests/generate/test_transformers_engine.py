@@ -12,6 +12,7 @@ import torch
 from events.errors import SettingsError
 from events.schema import FinishReason, Role, Sampling, Turn
 from functions.generate.card import FILE_NAME
+from functions.generate.engines import transformers as engine_module
 from functions.generate.engines.checkpoints import Checkpoint, load
 from functions.generate.engines.transformers import TransformersEngine
 
@@ -174,3 +175,15 @@ def test_a_hub_that_can_not_be_reached_is_one_line(monkeypatch: pytest.MonkeyPat
 def test_a_window_too_small_for_a_question_is_refused(checkpoint: Checkpoint) -> None:
     with pytest.raises(SettingsError, match="GENERATE_MAX_INPUT_TOKENS"):
         TransformersEngine(checkpoint, max_input_tokens=10)
+
+
+async def test_it_shows_what_it_has_written_so_far(taught: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "INTERVAL", 0.0)
+    shown: list[str] = []
+
+    async def progressed(text: str) -> None:
+        shown.append(text)
+
+    answer = await taught.generate(QUESTION, GREEDY, progressed=progressed)
+    assert {"Хорошо,", "Хорошо, а у"} <= set(shown)
+    assert all(answer.text.startswith(text) for text in shown)

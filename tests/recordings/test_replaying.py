@@ -50,7 +50,7 @@ class PromptHash:
     def __init__(self, prompt_format) -> None:
         self._format = prompt_format
 
-    async def generate(self, turns, sampling) -> Generated:
+    async def generate(self, turns, sampling, *, progressed=None) -> Generated:
         prompt = "".join(segment.text for segment in self._format.render(turns))
         return Generated(sha256(prompt.encode()).hexdigest(), FinishReason.STOP, Usage())
 

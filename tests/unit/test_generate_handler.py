@@ -1,8 +1,10 @@
 """The handler: pure, so its tests need nothing but an engine."""
 
+from datetime import timedelta
+
 import pytest
 
-from events.schema import FailureReason, FinishReason, Usage
+from events.schema import FailureReason, FinishReason, Role, Sampling, Turn, Usage
 from functions.generate.engine import Generated
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate as generate_with
@@ -10,21 +12,26 @@ from functions.verdicts import Reject
 from observability.telemetry import silent
 
 
-async def generate(request, *, engine):
-    return await generate_with(request, engine=engine, spans=silent().spans)
+async def generate(request, *, engine, tell=None):
+    return await generate_with(request, engine=engine, spans=silent().spans, tell=tell)
 
 
 class Scripted:
     """An engine that says its lines in order and remembers the seeds it was given."""
 
     model, provider = "scripted", "test"
+    written: tuple[str, ...] = ()
 
     def __init__(self, *lines: str) -> None:
         self._lines = list(lines)
         self.seeds: list[int] = []
+        self.was_watched = False
 
-    async def generate(self, turns, sampling):
+    async def generate(self, turns, sampling, *, progressed=None):
         self.seeds.append(sampling.seed)
+        self.was_watched = progressed is not None
+        for text in self.written if progressed else ():
+            await progressed(text)
         return Generated(self._lines.pop(0), FinishReason.STOP, Usage(input_tokens=1, output_tokens=2), 0.5, 1.5)
 
     async def close(self) -> None: ...
@@ -57,3 +64,39 @@ async def test_three_empty_answers_are_a_failure(make_request) -> None:
 async def test_the_echo_engine_answers_with_the_last_turn_unchanged(make_request) -> None:
     text = "  @@ПЕРВЫЙ@@ <:> привет\n"
     assert (await generate(make_request(text=text), engine=EchoEngine())).text == text
+
+
+async def test_what_is_written_meanwhile_is_told_once_each_in_order(make_request) -> None:
+    engine = Scripted("да, конечно")
+    engine.written = ("", "да,", "да,", "да, конечно")
+    told = []
+
+    async def tell(progressed) -> None:
+        told.append((progressed.request_id, progressed.sequence, progressed.text))
+
+    request = make_request("1.2.3.4").model_copy(update={"live": True})
+    assert (await generate(request, engine=engine, tell=tell)).text == "да, конечно"
+    assert told == [("1.2.3.4", 1, "да,"), ("1.2.3.4", 2, "да, конечно")]
+
+
+@pytest.mark.parametrize(("live", "heard"), [(False, True), (True, False)])
+async def test_nothing_is_told_to_nobody(make_request, live, heard) -> None:
+    async def tell(progressed) -> None:
+        raise AssertionError
+
+    engine = Scripted("да")
+    request = make_request().model_copy(update={"live": live})
+    await generate(request, engine=engine, tell=tell if heard else None)
+    assert not engine.was_watched
+
+
+async def test_the_echo_engine_shows_its_words_over_its_delay() -> None:
+    shown = []
+
+    async def progressed(text: str) -> None:
+        shown.append(text)
+
+    turns = [Turn(role=Role.USER, text=" один два\nтри четыре ")]
+    answer = await EchoEngine(timedelta(seconds=0.4)).generate(turns, Sampling(), progressed=progressed)
+    assert shown == [" один", " один два", " один два\nтри"]
+    assert answer.text == turns[0].text

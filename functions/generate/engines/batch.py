@@ -5,13 +5,14 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 from events.errors import SettingsError
-from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written
+from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written, Wrote
 from functions.verdicts import Reject, Retry
 
 _CLOSING = 30.0
@@ -25,6 +26,7 @@ class Batch:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._waiting: dict[int, Future[Written]] = {}
+        self._told: dict[int, Callable[[list[int]], None]] = {}
         self._lock = threading.Lock()
         self._open()
 
@@ -32,9 +34,15 @@ class Batch:
         """Until the model is loaded. Raises SettingsError, one line, if it can't be."""
         self._ready.result()
 
-    def submit(self, job: Job) -> "Future[Written]":
-        """Cancelling the future takes the job out of the batch. It may fail with `Retry` or `Reject`."""
+    def submit(self, job: Job, told: Callable[[list[int]], None] | None = None) -> "Future[Written]":
+        """Cancelling the future takes the job out of the batch. It may fail with `Retry` or `Reject`.
+
+        `told` gets the tokens so far of a job that wants it, from another thread.
+        """
         future: Future[Written] = Future()
+        if told:
+            self._told[job.number] = told
+            future.add_done_callback(lambda _: self._told.pop(job.number, None))
         with self._lock:
             self._waiting[job.number] = future
             try:
@@ -81,6 +89,9 @@ class Batch:
                         ready.set_result(None)
                     case Failed(0, why):
                         ready.set_exception(self._unloadable(why))
+                    case Wrote(number, tokens):
+                        if told := self._told.get(number):
+                            told(tokens)
                     case _:
                         self._settle(answer.number, answer)
         if not ready.done():

@@ -1,11 +1,17 @@
 """An engine without a model: it answers with the last turn, after a delay."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
 from events.schema import FinishReason, Sampling, Turn, Usage
-from functions.generate.engine import Generated
+from functions.generate.engine import Generated, Progressed
+
+INTERVAL = 0.1
+"""Seconds at least between two times that the text so far is told."""
+
+_WORD = re.compile(r"\S+")
 
 
 class EchoEngine:
@@ -17,8 +23,14 @@ class EchoEngine:
     def __init__(self, delay: timedelta = timedelta(0)) -> None:
         self._delay = delay.total_seconds()
 
-    async def generate(self, turns: Sequence[Turn], sampling: Sampling) -> Generated:
-        await asyncio.sleep(self._delay)
+    async def generate(
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+    ) -> Generated:
+        """Tells the words evenly over the delay, as if they were being written."""
+        if progressed is None:
+            await asyncio.sleep(self._delay)
+        else:
+            await self._write(turns[-1].text, progressed)
         words = len(turns[-1].text.split())
         return Generated(
             text=turns[-1].text,
@@ -26,6 +38,14 @@ class EchoEngine:
             usage=Usage(input_tokens=words, output_tokens=words),
             generation_seconds=self._delay,
         )
+
+    async def _write(self, text: str, progressed: Progressed) -> None:
+        ends = [word.end() for word in _WORD.finditer(text)]
+        steps = max(1, min(len(ends), int(self._delay / INTERVAL)))
+        for step in range(1, steps):
+            await asyncio.sleep(self._delay / steps)
+            await progressed(text[: ends[len(ends) * step // steps - 1]])
+        await asyncio.sleep(self._delay / steps)
 
     async def close(self) -> None:
         """Nothing to give back."""

@@ -27,6 +27,8 @@ class Job:
     top_k: int = 0
     top_p: float = 1.0
     seed: int = 0
+    told_every: float | None = None
+    """Seconds between two `Wrote`; None where nobody wants to know what is written meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,14 @@ class Cancelled:
     """Nobody waits for it any more: no answer either."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """What the model has written so far; it goes on."""
+
+    number: int
+    tokens: list[int] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

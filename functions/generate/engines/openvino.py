@@ -9,10 +9,11 @@ from pathlib import Path
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.encoding import Encoder
-from functions.generate.engine import Generated
+from functions.generate.engine import Generated, Progressed
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.described import Described
-from functions.generate.engines.jobs import Job, Model, Written
+from functions.generate.engines.jobs import Job, Model
+from functions.generate.engines.telling import INTERVAL, telling
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.prompter import Prompter
 from functions.generate.settings import Arithmetic
@@ -70,14 +71,18 @@ class OpenVINOEngine:
     def model(self) -> str:
         return self._card.name
 
-    async def generate(self, turns: Sequence[Turn], sampling: Sampling) -> Generated:
+    async def generate(
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+    ) -> Generated:
         """Answer the last turn. Cancelled, it leaves the batch at the next step."""
         limit = self._prompter.limit(sampling)
         loop = asyncio.get_running_loop()
         prompt = await loop.run_in_executor(self._encoding, self._prompter.prompt, turns, limit)
-        written = await asyncio.wrap_future(self._batch.submit(self._job(prompt, sampling, limit)))
+        async with telling(progressed, self._text) as told:
+            job = self._job(prompt, sampling, limit, told_every=INTERVAL if told else None)
+            written = await asyncio.wrap_future(self._batch.submit(job, told))
         return Generated(
-            text=tidy(self._text(written), cut=written.cut),
+            text=tidy(self._text(written.tokens), cut=written.cut),
             finish_reason=FinishReason.LENGTH if written.cut else FinishReason.STOP,
             usage=Usage(input_tokens=len(prompt), output_tokens=len(written.tokens)),
             prompt_seconds=written.prompt_seconds,
@@ -89,11 +94,11 @@ class OpenVINOEngine:
         await asyncio.to_thread(self._batch.close)
         self._encoding.shutdown()
 
-    def _text(self, written: Written) -> str:
-        text = self._tokenizer.decode(written.tokens).partition(self._format.end)[0]
+    def _text(self, tokens: Sequence[int]) -> str:
+        text = self._tokenizer.decode(tokens).partition(self._format.end)[0]
         return self._tokenizer.without_special(text)
 
-    def _job(self, prompt: list[int], sampling: Sampling, limit: int) -> Job:
+    def _job(self, prompt: list[int], sampling: Sampling, limit: int, *, told_every: float | None) -> Job:
         # GenAI's repetition penalty punishes the prompt's words as well, and with them the end of a line.
         penalty = _TYPICAL_LOGIT * (1 - 1 / sampling.repetition_penalty)
         return Job(
@@ -106,4 +111,5 @@ class OpenVINOEngine:
             top_k=sampling.top_k,
             top_p=sampling.top_p,
             seed=sampling.seed,
+            told_every=told_every,
         )

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written
+from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written, Wrote
+from functions.generate.engines.pace import Pace
 from functions.generate.engines.quiet_openvino import genai, ov
 
 _BLOCK = 32
@@ -30,6 +31,7 @@ _EVERY_TOKEN = 2**31
 class _Running:
     number: int
     handle: Any
+    pace: Pace | None
     started: float = field(default_factory=time.monotonic)
     first_at: float | None = None
     tokens: list[int] = field(default_factory=list)
@@ -79,7 +81,7 @@ class Stepper:
         except Exception as error:  # noqa: BLE001 - one bad request is nobody else's fault
             self._connection.send(Failed(job.number, f"the model does not take it: {type(error).__name__}", ever=True))
             return
-        self._running[job.number] = _Running(job.number, handle)
+        self._running[job.number] = _Running(job.number, handle, _pace(job))
 
     def _read(self, running: _Running) -> None:
         while running.handle.can_read():
@@ -88,6 +90,8 @@ class Stepper:
                 running.tokens += output.generated_ids
                 running.cut = output.finish_reason == genai.GenerationFinishReason.LENGTH
         if running.handle.get_status() == genai.GenerationStatus.RUNNING:
+            if running.pace and running.tokens and running.pace.is_due():
+                self._connection.send(Wrote(running.number, running.tokens))
             return
         del self._running[running.number]
         ended = time.monotonic()
@@ -127,6 +131,10 @@ def _config(job: Job) -> Any:
         config.top_k = job.top_k or _EVERY_TOKEN
         config.rng_seed = job.seed
     return config
+
+
+def _pace(job: Job) -> Pace | None:
+    return None if job.told_every is None else Pace(job.told_every)
 
 
 def _receive(connection: Connection, arriving: "SimpleQueue[Job | Cancelled | None]") -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
@@ -21,8 +21,10 @@ from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
-from functions.generate.engine import Generated
+from functions.generate.engine import Generated, Progressed
 from functions.generate.engines.checkpoints import Checkpoint, load
+from functions.generate.engines.pace import Pace
+from functions.generate.engines.telling import INTERVAL, telling
 from functions.generate.prompter import Prompter
 from functions.generate.prompts import Format
 
@@ -62,12 +64,15 @@ class TransformersEngine:
     def model(self) -> str:
         return self._card.name
 
-    async def generate(self, turns: Sequence[Turn], sampling: Sampling) -> Generated:
+    async def generate(
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+    ) -> Generated:
         """Answer the last turn. Cancelled, it stops at the next token."""
         cancelled = threading.Event()
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._worker, self._answer, turns, sampling, cancelled)
+            async with telling(progressed, self._text) as told:
+                return await loop.run_in_executor(self._worker, self._answer, turns, sampling, cancelled, told)
         finally:
             cancelled.set()
 
@@ -75,10 +80,12 @@ class TransformersEngine:
         """Finish what is being generated, drop what waits."""
         await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
 
-    def _answer(self, turns: Sequence[Turn], sampling: Sampling, cancelled: threading.Event) -> Generated:
+    def _answer(
+        self, turns: Sequence[Turn], sampling: Sampling, cancelled: threading.Event, told: "_Told | None"
+    ) -> Generated:
         limit = self._prompter.limit(sampling)
         prompt = self._prompter.prompt(turns, limit)
-        watch = _Watch(self._tokenizer, len(prompt), self._format.end, cancelled)
+        watch = _Watch(self._tokenizer, len(prompt), self._format.end, cancelled, told)
         started = time.monotonic()
         tokens = self._sample(prompt, sampling, limit, watch)
         ended = time.monotonic()
@@ -137,20 +144,33 @@ class TransformersEngine:
         return ids
 
 
-class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
-    """Ends generation at the format's end or when nobody waits any more; notes when the first token came."""
+_Told = Callable[[list[int]], None]
 
-    def __init__(self, tokenizer: Any, prompt_length: int, end: str, cancelled: threading.Event) -> None:
+
+class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
+    """Ends generation at the format's end or when nobody waits any more; notes when the first token came.
+
+    `told` gets the tokens so far, now and then.
+    """
+
+    def __init__(
+        self, tokenizer: Any, prompt_length: int, end: str, cancelled: threading.Event, told: _Told | None
+    ) -> None:
         self._tokenizer = tokenizer
         self._prompt_length = prompt_length
         self._end = end
         self._cancelled = cancelled
+        self._told = told
+        self._pace = Pace(INTERVAL)
         self.first_token_at: float | None = None
         self.ended = False
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         self.first_token_at = self.first_token_at or time.monotonic()
-        self.ended = self._end in self._tokenizer.decode(input_ids[0, self._prompt_length :])
+        tokens = input_ids[0, self._prompt_length :]
+        self.ended = self._end in self._tokenizer.decode(tokens)
+        if self._told and self._pace.is_due():
+            self._told(tokens.tolist())
         return torch.tensor([self.ended or self._cancelled.is_set()])
 
 

@@ -1,0 +1,51 @@
+"""An engine's way to tell what its thread or process has written so far, while that goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import structlog
+
+from functions.generate.answers import so_far
+from functions.generate.engine import Progressed
+
+INTERVAL = 0.05
+"""Seconds between two times that a request's text is told: an edge shows less, but first words should not wait."""
+
+Written = TypeVar("Written")
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def telling(
+    progressed: Progressed | None, read: Callable[[Written], str]
+) -> AsyncIterator[Callable[[Written], None] | None]:
+    """Inside, what is put into the yielded call, from any thread, is `read` and told; nothing for nobody."""
+    if progressed is None:
+        yield None
+        return
+    loop = asyncio.get_running_loop()
+    written: asyncio.Queue[Written] = asyncio.Queue()
+
+    async def tell() -> None:
+        while True:
+            await progressed(so_far(read(await written.get())))
+
+    task = asyncio.create_task(tell())
+    try:
+        yield lambda news: _put(loop, written, news)
+    finally:
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        if not isinstance(ended, asyncio.CancelledError):
+            # The answer is none the worse for it.
+            log.warning("progress.not_told", error=type(ended).__name__)
+
+
+def _put(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Written]", news: Written) -> None:
+    try:
+        loop.call_soon_threadsafe(queue.put_nowait, news)
+    except RuntimeError:
+        return  # the loop has ended
