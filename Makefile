@@ -38,7 +38,7 @@ test: $(STAMP) ## the tests, without the long suites
 
 .PHONY: test-full
 test-full: $(STAMP) ## all tests, the long suites too
-	@$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "slow or not slow" --hypothesis-profile=long $(ARGS)
 
 .PHONY: chaos
 chaos: $(STAMP) ## kills, freezes and cuts at random under load; the count goes to build/chaos.json

@@ -3,6 +3,7 @@
 Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
 NATS_PREFIX = "ce-"
 AMQP_PREFIX = "cloudEvents:"
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,255}")
+"""Of a header that every broker takes: NATS is the strictest (a token of HTTP)."""
 
 ORIGIN_PREFIX = "timokha-origin-"
 """Headers that a bridge gives a request, and that its reply takes over, so that the reply finds its way back."""
@@ -106,7 +110,11 @@ def from_headers(headers: Mapping[str, str], body: bytes, prefix: str, *, subjec
         subject=given.get("subject") or subject,
         time=_parse_time(given.get("time")),
         body=body,
-        headers={name: value for name, value in headers.items() if not name.startswith(prefix)},
+        headers={
+            name: value
+            for name, value in headers.items()
+            if not name.startswith((NATS_PREFIX, AMQP_PREFIX)) and _NAME.fullmatch(name)
+        },
     )
 
 

@@ -7,6 +7,8 @@ from typing import Self
 from events.errors import MalformedEvent
 
 _TOKEN = re.compile(r"-?[A-Za-z0-9_-]{1,64}")
+_REVISION = re.compile(r"0|[1-9][0-9]{0,8}")
+"""As `str()` writes it: one id must not have two spellings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class RequestId:
     def parse(cls, text: str) -> Self:
         """Read what `str()` writes."""
         match text.split("."):
-            case [account, chat, message, revision] if revision.isascii() and revision.isdigit():
+            case [account, chat, message, revision] if _REVISION.fullmatch(revision):
                 return cls(account, chat, message, int(revision))
         raise MalformedEvent(f"{text[:200]!r} is no request id: expected account.chat.message.revision")
 

@@ -6,22 +6,31 @@ from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import from_json
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from events.access import Access
 from events.errors import SettingsError
+
+MAX_DURATION = timedelta(days=36_500)
+"""A time that far from now can still be counted, and is as good as never."""
+MAX_SHOWN = 100
+"""Characters of a bad value that are repeated."""
 
 
 def _seconds(value: object) -> object:
     if not isinstance(value, str | int | float):
         return value
-    try:
-        return timedelta(seconds=float(value))
-    except OverflowError as error:
-        raise ValueError(str(error)) from None
+    seconds = float(value)
+    if abs(seconds) > MAX_DURATION.total_seconds():
+        raise ValueError(f"at most {MAX_DURATION.total_seconds():.0f} seconds")
+    return timedelta(seconds=seconds)
 
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 """A duration, written as a number of seconds."""
+Json = BeforeValidator(lambda value: from_json(value) if isinstance(value, str) else value)
+"""Marks a field that is written as JSON."""
 
 
 class Positional:
@@ -35,7 +44,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        enable_decoding=False,  # JSON that can't be read would be no ValidationError
     )
 
     capture_message_content: bool = Field(
@@ -62,6 +76,8 @@ class Settings(BaseSettings):
             return cls(**given)
         except ValidationError as error:
             raise SettingsError("; ".join(_complaints(cls, error))) from None
+        except UnicodeDecodeError as error:
+            raise SettingsError(f".env is not UTF-8 (byte {error.start}); save it in that encoding") from None
 
     @classmethod
     def variable(cls, name: str) -> str:
@@ -75,10 +91,41 @@ class Settings(BaseSettings):
 class ProcessSettings(Settings):
     """A command that talks to NATS."""
 
-    nats_url: str = Field("nats://127.0.0.1:4222", validation_alias="NATS_URL", description="nats://host:port")
-    nats_credentials: str | None = Field(
+    nats_url: str = Field(
+        "nats://127.0.0.1:4222",
+        validation_alias="NATS_URL",
+        description="nats://host:port or tls://host:port; those of a cluster comma-separated",
+    )
+    nats_user: str | None = Field(
+        None, validation_alias="NATS_USER", description="this process's user, where the server has users"
+    )
+    nats_password: SecretStr | None = Field(None, validation_alias="NATS_PASSWORD", description="that user's password")
+    nats_credentials: Path | None = Field(
         None, validation_alias="NATS_CREDENTIALS", description="file of NATS credentials (.creds)"
     )
+    nats_tls_ca: Path | None = Field(
+        None,
+        validation_alias="NATS_TLS_CA",
+        description="PEM file with the authority that signs the server's certificate; TLS is then a must",
+    )
+    nats_tls_certificate: Path | None = Field(
+        None, validation_alias="NATS_TLS_CERTIFICATE", description="PEM file with our own certificate, for mutual TLS"
+    )
+    nats_tls_key: Path | None = Field(
+        None, validation_alias="NATS_TLS_KEY", description="PEM file with the key of our own certificate"
+    )
+
+    @property
+    def nats_access(self) -> Access:
+        """What `events.jetstream.connection.connect` takes."""
+        return Access(
+            user=self.nats_user,
+            password=self.nats_password,
+            credentials=self.nats_credentials,
+            ca=self.nats_tls_ca,
+            certificate=self.nats_tls_certificate,
+            key=self.nats_tls_key,
+        )
 
 
 class RabbitMQSettings(ProcessSettings):
@@ -116,8 +163,9 @@ def _field_of(settings: type[Settings], location: str) -> tuple[str, FieldInfo |
 
 
 def _shown(value: object) -> str:
-    """A duration as it was written."""
-    return f"'{value.total_seconds():g}'" if isinstance(value, timedelta) else repr(value)
+    """As it was written, or the start of it."""
+    text = f"'{value.total_seconds():g}'" if isinstance(value, timedelta) else repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _is_secret(field: FieldInfo) -> bool:

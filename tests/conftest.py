@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, Phase, settings
 from nats.js import JetStreamContext
 from pydantic import SecretStr
 
@@ -18,6 +19,14 @@ from events.rabbitmq import connection as rabbitmq_connection
 from events.rabbitmq import topology as rabbitmq_topology
 from events.rabbitmq.server import RabbitMQNode, installed
 from events.schema import GenerationRequested, Role, Turn
+
+CI = os.environ.get("CI") == "true"
+
+# Cases for each property: `make test` always takes the same ones, `make test-full` looks for new ones outside CI.
+_TOLERANT = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": set(Phase) - {Phase.explain}}
+settings.register_profile("short", max_examples=100, derandomize=True, database=None, **_TOLERANT)
+settings.register_profile("long", max_examples=1000, derandomize=CI, print_blob=True, **_TOLERANT)
+settings.load_profile("short")
 
 
 @pytest.fixture
@@ -37,7 +46,7 @@ def _need_rabbitmq() -> None:
     if not installed():
         why = "no RabbitMQ here: `apt-get install rabbitmq-server`, or name an installation with RABBITMQ_HOME"
         # A laptop may do without; a build that skipped these tests would prove nothing.
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(why)
+        (pytest.fail if CI else pytest.skip)(why)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

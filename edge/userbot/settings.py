@@ -1,20 +1,29 @@
 """What `timokha userbot` can be told."""
 
 import re
+import unicodedata
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from edge.userbot.defaults import DEFAULT_PREFIX
 from events.schema import Sampling
-from events.settings import ProcessSettings, Seconds
+from events.settings import Json, ProcessSettings, Seconds
 
 _SESSION_STRING = re.compile(r"[A-Za-z0-9_-]{200,}={0,2}")
 SESSION_SUFFIX = ".session"
 WHERE = "create an application at https://my.telegram.org to get it"
+
+
+def _writable(prefix: str) -> str:
+    """The bot writes it too, in its help, and Telegram takes no control characters."""
+    prefix = prefix.strip()
+    if not prefix or any(unicodedata.category(char) == "Cc" for char in prefix):
+        raise ValueError("it can't be seen")
+    return prefix
 
 
 class UserbotSettings(ProcessSettings):
@@ -32,7 +41,7 @@ class UserbotSettings(ProcessSettings):
     session: SecretStr = Field(
         SecretStr("timokha.session"), description="a session file, made at the first start, or a session string"
     )
-    prefix: str = Field(
+    prefix: Annotated[str, AfterValidator(_writable)] = Field(
         DEFAULT_PREFIX, min_length=1, max_length=64, description="what a question starts with, 1 to 64 characters"
     )
     language: Literal["ru", "en"] = Field("ru", description="ru or en")
@@ -50,7 +59,7 @@ class UserbotSettings(ProcessSettings):
     )
     answer_groups: bool = Field(False, description="true or false: answer in groups as well")
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
-    sampling: Sampling = Field(
+    sampling: Annotated[Sampling, Json] = Field(
         Sampling(), description='sampling settings as JSON, e.g. {"temperature": 0.5, "max_new_tokens": 80}'
     )
     telegram_server: str | None = Field(

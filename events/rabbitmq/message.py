@@ -22,6 +22,10 @@ COUNTS = ("x-delivery-count", "x-acquired-count")
 """Returned and, from RabbitMQ 4.3, handed-out deliveries of a quorum queue: 4.3 counts crashes in the second only."""
 
 
+MAX_SHORT = 255
+"""Bytes of a property or a queue's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What is sent and received; an empty property is an absent one."""
@@ -69,10 +73,10 @@ def encode(message: Message) -> aio_pika.Message:
     return aio_pika.Message(
         message.body,
         headers=headers,
-        content_type=message.content_type or None,
-        correlation_id=message.correlation_id or None,
-        reply_to=message.reply_to or None,
-        message_id=message.message_id or None,
+        content_type=_short(message.content_type),
+        correlation_id=_short(message.correlation_id),
+        reply_to=_short(message.reply_to),
+        message_id=_short(message.message_id),
         timestamp=datetime.now(UTC),
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         # 0 would mean: only if a consumer takes it at once.
@@ -93,6 +97,11 @@ def decode(incoming: AbstractIncomingMessage) -> Message:
         sent_at=_sent_at(incoming),
         death=_death(incoming),
     )
+
+
+def _short(text: str) -> str | None:
+    """What fits into a property; an event has its own id and subject in the headers, whole."""
+    return text.encode()[:MAX_SHORT].decode(errors="ignore") or None
 
 
 def _travels(name: str, value: str) -> bool:

@@ -6,7 +6,7 @@ from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
 from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
 
 from events.errors import TransportError
-from events.rabbitmq.message import Message, encode
+from events.rabbitmq.message import MAX_SHORT, Message, encode
 
 SEND_TIMEOUT = 5
 """Seconds to wait for a connection and the confirmation before the caller sends the same message again."""
@@ -30,6 +30,8 @@ class Sender:
 
     async def send(self, queue: str, message: Message) -> None:
         """Raises Unroutable if there is no such queue, TransportError if nothing was confirmed."""
+        if len(queue.encode()) > MAX_SHORT:
+            raise Unroutable(f"RabbitMQ can't have a queue whose name has more than {MAX_SHORT} bytes")
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await self._publish(queue, message)

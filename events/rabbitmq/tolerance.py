@@ -29,7 +29,7 @@ def _or(strict: Decoder, unreadable: Decoder) -> Decoder:
     def read(value: bytes) -> tuple[int, Any]:
         try:
             return strict(value)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, RecursionError):
             return unreadable(value)
 
     return read

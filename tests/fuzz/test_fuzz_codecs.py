@@ -1,0 +1,240 @@
+"""The bridge's codecs: whatever RabbitMQ brings becomes a request, a reply or a dead letter, and words stay words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge import dialogue
+from bridge.codecs import CODECS, MAX_BYTES, SOURCE, Codec
+from bridge.deadletters import DeadLetters
+from bridge.ids import Origin, correlation, request_id_for
+from bridge.inbound import Answers, Questions
+from bridge.notes import Note, Notes
+from bridge.outbound import MARK, Outbound
+from events.errors import MalformedEvent
+from events.event import Event
+from events.ids import RequestId
+from events.memory import MemoryLog, MemoryRecords
+from events.rabbitmq.message import Message
+from events.rabbitmq.receiver import Received
+from events.rabbitmq.sender import Sender
+from events.schema import FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
+from events.transport import Channel
+from observability.telemetry import silent
+
+ANY_CODEC = st.sampled_from(list(CODECS.values()))
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "<:>",
+            "<",
+            ":",
+            ">",
+            "@@",
+            "ПЕРВЫЙ",
+            "ВТОРОЙ",
+            "@@ВТОРОЙ@@",
+            "‹:›",
+            "\n",
+            " ",
+            "\x00",
+            "\u202e",
+            "👨‍👩‍👧",
+            "я",
+        ]
+    )
+    | st.text(max_size=5),
+    max_size=12,
+).map("".join)
+HUGE = st.builds(lambda text, times: text * times, st.sampled_from(["я<:>", "a", "\x00", '"']), st.integers(1, 300_000))
+BODIES = PIECES.map(str.encode) | st.binary(max_size=80) | HUGE.map(str.encode)
+PROPERTY = st.text(max_size=255) | st.sampled_from(
+    ["", "\ufffd" * 255, "timokha.requests", "amq.rabbitmq.reply-to.g1", "a b\r\nc: d"]
+)
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        [
+            "traceparent",
+            "tracestate",
+            "cloudEvents:type",
+            "cloudEvents:subject",
+            "timokha-origin-x",
+            "timokha-origin-é",
+            MARK,
+        ]
+    )
+    | st.text(max_size=20),
+    PROPERTY,
+    max_size=5,
+)
+MESSAGES = st.builds(
+    Message,
+    body=BODIES,
+    headers=HEADERS,
+    correlation_id=PROPERTY,
+    reply_to=PROPERTY,
+    message_id=PROPERTY,
+    attempts=st.integers(0, 2**31),
+    death=st.sampled_from(["", "expired", "rejected", "delivery_limit"]),
+)
+TURNS = st.lists(PIECES.filter(str.strip), min_size=1, max_size=6)
+
+
+def conversation(texts: Sequence[str]) -> tuple[Turn, ...]:
+    """By turns, and the user has the last word."""
+    roles = [Role.USER, Role.ASSISTANT]
+    count = len(texts)
+    return tuple(Turn(role=roles[(count - 1 - place) % 2], text=text) for place, text in enumerate(texts))
+
+
+def request(turns: tuple[Turn, ...], request_id: str = "1.2.3.0") -> GenerationRequested:
+    account, chat, message, _ = request_id.split(".")
+    deadline = datetime.now(UTC) + timedelta(seconds=60)
+    return GenerationRequested(
+        request_id=request_id, account_id=account, chat_id=chat, message_id=message, turns=turns, deadline=deadline
+    )
+
+
+def received(message: Message) -> Received:
+    return cast("Received", SimpleNamespace(message=message, stale=False))
+
+
+@dataclass
+class FakeSender:
+    sent: list[tuple[str, Message]] = field(default_factory=list)
+
+    async def send(self, queue: str, message: Message) -> None:
+        self.sent.append((queue, message))
+
+
+@given(ANY_CODEC, TURNS)
+def test_a_conversation_sent_out_and_taken_in_has_the_same_turns(codec: Codec, texts: list[str]) -> None:
+    turns = conversation(texts)
+    asked = request(turns)
+    sent = codec.ask(Event.of(asked, source=SOURCE), asked, expires_in=timedelta(seconds=9))
+    taken, origin = codec.asked(sent, deadline=timedelta(seconds=60))
+    if codec is CODECS["original"] and turns[0].role is Role.ASSISTANT:
+        turns = turns[1:]
+    assert [turn.role for turn in taken.turns] == [turn.role for turn in turns]
+    plain = [turn.text for turn in turns]
+    assert [turn.text for turn in taken.turns] in (plain, [dialogue.harmless(text) for text in plain])
+    assert (origin.reply_to, origin.correlation_id) == (sent.reply_to, sent.correlation_id)
+    assert taken.request_id == str(request_id_for(sent))
+
+
+@given(ANY_CODEC, PIECES.filter(str.strip), PROPERTY.filter(bool), PROPERTY.filter(bool))
+def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: str, correlation_id: str) -> None:
+    origin = Origin(reply_to, correlation_id, subject="7.8.9.0")
+    assert Origin.read(origin.headers()) == origin
+    assert all(value.isascii() and value.isprintable() for value in origin.headers().values())
+    data = GenerationCompleted(request_id="7.8.9.0", text=text, finish_reason=FinishReason.STOP, model="m")
+    answer = codec.answer(data, origin)
+    assert answer is not None
+    assert answer.correlation_id == correlation_id
+    back = codec.answered(answer, "7.8.9.0")
+    assert isinstance(back, GenerationCompleted)
+    assert back.text == text
+
+
+@given(ANY_CODEC, MESSAGES)
+async def test_any_message_becomes_one_request_or_one_dead_letter(codec: Codec, message: Message) -> None:
+    log = MemoryLog()
+    questions = Questions("q", codec, log, timedelta(seconds=60), silent())
+    await questions.take(received(message))
+    await questions.take(received(message))
+    request_id = request_id_for(message)
+    asked = await log.find(Channel.REQUESTS, request_id)
+    dead = await log.find(Channel.DEADLETTERS, request_id)
+    assert (asked is None) != (dead is None)
+    assert len((asked or dead).body) <= MAX_BYTES  # type: ignore[union-attr]
+    if asked:
+        assert isinstance(asked.data(), GenerationRequested)
+        assert Origin.read(asked.headers).reply_to == message.reply_to
+
+
+@given(ANY_CODEC, MESSAGES, st.booleans())
+async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
+    codec: Codec, message: Message, asked: bool
+) -> None:
+    log, notes = MemoryLog(), Notes(MemoryRecords())
+    if asked:
+        message = replace(message, correlation_id=correlation("1.2.3.0"))
+        await notes.keep(Note(request_id="1.2.3.0"))
+    out = Outbound(
+        queue=codec.queue("q"),
+        codec=codec,
+        sender=cast("Sender", FakeSender()),
+        events=log,
+        notes=notes,
+        answered=_nothing,
+        telemetry=silent(),
+    )
+    await out.take(received(message))
+    reply = await log.find(Channel.REPLIES, RequestId.parse("1.2.3.0"))
+    assert reply is None or reply.data().request_id == "1.2.3.0"
+    if codec is CODECS["original"] and asked and _is_utf8(message.body) and len(message.body) < MAX_BYTES // 6:
+        assert reply is not None
+
+
+@given(MESSAGES, st.sampled_from(["1.2.3.0", "1.2.3.x", ""]))
+async def test_any_dead_letter_is_kept_or_dropped(message: Message, subject: str) -> None:
+    log = MemoryLog()
+    message = replace(message, headers={**message.headers, "cloudEvents:subject": subject}, correlation_id=subject)
+    await DeadLetters(log).take(received(message))
+    kept = await log.find(Channel.DEADLETTERS, RequestId.parse("1.2.3.0"))
+    fits = len(message.body) <= MAX_BYTES and message.death != "expired"
+    assert (kept is not None) == (fits and subject == "1.2.3.0")
+
+
+@given(ANY_CODEC, MESSAGES)
+async def test_any_reply_to_a_requester_is_sent_or_dropped_and_always_settled(codec: Codec, message: Message) -> None:
+    log, sender = MemoryLog(), FakeSender()
+    subscription = log.subscribe(Channel.REPLIES, "edge-rabbitmq", lease=timedelta(seconds=60))
+    event = replace(message.event(), subject="rabbitmq.a.b.0")
+    subscription.put(event)
+    [delivery] = await subscription.fetch(1, timedelta(seconds=1))
+    answers = Answers(subscription, codec, cast("Sender", sender), silent())
+    await answers._settle(delivery)
+    assert delivery._lease is not None
+    assert delivery._lease.cancelled()
+
+
+@given(PIECES)
+def test_no_text_holds_a_separator_or_a_speaker_once_it_is_harmless(text: str) -> None:
+    harmless = dialogue.harmless(text)
+    assert not any(control in harmless for control in ("<:>", "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"))
+    assert len(harmless) == len(text)
+    assert dialogue.harmless(harmless) == harmless
+
+
+@given(BODIES, PROPERTY, PROPERTY, PROPERTY)
+def test_the_same_message_always_makes_the_same_request(body: bytes, reply_to: str, one: str, two: str) -> None:
+    message = Message(body, reply_to=reply_to, correlation_id=one, message_id=two)
+    assert request_id_for(message) == request_id_for(replace(message, headers={"x": "y"}, attempts=3))
+    if one != two:
+        assert request_id_for(message) != request_id_for(replace(message, correlation_id=two, message_id=one))
+
+
+async def _nothing(_: Any) -> bool:
+    return False
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        return bool(body.decode().strip())
+    except UnicodeDecodeError:
+        return False
+
+
+def test_a_request_without_anybody_to_answer_is_refused() -> None:
+    for codec in CODECS.values():
+        try:
+            codec.asked(Message("вопрос".encode()), deadline=timedelta(seconds=1))
+        except MalformedEvent:
+            continue
+        raise AssertionError("taken")
