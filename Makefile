@@ -8,6 +8,7 @@ SHELL := bash
 # CHAOS_SEED   which storm `make chaos` makes; by default another one each time
 # CHAOS_KILLS  how many kills it has, 30
 # CHAOS_QUESTIONS  how many questions are asked meanwhile, 600
+# PART         what `make bench` measures: engines, messaging, bridge, scaling or start; without it everything
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
 EXTRAS ?= userbot sandbox rabbitmq openvino transformers training speedups
@@ -43,6 +44,10 @@ test-full: $(STAMP) ## all tests, the long suites too
 .PHONY: chaos
 chaos: $(STAMP) ## kills, freezes and cuts at random under load; the count goes to build/chaos.json
 	@$(BIN)/python tests/chaos/run.py
+
+.PHONY: bench
+bench: $(STAMP) ## speed, beside what is promised of it; the figures go to build/bench.json
+	@$(BIN)/python -m benchmarks $(PART)
 
 .PHONY: check
 check: $(STAMP) ## formatting, lint, types, and who may import whom

@@ -18,6 +18,7 @@ import click
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 
+from benchmarks.progress import tell
 from events.event import NATS_PREFIX, Event, to_headers
 from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
@@ -58,6 +59,7 @@ async def _compare(trips: dict[str, Trip]) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in trips}
     number = 0
     for round_ in range(ROUNDS + 1):
+        tell(f"round {round_} of {ROUNDS}")
         for name, trip in trips.items():
             for _ in range(A_ROUND if round_ else WARM_UP):
                 number += 1

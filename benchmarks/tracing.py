@@ -22,6 +22,7 @@ from unittest.mock import patch
 
 import click
 
+from benchmarks.progress import tell
 from edge.demo.processes import Process, running
 from events import subjects
 from events.event import Event
@@ -85,7 +86,7 @@ class Side:
             await self._log.publish(Channel.REQUESTS, traced)
 
 
-async def measure(sampler: str = "") -> dict[str, float]:
+async def measure(sampler: str = "", *, rounds: int = ROUNDS) -> dict[str, float]:
     """Requests a second, as medians, and the part of them that tracing takes: median and quartiles of all rounds."""
     rates: dict[str, list[float]] = {"off": [], "on": []}
     async with AsyncExitStack() as stack:
@@ -100,7 +101,8 @@ async def measure(sampler: str = "") -> dict[str, float]:
             "off": await stack.enter_async_context(_side(directory / "off", {"OTEL_SDK_DISABLED": "true"})),
             "on": await stack.enter_async_context(_side(directory / "on", tracing)),
         }
-        for round_ in range(WARM_UP + ROUNDS):
+        for round_ in range(WARM_UP + rounds):
+            tell(f"tracing off and on, round {round_} of {WARM_UP + rounds}")
             # Who comes first in a round changes, too.
             for name in sorted(sides, reverse=bool(round_ % 2)):
                 rate = await sides[name].burst()

@@ -1,0 +1,73 @@
+"""What issue 7 and the bridge's issue ask of the figures, and a table of both."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from benchmarks.results import RUNS
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    limit: float
+    most: bool
+    """Whether the figure may be at most `limit`; else at least."""
+
+    def met(self, figure: float) -> bool:
+        return figure <= self.limit if self.most else figure >= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.most else '≥'} {self.limit:g}"
+
+
+def at_most(limit: float) -> Target:
+    return Target(limit, most=True)
+
+
+def at_least(limit: float) -> Target:
+    return Target(limit, most=False)
+
+
+TARGETS: Mapping[str, Target] = {
+    "engines.speedup_one_user": at_least(30),
+    "engines.speedup_32_users": at_least(120),
+    "engines.path_efficiency_32": at_least(0.9),
+    "engines.first_words_seconds": at_most(0.5),
+    "engines.bandwidth_limit_ratio": at_most(2),
+    "engines.greedy_agreement": at_least(0.95),
+    "messaging.overhead_p50_ratio": at_most(1.5),
+    "messaging.rate_ratio_64": at_least(0.7),
+    "bridge.overhead_p50_ratio": at_most(1.3),
+    "scaling.efficiency_16": at_least(0.95),
+    "start.first_answer_seconds": at_most(3),
+}
+
+
+def flat(results: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """`messaging.p50_ms_1` and so on with their figures; what `runs` has is none."""
+    for part, figures in results.items():
+        if part == RUNS:
+            continue
+        for name, figure in figures.items():
+            if isinstance(figure, Mapping):
+                yield from flat({f"{part}.{name}": figure})
+            else:
+                yield f"{part}.{name}", figure
+
+
+def verdict(key: str, figure: Any) -> str:
+    """`met`, `missed`, or nothing for a figure without a target."""
+    if key not in TARGETS:
+        return ""
+    return "met" if isinstance(figure, int | float) and TARGETS[key].met(figure) else "missed"
+
+
+def table(results: Mapping[str, Any]) -> Table:
+    """Every figure; those with a target first in their part."""
+    made = Table("figure", "measured", "target", "")
+    for key, figure in sorted(flat(results), key=lambda row: (row[0].partition(".")[0], row[0] not in TARGETS)):
+        judged = verdict(key, figure)
+        made.add_row(key, str(figure), str(TARGETS.get(key, "")), judged, style="red" if judged == "missed" else None)
+    return made
