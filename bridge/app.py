@@ -1,7 +1,6 @@
 """`timokha bridge`: the composition root."""
 
 import asyncio
-from pathlib import Path
 
 import structlog
 
@@ -18,9 +17,8 @@ log = structlog.get_logger(__name__)
 
 async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Carry requests and replies across until `stop` is set."""
-    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
     async with (
-        connect_jetstream(settings.nats_url, name="bridge", credentials=credentials) as js,
+        connect_jetstream(settings.nats_url, name="bridge", access=settings.nats_access) as js,
         connect_rabbitmq(settings.rabbitmq_url, name="bridge") as broker,
     ):
         await Topology(js).ensure_streams()

@@ -28,7 +28,11 @@ OTHERS = {
     " for a part of a flood",
     "TORCH_INDEX": "the package index that the Makefile and compose.yaml take torch from, e.g. pytorch's CPU index;"
     " PyPI's build for Linux is a CUDA build of several GB",
-    "RABBITMQ_PASSWORD": "compose.yaml: the password of the user `timokha` on its RabbitMQ; RABBITMQ_URL has it too",
+    "RABBITMQ_PASSWORD": "compose.yaml: the user `timokha`'s password on RabbitMQ; `deploy/passwords.sh` writes it",
+    **{
+        f"NATS_{user.upper()}_PASSWORD": f"compose.yaml: the password of the user `{user}` on its NATS, likewise"
+        for user in ("setup", "userbot", "generate", "bridge", "tools")
+    },
 }
 """Variables that no settings class reads, and what they do."""
 

@@ -9,8 +9,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import from_json
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from events.access import Access
 from events.errors import SettingsError
-
 
 MAX_DURATION = timedelta(days=36_500)
 """A time that far from now can still be counted, and is as good as never."""
@@ -91,10 +91,41 @@ class Settings(BaseSettings):
 class ProcessSettings(Settings):
     """A command that talks to NATS."""
 
-    nats_url: str = Field("nats://127.0.0.1:4222", validation_alias="NATS_URL", description="nats://host:port")
-    nats_credentials: str | None = Field(
+    nats_url: str = Field(
+        "nats://127.0.0.1:4222",
+        validation_alias="NATS_URL",
+        description="nats://host:port or tls://host:port; those of a cluster comma-separated",
+    )
+    nats_user: str | None = Field(
+        None, validation_alias="NATS_USER", description="this process's user, where the server has users"
+    )
+    nats_password: SecretStr | None = Field(None, validation_alias="NATS_PASSWORD", description="that user's password")
+    nats_credentials: Path | None = Field(
         None, validation_alias="NATS_CREDENTIALS", description="file of NATS credentials (.creds)"
     )
+    nats_tls_ca: Path | None = Field(
+        None,
+        validation_alias="NATS_TLS_CA",
+        description="PEM file with the authority that signs the server's certificate; TLS is then a must",
+    )
+    nats_tls_certificate: Path | None = Field(
+        None, validation_alias="NATS_TLS_CERTIFICATE", description="PEM file with our own certificate, for mutual TLS"
+    )
+    nats_tls_key: Path | None = Field(
+        None, validation_alias="NATS_TLS_KEY", description="PEM file with the key of our own certificate"
+    )
+
+    @property
+    def nats_access(self) -> Access:
+        """What `events.jetstream.connection.connect` takes."""
+        return Access(
+            user=self.nats_user,
+            password=self.nats_password,
+            credentials=self.nats_credentials,
+            ca=self.nats_tls_ca,
+            certificate=self.nats_tls_certificate,
+            key=self.nats_tls_key,
+        )
 
 
 class RabbitMQSettings(ProcessSettings):

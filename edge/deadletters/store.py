@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from events import subjects
 from events.deadletters import DeadLetter
@@ -46,8 +45,7 @@ class Store:
 
 @asynccontextmanager
 async def opened(settings: ProcessSettings) -> AsyncIterator[Store]:
-    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
-    async with connect(settings.nats_url, name="deadletters", credentials=credentials) as js:
+    async with connect(settings.nats_url, name="deadletters", access=settings.nats_access) as js:
         yield Store(js, JetStreamLog(js))
 
 

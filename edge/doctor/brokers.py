@@ -1,7 +1,6 @@
 """The doctor's look at the brokers."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -16,9 +15,8 @@ FULL = 0.8
 
 
 async def nats(settings: ProcessSettings) -> list[Finding]:
-    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
     try:
-        async with connect(settings.nats_url, name="doctor", credentials=credentials) as js:
+        async with connect(settings.nats_url, name="doctor", access=settings.nats_access) as js:
             return [ok("NATS answers, and JetStream is on"), *_topology(await inspect(js))]
     except TimokhaError as error:
         return [wrong(str(error))]

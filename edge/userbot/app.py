@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from pathlib import Path
 
 import structlog
 
@@ -53,8 +52,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
     calls = Calls(client, flood_waited=telemetry.metrics.flood_waited)
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
     reconnecting.pace_connections()
-    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
-    async with connect(settings.nats_url, name="userbot", credentials=credentials) as js:
+    async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
         topology = Topology(js)
         await topology.ensure_streams()
         await topology.ensure_buckets()

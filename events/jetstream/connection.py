@@ -2,16 +2,17 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import structlog
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from events.access import ANONYMOUS, Access
 from events.errors import SettingsError, TransportUnreachable
+from events.jetstream.client import Client
 
 CONNECT_TIMEOUT = 2
 """Seconds a single attempt may take."""
@@ -32,25 +33,28 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def connect(url: str, *, name: str, credentials: Path | None = None) -> AsyncIterator[JetStream]:
+async def connect(url: str, *, name: str, access: Access = ANONYMOUS) -> AsyncIterator[JetStream]:
     """JetStream over one connection, named `name` on the server, closed on the way out.
+
+    `url` may name several servers of a cluster, comma-separated. Answers come to `_INBOX_<name>.>`.
 
     Raises
     ------
     TransportUnreachable
         The first connection could not be made; later losses are mended in the background.
     SettingsError
-        `url` is no NATS address.
+        `url` is no NATS address, or a file of `access` can't be used.
     """
-    client = await _first_connection(url, name, credentials)
+    client = await _first_connection(url, name, access)
     try:
         yield client.jetstream(timeout=PUBLISH_TIMEOUT)
     finally:
         await client.close()
 
 
-async def _first_connection(url: str, name: str, credentials: Path | None) -> Client:
-    client = Client()
+async def _first_connection(url: str, name: str, access: Access) -> Client:
+    tls, servers = _tls(access), url.split(",")
+    client = Client(tls=tls is not None or "tls://" in url)
     faults: list[str] = []
 
     async def on_error(error: Exception) -> None:
@@ -65,10 +69,15 @@ async def _first_connection(url: str, name: str, credentials: Path | None) -> Cl
             log.warning("nats.disconnected")
 
     try:
-        async with asyncio.timeout(FIRST_CONNECTION_TIMEOUT):
+        # A cluster of which some nodes are dead needs an attempt for each.
+        async with asyncio.timeout(FIRST_CONNECTION_TIMEOUT + CONNECT_TIMEOUT * (len(servers) - 1)):
             await client.connect(
-                url.split(","),
+                servers,
                 name=name,
+                user=access.user,
+                password=access.password.get_secret_value() if access.password else None,
+                user_credentials=str(access.credentials) if access.credentials else None,
+                tls=tls,
                 allow_reconnect=True,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]  # the annotation forgets fractions
@@ -77,7 +86,6 @@ async def _first_connection(url: str, name: str, credentials: Path | None) -> Cl
                 ping_interval=10,
                 max_outstanding_pings=2,
                 inbox_prefix=f"_INBOX_{name}".encode(),
-                user_credentials=str(credentials) if credentials else None,
                 error_cb=on_error,
                 disconnected_cb=log_disconnected,
                 reconnected_cb=_log_reconnected,
@@ -86,11 +94,35 @@ async def _first_connection(url: str, name: str, credentials: Path | None) -> Cl
         raise SettingsError(f"NATS_URL: got {_shown(url)!r} ({error}); it takes nats://host:port") from None
     except (NatsError, OSError, TimeoutError) as error:
         await client.close()
-        reason = faults[-1] if faults else str(error) or "no answer"
-        raise TransportUnreachable(
-            f"NATS server {_shown(url)} could not be reached ({reason}); start it or correct NATS_URL"
-        ) from None
+        raise TransportUnreachable(_explanation(url, faults[-1] if faults else str(error) or "no answer")) from None
     return client
+
+
+def _tls(access: Access) -> ssl.SSLContext | None:
+    """None: the system's authorities, and only if the address or the server asks for TLS."""
+    if not access.ca and not access.certificate:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=access.ca)
+        if access.certificate:
+            context.load_cert_chain(access.certificate, access.key)
+    except OSError as error:
+        raise SettingsError(
+            f"NATS_TLS_CA, NATS_TLS_CERTIFICATE or NATS_TLS_KEY can't be used ({error}); they take PEM files"
+        ) from None
+    return context
+
+
+def _explanation(url: str, reason: str) -> str:
+    if "authorization violation" in reason.lower():
+        return f"NATS server {_shown(url)} refused the user or its password; correct NATS_USER and NATS_PASSWORD"
+    if "secure connection not available" in reason:
+        return (
+            f"NATS server {_shown(url)} offers no TLS; set it up there, or don't ask for it in NATS_URL or NATS_TLS_CA"
+        )
+    if "certificate" in reason.lower():
+        return f"NATS server {_shown(url)} could not be trusted ({reason}); correct NATS_TLS_CA or NATS_URL"
+    return f"NATS server {_shown(url)} could not be reached ({reason}); start it or correct NATS_URL"
 
 
 async def _log_reconnected() -> None:

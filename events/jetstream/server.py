@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -24,11 +26,27 @@ jetstream {{
 """
 
 
-class EmbeddedServer:
-    """A real nats-server with its data in `directory`; the port stays the same over restarts."""
+def embedded(port: int, store: Path) -> str:
+    """The configuration of a server for this machine alone, without users."""
+    return CONFIG.format(port=port, store=store)
 
-    def __init__(self, directory: Path) -> None:
+
+class EmbeddedServer:
+    """A real nats-server with its data in `directory`; the port stays the same over restarts.
+
+    `configured` gives its configuration for a port and a store; `environment` is what that refers to.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        configured: Callable[[int, Path], str] = embedded,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._directory = directory
+        self._configured = configured
+        self._environment = environment or {}
         self._port = free_ports(1)[0]
         self._process: asyncio.subprocess.Process | None = None
 
@@ -45,13 +63,14 @@ class EmbeddedServer:
         """Returns once the server takes connections. Raises TransportUnreachable."""
         self._directory.mkdir(parents=True, exist_ok=True)
         config = self._directory / "nats.conf"
-        config.write_text(CONFIG.format(port=self._port, store=self._directory / "store"))
+        config.write_text(self._configured(self._port, self._directory / "store"))
         log = (self._directory / "nats.log").open("ab")
         with log:
             self._process = await asyncio.create_subprocess_exec(
                 _binary(),
                 "-c",
                 str(config),
+                env={**os.environ, **self._environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -118,6 +118,8 @@ class Topology:
             await self.js.consumer_info(stream, durable)
         except NotFoundError:
             config = ConsumerConfig(
+                # With a name the filter is part of what is asked for, so that permissions can be given by filter.
+                name=durable,
                 durable_name=durable,
                 filter_subject=filter_subject,
                 ack_policy=AckPolicy.EXPLICIT,

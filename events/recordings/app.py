@@ -40,8 +40,7 @@ async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Even
 @asynccontextmanager
 async def _jetstream(settings: RecordSettings) -> AsyncIterator[JetStream]:
     if settings.demo is None:
-        credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
-        async with connect(settings.nats_url, name="record", credentials=credentials) as js:
+        async with connect(settings.nats_url, name="record", access=settings.nats_access) as js:
             yield js
         return
     directory = settings.demo.absolute() / "nats"

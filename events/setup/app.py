@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 import click
 from pydantic import SecretStr
@@ -24,8 +23,7 @@ async def main(settings: SetupSettings, _telemetry: object, _stop: asyncio.Event
 
 
 async def _changes(settings: SetupSettings) -> AsyncIterator[str]:
-    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
-    async with connect(settings.nats_url, name="setup", credentials=credentials) as js:
+    async with connect(settings.nats_url, name="setup", access=settings.nats_access) as js:
         topology = Topology(js, _retention(settings))
         try:
             await topology.ensure_all(settings.accounts.split(",") if settings.accounts else ())

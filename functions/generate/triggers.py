@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
@@ -45,8 +44,7 @@ def host(settings: GenerateSettings) -> AbstractAsyncContextManager[Host]:
 
 @asynccontextmanager
 async def _jetstream(settings: GenerateSettings) -> AsyncIterator[Host]:
-    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
-    async with connect_jetstream(settings.nats_url, name="generate", credentials=credentials) as js:
+    async with connect_jetstream(settings.nats_url, name="generate", access=settings.nats_access) as js:
         topology = Topology(js)
         await topology.ensure_streams()
         await topology.ensure_generate_consumer()

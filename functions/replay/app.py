@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -103,8 +102,7 @@ async def _player(settings: ReplaySettings, telemetry: Telemetry) -> AsyncIterat
         finally:
             await engine.close()
         return
-    credentials = Path(settings.nats_credentials) if settings.nats_credentials else None
-    async with connect(settings.nats_url, name="replay", credentials=credentials) as js:
+    async with connect(settings.nats_url, name="replay", access=settings.nats_access) as js:
         await Topology(js).ensure_streams()
         log, run = JetStreamLog(js), run_name(datetime.now(UTC))
         replies = await following(js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run))

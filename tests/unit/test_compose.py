@@ -20,6 +20,9 @@ LONG_RUNNING = {"userbot", "generate", "bridge", "rabbitmq-worker"}
 
 NOT_PASSED_ON = {
     "GENERATE_TRIGGER",  # the service's command says it
+    "NATS_TLS_CA",
+    "NATS_TLS_CERTIFICATE",
+    "NATS_TLS_KEY",  # compose's NATS can't be reached from outside; another one's files would have to be mounted too
     "TIMOKHA_CACHE",  # the image says it
     "TIMOKHA_TRACE_FILE",  # for the processes of one machine; here Jaeger has the traces
     "USERBOT_TELEGRAM_KEY",
@@ -183,8 +186,38 @@ def test_metrics_find_their_way_from_the_processes_to_grafana():
 def test_nats_takes_its_configuration():
     server = Path(sys.executable).with_name("nats-server")
     command = [server, "-t", "-c", ROOT / "deploy/nats.conf"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    passwords = dict.fromkeys(SERVICES["nats"]["environment"], '"1e5"')
+    result = subprocess.run(command, env=passwords, capture_output=True, text=True, check=False, timeout=30)
     assert result.returncode == 0, result.stderr
+
+
+def test_every_user_of_nats_has_a_password_and_every_process_its_own_user():
+    needed = {service["environment"]["NATS_USER"] for service in OURS.values()}
+    users = set(re.findall(r"^ *user: (\w+)$", (ROOT / "deploy/nats-users.conf").read_text(), re.MULTILINE))
+    assert needed <= users
+    assert set(SERVICES["nats"]["environment"]) == {f"NATS_{user.upper()}_PASSWORD" for user in users}
+    for service in OURS.values():
+        user = service["environment"]["NATS_USER"]
+        assert service["environment"]["NATS_PASSWORD"] == f"${{NATS_{user.upper()}_PASSWORD}}"
+
+
+def test_the_passwords_that_compose_asks_for_are_made_once_and_for_the_owner_only(tmp_path):
+    script = tmp_path / "deploy/passwords.sh"
+    script.parent.mkdir()
+    script.write_text((ROOT / "deploy/passwords.sh").read_text())
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("NATS_SETUP_PASSWORD=mine\nRABBITMQ_PASSWORD=\nAPI_ID=1")
+    for _ in range(2):
+        subprocess.run(["sh", script], check=True, timeout=30)
+    lines = dotenv.read_text().splitlines()
+    made = dict(line.split("=") for line in lines)
+    asked = set(re.findall(r"\{(\w+):\?run sh deploy/passwords.sh\}", (ROOT / "compose.yaml").read_text()))
+    assert asked <= made.keys()
+    assert all(made[name] for name in asked)
+    assert (made["NATS_SETUP_PASSWORD"], made["API_ID"]) == ("mine", "1")
+    assert len(lines) == 3 + len(asked) - 1
+    assert len({made[name] for name in asked}) == len(asked)
+    assert dotenv.stat().st_mode & 0o077 == 0
 
 
 def test_rabbitmq_lets_the_originals_queue_be_declared():

@@ -1,0 +1,92 @@
+"""nats' client, stricter: a refusal is an error, no password goes out in the clear, nothing ends the connection."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from nats.aio.client import Client as NatsClient
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import SecureConnWantedError
+from nats.errors import TimeoutError as NatsTimeoutError
+
+LOG_EVERY = 60
+"""Seconds between two log lines about the same subject."""
+
+REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
+"""As the client passes it on: in lower case."""
+
+log = structlog.get_logger(__name__)
+
+
+class NotPermitted(NatsError):
+    """The server does not let this user do that."""
+
+    def __init__(self, doing: str, subject: str) -> None:
+        super().__init__(
+            f"this NATS user may not {doing} {subject}: NATS_USER and NATS_PASSWORD must be those of this process, "
+            "and the server's configuration must let it (docs/security.md)"
+        )
+
+
+class Client(NatsClient):
+    """The server tells of a refusal without saying which request it is about, and leaves that to time out."""
+
+    def __init__(self, *, tls: bool) -> None:
+        super().__init__()
+        self._tls_wanted = tls
+        self._refused: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,
+        old_style: bool = False,
+        headers: Mapping[str, Any] | None = None,
+    ) -> Msg:
+        """As nats', but raises NotPermitted if the wait was in vain from the beginning."""
+        since = self.now
+        try:
+            return await super().request(subject, payload, timeout, old_style, dict(headers) if headers else None)
+        except NatsTimeoutError:
+            self.check(subject, since)
+            raise
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def check(self, subject: str, since: float) -> None:
+        """Raises NotPermitted if publishing to a subject that starts so, or hearing the answer, was refused since."""
+        for refused, when in self._refused.items():
+            if when >= since and refused.startswith(subject.lower()):
+                raise NotPermitted("publish to", subject)
+            if refused.startswith(self._inbox_prefix.decode().lower()):
+                raise NotPermitted("subscribe to", f"{self._inbox_prefix.decode()}.>")
+
+    async def _process_err(self, err_msg: str) -> None:
+        refusal = REFUSAL.search(err_msg)
+        if refusal:
+            self._note(*refusal.groups())
+        else:
+            # nats closes the connection for good on most of what a server can say, e.g. when a password was changed.
+            log.warning("nats.error", error=err_msg)
+            await self._process_op_err(NatsError(f"nats: {err_msg}"))
+
+    def _note(self, doing: str, subject: str) -> None:
+        self._refused[subject] = self.now
+        if self.now - self._logged.get(subject, -LOG_EVERY) >= LOG_EVERY:
+            self._logged[subject] = self.now
+            log.error("nats.not_permitted", error=str(NotPermitted(_VERBS[doing], subject)))
+
+    def _connect_command(self) -> bytes:
+        if self._tls_wanted and not self._server_info.get("tls_required"):
+            raise SecureConnWantedError
+        return super()._connect_command()
+
+
+_VERBS = {"publish": "publish to", "subscription": "subscribe to"}
