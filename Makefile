@@ -11,7 +11,7 @@ SHELL := bash
 # PART         what `make bench` measures: engines, messaging, bridge, scaling or start; without it everything
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
-EXTRAS ?= userbot sandbox rabbitmq openvino transformers training speedups
+EXTRAS ?= userbot sandbox rabbitmq openai openvino transformers training speedups
 TORCH_INDEX ?=
 ARGS ?=
 export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS

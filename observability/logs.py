@@ -12,7 +12,10 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from events.errors import SettingsError
 
-NOISY = ("aio_pika", "aiormq", "httpcore", "httpx", "nats", "opentelemetry", "pyrogram", "urllib3")
+NOISY = (
+    *("aio_pika", "aiormq", "httpcore", "httpcore2", "httpx", "httpx2"),
+    *("nats", "openai", "opentelemetry", "pyrogram", "urllib3"),
+)
 
 
 def configure(service: str, *, json: bool | None = None, level: str = "INFO") -> None:

@@ -12,7 +12,11 @@ from functions.generate.prepared import prepared_directory
 from functions.generate.settings import EngineName, GenerateSettings
 
 INSTALL = "pip install 'timokha[{}]', or `make venv` in a checkout"
-NEEDED = {EngineName.OPENVINO: ("openvino_genai", "tokenizers"), EngineName.TRANSFORMERS: ("torch", "transformers")}
+NEEDED = {
+    EngineName.OPENAI: ("openai",),
+    EngineName.OPENVINO: ("openvino_genai", "tokenizers"),
+    EngineName.TRANSFORMERS: ("torch", "transformers"),
+}
 
 
 def model(settings: GenerateSettings) -> Finding:
@@ -22,6 +26,8 @@ def model(settings: GenerateSettings) -> Finding:
     absent = [name for name in NEEDED[settings.engine] if find_spec(name) is None]
     if absent:
         return wrong(f"model: {' and '.join(absent)} not installed: {INSTALL.format(settings.engine.value)}")
+    if settings.engine is EngineName.OPENAI:
+        return note("model: on the server at OPENAI_BASE_URL; `timokha generate` looks for it when it starts")
     try:
         return _prepared(settings) or (_named(settings.model) if settings.model else _default(settings.cache))
     except SettingsError as error:

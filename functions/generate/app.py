@@ -60,8 +60,10 @@ async def open_engine(settings: GenerateSettings) -> Engine:
         from functions.generate.engines.echo import EchoEngine  # noqa: PLC0415
 
         return EchoEngine(settings.echo_delay)
-    load = _load_openvino if settings.engine is EngineName.OPENVINO else _load_transformers
     try:
+        if settings.engine is EngineName.OPENAI:
+            return await _open_openai(settings)
+        load = _load_openvino if settings.engine is EngineName.OPENVINO else _load_transformers
         return await asyncio.to_thread(load, settings)
     except ModuleNotFoundError as error:
         engine = settings.engine.value
@@ -87,3 +89,16 @@ def _load_transformers(settings: GenerateSettings) -> Engine:
 
     source = settings.model or str(prepare_default_model(settings.cache, console=Console(stderr=True)))
     return TransformersEngine.load(source, max_input_tokens=settings.max_input_tokens)
+
+
+async def _open_openai(settings: GenerateSettings) -> Engine:
+    from functions.generate.engines.openai import OpenAIEngine  # noqa: PLC0415
+
+    key = settings.openai_api_key
+    return await OpenAIEngine.open(
+        str(settings.openai_base_url),
+        key=key.get_secret_value() if key else None,
+        model=settings.model,
+        timeout=settings.openai_timeout,
+        max_input_tokens=settings.max_input_tokens,
+    )

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from platformdirs import user_cache_dir
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from events.settings import RabbitMQSettings, Seconds
@@ -15,6 +15,7 @@ from events.settings import RabbitMQSettings, Seconds
 class EngineName(StrEnum):
     OPENVINO = "openvino"
     TRANSFORMERS = "transformers"
+    OPENAI = "openai"
     ECHO = "echo"
 
 
@@ -29,7 +30,7 @@ class Arithmetic(StrEnum):
 
 Bits = Annotated[Literal[8, 4], BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value)]
 
-_SLOTS = {EngineName.OPENVINO: 16}
+_SLOTS = {EngineName.OPENVINO: 16, EngineName.OPENAI: 16}
 """Of engines whose requests share each step; the others would only keep theirs from other workers."""
 
 
@@ -43,17 +44,30 @@ class GenerateSettings(RabbitMQSettings):
 
     model_config = SettingsConfigDict(env_prefix="GENERATE_")
 
-    engine: EngineName = Field(EngineName.OPENVINO, description="openvino, transformers or echo")
+    engine: EngineName = Field(
+        EngineName.OPENVINO, description="openvino, transformers, openai (a server that speaks its API) or echo"
+    )
     bits: Bits = Field(8, description="bits a weight, 8 or 4, for the openvino engine")
     arithmetic: Arithmetic = Field(
         Arithmetic.EXACT,
         description="exact (an answer is the same alone and in a batch) or fast, for the openvino engine",
     )
     model: str | None = Field(
-        None, description="a model directory, a .gguf file or a hub id; without it the default model"
+        None,
+        description="a model directory, a .gguf file or a hub id; without it the default model. "
+        "For the openai engine a name that the server knows; without it the only one",
     )
     max_input_tokens: int = Field(
         1024, ge=64, le=1_000_000, description="tokens of context that the model reads, 64 to 1000000"
+    )
+    openai_base_url: HttpUrl | None = Field(
+        None, validation_alias="OPENAI_BASE_URL", description="http://host:port/v1, for the openai engine"
+    )
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias="OPENAI_API_KEY", description="the key of that server, if it wants one"
+    )
+    openai_timeout: Seconds = Field(
+        timedelta(seconds=60), gt=timedelta(0), description="seconds that the server may be silent, above 0"
     )
     cache: Path = Field(
         Path(user_cache_dir("timokha")),
@@ -65,8 +79,14 @@ class GenerateSettings(RabbitMQSettings):
         default_factory=lambda chosen: _SLOTS.get(chosen.get("engine"), 1),
         ge=1,
         le=1024,
-        description="how many requests at once, 1 to 1024; without it 16 for openvino, else 1",
+        description="how many requests at once, 1 to 1024; without it 16 for openvino and openai, else 1",
     )
     attempts: int = Field(5, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000")
     grace: Seconds = Field(timedelta(seconds=20), description="seconds to finish what is in hand at SIGTERM")
     echo_delay: Seconds = Field(timedelta(0), description="seconds that the echo engine waits")
+
+    @model_validator(mode="after")
+    def _has_a_server(self) -> Self:
+        if self.engine is EngineName.OPENAI and self.openai_base_url is None:
+            raise ValueError("OPENAI_BASE_URL is missing (http://host:port/v1): the openai engine asks that server")
+        return self
