@@ -104,6 +104,7 @@ def _question(request: GenerationRequested, again: RequestId, letter: DeadLetter
         asked_at=datetime.now(UTC),
         trace=trace,
         revision=again.revision,
+        live=request.live,
     )
 
 

@@ -23,6 +23,7 @@ from edge.userbot.world import World
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
+from events.jetstream.progress import progressing
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
@@ -81,7 +82,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
             updates.listen(account, catch_up.put)
             log.info("userbot.ready", account=account)
             try:
-                async with waking(js, account, drivers.wake):
+                async with waking(js, account, drivers.wake), progressing(js, account, drivers.hear):
                     await _until_first_ends(
                         catch_up.run(), Replies(world, drivers, subscription).run(), _until_revoked(calls.revoked)
                     )
@@ -115,4 +116,5 @@ def _rules(settings: UserbotSettings) -> Rules:
         deadline=settings.deadline,
         catch_up_window=settings.catch_up_window,
         locale=settings.language,
+        live=settings.live,
     )

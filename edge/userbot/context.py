@@ -45,6 +45,7 @@ def request_of(
         sampling=sampling.model_copy(update={"seed": _seed(current.request_id)}),
         deadline=current.deadline,
         locale=current.question.locale,
+        live=current.question.live,
     )
 
 

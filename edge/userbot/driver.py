@@ -1,7 +1,7 @@
 """The driver of one chat: does what the record says is to be done, until nothing is."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -9,7 +9,9 @@ from edge.userbot import phrases
 from edge.userbot import record as records
 from edge.userbot.chats import Transition
 from edge.userbot.context import request_of
-from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, random_id
+from edge.userbot.live import LONG_AGO, LiveView
+from edge.userbot.messenger import FloodWaited, MessengerError
+from edge.userbot.outbox import Outbox
 from edge.userbot.record import Answer, ChatRecord, Current
 from edge.userbot.settling import settled
 from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, next_step, wake_at
@@ -17,18 +19,15 @@ from edge.userbot.world import World, traced
 from events.errors import TimokhaError, TransportError
 from events.event import Event
 from events.ids import RequestId
+from events.schema import GenerationProgressed
 from events.transport import Channel
 from observability import propagation
 
 SOURCE = "/timokha/userbot"
-TYPING_INTERVAL = timedelta(seconds=4)
-"""Telegram shows the action for about six seconds."""
 PAUSE = timedelta(seconds=0.5)
 """Before a step that failed is tried again."""
 FAULT_PAUSE = timedelta(seconds=10)
 ERASE_PAUSE = timedelta(seconds=30)
-NO_MESSAGE = 0
-"""The id of a message that could not be sent."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,16 +38,24 @@ class Driver:
     def __init__(self, chat: str, world: World, *, resumed: bool = False) -> None:
         self._chat = chat
         self._world = world
-        self._unsure = resumed
+        self._outbox = Outbox(chat, world.messenger, world.telemetry.spans, unsure=resumed)
+        self._view = LiveView(chat, world.messenger)
         self._published = ""
-        self._send_at = self._erase_at = datetime.min.replace(tzinfo=UTC)
+        self._send_at = self._erase_at = LONG_AGO
         self._woken = asyncio.Event()
+        self._stirred = asyncio.Event()
         self._since = world.now()
 
     def wake(self) -> None:
         """The record has changed."""
         self._woken.set()
+        self._stirred.set()
         self._since = self._world.now()
+
+    def hear(self, progress: GenerationProgressed) -> None:
+        """A worker has written more."""
+        if self._view.take(progress):
+            self._stirred.set()
 
     @property
     def woken(self) -> bool:
@@ -58,6 +65,7 @@ class Driver:
         """Return when the chat needs nothing any more, unless it was woken meanwhile."""
         while True:
             self._woken.clear()
+            self._stirred.clear()
             try:
                 if not await self._advance():
                     return
@@ -97,14 +105,14 @@ class Driver:
         if current and current.outcome is None:
             with propagation.resumed(current.question.trace):
                 await self._publish(record, current)
-            await self._world.messenger.typing(self._chat)
-            until = min(until, self._world.now() + TYPING_INTERVAL)
+            now = self._world.now()
+            until = min(until, await self._view.show(current, now, edits=now >= self._send_at))
         await self._sleep(max(until - self._world.now(), timedelta(0)))
 
     async def _sleep(self, duration: timedelta) -> None:
         try:
             async with asyncio.timeout(duration.total_seconds()):
-                await self._woken.wait()
+                await self._stirred.wait()
         except TimeoutError:
             pass
 
@@ -114,7 +122,7 @@ class Driver:
                 await self._erase(up_to)
             case Notify(notice):
                 key = str(RequestId(self._world.account, self._chat, str(notice.message_id)))
-                await self._send(notice.text, reply_to=notice.message_id, key=key, part="notice")
+                await self._outbox.send(notice.text, reply_to=notice.message_id, key=key, part="notice")
                 await self._change(lambda record: records.notified(record, notice.message_id))
             case TakeUp():
                 world = self._world
@@ -149,14 +157,16 @@ class Driver:
     async def _think(self, record: ChatRecord, current: Current) -> None:
         if current.outcome is None:
             await self._publish(record, current)
-            await self._world.messenger.typing(self._chat)
+            await self._view.type(self._world.now())
         question = current.question
         line = phrases.thinking(question.locale, current.request_id)
-        sent = await self._send(line, reply_to=question.message_id, key=current.request_id, part="thinking")
+        sent = await self._outbox.send(line, reply_to=question.message_id, key=current.request_id, part="thinking")
+        self._view.spoke()
         await self._change(lambda record: records.thought(record, current.request_id, sent))
 
     async def _publish(self, record: ChatRecord, current: Current) -> None:
         """Once a life: the log recognises what an earlier one has published."""
+        self._view.watch(current.request_id)
         if self._published == current.request_id:
             return
         world = self._world
@@ -167,14 +177,21 @@ class Driver:
 
     async def _deliver(self, step: Deliver) -> None:
         current = step.current
-        reply_to = current.thinking_id or current.question.message_id
-        await self._send(
-            step.text, reply_to=reply_to, key=current.request_id, part=str(step.part_index), index=step.part_index
-        )
+        if step.edits:
+            if not await self._outbox.edit(step.edits, step.text, key=current.request_id):
+                await self._change(lambda record: records.line_lost(record, current.request_id))
+                return
+        else:
+            await self._send_part(step)
         if step.part_index + 1 < step.parts_total:
             await self._change(lambda record: records.part_sent(record, current.request_id, step.part_index + 1))
         else:
             await self._finish(current)
+
+    async def _send_part(self, step: Deliver) -> None:
+        current, number = step.current, step.part_index
+        reply_to = current.thinking_id or current.question.message_id
+        await self._outbox.send(step.text, reply_to=reply_to, key=current.request_id, part=str(number), index=number)
 
     async def _finish(self, current: Current) -> None:
         now = self._world.now()
@@ -182,21 +199,6 @@ class Driver:
         outcome = "answered" if isinstance(current.outcome, Answer) else "failed"
         self._world.telemetry.metrics.answered(now - current.question.asked_at, outcome)
         log.info("question.settled", request_id=current.request_id, outcome=outcome)
-
-    async def _send(self, text: str, *, reply_to: int, key: str, part: str, index: int = 0) -> int:
-        """A message that can't be delivered counts as sent: there is nobody to tell."""
-        messenger = self._world.messenger
-        try:
-            sent = await messenger.find_own(self._chat, text, reply_to=reply_to) if self._unsure else None
-            if sent is None:
-                with self._world.telemetry.spans.send_telegram(RequestId.parse(key), part=index):
-                    sent = await messenger.send(self._chat, text, reply_to=reply_to, random_id=random_id(key, part))
-        except Undeliverable as error:
-            log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))
-            sent = NO_MESSAGE
-        # Sends are serial, so only the first one after a restart can have happened before it.
-        self._unsure = False
-        return sent
 
     async def _change(self, transition: Transition) -> None:
         await self._world.chats.change(self._chat, transition)

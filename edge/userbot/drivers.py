@@ -8,6 +8,9 @@ from edge.userbot.driver import Driver
 from edge.userbot.record import ChatRecord
 from edge.userbot.steps import next_step, wake_at
 from edge.userbot.world import World
+from events.errors import MalformedEvent
+from events.event import Event
+from events.schema import GenerationProgressed
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +38,17 @@ class Drivers:
         task = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def hear(self, event: Event) -> None:
+        """What a worker has written so far. For whoever does not wait for it, or can't be read, it is nothing."""
+        try:
+            data, chat = event.data(), event.request_id.chat
+        except MalformedEvent as error:
+            log.debug("progress.malformed", request_id=event.subject, error=str(error))
+            return
+        driver = self._drivers.get(chat)
+        if driver and isinstance(data, GenerationProgressed):
+            driver.hear(data)
 
     async def resume(self) -> None:
         """After a start: take up every chat where the last process left it. Raises TransportError."""

@@ -20,7 +20,7 @@ class FloodWaited(MessengerError):
 
 
 class Undeliverable(TimokhaError):
-    """Telegram will never take this message, e.g. because the user has blocked the account."""
+    """Telegram will never take this message or edit, e.g. because the user has blocked the account."""
 
 
 class Messenger(Protocol):
@@ -30,6 +30,17 @@ class Messenger(Protocol):
         The same random id again sends nothing. Paced, so it may take a few seconds.
         Raises MessengerError, FloodWaited or Undeliverable.
         """
+        ...
+
+    async def edit(self, chat: str, message_id: int, text: str) -> None:
+        """Give a message of our own another text; the one that it has is fine too. Paced as `send` is.
+
+        Raises MessengerError, FloodWaited or Undeliverable, e.g. when the message is gone.
+        """
+        ...
+
+    async def preview(self, chat: str, message_id: int, text: str) -> bool:
+        """`edit`, unless that could make a message wait for its turn; whether it was done."""
         ...
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:

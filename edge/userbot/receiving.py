@@ -51,13 +51,14 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the owner has set. `locale` is spoken to users of any other language."""
+    """What the owner has set. `locale` is spoken to users of any other language; `live`: answers grow visibly."""
 
     prefix: str = DEFAULT_PREFIX
     when_busy: Literal["ignore", "queue"] = "ignore"
     deadline: timedelta = timedelta(seconds=120)
     catch_up_window: timedelta = timedelta(minutes=10)
     locale: str = phrases.DEFAULT_LANGUAGE
+    live: bool = False
 
 
 class Effect(StrEnum):
@@ -120,6 +121,7 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
         locale=phrases.language(message.locale, rules.locale),
         asked_at=now,
         trace=dict(message.trace),
+        live=rules.live,
     )
     if record.current is None:
         request_id = RequestId(message.account, message.chat, str(message.message_id))

@@ -24,6 +24,10 @@ MAX_ANSWER_BYTES = 64 * 1024
 """The bounds keep a record, even with every second character escaped in JSON, under NATS' 1 MiB a message."""
 
 
+NO_MESSAGE = 0
+"""The id of a message that could not be sent, or is gone."""
+
+
 class UnreadableRecord(TimokhaError):
     """A stored chat record is not one that this version can read."""
 
@@ -43,7 +47,10 @@ class Settings(_Part):
 
 
 class Question(_Part):
-    """A message that asks; `text` without the prefix, `trace` its W3C trace context; a re-sent one has a `revision`."""
+    """A message that asks; `text` without the prefix, `trace` its W3C trace context; a re-sent one has a `revision`.
+
+    `live`: its thinking line becomes the answer.
+    """
 
     message_id: int
     text: str
@@ -51,6 +58,7 @@ class Question(_Part):
     asked_at: AwareDatetime
     trace: dict[str, str] = {}
     revision: int = 0
+    live: bool = False
 
 
 class Answer(_Part):
@@ -155,6 +163,12 @@ def thought(record: ChatRecord, request_id: str, thinking_id: int) -> ChatRecord
     if current is None or current.thinking_id is not None:
         return record
     return record.having(current=current.having(thinking_id=thinking_id))
+
+
+def line_lost(record: ChatRecord, request_id: str) -> ChatRecord:
+    """The thinking line can't be edited, e.g. because the user has deleted it: the outcome needs another message."""
+    current = _current(record, request_id)
+    return record if current is None else record.having(current=current.having(thinking_id=NO_MESSAGE))
 
 
 def traced(record: ChatRecord, trace: dict[str, str]) -> ChatRecord:

@@ -48,6 +48,7 @@ class UserbotSettings(ProcessSettings):
     when_busy: Literal["ignore", "queue"] = Field(
         "ignore", description="ignore or queue: what happens to a question while another one is being answered"
     )
+    live: bool = Field(False, description="true or false: the thinking line grows into the answer as it is written")
     deadline: Seconds = Field(
         timedelta(seconds=120), gt=timedelta(0), description="seconds until a question counts as failed, above 0"
     )

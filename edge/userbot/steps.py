@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge.userbot import phrases
-from edge.userbot.record import Answer, ChatRecord, Current, Failure, Notice
+from edge.userbot.record import NO_MESSAGE, Answer, ChatRecord, Current, Failure, Notice
 from edge.userbot.splitting import split
 
 
@@ -43,12 +43,16 @@ class Think:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Send `text`, message `part_index` (from 0) of `parts_total`; then `part_sent` with `part_index + 1`."""
+    """Send `text`, message `part_index` (from 0) of `parts_total`; then `part_sent` with `part_index + 1`.
+
+    With `edits` it replaces the text of that message; if that is gone, `line_lost` instead.
+    """
 
     current: Current
     part_index: int
     text: str
     parts_total: int
+    edits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +100,6 @@ def _delivering(current: Current, outcome: Answer | Failure) -> Step:
     parts = split(outcome.text) if isinstance(outcome, Answer) else [phrases.failure(locale, outcome.reason)]
     if current.parts_sent >= len(parts):
         return Finish()
-    return Deliver(current, current.parts_sent, parts[current.parts_sent], len(parts))
+    becomes_answer = current.question.live and current.parts_sent == 0 and current.thinking_id != NO_MESSAGE
+    edits = current.thinking_id if becomes_answer else None
+    return Deliver(current, current.parts_sent, parts[current.parts_sent], len(parts), edits)

@@ -11,6 +11,10 @@ from pyrogram.errors import (
     AuthKeyUnregistered,
     FloodWait,
     InternalServerError,
+    MessageAuthorRequired,
+    MessageEditTimeExpired,
+    MessageIdInvalid,
+    MessageNotModified,
     PeerIdInvalid,
     RandomIdDuplicate,
     UserIsBlocked,
@@ -142,3 +146,52 @@ async def test_a_connection_that_came_back_is_told_and_what_waited_for_an_answer
     await session.restart()
     assert happened == ["restarted", "told"]
     assert pending.event.is_set()
+
+
+def edited(text: str) -> Any:
+    peer = types.PeerUser(user_id=2)
+    message = types.Message(id=9, peer_id=peer, date=0, message=text, out=True)
+    update = types.UpdateEditMessage(message=message, pts=6, pts_count=1)
+    return types.Updates(updates=[update], users=[], chats=[], date=0, seq=0)
+
+
+async def test_an_edit_is_one_short_attempt_whose_change_is_told() -> None:
+    client, told = FakeClient(edited("да")), []
+    await telegram(client, told).edit("2", 9, "да")
+    assert isinstance(client.calls[0], raw.functions.messages.EditMessage)
+    assert (client.calls[0].id, client.calls[0].message) == (9, "да")
+    assert client.options[0]["retries"] == 0
+    assert len(told) == 1
+
+
+async def test_a_message_that_has_its_text_already_is_edited() -> None:
+    client, told = FakeClient(MessageNotModified()), []
+    await telegram(client, told).edit("2", 9, "да")
+    assert not told
+
+
+@pytest.mark.parametrize(
+    "error", [MessageIdInvalid(), MessageAuthorRequired(), UserIsBlocked(), MessageEditTimeExpired()]
+)
+async def test_an_edit_that_telegram_never_takes_is_undeliverable(error: Exception) -> None:
+    with pytest.raises(Undeliverable):
+        await telegram(FakeClient(error)).edit("2", 9, "да")
+
+
+async def test_previews_leave_a_chat_room_for_messages_that_must_not_wait() -> None:
+    client = FakeClient(*[edited("да")] * 3, *[sent()] * 2)
+    messenger = telegram(client)
+    shown = [await messenger.preview("2", 9, str(number)) for number in range(5)]
+    assert shown == [True, True, True, False, False]
+    async with asyncio.timeout(1):
+        for number in (1, 2):
+            await messenger.send("2", "да", reply_to=None, random_id=number)
+
+
+async def test_previews_leave_half_of_the_overall_rate_to_messages() -> None:
+    client = FakeClient(*[edited("да")] * 9)
+    client.known = set(range(9))
+    calls = Calls(client, flood_waited=lambda wait: None)
+    messenger = Telegram(client, calls, rate=4, changed=lambda updates: None)
+    shown = [await messenger.preview(str(chat), 9, "да") for chat in range(6)]
+    assert shown == [True, True, False, False, False, False]

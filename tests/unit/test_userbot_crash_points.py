@@ -17,6 +17,7 @@ from edge.userbot.changes import Change, Difference, State
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
+from edge.userbot.messenger import Undeliverable
 from edge.userbot.receiving import Incoming, Rules
 from edge.userbot.record import ChatRecord
 from edge.userbot.replies import Replies
@@ -27,7 +28,14 @@ from events.errors import Conflict
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryRecords
-from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, Sampling
+from events.schema import (
+    FailureReason,
+    FinishReason,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationProgressed,
+    Sampling,
+)
 from events.transport import Channel
 from observability.telemetry import silent
 
@@ -95,6 +103,7 @@ class Telegram:
     texts: list[tuple[str, int | None]] = field(default_factory=list)
     questions: list[Incoming] = field(default_factory=list)
     live: Callable[[Change], None] = lambda change: None
+    deleted: set[int] = field(default_factory=set)
 
     def user_says(self, text: str) -> None:
         number = len(self.questions) + 1
@@ -107,6 +116,15 @@ class Telegram:
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         return 1001 + self.texts.index((text, reply_to)) if (text, reply_to) in self.texts else None
+
+    async def edit(self, chat: str, message_id: int, text: str) -> None:
+        if message_id in self.deleted:
+            raise Undeliverable("MESSAGE_ID_INVALID")
+        self.texts[message_id - 1001] = (text, self.texts[message_id - 1001][1])
+
+    async def preview(self, chat: str, message_id: int, text: str) -> bool:
+        await self.edit(chat, message_id, text)
+        return True
 
     async def typing(self, chat: str) -> None:
         pass
@@ -130,6 +148,7 @@ class Places:
     log: MemoryLog = field(default_factory=MemoryLog)
     chats: MemoryRecords = field(default_factory=MemoryRecords)
     watermarks: MemoryRecords = field(default_factory=MemoryRecords)
+    hear: Callable[[Event], None] = lambda event: None
 
     async def work(self) -> None:
         """`answer` gives the reply's text for a question's, None fails it, and "" leaves it without a reply."""
@@ -138,6 +157,8 @@ class Places:
             for delivery in await requests.fetch(1, timedelta(seconds=1)):
                 request = delivery.event.data()
                 text = self.answer(request.turns[-1].text)
+                if text and request.live:
+                    await self.write(request.request_id, text)
                 data: Any = GenerationFailed(request_id=request.request_id, reason=FailureReason.REJECTED)
                 if text:
                     data = GenerationCompleted(
@@ -145,6 +166,16 @@ class Places:
                     )
                 if text != "":
                     await self.log.publish(Channel.REPLIES, Event.of(data, source="/test"))
+
+    async def write(self, request_id: str, text: str) -> None:
+        """Until an edge has shown the first words, or none is there that could."""
+        words = text.partition(" ")[0]
+        for sequence in range(1, 20):
+            event = Event.of(GenerationProgressed(request_id=request_id, text=words, sequence=sequence), source="/test")
+            self.hear(event)
+            if any(said == words for said, _ in self.telegram.texts):
+                return
+            await asyncio.sleep(0.005)
 
     async def open(self) -> None:
         """An edge has been here before: what it had not seen yet when it died is fetched."""
@@ -169,7 +200,7 @@ class Life:
             account=ACCOUNT,
             chats=Chats(Fused(places.chats, fuse, "save"), ACCOUNT),
             log=Fused(places.log, fuse, "publish", "erase", "erase_chat"),
-            messenger=Fused(places.telegram, fuse, "send"),
+            messenger=Fused(places.telegram, fuse, "send", "edit", "preview"),
             sampling=Sampling(),
             deadline=self.rules.deadline,
             telemetry=silent(),
@@ -181,6 +212,7 @@ class Life:
         replies = places.log.subscribe(Channel.REPLIES, "edge", lease=timedelta(seconds=0.1))
         await self.drivers.resume()
         places.telegram.live = catch_up.put
+        places.hear = self.drivers.hear
         self.tasks = [
             asyncio.create_task(catch_up.run()),
             asyncio.create_task(Replies(world, self.drivers, FusedSubscription(replies, fuse)).run()),
@@ -188,6 +220,7 @@ class Life:
 
     async def die(self) -> None:
         self.places.telegram.live = lambda change: None
+        self.places.hear = lambda event: None
         for task in self.tasks:
             task.cancel()
         await self.drivers.stop()
@@ -202,6 +235,7 @@ class Scenario:
     holds: Callable[[Places, ChatRecord], bool]
     answer: Callable[[str], str | None] = lambda text: f"ответ на {text}"
     rules: Rules = field(default_factory=Rules)
+    deleted: frozenset[int] = frozenset()
 
 
 def replies(places: Places) -> list[str]:
@@ -232,6 +266,44 @@ SCENARIOS = {
             replies(places) == [phrases.failure("ru", FailureReason.REJECTED)] and thoughts(places) == 1
         ),
         answer=lambda text: None,
+    ),
+    "a live answer in several parts": Scenario(
+        ("Тимоха, раз",),
+        lambda places, record: (
+            [text for text, _ in places.telegram.texts] == split(LONG)
+            and [t.text for t in record.history][1:] == [LONG]
+        ),
+        answer=lambda text: LONG,
+        rules=Rules(live=True),
+    ),
+    "a live failure": Scenario(
+        ("Тимоха, раз",),
+        lambda places, record: (
+            [text for text, _ in places.telegram.texts] == [phrases.failure("ru", FailureReason.REJECTED)]
+        ),
+        answer=lambda text: None,
+        rules=Rules(live=True),
+    ),
+    "a live answer whose thinking line the user has deleted": Scenario(
+        ("Тимоха, раз",),
+        lambda places, record: (
+            replies(places) == ["ответ на раз"] and thoughts(places) == 1 and places.telegram.texts[-1][1] == 1
+        ),
+        rules=Rules(live=True),
+        deleted=frozenset({1001}),
+    ),
+    "live questions that wait for each other": Scenario(
+        ("Тимоха, раз", "Тимоха, два"),
+        lambda places, record: (
+            [text for text, _ in places.telegram.texts] == ["ответ на раз", "ответ на два"] and len(record.history) == 4
+        ),
+        rules=Rules(when_busy="queue", live=True),
+    ),
+    "a deletion while a live answer is being written": Scenario(
+        ("Тимоха, раз", "/delete_history"),
+        lambda places, record: len(places.telegram.texts) == 2 and record.history == (),
+        answer=lambda text: "",
+        rules=Rules(live=True),
     ),
     "no reply before the deadline": Scenario(
         ("Тимоха, раз",),
@@ -271,6 +343,9 @@ async def test_an_edge_that_dies_around_anything_it_does_leaves_what_the_next_on
         reached = await lives_through(scenario, fuse)
         if not reached:
             assert at > 4
+            # A harness that shows no growing text would test nothing of it.
+            grows = scenario.rules.live and bool(scenario.answer("раз"))
+            assert ("Telegram.preview" in fuse.journal) is grows
             return
     pytest.fail("the scenario has no end")
 
@@ -278,6 +353,7 @@ async def test_an_edge_that_dies_around_anything_it_does_leaves_what_the_next_on
 async def lives_through(scenario: Scenario, fuse: Fuse) -> bool:
     """Whether the fuse blew; the scenario holds in both cases."""
     places = Places(scenario.answer)
+    places.telegram.deleted = set(scenario.deleted)
     await places.open()
     worker = asyncio.create_task(places.work())
     life = Life(places, fuse, scenario.rules)

@@ -1,144 +1,19 @@
-"""Door, driver and replies together, on memory: what a chat sees, and what a crash at any step leaves."""
+"""What a chat sees, and what a crash at any step leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.chats import Chats
-from edge.userbot.door import Door
-from edge.userbot.drivers import Drivers
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable
-from edge.userbot.receiving import Effect, Incoming, Rules
+from edge.userbot.receiving import Effect
 from edge.userbot.record import Question
-from edge.userbot.replies import Replies
-from edge.userbot.world import World
 from events.errors import TransportError
-from events.event import Event
 from events.ids import RequestId
-from events.memory import MemoryLog, MemoryRecords
-from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, Sampling
 from events.transport import Channel
-from observability.telemetry import silent
 
-ACCOUNT, CHAT = "1", "2"
-
-
-@dataclass
-class FakeTelegram:
-    """A chat that folds repeated random ids, and fails on demand."""
-
-    texts: list[tuple[str, int | None]] = field(default_factory=list)
-    by_random_id: dict[int, int] = field(default_factory=dict)
-    before_send: Callable[[str], None] = lambda text: None
-    after_send: Callable[[str], None] = lambda text: None
-    typings: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
-        assert chat == CHAT
-        self.before_send(text)
-        if random_id not in self.by_random_id:
-            self.texts.append((text, reply_to))
-            self.by_random_id[random_id] = 1000 + len(self.texts)
-            self.changed.set()
-        self.after_send(text)
-        return self.by_random_id[random_id]
-
-    async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
-        return 1001 + self.texts.index((text, reply_to)) if (text, reply_to) in self.texts else None
-
-    async def typing(self, chat: str) -> None:
-        self.typings += 1
-
-    async def count(self, number: int) -> None:
-        async with asyncio.timeout(10):
-            while len(self.texts) < number:
-                self.changed.clear()
-                await self.changed.wait()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
-        while not await condition():  # noqa: ASYNC110 - records and streams have no event to wait on
-            await asyncio.sleep(0.01)
-
-
-class Edge:
-    """One life of the edge; the log, the records and Telegram outlive it."""
-
-    def __init__(self, log: MemoryLog, records: MemoryRecords, telegram: FakeTelegram, rules: Rules) -> None:
-        self.log, self.telegram = log, telegram
-        self.world = World(
-            account=ACCOUNT,
-            chats=Chats(records, ACCOUNT),
-            log=log,
-            messenger=telegram,
-            sampling=Sampling(),
-            deadline=rules.deadline,
-            telemetry=silent(),
-        )
-        self.drivers = Drivers(self.world)
-        self.door = Door(self.world, self.drivers, rules)
-        replies = log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=0.2))
-        self.replies = asyncio.create_task(Replies(self.world, self.drivers, replies).run())
-
-    async def says(self, text: str, message_id: int, *, age: timedelta = timedelta(0)) -> Effect:
-        return await self.door.receive(Incoming(ACCOUNT, CHAT, message_id, text, "ru", datetime.now(UTC) - age))
-
-    async def answer(self, message_id: int, text: str = "ответ") -> None:
-        data = GenerationCompleted(
-            request_id=f"1.2.{message_id}.0", text=text, finish_reason=FinishReason.STOP, model="test"
-        )
-        await self.log.publish(Channel.REPLIES, Event.of(data, source="/test"))
-
-    async def fail(self, message_id: int) -> None:
-        data = GenerationFailed(request_id=f"1.2.{message_id}.0", reason=FailureReason.EMPTY)
-        await self.log.publish(Channel.REPLIES, Event.of(data, source="/test"))
-
-    async def request(self, message_id: int) -> Event | None:
-        return await self.log.find(Channel.REQUESTS, RequestId("1", "2", str(message_id)))
-
-    async def die(self) -> None:
-        """As kill -9 does: nothing is finished."""
-        self.replies.cancel()
-        await self.drivers.stop()
-        await asyncio.gather(self.replies, return_exceptions=True)
-
-    async def idle(self) -> None:
-        async def idle() -> bool:
-            return not (await self.world.chats.load(CHAT)).current and not self.drivers.busy
-
-        await until(idle)
-
-    async def gone(self, channel: Channel, message_id: int) -> None:
-        async def gone() -> bool:
-            return await self.log.find(channel, RequestId("1", "2", str(message_id))) is None
-
-        await until(gone)
-
-
-@dataclass
-class Places:
-    log: MemoryLog = field(default_factory=MemoryLog)
-    records: MemoryRecords = field(default_factory=MemoryRecords)
-    telegram: FakeTelegram = field(default_factory=FakeTelegram)
-    lives: list[Edge] = field(default_factory=list)
-
-    def edge(self, **rules: object) -> Edge:
-        self.lives.append(Edge(self.log, self.records, self.telegram, Rules(**rules)))
-        return self.lives[-1]
-
-
-@pytest.fixture
-async def places() -> AsyncIterator[Places]:
-    places = Places()
-    yield places
-    for edge in places.lives:
-        await edge.die()
+CHAT = "2"
 
 
 async def test_a_question_gets_a_thinking_line_and_its_answer_as_a_reply_to_that(places) -> None:
@@ -448,7 +323,7 @@ async def test_a_request_lost_with_the_streams_is_published_again(places) -> Non
     async def published() -> bool:
         return await again.request(7) is not None
 
-    await until(published)
+    await places.until(published)
 
 
 async def test_a_deletion_that_was_interrupted_is_finished_by_the_next_edge(places) -> None:

@@ -13,6 +13,7 @@ from edge.userbot.record import (
     ask,
     failed,
     from_json,
+    line_lost,
     part_sent,
     taken_up,
     thought,
@@ -73,6 +74,23 @@ def test_a_long_answer_is_delivered_part_by_part_and_the_same_after_a_restart() 
         delivering = from_json(part_sent(delivering, ID, len(sent)).to_json())
     assert sent == split(text)
     assert step == Finish()
+
+
+def test_the_first_message_of_a_live_outcome_replaces_the_thinking_line() -> None:
+    live = ChatRecord(current=ask(QUESTION.having(live=True), RequestId("7", "42", "1"), DEADLINE))
+    delivering = answered(thought(live, ID, 5), ID, "ab cd. " * 2000, NOW)
+    steps = [next_step(part_sent(delivering, ID, number), NOW) for number in range(3)]
+    assert [step.edits for step in steps] == [5, None, None]
+    failing = next_step(failed(thought(live, ID, 5), ID, "empty", NOW), NOW)
+    assert failing.edits == 5
+
+
+@pytest.mark.parametrize("thinking_id", [0, 5])
+def test_a_live_outcome_without_a_line_to_replace_is_a_message(thinking_id: int) -> None:
+    live = ChatRecord(current=ask(QUESTION.having(live=True), RequestId("7", "42", "1"), DEADLINE))
+    lost = line_lost(answered(thought(live, ID, thinking_id), ID, "fine", NOW), ID)
+    step = next_step(lost, NOW)
+    assert (step.text, step.edits) == ("fine", None)
 
 
 @pytest.mark.parametrize("reason", ["empty", phrases.DEADLINE, "from the future"])

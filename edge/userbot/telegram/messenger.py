@@ -19,6 +19,9 @@ DIALOGS_LOOKED_THROUGH = 100
 CHAT_BURST, CHAT_SECONDS = 5, 5
 """One message a second in a chat, five at once (https://core.telegram.org/bots/faq#broadcasting-to-users)."""
 CHATS_PACED = 4096
+NOT_MODIFIED = "MESSAGE_NOT_MODIFIED"
+SPARED = 2
+"""Messages that must still be able to go out in a chat at once after a preview."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +57,30 @@ class Telegram:
             raise Undeliverable(f"Telegram refused a message to {chat}: {code(error)}") from None
         self._changed(updates)
         return _message_id(updates, random_id)
+
+    async def edit(self, chat: str, message_id: int, text: str) -> None:
+        peer = await self._peer(chat)
+        await self._pace_of(chat).acquire()
+        await self._overall.acquire()
+        await self._edit(peer, message_id, text)
+
+    async def preview(self, chat: str, message_id: int, text: str) -> bool:
+        # Half of the overall rate stays for messages.
+        overall = min(1 + self._overall.max_rate / 2, self._overall.max_rate)
+        if not (self._pace_of(chat).has_capacity(1 + SPARED) and self._overall.has_capacity(overall)):
+            return False
+        await self.edit(chat, message_id, text)
+        return True
+
+    async def _edit(self, peer: Any, message_id: int, text: str) -> None:
+        query = raw.functions.messages.EditMessage(peer=peer, id=message_id, message=text, no_webpage=True)
+        try:
+            updates = await self._calls.invoke(query)
+        except (BadRequest, Forbidden) as error:
+            if code(error) == NOT_MODIFIED:
+                return
+            raise Undeliverable(f"Telegram refused to edit message {message_id}: {code(error)}") from None
+        self._changed(updates)
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         query = raw.functions.messages.GetHistory(

@@ -1,0 +1,83 @@
+"""What a user sees while an answer is prepared: the typing action and, of a live answer, the text so far."""
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from edge.userbot.messenger import Messenger, MessengerError, Undeliverable
+from edge.userbot.record import Current
+from edge.userbot.splitting import clean, split
+from events.schema import GenerationProgressed
+
+EDIT_INTERVAL = timedelta(seconds=1)
+TYPING_INTERVAL = timedelta(seconds=4)
+"""Telegram shows the action for about six seconds."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+log = structlog.get_logger(__name__)
+
+
+class LiveView:
+    """Of one chat. An edit that fails ends the view of that answer, which then comes whole, as it would have anyway."""
+
+    def __init__(self, chat: str, messenger: Messenger) -> None:
+        self._chat = chat
+        self._messenger = messenger
+        self._typing_at = LONG_AGO
+        self._request_id, self._sequence = "", 0
+        self._newest = self._shown = ""
+        self._edit_at: datetime | None = LONG_AGO
+
+    def watch(self, request_id: str) -> None:
+        """What is written for `request_id` counts from now on; to say so again changes nothing."""
+        if request_id != self._request_id:
+            self._start(request_id)
+
+    def take(self, progress: GenerationProgressed) -> bool:
+        """Whether there is an edit to be made now and was none before.
+
+        The text of another question is dropped, and one that is older than what is known.
+        """
+        if progress.request_id != self._request_id or progress.sequence <= self._sequence:
+            return False
+        was_due = self._due
+        self._sequence = progress.sequence
+        self._newest = next(iter(split(clean(progress.text))), "")
+        return was_due is None and self._due is not None
+
+    async def show(self, current: Current, now: datetime, *, edits: bool) -> datetime:
+        """Until when that will do. Without `edits` the text stays as it is."""
+        line = current.thinking_id if current.question.live and edits else None
+        if line and self._due and now >= self._due:
+            await self._edit(line, now)
+        if now >= self._typing_at:
+            await self.type(now)
+        return min(self._typing_at, (line and self._due) or self._typing_at)
+
+    async def type(self, now: datetime) -> None:
+        await self._messenger.typing(self._chat)
+        self._typing_at = now + TYPING_INTERVAL
+
+    def spoke(self) -> None:
+        """A message has ended the typing action."""
+        self._typing_at = LONG_AGO
+
+    def _start(self, request_id: str) -> None:
+        self._request_id, self._sequence = request_id, 0
+        self._newest = self._shown = ""
+        self._edit_at = LONG_AGO
+
+    @property
+    def _due(self) -> datetime | None:
+        """When the next edit may go out; None if there is nothing new to show."""
+        return self._edit_at if self._newest not in ("", self._shown) else None
+
+    async def _edit(self, line: int, now: datetime) -> None:
+        text = self._newest
+        self._edit_at = now + EDIT_INTERVAL
+        try:
+            if await self._messenger.preview(self._chat, line, text):
+                self._shown = text
+        except (MessengerError, Undeliverable) as error:
+            self._edit_at = None
+            log.info("live.ended", request_id=self._request_id, error=str(error))
