@@ -1,7 +1,8 @@
 """Fixtures that every folder shares: real servers on free ports, started by the tests and stopped by them."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +41,55 @@ async def js(nats_server: EmbeddedServer) -> AsyncIterator[JetStreamContext]:
     async with connect(nats_server.url, name="test") as context:
         await Topology(context).ensure_all(accounts=["1"])
         yield context
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A server with the shipped users; `passwords` by user."""
+
+    server: EmbeddedServer
+    directory: Path
+    passwords: Mapping[str, str]
+
+
+def shipped(configuration: str, port: int, store: Path, **places: str) -> str:
+    """A file of deploy/ for a server of this test; `places` are more texts to replace."""
+    here = Path(__file__).parents[1] / "deploy"
+    text = (here / configuration).read_text()
+    places = {
+        'include "nats-users.conf"': (here / "nats-users.conf").read_text(),
+        "port: 4222": f'listen: "127.0.0.1:{port}"',
+        'http: "127.0.0.1:8222"': "",
+        "/data": str(store),
+        **places,
+    }
+    for old, new in places.items():
+        assert text.count(old) == 1, f"{configuration} has {old!r} not once"
+        text = text.replace(old, new)
+    return text
+
+
+def nats_passwords(*others: str) -> dict[str, str]:
+    """One that looks like a number is a password too."""
+    users = ("setup", "userbot", "generate", "bridge", "tools", *others)
+    return {user: f"1e{number}" for number, user in enumerate(users)}
+
+
+def nats_environment(passwords: Mapping[str, str]) -> dict[str, str]:
+    """As compose.yaml passes them on."""
+    return {f"NATS_{user.upper()}_PASSWORD": f'"{password}"' for user, password in passwords.items()}
+
+
+@pytest.fixture
+async def guarded_nats(tmp_path: Path) -> AsyncIterator[Guarded]:
+    passwords, directory = nats_passwords(), tmp_path / "guarded-nats"
+
+    def configured(port: int, store: Path) -> str:
+        return shipped("nats.conf", port, store)
+
+    environment = nats_environment(passwords)
+    async with EmbeddedServer(directory, configured=configured, environment=environment) as server:
+        yield Guarded(server, directory, passwords)
 
 
 def _need_rabbitmq() -> None:

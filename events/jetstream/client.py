@@ -25,9 +25,10 @@ class NotPermitted(NatsError):
     """The server does not let this user do that."""
 
     def __init__(self, doing: str, subject: str) -> None:
+        self.refusal = f"this NATS user may not {doing} {subject}"
         super().__init__(
-            f"this NATS user may not {doing} {subject}: NATS_USER and NATS_PASSWORD must be those of this process, "
-            "and the server's configuration must let it (docs/security.md)"
+            f"{self.refusal}: NATS_USER and NATS_PASSWORD must be those of this process, and the server's configuration"
+            " must let it (docs/security.md)"
         )
 
 

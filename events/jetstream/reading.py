@@ -25,7 +25,7 @@ async def stored(js: JetStreamContext, channel: Channel, filter_subject: str) ->
     try:
         pull = await _subscribe(js, channel, filter_subject, AckPolicy.NONE)
         left = (await pull.consumer_info()).num_pending or 0
-        subscription = JetStreamSubscription(pull)
+        subscription = JetStreamSubscription(js, channel, pull)
         while left > 0:
             deliveries = await subscription.fetch(min(BATCH, left), MAX_FETCH_WAIT)
             if not deliveries:
@@ -42,7 +42,7 @@ async def stored(js: JetStreamContext, channel: Channel, filter_subject: str) ->
 async def following(js: JetStreamContext, channel: Channel, filter_subject: str) -> JetStreamSubscription:
     """Everything under the matching subjects, for this process alone. Raises TransportError."""
     try:
-        return JetStreamSubscription(await _subscribe(js, channel, filter_subject, AckPolicy.EXPLICIT))
+        return JetStreamSubscription(js, channel, await _subscribe(js, channel, filter_subject, AckPolicy.EXPLICIT))
     except (NatsError, OSError) as error:
         reason = str(error) or type(error).__name__
         raise TransportError(f"{subjects.stream(channel)} could not be followed ({reason}); try again") from None

@@ -21,8 +21,11 @@ class JetStreamRecords:
 
     @classmethod
     async def open(cls, js: JetStreamContext, bucket: str) -> "JetStreamRecords":
-        """The bucket must exist (topology)."""
-        return cls(js, await js.key_value(bucket), bucket)
+        """The bucket must exist (topology). Raises TransportError."""
+        try:
+            return cls(js, await js.key_value(bucket), bucket)
+        except (NatsError, OSError) as error:
+            raise TransportError(f"bucket {bucket} could not be opened ({_reason(error)}); try again") from None
 
     async def load(self, key: str) -> Stored | None:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
 import structlog
 from nats.aio.msg import Msg
@@ -11,6 +12,7 @@ from nats.js import JetStreamContext
 from events import subjects
 from events.errors import TransportError
 from events.event import NATS_PREFIX, Event, from_headers
+from events.jetstream.client import Client, NotPermitted
 from events.jetstream.topology import ACK_WAIT
 from events.transport import MAX_FETCH_WAIT, Channel
 
@@ -59,21 +61,32 @@ class JetStreamSubscription:
 
     lease = ACK_WAIT
 
-    def __init__(self, pull: JetStreamContext.PullSubscription) -> None:
+    def __init__(self, js: JetStreamContext, channel: Channel, pull: JetStreamContext.PullSubscription) -> None:
+        # The context has no public way to its connection.
+        self._nats = cast(Client, js._nc)
+        self._asked = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.stream(channel)}."
         self._pull = pull
 
     @classmethod
     async def bind(cls, js: JetStreamContext, channel: Channel, durable: str) -> "JetStreamSubscription":
         """The durable consumer must exist (topology)."""
-        return cls(await js.pull_subscribe_bind(durable=durable, stream=subjects.stream(channel)))
+        return cls(js, channel, await js.pull_subscribe_bind(durable=durable, stream=subjects.stream(channel)))
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[JetStreamDelivery]:
-        wait = min(timeout, MAX_FETCH_WAIT).total_seconds()
+        """Raises TransportError if this user may not: that looks like silence otherwise."""
+        wait, since = min(timeout, MAX_FETCH_WAIT).total_seconds(), self._nats.now
         try:
             messages = await self._pull.fetch(limit, timeout=wait)
         except TimeoutError:
+            self._check(since)
             return []
         except (NatsError, OSError) as error:
             log.warning("nats.fetch_failed", error=str(error) or type(error).__name__)
             return []
         return [JetStreamDelivery(message) for message in messages]
+
+    def _check(self, since: float) -> None:
+        try:
+            self._nats.check(self._asked, since)
+        except NotPermitted as error:
+            raise TransportError(str(error)) from None

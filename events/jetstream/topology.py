@@ -1,6 +1,6 @@
 """Streams, consumers and buckets: created by `timokha setup`, verified by every process."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -19,6 +19,8 @@ from nats.js.errors import BucketNotFoundError, NotFoundError
 
 from events import subjects
 from events.errors import TransportError
+from events.jetstream.client import NotPermitted
+from events.jetstream.patience import patiently
 from events.transport import Channel
 
 ACK_WAIT = timedelta(seconds=10)
@@ -93,29 +95,30 @@ class Topology:
 
     async def _retain(self, stream: str, **wanted: float | None) -> None:
         try:
-            found = (await self.js.stream_info(stream)).config
+            found = (await patiently(lambda: self.js.stream_info(stream))).config
         except NatsError as error:
             raise _not_allowed(f"stream {stream}", error) from None
         new = {name: value for name, value in wanted.items() if getattr(found, name) != value}
         if new:
             what = ", ".join(f"{name} from {getattr(found, name):.0f} to {value:.0f}" for name, value in new.items())
-            await self._change(f"changed stream {stream}: {what}", self.js.update_stream(found.evolve(**new)))
+            await self._change(f"changed stream {stream}: {what}", lambda: self.js.update_stream(found.evolve(**new)))
 
     async def _ensure_stream(self, wanted: StreamConfig) -> None:
-        assert wanted.name is not None
+        name = wanted.name
+        assert name is not None
         try:
-            found = (await self.js.stream_info(wanted.name)).config
+            found = (await patiently(lambda: self.js.stream_info(name))).config
         except NotFoundError:
-            await self._change(f"created stream {wanted.name}", self.js.add_stream(wanted))
+            await self._change(f"created stream {name}", lambda: self.js.add_stream(wanted))
             return
         except NatsError as error:
-            raise _not_allowed(f"stream {wanted.name}", error) from None
+            raise _not_allowed(f"stream {name}", error) from None
         verify_stream(wanted, found)
 
     async def _ensure_consumer(self, channel: Channel, durable: str, filter_subject: str) -> None:
         stream = subjects.stream(channel)
         try:
-            await self.js.consumer_info(stream, durable)
+            await patiently(lambda: self.js.consumer_info(stream, durable))
         except NotFoundError:
             config = ConsumerConfig(
                 # With a name the filter is part of what is asked for, so that permissions can be given by filter.
@@ -128,13 +131,13 @@ class Topology:
                 max_deliver=-1,
                 max_ack_pending=20_000,
             )
-            await self._change(f"created consumer {durable} on {stream}", self.js.add_consumer(stream, config))
+            await self._change(f"created consumer {durable} on {stream}", lambda: self.js.add_consumer(stream, config))
         except NatsError as error:
             raise _not_allowed(f"consumer {durable} on {stream}", error) from None
 
     async def _ensure_bucket(self, bucket: str, *, ttl: timedelta | None = None) -> None:
         try:
-            await self.js.key_value(bucket)
+            await patiently(lambda: self.js.key_value(bucket))
         except BucketNotFoundError:
             config = KeyValueConfig(
                 bucket=bucket,
@@ -145,13 +148,13 @@ class Topology:
                 # Not from a follower: a stale read would only make compare-and-set fail and load again.
                 direct=False,
             )
-            await self._change(f"created bucket {bucket}", self.js.create_key_value(config))
+            await self._change(f"created bucket {bucket}", lambda: self.js.create_key_value(config))
         except NatsError as error:
             raise _not_allowed(f"bucket {bucket}", error) from None
 
-    async def _change(self, what: str, doing: object) -> None:
+    async def _change(self, what: str, change: Callable[[], Awaitable[object]]) -> None:
         try:
-            await doing  # type: ignore[misc]
+            await patiently(change)
         except NatsError as error:
             raise _not_allowed(what, error) from None
         self.changes.append(what)
@@ -188,5 +191,8 @@ def verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
 
 
 def _not_allowed(what: str, error: Exception) -> TransportError:
-    reason = str(error) or "no answer: is JetStream enabled and is this user allowed to?"
-    return TransportError(f"{what}: {reason}; run `timokha setup` with an administrator's credentials")
+    if isinstance(error, NotPermitted):
+        reason = error.refusal
+    else:
+        reason = str(error) or "no answer: is JetStream enabled and is this user allowed to?"
+    return TransportError(f"{what}: {reason}; check NATS_USER, or let an administrator's `timokha setup` do it")

@@ -1,0 +1,235 @@
+"""The shipped users of NATS: each may do its own work and nothing else, and hears at once why it may not."""
+
+import asyncio
+import os
+import signal
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from nats.js.api import ConsumerConfig
+from pydantic import SecretStr
+
+from events import subjects
+from events.access import Access
+from events.errors import TransportError, TransportUnreachable
+from events.event import Event
+from events.ids import RequestId
+from events.jetstream.client import NotPermitted
+from events.jetstream.connection import connect
+from events.jetstream.log import JetStreamLog
+from events.jetstream.records import JetStreamRecords
+from events.jetstream.subscription import JetStreamSubscription
+from events.jetstream.topology import Topology
+from events.schema import FailureReason, GenerationFailed
+from events.transport import Channel, Published
+
+SECOND = timedelta(seconds=1)
+SHORT = 0.5
+"""Seconds until a refused request is given up here; the processes wait longer."""
+
+NOBODYS = [
+    "$JS.API.STREAM.PURGE.REQUESTS",
+    "$JS.API.STREAM.DELETE.REPLIES",
+    "$JS.API.STREAM.DELETE.KV_chats",
+    "$JS.API.STREAM.PURGE.KV_chats",
+    "$JS.API.STREAM.UPDATE.REQUESTS",
+    "$JS.API.STREAM.CREATE.MINE",
+    "$JS.API.CONSUMER.DELETE.REQUESTS.generate",
+    "$JS.API.CONSUMER.DURABLE.CREATE.REPLIES.edge-1",
+]
+"""What only the administrator's user may do."""
+
+THE_CONVERSATIONS = [
+    "$JS.API.STREAM.INFO.KV_chats",
+    "$JS.API.STREAM.MSG.GET.KV_chats",
+    "$JS.API.DIRECT.GET.KV_chats.$KV.chats.1.2",
+    "$JS.API.CONSUMER.CREATE.KV_chats",
+    "$JS.API.CONSUMER.CREATE.KV_chats.mine.$KV.chats.>",
+    "$JS.API.STREAM.INFO.KV_telegram",
+    "$JS.API.STREAM.MSG.GET.KV_telegram",
+    "$KV.chats.1.2",
+    "$KV.telegram.1",
+]
+
+FORBIDDEN = {
+    "userbot": [
+        "timokha.replies.1.2.3.0",
+        "timokha.deadletters.1.2.3.0",
+        "timokha.requests.rabbitmq.2.3.0",
+        "$JS.API.CONSUMER.MSG.NEXT.REQUESTS.generate",
+        "$JS.API.CONSUMER.MSG.NEXT.REPLIES.edge-rabbitmq",
+        "$JS.API.CONSUMER.CREATE.REPLIES.edge-rabbitmq.timokha.replies.1.*.*.*",
+        "$JS.API.CONSUMER.CREATE.REPLIES.mine.timokha.replies.rabbitmq.*.*.*",
+        "$JS.API.STREAM.MSG.DELETE.KV_chats",
+    ],
+    "generate": [
+        *THE_CONVERSATIONS,
+        "timokha.requests.1.2.3.0",
+        "$JS.API.STREAM.MSG.GET.REQUESTS",
+        "$JS.API.STREAM.MSG.DELETE.REQUESTS",
+        "$JS.API.CONSUMER.CREATE.REQUESTS",
+        "$JS.API.CONSUMER.MSG.NEXT.REPLIES.edge-1",
+        "$KV.bridge.1",
+    ],
+    "bridge": [
+        *THE_CONVERSATIONS,
+        "timokha.requests.1.2.3.0",
+        "$JS.API.STREAM.MSG.DELETE.REPLIES",
+        "$JS.API.CONSUMER.MSG.NEXT.REPLIES.edge-1",
+        "$JS.API.CONSUMER.CREATE.REPLIES.mine.timokha.replies.1.*.*.*",
+    ],
+    "tools": ["timokha.replies.1.2.3.0", "timokha.requests.1.2.3.0", "$KV.telegram.1"],
+    "setup": ["timokha.replies.1.2.3.0", "timokha.requests.1.2.3.0", "$KV.chats.1.2"],
+}
+
+
+@pytest.fixture
+def as_user(guarded_nats):
+    """`async with as_user(name, process=…) as js`"""
+
+    @asynccontextmanager
+    async def opened(name, process=None):
+        access = Access(user=name, password=SecretStr(guarded_nats.passwords[name]))
+        async with connect(guarded_nats.server.url, name=process or name, access=access) as js:
+            yield js
+
+    return opened
+
+
+@pytest.fixture
+async def set_up(as_user):
+    async with as_user("setup") as js:
+        await Topology(js).ensure_all(["1", subjects.RABBITMQ_ACCOUNT])
+
+
+@pytest.mark.parametrize("user", [user for user in FORBIDDEN if user != "setup"])
+async def test_nobody_but_the_administrator_changes_streams(as_user, set_up, user):
+    async with as_user(user, process="doctor" if user == "tools" else None) as js:
+        await assert_refused(js, NOBODYS)
+    async with as_user("setup") as js:
+        assert {info.config.name for info in await js.streams_info()} == {
+            *(subjects.stream(channel) for channel in Channel),
+            *(f"KV_{bucket}" for bucket in subjects.BUCKETS),
+        }
+
+
+@pytest.mark.parametrize("user", FORBIDDEN)
+async def test_a_user_is_refused_what_is_the_business_of_others(as_user, set_up, user):
+    async with as_user(user, process="doctor" if user == "tools" else None) as js:
+        await assert_refused(js, FORBIDDEN[user])
+
+
+async def assert_refused(js, forbidden):
+    async def refused(subject):
+        with pytest.raises(NotPermitted, match="may not publish to"):
+            await js._nc.request(subject, b"", timeout=SHORT)
+
+    await asyncio.gather(*(refused(subject) for subject in forbidden))
+
+
+@pytest.mark.parametrize("user", ["generate", "bridge"])
+async def test_a_worker_can_not_read_what_people_wrote(as_user, set_up, user):
+    heard = []
+
+    async def hear(message):
+        heard.append(message.subject)
+
+    async with as_user(user) as worker, as_user("userbot") as edge:
+        for subject in ("$KV.>", "$KV.chats.*.*", "timokha.requests.>", "_INBOX_userbot.>", ">"):
+            await worker._nc.subscribe(subject, cb=hear)
+        await worker._nc.flush()
+        records = await JetStreamRecords.open(edge, subjects.CHATS_BUCKET)
+        await records.save("1.2", b"secret", None)
+        assert (await records.load("1.2")).value == b"secret"
+        await worker._nc.flush()
+        hasty = worker._nc.jetstream(timeout=SHORT)
+        with pytest.raises(TransportError, match="may not publish to"):
+            await JetStreamRecords.open(hasty, subjects.CHATS_BUCKET)
+        for direct in (False, True):
+            with pytest.raises(NotPermitted):
+                await hasty.get_msg("KV_chats", subject="$KV.chats.1.2", direct=direct)
+        with pytest.raises(NotPermitted):
+            await hasty.add_consumer("KV_chats", ConsumerConfig(name="mine", deliver_subject="_INBOX_generate.mine"))
+    assert heard == []
+
+
+async def test_the_edge_can_not_publish_a_reply(as_user, set_up):
+    async with as_user("userbot") as js:
+        reply = Event.of(GenerationFailed(request_id="1.2.3.0", reason=FailureReason.EMPTY), source="/test")
+        hasty = JetStreamLog(js._nc.jetstream(timeout=SHORT))
+        for channel in (Channel.REPLIES, Channel.DEADLETTERS):
+            with pytest.raises(TransportError, match=f"may not publish to timokha.{channel.value}.1.2.3.0: NATS_USER"):
+                await hasty.publish(channel, reply)
+            assert await hasty.find(channel, RequestId("1", "2", "3")) is None
+
+
+async def test_a_question_goes_round_through_the_adapters(as_user, set_up, make_event):
+    request_id = RequestId("7", "2", "3")
+    async with as_user("userbot") as edge, as_user("generate") as worker:
+        await Topology(edge).ensure_edge("7")
+        assert await JetStreamLog(edge).publish(Channel.REQUESTS, make_event("7.2.3.0")) is Published.STORED
+        await Topology(worker).ensure_streams()
+        taken = await taken_from(worker, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+        reply = Event.of(GenerationFailed(request_id="7.2.3.0", reason=FailureReason.EMPTY), source="/test")
+        await JetStreamLog(worker).publish(Channel.REPLIES, reply)
+        await taken.ack()
+        heard = await taken_from(edge, Channel.REPLIES, subjects.edge_consumer("7"))
+        assert heard.event.data().reason is FailureReason.EMPTY
+        await heard.ack()
+        assert await JetStreamLog(edge).erase_chat("7", "2", up_to=9) == 2
+        assert await JetStreamLog(edge).find(Channel.REQUESTS, request_id) is None
+
+
+async def taken_from(js, channel, durable):
+    subscription = await JetStreamSubscription.bind(js, channel, durable)
+    async with asyncio.timeout(20):
+        while not (deliveries := await subscription.fetch(1, SECOND)):
+            pass
+    return deliveries[0]
+
+
+async def test_a_consumer_that_this_user_may_not_use_is_no_silence(as_user, set_up):
+    async with as_user("generate") as js:
+        subscription = await JetStreamSubscription.bind(js, Channel.REPLIES, "edge-1")
+        with pytest.raises(TransportError, match=r"may not publish to \$JS.API.CONSUMER.MSG.NEXT.REPLIES"):
+            await subscription.fetch(1, SECOND)
+
+
+async def test_a_process_with_the_user_of_another_is_told_so(as_user, set_up):
+    async with as_user("bridge", process="generate") as js:
+        with pytest.raises(TransportError, match=r"may not subscribe to _INBOX_generate.>; check NATS_USER"):
+            await Topology(js._nc.jetstream(timeout=SHORT)).ensure_streams()
+
+
+async def test_what_only_setup_may_make_is_asked_of_the_administrator(as_user):
+    async with as_user("generate") as js:
+        with pytest.raises(TransportError, match=r"STREAM.CREATE.REQUESTS; check NATS_USER, or let an administrator's"):
+            await Topology(js._nc.jetstream(timeout=SHORT)).ensure_streams()
+
+
+@pytest.mark.parametrize("access", [Access(), Access(user="generate", password=SecretStr("geheim"))])
+async def test_a_wrong_or_missing_password_is_one_line_without_it(guarded_nats, access):
+    with pytest.raises(TransportUnreachable, match="correct NATS_USER and NATS_PASSWORD") as refused:
+        async with connect(guarded_nats.server.url, name="generate", access=access):
+            pass
+    assert "geheim" not in str(refused.value)
+
+
+async def test_a_connection_outlives_a_change_of_its_password(guarded_nats, as_user, set_up):
+    config = guarded_nats.directory / "nats.conf"
+    text = config.read_text()
+    async with as_user("generate") as js:
+        config.write_text(text.replace("$NATS_GENERATE_PASSWORD", "another"))
+        os.kill(guarded_nats.server.pid, signal.SIGHUP)
+        await until(lambda: not js._nc.is_connected)
+        config.write_text(text)
+        os.kill(guarded_nats.server.pid, signal.SIGHUP)
+        await until(lambda: js._nc.is_connected)
+        await Topology(js).ensure_streams()
+
+
+async def until(condition):
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - another process decides
+            await asyncio.sleep(0.02)
