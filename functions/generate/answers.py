@@ -26,7 +26,6 @@ def so_far(text: str) -> str:
     Empty while it may turn out to be a label or to stand in quotes. An answer that the length limit ends may lose
     its last words again.
     """
-    written = text.replace("\ufffd", "").strip()
     # White space at its end stays: it tells that the last word is whole.
     written = text.replace("\ufffd", "").lstrip()
     if may_be_label(written):
