@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from events.errors import MalformedEvent
@@ -34,6 +35,7 @@ class RequestId:
             raise MalformedEvent(f"{self!s} is no request id: expected account.chat.message.revision")
 
     @classmethod
+    @lru_cache(maxsize=1024)  # on its way through a process an event's id is read five times
     def parse(cls, text: str) -> Self:
         """Read what `str()` writes."""
         match text.split("."):

@@ -16,18 +16,25 @@ log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def kept(delivery: Delivery, lease: timedelta) -> AsyncIterator[None]:
     """Renews the lease every third of it, so that one lost renewal does not lose the delivery."""
-    renewing = asyncio.create_task(_renew(delivery, lease / 3))
+    interval = (lease / 3).total_seconds()
+    renewing: list[asyncio.Task[None]] = []
+    # A task only where it takes so long: most deliveries are settled before, and a timer is cheaper.
+    timer = asyncio.get_running_loop().call_later(
+        interval, lambda: renewing.append(asyncio.create_task(_renew(delivery, interval)))
+    )
     try:
         yield
     finally:
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
+        timer.cancel()
+        for task in renewing:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
-async def _renew(delivery: Delivery, interval: timedelta) -> None:
+async def _renew(delivery: Delivery, interval: float) -> None:
     while True:
-        await asyncio.sleep(interval.total_seconds())
         try:
             await delivery.extend()
         except TransportError as error:
             log.warning("lease.not_renewed", request_id=delivery.event.subject, error=str(error))
+        await asyncio.sleep(interval)

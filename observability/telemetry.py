@@ -12,6 +12,7 @@ from opentelemetry.trace import NoOpTracerProvider, Tracer, TracerProvider
 
 from observability import names
 from observability.metrics import Metrics
+from observability.quiet import QuietSpans
 from observability.spans import Spans
 
 FLUSH = timedelta(seconds=3)
@@ -61,4 +62,5 @@ class Telemetry:
 
 def silent() -> Telemetry:
     """Telemetry that goes nowhere; the trace of an incoming message still travels on."""
-    return Telemetry.over(NoOpTracerProvider(), NoOpMeterProvider())
+    nowhere = Telemetry.over(NoOpTracerProvider(), NoOpMeterProvider())
+    return replace(nowhere, spans=QuietSpans(nowhere.tracer, nowhere.metrics))
