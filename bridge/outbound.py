@@ -24,7 +24,7 @@ from functions.worker import backoff
 from observability import names
 from observability.telemetry import Telemetry
 
-NOTE_AFTER = timedelta(seconds=0.05)
+NOTE_AFTER = timedelta(seconds=0.1)
 """A request that is answered sooner needs no note: were the bridge to die meanwhile, it would only be asked again."""
 
 MARK = "timokha-bridge"

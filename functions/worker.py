@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -47,8 +48,9 @@ class Limits:
 class Worker:
     """Hosts `handle`; `answered` tells whether a request's reply exists already. Only the worker settles.
 
-    `slots` stands in for the limit where the number of requests at once changes. `leave` is called once nothing more
-    is fetched: a broker that pushes must be told.
+    A slot is free when the handler is done: settling goes on beside the next request, for at most as many requests as
+    there are slots. `slots` stands in for the limit where the number of requests at once changes. `leave` is called
+    once nothing more is fetched: a broker that pushes must be told.
     """
 
     def __init__(
@@ -74,19 +76,15 @@ class Worker:
         self._slots = slots or (lambda: limits.slots)
         self._leave = leave
         self._tasks: set[asyncio.Task[None]] = set()
+        self._handling: set[asyncio.Future[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is in hand, or hand it back when the grace is over."""
         stopping = asyncio.create_task(stop.wait())
         while not stop.is_set():
-            free = self._slots() - len(self._tasks)
+            free = self._free()
             if free <= 0:
-                await asyncio.wait(
-                    {stopping, *self._tasks},
-                    # The number of slots may have changed meanwhile.
-                    timeout=MAX_FETCH_WAIT.total_seconds(),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+                await self._until_free(stopping)
                 continue
             for delivery in await self._subscription.fetch(free, MAX_FETCH_WAIT):
                 self._start(delivery)
@@ -94,8 +92,20 @@ class Worker:
             await self._leave()
         await self._drain()
 
+    def _free(self) -> int:
+        slots = self._slots()
+        return min(slots - len(self._handling), 2 * slots - len(self._tasks))
+
+    async def _until_free(self, stopping: asyncio.Future[Any]) -> None:
+        """Or until the number of slots may have changed."""
+        pending: set[asyncio.Future[Any]] = {stopping, *self._handling, *self._tasks}
+        await asyncio.wait(pending, timeout=MAX_FETCH_WAIT.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+
     def _start(self, delivery: Delivery) -> None:
-        task = asyncio.create_task(self._process(delivery))
+        handled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._process(delivery, handled))
+        self._handling.add(handled)
+        handled.add_done_callback(self._handling.discard)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -108,10 +118,10 @@ class Worker:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def _process(self, delivery: Delivery) -> None:
+    async def _process(self, delivery: Delivery, handled: asyncio.Future[None]) -> None:
         try:
             async with kept(delivery, self._subscription.lease):
-                await self._take(delivery)
+                await self._take(delivery, handled)
         except asyncio.CancelledError:
             # The grace is over: somebody else may start.
             await delivery.retry(self._limits.handback)
@@ -119,9 +129,12 @@ class Worker:
         except TransportError as error:
             log.warning("worker.unsettled", request_id=delivery.event.subject, error=str(error))
 
-    async def _take(self, delivery: Delivery) -> None:
+    async def _take(self, delivery: Delivery, handled: asyncio.Future[None]) -> None:
         with self._telemetry.spans.process(Channel.REQUESTS, delivery, group=GENERATE_CONSUMER) as span:
-            outcome = await self._outcome(delivery)
+            try:
+                outcome = await self._outcome(delivery)
+            finally:
+                handled.set_result(None)
             if isinstance(outcome, GaveUp | Postponed):
                 fail(span, type(outcome).__name__)
             await outcomes.settle(outcome, delivery, self._publisher, source=self._source, telemetry=self._telemetry)

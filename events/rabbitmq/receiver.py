@@ -60,9 +60,17 @@ class Receiver:
             await channel.initialize()
             await channel.set_qos(prefetch_count=prefetch)
             receiver = cls(channel, await topology.declare(channel, queue, robust=True))
-            for _ in range(consumers):
-                await receiver._consume()
+        await receiver.resize(consumers)
         return receiver
+
+    async def resize(self, consumers: int) -> None:
+        """So many from now on; what one that goes has brought stays. Raises TransportError."""
+        with topology.explained(self._queue.name):
+            while len(self._tags) < consumers:
+                self._tags.append(await self._queue.consume(self._ready.put))
+            while len(self._tags) > consumers:
+                await self._queue.cancel(self._tags[-1])
+                self._tags.pop()
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[Received]:
         """At most `limit` messages; none if nothing came within `timeout`."""
@@ -79,10 +87,7 @@ class Receiver:
 
     async def stop(self) -> None:
         """Take nothing more, and hand back what nobody has fetched; what is in hand can still be settled."""
-        with topology.explained(self._queue.name):
-            for tag in self._tags:
-                await self._queue.cancel(tag)
-        self._tags.clear()
+        await self.resize(0)
         while not self._ready.empty():
             for received in self._fresh(self._ready.get_nowait()):
                 await received.requeue()
@@ -91,9 +96,6 @@ class Receiver:
         """What is unsettled comes again."""
         with topology.explained(self._queue.name):
             await self._channel.close()
-
-    async def _consume(self) -> None:
-        self._tags.append(await self._queue.consume(self._ready.put))
 
     @staticmethod
     def _fresh(incoming: AbstractIncomingMessage) -> list[Received]:

@@ -1,6 +1,7 @@
 """The requests queue as a place to work from: a lease like JetStream's, and retries that wait."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ import structlog
 from events.errors import TransportError
 from events.event import Event
 from events.rabbitmq import topology
+from events.rabbitmq.ahead import Ahead
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received, Receiver
@@ -17,19 +19,24 @@ from events.rabbitmq.sender import Sender
 LEASE = timedelta(seconds=10)
 """RabbitMQ has none: it redelivers when the connection ends. Within a living process a timer stands in for it."""
 
+ADJUST_TIMEOUT = 1
+"""Seconds: what was fetched meanwhile waits."""
+
 log = structlog.get_logger(__name__)
 
 
 class RabbitMQDelivery:
     """Implements `events.transport.Delivery`."""
 
-    def __init__(self, received: Received, sender: Sender, lease: timedelta) -> None:
+    def __init__(self, received: Received, sender: Sender, lease: timedelta, ahead: Ahead) -> None:
         self.event: Event = received.message.event()
         self.attempt: int = received.message.attempts + 1
         self.published_at: datetime = received.message.sent_at or self.event.time
         self._received = received
         self._sender = sender
         self._length = lease
+        self._ahead = ahead
+        self._taken = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._expiring: asyncio.Task[None] | None = None
         self._start_lease()
@@ -39,6 +46,7 @@ class RabbitMQDelivery:
 
     async def ack(self) -> None:
         self._end_lease()
+        self._ahead.took(time.monotonic() - self._taken)
         await self._received.ack()
 
     async def retry(self, delay: timedelta) -> None:
@@ -80,22 +88,28 @@ class RabbitMQSubscription:
     """Implements `events.transport.Subscription`.
 
     One consumer a slot, each with one message: so the queue's consumer count is the pool's size, which the bridge
-    reads, and RabbitMQ spreads the load by slots.
+    reads, and RabbitMQ spreads the load by slots. Two a slot while requests are short (`Ahead`).
     """
 
-    def __init__(self, receiver: Receiver, sender: Sender, lease: timedelta) -> None:
+    def __init__(self, receiver: Receiver, sender: Sender, *, slots: int, lease: timedelta) -> None:
         self._receiver = receiver
+        self._slots = slots
+        self._ahead = Ahead()
+        self._is_ahead = False
         self._sender = sender
         self.lease = lease
 
     @classmethod
     async def open(cls, broker: Broker, *, slots: int, lease: timedelta = LEASE) -> "RabbitMQSubscription":
         """The queues must exist (topology). Raises TransportError."""
-        return cls(await Receiver.open(broker, topology.REQUESTS, consumers=slots), broker.sender, lease)
+        receiver = await Receiver.open(broker, topology.REQUESTS, consumers=slots)
+        return cls(receiver, broker.sender, slots=slots, lease=lease)
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[RabbitMQDelivery]:
         fetched = await self._receiver.fetch(limit, timeout)
-        return [RabbitMQDelivery(received, self._sender, self.lease) for received in fetched]
+        if fetched and self._ahead.wanted is not self._is_ahead:
+            await self._adjust()
+        return [RabbitMQDelivery(received, self._sender, self.lease, self._ahead) for received in fetched]
 
     async def stop(self) -> None:
         """Take nothing more; what is in hand can still be settled. Raises TransportError."""
@@ -104,3 +118,14 @@ class RabbitMQSubscription:
     async def close(self) -> None:
         """What is unsettled comes again, to whoever is there."""
         await self._receiver.close()
+
+    async def _adjust(self) -> None:
+        wanted = self._ahead.wanted
+        try:
+            async with asyncio.timeout(ADJUST_TIMEOUT):
+                await self._receiver.resize(self._slots * 2 if wanted else self._slots)
+        except (TransportError, TimeoutError) as error:
+            # The next fetch tries again.
+            log.info("rabbitmq.not_adjusted", error=str(error) or type(error).__name__)
+            return
+        self._is_ahead = wanted

@@ -1,6 +1,7 @@
 """What RabbitMQ promises beyond the behaviour that all transports share."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -96,6 +97,35 @@ async def test_a_request_that_outlives_its_deadline_is_a_dead_letter_that_says_s
 async def test_the_queue_counts_one_consumer_for_each_slot(broker) -> None:
     await RabbitMQSubscription.open(broker, slots=3)
     assert await topology.consumers(broker.consuming, topology.REQUESTS, topology.REPLIES) == [3, 0]
+
+
+async def consumers(broker: Broker) -> int:
+    return (await topology.consumers(broker.consuming, topology.REQUESTS))[0]
+
+
+async def test_the_next_request_is_at_hand_while_they_are_short_and_no_longer_when_one_was_long(
+    broker, make_event
+) -> None:
+    for number in range(20):
+        await RabbitMQPublisher(broker.sender).publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
+    subscription = await RabbitMQSubscription.open(broker, slots=1)
+    seen = Counter()
+
+    async def handle(within: timedelta = timedelta(0)) -> None:
+        delivery = await fetch_one(subscription)
+        seen[delivery.event.subject] += 1
+        await asyncio.sleep(within.total_seconds())
+        await delivery.ack()
+
+    async with asyncio.timeout(30):
+        while await consumers(broker) != 2:
+            await handle()
+        await handle(SECOND)
+        while await consumers(broker) != 1:
+            await handle()
+        while len(seen) < 20:
+            await handle()
+    assert set(seen.values()) == {1}
 
 
 async def test_setting_up_twice_is_harmless_and_other_settings_are_told(broker) -> None:

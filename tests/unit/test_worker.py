@@ -11,7 +11,7 @@ from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemorySubscription
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, GenerationRequested
-from events.transport import Channel
+from events.transport import Channel, Published
 from functions.verdicts import Reject, Retry
 from functions.worker import Limits, Worker, answering
 from observability.telemetry import silent
@@ -32,7 +32,7 @@ class World:
         self.replies = self.log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=60))
 
     @asynccontextmanager
-    async def worker(self, handler, **limits):
+    async def worker(self, handler, *, publisher=None, **limits):
         async def answered(request_id: RequestId) -> bool:
             return await self.log.find(Channel.REPLIES, request_id) is not None
 
@@ -40,7 +40,7 @@ class World:
         worker = Worker(
             answering(handler),
             subscription=self.requests,
-            publisher=self.log,
+            publisher=publisher or self.log,
             answered=answered,
             source="/test",
             limits=Limits(**limits),
@@ -101,6 +101,40 @@ async def test_only_as_many_are_handled_at_once_as_there_are_slots(world, make_e
         for _ in range(9):
             await world.reply()
     assert most == 3
+
+
+class SlowToConfirm:
+    """A publisher whose broker confirms nothing before `confirms` is set."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+        self.confirms = asyncio.Event()
+
+    async def publish(self, channel: Channel, event: Event) -> Published:
+        await self.confirms.wait()
+        return await self._log.publish(channel, event)
+
+
+async def test_the_next_request_is_handled_while_the_last_one_is_still_being_settled(world, make_event) -> None:
+    publisher, calls, two = SlowToConfirm(world.log), 0, asyncio.Event()
+
+    async def handler(request):
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            two.set()
+        return answer_to(request)
+
+    for number in range(3):
+        await world.ask(make_event(f"1.2.{number}.0"))
+    async with world.worker(handler, publisher=publisher), asyncio.timeout(10):
+        await two.wait()
+        await world.no_reply()
+        # As many as there are slots may be unsettled besides those that are handled, and no more.
+        assert calls == 2
+        publisher.confirms.set()
+        assert {(await world.reply()).subject for _ in range(3)} == {"1.2.0.0", "1.2.1.0", "1.2.2.0"}
+    assert calls == 3
 
 
 async def test_a_long_job_keeps_its_delivery_by_heartbeats(world, make_event) -> None:
