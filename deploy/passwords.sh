@@ -8,7 +8,7 @@ touch .env
 chmod 600 .env
 # The last line may have no end.
 [ -z "$(tail -c 1 .env)" ] || echo >>.env
-for name in NATS_SETUP NATS_USERBOT NATS_GENERATE NATS_BRIDGE NATS_TOOLS RABBITMQ; do
+for name in NATS_SETUP NATS_USERBOT NATS_GENERATE NATS_BRIDGE NATS_TOOLS NATS_CLUSTER RABBITMQ; do
     grep -q "^${name}_PASSWORD=." .env && continue
     printf '%s_PASSWORD=%s\n' "$name" "$(od -An -N 24 -t x1 /dev/urandom | tr -d ' \n')" >>.env
 done

@@ -31,7 +31,7 @@ OTHERS = {
     "RABBITMQ_PASSWORD": "compose.yaml: the user `timokha`'s password on RabbitMQ; `deploy/passwords.sh` writes it",
     **{
         f"NATS_{user.upper()}_PASSWORD": f"compose.yaml: the password of the user `{user}` on its NATS, likewise"
-        for user in ("setup", "userbot", "generate", "bridge", "tools")
+        for user in ("setup", "userbot", "generate", "bridge", "tools", "cluster")
     },
 }
 """Variables that no settings class reads, and what they do."""

@@ -1,7 +1,7 @@
 """Fixtures that every folder shares: real servers on free ports, started by the tests and stopped by them."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,42 +52,47 @@ class Guarded:
     passwords: Mapping[str, str]
 
 
-def shipped(configuration: str, port: int, store: Path, **places: str) -> str:
-    """A file of deploy/ for a server of this test; `places` are more texts to replace."""
-    here = Path(__file__).parents[1] / "deploy"
-    text = (here / configuration).read_text()
-    places = {
-        'include "nats-users.conf"': (here / "nats-users.conf").read_text(),
-        "port: 4222": f'listen: "127.0.0.1:{port}"',
-        'http: "127.0.0.1:8222"': "",
-        "/data": str(store),
-        **places,
-    }
-    for old, new in places.items():
-        assert text.count(old) == 1, f"{configuration} has {old!r} not once"
-        text = text.replace(old, new)
-    return text
+class ShippedNats:
+    """The files of deploy/ as servers of a test take them."""
 
+    def passwords(self, *others: str) -> dict[str, str]:
+        """By user. One that looks like a number is a password too."""
+        users = ("setup", "userbot", "generate", "bridge", "tools", *others)
+        return {user: f"1e{number}" for number, user in enumerate(users)}
 
-def nats_passwords(*others: str) -> dict[str, str]:
-    """One that looks like a number is a password too."""
-    users = ("setup", "userbot", "generate", "bridge", "tools", *others)
-    return {user: f"1e{number}" for number, user in enumerate(users)}
+    def environment(self, passwords: Mapping[str, str]) -> dict[str, str]:
+        """As compose.yaml passes them on."""
+        return {f"NATS_{user.upper()}_PASSWORD": f'"{password}"' for user, password in passwords.items()}
 
+    def configured(self, name: str, places: Mapping[str, str] | None = None) -> Callable[[int, Path], str]:
+        """`places` are more texts to replace."""
+        deploy = Path(__file__).parents[1] / "deploy"
 
-def nats_environment(passwords: Mapping[str, str]) -> dict[str, str]:
-    """As compose.yaml passes them on."""
-    return {f"NATS_{user.upper()}_PASSWORD": f'"{password}"' for user, password in passwords.items()}
+        def configured(port: int, store: Path) -> str:
+            text = (deploy / name).read_text()
+            own = {
+                'include "nats-users.conf"': (deploy / "nats-users.conf").read_text(),
+                "port: 4222": f'listen: "127.0.0.1:{port}"',
+                'http: "127.0.0.1:8222"': "",
+                "/data": str(store),
+            }
+            for old, new in {**own, **(places or {})}.items():
+                assert text.count(old) == 1, f"{name} has {old!r} not once"
+                text = text.replace(old, new)
+            return text
+
+        return configured
 
 
 @pytest.fixture
-async def guarded_nats(tmp_path: Path) -> AsyncIterator[Guarded]:
-    passwords, directory = nats_passwords(), tmp_path / "guarded-nats"
+def shipped_nats() -> ShippedNats:
+    return ShippedNats()
 
-    def configured(port: int, store: Path) -> str:
-        return shipped("nats.conf", port, store)
 
-    environment = nats_environment(passwords)
+@pytest.fixture
+async def guarded_nats(tmp_path: Path, shipped_nats: ShippedNats) -> AsyncIterator[Guarded]:
+    passwords, directory = shipped_nats.passwords(), tmp_path / "guarded-nats"
+    configured, environment = shipped_nats.configured("nats.conf"), shipped_nats.environment(passwords)
     async with EmbeddedServer(directory, configured=configured, environment=environment) as server:
         yield Guarded(server, directory, passwords)
 

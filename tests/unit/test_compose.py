@@ -35,8 +35,15 @@ OPENTELEMETRY = {
 }
 
 
+def command_of(service):
+    """The command's name and its options."""
+    words = service.get("command") or [service["build"]["target"]]
+    name = next(name for name in (" ".join(words[:2]), words[0]) if name in cli.COMMANDS)
+    return name, words[len(name.split()) :]
+
+
 def settings_of(service):
-    settings, _, _ = cli.COMMANDS[service["command"][0] if "command" in service else service["build"]["target"]]
+    settings, _, _ = cli.COMMANDS[command_of(service)[0]]
     return settings
 
 
@@ -45,14 +52,15 @@ def variables_of(service):
     return {settings.variable(name) for name in settings.model_fields}
 
 
-def test_compose_keeps_to_the_schema_of_the_compose_specification():
+@pytest.mark.parametrize("name", ["compose.yaml", "deploy/cluster/compose.yaml"])
+def test_compose_keeps_to_the_schema_of_the_compose_specification(name):
     command = [
         sys.executable,
         "-m",
         "check_jsonschema",
         "--builtin-schema",
         "vendor.compose-spec",
-        ROOT / "compose.yaml",
+        ROOT / name,
     ]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stdout
@@ -90,7 +98,7 @@ def test_whatever_runs_on_is_started_again_and_waits_for_setup():
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_runs_a_command_with_options_that_exist(name):
-    first, *options = OURS[name].get("command") or [OURS[name]["build"]["target"]]
+    first, options = command_of(OURS[name])
     command = cli.command(first, *cli.COMMANDS[first])
     known = {option for parameter in command.params for option in parameter.opts}
     assert {option for option in options if option.startswith("--")} <= known
@@ -191,6 +199,28 @@ def test_nats_takes_its_configuration():
     assert result.returncode == 0, result.stderr
 
 
+def test_the_cluster_changes_only_what_a_cluster_needs():
+    cluster = yaml.safe_load((ROOT / "deploy/cluster/compose.yaml").read_text())
+    nodes = [name for name in cluster["services"] if name.startswith("nats")]
+    connects = {name for name, service in SERVICES.items() if "NATS_URL" in service.get("environment", {})}
+    changed = {name for name, service in cluster["services"].items() if "NATS_URL" in service.get("environment", {})}
+    assert changed == connects - {"model"}  # which only prepares a model
+    for name in nodes:
+        environment = cluster["services"][name]["environment"]
+        assert environment["NATS_NODE"] == name
+        assert environment.keys() >= SERVICES["nats"]["environment"].keys()
+        assert environment["NATS_ROUTES"].count("@") == len(nodes) == 3
+        assert cluster["services"]["userbot"]["environment"]["NATS_URL"].count(f"//{name}:4222") == 1
+    new = [cluster["services"][name] for name in nodes if name not in SERVICES]
+    for service in new:
+        assert {key: service[key] for key in ("image", "command", "restart", "healthcheck")} == {
+            key: SERVICES["nats"][key] for key in ("image", "command", "restart", "healthcheck")
+        }
+    volumes = [volume.split(":") for service in new for volume in service["volumes"]]
+    for source, *_ in volumes:
+        assert (ROOT / source).is_file() or source in cluster["volumes"]
+
+
 def test_every_user_of_nats_has_a_password_and_every_process_its_own_user():
     needed = {service["environment"]["NATS_USER"] for service in OURS.values()}
     users = set(re.findall(r"^ *user: (\w+)$", (ROOT / "deploy/nats-users.conf").read_text(), re.MULTILINE))
@@ -211,7 +241,8 @@ def test_the_passwords_that_compose_asks_for_are_made_once_and_for_the_owner_onl
         subprocess.run(["sh", script], check=True, timeout=30)
     lines = dotenv.read_text().splitlines()
     made = dict(line.split("=") for line in lines)
-    asked = set(re.findall(r"\{(\w+):\?run sh deploy/passwords.sh\}", (ROOT / "compose.yaml").read_text()))
+    files = (ROOT / name for name in ("compose.yaml", "deploy/cluster/compose.yaml"))
+    asked = {name for file in files for name in re.findall(r"\{(\w+):\?run sh deploy/passwords.sh\}", file.read_text())}
     assert asked <= made.keys()
     assert all(made[name] for name in asked)
     assert (made["NATS_SETUP_PASSWORD"], made["API_ID"]) == ("mine", "1")
