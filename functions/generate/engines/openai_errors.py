@@ -5,25 +5,27 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from openai import APIError, APIStatusError
+from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
 from functions.verdicts import Reject, Retry
 
 _NEVER = {400, 413, 422}
 """Statuses about the request itself, e.g. that it does not fit the context. A wrong key or model can be mended."""
-_SOONEST, _LATEST = 1.0, 3600.0
-"""Seconds that `Retry-After` may stand for."""
+_AWAY = {502, 503, 504}
+_LOADING = timedelta(seconds=10)
+"""A server that is away has a model to load before it is back, and a question has only so many attempts."""
+_SOON, _LATEST = timedelta(seconds=1), timedelta(hours=1)
+"""What `Retry-After` may say."""
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 
 
 def verdict(error: APIError) -> Retry | Reject:
     """Whether another attempt can help, and when. Without the server's message, which may quote the conversation."""
     why = f"the model server: {reason(error)}"
-    if not isinstance(error, APIStatusError):
-        return Retry(why)
-    if error.status_code in _NEVER:
+    if isinstance(error, APIStatusError) and error.status_code in _NEVER:
         return Reject(why)
-    return Retry(why, delay=_retry_after(error.response.headers))
+    return Retry(why, delay=_delay(error))
 
 
 def reason(error: APIError) -> str:
@@ -34,18 +36,28 @@ def reason(error: APIError) -> str:
     return f"status {error.status_code}{f' ({code})' if code else ''}"
 
 
-def _retry_after(headers: Mapping[str, str]) -> timedelta:
-    """Source: RFC 9110, section 10.2.3: seconds, or a date."""
+def _delay(error: APIError) -> timedelta:
+    match error:
+        case APIStatusError():
+            otherwise = _LOADING if error.status_code in _AWAY else _SOON
+            return _retry_after(error.response.headers) or otherwise
+        case APIConnectionError() if not isinstance(error, APITimeoutError):
+            return _LOADING
+        case _:
+            return _SOON
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Seconds, or a date; None if it says neither. Source: RFC 9110, section 10.2.3."""
     value = headers.get("retry-after", "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = _until(value)
-    return timedelta(seconds=min(max(_SOONEST, seconds), _LATEST))
+    seconds = float(value) if _SECONDS.fullmatch(value) else _until(value)
+    if seconds is None:
+        return None
+    return timedelta(seconds=min(max(_SOON.total_seconds(), seconds), _LATEST.total_seconds()))
 
 
-def _until(date: str) -> float:
+def _until(date: str) -> float | None:
     try:
         return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
     except (TypeError, ValueError):
-        return 0.0
+        return None
