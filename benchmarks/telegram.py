@@ -49,7 +49,7 @@ class Chats:
 async def measure() -> dict[str, object]:
     """Milliseconds from message to answer, one question at a time."""
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
-        async with _product(Path(directory)) as chats:
+        async with product(Path(directory), GENERATE_ENGINE="echo") as chats:
             seconds = []
             for number in range(WARM_UP + QUESTIONS):
                 tell(f"Telegram to Telegram, question {number} of {WARM_UP + QUESTIONS}")
@@ -63,10 +63,14 @@ async def measure() -> dict[str, object]:
 
 
 @asynccontextmanager
-async def _product(directory: Path) -> AsyncIterator[Chats]:
+async def product(directory: Path, **changes: str) -> AsyncIterator[Chats]:
+    """Everything runs inside; `changes` are settings of the processes."""
     async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
         owner = telegram.add_user(first_name="Тимоха", username="timokha", phone=OWNER_PHONE)
-        visitors = [telegram.add_user(first_name=f"Visitor {number}") for number in range(VISITORS)]
+        visitors = [
+            telegram.add_user(first_name=f"Visitor {number}", phone=f"+7999100{number:04}")
+            for number in range(VISITORS)
+        ]
         session, key = directory / "owner.session", directory / "telegram.pem"
         await signed_in_session(telegram, OWNER_PHONE, session=session)
         await asyncio.to_thread(key.write_text, telegram.public_key_pem)
@@ -78,7 +82,7 @@ async def _product(directory: Path) -> AsyncIterator[Chats]:
             "USERBOT_SESSION": str(session),
             "USERBOT_TELEGRAM_SERVER": telegram.address,
             "USERBOT_TELEGRAM_KEY": str(key),
-            "GENERATE_ENGINE": "echo",
+            **changes,
         }
         async with running(*(Process(name, directory, settings) for name in ("generate", "userbot"))):
             await telegram.wait_for(lambda: telegram.sessions(owner.id), TIMEOUT)

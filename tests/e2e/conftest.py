@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from edge.demo.processes import Process
+from edge.sandbox import mail
 from edge.sandbox.boxes import StoredMessage
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
@@ -54,6 +55,11 @@ class Product:
     def written(self, visitor: Account) -> list[StoredMessage]:
         """What the userbot wrote to the visitor, as it lies in the owner's box."""
         return [message for message in self.telegram.messages(self.owner.id, visitor.id) if message.out]
+
+    def delete(self, visitor: Account) -> None:
+        """As the visitor: everything that the userbot wrote, on both sides."""
+        messages = self.telegram.messages(visitor.id, self.owner.id)
+        mail.delete(self.telegram.state, visitor, [message for message in messages if not message.out], revoke=True)
 
     def answers(self, visitor: Account) -> list[str]:
         """The same without the thinking lines."""

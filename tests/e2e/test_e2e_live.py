@@ -1,0 +1,100 @@
+"""Live answers through the real processes: one message, whose text grows and ends exact."""
+
+from itertools import pairwise
+
+from edge.userbot import phrases
+
+WORDS = "один два три четыре пять шесть семь восемь девять десять"
+
+
+class Growth:
+    """Every text that the userbot's messages to the visitor have had, each once in a row; ask `seen` at each change."""
+
+    def __init__(self, product, visitor) -> None:
+        self._product, self._visitor = product, visitor
+        self.texts: list[str] = []
+
+    def seen(self) -> list[str]:
+        written = self._product.written(self._visitor)
+        assert len(written) <= 1
+        self.texts += [message.text for message in written if [message.text] != self.texts[-1:]]
+        return self.texts
+
+    def grown(self) -> bool:
+        """Whether a part of the answer can be read."""
+        return any(WORDS.startswith(text) and text != WORDS for text in self.seen())
+
+    async def ends(self) -> None:
+        await self._product.until(lambda: self.seen()[-1:] == [WORDS])
+        await self._product.free(self._visitor)
+        assert self.seen()[-1] == WORDS
+
+
+async def test_the_thinking_line_grows_into_the_answer_and_no_second_message_comes(make_product) -> None:
+    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
+    visitor = product.visitor()
+    asked = product.says(visitor, f"Тимоха, {WORDS}")
+    growth = Growth(product, visitor)
+    await growth.ends()
+    thinking, *grown = growth.texts
+    assert thinking == phrases.thinking("ru", f"{product.owner.id}.{visitor.id}.{asked.id}.0")
+    assert len(grown) > 2
+    assert all(longer.startswith(shorter) for shorter, longer in pairwise(grown))
+    assert product.written(visitor)[0].reply_to == asked.id
+
+
+async def test_a_userbot_killed_while_the_answer_grows_leaves_one_message(make_product) -> None:
+    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
+    visitor = product.visitor()
+    product.says(visitor, f"Тимоха, {WORDS}")
+    growth = Growth(product, visitor)
+    await product.until(growth.grown)
+    await product.kill("userbot")
+    await product.start("userbot")
+    await growth.ends()
+
+
+async def test_a_userbot_killed_after_telegram_took_the_last_edit_edits_again(make_product) -> None:
+    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="2")
+    visitor = product.visitor()
+    product.says(visitor, f"Тимоха, {WORDS}")
+    growth = Growth(product, visitor)
+    await product.until(growth.grown)
+    # Telegram takes every edit from here on, and the userbot never learns.
+    product.telegram.faults.lose_answers(product.owner.id, method="messages.EditMessage", times=100)
+    await product.until(lambda: growth.seen()[-1:] == [WORDS])
+    await product.kill("userbot")
+    product.telegram.faults.lose_answers(product.owner.id, method="messages.EditMessage", times=-100)
+    await product.start("userbot")
+    await growth.ends()
+
+
+async def test_a_worker_killed_while_the_answer_grows_costs_no_answer(make_product) -> None:
+    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
+    visitor = product.visitor()
+    product.says(visitor, f"Тимоха, {WORDS}")
+    growth = Growth(product, visitor)
+    await product.until(growth.grown)
+    await product.kill("generate")
+    await product.start("generate")
+    await growth.ends()
+
+
+async def test_an_edit_that_telegram_floods_ends_the_growth_and_the_answer_comes(make_product) -> None:
+    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
+    visitor = product.visitor()
+    product.telegram.faults.flood_wait(product.owner.id, 1, method="messages.EditMessage", times=1)
+    product.says(visitor, f"Тимоха, {WORDS}")
+    growth = Growth(product, visitor)
+    await growth.ends()
+    assert growth.texts[1:] == [WORDS]
+
+
+async def test_an_answer_whose_line_the_user_has_deleted_comes_as_a_reply_to_the_question(make_product) -> None:
+    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="2")
+    visitor = product.visitor()
+    asked = product.says(visitor, f"Тимоха, {WORDS}")
+    await product.until(lambda: product.written(visitor))
+    product.delete(visitor)
+    await product.until(lambda: [message.text for message in product.written(visitor)] == [WORDS])
+    assert product.written(visitor)[0].reply_to == asked.id
