@@ -100,6 +100,7 @@ def to_headers(event: Event, prefix: str) -> dict[str, str]:
 def from_headers(headers: Mapping[str, str], body: bytes, prefix: str, *, subject: str = "") -> Event:
     """The inverse of `to_headers`. What is missing becomes empty: `data()` will refuse it later.
 
+    Headers whose names can't travel on are left out: with one, the event could not even become a dead letter.
     `subject` stands in where the sender gave none, e.g. the tokens of the NATS subject.
     """
     given = {name[len(prefix) :]: value for name, value in headers.items() if name.startswith(prefix)}

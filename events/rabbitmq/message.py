@@ -79,8 +79,7 @@ def encode(message: Message) -> aio_pika.Message:
         message_id=_short(message.message_id),
         timestamp=datetime.now(UTC),
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        # 0 would mean: only if a consumer takes it at once.
-        expiration=max(message.expires_in, timedelta(milliseconds=1)) if message.expires_in is not None else None,
+        expiration=_expiration(message.expires_in) if message.expires_in is not None else None,
     )
 
 
@@ -97,6 +96,11 @@ def decode(incoming: AbstractIncomingMessage) -> Message:
         sent_at=_sent_at(incoming),
         death=_death(incoming),
     )
+
+
+def _expiration(expires_in: timedelta) -> timedelta:
+    """Of 0 ms would mean: only if a consumer takes it at once; a longer one than 32 bits hold closes the channel."""
+    return min(max(expires_in, timedelta(milliseconds=1)), timedelta(milliseconds=2**32 - 1))
 
 
 def _short(text: str) -> str | None:

@@ -4,7 +4,8 @@ import re
 
 from functions.generate.prompts import may_be_label, without_label
 
-_SENTENCE_END = re.compile(r"[.!?…]+[»”\")]*(?=\s|$)")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[»”\")]*+(?=\s|$)")
+"""Looked for once in a run of dots, however long it is."""
 _LAST_WORD = re.compile(r"\s\S{0,24}\Z")
 _HELD_BACK = 24
 """Characters, where there is no white space to tell words apart."""

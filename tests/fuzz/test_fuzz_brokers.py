@@ -1,0 +1,103 @@
+"""Real brokers: whatever a stranger publishes, what comes after it is still delivered."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nats.js import JetStreamContext
+from pydantic import SecretStr
+
+from events import subjects
+from events.event import Event
+from events.ids import RequestId
+from events.jetstream.log import JetStreamLog
+from events.jetstream.subscription import JetStreamSubscription
+from events.rabbitmq import topology
+from events.rabbitmq.connection import Broker, connect
+from events.rabbitmq.message import Message
+from events.rabbitmq.receiver import Receiver
+from events.transport import Channel, Published
+
+HEADERS = st.dictionaries(
+    st.sampled_from(["ce-type", "ce-subject", "ce-id", "ce-time", "traceparent", "Nats-Expected-Last-Msg-Id-not", "x"])
+    | st.text(st.characters(max_codepoint=0x7F), min_size=1, max_size=12)
+    | st.text(max_size=8),
+    st.text(max_size=40),
+    max_size=6,
+)
+
+
+@pytest.fixture
+async def rabbit(rabbitmq_url: str) -> AsyncIterator[tuple[Broker, Receiver]]:
+    async with connect(SecretStr(rabbitmq_url), name="fuzz") as broker:
+        await topology.ensure(broker.consuming)
+        receiver = await Receiver.open(broker, topology.REQUESTS)
+        yield broker, receiver
+        await receiver.close()
+
+
+FEWER = settings(max_examples=settings.default.max_examples // 2)
+
+
+def raw_headers(headers: dict[str, str], more: bytes) -> bytes:
+    """As they lie on NATS' wire, without the checks of its client."""
+    lines = b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items())
+    return b"NATS/1.0\r\n" + lines + more + b"\r\n\r\n"
+
+
+@FEWER
+@given(headers=HEADERS, more=st.binary(max_size=30), body=st.binary(max_size=60))
+async def test_any_message_on_jetstream_is_an_event_and_the_next_one_comes_too(
+    js: JetStreamContext, headers: dict[str, str], more: bytes, body: bytes, make_event: Any
+) -> None:
+    """Under a subject of its own each time: the stream takes one message a subject."""
+    number = (await js.stream_info("REQUESTS")).state.last_seq + 1
+    client, subject = js._nc, subjects.subject(Channel.REQUESTS, RequestId("1", "2", str(number)))
+    header = raw_headers(headers, more)
+    command = f"HPUB {subject} {len(header)} {len(header) + len(body)}\r\n".encode()
+    await client._send_command(command + header + body + b"\r\n")
+    await client.flush()
+    following: Event = make_event(f"1.2.{number + 1_000_000}.0")
+    assert await JetStreamLog(js).publish(Channel.REQUESTS, following) is Published.STORED
+    subscription = await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+    taken: list[Event] = []
+    while not taken or taken[-1].subject != following.subject:
+        for delivery in await subscription.fetch(2, timedelta(seconds=1)):
+            taken.append(delivery.event)
+            await delivery.ack()
+    assert len(taken) <= 2
+    if len(taken) == 2:
+        assert taken[0].body == body
+        again = RequestId("7", "8", str(number))
+        copied = Event(
+            **{name: getattr(taken[0], name) for name in ("id", "type", "source", "time", "body", "headers")},
+            subject=str(again),
+        )
+        assert await JetStreamLog(js).publish(Channel.DEADLETTERS, copied) is Published.STORED
+
+
+PROPERTY = st.text(max_size=80)
+
+
+@FEWER
+@given(
+    message=st.builds(
+        Message,
+        body=st.binary(max_size=60),
+        headers=st.dictionaries(st.text(max_size=63), PROPERTY, max_size=4),
+        content_type=PROPERTY,
+        correlation_id=PROPERTY,
+        reply_to=PROPERTY,
+        message_id=st.text(max_size=300),
+        expires_in=st.none() | st.timedeltas(timedelta(seconds=60)),
+    )
+)
+async def test_any_message_sent_over_rabbitmq_arrives(rabbit: tuple[Broker, Receiver], message: Message) -> None:
+    broker, receiver = rabbit
+    await broker.sender.send(topology.REQUESTS.name, message)
+    [received] = await receiver.fetch(1, timedelta(seconds=10))
+    await received.ack()
+    assert received.message.body == message.body

@@ -1,0 +1,309 @@
+"""Any texts, from Telegram's update to Telegram's message: nobody is left busy, and what is sent is what was said."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Literal
+
+import regex
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pyrogram import raw
+
+from edge.userbot.chats import Chats
+from edge.userbot.commands import Ask, parse, parse_context_length
+from edge.userbot.door import Door
+from edge.userbot.drivers import Drivers
+from edge.userbot.incoming import incoming
+from edge.userbot.receiving import Effect, Incoming, Rules, receive
+from edge.userbot.record import MAX_ANSWER_BYTES, ChatRecord, shortened
+from edge.userbot.replies import Replies
+from edge.userbot.splitting import clean, is_blank, split, utf16_length
+from edge.userbot.world import World
+from events.ids import RequestId
+from events.memory import MemoryLog, MemoryRecords
+from events.schema import FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
+from events.transport import Channel
+from functions.generate.engine import Generated
+from functions.generate.handler import generate
+from functions.worker import Limits, Worker, answering, is_answered
+from observability.telemetry import silent
+
+ACCOUNT, CHAT = "1", "2"
+MOST = 4096
+HUGE = 100_000
+"""Characters, far more than Telegram or a model send."""
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+NASTY = st.sampled_from(
+    [
+        "\x00", "\x1b[2J", "\r\n", "\n\n", "\t", " ", "\u2028", "\u00a0",
+        "\u202e", "\u2066", "\u200f", "\u061c", "\ufeff", "\u200b", "\u200d", "\ufe0f",
+        "\ud83d", "\ude00", "😀", "👨‍👩‍👧‍👦", "🏳️‍🌈", "🇷🇺", "👍🏽", "e\u0301", "\u0301", "Z͑ͫ̓ͪ̂", "각", "क्षि",
+        "<:>", "@@ПЕРВЫЙ@@", "<eos>", "Гость:", "/help", "Тимоха,", "слово", "Конец. ", "\U0010ffff", "\ufffe",
+    ]
+)  # fmt: skip
+ANY = st.text(st.characters(exclude_categories=[]), max_size=30)
+TEXTS = st.lists(NASTY | ANY, max_size=12).map("".join)
+LONG = st.builds(
+    lambda pieces, times: ("".join(pieces) * times)[:HUGE],
+    st.lists(NASTY, min_size=1, max_size=4),
+    st.sampled_from([500, 4096, 4097, HUGE]),
+)
+SAID = TEXTS | LONG | st.builds(lambda text, end: text + end, LONG, TEXTS)
+PREFIXED = st.builds(lambda prefix, text: prefix + text, st.sampled_from(["Тимоха, ", "ТИМОХА,", "тимоха,\n"]), SAID)
+COMMANDS = st.sampled_from(["/help", "/delete_history", "/set_context_length 5"]) | SAID.map(
+    "/set_context_length ".__add__
+)
+MESSAGES = PREFIXED | PREFIXED | COMMANDS | SAID
+
+
+@dataclass
+class Telegram:
+    """Takes what Telegram takes, and nothing else."""
+
+    sent: list[tuple[str, int | None]] = field(default_factory=list)
+    ids: dict[int, int] = field(default_factory=dict)
+
+    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+        assert 0 < utf16_length(text) <= MOST
+        assert clean(text) == text == text.strip()
+        assert not is_blank(text)
+        text.encode()
+        assert random_id not in self.ids
+        self.sent.append((text, reply_to))
+        self.ids[random_id] = 1_000_000 + len(self.ids)
+        return self.ids[random_id]
+
+    async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
+        return None
+
+    async def typing(self, chat: str) -> None:
+        pass
+
+
+@dataclass
+class Model:
+    """Answers with the next of its `answers`, an echo of the question for None."""
+
+    answers: list[str | None]
+    asked: list[Turn] = field(default_factory=list)
+    model = "fuzz"
+    provider = "timokha"
+
+    async def generate(self, turns: tuple[Turn, ...], sampling: Sampling, *_: object, **__: object) -> Generated:
+        self.asked.append(turns[-1])
+        answer = self.answers[len(self.asked) % len(self.answers)]
+        text = turns[-1].text if answer is None else answer.encode(errors="ignore").decode()
+        return Generated(text=text, finish_reason=FinishReason.STOP, usage=Usage())
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass
+class Talk:
+    door: Door
+    drivers: Drivers
+    chats: Chats
+    log: MemoryLog
+    telegram: Telegram
+    model: Model
+
+    async def rest(self) -> ChatRecord:
+        """The chat's record when nothing is left to do, at the latest when the deadline has passed."""
+        async with asyncio.timeout(20):
+            while True:
+                record = await self.chats.load(CHAT)
+                if not (self.drivers.busy or record.current or record.waiting or record.notices or record.erasing):
+                    return record
+                await asyncio.sleep(0)
+
+    async def answered(self, number: int) -> None:
+        """Its thinking line came once, what ended it once and whole, and its events are all there."""
+        lines = [place for place, (_, reply_to) in enumerate(self.telegram.sent) if reply_to == number]
+        assert len(lines) == 1
+        parts = [text for text, reply_to in self.telegram.sent if reply_to == 1_000_000 + lines[0]]
+        assert parts
+        request_id = RequestId(ACCOUNT, CHAT, str(number))
+        reply = await self.log.find(Channel.REPLIES, request_id)
+        assert reply is not None
+        data = reply.data()
+        text = shortened(clean(data.text).strip(), MAX_ANSWER_BYTES) if isinstance(data, GenerationCompleted) else ""
+        if is_blank(text):
+            assert parts[0].endswith("Попробуйте спросить ещё раз другими словами.")
+        else:
+            assert parts == split(text)
+
+
+@asynccontextmanager
+async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue"]) -> AsyncIterator[Talk]:
+    log, telegram, model, telemetry = MemoryLog(), Telegram(), Model(answers), silent()
+    chats = Chats(MemoryRecords(), ACCOUNT)
+    rules = Rules(when_busy=when_busy, deadline=timedelta(seconds=5))
+    world = World(
+        account=ACCOUNT,
+        chats=chats,
+        log=log,
+        messenger=telegram,
+        sampling=Sampling(),
+        deadline=rules.deadline,
+        telemetry=telemetry,
+    )
+    drivers = Drivers(world)
+    lease = timedelta(seconds=60)
+    worker = Worker(
+        answering(partial(generate, engine=model, spans=telemetry.spans)),
+        subscription=log.subscribe(Channel.REQUESTS, "generate", lease=lease),
+        publisher=log,
+        answered=is_answered(log),
+        source="/test",
+        limits=Limits(),
+        telemetry=telemetry,
+    )
+    replies = Replies(world, drivers, log.subscribe(Channel.REPLIES, "edge-1", lease=lease))
+    running = [asyncio.create_task(worker.run(asyncio.Event())), asyncio.create_task(replies.run())]
+    try:
+        yield Talk(Door(world, drivers, rules), drivers, chats, log, telegram, model)
+        assert not any(task.done() for task in running)
+    finally:
+        await drivers.stop()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def arriving(number: int, text: str) -> Incoming | None:
+    """As it comes from Telegram: over pyrogram's own reader, which replaces what is no UTF-8."""
+    message = raw.types.Message(
+        id=number,
+        peer_id=raw.types.PeerUser(user_id=int(CHAT)),
+        date=int(datetime.now(UTC).timestamp()),
+        message=text.encode(errors="surrogatepass").decode(errors="replace") if number % 2 else text,
+    )
+    return incoming(ACCOUNT, message, {}, groups=False, bots=False)
+
+
+def solid(text: str) -> str:
+    return "".join(char for char in text if not is_blank(char))
+
+
+@given(
+    st.lists(MESSAGES, min_size=1, max_size=4),
+    st.lists(st.none() | SAID, min_size=1, max_size=4),
+    st.sampled_from(["ignore", "queue"]),
+    st.booleans(),
+)
+@example(["Тимоха, " + "👨‍👩‍👧‍👦" * 10_000], [None], "ignore", True)
+async def test_any_talk_comes_to_rest(
+    texts: list[str], answers: list[str | None], when_busy: Literal["ignore", "queue"], patient: bool
+) -> None:
+    """`patient` users wait for the outcome before they write again."""
+    async with talking(answers, when_busy) as talk:
+        effects: dict[int, Effect] = {}
+        for number, text in enumerate(texts, 1):
+            message = arriving(number, text)
+            if message:
+                effects[number] = await talk.door.receive(message)
+            if patient:
+                await talk.rest()
+        record = await talk.rest()
+        cancelled = max((number for number, effect in effects.items() if effect is Effect.DELETED), default=0)
+        for number, effect in effects.items():
+            if effect in (Effect.ASKED, Effect.QUEUED) and number > cancelled:
+                await talk.answered(number)
+        assert ChatRecord.model_validate_json(record.to_json()) == record
+        assert all(turn.text == clean(turn.text) and turn.text for turn in talk.model.asked)
+        if not cancelled:
+            sent = solid("".join(text for text, _ in talk.telegram.sent))
+            answers_kept = [turn.text for turn in record.history if turn.role is Role.ASSISTANT]
+            assert all(solid(text) in sent for text in answers_kept)
+
+
+@given(MESSAGES)
+def test_any_message_is_a_question_a_command_or_nothing(text: str) -> None:
+    message = Incoming(ACCOUNT, CHAT, 7, text, "ru", NOW)
+    received = receive(ChatRecord(), message, Rules(), NOW)
+    assert receive(received.record, message, Rules(), NOW).outcome in (Effect.DUPLICATE, Effect.SILENT)
+    assert ChatRecord.model_validate_json(received.record.to_json()) == received.record
+    command = parse(text)
+    assert (received.outcome is Effect.ASKED) == isinstance(command, Ask)
+    if isinstance(command, Ask):
+        assert received.record.current is not None
+        assert command.question.startswith(received.record.current.question.text)
+
+
+@given(SAID | st.from_regex(r"[\s+-]*[0-9٠-٩²]{1,6}[\s.]*", fullmatch=True))
+def test_any_argument_sets_a_context_length_in_bounds_or_changes_nothing(argument: str) -> None:
+    message = Incoming(ACCOUNT, CHAT, 7, f"/set_context_length {argument}", "en", NOW)
+    received = receive(ChatRecord(), message, Rules(), NOW)
+    length = parse_context_length(argument)
+    if length is None:
+        assert received.outcome is Effect.REFUSED_ARGUMENT
+        assert received.record.settings == ChatRecord().settings
+    else:
+        assert received.outcome is Effect.SET
+        assert received.record.settings.context_length == length == int(argument.strip())
+        assert 0 <= length <= 50
+    assert len(received.record.notices) == 1
+
+
+@settings(max_examples=settings.default.max_examples // 4)  # long texts take their time
+@given(SAID)
+def test_any_text_is_cut_between_characters_and_whole(text: str) -> None:
+    text = shortened(clean(text).strip(), MAX_ANSWER_BYTES)
+    parts = split(text)
+    assert all(0 < utf16_length(part) <= MOST for part in parts)
+    assert solid("".join(parts)) == solid(text)
+    if all(utf16_length(cluster) <= MOST for cluster in _clusters(text)):
+        assert [cluster for part in parts for cluster in _clusters(part)] == _clusters(text)
+
+
+def _clusters(text: str) -> list[str]:
+    """What a reader sees of `text`, character by character; a space that bears an accent may be dropped at a cut."""
+    return [cluster.strip() for cluster in regex.findall(r"\X", text) if not is_blank(cluster)]
+
+
+@given(SAID, st.integers(1, 20_000))
+def test_what_is_shortened_is_the_start_of_it_and_fits(text: str, limit: int) -> None:
+    text = clean(text)
+    short = shortened(text, limit)
+    assert len(short.encode()) <= limit
+    assert text.startswith(short)
+
+
+IDS = st.integers(1, 2**63 - 1)
+PEERS = st.one_of(
+    st.builds(raw.types.PeerUser, user_id=IDS),
+    st.builds(raw.types.PeerChat, chat_id=IDS),
+    st.builds(raw.types.PeerChannel, channel_id=IDS),
+)
+
+
+@given(
+    st.builds(
+        raw.types.Message,
+        id=st.integers(1, 2**31 - 1),
+        peer_id=PEERS,
+        from_id=st.none() | PEERS,
+        date=st.integers(0, 2**31 - 1),
+        message=SAID,
+        out=st.booleans(),
+        post=st.booleans(),
+    ),
+    st.text(max_size=5),
+    st.booleans(),
+    st.booleans(),
+)
+def test_any_message_of_telegram_is_taken_or_left(message: object, language: str, groups: bool, bots: bool) -> None:
+    sender = getattr(message.from_id, "user_id", 5)  # type: ignore[attr-defined]
+    users = {sender: raw.types.User(id=sender, bot=True, lang_code=language)}
+    taken = incoming(ACCOUNT, message, users, groups=groups, bots=bots)
+    if taken is not None:
+        request_id = RequestId(taken.account, taken.chat, str(taken.message_id))
+        assert RequestId.parse(str(request_id)) == request_id
+        assert taken.text
+        receive(ChatRecord(), taken, Rules(), NOW)
