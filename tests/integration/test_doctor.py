@@ -56,6 +56,11 @@ async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(na
     assert "wrong  settings of `timokha userbot`: API_ID is missing" in shown
 
 
+def test_a_model_on_a_server_is_not_looked_for_here():
+    finding = model(GenerateSettings.read(engine="openai", openai_base_url="http://127.0.0.1:1/v1"))
+    assert (finding.level, finding.text.split(";")[0]) == (Level.NOTE, "model: on the server at OPENAI_BASE_URL")
+
+
 async def test_only_the_parts_that_run_here_are_looked_at(nats_server):
     findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))
     assert not [finding for finding in findings if "userbot" in finding.text]
