@@ -67,6 +67,7 @@ docs: $(STAMP) ## write docs/settings.md and .env.example anew from the settings
 
 .PHONY: up
 up: ## everything in containers, with docker compose
+	@sh deploy/passwords.sh
 	docker compose up --build -d $(ARGS)
 
 .PHONY: venv

@@ -33,6 +33,8 @@ OTHERS = {
         f"NATS_{user.upper()}_PASSWORD": f"compose.yaml: the password of the user `{user}` on its NATS, likewise"
         for user in ("setup", "userbot", "generate", "bridge", "tools", "cluster")
     },
+    "NATS_NODE": "deploy/cluster/nats.conf: the name of this node",
+    "NATS_ROUTES": "deploy/cluster/nats.conf: a list of the nodes' addresses",
 }
 """Variables that no settings class reads, and what they do."""
 

@@ -113,9 +113,14 @@ async def shared_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 
 
 @pytest.fixture
-async def own_rabbitmq(tmp_path: Path) -> AsyncIterator[RabbitMQNode]:
-    """A node that the test may kill."""
+def rabbitmq_needed() -> None:
+    """For tests that start a node of their own making."""
     _need_rabbitmq()
+
+
+@pytest.fixture
+async def own_rabbitmq(tmp_path: Path, rabbitmq_needed: None) -> AsyncIterator[RabbitMQNode]:
+    """A node that the test may kill."""
     async with RabbitMQNode(tmp_path / "rabbitmq") as node:
         yield node
 

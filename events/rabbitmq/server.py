@@ -32,22 +32,29 @@ disk_free_limit.absolute = 50MB
 
 
 class RabbitMQNode:
-    """A real node with its data in `directory`; ports and data stay the same over restarts."""
+    """A real node with its data in `directory`; ports and data stay the same over restarts.
 
-    def __init__(self, directory: Path) -> None:
+    `config` is added to its configuration.
+    """
+
+    def __init__(self, directory: Path, *, config: str = "") -> None:
         self._directory = directory
+        self._extra = config
         self._port, self._dist_port, self._epmd_port = free_ports(3)
         self._epmd: asyncio.subprocess.Process | None = None
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def url(self) -> str:
-        return f"amqp://guest:guest@127.0.0.1:{self._port}/"
+        return self.url_of("guest", "guest")
+
+    def url_of(self, user: str, password: str) -> str:
+        return f"amqp://{user}:{password}@127.0.0.1:{self._port}/"
 
     async def start(self) -> None:
         """Returns once the node takes connections. Raises TransportUnreachable."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._config.write_text(CONFIG.format(port=self._port))
+        self._config.write_text(CONFIG.format(port=self._port) + self._extra)
         environment = {**os.environ, **self._environment()}
         if self._epmd is None:
             # Started here, so that the node does not leave one behind.
@@ -65,6 +72,13 @@ class RabbitMQNode:
     async def kill(self) -> None:
         """`kill -9`: the node's script and its Erlang machine are one process group."""
         await self._end(signal.SIGKILL)
+
+    async def control(self, *arguments: str) -> None:
+        """`rabbitmqctl`, to its end. Raises TransportUnreachable if it fails."""
+        environment = {**os.environ, **self._environment()}
+        command = await self._run(str(_home() / "bin/rabbitmqctl"), *arguments, environment=environment)
+        if await command.wait():
+            raise TransportUnreachable(f"rabbitmqctl {arguments[0]} failed; see {self._log}")
 
     async def __aenter__(self) -> Self:
         try:

@@ -147,14 +147,18 @@ class World:
     async def worker(self, trigger: str = "rabbitmq", delay: float = 0.0, **settings: str) -> Process:
         return await self.start("generate", GENERATE_TRIGGER=trigger, GENERATE_ECHO_DELAY=str(delay), **settings)
 
-    async def program(self, name: str, *arguments: str) -> asyncio.subprocess.Process:
+    async def run(self, name: str, says: str) -> None:
+        """`timokha NAME` until it has said so."""
+        await until_logged(await self.start(name, ready=False), says)
+
+    async def program(self, name: str, *arguments: str, rabbitmq: str | None = None) -> asyncio.subprocess.Process:
         """A test program of this folder, with the broker's address as its first argument."""
         self._count += 1
         log = (self._directory / f"{self._count}-{name}.log").open("ab")
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(Path(__file__).parent / name),
-            self.rabbitmq,
+            rabbitmq or self.rabbitmq,
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -208,6 +212,17 @@ async def fragile_world(
     """With a RabbitMQ node of its own, `own_rabbitmq`, that may be killed."""
     async with _world(tmp_path, nats_server, own_rabbitmq.url, make_event) as world:
         yield world
+
+
+@pytest.fixture
+async def make_world(tmp_path: Path, nats_server: EmbeddedServer, make_event) -> AsyncIterator[Callable]:
+    """`await make_world(rabbitmq_url)`: with a RabbitMQ that the test has set up."""
+    async with AsyncExitStack() as stack:
+
+        async def make(rabbitmq: str) -> World:
+            return await stack.enter_async_context(_world(tmp_path, nats_server, rabbitmq, make_event))
+
+        yield make
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import cli
+from events.jetstream.server import embedded
 from functions.generate.settings import GenerateSettings
 
 ROOT = Path(__file__).parents[2]
@@ -197,6 +198,12 @@ def test_nats_takes_its_configuration():
     passwords = dict.fromkeys(SERVICES["nats"]["environment"], '"1e5"')
     result = subprocess.run(command, env=passwords, capture_output=True, text=True, check=False, timeout=30)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("name", ["deploy/nats.conf", "deploy/cluster/nats.conf"])
+def test_an_acknowledged_message_survives_power_loss_under_every_shipped_configuration(name):
+    assert re.search(r"^  sync_interval: always$", (ROOT / name).read_text(), re.MULTILINE)
+    assert "  sync_interval: always\n" in embedded(4222, Path("/data"))
 
 
 def test_the_cluster_changes_only_what_a_cluster_needs():
