@@ -1,11 +1,12 @@
 """A Telegram user in the terminal: says lines, and shows what came back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyrogram import Client
+from pyrogram.types import Message
 
 from edge.sandbox.server import Sandbox
 from edge.userbot.chats import Chats
@@ -22,7 +23,10 @@ Show = Callable[[str], None]
 
 @dataclass
 class Chat:
-    """The conversation of the sandbox's user with the account that the userbot answers from."""
+    """The conversation of the sandbox's user with the account that the userbot answers from.
+
+    `growing` is what can be read so far of a live answer; it is shown, once, when it is whole.
+    """
 
     telegram: Sandbox
     client: Client
@@ -31,8 +35,12 @@ class Chat:
     chats: Chats
     prefix: str
     show: Show
+    growing: str = ""
     _shown: int = 0
-    _asked: set[int] = field(default_factory=set)
+    _asked: dict[int, int] = field(default_factory=dict)
+    """From questions to the account's own copies of them."""
+    _lines: set[int] = field(default_factory=set)
+    """Thinking lines that may yet become answers."""
 
     def asks(self, text: str) -> bool:
         """Whether the userbot takes `text` for a question."""
@@ -42,41 +50,66 @@ class Chat:
         """Send `text` as the user; the id of the account's own copy of it comes back."""
         sent = await self.client.send_message(self.owner, text)
         assert sent
-        if self.asks(text):
-            self._asked.add(sent.id)
-        self.show(labelled("you> ", text))
         # Not just the last one: the account may have replied already.
-        return next(copy.id for copy in reversed(self.telegram.messages(self.owner, self.visitor)) if not copy.out)
+        copy = next(copy for copy in reversed(self.telegram.messages(self.owner, self.visitor)) if not copy.out)
+        if self.asks(text):
+            self._asked[sent.id] = copy.id
+        self.show(labelled("you> ", text))
+        return copy.id
 
     async def outcome(self, text: str, message_id: int) -> None:
         """Wait for the one outcome of the message, showing what comes."""
         before = self._shown
         if parse(text, self.prefix) is not None:
-            while not _settled(await self.chats.load(str(self.visitor)), message_id):
-                await self.refresh()
+            while not _settled(await self.refresh(), message_id):  # noqa: ASYNC110 - a record has no event
                 await asyncio.sleep(POLL)
-            await self.refresh()
         if self._shown == before:
             await asyncio.sleep(SILENCE.total_seconds())
             await self.refresh()
         if self._shown == before:
             self.show("(no reply)")
 
-    async def refresh(self) -> None:
-        """Show what is new."""
-        for message_id, reply_to, text in reversed([message async for message in self._news()]):
-            self._shown = message_id
-            # A thinking line replies to the question; the answer replies to the thinking line.
-            self.show(labelled("bot~ " if reply_to in self._asked else "bot> ", text))
+    async def refresh(self) -> ChatRecord:
+        """Show what is new; the record that comes back is from a moment before."""
+        record = await self.chats.load(str(self.visitor))
+        messages = await self._recent()
+        replied_to = {message.reply_to_message_id for message in messages}
+        self.growing = ""
+        for message in messages:
+            question = self._asked.get(message.reply_to_message_id or 0)
+            if question is not None:
+                self._show_line(message, whole=_settled(record, question) or message.id in replied_to)
+            elif message.id > self._shown:
+                self.show(labelled("bot> ", str(message.text)))
+            self._shown = max(self._shown, message.id)
+        return record
 
-    async def _news(self) -> AsyncIterator[tuple[int, int | None, str]]:
+    def _show_line(self, line: Message, *, whole: bool) -> None:
+        """A thinking line, which replies to the question; a live one is edited until it is the answer."""
+        if line.id > self._shown:
+            self._lines.add(line.id)
+            if not line.edit_date:
+                self.show(labelled("bot~ ", str(line.text)))
+        if line.id not in self._lines:
+            return
+        if whole:
+            self._lines.remove(line.id)
+        if line.edit_date and whole:
+            self.show(labelled("bot> ", str(line.text)))
+        elif line.edit_date:
+            self.growing = str(line.text)
+
+    async def _recent(self) -> list[Message]:
+        """The account's messages that are new or may have changed, the oldest first."""
         history = self.client.get_chat_history(self.owner)
         assert history
+        recent: list[Message] = []
         async for message in history:
-            if message.id <= self._shown:
-                return
+            if message.id < min([self._shown + 1, *self._lines]):
+                break
             if not message.outgoing:
-                yield message.id, message.reply_to_message_id, str(message.text)
+                recent.insert(0, message)
+        return recent
 
 
 def labelled(label: str, text: str) -> str:

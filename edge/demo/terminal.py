@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from edge.demo.chat import Chat
+from edge.demo.chat import Chat, labelled
 from edge.demo.traces import Traces
 
 REFRESH = 0.1
@@ -15,9 +16,9 @@ REFRESH = 0.1
 
 async def converse(chat: Chat, traces: Traces | None) -> None:
     """Until Ctrl-D or Ctrl-C."""
-    session: PromptSession[str] = PromptSession("you> ", erase_when_done=True)
+    session: PromptSession[str] = PromptSession(lambda: _prompt(chat), erase_when_done=True)
     with patch_stdout():
-        background = [asyncio.create_task(_keep_refreshing(chat))]
+        background = [asyncio.create_task(_keep_refreshing(chat, session.app.invalidate))]
         if traces:
             background.append(asyncio.create_task(traces.follow()))
         try:
@@ -31,7 +32,16 @@ async def converse(chat: Chat, traces: Traces | None) -> None:
                 task.cancel()
 
 
-async def _keep_refreshing(chat: Chat) -> None:
+def _prompt(chat: Chat) -> str:
+    """An answer that is being written grows above the line that is being typed."""
+    growing = labelled("bot~ ", chat.growing) + "\n" if chat.growing else ""
+    return f"{growing}you> "
+
+
+async def _keep_refreshing(chat: Chat, redraw: Callable[[], None]) -> None:
     while True:
+        before = chat.growing
         await chat.refresh()
+        if chat.growing != before:
+            redraw()
         await asyncio.sleep(REFRESH)

@@ -1,0 +1,68 @@
+"""What the demo's chat prints, on real processes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from edge.demo.chat import Chat
+from edge.sandbox.visitor import connect
+from edge.userbot.chats import Chats
+from events import subjects
+from events.jetstream.connection import connect as connect_nats
+from events.jetstream.records import JetStreamRecords
+
+
+@asynccontextmanager
+async def chatting(product) -> AsyncIterator[tuple[Chat, list[str]]]:
+    visitor = product.visitor()
+    printed: list[str] = []
+    async with (
+        connect(product.telegram, product.phone(visitor)) as client,
+        connect_nats(product.nats.url, name="demo") as js,
+    ):
+        await client.resolve_peer(product.owner.username)
+        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+        yield (
+            Chat(
+                telegram=product.telegram,
+                client=client,
+                owner=product.owner.id,
+                visitor=visitor.id,
+                chats=Chats(records, str(product.owner.id)),
+                prefix="Тимоха,",
+                show=printed.append,
+            ),
+            printed,
+        )
+
+
+def without_thinking(printed: list[str]) -> list[str]:
+    return [line for line in printed if not line.startswith("bot~ ")]
+
+
+@pytest.mark.parametrize("live", ["true", "false"])
+async def test_each_answer_is_printed_once_and_whole(make_product, live) -> None:
+    product = await make_product(USERBOT_LIVE=live, GENERATE_ECHO_DELAY="1.5")
+    async with chatting(product) as (chat, printed):
+        for text in ("Тимоха, раз два три четыре", "/set_context_length 99", "Тимоха, пять\nшесть"):
+            await chat.outcome(text, await chat.say(text))
+        lines = without_thinking(printed)
+        assert lines[:2] == ["you> Тимоха, раз два три четыре", "bot> раз два три четыре"]
+        assert lines[4:] == ["you> Тимоха, пять\n     шесть", "bot> пять\n     шесть"]
+        assert len(lines) == 6
+        assert len(printed) - len(lines) == 2
+        assert chat.growing == ""
+
+
+async def test_an_answer_that_is_being_written_can_be_read_before_it_is_printed(make_product) -> None:
+    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3")
+    async with chatting(product) as (chat, printed):
+        await chat.say("Тимоха, раз два три четыре")
+        grown = []
+        while not printed[-1].startswith("bot> "):
+            await chat.refresh()
+            grown += [chat.growing] if chat.growing else []
+        assert grown
+        assert all("раз два три четыре".startswith(text) for text in grown)
+        assert without_thinking(printed) == ["you> Тимоха, раз два три четыре", "bot> раз два три четыре"]

@@ -1,0 +1,96 @@
+"""What the demo's chat makes of messages that come, change and follow each other."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from edge.demo.chat import Chat
+from edge.userbot.record import ChatRecord, Question, ask
+from events.ids import RequestId
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+QUESTION, COPY, LINE = 1, 11, 2
+ASKING = ChatRecord(
+    seen=(COPY,),
+    current=ask(Question(message_id=COPY, text="раз", locale="ru", asked_at=NOW), RequestId("1", "2", str(COPY)), NOW),
+)
+DONE = ChatRecord(seen=(COPY,))
+
+
+class Telegram:
+    """The visitor's view of the chat, and the record; the visitor has asked."""
+
+    def __init__(self) -> None:
+        self.record = ASKING
+        self.messages = {}
+        self.printed = []
+        self.chat = Chat(
+            telegram=self, client=self, owner=1, visitor=2, chats=self, prefix="Тимоха,", show=self.printed.append
+        )
+        self.chat._asked[QUESTION] = COPY
+        self.put(QUESTION, "Тимоха, раз", outgoing=True)
+
+    def put(self, number, text, *, reply_to=None, edited=False, outgoing=False) -> None:
+        self.messages[number] = SimpleNamespace(
+            id=number,
+            text=text,
+            reply_to_message_id=reply_to,
+            edit_date=NOW if edited else None,
+            outgoing=outgoing,
+        )
+
+    async def load(self, chat: str) -> ChatRecord:
+        return self.record
+
+    async def get_chat_history(self, owner: int):
+        for number in sorted(self.messages, reverse=True):
+            yield self.messages[number]
+
+    async def shows(self, *lines: str) -> None:
+        await self.chat.refresh()
+        assert self.printed == list(lines)
+        self.printed.clear()
+
+
+@pytest.fixture
+def telegram() -> Telegram:
+    return Telegram()
+
+
+async def test_a_line_that_becomes_the_answer_is_printed_when_it_is_whole(telegram) -> None:
+    telegram.put(LINE, "Думаю…", reply_to=QUESTION)
+    await telegram.shows("bot~ Думаю…")
+    telegram.put(LINE, "Хорошо,", reply_to=QUESTION, edited=True)
+    await telegram.shows()
+    assert telegram.chat.growing == "Хорошо,"
+    telegram.put(LINE, "Хорошо, а у тебя?", reply_to=QUESTION, edited=True)
+    telegram.record = DONE
+    await telegram.shows("bot> Хорошо, а у тебя?")
+    assert telegram.chat.growing == ""
+    await telegram.shows()
+
+
+async def test_further_messages_of_an_answer_come_after_the_line_that_it_began_in(telegram) -> None:
+    telegram.put(LINE, "раз два", reply_to=QUESTION, edited=True)
+    telegram.put(3, "три", reply_to=LINE)
+    await telegram.shows("bot> раз два", "bot> три")
+    telegram.put(4, "четыре", reply_to=LINE)
+    telegram.record = DONE
+    await telegram.shows("bot> четыре")
+
+
+async def test_an_answer_of_its_own_leaves_the_thinking_line_alone(telegram) -> None:
+    telegram.put(LINE, "Думаю…", reply_to=QUESTION)
+    await telegram.shows("bot~ Думаю…")
+    telegram.put(3, "раз", reply_to=LINE)
+    telegram.record = DONE
+    await telegram.shows("bot> раз")
+    await telegram.shows()
+
+
+async def test_an_edited_message_that_is_no_line_is_printed_once(telegram) -> None:
+    telegram.put(2, "справка", reply_to=99)
+    await telegram.shows("bot> справка")
+    telegram.put(2, "другая справка", reply_to=99, edited=True)
+    await telegram.shows()
