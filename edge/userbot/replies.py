@@ -34,12 +34,16 @@ class Replies:
         while True:
             for delivery in await self._subscription.fetch(BATCH, MAX_FETCH_WAIT):
                 try:
-                    await self._take(delivery)
+                    await self._settle(delivery)
                 except TransportError as error:
                     log.warning("reply.again", request_id=delivery.event.subject, error=str(error))
-                except (MalformedEvent, UnreadableRecord) as error:
-                    log.error("reply.dropped", request_id=delivery.event.subject, error=str(error))
-                    await delivery.discard()
+
+    async def _settle(self, delivery: Delivery) -> None:
+        try:
+            await self._take(delivery)
+        except (MalformedEvent, UnreadableRecord) as error:
+            log.error("reply.dropped", request_id=delivery.event.subject, error=str(error))
+            await delivery.discard()
 
     async def _take(self, delivery: Delivery) -> None:
         group = subjects.edge_consumer(self._world.account)

@@ -8,7 +8,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from events import subjects
-from events.errors import TransportError
+from events.errors import MalformedEvent, TransportError
 from events.event import NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
 from events.transport import Channel, Published
@@ -65,12 +65,13 @@ class JetStreamLog:
         return await self._erase(found)
 
     async def ids(self, channel: Channel, filter_subject: str) -> Sequence[RequestId]:
-        """What is stored under the subjects that match."""
+        """What is stored under the subjects that match; a stranger's subject that is no request id is passed over."""
         try:
             info = await self._js.stream_info(subjects.stream(channel), subjects_filter=filter_subject)
         except (NatsError, OSError) as error:
             raise TransportError(f"JetStream could not look up {filter_subject}: {error}; try again") from None
-        return [RequestId.parse(subjects.request_id_of(subject)) for subject in info.state.subjects or {}]
+        found = (_request_id(subject) for subject in info.state.subjects or {})
+        return [request_id for request_id in found if request_id]
 
     async def _erase(self, events: Iterable[tuple[Channel, RequestId]]) -> int:
         """Delete one by one: that overwrites the text in the files, which a purge does not."""
@@ -91,3 +92,10 @@ class JetStreamLog:
         except NotFoundError:
             return 0
         return 1
+
+
+def _request_id(subject: str) -> RequestId | None:
+    try:
+        return RequestId.parse(subjects.request_id_of(subject))
+    except MalformedEvent:
+        return None

@@ -79,6 +79,19 @@ async def test_any_message_on_jetstream_is_an_event_and_the_next_one_comes_too(
         assert await JetStreamLog(js).publish(Channel.DEADLETTERS, copied) is Published.STORED
 
 
+@FEWER
+@given(token=st.from_regex(r"[!-~а-я]{1,20}", fullmatch=True).filter(lambda token: not set(token) & set(".*>")))
+async def test_a_chat_can_be_erased_whatever_subject_a_stranger_has_published_under(
+    js: JetStreamContext, token: str, make_event: Any
+) -> None:
+    await js._nc.publish(f"timokha.replies.1.2.{token}.{token}", b"")
+    await js._nc.flush()
+    log, request_id = JetStreamLog(js), RequestId("1", "2", "3")
+    await log.publish(Channel.REPLIES, make_event(str(request_id)))
+    await log.erase_chat("1", "2", up_to=3)
+    assert await log.find(Channel.REPLIES, request_id) is None
+
+
 PROPERTY = st.text(max_size=80)
 
 

@@ -23,9 +23,10 @@ from edge.userbot.record import MAX_ANSWER_BYTES, ChatRecord, shortened
 from edge.userbot.replies import Replies
 from edge.userbot.splitting import clean, is_blank, split, utf16_length
 from edge.userbot.world import World
+from events.event import NATS_PREFIX, Event, from_headers
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryRecords
-from events.schema import FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
+from events.schema import TYPES, FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
 from events.transport import Channel
 from functions.generate.engine import Generated
 from functions.generate.handler import generate
@@ -221,6 +222,33 @@ async def test_any_talk_comes_to_rest(
             sent = solid("".join(text for text, _ in talk.telegram.sent))
             answers_kept = [turn.text for turn in record.history if turn.role is Role.ASSISTANT]
             assert all(solid(text) in sent for text in answers_kept)
+
+
+ENVELOPES = st.builds(
+    from_headers,
+    st.dictionaries(
+        st.sampled_from(["ce-type", "ce-subject", "ce-time", "traceparent"]),
+        st.sampled_from([*TYPES, "1.2.1.0", "1.2.1.007", "1.2.x", "1.3.1.0", "nonsense", ""]),
+    ),
+    st.binary(max_size=30)
+    | st.sampled_from([b"{}", b'{"request_id": "1.2.1.0"}', b'{"request_id": "1.2.1.0", "text": ""}']),
+    st.just(NATS_PREFIX),
+    subject=st.sampled_from(["1.2.1.0", "1.2.9.0", "", "x"]),
+)
+
+
+@given(st.lists(ENVELOPES, max_size=3), st.lists(ENVELOPES, max_size=3))
+async def test_no_reply_stops_the_edge(before: list[Event], after: list[Event]) -> None:
+    async with talking([None], "ignore") as talk:
+        replies = talk.log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=60))
+        for number, events in enumerate((before, after, []), 1):
+            message = arriving(number, "Тимоха, да")
+            assert message
+            assert await talk.door.receive(message) is Effect.ASKED
+            for event in events:
+                replies.put(event)
+            await talk.rest()
+        assert talk.telegram.sent[-1][0] == "да"
 
 
 @given(MESSAGES)
