@@ -77,8 +77,11 @@ def rests(record: ChatRecord) -> bool:
     return not (record.current or record.waiting or record.notices or record.erasing)
 
 
-async def calm(chats: Chats) -> bool:
-    return all([rests(await chats.load(chat)) for chat in await chats.all()])
+async def calm(chats: Chats, crowd: Crowd) -> bool:
+    """Every question has arrived, and nobody is busy."""
+    records = {user: await chats.load(str(user)) for user in {question.user for question in crowd.asked}}
+    arrived = all(question.message_id in records[question.user].seen for question in crowd.asked)
+    return arrived and all(rests(record) for record in records.values())
 
 
 def recoveries(storm: Storm, crowd: Crowd) -> list[float]:

@@ -73,22 +73,25 @@ async def chaos(directory: Path, seed: int, kills: int, questions: int) -> dict[
             storm = Storm(made, crowd, kills, rabbitmq, random.Random(seed + 1), lambda: progress.advance(struck))
             async with asyncio.TaskGroup() as group:
                 talking = group.create_task(crowd.run(min(USERS, questions)))
-                group.create_task(storm.run())
-                while not talking.done():
+                storming = group.create_task(storm.run())
+                while not (storming.done() and crowd.complete):
                     progress.update(asked, completed=len(crowd.asked))
                     await asyncio.sleep(0.2)
-            progress.update(asked, completed=len(crowd.asked))
-        await come_to_rest(made)
+                progress.update(asked, completed=len(crowd.asked))
+                await come_to_rest(made, crowd)
+                # Whoever waits now was ignored while busy, and would wait until the patience is over.
+                talking.cancel()
         verdict = await judge(made, crowd)
     return report_of(seed, questions, storm, crowd, verdict, rabbitmq=rabbitmq, took=time.monotonic() - began)
 
 
-async def come_to_rest(made: World) -> None:
+async def come_to_rest(made: World, crowd: Crowd) -> None:
+    """Everything has arrived and nobody is busy, or CALM is over; what is wrong then is for `judge` to say."""
     until = time.monotonic() + CALM
     async with made.looking() as (chats, _):
         while time.monotonic() < until:
             try:
-                if await calm(chats):
+                if await calm(chats, crowd):
                     break
             except TransportError:
                 pass

@@ -10,33 +10,45 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).with_name("run.py")
+QUESTIONS = 60
+PATIENCE = 400
+"""Seconds. It takes about 60, on a busy machine too; whoever stays busy is waited for another 180."""
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(340)
+@pytest.mark.timeout(PATIENCE + 60)  # the rest to end in order
 async def test_a_short_storm_loses_nothing_answers_nothing_twice_and_leaves_nobody_busy(tmp_path) -> None:
     output = tmp_path / "chaos.json"
-    settings = {"CHAOS_SEED": "7", "CHAOS_KILLS": "6", "CHAOS_QUESTIONS": "60", "CHAOS_OUTPUT": str(output)}
+    settings = {"CHAOS_SEED": "7", "CHAOS_KILLS": "6", "CHAOS_QUESTIONS": str(QUESTIONS), "CHAOS_OUTPUT": str(output)}
+    code, said = await finished({**settings, "CHAOS_DIRECTORY": str(tmp_path / "world")})
+    assert code == 0, said[-2000:]
+    report = json.loads(output.read_text())
+    outcomes = report["answered_once"] + report["failed_told"] + report["ignored_busy"]
+    assert outcomes == report["questions"] == QUESTIONS
+    assert (report["lost"], report["answered_twice"], report["left_busy"]) == (0, 0, 0)
+    assert report["answered_once"] >= QUESTIONS / 2
+    kinds = ("userbot", "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
+    each = dict.fromkeys(kinds, 1) if report["rabbitmq"] else {"userbot": 2, "generate": 2, "nats": 2}
+    assert {kind: kills for kind, kills in report["kills"].items() if kills} == each
+    assert set(report) >= {"seed", "freezes", "cuts", "recovery_seconds"}
+
+
+async def finished(settings: dict[str, str]) -> tuple[int | None, str]:
+    """The storm's exit code, and what it said. Raises TimeoutError."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(RUN),
-        env={**os.environ, **settings, "CHAOS_DIRECTORY": str(tmp_path / "world")},
+        env={**os.environ, **settings},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(280):
+        async with asyncio.timeout(PATIENCE):
             _, said = await process.communicate()
     finally:
         if process.returncode is None:
             # In order: it has started others.
             process.send_signal(signal.SIGINT)
-            await process.communicate()
-    assert process.returncode == 0, said.decode()[-2000:]
-    report = json.loads(output.read_text())
-    outcomes = report["answered_once"] + report["failed_told"] + report["ignored_busy"]
-    assert outcomes == report["questions"] == 60
-    assert (report["lost"], report["answered_twice"], report["left_busy"]) == (0, 0, 0)
-    assert report["answered_once"] >= 40
-    assert sum(report["kills"].values()) == 6
+            _, said = await process.communicate()
+            print(said.decode()[-2000:])
+    return process.returncode, said.decode()

@@ -13,8 +13,12 @@ from edge.userbot import phrases
 
 PUSHY = 0.1
 """How likely a user asks again before the outcome."""
-PATIENCE = 180.0
-"""Seconds after which a user asks again whatever has become of the question. In seconds as well:"""
+PATIENCE = 100.0
+"""Seconds, longer than the deadline, after which a user asks again whatever has become of the question.
+
+An answer may be in the chat and not yet in the record of a userbot that was killed: who asks again at once is ignored
+as busy, and hears nothing. In seconds as well:
+"""
 LULL = (0.2, 1.5)
 
 FAILURES = {phrases.failure(locale, reason) for locale in ("ru", "en") for reason in (phrases.DEADLINE, "", "empty")}
@@ -46,6 +50,10 @@ class Crowd:
     asked: list[Question] = field(default_factory=list)
     allowed: int = 0
 
+    @property
+    def complete(self) -> bool:
+        return len(self.asked) >= self.total
+
     async def run(self, users: int) -> None:
         telegram = self.world.telegram
         people = [
@@ -56,12 +64,12 @@ class Crowd:
                 group.create_task(self._talk(person))
 
     async def _talk(self, person: Account) -> None:
-        while len(self.asked) < self.total:
+        while not self.complete:
             if len(self.asked) >= self.allowed:
                 await asyncio.sleep(0.05)
                 continue
             question = self._ask(person)
-            if self.chance.random() < PUSHY and len(self.asked) < self.total:
+            if self.chance.random() < PUSHY and not self.complete:
                 self._ask(person, pushed=True)
             await self._outcome(question)
             await asyncio.sleep(self.chance.uniform(*LULL))
