@@ -26,7 +26,7 @@ from functions.generate.encoding import Encoder
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.checkpoints import load
 from functions.generate.engines.jobs import Job, Model
-from functions.generate.engines.openvino import PROPERTIES
+from functions.generate.engines.openvino import PROPERTIES, served
 from functions.generate.engines.quiet_openvino import ov
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import Arithmetic
@@ -95,7 +95,7 @@ def measure(arithmetic: Arithmetic, bits: int) -> dict[str, float | str | int]:
     directory = prepared_model(None, cache, bits=bits, console=console)
     checkpoint = load(str(prepare_default_model(cache, console=console)), dtype=torch.float32)
     prompts = _prompts(checkpoint)
-    written = _written(Model(str(directory), SLOTS, max(map(len, prompts)), PROPERTIES[arithmetic]), prompts)
+    written = _written(served(directory, SLOTS, max(map(len, prompts)), arithmetic), prompts)
     end: int = checkpoint.tokenizer.encode(END, add_special_tokens=False)[-1]
     same = [_agreed(ours, theirs) for ours, theirs in zip(written, _choices(checkpoint, prompts, written), strict=True)]
     to_the_end = [number > ours.index(end) if end in ours else number == NEW for number, ours in same]

@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.weights import REFERENCE, VOCABULARY, openvino
 from functions.generate.engines.batch import Batch
-from functions.generate.engines.jobs import Job, Model
-from functions.generate.engines.openvino import PROPERTIES
+from functions.generate.engines.jobs import Job
+from functions.generate.engines.openvino import served
 from functions.generate.settings import Arithmetic
 
 PROMPT, NEW = 40, 60
@@ -54,7 +54,7 @@ def transformers(dtype: str, **how: Any) -> Callable[[int, int], Timed]:
 
 
 def batch(bits: int, arithmetic: Arithmetic) -> Callable[[int, int], Timed]:
-    model = Model(str(openvino(bits)), max(CROWDS), PROMPT, PROPERTIES[arithmetic])
+    model = served(openvino(bits), max(CROWDS), PROMPT, arithmetic)
     process = Batch(model)
     process.wait()
 

@@ -102,8 +102,12 @@ async def test_a_seed_decides_the_answer(random: OpenVINOEngine) -> None:
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, WILD])
-async def test_answers_are_the_same_alone_and_in_a_batch(random: OpenVINOEngine, sampling: Sampling) -> None:
+@pytest.mark.parametrize("arithmetic", Arithmetic)
+async def test_answers_are_the_same_alone_and_in_a_batch(
+    prepared_random: Path, arithmetic: Arithmetic, sampling: Sampling
+) -> None:
     """More than fit in one batch, of unequal lengths, so that they join and leave it."""
+    random = OpenVINOEngine(prepared_random, slots=SLOTS, arithmetic=arithmetic)
     asked = [
         ([Turn(role=Role.USER, text="слово " * number)], sampling.model_copy(update={"seed": number}))
         for number in range(1, 3 * SLOTS)
@@ -111,6 +115,7 @@ async def test_answers_are_the_same_alone_and_in_a_batch(random: OpenVINOEngine,
     alone = [(await random.generate(*question)).text for question in asked]
     together = await asyncio.gather(*(random.generate(*question) for question in asked))
     assert [answer.text for answer in together] == alone
+    await random.close()
 
 
 async def test_no_answer_is_empty(random: OpenVINOEngine) -> None:

@@ -12,6 +12,8 @@ class Model:
     max_input_tokens: int
     properties: dict[str, str]
     """For OpenVINO's CPU plugin."""
+    accompanied: bool = False
+    """Whether a few requests get company, so that their answers are what they would be among many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written, Wrote
+from functions.generate.engines.openvino_companion import Companion
 from functions.generate.engines.pace import Pace
 from functions.generate.engines.quiet_openvino import genai, ov
 
@@ -45,12 +46,15 @@ class Stepper:
         self._pipeline: Any = genai.ContinuousBatchingPipeline(
             model.directory, _scheduler(model), "CPU", model.properties
         )
+        self._companion = Companion(self._pipeline) if model.accompanied else None
         self._connection = connection
         self._arriving = arriving
         self._running: dict[int, _Running] = {}
 
     def run(self) -> None:
         while self._admit():
+            if self._companion:
+                self._companion.join(len(self._running))
             try:
                 self._pipeline.step()
             except Exception as error:  # noqa: BLE001 - whatever the library raises, the next step may do
@@ -105,11 +109,13 @@ class Stepper:
             running.handle.cancel()
             self._connection.send(Failed(running.number, why))
         self._running.clear()
+        if self._companion:
+            self._companion.leave()
 
 
 def _scheduler(model: Model) -> Any:
     config = genai.SchedulerConfig()
-    config.max_num_seqs = model.slots
+    config.max_num_seqs = model.slots + 1  # a companion
     config.max_num_batched_tokens = max(_TOKENS_A_STEP, model.slots)
     config.dynamic_split_fuse = True
     config.enable_prefix_caching = True
