@@ -18,6 +18,7 @@ import click
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 
+from benchmarks import schedule
 from benchmarks.progress import tell
 from events.event import NATS_PREFIX, Event, to_headers
 from events.jetstream.connection import connect
@@ -36,22 +37,26 @@ Trip = Callable[[int], Awaitable[None]]
 
 
 async def measure() -> dict[str, float]:
-    """The keys of `bridge` in build/bench.json: medians in milliseconds, and how many times the bare one's ours is."""
+    """The keys of `bridge` in build/bench.json: medians in milliseconds, how many times the bare one's ours is, and how
+    many times the ideal schedule's (benchmarks/schedule.py) a load's time is.
+    """
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
         async with (
             EmbeddedServer(Path(directory, "nats")) as nats,
             RabbitMQNode(Path(directory, "rabbitmq")) as rabbitmq,
             connect(nats.url, name="bench") as js,
-            AsyncExitStack() as stack,
         ):
-            ours = await stack.enter_async_context(_ours(js, nats.url, rabbitmq.url))
-            bare = await stack.enter_async_context(_bare(js, nats.url, rabbitmq.url))
-            times = await _compare({"ours": ours, "bare": bare})
+            async with AsyncExitStack() as stack:
+                ours = await stack.enter_async_context(_ours(js, nats.url, rabbitmq.url))
+                bare = await stack.enter_async_context(_bare(js, nats.url, rabbitmq.url))
+                times = await _compare({"ours": ours, "bare": bare})
+            ratios = await schedule.ratios(js, nats.url, rabbitmq.url, Path(directory))
     medians = {name: statistics.median(measured) * 1000 for name, measured in times.items()}
     return {
         "p50_ms": round(medians["ours"], 2),
         "bare_p50_ms": round(medians["bare"], 2),
         "overhead_p50_ratio": round(medians["ours"] / medians["bare"], 2),
+        **schedule.figures(ratios),
     }
 
 
@@ -160,7 +165,8 @@ def main() -> None:
     result = asyncio.run(measure())
     click.echo(
         f"bridge round trip: {result['p50_ms']} ms, a bare one {result['bare_p50_ms']} ms, "
-        f"{result['overhead_p50_ratio']} times (at most 1.3)"
+        f"{result['overhead_p50_ratio']} times (at most 1.3); workers of unlike speed take "
+        f"{result['schedule_ratio']} times the ideal schedule's time, at best {result['schedule_ratio_best']}"
     )
 
 

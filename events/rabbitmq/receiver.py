@@ -63,11 +63,15 @@ class Receiver:
         await receiver.resize(consumers)
         return receiver
 
-    async def resize(self, consumers: int) -> None:
-        """So many from now on; what one that goes has brought stays. Raises TransportError."""
+    async def resize(self, consumers: int, *, priority: int = 0) -> None:
+        """So many from now on; those that are new get only what none of a higher priority can take.
+
+        The newest go first, and what they have brought stays. Raises TransportError.
+        """
         with topology.explained(self._queue.name):
             while len(self._tags) < consumers:
-                self._tags.append(await self._queue.consume(self._ready.put))
+                tag = await self._queue.consume(self._ready.put, arguments={"x-priority": priority})
+                self._tags.append(tag)
             while len(self._tags) > consumers:
                 await self._queue.cancel(self._tags[-1])
                 self._tags.pop()

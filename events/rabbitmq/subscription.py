@@ -19,6 +19,9 @@ from events.rabbitmq.sender import Sender
 LEASE = timedelta(seconds=10)
 """RabbitMQ has none: it redelivers when the connection ends. Within a living process a timer stands in for it."""
 
+WHEN_ALL_ARE_BUSY = -1
+"""Priority of a consumer without a slot: an idle worker anywhere comes first."""
+
 ADJUST_TIMEOUT = 1
 """Seconds: what was fetched meanwhile waits."""
 
@@ -123,7 +126,7 @@ class RabbitMQSubscription:
         wanted = self._ahead.wanted
         try:
             async with asyncio.timeout(ADJUST_TIMEOUT):
-                await self._receiver.resize(self._slots * 2 if wanted else self._slots)
+                await self._receiver.resize(self._slots * 2 if wanted else self._slots, priority=WHEN_ALL_ARE_BUSY)
         except (TransportError, TimeoutError) as error:
             # The next fetch tries again.
             log.info("rabbitmq.not_adjusted", error=str(error) or type(error).__name__)

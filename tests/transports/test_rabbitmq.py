@@ -128,6 +128,22 @@ async def test_the_next_request_is_at_hand_while_they_are_short_and_no_longer_wh
     assert set(seen.values()) == {1}
 
 
+async def test_an_idle_worker_comes_before_the_spare_consumer_of_a_busy_one(broker, make_event) -> None:
+    publisher = RabbitMQPublisher(broker.sender)
+    busy = await RabbitMQSubscription.open(broker, slots=1)
+    async with asyncio.timeout(30):
+        number = 0
+        while await consumers(broker) != 2:
+            number += 1
+            await publisher.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
+            await (await fetch_one(busy)).ack()
+    idle = await RabbitMQSubscription.open(broker, slots=1)
+    for number in range(1000, 1002):
+        await publisher.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
+    assert {(await fetch_one(each)).event.subject for each in (busy, idle)} == {"1.2.1000.0", "1.2.1001.0"}
+    assert await busy.fetch(1, timedelta(seconds=0.2)) == []
+
+
 async def test_setting_up_twice_is_harmless_and_other_settings_are_told(broker) -> None:
     await topology.ensure(broker.consuming)
     async with topology.opened(broker.consuming) as channel:
