@@ -115,7 +115,7 @@ async def functions(
         for number in range(count):
             own = directory / f"generate-{number}"
             await asyncio.to_thread(own.mkdir, parents=True)
-            process = Process("generate", own, {"NATS_URL": nats_url, "LOG_LEVEL": "warning", **settings})
+            process = Process("generate", own, {"NATS_URL": nats_url, **settings})
             await stack.enter_async_context(running(process))
         yield
 

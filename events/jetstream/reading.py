@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -23,16 +24,15 @@ async def stored(js: JetStreamContext, channel: Channel, filter_subject: str) ->
     """What the channel has under the matching subjects, and since when, oldest first. Raises TransportError."""
     found: list[tuple[datetime, Event]] = []
     try:
-        pull = await _subscribe(js, channel, filter_subject, AckPolicy.NONE)
-        left = (await pull.consumer_info()).num_pending or 0
-        subscription = JetStreamSubscription(js, channel, pull)
+        consumer, left = await _consumer(js, channel, filter_subject, AckPolicy.NONE)
+        subscription = await JetStreamSubscription.bind(js, channel, consumer)
         while left > 0:
             deliveries = await subscription.fetch(min(BATCH, left), MAX_FETCH_WAIT)
             if not deliveries:
                 raise TransportError(f"{subjects.stream(channel)} could not be read to its end; try again")
             found += [(delivery.published_at, delivery.event) for delivery in deliveries]
             left -= len(deliveries)
-        await pull.unsubscribe()
+        await subscription.close()
     except (NatsError, OSError) as error:
         reason = str(error) or type(error).__name__
         raise TransportError(f"{subjects.stream(channel)} could not be read ({reason}); try again") from None
@@ -42,16 +42,21 @@ async def stored(js: JetStreamContext, channel: Channel, filter_subject: str) ->
 async def following(js: JetStreamContext, channel: Channel, filter_subject: str) -> JetStreamSubscription:
     """Everything under the matching subjects, for this process alone. Raises TransportError."""
     try:
-        return JetStreamSubscription(js, channel, await _subscribe(js, channel, filter_subject, AckPolicy.EXPLICIT))
+        consumer, _ = await _consumer(js, channel, filter_subject, AckPolicy.EXPLICIT)
+        return await JetStreamSubscription.bind(js, channel, consumer)
     except (NatsError, OSError) as error:
         reason = str(error) or type(error).__name__
         raise TransportError(f"{subjects.stream(channel)} could not be followed ({reason}); try again") from None
 
 
-async def _subscribe(
-    js: JetStreamContext, channel: Channel, filter_subject: str, acks: AckPolicy
-) -> JetStreamContext.PullSubscription:
+async def _consumer(js: JetStreamContext, channel: Channel, filter_subject: str, acks: AckPolicy) -> tuple[str, int]:
+    """Its name, and how many messages it has now."""
     config = ConsumerConfig(
-        ack_policy=acks, ack_wait=ACK_WAIT.total_seconds(), inactive_threshold=MAX_IDLE.total_seconds()
+        name=uuid4().hex,
+        filter_subject=filter_subject,
+        ack_policy=acks,
+        ack_wait=ACK_WAIT.total_seconds(),
+        inactive_threshold=MAX_IDLE.total_seconds(),
     )
-    return await js.pull_subscribe(filter_subject, stream=subjects.stream(channel), config=config)
+    made = await js.add_consumer(subjects.stream(channel), config)
+    return made.name, made.num_pending or 0

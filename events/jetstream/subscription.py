@@ -13,6 +13,7 @@ from events import subjects
 from events.errors import TransportError
 from events.event import NATS_PREFIX, Event, from_headers
 from events.jetstream.client import Client, NotPermitted
+from events.jetstream.pull import Pull
 from events.jetstream.topology import ACK_WAIT
 from events.transport import MAX_FETCH_WAIT, Channel
 
@@ -61,32 +62,43 @@ class JetStreamSubscription:
 
     lease = ACK_WAIT
 
-    def __init__(self, js: JetStreamContext, channel: Channel, pull: JetStreamContext.PullSubscription) -> None:
-        # The context has no public way to its connection.
-        self._nats = cast(Client, js._nc)
-        self._asked = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.stream(channel)}."
+    def __init__(self, nats: Client, pull: Pull) -> None:
+        self._nats = nats
         self._pull = pull
 
     @classmethod
-    async def bind(cls, js: JetStreamContext, channel: Channel, durable: str) -> "JetStreamSubscription":
-        """The durable consumer must exist (topology)."""
-        return cls(js, channel, await js.pull_subscribe_bind(durable=durable, stream=subjects.stream(channel)))
+    async def bind(cls, js: JetStreamContext, channel: Channel, consumer: str) -> "JetStreamSubscription":
+        """The consumer must exist (topology)."""
+        # The context has no public way to its connection.
+        nats = cast(Client, js._nc)
+        return cls(nats, await Pull.open(nats, subjects.stream(channel), consumer))
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[JetStreamDelivery]:
         """Raises TransportError if this user may not: that looks like silence otherwise."""
-        wait, since = min(timeout, MAX_FETCH_WAIT).total_seconds(), self._nats.now
+        since = self._nats.now
         try:
-            messages = await self._pull.fetch(limit, timeout=wait)
-        except TimeoutError:
-            self._check(since)
-            return []
+            messages = await self._pull.take(limit, min(timeout, MAX_FETCH_WAIT))
         except (NatsError, OSError) as error:
             log.warning("nats.fetch_failed", error=str(error) or type(error).__name__)
             return []
+        if not messages:
+            self._check(since)
         return [JetStreamDelivery(message) for message in messages]
+
+    async def leave(self) -> None:
+        """Fetch no more: what was on its way goes to somebody else at once. Takes a second."""
+        for message in await self._pull.leave():
+            try:
+                await JetStreamDelivery(message).retry(timedelta(0))
+            except TransportError as error:
+                log.warning("nats.not_handed_back", error=str(error))
+
+    async def close(self) -> None:
+        """Nothing is on its way: forget the consumer."""
+        await self._pull.close()
 
     def _check(self, since: float) -> None:
         try:
-            self._nats.check(self._asked, since)
+            self._nats.check(self._pull.subject, since)
         except NotPermitted as error:
             raise TransportError(str(error)) from None

@@ -1,6 +1,7 @@
 """`timokha generate`: the composition root of one generate function."""
 
 import asyncio
+import gc
 from functools import partial
 
 import structlog
@@ -41,6 +42,8 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
                 telemetry=telemetry.on(broker.system),
                 leave=broker.leave,
             )
+            # What is loaded now stays: the collector need not look at it for every few answers.
+            gc.freeze()
             log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger.value)
             await worker.run(stop)
         finally:

@@ -49,11 +49,17 @@ async def _jetstream(settings: GenerateSettings) -> AsyncIterator[Host]:
         await topology.ensure_streams()
         await topology.ensure_generate_consumer()
         events = JetStreamLog(js)
+        opened: list[JetStreamSubscription] = []
 
         async def subscribe() -> Subscription:
-            return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+            opened.append(await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER))
+            return opened[-1]
 
-        yield Host(names.NATS, events, is_answered(events), subscribe, progress=JetStreamProgress(js))
+        async def leave() -> None:
+            for subscription in opened:
+                await subscription.leave()
+
+        yield Host(names.NATS, events, is_answered(events), subscribe, leave, JetStreamProgress(js))
 
 
 @asynccontextmanager

@@ -1,0 +1,126 @@
+"""What a consumer has, asked for ahead: one request for as many messages as there is room for, until it is used up.
+
+nats-py's own `fetch` asks anew each time and makes a task for each message: half of what a short answer costs.
+Source: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-37.md
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Self
+
+import structlog
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from events.jetstream.client import Client
+from events.jetstream.topology import ACK_WAIT
+
+SLACK = timedelta(seconds=0.25)
+"""A request that the server has not ended so long after its time has died with the server, or on the way."""
+
+PAUSE = timedelta(seconds=0.25)
+"""Until the next request where the last one was refused."""
+
+TOO_LONG = ACK_WAIT / 2
+"""What lay here so long is left to whoever gets it next: nobody has renewed its lease."""
+
+HEARTBEAT, EXPIRED = "100", "408"
+
+log = structlog.get_logger(__name__)
+
+
+class Pull:
+    """One process's requests to a consumer. Use it in one task at a time."""
+
+    def __init__(self, nats: Client, stream: str, consumer: str) -> None:
+        self.subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._nats = nats
+        self._inbox = nats.new_inbox()
+        self._hearing: Subscription | None = None
+        self._number = 0
+        self._left = 0
+        """How many the request may still bring, until it has ended or `_until`."""
+        self._until = 0.0
+        self._not_before = 0.0
+        self._arrived: deque[tuple[float, Msg]] = deque()
+        self._changed = asyncio.Event()
+
+    @classmethod
+    async def open(cls, nats: Client, stream: str, consumer: str) -> Self:
+        """The consumer must exist."""
+        pull = cls(nats, stream, consumer)
+        pull._hearing = await nats.subscribe(f"{pull._inbox}.*", cb=pull._hear)
+        return pull
+
+    async def take(self, limit: int, timeout: timedelta) -> Sequence[Msg]:
+        """At most `limit` messages, as soon as there are any; none if none came within `timeout`.
+
+        What comes later than they is kept for the next call, which is to be made before a lease runs out.
+        """
+        end = self._nats.now + timeout.total_seconds()
+        while True:
+            self._changed.clear()
+            found = self._fresh(limit)
+            if found or self._nats.now >= end:
+                return found
+            await self._ask(limit, timeout)
+            await self._wait(min(end, max(self._until, self._not_before)))
+
+    async def leave(self) -> Sequence[Msg]:
+        """Ask no more: what still came until the last request was over, which takes as long as that was given."""
+        self._not_before = float("inf")
+        while self._left > 0 and self._nats.now < self._until:
+            self._changed.clear()
+            await self._wait(self._until)
+        return self._fresh(len(self._arrived))
+
+    async def close(self) -> None:
+        """Forget what was asked for."""
+        if self._hearing:
+            await self._hearing.unsubscribe()
+
+    async def _ask(self, limit: int, timeout: timedelta) -> None:
+        now = self._nats.now
+        if self._nats.is_connected and now >= self._not_before and (self._left <= 0 or now >= self._until):
+            self._number += 1
+            self._left, self._until = limit, now + (timeout + SLACK).total_seconds()
+            request = {"batch": limit, "expires": int(timeout / timedelta(microseconds=1)) * 1000}
+            await self._nats.publish(self.subject, json.dumps(request).encode(), f"{self._inbox}.{self._number}")
+        elif not self._nats.is_connected:
+            # Kept back, requests would all be sent when the connection is there again.
+            self._left, self._not_before = 0, now + PAUSE.total_seconds()
+
+    async def _wait(self, until: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._changed.wait()
+
+    async def _hear(self, message: Msg) -> None:
+        if message.reply:
+            self._left -= 1
+            self._arrived.append((self._nats.now, message))
+        else:
+            self._note((message.headers or {}).get("Status", ""), message)
+        self._changed.set()
+
+    def _note(self, status: str, message: Msg) -> None:
+        if status == HEARTBEAT or message.subject != f"{self._inbox}.{self._number}":
+            return
+        self._left = 0
+        if status != EXPIRED:
+            self._not_before = self._nats.now + PAUSE.total_seconds()
+            why = (message.headers or {}).get("Description", "nobody answers")
+            log.warning("nats.fetch_failed", error=f"{status} {why}", subject=self.subject)
+
+    def _fresh(self, limit: int) -> list[Msg]:
+        oldest = self._nats.now - TOO_LONG.total_seconds()
+        found: list[Msg] = []
+        while self._arrived and len(found) < limit:
+            arrived, message = self._arrived.popleft()
+            if arrived >= oldest:
+                found.append(message)
+        return found

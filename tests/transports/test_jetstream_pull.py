@@ -1,0 +1,102 @@
+"""What is particular to asking a JetStream consumer ahead (events/jetstream/pull.py)."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from events import subjects
+from events.jetstream.log import JetStreamLog
+from events.jetstream.subscription import JetStreamSubscription
+from events.transport import Channel
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def subscribe(js):
+    async def bind() -> JetStreamSubscription:
+        return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+
+    return bind
+
+
+@pytest.fixture
+def publish(js, make_event):
+    async def to_requests(number: int) -> None:
+        await JetStreamLog(js).publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
+
+    return to_requests
+
+
+async def fetched(subscription, limit: int, count: int) -> list:
+    found: list = []
+    async with asyncio.timeout(10):
+        while len(found) < count:
+            found += await subscription.fetch(limit, SECOND)
+    return found
+
+
+async def in_hand(js, count: int) -> None:
+    """Until the server has given as many away."""
+    async with asyncio.timeout(10):
+        while (await js.consumer_info("REQUESTS", subjects.GENERATE_CONSUMER)).num_ack_pending != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_no_more_is_given_away_than_was_asked_for(js, subscribe, publish) -> None:
+    for number in range(5):
+        await publish(number)
+    subscription = await subscribe()
+    assert len(await fetched(subscription, 2, 2)) == 2
+    await in_hand(js, 2)
+
+
+async def test_a_second_message_of_a_request_waits_for_the_next_fetch(js, subscribe, publish) -> None:
+    subscription = await subscribe()
+    await publish(1)
+    [first] = await fetched(subscription, 3, 1)
+    await publish(2)
+    await in_hand(js, 2)
+    [second] = await subscription.fetch(3, SECOND)
+    assert (first.event.subject, second.event.subject) == ("1.2.1.0", "1.2.2.0")
+
+
+async def test_leaving_hands_back_at_once_what_was_on_its_way(js, subscribe, publish) -> None:
+    leaving = await subscribe()
+    await publish(1)
+    [delivery] = await fetched(leaving, 3, 1)
+    await delivery.ack()
+    await publish(2)
+    await in_hand(js, 1)
+    await leaving.leave()
+    async with asyncio.timeout(5):  # half of a lease
+        [again] = await fetched(await subscribe(), 1, 1)
+    assert (again.event.subject, again.attempt) == ("1.2.2.0", 2)
+
+
+async def test_who_has_left_is_given_nothing(js, subscribe, publish) -> None:
+    leaving = await subscribe()
+    assert await leaving.fetch(3, timedelta(seconds=0.1)) == []
+    await leaving.leave()
+    await publish(1)
+    assert await leaving.fetch(3, SECOND) == []
+    [delivery] = await fetched(await subscribe(), 1, 1)
+    assert delivery.attempt == 1
+
+
+async def test_what_lay_here_too_long_is_left_to_the_next(js, subscribe, publish, monkeypatch) -> None:
+    monkeypatch.setattr("events.jetstream.pull.TOO_LONG", timedelta(0))
+    subscription = await subscribe()
+    await publish(1)
+    await publish(2)
+    assert await subscription.fetch(2, SECOND) == []
+    await in_hand(js, 2)
+
+
+async def test_a_consumer_that_is_gone_is_no_reason_to_spin(js, subscribe) -> None:
+    await js.delete_consumer("REQUESTS", subjects.GENERATE_CONSUMER)
+    subscription = await subscribe()
+    before = js._nc.stats["out_msgs"]
+    assert await subscription.fetch(2, SECOND) == []
+    assert js._nc.stats["out_msgs"] - before < 10
