@@ -250,6 +250,19 @@ class Product:
         await self._telegram.wait_for(lambda: len(replies()) >= count, timeout=TIMEOUT)
         return replies()
 
+    async def grows_into(self, text: str) -> None:
+        """The one reply is edited at least twice, the last time to `text`."""
+        seen: list[str] = []
+
+        def grown() -> bool:
+            messages = self._telegram.messages(self.visitor.id, self.owner.id)
+            [reply] = [message.text for message in messages if not message.out] or [""]
+            seen.extend([reply] if [reply] != seen[-1:] else [])
+            return seen[-1] == text
+
+        await self._telegram.wait_for(grown, timeout=TIMEOUT)
+        assert len([reply for reply in seen if reply and text.startswith(reply)]) > 1
+
     async def stop(self) -> None:
         await asyncio.gather(*(process.stop() for process in self._started))
 

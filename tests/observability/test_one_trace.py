@@ -166,3 +166,15 @@ async def test_a_question_over_rabbitmq_is_one_tree_too(product, collector, rabb
     beside = ["chat echo", "send telegram", "store question", *["queue timokha.replies", "queue timokha.requests"] * 2]
     assert sorted(received.span.name for received in spans) == sorted([*beside, *(name for _, name, _ in way(spans))])
     assert accounted_for(spans) >= 0.95
+
+
+async def test_a_live_answer_adds_no_span_to_its_trace(product, collector):
+    await product.start_userbot(USERBOT_LIVE="true")
+    await product.start("generate", GENERATE_ECHO_DELAY="1.5")
+    product.ask("один два три четыре")
+    await product.grows_into("один два три четыре")
+    spans = await collector.arrived(*LAST)
+
+    tree = shape(spans)
+    tree.remove(THINKING)
+    assert tree == JOURNEY
