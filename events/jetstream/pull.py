@@ -92,7 +92,7 @@ class Pull:
             await self._nats.publish(self.subject, json.dumps(request).encode(), f"{self._inbox}.{self._number}")
         elif not self._nats.is_connected:
             # Kept back, requests would all be sent when the connection is there again.
-            self._left, self._not_before = 0, now + PAUSE.total_seconds()
+            self._end(PAUSE)
 
     async def _wait(self, until: float) -> None:
         with suppress(TimeoutError):
@@ -110,11 +110,15 @@ class Pull:
     def _note(self, status: str, message: Msg) -> None:
         if status == HEARTBEAT or message.subject != f"{self._inbox}.{self._number}":
             return
-        self._left = 0
+        self._end(timedelta(0) if status == EXPIRED else PAUSE)
         if status != EXPIRED:
-            self._not_before = self._nats.now + PAUSE.total_seconds()
             why = (message.headers or {}).get("Description", "nobody answers")
             log.warning("nats.fetch_failed", error=f"{status} {why}", subject=self.subject)
+
+    def _end(self, pause: timedelta) -> None:
+        """The request is over; the next one comes after a `pause`."""
+        self._left, self._until = 0, self._nats.now
+        self._not_before = max(self._not_before, self._until + pause.total_seconds())
 
     def _fresh(self, limit: int) -> list[Msg]:
         oldest = self._nats.now - TOO_LONG.total_seconds()

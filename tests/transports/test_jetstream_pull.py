@@ -6,8 +6,11 @@ from datetime import timedelta
 import pytest
 
 from events import subjects
+from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
+from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
+from events.jetstream.topology import Topology
 from events.transport import Channel
 
 SECOND = timedelta(seconds=1)
@@ -31,7 +34,7 @@ def publish(js, make_event):
 
 async def fetched(subscription, limit: int, count: int) -> list:
     found: list = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(found) < count:
             found += await subscription.fetch(limit, SECOND)
     return found
@@ -41,6 +44,13 @@ async def in_hand(js, count: int) -> None:
     """Until the server has given as many away."""
     async with asyncio.timeout(10):
         while (await js.consumer_info("REQUESTS", subjects.GENERATE_CONSUMER)).num_ack_pending != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def asking(js) -> None:
+    """Until the server holds a request."""
+    async with asyncio.timeout(10):
+        while not (await js.consumer_info("REQUESTS", subjects.GENERATE_CONSUMER)).num_waiting:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -92,6 +102,21 @@ async def test_what_lay_here_too_long_is_left_to_the_next(js, subscribe, publish
     await publish(2)
     assert await subscription.fetch(2, SECOND) == []
     await in_hand(js, 2)
+
+
+async def test_a_request_that_died_with_the_server_is_made_again(tmp_path, make_event) -> None:
+    async with EmbeddedServer(tmp_path) as server, connect(server.url, name="test") as js:
+        await Topology(js).ensure_all()
+        subscription = await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+        fetching = asyncio.create_task(fetched(subscription, 3, 1))
+        await asking(js)
+        await server.kill()
+        await server.start()
+        async with connect(server.url, name="test") as again:
+            await JetStreamLog(again).publish(Channel.REQUESTS, make_event())
+        [delivery] = await fetching
+        assert delivery.attempt == 1
+        await delivery.ack()
 
 
 async def test_a_consumer_that_is_gone_is_no_reason_to_spin(js, subscribe) -> None:
