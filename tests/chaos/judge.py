@@ -57,20 +57,15 @@ async def _judge(world: World, crowd: Crowd, question: Question, record: ChatRec
     # One that was ignored is known to its chat, and was never published.
     request_id = RequestId(str(world.owner.id), str(question.user), str(question.message_id))
     published = await log.find(Channel.REQUESTS, request_id) is not None
-    if question.message_id in record.seen and not published and _may_be_ignored(crowd, question):
+    if question.message_id in record.seen and not published and _may_be_ignored(world, crowd, question):
         return "ignored_busy"
     return "lost"
 
 
-def _may_be_ignored(crowd: Crowd, question: Question) -> bool:
-    """It came while another question of the same user was being answered, or had just been."""
-    return any(
-        other.user == question.user
-        and other is not question
-        and other.asked_at <= question.asked_at
-        and (other.answered_at is None or other.answered_at > question.asked_at - UNSETTLED)
-        for other in crowd.asked
-    )
+def _may_be_ignored(world: World, crowd: Crowd, question: Question) -> bool:
+    """It came while an earlier question of the same user was being answered, or had just been."""
+    earlier = (other for other in crowd.asked if other.user == question.user and other.message_id < question.message_id)
+    return any(end.date > question.date - UNSETTLED for other in earlier for end in outcomes(world, other))
 
 
 def rests(record: ChatRecord) -> bool:

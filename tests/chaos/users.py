@@ -26,7 +26,7 @@ FAILURES = {phrases.failure(locale, reason) for locale in ("ru", "en") for reaso
 
 @dataclass
 class Question:
-    """Times are of the monotonic clock; `answered_at` is when an outcome was seen.
+    """Times are of the monotonic clock, `date` is Telegram's; `answered_at` is when an outcome was seen.
 
     `message_id` is the message in the owner's box, `own_id` in the user's.
     """
@@ -36,7 +36,7 @@ class Question:
     own_id: int
     text: str
     asked_at: float
-    pushed: bool = False
+    date: int
     answered_at: float | None = None
 
 
@@ -70,16 +70,16 @@ class Crowd:
                 continue
             question = self._ask(person)
             if self.chance.random() < PUSHY and not self.complete:
-                self._ask(person, pushed=True)
+                self._ask(person)
             await self._outcome(question)
             await asyncio.sleep(self.chance.uniform(*LULL))
 
-    def _ask(self, person: Account, *, pushed: bool = False) -> Question:
+    def _ask(self, person: Account) -> Question:
         number = len(self.asked)
         text = f"вопрос {number}"
         sent = self.world.telegram.send(person.id, self.world.owner.id, f"Тимоха, {text}")
         mine = self.world.telegram.messages(self.world.owner.id, person.id)[-1]
-        question = Question(person.id, mine.id, sent.id, text, time.monotonic(), pushed)
+        question = Question(person.id, mine.id, sent.id, text, time.monotonic(), sent.date)
         self.asked.append(question)
         return question
 
