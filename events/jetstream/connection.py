@@ -3,8 +3,9 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from nats.errors import Error as NatsError
@@ -68,34 +69,48 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
         if not client.is_closed:
             log.warning("nats.disconnected")
 
+    connecting = client.connect(
+        servers,
+        name=name,
+        user=access.user,
+        password=access.password.get_secret_value() if access.password else None,
+        user_credentials=str(access.credentials) if access.credentials else None,
+        tls=tls,
+        allow_reconnect=True,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]  # the annotation forgets fractions
+        connect_timeout=CONNECT_TIMEOUT,
+        # A fault in the client's read loop can leave a zombie: only pings find it.
+        ping_interval=10,
+        max_outstanding_pings=2,
+        inbox_prefix=f"_INBOX_{name}".encode(),
+        error_cb=on_error,
+        disconnected_cb=log_disconnected,
+        reconnected_cb=_log_reconnected,
+    )
     try:
         # A cluster of which some nodes are dead needs an attempt for each.
-        async with asyncio.timeout(FIRST_CONNECTION_TIMEOUT + CONNECT_TIMEOUT * (len(servers) - 1)):
-            await client.connect(
-                servers,
-                name=name,
-                user=access.user,
-                password=access.password.get_secret_value() if access.password else None,
-                user_credentials=str(access.credentials) if access.credentials else None,
-                tls=tls,
-                allow_reconnect=True,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]  # the annotation forgets fractions
-                connect_timeout=CONNECT_TIMEOUT,
-                # A fault in the client's read loop can leave a zombie: only pings find it.
-                ping_interval=10,
-                max_outstanding_pings=2,
-                inbox_prefix=f"_INBOX_{name}".encode(),
-                error_cb=on_error,
-                disconnected_cb=log_disconnected,
-                reconnected_cb=_log_reconnected,
-            )
+        await _within(FIRST_CONNECTION_TIMEOUT + CONNECT_TIMEOUT * (len(servers) - 1), connecting)
     except ValueError as error:
         raise SettingsError(f"NATS_URL: got {_shown(url)!r} ({error}); it takes nats://host:port") from None
     except (NatsError, OSError, TimeoutError) as error:
         await client.close()
         raise TransportUnreachable(_explanation(url, faults[-1] if faults else str(error) or "no answer")) from None
     return client
+
+
+async def _within(seconds: float, connecting: Coroutine[Any, Any, None]) -> None:
+    """As `asyncio.timeout`, but nats swallows a cancellation now and then, and would go on trying for ever."""
+    task = asyncio.create_task(connecting)
+    try:
+        if not (await asyncio.wait({task}, timeout=seconds))[0]:
+            raise TimeoutError
+        task.result()
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.1)
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _tls(access: Access) -> ssl.SSLContext | None:
@@ -120,6 +135,8 @@ def _explanation(url: str, reason: str) -> str:
         return (
             f"NATS server {_shown(url)} offers no TLS; set it up there, or don't ask for it in NATS_URL or NATS_TLS_CA"
         )
+    if "certificate required" in reason:
+        return f"NATS server {_shown(url)} asks for a certificate of ours; set NATS_TLS_CERTIFICATE and NATS_TLS_KEY"
     if "certificate" in reason.lower():
         return f"NATS server {_shown(url)} could not be trusted ({reason}); correct NATS_TLS_CA or NATS_URL"
     return f"NATS server {_shown(url)} could not be reached ({reason}); start it or correct NATS_URL"
@@ -131,4 +148,4 @@ async def _log_reconnected() -> None:
 
 def _shown(url: str) -> str:
     """Without the password or token."""
-    return re.sub(r"//[^/@,]*@", "//", url)
+    return re.sub(r"//[^/,]*@", "//", url)

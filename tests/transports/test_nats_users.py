@@ -216,6 +216,15 @@ async def test_a_wrong_or_missing_password_is_one_line_without_it(guarded_nats, 
     assert "geheim" not in str(refused.value)
 
 
+@pytest.mark.parametrize("password", ["geheim", "ge@geheim"])
+async def test_a_password_in_the_address_is_in_no_error(guarded_nats, password):
+    url = guarded_nats.server.url.replace("//", f"//generate:{password}@")
+    with pytest.raises(TransportUnreachable, match=r"nats://127\.0\.0\.1:\d+,nats://127\.0\.0\.1:1 ") as refused:
+        async with connect(f"{url},nats://x:geheim@127.0.0.1:1", name="generate"):
+            pass
+    assert "geheim" not in str(refused.value)
+
+
 async def test_a_connection_outlives_a_change_of_its_password(guarded_nats, as_user, set_up):
     config = guarded_nats.directory / "nats.conf"
     text = config.read_text()
