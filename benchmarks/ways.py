@@ -1,19 +1,22 @@
-"""One way to generate with the weights of weights.py, timed in a process of its own: `python -m benchmarks.ways WAY`.
+"""One way to generate, timed in a process of its own: `python -m benchmarks.ways WAY [N…]`, N requests at once.
 
-Every request has 40 tokens of prompt and gets 60 new ones. Prints JSON: for each number of requests at once, seconds to
-the first token and to all of the answer (p50 and p99 over the requests) and until the last one is done; peak memory.
+On the weights of weights.py; every request has 40 tokens of prompt and gets 60 new ones. Prints JSON: for each N,
+seconds to the first token and to all of the answer (p50 and p99 over the requests) and until the last one is done;
+seconds from the start of the process to its first answer; peak memory.
 """
 
 import json
+import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import psutil
 
-from benchmarks.weights import REFERENCE, VOCABULARY, openvino
+from benchmarks.weights import CTRANSLATE2, REFERENCE, VOCABULARY, openvino
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.jobs import Job
 from functions.generate.engines.openvino import served
@@ -33,13 +36,16 @@ def prompts(count: int, seed: int) -> list[list[int]]:
     return [[int(token) for token in random.integers(10, VOCABULARY, PROMPT)] for _ in range(count)]
 
 
-def transformers(dtype: str, **how: Any) -> Callable[[int, int], Timed]:
-    """One answer after the other."""
+def transformers(dtype: str, *, compiled: bool = False, **how: Any) -> Callable[[int, int], Timed]:
+    """One answer after the other. Compiled, the cache has a fixed size, or every token would compile anew."""
     import torch  # noqa: PLC0415 -- only these ways need it
     from transformers import GenerationConfig, GPT2LMHeadModel  # noqa: PLC0415
 
     model: Any = GPT2LMHeadModel.from_pretrained(REFERENCE, dtype=getattr(torch, dtype)).eval()
     config = GenerationConfig(max_new_tokens=NEW, min_new_tokens=NEW, pad_token_id=0, **how)
+    if compiled:
+        config.cache_implementation = "static"
+        model.forward = torch.compile(model.forward, dynamic=True)
 
     def run(count: int, seed: int) -> Timed:
         last, began = [], time.perf_counter()
@@ -48,6 +54,22 @@ def transformers(dtype: str, **how: Any) -> Callable[[int, int], Timed]:
             with torch.inference_mode():
                 model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
             last.append(time.perf_counter() - began)
+        return last, last
+
+    return run
+
+
+def ctranslate2() -> Callable[[int, int], Timed]:
+    """All in one batch; greedy, as it crashes on beams with sampling. The first token's time is not told."""
+    import ctranslate2  # type: ignore[import-not-found]  # noqa: PLC0415 -- only this way needs it
+
+    generator = ctranslate2.Generator(str(CTRANSLATE2), compute_type="int8", intra_threads=len(os.sched_getaffinity(0)))
+
+    def run(count: int, seed: int) -> Timed:
+        words = [[f"w{token}" for token in prompt] for prompt in prompts(count, seed)]
+        began = time.perf_counter()
+        generator.generate_batch(words, max_length=NEW, min_length=NEW, include_prompt_in_result=False)
+        last = [time.perf_counter() - began] * count
         return last, last
 
     return run
@@ -69,28 +91,34 @@ def batch(bits: int, arithmetic: Arithmetic) -> Callable[[int, int], Timed]:
     return run
 
 
+ORIGINAL = "original"
 WAYS: dict[str, tuple[Callable[[], Callable[[int, int], Timed]], tuple[int, ...]]] = {
-    "original": (
+    ORIGINAL: (
         lambda: transformers("float32", do_sample=True, num_beams=20, num_return_sequences=3, temperature=1.5),
         (1,),
     ),
     "transformers-float32": (lambda: transformers("float32", do_sample=False), (1,)),
     "transformers-bfloat16": (lambda: transformers("bfloat16", do_sample=False), (1,)),
-    "openvino-int8": (lambda: batch(8, Arithmetic.EXACT), CROWDS),
+    "transformers-bfloat16-compiled": (lambda: transformers("bfloat16", compiled=True, do_sample=False), (1,)),
+    "ctranslate2-int8": (ctranslate2, CROWDS),
+    "openvino-int8-exact": (lambda: batch(8, Arithmetic.EXACT), CROWDS),
     "openvino-int8-fast": (lambda: batch(8, Arithmetic.FAST), CROWDS),
+    "openvino-int4-exact": (lambda: batch(4, Arithmetic.EXACT), CROWDS),
     "openvino-int4-fast": (lambda: batch(4, Arithmetic.FAST), CROWDS),
 }
 """Name → what opens it, and for how many requests at once it is timed."""
 
 
-def measure(way: str) -> dict[str, Any]:
-    opened = time.perf_counter()
-    run = WAYS[way][0]()
-    result: dict[str, Any] = {"load_seconds": round(time.perf_counter() - opened, 2)}
-    if way != "original":  # half a minute each
+def measure(way: str, crowds: Sequence[int] = ()) -> dict[str, Any]:
+    """`crowds`: numbers of requests at once, all that the way is made for if empty."""
+    opens, all_crowds = WAYS[way]
+    run = opens()
+    slow = way == ORIGINAL  # half a minute each
+    if not slow:
         run(1, 1)
-    for crowd in WAYS[way][1]:
-        repeats = REPEATS if crowd == 1 and way != "original" else 1
+    result: dict[str, Any] = {} if slow else {"first_answer_seconds": round(time.time() - _started(), 2)}
+    for crowd in crowds or all_crowds:
+        repeats = REPEATS if crowd == 1 and not slow else 1
         timed = [run(crowd, 10 * crowd + number) for number in range(repeats)]
         first, last = sorted(timed, key=lambda one: max(one[1]))[repeats // 2]
         result[str(crowd)] = {
@@ -104,14 +132,17 @@ def measure(way: str) -> dict[str, Any]:
     return {**result, "peak_memory_mb": _peak_memory()}
 
 
+def _started() -> float:
+    """When this process was."""
+    return psutil.Process().create_time()
+
+
 def _share(values: list[float], percent: int) -> float:
     return round(float(np.percentile(values, percent)), 3)
 
 
 def _peak_memory() -> int:
     """Of this process and, where it has one, the one that steps the model; Linux counts in KB."""
-    import psutil  # noqa: PLC0415
-
     children = [_high_water(child.pid) for child in psutil.Process().children()]
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + sum(children)) // 1024
 
@@ -122,4 +153,4 @@ def _high_water(pid: int) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1])))  # noqa: T201 -- read by engines.py
+    print(json.dumps(measure(sys.argv[1], [int(crowd) for crowd in sys.argv[2:]])))  # noqa: T201 -- read by engines.py

@@ -1,20 +1,29 @@
 """The weights that the ways to generate are compared on: a GPT-2 of 355M, random, always the same.
 
-`python -m benchmarks.weights` makes them under build/bench, once: for transformers, and for OpenVINO in 8 and 4 bits.
+`python -m benchmarks.weights` makes them under build/bench, once: for transformers, for OpenVINO in 8 and 4 bits, and
+for CTranslate2 where that is installed. The words of its vocabulary are w0, w1 and so on; nothing ends an answer.
 """
 
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from functions.generate.card import ModelCard
+from functions.generate.engines.described import Described
 from functions.generate.engines.openvino_graph import graph
 from functions.generate.engines.openvino_weights import quantize
 from functions.generate.engines.quiet_openvino import ov
+from functions.generate.prompts import FormatName
 
 HERE = Path(__file__).parents[1] / "build" / "bench"
 REFERENCE = HERE / "gpt2-355m"
+CTRANSLATE2 = HERE / "gpt2-355m-ctranslate2-int8"
 VOCABULARY = 50_259  # ruDialoGPT-medium's: GPT-2's and two speakers
+CONTEXT = 1024
 
 
 def openvino(bits: int) -> Path:
@@ -22,18 +31,39 @@ def openvino(bits: int) -> Path:
 
 
 def make() -> None:
-    if not (REFERENCE / "config.json").is_file():
+    if not (REFERENCE / "tokenizer.json").is_file():
         torch.manual_seed(0)
-        config = GPT2Config(vocab_size=VOCABULARY, n_embd=1024, n_layer=24, n_head=16)
+        config = GPT2Config(vocab_size=VOCABULARY, n_embd=1024, n_layer=24, n_head=16, n_positions=CONTEXT)
         GPT2LMHeadModel(config).save_pretrained(REFERENCE)
+        _words().save_pretrained(REFERENCE)
     for bits in (8, 4):
-        if not (openvino(bits) / "openvino_model.xml").is_file():
-            model = GPT2LMHeadModel.from_pretrained(REFERENCE).eval()
-            converted = graph(model)
-            quantize(converted, bits)
-            openvino(bits).mkdir(exist_ok=True)
-            model.config.save_pretrained(openvino(bits))
-            ov.save_model(converted, openvino(bits) / "openvino_model.xml", compress_to_fp16=False)
+        if not (openvino(bits) / "serving.json").is_file():
+            _convert(bits)
+    if find_spec("ctranslate2") and not (CTRANSLATE2 / "model.bin").is_file():
+        from ctranslate2.converters import TransformersConverter  # type: ignore[import-not-found]  # noqa: PLC0415
+
+        TransformersConverter(str(REFERENCE)).convert(str(CTRANSLATE2), quantization="int8", force=True)
+
+
+def _convert(bits: int) -> None:
+    directory = openvino(bits)
+    model = GPT2LMHeadModel.from_pretrained(REFERENCE).eval()
+    converted = graph(model)
+    quantize(converted, bits)
+    directory.mkdir(exist_ok=True)
+    model.config.save_pretrained(directory)
+    ov.save_model(converted, directory / "openvino_model.xml", compress_to_fp16=False)
+    shutil.copy(REFERENCE / "tokenizer.json", directory)
+    card = ModelCard(name="gpt2-355m-random", format=FormatName.DIALOGUE)
+    Described(card=card, context=CONTEXT, ends=()).write(directory)
+
+
+def _words() -> PreTrainedTokenizerFast:
+    words = [f"w{number}" for number in range(VOCABULARY)]
+    unknown, end = words[:2]
+    raw = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token=unknown))
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=raw, unk_token=unknown, bos_token=end, eos_token=end)
 
 
 if __name__ == "__main__":
