@@ -10,6 +10,7 @@ from rich.console import Console
 
 from benchmarks import __main__ as bench
 from benchmarks.path import Load, load
+from benchmarks.plots import messaging, scaling, with_results
 from benchmarks.progress import tell
 from benchmarks.results import Results
 from benchmarks.targets import TARGETS, flat, table, verdict
@@ -149,3 +150,22 @@ async def test_a_load_makes_its_trips_with_no_more_in_flight_than_it_may() -> No
 def test_the_steady_rate_leaves_out_both_ends() -> None:
     measured = Load(trips=[1.0] * 6, ends=[10.0, 11.0, 11.5, 12.0, 12.5, 20.0], seconds=10)
     assert measured.steady_per_second(edge=2) == pytest.approx(2 / (12.0 - 11.0))
+
+
+def test_the_page_gets_the_tables_of_the_parts_that_have_figures_and_nothing_else_changes() -> None:
+    page = "a\n<!-- results: start -->\nold\n<!-- end -->\nb\n<!-- results: bridge -->\nkept\n<!-- end -->\n"
+    results = {"start": {"first_answer_seconds": 9, "ways": {"x": 1}}}
+    assert with_results(page, results) == (
+        "a\n<!-- results: start -->\n| figure | measured | target |\n| --- | --- | --- |\n"
+        "| `start.first_answer_seconds` | 9 | ≤ 3, missed |\n<!-- end -->\n"
+        "b\n<!-- results: bridge -->\nkept\n<!-- end -->\n"
+    )
+
+
+def test_the_plots_are_drawn_from_what_the_parts_return() -> None:
+    sides = {
+        f"{side}{name}_{n}": 1.0 for side in ("", "bare_") for name in ("p50_ms", "per_second") for n in (1, 16, 64)
+    }
+    assert len(messaging(sides).axes) == 2
+    [axes] = scaling({"per_second_1": 5.0, "per_second_2": 9.9, "efficiency_2": 0.99}).axes
+    assert list(axes.lines[1].get_ydata()) == [5.0, 9.9]
