@@ -33,7 +33,10 @@ SECOND = timedelta(seconds=1)
 
 
 class Edge:
-    """Publishes requests of account 1 and hears the replies, as the userbot does; counts each by its request id."""
+    """Publishes requests of account 1 and hears the replies, as the userbot does.
+
+    `seen` counts how many different replies each request got: one that is only delivered twice is one.
+    """
 
     def __init__(self, js: JetStreamContext, make_event) -> None:
         self._js = js
@@ -92,11 +95,15 @@ class Edge:
             return False
         return True
 
+    def _see(self, event: Event) -> None:
+        known = self.replies.get(event.subject)
+        self.replies[event.subject] = event
+        self.seen[event.subject] += known is None or known.body != event.body
+
     async def _hear(self, consumer: JetStreamSubscription) -> None:
         while True:
             for delivery in await consumer.fetch(64, SECOND):
-                self.replies[delivery.event.subject] = delivery.event
-                self.seen[delivery.event.subject] += 1
+                self._see(delivery.event)
                 with suppress(TransportError):
                     await delivery.ack()
 

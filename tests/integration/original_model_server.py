@@ -25,6 +25,7 @@ async def main(url: str, queue: str, delay: str) -> None:
                 print(len(turns), turns[-1].replace("\n", " "), flush=True)
                 await asyncio.sleep(float(delay))
                 uuid.UUID(request.correlation_id)
+                assert request.content_type == "text/plain"
                 if "fail" not in turns[-1]:
                     answer = aio_pika.Message(turns[-1].upper().encode(), correlation_id=request.correlation_id)
                     await channel.default_exchange.publish(answer, routing_key=request.reply_to)

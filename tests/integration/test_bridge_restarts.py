@@ -11,7 +11,9 @@ from events.jetstream.records import JetStreamRecords
 from events.schema import FinishReason, GenerationCompleted
 from events.transport import Channel
 
-NUMBERS = range(20)
+NUMBERS = range(40)
+AT_LEAST = 20
+"""Of them wait on RabbitMQ when the bridge ends."""
 DELAY = "0.15"
 
 
@@ -22,45 +24,62 @@ async def asked(server) -> list[str]:
         return (await server.stdout.read()).decode().splitlines()
 
 
+async def noted(js, request_id: str) -> bool:
+    """The bridge has sent it and waits."""
+    records = await JetStreamRecords.open(js, "bridge")
+    return await records.load(correlation(request_id)) is not None
+
+
+@pytest.fixture
+def all_wait(world, js, depth, poll):
+    """`await all_wait(ids, queue)`: the bridge has sent them all, and most are still in `queue`."""
+
+    async def wait(ids: list[str], queue: str) -> None:
+        for request_id in ids:
+            await poll(lambda key=request_id: sent(key))
+        assert await depth(queue) >= AT_LEAST
+
+    async def sent(request_id: str) -> bool:
+        return request_id in world.edge.replies or await noted(js, request_id)
+
+    return wait
+
+
 @pytest.mark.parametrize("how", ["stop", pytest.param("kill", marks=pytest.mark.slow)])
-async def test_the_originals_servers_finish_what_a_restarted_bridge_asked(world, how) -> None:
+async def test_the_originals_servers_finish_what_a_restarted_bridge_asked(world, all_wait, how) -> None:
     server = await world.program("original_model_server.py", "rpc_queue", DELAY)
     assert await server.stdout.readline() == b"ready\n"
     settings = {"BRIDGE_CODEC": "original", "BRIDGE_PREFETCH": str(len(NUMBERS)), "BRIDGE_GRACE": "0.2"}
     bridge = await world.bridge(**settings)
     ids = await world.edge.ask(NUMBERS)
-    await world.edge.answers(ids[:1])
+    await all_wait(ids, "rpc_queue")
 
     await getattr(bridge, how)()
     await world.bridge(**settings)
     answers = await world.edge.answers(ids)
 
-    assert {answer.text for answer in answers.values()} == {f"ВОПРОС {request_id}" for request_id in ids}
+    assert {key: answer.text for key, answer in answers.items()} == {key: f"ВОПРОС {key}" for key in ids}
+    assert set(world.edge.seen.values()) == {1}
     assert await world.edge.stored() == len(ids)
     assert len(await asked(server)) == len(ids)
 
 
 @pytest.mark.parametrize("how", [pytest.param("stop", marks=pytest.mark.slow), "kill"])
-async def test_our_workers_finish_what_a_restarted_bridge_asked(world, said, how) -> None:
+async def test_our_workers_finish_what_a_restarted_bridge_asked(world, said, all_wait, how) -> None:
     worker = await world.worker("rabbitmq", delay=float(DELAY))
     settings = {"BRIDGE_PREFETCH": str(len(NUMBERS)), "BRIDGE_GRACE": "0.2"}
     bridge = await world.bridge(**settings)
     ids = await world.edge.ask(NUMBERS)
-    await world.edge.answers(ids[:1])
+    await all_wait(ids, "timokha.requests")
 
     await getattr(bridge, how)()
     await world.bridge(**settings)
     answers = await world.edge.answers(ids)
 
-    assert {answer.text for answer in answers.values()} == {f"вопрос {request_id}" for request_id in ids}
+    assert {key: answer.text for key, answer in answers.items()} == {key: f"вопрос {key}" for key in ids}
+    assert set(world.edge.seen.values()) == {1}
     assert await world.edge.stored() == len(ids)
     assert said(worker).count('"request.answered"') == len(ids)
-
-
-async def noted(js, request_id: str) -> bool:
-    """The bridge has sent it and waits."""
-    records = await JetStreamRecords.open(js, "bridge")
-    return await records.load(correlation(request_id)) is not None
 
 
 async def test_an_answer_that_comes_while_no_bridge_runs_is_published_later(world, js, depth, poll) -> None:
@@ -102,8 +121,9 @@ async def test_a_late_reply_to_what_somebody_else_has_answered_is_dropped_with_a
 @pytest.mark.slow
 async def test_what_is_not_answered_in_half_of_the_time_comes_to_somebody_else(world, wait_for_log) -> None:
     await world.worker("rabbitmq", delay=60)
-    bridge = await world.bridge()
-    [request_id] = await world.edge.ask([1], seconds=20)
+    bridge = await world.bridge(BRIDGE_GRACE="0.2")
+    # Half of it, the 10 s that a stopped bridge's requests rest, and time for a worker to start.
+    [request_id] = await world.edge.ask([1], seconds=40)
     await wait_for_log(bridge, "request.postponed")
     await bridge.stop()
     await world.worker("jetstream")

@@ -116,7 +116,8 @@ async def test_workers_of_either_kind_come_and_go_without_loss(world) -> None:
     ids = await asking
     answers = await world.edge.answers(ids)
 
-    assert {answer.text for answer in answers.values()} == {f"вопрос {request_id}" for request_id in ids}
+    assert {key: answer.text for key, answer in answers.items()} == {key: f"вопрос {key}" for key in ids}
+    assert set(world.edge.seen.values()) == {1}
     assert await world.edge.stored() == 300
 
 
