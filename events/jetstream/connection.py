@@ -95,8 +95,14 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
         raise SettingsError(f"NATS_URL: got {_shown(url)!r} ({error}); it takes nats://host:port") from None
     except (NatsError, OSError, TimeoutError) as error:
         await client.close()
-        raise TransportUnreachable(_explanation(url, faults[-1] if faults else str(error) or "no answer")) from None
+        raise TransportUnreachable(_explanation(url, _telling(faults) or str(error) or "no answer")) from None
     return client
+
+
+def _telling(faults: list[str]) -> str:
+    """The last one, rather what a server said: one that refuses resets the connection, often before it is read."""
+    said = [fault for fault in faults if not fault.startswith("[Errno")]
+    return (said or faults or [""])[-1]
 
 
 async def _within(seconds: float, connecting: Coroutine[Any, Any, None]) -> None:
