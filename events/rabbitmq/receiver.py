@@ -13,6 +13,9 @@ from events.rabbitmq.connection import Broker
 from events.rabbitmq.message import Message, decode
 from events.rabbitmq.topology import Queue
 
+STOP_TIMEOUT = 2
+"""Seconds: a robust channel would wait for its connection for ever, which without one has no consumers to cancel."""
+
 
 class Received:
     """One message in hand. Settle it once; unsettled it comes again when the connection ends."""
@@ -90,8 +93,17 @@ class Receiver:
         return fetched
 
     async def stop(self) -> None:
-        """Take nothing more, and hand back what nobody has fetched; what is in hand can still be settled."""
-        await self.resize(0)
+        """Take nothing more, and hand back what nobody has fetched; what is in hand can still be settled.
+
+        Raises TransportError, soon, if the broker is away: it hands everything back by itself.
+        """
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await self.resize(0)
+        except TimeoutError:
+            raise TransportError(
+                f"RabbitMQ does not answer; what it had sent of {self._queue.name!r} will be delivered again"
+            ) from None
         while not self._ready.empty():
             for received in self._fresh(self._ready.get_nowait()):
                 await received.requeue()
