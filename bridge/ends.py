@@ -56,17 +56,15 @@ async def outward(name: str, settings: BridgeSettings, *, js: JetStream, broker:
     dead = await _dead_letters(settings, broker)
     pool = Pool(broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost)
     await pool.look()
-    requests = await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
     worker = Worker(
         out.handle,
-        subscription=requests,
+        subscription=await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER),
         publisher=events,
         answered=out.answered,
         source=SOURCE,
         limits=Limits(MAX_IN_FLIGHT, settings.attempts, settings.grace, HANDBACK),
         telemetry=telemetry,
         slots=lambda: min(pool.size, MAX_IN_FLIGHT),
-        leave=requests.leave,
     )
 
     async def run(stop: asyncio.Event) -> None:

@@ -65,6 +65,9 @@ class MemorySubscription:
     def put(self, event: Event, attempt: int = 1) -> None:
         self._ready.put_nowait(MemoryDelivery(self, event, attempt))
 
+    async def leave(self) -> None:
+        """Nothing is on its way to anybody."""
+
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence["MemoryDelivery"]:
         deliveries: list[MemoryDelivery] = []
         try:

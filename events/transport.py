@@ -64,6 +64,10 @@ class Subscription(Protocol):
         """How long an unsettled delivery stays with its receiver."""
         ...
 
+    async def leave(self) -> None:
+        """Take nothing more, and hand back what nobody has fetched; what is in hand can be settled. Never raises."""
+        ...
+
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[Delivery]:
         """At most `limit` deliveries; none if nothing came within `timeout` or the broker is away."""
         ...

@@ -49,8 +49,7 @@ class Worker:
     """Hosts `handle`; `answered` tells whether a request's reply exists already. Only the worker settles.
 
     A slot is free when the handler is done: settling goes on beside the next request, for at most as many requests as
-    there are slots. `slots` stands in for the limit where the number of requests at once changes. `leave` is called
-    once nothing more is fetched: a broker that pushes must be told.
+    there are slots. `slots` stands in for the limit where the number of requests at once changes.
     """
 
     def __init__(
@@ -64,7 +63,6 @@ class Worker:
         limits: Limits,
         telemetry: Telemetry,
         slots: Callable[[], int] | None = None,
-        leave: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._handle = handle
         self._subscription = subscription
@@ -74,7 +72,6 @@ class Worker:
         self._limits = limits
         self._telemetry = telemetry
         self._slots = slots or (lambda: limits.slots)
-        self._leave = leave
         self._tasks: set[asyncio.Task[None]] = set()
         self._handling: set[asyncio.Future[None]] = set()
 
@@ -88,8 +85,7 @@ class Worker:
                 continue
             for delivery in await self._subscription.fetch(free, MAX_FETCH_WAIT):
                 self._start(delivery)
-        if self._leave:
-            await self._leave()
+        await self._subscription.leave()
         await self._drain()
 
     def _free(self) -> int:

@@ -114,9 +114,11 @@ class RabbitMQSubscription:
             await self._adjust()
         return [RabbitMQDelivery(received, self._sender, self.lease, self._ahead) for received in fetched]
 
-    async def stop(self) -> None:
-        """Take nothing more; what is in hand can still be settled. Raises TransportError."""
-        await self._receiver.stop()
+    async def leave(self) -> None:
+        try:
+            await self._receiver.stop()
+        except TransportError as error:
+            log.warning("rabbitmq.not_left", error=str(error))
 
     async def close(self) -> None:
         """What is unsettled comes again, to whoever is there."""

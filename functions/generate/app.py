@@ -40,7 +40,6 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
                 source=SOURCE,
                 limits=Limits(slots=settings.slots, attempts=settings.attempts, grace=settings.grace),
                 telemetry=telemetry.on(broker.system),
-                leave=broker.leave,
             )
             # What is loaded now stays: the collector need not look at it for every few answers.
             gc.freeze()

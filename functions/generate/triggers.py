@@ -4,10 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-import structlog
-
 from events import subjects
-from events.errors import TransportError
 from events.ids import RequestId
 from events.jetstream.connection import connect as connect_jetstream
 from events.jetstream.log import JetStreamLog
@@ -18,8 +15,6 @@ from events.transport import Channel, Progress, Publisher, Subscription
 from functions.generate.settings import GenerateSettings, Trigger
 from functions.worker import is_answered
 from observability import names
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +28,6 @@ class Host:
     publisher: Publisher
     answered: Callable[[RequestId], Awaitable[bool]]
     subscribe: Callable[[], Awaitable[Subscription]]
-    leave: Callable[[], Awaitable[None]] | None = None
     progress: Progress | None = None
 
 
@@ -49,17 +43,11 @@ async def _jetstream(settings: GenerateSettings) -> AsyncIterator[Host]:
         await topology.ensure_streams()
         await topology.ensure_generate_consumer()
         events = JetStreamLog(js)
-        opened: list[JetStreamSubscription] = []
 
         async def subscribe() -> Subscription:
-            opened.append(await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER))
-            return opened[-1]
+            return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
 
-        async def leave() -> None:
-            for subscription in opened:
-                await subscription.leave()
-
-        yield Host(names.NATS, events, is_answered(events), subscribe, leave, JetStreamProgress(js))
+        yield Host(names.NATS, events, is_answered(events), subscribe, JetStreamProgress(js))
 
 
 @asynccontextmanager
@@ -69,22 +57,12 @@ async def _rabbitmq(settings: GenerateSettings) -> AsyncIterator[Host]:
     from events.rabbitmq.publisher import RabbitMQPublisher  # noqa: PLC0415
     from events.rabbitmq.subscription import RabbitMQSubscription  # noqa: PLC0415
 
-    opened: list[RabbitMQSubscription] = []
-
     async def subscribe() -> Subscription:
-        opened.append(await RabbitMQSubscription.open(broker, slots=settings.slots))
-        return opened[-1]
-
-    async def leave() -> None:
-        for subscription in opened:
-            try:
-                await subscription.stop()
-            except TransportError as error:
-                log.warning("rabbitmq.not_left", error=str(error))
+        return await RabbitMQSubscription.open(broker, slots=settings.slots)
 
     async with connect(settings.rabbitmq_url, name="generate") as broker:
         await topology.ensure(broker.consuming)
-        yield Host(names.RABBITMQ, RabbitMQPublisher(broker.sender), _never_answered, subscribe, leave)
+        yield Host(names.RABBITMQ, RabbitMQPublisher(broker.sender), _never_answered, subscribe)
 
 
 async def _never_answered(request_id: RequestId) -> bool:

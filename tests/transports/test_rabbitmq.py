@@ -79,7 +79,7 @@ async def test_a_stopped_subscription_hands_back_what_nobody_has_fetched(broker,
         await publisher.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
     stopping = await RabbitMQSubscription.open(broker, slots=2)
     in_hand = await fetch_one(stopping)
-    await stopping.stop()
+    await stopping.leave()
 
     other = await fetch_one(await RabbitMQSubscription.open(broker, slots=1))
     assert {in_hand.event.subject, other.event.subject} == {"1.2.0.0", "1.2.1.0"}
