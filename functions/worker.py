@@ -104,6 +104,8 @@ class Worker:
         handled.add_done_callback(self._handling.discard)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # Whatever has ended it: one that came to no handler must not keep its slot.
+        task.add_done_callback(lambda _: handled.cancel())
 
     async def _drain(self) -> None:
         if not self._tasks:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from events.schema import FailureReason, FinishReason, GenerationCompleted, Gene
 from events.transport import Channel, Published
 from functions.verdicts import Reject, Retry
 from functions.worker import Limits, Worker, answering
+from observability.quiet import QuietSpans
 from observability.telemetry import silent
 
 LEASE = timedelta(seconds=0.3)
@@ -32,7 +34,7 @@ class World:
         self.replies = self.log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=60))
 
     @asynccontextmanager
-    async def worker(self, handler, *, publisher=None, **limits):
+    async def worker(self, handler, *, publisher=None, telemetry=None, **limits):
         async def answered(request_id: RequestId) -> bool:
             return await self.log.find(Channel.REPLIES, request_id) is not None
 
@@ -44,7 +46,7 @@ class World:
             answered=answered,
             source="/test",
             limits=Limits(**limits),
-            telemetry=silent(),
+            telemetry=telemetry or silent(),
         )
         running = asyncio.create_task(worker.run(stop))
         try:
@@ -135,6 +137,28 @@ async def test_the_next_request_is_handled_while_the_last_one_is_still_being_set
         publisher.confirms.set()
         assert {(await world.reply()).subject for _ in range(3)} == {"1.2.0.0", "1.2.1.0", "1.2.2.0"}
     assert calls == 3
+
+
+async def test_a_fault_before_the_handler_costs_no_slot(world, make_event) -> None:
+    begun = 0
+
+    class FaultySpans(QuietSpans):
+        def process(self, *arguments, **named):
+            nonlocal begun
+            begun += 1
+            if begun == 1:
+                raise RuntimeError("no span")
+            return super().process(*arguments, **named)
+
+    async def handler(request):
+        return answer_to(request)
+
+    quiet = silent()
+    telemetry = replace(quiet, spans=FaultySpans(quiet.tracer, quiet.metrics))
+    async with world.worker(handler, telemetry=telemetry, slots=1):
+        await world.ask(make_event())
+        assert (await world.reply()).data().text == "ответ"
+    assert begun == 2
 
 
 async def test_a_long_job_keeps_its_delivery_by_heartbeats(world, make_event) -> None:
