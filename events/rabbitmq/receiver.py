@@ -66,6 +66,10 @@ class Receiver:
         await receiver.resize(consumers)
         return receiver
 
+    @property
+    def consumers(self) -> int:
+        return len(self._tags)
+
     async def resize(self, consumers: int, *, priority: int = 0) -> None:
         """So many from now on; those that are new get only what none of a higher priority can take.
 

@@ -98,7 +98,6 @@ class RabbitMQSubscription:
         self._receiver = receiver
         self._slots = slots
         self._ahead = Ahead()
-        self._is_ahead = False
         self._sender = sender
         self.lease = lease
 
@@ -110,8 +109,9 @@ class RabbitMQSubscription:
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[RabbitMQDelivery]:
         fetched = await self._receiver.fetch(limit, timeout)
-        if fetched and self._ahead.wanted is not self._is_ahead:
-            await self._adjust()
+        consumers = self._slots * 2 if self._ahead.wanted else self._slots
+        if fetched and consumers != self._receiver.consumers:
+            await self._adjust(consumers)
         return [RabbitMQDelivery(received, self._sender, self.lease, self._ahead) for received in fetched]
 
     async def leave(self) -> None:
@@ -124,13 +124,10 @@ class RabbitMQSubscription:
         """What is unsettled comes again, to whoever is there."""
         await self._receiver.close()
 
-    async def _adjust(self) -> None:
-        wanted = self._ahead.wanted
+    async def _adjust(self, consumers: int) -> None:
         try:
             async with asyncio.timeout(ADJUST_TIMEOUT):
-                await self._receiver.resize(self._slots * 2 if wanted else self._slots, priority=WHEN_ALL_ARE_BUSY)
+                await self._receiver.resize(consumers, priority=WHEN_ALL_ARE_BUSY)
         except (TransportError, TimeoutError) as error:
             # The next fetch tries again.
             log.info("rabbitmq.not_adjusted", error=str(error) or type(error).__name__)
-            return
-        self._is_ahead = wanted
