@@ -40,9 +40,7 @@ class Telegram:
         self._pace_of = lru_cache(maxsize=CHATS_PACED)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
     async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
-        peer = await self._peer(chat)
-        await self._pace_of(chat).acquire()
-        await self._overall.acquire()
+        peer = await self._turn(chat)
         query = raw.functions.messages.SendMessage(
             peer=peer, message=text, reply_to_msg_id=reply_to, random_id=random_id, no_webpage=True
         )
@@ -59,9 +57,7 @@ class Telegram:
         return _message_id(updates, random_id)
 
     async def edit(self, chat: str, message_id: int, text: str) -> None:
-        peer = await self._peer(chat)
-        await self._pace_of(chat).acquire()
-        await self._overall.acquire()
+        peer = await self._turn(chat)
         await self._edit(peer, message_id, text)
 
     async def preview(self, chat: str, message_id: int, text: str) -> bool:
@@ -81,6 +77,13 @@ class Telegram:
                 return
             raise Undeliverable(f"Telegram refused to edit message {message_id}: {code(error)}") from None
         self._changed(updates)
+
+    async def _turn(self, chat: str) -> Any:
+        """The chat's peer, once the pace lets something go out to it."""
+        peer = await self._peer(chat)
+        await self._pace_of(chat).acquire()
+        await self._overall.acquire()
+        return peer
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         query = raw.functions.messages.GetHistory(
