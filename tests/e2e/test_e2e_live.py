@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from edge.userbot import phrases
 
 WORDS = "один два три четыре пять шесть семь восемь девять десять"
@@ -43,14 +45,17 @@ async def test_the_thinking_line_grows_into_the_answer_and_no_second_message_com
     assert product.written(visitor)[0].reply_to == asked.id
 
 
-async def test_a_userbot_killed_while_the_answer_grows_leaves_one_message(make_product) -> None:
+@pytest.mark.parametrize("killed", ["userbot", "generate"])
+async def test_a_process_killed_while_the_answer_grows_costs_no_answer_and_leaves_one_message(
+    make_product, killed
+) -> None:
     product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
     visitor = product.visitor()
     product.says(visitor, f"Тимоха, {WORDS}")
     growth = Growth(product, visitor)
     await product.until(growth.grown)
-    await product.kill("userbot")
-    await product.start("userbot")
+    await product.kill(killed)
+    await product.start(killed)
     await growth.ends()
 
 
@@ -66,17 +71,6 @@ async def test_a_userbot_killed_after_telegram_took_the_last_edit_edits_again(ma
     await product.kill("userbot")
     product.telegram.faults.lose_answers(product.owner.id, method="messages.EditMessage", times=-100)
     await product.start("userbot")
-    await growth.ends()
-
-
-async def test_a_worker_killed_while_the_answer_grows_costs_no_answer(make_product) -> None:
-    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
-    visitor = product.visitor()
-    product.says(visitor, f"Тимоха, {WORDS}")
-    growth = Growth(product, visitor)
-    await product.until(growth.grown)
-    await product.kill("generate")
-    await product.start("generate")
     await growth.ends()
 
 
