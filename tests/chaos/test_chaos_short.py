@@ -25,7 +25,7 @@ async def test_a_short_storm_loses_nothing_answers_nothing_twice_and_leaves_nobo
     outcomes = report["answered_once"] + report["failed_told"] + report["ignored_busy"]
     assert outcomes == report["questions"] == QUESTIONS
     assert (report["lost"], report["answered_twice"], report["left_busy"]) == (0, 0, 0)
-    assert report["answered_once"] >= QUESTIONS / 2
+    assert report["answered_once"] >= 40
     kinds = ("userbot", "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
     each = dict.fromkeys(kinds, 1) if report["rabbitmq"] else {"userbot": 2, "generate": 2, "nats": 2}
     assert {kind: kills for kind, kills in report["kills"].items() if kills} == each
