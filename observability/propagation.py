@@ -4,7 +4,7 @@ Source: https://www.w3.org/TR/trace-context/
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -36,10 +36,15 @@ def extract(headers: Mapping[str, str]) -> Context:
 
 
 @contextmanager
-def resumed(headers: Mapping[str, str]) -> Iterator[None]:
-    """Go on in the trace that was stored with `inject()`, e.g. when a timer fires or after a restart."""
-    token = attach(extract(headers))
+def within(context: Context) -> Iterator[None]:
+    """Go on in the trace of `context`."""
+    token = attach(context)
     try:
         yield
     finally:
         detach(token)
+
+
+def resumed(headers: Mapping[str, str]) -> AbstractContextManager[None]:
+    """Go on in the trace that was stored with `inject()`, e.g. when a timer fires or after a restart."""
+    return within(extract(headers))

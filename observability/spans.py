@@ -7,23 +7,31 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, NoOpTracer, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Link,
+    NoOpTracer,
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    get_current_span,
+)
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from events.errors import MalformedEvent
 from events.event import Event
 from events.ids import RequestId
 from events.schema import GenerationRequested
 from events.subjects import destination as destination_of
 from events.transport import Channel
 from observability import names, propagation
+from observability.attributes import about, message, operation, routing
 from observability.chat import Chat, request_attributes
 from observability.metrics import Metrics, error_type
 
 QUIET = NoOpTracer()
 EPOCH = datetime.fromtimestamp(0, UTC)
-MAX_ID = 256
-"""Characters kept of an id that came over the wire."""
 
 
 class InHand(Protocol):
@@ -44,38 +52,49 @@ class Spans:
     """Starts spans. With `capture_content`, `chat` spans get the conversation's text and errors their messages.
 
     `system` is the broker where a call names none. `parent_decides`: what belongs to a trace that is not recorded is
-    not recorded either.
+    not recorded either. `measured`: somebody takes the metrics. Without them nothing is computed for a span that nobody
+    records either, and only the trace travels on.
     """
 
     tracer: Tracer
     metrics: Metrics
     capture_content: bool = False
     parent_decides: bool = True
+    measured: bool = True
     system: str = names.NATS
 
     @contextmanager
     def receive_telegram(self, question: RequestId) -> Iterator[Span]:
         """A Telegram message arrived: the first span of a new trace, whatever is current."""
-        attributes = _operation(names.RECEIVE, names.TELEGRAM, names.TELEGRAM) | _about(question)
-        with self._span(
-            names.span(names.RECEIVE, names.TELEGRAM), SpanKind.CLIENT, attributes, context=Context()
-        ) as span:
+        if self._silent(root := Context()):
+            with propagation.within(root):
+                yield INVALID_SPAN
+            return
+        attributes = operation(names.RECEIVE, names.TELEGRAM, names.TELEGRAM) | about(question)
+        with self._span(names.span(names.RECEIVE, names.TELEGRAM), SpanKind.CLIENT, attributes, context=root) as span:
             yield span
 
     @contextmanager
     def step(self, name: str, question: RequestId, *, trace: Mapping[str, str], since: datetime) -> Iterator[None]:
         """A step of the edge that began at `since`, in the trace that was stored with `propagation.inject()`."""
         parent = propagation.extract(trace)
-        with self._span(name, SpanKind.INTERNAL, _about(question), context=parent, start=since):
+        if self._silent(parent):
+            with propagation.within(parent):
+                yield
+            return
+        with self._span(name, SpanKind.INTERNAL, about(question), context=parent, start=since):
             yield
 
     @contextmanager
     def send_telegram(self, question: RequestId, *, part: int = 0) -> Iterator[Span]:
         """One message goes out to the question's chat; an answer in several messages has several parts."""
-        operation = _operation(names.SEND, names.TELEGRAM, names.TELEGRAM)
-        attributes = operation | _about(question)
+        if self._silent():
+            yield INVALID_SPAN
+            return
+        metered = operation(names.SEND, names.TELEGRAM, names.TELEGRAM)
+        attributes = metered | about(question)
         name = names.span(names.SEND, names.TELEGRAM)
-        with self.metrics.sending(operation), self._span(name, SpanKind.PRODUCER, attributes) as span:
+        with self.metrics.sending(metered), self._span(name, SpanKind.PRODUCER, attributes) as span:
             span.set_attribute(names.PART, part)
             yield span
 
@@ -87,11 +106,14 @@ class Spans:
 
         `destination` where it is not named after the channel: a queue of somebody else's.
         """
+        if self._silent():
+            yield replace(event, headers=propagation.onward(event.headers))
+            return
         system, target = system or self.system, destination or destination_of(channel)
-        operation = _operation(names.SEND, system, target)
-        attributes = operation | _routing(channel, system, target) | _message(event)
+        metered = operation(names.SEND, system, target)
+        attributes = metered | routing(channel, system, target) | message(event)
         name = names.span(names.SEND, target)
-        with self.metrics.sending(operation), self._span(name, SpanKind.PRODUCER, attributes):
+        with self.metrics.sending(metered), self._span(name, SpanKind.PRODUCER, attributes):
             yield replace(event, headers=propagation.onward(event.headers))
 
     @contextmanager
@@ -108,16 +130,20 @@ class Spans:
 
         `group` is the durable consumer's name. A delivery whose headers can't be read starts a new trace.
         """
-        system, target = system or self.system, destination or destination_of(channel)
-        operation = _operation(names.PROCESS, system, target)
-        operation[names.MESSAGING_CONSUMER_GROUP_NAME] = group
-        attributes = operation | _routing(channel, system, target) | _message(delivery.event)
         parent = propagation.extract(delivery.event.headers)
+        if self._silent(parent):
+            with propagation.within(parent):
+                yield INVALID_SPAN
+            return
+        system, target = system or self.system, destination or destination_of(channel)
+        metered = operation(names.PROCESS, system, target)
+        metered[names.MESSAGING_CONSUMER_GROUP_NAME] = group
+        attributes = metered | routing(channel, system, target) | message(delivery.event)
         waited = datetime.now(UTC) - delivery.published_at
         name = names.span(names.PROCESS, target)
         self._queued(target, attributes, delivery, parent)
         with (
-            self.metrics.processing(operation, attempt=delivery.attempt, waited=waited),
+            self.metrics.processing(metered, attempt=delivery.attempt, waited=waited),
             self._span(
                 name,
                 SpanKind.CONSUMER,
@@ -131,17 +157,20 @@ class Spans:
     @contextmanager
     def chat(self, model: str, provider: str, request: GenerationRequested) -> Iterator[Chat]:
         """One generation. Tell what came out with `Chat.answered`."""
-        operation = {
+        if self._silent():
+            yield Chat(INVALID_SPAN, self.metrics, {names.GEN_AI_REQUEST_MODEL: model}, capture_content=False)
+            return
+        metered = {
             names.GEN_AI_OPERATION_NAME: names.CHAT,
             names.GEN_AI_PROVIDER_NAME: provider,
             names.GEN_AI_REQUEST_MODEL: model,
         }
-        attributes = {**operation, **request_attributes(request, capture_content=self.capture_content)}
+        attributes = {**metered, **request_attributes(request, capture_content=self.capture_content)}
         with (
-            self.metrics.chatting(operation),
+            self.metrics.chatting(metered),
             self._span(names.span(names.CHAT, model), SpanKind.CLIENT, attributes) as span,
         ):
-            yield Chat(span, self.metrics, operation, self.capture_content)
+            yield Chat(span, self.metrics, metered, self.capture_content)
 
     def _queued(self, target: str, process: Mapping[str, AttributeValue], delivery: InHand, parent: Context) -> None:
         """The time that a delivery spent at the broker, beside its `process` span.
@@ -187,6 +216,10 @@ class Spans:
         parent = get_current_span(context).get_span_context()
         return QUIET if self.parent_decides and parent.is_valid and not parent.trace_flags.sampled else self.tracer
 
+    def _silent(self, context: Context | None = None) -> bool:
+        """Whether nobody would see a span under `context`, by default the current one, nor its metrics."""
+        return not self.measured and isinstance(self._tracer(context), NoOpTracer)
+
 
 def fail(span: Span, kind: str) -> None:
     """Mark a span as failed where no exception leaves it; `kind` from a small fixed set."""
@@ -197,37 +230,6 @@ def fail(span: Span, kind: str) -> None:
 def _nanoseconds(time: datetime) -> int:
     """Since 1970, without the rounding of a floating point number."""
     return (time - EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def _operation(operation: str, system: str, destination: str) -> dict[str, str]:
-    return {
-        names.MESSAGING_SYSTEM: system,
-        names.MESSAGING_OPERATION_NAME: operation,
-        names.MESSAGING_OPERATION_TYPE: operation,
-        names.MESSAGING_DESTINATION_NAME: destination,
-    }
-
-
-def _routing(channel: Channel, system: str, target: str) -> dict[str, str]:
-    if system == names.RABBITMQ:
-        return {names.MESSAGING_RABBITMQ_ROUTING_KEY: target}
-    return {names.MESSAGING_DESTINATION_TEMPLATE: names.template(channel)}
-
-
-def _message(event: Event) -> dict[str, str]:
-    try:
-        about = _about(event.request_id)
-    except MalformedEvent:
-        about = {}
-    return {**about, names.MESSAGING_MESSAGE_ID: event.id[:MAX_ID]}
-
-
-def _about(question: RequestId) -> dict[str, str]:
-    return {
-        names.MESSAGING_MESSAGE_ID: question.message,
-        names.MESSAGING_MESSAGE_CONVERSATION_ID: f"{question.account}.{question.chat}",
-        names.REQUEST_ID: str(question),
-    }
 
 
 def _links(parent: Context) -> Sequence[Link]:

@@ -12,7 +12,6 @@ from opentelemetry.trace import NoOpTracerProvider, Tracer, TracerProvider
 
 from observability import names
 from observability.metrics import Metrics
-from observability.quiet import QuietSpans
 from observability.spans import Spans
 
 FLUSH = timedelta(seconds=3)
@@ -41,8 +40,9 @@ class Telemetry:
     ) -> Self:
         """Telemetry that goes where the two providers take it."""
         tracer, meter = traces.get_tracer(names.SCOPE), meters.get_meter(names.SCOPE)
-        metrics = Metrics(meter)
-        return cls(tracer, meter, Spans(tracer, metrics, capture_content, parent_decides), metrics, list(closers))
+        metrics, measured = Metrics(meter), not isinstance(meters, NoOpMeterProvider)
+        spans = Spans(tracer, metrics, capture_content, parent_decides, measured)
+        return cls(tracer, meter, spans, metrics, list(closers))
 
     def on(self, system: str) -> Self:
         """The same for a process whose broker is `system`."""
@@ -62,5 +62,4 @@ class Telemetry:
 
 def silent() -> Telemetry:
     """Telemetry that goes nowhere; the trace of an incoming message still travels on."""
-    nowhere = Telemetry.over(NoOpTracerProvider(), NoOpMeterProvider())
-    return replace(nowhere, spans=QuietSpans(nowhere.tracer, nowhere.metrics))
+    return Telemetry.over(NoOpTracerProvider(), NoOpMeterProvider())

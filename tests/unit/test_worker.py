@@ -15,7 +15,7 @@ from events.schema import FailureReason, FinishReason, GenerationCompleted, Gene
 from events.transport import Channel, Published
 from functions.verdicts import Reject, Retry
 from functions.worker import Limits, Worker, answering
-from observability.quiet import QuietSpans
+from observability.spans import Spans
 from observability.telemetry import silent
 
 LEASE = timedelta(seconds=0.3)
@@ -142,7 +142,7 @@ async def test_the_next_request_is_handled_while_the_last_one_is_still_being_set
 async def test_a_fault_before_the_handler_costs_no_slot(world, make_event) -> None:
     begun = 0
 
-    class FaultySpans(QuietSpans):
+    class FaultySpans(Spans):
         def process(self, *arguments, **named):
             nonlocal begun
             begun += 1
@@ -154,7 +154,7 @@ async def test_a_fault_before_the_handler_costs_no_slot(world, make_event) -> No
         return answer_to(request)
 
     quiet = silent()
-    telemetry = replace(quiet, spans=FaultySpans(quiet.tracer, quiet.metrics))
+    telemetry = replace(quiet, spans=FaultySpans(quiet.tracer, quiet.metrics, measured=False))
     async with world.worker(handler, telemetry=telemetry, slots=1):
         await world.ask(make_event())
         assert (await world.reply()).data().text == "ответ"
