@@ -57,8 +57,9 @@ class Questions:
             return
         spans = self.telemetry.spans
         taken = Taken.of(event, message)
+        where = {"system": names.RABBITMQ, "destination": self.queue}
         with (
-            spans.process(Channel.REQUESTS, taken, group="bridge", system=names.RABBITMQ, destination=self.queue),
+            spans.process(Channel.REQUESTS, taken, group="bridge", entry=True, **where),
             spans.send(Channel.REQUESTS, event) as traced,
         ):
             published = await self.events.publish(Channel.REQUESTS, traced)

@@ -21,7 +21,8 @@ NOISY = (
 def configure(service: str, *, json: bool | None = None, level: str = "INFO") -> None:
     """Set up logging for the whole process. `json` None: JSON unless stderr is a terminal.
 
-    Every line has `time` (ISO 8601, UTC), `level`, `service` and `event`, and inside a span `trace_id` and `span_id`.
+    Every line has `time` (ISO 8601, UTC), `level`, `service` and `event`, and inside a recorded span
+    `trace_id` and `span_id`.
     Raises SettingsError if there is no such level.
     """
     threshold = logging.getLevelNamesMapping().get(level.upper())
@@ -57,7 +58,7 @@ def _shared(service: str) -> list[Processor]:
 
 def _add_trace(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     span = get_current_span().get_span_context()
-    if not span.is_valid:
+    if not span.trace_flags.sampled:
         return line
     return {**line, "trace_id": format_trace_id(span.trace_id), "span_id": format_span_id(span.span_id)}
 

@@ -7,10 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _W3C = TraceContextTextMapPropagator()
 _FIELDS = frozenset(_W3C.fields)
+
+UNRECORDED = set_span_in_context(NonRecordingSpan(SpanContext(trace_id=1, span_id=1, is_remote=True)), Context())
+"""Of a message that nobody traces: what belongs to it is not recorded. It stays in its process."""
 
 
 def inject() -> dict[str, str]:
@@ -25,7 +29,12 @@ def onward(headers: Mapping[str, str]) -> dict[str, str]:
     current = inject()
     if not current:
         return dict(headers)
-    return {name: value for name, value in headers.items() if name.lower() not in _FIELDS} | current
+    return without(headers) | current
+
+
+def without(headers: Mapping[str, str]) -> dict[str, str]:
+    """`headers` without a trace."""
+    return {name: value for name, value in headers.items() if name.lower() not in _FIELDS}
 
 
 def extract(headers: Mapping[str, str]) -> Context:

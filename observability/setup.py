@@ -53,9 +53,13 @@ def start(
     traces, close_traces = _traces(resource, processors)
     meters, close_meters = _meters(resource, readers)
     closers = [close for close in (close_traces, close_meters) if close]
-    parent_decides = not sampler() or sampler().startswith("parentbased")
     return Telemetry.over(
-        traces, meters, capture_content=capture_content, parent_decides=parent_decides, closers=closers
+        traces,
+        meters,
+        capture_content=capture_content,
+        parent_decides=not sampler() or sampler().startswith("parentbased"),
+        entry_decides=not sampler(),
+        closers=closers,
     )
 
 

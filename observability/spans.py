@@ -52,14 +52,16 @@ class Spans:
     """Starts spans. With `capture_content`, `chat` spans get the conversation's text and errors their messages.
 
     `system` is the broker where a call names none. `parent_decides`: what belongs to a trace that is not recorded is
-    not recorded either. `measured`: somebody takes the metrics. Without them nothing is computed for a span that nobody
-    records either, and only the trace travels on.
+    not recorded either. `entry_decides`: a trace begins only where a question comes in, and one that is not recorded
+    leaves nothing in headers. `measured`: somebody takes the metrics. Without them nothing is computed for a span that
+    nobody records either, and only the trace travels on.
     """
 
     tracer: Tracer
     metrics: Metrics
     capture_content: bool = False
     parent_decides: bool = True
+    entry_decides: bool = False
     measured: bool = True
     system: str = names.NATS
 
@@ -77,7 +79,7 @@ class Spans:
     @contextmanager
     def step(self, name: str, question: RequestId, *, trace: Mapping[str, str], since: datetime) -> Iterator[None]:
         """A step of the edge that began at `since`, in the trace that was stored with `propagation.inject()`."""
-        parent = propagation.extract(trace)
+        parent = self._parent(trace)
         if self._silent(parent):
             with propagation.within(parent):
                 yield
@@ -107,14 +109,14 @@ class Spans:
         `destination` where it is not named after the channel: a queue of somebody else's.
         """
         if self._silent():
-            yield replace(event, headers=propagation.onward(event.headers))
+            yield self._sent_on(event)
             return
         system, target = system or self.system, destination or destination_of(channel)
         metered = operation(names.SEND, system, target)
         attributes = metered | routing(channel, system, target) | message(event)
         name = names.span(names.SEND, target)
         with self.metrics.sending(metered), self._span(name, SpanKind.PRODUCER, attributes):
-            yield replace(event, headers=propagation.onward(event.headers))
+            yield self._sent_on(event)
 
     @contextmanager
     def process(
@@ -125,12 +127,14 @@ class Spans:
         group: str,
         system: str | None = None,
         destination: str | None = None,
+        entry: bool = False,
     ) -> Iterator[Span]:
         """Handle one delivery, in the trace of whoever sent it: as its child, and linked to it.
 
-        `group` is the durable consumer's name. A delivery whose headers can't be read starts a new trace.
+        `group` is the durable consumer's name. A delivery whose headers can't be read starts a new trace; under
+        `entry_decides` only at an `entry`, where its sender may know nothing of traces.
         """
-        parent = propagation.extract(delivery.event.headers)
+        parent = self._parent(delivery.event.headers, entry=entry)
         if self._silent(parent):
             with propagation.within(parent):
                 yield INVALID_SPAN
@@ -211,14 +215,27 @@ class Spans:
                     span.record_exception(error)
                 raise
 
+    def _parent(self, headers: Mapping[str, str], *, entry: bool = False) -> Context:
+        parent = propagation.extract(headers)
+        return propagation.UNRECORDED if self.entry_decides and not entry and not parent else parent
+
+    def _sent_on(self, event: Event) -> Event:
+        leave = propagation.without if self.entry_decides and unrecorded() else propagation.onward
+        return replace(event, headers=leave(event.headers))
+
     def _tracer(self, context: Context | None) -> Tracer:
         """The SDK would come to the same end in a trace that is not recorded, but takes four times as long."""
-        parent = get_current_span(context).get_span_context()
-        return QUIET if self.parent_decides and parent.is_valid and not parent.trace_flags.sampled else self.tracer
+        return QUIET if self.parent_decides and unrecorded(context) else self.tracer
 
     def _silent(self, context: Context | None = None) -> bool:
         """Whether nobody would see a span under `context`, by default the current one, nor its metrics."""
         return not self.measured and isinstance(self._tracer(context), NoOpTracer)
+
+
+def unrecorded(context: Context | None = None) -> bool:
+    """Whether whoever began the trace of `context`, by default the current one, decided not to record it."""
+    span = get_current_span(context).get_span_context()
+    return span.is_valid and not span.trace_flags.sampled
 
 
 def fail(span: Span, kind: str) -> None:

@@ -169,14 +169,20 @@ def _own_logging() -> Iterator[None]:
 
 
 @pytest.fixture
-def observed() -> Iterator[Observed]:
+def any_process_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace: without a sampler by name it begins only where a question comes in (test_sampling.py)."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_on")
+
+
+@pytest.fixture
+def observed(any_process_begins: None) -> Iterator[Observed]:
     observed = Observed("userbot")
     yield observed
     observed.telemetry.shutdown()
 
 
 @pytest.fixture
-def capturing() -> Iterator[Observed]:
+def capturing(any_process_begins: None) -> Iterator[Observed]:
     observed = Observed("generate", capture_content=True)
     yield observed
     observed.telemetry.shutdown()

@@ -11,6 +11,7 @@ from events.ids import RequestId
 from events.transport import Channel
 from observability import setup
 from observability.sampling import BURST, RateLimited
+from observability.spans import Spans
 
 UNRECORDED = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}
 
@@ -46,17 +47,53 @@ def ask(spans, number: int, event: Event) -> Event:
         return sent
 
 
-def test_of_a_flood_whole_traces_are_recorded_and_none_in_part(observed, event, in_hand):
-    spans = observed.telemetry.spans
-    for number in range(BURST + 50):
-        sent = ask(spans, number, event)
-        with spans.process(Channel.REQUESTS, in_hand(sent), group="generate"):
+def started(monkeypatch, sampler: str = "") -> tuple[Spans, InMemorySpanExporter]:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    exporter = InMemorySpanExporter()
+    return setup.start("generate", span_exporter=exporter).spans, exporter
+
+
+def test_of_a_flood_whole_traces_are_recorded_and_none_in_part(monkeypatch, event, in_hand):
+    spans, exporter = started(monkeypatch)
+    sent = [ask(spans, number, event) for number in range(BURST + 50)]
+    for request in sent:
+        with spans.process(Channel.REQUESTS, in_hand(request), group="generate"):
             pass
-    roots = {span.context.trace_id for span in observed.named("receive telegram")}
+    traces: dict[str, set[int]] = {}
+    for span in exporter.get_finished_spans():
+        traces.setdefault(span.name, set()).add(span.context.trace_id)
+    roots = traces["receive telegram"]
     # A few more may come in while the flood runs.
     assert BURST <= len(roots) < BURST + 50
     for name in ("send timokha.requests", "queue timokha.requests", "process timokha.requests"):
-        assert {span.context.trace_id for span in observed.named(name)} == roots
+        assert traces[name] == roots
+    # One that is not recorded costs its message nothing.
+    assert sum("traceparent" in request.headers for request in sent) == len(roots)
+
+
+def test_a_trace_begins_only_where_a_question_comes_in(monkeypatch, event, in_hand):
+    spans, exporter = started(monkeypatch)
+    with spans.process(Channel.REQUESTS, in_hand(event), group="g"), spans.send(Channel.REPLIES, event) as sent:
+        pass
+    assert exporter.get_finished_spans() == ()
+    assert "traceparent" not in sent.headers
+    with (
+        spans.process(Channel.REQUESTS, in_hand(event), group="bridge", entry=True),
+        spans.send(Channel.REQUESTS, event) as sent,
+    ):
+        pass
+    assert "traceparent" in sent.headers
+    assert {span.name for span in exporter.get_finished_spans()} == {
+        "process timokha.requests",
+        "send timokha.requests",
+    }
+
+
+def test_under_a_sampler_that_was_asked_for_any_process_begins_a_trace(monkeypatch, event, in_hand):
+    spans, exporter = started(monkeypatch, "parentbased_always_on")
+    with spans.process(Channel.REQUESTS, in_hand(event), group="g"):
+        pass
+    assert [span.name for span in exporter.get_finished_spans()] == ["process timokha.requests"]
 
 
 def test_what_is_not_recorded_still_travels_on_as_it_came(observed, event, in_hand):
@@ -81,20 +118,15 @@ def test_what_is_not_recorded_is_measured_all_the_same(observed, event, in_hand)
     ("sampler", "recorded"), [("always_on", 1), ("parentbased_always_on", 0), ("always_off", 0), ("", 0)]
 )
 def test_a_sampler_that_is_asked_for_is_obeyed(monkeypatch, event, in_hand, sampler, recorded):
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
-    exporter = InMemorySpanExporter()
-    telemetry = setup.start("generate", span_exporter=exporter)
-    delivery = in_hand(replace(event, headers=UNRECORDED))
-    with telemetry.spans.process(Channel.REQUESTS, delivery, group="generate"):
+    spans, exporter = started(monkeypatch, sampler)
+    with spans.process(Channel.REQUESTS, in_hand(replace(event, headers=UNRECORDED)), group="generate"):
         pass
     names = [span.name for span in exporter.get_finished_spans()]
     assert names.count("process timokha.requests") == recorded
 
 
 def test_without_a_limit_every_trace_is_recorded(monkeypatch, event):
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_on")
-    exporter = InMemorySpanExporter()
-    spans = setup.start("userbot", span_exporter=exporter).spans
+    spans, exporter = started(monkeypatch, "parentbased_always_on")
     for number in range(BURST + 50):
         ask(spans, number, event)
     assert len(exporter.get_finished_spans()) == 2 * (BURST + 50)
