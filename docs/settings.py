@@ -114,7 +114,9 @@ def _shown(field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    """As it would be written; empty where it depends on the machine or is no single word."""
+    """As it would be written; empty where it depends on the machine or on other settings, or is no single word."""
+    if field.default_factory:
+        return ""
     default = field.get_default()
     if isinstance(default, SecretStr):
         default = default.get_secret_value()
