@@ -16,9 +16,13 @@ PER_SECOND, BURST = 2, 100
 """New traces that a process begins at most, in the long run and at once."""
 
 
-def default() -> Sampler:
-    """A trace that somebody else has begun is recorded, or not, as they decided."""
-    return ParentBased(RateLimited(PER_SECOND, BURST))
+def default() -> tuple[Sampler, Callable[[], bool]]:
+    """A sampler, and whether it would record a trace that begins now.
+
+    A trace that somebody else has begun is recorded, or not, as they decided.
+    """
+    limited = RateLimited(PER_SECOND, BURST)
+    return ParentBased(limited), limited.ready
 
 
 class RateLimited(Sampler):
@@ -41,14 +45,18 @@ class RateLimited(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
-        self._at = now
         state = get_current_span(parent_context).get_span_context().trace_state
-        if self._tokens < 1:
+        if not self.ready():
             return SamplingResult(Decision.DROP, None, state)
         self._tokens -= 1
         return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, state)
+
+    def ready(self) -> bool:
+        """Whether there is a token."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
+        self._at = now
+        return self._tokens >= 1
 
     def get_description(self) -> str:
         return f"RateLimited{{{self._per_second}/s, {self._burst} at once}}"

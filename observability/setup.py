@@ -50,7 +50,7 @@ def start(
         return silent()
     _quiet_faults()
     resource = _resource(service)
-    traces, close_traces = _traces(resource, processors)
+    traces, may_begin, close_traces = _traces(resource, processors)
     meters, close_meters = _meters(resource, readers)
     closers = [close for close in (close_traces, close_meters) if close]
     return Telemetry.over(
@@ -58,7 +58,7 @@ def start(
         meters,
         capture_content=capture_content,
         parent_decides=not sampler() or sampler().startswith("parentbased"),
-        entry_decides=not sampler(),
+        may_begin=may_begin,
         closers=closers,
     )
 
@@ -122,18 +122,22 @@ def _resource(service: str) -> "Resource":
     return Resource.create({SERVICE_NAME: f"timokha-{service}"}).merge(OTELResourceDetector().detect())
 
 
-def _traces(resource: "Resource", processors: "list[SpanProcessor]") -> tuple[TracerProvider, Closer | None]:
+def _traces(
+    resource: "Resource", processors: "list[SpanProcessor]"
+) -> tuple[TracerProvider, Callable[[], bool] | None, Closer | None]:
+    """The second says when a trace may begin, where no sampler was asked for."""
     if not processors:
-        return NoOpTracerProvider(), None
+        return NoOpTracerProvider(), None, None
     from opentelemetry.sdk.trace import TracerProvider as Provider  # noqa: PLC0415
 
     from observability import sampling  # noqa: PLC0415
 
     # Not at exit: the interpreter would wait half a minute for a collector that is away.
-    provider = Provider(None if sampler() else sampling.default(), resource, shutdown_on_exit=False)
+    chosen, may_begin = (None, None) if sampler() else sampling.default()
+    provider = Provider(chosen, resource, shutdown_on_exit=False)
     for processor in processors:
         provider.add_span_processor(processor)
-    return provider, provider.shutdown
+    return provider, may_begin, provider.shutdown
 
 
 def _meters(resource: "Resource", readers: "list[MetricReader]") -> tuple[MeterProvider, Closer | None]:

@@ -1,6 +1,6 @@
 """The spans of a question's journey, as context managers, each with the metrics that belong to it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -52,23 +52,23 @@ class Spans:
     """Starts spans. With `capture_content`, `chat` spans get the conversation's text and errors their messages.
 
     `system` is the broker where a call names none. `parent_decides`: what belongs to a trace that is not recorded is
-    not recorded either. `entry_decides`: a trace begins only where a question comes in, and one that is not recorded
-    leaves nothing in headers. `measured`: somebody takes the metrics. Without them nothing is computed for a span that
-    nobody records either, and only the trace travels on.
+    not recorded either. With `may_begin`, which is asked each time, a trace begins only where a question comes in, and
+    one that is not recorded leaves nothing in headers. `measured`: somebody takes the metrics. Without them nothing is
+    computed for a span that nobody records either, and only the trace travels on.
     """
 
     tracer: Tracer
     metrics: Metrics
     capture_content: bool = False
     parent_decides: bool = True
-    entry_decides: bool = False
+    may_begin: Callable[[], bool] | None = None
     measured: bool = True
     system: str = names.NATS
 
     @contextmanager
     def receive_telegram(self, question: RequestId) -> Iterator[Span]:
         """A Telegram message arrived: the first span of a new trace, whatever is current."""
-        if self._silent(root := Context()):
+        if self._silent(root := self._root()):
             with propagation.within(root):
                 yield INVALID_SPAN
             return
@@ -108,14 +108,15 @@ class Spans:
 
         `destination` where it is not named after the channel: a queue of somebody else's.
         """
-        if self._silent():
+        context = None if get_current_span().get_span_context().is_valid else self._root()
+        if self._silent(context):
             yield self._sent_on(event)
             return
         system, target = system or self.system, destination or destination_of(channel)
         metered = operation(names.SEND, system, target)
         attributes = metered | routing(channel, system, target) | message(event)
         name = names.span(names.SEND, target)
-        with self.metrics.sending(metered), self._span(name, SpanKind.PRODUCER, attributes):
+        with self.metrics.sending(metered), self._span(name, SpanKind.PRODUCER, attributes, context=context):
             yield self._sent_on(event)
 
     @contextmanager
@@ -131,8 +132,8 @@ class Spans:
     ) -> Iterator[Span]:
         """Handle one delivery, in the trace of whoever sent it: as its child, and linked to it.
 
-        `group` is the durable consumer's name. A delivery whose headers can't be read starts a new trace; under
-        `entry_decides` only at an `entry`, where its sender may know nothing of traces.
+        `group` is the durable consumer's name. A delivery whose headers can't be read starts a new trace; with
+        `may_begin` only at an `entry`, where its sender may know nothing of traces.
         """
         parent = self._parent(delivery.event.headers, entry=entry)
         if self._silent(parent):
@@ -217,10 +218,16 @@ class Spans:
 
     def _parent(self, headers: Mapping[str, str], *, entry: bool = False) -> Context:
         parent = propagation.extract(headers)
-        return propagation.UNRECORDED if self.entry_decides and not entry and not parent else parent
+        if parent or not self.may_begin:
+            return parent
+        return self._root() if entry else propagation.UNRECORDED
+
+    def _root(self) -> Context:
+        """Under which a new trace begins, or nothing is recorded."""
+        return Context() if self.may_begin is None or self.may_begin() else propagation.UNRECORDED
 
     def _sent_on(self, event: Event) -> Event:
-        leave = propagation.without if self.entry_decides and unrecorded() else propagation.onward
+        leave = propagation.without if self.may_begin and unrecorded() else propagation.onward
         return replace(event, headers=leave(event.headers))
 
     def _tracer(self, context: Context | None) -> Tracer:

@@ -36,13 +36,13 @@ class Telemetry:
         *,
         capture_content: bool = False,
         parent_decides: bool = True,
-        entry_decides: bool = False,
+        may_begin: Callable[[], bool] | None = None,
         closers: Sequence[Callable[[], None]] = (),
     ) -> Self:
         """Telemetry that goes where the two providers take it."""
         tracer, meter = traces.get_tracer(names.SCOPE), meters.get_meter(names.SCOPE)
         metrics, measured = Metrics(meter), not isinstance(meters, NoOpMeterProvider)
-        spans = Spans(tracer, metrics, capture_content, parent_decides, entry_decides, measured)
+        spans = Spans(tracer, metrics, capture_content, parent_decides, may_begin, measured)
         return cls(tracer, meter, spans, metrics, list(closers))
 
     def on(self, system: str) -> Self:
