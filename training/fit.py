@@ -18,6 +18,7 @@ from events.errors import SettingsError, TimokhaError
 from functions.generate.engines.checkpoints import Checkpoint
 from observability.telemetry import Telemetry
 from training import plots
+from training.allocator import keep_freed_memory
 from training.examples import covering, read
 from training.manifest import Manifest
 from training.packing import Pack, pack
@@ -61,6 +62,7 @@ def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: F
     TimokhaError
         One line: it was `stopped`; the same call goes on.
     """
+    keep_freed_memory()
     manifest = Manifest.read(settings.data)
     _keep_config(settings)
     set_seed(settings.seed)

@@ -2,20 +2,21 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import takewhile
 from random import Random
 from typing import Any
 
 import torch
+from torch.nn.functional import cross_entropy
 
 from events.schema import Role, Turn
 from functions.generate.encoding import Encoded, Encoder
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.transformers import format_of
 from training.examples import Example
-from training.packing import Renderer, pack
-from training.trainer import pack_loss
+from training.packing import Renderer
 
 CANDIDATES = 10
 """Answers that recall chooses among, the true one included."""
@@ -36,7 +37,7 @@ class Surprise:
 
 
 class Scorer:
-    """Scores answers with one model, prompted as it is served."""
+    """Scores answers with one model, prompted as it is served. What prompts begin with is read once."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._model: Any = checkpoint.model
@@ -44,20 +45,62 @@ class Scorer:
         self._renderer = Renderer(
             format_of(checkpoint.card, checkpoint.tokenizer), Encoder(checkpoint.tokenizer), min(_LIMIT, window)
         )
+        self._opening = _Read([], None)
+        self._opening = self._read(self._shared())
+        self._prompt = self._opening
+        """The last one: several answers to it may follow each other."""
 
     def surprise(self, context: Sequence[Turn], answer: str) -> Surprise:
         encoded = self._renderer.encode((*context, Turn(role=Role.ASSISTANT, text=answer)))
-        (packed,) = pack([_last_learned(encoded)], tokens=_LIMIT, seed=0)
+        start, end = _last_learned(encoded)
+        # The answer's first token is foretold at the prompt's last one.
+        prompt, rest = encoded.ids[: start - 1], torch.tensor([encoded.ids[start - 1 : end]])
+        if prompt != self._prompt.ids:
+            self._prompt = self._read(prompt)
         with torch.inference_mode():
-            return Surprise(float(pack_loss(self._model, packed)), len(answer.strip().encode()) + 1)
+            logits = self._model(rest, past_key_values=self._prompt.copy(), use_cache=True).logits[0, :-1]
+            nats = cross_entropy(logits.float(), rest[0, 1:], reduction="sum")
+        return Surprise(float(nats), len(answer.strip().encode()) + 1)
+
+    def _shared(self) -> list[int]:
+        """The tokens that every prompt begins with."""
+        one, other = (
+            self._renderer.encode((Turn(role=Role.USER, text=text), Turn(role=Role.ASSISTANT, text=text))).ids
+            for text in ("a", "б")
+        )
+        return [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]
+
+    def _read(self, ids: list[int]) -> "_Read":
+        known = self._opening
+        if known.ids != ids[: len(known.ids)] or len(known.ids) == len(ids):
+            known = _Read([], None)
+        if not ids:
+            return known
+        with torch.inference_mode():
+            read = self._model(
+                torch.tensor([ids[len(known.ids) :]]), past_key_values=known.copy(), use_cache=True, logits_to_keep=1
+            )
+        return _Read(ids, read.past_key_values)
 
 
-def _last_learned(encoded: Encoded) -> Encoded:
-    """Only the last of the owner's turns counts: the earlier ones have their own example."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Tokens, and the keys and values that a model has of them."""
+
+    ids: list[int]
+    cache: Any
+
+    def copy(self) -> Any:
+        """The model that gets it adds to it."""
+        return deepcopy(self.cache)
+
+
+def _last_learned(encoded: Encoded) -> tuple[int, int]:
+    """Where the last of the owner's turns starts and ends: the earlier ones have their own example."""
     frame = len(list(takewhile(lambda learned: not learned, reversed(encoded.learned))))
-    words = len(list(takewhile(bool, reversed(encoded.learned[: len(encoded.learned) - frame]))))
-    start = len(encoded.learned) - frame - words
-    return Encoded(encoded.ids, [start <= place < start + words for place in range(len(encoded.ids))])
+    end = len(encoded.learned) - frame
+    words = len(list(takewhile(bool, reversed(encoded.learned[:end]))))
+    return max(1, end - words), end
 
 
 def bits_per_byte(scorer: Scorer, examples: Iterable[Example]) -> float:

@@ -20,14 +20,14 @@ CARD = ModelCard(
 NOTICE = f"""\
 Gemma is provided under and subject to the Gemma Terms of Use found at {CARD.licence_url}
 
-Modified: the weights of Gemma 3 270M, quantized to Q4_K_M by others, were converted to bfloat16 by Timokha.
+Modified: the weights of Gemma 3 270M, quantized to Q4_K_M by others, were converted to float16 by Timokha.
 """
 _NEEDED = "TIMOKHA_CACHE must be writable and have 1 GB free"
 
 
 def default_model_directory(cache: Path) -> Path:
     """Where the default model lies under `cache`, prepared or not."""
-    return cache / "models" / CARD.name
+    return cache / "models" / f"{CARD.name}-float16"
 
 
 def prepare_default_model(cache: Path, *, console: Console) -> Path:

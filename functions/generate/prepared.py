@@ -16,7 +16,7 @@ from functions.generate.default_model import CARD, prepare_default_model
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once
 
-_MADE_BY = 1
+_MADE_BY = 2
 """Raise it when what is made from the same model changes."""
 
 
