@@ -39,7 +39,7 @@ def evaluate(settings: EvaluateSettings, *, console: Console, stopped: Stopped =
     fitted = run_settings(settings.run)
     data = settings.data or fitted.data
     manifest = Manifest.read(data)
-    held_out = hold_out(data, samples=settings.samples, seed=settings.seed)
+    held_out = hold_out(data, dialogues=settings.dialogues, samples=settings.samples, seed=settings.seed)
 
     with console.status("Evaluating") as status:
 

@@ -22,7 +22,7 @@ class HeldOut:
     """What models are measured on."""
 
     examples: Sequence[Example]
-    """The test part."""
+    """Of the test part."""
     samples: Sequence[Example]
     """Some of them."""
     learned: Sequence[Example]
@@ -39,12 +39,13 @@ class Measured:
     answers: list[str]
 
 
-def hold_out(data: Path, *, samples: int, seed: int) -> HeldOut:
+def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
     """Raises TimokhaError, one line, if nothing is held out."""
-    examples, train = read(data, Part.TEST), read(data, Part.TRAIN)
-    if not examples:
+    test, train = read(data, Part.TEST), read(data, Part.TRAIN)
+    if not test:
         raise TimokhaError(f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE")
     draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
+    examples = draw.sample(test, min(dialogues, len(test)))
     long = [example for example in train if is_long(example.answer)]
     return HeldOut(
         examples=examples,

@@ -97,6 +97,9 @@ class EvaluateSettings(Settings):
 
     run: Path = Field(description="the directory that `timokha train fit` wrote")
     data: Path | None = Field(None, description="prepared data; without it those the model was trained on")
+    dialogues: int = Field(
+        300, ge=1, description="held-out dialogues for bits per byte, at most; drawn if there are more"
+    )
     samples: int = Field(50, ge=1, description="held-out dialogues for the scores that take long")
     seed: int = Field(0, ge=0, lt=2**32, description="of the choice of samples and of the answers")
 
