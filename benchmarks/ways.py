@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from benchmarks.weights import CTRANSLATE2, REFERENCE, VOCABULARY, openvino
+from functions.generate.engines import beams
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.jobs import Job
 from functions.generate.engines.openvino import served
@@ -94,7 +95,7 @@ def batch(bits: int, arithmetic: Arithmetic) -> Callable[[int, int], Timed]:
 ORIGINAL = "original"
 WAYS: dict[str, tuple[Callable[[], Callable[[int, int], Timed]], tuple[int, ...]]] = {
     ORIGINAL: (
-        lambda: transformers("float32", do_sample=True, num_beams=20, num_return_sequences=3, temperature=1.5),
+        lambda: transformers("float32", **beams.HOW),
         (1,),
     ),
     "transformers-float32": (lambda: transformers("float32", do_sample=False), (1,)),

@@ -15,7 +15,7 @@ from functions.generate.default_model import prepare_default_model
 from functions.generate.engine import Engine
 from functions.generate.handler import Tell, generate
 from functions.generate.prepared import prepared_model
-from functions.generate.settings import EngineName, GenerateSettings
+from functions.generate.settings import Decoding, EngineName, GenerateSettings
 from functions.generate.triggers import host
 from functions.worker import Limits, Worker, answering
 from observability import propagation
@@ -90,7 +90,8 @@ def _load_transformers(settings: GenerateSettings) -> Engine:
     from functions.generate.engines.transformers import TransformersEngine  # noqa: PLC0415
 
     source = settings.model or str(prepare_default_model(settings.cache, console=Console(stderr=True)))
-    return TransformersEngine.load(source, max_input_tokens=settings.max_input_tokens)
+    beams = settings.decoding is Decoding.ORIGINAL
+    return TransformersEngine.load(source, max_input_tokens=settings.max_input_tokens, beams=beams)
 
 
 async def _open_openai(settings: GenerateSettings) -> Engine:

@@ -28,6 +28,15 @@ class Arithmetic(StrEnum):
     """In 8 bits: twice the answers with many users, but the rounding depends on who else is in the batch."""
 
 
+class Decoding(StrEnum):
+    """How an answer is chosen."""
+
+    SAMPLING = "sampling"
+    """As each request says."""
+    ORIGINAL = "original"
+    """As the original bot did, whatever a request says: 20 beams that sample, one of three answers."""
+
+
 Bits = Annotated[Literal[8, 4], BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value)]
 
 _SLOTS = {EngineName.OPENVINO: 16, EngineName.OPENAI: 16}
@@ -51,6 +60,11 @@ class GenerateSettings(RabbitMQSettings):
     arithmetic: Arithmetic = Field(
         Arithmetic.EXACT,
         description="exact (an answer is the same alone and in a batch) or fast, for the openvino engine",
+    )
+    decoding: Decoding = Field(
+        Decoding.SAMPLING,
+        description="sampling (as each request says) or original (20 beams, one of three answers; half a minute each), "
+        "for the transformers engine",
     )
     model: str | None = Field(
         None,
@@ -89,4 +103,10 @@ class GenerateSettings(RabbitMQSettings):
     def _has_a_server(self) -> Self:
         if self.engine is EngineName.OPENAI and self.openai_base_url is None:
             raise ValueError("OPENAI_BASE_URL is missing (http://host:port/v1): the openai engine asks that server")
+        return self
+
+    @model_validator(mode="after")
+    def _has_beams(self) -> Self:
+        if self.decoding is Decoding.ORIGINAL and self.engine is not EngineName.TRANSFORMERS:
+            raise ValueError("GENERATE_DECODING=original needs GENERATE_ENGINE=transformers: no other engine has beams")
         return self

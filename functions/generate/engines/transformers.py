@@ -22,6 +22,7 @@ from functions.generate.answers import tidy
 from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated, Progressed
+from functions.generate.engines import beams
 from functions.generate.engines.checkpoints import Checkpoint, load
 from functions.generate.engines.pace import Pace
 from functions.generate.engines.telling import INTERVAL, telling
@@ -34,8 +35,12 @@ class TransformersEngine:
 
     provider = "transformers"
 
-    def __init__(self, checkpoint: Checkpoint, *, max_input_tokens: int = 1024) -> None:
-        """`max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context."""
+    def __init__(self, checkpoint: Checkpoint, *, max_input_tokens: int = 1024, beams: bool = False) -> None:
+        """`max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context.
+
+        `beams`: decode as the original did (`beams.py`), whatever temperature, top_k and top_p a request asks for.
+        """
+        self._beams = beams
         self._model: Any = checkpoint.model
         self._tokenizer: Any = checkpoint.tokenizer
         self._card = checkpoint.card
@@ -51,14 +56,16 @@ class TransformersEngine:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="generate")
 
     @classmethod
-    def load(cls, source: str, *, max_input_tokens: int = 1024, threads: int | None = None) -> Self:
+    def load(
+        cls, source: str, *, max_input_tokens: int = 1024, threads: int | None = None, beams: bool = False
+    ) -> Self:
         """Read `source` (see `checkpoints.load`); blocks for seconds. `threads`: torch's choice if None.
 
         Raises SettingsError, one line, if the model can't be served.
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(load(source), max_input_tokens=max_input_tokens)
+        return cls(load(source), max_input_tokens=max_input_tokens, beams=beams)
 
     @property
     def model(self) -> str:
@@ -85,7 +92,7 @@ class TransformersEngine:
     ) -> Generated:
         limit = self._prompter.limit(sampling)
         prompt = self._prompter.prompt(turns, limit)
-        watch = _Watch(self._tokenizer, len(prompt), self._format.end, cancelled, told)
+        watch = _Watch(self._tokenizer, len(prompt), self._format.end, cancelled, None if self._beams else told)
         started = time.monotonic()
         tokens = self._sample(prompt, sampling, limit, watch)
         ended = time.monotonic()
@@ -111,17 +118,17 @@ class TransformersEngine:
                 logits_processor=self._processors(sampling, len(prompt)),
                 stopping_criteria=StoppingCriteriaList([watch]),
             )
+        if self._beams:
+            return beams.drawn(output, len(prompt), self._ends, sampling.seed)
         return [int(token) for token in output[0, len(prompt) :]]
 
     def _config(self, sampling: Sampling, limit: int) -> GenerationConfig:
-        how = {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
-        return GenerationConfig(
-            max_new_tokens=limit,
-            do_sample=sampling.temperature > 0,
-            eos_token_id=self._ends,
-            pad_token_id=self._ends[0],
-            **(how if sampling.temperature > 0 else {}),
-        )
+        how: dict[str, Any] = {"do_sample": sampling.temperature > 0}
+        if self._beams:
+            how = beams.HOW
+        elif how["do_sample"]:
+            how |= {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
+        return GenerationConfig(max_new_tokens=limit, eos_token_id=self._ends, pad_token_id=self._ends[0], **how)
 
     def _processors(self, sampling: Sampling, prompt_length: int) -> LogitsProcessorList:
         """No empty answers, and no repetitions; the prompt's own words may be used again."""
@@ -168,10 +175,11 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         self.first_token_at = self.first_token_at or time.monotonic()
         tokens = input_ids[0, self._prompt_length :]
-        self.ended = self._end in self._tokenizer.decode(tokens)
+        # One of several beams may end before the others: each has its end token for that.
+        self.ended = len(input_ids) == 1 and self._end in self._tokenizer.decode(tokens)
         if self._told and self._pace.is_due():
             self._told(tokens.tolist())
-        return torch.tensor([self.ended or self._cancelled.is_set()])
+        return torch.tensor([self.ended or self._cancelled.is_set()] * len(input_ids))
 
 
 def format_of(card: ModelCard, tokenizer: Any) -> Format:
