@@ -46,7 +46,8 @@ chaos: $(STAMP) ## kills, freezes and cuts at random under load; the count goes 
 	@$(BIN)/python tests/chaos/run.py
 
 .PHONY: bench
-bench: $(STAMP) ## speed, beside what is promised of it; the figures go to build/bench.json
+bench: ## speed, beside what is promised of it; the figures go to build/bench.json
+	@$(MAKE) --no-print-directory venv EXTRAS="$(EXTRAS) bench"
 	@$(BIN)/python -m benchmarks $(PART)
 
 .PHONY: check

@@ -20,6 +20,7 @@ RESULTS = Path("build/bench.json")
 PAGE, PLOTS = Path("docs/performance.md"), Path("docs/performance")
 
 IN_FLIGHT = (1, 16, 64)
+CROWDS = (1, 8, 20, 32)
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     """Everything that build/bench.json has figures for; the other parts of the page stay as they are."""
     results = Results(RESULTS).read()
     PLOTS.mkdir(exist_ok=True)
-    for part, draw in {"messaging": messaging, "scaling": scaling}.items():
+    for part, draw in {"engines": engines, "messaging": messaging, "scaling": scaling}.items():
         if part in results:
             _save(draw(results[part]), part)
     PAGE.write_text(with_results(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
@@ -59,6 +60,45 @@ def _section(part: str, results: Mapping[str, Any]) -> Iterator[str]:
     for key, figure in sorted(rows, key=lambda row: row[0] not in TARGETS):
         target = f"{TARGETS[key]}, {verdict(key, figure)}" if key in TARGETS else ""
         yield f"| `{key}` | {figure} | {target} |"
+    if "ways" in results[part]:
+        yield from ways(results[part]["ways"])
+
+
+def ways(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A table: seconds to an answer with so many requests at once, and in brackets to its first token; p50 / p99."""
+    yield ""
+    yield f"| way | {' | '.join(f'{crowd} at once' for crowd in CROWDS)} | tokens/s at most | start to answer | MB |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for name, way in figures.items():
+        if "skipped" in way:
+            yield f"| {name} | {way['skipped']} | | | | | | |"
+            continue
+        crowds = [way[str(crowd)] for crowd in CROWDS if str(crowd) in way]
+        cells = [_seconds(crowd) for crowd in crowds] + [""] * (len(CROWDS) - len(crowds))
+        fastest = max(crowd["tokens_per_second"] for crowd in crowds)
+        start = way.get("first_answer_seconds", "")
+        yield f"| {name} | {' | '.join(cells)} | {fastest} | {start} | {way['peak_memory_mb']} |"
+
+
+def _seconds(crowd: Mapping[str, float]) -> str:
+    answer, first = (f"{crowd[f'{what}_p50']:.3g} / {crowd[f'{what}_p99']:.3g}" for what in ("answer", "first_token"))
+    return answer if first == answer else f"{answer} ({first})"
+
+
+def engines(figures: Mapping[str, Any]) -> Figure:
+    """Tokens a second of each way, with one request and with most at once."""
+    measured = {name: way for name, way in figures["ways"].items() if "skipped" not in way}
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    for side, crowd in enumerate((CROWDS[0], CROWDS[-1])):
+        rates = [way.get(str(crowd), {}).get("tokens_per_second", 0) for way in measured.values()]
+        bars = axes.barh([place + 0.4 * side for place in range(len(rates))], rates, 0.4, label=f"{crowd} at once")
+        axes.bar_label(bars, [f"{rate:.3g}" if rate else "" for rate in rates], padding=2)
+    axes.set_yticks([place + 0.2 for place in range(len(measured))], list(measured))
+    axes.invert_yaxis()
+    axes.set(title="New tokens a second", xscale="log")
+    axes.legend(loc="lower right")
+    return figure
 
 
 def messaging(figures: Mapping[str, Any]) -> Figure:

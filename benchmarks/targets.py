@@ -40,6 +40,7 @@ TARGETS: Mapping[str, Target] = {
     "messaging.overhead_p50_ratio": at_most(1.5),
     "messaging.rate_ratio_64": at_least(0.7),
     "bridge.overhead_p50_ratio": at_most(1.3),
+    "bridge.schedule_ratio": at_most(1.15),
     "scaling.efficiency_16": at_least(0.95),
     "start.first_answer_seconds": at_most(3),
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes deploy/locks/*.txt: for each extra and the groups dev and build, every package with its hashes, in one version.
+# Writes deploy/locks/*.txt: for each extra and the groups dev, build and bench, every package with its hashes, in one version.
 # Pins that still fit are kept; `UPGRADE=--upgrade` takes the newest of everything. Only `make lock` calls this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,11 +15,11 @@ without_torch() { awk '/^[a-z]/ { skip = /^(torch|triton|nvidia-[a-z0-9-]+|cuda-
 all=build/lock/all.txt
 mkdir -p build/lock
 { grep -h '==' deploy/locks/*.txt || true; } | sed 's/ \\$//' | sort -u >"$all"
-compile --all-extras --group dev --group build ${UPGRADE:-} --output-file "$all" >/dev/null
+compile --all-extras --group dev --group build --group bench ${UPGRADE:-} --output-file "$all" >/dev/null
 
 extras=$(.venv/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"])')
-for part in dev build $extras; do
-    case $part in dev | build) choice=(--group "$part") ;; *) choice=(--extra "$part") ;; esac
+for part in dev build bench $extras; do
+    case $part in dev | build | bench) choice=(--group "$part") ;; *) choice=(--extra "$part") ;; esac
     compile "${choice[@]}" --constraint "$all" --generate-hashes | without_torch >"build/lock/$part.txt"
     mv "build/lock/$part.txt" "deploy/locks/$part.txt"
     echo "deploy/locks/$part.txt: $(grep -c '==' "deploy/locks/$part.txt") packages"
