@@ -11,10 +11,10 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """For the rest of the process. Does nothing where the C library is another one."""
+    """For the rest of the process and the threads that it has not begun yet. Does nothing with another C library."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
-    # One arena, as those of threads are too small for a block, and only the first can grow.
+    # One arena: only the first can grow to the size of such a block.
     for parameter, value in ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NEVER)):
         mallopt(parameter, value)

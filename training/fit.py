@@ -44,6 +44,8 @@ class FitResult(BaseModel):
 async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Train in a thread, so that a signal is heard; the next run goes on from the last checkpoint."""
     console = Console(stderr=True)
+    # Before the thread begins, or it would get memory of its own.
+    keep_freed_memory()
     result = await asyncio.to_thread(fit, settings, console=console, stopped=stop.is_set)
     console.print(
         f"{result.steps} steps, training loss {result.train_loss:.3f}, best validation loss {result.best_loss}; "
@@ -62,7 +64,6 @@ def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: F
     TimokhaError
         One line: it was `stopped`; the same call goes on.
     """
-    keep_freed_memory()
     manifest = Manifest.read(settings.data)
     _keep_config(settings)
     set_seed(settings.seed)
