@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks import __main__ as bench
 from benchmarks.path import Load, load
-from benchmarks.plots import messaging, scaling, with_results
+from benchmarks.plots import engines, messaging, scaling, ways, with_results
 from benchmarks.progress import tell
 from benchmarks.results import Results
 from benchmarks.targets import TARGETS, flat, table, verdict
@@ -154,12 +154,52 @@ def test_the_steady_rate_leaves_out_both_ends() -> None:
 
 def test_the_page_gets_the_tables_of_the_parts_that_have_figures_and_nothing_else_changes() -> None:
     page = "a\n<!-- results: start -->\nold\n<!-- end -->\nb\n<!-- results: bridge -->\nkept\n<!-- end -->\n"
-    results = {"start": {"first_answer_seconds": 9, "ways": {"x": 1}}}
+    results = {"start": {"first_answer_seconds": 9, "more": {"x": 1}}}
     assert with_results(page, results) == (
         "a\n<!-- results: start -->\n| figure | measured | target |\n| --- | --- | --- |\n"
         "| `start.first_answer_seconds` | 9 | ≤ 3, missed |\n<!-- end -->\n"
         "b\n<!-- results: bridge -->\nkept\n<!-- end -->\n"
     )
+
+
+WAYS = {
+    "slow": {
+        "1": {
+            "first_token_p50": 9.0,
+            "first_token_p99": 9.0,
+            "answer_p50": 9.0,
+            "answer_p99": 9.0,
+            "tokens_per_second": 6.7,
+        },
+        "peak_memory_mb": 7,
+    },
+    "ours": {
+        "first_answer_seconds": 2.5,
+        **{
+            str(crowd): {
+                "first_token_p50": 0.1,
+                "first_token_p99": 0.2,
+                "answer_p50": 1.0 * crowd,
+                "answer_p99": 1.5 * crowd,
+                "tokens_per_second": 60.0,
+            }
+            for crowd in (1, 8, 20, 32)
+        },
+        "peak_memory_mb": 8,
+    },
+    "theirs": {"skipped": "not installed"},
+}
+
+
+def test_every_way_has_its_line() -> None:
+    lines = list(ways(WAYS))
+    assert lines[-3:] == [
+        "| slow | 9 / 9 |  |  |  | 6.7 |  | 7 |",
+        "| ours | 1 / 1.5 (0.1 / 0.2) | 8 / 12 (0.1 / 0.2) | 20 / 30 (0.1 / 0.2) | 32 / 48 (0.1 / 0.2) "
+        "| 60.0 | 2.5 | 8 |",
+        "| theirs | not installed | | | | | | |",
+    ]
+    assert len({line.count("|") for line in lines[1:]}) == 1
 
 
 def test_the_plots_are_drawn_from_what_the_parts_return() -> None:
@@ -169,3 +209,5 @@ def test_the_plots_are_drawn_from_what_the_parts_return() -> None:
     assert len(messaging(sides).axes) == 2
     [axes] = scaling({"per_second_1": 5.0, "per_second_2": 9.9, "efficiency_2": 0.99}).axes
     assert list(axes.lines[1].get_ydata()) == [5.0, 9.9]
+    [axes] = engines({"ways": WAYS}).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["slow", "ours"]
