@@ -57,9 +57,10 @@ class Questions:
             return
         spans = self.telemetry.spans
         taken = Taken.of(event, message)
-        where = {"system": names.RABBITMQ, "destination": self.queue}
         with (
-            spans.process(Channel.REQUESTS, taken, group="bridge", entry=True, **where),
+            spans.process(
+                Channel.REQUESTS, taken, group="bridge", system=names.RABBITMQ, destination=self.queue, entry=True
+            ),
             spans.send(Channel.REQUESTS, event) as traced,
         ):
             published = await self.events.publish(Channel.REQUESTS, traced)

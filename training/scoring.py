@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from events.schema import Role, Turn
 from functions.generate.encoding import Encoded, Encoder
 from functions.generate.engines.checkpoints import Checkpoint
-from functions.generate.engines.transformers import format_of
+from functions.generate.engines.transformers import context_of, format_of
 from training.examples import Example
 from training.packing import Renderer
 
@@ -41,9 +41,10 @@ class Scorer:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._model: Any = checkpoint.model
-        window = int(getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", _LIMIT))
         self._renderer = Renderer(
-            format_of(checkpoint.card, checkpoint.tokenizer), Encoder(checkpoint.tokenizer), min(_LIMIT, window)
+            format_of(checkpoint.card, checkpoint.tokenizer),
+            Encoder(checkpoint.tokenizer),
+            min(_LIMIT, context_of(checkpoint.model)),
         )
         self._opening = _Read([], None)
         self._opening = self._read(self._shared())
@@ -64,11 +65,9 @@ class Scorer:
 
     def _shared(self) -> list[int]:
         """The tokens that every prompt begins with."""
-        one, other = (
-            self._renderer.encode((Turn(role=Role.USER, text=text), Turn(role=Role.ASSISTANT, text=text))).ids
-            for text in ("a", "б")
-        )
-        return [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]
+        dialogues = ((Turn(role=Role.USER, text=text), Turn(role=Role.ASSISTANT, text=text)) for text in ("a", "б"))
+        pairs = zip(*(self._renderer.encode(dialogue).ids for dialogue in dialogues), strict=False)
+        return [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
 
     def _read(self, ids: list[int]) -> "_Read":
         known = self._opening
