@@ -4,6 +4,7 @@ import asyncio
 import json
 import tomllib
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,17 @@ from training.progress import Stopped
 from training.settings import FitSettings
 from training.splits import Part
 from training.trainer import PackTrainer, Report, last_checkpoint, make_trainer, uses_bf16
+from training.vocabulary import Vocabulary
 from training.weights import CONFIG, MODEL, renderer_for, start_from, trained_card
 
 RESULT = "fit.json"
 
 
 class FitResult(BaseModel):
-    """`fit.json`. Losses in nats for each learned token; `best_loss` is of the validation part."""
+    """`fit.json`. Losses in nats for each learned token; `best_loss` is of the validation part.
+
+    An adapter's are among the tokens of the data (`Vocabulary`).
+    """
 
     steps: int
     train_loss: float
@@ -44,7 +49,6 @@ class FitResult(BaseModel):
 async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Train in a thread, so that a signal is heard; the next run goes on from the last checkpoint."""
     console = Console(stderr=True)
-    # Before the thread begins, or it would get memory of its own.
     keep_freed_memory()
     result = await asyncio.to_thread(fit, settings, console=console, stopped=stop.is_set)
     console.print(
@@ -70,13 +74,16 @@ def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: F
     checkpoint = start_from(settings, console)
     train = _packs(checkpoint, settings, Part.TRAIN)
     validation = _packs(checkpoint, settings, Part.VALIDATION)[: settings.validation_packs]
+    model = _trainable(checkpoint, settings)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress, warnings.catch_warnings():
+    with Progress(*columns, console=console) as progress, warnings.catch_warnings(), ExitStack() as stack:
         # transformers warns of names that it uses itself.
         warnings.simplefilter("ignore", FutureWarning)
-        trainer = make_trainer(
-            _trainable(checkpoint, settings), train, validation, settings, callbacks=[Report(progress, stopped)]
-        )
+        if settings.method == "lora":
+            words = Vocabulary.of([*train, *validation])
+            stack.enter_context(words.narrowed(checkpoint.model))
+            train, validation = [words.label(one) for one in train], [words.label(one) for one in validation]
+        trainer = make_trainer(model, train, validation, settings, callbacks=[Report(progress, stopped)])
         resumed = last_checkpoint(settings.out)
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     if stopped():
@@ -113,6 +120,9 @@ def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part) -> list[Pa
 
 
 def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
+    if not torch.cuda.is_available():
+        # A processor goes back through transformers' own attention in half the time that torch's takes.
+        checkpoint.model.set_attn_implementation("eager")
     if settings.method == "full":
         return checkpoint.model
     if uses_bf16(settings):

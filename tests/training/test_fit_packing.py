@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from events.schema import Role, Turn
 from functions.generate.encoding import Encoder
@@ -9,6 +10,7 @@ from functions.generate.prompts import Chat, Dialogue, RuDialoGPT
 from training.examples import Example, covering
 from training.packing import IGNORED, Renderer, pack
 from training.trainer import learned, pack_loss
+from training.vocabulary import Vocabulary
 
 
 def turns(*texts):
@@ -59,8 +61,10 @@ def test_a_question_that_is_too_long_loses_its_beginning_and_never_the_answer(to
     assert len(encoded.ids) == 40
 
 
-def test_dialogues_of_a_pack_do_not_see_each_other(tokenizer, tiny_model):
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_dialogues_of_a_pack_do_not_see_each_other(tokenizer, tiny_model, attention):
     """The loss of a pack is the sum of its dialogues' own, also across a sliding window."""
+    tiny_model.set_attn_implementation(attention)
     render = renderer(tokenizer)
     encoded = [
         render.encode(turns("как тебя зовут, любезный?", "Григорий Степанович Смирнов, к вашим услугам")),
@@ -80,6 +84,23 @@ def test_the_loss_is_that_of_the_model_itself(tokenizer, tiny_model):
     with torch.inference_mode():
         own = tiny_model(input_ids=packed["input_ids"], labels=packed["labels"]).loss
         assert float(pack_loss(tiny_model, packed)) / learned(packed) == pytest.approx(float(own), rel=1e-5)
+
+
+def test_a_narrowed_head_learns_the_same_among_the_tokens_of_the_data(tokenizer, tiny_model):
+    (packed,) = pack([renderer(tokenizer).encode(turns("как дела?", "хорошо"))], tokens=1000, seed=0)
+    words = Vocabulary.of([packed])
+    with torch.inference_mode():
+        whole = tiny_model(input_ids=packed["input_ids"]).logits[0, :-1]
+        targets = packed["labels"][0, 1:]
+        likely = torch.full_like(whole, -torch.inf)
+        likely[:, words.tokens] = whole[:, words.tokens]
+        expected = cross_entropy(likely, targets, ignore_index=IGNORED, reduction="sum")
+        with words.narrowed(tiny_model):
+            assert tiny_model(input_ids=packed["input_ids"]).logits.shape[-1] == len(
+                set(packed["input_ids"][0].tolist())
+            )
+            assert float(pack_loss(tiny_model, words.label(packed))) == pytest.approx(float(expected), rel=1e-5)
+        assert torch.equal(tiny_model(input_ids=packed["input_ids"]).logits[0, :-1], whole)
 
 
 def test_packs_hold_what_they_have_room_for_in_an_order_that_the_seed_decides(tokenizer):
