@@ -1,6 +1,6 @@
 """An adapter is learned with logits for the tokens of the data alone.
 
-A head of 262,144 tokens is a third of a step's work, and the data have some thousand of them. The head itself is not
+A head of 262,144 tokens is a quarter of a step's work, and the data have some thousand of them. The head itself is not
 trained, and text like the data's leaves little probability to the rest, so leaving them out hardly changes what is
 learned. Scores are always taken with the whole head.
 """
