@@ -11,10 +11,7 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """For the rest of the process and the threads that it has not begun yet: a thread has got memory of its own.
-
-    Does nothing with another C library.
-    """
+    """For the rest of the process and the threads that it has not begun yet. Does nothing with another C library."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return

@@ -5,7 +5,6 @@ import asyncio
 from rich.console import Console
 
 from observability.telemetry import Telemetry
-from training.allocator import keep_freed_memory
 from training.answering import distinct
 from training.evaluation import EVALUATION, Evaluation, Score
 from training.manifest import Manifest
@@ -19,7 +18,6 @@ from training.weights import run_settings, start_from, trained
 async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Evaluate in a thread, so that a signal is heard."""
     console = Console(stderr=True)
-    keep_freed_memory()
     evaluation = await asyncio.to_thread(evaluate, settings, console=console, stopped=stop.is_set)
     bits = evaluation.bits_per_byte
     console.print(

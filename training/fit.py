@@ -49,6 +49,7 @@ class FitResult(BaseModel):
 async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Train in a thread, so that a signal is heard; the next run goes on from the last checkpoint."""
     console = Console(stderr=True)
+    # Before the thread begins, or it would get memory of its own.
     keep_freed_memory()
     result = await asyncio.to_thread(fit, settings, console=console, stopped=stop.is_set)
     console.print(

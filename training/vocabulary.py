@@ -45,7 +45,5 @@ class Vocabulary:
 
     def _rows(self, head: Any) -> Linear:
         narrow = Linear(head.in_features, len(self.tokens), bias=head.bias is not None, dtype=head.weight.dtype)
-        narrow.weight = torch.nn.Parameter(head.weight.detach()[self.tokens], requires_grad=False)
-        if head.bias is not None:
-            narrow.bias = torch.nn.Parameter(head.bias.detach()[self.tokens], requires_grad=False)
-        return narrow
+        narrow.load_state_dict({name: rows[self.tokens] for name, rows in head.state_dict().items()})
+        return narrow.requires_grad_(False)
