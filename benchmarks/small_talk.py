@@ -90,7 +90,7 @@ def main(one: str, two: str, directory: str) -> None:
 def _answers(source: str) -> list[str]:
     if source == "default":
         source = str(prepare_default_model(user_cache_path("timokha"), console=Console(stderr=True)))
-    asked = [Example((Turn(role=Role.USER, text=question), _NOTHING), frozenset()) for question in QUESTIONS]
+    asked = [Example((Turn(role=Role.USER, text=question), _NOTHING), ()) for question in QUESTIONS]
     return answers(load(source, dtype=torch.float32), asked, Sampling(seed=0))
 
 

@@ -13,10 +13,13 @@ from training.splits import Part
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`turns` oldest first; the last one is the owner's answer. `rows`: which messages of the export it shows."""
+    """`turns` oldest first; the last one is the owner's answer.
+
+    `rows`: the messages of the export that it shows, in the order of the turns, so the answer's are last.
+    """
 
     turns: tuple[Turn, ...]
-    rows: frozenset[int]
+    rows: tuple[int, ...]
 
     @property
     def context(self) -> tuple[Turn, ...]:
@@ -39,7 +42,7 @@ def read(directory: Path, part: Part) -> list[Example]:
 def _example(line: dict[str, Any]) -> Example:
     messages = line["messages"]
     several = len({message["name"] for message in messages if "name" in message}) > 1
-    return Example(tuple(_turn(message, named=several) for message in messages), frozenset(line.get("rows", [])))
+    return Example(tuple(_turn(message, named=several) for message in messages), tuple(line.get("rows", [])))
 
 
 def _turn(message: dict[str, str], *, named: bool) -> Turn:
@@ -49,9 +52,10 @@ def _turn(message: dict[str, str], *, named: bool) -> Turn:
 
 
 def covering(examples: Sequence[Example]) -> list[Example]:
-    """Those of `examples` that together show every message of any, so that no answer is learned in each context again.
+    """As few of `examples` as show each answer once or little more, the longest contexts first.
 
-    The loss is on all of the owner's turns of an example, and a dialogue repeats those before it.
+    The loss is on all of the owner's turns of an example, and a dialogue repeats those before it: to learn from every
+    dialogue would be to learn the same answer four times over, each time in a shorter context.
     """
     shown: set[int] = set()
     return list(reversed(list(_fresh(reversed(examples), shown))))
@@ -59,6 +63,6 @@ def covering(examples: Sequence[Example]) -> list[Example]:
 
 def _fresh(examples: Iterator[Example], shown: set[int]) -> Iterator[Example]:
     for example in examples:
-        if not example.rows or not example.rows <= shown:
-            shown |= example.rows
+        if not example.rows or example.rows[-1] not in shown:
+            shown.update(example.rows)
             yield example

@@ -22,7 +22,7 @@ def checkpoint(tiny_model, tokenizer):
 
 
 def example(answer, context=QUESTION):
-    return Example((*context, Turn(role=Role.ASSISTANT, text=answer)), frozenset())
+    return Example((*context, Turn(role=Role.ASSISTANT, text=answer)), ())
 
 
 def test_the_surprise_is_the_answers_own(checkpoint, tokenizer):

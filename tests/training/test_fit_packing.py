@@ -111,8 +111,19 @@ def test_packs_hold_what_they_have_room_for_in_an_order_that_the_seed_decides(to
     assert not torch.equal(packs[0]["labels"], pack(encoded, tokens=100, seed=1)[0]["labels"])
 
 
-def test_a_dialogue_that_another_contains_is_not_learned_again():
-    short = Example(turns("а", "б"), frozenset({1, 2}))
-    long = Example(turns("а", "б", "в", "г"), frozenset({1, 2, 3, 4}))
-    other = Example(turns("д", "е"), frozenset({5, 6}))
+def test_an_answer_that_another_dialogue_repeats_is_not_learned_again():
+    short = Example(turns("а", "б"), (1, 2))
+    long = Example(turns("а", "б", "в", "г"), (1, 2, 3, 4))
+    other = Example(turns("д", "е"), (5, 6))
     assert covering([short, long, other]) == [long, other]
+
+
+def test_windows_that_slide_over_a_long_session_are_learned_one_after_the_other():
+    sliding = [Example(turns("а", "б", "в", "г"), (end - 3, end - 2, end - 1, end)) for end in range(4, 41, 2)]
+    assert [example.rows[-1] for example in covering(sliding)] == [4, 8, 12, 16, 20, 24, 28, 32, 36, 40]
+
+
+def test_a_turn_of_which_only_the_beginning_was_answered_is_still_learned_whole():
+    whole = Example(turns("а", "б"), (1, 2, 3))
+    reply = Example(turns("б", "в"), (2, 4))
+    assert covering([whole, reply]) == [whole, reply]
