@@ -20,6 +20,7 @@ from functions.generate.engines.checkpoints import Checkpoint
 from observability.telemetry import Telemetry
 from training import plots
 from training.allocator import keep_freed_memory
+from training.compiling import compile_layers
 from training.examples import covering, read
 from training.manifest import Manifest
 from training.packing import Pack, pack
@@ -124,6 +125,8 @@ def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
     if not torch.cuda.is_available():
         # A processor goes back through transformers' own attention in half the time that torch's takes.
         checkpoint.model.set_attn_implementation("eager")
+    if settings.compile:
+        compile_layers(checkpoint.model)
     if settings.method == "full":
         return checkpoint.model
     if uses_bf16(settings):

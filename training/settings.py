@@ -67,6 +67,11 @@ class FitSettings(Settings):
     pack_tokens: int = Field(512, ge=16, le=1_048_576, description="tokens of dialogues that are learned side by side")
     packs: int = Field(2, ge=1, le=1024, description="packs for each step of the optimizer")
     precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="auto, bf16 or fp32")
+    compile: bool = Field(
+        False,
+        description="true or false: compile the model first, which takes a minute or two and a C++ compiler, "
+        "and makes the steps on a processor a third shorter",
+    )
     evaluate_every: int = Field(20, ge=1, description="steps between two looks at the validation part")
     validation_packs: int = Field(24, ge=1, description="packs of the validation part that a look takes, at most")
     patience: int = Field(3, ge=1, description="looks without progress after which training ends")

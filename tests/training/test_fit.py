@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +41,23 @@ def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(da
     assert (run / "loss.png").stat().st_size > 1000
     assert result.data_sha256 == json.loads((data / "manifest.json").read_text())["data_sha256"]
     assert trained(run, chosen, QUIET).model.dtype == torch.float32
+
+
+@pytest.mark.skipif(
+    shutil.which("g++") is None and not os.environ.get("CI"), reason="g++ is not installed (Debian: apt install g++)"
+)
+def test_a_compiled_model_learns_the_same(data, base, tmp_path):
+    plain = fit(settings(data, base, tmp_path / "plain"), console=QUIET)
+    compiled = settings(data, base, tmp_path / "compiled", compile=True)
+    assert fit(compiled, console=QUIET).best_loss == pytest.approx(plain.best_loss, rel=1e-3)
+    assert trained(compiled.out, compiled, QUIET).model.dtype == torch.float32
+
+
+def test_without_a_compiler_nothing_is_compiled(data, base, tmp_path, monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"TRAINING_COMPILE: there is no C\+\+ compiler: install g\+\+"):
+        fit(settings(data, base, tmp_path / "run", compile=True), console=QUIET)
 
 
 def test_the_saved_settings_are_a_config_that_gives_the_same_training(data, base, tmp_path):
