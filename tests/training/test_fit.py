@@ -31,7 +31,7 @@ def settings(data, base, out, **chosen):
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(data, base, tmp_path, method):
     run = tmp_path / "run"
-    chosen = settings(data, base, run, steps=12, method=method)
+    chosen = settings(data, base, run, steps=12, method=method, learning_rate=2e-3)
     result = fit(chosen, console=QUIET)
     losses = [entry["eval_loss"] for entry in result.history if "eval_loss" in entry]
     assert losses[-1] < losses[0]
@@ -49,7 +49,8 @@ def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(da
 def test_a_compiled_model_learns_the_same(data, base, tmp_path):
     plain = fit(settings(data, base, tmp_path / "plain"), console=QUIET)
     compiled = settings(data, base, tmp_path / "compiled", compile=True)
-    assert fit(compiled, console=QUIET).best_loss == pytest.approx(plain.best_loss, rel=1e-3)
+    # GPT-2 drops out, and what is compiled draws in another order.
+    assert fit(compiled, console=QUIET).best_loss == pytest.approx(plain.best_loss, rel=1e-2)
     assert trained(compiled.out, compiled, QUIET).model.dtype == torch.float32
 
 
