@@ -55,6 +55,7 @@ def test_a_compiled_model_learns_the_same(data, base, tmp_path):
 
 
 def test_without_a_compiler_nothing_is_compiled(data, base, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SettingsError, match=r"TRAINING_COMPILE: there is no C\+\+ compiler: install g\+\+"):
