@@ -62,8 +62,9 @@ class Dialogue:
             for part in self.parts
         ]
 
-    def rows(self) -> list[int]:
-        return [row.row for part in self.parts for row in part.rows]
+    def rows(self) -> list[list[int]]:
+        """Of each message."""
+        return [[row.row for row in part.rows] for part in self.parts]
 
     @property
     def fate(self) -> Fate | None:

@@ -1,8 +1,9 @@
 """Prepared dialogues as the turns that a prompt format takes."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from training.splits import Part
 class Example:
     """`turns` oldest first; the last one is the owner's answer.
 
-    `rows`: the messages of the export that it shows, in the order of the turns, so the answer's are last.
+    `rows`: for each turn, the messages of the export that it is made of.
     """
 
     turns: tuple[Turn, ...]
-    rows: tuple[int, ...]
+    rows: tuple[tuple[int, ...], ...]
 
     @property
     def context(self) -> tuple[Turn, ...]:
@@ -29,20 +30,31 @@ class Example:
     def answer(self) -> str:
         return self.turns[-1].text
 
+    @property
+    def answered(self) -> Iterator[int]:
+        """The messages that are shown together with what somebody else said before."""
+        first = next((place for place, turn in enumerate(self.turns) if turn.role is Role.USER), len(self.turns))
+        return chain.from_iterable(self.rows[first:])
+
+    def latest(self, count: int) -> "Example":
+        """Only the last `count` turns, at least one."""
+        return Example(self.turns[-count:], self.rows[-count:])
+
 
 def read(directory: Path, part: Part) -> list[Example]:
     """The dialogues of one part, oldest first. Raises SettingsError, one line, if they can't be read."""
     file = directory / f"{part}.jsonl"
     try:
         return [_example(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"TRAINING_DATA: {file} can't be read ({error}): run timokha train prepare") from None
 
 
 def _example(line: dict[str, Any]) -> Example:
     messages = line["messages"]
     several = len({message["name"] for message in messages if "name" in message}) > 1
-    return Example(tuple(_turn(message, named=several) for message in messages), tuple(line.get("rows", [])))
+    turns = tuple(_turn(message, named=several) for message in messages)
+    return Example(turns, tuple(map(tuple, line["rows"])))
 
 
 def _turn(message: dict[str, str], *, named: bool) -> Turn:
@@ -51,18 +63,16 @@ def _turn(message: dict[str, str], *, named: bool) -> Turn:
     return Turn(role=Role(message["role"]), text=name + message["content"])
 
 
-def covering(examples: Sequence[Example]) -> list[Example]:
-    """As few of `examples` as show each answer once or little more, the longest contexts first.
+def covering(examples: Sequence[Example], cut: Callable[[Example], Example]) -> list[Example]:
+    """As few of `examples`, each one `cut`, as show each answer once or little more; the longest contexts first.
 
     The loss is on all of the owner's turns of an example, and a dialogue repeats those before it: to learn from every
     dialogue would be to learn the same answer four times over, each time in a shorter context.
     """
     shown: set[int] = set()
-    return list(reversed(list(_fresh(reversed(examples), shown))))
-
-
-def _fresh(examples: Iterator[Example], shown: set[int]) -> Iterator[Example]:
-    for example in examples:
-        if not example.rows or example.rows[-1] not in shown:
-            shown.update(example.rows)
-            yield example
+    chosen: list[Example] = []
+    for example in reversed(examples):
+        if example.rows[-1][-1] not in shown:
+            chosen.append(cut(example))
+            shown.update(chosen[-1].answered)
+    return chosen[::-1]

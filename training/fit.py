@@ -21,7 +21,7 @@ from observability.telemetry import Telemetry
 from training import plots
 from training.allocator import keep_freed_memory
 from training.compiling import compile_layers
-from training.examples import covering, read
+from training.examples import Example, covering, read
 from training.manifest import Manifest
 from training.packing import Pack, pack
 from training.progress import Stopped
@@ -74,20 +74,7 @@ def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: F
     _keep_config(settings)
     set_seed(settings.seed)
     checkpoint = start_from(settings, console)
-    train = _packs(checkpoint, settings, Part.TRAIN)
-    validation = _packs(checkpoint, settings, Part.VALIDATION)[: settings.validation_packs]
-    model = _trainable(checkpoint, settings)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress, warnings.catch_warnings(), ExitStack() as stack:
-        # transformers warns of names that it uses itself.
-        warnings.simplefilter("ignore", FutureWarning)
-        if settings.method == "lora":
-            words = Vocabulary.of([*train, *validation])
-            stack.enter_context(words.narrowed(checkpoint.model))
-            train, validation = [words.label(one) for one in train], [words.label(one) for one in validation]
-        trainer = make_trainer(model, train, validation, settings, callbacks=[Report(progress, stopped)])
-        resumed = last_checkpoint(settings.out)
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    trainer = _train(checkpoint, settings, console=console, stopped=stopped)
     if stopped():
         raise TimokhaError("stopped: run the same command again to go on from the last checkpoint")
     return _save(trainer, checkpoint, manifest, settings.out)
@@ -115,9 +102,31 @@ def _keep_config(settings: FitSettings) -> None:
 _NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
 
 
+def _train(checkpoint: Checkpoint, settings: FitSettings, *, console: Console, stopped: Stopped) -> PackTrainer:
+    train = _packs(checkpoint, settings, Part.TRAIN)
+    validation = _packs(checkpoint, settings, Part.VALIDATION)[: settings.validation_packs]
+    model = _trainable(checkpoint, settings)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress, warnings.catch_warnings(), ExitStack() as stack:
+        # transformers warns of names that it uses itself.
+        warnings.simplefilter("ignore", FutureWarning)
+        if settings.method == "lora":
+            words = Vocabulary.of([*train, *validation])
+            stack.enter_context(words.narrowed(checkpoint.model))
+            train, validation = [words.label(one) for one in train], [words.label(one) for one in validation]
+        trainer = make_trainer(model, train, validation, settings, callbacks=[Report(progress, stopped)])
+        resumed = last_checkpoint(settings.out)
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    return trainer
+
+
 def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part) -> list[Pack]:
     renderer = renderer_for(checkpoint, settings)
-    encoded = (renderer.encode(example.turns) for example in covering(read(settings.data, part)))
+
+    def cut(example: Example) -> Example:
+        return example.latest(renderer.fitting(example.turns))
+
+    encoded = (renderer.encode(example.turns) for example in covering(read(settings.data, part), cut))
     return pack(encoded, tokens=settings.pack_tokens, seed=settings.seed)
 
 

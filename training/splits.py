@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from enum import StrEnum
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 from training.messages import Fate
@@ -31,7 +32,9 @@ def assign(workspace: Workspace, shares: dict[Part, float]) -> None:
             workspace.drop(dialogue, Fate.SPLIT_OVERLAP)
             continue
         database.execute("UPDATE dialogues SET part = ? WHERE id = ?", (part, dialogue))
-        database.executemany("INSERT OR IGNORE INTO used VALUES (?, ?)", ((row, part) for row in json.loads(rows)))
+        database.executemany(
+            "INSERT OR IGNORE INTO used VALUES (?, ?)", ((row, part) for row in chain(*json.loads(rows)))
+        )
 
 
 def _part(place: int, total: int, shares: dict[Part, float]) -> Part:
@@ -44,7 +47,7 @@ def _part(place: int, total: int, shares: dict[Part, float]) -> Part:
 
 def _overlaps(workspace: Workspace, rows: str, part: Part) -> bool:
     # CROSS JOIN keeps this order: a few rows, each looked up.
-    query = "SELECT count(*) FROM json_each(?) CROSS JOIN used ON used.row = value WHERE part != ?"
+    query = "SELECT count(*) FROM json_tree(?) CROSS JOIN used ON used.row = atom WHERE part != ?"
     return workspace.count(query, rows, part) > 0
 
 

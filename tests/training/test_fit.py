@@ -21,6 +21,7 @@ from training.trainer import last_checkpoint
 from training.weights import trained
 
 QUIET = Console(quiet=True)
+DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 
 
 def settings(data, base, out, **chosen):
@@ -47,10 +48,13 @@ def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(da
     shutil.which("g++") is None and not os.environ.get("CI"), reason="g++ is not installed (Debian: apt install g++)"
 )
 def test_a_compiled_model_learns_the_same(data, base, tmp_path):
-    plain = fit(settings(data, base, tmp_path / "plain"), console=QUIET)
-    compiled = settings(data, base, tmp_path / "compiled", compile=True)
     # GPT-2 drops out, and what is compiled draws in another order.
-    assert fit(compiled, console=QUIET).best_loss == pytest.approx(plain.best_loss, rel=1e-2)
+    steady = shutil.copytree(base, tmp_path / "steady")
+    config = json.loads((steady / "config.json").read_text())
+    (steady / "config.json").write_text(json.dumps({**config, **dict.fromkeys(DROPOUTS, 0)}))
+    plain = fit(settings(data, steady, tmp_path / "plain"), console=QUIET)
+    compiled = settings(data, steady, tmp_path / "compiled", compile=True)
+    assert fit(compiled, console=QUIET).best_loss == pytest.approx(plain.best_loss, rel=1e-3)
     assert trained(compiled.out, compiled, QUIET).model.dtype == torch.float32
 
 

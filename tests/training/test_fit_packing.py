@@ -111,19 +111,45 @@ def test_packs_hold_what_they_have_room_for_in_an_order_that_the_seed_decides(to
     assert not torch.equal(packs[0]["labels"], pack(encoded, tokens=100, seed=1)[0]["labels"])
 
 
+def example(*messages):
+    """A turn for each message; the text of each is its number."""
+    return Example(turns(*map(str, messages)), tuple((message,) for message in messages))
+
+
+def latest(count):
+    return lambda example: example.latest(count)
+
+
 def test_an_answer_that_another_dialogue_repeats_is_not_learned_again():
-    short = Example(turns("а", "б"), (1, 2))
-    long = Example(turns("а", "б", "в", "г"), (1, 2, 3, 4))
-    other = Example(turns("д", "е"), (5, 6))
-    assert covering([short, long, other]) == [long, other]
+    short, long, other = example(1, 2), example(1, 2, 3, 4), example(5, 6)
+    assert covering([short, long, other], latest(8)) == [long, other]
 
 
 def test_windows_that_slide_over_a_long_session_are_learned_one_after_the_other():
-    sliding = [Example(turns("а", "б", "в", "г"), (end - 3, end - 2, end - 1, end)) for end in range(4, 41, 2)]
-    assert [example.rows[-1] for example in covering(sliding)] == [4, 8, 12, 16, 20, 24, 28, 32, 36, 40]
+    sliding = [example(end - 3, end - 2, end - 1, end) for end in range(4, 41, 2)]
+    assert [one.answer for one in covering(sliding, latest(8))] == [str(end) for end in range(4, 41, 4)]
+
+
+def test_an_answer_that_is_cut_off_of_a_longer_dialogue_is_learned_from_its_own():
+    short, long = example(1, 2), example(1, 2, 3, 4, 5, 6)
+    assert covering([short, long], latest(4)) == [short, long.latest(4)]
+
+
+def test_an_answer_whose_question_is_cut_off_is_learned_from_its_own_dialogue():
+    short, long = example(1, 2), example(1, 2, 3, 4)
+    assert covering([short, long], latest(3)) == [short, long.latest(3)]
 
 
 def test_a_turn_of_which_only_the_beginning_was_answered_is_still_learned_whole():
-    whole = Example(turns("а", "б"), (1, 2, 3))
-    reply = Example(turns("б", "в"), (2, 4))
-    assert covering([whole, reply]) == [whole, reply]
+    whole = Example(turns("а", "б"), ((1,), (2, 3)))
+    reply = Example(turns("б", "в"), ((2,), (4,)))
+    assert covering([whole, reply], latest(8)) == [whole, reply]
+
+
+def test_the_oldest_turns_go_first_where_room_is_short(tokenizer):
+    room = renderer(tokenizer, limit=60)
+    long = turns(*["двадцать букв сказано"] * 6)
+    count = room.fitting(long)
+    assert 2 <= count < 6
+    assert room.encode(long) == room.encode(long[-count:])
+    assert room.fitting(turns("вопрос" * 100, "ответ")) == 2

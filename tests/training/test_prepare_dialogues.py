@@ -161,7 +161,8 @@ def test_duplicates_and_near_duplicates_are_dropped(export, run_prepare):
 
 def test_parts_follow_each_other_in_time_and_share_no_message(rusdracor, run_prepare):
     manifest, parts = run_prepare(rusdracor, owner="Попова", validation_share=0.2, test_share=0.2)
-    rows = {part: {row for one in ones for row in one["rows"]} for part, ones in parts.items()}
+    rows = {part: {row for one in ones for turn in one["rows"] for row in turn} for part, ones in parts.items()}
+    assert all(len(one["rows"]) == len(one["messages"]) for ones in parts.values() for one in ones)
     assert all(parts.values())
     assert not (rows["train"] & rows["validation"])
     assert not ((rows["train"] | rows["validation"]) & rows["test"])
