@@ -1,4 +1,4 @@
-"""`python -m benchmarks.leads EXPORT COUNT`: ids of the COUNT who say most in each play, as `prepare --owner` takes them.
+"""`python -m benchmarks.leads EXPORT COUNT`: the COUNT who say most in each play, as `prepare --owner` takes them.
 
 docs/training.md measures with the leads of rusdracor's plays as one owner; its export has a chat for each play.
 """
@@ -11,10 +11,11 @@ from typing import Any
 
 
 def main() -> None:
-    """Print them in one line, with commas."""
+    """Write their ids in one line, with commas."""
     export, count = Path(sys.argv[1]), int(sys.argv[2])
     plays = json.loads(export.read_text(encoding="utf-8"))["chats"]["list"]
-    print(",".join(who for play in plays for who in leads(play, count)))
+    ids = (who for play in plays for who in leads(play, count))
+    sys.stdout.write(",".join(ids) + "\n")
 
 
 def leads(play: dict[str, Any], count: int) -> list[str]:
