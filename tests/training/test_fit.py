@@ -112,6 +112,15 @@ def test_what_is_missing_is_one_line(data, base, tmp_path):
         FitSettings.read(config=data / "manifest.json", out=tmp_path, data=data)
 
 
+def test_data_of_an_earlier_version_are_to_be_prepared_anew(data, base, tmp_path):
+    old = shutil.copytree(data, tmp_path / "old")
+    lines = [json.loads(line) for line in (old / "train.jsonl").read_text().splitlines()]
+    flat = [{**line, "rows": [row for rows in line["rows"] for row in rows]} for line in lines]
+    (old / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in flat))
+    with pytest.raises(SettingsError, match=r"TRAINING_DATA: .*train.jsonl can't be read .* run timokha train prepare"):
+        fit(settings(old, base, tmp_path / "run"), console=QUIET)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_killed_training_goes_on_to_the_same_loss(data, base, tmp_path):
