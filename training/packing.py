@@ -28,15 +28,20 @@ class Renderer:
 
     def encode(self, turns: tuple[Turn, ...]) -> Encoded:
         """The oldest turns go first; a question and answer that are still too long lose their beginning."""
-        encoded = self._whole(turns[-self.fitting(turns) :])
+        _, encoded = self._cut(turns)
         return Encoded(encoded.ids[-self.limit :], encoded.learned[-self.limit :])
 
     def fitting(self, turns: tuple[Turn, ...]) -> int:
         """How many of `turns`, counted from the last, there is room for; a question and its answer always stay."""
-        count = len(turns)
-        while count > 2 and len(self._whole(turns[-count:]).ids) > self.limit:  # noqa: PLR2004 -- see above
-            count -= 1
-        return count
+        kept, _ = self._cut(turns)
+        return len(kept)
+
+    def _cut(self, turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], Encoded]:
+        encoded = self._whole(turns)
+        while len(encoded.ids) > self.limit and len(turns) > 2:  # noqa: PLR2004 -- a question and its answer
+            turns = turns[1:]
+            encoded = self._whole(turns)
+        return turns, encoded
 
     def _whole(self, turns: tuple[Turn, ...]) -> Encoded:
         return self.encoder.encode(self.format.render(turns, answer=False), begin=self.format.bare)
