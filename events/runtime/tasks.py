@@ -1,0 +1,82 @@
+"""Tasks that end when they are told to.
+
+Until Python 3.12 `asyncio.wait_for`, which nats-py and pyrogram use, drops a cancellation that arrives in the tick in
+which its future is done (https://github.com/python/cpython/issues/86296), so a task that is cancelled once may go on
+for ever. `asyncio.timeout` and `asyncio.TaskGroup` cancel once: use `within` and `together` around such libraries.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+AGAIN = 0.25
+"""Seconds until a task that has not ended is cancelled once more."""
+
+
+async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel `tasks` and return when all have ended. What they raised is dropped.
+
+    A cleanup that takes longer than `AGAIN` belongs into `finish`: here it would be cut short.
+    """
+    interrupted = False
+    cancelled = [task for task in tasks if task]
+    pending = {task for task in cancelled if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        try:
+            _, pending = await asyncio.wait(pending, timeout=AGAIN)
+        except asyncio.CancelledError:
+            interrupted = True
+            pending = {task for task in pending if not task.done()}
+    for task in cancelled:
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not complain of it
+    if interrupted:
+        raise asyncio.CancelledError
+
+
+async def within(limit: timedelta, work: Awaitable[T]) -> T:
+    """Return what `work` gives. Raises TimeoutError when `limit` has passed; by then `work` has ended."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=max(limit.total_seconds(), 0.0))
+    except asyncio.CancelledError:
+        await cancel(task)
+        raise
+    if not task.done():
+        await cancel(task)
+        raise TimeoutError
+    return task.result()
+
+
+async def finish(limit: timedelta, work: Coroutine[Any, Any, Any]) -> None:
+    """Run a cleanup to its end, for at most `limit`, even if the caller is cancelled meanwhile. Its errors are dropped."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit.total_seconds()
+    interrupted = False
+    while not task.done() and (left := end - loop.time()) > 0:
+        try:
+            await asyncio.wait({task}, timeout=left)
+        except asyncio.CancelledError:
+            interrupted = True
+    with suppress(asyncio.CancelledError):
+        await cancel(task)
+    if interrupted:
+        raise asyncio.CancelledError
+
+
+async def together(*work: Coroutine[Any, Any, None]) -> None:
+    """Run all of `work`; return when all have ended. The first error ends the others and is raised as it is."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        await cancel(*tasks)
