@@ -55,7 +55,7 @@ async def within(limit: timedelta, work: Awaitable[T]) -> T:
 
 
 async def finish(limit: timedelta, work: Coroutine[Any, Any, Any]) -> None:
-    """Run a cleanup to its end, for at most `limit`, even if the caller is cancelled meanwhile. Its errors are dropped."""
+    """Run a cleanup to its end, for at most `limit`, even if the caller is cancelled. Its errors are dropped."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     end = loop.time() + limit.total_seconds()
