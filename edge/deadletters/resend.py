@@ -6,7 +6,8 @@ published as it was, with a new deadline. `docs/decisions/resending.md` has the 
 """
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
+from random import Random
 
 import click
 
@@ -21,12 +22,16 @@ from events.event import Event
 from events.ids import RequestId
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.wakeups import wake
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Backoff, Retrying
 from events.schema import GenerationRequested
 from events.transport import Channel
 from observability.telemetry import Telemetry
 
 SOURCE = "/timokha/deadletters"
 WAKE_ATTEMPTS = 5
+WAKE_PAUSES = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=1))
+"""The userbot may be coming back from a server that was restarted."""
 
 
 class NotResent(TimokhaError):
@@ -36,14 +41,18 @@ class NotResent(TimokhaError):
 async def main(settings: ResendSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Raises NoDeadLetter, NotResent or SettingsError."""
     request_id = parsed(settings.id)
+    retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
     async with opened(settings) as store:
         letter = await store.get(request_id)
-        said = await _resend(store, letter, request_id, settings)
+        said = await _resend(store, letter, request_id, settings, retrying)
         await store.drop(request_id)
     click.echo(said)
 
 
-async def _resend(store: Store, letter: DeadLetter, request_id: RequestId, settings: ResendSettings) -> str:
+async def _resend(
+    store: Store, letter: DeadLetter, request_id: RequestId, settings: ResendSettings, retrying: Retrying
+) -> str:
+    now = retrying.clock.now()
     again = request_id.next_revision()
     if await store.log.find(Channel.REQUESTS, again):
         return f"{request_id} was asked again before, as {again}"
@@ -53,15 +62,15 @@ async def _resend(store: Store, letter: DeadLetter, request_id: RequestId, setti
             update={
                 "request_id": str(again),
                 "revision": again.revision,
-                "deadline": datetime.now(UTC) + settings.deadline,
+                "deadline": now + settings.deadline,
             }
         )
         await store.log.publish(Channel.REQUESTS, Event.of(data, source=SOURCE, headers=letter.event.headers))
         return f"asked again as {again}"
-    chats = Chats(await JetStreamRecords.open(store.js, subjects.CHATS_BUCKET), again.account)
-    question = _question(request, again, letter)
+    chats = Chats(await JetStreamRecords.open(store.js, subjects.CHATS_BUCKET), again.account, retrying=retrying)
+    question = _question(request, again, letter, now)
     await chats.change(again.chat, lambda record: asked_again(record, question, again))
-    if await _woken(store, again):
+    if await _woken(store, again, retrying):
         return f"asked again as {again}"
     return f"asked again as {again}; no userbot runs for account {again.account}, its next start takes the question up"
 
@@ -95,23 +104,23 @@ def _request(letter: DeadLetter) -> GenerationRequested:
     return request
 
 
-def _question(request: GenerationRequested, again: RequestId, letter: DeadLetter) -> Question:
+def _question(request: GenerationRequested, again: RequestId, letter: DeadLetter, now: datetime) -> Question:
     trace = {name: value for name, value in letter.event.headers.items() if name in ("traceparent", "tracestate")}
     return Question(
         message_id=int(again.message),
         text=request.turns[-1].text,
         locale=request.locale,
-        asked_at=datetime.now(UTC),
+        asked_at=now,
         trace=trace,
         revision=again.revision,
         live=request.live,
     )
 
 
-async def _woken(store: Store, again: RequestId) -> bool:
-    for _ in range(WAKE_ATTEMPTS):
+async def _woken(store: Store, again: RequestId, retrying: Retrying) -> bool:
+    pauses = retrying.pauses(WAKE_PAUSES)
+    while pauses.failures < WAKE_ATTEMPTS:
         if await wake(store.js, again.account, again.chat):
             return True
-        # It may be coming back from a server that was restarted.
-        await asyncio.sleep(0.5)
+        await retrying.clock.sleep(pauses.next())
     return False

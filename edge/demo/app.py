@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from random import Random
 
 import click
 
@@ -23,6 +24,8 @@ from events.jetstream.connection import connect as connect_nats
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from observability.telemetry import Telemetry
 
 TRACE_FILE = "traces.jsonl"
@@ -96,7 +99,11 @@ async def _product(directory: Path, trace_file: Path) -> AsyncIterator[Chat]:
                 client=client,
                 owner=owner.id,
                 visitor=visitor.id,
-                chats=Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), str(owner.id)),
+                chats=Chats(
+                    await JetStreamRecords.open(js, subjects.CHATS_BUCKET),
+                    str(owner.id),
+                    retrying=Retrying(SystemClock(), Random()),  # noqa: S311 - jitter, not a secret
+                ),
                 prefix=UserbotSettings.read(api_id=API_ID, api_hash=API_HASH).prefix,
                 show=click.echo,
             )

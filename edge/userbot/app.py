@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from random import Random
 
 import structlog
 
@@ -28,6 +29,8 @@ from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.jetstream.wakeups import waking
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.transport import Channel
 from observability.telemetry import Telemetry
 
@@ -49,6 +52,7 @@ async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Ev
 
 
 async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
+    retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
     client = make_client(settings)
     calls = Calls(client, flood_waited=telemetry.metrics.flood_waited)
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
@@ -62,18 +66,20 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
             await topology.ensure_edge(account)
             world = World(
                 account=account,
-                chats=Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), account),
+                chats=Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), account, retrying=retrying),
                 log=JetStreamLog(js),
                 messenger=Telegram(client, calls, rate=settings.sends_per_second, changed=updates.take),
                 sampling=settings.sampling,
                 deadline=settings.deadline,
                 telemetry=telemetry,
+                retrying=retrying,
             )
             drivers = Drivers(world)
             catch_up = CatchUp(
                 TelegramAccount(calls, account, groups=settings.answer_groups, bots=settings.answer_bots),
-                Watermark(await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET), account),
+                Watermark(await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET), account, retrying=retrying),
                 Door(world, drivers, _rules(settings)).receive,
+                retrying=retrying,
                 window=settings.catch_up_window,
                 fetched=telemetry.metrics.caught_up,
             )

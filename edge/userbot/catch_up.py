@@ -6,7 +6,7 @@ is fetched again by the next start, and the door recognises it.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar, assert_never
 
 import structlog
@@ -16,6 +16,7 @@ from edge.userbot.messenger import FloodWaited, MessengerError
 from edge.userbot.receiving import Incoming
 from edge.userbot.watermark import Watermark
 from events.errors import TransportError
+from events.runtime.retrying import Retrying
 
 GAP = timedelta(seconds=0.5)
 """What is missing may still be on its way, as Telegram's documentation says."""
@@ -42,6 +43,7 @@ class CatchUp:
         watermark: Watermark,
         receive: Callable[[Incoming], Awaitable[object]],
         *,
+        retrying: Retrying,
         window: timedelta,
         silence: timedelta = SILENCE,
         fetched: Callable[[int], None] = lambda messages: None,
@@ -49,6 +51,7 @@ class CatchUp:
         self._source = source
         self._watermark = watermark
         self._receive = receive
+        self._retrying = retrying
         self._window = window
         self._fetched = fetched
         self._silence = silence.total_seconds()
@@ -73,7 +76,7 @@ class CatchUp:
             await self._tend()
             item = await self._next()
             if item is not None:
-                self._heard_at = _clock()
+                self._heard_at = self._clock()
                 await self._take(item)
 
     async def stop(self) -> None:
@@ -84,7 +87,7 @@ class CatchUp:
     async def _begin(self) -> None:
         """The first start ever: nothing before it is answered, but what came while it was starting is."""
         self._state = await self._persistently(self._source.state)
-        self._heard_at = _clock()
+        self._heard_at = self._clock()
         queued = [self._items.get_nowait() for _ in range(self._items.qsize())]
         before = [item.pts - item.count for item in queued if isinstance(item, Change)]
         before += [item.pts - 1 for item in queued if isinstance(item, Behind) and item.pts]
@@ -96,7 +99,7 @@ class CatchUp:
     async def _next(self) -> Change | Behind | Incoming | None:
         """None when it is time to tend to something."""
         try:
-            async with asyncio.timeout(max(0.0, self._due() - _clock())):
+            async with asyncio.timeout(max(0.0, self._due() - self._clock())):
                 return await self._items.get()
         except TimeoutError:
             return None
@@ -110,7 +113,7 @@ class CatchUp:
         return due
 
     async def _tend(self) -> None:
-        now = _clock()
+        now = self._clock()
         if self._gap_at and now >= self._gap_at + GAP.total_seconds():
             await self._fetch("gap")
         elif now >= self._heard_at + self._silence:
@@ -144,11 +147,11 @@ class CatchUp:
         if not self._early:
             self._gap_at = 0.0
         elif not self._gap_at:
-            self._gap_at = _clock()
+            self._gap_at = self._clock()
 
     def _advance(self, state: State) -> None:
         self._state = state
-        self._dirty_at = self._dirty_at or _clock()
+        self._dirty_at = self._dirty_at or self._clock()
 
     async def _fetch(self, why: str) -> None:
         """Ask for what happened since the watermark until there is no more."""
@@ -164,7 +167,7 @@ class CatchUp:
             await self._save()
             if isinstance(found, Difference) and found.complete:
                 break
-        self._heard_at = _clock()
+        self._heard_at = self._clock()
         self._gap_at = 0.0
         await self._apply()
         self._fetched(fetched)
@@ -178,7 +181,7 @@ class CatchUp:
             return TooLong((await self._source.state()).pts)
 
     async def _recent(self) -> list[Incoming]:
-        since = datetime.now(UTC) - self._window
+        since = self._retrying.clock.now() - self._window
         log.warning("catch_up.too_long", since=since.isoformat())
         return await self._persistently(lambda: self._source.recent(since))
 
@@ -188,10 +191,10 @@ class CatchUp:
             try:
                 return await ask()
             except FloodWaited as error:
-                await asyncio.sleep(error.wait.total_seconds())
+                await self._retrying.clock.sleep(error.wait)
             except MessengerError as error:
                 log.warning("catch_up.again", error=str(error))
-                await asyncio.sleep(pause.total_seconds())
+                await self._retrying.clock.sleep(pause)
                 pause = min(2 * pause, MAX_PAUSE)
 
     async def _save(self) -> None:
@@ -199,10 +202,9 @@ class CatchUp:
             await self._watermark.save(self._state)
         except TransportError as error:
             log.warning("catch_up.not_saved", error=str(error))
-            self._dirty_at = _clock()
+            self._dirty_at = self._clock()
         else:
             self._dirty_at = 0.0
 
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()
+    def _clock(self) -> float:
+        return self._retrying.clock.monotonic()

@@ -1,37 +1,53 @@
 """The chat records of one account, changed only by compare-and-set."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from edge.userbot.record import ChatRecord, from_json
-from events.errors import Conflict
+from events.errors import Conflict, TransportError
 from events.records import Records
+from events.runtime.retrying import Backoff, Retrying
 
 Transition = Callable[[ChatRecord], ChatRecord]
+
+CONTENTION = Backoff(first=timedelta(seconds=0.01), most=timedelta(seconds=1))
+ATTEMPTS = 20
+"""Whoever loses so often, over some 10 s, does not compete with a few others: something is wrong."""
 
 
 class Chats:
     """Every method raises TransportError when the store is away, UnreadableRecord when a record can't be read."""
 
-    def __init__(self, records: Records, account: str) -> None:
+    def __init__(self, records: Records, account: str, *, retrying: Retrying) -> None:
         self._records = records
         self._account = account
+        self._retrying = retrying
 
     async def load(self, chat: str) -> ChatRecord:
         record, _ = await self._load(chat)
         return record
 
     async def change(self, chat: str, transition: Transition) -> ChatRecord:
-        """Apply `transition`, again if somebody else was faster. It must be pure: it may run more than once."""
-        while True:
-            record, version = await self._load(chat)
-            changed = transition(record)
-            if changed is record:
-                return record
-            try:
-                await self._records.save(self._key(chat), changed.to_json(), version)
-            except Conflict:
-                continue
-            return changed
+        """Apply `transition`, again if somebody else was faster. It must be pure: it may run more than once.
+
+        Raises TransportError as well where others are faster all the time.
+        """
+        try:
+            return await self._retrying(
+                lambda: self._change(chat, transition),
+                passing=lambda error: isinstance(error, Conflict),
+                backoff=CONTENTION,
+                attempts=ATTEMPTS,
+            )
+        except Conflict as error:
+            raise TransportError(f"{error}, {ATTEMPTS} times in a row; is there another userbot?") from None
+
+    async def _change(self, chat: str, transition: Transition) -> ChatRecord:
+        record, version = await self._load(chat)
+        changed = transition(record)
+        if changed is not record:
+            await self._records.save(self._key(chat), changed.to_json(), version)
+        return changed
 
     async def all(self) -> Sequence[str]:
         """Every chat that has a record."""

@@ -1,6 +1,5 @@
 """The one door for messages, live or caught up: what comes through is in the chat record, once."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -50,7 +49,7 @@ class Door:
                 received = await self._change(message)
             except TransportError as error:
                 log.warning("message.again", chat=message.chat, message=message.message_id, error=str(error))
-                await asyncio.sleep(PAUSE.total_seconds())
+                await self._world.retrying.clock.sleep(PAUSE)
             except UnreadableRecord as error:
                 log.error("message.dropped", chat=message.chat, message=message.message_id, error=str(error))
                 return Effect.SILENT

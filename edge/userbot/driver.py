@@ -80,7 +80,7 @@ class Driver:
             except Exception as error:
                 # A chat must not be stuck because of a fault in here.
                 log.error("driver.fault", chat=self._chat, error=type(error).__name__, exc_info=True)
-                await asyncio.sleep(FAULT_PAUSE.total_seconds())
+                await self._world.retrying.clock.sleep(FAULT_PAUSE)
 
     async def _advance(self) -> bool:
         record = await self._world.chats.load(self._chat)

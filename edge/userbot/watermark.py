@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from edge.userbot.changes import State
 from events.errors import Conflict
 from events.records import Records
+from events.runtime.retrying import Retrying
 
 log = structlog.get_logger(__name__)
 
@@ -13,8 +14,9 @@ log = structlog.get_logger(__name__)
 class Watermark:
     """Every method raises TransportError when the store is away."""
 
-    def __init__(self, records: Records, account: str) -> None:
+    def __init__(self, records: Records, account: str, *, retrying: Retrying) -> None:
         self._records = records
+        self._retrying = retrying
         self._account = account
         self._version: int | None = None
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from edge.userbot.chats import Chats
@@ -11,6 +11,7 @@ from edge.userbot.messenger import Messenger
 from edge.userbot.record import Current
 from edge.userbot.steps import Deliver, Expire, Step, Think
 from events.ids import RequestId
+from events.runtime.retrying import Retrying
 from events.schema import Sampling
 from events.transport import Log
 from observability import names
@@ -21,7 +22,7 @@ STEP_SPANS = {Think: names.START_ANSWER, Expire: names.AWAIT_ANSWER, Deliver: na
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything outside a chat's driver."""
+    """Everything outside a chat's driver; `retrying` has the clock and the chance as well."""
 
     account: str
     chats: Chats
@@ -30,9 +31,10 @@ class World:
     sampling: Sampling
     deadline: timedelta
     telemetry: Telemetry
+    retrying: Retrying
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self.retrying.clock.now()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from edge.demo.processes import Process
@@ -22,6 +23,8 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.server import EmbeddedServer
 from events.rabbitmq.server import RabbitMQNode
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 
 OWNER_PHONE = "+79990000000"
 KINDS = ("userbot", "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
@@ -96,7 +99,11 @@ class World:
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[tuple[Chats, JetStreamLog]]:
         async with connect(self.nats.url, name="chaos") as js:
-            chats = Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), str(self.owner.id))
+            chats = Chats(
+                await JetStreamRecords.open(js, subjects.CHATS_BUCKET),
+                str(self.owner.id),
+                retrying=Retrying(SystemClock(), Random()),
+            )
             yield chats, JetStreamLog(js)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 
 import pytest
 
@@ -11,6 +12,8 @@ from edge.userbot.chats import Chats
 from events import subjects
 from events.jetstream.connection import connect as connect_nats
 from events.jetstream.records import JetStreamRecords
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 
 
 @asynccontextmanager
@@ -29,7 +32,7 @@ async def chatting(product) -> AsyncIterator[tuple[Chat, list[str]]]:
                 client=client,
                 owner=product.owner.id,
                 visitor=visitor.id,
-                chats=Chats(records, str(product.owner.id)),
+                chats=Chats(records, str(product.owner.id), retrying=Retrying(SystemClock(), Random())),
                 prefix="Тимоха,",
                 show=printed.append,
             ),

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from random import Random
 from typing import Literal
 
 import regex
@@ -26,6 +27,8 @@ from edge.userbot.world import World
 from events.event import NATS_PREFIX, Event, from_headers
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryRecords
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import TYPES, FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
 from events.transport import Channel
 from functions.generate.engine import Generated
@@ -143,7 +146,8 @@ class Talk:
 @asynccontextmanager
 async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue"]) -> AsyncIterator[Talk]:
     log, telegram, model, telemetry = MemoryLog(), Telegram(), Model(answers), silent()
-    chats = Chats(MemoryRecords(), ACCOUNT)
+    retrying = Retrying(SystemClock(), Random())
+    chats = Chats(MemoryRecords(), ACCOUNT, retrying=retrying)
     rules = Rules(when_busy=when_busy, deadline=timedelta(seconds=5))
     world = World(
         account=ACCOUNT,
@@ -153,6 +157,7 @@ async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue
         sampling=Sampling(),
         deadline=rules.deadline,
         telemetry=telemetry,
+        retrying=retrying,
     )
     drivers = Drivers(world)
     lease = timedelta(seconds=60)

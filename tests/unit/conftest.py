@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -17,6 +18,8 @@ from edge.userbot.world import World
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryRecords
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import (
     FailureReason,
     FinishReason,
@@ -101,14 +104,16 @@ class Edge:
 
     def __init__(self, log: MemoryLog, records: MemoryRecords, telegram: FakeTelegram, rules: Rules) -> None:
         self.log, self.telegram = log, telegram
+        retrying = Retrying(SystemClock(), Random())
         self.world = World(
             account=ACCOUNT,
-            chats=Chats(records, ACCOUNT),
+            chats=Chats(records, ACCOUNT, retrying=retrying),
             log=log,
             messenger=telegram,
             sampling=Sampling(),
             deadline=rules.deadline,
             telemetry=silent(),
+            retrying=retrying,
         )
         self.drivers = Drivers(self.world)
         self.door = Door(self.world, self.drivers, rules)

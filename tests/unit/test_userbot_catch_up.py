@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -13,6 +14,10 @@ from edge.userbot.messenger import FloodWaited, MessengerError
 from edge.userbot.receiving import Incoming
 from edge.userbot.watermark import Watermark
 from events.memory import MemoryRecords
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+
+RETRYING = Retrying(SystemClock(), Random())
 
 
 def message(number: int) -> Incoming:
@@ -66,8 +71,9 @@ class Inbox:
     def start(self) -> "Inbox":
         self.catch_up = CatchUp(
             self.account,
-            Watermark(self.records, "1"),
+            Watermark(self.records, "1", retrying=RETRYING),
             self._receive,
+            retrying=RETRYING,
             window=timedelta(minutes=10),
             silence=self.silence,
         )
@@ -101,7 +107,7 @@ class Inbox:
                 await asyncio.sleep(0.01)
 
     async def saved(self) -> int | None:
-        state = await Watermark(self.records, "1").load()
+        state = await Watermark(self.records, "1", retrying=RETRYING).load()
         return state.pts if state else None
 
     async def die(self) -> None:
@@ -131,7 +137,7 @@ async def places() -> AsyncIterator[Places]:
 
 async def restarted(places: Places, at: int) -> Inbox:
     """An edge that has been here before, up to `at`."""
-    await Watermark(places.records, "1").save(State(pts=at))
+    await Watermark(places.records, "1", retrying=RETRYING).save(State(pts=at))
     places.account.pts = max(places.account.pts, at)
     return places.inbox()
 
@@ -266,7 +272,7 @@ async def test_a_change_without_a_message_of_the_users_moves_the_watermark(place
 
 
 async def test_a_watermark_that_somebody_else_saved_is_overtaken(places) -> None:
-    mine, other = Watermark(places.records, "1"), Watermark(places.records, "1")
+    mine, other = Watermark(places.records, "1", retrying=RETRYING), Watermark(places.records, "1", retrying=RETRYING)
     await mine.save(State(pts=1))
     await other.load()
     await other.save(State(pts=2))

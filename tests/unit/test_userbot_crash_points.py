@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ from events.errors import Conflict
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryRecords
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import (
     FailureReason,
     FinishReason,
@@ -42,6 +45,7 @@ from observability.telemetry import silent
 ACCOUNT, CHAT = "1", "2"
 LONG = " ".join(str(number) for number in range(1200))
 MOST_EFFECTS = 60
+RETRYING = Retrying(SystemClock(), Random())
 
 
 @dataclass
@@ -179,10 +183,10 @@ class Places:
 
     async def open(self) -> None:
         """An edge has been here before: what it had not seen yet when it died is fetched."""
-        await Watermark(self.watermarks, ACCOUNT).save(State(pts=0))
+        await Watermark(self.watermarks, ACCOUNT, retrying=RETRYING).save(State(pts=0))
 
     async def record(self) -> ChatRecord:
-        return await Chats(self.chats, ACCOUNT).load(CHAT)
+        return await Chats(self.chats, ACCOUNT, retrying=RETRYING).load(CHAT)
 
 
 @dataclass
@@ -198,17 +202,18 @@ class Life:
         places, fuse = self.places, self.fuse
         world = World(
             account=ACCOUNT,
-            chats=Chats(Fused(places.chats, fuse, "save"), ACCOUNT),
+            chats=Chats(Fused(places.chats, fuse, "save"), ACCOUNT, retrying=RETRYING),
             log=Fused(places.log, fuse, "publish", "erase", "erase_chat"),
             messenger=Fused(places.telegram, fuse, "send", "edit", "preview"),
             sampling=Sampling(),
             deadline=self.rules.deadline,
             telemetry=silent(),
+            retrying=RETRYING,
         )
         self.drivers = Drivers(world)
-        watermark = Watermark(Fused(places.watermarks, fuse, "save"), ACCOUNT)
+        watermark = Watermark(Fused(places.watermarks, fuse, "save"), ACCOUNT, retrying=RETRYING)
         door = Door(world, self.drivers, self.rules)
-        catch_up = CatchUp(places.telegram, watermark, door.receive, window=timedelta(minutes=10))
+        catch_up = CatchUp(places.telegram, watermark, door.receive, retrying=RETRYING, window=timedelta(minutes=10))
         replies = places.log.subscribe(Channel.REPLIES, "edge", lease=timedelta(seconds=0.1))
         await self.drivers.resume()
         places.telegram.live = catch_up.put
