@@ -19,6 +19,10 @@ class FloodWaited(MessengerError):
         self.wait = wait
 
 
+class UnknownAnswer(MessengerError):
+    """An answer that is in no table: after `events.faults.UNKNOWN_ATTEMPTS` of them it counts as Undeliverable."""
+
+
 class Undeliverable(TimokhaError):
     """Telegram will never take this message or edit, e.g. because the user has blocked the account."""
 
@@ -28,14 +32,14 @@ class Messenger(Protocol):
         """Send one message of at most 4,096 UTF-16 units and return its id, 0 if that can't be told.
 
         The same random id again sends nothing. Paced, so it may take a few seconds.
-        Raises MessengerError, FloodWaited or Undeliverable.
+        Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """
         ...
 
     async def edit(self, chat: str, message_id: int, text: str) -> None:
         """Give a message of our own another text; the one that it has is fine too. Paced as `send` is.
 
-        Raises MessengerError, FloodWaited or Undeliverable, e.g. when the message is gone.
+        Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable, e.g. when the message is gone.
         """
         ...
 
@@ -46,7 +50,7 @@ class Messenger(Protocol):
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         """The id of a recent message of our own with this text and reply.
 
-        Raises MessengerError, FloodWaited or Undeliverable.
+        Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """
         ...
 

@@ -1,13 +1,14 @@
 """How calls of Telegram's API end, and how messages go out."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pyrogram import raw
 from pyrogram.errors import (
+    AuthKeyDuplicated,
     AuthKeyUnregistered,
     FloodWait,
     InternalServerError,
@@ -17,12 +18,17 @@ from pyrogram.errors import (
     MessageNotModified,
     PeerIdInvalid,
     RandomIdDuplicate,
+    RPCError,
+    UnknownError,
     UserIsBlocked,
 )
 
-from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable
-from edge.userbot.telegram.calls import Calls
+from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
+from edge.userbot.telegram.account import TelegramAccount
+from edge.userbot.telegram.calls import Calls, SessionRevoked
+from edge.userbot.telegram.faults import REPLY_GONE
 from edge.userbot.telegram.messenger import Telegram
+from edge.userbot.telegram.pyrogram_repairs import BadMessage
 from edge.userbot.telegram.reconnecting import MAX_PAUSE, Backoff, watch
 
 types = raw.types
@@ -59,8 +65,16 @@ def history(*messages: Any) -> Any:
     return SimpleNamespace(messages=list(messages))
 
 
-def own(number: int, text: str, reply_to: int) -> Any:
-    header = types.MessageReplyHeader(reply_to_msg_id=reply_to)
+def refused(code: int, name: str) -> RPCError:
+    try:
+        RPCError.raise_it(types.RpcError(error_code=code, error_message=name), raw.functions.messages.SendMessage)
+    except RPCError as error:
+        return error
+    raise AssertionError
+
+
+def own(number: int, text: str, reply_to: int | None) -> Any:
+    header = types.MessageReplyHeader(reply_to_msg_id=reply_to) if reply_to else None
     peer = types.PeerUser(user_id=2)
     return types.Message(id=number, peer_id=peer, date=0, message=text, out=True, reply_to=header)
 
@@ -119,9 +133,46 @@ async def test_somebody_whom_the_session_has_forgotten_is_looked_up_in_the_dialo
 async def test_a_session_that_telegram_has_ended_is_told() -> None:
     client = FakeClient(AuthKeyUnregistered())
     calls = Calls(client, flood_waited=lambda wait: None)
-    with pytest.raises(MessengerError):
+    with pytest.raises(SessionRevoked):
         await calls.invoke(raw.functions.updates.GetState())
     assert calls.revoked.is_set()
+
+
+async def test_the_typing_action_of_an_ended_session_ends_it_as_well() -> None:
+    client = FakeClient(AuthKeyDuplicated())
+    calls = Calls(client, flood_waited=lambda wait: None)
+    await Telegram(client, calls, rate=1000, changed=lambda updates: None).typing("2")
+    assert calls.revoked.is_set()
+
+
+@pytest.mark.parametrize("error", [AttributeError("send"), UnknownError("[700 WHAT]"), BadMessage(99)])
+async def test_what_is_in_no_table_is_an_unknown_answer(error: Exception) -> None:
+    with pytest.raises(UnknownAnswer):
+        await telegram(FakeClient(error)).send("2", "привет", reply_to=3, random_id=77)
+
+
+@pytest.mark.parametrize("name", sorted(REPLY_GONE))
+async def test_an_answer_to_a_message_that_is_gone_goes_out_without_a_reply(name: str) -> None:
+    client = FakeClient(refused(400, name), sent())
+    assert await telegram(client).send("2", "привет", reply_to=3, random_id=77) == 9
+    assert [(call.random_id, call.reply_to_msg_id) for call in client.calls] == [(77, 3), (77, None)]
+
+
+async def test_a_message_that_went_out_without_its_reply_is_found_again() -> None:
+    messages = [own(7, "привет", 5), own(8, "привет", None), own(2, "привет", None)]
+    assert await telegram(FakeClient(history(*messages))).find_own("2", "привет", reply_to=3) == 8
+    assert await telegram(FakeClient(history(messages[2]))).find_own("2", "привет", reply_to=3) is None
+
+
+async def test_a_bot_that_is_shown_no_history_sends_all_the_same() -> None:
+    client = FakeClient(refused(400, "BOT_METHOD_INVALID"))
+    assert await telegram(client).find_own("2", "привет", reply_to=3) is None
+
+
+async def test_a_bot_that_is_shown_no_dialogs_fetches_nothing_that_is_old() -> None:
+    calls = Calls(FakeClient(refused(400, "BOT_METHOD_INVALID")), flood_waited=lambda wait: None)
+    account = TelegramAccount(calls, "1", groups=False, bots=False)
+    assert await account.recent(datetime(2026, 1, 1, tzinfo=UTC)) == []
 
 
 def test_connections_that_are_cut_again_and_again_come_back_more_and_more_slowly() -> None:

@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from pyrogram import raw
-from pyrogram.errors.exceptions import BadRequest, Forbidden
 
 from edge.userbot.changes import Difference, State, StateLost, TooLong
 from edge.userbot.incoming import incoming
+from edge.userbot.messenger import UnknownAnswer
 from edge.userbot.receiving import Incoming
-from edge.userbot.telegram.calls import Calls, code
+from edge.userbot.telegram.calls import Calls, Refused
 
 PAGE = 100
 """As many dialogs or messages as one call brings."""
+
+log = structlog.get_logger(__name__)
 
 
 class TelegramAccount:
@@ -26,14 +29,17 @@ class TelegramAccount:
         self._bots = bots
 
     async def state(self) -> State:
-        return _state(await self._calls.invoke(raw.functions.updates.GetState()))
+        try:
+            return _state(await self._calls.invoke(raw.functions.updates.GetState()))
+        except Refused as error:
+            raise UnknownAnswer(f"Telegram does not tell the state: {error.reason}; trying again") from None
 
     async def difference(self, since: State) -> Difference | TooLong:
         query = raw.functions.updates.GetDifference(pts=since.pts, date=since.date, qts=since.qts)
         try:
             found = await self._calls.invoke(query)
-        except BadRequest as error:
-            raise StateLost(f"Telegram refused the state: {code(error)}") from None
+        except Refused as error:
+            raise StateLost(f"Telegram refused the state: {error.reason}") from None
         match found:
             case raw.types.updates.DifferenceEmpty(date=date, seq=seq):
                 return Difference(since.model_copy(update={"date": date, "seq": seq}), [], complete=True)
@@ -45,8 +51,11 @@ class TelegramAccount:
 
     async def recent(self, since: datetime) -> list[Incoming]:
         found: list[Incoming] = []
-        async for peer, users in self._dialogs(since):
-            found += await self._history(peer, users, since)
+        try:
+            async for peer, users in self._dialogs(since):
+                found += await self._history(peer, users, since)
+        except Refused as error:
+            log.warning("telegram.dialogs_refused", reason=error.reason)  # to bots, always
         return sorted(found, key=lambda message: (message.date, message.message_id))
 
     async def _dialogs(self, since: datetime) -> Any:
@@ -88,7 +97,7 @@ class TelegramAccount:
             )
             try:
                 page = (await self._calls.invoke(query)).messages
-            except (BadRequest, Forbidden):
+            except Refused:
                 break
             found += page
             if not page or _date(page[-1]) < since:

@@ -7,66 +7,85 @@ from typing import Any
 
 import structlog
 from pyrogram import Client
-from pyrogram.errors import AuthKeyDuplicated, RPCError, Unauthorized
-from pyrogram.errors.exceptions import BadRequest, Flood, Forbidden
 
-from edge.userbot.messenger import FloodWaited, MessengerError
+from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
+from edge.userbot.telegram import pyrogram_repairs
+from edge.userbot.telegram.faults import flood_wait, judge, name
 from events.errors import TimokhaError
+from events.faults import Fault
 
 TIMEOUT = 5
 """Seconds: a call whose connection was cut never gets its answer, so it must be made again soon."""
-UNTOLD_WAIT = timedelta(seconds=30)
-"""For a flood error that names no time."""
 
 log = structlog.get_logger(__name__)
 
 
 class SessionRevoked(TimokhaError):
-    """Telegram has ended the session."""
+    """Telegram has ended the session: there is no way on but to sign in again."""
+
+
+class Refused(Undeliverable):
+    """Telegram will never do what a call asked for. `reason` is its own name for why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Telegram refused a call: {reason}")
+        self.reason = reason
+
+
+class AlreadyDone(TimokhaError):
+    """Telegram has done before what a call asked for."""
 
 
 class Calls:
-    """`revoked` is set when Telegram has ended the session: there is no way on but to sign in again."""
+    """`revoked` is set when Telegram has ended the session."""
 
     def __init__(self, client: Client, *, flood_waited: Callable[[timedelta], None]) -> None:
+        pyrogram_repairs.repair()
         self._client = client
         self._flood_waited = flood_waited
         self.revoked: asyncio.Event = asyncio.Event()
 
     async def invoke(self, query: Any) -> Any:
-        """One attempt. Raises MessengerError, FloodWaited, BadRequest, Forbidden, or RANDOM_ID_DUPLICATE's RPCError."""
+        """One attempt.
+
+        Raises MessengerError, FloodWaited or UnknownAnswer (try again), AlreadyDone, Refused, or SessionRevoked.
+        """
         try:
-            return await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0)
-        except Flood as error:
-            wait = flood_wait(error)
-            log.warning("telegram.flood_wait", seconds=wait.total_seconds())
-            self._flood_waited(wait)
-            raise FloodWaited(wait) from None
-        except (Unauthorized, AuthKeyDuplicated) as error:
-            log.error("telegram.session_revoked", reason=code(error))
-            self.revoked.set()
-            raise MessengerError("Telegram has ended the session") from None
-        except (BadRequest, Forbidden):
-            raise
-        except RPCError as error:
-            if code(error) == ALREADY_SENT:
-                raise AlreadySent from None
-            raise MessengerError(f"Telegram is out of order ({code(error)}); trying again") from None
-        except OSError as error:  # time-outs and closed connections among them
-            raise MessengerError(f"Telegram did not answer ({type(error).__name__}); trying again") from None
+            return await self._attempt(query)
+        except Exception as error:  # noqa: BLE001 - judged, whatever it is
+            raise self.judged(error) from None
 
+    async def show(self, query: Any) -> str | None:
+        """One attempt at what does not matter: return why it failed, None if it did not."""
+        try:
+            await self._attempt(query)
+        except Exception as error:  # noqa: BLE001 - judged like any other
+            if judge(error) is Fault.FATAL:
+                self.judged(error)
+            return name(error)
+        return None
 
-ALREADY_SENT = "RANDOM_ID_DUPLICATE"
+    async def _attempt(self, query: Any) -> Any:
+        return await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0)
 
-
-class AlreadySent(TimokhaError):
-    """Telegram knows the random id."""
-
-
-def code(error: RPCError) -> str:
-    """Telegram's own name of an error, e.g. `PEER_FLOOD`."""
-    return str(error.ID or error.value or error.MESSAGE or type(error).__name__)
-
-
-def flood_wait(error: RPCError) -> timedelta:
-    return timedelta(seconds=error.value) if isinstance(error.value, int) else UNTOLD_WAIT
+    def judged(self, error: Exception) -> TimokhaError:
+        """Return what to raise in place of an error of pyrogram's."""
+        reason, wait = name(error), flood_wait(error)
+        match judge(error):
+            case Fault.PASSING if wait is not None:
+                log.warning("telegram.flood_wait", seconds=wait.total_seconds())
+                self._flood_waited(wait)
+                return FloodWaited(wait)
+            case Fault.PASSING:
+                return MessengerError(f"Telegram did not answer or is out of order ({reason}); trying again")
+            case Fault.DONE:
+                return AlreadyDone(reason)
+            case Fault.FINAL:
+                return Refused(reason)
+            case Fault.FATAL:
+                if not self.revoked.is_set():
+                    log.error("telegram.session_revoked", reason=reason)
+                self.revoked.set()
+                return SessionRevoked(f"Telegram has ended the session ({reason}); sign in again")
+        log.debug("telegram.unknown_answer", exc_info=error)
+        return UnknownAnswer(f"Telegram gave an answer that is not known ({reason}); trying again")

@@ -8,10 +8,11 @@ import structlog
 from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 from pyrogram.errors import RPCError
-from pyrogram.errors.exceptions import BadRequest, Forbidden
 
 from edge.userbot.messenger import MessengerError, Undeliverable
-from edge.userbot.telegram.calls import TIMEOUT, AlreadySent, Calls, code
+from edge.userbot.telegram.calls import AlreadyDone, Calls, Refused
+from edge.userbot.telegram.faults import REPLY_GONE, judge
+from events.faults import Fault
 
 HISTORY_LOOKED_THROUGH = 50
 """How many of the chat's newest messages a resumed delivery looks through for its own."""
@@ -19,7 +20,6 @@ DIALOGS_LOOKED_THROUGH = 100
 CHAT_BURST, CHAT_SECONDS = 5, 5
 """One message a second in a chat, five at once (https://core.telegram.org/bots/faq#broadcasting-to-users)."""
 CHATS_PACED = 4096
-NOT_MODIFIED = "MESSAGE_NOT_MODIFIED"
 SPARED = 2
 """Messages that must still be able to go out in a chat at once after a preview."""
 
@@ -46,13 +46,13 @@ class Telegram:
         )
         try:
             updates = await self._calls.invoke(query)
-        except AlreadySent:
+        except AlreadyDone:
             return await self.find_own(chat, text, reply_to=reply_to) or 0
-        except (BadRequest, Forbidden) as error:
-            if reply_to and "MESSAGE_ID_INVALID" in code(error).replace("MSG_ID", "MESSAGE_ID"):
+        except Refused as error:
+            if reply_to and error.reason in REPLY_GONE:
                 # What it replies to is gone: say it all the same.
                 return await self.send(chat, text, reply_to=None, random_id=random_id)
-            raise Undeliverable(f"Telegram refused a message to {chat}: {code(error)}") from None
+            raise Undeliverable(f"Telegram refused a message to {chat}: {error.reason}") from None
         self._changed(updates)
         return _message_id(updates, random_id)
 
@@ -72,10 +72,10 @@ class Telegram:
         query = raw.functions.messages.EditMessage(peer=peer, id=message_id, message=text, no_webpage=True)
         try:
             updates = await self._calls.invoke(query)
-        except (BadRequest, Forbidden) as error:
-            if code(error) == NOT_MODIFIED:
-                return
-            raise Undeliverable(f"Telegram refused to edit message {message_id}: {code(error)}") from None
+        except AlreadyDone:
+            return
+        except Refused as error:
+            raise Undeliverable(f"Telegram refused to edit message {message_id}: {error.reason}") from None
         self._changed(updates)
 
     async def _turn(self, chat: str) -> Any:
@@ -98,37 +98,45 @@ class Telegram:
         )
         try:
             history = await self._calls.invoke(query)
-        except (BadRequest, Forbidden) as error:
-            raise Undeliverable(f"Telegram does not show chat {chat}: {code(error)}") from None
+        except Refused as error:
+            # Bots are shown no history: then a repeat is recognised by its random id alone.
+            log.info("telegram.history_refused", chat=chat, reason=error.reason)
+            return None
         for message in history.messages:
-            if getattr(message, "out", False) and message.message == text and _reply_to(message) == reply_to:
+            if getattr(message, "out", False) and message.message == text and _replies(message, reply_to):
                 return int(message.id)
         return None
 
     async def typing(self, chat: str) -> None:
-        action = raw.types.SendMessageTypingAction()
         try:
-            query = raw.functions.messages.SetTyping(peer=await self._peer(chat), action=action)
-            await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0)
-        except (RPCError, OSError, MessengerError, Undeliverable) as error:
-            log.debug("telegram.typing_failed", chat=chat, error=type(error).__name__)
+            peer = await self._peer(chat)
+        except (MessengerError, Undeliverable) as error:
+            failed: str | None = type(error).__name__
+        else:
+            query = raw.functions.messages.SetTyping(peer=peer, action=raw.types.SendMessageTypingAction())
+            failed = await self._calls.show(query)
+        if failed:
+            log.debug("telegram.typing_failed", chat=chat, error=failed)
 
     async def _peer(self, chat: str) -> Any:
         """A session string remembers nobody, and a killed process forgets: then the dialogs say who it is."""
-        try:
-            return await self._resolve(chat)
-        except (KeyError, ValueError, BadRequest):
-            await self._read_dialogs()
-        try:
-            return await self._resolve(chat)
-        except (KeyError, ValueError, BadRequest):
-            raise Undeliverable(f"chat {chat} is not known to this session; use a session file") from None
+        if peer := await self._resolve(chat):
+            return peer
+        await self._read_dialogs()
+        if peer := await self._resolve(chat):
+            return peer
+        raise Undeliverable(f"chat {chat} is not known to this session; use a session file")
 
     async def _resolve(self, chat: str) -> Any:
+        """None for somebody whom the session does not know."""
         try:
             return await self._client.resolve_peer(int(chat))
-        except OSError as error:
-            raise MessengerError(f"Telegram did not answer ({type(error).__name__}); trying again") from None
+        except (KeyError, ValueError):
+            return None
+        except Exception as error:  # noqa: BLE001 - judged, whatever it is
+            if isinstance(error, RPCError) and judge(error) is Fault.FINAL:
+                return None
+            raise self._calls.judged(error) from None
 
     async def _read_dialogs(self) -> None:
         """The client remembers everybody it is shown."""
@@ -151,5 +159,7 @@ def _message_id(updates: Any, random_id: int) -> int:
     return 0
 
 
-def _reply_to(message: Any) -> int | None:
-    return getattr(message.reply_to, "reply_to_msg_id", None)
+def _replies(message: Any, reply_to: int | None) -> bool:
+    """Whether `message` was sent as a reply to that one, or without a reply after that one had gone."""
+    replied = getattr(message.reply_to, "reply_to_msg_id", None)
+    return replied == reply_to or (replied is None and reply_to is not None and message.id > reply_to)

@@ -13,6 +13,7 @@ from pyrogram import Client, raw, utils
 from edge.userbot.changes import Behind, Change
 from edge.userbot.incoming import incoming
 from edge.userbot.receiving import Incoming
+from edge.userbot.telegram.pyrogram_repairs import remember_peers
 
 Item = Change | Behind | Incoming
 
@@ -67,7 +68,7 @@ class Updates:
         if not new:
             return
         try:
-            await self._client.fetch_peers(peers)
+            await remember_peers(self._client, peers)
             await self._client.storage.save()
         except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not go with it
             log.warning("telegram.peers_not_remembered", error=type(error).__name__)
