@@ -25,6 +25,7 @@ from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.rabbitmq.server import RabbitMQNode
+from events.runtime.clock import SystemClock
 from events.schema import GenerationRequested, Role, Turn
 
 ROUNDS, A_ROUND, WARM_UP = 60, 5, 30
@@ -43,7 +44,7 @@ async def measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
         async with (
             EmbeddedServer(Path(directory, "nats")) as nats,
-            RabbitMQNode(Path(directory, "rabbitmq")) as rabbitmq,
+            RabbitMQNode(Path(directory, "rabbitmq"), clock=SystemClock()) as rabbitmq,
             connect(nats.url, name="bench") as js,
         ):
             async with AsyncExitStack() as stack:

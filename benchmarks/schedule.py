@@ -14,6 +14,7 @@ from edge.demo.processes import Process, running
 from events.jetstream.connection import JetStream
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect
+from events.runtime.clock import SystemClock
 
 DELAYS = (0.02, 0.02, 0.1)
 """Seconds that each worker's answer takes: two alike, and one five times slower."""
@@ -65,7 +66,10 @@ def figures(measured: Sequence[float]) -> dict[str, float]:
 
 async def _all_take(rabbitmq_url: str) -> None:
     """Until the workers consume, and the bridge their replies."""
-    async with connect(SecretStr(rabbitmq_url), name="bench") as broker, asyncio.timeout(START_TIMEOUT):
+    async with (
+        connect(SecretStr(rabbitmq_url), name="bench", clock=SystemClock()) as broker,
+        asyncio.timeout(START_TIMEOUT),
+    ):
         await topology.ensure(broker.consuming)
         while True:
             workers, bridges = await topology.consumers(broker.consuming, topology.REQUESTS, topology.REPLIES)

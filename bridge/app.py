@@ -1,15 +1,17 @@
 """`timokha bridge`: the composition root."""
 
 import asyncio
+from random import Random
 
 import structlog
 
-from bridge.ends import Run, inward, outward
+from bridge.ends import Parts, Run, inward, outward
 from bridge.settings import BridgeSettings, CodecName
 from events.jetstream.connection import connect as connect_jetstream
 from events.jetstream.topology import Topology
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect as connect_rabbitmq
+from events.runtime.clock import SystemClock
 from observability.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
@@ -17,18 +19,20 @@ log = structlog.get_logger(__name__)
 
 async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Carry requests and replies across until `stop` is set."""
+    clock = SystemClock()
     async with (
         connect_jetstream(settings.nats_url, name="bridge", access=settings.nats_access) as js,
-        connect_rabbitmq(settings.rabbitmq_url, name="bridge") as broker,
+        connect_rabbitmq(settings.rabbitmq_url, name="bridge", clock=clock) as broker,
     ):
         await Topology(js).ensure_streams()
         if settings.codec is CodecName.EVENTS:
             await topology.ensure(broker.consuming)
+        parts = Parts(js, broker, telemetry, clock, Random())  # noqa: S311 - jitter, not a secret
         runs: list[Run] = []
         if settings.outbound:
-            runs.append(await outward(settings.outbound, settings, js=js, broker=broker, telemetry=telemetry))
+            runs.append(await outward(settings.outbound, settings, parts))
         if settings.inbound:
-            runs.append(await inward(settings.inbound, settings, js=js, broker=broker, telemetry=telemetry))
+            runs.append(await inward(settings.inbound, settings, parts))
         log.info("bridge.ready", inbound=settings.inbound, outbound=settings.outbound, codec=settings.codec.value)
         async with asyncio.TaskGroup() as group:
             for run in runs:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bridge import dialogue
@@ -61,7 +61,7 @@ class Codec(Protocol):
         """What a worker on RabbitMQ answered."""
         ...
 
-    def asked(self, message: Message, *, deadline: timedelta) -> tuple[GenerationRequested, Origin]:
+    def asked(self, message: Message, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
         """What a requester on RabbitMQ asks, and where its answer goes."""
         ...
 
@@ -92,7 +92,7 @@ class EventsCodec:
             raise MalformedEvent(f"{data.TYPE} is no answer to {request_id}")
         return data
 
-    def asked(self, message: Message, *, deadline: timedelta) -> tuple[GenerationRequested, Origin]:
+    def asked(self, message: Message, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
         data = message.event().data()
         if not isinstance(data, GenerationRequested):
             raise MalformedEvent(f"{data.TYPE} is no request")
@@ -142,7 +142,7 @@ class OriginalCodec:
             return GenerationFailed(request_id=request_id, reason=FailureReason.EMPTY, detail=detail)
         return GenerationCompleted(request_id=request_id, text=text, finish_reason=FinishReason.STOP, model="original")
 
-    def asked(self, message: Message, *, deadline: timedelta) -> tuple[GenerationRequested, Origin]:
+    def asked(self, message: Message, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
         origin = Origin.of(message)
         turns = dialogue.read(_text(message))
         request_id = request_id_for(message)
@@ -152,7 +152,7 @@ class OriginalCodec:
             chat_id=request_id.chat,
             message_id=request_id.message,
             turns=turns,
-            deadline=datetime.now(UTC) + deadline,
+            deadline=deadline,
         )
         return request, origin
 

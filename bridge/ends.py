@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 from bridge.codecs import CODECS, SOURCE
@@ -23,6 +25,7 @@ from events.jetstream.watch import watched
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.receiver import Receiver
+from events.runtime.clock import Clock
 from events.transport import Channel
 from functions.worker import Limits, Worker, is_answered
 from observability.telemetry import Telemetry
@@ -33,11 +36,24 @@ MAX_IN_FLIGHT = 1024
 HANDBACK = timedelta(seconds=10)
 """What a stopping bridge still waits for comes to somebody else only then: a restarted one may know the answer."""
 
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What both directions are made of."""
+
+    js: JetStream
+    broker: Broker
+    telemetry: Telemetry
+    clock: Clock
+    random: Random
+
+
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
-async def outward(name: str, settings: BridgeSettings, *, js: JetStream, broker: Broker, telemetry: Telemetry) -> Run:
+async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     """From JetStream's shared pool to the RabbitMQ queue `name`. Raises TransportError."""
+    js, broker = parts.js, parts.broker
     codec, events = CODECS[settings.codec], JetStreamLog(js)
     made = Topology(js)
     await made.ensure_generate_consumer()
@@ -50,11 +66,13 @@ async def outward(name: str, settings: BridgeSettings, *, js: JetStream, broker:
         events=events,
         notes=Notes(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET)),
         answered=is_answered(events),
-        telemetry=telemetry,
+        telemetry=parts.telemetry,
+        clock=parts.clock,
+        random=parts.random,
     )
     replies = await Receiver.open(broker, codec.replies, prefetch=PREFETCH)
     dead = await _dead_letters(settings, broker)
-    pool = Pool(broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost)
+    pool = Pool(broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost, clock=parts.clock)
     await pool.look()
     worker = Worker(
         out.handle,
@@ -63,7 +81,7 @@ async def outward(name: str, settings: BridgeSettings, *, js: JetStream, broker:
         answered=out.answered,
         source=SOURCE,
         limits=Limits(MAX_IN_FLIGHT, settings.attempts, settings.grace, HANDBACK),
-        telemetry=telemetry,
+        telemetry=parts.telemetry,
         slots=lambda: min(pool.size, MAX_IN_FLIGHT),
     )
 
@@ -72,9 +90,9 @@ async def outward(name: str, settings: BridgeSettings, *, js: JetStream, broker:
         drained = asyncio.Event()
         async with asyncio.TaskGroup() as group, watched(js, Channel.REPLIES, out.waiting.heard):
             watching = group.create_task(pool.watch())
-            group.create_task(pump(replies, out.take, drained))
+            group.create_task(pump(replies, out.take, drained, parts.clock))
             if dead:
-                group.create_task(pump(dead, DeadLetters(events).take, drained))
+                group.create_task(pump(dead, DeadLetters(events).take, drained, parts.clock))
             await worker.run(stop)
             drained.set()
             watching.cancel()
@@ -82,20 +100,21 @@ async def outward(name: str, settings: BridgeSettings, *, js: JetStream, broker:
     return run
 
 
-async def inward(name: str, settings: BridgeSettings, *, js: JetStream, broker: Broker, telemetry: Telemetry) -> Run:
+async def inward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     """From the RabbitMQ queue `name` to JetStream, and the replies back. Raises TransportError."""
+    js, broker = parts.js, parts.broker
     codec = CODECS[settings.codec]
     await Topology(js).ensure_edge(subjects.RABBITMQ_ACCOUNT)
-    questions = Questions(name, codec, JetStreamLog(js), settings.deadline, telemetry)
+    questions = Questions(name, codec, JetStreamLog(js), settings.deadline, parts.telemetry, parts.clock)
     consumer = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
     replies = await JetStreamSubscription.bind(js, Channel.REPLIES, consumer)
-    answers = Answers(replies, codec, broker.sender, telemetry)
+    answers = Answers(replies, codec, broker.sender, parts.telemetry)
     queue = await topology.adopt(broker.consuming, codec.queue(name))
     receiver = await Receiver.open(broker, queue, prefetch=PREFETCH)
 
     async def run(stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(pump(receiver, questions.take, stop))
+            group.create_task(pump(receiver, questions.take, stop, parts.clock))
             group.create_task(answers.run(stop))
 
     return run

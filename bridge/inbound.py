@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -17,6 +17,7 @@ from events.event import Event
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
 from events.rabbitmq.sender import Sender, Unroutable
+from events.runtime.clock import Clock
 from events.schema import FailureReason, GenerationRequested
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Published, Subscription
 from functions.outcomes import GaveUp, dead_letter
@@ -46,6 +47,7 @@ class Questions:
     events: Log
     deadline: timedelta
     telemetry: Telemetry
+    clock: Clock
 
     async def take(self, received: Received) -> None:
         """Publish one request, or a dead letter if it can't be one. Raises TransportError."""
@@ -71,7 +73,7 @@ class Questions:
             raise MalformedEvent(f"it came out of a bridge: requests go out and in through {self.queue!r}")
         if len(message.body) > MAX_BODY:
             raise MalformedEvent(f"its body has {len(message.body)} bytes, at most {MAX_BODY} are taken")
-        request, origin = self.codec.asked(message, deadline=self.deadline)
+        request, origin = self.codec.asked(message, deadline=self.clock.now() + self.deadline)
         headers = {**trace_of(message.headers), **origin.headers()}
         return fitting(Event.of(request, source=SOURCE, headers=headers))
 
@@ -83,7 +85,7 @@ class Questions:
             type=GenerationRequested.TYPE,
             source=SOURCE,
             subject=str(request_id),
-            time=datetime.now(UTC),
+            time=self.clock.now(),
             body=message.body[:MAX_DEAD_BODY],
         )
         outcome = GaveUp(FailureReason.MALFORMED, why, 1)

@@ -28,9 +28,8 @@ class Note(BaseModel):
     until: AwareDatetime = EPOCH
     headers: Mapping[str, str] = {}
 
-    @property
-    def valid(self) -> bool:
-        return datetime.now(UTC) < self.until
+    def valid(self, now: datetime) -> bool:
+        return now < self.until
 
 
 class Notes:

@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from random import Random
 
 import structlog
 
@@ -17,15 +18,19 @@ from events.ids import RequestId
 from events.rabbitmq.receiver import Received
 from events.rabbitmq.sender import Sender
 from events.rabbitmq.topology import Queue
+from events.runtime.clock import Clock
+from events.runtime.retrying import Backoff
 from events.schema import GenerationRequested
 from events.transport import Channel, Delivery, Log, Published
 from functions.outcomes import Outcome, Postponed, Relayed, origin
-from functions.worker import backoff
 from observability import names
 from observability.telemetry import Telemetry
 
 NOTE_AFTER = timedelta(seconds=0.1)
 """A request that is answered sooner needs no note: were the bridge to die meanwhile, it would only be asked again."""
+
+BACKOFF = Backoff(first=timedelta(seconds=1))
+"""Until a request that could not be sent to RabbitMQ is tried again, by whoever gets it."""
 
 MARK = "timokha-bridge"
 """Header of everything that goes out; a bridge refuses to take it in again."""
@@ -44,6 +49,8 @@ class Outbound:
     notes: Notes
     answered: Callable[[RequestId], Awaitable[bool]]
     telemetry: Telemetry
+    clock: Clock
+    random: Random
     waiting: Waiting = field(default_factory=Waiting)
 
     async def handle(self, request: GenerationRequested, delivery: Delivery) -> Outcome:
@@ -52,11 +59,11 @@ class Outbound:
             try:
                 return await self._handle(request, delivery, wait)
             except TransportError as error:
-                return Postponed(str(error), backoff(delivery.attempt))
+                return Postponed(str(error), BACKOFF.pause(delivery.attempt, self.random))
 
     async def _handle(self, request: GenerationRequested, delivery: Delivery, wait: Wait) -> Outcome:
         note = await self.notes.find(correlation(request.request_id)) if delivery.attempt > 1 else None
-        if note and note.valid:
+        if note and note.valid(self.clock.now()):
             # Asked before a restart, or by another bridge: once is enough.
             wait.headers = note.headers
         else:
@@ -64,11 +71,11 @@ class Outbound:
         end = await wait.end(NOTE_AFTER)
         if end is End.TIMED_OUT:
             await self.notes.keep(note)
-            end = await wait.end(note.until - datetime.now(UTC))
+            end = await wait.end(note.until - self.clock.now())
         return await self._outcome(end, note)
 
     async def _ask(self, request: GenerationRequested, event: Event, wait: Wait) -> Note:
-        now = datetime.now(UTC)
+        now = self.clock.now()
         remaining = request.deadline - now
         target = self.queue.name
         with self.telemetry.spans.send(Channel.REQUESTS, event, system=names.RABBITMQ, destination=target) as traced:
@@ -84,7 +91,7 @@ class Outbound:
             stored = await self.answered(RequestId.parse(note.request_id))
             return Relayed() if stored else Postponed("a reply was heard of that is not stored", timedelta(seconds=1))
         if end is End.LOST and not self.queue.durable:
-            await self.notes.keep(note.model_copy(update={"until": datetime.now(UTC)}))
+            await self.notes.keep(note.model_copy(update={"until": self.clock.now()}))
         return Postponed(f"no answer from RabbitMQ ({end.value})", timedelta(0))
 
     async def take(self, received: Received) -> None:

@@ -1,6 +1,5 @@
 """The workers on RabbitMQ as one pool: how many requests they can take now."""
 
-import asyncio
 import math
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,6 +10,7 @@ from events.errors import TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.topology import Queue
+from events.runtime.clock import Clock
 
 INTERVAL = timedelta(seconds=0.5)
 """Between two looks at the queues."""
@@ -24,8 +24,11 @@ log = structlog.get_logger(__name__)
 class Pool:
     """`lost` is called when nobody is left who could answer what the pool was asked."""
 
-    def __init__(self, broker: Broker, requests: Queue, replies: Queue, *, prefetch: int, lost: Callable[[], None]):
+    def __init__(
+        self, broker: Broker, requests: Queue, replies: Queue, *, prefetch: int, lost: Callable[[], None], clock: Clock
+    ) -> None:
         self._broker = broker
+        self._clock = clock
         self._requests = requests
         self._replies = replies
         self._prefetch = prefetch
@@ -37,7 +40,7 @@ class Pool:
         """Until cancelled."""
         while True:
             await self.look()
-            await asyncio.sleep(INTERVAL.total_seconds())
+            await self._clock.sleep(INTERVAL)
 
     async def look(self) -> None:
         """A consumer counts `prefetch` times; several bridges share, each has its own consumer on the replies."""
@@ -56,7 +59,7 @@ class Pool:
         if size != self.size:
             log.info("bridge.pool", size=size)
         self.size = size
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         if size:
             self._empty_since = None
         elif self._empty_since is None:

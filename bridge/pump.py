@@ -8,6 +8,7 @@ import structlog
 
 from events.errors import TransportError
 from events.rabbitmq.receiver import Received, Receiver
+from events.runtime.clock import Clock
 from events.transport import MAX_FETCH_WAIT
 
 PREFETCH = 256
@@ -25,12 +26,12 @@ Take = Callable[[Received], Awaitable[None]]
 """Does all that a message asks for, except to acknowledge it. Raises TransportError: try again."""
 
 
-async def pump(receiver: Receiver, take: Take, stop: asyncio.Event) -> None:
+async def pump(receiver: Receiver, take: Take, stop: asyncio.Event, clock: Clock) -> None:
     """Until `stop` is set. A message is acknowledged once `take` is through with it."""
     tasks: set[asyncio.Task[None]] = set()
     while not stop.is_set():
         for received in await receiver.fetch(PREFETCH, MAX_FETCH_WAIT):
-            task = asyncio.create_task(_until_done(received, take))
+            task = asyncio.create_task(_until_done(received, take, clock))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
     if tasks:
@@ -40,7 +41,7 @@ async def pump(receiver: Receiver, take: Take, stop: asyncio.Event) -> None:
         await asyncio.gather(*late, return_exceptions=True)
 
 
-async def _until_done(received: Received, take: Take) -> None:
+async def _until_done(received: Received, take: Take, clock: Clock) -> None:
     # In place and not by giving it back, which would count as an attempt each time.
     while not received.stale:
         try:
@@ -48,7 +49,7 @@ async def _until_done(received: Received, take: Take) -> None:
             await received.ack()
         except TransportError as error:
             log.warning("bridge.again", error=str(error), seconds=RETRY_DELAY.total_seconds())
-            await asyncio.sleep(RETRY_DELAY.total_seconds())
+            await clock.sleep(RETRY_DELAY)
         except Exception as error:  # noqa: BLE001 - one message must not stop the others, nor come again for ever
             log.error("bridge.dropped", error=type(error).__name__)
             await received.ack()

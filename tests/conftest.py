@@ -19,6 +19,7 @@ from events.jetstream.topology import Topology
 from events.rabbitmq import connection as rabbitmq_connection
 from events.rabbitmq import topology as rabbitmq_topology
 from events.rabbitmq.server import RabbitMQNode, installed
+from events.runtime.clock import SystemClock
 from events.schema import GenerationRequested, Role, Turn
 
 CI = os.environ.get("CI") == "true"
@@ -108,7 +109,7 @@ def _need_rabbitmq() -> None:
 async def shared_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitMQNode]:
     """One node for all tests that do not stop it."""
     _need_rabbitmq()
-    async with RabbitMQNode(tmp_path_factory.mktemp("rabbitmq")) as node:
+    async with RabbitMQNode(tmp_path_factory.mktemp("rabbitmq"), clock=SystemClock()) as node:
         yield node
 
 
@@ -121,14 +122,14 @@ def rabbitmq_needed() -> None:
 @pytest.fixture
 async def own_rabbitmq(tmp_path: Path, rabbitmq_needed: None) -> AsyncIterator[RabbitMQNode]:
     """A node that the test may kill."""
-    async with RabbitMQNode(tmp_path / "rabbitmq") as node:
+    async with RabbitMQNode(tmp_path / "rabbitmq", clock=SystemClock()) as node:
         yield node
 
 
 @pytest.fixture
 async def rabbitmq_url(shared_rabbitmq: RabbitMQNode) -> str:
     """The shared node, without a message in our queues."""
-    async with rabbitmq_connection.connect(SecretStr(shared_rabbitmq.url), name="wipe") as broker:
+    async with rabbitmq_connection.connect(SecretStr(shared_rabbitmq.url), name="wipe", clock=SystemClock()) as broker:
         names = [queue.name for queue in rabbitmq_topology.OURS]
         await rabbitmq_topology.delete(broker.consuming, *names, "rpc_queue", rabbitmq_topology.ORIGINAL_REPLIES.name)
     return shared_rabbitmq.url

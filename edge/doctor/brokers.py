@@ -8,6 +8,7 @@ from edge.doctor.finding import Finding, note, ok, wrong
 from events.errors import TimokhaError
 from events.jetstream.connection import connect
 from events.jetstream.inspection import Inspection, inspect
+from events.runtime.clock import SystemClock
 from events.settings import ProcessSettings
 
 FULL = 0.8
@@ -28,7 +29,7 @@ async def rabbitmq(url: SecretStr) -> Finding:
     except ImportError as error:
         return wrong(f"RabbitMQ: its client is not installed ({error}): pip install 'timokha[rabbitmq]'")
     try:
-        async with connect_rabbitmq(url, name="doctor"):
+        async with connect_rabbitmq(url, name="doctor", clock=SystemClock()):
             return ok("RabbitMQ answers")
     except TimokhaError as error:
         return wrong(str(error))

@@ -15,6 +15,7 @@ from yarl import URL
 from events.errors import SettingsError, TransportUnreachable
 from events.rabbitmq.sender import Sender
 from events.rabbitmq.tolerance import be_tolerant
+from events.runtime.clock import Clock
 
 CONNECT_TIMEOUT = 5
 """Seconds the first attempt may take."""
@@ -34,10 +35,11 @@ class Broker:
 
     sender: Sender
     consuming: AbstractRobustConnection
+    clock: Clock
 
 
 @asynccontextmanager
-async def connect(url: SecretStr, *, name: str) -> AsyncIterator[Broker]:
+async def connect(url: SecretStr, *, name: str, clock: Clock) -> AsyncIterator[Broker]:
     """The broker, under `name`; closed on the way out.
 
     Raises
@@ -56,7 +58,7 @@ async def connect(url: SecretStr, *, name: str) -> AsyncIterator[Broker]:
         await _connection(address, f"{name} publishes") as publishing,
         await _connection(address, f"{name} consumes") as consuming,
     ):
-        yield Broker(await Sender.open(publishing), consuming)
+        yield Broker(await Sender.open(publishing, clock=clock), consuming, clock)
 
 
 async def _connection(address: URL, name: str) -> AbstractRobustConnection:

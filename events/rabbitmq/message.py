@@ -1,6 +1,5 @@
 """An AMQP message as this product sees it; headers that are not text are left out."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -66,8 +65,9 @@ class Message:
         return from_headers(self.headers, self.body, AMQP_PREFIX, subject=self.correlation_id)
 
 
-def encode(message: Message) -> aio_pika.Message:
-    headers: HeadersType = {**message.headers, SENT_HEADER: int(time.time() * 1000)}
+def encode(message: Message, now: datetime) -> aio_pika.Message:
+    """As it is sent at the time `now`."""
+    headers: HeadersType = {**message.headers, SENT_HEADER: (now - EPOCH) // timedelta(milliseconds=1)}
     if message.attempts:
         headers[ATTEMPTS_HEADER] = message.attempts
     return aio_pika.Message(
@@ -77,7 +77,7 @@ def encode(message: Message) -> aio_pika.Message:
         correlation_id=_short(message.correlation_id),
         reply_to=_short(message.reply_to),
         message_id=_short(message.message_id),
-        timestamp=datetime.now(UTC),
+        timestamp=now,
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         expiration=_expiration(message.expires_in) if message.expires_in is not None else None,
     )

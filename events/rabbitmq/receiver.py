@@ -12,9 +12,10 @@ from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.message import Message, decode
 from events.rabbitmq.topology import Queue
+from events.runtime.tasks import within
 
-STOP_TIMEOUT = 2
-"""Seconds: a robust channel would wait for its connection for ever, which without one has no consumers to cancel."""
+STOP_TIMEOUT = timedelta(seconds=2)
+"""A robust channel would wait for its connection for ever, which without one has no consumers to cancel."""
 
 
 class Received:
@@ -102,8 +103,7 @@ class Receiver:
         Raises TransportError, soon, if the broker is away: it hands everything back by itself.
         """
         try:
-            async with asyncio.timeout(STOP_TIMEOUT):
-                await self.resize(0)
+            await within(STOP_TIMEOUT, self.resize(0))
         except TimeoutError:
             raise TransportError(
                 f"RabbitMQ does not answer; what it had sent of {self._queue.name!r} will be delivered again"

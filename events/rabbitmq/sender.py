@@ -1,15 +1,17 @@
 """Sending: persistent, refused where no queue takes it, and done only when the broker has confirmed."""
 
-import asyncio
+from datetime import timedelta
 
 from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
 from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
 
 from events.errors import TransportError
 from events.rabbitmq.message import MAX_SHORT, Message, encode
+from events.runtime.clock import Clock
+from events.runtime.tasks import within
 
-SEND_TIMEOUT = 5
-"""Seconds to wait for a connection and the confirmation before the caller sends the same message again."""
+SEND_TIMEOUT = timedelta(seconds=5)
+"""To wait for a connection and the confirmation before the caller sends the same message again."""
 
 
 class Unroutable(TransportError):
@@ -19,22 +21,22 @@ class Unroutable(TransportError):
 class Sender:
     """Safe to use concurrently. A failed message is not sent again by itself."""
 
-    def __init__(self, channel: AbstractRobustChannel) -> None:
+    def __init__(self, channel: AbstractRobustChannel, clock: Clock) -> None:
         self._channel = channel
+        self._clock = clock
 
     @classmethod
-    async def open(cls, connection: AbstractRobustConnection) -> "Sender":
+    async def open(cls, connection: AbstractRobustConnection, *, clock: Clock) -> "Sender":
         channel = connection.channel(publisher_confirms=True, on_return_raises=True)
         await channel.initialize()
-        return cls(channel)
+        return cls(channel, clock)
 
     async def send(self, queue: str, message: Message) -> None:
         """Raises Unroutable if there is no such queue, TransportError if nothing was confirmed."""
         if len(queue.encode()) > MAX_SHORT:
             raise Unroutable(f"RabbitMQ can't have a queue whose name has more than {MAX_SHORT} bytes")
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await self._publish(queue, message)
+            await within(SEND_TIMEOUT, self._publish(queue, message))
         except PublishError:
             raise Unroutable(f"RabbitMQ has no queue {queue!r}; start its consumer or `timokha bridge` first") from None
         except DeliveryError:
@@ -46,4 +48,6 @@ class Sender:
 
     async def _publish(self, queue: str, message: Message) -> None:
         await self._channel.ready()
-        await self._channel.default_exchange.publish(encode(message), routing_key=queue, mandatory=True)
+        await self._channel.default_exchange.publish(
+            encode(message, self._clock.now()), routing_key=queue, mandatory=True
+        )

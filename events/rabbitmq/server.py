@@ -8,17 +8,22 @@ import contextlib
 import os
 import shutil
 import signal
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 from events.errors import TransportUnreachable
 from events.loopback import free_ports, is_open
+from events.runtime.clock import Clock
 
 START_TIMEOUT = 90
 """Seconds from the process's start to its open port: an Erlang node is slow on a busy machine."""
 
 STOP_TIMEOUT = 30
 """Seconds that a node may take to stop in order before it is killed."""
+
+LOOK = timedelta(seconds=0.02)
+"""Between two looks at what has no event: a port, a group that is not our child."""
 
 SCRIPT = Path("bin/rabbitmq-server")
 """Below RABBITMQ_HOME. Not the wrapper on PATH: as root it switches user and drops the variables."""
@@ -37,7 +42,8 @@ class RabbitMQNode:
     `config` is added to its configuration.
     """
 
-    def __init__(self, directory: Path, *, config: str = "") -> None:
+    def __init__(self, directory: Path, *, clock: Clock, config: str = "") -> None:
+        self._clock = clock
         self._directory = directory
         self._extra = config
         self._port, self._dist_port, self._epmd_port = free_ports(3)
@@ -135,7 +141,7 @@ class RabbitMQNode:
                 while not await is_open(port):
                     if process.returncode is not None:
                         raise TransportUnreachable(f"the RabbitMQ node ended at once; see {self._log}")
-                    await asyncio.sleep(0.05)
+                    await self._clock.sleep(LOOK)
                 return
         raise TransportUnreachable(f"the RabbitMQ node did not open its port in {START_TIMEOUT} s; see {self._log}")
 
@@ -148,8 +154,8 @@ class RabbitMQNode:
         try:
             async with asyncio.timeout(STOP_TIMEOUT):
                 await self._process.wait()
-                while _exists(group):  # noqa: ASYNC110 - a group that is not our child has no event
-                    await asyncio.sleep(0.02)
+                while _exists(group):
+                    await self._clock.sleep(LOOK)
         except TimeoutError:
             if how is not signal.SIGKILL:
                 await self._end(signal.SIGKILL)

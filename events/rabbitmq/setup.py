@@ -9,14 +9,15 @@ from pydantic import SecretStr
 from events.errors import TransportError
 from events.rabbitmq.connection import connect
 from events.rabbitmq.topology import OURS, Queue, declare, ensure, opened
+from events.runtime.clock import Clock
 
 
-async def set_up(url: SecretStr) -> Sequence[str]:
+async def set_up(url: SecretStr, *, clock: Clock) -> Sequence[str]:
     """Our queues and the dead-letter exchange exist; what had to be made, a line each.
 
     Raises TransportError, TransportUnreachable or SettingsError.
     """
-    async with connect(url, name="setup") as broker:
+    async with connect(url, name="setup", clock=clock) as broker:
         missing = [queue.name for queue in OURS if not await _is_there(broker.consuming, queue)]
         await ensure(broker.consuming)
     return [f"created queue {name}" for name in missing]

@@ -1,7 +1,6 @@
 """The requests queue as a place to work from: a lease like JetStream's, and retries that wait."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -15,6 +14,8 @@ from events.rabbitmq.connection import Broker
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received, Receiver
 from events.rabbitmq.sender import Sender
+from events.runtime.clock import Clock
+from events.runtime.tasks import within
 
 LEASE = timedelta(seconds=10)
 """RabbitMQ has none: it redelivers when the connection ends. Within a living process a timer stands in for it."""
@@ -22,8 +23,8 @@ LEASE = timedelta(seconds=10)
 WHEN_ALL_ARE_BUSY = -1
 """Priority of a consumer without a slot: an idle worker anywhere comes first."""
 
-ADJUST_TIMEOUT = 1
-"""Seconds: what was fetched meanwhile waits."""
+ADJUST_TIMEOUT = timedelta(seconds=1)
+"""What was fetched meanwhile waits."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 class RabbitMQDelivery:
     """Implements `events.transport.Delivery`."""
 
-    def __init__(self, received: Received, sender: Sender, lease: timedelta, ahead: Ahead) -> None:
+    def __init__(self, received: Received, sender: Sender, lease: timedelta, ahead: Ahead, clock: Clock) -> None:
         self.event: Event = received.message.event()
         self.attempt: int = received.message.attempts + 1
         self.published_at: datetime = received.message.sent_at or self.event.time
@@ -39,7 +40,8 @@ class RabbitMQDelivery:
         self._sender = sender
         self._length = lease
         self._ahead = ahead
-        self._taken = time.monotonic()
+        self._clock = clock
+        self._taken = clock.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._expiring: asyncio.Task[None] | None = None
         self._start_lease()
@@ -49,7 +51,7 @@ class RabbitMQDelivery:
 
     async def ack(self) -> None:
         self._end_lease()
-        self._ahead.took(time.monotonic() - self._taken)
+        self._ahead.took(self._clock.monotonic() - self._taken)
         await self._received.ack()
 
     async def retry(self, delay: timedelta) -> None:
@@ -94,25 +96,26 @@ class RabbitMQSubscription:
     reads, and RabbitMQ spreads the load by slots. Two a slot while requests are short (`Ahead`).
     """
 
-    def __init__(self, receiver: Receiver, sender: Sender, *, slots: int, lease: timedelta) -> None:
+    def __init__(self, receiver: Receiver, broker: Broker, *, slots: int, lease: timedelta) -> None:
         self._receiver = receiver
         self._slots = slots
         self._ahead = Ahead()
-        self._sender = sender
+        self._broker = broker
         self.lease = lease
 
     @classmethod
     async def open(cls, broker: Broker, *, slots: int, lease: timedelta = LEASE) -> "RabbitMQSubscription":
         """The queues must exist (topology). Raises TransportError."""
         receiver = await Receiver.open(broker, topology.REQUESTS, consumers=slots)
-        return cls(receiver, broker.sender, slots=slots, lease=lease)
+        return cls(receiver, broker, slots=slots, lease=lease)
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[RabbitMQDelivery]:
         fetched = await self._receiver.fetch(limit, timeout)
         consumers = self._slots * 2 if self._ahead.wanted else self._slots
         if fetched and consumers != self._receiver.consumers:
             await self._adjust(consumers)
-        return [RabbitMQDelivery(received, self._sender, self.lease, self._ahead) for received in fetched]
+        sender, clock = self._broker.sender, self._broker.clock
+        return [RabbitMQDelivery(received, sender, self.lease, self._ahead, clock) for received in fetched]
 
     async def leave(self) -> None:
         try:
@@ -126,8 +129,7 @@ class RabbitMQSubscription:
 
     async def _adjust(self, consumers: int) -> None:
         try:
-            async with asyncio.timeout(ADJUST_TIMEOUT):
-                await self._receiver.resize(consumers, priority=WHEN_ALL_ARE_BUSY)
+            await within(ADJUST_TIMEOUT, self._receiver.resize(consumers, priority=WHEN_ALL_ARE_BUSY))
         except (TransportError, TimeoutError) as error:
             # The next fetch tries again.
             log.info("rabbitmq.not_adjusted", error=str(error) or type(error).__name__)

@@ -1,6 +1,5 @@
 """Queues: ours are durable and replicated; the original's are declared as the original declares them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
 
 from events import subjects
 from events.errors import TransportError
+from events.runtime.tasks import within
 from events.transport import Channel
 
 DELIVERY_LIMIT = 1000
@@ -22,8 +22,8 @@ KEPT = timedelta(hours=24)
 
 DEADLETTERS_KEPT = timedelta(days=7)
 
-CHANNEL_TIMEOUT = 2
-"""Seconds to wait for a channel while the connection may be away."""
+CHANNEL_TIMEOUT = timedelta(seconds=2)
+"""To wait for a channel while the connection may be away."""
 
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8, 16, 32))
 """Delays of a retry: a queue each, since a queue expires its messages only at its head."""
@@ -160,9 +160,8 @@ async def declare(channel: AbstractRobustChannel, queue: Queue, *, robust: bool 
 async def opened(connection: AbstractRobustConnection) -> AsyncIterator[AbstractRobustChannel]:
     """A channel for a moment: a refused declaration closes it."""
     with explained("a channel"):
-        async with asyncio.timeout(CHANNEL_TIMEOUT):
-            channel = connection.channel(publisher_confirms=False)
-            await channel.initialize()
+        channel = connection.channel(publisher_confirms=False)
+        await within(CHANNEL_TIMEOUT, channel.initialize())
     try:
         yield channel
     finally:

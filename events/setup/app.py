@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from events.errors import SettingsError
 from events.jetstream.connection import connect
 from events.jetstream.topology import Retention, Topology
+from events.runtime.clock import SystemClock
 from events.setup.settings import SetupSettings
 
 
@@ -44,7 +45,7 @@ async def _queues(url: SecretStr) -> Sequence[str]:
         raise SettingsError(
             f"RABBITMQ_URL is set, but its client is not installed ({error}): pip install 'timokha[rabbitmq]'"
         ) from None
-    return await set_up(url)
+    return await set_up(url, clock=SystemClock())
 
 
 def _retention(settings: SetupSettings) -> Retention:

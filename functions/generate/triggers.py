@@ -11,6 +11,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.progress import JetStreamProgress
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
+from events.runtime.clock import SystemClock
 from events.transport import Channel, Progress, Publisher, Subscription
 from functions.generate.settings import GenerateSettings, Trigger
 from functions.worker import is_answered
@@ -60,7 +61,7 @@ async def _rabbitmq(settings: GenerateSettings) -> AsyncIterator[Host]:
     async def subscribe() -> Subscription:
         return await RabbitMQSubscription.open(broker, slots=settings.slots)
 
-    async with connect(settings.rabbitmq_url, name="generate") as broker:
+    async with connect(settings.rabbitmq_url, name="generate", clock=SystemClock()) as broker:
         await topology.ensure(broker.consuming)
         yield Host(names.RABBITMQ, RabbitMQPublisher(broker.sender), _never_answered, subscribe)
 

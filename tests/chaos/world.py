@@ -131,7 +131,7 @@ async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) ->
         processes = [("userbot", "userbot", {})]
         processes += [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
         if rabbitmq:
-            node = await stack.enter_async_context(RabbitMQNode(directory / "rabbitmq"))
+            node = await stack.enter_async_context(RabbitMQNode(directory / "rabbitmq", clock=SystemClock()))
             made.victims.append(Victim("rabbitmq", node.kill, node.start, lambda: None))
             environment["RABBITMQ_URL"] = node.url
             processes += [("bridge", "bridge", {}), ("generate-rabbitmq", "generate", {"GENERATE_TRIGGER": "rabbitmq"})]

@@ -19,6 +19,7 @@ from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker, connect
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Receiver
+from events.runtime.clock import SystemClock
 from events.transport import Channel, Published
 
 HEADERS = st.dictionaries(
@@ -32,7 +33,7 @@ HEADERS = st.dictionaries(
 
 @pytest.fixture
 async def rabbit(rabbitmq_url: str) -> AsyncIterator[tuple[Broker, Receiver]]:
-    async with connect(SecretStr(rabbitmq_url), name="fuzz") as broker:
+    async with connect(SecretStr(rabbitmq_url), name="fuzz", clock=SystemClock()) as broker:
         await topology.ensure(broker.consuming)
         receiver = await Receiver.open(broker, topology.REQUESTS)
         yield broker, receiver

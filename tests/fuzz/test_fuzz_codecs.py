@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from events.memory import MemoryLog, MemoryRecords
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
 from events.rabbitmq.sender import Sender
+from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
 from events.transport import Channel
 from observability.telemetry import silent
@@ -117,7 +119,7 @@ def test_a_conversation_sent_out_and_taken_in_has_the_same_turns(codec: Codec, t
     turns = conversation(texts)
     asked = request(turns)
     sent = codec.ask(Event.of(asked, source=SOURCE), asked, expires_in=timedelta(seconds=9))
-    taken, origin = codec.asked(sent, deadline=timedelta(seconds=60))
+    taken, origin = codec.asked(sent, deadline=datetime.now(UTC) + timedelta(seconds=60))
     if codec is CODECS["original"] and turns[0].role is Role.ASSISTANT:
         turns = turns[1:]
     assert [turn.role for turn in taken.turns] == [turn.role for turn in turns]
@@ -144,7 +146,7 @@ def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: 
 @given(ANY_CODEC, MESSAGES)
 async def test_any_message_becomes_one_request_or_one_dead_letter(codec: Codec, message: Message) -> None:
     log = MemoryLog()
-    questions = Questions("q", codec, log, timedelta(seconds=60), silent())
+    questions = Questions("q", codec, log, timedelta(seconds=60), silent(), SystemClock())
     await questions.take(received(message))
     await questions.take(received(message))
     request_id = request_id_for(message)
@@ -173,6 +175,8 @@ async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
         notes=notes,
         answered=_nothing,
         telemetry=silent(),
+        clock=SystemClock(),
+        random=Random(1),
     )
     await out.take(received(message))
     reply = await log.find(Channel.REPLIES, RequestId.parse("1.2.3.0"))
@@ -234,7 +238,7 @@ def _is_utf8(body: bytes) -> bool:
 def test_a_request_without_anybody_to_answer_is_refused() -> None:
     for codec in CODECS.values():
         try:
-            codec.asked(Message("вопрос".encode()), deadline=timedelta(seconds=1))
+            codec.asked(Message("вопрос".encode()), deadline=datetime.now(UTC))
         except MalformedEvent:
             continue
         raise AssertionError("taken")

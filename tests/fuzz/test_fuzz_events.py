@@ -256,7 +256,7 @@ def _readable() -> None:
 @given(events())
 def test_an_event_survives_amqp(event: Event) -> None:
     """Through the client's own encoder and decoder; what AMQP has no room for is cut or left out, never a fault."""
-    sent = encode(Message.of(event, reply_to="q"))
+    sent = encode(Message.of(event, reply_to="q"), datetime.now(UTC))
     frame = header.ContentHeader(0, len(event.body), sent.properties)
     read = header.ContentHeader()
     read.unmarshal(frame.marshal())

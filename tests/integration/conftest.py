@@ -25,6 +25,7 @@ from events.rabbitmq import topology as queues
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.rabbitmq.server import RabbitMQNode
+from events.runtime.clock import SystemClock
 from events.schema import EventData
 from events.transport import Channel
 
@@ -235,7 +236,7 @@ async def make_world(tmp_path: Path, nats_server: EmbeddedServer, make_event) ->
 @pytest.fixture
 async def broker(world: World) -> AsyncIterator[Broker]:
     """The test's own connection to RabbitMQ."""
-    async with connect_rabbitmq(SecretStr(world.rabbitmq), name="test") as broker:
+    async with connect_rabbitmq(SecretStr(world.rabbitmq), name="test", clock=SystemClock()) as broker:
         yield broker
 
 

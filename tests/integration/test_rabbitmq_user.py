@@ -12,6 +12,7 @@ from events.errors import TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect
 from events.rabbitmq.server import RabbitMQNode
+from events.runtime.clock import SystemClock
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "1e5"
@@ -33,7 +34,7 @@ def documented(user: str) -> list[str]:
 
 @pytest.fixture
 async def node(tmp_path, rabbitmq_needed):
-    async with RabbitMQNode(tmp_path / "rabbitmq", config=shipped()) as node:
+    async with RabbitMQNode(tmp_path / "rabbitmq", clock=SystemClock(), config=shipped()) as node:
         await node.control("add_user", "original", PASSWORD)
         await node.control(*documented("original"))
         yield node
@@ -72,7 +73,7 @@ async def over_the_originals(world, url):
 
 
 async def refused(url, *queues):
-    async with connect(SecretStr(url), name="test") as broker:
+    async with connect(SecretStr(url), name="test", clock=SystemClock()) as broker:
         for name in queues:
             with pytest.raises(TransportError, match="ACCESS_REFUSED"):
                 async with topology.opened(broker.consuming) as channel:

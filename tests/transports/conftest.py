@@ -18,6 +18,7 @@ from events.rabbitmq.connection import connect
 from events.rabbitmq.publisher import RabbitMQPublisher
 from events.rabbitmq.subscription import RabbitMQSubscription
 from events.records import Records
+from events.runtime.clock import SystemClock
 from events.transport import Channel, Log, Publisher, Subscription
 
 
@@ -55,7 +56,7 @@ async def jetstream_transport(js: JetStreamContext) -> Transport:
 
 @pytest.fixture
 async def rabbitmq_transport(rabbitmq_url: str) -> AsyncIterator[Transport]:
-    async with connect(SecretStr(rabbitmq_url), name="test") as broker:
+    async with connect(SecretStr(rabbitmq_url), name="test", clock=SystemClock()) as broker:
         await topology.ensure(broker.consuming)
 
         async def subscribe() -> Subscription:

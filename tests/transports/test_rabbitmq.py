@@ -20,6 +20,7 @@ from events.rabbitmq.receiver import Received, Receiver
 from events.rabbitmq.sender import Unroutable
 from events.rabbitmq.subscription import RabbitMQSubscription
 from events.rabbitmq.tolerance import be_tolerant
+from events.runtime.clock import SystemClock
 from events.transport import Channel
 
 SECOND = timedelta(seconds=1)
@@ -27,7 +28,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 async def broker(rabbitmq_url: str) -> AsyncIterator[Broker]:
-    async with connect(SecretStr(rabbitmq_url), name="test") as broker:
+    async with connect(SecretStr(rabbitmq_url), name="test", clock=SystemClock()) as broker:
         await topology.ensure(broker.consuming)
         yield broker
 
@@ -153,7 +154,7 @@ async def test_setting_up_twice_is_harmless_and_other_settings_are_told(broker) 
 
 async def test_a_broker_that_is_away_is_named_without_its_password() -> None:
     with pytest.raises(TransportUnreachable) as caught:
-        async with connect(SecretStr("amqp://anna:geheim@127.0.0.1:1/vhost"), name="test"):
+        async with connect(SecretStr("amqp://anna:geheim@127.0.0.1:1/vhost"), name="test", clock=SystemClock()):
             pass
     assert "127.0.0.1:1/vhost" in str(caught.value)
     assert "RABBITMQ_URL" in str(caught.value)
@@ -163,14 +164,14 @@ async def test_a_broker_that_is_away_is_named_without_its_password() -> None:
 async def test_a_refused_password_is_told_as_such(rabbitmq_url) -> None:
     url = URL(rabbitmq_url).with_password("geheim")
     with pytest.raises(TransportUnreachable, match="refused the user or its password; correct RABBITMQ_URL"):
-        async with connect(SecretStr(str(url)), name="test"):
+        async with connect(SecretStr(str(url)), name="test", clock=SystemClock()):
             pass
 
 
 @pytest.mark.parametrize("url", ["", "nats://127.0.0.1", "amqp://", "amqp://[", "amqp://h:x/"])
 async def test_what_is_no_amqp_address_is_a_bad_setting(url) -> None:
     with pytest.raises(SettingsError, match="RABBITMQ_URL"):
-        async with connect(SecretStr(url), name="test"):
+        async with connect(SecretStr(url), name="test", clock=SystemClock()):
             pass
 
 
@@ -208,7 +209,7 @@ async def test_a_broker_that_refuses_the_originals_queue_is_told_how_to_be_mende
     url = URL(rabbitmq_url)
     async with (
         refusing_transient_queues(url.port) as port,
-        connect(SecretStr(str(url.with_port(port))), name="test") as broker,
+        connect(SecretStr(str(url.with_port(port))), name="test", clock=SystemClock()) as broker,
     ):
         async with asyncio.timeout(20):
             with pytest.raises(TransportError, match=r"deprecated_features.permit.transient_nonexcl_queues = true"):

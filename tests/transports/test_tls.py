@@ -22,6 +22,7 @@ from events.loopback import HOST, free_ports
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.rabbitmq.server import RabbitMQNode
+from events.runtime.clock import SystemClock
 from events.setup.app import main
 from events.setup.settings import SetupSettings
 from observability.telemetry import silent
@@ -173,10 +174,12 @@ ssl_options.cacertfile = {authority.ca}
 ssl_options.certfile = {certificate}
 ssl_options.keyfile = {key}
 """
-    async with RabbitMQNode(tmp_path / "rabbitmq", config=config):
+    async with RabbitMQNode(tmp_path / "rabbitmq", clock=SystemClock(), config=config):
         address = f"amqps://guest:guest@{HOST}:{port}/"
-        async with connect_rabbitmq(SecretStr(f"{address}?cafile={authority.ca}"), name="test") as broker:
+        async with connect_rabbitmq(
+            SecretStr(f"{address}?cafile={authority.ca}"), name="test", clock=SystemClock()
+        ) as broker:
             await topology.ensure(broker.consuming)
         with pytest.raises(TransportUnreachable, match="certificate"):
-            async with connect_rabbitmq(SecretStr(address), name="test"):
+            async with connect_rabbitmq(SecretStr(address), name="test", clock=SystemClock()):
                 pass
