@@ -82,6 +82,8 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
         source=SOURCE,
         limits=Limits(MAX_IN_FLIGHT, settings.attempts, settings.grace, HANDBACK),
         telemetry=parts.telemetry,
+        clock=parts.clock,
+        random=parts.random,
         slots=lambda: min(pool.size, MAX_IN_FLIGHT),
     )
 

@@ -8,19 +8,20 @@ from datetime import timedelta
 import structlog
 
 from events.errors import TransportError
+from events.runtime.clock import Clock
 from events.transport import Delivery
 
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def kept(delivery: Delivery, lease: timedelta) -> AsyncIterator[None]:
+async def kept(delivery: Delivery, lease: timedelta, *, clock: Clock) -> AsyncIterator[None]:
     """Renews the lease every third of it, so that one lost renewal does not lose the delivery."""
-    interval = (lease / 3).total_seconds()
+    interval = lease / 3
     renewing: list[asyncio.Task[None]] = []
     # A task only where it takes so long: most deliveries are settled before, and a timer is cheaper.
     timer = asyncio.get_running_loop().call_later(
-        interval, lambda: renewing.append(asyncio.create_task(_renew(delivery, interval)))
+        interval.total_seconds(), lambda: renewing.append(asyncio.create_task(_renew(delivery, interval, clock)))
     )
     try:
         yield
@@ -31,10 +32,10 @@ async def kept(delivery: Delivery, lease: timedelta) -> AsyncIterator[None]:
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def _renew(delivery: Delivery, interval: float) -> None:
+async def _renew(delivery: Delivery, interval: timedelta, clock: Clock) -> None:
     while True:
         try:
             await delivery.extend()
         except TransportError as error:
             log.warning("lease.not_renewed", request_id=delivery.event.subject, error=str(error))
-        await asyncio.sleep(interval)
+        await clock.sleep(interval)

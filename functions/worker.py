@@ -1,16 +1,18 @@
 """The worker loop: fetch, handle, publish, settle. It hosts any handler on any transport."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from random import Random
 from typing import Any
 
 import structlog
 
 from events.errors import MalformedEvent, TransportError
 from events.ids import RequestId
+from events.runtime.clock import Clock
+from events.runtime.retrying import Backoff
 from events.schema import GenerationCompleted, GenerationRequested
 from events.subjects import GENERATE_CONSUMER
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Publisher, Subscription
@@ -21,7 +23,8 @@ from functions.verdicts import Reject, Retry
 from observability.spans import fail
 from observability.telemetry import Telemetry
 
-MAX_RETRY_DELAY = timedelta(seconds=30)
+BACKOFF = Backoff(first=timedelta(seconds=1), most=timedelta(seconds=30))
+"""Between two attempts of a request."""
 
 Handler = Callable[[GenerationRequested], Awaitable[GenerationCompleted]]
 """Returns the answer or raises a verdict (`Retry`, `Reject`). Anything else that it raises is a passing fault."""
@@ -62,6 +65,8 @@ class Worker:
         source: str,
         limits: Limits,
         telemetry: Telemetry,
+        clock: Clock,
+        random: Random,
         slots: Callable[[], int] | None = None,
     ) -> None:
         self._handle = handle
@@ -71,6 +76,8 @@ class Worker:
         self._source = source
         self._limits = limits
         self._telemetry = telemetry
+        self._clock = clock
+        self._random = random
         self._slots = slots or (lambda: limits.slots)
         self._tasks: set[asyncio.Task[None]] = set()
         self._handling: set[asyncio.Future[None]] = set()
@@ -118,7 +125,7 @@ class Worker:
 
     async def _process(self, delivery: Delivery, handled: asyncio.Future[None]) -> None:
         try:
-            async with kept(delivery, self._subscription.lease):
+            async with kept(delivery, self._subscription.lease, clock=self._clock):
                 await self._take(delivery, handled)
         except asyncio.CancelledError:
             # The grace is over: somebody else may start.
@@ -146,31 +153,33 @@ class Worker:
             return GaveUp.malformed(str(error), delivery.attempt)
         if not isinstance(request, GenerationRequested):
             return GaveUp.malformed(f"{request.TYPE} is no request", delivery.attempt)
-        if datetime.now(UTC) >= request.deadline:
+        if self._clock.now() >= request.deadline:
             return Skipped("the deadline has passed")
         if delivery.attempt > 1 and await self._answered(delivery.event.request_id):
             return Skipped("it is answered already")
         return await self._handle(request, delivery)
 
 
-def answering(handler: Handler) -> Handle:
+def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:
     """Host a handler, within the request's deadline."""
 
     async def handle(request: GenerationRequested, delivery: Delivery) -> Outcome:
-        queued = (datetime.now(UTC) - delivery.published_at).total_seconds()
-        remaining = (request.deadline - datetime.now(UTC)).total_seconds()
+        now = clock.now()
+        queued = (now - delivery.published_at).total_seconds()
+        remaining = (request.deadline - now).total_seconds()
         try:
             async with asyncio.timeout(remaining) as deadline:
                 completed = await handler(request)
         except Reject as verdict:
             return GaveUp(verdict.reason, str(verdict), delivery.attempt)
         except Retry as verdict:
-            return Postponed(str(verdict), max(verdict.delay, backoff(delivery.attempt)))
+            return Postponed(str(verdict), max(verdict.delay, BACKOFF.pause(delivery.attempt, random)))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the loop goes on
             if isinstance(error, TimeoutError) and deadline.expired():
                 return Skipped("the deadline has passed while it was handled")
             # Not the exception's text: it may hold the user's.
-            return Postponed(f"the handler raised {type(error).__name__} at {_place(error)}", backoff(delivery.attempt))
+            why = f"the handler raised {type(error).__name__} at {_place(error)}"
+            return Postponed(why, BACKOFF.pause(delivery.attempt, random))
         timings = completed.timings.model_copy(update={"queued": max(queued, 0.0)})
         return Answered(completed.model_copy(update={"timings": timings}))
 
@@ -182,12 +191,6 @@ def is_answered(events: Log) -> Callable[[RequestId], Awaitable[bool]]:
         return await events.find(Channel.REPLIES, request_id) is not None
 
     return answered
-
-
-def backoff(attempt: int) -> timedelta:
-    """Doubles with every attempt, capped, with jitter so that a crowd does not come back at once."""
-    full = min(MAX_RETRY_DELAY.total_seconds(), 2.0 ** (attempt - 1))
-    return timedelta(seconds=full * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
 
 def _place(error: BaseException) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from events.runtime.clock import SystemClock
 from events.schema import Sampling
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.transformers import TransformersEngine
@@ -22,7 +23,7 @@ def answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampl
 
 
 async def _answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling) -> list[str]:
-    engine = TransformersEngine(checkpoint)
+    engine = TransformersEngine(checkpoint, clock=SystemClock())
     try:
         return [
             (await engine.generate(example.context, sampling.model_copy(update={"seed": sampling.seed + number}))).text

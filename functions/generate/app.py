@@ -3,12 +3,14 @@
 import asyncio
 import gc
 from functools import partial
+from random import Random
 
 import structlog
 from rich.console import Console
 
 from events.errors import SettingsError
 from events.event import Event
+from events.runtime.clock import Clock, SystemClock
 from events.schema import GenerationProgressed
 from events.transport import Progress
 from functions.generate.default_model import prepare_default_model
@@ -28,18 +30,23 @@ log = structlog.get_logger(__name__)
 
 async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Serve until `stop` is set."""
+    clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
     async with host(settings) as broker:
-        engine = await open_engine(settings)
+        engine = await open_engine(settings, clock=clock)
         tell = _tell(broker.progress) if broker.progress else None
         try:
             worker = Worker(
-                answering(partial(generate, engine=engine, spans=telemetry.spans, tell=tell)),
+                answering(
+                    partial(generate, engine=engine, spans=telemetry.spans, tell=tell), clock=clock, random=random
+                ),
                 subscription=await broker.subscribe(),
                 publisher=broker.publisher,
                 answered=broker.answered,
                 source=SOURCE,
                 limits=Limits(slots=settings.slots, attempts=settings.attempts, grace=settings.grace),
                 telemetry=telemetry.on(broker.system),
+                clock=clock,
+                random=random,
             )
             # What is loaded now stays: the collector need not look at it for every few answers.
             gc.freeze()
@@ -56,17 +63,17 @@ def _tell(progress: Progress) -> Tell:
     return tell
 
 
-async def open_engine(settings: GenerateSettings) -> Engine:
+async def open_engine(settings: GenerateSettings, *, clock: Clock) -> Engine:
     """The engine that the settings name; its vendor is imported only here."""
     if settings.engine is EngineName.ECHO:
         from functions.generate.engines.echo import EchoEngine  # noqa: PLC0415
 
-        return EchoEngine(settings.echo_delay)
+        return EchoEngine(settings.echo_delay, clock=clock)
     try:
         if settings.engine is EngineName.OPENAI:
-            return await _open_openai(settings)
+            return await _open_openai(settings, clock)
         load = _load_openvino if settings.engine is EngineName.OPENVINO else _load_transformers
-        return await asyncio.to_thread(load, settings)
+        return await asyncio.to_thread(load, settings, clock)
     except ModuleNotFoundError as error:
         engine = settings.engine.value
         raise SettingsError(
@@ -74,7 +81,7 @@ async def open_engine(settings: GenerateSettings) -> Engine:
         ) from None
 
 
-def _load_openvino(settings: GenerateSettings) -> Engine:
+def _load_openvino(settings: GenerateSettings, clock: Clock) -> Engine:
     from functions.generate.engines.openvino import OpenVINOEngine  # noqa: PLC0415
 
     directory = prepared_model(settings.model, settings.cache, bits=settings.bits, console=Console(stderr=True))
@@ -86,15 +93,15 @@ def _load_openvino(settings: GenerateSettings) -> Engine:
     )
 
 
-def _load_transformers(settings: GenerateSettings) -> Engine:
+def _load_transformers(settings: GenerateSettings, clock: Clock) -> Engine:
     from functions.generate.engines.transformers import TransformersEngine  # noqa: PLC0415
 
     source = settings.model or str(prepare_default_model(settings.cache, console=Console(stderr=True)))
     beams = settings.decoding is Decoding.ORIGINAL
-    return TransformersEngine.load(source, max_input_tokens=settings.max_input_tokens, beams=beams)
+    return TransformersEngine.load(source, clock=clock, max_input_tokens=settings.max_input_tokens, beams=beams)
 
 
-async def _open_openai(settings: GenerateSettings) -> Engine:
+async def _open_openai(settings: GenerateSettings, clock: Clock) -> Engine:
     from functions.generate.engines.openai import OpenAIEngine  # noqa: PLC0415
 
     key = settings.openai_api_key
@@ -103,5 +110,6 @@ async def _open_openai(settings: GenerateSettings) -> Engine:
         key=key.get_secret_value() if key else None,
         model=settings.model,
         timeout=settings.openai_timeout,
+        clock=clock,
         max_input_tokens=settings.max_input_tokens,
     )

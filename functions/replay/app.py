@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import click
@@ -17,6 +17,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.reading import following
 from events.jetstream.topology import Topology
 from events.recordings.lines import read
+from events.runtime.clock import Clock, SystemClock
 from events.transport import Channel
 from functions.generate.app import open_engine
 from functions.replay.cases import Case, Reply, cases
@@ -59,7 +60,7 @@ async def main(settings: ReplaySettings, telemetry: Telemetry, stop: asyncio.Eve
     recorded = cases(read(settings.file))
     if not recorded:
         raise SettingsError(f"REPLAY_FILE: {settings.file} has no question; record some with `timokha record`")
-    async with _player(settings, telemetry) as player:
+    async with _player(settings, telemetry, SystemClock()) as player:
         replies = await _unless_stopped(player.play(recorded), stop)
     report = compared(recorded, replies)
     click.echo(report)
@@ -93,21 +94,28 @@ def compared(recorded: Sequence[Case], replies: Sequence[Reply | None]) -> Repor
 
 
 @asynccontextmanager
-async def _player(settings: ReplaySettings, telemetry: Telemetry) -> AsyncIterator[Player]:
+async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) -> AsyncIterator[Player]:
     if settings.handler:
-        engine = await open_engine(settings)
+        engine = await open_engine(settings, clock=clock)
         try:
-            async with hosted(engine, slots=settings.slots, telemetry=telemetry, speed=settings.speed) as player:
+            async with hosted(
+                engine,
+                slots=settings.slots,
+                telemetry=telemetry,
+                clock=clock,
+                random=Random(),  # noqa: S311 - for jitter, no secret
+                speed=settings.speed,
+            ) as player:
                 yield player
         finally:
             await engine.close()
         return
     async with connect(settings.nats_url, name="replay", access=settings.nats_access) as js:
         await Topology(js).ensure_streams()
-        log, run = JetStreamLog(js), run_name(datetime.now(UTC))
+        log, run = JetStreamLog(js), run_name(clock.now())
         replies = await following(js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run))
         try:
-            yield Player(run, log, replies, telemetry, settings.speed, settings.in_flight)
+            yield Player(run, log, replies, telemetry, clock, settings.speed, settings.in_flight)
         finally:
             # Nobody else knows that these texts are there.
             await log.erase_chat(ACCOUNT, run, up_to=sys.maxsize)

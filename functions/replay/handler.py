@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from random import Random
 
 from events import subjects
 from events.memory import MemoryLog
+from events.runtime.clock import Clock
 from events.transport import Channel
 from functions.generate.engine import Engine
 from functions.generate.handler import generate
@@ -20,24 +22,26 @@ LEASE = timedelta(seconds=60)
 
 @asynccontextmanager
 async def hosted(
-    engine: Engine, *, slots: int, telemetry: Telemetry, speed: Speed = "maximal"
+    engine: Engine, *, slots: int, telemetry: Telemetry, clock: Clock, random: Random, speed: Speed = "maximal"
 ) -> AsyncIterator[Player]:
     """A player whose questions `engine` answers, in this process, `slots` at once."""
     log = MemoryLog()
     worker = Worker(
-        answering(partial(generate, engine=engine, spans=telemetry.spans)),
+        answering(partial(generate, engine=engine, spans=telemetry.spans), clock=clock, random=random),
         subscription=log.subscribe(Channel.REQUESTS, subjects.GENERATE_CONSUMER, lease=LEASE),
         publisher=log,
         answered=is_answered(log),
         source=SOURCE,
         limits=Limits(slots=slots),
         telemetry=telemetry,
+        clock=clock,
+        random=random,
     )
     replies = log.subscribe(Channel.REPLIES, subjects.edge_consumer(ACCOUNT), lease=LEASE)
     stop = asyncio.Event()
     working = asyncio.create_task(worker.run(stop))
     try:
-        yield Player("handler", log, replies, telemetry, speed, in_flight=slots)
+        yield Player("handler", log, replies, telemetry, clock, speed, in_flight=slots)
     finally:
         stop.set()
         await working

@@ -10,6 +10,7 @@ from typing import Literal
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.ids import RequestId
+from events.runtime.clock import Clock
 from events.schema import GenerationRequested
 from events.transport import MAX_FETCH_WAIT, Channel, Publisher, Subscription
 from functions.replay.cases import Case, Reply
@@ -33,6 +34,7 @@ class Player:
     publisher: Publisher
     replies: Subscription
     telemetry: Telemetry
+    clock: Clock
     speed: Speed = "maximal"
     in_flight: int = 8
     _waiting: dict[str, "asyncio.Future[Reply]"] = field(default_factory=dict)
@@ -51,9 +53,9 @@ class Player:
 
     async def _ask(self, number: int, case: Case, first: Case, slots: asyncio.Semaphore) -> Reply | None:
         if self.speed == "original":
-            await asyncio.sleep((case.asked_at - first.asked_at).total_seconds())
+            await self.clock.sleep(case.asked_at - first.asked_at)
         async with slots:
-            request = fresh(case, RequestId(ACCOUNT, self.run, str(number)))
+            request = fresh(case, RequestId(ACCOUNT, self.run, str(number)), self.clock.now())
             reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
             self._waiting[request.request_id] = reply
             with self.telemetry.spans.send(Channel.REQUESTS, Event.of(request, source=SOURCE)) as event:
@@ -83,10 +85,10 @@ class Player:
             waiting.set_result(data)
 
 
-def fresh(case: Case, request_id: RequestId) -> GenerationRequested:
+def fresh(case: Case, request_id: RequestId, now: datetime) -> GenerationRequested:
     """The same question under another id, with as much time as it had."""
     ids = {"account_id": request_id.account, "chat_id": request_id.chat, "message_id": request_id.message}
-    due = {"deadline": datetime.now(UTC) + case.patience, "live": False}
+    due = {"deadline": now + case.patience, "live": False}
     again = {"request_id": str(request_id), "revision": 0, **due, **ids}
     return case.request.model_copy(update=again)
 

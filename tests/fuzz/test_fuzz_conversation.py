@@ -162,13 +162,15 @@ async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue
     drivers = Drivers(world)
     lease = timedelta(seconds=60)
     worker = Worker(
-        answering(partial(generate, engine=model, spans=telemetry.spans)),
+        answering(partial(generate, engine=model, spans=telemetry.spans), clock=retrying.clock, random=retrying.random),
         subscription=log.subscribe(Channel.REQUESTS, "generate", lease=lease),
         publisher=log,
         answered=is_answered(log),
         source="/test",
         limits=Limits(),
         telemetry=telemetry,
+        clock=retrying.clock,
+        random=retrying.random,
     )
     replies = Replies(world, drivers, log.subscribe(Channel.REPLIES, "edge-1", lease=lease))
     running = [asyncio.create_task(worker.run(asyncio.Event())), asyncio.create_task(replies.run())]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from events.ids import RequestId
 from events.memory import MemoryLog
 from events.rabbitmq.message import Message, decode, encode
 from events.rabbitmq.tolerance import be_tolerant
+from events.runtime.clock import SystemClock
 from events.schema import TYPES, EventData, FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
 from events.transport import Channel
 from functions.worker import Limits, Worker, answering, is_answered
@@ -136,13 +138,15 @@ async def test_a_worker_settles_whatever_it_is_given_and_tells_whoever_can_be_to
         )
 
     worker = Worker(
-        answering(handler),
+        answering(handler, clock=SystemClock(), random=Random(1)),
         subscription=requests,
         publisher=log,
         answered=is_answered(log),
         source="/test",
         limits=Limits(),
         telemetry=silent(),
+        clock=SystemClock(),
+        random=Random(1),
     )
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from events.errors import SettingsError
+from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
 from functions.generate.engines import beams
 from functions.generate.engines.checkpoints import load
@@ -20,7 +21,7 @@ ASKED = Sampling(max_new_tokens=12, seed=1)
 
 @pytest.fixture
 async def engine(random_model: Path) -> AsyncIterator[TransformersEngine]:
-    engine = TransformersEngine(load(str(random_model)), beams=True)
+    engine = TransformersEngine(load(str(random_model)), beams=True, clock=SystemClock())
     yield engine
     await engine.close()
 
@@ -39,7 +40,7 @@ async def test_it_stops_at_the_line_end_or_at_the_length_that_was_asked_for(
 ) -> None:
     cut = await engine.generate(QUESTION, ASKED.model_copy(update={"max_new_tokens": 3}))
     assert (cut.finish_reason, cut.usage.output_tokens) == (FinishReason.LENGTH, 3)
-    taught = TransformersEngine.load(str(taught_model), beams=True)
+    taught = TransformersEngine.load(str(taught_model), beams=True, clock=SystemClock())
     answer = await taught.generate(QUESTION, ASKED.model_copy(update={"max_new_tokens": 60}))
     await taught.close()
     assert answer.finish_reason is FinishReason.STOP

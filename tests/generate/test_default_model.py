@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from events.errors import TimokhaError
+from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate import default_model as module
 from functions.generate.card import ModelCard
@@ -85,7 +86,7 @@ def test_a_failed_preparation_leaves_nothing_behind_that_looks_ready(
 
 @pytest.mark.timeout(600)
 async def test_the_default_model_answers_in_russian(default_model: Path) -> None:
-    engine = TransformersEngine.load(str(default_model))
+    engine = TransformersEngine.load(str(default_model), clock=SystemClock())
     try:
         for question in ("привет", "Какая столица Франции?"):
             answer = await engine.generate([Turn(role=Role.USER, text=question)], Sampling(seed=7))

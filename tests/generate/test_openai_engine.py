@@ -21,6 +21,7 @@ from events.errors import SettingsError
 from events.jetstream.log import JetStreamLog
 from events.jetstream.reading import following
 from events.jetstream.server import EmbeddedServer
+from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
 from events.subjects import every_subject
 from events.transport import MAX_FETCH_WAIT, Channel
@@ -151,7 +152,7 @@ def settings(server: ChatServer, **more: object) -> GenerateSettings:
 
 @pytest.fixture
 async def engine(server: ChatServer) -> AsyncIterator[Any]:
-    engine = await open_engine(settings(server))
+    engine = await open_engine(settings(server), clock=SystemClock())
     yield engine
     await engine.close()
 
@@ -209,7 +210,7 @@ async def test_neutral_extras_are_left_out(server: ChatServer, engine: Any) -> N
 @pytest.mark.parametrize("refused", [EXTRAS, {"repeat_penalty"}])
 async def test_extras_that_the_server_refuses_are_found_out_at_the_start(server: ChatServer, refused: set[str]) -> None:
     server.refused = refused
-    engine = await open_engine(settings(server))
+    engine = await open_engine(settings(server), clock=SystemClock())
     await engine.generate(QUESTION, SAMPLING)
     assert EXTRAS & server.asked[0].keys() == EXTRAS - refused
     await engine.close()
@@ -338,7 +339,7 @@ async def test_a_server_that_is_silent_for_too_long_is_given_up_for_now(server: 
     async def is_silent(chat: Chat, body: dict[str, Any]) -> None:
         await server.hung_up.wait()
 
-    engine = await open_engine(settings(server, openai_timeout=0.3))
+    engine = await open_engine(settings(server, openai_timeout=0.3), clock=SystemClock())
     server.script.append(is_silent)
     with pytest.raises(Retry, match="APITimeoutError"):
         await engine.generate(QUESTION, SAMPLING)
@@ -361,7 +362,7 @@ async def test_the_trace_goes_on_to_the_server(server: ChatServer, engine: Any) 
 async def test_the_key_goes_to_the_server_and_nowhere_else(server: ChatServer) -> None:
     server.key = KEY
     chosen = settings(server, openai_api_key=SecretStr(KEY))
-    engine = await open_engine(chosen)
+    engine = await open_engine(chosen, clock=SystemClock())
     await engine.generate(QUESTION, SAMPLING)
     assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
     assert KEY not in repr(chosen)
@@ -371,7 +372,7 @@ async def test_the_key_goes_to_the_server_and_nowhere_else(server: ChatServer) -
 async def test_a_wrong_key_is_one_line_at_the_start_without_it(server: ChatServer) -> None:
     server.key = "another"
     with pytest.raises(SettingsError, match="OPENAI_API_KEY") as raised:
-        await open_engine(settings(server, openai_api_key=SecretStr(KEY)))
+        await open_engine(settings(server, openai_api_key=SecretStr(KEY)), clock=SystemClock())
     assert KEY not in str(raised.value)
 
 
@@ -391,27 +392,27 @@ async def test_a_server_that_can_not_be_reached_is_one_line_at_the_start(
     server: ChatServer, url: str, says: str
 ) -> None:
     with pytest.raises(SettingsError, match=says) as raised:
-        await open_engine(settings(server, openai_base_url=url))
+        await open_engine(settings(server, openai_base_url=url), clock=SystemClock())
     assert "OPENAI_BASE_URL" in str(raised.value)
 
 
 async def test_an_address_without_the_api_is_one_line_at_the_start(server: ChatServer) -> None:
     with pytest.raises(SettingsError, match="usually ends in /v1"):
-        await open_engine(settings(server, openai_base_url=server.url.removesuffix("/v1")))
+        await open_engine(settings(server, openai_base_url=server.url.removesuffix("/v1")), clock=SystemClock())
 
 
 async def test_a_model_that_the_server_has_not_is_one_line_with_those_that_it_has(server: ChatServer) -> None:
     server.models = ["big", "bigger"]
     with pytest.raises(SettingsError) as raised:
-        await open_engine(settings(server, model="small"))
+        await open_engine(settings(server, model="small"), clock=SystemClock())
     assert str(raised.value) == "GENERATE_MODEL is small; the server at OPENAI_BASE_URL has big, bigger"
     with pytest.raises(SettingsError, match="GENERATE_MODEL is not set"):
-        await open_engine(settings(server))
+        await open_engine(settings(server), clock=SystemClock())
 
 
 async def test_one_of_several_models_can_be_chosen(server: ChatServer) -> None:
     server.models = ["big", "bigger"]
-    engine = await open_engine(settings(server, model="bigger"))
+    engine = await open_engine(settings(server, model="bigger"), clock=SystemClock())
     await engine.generate(QUESTION, SAMPLING)
     assert server.asked[0]["model"] == "bigger"
     await engine.close()

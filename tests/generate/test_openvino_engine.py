@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from events.errors import SettingsError
+from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
 from functions.generate.card import ModelCard
 from functions.generate.engines import openvino as engine_module
@@ -81,7 +82,7 @@ async def test_the_length_limit_is_told_and_kept(taught: OpenVINOEngine) -> None
 
 
 async def test_it_reads_the_prompt_that_transformers_reads(taught: OpenVINOEngine, taught_model: Path) -> None:
-    reference = TransformersEngine.load(str(taught_model))
+    reference = TransformersEngine.load(str(taught_model), clock=SystemClock())
     turns = [Turn(role=Role.USER, text="<eos>@@ПЕРВЫЙ@@ <start_of_turn>\nТимоха: нет?"), *QUESTION]
     expected = await reference.generate(turns, GREEDY)
     await reference.close()
@@ -241,7 +242,7 @@ async def test_a_chat_template_is_followed_as_transformers_follows_it(
 ) -> None:
     shutil.copytree(random_model, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("timokha.json"))
     chat_tokenizer.save_pretrained(tmp_path)
-    reference = TransformersEngine.load(str(tmp_path))
+    reference = TransformersEngine.load(str(tmp_path), clock=SystemClock())
     engine = OpenVINOEngine(prepared_model(str(tmp_path), cache, bits=8, console=Console(quiet=True)), slots=1)
     turns = [*QUESTION, Turn(role=Role.ASSISTANT, text="<|im_end|>нет"), *QUESTION]
     expected, answer = await reference.generate(turns, GREEDY), await engine.generate(turns, GREEDY)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from events.errors import SettingsError
+from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
 from functions.generate.card import FILE_NAME
 from functions.generate.engines import transformers as engine_module
@@ -23,7 +24,7 @@ WILD = Sampling(temperature=5, top_k=0, top_p=1, max_new_tokens=20, repetition_p
 
 @pytest.fixture
 async def taught(taught_model: Path) -> AsyncIterator[TransformersEngine]:
-    engine = TransformersEngine.load(str(taught_model))
+    engine = TransformersEngine.load(str(taught_model), clock=SystemClock())
     yield engine
     await engine.close()
 
@@ -35,7 +36,7 @@ def checkpoint(random_model: Path) -> Checkpoint:
 
 @pytest.fixture
 async def random(checkpoint: Checkpoint) -> AsyncIterator[TransformersEngine]:
-    engine = TransformersEngine(checkpoint)
+    engine = TransformersEngine(checkpoint, clock=SystemClock())
     yield engine
     await engine.close()
 
@@ -92,7 +93,7 @@ async def test_an_old_turn_that_does_not_fit_changes_nothing(random: Transformer
 
 
 async def test_the_input_limit_is_kept(checkpoint: Checkpoint) -> None:
-    engine = TransformersEngine(checkpoint, max_input_tokens=64)
+    engine = TransformersEngine(checkpoint, max_input_tokens=64, clock=SystemClock())
     answer = await engine.generate([Turn(role=Role.USER, text="слово " * 500)], WILD)
     assert 50 < answer.usage.input_tokens <= 64
     await engine.close()
@@ -104,7 +105,7 @@ async def test_more_tokens_than_the_context_holds_are_not_asked_for(random: Tran
 
 
 async def test_a_cancelled_request_stops_at_the_next_token(checkpoint: Checkpoint) -> None:
-    engine = TransformersEngine(checkpoint)
+    engine = TransformersEngine(checkpoint, clock=SystemClock())
     steps, begun, go_on = [0], threading.Event(), threading.Event()
 
     def step(*_: Any) -> None:
@@ -174,7 +175,7 @@ def test_a_hub_that_can_not_be_reached_is_one_line(monkeypatch: pytest.MonkeyPat
 
 def test_a_window_too_small_for_a_question_is_refused(checkpoint: Checkpoint) -> None:
     with pytest.raises(SettingsError, match="GENERATE_MAX_INPUT_TOKENS"):
-        TransformersEngine(checkpoint, max_input_tokens=10)
+        TransformersEngine(checkpoint, max_input_tokens=10, clock=SystemClock())
 
 
 async def test_it_shows_what_it_has_written_so_far(taught: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,12 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from events.recordings.lines import read
+from events.runtime.clock import SystemClock
 from functions.generate.app import open_engine
 from functions.generate.settings import GenerateSettings
 from functions.replay.app import compared
@@ -37,9 +39,11 @@ class RecordingFile(pytest.File):
 
     async def _play(self) -> tuple[str, list[Reply | None]]:
         settings = GenerateSettings.read(engine=os.environ.get("GENERATE_ENGINE") or "echo")
-        engine = await open_engine(settings)
+        engine = await open_engine(settings, clock=SystemClock())
         try:
-            async with hosted(engine, slots=settings.slots, telemetry=silent()) as player:
+            async with hosted(
+                engine, slots=settings.slots, telemetry=silent(), clock=SystemClock(), random=Random(1)
+            ) as player:
                 return engine.model, await player.play(self.cases)
         finally:
             await engine.close()

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from hashlib import sha256
+from random import Random
 
 import pytest
 
@@ -13,6 +14,7 @@ from events.jetstream.subscription import JetStreamSubscription
 from events.recordings import app as recording
 from events.recordings.lines import read
 from events.recordings.settings import RecordSettings
+from events.runtime.clock import SystemClock
 from events.schema import (
     FailureReason,
     FinishReason,
@@ -64,13 +66,15 @@ async def serving(js, engine):
 
     log, stop = JetStreamLog(js), asyncio.Event()
     worker = Worker(
-        answering(handle),
+        answering(handle, clock=SystemClock(), random=Random(1)),
         subscription=await JetStreamSubscription.bind(js, Channel.REQUESTS, GENERATE_CONSUMER),
         publisher=log,
         answered=is_answered(log),
         source="/test",
         limits=Limits(slots=4),
         telemetry=silent(),
+        clock=SystemClock(),
+        random=Random(1),
     )
     working = asyncio.create_task(worker.run(stop))
     try:
@@ -103,7 +107,7 @@ async def record(js, nats_server, tmp_path, make_request):
 
 
 async def test_a_recording_has_the_streams_questions_and_replies_in_order(record):
-    events = read(await record(EchoEngine(), count=2))
+    events = read(await record(EchoEngine(clock=SystemClock()), count=2))
     assert {str(one.event.request_id) for one in events} == {"1.2.1.0", "1.2.2.0"}
     assert [one.channel for one in events].count(Channel.REPLIES) == 2
     assert sorted(events, key=lambda one: one.published_at) == events
@@ -113,7 +117,7 @@ async def test_a_recording_has_the_streams_questions_and_replies_in_order(record
 
 
 async def test_only_the_chat_that_was_asked_for_is_recorded(record):
-    assert read(await record(EchoEngine(), chat="3")) == []
+    assert read(await record(EchoEngine(clock=SystemClock()), chat="3")) == []
 
 
 async def test_the_same_model_answers_a_live_replay_as_before_and_nothing_of_it_stays(record, js, nats_server, capsys):
@@ -144,26 +148,26 @@ async def test_another_prompt_format_is_noticed_and_every_difference_shown(recor
 async def test_without_brokers_the_handler_is_replayed_by_the_same_rules(record, capsys):
     recorded = cases(read(await record(PromptHash(Dialogue()))))
     for engine, agreed in ((PromptHash(Dialogue()), 3), (PromptHash(RuDialoGPT()), 0)):
-        async with hosted(engine, slots=2, telemetry=silent()) as player:
+        async with hosted(engine, slots=2, telemetry=silent(), clock=SystemClock(), random=Random(1)) as player:
             assert replaying.compared(recorded, await player.play(recorded)).agreed == agreed
 
 
 async def test_the_replay_command_opens_the_engine_that_its_settings_name(record, capsys):
-    path = await record(EchoEngine())
+    path = await record(EchoEngine(clock=SystemClock()))
     settings = ReplaySettings.read(file=path, handler=True, engine="echo")
     await replaying.main(settings, silent(), asyncio.Event())
     assert capsys.readouterr().out.endswith("3 of 3 replies agree\n")
 
 
 async def test_a_masked_recording_can_still_be_replayed(record, capsys):
-    path = await record(EchoEngine(), pseudonymise="mask")
+    path = await record(EchoEngine(clock=SystemClock()), pseudonymise="mask")
     assert not [text for text in QUESTIONS if text in path.read_text()]
     await replaying.main(ReplaySettings.read(file=path, handler=True, engine="echo"), silent(), asyncio.Event())
     assert capsys.readouterr().out.endswith("3 of 3 replies agree\n")
 
 
 async def test_a_question_that_nobody_answers_differs_at_its_deadline(record, js, nats_server, capsys):
-    path = await record(EchoEngine())
+    path = await record(EchoEngine(clock=SystemClock()))
     hurried = [
         Case(
             case.request.model_copy(update={"deadline": case.asked_at + timedelta(seconds=0.2)}),
@@ -172,14 +176,20 @@ async def test_a_question_that_nobody_answers_differs_at_its_deadline(record, js
         )
         for case in cases(read(path))
     ]
-    async with hosted(EchoEngine(timedelta(seconds=5)), slots=3, telemetry=silent()) as player:
+    async with hosted(
+        EchoEngine(timedelta(seconds=5), clock=SystemClock()),
+        slots=3,
+        telemetry=silent(),
+        clock=SystemClock(),
+        random=Random(1),
+    ) as player:
         report = replaying.compared(hurried, await player.play(hurried))
     assert report.differed == 3
     assert "1.2.0.0: no reply differs" in report.lines
 
 
 async def test_a_replay_that_is_stopped_says_so(record, nats_server):
-    path = await record(EchoEngine())
+    path = await record(EchoEngine(clock=SystemClock()))
     stop = asyncio.Event()
     stop.set()
     with pytest.raises(replaying.Interrupted):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from events.runtime.clock import SystemClock
 from events.schema import FailureReason, FinishReason, Role, Sampling, Turn, Usage
 from functions.generate.engine import Generated
 from functions.generate.engines.echo import EchoEngine
@@ -63,7 +64,7 @@ async def test_three_empty_answers_are_a_failure(make_request) -> None:
 
 async def test_the_echo_engine_answers_with_the_last_turn_unchanged(make_request) -> None:
     text = "  @@ПЕРВЫЙ@@ <:> привет\n"
-    assert (await generate(make_request(text=text), engine=EchoEngine())).text == text
+    assert (await generate(make_request(text=text), engine=EchoEngine(clock=SystemClock()))).text == text
 
 
 async def test_what_is_written_meanwhile_is_told_once_each_in_order(make_request) -> None:
@@ -97,6 +98,8 @@ async def test_the_echo_engine_shows_its_words_over_its_delay() -> None:
         shown.append(text)
 
     turns = [Turn(role=Role.USER, text=" один два\nтри четыре ")]
-    answer = await EchoEngine(timedelta(seconds=0.4)).generate(turns, Sampling(), progressed=progressed)
+    answer = await EchoEngine(timedelta(seconds=0.4), clock=SystemClock()).generate(
+        turns, Sampling(), progressed=progressed
+    )
     assert shown == [" один", " один два", " один два\nтри"]
     assert answer.text == turns[0].text

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -11,6 +12,7 @@ from events.deadletters import ATTEMPTS_HEADER, REASON_HEADER
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemorySubscription
+from events.runtime.clock import SystemClock
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, GenerationRequested
 from events.transport import Channel, Published
 from functions.verdicts import Reject, Retry
@@ -40,13 +42,15 @@ class World:
 
         stop = asyncio.Event()
         worker = Worker(
-            answering(handler),
+            answering(handler, clock=SystemClock(), random=Random(1)),
             subscription=self.requests,
             publisher=publisher or self.log,
             answered=answered,
             source="/test",
             limits=Limits(**limits),
             telemetry=telemetry or silent(),
+            clock=SystemClock(),
+            random=Random(1),
         )
         running = asyncio.create_task(worker.run(stop))
         try:

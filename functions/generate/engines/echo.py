@@ -1,15 +1,15 @@
 """An engine without a model: it answers with the last turn, after a delay."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from datetime import timedelta
 
+from events.runtime.clock import Clock
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.engine import Generated, Progressed
 
-INTERVAL = 0.1
-"""Seconds at least between two times that the text so far is told."""
+INTERVAL = timedelta(seconds=0.1)
+"""At least between two times that the text so far is told."""
 
 _WORD = re.compile(r"\S+")
 
@@ -20,15 +20,16 @@ class EchoEngine:
     model = "echo"
     provider = "timokha"
 
-    def __init__(self, delay: timedelta = timedelta(0)) -> None:
-        self._delay = delay.total_seconds()
+    def __init__(self, delay: timedelta = timedelta(0), *, clock: Clock) -> None:
+        self._delay = delay
+        self._clock = clock
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
     ) -> Generated:
         """Tells the words evenly over the delay, as if they were being written."""
         if progressed is None:
-            await asyncio.sleep(self._delay)
+            await self._clock.sleep(self._delay)
         else:
             await self._write(turns[-1].text, progressed)
         words = len(turns[-1].text.split())
@@ -36,16 +37,16 @@ class EchoEngine:
             text=turns[-1].text,
             finish_reason=FinishReason.STOP,
             usage=Usage(input_tokens=words, output_tokens=words),
-            generation_seconds=self._delay,
+            generation_seconds=self._delay.total_seconds(),
         )
 
     async def _write(self, text: str, progressed: Progressed) -> None:
         ends = [word.end() for word in _WORD.finditer(text)]
-        steps = max(1, min(len(ends), int(self._delay / INTERVAL)))
+        steps = max(1, min(len(ends), self._delay // INTERVAL))
         for step in range(1, steps):
-            await asyncio.sleep(self._delay / steps)
+            await self._clock.sleep(self._delay / steps)
             await progressed(text[: ends[len(ends) * step // steps - 1]])
-        await asyncio.sleep(self._delay / steps)
+        await self._clock.sleep(self._delay / steps)
 
     async def close(self) -> None:
         """Nothing to give back."""

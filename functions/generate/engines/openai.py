@@ -1,6 +1,5 @@
 """The OpenAI engine: any server that speaks its API, such as vLLM, for models that outgrow this machine."""
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Self
@@ -8,6 +7,7 @@ from typing import Self
 from openai import APIError
 from openai.types.chat import ChatCompletionChunk
 
+from events.runtime.clock import Clock
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.engine import Generated, Progressed
@@ -24,20 +24,28 @@ class OpenAIEngine:
 
     provider = "openai"
 
-    def __init__(self, server: Server, *, max_input_tokens: int) -> None:
+    def __init__(self, server: Server, *, clock: Clock, max_input_tokens: int) -> None:
         self._server = server
+        self._clock = clock
         self._max_input_tokens = max_input_tokens
 
     @classmethod
     async def open(
-        cls, url: str, *, key: str | None, model: str | None, timeout: timedelta, max_input_tokens: int = 1024
+        cls,
+        url: str,
+        *,
+        key: str | None,
+        model: str | None,
+        timeout: timedelta,
+        clock: Clock,
+        max_input_tokens: int = 1024,
     ) -> Self:
         """The engine for `model`, or the only one, on the server at `url`, which may be silent for `timeout`.
 
         Raises SettingsError, one line, if it can't be served from there.
         """
         server = await Server.open(url, key=key, model=model, timeout=timeout)
-        return cls(server, max_input_tokens=max_input_tokens)
+        return cls(server, clock=clock, max_input_tokens=max_input_tokens)
 
     @property
     def model(self) -> str:
@@ -50,13 +58,13 @@ class OpenAIEngine:
         try:
             return await self._answer(turns, sampling, progressed)
         except APIError as error:
-            raise verdict(error) from None
+            raise verdict(error, now=self._clock.now()) from None
 
     async def close(self) -> None:
         await self._server.close()
 
     async def _answer(self, turns: Sequence[Turn], sampling: Sampling, progressed: Progressed | None) -> Generated:
-        answer, pace = _Answer(), Pace(INTERVAL)
+        answer, pace = _Answer(self._clock), Pace(INTERVAL, self._clock)
         prompt = messages(turns, self._max_input_tokens)
         async with telling(progressed, str) as told, await self._server.ask(prompt, sampling) as chunks:
             async for chunk in chunks:
@@ -69,11 +77,12 @@ class OpenAIEngine:
 class _Answer:
     """An answer as it comes in; its clock runs from the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.text = ""
+        self._clock = clock
         self._finish_reason: str | None = None
         self._usage = Usage()
-        self._started = time.monotonic()
+        self._started = self._clock.monotonic()
         self._first_at: float | None = None
 
     def add(self, chunk: ChatCompletionChunk) -> None:
@@ -82,11 +91,11 @@ class _Answer:
         for choice in chunk.choices:
             self._finish_reason = choice.finish_reason or self._finish_reason
             if choice.delta.content:
-                self._first_at = self._first_at or time.monotonic()
+                self._first_at = self._first_at or self._clock.monotonic()
                 self.text += choice.delta.content
 
     def generated(self) -> Generated:
-        ended = time.monotonic()
+        ended = self._clock.monotonic()
         first = self._first_at or ended
         finish_reason = self._finished()
         return Generated(

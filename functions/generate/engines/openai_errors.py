@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
@@ -20,12 +20,12 @@ _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 
 
-def verdict(error: APIError) -> Retry | Reject:
+def verdict(error: APIError, *, now: datetime) -> Retry | Reject:
     """Whether another attempt can help, and when. Without the server's message, which may quote the conversation."""
     why = f"the model server: {reason(error)}"
     if isinstance(error, APIStatusError) and error.status_code in _NEVER:
         return Reject(why)
-    return Retry(why, delay=_delay(error))
+    return Retry(why, delay=_delay(error, now))
 
 
 def reason(error: APIError) -> str:
@@ -36,28 +36,28 @@ def reason(error: APIError) -> str:
     return f"status {error.status_code}{f' ({code})' if code else ''}"
 
 
-def _delay(error: APIError) -> timedelta:
+def _delay(error: APIError, now: datetime) -> timedelta:
     match error:
         case APIStatusError():
             otherwise = _LOADING if error.status_code in _AWAY else _SOON
-            return _retry_after(error.response.headers) or otherwise
+            return _retry_after(error.response.headers, now) or otherwise
         case APIConnectionError() if not isinstance(error, APITimeoutError):
             return _LOADING
         case _:
             return _SOON
 
 
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """Seconds, or a date; None if it says neither. Source: RFC 9110, section 10.2.3."""
     value = headers.get("retry-after", "")
-    seconds = float(value) if _SECONDS.fullmatch(value) else _until(value)
+    seconds = float(value) if _SECONDS.fullmatch(value) else _until(value, now)
     if seconds is None:
         return None
     return timedelta(seconds=min(max(_SOON.total_seconds(), seconds), _LATEST.total_seconds()))
 
 
-def _until(date: str) -> float | None:
+def _until(date: str, now: datetime) -> float | None:
     try:
-        return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
+        return (parsedate_to_datetime(date) - now).total_seconds()
     except (TypeError, ValueError):
         return None

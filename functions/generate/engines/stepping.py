@@ -6,7 +6,6 @@ process because a step holds Python's global lock. It ends when the socket does,
 
 import sys
 import threading
-import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from events.runtime.clock import Clock, SystemClock
 from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written, Wrote
 from functions.generate.engines.openvino_companion import Companion
 from functions.generate.engines.pace import Pace
@@ -33,7 +33,7 @@ class _Running:
     number: int
     handle: Any
     pace: Pace | None
-    started: float = field(default_factory=time.monotonic)
+    started: float
     first_at: float | None = None
     tokens: list[int] = field(default_factory=list)
     cut: bool = False
@@ -42,13 +42,21 @@ class _Running:
 class Stepper:
     """Takes jobs from `arriving`, answers on `connection`; None ends it."""
 
-    def __init__(self, model: Model, connection: Connection, arriving: "SimpleQueue[Job | Cancelled | None]") -> None:
+    def __init__(
+        self,
+        model: Model,
+        connection: Connection,
+        arriving: "SimpleQueue[Job | Cancelled | None]",
+        *,
+        clock: Clock,
+    ) -> None:
         self._pipeline: Any = genai.ContinuousBatchingPipeline(
             model.directory, _scheduler(model), "CPU", model.properties
         )
         self._companion = Companion(self._pipeline) if model.accompanied else None
         self._connection = connection
         self._arriving = arriving
+        self._clock = clock
         self._running: dict[int, _Running] = {}
 
     def run(self) -> None:
@@ -85,12 +93,12 @@ class Stepper:
         except Exception as error:  # noqa: BLE001 - one bad request is nobody else's fault
             self._connection.send(Failed(job.number, f"the model does not take it: {type(error).__name__}", ever=True))
             return
-        self._running[job.number] = _Running(job.number, handle, _pace(job))
+        self._running[job.number] = _Running(job.number, handle, self._pace(job), started=self._clock.monotonic())
 
     def _read(self, running: _Running) -> None:
         while running.handle.can_read():
             for output in running.handle.read().values():
-                running.first_at = running.first_at or time.monotonic()
+                running.first_at = running.first_at or self._clock.monotonic()
                 running.tokens += output.generated_ids
                 running.cut = output.finish_reason == genai.GenerationFinishReason.LENGTH
         if running.handle.get_status() == genai.GenerationStatus.RUNNING:
@@ -98,11 +106,14 @@ class Stepper:
                 self._connection.send(Wrote(running.number, running.tokens))
             return
         del self._running[running.number]
-        ended = time.monotonic()
+        ended = self._clock.monotonic()
         first = running.first_at or ended
         self._connection.send(
             Written(running.number, running.tokens, running.cut, first - running.started, ended - first)
         )
+
+    def _pace(self, job: Job) -> Pace | None:
+        return None if job.told_every is None else Pace(job.told_every, self._clock)
 
     def _fail_all(self, why: str) -> None:
         for running in self._running.values():
@@ -139,10 +150,6 @@ def _config(job: Job) -> Any:
     return config
 
 
-def _pace(job: Job) -> Pace | None:
-    return None if job.told_every is None else Pace(job.told_every)
-
-
 def _receive(connection: Connection, arriving: "SimpleQueue[Job | Cancelled | None]") -> None:
     try:
         while True:
@@ -156,7 +163,7 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     arriving: SimpleQueue[Job | Cancelled | None] = SimpleQueue()
     try:
-        stepper = Stepper(connection.recv(), connection, arriving)
+        stepper = Stepper(connection.recv(), connection, arriving, clock=SystemClock())
     except Exception as error:  # noqa: BLE001 - the parent says it
         connection.send(Failed(0, (str(error).strip().splitlines() or [type(error).__name__])[-1], ever=True))
         return

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
@@ -17,6 +16,7 @@ from transformers import (
     SuppressTokensAtBeginLogitsProcessor,
 )
 
+from events.runtime.clock import Clock
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.card import ModelCard
@@ -35,12 +35,15 @@ class TransformersEngine:
 
     provider = "transformers"
 
-    def __init__(self, checkpoint: Checkpoint, *, max_input_tokens: int = 1024, beams: bool = False) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, *, clock: Clock, max_input_tokens: int = 1024, beams: bool = False
+    ) -> None:
         """`max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context.
 
         `beams`: decode as the original did (`beams.py`), whatever temperature, top_k and top_p a request asks for.
         """
         self._beams = beams
+        self._clock = clock
         self._model: Any = checkpoint.model
         self._tokenizer: Any = checkpoint.tokenizer
         self._card = checkpoint.card
@@ -57,7 +60,13 @@ class TransformersEngine:
 
     @classmethod
     def load(
-        cls, source: str, *, max_input_tokens: int = 1024, threads: int | None = None, beams: bool = False
+        cls,
+        source: str,
+        *,
+        clock: Clock,
+        max_input_tokens: int = 1024,
+        threads: int | None = None,
+        beams: bool = False,
     ) -> Self:
         """Read `source` (see `checkpoints.load`); blocks for seconds. `threads`: torch's choice if None.
 
@@ -65,7 +74,7 @@ class TransformersEngine:
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(load(source), max_input_tokens=max_input_tokens, beams=beams)
+        return cls(load(source), clock=clock, max_input_tokens=max_input_tokens, beams=beams)
 
     @property
     def model(self) -> str:
@@ -92,10 +101,17 @@ class TransformersEngine:
     ) -> Generated:
         limit = self._prompter.limit(sampling)
         prompt = self._prompter.prompt(turns, limit)
-        watch = _Watch(self._tokenizer, len(prompt), self._format.end, cancelled, None if self._beams else told)
-        started = time.monotonic()
+        watch = _Watch(
+            self._tokenizer,
+            len(prompt),
+            self._format.end,
+            cancelled=cancelled,
+            told=None if self._beams else told,
+            clock=self._clock,
+        )
+        started = self._clock.monotonic()
         tokens = self._sample(prompt, sampling, limit, watch)
-        ended = time.monotonic()
+        ended = self._clock.monotonic()
         first = watch.first_token_at or ended
         cut = len(tokens) == limit and not watch.ended and tokens[-1] not in self._ends
         return Generated(
@@ -161,19 +177,27 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
     """
 
     def __init__(
-        self, tokenizer: Any, prompt_length: int, end: str, cancelled: threading.Event, told: _Told | None
+        self,
+        tokenizer: Any,
+        prompt_length: int,
+        end: str,
+        *,
+        cancelled: threading.Event,
+        told: _Told | None,
+        clock: Clock,
     ) -> None:
         self._tokenizer = tokenizer
         self._prompt_length = prompt_length
         self._end = end
         self._cancelled = cancelled
         self._told = told
-        self._pace = Pace(INTERVAL)
+        self._clock = clock
+        self._pace = Pace(INTERVAL, clock)
         self.first_token_at: float | None = None
         self.ended = False
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        self.first_token_at = self.first_token_at or time.monotonic()
+        self.first_token_at = self.first_token_at or self._clock.monotonic()
         tokens = input_ids[0, self._prompt_length :]
         # One of several beams may end before the others: each has its end token for that.
         self.ended = len(input_ids) == 1 and self._end in self._tokenizer.decode(tokens)
