@@ -1,13 +1,18 @@
 """What goes wrong on demand. Methods are named as in `messages.SendMessage`; counts go down as faults strike."""
 
 import math
-import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TypeVar
 
+from events.runtime.clock import Clock
+
 Key = TypeVar("Key")
 SEND = "messages.SendMessage"
+KEY_NOT_FOUND = 404
+ID_TOO_LOW, ID_TOO_HIGH = 16, 17
+MOST_BACK, MOST_AHEAD = 300, 30
+"""Seconds that a client's message may be off the server's clock."""
 
 
 class Refusal(Exception):
@@ -34,9 +39,15 @@ class Faults:
     `short_updates`: new messages are pushed as UpdateShortMessage.
     `refuse_repeats`: a repeated random_id is answered with RANDOM_ID_DUPLICATE instead of the first message.
     `slice_size`: how many changes one getDifference brings at most.
+    `unknown_reply`: how a reply to a message that is not there is refused, REPLY_MESSAGE_ID_INVALID or
+    REPLY_TO_INVALID; None: it is sent without the reply.
+    `checks_clock`: what a client dates over 300 s back or 30 s ahead is refused by a bad_msg_notification.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.unknown_reply: str | None = "REPLY_MESSAGE_ID_INVALID"
+        self.checks_clock = False
         self.short_updates = False
         self.refuse_repeats = False
         self.slice_size = 100
@@ -45,6 +56,9 @@ class Faults:
         self._lost: Counter[tuple[int, str]] = Counter()
         self._swallowed: Counter[int] = Counter()
         self._too_long: set[int] = set()
+        self._stuck: Counter[int] = Counter()
+        self._bad: list[_Planned] = []
+        self._transport: dict[int, tuple[int, float]] = {}
 
     def refuse(self, user_id: int, code: int, message: str, *, method: str = SEND, times: int = 1) -> None:
         """Answer the user's next `times` calls of `method` with an error."""
@@ -53,7 +67,7 @@ class Faults:
     def flood_wait(self, user_id: int, seconds: int, *, method: str = SEND, times: int | None = None) -> None:
         """FLOOD_WAIT for the next `seconds`, naming what is left of them; with `times`, for so many calls instead."""
         if times is None:
-            self._floods[user_id, method] = time.monotonic() + seconds
+            self._floods[user_id, method] = self._clock.monotonic() + seconds
         else:
             self.refuse(user_id, 420, f"FLOOD_WAIT_{seconds}", method=method, times=times)
 
@@ -69,11 +83,29 @@ class Faults:
         """Answer the user's next getDifference with differenceTooLong."""
         self._too_long.add(user_id)
 
+    def stuck_slices(self, user_id: int, times: int = 1) -> None:
+        """Answer the user's next `times` getDifferences with an empty slice whose state is the one asked from."""
+        self._stuck[user_id] += times
+
+    def notify_bad_message(self, user_id: int, code: int, *, method: str = SEND, times: int = 1) -> None:
+        """Do nothing of what the next `times` calls ask for; answer a bad_msg_notification. `Ping` can be named too.
+
+        16, 17: the client's clock; 32, 33: its sequence number.
+        """
+        self._bad.append(_Planned(user_id, method, code, "", times))
+
+    def transport_error(self, user_id: int, code: int = KEY_NOT_FOUND, times: int | None = None) -> None:
+        """Answer the user's next `times` packets (None: all) with a transport error, and close the connection.
+
+        404: the key is not known; 429: too many connections; 444: a data centre that is not there.
+        """
+        self._transport[user_id] = (code, math.inf if times is None else times)
+
     def strike(self, user_id: int | None, method: str) -> None:
         """Raise the Refusal that is planned for this call, if any is."""
         if user_id is None:
             return
-        left = self._floods.get((user_id, method), 0.0) - time.monotonic()
+        left = self._floods.get((user_id, method), 0.0) - self._clock.monotonic()
         if left > 0:
             raise Refusal(420, f"FLOOD_WAIT_{math.ceil(left)}")
         for plan in self._planned:
@@ -92,6 +124,28 @@ class Faults:
             return False
         self._too_long.remove(user_id)
         return True
+
+    def is_stuck(self, user_id: int) -> bool:
+        return _take(self._stuck, user_id)
+
+    def bad_message(self, user_id: int | None, method: str, message_id: int) -> int:
+        """The code of the notification that the message gets, 0 if none."""
+        for plan in self._bad:
+            if (plan.user_id, plan.method) == (user_id, method) and plan.times > 0:
+                plan.times -= 1
+                return plan.code
+        ahead = message_id / 2**32 - self._clock.now().timestamp()
+        if not self.checks_clock or -MOST_BACK <= ahead <= MOST_AHEAD:
+            return 0
+        return ID_TOO_HIGH if ahead > 0 else ID_TOO_LOW
+
+    def transport_error_of(self, user_id: int | None) -> int:
+        """The code that the user's packet gets, 0 if none."""
+        code, times = self._transport.get(user_id or 0, (0, 0))
+        if times <= 0:
+            return 0
+        self._transport[user_id or 0] = (code, times - 1)
+        return code
 
 
 def _take(counter: Counter[Key], key: Key) -> bool:

@@ -1,7 +1,6 @@
 """The key exchange, server side (https://core.telegram.org/mtproto/auth_key), for one connection."""
 
 import secrets
-import time
 from hashlib import sha1
 from typing import TypeVar
 
@@ -9,6 +8,7 @@ from mtproto.crypto.aes import ige256_decrypt, ige256_encrypt
 
 from edge.sandbox.keys import AuthKey, ServerKey
 from edge.sandbox.tl import CURRENT_DH_PRIME, TLObject, functions, read, types
+from events.runtime.clock import Clock
 
 P, Q = 65521, 65537
 """Factoring their product is the client's proof of work against floods; here it only has to be valid."""
@@ -21,9 +21,10 @@ Inner = TypeVar("Inner", bound=TLObject)
 class Handshake:
     """Answers a client's three requests; then `agreed` holds the key. Any ValueError ends the connection."""
 
-    def __init__(self, key: ServerKey) -> None:
+    def __init__(self, key: ServerKey, clock: Clock) -> None:
         self.agreed: AuthKey | None = None
         self._key = key
+        self._clock = clock
         self._nonce = 0
         self._server_nonce = int.from_bytes(secrets.token_bytes(16), "little", signed=True)
         self._new_nonce = b""
@@ -66,7 +67,7 @@ class Handshake:
             g=G,
             dh_prime=CURRENT_DH_PRIME.to_bytes(256, "big"),
             g_a=pow(G, self._a, CURRENT_DH_PRIME).to_bytes(256, "big"),
-            server_time=int(time.time()),
+            server_time=int(self._clock.now().timestamp()),
         ).write()
         padding = secrets.token_bytes(-(DIGEST + len(answer)) % AES_BLOCK)
         return types.ServerDHParamsOk(

@@ -18,7 +18,7 @@ class Hub:
     def __init__(self, state: State, faults: Faults) -> None:
         self.state = state
         self.faults = faults
-        self.message_ids = MessageIds()
+        self.message_ids = MessageIds(state.clock)
         self.links: dict[Link, asyncio.Task[None] | None] = {}
         self.changed = asyncio.Event()
         self.accepting = True

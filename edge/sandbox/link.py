@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge.sandbox import rpc
 from edge.sandbox.call import Call
-from edge.sandbox.faults import Refusal
+from edge.sandbox.faults import KEY_NOT_FOUND, Refusal
 from edge.sandbox.handshake import Handshake
 from edge.sandbox.keys import AuthKey
 from edge.sandbox.tl import (
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHUNK = 65536
-KEY_NOT_FOUND = 404
 WRONG_SALT = 48
 
 
@@ -40,7 +39,7 @@ class Link:
         self._reader = reader
         self._writer = writer
         self._wire = Wire()
-        self._handshake = Handshake(hub.state.key)
+        self._handshake = Handshake(hub.state.key, hub.state.clock)
         self._key: AuthKey | None = None
         self._session_id = 0
         self._sequence = 0
@@ -74,8 +73,8 @@ class Link:
         finally:
             self._writer.close()
 
-    def push(self, updates: TLObject) -> None:
-        self._send(updates.write(), PUSH)
+    def push(self, updates: Result) -> None:
+        self._send(updates if isinstance(updates, bytes) else updates.write(), PUSH)
 
     def _receive(self, data: bytes) -> None:
         for packet in self._wire.feed(data):
@@ -96,8 +95,9 @@ class Link:
 
     def _decrypt(self, packet: Encrypted) -> None:
         self._key = self._hub.state.auth_keys.get(packet.auth_key_id)
-        if self._key is None:
-            self._writer.write(self._wire.error(KEY_NOT_FOUND))
+        error = KEY_NOT_FOUND if self._key is None else self._hub.faults.transport_error_of(self.user_id)
+        if self._key is None or error:
+            self._writer.write(self._wire.error(error))
             self._writer.close()
             return
         message = unseal(packet, self._key)
@@ -105,7 +105,7 @@ class Link:
         if message.salt != self._key.salt:
             self._refuse_salt(message, self._key)
         else:
-            self._handle(message.message_id, message.data)
+            self._handle(message.message_id, message.seq_no, message.data)
 
     def _refuse_salt(self, message: Message, key: AuthKey) -> None:
         salt = int.from_bytes(key.salt, "little", signed=True)
@@ -114,7 +114,7 @@ class Link:
         )
         self._send(answer.write(), REPLY, counts=False)
 
-    def _handle(self, message_id: int, data: bytes) -> None:
+    def _handle(self, message_id: int, sequence: int, data: bytes) -> None:
         try:
             body = read(data)
         except UnknownConstructor as error:
@@ -124,11 +124,15 @@ class Link:
         match body:
             case MsgContainer(messages=messages):
                 for inner in messages:
-                    self._act(inner.msg_id, inner.body)
+                    self._act(inner.msg_id, inner.seq_no, inner.body)
             case _:
-                self._act(message_id, body)
+                self._act(message_id, sequence, body)
 
-    def _act(self, message_id: int, body: TLObject) -> None:
+    def _act(self, message_id: int, sequence: int, body: TLObject) -> None:
+        if code := self._hub.faults.bad_message(self.user_id, method_name(rpc.unwrap(body).query), message_id):
+            bad = types.BadMsgNotification(bad_msg_id=message_id, bad_msg_seqno=sequence, error_code=code)
+            self._send(bad.write(), REPLY, counts=False)
+            return
         match body:
             case types.MsgsAck():
                 pass

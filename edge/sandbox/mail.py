@@ -1,7 +1,5 @@
 """What users do to messages: pure changes of their boxes, told as events."""
 
-import time
-
 from edge.sandbox.boxes import Deleted, Edited, Event, New, ReadInbox, ReadOutbox, StoredMessage
 from edge.sandbox.state import Account, State
 from edge.sandbox.tl import Objects
@@ -18,7 +16,7 @@ def send(
     entities: Objects | None = None,
 ) -> tuple[StoredMessage, list[Event]]:
     """Put a copy into both boxes (one, if the user writes to itself); the sender's copy comes back."""
-    key, date = next(state.message_keys), int(time.time())
+    key, date = next(state.message_keys), state.now
     answered = _in_chat(sender, peer.id, reply_to)
     copies, events = [], []
     for owner in _both(sender, peer):
@@ -34,7 +32,7 @@ def edit(
     state: State, author: Account, message: StoredMessage, text: str, entities: Objects | None = None
 ) -> list[Event]:
     """Change every copy that still exists; the author's event comes first."""
-    events, date = [], int(time.time())
+    events, date = [], state.now
     for owner in _both(author, state.accounts[message.peer_id]):
         if copy := owner.box.copy_of(message):
             copy.text, copy.edited, copy.entities = text, date, entities

@@ -1,6 +1,5 @@
 """The server's memory as Telegram's types, from one user's point of view."""
 
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -67,7 +66,7 @@ def peer_ids(owner: Account, event: Event) -> list[int]:
 
 
 def updates(state: State, owner: Account, parts: Objects, ids: Iterable[int]) -> types.Updates:
-    return types.Updates(updates=parts, users=users(state, owner, ids), chats=[], date=int(time.time()), seq=0)
+    return types.Updates(updates=parts, users=users(state, owner, ids), chats=[], date=state.now, seq=0)
 
 
 def push(state: State, event: Event, *, short: bool) -> TLObject | None:

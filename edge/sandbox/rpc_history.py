@@ -53,7 +53,7 @@ def get_dialogs(call: Call, query: functions.messages.GetDialogs) -> TLObject:
 
 def get_peer_dialogs(call: Call, query: functions.messages.GetPeerDialogs) -> TLObject:
     peers = [call.peer(wanted.peer).id for wanted in objects(query.peers) if isinstance(wanted, types.InputDialogPeer)]
-    return types.messages.PeerDialogs(state=state_of(call.me), **_dialogs(call, peers))
+    return types.messages.PeerDialogs(state=state_of(call), **_dialogs(call, peers))
 
 
 def _dialogs(call: Call, peers: list[int]) -> dict[str, Any]:

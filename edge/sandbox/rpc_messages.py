@@ -1,13 +1,11 @@
 """Writing: send, edit, delete, read, type."""
 
-import time
-
 from edge.sandbox import mail, render
 from edge.sandbox.boxes import Event, StoredMessage
 from edge.sandbox.call import Call, Handler, Push
 from edge.sandbox.faults import Refusal
 from edge.sandbox.rpc_users import MESSAGE_LENGTH
-from edge.sandbox.state import Typing
+from edge.sandbox.state import Account, Typing
 from edge.sandbox.tl import Bool, Objects, Result, TLObject, functions, types
 
 
@@ -18,6 +16,7 @@ def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
         raise Refusal(400, "RANDOM_ID_EMPTY")
     if first := call.state.sent.get((call.me.id, query.random_id)):
         return _repeat(call, query.random_id, first)
+    _check_reply(call, peer, query.reply_to_msg_id)
     message, events = mail.send(
         call.state,
         call.me,
@@ -60,7 +59,7 @@ def set_typing(call: Call, query: functions.messages.SetTyping) -> Result:
     call.state.typing.append(Typing(call.me.id, peer.id, action_name(query.action)))
     if peer is not call.me:
         update = types.UpdateUserTyping(user_id=call.me.id, action=query.action)
-        short = types.UpdateShort(update=update, date=int(time.time()))
+        short = types.UpdateShort(update=update, date=call.state.now)
         call.pushes.append(Push(peer.id, short, counted=False))
     return Bool(True)
 
@@ -78,6 +77,12 @@ def _checked(text: str, entities: Objects | None) -> str:
     if len(text.encode("utf-16-le")) > 2 * MESSAGE_LENGTH:
         raise Refusal(400, "MESSAGE_TOO_LONG")
     return text
+
+
+def _check_reply(call: Call, peer: Account, reply_to: int | None) -> None:
+    refusal, replied = call.faults.unknown_reply, call.me.box.messages.get(reply_to or 0)
+    if reply_to and refusal and (replied is None or replied.peer_id != peer.id):
+        raise Refusal(400, refusal)
 
 
 def _repeat(call: Call, random_id: int, message_id: int) -> TLObject:

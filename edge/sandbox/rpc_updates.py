@@ -1,18 +1,16 @@
 """Catching up (https://core.telegram.org/api/updates): the state, and what happened since an older one."""
 
-import time
 from typing import Any
 
 from edge.sandbox import render
 from edge.sandbox.boxes import Event, New
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
-from edge.sandbox.state import Account
 from edge.sandbox.tl import TLObject, functions, types
 
 
 def get_state(call: Call, _query: functions.updates.GetState) -> TLObject:
-    return state_of(call.me)
+    return state_of(call)
 
 
 def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObject:
@@ -23,19 +21,21 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
         raise Refusal(400, "PERSISTENT_TIMESTAMP_INVALID")
     if call.faults.is_too_long(call.me.id):
         return types.updates.DifferenceTooLong(pts=box.pts)
+    if call.faults.is_stuck(call.me.id):
+        return types.updates.DifferenceSlice(**_parts(call, []), intermediate_state=state_of(call, query.pts))
     missed = box.since(query.pts)
     if not missed:
-        return types.updates.DifferenceEmpty(date=int(time.time()), seq=1)
+        return types.updates.DifferenceEmpty(date=call.state.now, seq=1)
     page = missed[: call.faults.slice_size]
     if len(page) < len(missed):
-        return types.updates.DifferenceSlice(**_parts(call, page), intermediate_state=state_of(call.me, page[-1].pts))
-    return types.updates.Difference(**_parts(call, page), state=state_of(call.me))
+        return types.updates.DifferenceSlice(**_parts(call, page), intermediate_state=state_of(call, page[-1].pts))
+    return types.updates.Difference(**_parts(call, page), state=state_of(call))
 
 
-def state_of(account: Account, pts: int | None = None) -> types.updates.State:
+def state_of(call: Call, pts: int | None = None) -> types.updates.State:
     """The account's state now, or when its pts was `pts`."""
-    unread = account.box.unread().total()
-    return types.updates.State(pts=pts or account.box.pts, qts=0, date=int(time.time()), seq=1, unread_count=unread)
+    box = call.me.box
+    return types.updates.State(pts=pts or box.pts, qts=0, date=call.state.now, seq=1, unread_count=box.unread().total())
 
 
 def _parts(call: Call, events: list[Event]) -> dict[str, Any]:

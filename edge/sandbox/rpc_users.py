@@ -1,6 +1,5 @@
 """The server's settings, and finding people."""
 
-import time
 from typing import Any
 
 from edge.sandbox import render
@@ -42,7 +41,7 @@ CONFIG_NUMBERS: dict[str, Any] = {
 
 def get_config(call: Call, _query: functions.help.GetConfig) -> TLObject:
     host, port = call.state.address
-    now = int(time.time())
+    now = call.state.now
     return types.Config(
         date=now,
         expires=now + CONFIG_LIFETIME,

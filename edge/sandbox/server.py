@@ -12,8 +12,11 @@ from edge.sandbox.faults import Faults
 from edge.sandbox.hub import Hub
 from edge.sandbox.state import Account, State, normal_phone
 from events.errors import SettingsError
+from events.runtime.clock import Clock
 
 Value = TypeVar("Value")
+UNREADABLE = bytes.fromhex("0badc0de")
+"""A constructor that is in no layer."""
 
 
 class Sandbox:
@@ -21,6 +24,7 @@ class Sandbox:
 
     `async with Sandbox() as telegram: ...` listens on `host` (loopback only) and `port` (0: a free one).
     With the `state` of a closed sandbox it goes on where that one ended, on the same port if it is given none.
+    Its time is the `clock`'s, else the state's, which is this machine's by default.
 
     Raises
     ------
@@ -28,9 +32,12 @@ class Sandbox:
         The host is not a loopback address.
     """
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, state: State | None = None) -> None:
+    def __init__(
+        self, *, host: str = "127.0.0.1", port: int = 0, state: State | None = None, clock: Clock | None = None
+    ) -> None:
         self.state = state or State()
-        self.faults = Faults()
+        self.state.clock = clock or self.state.clock
+        self.faults = Faults(self.state.clock)
         self.state.address = (_loopback(host), port or self.state.address[1])
         self._hub = Hub(self.state, self.faults)
         self._server: asyncio.Server | None = None
@@ -115,6 +122,11 @@ class Sandbox:
             while not (value := predicate()):
                 await self._hub.changed.wait()
         return value
+
+    def push_unreadable(self, user_id: int) -> None:
+        """Push something of a layer that no client here knows."""
+        for link in self._hub.listeners(user_id):
+            link.push(UNREADABLE)
 
     def drop_connections(self, user_id: int | None = None) -> None:
         """Cut the connections of a user, or all; clients may come back at once."""

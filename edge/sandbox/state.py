@@ -10,6 +10,7 @@ from hashlib import sha256
 from edge.sandbox.boxes import Box
 from edge.sandbox.keys import AuthKey, ServerKey
 from edge.sandbox.password import Challenge
+from events.runtime.clock import Clock, SystemClock
 
 ID_RANGES = (6_100_000_000, 310_000_000)
 """Where user ids start: Telegram's newer accounts no longer fit into 32 bits."""
@@ -71,7 +72,13 @@ class State:
     quiet: set[tuple[int, int]] = field(default_factory=set)
     typing: deque[Typing] = field(default_factory=lambda: deque(maxlen=TYPING_KEPT))
     message_keys: Iterator[int] = field(default_factory=itertools.count)
+    clock: Clock = field(default_factory=SystemClock)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+
+    @property
+    def now(self) -> int:
+        """Unix time in seconds, as Telegram dates everything."""
+        return int(self.clock.now().timestamp())
 
     def add_account(
         self,

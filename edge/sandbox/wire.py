@@ -1,6 +1,5 @@
 """Bytes to MTProto messages and back, for one connection (https://core.telegram.org/mtproto/description)."""
 
-import time
 from collections.abc import Iterator
 from hashlib import sha256
 from hmac import compare_digest
@@ -18,6 +17,7 @@ from mtproto.transport.packets.message_packet import (
 )
 
 from edge.sandbox.keys import AuthKey
+from events.runtime.clock import Clock
 
 Encrypted = EncryptedMessagePacket
 Message = DecryptedMessagePacket
@@ -30,11 +30,12 @@ REPLY, PUSH = 1, 3
 class MessageIds:
     """Ids of the server's messages: the time in 2⁻³² s, rising, unique for all connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._last = 0
 
     def take(self, kind: int) -> int:
-        self._last = max(time.time_ns() * 2**32 // 10**9 & ~3, self._last + 4)
+        self._last = max(int(self._clock.now().timestamp() * 2**32) & ~3, self._last + 4)
         return self._last | kind
 
 
