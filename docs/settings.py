@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from cli import COMMANDS
+from cli.commands import COMMANDS
 from edge.userbot.settings import UserbotSettings
 from events.settings import Positional, ProcessSettings, RabbitMQSettings, Settings
 
@@ -95,10 +95,10 @@ def example() -> str:
 
 
 def _of_commands() -> Iterator[tuple[str, type[Settings]]]:
-    classes = dict.fromkeys(settings for settings, _, _ in COMMANDS.values())
+    classes = dict.fromkeys(command.settings for command in COMMANDS.values())
     # What everybody has to fill in comes first.
     for wanted in sorted(classes, key=lambda settings: settings is not UserbotSettings):
-        names = [f"`timokha {name}`" for name, (settings, _, _) in COMMANDS.items() if settings is wanted]
+        names = [f"`timokha {name}`" for name, command in COMMANDS.items() if command.settings is wanted]
         yield ", ".join(names), wanted
 
 

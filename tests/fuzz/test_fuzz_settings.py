@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli import COMMANDS
+from cli.commands import COMMANDS
 from edge.userbot import phrases
 from edge.userbot.commands import Ask, parse
 from edge.userbot.settings import UserbotSettings
@@ -18,7 +18,7 @@ from edge.userbot.splitting import clean
 from events.errors import SettingsError
 from events.settings import Settings
 
-CLASSES = sorted({settings for settings, _, _ in COMMANDS.values()}, key=lambda settings: settings.__name__)
+CLASSES = sorted({command.settings for command in COMMANDS.values()}, key=lambda settings: settings.__name__)
 NEEDED = {"API_ID": "1", "API_HASH": "x", "DEADLETTER": "1.2.3.0"}
 NUMBERS = [
     "0",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-import cli
+from cli.commands import COMMANDS
+from cli.options import options as options_of
 from events.jetstream.server import embedded
 from functions.generate.settings import GenerateSettings
 
@@ -39,13 +40,12 @@ OPENTELEMETRY = {
 def command_of(service):
     """The command's name and its options."""
     words = service.get("command") or [service["build"]["target"]]
-    name = next(name for name in (" ".join(words[:2]), words[0]) if name in cli.COMMANDS)
+    name = next(name for name in (" ".join(words[:2]), words[0]) if name in COMMANDS)
     return name, words[len(name.split()) :]
 
 
 def settings_of(service):
-    settings, _, _ = cli.COMMANDS[command_of(service)[0]]
-    return settings
+    return COMMANDS[command_of(service)[0]].settings
 
 
 def variables_of(service):
@@ -100,8 +100,7 @@ def test_whatever_runs_on_is_started_again_and_waits_for_setup():
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_runs_a_command_with_options_that_exist(name):
     first, options = command_of(OURS[name])
-    command = cli.command(first, *cli.COMMANDS[first])
-    known = {option for parameter in command.params for option in parameter.opts}
+    known = {option for parameter in options_of(COMMANDS[first].settings) for option in parameter.opts}
     assert {option for option in options if option.startswith("--")} <= known
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import cli
+from cli.commands import COMMANDS, GROUPS
 from docs import settings
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def test_every_setting_that_is_named_exists(path):
 @pytest.mark.parametrize("path", MARKDOWN, ids=names(MARKDOWN))
 def test_every_command_that_is_named_exists(path):
     for first, second in re.findall(r"(?:`|\$ |/|=original )timokha ([a-z]+)(?: ([a-z]+))?", path.read_text()):
-        assert {first, f"{first} {second}"} & {*cli.COMMANDS, *cli.GROUPS}, f"timokha {first} {second}"
+        assert {first, f"{first} {second}"} & {*COMMANDS, *GROUPS}, f"timokha {first} {second}"
 
 
 @pytest.mark.parametrize("path", MARKDOWN, ids=names(MARKDOWN))
@@ -87,7 +87,7 @@ def test_every_compose_service_that_is_named_exists(path):
 
 def test_the_readme_lists_every_command():
     text = (ROOT / "README.md").read_text()
-    for name in cli.COMMANDS:
+    for name in COMMANDS:
         assert f"| `timokha {name}`" in text or f"| `timokha {name.split()[0]}`" in text, name
 
 

@@ -1,0 +1,20 @@
+"""`timokha`: one command line; every option is a setting, and has an environment variable.
+
+This file imports next to nothing, so that signals are heeded before the rest is imported.
+"""
+
+import sys
+
+from events.runtime.signals import Signals
+
+SERVICES = {"bridge", "demo", "generate", "userbot"}
+"""Commands that run until they are stopped: for them a signal is no failure."""
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names, and exit: 0 done, 1 failed or interrupted, 2 wrong use or settings."""
+    signals = Signals(service=any(word in SERVICES for word in sys.argv[1:2]))
+    signals.listen()
+    from cli.program import run  # noqa: PLC0415 - takes its time
+
+    run(signals)

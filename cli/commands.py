@@ -1,0 +1,159 @@
+"""The commands: what each is called, which settings it takes, which module runs it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bridge.settings import BridgeSettings
+from edge.deadletters.settings import DeadLetterSettings, DeadLettersSettings, ResendSettings
+from edge.demo.settings import DemoSettings
+from edge.doctor.settings import DoctorSettings
+from edge.userbot.settings import UserbotSettings
+from events.recordings.settings import RecordSettings
+from events.settings import Settings
+from events.setup.settings import SetupSettings
+from functions.generate.settings import GenerateSettings
+from functions.replay.settings import ReplaySettings
+from observability.trace.settings import TraceSettings
+from training.settings import EvaluateSettings, ExportSettings, FitSettings, PrepareSettings
+
+HEEDING = timedelta(seconds=5)
+"""For a command that looks at `stop`: how long it may take to return after a signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One of `timokha`'s commands.
+
+    `module` has its `main`, and is imported only when it runs; what that needs is in the package's `extras`.
+    After a signal `main` has `patience` to return, None: its settings' `grace`. Then it is cancelled.
+    """
+
+    settings: type[Settings]
+    module: str
+    help: str
+    extras: str = ""
+    patience: timedelta | None = timedelta(0)
+
+    def patience_with(self, settings: Settings) -> timedelta:
+        """How long `main` may go on after a signal."""
+        return settings.grace if self.patience is None else self.patience  # type: ignore[attr-defined]
+
+
+COMMANDS: dict[str, Command] = {
+    "bridge": Command(
+        BridgeSettings,
+        "bridge.app",
+        "JetStream to RabbitMQ and back: workers and bots of either kind, the original's too, can be mixed.",
+        extras="rabbitmq",
+        patience=None,
+    ),
+    "deadletters list": Command(
+        DeadLettersSettings,
+        "edge.deadletters.list",
+        "Which questions nobody could answer, the oldest first.",
+    ),
+    "deadletters show": Command(
+        DeadLetterSettings,
+        "edge.deadletters.show",
+        "Everything that is known of a dead letter, the conversation included.",
+    ),
+    "deadletters resend": Command(
+        ResendSettings,
+        "edge.deadletters.resend",
+        "Asks the question once more: its user gets an answer, or hears that it failed again.",
+    ),
+    "deadletters drop": Command(
+        DeadLetterSettings,
+        "edge.deadletters.drop",
+        "Overwrites a dead letter where it is stored.",
+    ),
+    "demo": Command(
+        DemoSettings,
+        "edge.demo.app",
+        "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
+        "With piped input each line is sent as a message.",
+        extras="sandbox,openvino,transformers",
+        patience=HEEDING,
+    ),
+    "doctor": Command(
+        DoctorSettings,
+        "edge.doctor.app",
+        "Checks settings, brokers, model and Telegram session, and says what is wrong and how to mend it.",
+    ),
+    "generate": Command(
+        GenerateSettings,
+        "functions.generate.app",
+        "One stateless generate function: requests in, answers out.",
+        extras="openvino",
+        patience=None,
+    ),
+    "record": Command(
+        RecordSettings,
+        "events.recordings.app",
+        "Saves questions and their replies from the streams to a file, as JSON Lines.",
+    ),
+    "replay": Command(
+        ReplaySettings,
+        "functions.replay.app",
+        "Asks the questions of a recording again and tells which replies differ; with --handler without brokers.",
+        patience=HEEDING,
+    ),
+    "setup": Command(
+        SetupSettings,
+        "events.setup.app",
+        "Makes streams, consumers, buckets and queues, and says what it changed; needs an administrator's credentials.",
+    ),
+    "model": Command(
+        GenerateSettings,
+        "functions.generate.prepare",
+        "Prepares the default model in the cache, once, so that `timokha generate` starts in seconds.",
+        extras="openvino,transformers",
+    ),
+    "trace": Command(
+        TraceSettings,
+        "observability.trace.app",
+        "The trace of a question as a waterfall: of the request id or trace id given, or the newest with --last; "
+        "without either a list.",
+    ),
+    "train evaluate": Command(
+        EvaluateSettings,
+        "training.evaluate",
+        "Scores a trained model and its base on held-out dialogues, and shows their answers side by side.",
+        extras="training",
+        patience=HEEDING,
+    ),
+    "train export": Command(
+        ExportSettings,
+        "training.export",
+        "Writes a trained model as a directory that `timokha generate --model` serves.",
+        extras="training",
+        patience=HEEDING,
+    ),
+    "train fit": Command(
+        FitSettings,
+        "training.fit",
+        "Trains a model on prepared dialogues; interrupted, the same command goes on from its last checkpoint.",
+        extras="training",
+        patience=HEEDING,
+    ),
+    "train prepare": Command(
+        PrepareSettings,
+        "training.prepare",
+        "From a Telegram Desktop export to dialogues, a manifest that accounts for every item, and plots.",
+        extras="training",
+        patience=HEEDING,
+    ),
+    "userbot": Command(
+        UserbotSettings,
+        "edge.userbot.app",
+        "The edge on Telegram: answers from your own account. The first start asks for phone, code and password.",
+        extras="userbot",
+        patience=HEEDING,
+    ),
+}
+"""By name, a group's first."""
+
+GROUPS = {
+    "deadletters": "Questions that nobody could answer: list, show, resend, drop.",
+    "train": "From a chat export to a voice: prepare, fit, evaluate, export.",
+}

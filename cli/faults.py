@@ -1,0 +1,79 @@
+"""What a person reads when a command fails: one line. Only what nobody has thought of keeps its traceback."""
+
+import os
+import sys
+from typing import Self
+
+import click
+
+from events.errors import SettingsError, TimokhaError
+
+OURS = {"bridge", "cli", "edge", "events", "functions", "observability", "training"}
+
+
+class Interrupted(TimokhaError):
+    """A signal came before the command had done its work."""
+
+
+class NotInstalled(SettingsError):
+    """A package is missing that the command needs."""
+
+    @classmethod
+    def of(cls, error: ModuleNotFoundError, command: str, extras: str) -> Self:
+        """Raises `error` itself if the module is one of ours, or belongs to no extra."""
+        package = (error.name or "").partition(".")[0]
+        if not extras or not package or package in OURS:
+            raise error
+        return cls(f"timokha {command} needs {package}: pip install 'timokha[{extras}]'")
+
+
+def exit_code(error: BaseException) -> int | None:
+    """Tell `error` in one line, and return what the process ends with; None for a bug, which needs its traceback."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return 2
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return 1
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, BrokenPipeError) and _stdout_is_broken():
+        return 1
+    line = _line(error)
+    if line is None:
+        return None
+    click.echo(line, err=True)
+    known = _known(error)
+    return known.exit_code if known else 1
+
+
+def _line(error: BaseException) -> str | None:
+    known = _known(error)
+    if isinstance(known, NotInstalled):
+        return str(known)
+    if known:
+        return f"timokha: {known}"
+    if isinstance(error, OSError) and error.errno is not None:
+        place = f": {error.filename}" if error.filename is not None else ""
+        return f"timokha: {error.strerror or error}{place}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"timokha: found bytes that are no {error.encoding} ({error.reason}, at {error.start})"
+    return None
+
+
+def _known(error: BaseException) -> TimokhaError | None:
+    """The first error of ours in a group, or `error` itself."""
+    if isinstance(error, TimokhaError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next((known for part in error.exceptions if (known := _known(part))), None)
+    return None
+
+
+def _stdout_is_broken() -> bool:
+    """Whether nobody reads it any more; then nothing is written to it at the exit either."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

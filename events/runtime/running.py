@@ -1,0 +1,66 @@
+"""The one way to run a process until it has ended or is told to stop."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import structlog
+
+from events.runtime.signals import Signals
+from events.runtime.tasks import cancel
+
+T = TypeVar("T")
+
+Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+log = structlog.get_logger(__name__)
+
+
+def run(main: Main, signals: Signals, *, patience: timedelta) -> bool:
+    """Run `main(stop)` on a new event loop, and return whether it ended by itself. What it raises is raised.
+
+    A signal sets `stop`. `main` has then `patience` to return, and is cancelled after that.
+    Unlike `asyncio.run` this does not wait for threads: `Signals.leave` gives them their time.
+    """
+    loop = asyncio.new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        return loop.run_until_complete(_until_stopped(main, signals, patience))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _until_stopped(main: Main, signals: Signals, patience: timedelta) -> bool:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        with suppress(RuntimeError):  # the loop is closed: the process ends already
+            loop.call_soon_threadsafe(stop.set)
+
+    def forced() -> None:
+        log.error("process.forced", after=patience.total_seconds())
+
+    signals.heed(tell, patience=patience.total_seconds(), forced=forced)
+    work = asyncio.ensure_future(main(stop))
+    try:
+        return await _ended(work, stop, patience)
+    finally:
+        # What main has left behind; asyncio.run would cancel it once and wait, perhaps for ever.
+        await cancel(*(asyncio.all_tasks() - {asyncio.current_task()}))
+        await loop.shutdown_asyncgens()
+
+
+async def _ended(work: asyncio.Task[None], stop: asyncio.Event, patience: timedelta) -> bool:
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not work.done():
+        await asyncio.wait({work}, timeout=patience.total_seconds())
+    await cancel(work, stopping)
+    if work.cancelled() and stop.is_set():
+        return False
+    work.result()
+    return True

@@ -1,0 +1,134 @@
+"""SIGTERM, SIGINT and SIGHUP: the process ends when it is told to, whatever it is doing.
+
+Imports only what costs next to nothing: a command listens before it imports anything else.
+"""
+
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from events.runtime import children, terminal
+
+TO_END = 4.0
+"""Seconds that a process may take to end after its patience is over."""
+AT_EXIT = 2.0
+"""Seconds that threads get to end when all is done."""
+SPEAK = 1.0
+"""Seconds to say a last word and flush, which may block."""
+
+
+class Signals:
+    """What happens at a signal. There is one for a process, made and used in the main thread.
+
+    Before `heed` the first signal ends the process at once: nothing has been started yet. After it the first one calls
+    `tell`, and the process is ended by force if it is still there `TO_END` after its patience. The second one ends it
+    at once, with exit code 1.
+
+    A `service` runs until it is told to stop, so that its exit code is then 0; for other commands it is 1.
+    """
+
+    def __init__(self, *, service: bool) -> None:
+        self.service = service
+        self.received = 0
+        self._code = 1
+        self._tell: Callable[[], None] | None = None
+        self._forced: Callable[[], None] = _nothing
+        self._limit = 0.0
+        self._read, self._write = os.pipe()
+        self._terminal = terminal.Terminal()
+
+    def listen(self) -> None:
+        """From now on signals are heeded."""
+        os.set_blocking(self._write, False)
+        # The main thread may be busy in a library; the watchdog hears of signals all the same.
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(signal.SIGHUP, self._handle)
+
+    def heed(self, tell: Callable[[], None], *, patience: float, forced: Callable[[], None]) -> None:
+        """From now on the first signal calls `tell`, and `forced` if that was in vain. `patience` is in seconds."""
+        self._limit = patience + TO_END
+        self._forced = forced
+        self._code = 0 if self.service else 1
+        self._tell = tell
+
+    def leave(self, code: int) -> None:
+        """All is done: see to it that the process ends with `code` even if its threads do not."""
+        timer = threading.Timer(AT_EXIT, self._end, [code])
+        timer.daemon = True
+        timer.start()
+
+    def _handle(self, number: int, _frame: object) -> None:
+        """In the main thread, between any two instructions: nothing here may wait for a lock."""
+        self.received += 1
+        if self.received > 1:
+            self._end_now(1)
+        if self._tell is None:
+            self._end_early(number)
+            return
+        self._tell()
+        with suppress(BlockingIOError):
+            os.write(self._write, b"\0")  # a library may have taken the wakeup away
+
+    def _watch(self) -> None:
+        """The watchdog's thread. Zeros come from `_handle`; other bytes are numbers of signals."""
+        count, armed = 0, False
+        while True:
+            select.select([self._read], [], [])
+            for number in os.read(self._read, 64):
+                if number not in (0, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                    continue
+                count += number != 0
+                if self._tell is None:
+                    self._end_early(number)
+                if count > 1:
+                    self._end_now(1)
+                if not armed:
+                    armed = True
+                    timer = threading.Timer(self._limit, self._force)
+                    timer.daemon = True
+                    timer.start()
+
+    def _force(self) -> None:
+        _briefly(self._forced)
+        self._end(self._code)
+
+    def _end_early(self, number: int) -> None:
+        quiet = self.service and number == signal.SIGTERM
+        if not self.service:
+            with suppress(OSError):
+                os.write(2, b"timokha: interrupted\n")
+        self._end_now(0 if quiet else 1)
+
+    def _end(self, code: int) -> None:
+        _briefly(_flush)
+        self._end_now(code)
+
+    def _end_now(self, code: int) -> None:
+        children.kill()
+        self._terminal.restore()
+        os._exit(code)
+
+
+def _briefly(work: Callable[[], None]) -> None:
+    """Whatever holds the process up may hold this up too."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(SPEAK)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+
+
+def _nothing() -> None:
+    pass
