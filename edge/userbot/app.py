@@ -1,7 +1,8 @@
 """`timokha userbot`: the composition root of the edge."""
 
 import asyncio
-from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 
 import structlog
@@ -22,7 +23,7 @@ from edge.userbot.telegram.updates import Updates
 from edge.userbot.watermark import Watermark
 from edge.userbot.world import World
 from events import subjects
-from events.jetstream.connection import connect
+from events.jetstream.connection import JetStream, connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.progress import progressing
 from events.jetstream.records import JetStreamRecords
@@ -31,10 +32,15 @@ from events.jetstream.topology import Topology
 from events.jetstream.wakeups import waking
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
+from events.runtime.tasks import cancel, finish, together
 from events.transport import Channel
 from observability.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
+
+
+CLEAN_UP = timedelta(seconds=2)
+"""What is under way is left at once; this is for saving how far Telegram's changes are known."""
 
 
 async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -44,11 +50,9 @@ async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Ev
     try:
         await asyncio.wait({answering, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if answering.done():
-            await answering
+            answering.result()
     finally:
-        answering.cancel()
-        stopping.cancel()
-        await asyncio.gather(answering, stopping, return_exceptions=True)
+        await cancel(answering, stopping)
 
 
 async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
@@ -84,30 +88,33 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
                 fetched=telemetry.metrics.caught_up,
             )
             subscription = await JetStreamSubscription.bind(js, Channel.REPLIES, subjects.edge_consumer(account))
-            await drivers.resume()
+            edge = _Edge(js, drivers, catch_up, Replies(world, drivers, subscription))
             updates.listen(account, catch_up.put)
+            await together(edge.run(account), _until_revoked(calls.revoked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """What runs once the account is known."""
+
+    js: JetStream
+    drivers: Drivers
+    catch_up: CatchUp
+    replies: Replies
+
+    async def run(self, account: str) -> None:
+        """Until it is cancelled, or something ends by an error."""
+        try:
+            await self.drivers.resume()
             log.info("userbot.ready", account=account)
-            try:
-                async with waking(js, account, drivers.wake), progressing(js, account, drivers.hear):
-                    await _until_first_ends(
-                        catch_up.run(), Replies(world, drivers, subscription).run(), _until_revoked(calls.revoked)
-                    )
-            finally:
-                await drivers.stop()
-                await catch_up.stop()
+            async with waking(self.js, account, self.drivers.wake), progressing(self.js, account, self.drivers.hear):
+                await together(self.catch_up.run(), self.replies.run())
+        finally:
+            await finish(CLEAN_UP, self._stop())
 
-
-async def _until_first_ends(*running: Coroutine[None, None, None]) -> None:
-    """None of them ends but by an error."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in running]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            await task
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _stop(self) -> None:
+        await self.drivers.stop()
+        await self.catch_up.stop()
 
 
 async def _until_revoked(revoked: asyncio.Event) -> None:

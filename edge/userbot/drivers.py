@@ -10,6 +10,7 @@ from edge.userbot.steps import next_step, wake_at
 from edge.userbot.world import World
 from events.errors import MalformedEvent
 from events.event import Event
+from events.runtime.tasks import cancel
 from events.schema import GenerationProgressed
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ class Drivers:
         self._world = world
         self._drivers: dict[str, Driver] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
 
     @property
     def busy(self) -> bool:
@@ -33,6 +35,8 @@ class Drivers:
         driver = self._drivers.get(chat)
         if driver:
             driver.wake()
+            return
+        if self._stopped:
             return
         driver = self._drivers[chat] = Driver(chat, self._world, resumed=resumed)
         task = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
@@ -60,9 +64,8 @@ class Drivers:
 
     async def stop(self) -> None:
         """Leave everything as it is: the next start resumes it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._stopped = True
+        await cancel(*self._tasks)
 
     async def _run(self, chat: str, driver: Driver) -> None:
         try:
