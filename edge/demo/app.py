@@ -5,12 +5,14 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 import click
 
 from edge.demo.chat import Chat
+from edge.demo.piped import read_all
 from edge.demo.processes import Process, run_once, running
 from edge.demo.settings import DemoSettings
 from edge.demo.terminal import converse
@@ -24,36 +26,40 @@ from events.jetstream.connection import connect as connect_nats
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
-from events.runtime.clock import SystemClock
+from events.runtime import children
+from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
+from events.runtime.tasks import cancel, together
 from observability.telemetry import Telemetry
 
 TRACE_FILE = "traces.jsonl"
+STOP_WITHIN = timedelta(seconds=6)
+"""How long the processes may take to end."""
 OWNER_NAME = "timokha"
 OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 
 
 async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Chat until the input ends or `stop` is set."""
+    clock = SystemClock()
+    demo = asyncio.create_task(_demo(settings, clock))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({demo, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if demo.done():
+            demo.result()
+        else:
+            _say("stopping")
+    finally:
+        await cancel(demo, stopping)
+
+
+async def _demo(settings: DemoSettings, clock: Clock) -> None:
     with _directory(settings.directory) as directory:
         trace_file = (settings.trace_file or directory / TRACE_FILE).absolute()
-        async with _product(directory, trace_file) as chat:
-            talking = asyncio.create_task(_talk(chat, Traces(trace_file) if settings.trace else None))
-            stopping = asyncio.create_task(stop.wait())
-            try:
-                await asyncio.wait({talking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if talking.done():
-                    await talking
-            finally:
-                stopping.cancel()
-                await _cancelled(talking)
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    """Until Python 3.12 `asyncio.wait_for` may swallow a cancellation, so one may not be enough."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=1)
+        async with _product(directory, trace_file, clock) as chat:
+            await _talk(chat, Traces(trace_file, clock) if settings.trace else None)
+            _say("stopping")
 
 
 async def _talk(chat: Chat, traces: Traces | None) -> None:
@@ -61,7 +67,10 @@ async def _talk(chat: Chat, traces: Traces | None) -> None:
         await converse(chat, traces)
         return
     # The whole input first: nothing that is started here may take a part of it.
-    for line in (await asyncio.to_thread(sys.stdin.read)).splitlines():
+    text, whole = await read_all()
+    if not whole:
+        _say("the input has bytes that are no UTF-8; they are shown as \N{REPLACEMENT CHARACTER}")
+    for line in text.splitlines():
         if line.strip():
             await chat.outcome(line, await chat.say(line))
             if traces and chat.asks(line):
@@ -69,25 +78,26 @@ async def _talk(chat: Chat, traces: Traces | None) -> None:
 
 
 @asynccontextmanager
-async def _product(directory: Path, trace_file: Path) -> AsyncIterator[Chat]:
+async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIterator[Chat]:
     """Everything runs inside."""
     _say("starting NATS and the sandbox Telegram")
-    async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
+    async with EmbeddedServer(directory / "nats") as nats, _tied(nats.pid), Sandbox() as telegram:
         owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
         visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)
         session = directory / "owner.session"
         # Left by an earlier demo, it would belong to a Telegram that is gone.
         session.unlink(missing_ok=True)
-        await asyncio.gather(run_once("model"), signed_in_session(telegram, OWNER_PHONE, session=session))
+        await together(run_once("model"), _sign_in(telegram, session))
         environment = {
             **_userbot_environment(telegram, session, directory),
             "NATS_URL": nats.url,
             "TIMOKHA_TRACE_FILE": str(trace_file),
+            "GENERATE_GRACE": "1",  # nobody is left to read what it finishes
         }
         processes = [Process(name, directory, environment) for name in ("generate", "userbot")]
         _say(f"starting the userbot and a generate function; their logs are in {directory}")
         async with (
-            running(*processes),
+            running(*processes, within=STOP_WITHIN),
             connect(telegram, VISITOR_PHONE) as client,
             connect_nats(nats.url, name="demo") as js,
         ):
@@ -102,12 +112,26 @@ async def _product(directory: Path, trace_file: Path) -> AsyncIterator[Chat]:
                 chats=Chats(
                     await JetStreamRecords.open(js, subjects.CHATS_BUCKET),
                     str(owner.id),
-                    retrying=Retrying(SystemClock(), Random()),  # noqa: S311 - jitter, not a secret
+                    retrying=Retrying(clock, Random()),  # noqa: S311 - jitter, not a secret
                 ),
                 prefix=UserbotSettings.read(api_id=API_ID, api_hash=API_HASH).prefix,
                 show=click.echo,
+                clock=clock,
             )
-            _say("stopping")
+
+
+@asynccontextmanager
+async def _tied(pid: int) -> AsyncIterator[None]:
+    """The process ends with us even if we have to leave at once."""
+    children.tie(pid)
+    try:
+        yield
+    finally:
+        children.untie(pid)
+
+
+async def _sign_in(telegram: Sandbox, session: Path) -> None:
+    await signed_in_session(telegram, OWNER_PHONE, session=session)
 
 
 def _userbot_environment(telegram: Sandbox, session: Path, directory: Path) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """A Telegram user in the terminal: says lines, and shows what came back."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,11 +11,12 @@ from edge.sandbox.server import Sandbox
 from edge.userbot.chats import Chats
 from edge.userbot.commands import Ask, parse
 from edge.userbot.record import ChatRecord
+from events.runtime.clock import Clock
 
 SILENCE = timedelta(seconds=2)
 """After a message was recorded as silence nothing more is waited for than this."""
-POLL = 0.02
-"""Seconds between two looks at the chat record."""
+POLL = timedelta(milliseconds=20)
+"""Between two looks at the chat record."""
 
 Show = Callable[[str], None]
 
@@ -35,6 +35,7 @@ class Chat:
     chats: Chats
     prefix: str
     show: Show
+    clock: Clock
     growing: str = ""
     _shown: int = 0
     _asked: dict[int, int] = field(default_factory=dict)
@@ -61,10 +62,10 @@ class Chat:
         """Wait for the one outcome of the message, showing what comes."""
         before = self._shown
         if parse(text, self.prefix) is not None:
-            while not _settled(await self.refresh(), message_id):  # noqa: ASYNC110 - a record has no event
-                await asyncio.sleep(POLL)
+            while not _settled(await self.refresh(), message_id):
+                await self.clock.sleep(POLL)
         if self._shown == before:
-            await asyncio.sleep(SILENCE.total_seconds())
+            await self.clock.sleep(SILENCE)
             await self.refresh()
         if self._shown == before:
             self.show("(no reply)")

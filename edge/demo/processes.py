@@ -1,18 +1,26 @@
 """The product's processes, started as a person would start them, each with a log file."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
-from events.errors import TimokhaError
+import structlog
 
-STOP_TIMEOUT = 10
-"""Seconds that a process may take to end on SIGTERM."""
+from events.errors import TimokhaError
+from events.runtime import children
+from events.runtime.tasks import AGAIN, cancel, finish
+
+STOP_TIMEOUT = timedelta(seconds=10)
+"""How long a process may take to end on SIGTERM."""
+KILL_TIMEOUT = timedelta(seconds=5)
+"""How long the system may take to end a process after SIGKILL."""
+
+log = structlog.get_logger(__name__)
 
 
 class ProcessEnded(TimokhaError):
@@ -22,9 +30,20 @@ class ProcessEnded(TimokhaError):
 async def run_once(name: str) -> None:
     """`timokha NAME` to its end, saying what it says on our stderr. Raises ProcessEnded if it fails."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli", name, stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr
+        sys.executable,
+        "-m",
+        "cli",
+        name,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=sys.stderr,
+        start_new_session=True,
     )
-    if code := await process.wait():
+    children.tie(process.pid)
+    try:
+        code = await process.wait()
+    finally:
+        await finish(2 * KILL_TIMEOUT, _end(process, name, signal.SIGTERM, within=KILL_TIMEOUT))
+    if code:
         raise ProcessEnded(f"timokha {name} ended with exit code {code}; what it said is above")
 
 
@@ -61,50 +80,78 @@ class Process:
                 # Ctrl-C in the terminal is for the demo: it ends them in order.
                 start_new_session=True,
             )
+        children.tie(self._process.pid)
 
     async def ended(self) -> ProcessEnded:
         """Waits until the process has ended by itself, and says so with its last words."""
         assert self._process
         code = await self._process.wait()
+        children.untie(self._process.pid)
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return ProcessEnded(f"{self._name} ended with exit code {code}: {lines[-1] if lines else 'no output'}")
 
-    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self._process is None or self._process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(how)
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT):
-                await self._process.wait()
-        except TimeoutError:
-            await self.stop(signal.SIGKILL)
+    async def stop(self, how: signal.Signals = signal.SIGTERM, *, within: timedelta = STOP_TIMEOUT) -> bool:
+        """Return whether it has ended `within` that time; if not, it is killed, and the log says so."""
+        return self._process is None or await _end(self._process, self._name, how, within=within)
 
     async def kill(self) -> None:
         await self.stop(signal.SIGKILL)
 
 
+async def _end(process: asyncio.subprocess.Process, name: str, how: signal.Signals, *, within: timedelta) -> bool:
+    in_time = await _signalled(process, how, within)
+    if not in_time:
+        log.warning("process.killed", process=name, pid=process.pid, after=within.total_seconds())
+        await _signalled(process, signal.SIGKILL, KILL_TIMEOUT)
+    children.untie(process.pid)
+    return in_time
+
+
+async def _signalled(process: asyncio.subprocess.Process, how: signal.Signals, within: timedelta) -> bool:
+    """Whether it has ended `within` that time."""
+    if process.returncode is not None:
+        return True
+    with suppress(ProcessLookupError):
+        process.send_signal(how)
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            await process.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
 @asynccontextmanager
-async def running(*processes: Process) -> AsyncIterator[None]:
-    """All of them run inside; if one ends by itself, so does the block, with ProcessEnded."""
-    for process in processes:
-        await process.start()
+async def running(*processes: Process, within: timedelta = STOP_TIMEOUT) -> AsyncIterator[None]:
+    """All of them run inside; if one ends by itself, so does the block, with ProcessEnded.
+
+    Afterwards none is left, whatever happens: who does not end `within` that time is killed.
+    """
     block = asyncio.current_task()
     assert block
     ended: list[ProcessEnded] = []
 
     async def watch(process: Process) -> None:
         ended.append(await process.ended())
-        block.cancel()
+        while True:  # once may not be enough, see events.runtime.tasks
+            block.cancel()
+            await asyncio.wait({block}, timeout=AGAIN)
 
-    watches = [asyncio.create_task(watch(process)) for process in processes]
+    watches: list[asyncio.Task[None]] = []
     try:
+        for process in processes:
+            await process.start()
+            watches.append(asyncio.create_task(watch(process)))
         yield
     except asyncio.CancelledError:
-        if ended:
-            raise ended[0] from None
-        raise
+        if not ended:
+            raise
     finally:
-        for task in watches:
-            task.cancel()
-        await asyncio.gather(*(process.stop() for process in reversed(processes)))
+        await finish(within + 2 * KILL_TIMEOUT, _stop(watches, processes, within))
+    if ended:
+        raise ended[0]
+
+
+async def _stop(watches: list[asyncio.Task[None]], processes: tuple[Process, ...], within: timedelta) -> None:
+    await cancel(*watches)
+    await asyncio.gather(*(process.stop(within=within) for process in processes))

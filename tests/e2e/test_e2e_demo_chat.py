@@ -35,6 +35,7 @@ async def chatting(product) -> AsyncIterator[tuple[Chat, list[str]]]:
                 chats=Chats(records, str(product.owner.id), retrying=Retrying(SystemClock(), Random())),
                 prefix="Тимоха,",
                 show=printed.append,
+                clock=SystemClock(),
             ),
             printed,
         )

@@ -8,6 +8,7 @@ import pytest
 from edge.demo.chat import Chat
 from edge.userbot.record import ChatRecord, Question, ask
 from events.ids import RequestId
+from events.runtime.clock import SystemClock
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 QUESTION, COPY, LINE = 1, 11, 2
@@ -26,7 +27,14 @@ class Telegram:
         self.messages = {}
         self.printed = []
         self.chat = Chat(
-            telegram=self, client=self, owner=1, visitor=2, chats=self, prefix="Тимоха,", show=self.printed.append
+            telegram=self,
+            client=self,
+            owner=1,
+            visitor=2,
+            chats=self,
+            prefix="Тимоха,",
+            show=self.printed.append,
+            clock=SystemClock(),
         )
         self.chat._asked[QUESTION] = COPY
         self.put(QUESTION, "Тимоха, раз", outgoing=True)

@@ -1,0 +1,97 @@
+"""The demo ends when it is told to, at any moment, and leaves no process behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytest.importorskip("mtproto")
+ROOT = Path(__file__).parents[2]
+WITHIN = 60
+
+
+@contextmanager
+def demo(directory: Path, **how: object) -> Iterator[subprocess.Popen[bytes]]:
+    """With an engine that needs no model. What it leaves behind is a failure."""
+    settings = {"GENERATE_ENGINE": "echo", "DEMO_DIRECTORY": str(directory), "PYTHONPATH": str(ROOT)}
+    with (directory / "said").open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli", "demo"],
+            cwd=directory,
+            env={**os.environ, **settings},
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            **how,
+        )
+    try:
+        yield process
+        process.wait(WITHIN)
+        assert not left_behind(directory)
+    finally:
+        process.kill()
+        for child in left_behind(directory):
+            child.kill()
+
+
+def left_behind(directory: Path) -> list[psutil.Process]:
+    """Whatever runs in the demo's directory, or with its configuration."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = [*(process.info["cmdline"] or []), process.info["cwd"] or ""]
+        if any(str(directory) in word for word in words):
+            found.append(process)
+    return found
+
+
+def said(directory: Path) -> str:
+    return (directory / "said").read_text()
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], directory: Path) -> None:
+    log = directory / "userbot.log"
+    while not (log.exists() and "userbot.ready" in log.read_text()):
+        assert process.poll() is None, said(directory)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_with_an_open_silent_pipe_it_ends_at_the_first_signal(tmp_path, number):
+    with demo(tmp_path, stdin=subprocess.PIPE) as process:
+        wait_until_ready(process, tmp_path)
+        process.send_signal(number)
+        assert process.wait(WITHIN) == 0
+        assert said(tmp_path).endswith("timokha: stopping\n")
+        assert "killed" not in said(tmp_path)
+
+
+@pytest.mark.parametrize("after", [0.3, 1.0, 1.5, 2.0, 3.0])
+def test_told_to_stop_during_its_start_it_does(tmp_path, after):
+    with demo(tmp_path, stdin=subprocess.DEVNULL) as process:
+        threading.Event().wait(after)  # some moment; which one does not matter
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN) == 0
+        assert "Traceback" not in said(tmp_path)
+        assert "killed" not in said(tmp_path)
+
+
+def test_a_second_signal_leaves_nothing_behind_either(tmp_path):
+    with demo(tmp_path, stdin=subprocess.PIPE) as process:
+        wait_until_ready(process, tmp_path)
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        assert process.returncode == 1
+
+
+def test_bytes_that_are_no_utf8_are_replaced_and_noted(tmp_path):
+    (tmp_path / "input").write_bytes("Тимоха, раз \xff два\n".encode("latin-1", "replace") + "Тимоха, три\n".encode())
+    with (tmp_path / "input").open("rb") as lines, demo(tmp_path, stdin=lines) as process:
+        assert process.wait(WITHIN) == 0
+        assert said(tmp_path).count("no UTF-8") == 1
+        assert "bot> три" in said(tmp_path)
