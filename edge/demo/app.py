@@ -26,7 +26,6 @@ from events.jetstream.connection import connect as connect_nats
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
-from events.runtime import children
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel, together
@@ -81,7 +80,7 @@ async def _talk(chat: Chat, traces: Traces | None) -> None:
 async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIterator[Chat]:
     """Everything runs inside."""
     _say("starting NATS and the sandbox Telegram")
-    async with EmbeddedServer(directory / "nats") as nats, _tied(nats.pid), Sandbox() as telegram:
+    async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
         owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
         visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)
         session = directory / "owner.session"
@@ -118,16 +117,6 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
                 show=click.echo,
                 clock=clock,
             )
-
-
-@asynccontextmanager
-async def _tied(pid: int) -> AsyncIterator[None]:
-    """The process ends with us even if we have to leave at once."""
-    children.tie(pid)
-    try:
-        yield
-    finally:
-        children.untie(pid)
 
 
 async def _sign_in(telegram: Sandbox, session: Path) -> None:

@@ -7,14 +7,19 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 from events.errors import TransportUnreachable
 from events.loopback import free_ports, is_open
+from events.runtime import children
+from events.runtime.tasks import finish
 
 START_TIMEOUT = 20
 """Seconds from the process's start to its open port."""
+STOP_TIMEOUT = timedelta(seconds=5)
+"""From the signal to the server's end."""
 
 CONFIG = """\
 listen: "127.0.0.1:{port}"
@@ -76,13 +81,19 @@ class EmbeddedServer:
                 stderr=log,
                 start_new_session=True,
             )
-        await self._wait_until_open()
+        children.tie(self._process.pid)
+        try:
+            await self._wait_until_open()
+        except BaseException:
+            await finish(STOP_TIMEOUT, self.kill())
+            raise
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(how)
             await self._process.wait()
+            children.untie(self._process.pid)
 
     async def kill(self) -> None:
         await self.stop(signal.SIGKILL)
@@ -92,7 +103,7 @@ class EmbeddedServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+        await finish(STOP_TIMEOUT, self.stop())
 
     async def _wait_until_open(self) -> None:
         assert self._process
@@ -103,7 +114,6 @@ class EmbeddedServer:
                         raise TransportUnreachable(f"nats-server ended at once; see {self._directory / 'nats.log'}")
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            await self.kill()
             raise TransportUnreachable(
                 f"nats-server did not open its port in {START_TIMEOUT} s; see {self._directory / 'nats.log'}"
             ) from None
