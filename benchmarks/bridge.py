@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import click
 from nats.js import JetStreamContext
@@ -26,6 +27,7 @@ from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.rabbitmq.server import RabbitMQNode
 from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import GenerationRequested, Role, Turn
 
 ROUNDS, A_ROUND, WARM_UP = 60, 5, 30
@@ -80,7 +82,7 @@ async def _compare(trips: dict[str, Trip]) -> dict[str, list[float]]:
 
 @asynccontextmanager
 async def _ours(js: JetStreamContext, nats_url: str, rabbitmq_url: str) -> AsyncIterator[Trip]:
-    await Topology(js).ensure_all(accounts=["1"])
+    await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all(accounts=["1"])  # noqa: S311 - jitter, not a secret
     replies = await js.pull_subscribe_bind(durable="edge-1", stream="REPLIES")
 
     async def trip(number: int) -> None:
@@ -121,7 +123,7 @@ def _request(number: int) -> Event:
         turns=(Turn(role=Role.USER, text="Как дела?"),),
         deadline=datetime.now(UTC) + timedelta(seconds=120),
     )
-    return Event.of(data, source="/bench")
+    return Event.of(data, source="/bench", time=datetime.now(UTC))
 
 
 @asynccontextmanager

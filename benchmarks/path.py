@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 from edge.demo.processes import Process, running
 from events import subjects
@@ -17,6 +18,8 @@ from events.jetstream.connection import JetStream
 from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import GenerationCompleted, GenerationRequested, Role, Sampling, Turn
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery
 from observability.telemetry import Telemetry, silent
@@ -60,7 +63,9 @@ class Edge:
             deadline=datetime.now(UTC) + DEADLINE,
         )
         reply = self._waiting[data.request_id] = asyncio.get_running_loop().create_future()
-        with self._telemetry.spans.send(Channel.REQUESTS, Event.of(data, source="/bench")) as event:
+        with self._telemetry.spans.send(
+            Channel.REQUESTS, Event.of(data, source="/bench", time=datetime.now(UTC))
+        ) as event:
             await self._log.publish(Channel.REQUESTS, event)
         return reply
 
@@ -88,8 +93,10 @@ class Edge:
 @asynccontextmanager
 async def edge(js: JetStream, telemetry: Telemetry | None = None) -> AsyncIterator[Edge]:
     """An edge of an account of its own, listening; makes every stream and consumer that is missing."""
-    await Topology(js).ensure_all(accounts=[ACCOUNT])
-    replies = await JetStreamSubscription.bind(js, Channel.REPLIES, subjects.edge_consumer(ACCOUNT))
+    retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
+    await Topology(js, retrying=retrying).ensure_all(accounts=[ACCOUNT])
+    edge = subjects.edge_consumer(ACCOUNT)
+    replies = await JetStreamSubscription.bind(js, Channel.REPLIES, edge, random=retrying.random)
     made = Edge(JetStreamLog(js), replies, telemetry or silent())
     async with listening(made.listen()):
         yield made

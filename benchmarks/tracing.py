@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from random import Random
 from unittest.mock import patch
 
 import click
@@ -31,6 +32,8 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import GenerationRequested, Role, Turn
 from events.transport import MAX_FETCH_WAIT, Channel
 from observability import setup
@@ -82,7 +85,9 @@ class Side:
             turns=(Turn(role=Role.USER, text="x" * 100),),
             deadline=datetime.now(UTC) + timedelta(minutes=2),
         )
-        with self._telemetry.spans.send(Channel.REQUESTS, Event.of(data, source="/bench")) as traced:
+        with self._telemetry.spans.send(
+            Channel.REQUESTS, Event.of(data, source="/bench", time=datetime.now(UTC))
+        ) as traced:
             await self._log.publish(Channel.REQUESTS, traced)
 
 
@@ -120,7 +125,8 @@ async def _side(directory: Path, environment: Mapping[str, str]) -> AsyncIterato
         telemetry = setup.start("bench")
     await asyncio.to_thread(directory.mkdir)
     async with EmbeddedServer(directory / "nats") as nats, connect(nats.url, name="bench") as js:
-        await Topology(js).ensure_all(accounts=[ACCOUNT])
+        retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
+        await Topology(js, retrying=retrying).ensure_all(accounts=[ACCOUNT])
         settings = {
             "GENERATE_ENGINE": "echo",
             "GENERATE_SLOTS": str(IN_FLIGHT),
@@ -129,7 +135,9 @@ async def _side(directory: Path, environment: Mapping[str, str]) -> AsyncIterato
             **environment,
         }
         async with running(Process("generate", directory, settings)):
-            replies = await JetStreamSubscription.bind(js, Channel.REPLIES, subjects.edge_consumer(ACCOUNT))
+            replies = await JetStreamSubscription.bind(
+                js, Channel.REPLIES, subjects.edge_consumer(ACCOUNT), random=retrying.random
+            )
             yield Side(JetStreamLog(js), replies, telemetry)
     telemetry.shutdown()
 

@@ -12,6 +12,7 @@ from events.jetstream.topology import Topology
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from observability.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
@@ -19,15 +20,15 @@ log = structlog.get_logger(__name__)
 
 async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Carry requests and replies across until `stop` is set."""
-    clock = SystemClock()
+    clock, random = SystemClock(), Random()  # noqa: S311 - jitter, not a secret
     async with (
         connect_jetstream(settings.nats_url, name="bridge", access=settings.nats_access) as js,
         connect_rabbitmq(settings.rabbitmq_url, name="bridge", clock=clock) as broker,
     ):
-        await Topology(js).ensure_streams()
+        await Topology(js, retrying=Retrying(clock, random)).ensure_streams()
         if settings.codec is CodecName.EVENTS:
             await topology.ensure(broker.consuming)
-        parts = Parts(js, broker, telemetry, clock, Random())  # noqa: S311 - jitter, not a secret
+        parts = Parts(js, broker, telemetry, clock, random)
         runs: list[Run] = []
         if settings.outbound:
             runs.append(await outward(settings.outbound, settings, parts))

@@ -65,8 +65,8 @@ class Codec(Protocol):
         """What a requester on RabbitMQ asks, and where its answer goes."""
         ...
 
-    def answer(self, data: EventData, origin: Origin) -> Message | None:
-        """The answer as that requester reads it; None where it expects none."""
+    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message | None:
+        """The answer as that requester reads it; None where it expects none. `time` is the reply's."""
         ...
 
 
@@ -107,9 +107,9 @@ class EventsCodec:
         }
         return data.model_copy(update=ids), origin
 
-    def answer(self, data: EventData, origin: Origin) -> Message | None:
+    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message | None:
         own = data.model_copy(update={"request_id": origin.subject})
-        return replace(Message.of(Event.of(own, source=SOURCE)), correlation_id=origin.correlation_id)
+        return replace(Message.of(Event.of(own, source=SOURCE, time=time)), correlation_id=origin.correlation_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class OriginalCodec:
         )
         return request, origin
 
-    def answer(self, data: EventData, origin: Origin) -> Message | None:
+    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message | None:
         """The original's server drops what failed, so its bot waits for no word of it."""
         if not isinstance(data, GenerationCompleted):
             return None

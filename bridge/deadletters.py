@@ -9,6 +9,7 @@ from events.deadletters import REASON_HEADER
 from events.errors import MalformedEvent
 from events.event import Event
 from events.rabbitmq.receiver import Received
+from events.runtime.clock import Clock
 from events.schema import GenerationFailed
 from events.transport import Channel, Log
 from functions.outcomes import GaveUp, dead_letter, origin
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
     events: Log
+    clock: Clock
 
     async def take(self, received: Received) -> None:
         """Raises TransportError."""
@@ -48,4 +50,6 @@ class DeadLetters:
         failed = GenerationFailed(
             request_id=request_id, reason=outcome.reason, detail=outcome.detail, attempts=outcome.attempts
         )
-        await self.events.publish(Channel.REPLIES, Event.of(failed, source=SOURCE, headers=origin(event.headers)))
+        await self.events.publish(
+            Channel.REPLIES, Event.of(failed, source=SOURCE, time=self.clock.now(), headers=origin(event.headers))
+        )

@@ -26,6 +26,7 @@ from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import Clock
+from events.runtime.retrying import Retrying
 from events.transport import Channel
 from functions.worker import Limits, Worker, is_answered
 from observability.telemetry import Telemetry
@@ -47,6 +48,10 @@ class Parts:
     clock: Clock
     random: Random
 
+    @property
+    def retrying(self) -> Retrying:
+        return Retrying(self.clock, self.random)
+
 
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -55,7 +60,7 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     """From JetStream's shared pool to the RabbitMQ queue `name`. Raises TransportError."""
     js, broker = parts.js, parts.broker
     codec, events = CODECS[settings.codec], JetStreamLog(js)
-    made = Topology(js)
+    made = Topology(js, retrying=parts.retrying)
     await made.ensure_generate_consumer()
     await made.ensure_bridge()
     queue = await topology.adopt(broker.consuming, codec.queue(name))
@@ -76,7 +81,9 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     await pool.look()
     worker = Worker(
         out.handle,
-        subscription=await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER),
+        subscription=await JetStreamSubscription.bind(
+            js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=parts.random
+        ),
         publisher=events,
         answered=out.answered,
         source=SOURCE,
@@ -94,7 +101,7 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
             watching = group.create_task(pool.watch())
             group.create_task(pump(replies, out.take, drained, parts.clock))
             if dead:
-                group.create_task(pump(dead, DeadLetters(events).take, drained, parts.clock))
+                group.create_task(pump(dead, DeadLetters(events, parts.clock).take, drained, parts.clock))
             await worker.run(stop)
             drained.set()
             watching.cancel()
@@ -106,10 +113,10 @@ async def inward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     """From the RabbitMQ queue `name` to JetStream, and the replies back. Raises TransportError."""
     js, broker = parts.js, parts.broker
     codec = CODECS[settings.codec]
-    await Topology(js).ensure_edge(subjects.RABBITMQ_ACCOUNT)
+    await Topology(js, retrying=parts.retrying).ensure_edge(subjects.RABBITMQ_ACCOUNT)
     questions = Questions(name, codec, JetStreamLog(js), settings.deadline, parts.telemetry, parts.clock)
     consumer = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
-    replies = await JetStreamSubscription.bind(js, Channel.REPLIES, consumer)
+    replies = await JetStreamSubscription.bind(js, Channel.REPLIES, consumer, random=parts.random)
     answers = Answers(replies, codec, broker.sender, parts.telemetry)
     queue = await topology.adopt(broker.consuming, codec.queue(name))
     receiver = await Receiver.open(broker, queue, prefetch=PREFETCH)

@@ -75,7 +75,7 @@ class Questions:
             raise MalformedEvent(f"its body has {len(message.body)} bytes, at most {MAX_BODY} are taken")
         request, origin = self.codec.asked(message, deadline=self.clock.now() + self.deadline)
         headers = {**trace_of(message.headers), **origin.headers()}
-        return fitting(Event.of(request, source=SOURCE, headers=headers))
+        return fitting(Event.of(request, source=SOURCE, time=self.clock.now(), headers=headers))
 
     async def _refuse(self, message: Message, why: str) -> None:
         request_id = request_id_for(message)
@@ -126,7 +126,7 @@ class Answers:
         with spans.process(Channel.REPLIES, delivery, group=group):
             origin = Origin.read(event.headers)
             data = event.data()
-            message = self.codec.answer(data, origin)
+            message = self.codec.answer(data, origin, time=event.time)
             if message is None:
                 log.info("answer.none", request_id=event.subject, type=event.type)
                 return

@@ -101,7 +101,7 @@ class Outbound:
             note = await self._about(received)
             data = self.codec.answered(message, note.request_id)
             headers = {**trace_of(note.headers), **origin(note.headers)}
-            event = fitting(Event.of(data, source=SOURCE, headers=headers))
+            event = fitting(Event.of(data, source=SOURCE, time=self.clock.now(), headers=headers))
         except MalformedEvent as error:
             log.error("reply.dropped", correlation_id=message.correlation_id[:100], error=str(error))
             return

@@ -17,6 +17,8 @@ from events.schema import TYPES, EventData, GenerationProgressed
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
+EPOCH = datetime.fromtimestamp(0, UTC)
+"""Of an event without a time."""
 NATS_PREFIX = "ce-"
 AMQP_PREFIX = "cloudEvents:"
 
@@ -45,7 +47,7 @@ class Event:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, data: EventData, *, source: str, headers: Mapping[str, str] | None = None) -> Self:
+    def of(cls, data: EventData, *, source: str, time: datetime, headers: Mapping[str, str] | None = None) -> Self:
         """Wrap `data`; the id is derived, so the same fact published twice is recognisable."""
         kind = data.TYPE.rsplit(".", 2)[1]
         number = f".{data.sequence}" if isinstance(data, GenerationProgressed) else ""
@@ -54,7 +56,7 @@ class Event:
             type=data.TYPE,
             source=source,
             subject=data.request_id,
-            time=datetime.now(UTC),
+            time=time,
             body=data.model_dump_json().encode(),
             headers=dict(headers or {}),
         )
@@ -97,11 +99,13 @@ def to_headers(event: Event, prefix: str) -> dict[str, str]:
     return {**event.headers, **{prefix + name: value for name, value in attributes(event).items()}}
 
 
-def from_headers(headers: Mapping[str, str], body: bytes, prefix: str, *, subject: str = "") -> Event:
+def from_headers(
+    headers: Mapping[str, str], body: bytes, prefix: str, *, subject: str = "", received: datetime = EPOCH
+) -> Event:
     """The inverse of `to_headers`. What is missing becomes empty: `data()` will refuse it later.
 
     Headers whose names can't travel on are left out: with one, the event could not even become a dead letter.
-    `subject` stands in where the sender gave none, e.g. the tokens of the NATS subject.
+    `subject` stands in where the sender gave none, e.g. the tokens of the NATS subject; `received` for a time.
     """
     given = {name[len(prefix) :]: value for name, value in headers.items() if name.startswith(prefix)}
     return Event(
@@ -109,7 +113,7 @@ def from_headers(headers: Mapping[str, str], body: bytes, prefix: str, *, subjec
         type=given.get("type", ""),
         source=given.get("source", ""),
         subject=given.get("subject") or subject,
-        time=_parse_time(given.get("time")),
+        time=_parse_time(given.get("time"), received),
         body=body,
         headers={
             name: value
@@ -119,9 +123,9 @@ def from_headers(headers: Mapping[str, str], body: bytes, prefix: str, *, subjec
     )
 
 
-def _parse_time(text: str | None) -> datetime:
+def _parse_time(text: str | None, received: datetime) -> datetime:
     try:
         time = datetime.fromisoformat(text or "")
     except ValueError:
-        return datetime.now(UTC)
+        return received
     return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from events.errors import Conflict
 from events.event import NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
 from events.records import Stored
+from events.runtime.clock import Clock
 from events.transport import Channel, Published
 
 
 class MemoryLog:
     """Implements `events.transport.Log`; `subscribe` gives the other half."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
         self._stored: dict[Channel, dict[str, Event]] = {channel: {} for channel in Channel}
         self._queues: dict[tuple[Channel, str], MemorySubscription] = {}
 
@@ -22,7 +24,7 @@ class MemoryLog:
         """The shared place named `durable`; it starts with everything the channel has."""
         key = (channel, durable)
         if key not in self._queues:
-            self._queues[key] = MemorySubscription(lease)
+            self._queues[key] = MemorySubscription(lease, clock=self._clock)
             for event in self._stored[channel].values():
                 self._queues[key].put(event)
         return self._queues[key]
@@ -58,8 +60,9 @@ class MemoryLog:
 class MemorySubscription:
     """Implements `events.transport.Subscription`."""
 
-    def __init__(self, lease: timedelta) -> None:
+    def __init__(self, lease: timedelta, *, clock: Clock) -> None:
         self.lease = lease
+        self.clock = clock
         self._ready: asyncio.Queue[MemoryDelivery] = asyncio.Queue()
 
     def put(self, event: Event, attempt: int = 1) -> None:
@@ -88,7 +91,7 @@ class MemoryDelivery:
     def __init__(self, queue: MemorySubscription, event: Event, attempt: int) -> None:
         self.event = event
         self.attempt = attempt
-        self.published_at = datetime.now(UTC)
+        self.published_at = queue.clock.now()
         self._queue = queue
         self._lease: asyncio.TimerHandle | None = None
 

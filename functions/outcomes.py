@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -60,18 +60,18 @@ Outcome = Answered | GaveUp | Postponed | Skipped | Relayed
 
 
 async def settle(
-    outcome: Outcome, delivery: Delivery, publisher: Publisher, *, source: str, telemetry: Telemetry
+    outcome: Outcome, delivery: Delivery, publisher: Publisher, *, source: str, telemetry: Telemetry, now: datetime
 ) -> None:
     """Raises TransportError; the delivery then comes again."""
     request_id = delivery.event.subject
     match outcome:
         case Answered(data):
-            reply = Event.of(data, source=source, headers=origin(delivery.event.headers))
+            reply = Event.of(data, source=source, time=now, headers=origin(delivery.event.headers))
             await _publish(Channel.REPLIES, reply, publisher, telemetry)
             await delivery.ack()
             log.info("request.answered", request_id=request_id, attempt=delivery.attempt)
         case GaveUp():
-            await _give_up(outcome, delivery, publisher, source, telemetry)
+            await _give_up(outcome, delivery, publisher, source, telemetry, now=now)
             await delivery.discard()
         case Postponed(why, delay):
             log.warning("request.postponed", request_id=request_id, why=why, seconds=round(delay.total_seconds(), 1))
@@ -85,7 +85,7 @@ async def settle(
 
 
 async def _give_up(
-    outcome: GaveUp, delivery: Delivery, publisher: Publisher, source: str, telemetry: Telemetry
+    outcome: GaveUp, delivery: Delivery, publisher: Publisher, source: str, telemetry: Telemetry, *, now: datetime
 ) -> None:
     telemetry.metrics.dead_lettered(outcome.reason)
     log.error("request.gave_up", request_id=delivery.event.subject, reason=outcome.reason, detail=outcome.detail)
@@ -98,7 +98,7 @@ async def _give_up(
     failed = GenerationFailed(
         request_id=request_id, reason=outcome.reason, detail=outcome.detail, attempts=outcome.attempts
     )
-    reply = Event.of(failed, source=source, headers=origin(delivery.event.headers))
+    reply = Event.of(failed, source=source, time=now, headers=origin(delivery.event.headers))
     await _publish(Channel.REPLIES, reply, publisher, telemetry)
 
 

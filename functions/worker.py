@@ -142,7 +142,14 @@ class Worker:
                 handled.set_result(None)
             if isinstance(outcome, GaveUp | Postponed):
                 fail(span, type(outcome).__name__)
-            await outcomes.settle(outcome, delivery, self._publisher, source=self._source, telemetry=self._telemetry)
+            await outcomes.settle(
+                outcome,
+                delivery,
+                self._publisher,
+                source=self._source,
+                telemetry=self._telemetry,
+                now=self._clock.now(),
+            )
 
     async def _outcome(self, delivery: Delivery) -> Outcome:
         if delivery.attempt > self._limits.attempts:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 import pytest_asyncio
@@ -20,6 +21,7 @@ from events.rabbitmq import connection as rabbitmq_connection
 from events.rabbitmq import topology as rabbitmq_topology
 from events.rabbitmq.server import RabbitMQNode, installed
 from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import GenerationRequested, Role, Turn
 
 CI = os.environ.get("CI") == "true"
@@ -40,7 +42,7 @@ async def nats_server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
 @pytest.fixture
 async def js(nats_server: EmbeddedServer) -> AsyncIterator[JetStreamContext]:
     async with connect(nats_server.url, name="test") as context:
-        await Topology(context).ensure_all(accounts=["1"])
+        await Topology(context, retrying=Retrying(SystemClock(), Random())).ensure_all(accounts=["1"])
         yield context
 
 
@@ -159,6 +161,8 @@ def make_event():
     """`make_event(request_id, text, headers=…)`: a request in its envelope."""
 
     def make(request_id: str = "1.2.3.0", text: str = "привет", *, seconds: float = 60, headers=None) -> Event:
-        return Event.of(request(request_id, text, seconds=seconds), source="/test", headers=headers)
+        return Event.of(
+            request(request_id, text, seconds=seconds), source="/test", time=datetime.now(UTC), headers=headers
+        )
 
     return make

@@ -65,7 +65,7 @@ async def _resend(
                 "deadline": now + settings.deadline,
             }
         )
-        await store.log.publish(Channel.REQUESTS, Event.of(data, source=SOURCE, headers=letter.event.headers))
+        await store.log.publish(Channel.REQUESTS, Event.of(data, source=SOURCE, time=now, headers=letter.event.headers))
         return f"asked again as {again}"
     chats = Chats(await JetStreamRecords.open(store.js, subjects.CHATS_BUCKET), again.account, retrying=retrying)
     question = _question(request, again, letter, now)

@@ -100,7 +100,8 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
             connect(telegram, VISITOR_PHONE) as client,
             connect_nats(nats.url, name="demo") as js,
         ):
-            await Topology(js).ensure_buckets()
+            retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
+            await Topology(js, retrying=retrying).ensure_buckets()
             await client.resolve_peer(OWNER_NAME)
             await telegram.wait_for(lambda: telegram.sessions(owner.id), timeout=60)
             yield Chat(
@@ -111,7 +112,7 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
                 chats=Chats(
                     await JetStreamRecords.open(js, subjects.CHATS_BUCKET),
                     str(owner.id),
-                    retrying=Retrying(clock, Random()),  # noqa: S311 - jitter, not a secret
+                    retrying=retrying,
                 ),
                 prefix=UserbotSettings.read(api_id=API_ID, api_hash=API_HASH).prefix,
                 show=click.echo,

@@ -62,7 +62,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
     reconnecting.pace_connections()
     async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
-        topology = Topology(js)
+        topology = Topology(js, retrying=retrying)
         await topology.ensure_streams()
         await topology.ensure_buckets()
         async with started(client) as account:
@@ -87,7 +87,9 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
                 window=settings.catch_up_window,
                 fetched=telemetry.metrics.caught_up,
             )
-            subscription = await JetStreamSubscription.bind(js, Channel.REPLIES, subjects.edge_consumer(account))
+            subscription = await JetStreamSubscription.bind(
+                js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
+            )
             edge = _Edge(js, drivers, catch_up, Replies(world, drivers, subscription))
             updates.listen(account, catch_up.put)
             await together(edge.run(account), _until_revoked(calls.revoked))

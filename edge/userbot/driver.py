@@ -171,7 +171,7 @@ class Driver:
             return
         world = self._world
         data = request_of(record, current, world.account, self._chat, world.sampling)
-        with world.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE)) as event:
+        with world.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE, time=world.now())) as event:
             await world.log.publish(Channel.REQUESTS, event)
         self._published = current.request_id
 

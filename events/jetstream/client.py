@@ -9,7 +9,7 @@ import structlog
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import SecureConnWantedError
+from nats.errors import NoRespondersError, SecureConnWantedError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 LOG_EVERY = 60
@@ -26,10 +26,18 @@ class NotPermitted(NatsError):
 
     def __init__(self, doing: str, subject: str) -> None:
         self.refusal = f"this NATS user may not {doing} {subject}"
-        super().__init__(
-            f"{self.refusal}: NATS_USER and NATS_PASSWORD must be those of this process, and the server's configuration"
-            " must let it (docs/security.md)"
+        self.advice = (
+            "NATS_USER and NATS_PASSWORD must be those of this process, and the server's configuration must let it"
+            " (docs/security.md)"
         )
+        super().__init__(f"{self.refusal}: {self.advice}")
+
+
+class JetStreamOff(NatsError):
+    """The server has no JetStream, nor has another one that it is connected to."""
+
+    def __init__(self) -> None:
+        super().__init__("this NATS server runs without JetStream")
 
 
 class Client(NatsClient):
@@ -49,13 +57,22 @@ class Client(NatsClient):
         old_style: bool = False,
         headers: Mapping[str, Any] | None = None,
     ) -> Msg:
-        """As nats', but raises NotPermitted if the wait was in vain from the beginning."""
+        """As nats', but raises NotPermitted if the wait was in vain from the beginning, and JetStreamOff."""
         since = self.now
         try:
             return await super().request(subject, payload, timeout, old_style, dict(headers) if headers else None)
         except NatsTimeoutError:
             self.check(subject, since)
             raise
+        except NoRespondersError:
+            if subject.startswith("$JS.API.") and self._has_no_jetstream:
+                raise JetStreamOff from None
+            raise
+
+    @property
+    def _has_no_jetstream(self) -> bool:
+        """In a cluster others may have it."""
+        return not self._server_info.get("jetstream") and not self._server_info.get("cluster")
 
     @property
     def now(self) -> float:

@@ -1,11 +1,10 @@
 """One connection to NATS that never gives up and says which server it can't reach."""
 
-import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from datetime import timedelta
 
 import structlog
 from nats.errors import Error as NatsError
@@ -14,15 +13,19 @@ from nats.js import JetStreamContext
 from events.access import ANONYMOUS, Access
 from events.errors import SettingsError, TransportUnreachable
 from events.jetstream.client import Client
+from events.runtime.tasks import finish, within
 
 CONNECT_TIMEOUT = 2
 """Seconds a single attempt may take."""
 
-FIRST_CONNECTION_TIMEOUT = 5
-"""Seconds until a server that can't be reached at the start is a fault: the client itself would try for ever."""
+FIRST_CONNECTION_TIMEOUT = timedelta(seconds=5)
+"""Until a server that can't be reached at the start is a fault: the client itself would try for ever."""
 
 RECONNECT_WAIT = 0.25
 """Seconds between two attempts to get the connection back."""
+
+CLOSE_TIMEOUT = timedelta(seconds=2)
+"""To say goodbye to a server; one that is frozen hears nothing."""
 
 PUBLISH_TIMEOUT = 5
 """Seconds to wait for a confirmation before the caller publishes the same event again."""
@@ -50,7 +53,7 @@ async def connect(url: str, *, name: str, access: Access = ANONYMOUS) -> AsyncIt
     try:
         yield client.jetstream(timeout=PUBLISH_TIMEOUT)
     finally:
-        await client.close()
+        await finish(CLOSE_TIMEOUT, client.close())
 
 
 async def _first_connection(url: str, name: str, access: Access) -> Client:
@@ -90,11 +93,11 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
     )
     try:
         # A cluster of which some nodes are dead needs an attempt for each.
-        await _within(FIRST_CONNECTION_TIMEOUT + CONNECT_TIMEOUT * (len(servers) - 1), connecting)
+        await within(FIRST_CONNECTION_TIMEOUT + timedelta(seconds=CONNECT_TIMEOUT) * (len(servers) - 1), connecting)
     except ValueError as error:
         raise SettingsError(f"NATS_URL: got {_shown(url)!r} ({error}); it takes nats://host:port") from None
     except (NatsError, OSError, TimeoutError) as error:
-        await client.close()
+        await finish(CLOSE_TIMEOUT, client.close())
         raise TransportUnreachable(_explanation(url, _telling(faults) or str(error) or "no answer")) from None
     return client
 
@@ -103,20 +106,6 @@ def _telling(faults: list[str]) -> str:
     """The last one, rather what a server said: one that refuses resets the connection, often before it is read."""
     said = [fault for fault in faults if not fault.startswith("[Errno")]
     return (said or faults or [""])[-1]
-
-
-async def _within(seconds: float, connecting: Coroutine[Any, Any, None]) -> None:
-    """As `asyncio.timeout`, but nats swallows a cancellation now and then, and would go on trying for ever."""
-    task = asyncio.create_task(connecting)
-    try:
-        if not (await asyncio.wait({task}, timeout=seconds))[0]:
-            raise TimeoutError
-        task.result()
-    finally:
-        while not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=0.1)
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def _tls(access: Access) -> ssl.SSLContext | None:

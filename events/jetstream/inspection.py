@@ -10,7 +10,7 @@ from nats.js.errors import BucketNotFoundError, NotFoundError
 
 from events import subjects
 from events.errors import TransportError
-from events.jetstream.topology import Retention, stream_config, verify_stream
+from events.jetstream.configs import Retention, stream_config, verify_stream
 from events.transport import Channel
 
 

@@ -9,7 +9,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from events import subjects
 from events.errors import MalformedEvent, TransportError
-from events.event import NATS_PREFIX, Event, from_headers, to_headers
+from events.event import EPOCH, NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
 from events.transport import Channel, Published
 
@@ -49,8 +49,11 @@ class JetStreamLog:
             return None
         except (NatsError, OSError) as error:
             raise TransportError(f"JetStream could not look up {request_id}: {error}; try again") from None
-        event = from_headers(found.headers or {}, found.data or b"", NATS_PREFIX, subject=str(request_id))
-        return event, found.time or event.time
+        since = found.time or EPOCH
+        event = from_headers(
+            found.headers or {}, found.data or b"", NATS_PREFIX, subject=str(request_id), received=since
+        )
+        return event, since
 
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
         await self._erase([(channel, request_id)])

@@ -10,6 +10,7 @@ from nats.js import JetStreamContext
 
 from events import subjects
 from events.event import NATS_PREFIX, Event, from_headers, to_headers
+from events.jetstream.listening import listening
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +41,5 @@ async def progressing(js: JetStreamContext, account: str, hear: Callable[[Event]
         subject = subjects.request_id_of(message.subject)
         hear(from_headers(message.headers or {}, message.data, NATS_PREFIX, subject=subject))
 
-    subscription = await js._nc.subscribe(subjects.account_progress(account), cb=take)
-    try:
+    async with listening(js, subjects.account_progress(account), take):
         yield
-    finally:
-        await subscription.unsubscribe()

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from random import Random
 from typing import Self
 
 import structlog
@@ -17,13 +18,17 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from events.jetstream.client import Client
-from events.jetstream.topology import ACK_WAIT
+from events.jetstream.configs import ACK_WAIT
+from events.jetstream.listening import GOODBYE
+from events.jetstream.seldom import Seldom
+from events.runtime.retrying import Backoff, Pauses
+from events.runtime.tasks import finish
 
 SLACK = timedelta(seconds=0.25)
 """A request that the server has not ended so long after its time has died with the server, or on the way."""
 
-PAUSE = timedelta(seconds=0.25)
-"""Until the next request where the last one was refused."""
+REFUSED = Backoff(timedelta(seconds=0.25), timedelta(seconds=2))
+"""Until the next request where the last ones were refused, e.g. because the consumer is gone."""
 
 TOO_LONG = ACK_WAIT / 2
 """What lay here so long is left to whoever gets it next: nobody has renewed its lease."""
@@ -36,7 +41,7 @@ log = structlog.get_logger(__name__)
 class Pull:
     """One process's requests to a consumer. Use it in one task at a time."""
 
-    def __init__(self, nats: Client, stream: str, consumer: str) -> None:
+    def __init__(self, nats: Client, stream: str, consumer: str, *, random: Random) -> None:
         self.subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._nats = nats
         self._inbox = nats.new_inbox()
@@ -48,11 +53,13 @@ class Pull:
         self._not_before = 0.0
         self._arrived: deque[tuple[float, Msg]] = deque()
         self._changed = asyncio.Event()
+        self._refused = Pauses(REFUSED, random)
+        self._seldom = Seldom()
 
     @classmethod
-    async def open(cls, nats: Client, stream: str, consumer: str) -> Self:
-        """The consumer must exist."""
-        pull = cls(nats, stream, consumer)
+    async def open(cls, nats: Client, stream: str, consumer: str, *, random: Random) -> Self:
+        """While the consumer is missing nothing comes."""
+        pull = cls(nats, stream, consumer, random=random)
         pull._hearing = await nats.subscribe(f"{pull._inbox}.*", cb=pull._hear)
         return pull
 
@@ -81,7 +88,7 @@ class Pull:
     async def close(self) -> None:
         """Forget what was asked for."""
         if self._hearing:
-            await self._hearing.unsubscribe()
+            await finish(GOODBYE, self._hearing.unsubscribe())
 
     async def _ask(self, limit: int, timeout: timedelta) -> None:
         now = self._nats.now
@@ -92,7 +99,7 @@ class Pull:
             await self._nats.publish(self.subject, json.dumps(request).encode(), f"{self._inbox}.{self._number}")
         elif not self._nats.is_connected:
             # Kept back, requests would all be sent when the connection is there again.
-            self._end(PAUSE)
+            self._end(REFUSED.first)
 
     async def _wait(self, until: float) -> None:
         with suppress(TimeoutError):
@@ -101,6 +108,7 @@ class Pull:
 
     async def _hear(self, message: Msg) -> None:
         if message.reply:
+            self._refused.reset()
             self._left -= 1
             self._arrived.append((self._nats.now, message))
         else:
@@ -110,9 +118,13 @@ class Pull:
     def _note(self, status: str, message: Msg) -> None:
         if status == HEARTBEAT or message.subject != f"{self._inbox}.{self._number}":
             return
-        self._end(timedelta(0) if status == EXPIRED else PAUSE)
-        if status != EXPIRED:
-            why = (message.headers or {}).get("Description", "nobody answers")
+        if status == EXPIRED:
+            self._refused.reset()
+            self._end(timedelta(0))
+            return
+        self._end(self._refused.next())
+        why = (message.headers or {}).get("Description", "nobody answers: is the consumer there?")
+        if self._seldom.due(status):
             log.warning("nats.fetch_failed", error=f"{status} {why}", subject=self.subject)
 
     def _end(self, pause: timedelta) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import uuid4
+from random import Random
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -11,8 +11,8 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from events import subjects
 from events.errors import TransportError
 from events.event import Event
+from events.jetstream.configs import ACK_WAIT
 from events.jetstream.subscription import JetStreamSubscription
-from events.jetstream.topology import ACK_WAIT
 from events.transport import MAX_FETCH_WAIT, Channel
 
 BATCH = 256
@@ -20,12 +20,14 @@ MAX_IDLE = timedelta(seconds=30)
 """A consumer of ours that nobody asks any more is removed by the server after this."""
 
 
-async def stored(js: JetStreamContext, channel: Channel, filter_subject: str) -> Sequence[tuple[datetime, Event]]:
+async def stored(
+    js: JetStreamContext, channel: Channel, filter_subject: str, *, random: Random
+) -> Sequence[tuple[datetime, Event]]:
     """What the channel has under the matching subjects, and since when, oldest first. Raises TransportError."""
     found: list[tuple[datetime, Event]] = []
     try:
-        consumer, left = await _consumer(js, channel, filter_subject, AckPolicy.NONE)
-        subscription = await JetStreamSubscription.bind(js, channel, consumer)
+        consumer, left = await _consumer(js, channel, filter_subject, AckPolicy.NONE, random)
+        subscription = await JetStreamSubscription.bind(js, channel, consumer, random=random)
         while left > 0:
             deliveries = await subscription.fetch(min(BATCH, left), MAX_FETCH_WAIT)
             if not deliveries:
@@ -39,20 +41,24 @@ async def stored(js: JetStreamContext, channel: Channel, filter_subject: str) ->
     return found
 
 
-async def following(js: JetStreamContext, channel: Channel, filter_subject: str) -> JetStreamSubscription:
+async def following(
+    js: JetStreamContext, channel: Channel, filter_subject: str, *, random: Random
+) -> JetStreamSubscription:
     """Everything under the matching subjects, for this process alone. Raises TransportError."""
     try:
-        consumer, _ = await _consumer(js, channel, filter_subject, AckPolicy.EXPLICIT)
-        return await JetStreamSubscription.bind(js, channel, consumer)
+        consumer, _ = await _consumer(js, channel, filter_subject, AckPolicy.EXPLICIT, random)
+        return await JetStreamSubscription.bind(js, channel, consumer, random=random)
     except (NatsError, OSError) as error:
         reason = str(error) or type(error).__name__
         raise TransportError(f"{subjects.stream(channel)} could not be followed ({reason}); try again") from None
 
 
-async def _consumer(js: JetStreamContext, channel: Channel, filter_subject: str, acks: AckPolicy) -> tuple[str, int]:
+async def _consumer(
+    js: JetStreamContext, channel: Channel, filter_subject: str, acks: AckPolicy, random: Random
+) -> tuple[str, int]:
     """Its name, and how many messages it has now."""
     config = ConsumerConfig(
-        name=uuid4().hex,
+        name=f"{random.getrandbits(128):032x}",
         filter_subject=filter_subject,
         ack_policy=acks,
         ack_wait=ACK_WAIT.total_seconds(),

@@ -107,16 +107,19 @@ class EmbeddedServer:
 
     async def _wait_until_open(self) -> None:
         assert self._process
+        ended = asyncio.ensure_future(self._process.wait())
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 while not await is_open(self._port):
                     if self._process.returncode is not None:
                         raise TransportUnreachable(f"nats-server ended at once; see {self._directory / 'nats.log'}")
-                    await asyncio.sleep(0.02)
+                    await asyncio.wait({ended}, timeout=0.02)
         except TimeoutError:
             raise TransportUnreachable(
                 f"nats-server did not open its port in {START_TIMEOUT} s; see {self._directory / 'nats.log'}"
             ) from None
+        finally:
+            ended.cancel()
 
 
 def _binary() -> str:

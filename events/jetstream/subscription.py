@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from random import Random
 from typing import cast
 
 import structlog
@@ -13,8 +14,8 @@ from events import subjects
 from events.errors import TransportError
 from events.event import NATS_PREFIX, Event, from_headers
 from events.jetstream.client import Client, NotPermitted
+from events.jetstream.configs import ACK_WAIT
 from events.jetstream.pull import Pull
-from events.jetstream.topology import ACK_WAIT
 from events.transport import MAX_FETCH_WAIT, Channel
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,11 @@ class JetStreamDelivery:
         self.attempt: int = metadata.num_delivered or 1
         self.published_at: datetime = metadata.timestamp
         self.event: Event = from_headers(
-            message.headers or {}, message.data, NATS_PREFIX, subject=subjects.request_id_of(message.subject)
+            message.headers or {},
+            message.data,
+            NATS_PREFIX,
+            subject=subjects.request_id_of(message.subject),
+            received=self.published_at,
         )
 
     async def extend(self) -> None:
@@ -67,11 +72,13 @@ class JetStreamSubscription:
         self._pull = pull
 
     @classmethod
-    async def bind(cls, js: JetStreamContext, channel: Channel, consumer: str) -> "JetStreamSubscription":
+    async def bind(
+        cls, js: JetStreamContext, channel: Channel, consumer: str, *, random: Random
+    ) -> "JetStreamSubscription":
         """The consumer must exist (topology)."""
         # The context has no public way to its connection.
         nats = cast(Client, js._nc)
-        return cls(nats, await Pull.open(nats, subjects.stream(channel), consumer))
+        return cls(nats, await Pull.open(nats, subjects.stream(channel), consumer, random=random))
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[JetStreamDelivery]:
         """Raises TransportError if this user may not: that looks like silence otherwise."""

@@ -3,49 +3,51 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import (
-    AckPolicy,
-    ConsumerConfig,
-    DiscardPolicy,
-    KeyValueConfig,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
-)
-from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.api import KeyValueConfig, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
 
 from events import subjects
 from events.errors import TransportError
+from events.faults import Fault
 from events.jetstream.client import NotPermitted
-from events.jetstream.patience import patiently
+from events.jetstream.configs import Retention, consumer_config, stream_config, verify_stream
+from events.jetstream.faults import SET_UP, judge
+from events.jetstream.patience import PATIENCE, patiently
+from events.jetstream.places import Places
+from events.runtime.retrying import Retrying
 from events.transport import Channel
 
-ACK_WAIT = timedelta(seconds=10)
-"""The lease of a delivery; a worker renews it every third of this."""
+T = TypeVar("T")
 
-MIB = 1024 * 1024
+Ask = Callable[[], Awaitable[T]]
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long and how much the streams keep."""
+class NotInPlace(TransportError):
+    """Something that must exist does not, or can't be looked at. `fault` says whether that may pass."""
 
-    max_age: timedelta = timedelta(hours=24)
-    deadletter_max_age: timedelta = timedelta(days=7)
-    max_bytes: int = 256 * MIB
-    replicas: int = 1
+    def __init__(self, message: str, fault: Fault) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 @dataclass(slots=True)
 class Topology:
-    """What must exist for one process, and what was done about it."""
+    """What must exist for one process, and what was done about it.
+
+    It remembers what it has seen: what it makes again is as it was. Every method raises NotInPlace.
+    """
 
     js: JetStreamContext
     retention: Retention = field(default_factory=Retention)
     changes: list[str] = field(default_factory=list)
+    patience: timedelta = PATIENCE
+    retrying: Retrying = field(kw_only=True)
+    _places: Places = field(default_factory=Places)
+    _seen: dict[str, StreamConfig] = field(default_factory=dict)
 
     async def ensure_streams(self) -> None:
         for channel in Channel:
@@ -94,105 +96,106 @@ class Topology:
             await self._retain(f"KV_{bucket}", num_replicas=self.retention.replicas)
 
     async def _retain(self, stream: str, **wanted: float | None) -> None:
+        found = await self._look(f"stream {stream}", lambda: self.js.stream_info(stream))
+        if found is None:
+            raise NotInPlace(f"stream {stream} is missing; {SET_UP}", Fault.FATAL)
+        new = {name: value for name, value in wanted.items() if getattr(found.config, name) != value}
+        if not new:
+            return
+        old = {name: getattr(found.config, name) for name in new}
+        what = ", ".join(f"{name} from {old[name]:.0f} to {value:.0f}" for name, value in new.items())
         try:
-            found = (await patiently(lambda: self.js.stream_info(stream))).config
+            await self._patiently(lambda: self.js.update_stream(found.config.evolve(**new)))
         except NatsError as error:
-            raise _not_allowed(f"stream {stream}", error) from None
-        new = {name: value for name, value in wanted.items() if getattr(found, name) != value}
-        if new:
-            what = ", ".join(f"{name} from {getattr(found, name):.0f} to {value:.0f}" for name, value in new.items())
-            await self._change(f"changed stream {stream}: {what}", lambda: self.js.update_stream(found.evolve(**new)))
+            verdict = judge(error)
+            raise NotInPlace(f"stream {stream} could not be given {what}: {verdict}", verdict.fault) from None
+        self.changes.append(f"changed stream {stream}: {what}")
 
     async def _ensure_stream(self, wanted: StreamConfig) -> None:
         name = wanted.name
         assert name is not None
-        try:
-            found = (await patiently(lambda: self.js.stream_info(name))).config
-        except NotFoundError:
-            await self._change(f"created stream {name}", lambda: self.js.add_stream(wanted))
-            return
-        except NatsError as error:
-            raise _not_allowed(f"stream {name}", error) from None
-        verify_stream(wanted, found)
+
+        async def look() -> object:
+            found = await self._look(f"stream {name}", lambda: self.js.stream_info(name))
+            if found:
+                verify_stream(wanted, found.config)
+                self._seen[name] = found.config
+            return found
+
+        if await look() is None:
+            again = _as_it_was(wanted, self._seen.get(name))
+            await self._make(f"stream {name}", lambda: self.js.add_stream(again), look)
 
     async def _ensure_consumer(self, channel: Channel, durable: str, filter_subject: str) -> None:
         stream = subjects.stream(channel)
-        try:
-            await patiently(lambda: self.js.consumer_info(stream, durable))
-        except NotFoundError:
-            config = ConsumerConfig(
-                # With a name the filter is part of what is asked for, so that permissions can be given by filter.
-                name=durable,
-                durable_name=durable,
-                filter_subject=filter_subject,
-                ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=ACK_WAIT.total_seconds(),
-                # The worker counts attempts itself: at max_deliver nobody would be told.
-                max_deliver=-1,
-                max_ack_pending=20_000,
-            )
-            await self._change(f"created consumer {durable} on {stream}", lambda: self.js.add_consumer(stream, config))
-        except NatsError as error:
-            raise _not_allowed(f"consumer {durable} on {stream}", error) from None
+        what = f"consumer {durable} on {stream}"
+        # Before the consumer: what is remembered must not be of an older stream than it says.
+        on = await self._look(f"stream {stream}", lambda: self.js.stream_info(stream))
+        if on is None:
+            raise NotInPlace(f"stream {stream} is missing; {SET_UP}", Fault.FATAL)
+
+        async def look() -> object:
+            found = await self._look(what, lambda: self.js.consumer_info(stream, durable))
+            if found:
+                self._places.remember(on, found)
+            return found
+
+        if await look() is None:
+            config = consumer_config(durable, filter_subject, start=self._places.next(on, durable))
+            await self._make(what, lambda: self.js.add_consumer(stream, config), look)
 
     async def _ensure_bucket(self, bucket: str, *, ttl: timedelta | None = None) -> None:
-        try:
-            await patiently(lambda: self.js.key_value(bucket))
-        except BucketNotFoundError:
+        stream = f"KV_{bucket}"
+
+        async def look() -> object:
+            found = await self._look(f"bucket {bucket}", lambda: self.js.stream_info(stream))
+            if found:
+                self._seen[stream] = found.config
+            return found
+
+        if await look() is None:
+            seen = self._seen.get(stream)
             config = KeyValueConfig(
                 bucket=bucket,
                 history=1,
-                ttl=ttl.total_seconds() if ttl else None,
+                ttl=seen.max_age if seen else ttl.total_seconds() if ttl else None,
                 storage=StorageType.FILE,
-                replicas=self.retention.replicas,
+                replicas=seen.num_replicas if seen and seen.num_replicas else self.retention.replicas,
                 # Not from a follower: a stale read would only make compare-and-set fail and load again.
                 direct=False,
             )
-            await self._change(f"created bucket {bucket}", lambda: self.js.create_key_value(config))
-        except NatsError as error:
-            raise _not_allowed(f"bucket {bucket}", error) from None
+            await self._make(f"bucket {bucket}", lambda: self.js.create_key_value(config), look)
 
-    async def _change(self, what: str, change: Callable[[], Awaitable[object]]) -> None:
+    async def _look(self, what: str, ask: Ask[T]) -> T | None:
+        """None: it is missing."""
         try:
-            await patiently(change)
+            return await self._patiently(ask)
+        except NotFoundError:
+            return None
         except NatsError as error:
-            raise _not_allowed(what, error) from None
-        self.changes.append(what)
+            verdict = judge(error)
+            raise NotInPlace(f"{what} could not be looked at: {verdict}", verdict.fault) from None
+
+    async def _make(self, what: str, make: Ask[object], look: Ask[object]) -> None:
+        try:
+            await self._patiently(make)
+        except NatsError as error:
+            if await look():
+                return  # Somebody was faster.
+            verdict = judge(error)
+            # That it may not make what others have to make is no fault of this process's user.
+            advice = SET_UP if isinstance(error, NotPermitted) else verdict.advice or SET_UP
+            raise NotInPlace(
+                f"{what} is missing and could not be created: {verdict.reason}; {advice}", verdict.fault
+            ) from None
+        self.changes.append(f"created {what}")
+
+    async def _patiently(self, ask: Ask[T]) -> T:
+        return await patiently(ask, retrying=self.retrying, patience=self.patience)
 
 
-def stream_config(channel: Channel, retention: Retention) -> StreamConfig:
-    """What a channel's stream must be."""
-    dead = channel is Channel.DEADLETTERS
-    return StreamConfig(
-        name=subjects.stream(channel),
-        subjects=[subjects.every_subject(channel)],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        # One message a subject, a second one refused: what makes a repeated publish recognisable.
-        max_msgs_per_subject=1,
-        discard=DiscardPolicy.NEW,
-        discard_new_per_subject=True,
-        max_age=(retention.deadletter_max_age if dead else retention.max_age).total_seconds(),
-        max_bytes=retention.max_bytes,
-        num_replicas=retention.replicas,
-        # Deliberately tiny: inside the window a repeat would be called a success although nothing is stored.
-        duplicate_window=0.1,
-    )
-
-
-def verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
-    """Raises TransportError where `found` would break a promise; its retention may be any."""
-    for name in ("subjects", "retention", "max_msgs_per_subject", "discard", "discard_new_per_subject"):
-        if getattr(wanted, name) != getattr(found, name):
-            raise TransportError(
-                f"stream {wanted.name} has {name}={getattr(found, name)!r}, expected {getattr(wanted, name)!r}; "
-                "delete or mend it with the nats tool, then run `timokha setup`"
-            )
-
-
-def _not_allowed(what: str, error: Exception) -> TransportError:
-    if isinstance(error, NotPermitted):
-        reason = error.refusal
-    else:
-        reason = str(error) or "no answer: is JetStream enabled and is this user allowed to?"
-    return TransportError(f"{what}: {reason}; check NATS_USER, or let an administrator's `timokha setup` do it")
+def _as_it_was(wanted: StreamConfig, seen: StreamConfig | None) -> StreamConfig:
+    """Somebody may have chosen how long and how much it keeps."""
+    if seen is None:
+        return wanted
+    return wanted.evolve(max_age=seen.max_age, max_bytes=seen.max_bytes, num_replicas=seen.num_replicas)

@@ -8,6 +8,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from events import subjects
+from events.jetstream.listening import listening
 
 TIMEOUT = 2
 """Seconds that an edge may take to say that it has heard."""
@@ -21,12 +22,8 @@ async def waking(js: JetStreamContext, account: str, wake: Callable[[str], None]
         wake(message.data.decode(errors="replace"))
         await message.respond(b"")
 
-    # The context has no public way to its connection.
-    subscription = await js._nc.subscribe(subjects.wake(account), cb=hear)
-    try:
+    async with listening(js, subjects.wake(account), hear):
         yield
-    finally:
-        await subscription.unsubscribe()
 
 
 async def wake(js: JetStreamContext, account: str, chat: str) -> bool:

@@ -7,6 +7,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from events import subjects
+from events.jetstream.listening import listening
 from events.transport import Channel
 
 
@@ -17,9 +18,5 @@ async def watched(js: JetStreamContext, channel: Channel, heard: Callable[[str],
     async def hear(message: Msg) -> None:
         heard(subjects.request_id_of(message.subject))
 
-    # The context has no public way to its connection.
-    subscription = await js._nc.subscribe(subjects.every_subject(channel), cb=hear)
-    try:
+    async with listening(js, subjects.every_subject(channel), hear):
         yield
-    finally:
-        await subscription.unsubscribe()

@@ -62,7 +62,13 @@ class Message:
 
     def event(self) -> Event:
         """The inverse of `of`; what is missing becomes empty, as `from_headers` says."""
-        return from_headers(self.headers, self.body, AMQP_PREFIX, subject=self.correlation_id)
+        return from_headers(
+            self.headers,
+            self.body,
+            AMQP_PREFIX,
+            subject=self.correlation_id,
+            received=self.sent_at or datetime.now(UTC),
+        )
 
 
 def encode(message: Message, now: datetime) -> aio_pika.Message:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 
 import click
 
@@ -22,12 +23,13 @@ from events.transport import Channel
 
 async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Event) -> None:
     """What is in the streams now; nothing is taken from them."""
+    random = Random()  # noqa: S311 - for a name, not a secret
     async with _jetstream(settings) as js:
         events = [
             Recorded(channel, published_at, event)
             for channel in Channel
             for published_at, event in await stored(
-                js, channel, chat_subjects(channel, settings.account, settings.chat)
+                js, channel, chat_subjects(channel, settings.account, settings.chat), random=random
             )
         ]
     selected = Selection(settings.since, settings.until, settings.count).of(events)

@@ -2,30 +2,34 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from random import Random
 
 import click
 from pydantic import SecretStr
 
 from events.errors import SettingsError
+from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
-from events.jetstream.topology import Retention, Topology
+from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.setup.settings import SetupSettings
 
 
 async def main(settings: SetupSettings, _telemetry: object, _stop: asyncio.Event) -> None:
     """Safe to run again: what is as it should be stays untouched. RabbitMQ is set up if RABBITMQ_URL is set."""
     changed = False
-    async for change in _changes(settings):
+    retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
+    async for change in _changes(settings, retrying):
         click.echo(change)
         changed = True
     if not changed:
         click.echo("nothing to change")
 
 
-async def _changes(settings: SetupSettings) -> AsyncIterator[str]:
+async def _changes(settings: SetupSettings, retrying: Retrying) -> AsyncIterator[str]:
     async with connect(settings.nats_url, name="setup", access=settings.nats_access) as js:
-        topology = Topology(js, _retention(settings))
+        topology = Topology(js, _retention(settings), retrying=retrying)
         try:
             await topology.ensure_all(settings.accounts.split(",") if settings.accounts else ())
             await topology.ensure_retention()

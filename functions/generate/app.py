@@ -11,6 +11,7 @@ from rich.console import Console
 from events.errors import SettingsError
 from events.event import Event
 from events.runtime.clock import Clock, SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import GenerationProgressed
 from events.transport import Progress
 from functions.generate.default_model import prepare_default_model
@@ -31,9 +32,9 @@ log = structlog.get_logger(__name__)
 async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Serve until `stop` is set."""
     clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
-    async with host(settings) as broker:
+    async with host(settings, Retrying(clock, random)) as broker:
         engine = await open_engine(settings, clock=clock)
-        tell = _tell(broker.progress) if broker.progress else None
+        tell = _tell(broker.progress, clock) if broker.progress else None
         try:
             worker = Worker(
                 answering(
@@ -56,9 +57,9 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
             await engine.close()
 
 
-def _tell(progress: Progress) -> Tell:
+def _tell(progress: Progress, clock: Clock) -> Tell:
     async def tell(data: GenerationProgressed) -> None:
-        await progress.tell(Event.of(data, source=SOURCE, headers=propagation.inject()))
+        await progress.tell(Event.of(data, source=SOURCE, time=clock.now(), headers=propagation.inject()))
 
     return tell
 

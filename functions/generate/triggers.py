@@ -11,7 +11,8 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.progress import JetStreamProgress
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.runtime.clock import SystemClock
+from events.runtime.clock import Clock
+from events.runtime.retrying import Retrying
 from events.transport import Channel, Progress, Publisher, Subscription
 from functions.generate.settings import GenerateSettings, Trigger
 from functions.worker import is_answered
@@ -32,27 +33,31 @@ class Host:
     progress: Progress | None = None
 
 
-def host(settings: GenerateSettings) -> AbstractAsyncContextManager[Host]:
+def host(settings: GenerateSettings, retrying: Retrying) -> AbstractAsyncContextManager[Host]:
     """The broker that the settings name. Entering raises TransportError."""
-    return _rabbitmq(settings) if settings.trigger is Trigger.RABBITMQ else _jetstream(settings)
+    return (
+        _rabbitmq(settings, retrying.clock) if settings.trigger is Trigger.RABBITMQ else _jetstream(settings, retrying)
+    )
 
 
 @asynccontextmanager
-async def _jetstream(settings: GenerateSettings) -> AsyncIterator[Host]:
+async def _jetstream(settings: GenerateSettings, retrying: Retrying) -> AsyncIterator[Host]:
     async with connect_jetstream(settings.nats_url, name="generate", access=settings.nats_access) as js:
-        topology = Topology(js)
+        topology = Topology(js, retrying=retrying)
         await topology.ensure_streams()
         await topology.ensure_generate_consumer()
         events = JetStreamLog(js)
 
         async def subscribe() -> Subscription:
-            return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+            return await JetStreamSubscription.bind(
+                js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=retrying.random
+            )
 
         yield Host(names.NATS, events, is_answered(events), subscribe, JetStreamProgress(js))
 
 
 @asynccontextmanager
-async def _rabbitmq(settings: GenerateSettings) -> AsyncIterator[Host]:
+async def _rabbitmq(settings: GenerateSettings, clock: Clock) -> AsyncIterator[Host]:
     from events.rabbitmq import topology  # noqa: PLC0415 - an extra that the other trigger does without
     from events.rabbitmq.connection import connect  # noqa: PLC0415
     from events.rabbitmq.publisher import RabbitMQPublisher  # noqa: PLC0415
@@ -61,7 +66,7 @@ async def _rabbitmq(settings: GenerateSettings) -> AsyncIterator[Host]:
     async def subscribe() -> Subscription:
         return await RabbitMQSubscription.open(broker, slots=settings.slots)
 
-    async with connect(settings.rabbitmq_url, name="generate", clock=SystemClock()) as broker:
+    async with connect(settings.rabbitmq_url, name="generate", clock=clock) as broker:
         await topology.ensure(broker.consuming)
         yield Host(names.RABBITMQ, RabbitMQPublisher(broker.sender), _never_answered, subscribe)
 

@@ -18,6 +18,7 @@ from events.jetstream.reading import following
 from events.jetstream.topology import Topology
 from events.recordings.lines import read
 from events.runtime.clock import Clock, SystemClock
+from events.runtime.retrying import Retrying
 from events.transport import Channel
 from functions.generate.app import open_engine
 from functions.replay.cases import Case, Reply, cases
@@ -95,6 +96,7 @@ def compared(recorded: Sequence[Case], replies: Sequence[Reply | None]) -> Repor
 
 @asynccontextmanager
 async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) -> AsyncIterator[Player]:
+    random = Random()  # noqa: S311 - for a name and jitter, no secret
     if settings.handler:
         engine = await open_engine(settings, clock=clock)
         try:
@@ -103,7 +105,7 @@ async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) 
                 slots=settings.slots,
                 telemetry=telemetry,
                 clock=clock,
-                random=Random(),  # noqa: S311 - for jitter, no secret
+                random=random,
                 speed=settings.speed,
             ) as player:
                 yield player
@@ -111,9 +113,11 @@ async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) 
             await engine.close()
         return
     async with connect(settings.nats_url, name="replay", access=settings.nats_access) as js:
-        await Topology(js).ensure_streams()
+        await Topology(js, retrying=Retrying(clock, random)).ensure_streams()
         log, run = JetStreamLog(js), run_name(clock.now())
-        replies = await following(js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run))
+        replies = await following(
+            js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run), random=random
+        )
         try:
             yield Player(run, log, replies, telemetry, clock, settings.speed, settings.in_flight)
         finally:

@@ -25,7 +25,7 @@ async def hosted(
     engine: Engine, *, slots: int, telemetry: Telemetry, clock: Clock, random: Random, speed: Speed = "maximal"
 ) -> AsyncIterator[Player]:
     """A player whose questions `engine` answers, in this process, `slots` at once."""
-    log = MemoryLog()
+    log = MemoryLog(clock=clock)
     worker = Worker(
         answering(partial(generate, engine=engine, spans=telemetry.spans), clock=clock, random=random),
         subscription=log.subscribe(Channel.REQUESTS, subjects.GENERATE_CONSUMER, lease=LEASE),

@@ -58,7 +58,9 @@ class Player:
             request = fresh(case, RequestId(ACCOUNT, self.run, str(number)), self.clock.now())
             reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
             self._waiting[request.request_id] = reply
-            with self.telemetry.spans.send(Channel.REQUESTS, Event.of(request, source=SOURCE)) as event:
+            with self.telemetry.spans.send(
+                Channel.REQUESTS, Event.of(request, source=SOURCE, time=self.clock.now())
+            ) as event:
                 await self.publisher.publish(Channel.REQUESTS, event)
             try:
                 async with asyncio.timeout(case.patience.total_seconds()):

@@ -43,7 +43,7 @@ async def given_up(log: JetStreamLog, request_id: RequestId) -> None:
             await asyncio.sleep(0.02)
     await log.publish(Channel.DEADLETTERS, dead_letter(request, OUTCOME))
     failed = GenerationFailed(request_id=str(request_id), reason=OUTCOME.reason)
-    await log.publish(Channel.REPLIES, Event.of(failed, source="/test"))
+    await log.publish(Channel.REPLIES, Event.of(failed, source="/test", time=datetime.now(UTC)))
 
 
 async def test_a_dead_letter_is_listed_shown_and_asked_again(make_product) -> None:
@@ -101,7 +101,9 @@ async def test_a_dropped_dead_letter_is_gone_and_one_from_rabbitmq_is_published_
     log = JetStreamLog(js)
     here, there = "1.2.3.0", "rabbitmq.a.b.0"
     for request_id in (here, there):
-        event = Event.of(make_request(request_id, seconds=-60), source="/test", headers={"kept": "yes"})
+        event = Event.of(
+            make_request(request_id, seconds=-60), source="/test", time=datetime.now(UTC), headers={"kept": "yes"}
+        )
         await log.publish(Channel.DEADLETTERS, dead_letter(event, OUTCOME))
     assert (await deadletters(nats_server.url, "drop", here))[:2] == (0, f"dropped {here}\n")
     assert (await deadletters(nats_server.url, "resend", there))[:2] == (0, "asked again as rabbitmq.a.b.1\n")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ async def test_any_message_on_jetstream_is_an_event_and_the_next_one_comes_too(
     await client.flush()
     following: Event = make_event(f"1.2.{number + 1_000_000}.0")
     assert await JetStreamLog(js).publish(Channel.REQUESTS, following) is Published.STORED
-    subscription = await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+    subscription = await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=Random())
     taken: list[Event] = []
     while not taken or taken[-1].subject != following.subject:
         for delivery in await subscription.fetch(2, timedelta(seconds=1)):

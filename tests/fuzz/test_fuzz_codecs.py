@@ -118,7 +118,7 @@ class FakeSender:
 def test_a_conversation_sent_out_and_taken_in_has_the_same_turns(codec: Codec, texts: list[str]) -> None:
     turns = conversation(texts)
     asked = request(turns)
-    sent = codec.ask(Event.of(asked, source=SOURCE), asked, expires_in=timedelta(seconds=9))
+    sent = codec.ask(Event.of(asked, source=SOURCE, time=datetime.now(UTC)), asked, expires_in=timedelta(seconds=9))
     taken, origin = codec.asked(sent, deadline=datetime.now(UTC) + timedelta(seconds=60))
     if codec is CODECS["original"] and turns[0].role is Role.ASSISTANT:
         turns = turns[1:]
@@ -135,7 +135,7 @@ def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: 
     assert Origin.read(origin.headers()) == origin
     assert all(value.isascii() and value.isprintable() for value in origin.headers().values())
     data = GenerationCompleted(request_id="7.8.9.0", text=text, finish_reason=FinishReason.STOP, model="m")
-    answer = codec.answer(data, origin)
+    answer = codec.answer(data, origin, time=datetime.now(UTC))
     assert answer is not None
     assert answer.correlation_id == correlation_id
     back = codec.answered(answer, "7.8.9.0")
@@ -145,7 +145,7 @@ def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: 
 
 @given(ANY_CODEC, MESSAGES)
 async def test_any_message_becomes_one_request_or_one_dead_letter(codec: Codec, message: Message) -> None:
-    log = MemoryLog()
+    log = MemoryLog(clock=SystemClock())
     questions = Questions("q", codec, log, timedelta(seconds=60), silent(), SystemClock())
     await questions.take(received(message))
     await questions.take(received(message))
@@ -163,7 +163,7 @@ async def test_any_message_becomes_one_request_or_one_dead_letter(codec: Codec, 
 async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
     codec: Codec, message: Message, asked: bool
 ) -> None:
-    log, notes = MemoryLog(), Notes(MemoryRecords())
+    log, notes = MemoryLog(clock=SystemClock()), Notes(MemoryRecords())
     if asked:
         message = replace(message, correlation_id=correlation("1.2.3.0"))
         await notes.keep(Note(request_id="1.2.3.0"))
@@ -187,9 +187,9 @@ async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
 
 @given(MESSAGES, st.sampled_from(["1.2.3.0", "1.2.3.x", ""]))
 async def test_any_dead_letter_is_kept_or_dropped(message: Message, subject: str) -> None:
-    log = MemoryLog()
+    log = MemoryLog(clock=SystemClock())
     message = replace(message, headers={**message.headers, "cloudEvents:subject": subject}, correlation_id=subject)
-    await DeadLetters(log).take(received(message))
+    await DeadLetters(log, SystemClock()).take(received(message))
     kept = await log.find(Channel.DEADLETTERS, RequestId.parse("1.2.3.0"))
     fits = len(message.body) <= MAX_BYTES and message.death != "expired"
     assert (kept is not None) == (fits and subject == "1.2.3.0")
@@ -197,7 +197,7 @@ async def test_any_dead_letter_is_kept_or_dropped(message: Message, subject: str
 
 @given(ANY_CODEC, MESSAGES)
 async def test_any_reply_to_a_requester_is_sent_or_dropped_and_always_settled(codec: Codec, message: Message) -> None:
-    log, sender = MemoryLog(), FakeSender()
+    log, sender = MemoryLog(clock=SystemClock()), FakeSender()
     subscription = log.subscribe(Channel.REPLIES, "edge-rabbitmq", lease=timedelta(seconds=60))
     event = replace(message.event(), subject="rabbitmq.a.b.0")
     subscription.put(event)

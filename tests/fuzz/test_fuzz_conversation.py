@@ -145,7 +145,7 @@ class Talk:
 
 @asynccontextmanager
 async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue"]) -> AsyncIterator[Talk]:
-    log, telegram, model, telemetry = MemoryLog(), Telegram(), Model(answers), silent()
+    log, telegram, model, telemetry = MemoryLog(clock=SystemClock()), Telegram(), Model(answers), silent()
     retrying = Retrying(SystemClock(), Random())
     chats = Chats(MemoryRecords(), ACCOUNT, retrying=retrying)
     rules = Rules(when_busy=when_busy, deadline=timedelta(seconds=5))

@@ -124,7 +124,7 @@ def test_a_request_id_is_written_as_it_was_read_and_safe_in_a_subject(text: str)
 
 @given(events())
 async def test_a_worker_settles_whatever_it_is_given_and_tells_whoever_can_be_told(event: Event) -> None:
-    log = MemoryLog()
+    log = MemoryLog(clock=SystemClock())
     requests = log.subscribe(Channel.REQUESTS, "generate", lease=timedelta(seconds=60))
     settled = asyncio.Event()
     requests.put(event)

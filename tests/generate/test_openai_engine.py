@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -430,7 +431,7 @@ async def test_a_question_on_jetstream_is_answered_although_the_server_first_has
     stop = asyncio.Event()
     serving = asyncio.create_task(main(settings(server, nats_url=nats_server.url), silent(), stop))
     await JetStreamLog(js).publish(Channel.REQUESTS, make_event())
-    replies = await following(js, Channel.REPLIES, every_subject(Channel.REPLIES))
+    replies = await following(js, Channel.REPLIES, every_subject(Channel.REPLIES), random=Random())
     while not (arrived := await replies.fetch(1, MAX_FETCH_WAIT)):
         assert not serving.done()
     stop.set()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from nats.js import JetStreamContext
@@ -26,6 +27,7 @@ from events.rabbitmq.connection import Broker
 from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.rabbitmq.server import RabbitMQNode
 from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import EventData
 from events.transport import Channel
 
@@ -48,8 +50,10 @@ class Edge:
         self.seen: Counter[str] = Counter()
 
     async def open(self) -> None:
-        await Topology(self._js).ensure_all(accounts=[ACCOUNT])
-        consumer = await JetStreamSubscription.bind(self._js, Channel.REPLIES, subjects.edge_consumer(ACCOUNT))
+        await Topology(self._js, retrying=Retrying(SystemClock(), Random())).ensure_all(accounts=[ACCOUNT])
+        consumer = await JetStreamSubscription.bind(
+            self._js, Channel.REPLIES, subjects.edge_consumer(ACCOUNT), random=Random()
+        )
         self._hearing = asyncio.create_task(self._hear(consumer))
 
     async def close(self) -> None:

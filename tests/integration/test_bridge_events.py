@@ -2,7 +2,8 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -14,6 +15,8 @@ from events.jetstream.topology import Topology
 from events.rabbitmq import topology
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Receiver
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel
 from functions.outcomes import origin
@@ -65,16 +68,16 @@ async def test_a_requester_is_answered_under_its_own_ids(world, requester) -> No
 
 async def test_a_requester_is_told_that_there_will_be_no_answer(world, requester, js) -> None:
     await world.bridge(**IN)
-    await Topology(js).ensure_generate_consumer()
+    await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_generate_consumer()
     await requester.send(asking(world, 1))
-    requests = await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+    requests = await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=Random())
     async with asyncio.timeout(30):
         while not (deliveries := await requests.fetch(1, SECOND)):
             pass
     [taken] = deliveries
     failed = GenerationFailed(request_id=taken.event.subject, reason=FailureReason.REJECTED)
     await JetStreamLog(js).publish(
-        Channel.REPLIES, Event.of(failed, source="/test", headers=origin(taken.event.headers))
+        Channel.REPLIES, Event.of(failed, source="/test", time=datetime.now(UTC), headers=origin(taken.event.headers))
     )
     await taken.ack()
     answer = await requester.answer()
@@ -121,8 +124,8 @@ async def test_what_can_not_be_a_request_is_a_dead_letter_and_the_next_request_w
 def no_reply(world, request_id: str) -> dict[str, Message]:
     """By what the bridge's log says about each."""
     data = GenerationCompleted(request_id=request_id, text="x", finish_reason=FinishReason.STOP, model="m")
-    good = Event.of(data, source="/test")
-    long = Event.of(data.model_copy(update={"text": "x" * 5_000_000}), source="/test")
+    good = Event.of(data, source="/test", time=datetime.now(UTC))
+    long = Event.of(data.model_copy(update={"text": "x" * 5_000_000}), source="/test", time=datetime.now(UTC))
     return {
         "Invalid JSON": Message.of(replace(good, body=b"\xff")),
         "bytes are too many": Message.of(long),

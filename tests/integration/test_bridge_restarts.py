@@ -1,6 +1,7 @@
 """The bridge ends while requests wait on RabbitMQ: nothing is lost, and nobody is asked twice."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -108,7 +109,7 @@ async def test_a_late_reply_to_what_somebody_else_has_answered_is_dropped_with_a
     other = GenerationCompleted(
         request_id=request_id, text="от другого", finish_reason=FinishReason.STOP, model="other"
     )
-    await JetStreamLog(js).publish(Channel.REPLIES, Event.of(other, source="/other"))
+    await JetStreamLog(js).publish(Channel.REPLIES, Event.of(other, source="/other", time=datetime.now(UTC)))
 
     # It no longer waits for its own worker, whose answer comes all the same.
     await wait_for_log(bridge, "request.relayed")

@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from random import Random
 
 import pytest
 from pydantic import SecretStr
@@ -20,6 +21,8 @@ from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.loopback import HOST, free_ports
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.transport import Channel
 
 ACCOUNT = "1"
@@ -124,7 +127,9 @@ class Edge:
         await asyncio.gather(*(ask(number) for number in range(QUESTIONS)))
 
     async def hear(self):
-        subscription = await JetStreamSubscription.bind(self.js, Channel.REPLIES, subjects.edge_consumer(ACCOUNT))
+        subscription = await JetStreamSubscription.bind(
+            self.js, Channel.REPLIES, subjects.edge_consumer(ACCOUNT), random=Random()
+        )
         while True:
             for delivery in await subscription.fetch(64, SECOND):
                 self.heard[delivery.event.subject] += 1
@@ -145,7 +150,7 @@ async def test_the_loss_of_the_leader_under_load_costs_no_answer_and_makes_none_
     assert setup.log.read_text().count("created") == 8, setup.log.read_text()
     async with cluster.as_user("setup") as administrator, cluster.as_user("userbot") as js:
         assert {info.config.num_replicas for info in await administrator.streams_info()} == {3}
-        await Topology(js).ensure_edge(ACCOUNT)
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_edge(ACCOUNT)
         await asyncio.gather(cluster.worker(), cluster.worker())
         edge = Edge(js, make_event)
         running = [asyncio.create_task(edge.hear()), asyncio.create_task(edge.ask_all())]

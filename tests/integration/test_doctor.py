@@ -1,6 +1,7 @@
 """`timokha doctor` on a real nats-server, with settings, models and sessions in every state."""
 
 import asyncio
+from random import Random
 
 import pytest
 
@@ -12,6 +13,8 @@ from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
 from events.jetstream.connection import connect
 from events.jetstream.topology import Retention, Topology
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from functions.generate.default_model import CARD, default_model_directory
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import silent
@@ -36,7 +39,7 @@ def lines(findings, level):
 
 async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, tmp_path, capsys):
     async with connect(nats_server.url, name="test") as js:
-        await Topology(js).ensure_all()
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
     kept = tmp_path / "owner.session"
     kept.touch(mode=0o600)
     for name, value in {"API_ID": "1", "API_HASH": "x", "GENERATE_ENGINE": "echo", "USERBOT_SESSION": kept}.items():
@@ -78,7 +81,7 @@ async def test_rabbitmq_is_looked_at_where_it_is_used(nats_server, rabbitmq_url)
 
 async def test_a_stream_at_80_percent_is_wrong_and_one_at_half_is_worth_a_note(nats_server):
     async with connect(nats_server.url, name="test") as js:
-        await Topology(js, Retention(max_bytes=1024 * 1024)).ensure_all()
+        await Topology(js, Retention(max_bytes=1024 * 1024), retrying=Retrying(SystemClock(), Random())).ensure_all()
         await js.publish("timokha.requests.1.1.1.0", b"x" * 850_000)
         await js.publish("timokha.replies.1.1.1.0", b"x" * 500_000)
     findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))

@@ -79,5 +79,5 @@ async def test_setup_names_the_server_that_it_can_not_reach_without_its_password
 
 
 async def test_setup_asks_for_a_cluster_when_one_server_can_not_hold_the_copies(nats_server, capsys):
-    with pytest.raises(TransportError, match=r"created stream REQUESTS: .*replicas"):
+    with pytest.raises(TransportError, match=r"stream REQUESTS .*replicas.*SETUP_REPLICAS"):
         await set_up(nats_server.url, capsys, replicas=3)

@@ -208,7 +208,7 @@ def request_data() -> GenerationRequested:
 
 @pytest.fixture
 def event(request_data: GenerationRequested) -> Event:
-    return Event.of(request_data, source="test")
+    return Event.of(request_data, source="test", time=datetime.now(UTC))
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """A question's trace as a collector gets it over OTLP, from the real processes: userbot, NATS and generate."""
 
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 
 from events.jetstream.connection import connect
 from events.jetstream.topology import Topology
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -59,7 +62,7 @@ def accounted_for(spans: Iterable) -> float:
 
 async def ask_a_worker_that_is_killed(product, collector, nats_server) -> None:
     async with connect(nats_server.url, name="test") as js:
-        topology = Topology(js)
+        topology = Topology(js, retrying=Retrying(SystemClock(), Random()))
         await topology.ensure_streams()
         await topology.ensure_generate_consumer()
         # The lease that a killed worker leaves behind, so that the test need not wait for the product's 10 s.

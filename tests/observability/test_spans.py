@@ -45,7 +45,7 @@ def answer(observed, delivery, request_data):
         completed = GenerationCompleted(
             request_id=request_data.request_id, text="ответ", finish_reason=FinishReason.STOP, model="gemma"
         )
-        with spans.send(Channel.REPLIES, Event.of(completed, source="test")) as traced:
+        with spans.send(Channel.REPLIES, Event.of(completed, source="test", time=datetime.now(UTC))) as traced:
             return traced
 
 

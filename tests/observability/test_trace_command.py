@@ -34,7 +34,7 @@ def trace_file(tmp_path, question, event, request_data, in_hand):
         completed = GenerationCompleted(
             request_id=str(question), text="ответ", finish_reason=FinishReason.STOP, model="gemma"
         )
-        with worker.spans.send(Channel.REPLIES, Event.of(completed, source="/test")):
+        with worker.spans.send(Channel.REPLIES, Event.of(completed, source="/test", time=datetime.now(UTC))):
             pass
     for telemetry in (edge, worker):
         telemetry.shutdown()

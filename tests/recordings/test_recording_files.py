@@ -26,7 +26,7 @@ def recorded(event: Event, minutes: float = 0, channel: Channel = Channel.REQUES
 
 def answer(request_id: str, text: str) -> Event:
     data = GenerationCompleted(request_id=request_id, text=text, finish_reason=FinishReason.STOP, model="test")
-    return Event.of(data, source="/test")
+    return Event.of(data, source="/test", time=datetime.now(UTC))
 
 
 @given(
@@ -108,7 +108,7 @@ def test_pseudonyms_leave_nothing_of_ids_traces_and_details(make_event):
     headers = {"traceparent": "00-secret", "timokha-reason": "rejected", "reply-to": "amq.gen-secret"}
     events = [
         recorded(make_event(request_id, "secret", headers=headers)),
-        recorded(Event.of(failed, source="/test"), 1, Channel.REPLIES),
+        recorded(Event.of(failed, source="/test", time=datetime.now(UTC)), 1, Channel.REPLIES),
         recorded(replace(make_event(), body=b"secret, and no JSON")),
     ]
     request, failure = pseudonymised(Texts.MASK, events)

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from random import Random
 
@@ -67,7 +67,7 @@ async def serving(js, engine):
     log, stop = JetStreamLog(js), asyncio.Event()
     worker = Worker(
         answering(handle, clock=SystemClock(), random=Random(1)),
-        subscription=await JetStreamSubscription.bind(js, Channel.REQUESTS, GENERATE_CONSUMER),
+        subscription=await JetStreamSubscription.bind(js, Channel.REQUESTS, GENERATE_CONSUMER, random=Random()),
         publisher=log,
         answered=is_answered(log),
         source="/test",
@@ -94,7 +94,7 @@ async def record(js, nats_server, tmp_path, make_request):
         async with serving(js, engine), asyncio.timeout(20):
             for number, text in enumerate(QUESTIONS):
                 request = make_request(f"1.2.{number}.0", text).model_copy(update={"sampling": GREEDY})
-                await log.publish(Channel.REQUESTS, Event.of(request, source="/test"))
+                await log.publish(Channel.REQUESTS, Event.of(request, source="/test", time=datetime.now(UTC)))
             while len(await log.ids(Channel.REPLIES, "timokha.replies.>")) < len(QUESTIONS):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         path = tmp_path / name

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from random import Random
 
 import pytest
 from nats.js import JetStreamContext
@@ -35,7 +36,7 @@ LEASE = timedelta(seconds=0.5)
 
 @pytest.fixture
 def memory_transport() -> Transport:
-    log = MemoryLog()
+    log = MemoryLog(clock=SystemClock())
 
     async def subscribe() -> Subscription:
         return log.subscribe(Channel.REQUESTS, "generate", lease=LEASE)
@@ -49,7 +50,7 @@ async def jetstream_transport(js: JetStreamContext) -> Transport:
     await js.add_consumer("REQUESTS", config.evolve(ack_wait=LEASE.total_seconds()))
 
     async def subscribe() -> Subscription:
-        return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+        return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=Random())
 
     return Transport(JetStreamLog(js), subscribe)
 
@@ -72,7 +73,7 @@ def transport(request: pytest.FixtureRequest) -> Transport:
 
 @pytest.fixture(params=["memory", "jetstream"])
 def log(request: pytest.FixtureRequest) -> Log:
-    return MemoryLog() if request.param == "memory" else JetStreamLog(request.getfixturevalue("js"))
+    return MemoryLog(clock=SystemClock()) if request.param == "memory" else JetStreamLog(request.getfixturevalue("js"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -11,6 +12,8 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.transport import Channel
 
 SECOND = timedelta(seconds=1)
@@ -19,7 +22,7 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 async def subscribe(js):
     async def bind() -> JetStreamSubscription:
-        return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+        return await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=Random())
 
     return bind
 
@@ -106,8 +109,10 @@ async def test_what_lay_here_too_long_is_left_to_the_next(js, subscribe, publish
 
 async def test_a_request_that_died_with_the_server_is_made_again(tmp_path, make_event) -> None:
     async with EmbeddedServer(tmp_path) as server, connect(server.url, name="test") as js:
-        await Topology(js).ensure_all()
-        subscription = await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
+        subscription = await JetStreamSubscription.bind(
+            js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=Random()
+        )
         fetching = asyncio.create_task(fetched(subscription, 3, 1))
         await asking(js)
         await server.kill()

@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from nats.js.api import ConsumerConfig
@@ -21,6 +22,8 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.schema import FailureReason, GenerationFailed
 from events.transport import Channel, Published
 
@@ -100,7 +103,7 @@ def as_user(guarded_nats):
 @pytest.fixture
 async def set_up(as_user):
     async with as_user("setup") as js:
-        await Topology(js).ensure_all(["1", subjects.RABBITMQ_ACCOUNT])
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all(["1", subjects.RABBITMQ_ACCOUNT])
 
 
 @pytest.mark.parametrize("user", [user for user in FORBIDDEN if user != "setup"])
@@ -156,7 +159,9 @@ async def test_a_worker_can_not_read_what_people_wrote(as_user, set_up, user):
 
 async def test_the_edge_can_not_publish_a_reply(as_user, set_up):
     async with as_user("userbot") as js:
-        reply = Event.of(GenerationFailed(request_id="1.2.3.0", reason=FailureReason.EMPTY), source="/test")
+        reply = Event.of(
+            GenerationFailed(request_id="1.2.3.0", reason=FailureReason.EMPTY), source="/test", time=datetime.now(UTC)
+        )
         hasty = JetStreamLog(js._nc.jetstream(timeout=SHORT))
         for channel in (Channel.REPLIES, Channel.DEADLETTERS):
             with pytest.raises(TransportError, match=f"may not publish to timokha.{channel.value}.1.2.3.0: NATS_USER"):
@@ -167,11 +172,13 @@ async def test_the_edge_can_not_publish_a_reply(as_user, set_up):
 async def test_a_question_goes_round_through_the_adapters(as_user, set_up, make_event):
     request_id = RequestId("7", "2", "3")
     async with as_user("userbot") as edge, as_user("generate") as worker:
-        await Topology(edge).ensure_edge("7")
+        await Topology(edge, retrying=Retrying(SystemClock(), Random())).ensure_edge("7")
         assert await JetStreamLog(edge).publish(Channel.REQUESTS, make_event("7.2.3.0")) is Published.STORED
-        await Topology(worker).ensure_streams()
+        await Topology(worker, retrying=Retrying(SystemClock(), Random())).ensure_streams()
         taken = await taken_from(worker, Channel.REQUESTS, subjects.GENERATE_CONSUMER)
-        reply = Event.of(GenerationFailed(request_id="7.2.3.0", reason=FailureReason.EMPTY), source="/test")
+        reply = Event.of(
+            GenerationFailed(request_id="7.2.3.0", reason=FailureReason.EMPTY), source="/test", time=datetime.now(UTC)
+        )
         await JetStreamLog(worker).publish(Channel.REPLIES, reply)
         await taken.ack()
         heard = await taken_from(edge, Channel.REPLIES, subjects.edge_consumer("7"))
@@ -182,7 +189,7 @@ async def test_a_question_goes_round_through_the_adapters(as_user, set_up, make_
 
 
 async def taken_from(js, channel, durable):
-    subscription = await JetStreamSubscription.bind(js, channel, durable)
+    subscription = await JetStreamSubscription.bind(js, channel, durable, random=Random())
     async with asyncio.timeout(20):
         while not (deliveries := await subscription.fetch(1, SECOND)):
             pass
@@ -191,21 +198,23 @@ async def taken_from(js, channel, durable):
 
 async def test_a_consumer_that_this_user_may_not_use_is_no_silence(as_user, set_up):
     async with as_user("generate") as js:
-        subscription = await JetStreamSubscription.bind(js, Channel.REPLIES, "edge-1")
+        subscription = await JetStreamSubscription.bind(js, Channel.REPLIES, "edge-1", random=Random())
         with pytest.raises(TransportError, match=r"may not publish to \$JS.API.CONSUMER.MSG.NEXT.REPLIES"):
             await subscription.fetch(1, SECOND)
 
 
 async def test_a_process_with_the_user_of_another_is_told_so(as_user, set_up):
     async with as_user("bridge", process="generate") as js:
-        with pytest.raises(TransportError, match=r"may not subscribe to _INBOX_generate.>; check NATS_USER"):
-            await Topology(js._nc.jetstream(timeout=SHORT)).ensure_streams()
+        with pytest.raises(
+            TransportError, match=r"may not subscribe to _INBOX_generate.>; NATS_USER and NATS_PASSWORD must"
+        ):
+            await Topology(js._nc.jetstream(timeout=SHORT), retrying=Retrying(SystemClock(), Random())).ensure_streams()
 
 
 async def test_what_only_setup_may_make_is_asked_of_the_administrator(as_user):
     async with as_user("generate") as js:
-        with pytest.raises(TransportError, match=r"STREAM.CREATE.REQUESTS; check NATS_USER, or let an administrator's"):
-            await Topology(js._nc.jetstream(timeout=SHORT)).ensure_streams()
+        with pytest.raises(TransportError, match=r"STREAM.CREATE.REQUESTS; run `timokha setup`"):
+            await Topology(js._nc.jetstream(timeout=SHORT), retrying=Retrying(SystemClock(), Random())).ensure_streams()
 
 
 @pytest.mark.parametrize("access", [Access(), Access(user="generate", password=SecretStr("geheim"))])
@@ -235,7 +244,7 @@ async def test_a_connection_outlives_a_change_of_its_password(guarded_nats, as_u
         config.write_text(text)
         os.kill(guarded_nats.server.pid, signal.SIGHUP)
         await until(lambda: js._nc.is_connected)
-        await Topology(js).ensure_streams()
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_streams()
 
 
 async def until(condition):

@@ -1,6 +1,7 @@
 """What is written so far, on core NATS: heard by its account at once, and kept nowhere."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from events.event import Event
 from events.jetstream.progress import JetStreamProgress, progressing
@@ -10,7 +11,7 @@ from events.transport import Channel
 
 def progressed(request_id: str, sequence: int) -> Event:
     data = GenerationProgressed(request_id=request_id, text=f"слово {sequence}", sequence=sequence)
-    return Event.of(data, source="/test", headers={"traceparent": "00-1"})
+    return Event.of(data, source="/test", time=datetime.now(UTC), headers={"traceparent": "00-1"})
 
 
 async def test_an_account_hears_what_is_written_for_it_in_order_and_nothing_of_others(js) -> None:

@@ -127,16 +127,16 @@ class Edge:
         data = GenerationCompleted(
             request_id=f"1.2.{message_id}.0", text=text, finish_reason=FinishReason.STOP, model="test"
         )
-        await self.log.publish(Channel.REPLIES, Event.of(data, source="/test"))
+        await self.log.publish(Channel.REPLIES, Event.of(data, source="/test", time=datetime.now(UTC)))
 
     def writes(self, message_id: int, text: str, sequence: int) -> None:
         """As a worker tells it."""
         data = GenerationProgressed(request_id=f"1.2.{message_id}.0", text=text, sequence=sequence)
-        self.drivers.hear(Event.of(data, source="/test"))
+        self.drivers.hear(Event.of(data, source="/test", time=datetime.now(UTC)))
 
     async def fail(self, message_id: int) -> None:
         data = GenerationFailed(request_id=f"1.2.{message_id}.0", reason=FailureReason.EMPTY)
-        await self.log.publish(Channel.REPLIES, Event.of(data, source="/test"))
+        await self.log.publish(Channel.REPLIES, Event.of(data, source="/test", time=datetime.now(UTC)))
 
     async def request(self, message_id: int) -> Event | None:
         return await self.log.find(Channel.REQUESTS, RequestId("1", "2", str(message_id)))
@@ -162,7 +162,7 @@ class Edge:
 
 @dataclass
 class Places:
-    log: MemoryLog = field(default_factory=MemoryLog)
+    log: MemoryLog = field(default_factory=lambda: MemoryLog(clock=SystemClock()))
     records: MemoryRecords = field(default_factory=MemoryRecords)
     telegram: FakeTelegram = field(default_factory=FakeTelegram)
     lives: list[Edge] = field(default_factory=list)

@@ -60,7 +60,10 @@ def test_the_same_question_makes_the_same_request_in_every_process() -> None:
     first, second = request(record, current()), request(again, again.current)
     assert first == second
     assert first.sampling.seed == 1162980783
-    assert Event.of(first, source="a").body == Event.of(second, source="b").body
+    assert (
+        Event.of(first, source="a", time=datetime.now(UTC)).body
+        == Event.of(second, source="b", time=datetime.now(UTC)).body
+    )
 
 
 def test_another_question_gets_another_seed() -> None:

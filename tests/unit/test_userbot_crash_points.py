@@ -149,7 +149,7 @@ class Places:
 
     answer: Callable[[str], str | None]
     telegram: Telegram = field(default_factory=Telegram)
-    log: MemoryLog = field(default_factory=MemoryLog)
+    log: MemoryLog = field(default_factory=lambda: MemoryLog(clock=SystemClock()))
     chats: MemoryRecords = field(default_factory=MemoryRecords)
     watermarks: MemoryRecords = field(default_factory=MemoryRecords)
     hear: Callable[[Event], None] = lambda event: None
@@ -169,13 +169,17 @@ class Places:
                         request_id=request.request_id, text=text, finish_reason=FinishReason.STOP, model="test"
                     )
                 if text != "":
-                    await self.log.publish(Channel.REPLIES, Event.of(data, source="/test"))
+                    await self.log.publish(Channel.REPLIES, Event.of(data, source="/test", time=datetime.now(UTC)))
 
     async def write(self, request_id: str, text: str) -> None:
         """Until an edge has shown the first words, or none is there that could."""
         words = text.partition(" ")[0]
         for sequence in range(1, 20):
-            event = Event.of(GenerationProgressed(request_id=request_id, text=words, sequence=sequence), source="/test")
+            event = Event.of(
+                GenerationProgressed(request_id=request_id, text=words, sequence=sequence),
+                source="/test",
+                time=datetime.now(UTC),
+            )
             self.hear(event)
             if any(said == words for said, _ in self.telegram.texts):
                 return

@@ -157,7 +157,9 @@ async def test_a_question_keeps_the_mode_in_which_it_was_asked_over_a_restart(pl
 
 async def test_what_cant_be_read_or_nobody_waits_for_is_dropped(places) -> None:
     edge = await asked(places)
-    good = Event.of(GenerationProgressed(request_id=ID, text="Хорошо,", sequence=1), source="/test")
+    good = Event.of(
+        GenerationProgressed(request_id=ID, text="Хорошо,", sequence=1), source="/test", time=datetime.now(UTC)
+    )
     for event in (
         Event("", "", "", "", good.time, b""),
         Event(good.id, good.type, good.source, "1.404.7.0", good.time, good.body),

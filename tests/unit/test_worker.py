@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -31,7 +31,7 @@ class World:
     """A log, and workers on it."""
 
     def __init__(self) -> None:
-        self.log = MemoryLog()
+        self.log = MemoryLog(clock=SystemClock())
         self.requests: MemorySubscription = self.log.subscribe(Channel.REQUESTS, "generate", lease=LEASE)
         self.replies = self.log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=60))
 
@@ -284,7 +284,9 @@ async def test_the_handler_is_stopped_at_the_deadline(world, make_event) -> None
 async def test_a_redelivered_request_that_was_answered_is_skipped(world, make_event) -> None:
     await world.ask(make_event())
     await world.requests.fetch(1, timedelta(seconds=5))
-    await world.log.publish(Channel.REPLIES, Event.of(answer_to(make_event().data()), source="/other"))
+    await world.log.publish(
+        Channel.REPLIES, Event.of(answer_to(make_event().data()), source="/other", time=datetime.now(UTC))
+    )
     await world.reply()
 
     async def handler(request):

@@ -1,0 +1,80 @@
+"""How streams and consumers must be configured for the promises to hold."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+
+from events import subjects
+from events.errors import TransportError
+from events.transport import Channel
+
+ACK_WAIT = timedelta(seconds=10)
+"""The lease of a delivery; a worker renews it every third of this."""
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long and how much the streams keep."""
+
+    max_age: timedelta = timedelta(hours=24)
+    deadletter_max_age: timedelta = timedelta(days=7)
+    max_bytes: int = 256 * MIB
+    replicas: int = 1
+
+
+def stream_config(channel: Channel, retention: Retention) -> StreamConfig:
+    """What a channel's stream must be."""
+    dead = channel is Channel.DEADLETTERS
+    return StreamConfig(
+        name=subjects.stream(channel),
+        subjects=[subjects.every_subject(channel)],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        # One message a subject, a second one refused: what makes a repeated publish recognisable.
+        max_msgs_per_subject=1,
+        discard=DiscardPolicy.NEW,
+        discard_new_per_subject=True,
+        max_age=(retention.deadletter_max_age if dead else retention.max_age).total_seconds(),
+        max_bytes=retention.max_bytes,
+        num_replicas=retention.replicas,
+        # Deliberately tiny: inside the window a repeat would be called a success although nothing is stored.
+        duplicate_window=0.1,
+    )
+
+
+def verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
+    """Raises TransportError where `found` would break a promise; its retention may be any."""
+    for name in ("subjects", "retention", "max_msgs_per_subject", "discard", "discard_new_per_subject"):
+        if getattr(wanted, name) != getattr(found, name):
+            raise TransportError(
+                f"stream {wanted.name} has {name}={getattr(found, name)!r}, expected {getattr(wanted, name)!r}; "
+                "delete or mend it with the nats tool, then run `timokha setup`"
+            )
+
+
+def consumer_config(durable: str, filter_subject: str, *, start: int | None) -> ConsumerConfig:
+    """A shared place in a stream that begins at the sequence number `start`, or with everything that is there."""
+    return ConsumerConfig(
+        # With a name the filter is part of what is asked for, so that permissions can be given by filter.
+        name=durable,
+        durable_name=durable,
+        filter_subject=filter_subject,
+        deliver_policy=DeliverPolicy.ALL if start is None else DeliverPolicy.BY_START_SEQUENCE,
+        opt_start_seq=start,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ACK_WAIT.total_seconds(),
+        # The worker counts attempts itself: at max_deliver nobody would be told.
+        max_deliver=-1,
+        max_ack_pending=20_000,
+    )

@@ -1,0 +1,70 @@
+"""Keeping in place what a running process needs: what is gone is made again, or the process ends and says why."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import cast
+
+import structlog
+
+from events.errors import TransportError, TransportUnreachable
+from events.faults import Fault
+from events.jetstream.client import Client
+from events.jetstream.topology import Topology
+from events.runtime.clock import Clock
+
+LOOK_EVERY = timedelta(seconds=5)
+GRACE = timedelta(seconds=12)
+"""For somebody else to make what this process may not. A refusal is noticed after 5 s: the end comes within 30 s."""
+
+log = structlog.get_logger(__name__)
+
+
+async def keep_topology(
+    topology: Topology,
+    ensure: Callable[[], Awaitable[None]],
+    *,
+    clock: Clock,
+    remade: Callable[[], None] = lambda: None,
+) -> None:
+    """Run for ever beside the process's work; `ensure` calls what it needs of `topology`, `remade` hears of changes.
+
+    While NATS is away, or its cluster has no leader, it waits. Raises TransportError when something has been missing
+    for a while and can't be made.
+    """
+    topology.patience = timedelta(0)
+    missing_since: float | None = None
+    while True:
+        await clock.sleep(LOOK_EVERY)
+        looked_at = clock.monotonic()
+        error = await _look(topology, ensure, remade)
+        if error is None or getattr(error, "fault", Fault.UNKNOWN) is Fault.PASSING:
+            missing_since = None
+            continue
+        missing_since = looked_at if missing_since is None else missing_since
+        if clock.monotonic() - missing_since >= GRACE.total_seconds():
+            raise error
+        log.warning("topology.missing", error=str(error))
+
+
+async def _look(
+    topology: Topology, ensure: Callable[[], Awaitable[None]], remade: Callable[[], None]
+) -> TransportError | None:
+    """What can't be mended, if anything."""
+    # The context has no public way to its connection.
+    nats = cast(Client, topology.js._nc)
+    if nats.is_closed:
+        raise TransportUnreachable("the connection to NATS was closed for good; start this process again")
+    if not nats.is_connected:
+        return None
+    known = len(topology.changes)
+    try:
+        await ensure()
+    except TransportError as error:
+        return error
+    finally:
+        changes = topology.changes[known:]
+        for change in changes:
+            log.warning("topology.remade", what=change)
+        if changes:
+            remade()
+    return None
