@@ -1,12 +1,12 @@
 """The instruments, and small methods to record with. No ids among the attributes: each value is a time series."""
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
 from opentelemetry.metrics import Histogram, Meter
 
+from events.runtime.clock import Clock
 from events.schema import FailureReason, Timings, Usage
 from observability import names
 
@@ -20,7 +20,8 @@ TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
 class Metrics:
     """All instruments of one process. Durations are in seconds."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, clock: Clock) -> None:
+        self._clock = clock
         self._send = _seconds(meter, names.SEND_DURATION, "Publishing one event, confirmation included")
         self._process = _seconds(meter, names.PROCESS_DURATION, "Handling one delivery")
         self._chat = _seconds(meter, names.CHAT_DURATION, "One generation")
@@ -80,7 +81,7 @@ class Metrics:
     def sending(self, attributes: Mapping[str, str]) -> Iterator[None]:
         """One event on its way to the broker."""
         self._sent.add(1, attributes)
-        with _timed(self._send, attributes):
+        with self._timed(self._send, attributes):
             yield
 
     @contextmanager
@@ -94,7 +95,7 @@ class Metrics:
             self._queue.record(max(0.0, waited.total_seconds()), attributes)
         self._in_flight.add(1, attributes)
         try:
-            with _timed(self._process, attributes):
+            with self._timed(self._process, attributes):
                 yield
         finally:
             self._in_flight.add(-1, attributes)
@@ -102,8 +103,20 @@ class Metrics:
     @contextmanager
     def chatting(self, attributes: Mapping[str, str]) -> Iterator[None]:
         """One generation."""
-        with _timed(self._chat, attributes):
+        with self._timed(self._chat, attributes):
             yield
+
+    @contextmanager
+    def _timed(self, histogram: Histogram, attributes: Mapping[str, str]) -> Iterator[None]:
+        began = self._clock.monotonic()
+        failed: dict[str, str] = {}
+        try:
+            yield
+        except BaseException as error:
+            failed = {names.ERROR_TYPE: error_type(error)}
+            raise
+        finally:
+            histogram.record(self._clock.monotonic() - began, {**attributes, **failed})
 
 
 def error_type(error: BaseException) -> str:
@@ -113,16 +126,3 @@ def error_type(error: BaseException) -> str:
 
 def _seconds(meter: Meter, name: str, description: str) -> Histogram:
     return meter.create_histogram(name, "s", description, explicit_bucket_boundaries_advisory=SECONDS)
-
-
-@contextmanager
-def _timed(histogram: Histogram, attributes: Mapping[str, str]) -> Iterator[None]:
-    began = time.perf_counter()
-    failed: dict[str, str] = {}
-    try:
-        yield
-    except BaseException as error:
-        failed = {names.ERROR_TYPE: error_type(error)}
-        raise
-    finally:
-        histogram.record(time.perf_counter() - began, {**attributes, **failed})

@@ -4,7 +4,6 @@ Recording a question's spans takes about a millisecond of Python in all. Beside 
 messaging alone it is not, and what a flood of questions costs must not grow with it.
 """
 
-import time
 from collections.abc import Callable, Sequence
 
 from opentelemetry.context import Context
@@ -16,19 +15,22 @@ PER_SECOND, BURST = 2, 100
 """New traces that a process begins at most, in the long run and at once."""
 
 
-def default() -> tuple[Sampler, Callable[[], bool]]:
+def default(clock: Callable[[], float]) -> tuple[Sampler, Callable[[], bool]]:
     """A sampler, and whether it would record a trace that begins now.
 
     A trace that somebody else has begun is recorded, or not, as they decided.
     """
-    limited = RateLimited(PER_SECOND, BURST)
+    limited = RateLimited(PER_SECOND, BURST, clock)
     return ParentBased(limited), limited.ready
 
 
 class RateLimited(Sampler):
-    """A token bucket: `per_second` tokens come in, at most `burst` are kept, a new trace takes one."""
+    """A token bucket: `per_second` tokens come in, at most `burst` are kept, a new trace takes one.
 
-    def __init__(self, per_second: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+    `clock` gives seconds.
+    """
+
+    def __init__(self, per_second: float, burst: float, clock: Callable[[], float]) -> None:
         self._per_second = per_second
         self._burst = burst
         self._clock = clock

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider, Observation
 from opentelemetry.trace import NoOpTracerProvider, TracerProvider
 
+from events.runtime.clock import Clock
 from observability import names
 from observability.environment import Exporter, exporters, sampler, sdk_disabled
+from observability.spans import REAL
 from observability.telemetry import Telemetry, silent
 from observability.throttle import Throttle
 
@@ -36,6 +37,7 @@ def start(
     trace_file: Path | None = None,
     span_exporter: "SpanExporter | None" = None,
     metric_reader: "MetricReader | None" = None,
+    clock: Clock = REAL,
 ) -> Telemetry:
     """Telemetry of `timokha-<service>`, going where OpenTelemetry's environment variables say; nowhere by default.
 
@@ -44,14 +46,14 @@ def start(
     Raises SettingsError if a variable is bad.
     """
     if sdk_disabled():
-        return silent()
+        return silent(clock)
     processors, readers = _processors(trace_file, span_exporter), _readers(metric_reader)
     if not processors and not readers:
-        return silent()
-    _quiet_faults()
+        return silent(clock)
+    _quiet_faults(clock)
     resource = _resource(service)
-    traces, may_begin, close_traces = _traces(resource, processors)
-    meters, close_meters = _meters(resource, readers)
+    traces, may_begin, close_traces = _traces(resource, processors, clock)
+    meters, close_meters = _meters(resource, readers, clock)
     closers = [close for close in (close_traces, close_meters) if close]
     return Telemetry.over(
         traces,
@@ -60,6 +62,7 @@ def start(
         parent_decides=not sampler() or sampler().startswith("parentbased"),
         may_begin=may_begin,
         closers=closers,
+        clock=clock,
     )
 
 
@@ -123,7 +126,7 @@ def _resource(service: str) -> "Resource":
 
 
 def _traces(
-    resource: "Resource", processors: "list[SpanProcessor]"
+    resource: "Resource", processors: "list[SpanProcessor]", clock: Clock
 ) -> tuple[TracerProvider, Callable[[], bool] | None, Closer | None]:
     """The second says when a trace may begin, where no sampler was asked for."""
     if not processors:
@@ -133,30 +136,30 @@ def _traces(
     from observability import sampling  # noqa: PLC0415
 
     # Not at exit: the interpreter would wait half a minute for a collector that is away.
-    chosen, may_begin = (None, None) if sampler() else sampling.default()
+    chosen, may_begin = (None, None) if sampler() else sampling.default(clock.monotonic)
     provider = Provider(chosen, resource, shutdown_on_exit=False)
     for processor in processors:
         provider.add_span_processor(processor)
     return provider, may_begin, provider.shutdown
 
 
-def _meters(resource: "Resource", readers: "list[MetricReader]") -> tuple[MeterProvider, Closer | None]:
+def _meters(resource: "Resource", readers: "list[MetricReader]", clock: Clock) -> tuple[MeterProvider, Closer | None]:
     if not readers:
         return NoOpMeterProvider(), None
     from opentelemetry.sdk.metrics import MeterProvider as Provider  # noqa: PLC0415
 
     provider = Provider(readers, resource, shutdown_on_exit=False)
-    began = time.monotonic()
+    began = clock.monotonic()
     # The only metric that a process with nothing to do has: its absence says that the process is gone.
     provider.get_meter(names.SCOPE).create_observable_gauge(
-        names.UPTIME, [lambda _: [Observation(time.monotonic() - began)]], "s", "Since the process started"
+        names.UPTIME, [lambda _: [Observation(clock.monotonic() - began)]], "s", "Since the process started"
     )
     return provider, provider.shutdown
 
 
-def _quiet_faults() -> None:
+def _quiet_faults(clock: Clock) -> None:
     """An exporter complains of every batch: let one complaint a minute through."""
     logger = logging.getLogger("opentelemetry")
     logger.propagate = False
     if not any(isinstance(handler, Throttle) for handler in logger.handlers):
-        logger.addHandler(Throttle(FAULTS_EVERY))
+        logger.addHandler(Throttle(FAULTS_EVERY, clock))

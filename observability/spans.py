@@ -22,6 +22,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 
 from events.event import Event
 from events.ids import RequestId
+from events.runtime.clock import Clock, SystemClock
 from events.schema import GenerationRequested
 from events.subjects import destination as destination_of
 from events.transport import Channel
@@ -31,6 +32,8 @@ from observability.chat import Chat, request_attributes
 from observability.metrics import Metrics, error_type
 
 QUIET = NoOpTracer()
+REAL = SystemClock()
+"""Where no clock is given."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -64,6 +67,7 @@ class Spans:
     may_begin: Callable[[], bool] | None = None
     measured: bool = True
     system: str = names.NATS
+    clock: Clock = REAL
 
     @contextmanager
     def receive_telegram(self, question: RequestId) -> Iterator[Span]:
@@ -144,7 +148,7 @@ class Spans:
         metered = operation(names.PROCESS, system, target)
         metered[names.MESSAGING_CONSUMER_GROUP_NAME] = group
         attributes = metered | routing(channel, system, target) | message(delivery.event)
-        waited = datetime.now(UTC) - delivery.published_at
+        waited = self.clock.now() - delivery.published_at
         name = names.span(names.PROCESS, target)
         self._queued(target, attributes, delivery, parent)
         with (
@@ -188,7 +192,7 @@ class Spans:
         attributes.pop(names.MESSAGING_OPERATION_TYPE)
         name = names.span(names.QUEUE, target)
         # The clocks of two machines may differ by more than the wait.
-        start = min(delivery.published_at, datetime.now(UTC))
+        start = min(delivery.published_at, self.clock.now())
         with self._span(name, SpanKind.INTERNAL, attributes, context=parent, start=start):
             pass
 

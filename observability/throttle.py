@@ -1,20 +1,22 @@
 """A log handler that keeps a fault from flooding the log."""
 
 import logging
-import time
 from datetime import timedelta
+
+from events.runtime.clock import Clock
 
 
 class Throttle(logging.Handler):
     """Hands at most one record every `period` on to the root logger's handlers, and drops the others."""
 
-    def __init__(self, period: timedelta) -> None:
+    def __init__(self, period: timedelta, clock: Clock) -> None:
         super().__init__()
+        self._clock = clock
         self._period = period.total_seconds()
         self._quiet_until = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + self._period
             logging.getLogger().handle(record)

@@ -26,7 +26,7 @@ class Traces:
         path.touch(mode=0o600)
         self._path = path
         self._clock = clock
-        self._shown = {trace.trace_id for trace in read(path)}
+        self._shown = {trace.trace_id for trace in read(path).traces}
         self._console = Console(stderr=True)
 
     async def follow(self) -> None:
@@ -52,6 +52,6 @@ class Traces:
         return True
 
     def _answered(self) -> Iterator[Trace]:
-        for trace in read(self._path):
+        for trace in read(self._path).traces:
             if trace.trace_id not in self._shown and any(span.name == names.DELIVER_ANSWER for span in trace.spans):
                 yield trace

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import click
 from rich.console import Console
 
 from events.errors import SettingsError, TimokhaError
@@ -21,7 +22,10 @@ async def main(settings: TraceSettings, telemetry: Telemetry, stop: asyncio.Even
     """Without an id and `--last` the newest traces are listed."""
     if settings.trace_file is None:
         raise SettingsError("TIMOKHA_TRACE_FILE is missing: set it, to the same file, for every process and for this")
-    traces = read(settings.trace_file)
+    recorded = read(settings.trace_file)
+    traces = recorded.traces
+    if recorded.garbage:
+        click.echo(f"timokha: {settings.trace_file}: {recorded.garbage} lines are no spans and were skipped", err=True)
     if not traces:
         raise NoSuchTrace(f"{settings.trace_file} has no spans; ask something, and set TIMOKHA_TRACE_FILE everywhere")
     console = Console()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -77,28 +77,41 @@ class Trace:
             open_spans += [(depth + 1, child) for child in reversed(children.get(span.span_id, []))]
 
 
-def read(path: Path) -> list[Trace]:
-    """The traces in the file, oldest first; a line that is still being written is left out.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a trace file holds: its traces, oldest first, and how many lines are no spans."""
+
+    traces: list[Trace]
+    garbage: int
+
+
+def read(path: Path) -> Recorded:
+    """A last line that is still being written is left out.
 
     Raises SettingsError if the file can't be read.
     """
     traces: dict[str, list[RecordedSpan]] = {}
+    garbage = 0
     try:
-        with path.open(encoding="utf-8") as lines:
-            for span in filter(None, map(_span, lines)):
-                traces.setdefault(span.trace_id, []).append(span)
+        with path.open("rb") as lines:
+            for line in lines:
+                if span := _span(line):
+                    traces.setdefault(span.trace_id, []).append(span)
+                else:
+                    garbage += line.endswith(b"\n") and not line.isspace()
     except OSError as error:
         raise SettingsError(
             f"TIMOKHA_TRACE_FILE: {path} can't be read ({error.strerror}); it takes the file that processes write to"
         ) from None
     ordered = [Trace(sorted(spans, key=lambda span: span.start)) for spans in traces.values()]
-    return sorted(ordered, key=lambda trace: trace.start)
+    return Recorded(sorted(ordered, key=lambda trace: trace.start), garbage)
 
 
-def _span(line: str) -> RecordedSpan | None:
+def _span(line: bytes) -> RecordedSpan | None:
+    """None where anybody could have written it but ours."""
     try:
-        fields = json.loads(line)
-        return RecordedSpan(
+        fields = json.loads(line.decode())
+        span = RecordedSpan(
             trace_id=fields["context"]["trace_id"].removeprefix("0x"),
             span_id=fields["context"]["span_id"].removeprefix("0x"),
             parent_id=fields["parent_id"] and fields["parent_id"].removeprefix("0x"),
@@ -108,5 +121,18 @@ def _span(line: str) -> RecordedSpan | None:
             end=datetime.fromisoformat(fields["end_time"]),
             attributes=fields["attributes"],
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+        _check(span)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    return span
+
+
+def _check(span: RecordedSpan) -> None:
+    """Raises ValueError or another error that `_span` knows where the parts are not what they should be."""
+    told = (span.attributes.get(name, "") for name in (names.REQUEST_ID, names.ERROR_TYPE))
+    for text in (span.trace_id, span.span_id, span.parent_id or "", span.name, span.service, *map(str, told)):
+        text.encode()
+    if not isinstance(span.attributes.get(names.ATTEMPT, 0), int) or span.end - span.start < timedelta(0):
+        raise ValueError
+    if span.start.utcoffset() is None:
+        raise ValueError

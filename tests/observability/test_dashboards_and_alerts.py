@@ -11,6 +11,7 @@ import pytest
 import yaml
 from opentelemetry.metrics import NoOpMeter
 
+from events.runtime.clock import SystemClock
 from observability import names
 from observability.metrics import Metrics
 
@@ -47,7 +48,7 @@ class Noting(NoOpMeter):
 
 def instruments() -> dict[str, tuple[str, str]]:
     meter = Noting()
-    Metrics(meter)
+    Metrics(meter, SystemClock())
     return meter.made
 
 

@@ -11,7 +11,7 @@ from events.event import Event
 from events.ids import RequestId
 from events.schema import FinishReason, GenerationCompleted, Usage
 from events.transport import Channel
-from observability import setup
+from observability import names, setup
 from observability.telemetry import silent
 from observability.trace import app, recorded
 from observability.trace.settings import TraceSettings
@@ -79,7 +79,7 @@ def test_the_newest_trace_is_the_last_question(trace_file, capsys):
 
 
 def test_a_trace_is_found_by_the_start_of_its_id_too(trace_file, capsys, question):
-    [first, _] = recorded.read(trace_file)
+    [first, _] = recorded.read(trace_file).traces
     trace(trace_file, id=first.trace_id[:12])
     assert str(question) in capsys.readouterr().out
 
@@ -97,7 +97,7 @@ def test_a_span_whose_parent_never_came_and_half_a_line_do_not_hide_the_rest(tra
     lines = trace_file.read_text().splitlines()
     orphaned = [line for line in lines if json.loads(line)["name"] != "send timokha.requests"]
     trace_file.write_text("\n".join([*orphaned, lines[0][:40], "[]", "null"]))
-    [first, _] = recorded.read(trace_file)
+    [first, _] = recorded.read(trace_file).traces
     assert [(depth, span.name) for depth, span in first.tree()][:3] == [
         (0, "receive telegram"),
         (0, "queue timokha.requests"),
@@ -123,3 +123,30 @@ def test_an_unknown_id_and_a_missing_file_say_so(trace_file):
         trace(trace_file, id="1.2.3.0")
     with pytest.raises(SettingsError, match="TIMOKHA_TRACE_FILE is missing"):
         trace(None)
+
+
+def altered(line: bytes, **changed: object) -> bytes:
+    return json.dumps({**json.loads(line), **changed}).encode()
+
+
+def test_lines_that_are_no_spans_are_skipped_and_counted_in_one_note(trace_file, capsys):
+    good = trace_file.read_bytes()
+    span = good.splitlines()[0]
+    garbage = [
+        b"\xff\xfe\x00 no UTF-8",
+        b"{",
+        b"null",
+        b"[" * 100_000,
+        altered(span, name="\ud800"),
+        altered(span, name=5),
+        altered(span, attributes=[]),
+        altered(span, attributes={"messaging.message.delivery_attempt": "x", names.ATTEMPT: "x"}),
+        altered(span, start_time="2026-11-25T00:00:00"),
+        altered(span, end_time="0001-01-01T00:00:00+14:00"),
+    ]
+    trace_file.write_bytes(b"".join(line + b"\n" for line in garbage) + good + b"\n" + span[: len(span) // 2])
+    trace(trace_file)
+    said = capsys.readouterr()
+    assert said.err == f"timokha: {trace_file}: {len(garbage)} lines are no spans and were skipped\n"
+    assert len(recorded.read(trace_file).traces) == 2
+    trace(trace_file, last=True)
