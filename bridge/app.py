@@ -5,14 +5,16 @@ from random import Random
 
 import structlog
 
-from bridge.ends import Parts, Run, inward, outward
+from bridge.ends import Parts, Run, inward, needs, outward
 from bridge.settings import BridgeSettings, CodecName
 from events.jetstream.connection import connect as connect_jetstream
 from events.jetstream.topology import Topology
+from events.jetstream.upkeep import keep_topology
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
+from events.runtime.tasks import beside, together
 from observability.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
@@ -25,7 +27,9 @@ async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Eve
         connect_jetstream(settings.nats_url, name="bridge", access=settings.nats_access) as js,
         connect_rabbitmq(settings.rabbitmq_url, name="bridge", clock=clock) as broker,
     ):
-        await Topology(js, retrying=Retrying(clock, random)).ensure_streams()
+        made = Topology(js, retrying=Retrying(clock, random))
+        ensure = needs(settings, made)
+        await ensure()
         if settings.codec is CodecName.EVENTS:
             await topology.ensure(broker.consuming)
         parts = Parts(js, broker, telemetry, clock, random)
@@ -35,6 +39,4 @@ async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Eve
         if settings.inbound:
             runs.append(await inward(settings.inbound, settings, parts))
         log.info("bridge.ready", inbound=settings.inbound, outbound=settings.outbound, codec=settings.codec.value)
-        async with asyncio.TaskGroup() as group:
-            for run in runs:
-                group.create_task(run(stop))
+        await beside(together(*(run(stop) for run in runs)), keep_topology(made, ensure, clock=clock))

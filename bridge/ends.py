@@ -26,7 +26,6 @@ from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import Clock
-from events.runtime.retrying import Retrying
 from events.transport import Channel
 from functions.worker import Limits, Worker, is_answered
 from observability.telemetry import Telemetry
@@ -48,21 +47,28 @@ class Parts:
     clock: Clock
     random: Random
 
-    @property
-    def retrying(self) -> Retrying:
-        return Retrying(self.clock, self.random)
-
 
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def needs(settings: BridgeSettings, made: Topology) -> Callable[[], Coroutine[Any, Any, None]]:
+    """What makes what must be on JetStream. Raises TransportError."""
+
+    async def ensure() -> None:
+        await made.ensure_streams()
+        if settings.outbound:
+            await made.ensure_generate_consumer()
+            await made.ensure_bridge()
+        if settings.inbound:
+            await made.ensure_edge(subjects.RABBITMQ_ACCOUNT)
+
+    return ensure
 
 
 async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     """From JetStream's shared pool to the RabbitMQ queue `name`. Raises TransportError."""
     js, broker = parts.js, parts.broker
     codec, events = CODECS[settings.codec], JetStreamLog(js)
-    made = Topology(js, retrying=parts.retrying)
-    await made.ensure_generate_consumer()
-    await made.ensure_bridge()
     queue = await topology.adopt(broker.consuming, codec.queue(name))
     out = Outbound(
         queue=queue,
@@ -113,7 +119,6 @@ async def inward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     """From the RabbitMQ queue `name` to JetStream, and the replies back. Raises TransportError."""
     js, broker = parts.js, parts.broker
     codec = CODECS[settings.codec]
-    await Topology(js, retrying=parts.retrying).ensure_edge(subjects.RABBITMQ_ACCOUNT)
     questions = Questions(name, codec, JetStreamLog(js), settings.deadline, parts.telemetry, parts.clock)
     consumer = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
     replies = await JetStreamSubscription.bind(js, Channel.REPLIES, consumer, random=parts.random)

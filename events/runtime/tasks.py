@@ -80,3 +80,16 @@ async def together(*work: Coroutine[Any, Any, None]) -> None:
             task.result()
     finally:
         await cancel(*tasks)
+
+
+async def beside(work: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end, and `helpers` for as long. The first error ends all of them and is raised as it is."""
+    working, helping = asyncio.ensure_future(work), {asyncio.ensure_future(helper) for helper in helpers}
+    running = {working, *helping}
+    try:
+        while not working.done():
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+    finally:
+        await cancel(working, *helping)

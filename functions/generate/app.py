@@ -12,6 +12,7 @@ from events.errors import SettingsError
 from events.event import Event
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
+from events.runtime.tasks import beside
 from events.schema import GenerationProgressed
 from events.transport import Progress
 from functions.generate.default_model import prepare_default_model
@@ -52,7 +53,7 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
             # What is loaded now stays: the collector need not look at it for every few answers.
             gc.freeze()
             log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger.value)
-            await worker.run(stop)
+            await beside(worker.run(stop), *([broker.keep()] if broker.keep else []))
         finally:
             await engine.close()
 

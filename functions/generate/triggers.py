@@ -1,8 +1,9 @@
 """Where a generate function is hosted: on JetStream's shared consumer, or on a queue of RabbitMQ."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from events import subjects
 from events.ids import RequestId
@@ -11,6 +12,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.progress import JetStreamProgress
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
+from events.jetstream.upkeep import keep_topology
 from events.runtime.clock import Clock
 from events.runtime.retrying import Retrying
 from events.transport import Channel, Progress, Publisher, Subscription
@@ -23,7 +25,7 @@ from observability import names
 class Host:
     """What a worker needs of its broker. `subscribe` when the engine is ready: from then on requests come.
 
-    Without `progress` nobody can see an answer while it is written.
+    Without `progress` nobody can see an answer while it is written. `keep`, beside the work, makes again what has gone.
     """
 
     system: str
@@ -31,6 +33,7 @@ class Host:
     answered: Callable[[RequestId], Awaitable[bool]]
     subscribe: Callable[[], Awaitable[Subscription]]
     progress: Progress | None = None
+    keep: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 def host(settings: GenerateSettings, retrying: Retrying) -> AbstractAsyncContextManager[Host]:
@@ -44,16 +47,22 @@ def host(settings: GenerateSettings, retrying: Retrying) -> AbstractAsyncContext
 async def _jetstream(settings: GenerateSettings, retrying: Retrying) -> AsyncIterator[Host]:
     async with connect_jetstream(settings.nats_url, name="generate", access=settings.nats_access) as js:
         topology = Topology(js, retrying=retrying)
-        await topology.ensure_streams()
-        await topology.ensure_generate_consumer()
         events = JetStreamLog(js)
+
+        async def ensure() -> None:
+            await topology.ensure_streams()
+            await topology.ensure_generate_consumer()
 
         async def subscribe() -> Subscription:
             return await JetStreamSubscription.bind(
                 js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=retrying.random
             )
 
-        yield Host(names.NATS, events, is_answered(events), subscribe, JetStreamProgress(js))
+        async def keep() -> None:
+            await keep_topology(topology, ensure, clock=retrying.clock)
+
+        await ensure()
+        yield Host(names.NATS, events, is_answered(events), subscribe, JetStreamProgress(js), keep)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from events.runtime.tasks import cancel, finish, together, within
+from events.runtime.tasks import beside, cancel, finish, together, within
 
 
 async def deaf(losses: int, ended: list[str]) -> None:
@@ -129,3 +129,18 @@ async def test_together_ends_when_all_have() -> None:
 
     await together(count(1), count(2))
     assert done == [1, 2]
+
+
+async def test_helpers_end_with_the_work_that_they_are_beside() -> None:
+    ended: list[str] = []
+    await beside(asyncio.sleep(0), deaf(1, ended), asyncio.sleep(0))
+    assert ended == ["ended"]
+
+
+@pytest.mark.parametrize("failing_first", [True, False])
+async def test_an_error_of_the_work_or_of_a_helper_ends_both(failing_first: bool) -> None:
+    ended: list[str] = []
+    both = [failing(KeyError()), deaf(1, ended)] if failing_first else [deaf(1, ended), failing(KeyError())]
+    with pytest.raises(KeyError):
+        await beside(*both)
+    assert ended == ["ended"]
