@@ -17,7 +17,7 @@ from training.manifest import Manifest
 from training.model_card import model_card
 from training.progress import Stopped, check
 from training.scoring import Scorer, bits_per_byte
-from training.settings import ExportSettings
+from training.settings import ExportSettings, FitSettings
 from training.splits import Part
 from training.weights import run_settings, source_of, trained
 
@@ -52,6 +52,23 @@ def export(settings: ExportSettings, *, console: Console, stopped: Stopped = lam
     model = trained(settings.run, fitted, console)
     manifest = Manifest.read(fitted.data)
     _make_empty(settings.to)
+    try:
+        return _write(model, manifest, settings, fitted, console=console, stopped=stopped)
+    except BaseException:
+        shutil.rmtree(settings.to, ignore_errors=True)  # or the next run would find it in use
+        raise
+
+
+def _write(
+    model: Checkpoint,
+    manifest: Manifest,
+    settings: ExportSettings,
+    fitted: FitSettings,
+    *,
+    console: Console,
+    stopped: Stopped,
+) -> float:
+    check(stopped)
     card = model.card.model_copy(update={"name": settings.name or model.card.name})
     dtype = torch.bfloat16 if settings.weights == "bf16" else torch.float32
     fresh(model.model, dtype).save_pretrained(settings.to)

@@ -73,11 +73,17 @@ def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: F
     manifest = Manifest.read(settings.data)
     _keep_config(settings)
     set_seed(settings.seed)
+    _check(stopped)
     checkpoint = start_from(settings, console)
+    _check(stopped)
     trainer = _train(checkpoint, settings, console=console, stopped=stopped)
+    _check(stopped)
+    return _save(trainer, checkpoint, manifest, settings.out)
+
+
+def _check(stopped: Stopped) -> None:
     if stopped():
         raise TimokhaError("stopped: run the same command again to go on from the last checkpoint")
-    return _save(trainer, checkpoint, manifest, settings.out)
 
 
 def _keep_config(settings: FitSettings) -> None:

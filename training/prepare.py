@@ -48,7 +48,7 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
     try:
         phrases = settings.blocklist.read_text(encoding="utf-8").splitlines() if settings.blocklist else []
         settings.out.mkdir(parents=True, exist_ok=True)
-        with settings.export.open("rb") as file, _workspace(settings.out) as workspace:
+        with settings.export.open("rb") as file, _workspace(settings.out, stopped) as workspace:
             intake = Intake(private_data.blocklist(phrases), _names(settings.bots))
             export = ExportFile(file)
             size = settings.export.stat().st_size
@@ -64,11 +64,11 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
 
 
 @contextmanager
-def _workspace(out: Path) -> Iterator[Workspace]:
+def _workspace(out: Path, stopped: Stopped) -> Iterator[Workspace]:
     """Beside the result, which has room for it; it holds what the export holds, so it goes whatever happens."""
     with (
         tempfile.TemporaryDirectory(dir=out, prefix=".workspace-") as scratch,
-        Workspace.open(Path(scratch) / "messages.sqlite") as workspace,
+        Workspace.open(Path(scratch) / "messages.sqlite", stopped) as workspace,
     ):
         yield workspace
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from training.messages import Fate, Message
+from training.progress import Stopped, check
 
 _SCHEMA = """
 CREATE TABLE messages (
@@ -35,6 +36,8 @@ UPDATE messages SET reply_row = (
 ) WHERE reply_to IS NOT NULL
 """
 _BATCH = 2000
+_LOOK_EVERY = 100_000
+"""Instructions of SQLite between two looks whether to go on: some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,17 @@ class Workspace:
 
     @classmethod
     @contextmanager
-    def open(cls, file: Path) -> Iterator["Workspace"]:
+    def open(cls, file: Path, stopped: Stopped = lambda: False) -> Iterator["Workspace"]:
+        """Raises TimokhaError inside, from whatever takes its time, once somebody wants the work to end."""
         database = sqlite3.connect(file, isolation_level=None)
+        database.set_progress_handler(stopped, _LOOK_EVERY)
         try:
             # It lives as long as one run, so nothing in it has to survive a crash.
             database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA}; BEGIN")
             yield cls(database)
+        except sqlite3.OperationalError:
+            check(stopped)
+            raise
         finally:
             database.close()
 

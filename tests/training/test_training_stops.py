@@ -1,0 +1,132 @@
+"""`timokha train …` ends at one signal, with one line."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from events.errors import TimokhaError
+from training import export as exporting
+from training.export import export
+from training.fit import fit
+from training.prepare import prepare
+from training.settings import ExportSettings, FitSettings, PrepareSettings
+from training.trainer import last_checkpoint
+from training.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+QUIET = Console(quiet=True)
+WITHIN = 100
+STUCK = """
+import sys, threading
+from importlib import import_module
+import cli
+name = sys.argv[2]
+module = import_module(f"training.{name}")
+def stuck(*given, **more):
+    print("ready", flush=True)
+    threading.Event().wait()
+setattr(module, name, stuck)
+cli.main()
+"""
+
+
+def ending(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Exit code and stderr."""
+    try:
+        _, err = process.communicate(timeout=WITHIN)
+    finally:
+        process.kill()
+    return process.returncode, err
+
+
+def start(command: list[str]) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    return subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fit", ["--data", "x", "--out", "x"]),
+        ("evaluate", ["--run", "x"]),
+        ("prepare", ["--export", "x", "--out", "x"]),
+        ("export", ["--run", "x", "--to", "x"]),
+    ],
+)
+def test_work_that_does_not_look_up_is_left_behind(name, options):
+    process = start(["-c", STUCK, "train", name, *options])
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    code, err = ending(process)
+    assert code == 1
+    assert err.splitlines()[-1] == "timokha: interrupted"
+    assert "Traceback" not in err
+    assert "process.forced" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_ends_at_the_next_step_and_leaves_a_checkpoint(data, base, tmp_path, number):
+    options = {"--steps": 100_000, "--evaluate-every": 5, "--pack-tokens": 256, "--context-tokens": 128}
+    given = [str(word) for option in options.items() for word in option]
+    given += ["--patience", "99999", "--data", str(data), "--model", str(base), "--out", str(tmp_path)]
+    process = start(["-m", "cli", "train", "fit", *given])
+    while not last_checkpoint(tmp_path):
+        assert process.poll() is None
+    process.send_signal(number)
+    code, err = ending(process)
+    assert code == 1
+    assert "timokha: stopped: run the same command again to go on from the last checkpoint" in err
+    assert "Traceback" not in err
+
+
+def test_a_stopped_prepare_leaves_nothing_of_what_the_export_holds(rusdracor, tmp_path):
+    looks = 0
+
+    def stopped() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks > 3
+
+    with pytest.raises(TimokhaError, match="stopped before the end"):
+        prepare(PrepareSettings(export=rusdracor, owner="Смирнов", out=tmp_path), console=QUIET, stopped=stopped)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_query_is_ended_too(tmp_path):
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+
+    def query() -> None:
+        with Workspace.open(tmp_path / "db", stop.is_set) as workspace:
+            stop.set()
+            workspace.database.execute(endless).fetchone()
+
+    stop = threading.Event()
+    with pytest.raises(TimokhaError, match="stopped before the end"):
+        query()
+
+
+def test_an_export_that_was_stopped_can_be_run_again(data, base, tmp_path, monkeypatch):
+    run, to = tmp_path / "run", tmp_path / "to"
+    fit(
+        FitSettings.read(
+            data=data, model=str(base), out=run, precision="fp32", steps=1, pack_tokens=256, context_tokens=128
+        ),
+        console=QUIET,
+    )
+    chosen = ExportSettings(run=run, to=to)
+    written = iter([False, True])
+    with pytest.raises(TimokhaError, match="stopped before the end, nothing was written"):
+        export(chosen, console=QUIET, stopped=lambda: next(written))
+    assert not to.exists()
+    monkeypatch.setattr(exporting, "_difference", lambda *_: 0.0)
+    export(chosen, console=QUIET)
+    assert (to / "README.md").exists()
