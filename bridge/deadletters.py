@@ -41,9 +41,12 @@ class DeadLetters:
             # A worker of ours gave it up, and has told so in a reply of its own.
             await self.events.publish(Channel.DEADLETTERS, event)
             return
-        await self._give_up(event, request_id, GaveUp.exhausted(message.attempts))
+        await self._exhausted(event, request_id, GaveUp.exhausted(message.attempts))
 
-    async def _give_up(self, event: Event, request_id: str, outcome: GaveUp) -> None:
+    async def give_up(self, received: Received, why: str) -> None:
+        """Nobody waits for it, and its request is known to the edge by its deadline."""
+
+    async def _exhausted(self, event: Event, request_id: str, outcome: GaveUp) -> None:
         """The broker gave it up: nobody has told yet."""
         log.error("request.gave_up", request_id=request_id, reason=outcome.reason, detail=outcome.detail)
         await self.events.publish(Channel.DEADLETTERS, dead_letter(event, outcome))

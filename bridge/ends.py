@@ -13,7 +13,7 @@ from bridge.inbound import Answers, Questions
 from bridge.notes import Notes
 from bridge.outbound import Outbound
 from bridge.pool import Pool
-from bridge.pump import PREFETCH, pump
+from bridge.pump import PREFETCH, Pump
 from bridge.settings import BridgeSettings, CodecName
 from events import subjects
 from events.jetstream.connection import JetStream
@@ -26,6 +26,8 @@ from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import Clock
+from events.runtime.retrying import Retrying
+from events.runtime.tasks import beside, together
 from events.transport import Channel
 from functions.worker import Limits, Worker, is_answered
 from observability.telemetry import Telemetry
@@ -46,6 +48,10 @@ class Parts:
     telemetry: Telemetry
     clock: Clock
     random: Random
+
+    @property
+    def retrying(self) -> Retrying:
+        return Retrying(self.clock, self.random)
 
 
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -83,7 +89,9 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     )
     replies = await Receiver.open(broker, codec.replies, prefetch=PREFETCH)
     dead = await _dead_letters(settings, broker)
-    pool = Pool(broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost, clock=parts.clock)
+    pool = Pool(
+        broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost, retrying=parts.retrying
+    )
     await pool.look()
     worker = Worker(
         out.handle,
@@ -100,17 +108,20 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
         slots=lambda: min(pool.size, MAX_IN_FLIGHT),
     )
 
+    taking = [Pump(replies, out, parts.retrying)]
+    if dead:
+        taking.append(Pump(dead, DeadLetters(events, parts.clock), parts.retrying))
+
     async def run(stop: asyncio.Event) -> None:
         # Replies are taken until the worker has nothing left that waits for one.
         drained = asyncio.Event()
-        async with asyncio.TaskGroup() as group, watched(js, Channel.REPLIES, out.waiting.heard):
-            watching = group.create_task(pool.watch())
-            group.create_task(pump(replies, out.take, drained, parts.clock))
-            if dead:
-                group.create_task(pump(dead, DeadLetters(events, parts.clock).take, drained, parts.clock))
+
+        async def work() -> None:
             await worker.run(stop)
             drained.set()
-            watching.cancel()
+
+        async with watched(js, Channel.REPLIES, out.waiting.heard):
+            await beside(together(work(), *(pump.run(drained) for pump in taking)), pool.watch())
 
     return run
 
@@ -122,14 +133,14 @@ async def inward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     questions = Questions(name, codec, JetStreamLog(js), settings.deadline, parts.telemetry, parts.clock)
     consumer = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
     replies = await JetStreamSubscription.bind(js, Channel.REPLIES, consumer, random=parts.random)
-    answers = Answers(replies, codec, broker.sender, parts.telemetry)
+    answers = Answers(replies, codec, broker.sender, parts.telemetry, parts.retrying)
     queue = await topology.adopt(broker.consuming, codec.queue(name))
     receiver = await Receiver.open(broker, queue, prefetch=PREFETCH)
 
+    pump = Pump(receiver, questions, parts.retrying)
+
     async def run(stop: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(pump(receiver, questions.take, stop, parts.clock))
-            group.create_task(answers.run(stop))
+        await together(pump.run(stop), answers.run(stop))
 
     return run
 

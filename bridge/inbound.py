@@ -14,10 +14,14 @@ from bridge.taken import Taken, trace_of
 from events import subjects
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
+from events.faults import UNKNOWN_ATTEMPTS
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
-from events.rabbitmq.sender import Sender, Unroutable
+from events.rabbitmq.sender import Sender, Unroutable, Unsendable
 from events.runtime.clock import Clock
+from events.runtime.retrying import Backoff, Retrying
+from events.runtime.seldom import Seldom
+from events.runtime.tasks import cancel
 from events.schema import FailureReason, GenerationRequested
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Published, Subscription
 from functions.outcomes import GaveUp, dead_letter
@@ -32,8 +36,11 @@ MAX_BODY = 512 * 1024
 MAX_DEAD_BODY = 64 * 1024
 """Bytes of a refused body that are kept."""
 
-AGAIN = timedelta(seconds=1)
+BACKOFF = Backoff(first=timedelta(seconds=1))
 """Before an answer that RabbitMQ did not take is sent again."""
+
+GRACE = timedelta(seconds=1)
+"""To finish what is in hand at the end; what is left comes again."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +75,10 @@ class Questions:
             published = await self.events.publish(Channel.REQUESTS, traced)
         log.info("request.taken", request_id=event.subject, again=published is Published.ALREADY_THERE)
 
+    async def give_up(self, received: Received, why: str) -> None:
+        """It becomes a dead letter. Raises TransportError."""
+        await self._refuse(received.message, why)
+
     def _read(self, message: Message) -> Event:
         if MARK in message.headers:
             raise MalformedEvent(f"it came out of a bridge: requests go out and in through {self.queue!r}")
@@ -101,23 +112,49 @@ class Answers:
     codec: Codec
     sender: Sender
     telemetry: Telemetry
+    retrying: Retrying
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            deliveries = await self.subscription.fetch(BATCH, MAX_FETCH_WAIT)
-            await asyncio.gather(*map(self._settle, deliveries))
+        """Until `stop` is set. Raises TransportError if this process may not."""
+        stopping = asyncio.ensure_future(stop.wait())
+        seldom, tasks = Seldom(), set[asyncio.Task[None]]()
+        try:
+            while not stop.is_set():
+                deliveries = await self.subscription.fetch(BATCH, MAX_FETCH_WAIT)
+                tasks = {asyncio.ensure_future(self._settle(delivery, seldom)) for delivery in deliveries}
+                while tasks and not stop.is_set():
+                    await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                    tasks = {task for task in tasks if not task.done()}
+            if tasks:
+                await asyncio.wait(tasks, timeout=GRACE.total_seconds())
+        finally:
+            await cancel(stopping, *tasks)
 
-    async def _settle(self, delivery: Delivery) -> None:
-        request_id = delivery.event.subject
+    async def _settle(self, delivery: Delivery, seldom: Seldom) -> None:
         try:
             await self._answer(delivery)
             await delivery.ack()
-        except (MalformedEvent, Unroutable) as error:
-            log.error("answer.dropped", request_id=request_id, error=str(error))
-            await _quietly(delivery.discard())
+        except (MalformedEvent, Unroutable, Unsendable) as error:
+            await self._drop(delivery, str(error))
         except TransportError as error:
-            log.warning("answer.again", request_id=request_id, error=str(error))
-            await _quietly(delivery.retry(AGAIN))
+            await self._again(delivery, str(error), seldom)
+        except Exception as error:  # noqa: BLE001 - one answer must not stop the others
+            # Not the exception's text: it may hold the user's.
+            what = f"the bridge could not send it ({type(error).__name__})"
+            if delivery.attempt < UNKNOWN_ATTEMPTS:
+                await self._again(delivery, what, seldom)
+            else:
+                await self._drop(delivery, what)
+
+    async def _drop(self, delivery: Delivery, why: str) -> None:
+        """JetStream still has it, for whoever looks for it."""
+        log.error("answer.dropped", request_id=delivery.event.subject, error=why)
+        await _quietly(delivery.discard())
+
+    async def _again(self, delivery: Delivery, why: str, seldom: Seldom) -> None:
+        if seldom.due(why):
+            log.warning("answer.again", request_id=delivery.event.subject, error=why)
+        await _quietly(delivery.retry(BACKOFF.pause(delivery.attempt, self.retrying.random)))
 
     async def _answer(self, delivery: Delivery) -> None:
         """Raises MalformedEvent, TransportError."""

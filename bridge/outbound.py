@@ -16,13 +16,13 @@ from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.ids import RequestId
 from events.rabbitmq.receiver import Received
-from events.rabbitmq.sender import Sender
+from events.rabbitmq.sender import Sender, Unsendable
 from events.rabbitmq.topology import Queue
 from events.runtime.clock import Clock
 from events.runtime.retrying import Backoff
-from events.schema import GenerationRequested
+from events.schema import FailureReason, GenerationRequested
 from events.transport import Channel, Delivery, Log, Published
-from functions.outcomes import Outcome, Postponed, Relayed, origin
+from functions.outcomes import GaveUp, Outcome, Postponed, Relayed, origin
 from observability import names
 from observability.telemetry import Telemetry
 
@@ -58,6 +58,8 @@ class Outbound:
         with self.waiting.open(request.request_id) as wait:
             try:
                 return await self._handle(request, delivery, wait)
+            except Unsendable as error:
+                return GaveUp(FailureReason.REJECTED, str(error), delivery.attempt)
             except TransportError as error:
                 return Postponed(str(error), BACKOFF.pause(delivery.attempt, self.random))
 
@@ -106,6 +108,9 @@ class Outbound:
             log.error("reply.dropped", correlation_id=message.correlation_id[:100], error=str(error))
             return
         await self._store(Taken.of(event, message))
+
+    async def give_up(self, received: Received, why: str) -> None:
+        """Its request is still in hand, here or elsewhere: it is asked again, or becomes a dead letter."""
 
     async def _about(self, received: Received) -> Note:
         message = received.message

@@ -10,10 +10,14 @@ from events.errors import TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.topology import Queue
-from events.runtime.clock import Clock
+from events.runtime.retrying import Backoff, Retrying
+from events.runtime.seldom import Seldom
 
 INTERVAL = timedelta(seconds=0.5)
 """Between two looks at the queues."""
+
+BACKOFF = Backoff(first=INTERVAL, most=timedelta(seconds=2))
+"""While RabbitMQ does not say."""
 
 EMPTY_GRACE = timedelta(seconds=5)
 """An empty pool may be one that restarts; after this long others may answer what it was asked."""
@@ -25,10 +29,19 @@ class Pool:
     """`lost` is called when nobody is left who could answer what the pool was asked."""
 
     def __init__(
-        self, broker: Broker, requests: Queue, replies: Queue, *, prefetch: int, lost: Callable[[], None], clock: Clock
+        self,
+        broker: Broker,
+        requests: Queue,
+        replies: Queue,
+        *,
+        prefetch: int,
+        lost: Callable[[], None],
+        retrying: Retrying,
     ) -> None:
         self._broker = broker
-        self._clock = clock
+        self._clock = retrying.clock
+        self._seldom = Seldom()
+        self._pauses = retrying.pauses(BACKOFF)
         self._requests = requests
         self._replies = replies
         self._prefetch = prefetch
@@ -39,21 +52,28 @@ class Pool:
     async def watch(self) -> None:
         """Until cancelled."""
         while True:
-            await self.look()
-            await self._clock.sleep(INTERVAL)
+            pause = INTERVAL if await self.look() else self._pauses.next()
+            await self._clock.sleep(pause)
 
-    async def look(self) -> None:
-        """A consumer counts `prefetch` times; several bridges share, each has its own consumer on the replies."""
+    async def look(self) -> bool:
+        """Return whether RabbitMQ has said it.
+
+        A consumer counts `prefetch` times; several bridges share, each has its own consumer on the replies.
+        """
         try:
             workers, bridges = await topology.consumers(self._broker.consuming, self._requests, self._replies)
         except TransportError as error:
-            log.warning("bridge.pool_unknown", error=str(error))
+            if self._seldom.due(str(error)):
+                log.warning("bridge.pool_unknown", error=str(error))
             self._resize(0)
             if not self._requests.durable:
                 # Such a queue goes with its node, and what was in it too.
                 self._lost()
-            return
+            return False
+        self._seldom.reset()
+        self._pauses.reset()
         self._resize(math.ceil(workers * self._prefetch / max(bridges, 1)))
+        return True
 
     def _resize(self, size: int) -> None:
         if size != self.size:

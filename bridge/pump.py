@@ -1,58 +1,105 @@
 """Messages of one RabbitMQ queue, each in a task of its own and tried until it is done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
 from events.errors import TransportError
+from events.faults import UNKNOWN_ATTEMPTS
 from events.rabbitmq.receiver import Received, Receiver
-from events.runtime.clock import Clock
+from events.runtime.retrying import Backoff, Retrying
+from events.runtime.seldom import Seldom
+from events.runtime.tasks import cancel, unless
 from events.transport import MAX_FETCH_WAIT
 
 PREFETCH = 256
 """Messages in hand at once."""
 
-RETRY_DELAY = timedelta(seconds=1)
+BACKOFF = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
 """Between two tries of the same message while the other broker is away."""
 
-GRACE = timedelta(seconds=5)
+GRACE = timedelta(seconds=1)
 """To finish what is in hand at the end; what is left comes again."""
 
 log = structlog.get_logger(__name__)
 
-Take = Callable[[Received], Awaitable[None]]
-"""Does all that a message asks for, except to acknowledge it. Raises TransportError: try again."""
+
+class Taker(Protocol):
+    async def take(self, received: Received) -> None:
+        """Do all that a message asks for, except to acknowledge it. Raises TransportError: try again."""
+        ...
+
+    async def give_up(self, received: Received, why: str) -> None:
+        """Leave a trace of a message that can't be taken. Raises TransportError: try again."""
+        ...
 
 
-async def pump(receiver: Receiver, take: Take, stop: asyncio.Event, clock: Clock) -> None:
-    """Until `stop` is set. A message is acknowledged once `take` is through with it."""
-    tasks: set[asyncio.Task[None]] = set()
-    while not stop.is_set():
-        for received in await receiver.fetch(PREFETCH, MAX_FETCH_WAIT):
-            task = asyncio.create_task(_until_done(received, take, clock))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-    if tasks:
-        _, late = await asyncio.wait(tasks, timeout=GRACE.total_seconds())
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+class Pump:
+    """Takes what `receiver` brings. A message is acknowledged once `taker` is through with it."""
 
+    def __init__(self, receiver: Receiver, taker: Taker, retrying: Retrying) -> None:
+        self._receiver = receiver
+        self._taker = taker
+        self._retrying = retrying
+        self._seldom = Seldom()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-async def _until_done(received: Received, take: Take, clock: Clock) -> None:
-    # In place and not by giving it back, which would count as an attempt each time.
-    while not received.stale:
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Raises TransportError if the process can't go on."""
         try:
-            await take(received)
+            while not stop.is_set():
+                for received in await unless(stop, self._receiver.fetch(PREFETCH, MAX_FETCH_WAIT)) or ():
+                    task = asyncio.create_task(self._until_done(received))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=GRACE.total_seconds())
+        finally:
+            await cancel(*self._tasks)
+
+    async def _until_done(self, received: Received) -> None:
+        # In place and not by giving it back, which would count as an attempt each time.
+        try:
+            await self._tried(received)
             await received.ack()
         except TransportError as error:
-            log.warning("bridge.again", error=str(error), seconds=RETRY_DELAY.total_seconds())
-            await clock.sleep(RETRY_DELAY)
+            log.info("bridge.unsettled", error=str(error))  # it comes again
+
+    async def _tried(self, received: Received) -> None:
+        why = await self._attempts(received)
+        if why:
+            log.error("bridge.dropped", correlation_id=received.message.correlation_id[:100], error=why)
+            await self._retrying(
+                lambda: self._taker.give_up(received, why),
+                passing=lambda error: isinstance(error, TransportError) and not received.stale,
+                backoff=BACKOFF,
+            )
+
+    async def _attempts(self, received: Received) -> str:
+        """Empty once it is done; else what is wrong with it."""
+        unknown = 0
+
+        def passing(error: Exception) -> bool:
+            nonlocal unknown
+            if isinstance(error, TransportError):
+                return not received.stale
+            unknown += 1
+            return unknown < UNKNOWN_ATTEMPTS and not received.stale
+
+        try:
+            await self._retrying(
+                lambda: self._taker.take(received), passing=passing, backoff=BACKOFF, failed=self._failed
+            )
+        except TransportError:
+            raise
         except Exception as error:  # noqa: BLE001 - one message must not stop the others, nor come again for ever
-            log.error("bridge.dropped", error=type(error).__name__)
-            await received.ack()
-            return
-        else:
-            return
+            # Not the exception's text: it may hold the user's.
+            return f"the bridge could not take it ({type(error).__name__}, tried {unknown} times)"
+        return ""
+
+    def _failed(self, error: Exception, pause: timedelta) -> None:
+        what = str(error) if isinstance(error, TransportError) else type(error).__name__
+        if self._seldom.due(type(error).__name__):
+            log.warning("bridge.again", error=what, seconds=round(pause.total_seconds(), 1))

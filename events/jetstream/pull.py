@@ -20,8 +20,8 @@ from nats.aio.subscription import Subscription
 from events.jetstream.client import Client
 from events.jetstream.configs import ACK_WAIT
 from events.jetstream.listening import GOODBYE
-from events.jetstream.seldom import Seldom
 from events.runtime.retrying import Backoff, Pauses
+from events.runtime.seldom import Seldom
 from events.runtime.tasks import finish
 
 SLACK = timedelta(seconds=0.25)

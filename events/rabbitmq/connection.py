@@ -1,24 +1,38 @@
 """Two connections to RabbitMQ that never give up: one publishes, one consumes, so that neither stops the other."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
-import aio_pika
 import structlog
+from aio_pika import RobustConnection
 from aio_pika.abc import AbstractRobustConnection
-from aio_pika.exceptions import AMQPError, ProbableAuthenticationError
 from pydantic import SecretStr
 from yarl import URL
 
 from events.errors import SettingsError, TransportUnreachable
+from events.faults import Fault
+from events.rabbitmq.faults import ERRORS, judge
 from events.rabbitmq.sender import Sender
 from events.rabbitmq.tolerance import be_tolerant
+from events.rabbitmq.upkeep import PATIENCE, Upkeep
 from events.runtime.clock import Clock
+from events.runtime.seldom import Seldom
+from events.runtime.tasks import cancel, finish, within
 
-CONNECT_TIMEOUT = 5
-"""Seconds the first attempt may take."""
+DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
+
+CONNECT_TIMEOUT = timedelta(seconds=5)
+"""For an attempt."""
+
+FIRST_TIMEOUT = timedelta(seconds=6)
+"""For the first one. What the client has not thought of it would try for ever."""
+
+CLOSE_TIMEOUT = timedelta(seconds=1.5)
+"""To say goodbye; a broker that is away does not hear it."""
 
 RECONNECT_INTERVAL = 0.5
 """Seconds between two attempts to get a connection back."""
@@ -26,7 +40,14 @@ RECONNECT_INTERVAL = 0.5
 HEARTBEAT = 10
 """Seconds after which a silent peer is taken for dead."""
 
+MAX_VHOST = 255
+"""Bytes that AMQP has for its name."""
+
 log = structlog.get_logger(__name__)
+
+
+class ConnectionRefused(TransportUnreachable, SettingsError):
+    """There is a server, and it does not let us in: RABBITMQ_URL is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +57,7 @@ class Broker:
     sender: Sender
     consuming: AbstractRobustConnection
     clock: Clock
+    upkeep: Upkeep
 
 
 @asynccontextmanager
@@ -47,60 +69,103 @@ async def connect(url: SecretStr, *, name: str, clock: Clock) -> AsyncIterator[B
     TransportUnreachable
         The first connection could not be made; later losses are mended in the background.
     SettingsError
-        `url` is no AMQP address.
+        `url` is no AMQP address, or names a server that does not let us in.
     """
-    address = _parsed(url)
+    address = parsed(url)
     be_tolerant()
     # What they log of every attempt comes to us as exceptions and callbacks.
     for library in ("aio_pika", "aiormq"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     async with (
-        await _connection(address, f"{name} publishes") as publishing,
-        await _connection(address, f"{name} consumes") as consuming,
+        _connected(address, f"{name} publishes", clock) as (publishing, publishes),
+        _connected(address, f"{name} consumes", clock) as (consuming, consumes),
     ):
-        yield Broker(await Sender.open(publishing, clock=clock), consuming, clock)
+        upkeep = Upkeep(clock, consuming.connected.is_set)
+        publishes.upkeep = consumes.upkeep = upkeep
+        task = asyncio.create_task(upkeep.run())
+        try:
+            yield Broker(await Sender.open(publishing, clock=clock), consuming, clock, upkeep)
+        finally:
+            await cancel(task)
 
 
-async def _connection(address: URL, name: str) -> AbstractRobustConnection:
-    connection = await _first_connection(address, name)
+class _State:
+    """What is known of one connection, and told to whom it concerns."""
 
-    def log_disconnected(_: object, error: BaseException | None) -> None:
-        if not connection.close_called:
-            log.warning("rabbitmq.disconnected", connection=name, error=type(error).__name__)
+    def __init__(self, name: str, shown: str, clock: Clock) -> None:
+        self.error: BaseException | None = None
+        self.upkeep: Upkeep | None = None
+        self._name = name
+        self._shown = shown
+        self._clock = clock
+        self._seldom = Seldom()
+        self._refused_since: float | None = None
 
-    def log_reconnected(_: object) -> None:
-        log.info("rabbitmq.reconnected", connection=name)
+    def lost(self, _: object, error: BaseException | None) -> None:
+        """Called when the connection is lost, and for each attempt that fails."""
+        self.error = error
+        if self.upkeep is None or error is None:
+            return
+        verdict = judge(error)
+        if self._seldom.due(verdict.reason):
+            log.warning("rabbitmq.disconnected", connection=self._name, error=verdict.reason)
+        if verdict.fault is not Fault.FATAL:
+            self._refused_since = None
+            return
+        now = self._clock.monotonic()
+        self._refused_since = now if self._refused_since is None else self._refused_since
+        if now - self._refused_since >= PATIENCE.total_seconds():
+            self.upkeep.fail(unreachable(self._shown, error))
 
-    connection.close_callbacks.add(log_disconnected)
-    connection.reconnect_callbacks.add(log_reconnected)
-    return connection
+    def back(self, _: object) -> None:
+        log.info("rabbitmq.reconnected", connection=self._name)
+        self._seldom.reset()
+        self._refused_since = None
+        if self.upkeep:
+            self.upkeep.wake()
 
 
-async def _first_connection(address: URL, name: str) -> AbstractRobustConnection:
+@asynccontextmanager
+async def _connected(address: URL, name: str, clock: Clock) -> AsyncIterator[tuple[RobustConnection, _State]]:
+    state = _State(name, _shown(address), clock)
+    connection = RobustConnection(
+        address.update_query(reconnect_interval=RECONNECT_INTERVAL, heartbeat=HEARTBEAT),
+        client_properties={"connection_name": name},
+    )
+    connection.close_callbacks.add(state.lost)
     try:
-        return await aio_pika.connect_robust(
-            address,
-            timeout=CONNECT_TIMEOUT,
-            client_properties={"connection_name": name},
-            reconnect_interval=RECONNECT_INTERVAL,
-            heartbeat=HEARTBEAT,
-        )
-    except ProbableAuthenticationError:
-        raise TransportUnreachable(
-            f"RabbitMQ at {_shown(address)} refused the user or its password; correct RABBITMQ_URL"
-        ) from None
-    except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
-        reason = str(error) or type(error).__name__
-        raise TransportUnreachable(
-            f"RabbitMQ at {_shown(address)} could not be reached ({reason}); start it or correct RABBITMQ_URL"
-        ) from None
+        try:
+            await within(FIRST_TIMEOUT, connection.connect(CONNECT_TIMEOUT.total_seconds()))
+        except ERRORS as error:
+            raise unreachable(_shown(address), state.error or error) from None
+        connection.reconnect_callbacks.add(state.back)
+        yield connection, state
+    finally:
+        state.upkeep = None
+        await finish(CLOSE_TIMEOUT, connection.close())
 
 
-def _parsed(url: SecretStr) -> URL:
+def unreachable(shown: str, error: BaseException) -> TransportUnreachable:
+    """The error that tells a person why there is no connection."""
+    verdict = judge(error)
+    if verdict.fault is Fault.FATAL:
+        what = f"RabbitMQ at {shown} did not let us in ({verdict.reason})"
+        if verdict.reason.startswith("it refused"):
+            what = f"RabbitMQ at {shown} {verdict.reason.removeprefix('it ')}"
+        kind = ConnectionRefused if verdict.setting else TransportUnreachable
+        return kind(f"{what}; {verdict.advice}")
+    advice = verdict.advice or "start it or correct RABBITMQ_URL"
+    return TransportUnreachable(f"RabbitMQ at {shown} could not be reached ({verdict.reason}); {advice}")
+
+
+def parsed(url: SecretStr) -> URL:
+    """Raises SettingsError, which never repeats what may hold a password."""
     try:
         address = URL(url.get_secret_value())
-        if address.scheme in ("amqp", "amqps") and address.host:
-            return address
+        if address.scheme in ("amqp", "amqps") and address.host and address.explicit_port != 0:
+            address.host.encode("idna")
+            if len(address.path.encode()) <= MAX_VHOST + 1:
+                return address
     except ValueError:
         pass
     raise SettingsError("RABBITMQ_URL: it takes amqp://user:password@host:port/vhost")
@@ -108,4 +173,4 @@ def _parsed(url: SecretStr) -> URL:
 
 def _shown(address: URL) -> str:
     """Never the password, nor options that may hold one."""
-    return f"{address.host}:{address.port or 5672}{address.raw_path}"
+    return f"{address.host}:{address.port or DEFAULT_PORTS[address.scheme]}{address.raw_path}"

@@ -1,21 +1,27 @@
 """Receiving: as many messages as were asked for in advance, each acknowledged by hand."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import count
+from typing import cast
 
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustQueue
-from aio_pika.exceptions import AMQPError
+from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel
+from aiormq import Channel
 
 from events.errors import TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
+from events.rabbitmq.faults import ERRORS, judge
 from events.rabbitmq.message import Message, decode
 from events.rabbitmq.topology import Queue
-from events.runtime.tasks import within
+from events.runtime.tasks import finish, within
 
 STOP_TIMEOUT = timedelta(seconds=2)
 """A robust channel would wait for its connection for ever, which without one has no consumers to cancel."""
+
+ANSWER_TIMEOUT = timedelta(seconds=5)
+"""For the broker to answer anything else."""
 
 
 class Received:
@@ -41,51 +47,78 @@ class Received:
     async def _settle(self, settling: object) -> None:
         try:
             await settling  # type: ignore[misc]
-        except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
+        except ERRORS as error:
             raise TransportError(
-                f"a message of RabbitMQ could not be settled ({type(error).__name__}); it will be delivered again"
+                f"a message of RabbitMQ could not be settled ({judge(error).reason}); it will be delivered again"
             ) from None
 
 
 class Receiver:
-    """Consumers of one queue; they are there again after a lost connection."""
+    """Consumers of one queue; they are there again after a lost connection, and after the queue was deleted."""
 
-    def __init__(self, channel: AbstractRobustChannel, queue: AbstractRobustQueue) -> None:
+    def __init__(self, broker: Broker, channel: AbstractRobustChannel, queue: Queue) -> None:
+        self._broker = broker
         self._channel = channel
         self._queue = queue
-        self._tags: list[str] = []
+        self._consumers: dict[str, int] = {}
+        """Their priorities by tag, the oldest first."""
+        self._numbers = count(1)
         self._ready: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        self._changing = asyncio.Lock()
+        self._forget: Callable[[], None] = lambda: None
 
     @classmethod
     async def open(cls, broker: Broker, queue: Queue, *, consumers: int = 1, prefetch: int = 1) -> "Receiver":
         """Each of `consumers` has at most `prefetch` unsettled messages. Raises TransportError."""
+        queue = await topology.adopt(broker.consuming, queue)
         with topology.explained(queue.name):
             channel = broker.consuming.channel(publisher_confirms=False)
-            await channel.initialize()
-            await channel.set_qos(prefetch_count=prefetch)
-            receiver = cls(channel, await topology.declare(channel, queue, robust=True))
+            await within(ANSWER_TIMEOUT, channel.initialize())
+            await within(ANSWER_TIMEOUT, channel.set_qos(prefetch_count=prefetch))
+        channel.reopen_callbacks.add(broker.upkeep.wake)
+        receiver = cls(broker, channel, queue)
         await receiver.resize(consumers)
+        receiver._forget = broker.upkeep.keep(queue.name, receiver.restore)
         return receiver
 
     @property
     def consumers(self) -> int:
-        return len(self._tags)
+        return len(self._consumers)
 
     async def resize(self, consumers: int, *, priority: int = 0) -> None:
         """So many from now on; those that are new get only what none of a higher priority can take.
 
         The newest go first, and what they have brought stays. Raises TransportError.
         """
-        with topology.explained(self._queue.name):
-            while len(self._tags) < consumers:
-                tag = await self._queue.consume(self._ready.put, arguments={"x-priority": priority})
-                self._tags.append(tag)
-            while len(self._tags) > consumers:
-                await self._queue.cancel(self._tags[-1])
-                self._tags.pop()
+        async with self._changing:
+            with topology.explained(self._queue.name):
+                while len(self._consumers) < consumers:
+                    tag = f"timokha.{next(self._numbers)}"
+                    await self._consume(tag, priority)
+                    self._consumers[tag] = priority
+                while len(self._consumers) > consumers:
+                    tag, _ = self._consumers.popitem()
+                    await (await self._underlay()).basic_cancel(tag)
+
+    async def restore(self) -> bool:
+        """Declare the queue and consume again if the broker has ended that. Returns whether it had."""
+        async with self._changing:
+            with topology.explained(self._queue.name):
+                underlay = await within(ANSWER_TIMEOUT, self._underlay())
+                lost = {tag: priority for tag, priority in self._consumers.items() if tag not in underlay.consumers}
+                if not lost:
+                    return False
+                self._queue = await topology.adopt(self._broker.consuming, self._queue)
+                for tag, priority in lost.items():
+                    await within(ANSWER_TIMEOUT, self._consume(tag, priority))
+                return True
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[Received]:
-        """At most `limit` messages; none if nothing came within `timeout`."""
+        """At most `limit` messages; none if nothing came within `timeout`.
+
+        Raises TransportError if the process can't go on.
+        """
+        self._broker.upkeep.check()
         fetched: list[Received] = []
         try:
             async with asyncio.timeout(timeout.total_seconds()):
@@ -102,6 +135,7 @@ class Receiver:
 
         Raises TransportError, soon, if the broker is away: it hands everything back by itself.
         """
+        self._forget()
         try:
             await within(STOP_TIMEOUT, self.resize(0))
         except TimeoutError:
@@ -114,8 +148,20 @@ class Receiver:
 
     async def close(self) -> None:
         """What is unsettled comes again."""
-        with topology.explained(self._queue.name):
-            await self._channel.close()
+        self._forget()
+        await finish(STOP_TIMEOUT, topology.closed(self._channel))
+
+    async def _underlay(self) -> Channel:
+        """The channel itself: aio-pika's own robust queues would not let it come back without them."""
+        await self._channel.ready()
+        underlay = cast(Channel, await self._channel.get_underlay_channel())
+        underlay.on_consumer_cancel_callbacks.add(self._broker.upkeep.wake)
+        return underlay
+
+    async def _consume(self, tag: str, priority: int) -> None:
+        await self._underlay()
+        queue = await self._channel.get_queue(self._queue.name, ensure=False)
+        await queue.consume(self._ready.put, arguments={"x-priority": priority}, consumer_tag=tag)
 
     @staticmethod
     def _fresh(incoming: AbstractIncomingMessage) -> list[Received]:

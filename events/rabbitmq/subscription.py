@@ -105,8 +105,9 @@ class RabbitMQSubscription:
 
     @classmethod
     async def open(cls, broker: Broker, *, slots: int, lease: timedelta = LEASE) -> "RabbitMQSubscription":
-        """The queues must exist (topology). Raises TransportError."""
+        """The queues must exist (topology), and are made again when they have gone. Raises TransportError."""
         receiver = await Receiver.open(broker, topology.REQUESTS, consumers=slots)
+        broker.upkeep.keep("our queues", topology.kept(broker.consuming))
         return cls(receiver, broker, slots=slots, lease=lease)
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[RabbitMQDelivery]:

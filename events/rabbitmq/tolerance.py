@@ -7,22 +7,30 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from pamqp import decode
+from pamqp import commands, decode
 
 Decoder = Callable[[bytes], tuple[int, Any]]
 """From bytes to how many of them were read, and what they say."""
 
 
 def be_tolerant() -> None:
-    """From now on unreadable characters are replaced, unreadable headers and times are left out. Safe to call again."""
+    """From now on unreadable characters are replaced, unreadable headers and times are left out. Safe to call again.
+
+    And why a connection is refused can be read in the client's error.
+    """
     decode.METHODS["shortstr"] = _short_text
     decode.METHODS["table"] = _or(decode.field_table, lambda value: (4 + int.from_bytes(value[:4], "big"), {}))
+    commands.Connection.Close.__repr__ = _told  # type: ignore[method-assign, assignment]
     decode.METHODS["timestamp"] = _or(decode.timestamp, lambda _: (8, datetime.fromtimestamp(0, UTC)))
 
 
 def _short_text(value: bytes) -> tuple[int, str]:
     end = value[0] + 1
     return end, value[1:end].decode(errors="replace")
+
+
+def _told(close: commands.Connection.Close) -> str:
+    return f"<Connection.Close {close.reply_code} {close.reply_text}>"
 
 
 def _or(strict: Decoder, unreadable: Decoder) -> Decoder:

@@ -1,17 +1,16 @@
 """Queues: ours are durable and replicated; the original's are declared as the original declares them."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection, AbstractRobustQueue
-from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed
 
 from events import subjects
-from events.errors import TransportError
-from events.runtime.tasks import within
+from events.rabbitmq.faults import ERRORS, DeclaredDifferently, Missing, refusal
+from events.runtime.tasks import finish, within
 from events.transport import Channel
 
 DELIVERY_LIMIT = 1000
@@ -24,6 +23,12 @@ DEADLETTERS_KEPT = timedelta(days=7)
 
 CHANNEL_TIMEOUT = timedelta(seconds=2)
 """To wait for a channel while the connection may be away."""
+
+ANSWER_TIMEOUT = timedelta(seconds=5)
+"""For the broker to say that a queue is there: a busy node takes its time to make one."""
+
+CLOSE_TIMEOUT = timedelta(seconds=1)
+"""To close a channel in good order. The connection's end closes it too."""
 
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8, 16, 32))
 """Delays of a retry: a queue each, since a queue expires its messages only at its head."""
@@ -112,8 +117,18 @@ async def ensure(connection: AbstractRobustConnection) -> None:
     async with opened(connection) as channel:
         queues = [await declare(channel, queue) for queue in OURS]
         with explained(DEADLETTERS.name):
-            exchange = await channel.declare_exchange(DEADLETTERS.name, ExchangeType.FANOUT, durable=True)
+            exchange = await channel.declare_exchange(DEADLETTERS.name, ExchangeType.FANOUT, durable=True, robust=False)
             await queues[0].bind(exchange)
+
+
+def kept(connection: AbstractRobustConnection) -> Callable[[], Awaitable[bool]]:
+    """For `Upkeep.keep`: our queues are there again, whoever has deleted them."""
+
+    async def restore() -> bool:
+        await ensure(connection)
+        return False
+
+    return restore
 
 
 async def delete(connection: AbstractRobustConnection, *names: str) -> None:
@@ -125,35 +140,44 @@ async def delete(connection: AbstractRobustConnection, *names: str) -> None:
 
 
 async def adopt(connection: AbstractRobustConnection, queue: Queue) -> Queue:
-    """`queue` exists, and is used as it is if somebody has declared it differently. Raises TransportError."""
-    async with opened(connection) as channel:
-        try:
-            await declare(channel, queue)
-        except DeclaredDifferently:
-            return replace(queue, passive=True)
+    """`queue` exists, and is used as it is if somebody has declared it differently. Raises TransportError.
+
+    One that was used as it is, and is gone, is made anew as ours.
+    """
+    try:
+        await _declared(connection, queue)
+    except Missing:
+        return await adopt(connection, replace(queue, passive=False)) if queue.passive else queue
+    except DeclaredDifferently:
+        return replace(queue, passive=True)
     return queue
 
 
 async def consumers(connection: AbstractRobustConnection, *queues: Queue) -> list[int]:
     """How many consumers each has; one that went with its node is made anew. Raises TransportError."""
+    try:
+        return await _declared(connection, *queues)
+    except (Missing, DeclaredDifferently):
+        return await _declared(connection, *[await adopt(connection, queue) for queue in queues])
+
+
+async def _declared(connection: AbstractRobustConnection, *queues: Queue) -> list[int]:
     async with opened(connection) as channel:
         return [(await declare(channel, queue)).declaration_result.consumer_count or 0 for queue in queues]
 
 
-class DeclaredDifferently(TransportError):
-    """There is a queue of this name with other settings."""
-
-
-async def declare(channel: AbstractRobustChannel, queue: Queue, *, robust: bool = False) -> AbstractRobustQueue:
-    """Raises TransportError. `robust`: again after each reconnect, its consumers with it."""
+async def declare(channel: AbstractRobustChannel, queue: Queue) -> AbstractRobustQueue:
+    """Raises TransportError."""
     with explained(queue.name):
-        return await channel.declare_queue(
+        declaring = channel.declare_queue(
             queue.name,
             durable=queue.durable,
             arguments=dict(queue.arguments) or None,
             passive=queue.passive,
-            robust=robust,
+            # It would be declared again at each reconnect, and a passive one that is gone would prevent that for ever.
+            robust=False,
         )
+        return await within(ANSWER_TIMEOUT, declaring)
 
 
 @asynccontextmanager
@@ -161,12 +185,20 @@ async def opened(connection: AbstractRobustConnection) -> AsyncIterator[Abstract
     """A channel for a moment: a refused declaration closes it."""
     with explained("a channel"):
         channel = connection.channel(publisher_confirms=False)
-        await within(CHANNEL_TIMEOUT, channel.initialize())
+        try:
+            await within(CHANNEL_TIMEOUT, channel.initialize())
+        except BaseException:
+            await finish(CLOSE_TIMEOUT, closed(channel))
+            raise
     try:
         yield channel
     finally:
-        with explained("a channel"):
-            await channel.close()
+        await finish(CLOSE_TIMEOUT, closed(channel))
+
+
+async def closed(channel: AbstractRobustChannel) -> None:
+    """For `finish`, which takes a coroutine."""
+    await channel.close()
 
 
 @contextmanager
@@ -174,19 +206,5 @@ def explained(what: str) -> Iterator[None]:
     """The broker's errors as one line that says what to do next."""
     try:
         yield
-    except ChannelPreconditionFailed:
-        raise DeclaredDifferently(
-            f"RabbitMQ has {what!r} with other settings; delete it, or give the bridge another queue"
-        ) from None
-    except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
-        raise TransportError(_explanation(what, error)) from None
-
-
-def _explanation(what: str, error: Exception) -> str:
-    reason = str(error) or type(error).__name__
-    if "transient_nonexcl_queues" in reason:
-        return (
-            f"RabbitMQ refuses {what!r}, a non-durable queue as the original's model servers declare it; since 4.3 it "
-            "needs `deprecated_features.permit.transient_nonexcl_queues = true` in rabbitmq.conf on every node"
-        )
-    return f"RabbitMQ refused {what!r} ({reason}); see its log, and whether this user may configure it"
+    except ERRORS as error:
+        raise refusal(what, error) from None

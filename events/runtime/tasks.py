@@ -93,3 +93,13 @@ async def beside(work: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, 
                 task.result()
     finally:
         await cancel(working, *helping)
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return what `work` gives, or None if `stop` was set before: then it is cancelled, and has ended."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        await cancel(working, stopping)

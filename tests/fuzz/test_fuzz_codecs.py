@@ -25,6 +25,8 @@ from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
 from events.rabbitmq.sender import Sender
 from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+from events.runtime.seldom import Seldom
 from events.schema import FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
 from events.transport import Channel
 from observability.telemetry import silent
@@ -202,8 +204,8 @@ async def test_any_reply_to_a_requester_is_sent_or_dropped_and_always_settled(co
     event = replace(message.event(), subject="rabbitmq.a.b.0")
     subscription.put(event)
     [delivery] = await subscription.fetch(1, timedelta(seconds=1))
-    answers = Answers(subscription, codec, cast("Sender", sender), silent())
-    await answers._settle(delivery)
+    answers = Answers(subscription, codec, cast("Sender", sender), silent(), Retrying(SystemClock(), Random(1)))
+    await answers._settle(delivery, Seldom())
     assert delivery._lease is not None
     assert delivery._lease.cancelled()
 

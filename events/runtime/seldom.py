@@ -21,3 +21,7 @@ class Seldom:
             return False
         self._last[kind] = now
         return True
+
+    def reset(self) -> None:
+        """It is back: when it goes again, that is news."""
+        self._last.clear()

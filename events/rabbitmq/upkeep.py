@@ -1,0 +1,102 @@
+"""What has gone on RabbitMQ is made again; where that can't be done, the process is told to end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from events.errors import TimokhaError, TransportError
+from events.faults import Fault
+from events.runtime.clock import Clock
+from events.runtime.seldom import Seldom
+
+LOOK_EVERY = timedelta(seconds=3)
+"""Where the broker does not say that something has gone."""
+
+PATIENCE = timedelta(seconds=15)
+"""From the first time that something could not be made again to the end of the process."""
+
+Restore = Callable[[], Awaitable[bool]]
+"""Makes again what is missing, and returns whether something was. Raises TransportError."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Kept:
+    what: str
+    restore: Restore
+    wrong_since: float | None = None
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """For one `Broker`. `run` looks after everything that was given to `keep`."""
+
+    clock: Clock
+    is_up: Callable[[], bool]
+    _kept: list[_Kept] = field(default_factory=list)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _failed: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    _seldom: Seldom = field(default_factory=Seldom)
+
+    def keep(self, what: str, restore: Restore) -> Callable[[], None]:
+        """From now on, until what is returned is called."""
+        kept = _Kept(what, restore)
+        self._kept.append(kept)
+
+        def forget() -> None:
+            with suppress(ValueError):
+                self._kept.remove(kept)
+
+        return forget
+
+    def wake(self, *_: object) -> None:
+        """Something may be missing: look now."""
+        self._wake.set()
+
+    def fail(self, error: TimokhaError) -> None:
+        """The process can't go on."""
+        if not self._failed.done():
+            self._failed.set_exception(error)
+            self._failed.exception()  # whoever does not ask is not to be complained about
+
+    def check(self) -> None:
+        """Raises TransportError if the process can't go on."""
+        if self._failed.done():
+            self._failed.result()
+
+    async def failure(self) -> None:
+        """Wait for ever, or raise what has made going on impossible."""
+        await asyncio.wait({self._failed})
+        self._failed.result()
+
+    async def run(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY.total_seconds()):
+                    await self._wake.wait()
+            self._wake.clear()
+            for kept in tuple(self._kept):
+                if self.is_up():
+                    await self._look(kept)
+                else:
+                    kept.wrong_since = None
+
+    async def _look(self, kept: _Kept) -> None:
+        try:
+            if await kept.restore():
+                log.warning("rabbitmq.remade", what=kept.what)
+            kept.wrong_since = None
+        except TransportError as error:
+            if not self.is_up():
+                return
+            now = self.clock.monotonic()
+            kept.wrong_since = now if kept.wrong_since is None else kept.wrong_since
+            if now - kept.wrong_since >= PATIENCE.total_seconds():
+                self.fail(error)
+            elif self._seldom.due(f"{kept.what} {getattr(error, 'fault', Fault.UNKNOWN)}"):
+                log.warning("rabbitmq.missing", what=kept.what, error=str(error))
