@@ -12,7 +12,10 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError, SecureConnWantedError
 from nats.errors import TimeoutError as NatsTimeoutError
 
-LOG_EVERY = 60
+from events.jetstream.credentials import Credentials
+from events.jetstream.seldom import Seldom
+
+REFUSALS_EVERY = 60.0
 """Seconds between two log lines about the same subject."""
 
 REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
@@ -43,11 +46,13 @@ class JetStreamOff(NatsError):
 class Client(NatsClient):
     """The server tells of a refusal without saying which request it is about, and leaves that to time out."""
 
-    def __init__(self, *, tls: bool) -> None:
+    def __init__(self, *, tls: bool, credentials: Credentials | None = None) -> None:
         super().__init__()
         self._tls_wanted = tls
+        self._credentials = credentials
         self._refused: dict[str, float] = {}
-        self._logged: dict[str, float] = {}
+        self._refusals = Seldom(REFUSALS_EVERY)
+        self._seldom = Seldom()
 
     async def request(
         self,
@@ -92,18 +97,33 @@ class Client(NatsClient):
             self._note(*refusal.groups())
         else:
             # nats closes the connection for good on most of what a server can say, e.g. when a password was changed.
-            log.warning("nats.error", error=err_msg)
+            self.warn(NatsError(err_msg))
             await self._process_op_err(NatsError(f"nats: {err_msg}"))
+
+    async def log_disconnected(self) -> None:
+        if not self.is_closed and self._seldom.due("disconnected"):
+            log.warning("nats.disconnected")
+
+    async def log_reconnected(self) -> None:
+        if self._seldom.due("reconnected"):
+            log.info("nats.reconnected")
+
+    def warn(self, error: Exception) -> None:
+        """Log it, but not again and again."""
+        reason = str(error) or type(error).__name__
+        if self._seldom.due(reason):
+            log.warning("nats.error", error=reason)
 
     def _note(self, doing: str, subject: str) -> None:
         self._refused[subject] = self.now
-        if self.now - self._logged.get(subject, -LOG_EVERY) >= LOG_EVERY:
-            self._logged[subject] = self.now
+        if self._refusals.due(subject):
             log.error("nats.not_permitted", error=str(NotPermitted(_VERBS[doing], subject)))
 
     def _connect_command(self) -> bytes:
         if self._tls_wanted and not self._server_info.get("tls_required"):
             raise SecureConnWantedError
+        if self._credentials:
+            self._credentials.refresh()
         return super()._connect_command()
 
 

@@ -1,18 +1,18 @@
 """One connection to NATS that never gives up and says which server it can't reach."""
 
-import re
-import ssl
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
-import structlog
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from events.access import ANONYMOUS, Access
-from events.errors import SettingsError, TransportUnreachable
+from events.errors import TransportUnreachable
+from events.jetstream.addresses import servers, shown
 from events.jetstream.client import Client
+from events.jetstream.credentials import Credentials, tls_context
 from events.runtime.tasks import finish, within
 
 CONNECT_TIMEOUT = 2
@@ -27,13 +27,21 @@ RECONNECT_WAIT = 0.25
 CLOSE_TIMEOUT = timedelta(seconds=2)
 """To say goodbye to a server; one that is frozen hears nothing."""
 
+OPTIONS: dict[str, Any] = {
+    "allow_reconnect": True,
+    "max_reconnect_attempts": -1,
+    "reconnect_time_wait": RECONNECT_WAIT,
+    "connect_timeout": CONNECT_TIMEOUT,
+    # A fault in the client's read loop can leave a zombie: only pings find it.
+    "ping_interval": 10,
+    "max_outstanding_pings": 2,
+}
+
 PUBLISH_TIMEOUT = 5
 """Seconds to wait for a confirmation before the caller publishes the same event again."""
 
 JetStream = JetStreamContext
 """What `connect` gives, for the annotations of those who may not import nats."""
-
-log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -57,46 +65,38 @@ async def connect(url: str, *, name: str, access: Access = ANONYMOUS) -> AsyncIt
 
 
 async def _first_connection(url: str, name: str, access: Access) -> Client:
-    tls, servers = _tls(access), url.split(",")
-    client = Client(tls=tls is not None or "tls://" in url)
+    tls, addresses = tls_context(access), servers(url)
+    credentials = Credentials(access.credentials) if access.credentials else None
+    wanted = tls is not None or any(address.startswith("tls://") for address in addresses)
+    client = Client(tls=wanted, credentials=credentials)
     faults: list[str] = []
 
     async def on_error(error: Exception) -> None:
-        reason = str(error) or type(error).__name__
         if client.is_connected or client.is_reconnecting:
-            log.warning("nats.error", error=reason)
+            client.warn(error)
         else:
-            faults.append(reason)
-
-    async def log_disconnected() -> None:
-        if not client.is_closed:
-            log.warning("nats.disconnected")
+            faults.append(str(error) or type(error).__name__)
 
     connecting = client.connect(
-        servers,
+        list(addresses),
         name=name,
         user=access.user,
         password=access.password.get_secret_value() if access.password else None,
-        user_credentials=str(access.credentials) if access.credentials else None,
+        user_credentials=credentials,  # type: ignore[arg-type]  # any UserString will do
         tls=tls,
-        allow_reconnect=True,
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]  # the annotation forgets fractions
-        connect_timeout=CONNECT_TIMEOUT,
-        # A fault in the client's read loop can leave a zombie: only pings find it.
-        ping_interval=10,
-        max_outstanding_pings=2,
-        inbox_prefix=f"_INBOX_{name}".encode(),
         error_cb=on_error,
-        disconnected_cb=log_disconnected,
-        reconnected_cb=_log_reconnected,
+        disconnected_cb=client.log_disconnected,
+        reconnected_cb=client.log_reconnected,
+        inbox_prefix=f"_INBOX_{name}".encode(),
+        **OPTIONS,
     )
     try:
         # A cluster of which some nodes are dead needs an attempt for each.
-        await within(FIRST_CONNECTION_TIMEOUT + timedelta(seconds=CONNECT_TIMEOUT) * (len(servers) - 1), connecting)
-    except ValueError as error:
-        raise SettingsError(f"NATS_URL: got {_shown(url)!r} ({error}); it takes nats://host:port") from None
-    except (NatsError, OSError, TimeoutError) as error:
+        await within(FIRST_CONNECTION_TIMEOUT + timedelta(seconds=CONNECT_TIMEOUT) * (len(addresses) - 1), connecting)
+    except asyncio.CancelledError:
+        await finish(CLOSE_TIMEOUT, client.close())
+        raise
+    except Exception as error:  # noqa: BLE001 - nats-py lets through whatever a stranger's server makes of it
         await finish(CLOSE_TIMEOUT, client.close())
         raise TransportUnreachable(_explanation(url, _telling(faults) or str(error) or "no answer")) from None
     return client
@@ -108,39 +108,15 @@ def _telling(faults: list[str]) -> str:
     return (said or faults or [""])[-1]
 
 
-def _tls(access: Access) -> ssl.SSLContext | None:
-    """None: the system's authorities, and only if the address or the server asks for TLS."""
-    if not access.ca and not access.certificate:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=access.ca)
-        if access.certificate:
-            context.load_cert_chain(access.certificate, access.key)
-    except OSError as error:
-        raise SettingsError(
-            f"NATS_TLS_CA, NATS_TLS_CERTIFICATE or NATS_TLS_KEY can't be used ({error}); they take PEM files"
-        ) from None
-    return context
-
-
 def _explanation(url: str, reason: str) -> str:
     if "authorization violation" in reason.lower():
-        return f"NATS server {_shown(url)} refused the user or its password; correct NATS_USER and NATS_PASSWORD"
+        return f"NATS server {shown(url)} refused the user or its password; correct NATS_USER and NATS_PASSWORD"
     if "secure connection not available" in reason:
         return (
-            f"NATS server {_shown(url)} offers no TLS; set it up there, or don't ask for it in NATS_URL or NATS_TLS_CA"
+            f"NATS server {shown(url)} offers no TLS; set it up there, or don't ask for it in NATS_URL or NATS_TLS_CA"
         )
     if "certificate required" in reason:
-        return f"NATS server {_shown(url)} asks for a certificate of ours; set NATS_TLS_CERTIFICATE and NATS_TLS_KEY"
+        return f"NATS server {shown(url)} asks for a certificate of ours; set NATS_TLS_CERTIFICATE and NATS_TLS_KEY"
     if "certificate" in reason.lower():
-        return f"NATS server {_shown(url)} could not be trusted ({reason}); correct NATS_TLS_CA or NATS_URL"
-    return f"NATS server {_shown(url)} could not be reached ({reason}); start it or correct NATS_URL"
-
-
-async def _log_reconnected() -> None:
-    log.info("nats.reconnected")
-
-
-def _shown(url: str) -> str:
-    """Without the password or token."""
-    return re.sub(r"//[^/,]*@", "//", url)
+        return f"NATS server {shown(url)} could not be trusted ({reason}); correct NATS_TLS_CA or NATS_URL"
+    return f"NATS server {shown(url)} could not be reached ({reason}); start it or correct NATS_URL"
