@@ -13,7 +13,7 @@ from nats.errors import NoRespondersError, SecureConnWantedError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from events.jetstream.credentials import Credentials
-from events.jetstream.seldom import Seldom
+from events.runtime.seldom import Seldom
 
 REFUSALS_EVERY = 60.0
 """Seconds between two log lines about the same subject."""
