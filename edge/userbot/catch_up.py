@@ -2,32 +2,49 @@
 
 Source: https://core.telegram.org/api/updates. Only the watermark whose effects are stored is saved: what came after it
 is fetched again by the next start, and the door recognises it.
+
+Fetching blocks nothing. While a fetch is under way live changes wait for what is before them; while nothing comes of it
+their messages go in without moving the watermark.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar, assert_never
+from enum import StrEnum
 
 import structlog
 
+from edge.userbot.asking import Asking
 from edge.userbot.changes import Behind, Change, Difference, Source, State, StateLost, TooLong
-from edge.userbot.messenger import FloodWaited, MessengerError
+from edge.userbot.described import described
+from edge.userbot.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.receiving import Incoming
 from edge.userbot.watermark import Watermark
-from events.errors import TransportError
+from events.errors import TimokhaError, TransportError
+from events.faults import UNKNOWN_ATTEMPTS
 from events.runtime.retrying import Retrying
 
 GAP = timedelta(seconds=0.5)
 """What is missing may still be on its way, as Telegram's documentation says."""
 SAVE_EVERY = timedelta(seconds=1)
 SILENCE = timedelta(minutes=15)
-PAUSE = timedelta(seconds=1)
-MAX_PAUSE = timedelta(seconds=30)
+START_PATIENCE = timedelta(seconds=30)
 
-Found = TypeVar("Found")
+Found = State | Difference | TooLong | list[Incoming]
+Item = Change | Behind | Incoming | asyncio.Task[Found]
 
 log = structlog.get_logger(__name__)
+
+
+class Phase(StrEnum):
+    """What is asked for."""
+
+    FIRST_STATE = "first state"
+    CHECK = "whether the saved state can be"
+    DIFFERENCE = "difference"
+    NEW_STATE = "state to go on from"
+    RECENT = "recent messages"
 
 
 class CatchUp:
@@ -55,48 +72,59 @@ class CatchUp:
         self._window = window
         self._fetched = fetched
         self._silence = silence.total_seconds()
-        self._items: asyncio.Queue[Change | Behind | Incoming] = asyncio.Queue()
+        self._items: asyncio.Queue[Item] = asyncio.Queue()
+        self._asking: Asking[Found] = Asking(retrying, self._items.put_nowait)
+        self._saving = retrying.pauses()
         self._early: list[Change] = []
-        self._gap_at = self._dirty_at = self._heard_at = 0.0
-        self._state = State()
+        self._later: list[Behind] = []
+        self._why, self._phase, self._messages, self._unknown = "", Phase.DIFFERENCE, 0, 0
+        self._gap_at: float | None = None
+        self._save_at: float | None = None
+        self._heard_at = self._clock()
+        self._state: State | None = None
+        self._target = State()
 
     def put(self, item: Change | Behind | Incoming) -> None:
         """An `Incoming` by itself has no place in the account's order (channels have their own)."""
         self._items.put_nowait(item)
 
+    def remade(self) -> None:
+        """What was saved is gone: save it again."""
+        self.put(Behind("the store was made again"))
+        if self._state:
+            self._save_at = self._clock()
+
     async def run(self) -> None:
-        """For ever. Raises TransportError while the watermark can't be read at the start."""
-        saved = await self._watermark.load()
-        if saved:
-            self._state = saved
-            await self._fetch("start")
-        else:
-            await self._begin()
-        while True:
-            await self._tend()
-            item = await self._next()
-            if item is not None:
-                self._heard_at = self._clock()
-                await self._take(item)
+        """For ever. Raises TransportError when the watermark can't be read at the start."""
+        try:
+            await self._start()
+            while True:
+                await self._tend()
+                item = await self._next()
+                if item is not None:
+                    await self._take(item)
+        finally:
+            await self._asking.stop()
 
     async def stop(self) -> None:
         """Save what has not been saved; nothing is lost if that fails."""
-        if self._dirty_at:
+        if self._save_at is not None:
             await self._save()
 
-    async def _begin(self) -> None:
-        """The first start ever: nothing before it is answered, but what came while it was starting is."""
-        self._state = await self._persistently(self._source.state)
-        self._heard_at = self._clock()
-        queued = [self._items.get_nowait() for _ in range(self._items.qsize())]
-        before = [item.pts - item.count for item in queued if isinstance(item, Change)]
-        before += [item.pts - 1 for item in queued if isinstance(item, Behind) and item.pts]
-        self._state = self._state.at(min([self._state.pts, *before]))
-        for item in queued:
-            self.put(item)
-        await self._save()
+    async def _start(self) -> None:
+        try:
+            self._state = await self._retrying(
+                self._watermark.load,
+                passing=lambda error: isinstance(error, TransportError),
+                patience=START_PATIENCE,
+                failed=lambda error, pause: log.warning("catch_up.not_loaded", error=str(error)),
+            )
+        except StateLost:
+            self._fetch("unreadable", Phase.NEW_STATE)
+        else:
+            self._fetch("start", Phase.CHECK if self._state else Phase.FIRST_STATE)
 
-    async def _next(self) -> Change | Behind | Incoming | None:
+    async def _next(self) -> Item | None:
         """None when it is time to tend to something."""
         try:
             async with asyncio.timeout(max(0.0, self._due() - self._clock())):
@@ -105,37 +133,55 @@ class CatchUp:
             return None
 
     def _due(self) -> float:
-        due = self._heard_at + self._silence
-        if self._gap_at:
-            due = min(due, self._gap_at + GAP.total_seconds())
-        if self._dirty_at:
-            due = min(due, self._dirty_at + SAVE_EVERY.total_seconds())
-        return due
+        save_at = float("inf") if self._save_at is None else self._save_at
+        return min(save_at, self._asking.due if self._why else min(self._gap_due(), self._heard_at + self._silence))
+
+    def _gap_due(self) -> float:
+        return float("inf") if self._gap_at is None else self._gap_at + GAP.total_seconds()
 
     async def _tend(self) -> None:
         now = self._clock()
-        if self._gap_at and now >= self._gap_at + GAP.total_seconds():
-            await self._fetch("gap")
-        elif now >= self._heard_at + self._silence:
-            await self._fetch("silence")
-        elif self._dirty_at and now >= self._dirty_at + SAVE_EVERY.total_seconds():
+        if self._why and now >= self._asking.due:
+            if self._asking.idle:
+                self._asking.make(self._call())
+            else:
+                await self._stall("Telegram takes long to answer")
+        elif not self._why and now >= self._gap_due():
+            self._fetch("gap")
+        elif not self._why and now >= self._heard_at + self._silence:
+            self._fetch("silence")
+        if self._save_at is not None and now >= self._save_at:
             await self._save()
 
-    async def _take(self, item: Change | Behind | Incoming) -> None:
+    async def _take(self, item: Item) -> None:
+        if isinstance(item, asyncio.Task):
+            await self._ended(item)
+            return
+        self._heard_at = self._clock()
         match item:
             case Incoming():
                 await self._receive(item)
-            case Behind(why, pts):
-                if pts is None or pts > self._state.pts:
-                    await self._fetch(why)
+            case Behind():
+                self._behind(item)
             case Change():
                 self._early.append(item)
-                await self._apply()
-            case _:
-                assert_never(item)
+                if not self._why:
+                    await self._apply()
+                elif self._asking.stalled:
+                    await self._hand()
+
+    def _behind(self, item: Behind) -> None:
+        if self._why:
+            # Of those that name a change and of those that don't the newest says all.
+            self._later = [*(other for other in self._later if (other.pts is None) != (item.pts is None)), item]
+        elif item.pts is None or self._state is None or item.pts > self._state.pts:
+            self._fetch(item.why)
+
+    # What is in order
 
     async def _apply(self) -> None:
         """Take the changes that follow on each other; what is left waits for those between."""
+        assert self._state
         self._early.sort(key=lambda change: change.pts)
         while self._early and self._early[0].pts - self._early[0].count <= self._state.pts:
             change = self._early.pop(0)
@@ -145,66 +191,192 @@ class CatchUp:
                 await self._receive(change.message)
             self._advance(self._state.at(change.pts))
         if not self._early:
-            self._gap_at = 0.0
-        elif not self._gap_at:
+            self._gap_at = None
+        elif self._gap_at is None:
             self._gap_at = self._clock()
+
+    async def _hand(self) -> None:
+        """Take the messages of what came live, out of order: the changes stay, so that the watermark does not move."""
+        for number, change in enumerate(self._early):
+            known = self._phase is Phase.DIFFERENCE and self._state and change.pts <= self._state.pts
+            if change.message and not known:
+                await self._receive(change.message)
+                self._early[number] = replace(change, message=None)
 
     def _advance(self, state: State) -> None:
         self._state = state
-        self._dirty_at = self._dirty_at or self._clock()
+        if self._save_at is None:
+            self._save_at = self._clock() + SAVE_EVERY.total_seconds()
 
-    async def _fetch(self, why: str) -> None:
+    # What is fetched
+
+    def _fetch(self, why: str, phase: Phase = Phase.DIFFERENCE) -> None:
         """Ask for what happened since the watermark until there is no more."""
-        log.info("catch_up.started", why=why, pts=self._state.pts)
-        fetched = 0
-        while True:
-            found = await self._persistently(self._difference)
-            messages = await self._recent() if isinstance(found, TooLong) else found.messages
-            for message in messages:
-                await self._receive(message)
-            fetched += len(messages)
-            self._advance(self._state.at(found.pts) if isinstance(found, TooLong) else found.state)
-            await self._save()
-            if isinstance(found, Difference) and found.complete:
-                break
-        self._heard_at = self._clock()
-        self._gap_at = 0.0
+        log.info("catch_up.started", why=why, pts=self._state.pts if self._state else None)
+        self._why, self._phase, self._messages = why, phase, 0
+        self._asking.at_once()
+
+    def _call(self) -> Awaitable[Found]:
+        match self._phase:
+            case Phase.FIRST_STATE | Phase.CHECK | Phase.NEW_STATE:
+                return self._source.state()
+            case Phase.DIFFERENCE:
+                assert self._state
+                return self._source.difference(self._state)
+            case Phase.RECENT:
+                return self._source.recent(self._retrying.clock.now() - self._window)
+
+    async def _ended(self, call: asyncio.Task[Found]) -> None:
+        error = UnknownAnswer("a call was cancelled") if call.cancelled() else call.exception()
+        if error is None:
+            await self._found(call.result())
+        elif isinstance(error, StateLost):
+            await self._lose(error)
+        elif isinstance(error, MessengerError) and not isinstance(error, UnknownAnswer):
+            self._asking.postpone(error)
+            await self._stall(described(error))
+        elif isinstance(error, TimokhaError) and not isinstance(error, UnknownAnswer | Undeliverable):
+            raise error
+        else:
+            await self._not_understood(error)
+
+    async def _not_understood(self, error: BaseException) -> None:
+        """Again, a bounded number of times; then without what was asked for."""
+        self._unknown += 1
+        if self._unknown >= UNKNOWN_ATTEMPTS and self._phase in (Phase.CHECK, Phase.DIFFERENCE):
+            await self._lose(error)
+        elif self._unknown >= UNKNOWN_ATTEMPTS and self._phase is Phase.RECENT:
+            log.error("catch_up.recent_not_read", error=described(error))
+            await self._go_on()
+        else:
+            self._asking.postpone()
+            await self._stall(described(error))
+
+    async def _stall(self, why: str) -> None:
+        """Nothing comes of it at the moment: live messages don't wait any longer."""
+        tell = log.debug if self._asking.stalled else log.warning
+        tell("catch_up.stalled", why=self._why, asked_for=self._phase, error=why)
+        self._asking.stalled = True
+        await self._hand()
+
+    async def _lose(self, error: BaseException, target: State | None = None) -> None:
+        """There is no difference: read the chats back, and go on from `target`, or from what Telegram says."""
+        again = self._asking.failures > 0
+        tell = log.debug if again else log.warning
+        tell("catch_up.state_lost", pts=self._state.pts if self._state else None, error=described(error))
+        self._phase, self._unknown = Phase.RECENT if target else Phase.NEW_STATE, 0
+        self._target = target or self._target
+        self._asking.postpone()
+        if again:
+            await self._stall("there is no difference again")
+        else:
+            self._asking.at_once()
+
+    async def _found(self, found: Found) -> None:
+        match found:
+            case State() if self._phase is Phase.FIRST_STATE:
+                await self._begin(found)
+            case State() if self._phase is Phase.NEW_STATE:
+                self._target = found
+                self._ask(Phase.RECENT)
+            case State():
+                await self._check(found)
+            case TooLong(pts):
+                assert self._state
+                await self._lose(StateLost("Telegram has too many changes for a difference"), self._state.at(pts))
+            case Difference():
+                await self._different(found)
+            case _:
+                await self._receive_all(found)
+                await self._go_on()
+
+    def _ask(self, phase: Phase) -> None:
+        self._phase, self._unknown = phase, 0
+        self._asking.at_once()
+
+    async def _check(self, now: State) -> None:
+        """A saved state that is ahead of Telegram's is not one: with it every change would look known."""
+        if self._state and now.pts < self._state.pts:
+            await self._lose(StateLost(f"Telegram has {now.pts} changes, the saved state is ahead of that"))
+        else:
+            self._ask(Phase.DIFFERENCE)
+
+    async def _begin(self, state: State) -> None:
+        """The first start ever: nothing before it is answered, but what came while it was starting is."""
+        before = [change.pts - change.count for change in self._early]
+        before += [behind.pts - 1 for behind in self._later if behind.pts]
+        self._progressed(state.at(max(0, min([state.pts, *before]))))
+        self._ask(Phase.DIFFERENCE)
+        await self._complete()
+
+    async def _different(self, found: Difference) -> None:
+        assert self._state
+        await self._receive_all(found.messages)
+        old, new = self._state, found.state
+        if new.pts < old.pts and found.complete:
+            await self._lose(StateLost(f"Telegram has gone back to change {new.pts}"))
+            return
+        if new.pts > old.pts or (new.pts == old.pts and new.qts > old.qts):
+            self._progressed(new)
+            self._ask(Phase.DIFFERENCE)
+        elif not found.complete:
+            await self._not_understood(UnknownAnswer("the difference does not advance"))
+            return
+        if found.complete:
+            await self._complete()
+        else:
+            await self._save_soon()
+
+    async def _go_on(self) -> None:
+        """From the target: what came live after it and is dropped here is fetched again with the next difference."""
+        await self._hand()
+        self._early.clear()
+        self._gap_at = None
+        self._advance(self._target)
+        self._ask(Phase.DIFFERENCE)
+        await self._save_soon()
+
+    async def _complete(self) -> None:
         await self._apply()
-        self._fetched(fetched)
-        log.info("catch_up.done", why=why, pts=self._state.pts, messages=fetched)
+        await self._save_soon()
+        if self._early:
+            await self._not_understood(UnknownAnswer("the difference ends before what has come live"))
+            return
+        log.info("catch_up.done", why=self._why, pts=self._state.pts if self._state else None, messages=self._messages)
+        self._why, self._heard_at, self._gap_at = "", self._clock(), None
+        self._asking.progressed()
+        self._fetched(self._messages)
+        later, self._later = self._later, []
+        for behind in later:
+            self._behind(behind)
 
-    async def _difference(self) -> Difference | TooLong:
-        try:
-            return await self._source.difference(self._state)
-        except StateLost as error:
-            log.warning("catch_up.state_lost", pts=self._state.pts, error=str(error))
-            return TooLong((await self._source.state()).pts)
+    def _progressed(self, state: State) -> None:
+        self._asking.progressed()
+        self._advance(state)
 
-    async def _recent(self) -> list[Incoming]:
-        since = self._retrying.clock.now() - self._window
-        log.warning("catch_up.too_long", since=since.isoformat())
-        return await self._persistently(lambda: self._source.recent(since))
+    async def _receive_all(self, messages: Sequence[Incoming]) -> None:
+        for message in messages:
+            await self._receive(message)
+        self._messages += len(messages)
 
-    async def _persistently(self, ask: Callable[[], Awaitable[Found]]) -> Found:
-        pause = PAUSE
-        while True:
-            try:
-                return await ask()
-            except FloodWaited as error:
-                await self._retrying.clock.sleep(error.wait)
-            except MessengerError as error:
-                log.warning("catch_up.again", error=str(error))
-                await self._retrying.clock.sleep(pause)
-                pause = min(2 * pause, MAX_PAUSE)
+    # What is saved
+
+    async def _save_soon(self) -> None:
+        """Now, unless that has failed lately."""
+        if not self._saving.failures:
+            await self._save()
 
     async def _save(self) -> None:
+        assert self._state
         try:
             await self._watermark.save(self._state)
         except TransportError as error:
-            log.warning("catch_up.not_saved", error=str(error))
-            self._dirty_at = self._clock()
+            pause = self._saving.next(error)
+            self._save_at = self._clock() + pause.total_seconds()
+            log.warning("catch_up.not_saved", error=str(error), again_in=pause.total_seconds())
         else:
-            self._dirty_at = 0.0
+            self._saving.reset()
+            self._save_at = None
 
     def _clock(self) -> float:
         return self._retrying.clock.monotonic()

@@ -1,14 +1,33 @@
 """How far the account's changes have been taken in, kept in the bucket `telegram`."""
 
-import structlog
-from pydantic import ValidationError
+from datetime import timedelta
+from typing import Annotated
 
-from edge.userbot.changes import State
-from events.errors import Conflict
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.userbot.changes import State, StateLost
+from events.errors import Conflict, TransportError
 from events.records import Records
-from events.runtime.retrying import Retrying
+from events.runtime.retrying import Backoff, Retrying
+
+CONTENTION = Backoff(first=timedelta(seconds=0.05), most=timedelta(seconds=1))
+ATTEMPTS = 5
 
 log = structlog.get_logger(__name__)
+
+_Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+
+
+class _Stored(BaseModel):
+    """A state as Telegram takes it back: anything else was not written by us."""
+
+    model_config = ConfigDict(strict=True)
+
+    pts: Annotated[int, Field(ge=0, lt=2**31)]
+    qts: _Int32
+    date: _Int32
+    seq: _Int32
 
 
 class Watermark:
@@ -21,22 +40,39 @@ class Watermark:
         self._version: int | None = None
 
     async def load(self) -> State | None:
-        """None before the first `save`, or when what is stored can't be read."""
-        stored = await self._records.load(self._account)
-        if stored is None:
+        """Return the state that was saved last, None before the first `save`.
+
+        Raises StateLost when what is stored can't be read: the next `save` overwrites it.
+        """
+        value = await self._look()
+        if value is None:
             return None
-        self._version = stored.version
         try:
-            return State.model_validate_json(stored.value)
+            return State(**_Stored.model_validate_json(value).model_dump())
         except ValidationError:
             log.error("watermark.unreadable", account=self._account)
-            return None
+            raise StateLost(f"the saved state of account {self._account} can't be read") from None
 
     async def save(self, state: State) -> None:
-        """The account has one userbot, so whoever else saved was an earlier life of this one."""
-        value = state.model_dump_json().encode()
+        """The account has one userbot, so whoever else saved was an earlier life of this one, or removed the bucket."""
+        try:
+            await self._retrying(
+                lambda: self._save(state.model_dump_json().encode()),
+                passing=lambda error: isinstance(error, Conflict),
+                backoff=CONTENTION,
+                attempts=ATTEMPTS,
+            )
+        except Conflict as error:
+            raise TransportError(f"{error}, {ATTEMPTS} times in a row; is there another userbot?") from None
+
+    async def _save(self, value: bytes) -> None:
         try:
             self._version = await self._records.save(self._account, value, self._version)
         except Conflict:
-            await self.load()
-            self._version = await self._records.save(self._account, value, self._version)
+            await self._look()
+            raise
+
+    async def _look(self) -> bytes | None:
+        stored = await self._records.load(self._account)
+        self._version = stored.version if stored else None
+        return stored.value if stored else None

@@ -181,3 +181,52 @@ async def places() -> AsyncIterator[Places]:
     yield places
     for edge in places.lives:
         await edge.die()
+
+
+EPOCH = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Time passes only when there is nothing else to do, and then at once. For what does no real input or output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed = 0.0
+        really = self._selector.select
+
+        def select(timeout: float | None = None) -> list:
+            assert timeout is not None, "nothing will ever happen any more"
+            self._passed += timeout
+            return really(0)
+
+        self._selector.select = select
+
+    def time(self) -> float:
+        return getattr(self, "_passed", 0.0)
+
+
+class VirtualClock:
+    """Implements `Clock` on the running loop's time."""
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, duration: timedelta) -> None:
+        await asyncio.sleep(max(duration.total_seconds(), 0.0))
+
+
+@pytest.fixture
+def virtually() -> Callable[[Callable[[Retrying], Awaitable[None]]], None]:
+    """`virtually(life)` runs `life(retrying)` in virtual time: pauses of minutes take no time."""
+
+    def run(life: Callable[[Retrying], Awaitable[None]]) -> None:
+        loop = VirtualLoop()
+        try:
+            loop.run_until_complete(life(Retrying(VirtualClock(), Random(7))))
+        finally:
+            loop.close()
+
+    return run
