@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 import structlog
@@ -29,6 +30,7 @@ from events.jetstream.progress import progressing
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
+from events.jetstream.upkeep import keep_topology
 from events.jetstream.wakeups import waking
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -67,7 +69,8 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
         await topology.ensure_buckets()
         async with started(client) as account:
             reconnecting.watch(client, reconnected=updates.reconnected, revoked=calls.revoked)
-            await topology.ensure_edge(account)
+            ensure = partial(_ensure, topology, account)
+            await ensure()
             world = World(
                 account=account,
                 chats=Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), account, retrying=retrying),
@@ -92,7 +95,18 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
             )
             edge = _Edge(js, drivers, catch_up, Replies(world, drivers, subscription))
             updates.listen(account, catch_up.put)
-            await together(edge.run(account), _until_revoked(calls.revoked))
+            await together(
+                edge.run(account),
+                _until_revoked(calls.revoked),
+                keep_topology(topology, ensure, clock=retrying.clock, remade=catch_up.remade),
+            )
+
+
+async def _ensure(topology: Topology, account: str) -> None:
+    """What must be in place, or is made."""
+    await topology.ensure_streams()
+    await topology.ensure_buckets()
+    await topology.ensure_edge(account)
 
 
 @dataclass(frozen=True, slots=True)

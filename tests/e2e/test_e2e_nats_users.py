@@ -1,6 +1,7 @@
 """The whole product on the shipped NATS configuration, each process as its own user, over both brokers."""
 
 import asyncio
+import shutil
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -138,6 +139,19 @@ async def test_everybody_can_do_their_work_and_nobody_is_refused_anything(produc
     for process in product.running.values():
         assert "not_permitted" not in process.log.read_text()
     assert "Violation" not in (product.guarded.directory / "nats.log").read_text()
+
+
+async def test_a_userbot_that_may_not_make_what_has_gone_says_so_and_ends(product):
+    await product.command("setup", "setup")
+    await product.start("userbot")
+    await product.guarded.server.kill()
+    shutil.rmtree(product.guarded.directory / "store")
+    await product.guarded.server.start()
+    async with asyncio.timeout(WAIT):
+        end = str(await product.running["userbot"].ended())
+    assert "exit code 1: timokha: " in end
+    assert "timokha setup" in end
+    assert "Traceback" not in product.running["userbot"].log.read_text()
 
 
 @asynccontextmanager
