@@ -9,6 +9,7 @@ import structlog
 
 from events.errors import TransportError
 from events.runtime.clock import Clock
+from events.runtime.tasks import cancel
 from events.transport import Delivery
 
 log = structlog.get_logger(__name__)
@@ -27,9 +28,8 @@ async def kept(delivery: Delivery, lease: timedelta, *, clock: Clock) -> AsyncIt
         yield
     finally:
         timer.cancel()
-        for task in renewing:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        if renewing:
+            await cancel(*renewing)
 
 
 async def _renew(delivery: Delivery, interval: timedelta, clock: Clock) -> None:

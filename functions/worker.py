@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -12,11 +13,13 @@ import structlog
 from events.errors import MalformedEvent, TransportError
 from events.ids import RequestId
 from events.runtime.clock import Clock
-from events.runtime.retrying import Backoff
+from events.runtime.retrying import Backoff, Pauses
+from events.runtime.tasks import finish, within
 from events.schema import GenerationCompleted, GenerationRequested
 from events.subjects import GENERATE_CONSUMER
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Publisher, Subscription
 from functions import outcomes
+from functions.in_hand import ENDING, HANDING_BACK, InHand
 from functions.lease import kept
 from functions.outcomes import Answered, GaveUp, Outcome, Postponed, Skipped
 from functions.verdicts import Reject, Retry
@@ -25,6 +28,13 @@ from observability.telemetry import Telemetry
 
 BACKOFF = Backoff(first=timedelta(seconds=1), most=timedelta(seconds=30))
 """Between two attempts of a request."""
+
+SHORT = MAX_FETCH_WAIT.total_seconds() / 2
+"""Seconds: a fetch that brings nothing sooner did not wait, and is not repeated at once."""
+HOLLOW = Backoff(first=timedelta(seconds=0.05), most=timedelta(seconds=1))
+
+FETCHING, LEAVING = timedelta(seconds=1.5), timedelta(seconds=2.5)
+"""At the end: for the fetch in hand, which waits for `MAX_FETCH_WAIT`, and for the subscription."""
 
 Handler = Callable[[GenerationRequested], Awaitable[GenerationCompleted]]
 """Returns the answer or raises a verdict (`Retry`, `Reject`). Anything else that it raises is a passing fault."""
@@ -51,8 +61,7 @@ class Limits:
 class Worker:
     """Hosts `handle`; `answered` tells whether a request's reply exists already. Only the worker settles.
 
-    A slot is free when the handler is done: settling goes on beside the next request, for at most as many requests as
-    there are slots. `slots` stands in for the limit where the number of requests at once changes.
+    `slots` stands in for the limit where the number of requests at once changes.
     """
 
     def __init__(
@@ -79,60 +88,61 @@ class Worker:
         self._clock = clock
         self._random = random
         self._slots = slots or (lambda: limits.slots)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._handling: set[asyncio.Future[None]] = set()
+        self._in_hand = InHand()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is in hand, or hand it back when the grace is over."""
-        stopping = asyncio.create_task(stop.wait())
-        while not stop.is_set():
-            free = self._free()
+        """Work until `stop` is set, then finish what is in hand, or hand it back when the grace is over.
+
+        Cancelled, it hands back at once. Raises TransportError where the broker will never bring anything.
+        """
+        stopping = asyncio.ensure_future(stop.wait())
+        taking = asyncio.ensure_future(self._take_until(stopping))
+        try:
+            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await self._wind_up(taking)
+        finally:
+            await finish(ENDING + 2 * HANDING_BACK, self._in_hand.hand_back(self._limits.handback, taking, stopping))
+
+    async def _take_until(self, stopping: asyncio.Future[Any]) -> None:
+        pauses = Pauses(HOLLOW, self._random)
+        while not stopping.done():
+            free = self._in_hand.free(self._slots())
             if free <= 0:
-                await self._until_free(stopping)
+                await self._in_hand.until_free(stopping)
                 continue
-            for delivery in await self._subscription.fetch(free, MAX_FETCH_WAIT):
-                self._start(delivery)
-        await self._subscription.leave()
-        await self._drain()
+            began = self._clock.monotonic()
+            fetched = await self._subscription.fetch(free, MAX_FETCH_WAIT)
+            for delivery in fetched:
+                self._in_hand.take(delivery, self._process)
+            if fetched or self._clock.monotonic() - began >= SHORT:
+                pauses.reset()
+            else:
+                await self._clock.sleep(pauses.next())
 
-    def _free(self) -> int:
-        slots = self._slots()
-        return min(slots - len(self._handling), 2 * slots - len(self._tasks))
-
-    async def _until_free(self, stopping: asyncio.Future[Any]) -> None:
-        """Or until the number of slots may have changed."""
-        pending: set[asyncio.Future[Any]] = {stopping, *self._handling, *self._tasks}
-        await asyncio.wait(pending, timeout=MAX_FETCH_WAIT.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
-
-    def _start(self, delivery: Delivery) -> None:
-        handled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._process(delivery, handled))
-        self._handling.add(handled)
-        handled.add_done_callback(self._handling.discard)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        # Whatever has ended it: one that came to no handler must not keep its slot.
-        task.add_done_callback(lambda _: handled.cancel())
-
-    async def _drain(self) -> None:
-        if not self._tasks:
-            return
-        log.info("worker.draining", in_hand=len(self._tasks))
-        _, late = await asyncio.wait(self._tasks, timeout=self._limits.grace.total_seconds())
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+    async def _wind_up(self, taking: asyncio.Task[None]) -> None:
+        """Take nothing more, and let what is in hand come to its end."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._limits.grace.total_seconds()
+        # Not cancelled: what is on its way would be lost until its lease is over.
+        await asyncio.wait({taking}, timeout=FETCHING.total_seconds())
+        if taking.done():
+            taking.result()
+        with suppress(TimeoutError):
+            await within(LEAVING, self._subscription.leave())
+        if self._in_hand:
+            log.info("worker.draining", in_hand=len(self._in_hand))
+        await self._in_hand.settled(end - loop.time())
 
     async def _process(self, delivery: Delivery, handled: asyncio.Future[None]) -> None:
         try:
             async with kept(delivery, self._subscription.lease, clock=self._clock):
                 await self._take(delivery, handled)
-        except asyncio.CancelledError:
-            # The grace is over: somebody else may start.
-            await delivery.retry(self._limits.handback)
-            raise
         except TransportError as error:
             log.warning("worker.unsettled", request_id=delivery.event.subject, error=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one delivery, the loop goes on
+            # Not the exception's text: it may hold the user's.
+            why = f"{type(error).__name__} at {_place(error)}"
+            log.error("worker.failed", request_id=delivery.event.subject, error=why)
 
     async def _take(self, delivery: Delivery, handled: asyncio.Future[None]) -> None:
         with self._telemetry.spans.process(Channel.REQUESTS, delivery, group=GENERATE_CONSUMER) as span:
@@ -160,11 +170,17 @@ class Worker:
             return GaveUp.malformed(str(error), delivery.attempt)
         if not isinstance(request, GenerationRequested):
             return GaveUp.malformed(f"{request.TYPE} is no request", delivery.attempt)
+        return await self._without(request, delivery) or await self._handle(request, delivery)
+
+    async def _without(self, request: GenerationRequested, delivery: Delivery) -> Outcome | None:
+        """The outcome of a request that needs no handler, or none yet."""
         if self._clock.now() >= request.deadline:
             return Skipped("the deadline has passed")
-        if delivery.attempt > 1 and await self._answered(delivery.event.request_id):
-            return Skipped("it is answered already")
-        return await self._handle(request, delivery)
+        try:
+            answered = delivery.attempt > 1 and await self._answered(delivery.event.request_id)
+        except TransportError as error:
+            return Postponed(str(error), BACKOFF.pause(delivery.attempt, self._random))
+        return Skipped("it is answered already") if answered else None
 
 
 def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:
@@ -173,16 +189,15 @@ def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:
     async def handle(request: GenerationRequested, delivery: Delivery) -> Outcome:
         now = clock.now()
         queued = (now - delivery.published_at).total_seconds()
-        remaining = (request.deadline - now).total_seconds()
+        remaining = request.deadline - now
         try:
-            async with asyncio.timeout(remaining) as deadline:
-                completed = await handler(request)
+            completed = await within(remaining, handler(request))
         except Reject as verdict:
             return GaveUp(verdict.reason, str(verdict), delivery.attempt)
         except Retry as verdict:
             return Postponed(str(verdict), max(verdict.delay, BACKOFF.pause(delivery.attempt, random)))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the loop goes on
-            if isinstance(error, TimeoutError) and deadline.expired():
+            if isinstance(error, TimeoutError) and clock.now() >= request.deadline:
                 return Skipped("the deadline has passed while it was handled")
             # Not the exception's text: it may hold the user's.
             why = f"the handler raised {type(error).__name__} at {_place(error)}"

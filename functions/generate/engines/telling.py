@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import structlog
 
+from events.runtime.tasks import cancel
 from functions.generate.answers import so_far
 from functions.generate.engine import Progressed
 
@@ -37,11 +38,10 @@ async def telling(
     try:
         yield lambda news: _put(loop, written, news)
     finally:
-        task.cancel()
-        (ended,) = await asyncio.gather(task, return_exceptions=True)
-        if not isinstance(ended, asyncio.CancelledError):
+        await cancel(task)
+        if not task.cancelled():
             # The answer is none the worse for it.
-            log.warning("progress.not_told", error=type(ended).__name__)
+            log.warning("progress.not_told", error=type(task.exception()).__name__)
 
 
 def _put(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Written]", news: Written) -> None:

@@ -1,0 +1,77 @@
+"""The deliveries that a worker works on: each in a task of its own, until it is settled or handed back."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from events.errors import TransportError
+from events.runtime.tasks import cancel, finish
+from events.transport import MAX_FETCH_WAIT, Delivery
+
+ENDING = timedelta(seconds=1.5)
+"""For what is cancelled to end: what does not react by then is handed back all the same."""
+
+HANDING_BACK = timedelta(seconds=0.75)
+"""For a delivery to be handed back; it comes to somebody else anyway when its lease is over."""
+
+Work = Callable[[Delivery, "asyncio.Future[None]"], Coroutine[Any, Any, None]]
+"""Settles a delivery; the future is done when its handler is."""
+
+log = structlog.get_logger(__name__)
+
+
+class InHand:
+    """A slot is free when the handler is done: settling goes on beside the next request."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[None], Delivery] = {}
+        self._handling: set[asyncio.Future[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def free(self, slots: int) -> int:
+        """How many may be taken: as many as there are slots may be unsettled besides those that are handled."""
+        return min(slots - len(self._handling), 2 * slots - len(self._tasks))
+
+    async def until_free(self, stopping: "asyncio.Future[Any]") -> None:
+        """Or until the number of slots may have changed."""
+        pending: set[asyncio.Future[Any]] = {stopping, *self._handling, *self._tasks}
+        await asyncio.wait(pending, timeout=MAX_FETCH_WAIT.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+
+    def take(self, delivery: Delivery, work: Work) -> None:
+        handled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(work(delivery, handled))
+        self._handling.add(handled)
+        handled.add_done_callback(self._handling.discard)
+        self._tasks[task] = delivery
+        task.add_done_callback(self._tasks.pop)
+        # Whatever has ended it: one that came to no handler must not keep its slot.
+        task.add_done_callback(lambda _: handled.cancel())
+
+    async def settled(self, within: float) -> None:
+        """Return when all are settled, or after so many seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=max(within, 0.0))
+
+    async def hand_back(self, delay: timedelta, *others: "asyncio.Task[Any]") -> None:
+        """End the tasks, and `others`; what was not settled comes to somebody else, not before `delay`.
+
+        Takes at most `ENDING` and `HANDING_BACK`, whatever the handlers and the broker do.
+        """
+        late = dict(self._tasks)
+        cancelling = asyncio.ensure_future(cancel(*late, *others))
+        # It goes on beside what follows: a handler that does not react must not keep the others.
+        await asyncio.wait({cancelling}, timeout=ENDING.total_seconds())
+        unsettled = [delivery for task, delivery in late.items() if not task.done() or task.cancelled()]
+        await asyncio.gather(*(finish(HANDING_BACK, _hand_back(delivery, delay)) for delivery in unsettled))
+
+
+async def _hand_back(delivery: Delivery, delay: timedelta) -> None:
+    try:
+        await delivery.retry(delay)
+    except TransportError as error:
+        log.warning("worker.not_handed_back", request_id=delivery.event.subject, error=str(error))
