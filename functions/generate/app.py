@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 from random import Random
 
@@ -12,50 +14,76 @@ from events.errors import SettingsError
 from events.event import Event
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
-from events.runtime.tasks import beside
+from events.runtime.stopping import unless_stopped
+from events.runtime.tasks import beside, finish
 from events.schema import GenerationProgressed
-from events.transport import Progress
+from events.transport import Progress, Subscription
 from functions.generate.default_model import prepare_default_model
 from functions.generate.engine import Engine
 from functions.generate.handler import Tell, generate
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import Decoding, EngineName, GenerateSettings
-from functions.generate.triggers import host
+from functions.generate.triggers import Host, host
 from functions.worker import Limits, Worker, answering
 from observability import propagation
 from observability.telemetry import Telemetry
 
 SOURCE = "/timokha/generate"
 
+CLOSING = timedelta(seconds=1)
+"""For the engine at the end: what it still computes is wanted by nobody."""
+
 log = structlog.get_logger(__name__)
 
 
 async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set."""
+    """Serve until `stop` is set; nothing holds up the end, neither a model that loads nor a broker that is away."""
     clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
-    async with host(settings, Retrying(clock, random)) as broker:
-        engine = await open_engine(settings, clock=clock)
-        tell = _tell(broker.progress, clock) if broker.progress else None
-        try:
-            worker = Worker(
-                answering(
-                    partial(generate, engine=engine, spans=telemetry.spans, tell=tell), clock=clock, random=random
-                ),
-                subscription=await broker.subscribe(),
-                publisher=broker.publisher,
-                answered=broker.answered,
-                source=SOURCE,
-                limits=Limits(slots=settings.slots, attempts=settings.attempts, grace=settings.grace),
-                telemetry=telemetry.on(broker.system),
-                clock=clock,
-                random=random,
-            )
-            # What is loaded now stays: the collector need not look at it for every few answers.
-            gc.freeze()
-            log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger.value)
-            await beside(worker.run(stop), *([broker.keep()] if broker.keep else []))
-        finally:
-            await engine.close()
+    async with AsyncExitStack() as stack:
+        broker = await unless_stopped(stack.enter_async_context(host(settings, Retrying(clock, random))), stop)
+        if broker is None:
+            return
+        engine = await unless_stopped(open_engine(settings, clock=clock), stop)
+        if engine is None:
+            return
+        stack.push_async_callback(_close, engine)
+        subscription = await unless_stopped(broker.subscribe(), stop)
+        if subscription is None:
+            return
+        worker = _worker(engine, broker, subscription, settings, telemetry=telemetry, clock=clock, random=random)
+        # What is loaded now stays: the collector need not look at it for every few answers.
+        gc.freeze()
+        log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger.value)
+        await beside(worker.run(stop), *([broker.keep()] if broker.keep else []))
+
+
+async def _close(engine: Engine) -> None:
+    await finish(CLOSING, engine.close())
+
+
+def _worker(
+    engine: Engine,
+    broker: Host,
+    subscription: Subscription,
+    settings: GenerateSettings,
+    *,
+    telemetry: Telemetry,
+    clock: Clock,
+    random: Random,
+) -> Worker:
+    tell = _tell(broker.progress, clock) if broker.progress else None
+    handler = partial(generate, engine=engine, spans=telemetry.spans, tell=tell)
+    return Worker(
+        answering(handler, clock=clock, random=random),
+        subscription=subscription,
+        publisher=broker.publisher,
+        answered=broker.answered,
+        source=SOURCE,
+        limits=Limits(slots=settings.slots, attempts=settings.attempts, grace=settings.grace),
+        telemetry=telemetry.on(broker.system),
+        clock=clock,
+        random=random,
+    )
 
 
 def _tell(progress: Progress, clock: Clock) -> Tell:

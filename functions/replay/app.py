@@ -2,16 +2,17 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
-from typing import Any
 
 import click
+import structlog
 
 from events import subjects
-from events.errors import SettingsError, TimokhaError
+from events.errors import SettingsError, TimokhaError, TransportError
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.reading import following
@@ -19,8 +20,10 @@ from events.jetstream.topology import Topology
 from events.recordings.lines import read
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
+from events.runtime.stopping import unless_stopped
+from events.runtime.tasks import finish
 from events.transport import Channel
-from functions.generate.app import open_engine
+from functions.generate.app import CLOSING, open_engine
 from functions.replay.cases import Case, Reply, cases
 from functions.replay.compare import differences
 from functions.replay.handler import hosted
@@ -29,6 +32,11 @@ from functions.replay.settings import ReplaySettings
 from observability.telemetry import Telemetry
 
 Replies = list[Reply | None]
+
+ERASING = timedelta(seconds=3)
+"""For the questions and answers of the replay to be erased."""
+
+log = structlog.get_logger(__name__)
 
 
 class Disagreement(TimokhaError):
@@ -61,23 +69,18 @@ async def main(settings: ReplaySettings, telemetry: Telemetry, stop: asyncio.Eve
     recorded = cases(read(settings.file))
     if not recorded:
         raise SettingsError(f"REPLAY_FILE: {settings.file} has no question; record some with `timokha record`")
-    async with _player(settings, telemetry, SystemClock()) as player:
-        replies = await _unless_stopped(player.play(recorded), stop)
+    replies = await unless_stopped(_played(settings, telemetry, recorded), stop)
+    if replies is None:
+        raise Interrupted("stopped before the last reply; nothing was compared")
     report = compared(recorded, replies)
     click.echo(report)
     if report.differed:
         raise Disagreement(f"{report.differed} of {report.agreed + report.differed} replies differ from the recording")
 
 
-async def _unless_stopped(playing: Coroutine[Any, Any, Replies], stop: asyncio.Event) -> Replies:
-    task, stopping = asyncio.create_task(playing), asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    await asyncio.wait({task})
-    raise Interrupted("stopped before the last reply; nothing was compared")
+async def _played(settings: ReplaySettings, telemetry: Telemetry, recorded: Sequence[Case]) -> Replies:
+    async with _player(settings, telemetry, SystemClock()) as player:
+        return await player.play(recorded)
 
 
 def compared(recorded: Sequence[Case], replies: Sequence[Reply | None]) -> Report:
@@ -110,16 +113,23 @@ async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) 
             ) as player:
                 yield player
         finally:
-            await engine.close()
+            await finish(CLOSING, engine.close())
         return
     async with connect(settings.nats_url, name="replay", access=settings.nats_access) as js:
         await Topology(js, retrying=Retrying(clock, random)).ensure_streams()
-        log, run = JetStreamLog(js), run_name(clock.now())
+        events, run = JetStreamLog(js), run_name(clock.now())
         replies = await following(
             js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run), random=random
         )
         try:
-            yield Player(run, log, replies, telemetry, clock, settings.speed, settings.in_flight)
+            yield Player(run, events, replies, telemetry, clock, settings.speed, settings.in_flight)
         finally:
-            # Nobody else knows that these texts are there.
-            await log.erase_chat(ACCOUNT, run, up_to=sys.maxsize)
+            await finish(ERASING, _erase(events, run))
+
+
+async def _erase(events: JetStreamLog, run: str) -> None:
+    """Nobody else knows that these texts are there."""
+    try:
+        await events.erase_chat(ACCOUNT, run, up_to=sys.maxsize)
+    except TransportError as error:
+        log.warning("replay.not_erased", account=ACCOUNT, chat=run, error=str(error))

@@ -10,6 +10,7 @@ from random import Random
 from events import subjects
 from events.memory import MemoryLog
 from events.runtime.clock import Clock
+from events.runtime.tasks import cancel
 from events.transport import Channel
 from functions.generate.engine import Engine
 from functions.generate.handler import generate
@@ -38,10 +39,8 @@ async def hosted(
         random=random,
     )
     replies = log.subscribe(Channel.REPLIES, subjects.edge_consumer(ACCOUNT), lease=LEASE)
-    stop = asyncio.Event()
-    working = asyncio.create_task(worker.run(stop))
+    working = asyncio.create_task(worker.run(asyncio.Event()))
     try:
         yield Player("handler", log, replies, telemetry, clock, speed, in_flight=slots)
     finally:
-        stop.set()
-        await working
+        await cancel(working)

@@ -11,6 +11,7 @@ from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.ids import RequestId
 from events.runtime.clock import Clock
+from events.runtime.tasks import cancel, together
 from events.schema import GenerationRequested
 from events.transport import MAX_FETCH_WAIT, Channel, Publisher, Subscription
 from functions.replay.cases import Case, Reply
@@ -42,14 +43,20 @@ class Player:
     async def play(self, cases: Sequence[Case]) -> list[Reply | None]:
         """The reply to each, None where none came before its deadline. Raises TransportError."""
         slots = asyncio.Semaphore(self.in_flight if self.speed == "maximal" else len(cases))
-        listening = asyncio.create_task(self._listen())
-        asking = [asyncio.create_task(self._ask(number, case, cases[0], slots)) for number, case in enumerate(cases)]
+        replies: list[Reply | None] = [None] * len(cases)
+
+        async def ask(number: int, case: Case) -> None:
+            replies[number] = await self._ask(number, case, cases[0], slots)
+
+        asking = together(*(ask(number, case) for number, case in enumerate(cases)))
+        tasks = asyncio.ensure_future(self._listen()), asyncio.ensure_future(asking)
         try:
-            return await asyncio.gather(*asking)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in (listening, *asking):
-                task.cancel()
-            await asyncio.gather(listening, *asking, return_exceptions=True)
+            await cancel(*tasks)
+        return replies
 
     async def _ask(self, number: int, case: Case, first: Case, slots: asyncio.Semaphore) -> Reply | None:
         if self.speed == "original":

@@ -91,15 +91,16 @@ async def test_a_renewal_that_loses_its_cancellation_does_not_keep_the_slot(worl
         await deaf()
 
     async def handler(request):
+        extending.clear()
         await extending.wait()
         return await world.answer(request)
 
     monkeypatch.setattr(MemoryDelivery, "extend", extend)
     world.requests.lease = timedelta(seconds=0.1)
-    await world.log.publish(Channel.REQUESTS, make_event("1.2.1.0"))
-    await world.log.publish(Channel.REQUESTS, make_event("1.2.2.0"))
+    for number in range(3):
+        await world.log.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
     async with world.worker(handler, grace=timedelta(seconds=5)):
-        for _ in range(2):
+        for _ in range(3):
             assert await world.replies.fetch(1, timedelta(seconds=10))
 
 
