@@ -35,7 +35,7 @@ class World:
     """A log, a subscription that a test spoils, and a worker on it."""
 
     def __init__(self) -> None:
-        self.log = MemoryLog()
+        self.log = MemoryLog(clock=SystemClock())
         self.requests: MemorySubscription = self.log.subscribe(
             Channel.REQUESTS, "generate", lease=timedelta(seconds=60)
         )
