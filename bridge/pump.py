@@ -7,7 +7,7 @@ from typing import Protocol
 import structlog
 
 from events.errors import TransportError
-from events.faults import UNKNOWN_ATTEMPTS
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.rabbitmq.receiver import Received, Receiver
 from events.runtime.retrying import Backoff, Retrying
 from events.runtime.seldom import Seldom
@@ -84,7 +84,7 @@ class Pump:
         def passing(error: Exception) -> bool:
             nonlocal unknown
             if isinstance(error, TransportError):
-                return not received.stale
+                return error.fault is not Fault.FINAL and not received.stale
             unknown += 1
             return unknown < UNKNOWN_ATTEMPTS and not received.stale
 
@@ -92,8 +92,10 @@ class Pump:
             await self._retrying(
                 lambda: self._taker.take(received), passing=passing, backoff=BACKOFF, failed=self._failed
             )
-        except TransportError:
-            raise
+        except TransportError as error:
+            if error.fault is not Fault.FINAL:
+                raise
+            return str(error)
         except Exception as error:  # noqa: BLE001 - one message must not stop the others, nor come again for ever
             # Not the exception's text: it may hold the user's.
             return f"the bridge could not take it ({type(error).__name__}, tried {unknown} times)"

@@ -1,5 +1,7 @@
 """Everything that can go wrong on the way, as a small tree; each message says what to do next."""
 
+from events.faults import Fault
+
 
 class TimokhaError(Exception):
     """Root of the errors that a person reads. `exit_code` is what the command line ends with."""
@@ -18,7 +20,11 @@ class MalformedEvent(TimokhaError):
 
 
 class TransportError(TimokhaError):
-    """The broker did not take, keep or bring a message; trying again may help."""
+    """The broker did not take, keep or bring a message; `fault` says whether trying again may help."""
+
+    def __init__(self, message: str, fault: Fault = Fault.PASSING) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class TransportUnreachable(TransportError):

@@ -9,7 +9,7 @@ import structlog
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError, SecureConnWantedError
+from nats.errors import MaxPayloadError, NoRespondersError, SecureConnWantedError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from events.jetstream.credentials import Credentials
@@ -17,6 +17,8 @@ from events.runtime.seldom import Seldom
 
 REFUSALS_EVERY = 60.0
 """Seconds between two log lines about the same subject."""
+
+LEAST_HEADER = len(b"NATS/1.0\r\n\r\n")
 
 REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
 """As the client passes it on: in lower case."""
@@ -73,6 +75,15 @@ class Client(NatsClient):
             if subject.startswith("$JS.API.") and self._has_no_jetstream:
                 raise JetStreamOff from None
             raise
+
+    async def _send_publish(
+        self, subject: str, reply: str, payload: bytes, payload_size: int, headers: Mapping[str, Any] | None
+    ) -> None:
+        """Raises MaxPayloadError: nats-py leaves the headers out, and then the server ends the connection."""
+        size = payload_size + sum(len(f"{name}: {value}\r\n".encode()) for name, value in (headers or {}).items())
+        if headers and size + LEAST_HEADER > self.max_payload:
+            raise MaxPayloadError
+        await super()._send_publish(subject, reply, payload, payload_size, dict(headers) if headers else None)
 
     @property
     def _has_no_jetstream(self) -> bool:

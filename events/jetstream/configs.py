@@ -15,6 +15,7 @@ from nats.js.api import (
 
 from events import subjects
 from events.errors import TransportError
+from events.faults import Fault
 from events.transport import Channel
 
 ACK_WAIT = timedelta(seconds=10)
@@ -59,7 +60,8 @@ def verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
         if getattr(wanted, name) != getattr(found, name):
             raise TransportError(
                 f"stream {wanted.name} has {name}={getattr(found, name)!r}, expected {getattr(wanted, name)!r}; "
-                "delete or mend it with the nats tool, then run `timokha setup`"
+                "delete or mend it with the nats tool, then run `timokha setup`",
+                Fault.FATAL,
             )
 
 

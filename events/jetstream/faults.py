@@ -56,7 +56,8 @@ CODES: dict[int, tuple[Fault, str]] = {
     10008: (Fault.PASSING, ""),  # no leader
     10009: (Fault.PASSING, ""),  # not the leader
     10041: (Fault.PASSING, ""),  # raft
-    10054: (Fault.FINAL, "raise max_msg_size, or ask shorter questions"),
+    10054: (Fault.FINAL, ""),  # message size
+    10097: (Fault.FINAL, ""),  # header size
     10071: (Fault.FINAL, ""),
     10164: (Fault.FINAL, ""),
 }
@@ -96,14 +97,21 @@ def is_passing(error: Exception) -> bool:
     return judge(error).fault is Fault.PASSING
 
 
+def is_lost_stream(error: js.NotFoundError) -> bool:
+    """Whether it is the stream or bucket that was not found, and not what was looked for in it."""
+    return getattr(error, "err_code", None) == STREAM_NOT_FOUND
+
+
 def _api(error: js.APIError) -> Verdict:
-    reason = error.description or _reason(error)
-    if error.err_code == STORE_FAILED:
-        return Verdict(Fault.PASSING, reason, ROOM if error.description == FULL else STORAGE)
-    if error.err_code in CODES:
-        return Verdict(CODES[error.err_code][0], reason, CODES[error.err_code][1])
+    # Some of its classes have neither.
+    description, code = getattr(error, "description", None), getattr(error, "err_code", None)
+    reason = description or _reason(error)
+    if code == STORE_FAILED:
+        return Verdict(Fault.PASSING, reason, ROOM if description == FULL else STORAGE)
+    if code in CODES:
+        return Verdict(CODES[code][0], reason, CODES[code][1])
     if isinstance(error, js.ServiceUnavailableError):
-        return Verdict(Fault.PASSING, error.description or "nobody answers")
+        return Verdict(Fault.PASSING, description or "nobody answers")
     return Verdict(Fault.UNKNOWN, reason)
 
 

@@ -11,6 +11,7 @@ from nats.js.errors import BucketNotFoundError, NotFoundError
 from events import subjects
 from events.errors import TransportError
 from events.jetstream.configs import Retention, stream_config, verify_stream
+from events.jetstream.faults import judge
 from events.transport import Channel
 
 
@@ -31,10 +32,8 @@ async def inspect(js: JetStreamContext) -> Inspection:
         missing = [f"stream {subjects.stream(channel)}" for channel, info in streams.items() if info is None]
         missing += await _missing_consumer(js) + await _missing_buckets(js)
     except NatsError as error:
-        raise TransportError(
-            f"JetStream can't be looked at ({error or type(error).__name__}): enable it in the server's configuration,"
-            " or give this user the right to"
-        ) from None
+        verdict = judge(error)
+        raise TransportError(f"JetStream can't be looked at: {verdict}", verdict.fault) from None
     found = {channel: info for channel, info in streams.items() if info is not None}
     return Inspection(tuple(missing), tuple(_faults(found)), _fill(found))
 

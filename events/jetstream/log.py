@@ -11,9 +11,10 @@ from events import subjects
 from events.errors import MalformedEvent, TransportError
 from events.event import EPOCH, NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
+from events.jetstream.faults import STORE_FAILED, SUBJECT_TAKEN, is_lost_stream, judge
 from events.transport import Channel, Published
 
-_ALREADY_THERE = (10077, "maximum messages per subject exceeded")
+_ALREADY_THERE = (STORE_FAILED, SUBJECT_TAKEN)
 """The same code with another description means a full stream, which is a fault."""
 
 
@@ -31,10 +32,9 @@ class JetStreamLog:
         except APIError as error:
             if (error.err_code, error.description) == _ALREADY_THERE:
                 return Published.ALREADY_THERE
-            raise TransportError(f"JetStream refused {event.id}: {error.description}") from None
+            raise _failed(f"JetStream refused {event.id}", error) from None
         except (NatsError, OSError) as error:
-            reason = str(error) or type(error).__name__
-            raise TransportError(f"JetStream did not confirm {event.id}: {reason}; publish it again") from None
+            raise _failed(f"JetStream did not confirm {event.id}", error) from None
         return Published.STORED
 
     async def find(self, channel: Channel, request_id: RequestId) -> Event | None:
@@ -45,10 +45,10 @@ class JetStreamLog:
         """What is stored under the id, and since when."""
         try:
             found = await self._js.get_msg(subjects.stream(channel), subject=subjects.subject(channel, request_id))
-        except NotFoundError:
-            return None
         except (NatsError, OSError) as error:
-            raise TransportError(f"JetStream could not look up {request_id}: {error}; try again") from None
+            if isinstance(error, NotFoundError) and not is_lost_stream(error):
+                return None
+            raise _failed(f"JetStream could not look up {request_id}", error) from None
         since = found.time or EPOCH
         event = from_headers(
             found.headers or {}, found.data or b"", NATS_PREFIX, subject=str(request_id), received=since
@@ -72,7 +72,7 @@ class JetStreamLog:
         try:
             info = await self._js.stream_info(subjects.stream(channel), subjects_filter=filter_subject)
         except (NatsError, OSError) as error:
-            raise TransportError(f"JetStream could not look up {filter_subject}: {error}; try again") from None
+            raise _failed(f"JetStream could not look up {filter_subject}", error) from None
         found = (_request_id(subject) for subject in info.state.subjects or {})
         return [request_id for request_id in found if request_id]
 
@@ -83,8 +83,7 @@ class JetStreamLog:
             try:
                 erased += await self._erase_subject(subjects.stream(channel), subjects.subject(channel, request_id))
             except (NatsError, OSError) as error:
-                reason = str(error) or type(error).__name__
-                raise TransportError(f"JetStream could not erase {request_id} ({reason}); try again") from None
+                raise _failed(f"JetStream could not erase {request_id}", error) from None
         return erased
 
     async def _erase_subject(self, stream: str, subject: str) -> int:
@@ -92,9 +91,16 @@ class JetStreamLog:
             found = await self._js.get_msg(stream, subject=subject)
             assert found.seq is not None
             await self._js.delete_msg(stream, found.seq)
-        except NotFoundError:
+        except NotFoundError as error:
+            if is_lost_stream(error):
+                raise
             return 0
         return 1
+
+
+def _failed(what: str, error: Exception) -> TransportError:
+    verdict = judge(error)
+    return TransportError(f"{what}: {verdict}", verdict.fault)
 
 
 def _request_id(subject: str) -> RequestId | None:

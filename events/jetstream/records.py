@@ -4,20 +4,22 @@ from collections.abc import Sequence
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
-from nats.js.kv import KeyValue
+from nats.js.errors import KeyWrongLastSequenceError, NotFoundError
+from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
 from events.errors import Conflict, TransportError
+from events.jetstream.faults import is_lost_stream, judge
 from events.records import Stored
 
 
 class JetStreamRecords:
-    """Implements `events.records.Records`."""
+    """Implements `events.records.Records`. A bucket that is gone is a TransportError, not a bucket without records."""
 
     def __init__(self, js: JetStreamContext, bucket: KeyValue, name: str) -> None:
         self._js = js
         self._bucket = bucket
-        self._name = name
+        self._stream = f"KV_{name}"
+        self._root = f"$KV.{name}."
 
     @classmethod
     async def open(cls, js: JetStreamContext, bucket: str) -> "JetStreamRecords":
@@ -25,16 +27,19 @@ class JetStreamRecords:
         try:
             return cls(js, await js.key_value(bucket), bucket)
         except (NatsError, OSError) as error:
-            raise TransportError(f"bucket {bucket} could not be opened ({_reason(error)}); try again") from None
+            raise _failed(f"bucket {bucket} could not be opened", error) from None
 
     async def load(self, key: str) -> Stored | None:
+        # Not `KeyValue.get`: to it a bucket that is gone is a key that is not there.
         try:
-            entry = await self._bucket.get(key)
-        except KeyNotFoundError:
-            return None
+            found = await self._js.get_msg(self._stream, subject=f"{self._root}{key}")
         except (NatsError, OSError) as error:
-            raise TransportError(f"record {key} could not be read ({_reason(error)}); try again") from None
-        return Stored(entry.value or b"", entry.revision or 0)
+            if isinstance(error, NotFoundError) and not is_lost_stream(error):
+                return None
+            raise _failed(f"record {key} could not be read", error) from None
+        if {KV_OP, KV_MARKER_REASON} & (found.headers or {}).keys():
+            return None  # a mark that it was deleted
+        return Stored(found.data or b"", found.seq or 0)
 
     async def save(self, key: str, value: bytes, version: int | None) -> int:
         try:
@@ -44,17 +49,17 @@ class JetStreamRecords:
         except KeyWrongLastSequenceError:
             raise Conflict(f"record {key} was changed by somebody else") from None
         except (NatsError, OSError) as error:
-            raise TransportError(f"record {key} could not be saved ({_reason(error)}); try again") from None
+            raise _failed(f"record {key} could not be saved", error) from None
 
     async def keys(self, prefix: str) -> Sequence[str]:
         # Not `KeyValue.keys`: its filters are substrings, and it reads every record to apply them.
-        root = f"$KV.{self._name}."
         try:
-            info = await self._js.stream_info(f"KV_{self._name}", subjects_filter=f"{root}{prefix}>")
+            info = await self._js.stream_info(self._stream, subjects_filter=f"{self._root}{prefix}>")
         except (NatsError, OSError) as error:
-            raise TransportError(f"records could not be listed ({_reason(error)}); try again") from None
-        return [subject.removeprefix(root) for subject in info.state.subjects or {}]
+            raise _failed("records could not be listed", error) from None
+        return [subject.removeprefix(self._root) for subject in info.state.subjects or {}]
 
 
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _failed(what: str, error: Exception) -> TransportError:
+    verdict = judge(error)
+    return TransportError(f"{what}: {verdict}", verdict.fault)

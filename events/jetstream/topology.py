@@ -27,11 +27,7 @@ Ask = Callable[[], Awaitable[T]]
 
 
 class NotInPlace(TransportError):
-    """Something that must exist does not, or can't be looked at. `fault` says whether that may pass."""
-
-    def __init__(self, message: str, fault: Fault) -> None:
-        super().__init__(message)
-        self.fault = fault
+    """Something that must exist does not, or can't be looked at."""
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ async def keep_topology(
         await clock.sleep(LOOK_EVERY)
         looked_at = clock.monotonic()
         error = await _look(topology, ensure, remade)
-        if error is None or getattr(error, "fault", Fault.UNKNOWN) is Fault.PASSING:
+        if error is None or error.fault is Fault.PASSING:
             missing_since = None
             continue
         missing_since = looked_at if missing_since is None else missing_since
