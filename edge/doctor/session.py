@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 from edge.doctor.finding import Finding, note, ok, wrong
+from edge.userbot.session_file import SessionInUse, check_string, signed_in
 from edge.userbot.settings import UserbotSettings
+from events.errors import SettingsError
 
 
 def session(settings: UserbotSettings) -> Iterator[Finding]:
@@ -13,17 +16,27 @@ def session(settings: UserbotSettings) -> Iterator[Finding]:
         yield wrong("Telegram: pyrogram is not installed: pip install 'timokha[userbot]'")
     elif find_spec("tgcrypto") is None:
         yield note("Telegram: without tgcrypto its encryption is slow: pip install 'timokha[speedups]'")
-    yield _file(settings)
+    try:
+        path = settings.session_file
+        yield _string(settings.session_text) if path is None else _file(path, settings)
+    except SettingsError as error:
+        yield wrong(f"Telegram session: {error}")
 
 
-def _file(settings: UserbotSettings) -> Finding:
-    path = settings.session_file
-    if path is None:
-        return ok("Telegram session: a session string")
-    if not path.exists():
+def _string(session: str) -> Finding:
+    check_string(session)
+    return ok("Telegram session: a session string")
+
+
+def _file(path: Path, settings: UserbotSettings) -> Finding:
+    if path.is_file() and path.stat().st_mode & 0o077:
+        return wrong(f"Telegram session: others may read {path}, the key to your account; run `chmod 600 {path}`")
+    try:
+        there = signed_in(path)
+    except SessionInUse:
+        return note(f"Telegram session: {path} is in use by a userbot now")
+    if not there:
         if settings.bot_token:
             return ok("Telegram session: none yet; the first start signs in with BOT_TOKEN")
         return wrong(f"Telegram session: there is none at {path}; run `timokha userbot` in a terminal once")
-    if path.stat().st_mode & 0o077:
-        return wrong(f"Telegram session: others may read {path}, the key to your account; run `chmod 600 {path}`")
     return ok(f"Telegram session: {path}, readable by its owner only")

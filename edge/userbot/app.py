@@ -59,10 +59,9 @@ async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Ev
 
 async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
     retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
-    client = make_client(settings)
+    client = make_client(settings, retrying=retrying)
     calls = Calls(client, flood_waited=telemetry.metrics.flood_waited)
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
-    reconnecting.pace_connections()
     async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
         topology = Topology(js, retrying=retrying)
         await topology.ensure_streams()

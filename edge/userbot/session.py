@@ -1,28 +1,45 @@
 """Signing in: a session file only its owner can read, or a session string; questions only in a terminal."""
 
-import asyncio
 import contextlib
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from pyrogram import Client
-from pyrogram.errors import RPCError, Unauthorized
+from pyrogram.errors import RPCError
 
 from edge.pyrogram_server import use_server
+from edge.userbot import session_file
 from edge.userbot.settings import SESSION_SUFFIX, UserbotSettings
+from edge.userbot.telegram import faults, pyrogram_repairs
 from edge.userbot.telegram.calls import SessionRevoked
-from events.errors import SettingsError, TransportUnreachable
+from events.errors import SettingsError, TimokhaError, TransportUnreachable
+from events.faults import Fault
+from events.runtime.retrying import Retrying
+from events.runtime.tasks import cancel, finish
 
-STOP_TIMEOUT = 5
-"""Seconds that signing off may take where Telegram does not answer."""
+STOP_TIMEOUT = timedelta(seconds=5)
+"""For signing off, where Telegram does not answer."""
+WRONG_SETTINGS = {
+    "ACCESS_TOKEN_EXPIRED": "BOT_TOKEN: Telegram has withdrawn it; ask @BotFather for another",
+    "ACCESS_TOKEN_INVALID": "BOT_TOKEN: Telegram does not know it; copy it again from @BotFather",
+    "API_ID_INVALID": "API_ID, API_HASH: Telegram does not know this pair; copy both again from https://my.telegram.org",
+    "API_ID_PUBLISHED_FLOOD": "API_ID: Telegram does not accept it from everybody; get your own at https://my.telegram.org",
+    "CONNECTION_API_ID_INVALID": "API_ID: Telegram does not know it; copy it again from https://my.telegram.org",
+}
+
+log = structlog.get_logger(__name__)
 
 
-def make_client(settings: UserbotSettings) -> Client:
-    """A client that is not started yet. Raises SettingsError."""
+def make_client(settings: UserbotSettings, *, retrying: Retrying) -> Client:
+    """A client that is not started yet. Raises SettingsError, or SessionInUse."""
+    pyrogram_repairs.repair(retrying)
     _choose_server(settings)
     common: dict[str, Any] = {
         "api_id": settings.api_id,
@@ -32,8 +49,10 @@ def make_client(settings: UserbotSettings) -> Client:
     }
     path = settings.session_file
     if path is None:
-        return Client("timokha", session_string=settings.session.get_secret_value(), in_memory=True, **common)
-    _require_terminal(path, settings)
+        session_file.check_string(settings.session_text)
+        return Client("timokha", session_string=settings.session_text, in_memory=True, **common)
+    if not session_file.signed_in(path):
+        _require_terminal(path, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The file is the key to the account: nobody else may read it, not for a moment.
     os.umask(0o077)
@@ -44,25 +63,59 @@ def make_client(settings: UserbotSettings) -> Client:
 
 @asynccontextmanager
 async def started(client: Client) -> AsyncIterator[str]:
-    """The account's id, while the client is connected. Raises SessionRevoked or TransportUnreachable."""
+    """The account's id, while the client is connected. Raises SessionRevoked or another TimokhaError."""
     try:
-        await client.start()
-    except Unauthorized as error:
-        raise SessionRevoked(
-            f"Telegram does not accept the session ({error.ID}): delete the session file, or set another"
-            " USERBOT_SESSION, and sign in again"
-        ) from None
-    except EOFError:
-        raise SettingsError("signing in needs a terminal: run `timokha userbot` in one once") from None
-    except (RPCError, OSError, TimeoutError, ConnectionError) as error:
-        raise TransportUnreachable(f"Telegram: signing in failed ({error or type(error).__name__})") from None
-    try:
+        try:
+            await client.start()
+        except Exception as error:
+            log.debug("telegram.not_signed_in", exc_info=True)
+            raise _explained(error) from None
         assert client.me
         yield str(client.me.id)
     finally:
-        with contextlib.suppress(TimeoutError, OSError, RPCError):
-            async with asyncio.timeout(STOP_TIMEOUT):
-                await client.stop()
+        await finish(STOP_TIMEOUT, _stop(client))
+
+
+async def _stop(client: Client) -> None:
+    """Sign off as far as the client has come."""
+    session = getattr(client, "session", None)
+    await cancel(getattr(session, "restarting", None))
+    with contextlib.suppress(Exception):
+        if client.is_initialized:
+            await client.terminate()
+    client.is_initialized = False
+    with contextlib.suppress(Exception):
+        if client.is_connected:
+            await client.disconnect()
+        elif session:
+            await session.stop()
+            await client.storage.close()
+
+
+def _explained(error: Exception) -> TimokhaError:
+    """What kept the client from starting, in one line."""
+    reason = faults.name(error)
+    if isinstance(error, sqlite3.Error):
+        return session_file.explained(error, "file")
+    if wrong := _wrong_setting(error):
+        return SettingsError(wrong)
+    if faults.judge(error) is Fault.FATAL:
+        return SessionRevoked(
+            f"Telegram does not accept the session ({reason}): delete the session file, or set another"
+            " USERBOT_SESSION, and sign in again"
+        )
+    if wait := faults.flood_wait(error):
+        return TransportUnreachable(f"Telegram: signing in has to wait {wait.total_seconds():.0f} s ({reason})")
+    said = reason if isinstance(error, RPCError) else str(error) or reason
+    return TransportUnreachable(f"Telegram: signing in failed ({said})")
+
+
+def _wrong_setting(error: Exception) -> str | None:
+    if isinstance(error, EOFError):
+        return "signing in needs a terminal: run `timokha userbot` in one once"
+    if faults.is_wrong_centre(error):
+        return f"USERBOT_SESSION: {error}; sign in again with `timokha userbot` in a terminal"
+    return WRONG_SETTINGS.get(faults.name(error))
 
 
 def _choose_server(settings: UserbotSettings) -> None:
@@ -73,13 +126,13 @@ def _choose_server(settings: UserbotSettings) -> None:
         raise SettingsError("USERBOT_TELEGRAM_SERVER and USERBOT_TELEGRAM_KEY go together: set both or none")
     try:
         pem = Path(key).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SettingsError(f"USERBOT_TELEGRAM_KEY: {key!r} can't be read ({error}); it takes a PEM file") from None
     use_server(server, pem)
 
 
 def _require_terminal(path: Path, settings: UserbotSettings) -> None:
-    if path.exists() or settings.bot_token or sys.stdin.isatty():
+    if settings.bot_token or sys.stdin.isatty():
         return
     raise SettingsError(
         f"USERBOT_SESSION: there is no session at {path} and no terminal to sign in;"

@@ -13,7 +13,8 @@ from edge.userbot.defaults import DEFAULT_PREFIX
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds
 
-_SESSION_STRING = re.compile(r"[A-Za-z0-9_-]{200,}={0,2}")
+_LIKE_A_STRING = re.compile(r"[A-Za-z0-9_=-]{80,}")
+LONG_FOR_A_PATH = 200
 SESSION_SUFFIX = ".session"
 WHERE = "create an application at https://my.telegram.org to get it"
 
@@ -69,10 +70,17 @@ class UserbotSettings(ProcessSettings):
     telegram_key: str | None = Field(None, description="PEM file with the RSA public key of that server")
 
     @property
+    def session_text(self) -> str:
+        """`session` as it is written; a secret if it is a session string."""
+        return self.session.get_secret_value().strip()
+
+    @property
     def session_file(self) -> Path | None:
-        """Where the session lies; None if `session` is a session string."""
-        session = self.session.get_secret_value()
-        if _SESSION_STRING.fullmatch(session):
+        """Where the session lies; None if `session` is a session string, or is meant to be one."""
+        session = self.session_text
+        if not session.endswith(SESSION_SUFFIX) and (
+            len(session) >= LONG_FOR_A_PATH or _LIKE_A_STRING.fullmatch(session)
+        ):
             return None
         path = Path(session).expanduser().absolute()
         return path if path.name.endswith(SESSION_SUFFIX) else path.with_name(path.name + SESSION_SUFFIX)

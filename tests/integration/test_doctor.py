@@ -1,6 +1,8 @@
 """`timokha doctor` on a real nats-server, with settings, models and sessions in every state."""
 
 import asyncio
+import base64
+import struct
 from random import Random
 
 import pytest
@@ -8,7 +10,6 @@ import pytest
 from edge.doctor.app import NotWell, examine, main
 from edge.doctor.finding import Level
 from edge.doctor.model import model
-from edge.doctor.session import session
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
 from events.jetstream.connection import connect
@@ -29,20 +30,15 @@ def bare(monkeypatch, tmp_path):
             monkeypatch.delenv(settings.variable(name), raising=False)
 
 
-def userbot(session_file, **more):
-    return UserbotSettings.read(api_id=1, api_hash="x", session=str(session_file), **more)
-
-
 def lines(findings, level):
     return [finding.text for finding in findings if finding.level is level]
 
 
-async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, tmp_path, capsys):
+async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, capsys):
     async with connect(nats_server.url, name="test") as js:
         await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
-    kept = tmp_path / "owner.session"
-    kept.touch(mode=0o600)
-    for name, value in {"API_ID": "1", "API_HASH": "x", "GENERATE_ENGINE": "echo", "USERBOT_SESSION": kept}.items():
+    session = base64.urlsafe_b64encode(struct.pack(">BI?256sQ?", 2, 1, False, b"k" * 256, 7, False)).decode()
+    for name, value in {"API_ID": "1", "API_HASH": "x", "GENERATE_ENGINE": "echo", "USERBOT_SESSION": session}.items():
         monkeypatch.setenv(name, str(value))
     await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
     shown = capsys.readouterr().out.splitlines()
@@ -139,21 +135,3 @@ def test_without_torch_the_model_can_not_run(monkeypatch):
 def torch_is_there(monkeypatch):
     """The judgement is tested, not the installation."""
     monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: object())
-
-
-def test_a_session_that_others_may_read_is_wrong(tmp_path):
-    kept = tmp_path / "owner.session"
-    kept.touch()
-    kept.chmod(0o640)
-    assert f"chmod 600 {kept}" in lines(session(userbot(kept)), Level.WRONG)[0]
-    kept.chmod(0o600)
-    assert not lines(session(userbot(kept)), Level.WRONG)
-
-
-def test_without_a_session_somebody_has_to_sign_in(tmp_path):
-    assert "run `timokha userbot` in a terminal" in lines(session(userbot(tmp_path / "none")), Level.WRONG)[0]
-    assert not lines(session(userbot(tmp_path / "none", bot_token="1:x")), Level.WRONG)
-
-
-def test_a_session_string_needs_no_file():
-    assert not lines(session(userbot("A" * 350)), Level.WRONG)

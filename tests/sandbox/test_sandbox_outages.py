@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from pyrogram import Client
@@ -13,6 +14,8 @@ from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
 from edge.userbot.telegram import pyrogram_repairs
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 
 PATIENCE = 20
 
@@ -20,7 +23,7 @@ PATIENCE = 20
 @pytest.fixture(autouse=True)
 def _repaired() -> None:
     """Some refusals are in no list of pyrogram's, which would leave a file behind."""
-    pyrogram_repairs.repair()
+    pyrogram_repairs.repair(Retrying(SystemClock(), Random()))
 
 
 @pytest.fixture

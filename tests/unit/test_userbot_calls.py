@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,14 +25,21 @@ from pyrogram.errors import (
 )
 
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
+from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.calls import Calls, SessionRevoked
-from edge.userbot.telegram.faults import REPLY_GONE
+from edge.userbot.telegram.faults import REPLY_GONE, BadMessage
 from edge.userbot.telegram.messenger import Telegram
-from edge.userbot.telegram.pyrogram_repairs import BadMessage
-from edge.userbot.telegram.reconnecting import MAX_PAUSE, Backoff, watch
+from edge.userbot.telegram.reconnecting import watch
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 
 types = raw.types
+
+
+@pytest.fixture(autouse=True)
+def _repaired() -> None:
+    pyrogram_repairs.repair(Retrying(SystemClock(), Random(1)))
 
 
 class FakeClient:
@@ -175,28 +183,30 @@ async def test_a_bot_that_is_shown_no_dialogs_fetches_nothing_that_is_old() -> N
     assert await account.recent(datetime(2026, 1, 1, tzinfo=UTC)) == []
 
 
-def test_connections_that_are_cut_again_and_again_come_back_more_and_more_slowly() -> None:
-    backoff = Backoff()
-    assert backoff.pause() == 0
-    pauses = []
-    for _ in range(20):
-        backoff.attempted()
-        pauses.append(backoff.pause())
-    assert pauses[0] < 1
-    assert MAX_PAUSE / 2 <= pauses[-1] <= MAX_PAUSE
-
-
-async def test_a_connection_that_came_back_is_told_and_what_waited_for_an_answer_goes_on() -> None:
-    pending, happened = SimpleNamespace(event=asyncio.Event()), []
+async def test_a_connection_that_came_back_is_told() -> None:
+    happened, revoked = [], asyncio.Event()
 
     async def restart() -> None:
         happened.append("restarted")
 
-    session = SimpleNamespace(results={1: pending}, restart=restart)
-    watch(SimpleNamespace(session=session), reconnected=lambda: happened.append("told"), revoked=asyncio.Event())
+    session = SimpleNamespace(restart=restart)
+    watch(SimpleNamespace(session=session), reconnected=lambda: happened.append("told"), revoked=revoked)
     await session.restart()
     assert happened == ["restarted", "told"]
-    assert pending.event.is_set()
+    assert not revoked.is_set()
+
+
+@pytest.mark.parametrize("error", [AuthKeyDuplicated(), AuthKeyUnregistered(), RuntimeError("nobody thought of it")])
+async def test_a_connection_that_never_comes_back_ends_the_session(error: Exception) -> None:
+    revoked = asyncio.Event()
+
+    async def restart() -> None:
+        raise error
+
+    session = SimpleNamespace(restart=restart)
+    watch(SimpleNamespace(session=session), reconnected=lambda: None, revoked=revoked)
+    await session.restart()
+    assert revoked.is_set()
 
 
 def edited(text: str) -> Any:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from datetime import timedelta
+from random import Random
 
 import pytest
 from pyrogram import Client
@@ -9,14 +10,15 @@ from pyrogram.errors import RPCError
 from pyrogram.raw import functions, types
 
 from edge.userbot.telegram import pyrogram_repairs
-from edge.userbot.telegram.faults import code, flood_wait, judge, name
-from edge.userbot.telegram.pyrogram_repairs import BadMessage
+from edge.userbot.telegram.faults import BadMessage, TransportRefused, code, flood_wait, judge, name
 from events.faults import Fault
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 
 
 @pytest.fixture(autouse=True)
 def _repaired() -> None:
-    pyrogram_repairs.repair()
+    pyrogram_repairs.repair(Retrying(SystemClock(), Random(1)))
 
 
 def answered(number: int, word: str) -> RPCError:
@@ -86,6 +88,10 @@ def test_an_answer_is_judged_by_its_name_first_and_then_by_its_code(fault: Fault
         (BadMessage(16), Fault.PASSING),
         (BadMessage(33), Fault.PASSING),
         (BadMessage(99), Fault.UNKNOWN),
+        (TransportRefused(404), Fault.FATAL),
+        (TransportRefused(429), Fault.PASSING),
+        (TransportRefused(444), Fault.FATAL),
+        (TransportRefused(500), Fault.UNKNOWN),
         (AttributeError("send"), Fault.UNKNOWN),
     ],
 )

@@ -9,7 +9,6 @@ import structlog
 from pyrogram import Client
 
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.faults import flood_wait, judge, name
 from events.errors import TimokhaError
 from events.faults import Fault
@@ -40,7 +39,6 @@ class Calls:
     """`revoked` is set when Telegram has ended the session."""
 
     def __init__(self, client: Client, *, flood_waited: Callable[[timedelta], None]) -> None:
-        pyrogram_repairs.repair()
         self._client = client
         self._flood_waited = flood_waited
         self.revoked: asyncio.Event = asyncio.Event()

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 from pyrogram.errors import RPCError
 
-from edge.userbot.telegram.pyrogram_repairs import BadMessage
 from events.faults import Fault
 
 FATAL = {
@@ -50,6 +49,20 @@ UNTOLD_WAIT = timedelta(seconds=30)
 """For a flood error that names no time."""
 LEAST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(days=30)
 
+ABOUT_TIME = {16, 17}
+BAD_MESSAGES = {16, 17, 18, 19, 20, 32, 33, 34, 35, 48, 64}
+KEY_NOT_FOUND, TRANSPORT_FLOOD, NO_SUCH_CENTRE = 404, 429, 444
+TRANSPORT_ERRORS = {
+    KEY_NOT_FOUND: "it does not know this session's key",
+    TRANSPORT_FLOOD: "too many connections",
+    NO_SUCH_CENTRE: "it is not the data centre that this session belongs to",
+}
+TRANSPORT_FAULTS = {
+    KEY_NOT_FOUND: Fault.FATAL,  # once it has been said often enough
+    TRANSPORT_FLOOD: Fault.PASSING,
+    NO_SUCH_CENTRE: Fault.FATAL,
+}
+
 UNAUTHORIZED, FLOOD = 401, 420
 REFUSALS = {400, 403, 404, 406}
 SERVER_ERRORS = range(500, 600)
@@ -60,12 +73,33 @@ _NUMBER = re.compile(r"_(\d+)")
 _WAIT = re.compile(r"(?:\w+_)?WAIT_X")
 
 
+class BadMessage(ConnectionError):
+    """The server did not take a message for reasons of the protocol; what it asked for was not done."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"Telegram's server did not take a message (bad_msg_notification {code})")
+        self.code = code
+        self.about_time = code in ABOUT_TIME
+
+
+class TransportRefused(ConnectionError):
+    """The server did not take a connection."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"Telegram's server took no packet: {TRANSPORT_ERRORS.get(code, 'transport error')} ({code})")
+        self.code = code
+        self.is_about_key = code == KEY_NOT_FOUND
+        self.is_flood = code == TRANSPORT_FLOOD
+
+
 def judge(error: Exception) -> Fault:
     """Return what `error` means for the call that it has ended."""
     if isinstance(error, RPCError):
         return _judge_answer(code(error), name(error))
     if isinstance(error, BadMessage):
-        return Fault.PASSING if error.known else Fault.UNKNOWN
+        return Fault.PASSING if error.code in BAD_MESSAGES else Fault.UNKNOWN
+    if isinstance(error, TransportRefused):
+        return TRANSPORT_FAULTS.get(error.code, Fault.UNKNOWN)
     if isinstance(error, OSError | sqlite3.OperationalError):  # time-outs and closed connections among them
         return Fault.PASSING
     return Fault.UNKNOWN
@@ -83,8 +117,15 @@ def _judge_answer(number: int, word: str) -> Fault:
     return Fault.FINAL if number in REFUSALS else Fault.UNKNOWN
 
 
+def is_wrong_centre(error: Exception) -> bool:
+    """Whether the session belongs to a data centre that is not there."""
+    return isinstance(error, TransportRefused) and error.code == NO_SUCH_CENTRE
+
+
 def name(error: Exception) -> str:
     """Return Telegram's own name of an error, numbers as X: `PEER_FLOOD`, `FLOOD_WAIT_X`; else the class."""
+    if isinstance(error, BadMessage | TransportRefused):
+        return f"{type(error).__name__}({error.code})"
     if not isinstance(error, RPCError):
         return type(error).__name__
     unlisted = _UNLISTED.fullmatch(str(error.value))

@@ -2,32 +2,34 @@
 
 import sqlite3
 from functools import wraps
+from io import BytesIO
 from typing import Any
 
 import structlog
 from pyrogram import Client
+from pyrogram import client as pyrogram_client
+from pyrogram.connection import Connection
+from pyrogram.crypto import mtproto
 from pyrogram.errors import RPCError
+from pyrogram.session.internals import MsgId
+
+from edge.userbot.telegram import pyrogram_session
+from edge.userbot.telegram.prompt import ask
+from edge.userbot.telegram.server_time import ServerTime
+from events.runtime.retrying import Retrying
 
 log = structlog.get_logger(__name__)
 
-CLOCK_IS_OFF = {16, 17}
-SEQUENCE_IS_OFF = {32, 33}
-OTHERS = {18, 19, 20, 34, 35, 48, 64}
 
-
-class BadMessage(ConnectionError):
-    """The server did not take a message for reasons of the protocol; what it asked for was not done."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"Telegram's server took no message ({code}, bad_msg_notification)")
-        self.code = code
-        self.known = code in CLOCK_IS_OFF | SEQUENCE_IS_OFF | OTHERS
-
-
-def repair() -> None:
-    """Mend pyrogram in this process; again changes nothing."""
+def repair(retrying: Retrying) -> None:
+    """Mend pyrogram in this process, which tries again on the clock of `retrying`. The last call counts."""
     _errors_leave_no_file()
     _results_survive_the_session_file()
+    _connections_may_be_away()
+    _time_is_the_servers(ServerTime(retrying.clock))
+    pyrogram_session.install(retrying)
+    # It read in a thread, which kept the process from ending until a line was typed.
+    pyrogram_client.ainput = ask
 
 
 def _errors_leave_no_file() -> None:
@@ -63,6 +65,48 @@ def _results_survive_the_session_file() -> None:
             return False
 
     Client.fetch_peers = fetch_or_warn  # type: ignore[method-assign]
+
+
+def _connections_may_be_away() -> None:
+    """While a connection is not made yet, sending, reading and closing it ended in an AttributeError.
+
+    It was tried three times a second apart, whatever the pause between attempts.
+    """
+    send, recv, close = (_original(part) for part in (Connection.send, Connection.recv, Connection.close))
+
+    @wraps(send)
+    async def send_if_there(self: Connection, data: bytes) -> None:
+        if self.protocol is None or self.protocol.writer is None:
+            raise ConnectionError("no connection to Telegram")
+        await send(self, data)
+
+    @wraps(recv)
+    async def recv_if_there(self: Connection) -> Any:
+        return await recv(self) if self.protocol and self.protocol.reader else None
+
+    @wraps(close)
+    async def close_if_there(self: Connection) -> None:
+        if self.protocol:
+            await close(self)
+
+    Connection.send = send_if_there  # type: ignore[method-assign]
+    Connection.recv = recv_if_there  # type: ignore[method-assign]
+    Connection.close = close_if_there  # type: ignore[method-assign]
+    Connection.MAX_CONNECTION_ATTEMPTS = 1
+
+
+def _time_is_the_servers(time: ServerTime) -> None:
+    """A wrong clock on this machine made it drop what the server sent, and close every connection."""
+    unpack = _original(mtproto.unpack)
+
+    @wraps(unpack)
+    def unpack_and_hear(b: BytesIO, session_id: bytes, auth_key: bytes, auth_key_id: bytes) -> Any:
+        message = unpack(b, session_id, auth_key, auth_key_id)
+        time.hear(message)
+        return message
+
+    mtproto.unpack = unpack_and_hear
+    MsgId.__new__ = lambda cls: time.message_id()  # type: ignore[method-assign]
 
 
 def remember_peers(client: Client, peers: Any) -> Any:

@@ -1,0 +1,228 @@
+"""pyrogram 2.0.106's session with a server, mended: a method here stands in for the one of its name.
+
+Each says what it mends. `install` puts them into pyrogram's class, whose instances come from many places.
+"""
+
+import asyncio
+import os
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import structlog
+from pyrogram import crypto_executor, raw
+from pyrogram.connection import Connection
+from pyrogram.crypto import mtproto
+from pyrogram.errors import RPCError
+from pyrogram.raw.all import layer
+from pyrogram.raw.core import Int, TLObject
+from pyrogram.session import Session
+from pyrogram.session.internals import MsgFactory
+from pyrogram.session.session import Result
+
+from edge.userbot.telegram.faults import BadMessage, TransportRefused, judge, name
+from events.faults import UNKNOWN_ATTEMPTS, Fault
+from events.runtime.retrying import Backoff, Retrying
+from events.runtime.tasks import cancel
+
+AGAIN = Backoff(first=timedelta(seconds=0.4), most=timedelta(seconds=15))
+FLOODED_AGAIN = Backoff(first=timedelta(seconds=20), most=timedelta(minutes=5))
+STEADY = 5.0
+"""Seconds after which a connection has proved itself."""
+KEY_ATTEMPTS = 6
+"""A data centre may forget a key for a moment."""
+RESENDS = 3
+ERROR_LENGTH = 4
+LAST_PACKETS = 1.0
+"""Seconds for those that came right before a connection ended."""
+SEQUENCE_IS_OFF = {32, 33, 34, 35}
+CONNECTION_NOT_INITED = {"CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"}
+
+log = structlog.get_logger(__name__)
+_handle_packet = Session.handle_packet
+
+
+class MendedSession(Session):
+    connection: Any
+    ping_task: Any
+    recv_task: Any
+    retrying: Retrying
+    refused: int = 0
+    """The transport error that the connection has ended with."""
+    worn: bool = False
+    """The server has lost count of this session's messages."""
+    steady_from: float | None = None
+    pauses: Any = None
+    restarting: asyncio.Task[None] | None = None
+    handling: set[asyncio.Task[None]] | None = None
+
+    async def start(self) -> None:
+        """It tried again at once and for ever, whatever the server had said."""
+        seen: dict[str, int] = {}
+        await self._take_turn(None)
+        while True:
+            try:
+                return await self._open()
+            except Exception as error:  # noqa: BLE001 - judged, whatever it is
+                refusal = TransportRefused(self.refused) if self.refused else error
+                await self.stop()
+            reason = name(refusal)
+            seen[reason] = seen.get(reason, 0) + 1
+            if _is_over(refusal, seen[reason]):
+                raise refusal
+            log.warning("telegram.not_connected", reason=reason, error=str(refusal))
+            await self._take_turn(refusal)
+
+    async def _take_turn(self, error: Exception | None) -> None:
+        """Nothing paused after a connection that was taken and cut at once."""
+        clock = self.retrying.clock
+        self.pauses = self.pauses or self.retrying.pauses(AGAIN)
+        if error is None and (self.steady_from is None or clock.monotonic() >= self.steady_from):
+            self.pauses.reset()
+            return
+        pause = self.pauses.next()
+        if isinstance(error, TransportRefused) and error.is_flood:
+            pause = FLOODED_AGAIN.pause(self.pauses.failures, self.retrying.random)
+        await clock.sleep(pause)
+
+    async def _open(self) -> None:
+        self.refused = 0
+        if self.worn:
+            self.session_id, self.msg_factory, self.worn = os.urandom(8), MsgFactory(), False
+            self.pending_acks.clear()
+        client = self.client
+        self.connection = Connection(self.dc_id, self.test_mode, client.ipv6, client.proxy, self.is_media)
+        await self.connection.connect()
+        self.recv_task = self.loop.create_task(self.recv_worker())
+        await self.send(raw.functions.Ping(ping_id=0), timeout=self.START_TIMEOUT)
+        if not self.is_cdn:
+            greeting = raw.functions.InitConnection(
+                api_id=await client.storage.api_id(),
+                app_version=client.app_version,
+                device_model=client.device_model,
+                system_version=client.system_version,
+                system_lang_code=client.lang_code,
+                lang_code=client.lang_code,
+                lang_pack="",
+                query=raw.functions.help.GetConfig(),
+            )
+            await self.send(raw.functions.InvokeWithLayer(layer=layer, query=greeting), timeout=self.START_TIMEOUT)
+        self.ping_task = self.loop.create_task(self.ping_worker())  # type: ignore[no-untyped-call]
+        self.steady_from = self.retrying.clock.monotonic() + STEADY
+        self.is_started.set()
+
+    async def stop(self) -> None:
+        """It waited for tasks that might never end, and failed where there was no connection yet."""
+        if self.restarting is not asyncio.current_task():
+            await cancel(self.restarting)
+        self.is_started.clear()
+        self.stored_msg_ids.clear()
+        if self.connection is not None:
+            await self.connection.close()
+        await cancel(self.ping_task, self.recv_task)
+
+    async def recv_worker(self) -> None:
+        """It only logged a transport error, and left calls under way waiting for their time-out."""
+        packet = None
+        self.handling = self.handling or set()
+        while (packet := await self.connection.recv()) is not None and len(packet) != ERROR_LENGTH:
+            task = self.loop.create_task(self.handle_packet(packet))
+            self.handling.add(task)
+            task.add_done_callback(self.handling.discard)
+        if packet:
+            self.refused = -Int.read(BytesIO(packet))
+        if self.handling:
+            await asyncio.wait(self.handling, timeout=LAST_PACKETS)
+        for result in list(self.results.values()):
+            result.event.set()
+        self._come_back()
+
+    def _come_back(self) -> None:
+        if self.is_started.is_set():
+            self.is_started.clear()  # calls wait from now on
+            self.restarting = self.loop.create_task(self.restart())  # type: ignore[no-untyped-call]
+
+    async def handle_packet(self, packet: bytes) -> None:
+        """A packet that it could not read was lost without a word."""
+        try:
+            await _handle_packet(self, packet)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001 - whatever it is, what the packet brought must be fetched
+            log.warning("telegram.packet_unreadable", error=type(error).__name__)
+            if self.client is not None:
+                await self.client.handle_updates(raw.types.UpdatesTooLong())
+
+    async def send(self, data: TLObject, wait_response: bool = True, timeout: float = Session.WAIT_TIMEOUT) -> Any:
+        """It took a bad_msg_notification for the result of a call."""
+        for _ in range(RESENDS):
+            result = await self._ask(data, wait_response, timeout)
+            if isinstance(result, raw.types.BadServerSalt):
+                self.salt = result.new_server_salt
+            elif isinstance(result, raw.types.BadMsgNotification):
+                log.warning("telegram.bad_message", code=result.error_code)
+                self._react(result.error_code)
+            else:
+                return result
+        raise BadMessage(result.error_code)
+
+    def _react(self, code: int) -> None:
+        """Return if sending it again helps: the server's time has been heard by now. Raises BadMessage."""
+        error = BadMessage(code)
+        if error.about_time:
+            return
+        if code in SEQUENCE_IS_OFF:
+            self._renew()
+        raise error
+
+    def _renew(self) -> None:
+        """Go on with a new connection, which is also a new session."""
+        self.worn = True
+        self._come_back()
+
+    async def _ask(self, data: TLObject, wait_response: bool, timeout: float) -> Any:
+        message = self.msg_factory(data)
+        result = self.results[message.msg_id] = Result()
+        try:
+            packet = await self.loop.run_in_executor(
+                crypto_executor, mtproto.pack, message, self.salt, self.session_id, self.auth_key, self.auth_key_id
+            )
+            await self.connection.send(packet)
+            if not wait_response:
+                return None
+            try:
+                async with asyncio.timeout(timeout):
+                    await result.event.wait()
+            except TimeoutError:
+                pass
+        finally:
+            self.results.pop(message.msg_id, None)
+        if result.value is None:
+            raise TimeoutError("Request timed out")
+        if isinstance(result.value, raw.types.RpcError):
+            self._fail(data, result.value)
+        return result.value
+
+    def _fail(self, data: TLObject, answer: raw.types.RpcError) -> None:
+        if answer.error_message in CONNECTION_NOT_INITED:
+            self._renew()
+        if isinstance(data, raw.functions.InvokeWithoutUpdates | raw.functions.InvokeWithTakeout):
+            data = data.query
+        RPCError.raise_it(answer, type(data))
+
+
+def _is_over(error: Exception, times: int) -> bool:
+    """Whether to give up connecting after an error that has come so many times."""
+    if isinstance(error, TransportRefused) and error.is_about_key:
+        return times >= KEY_ATTEMPTS
+    match judge(error):
+        case Fault.FATAL | Fault.FINAL:
+            return True
+        case Fault.UNKNOWN:
+            return times >= UNKNOWN_ATTEMPTS
+    return False
+
+
+def install(retrying: Retrying) -> None:
+    for part, value in vars(MendedSession).items():
+        if not part.startswith("__"):
+            setattr(Session, part, value)
+    Session.retrying = retrying  # type: ignore[attr-defined]

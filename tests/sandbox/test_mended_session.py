@@ -1,0 +1,230 @@
+"""A session with Telegram's servers that refuse, forget, go away or live in another time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from pyrogram import Client
+from pyrogram.raw import functions, types
+from pyrogram.session import Session
+
+from edge.sandbox.server import Sandbox
+from edge.sandbox.state import Account
+from edge.sandbox.visitor import connect
+from edge.userbot.telegram import pyrogram_repairs
+from edge.userbot.telegram.faults import BadMessage, TransportRefused
+from edge.userbot.telegram.pyrogram_session import AGAIN, KEY_ATTEMPTS
+from edge.userbot.telegram.reconnecting import watch
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+
+PATIENCE = 20
+HOUR = timedelta(hours=1)
+
+
+class HastyClock(SystemClock):
+    """This machine's time, off by `off`; sleeps are noted and over at once."""
+
+    def __init__(self, off: timedelta = timedelta(0)) -> None:
+        self.off = off
+        self.slept: list[timedelta] = []
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.off
+
+    async def sleep(self, duration: timedelta) -> None:
+        self.slept.append(duration)
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def clock() -> Iterator[HastyClock]:
+    clock = HastyClock()
+    pyrogram_repairs.repair(Retrying(clock, Random(1)))
+    yield clock
+    pyrogram_repairs.repair(Retrying(SystemClock(), Random(1)))
+
+
+@pytest.fixture
+async def client(clock: HastyClock, telegram: Sandbox, anna: Account, boris: Account) -> AsyncIterator[Client]:
+    async with connect(telegram, anna.phone or "") as client:
+        await client.get_users("boris")
+        yield client
+
+
+async def send(client: Client, random_id: int = 7) -> Any:
+    peer = await client.resolve_peer("boris")
+    query = functions.messages.SendMessage(peer=peer, message="once", random_id=random_id)
+    return await client.invoke(query, retries=0, timeout=5)
+
+
+def texts(telegram: Sandbox, anna: Account, boris: Account) -> list[str]:
+    return [message.text for message in telegram.messages(boris.id, anna.id)]
+
+
+@pytest.mark.parametrize("code", [16, 17])
+async def test_a_call_that_came_at_a_wrong_time_is_made_again(telegram, client, anna, boris, code) -> None:
+    telegram.faults.notify_bad_message(anna.id, code)
+    sent = await send(client)
+    assert isinstance(sent.updates[0], types.UpdateMessageID)
+    assert texts(telegram, anna, boris) == ["once"]
+
+
+@pytest.mark.parametrize("code", [18, 19, 20, 32, 33, 34, 35, 64, 99])
+async def test_a_notification_is_no_result_and_the_call_can_be_made_again(telegram, client, anna, boris, code) -> None:
+    telegram.faults.notify_bad_message(anna.id, code)
+    with pytest.raises(BadMessage):
+        await send(client)
+    await telegram.wait_for(lambda: telegram.sessions(anna.id), PATIENCE)
+    await send(client)
+    assert texts(telegram, anna, boris) == ["once"]
+
+
+async def test_a_session_that_has_lost_count_is_given_up_for_a_new_one(telegram, client, anna, boris) -> None:
+    before = client.session.session_id
+    telegram.faults.notify_bad_message(anna.id, 33)
+    with pytest.raises(BadMessage):
+        await send(client)
+    await send(client)
+    assert client.session.session_id != before
+
+
+@pytest.mark.parametrize("code", [16, 17, 20, 33, 64])
+@pytest.mark.parametrize("method", ["Ping", "help.GetConfig"])
+async def test_a_notification_while_connecting_costs_one_attempt(telegram, client, anna, code, method) -> None:
+    telegram.faults.notify_bad_message(anna.id, code, method=method)
+    await client.session.restart()
+    assert (await client.get_me()).id == anna.id
+
+
+@pytest.mark.parametrize("code", [16, 33])
+async def test_notifications_without_end_end_the_call(telegram, client, anna, code) -> None:
+    telegram.faults.notify_bad_message(anna.id, code, method="updates.GetState", times=1000)
+    with pytest.raises(BadMessage):
+        await client.invoke(functions.updates.GetState(), retries=0, timeout=5)
+
+
+@pytest.mark.parametrize("off", [-HOUR, HOUR, -timedelta(seconds=100), timedelta(seconds=200)])
+async def test_a_wrong_clock_keeps_nothing_from_going_out_or_coming_in(telegram, anna, boris, clock, off) -> None:
+    clock.off = off
+    pyrogram_repairs.repair(Retrying(clock, Random(1)))
+    telegram.faults.checks_clock = True
+    heard = asyncio.Event()
+    async with connect(telegram, anna.phone) as client:
+        await client.get_users("boris")
+        await send(client)
+
+        async def handle(updates: Any) -> None:
+            if isinstance(updates, types.Updates):
+                heard.set()
+
+        client.handle_updates = handle
+        for number in range(5):
+            telegram.send(boris.id, anna.id, str(number))
+        async with asyncio.timeout(PATIENCE):
+            await heard.wait()
+    assert texts(telegram, anna, boris)[0] == "once"
+
+
+async def test_a_clock_that_is_set_while_connected_costs_nothing(telegram, client, anna, boris, clock) -> None:
+    telegram.faults.checks_clock = True
+    clock.off = HOUR
+    await send(client)
+    assert texts(telegram, anna, boris) == ["once"]
+    assert clock.slept == []
+
+
+async def test_a_call_while_telegram_is_away_fails_as_connections_do(
+    telegram, client, anna, boris, monkeypatch
+) -> None:
+    monkeypatch.setattr(Session, "WAIT_TIMEOUT", 0.05)
+    watch(client, reconnected=lambda: None, revoked=asyncio.Event())
+    telegram.faults.lose_answers(anna.id)
+    await telegram.refuse_connections()
+    for _ in range(5):
+        with pytest.raises(OSError):  # noqa: PT011 - a time-out or a closed connection
+            await send(client)
+    await telegram.accept_connections()
+    await telegram.wait_for(lambda: telegram.sessions(anna.id), PATIENCE)
+    monkeypatch.undo()
+    telegram.faults.lose_answers(anna.id, times=-1)
+    await send(client)
+    assert texts(telegram, anna, boris) == ["once"]
+
+
+async def test_a_connection_that_is_not_made_yet_can_be_used_and_closed(clock) -> None:
+    session = Session(Client("test", 1, "x", in_memory=True), 2, b"key", test_mode=False)
+    from pyrogram.connection import Connection
+
+    session.connection = Connection(2, False, False, {})
+    with pytest.raises(ConnectionError):
+        await session.send(functions.Ping(ping_id=0))
+    assert await session.connection.recv() is None
+    await session.stop()
+
+
+async def test_a_key_that_is_forgotten_for_a_moment_ends_nothing(telegram, client, anna) -> None:
+    revoked = asyncio.Event()
+    watch(client, reconnected=lambda: None, revoked=revoked)
+    telegram.faults.transport_error(anna.id, 404, times=KEY_ATTEMPTS - 1)
+    telegram.drop_connections(anna.id)
+    await telegram.wait_for(lambda: telegram.sessions(anna.id), PATIENCE)
+    assert not revoked.is_set()
+
+
+async def test_a_key_that_stays_unknown_ends_the_session(telegram, client, anna) -> None:
+    revoked = asyncio.Event()
+    watch(client, reconnected=lambda: None, revoked=revoked)
+    telegram.faults.transport_error(anna.id, 404)
+    with pytest.raises(OSError):  # noqa: PT011 - a time-out or a closed connection
+        await send(client)
+    async with asyncio.timeout(PATIENCE):
+        await revoked.wait()
+
+
+@pytest.mark.parametrize("case", [(404, KEY_ATTEMPTS), (444, 1)])
+async def test_connecting_ends_where_there_is_no_hope(telegram, client, anna, clock, case) -> None:
+    code, attempts = case
+    telegram.faults.transport_error(anna.id, code)
+    with pytest.raises(TransportRefused):
+        await client.session.restart()
+    assert len([pause for pause in clock.slept if pause]) in (attempts - 1, attempts)
+
+
+async def test_a_server_that_is_flooded_is_left_alone_for_longer(telegram, client, anna, clock) -> None:
+    telegram.faults.transport_error(anna.id, 429, times=4)
+    await client.session.restart()
+    assert max(clock.slept) > AGAIN.most
+    assert (await client.get_me()).id == anna.id
+
+
+async def test_connections_that_are_cut_again_and_again_come_back_more_and_more_slowly(
+    telegram, client, anna, clock, monkeypatch
+) -> None:
+    failures = iter(range(20))
+    opened = Session._open
+
+    async def open_late(session: Session) -> None:
+        if next(failures, None) is not None:
+            raise ConnectionError
+        await opened(session)
+
+    monkeypatch.setattr(Session, "_open", open_late)
+    await client.session.restart()
+    assert clock.slept[0] < timedelta(seconds=1)
+    assert AGAIN.most / 2 <= clock.slept[-1] <= AGAIN.most
+
+
+async def test_a_packet_that_cant_be_read_makes_us_fetch_what_was_in_it(telegram, client, anna) -> None:
+    got: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def handle(updates: Any) -> None:
+        got.put_nowait(updates)
+
+    client.handle_updates = handle
+    telegram.push_unreadable(anna.id)
+    async with asyncio.timeout(PATIENCE):
+        assert isinstance(await got.get(), types.UpdatesTooLong)
