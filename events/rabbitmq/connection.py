@@ -40,7 +40,7 @@ RECONNECT_INTERVAL = 0.5
 HEARTBEAT = 10
 """Seconds after which a silent peer is taken for dead."""
 
-MAX_VHOST = 255
+MAX_VHOST = 127
 """Bytes that AMQP has for its name."""
 
 log = structlog.get_logger(__name__)

@@ -1,0 +1,122 @@
+"""Queues that were deleted, or have gone with their broker's data, are made again: what is asked then is answered."""
+
+import asyncio
+import shutil
+from dataclasses import replace
+
+import pytest
+from pydantic import SecretStr
+
+from events.errors import TransportError
+from events.rabbitmq import topology
+from events.rabbitmq.connection import connect
+from events.rabbitmq.message import Message
+from events.rabbitmq.receiver import Receiver
+from events.runtime.clock import SystemClock
+from events.transport import MAX_FETCH_WAIT
+
+WITHIN = 30
+"""Seconds in which all is as it was."""
+
+OURS = [queue.name for queue in topology.OURS]
+CALLBACK = topology.Queue("requester", durable=False)
+
+
+async def ask(broker, world, queue: str, number: int, codec: str) -> bytes:
+    """As a requester does that waits for its answer, and asks again where there is no queue."""
+    receiver = await Receiver.open(broker, CALLBACK, prefetch=16)
+    event = Message.of(world.edge.event(f"77.8.{number}.0", text=f"вопрос {number}"), reply_to=CALLBACK.name)
+    message = replace(event, correlation_id=f"mine-{number}")
+    if codec == "original":
+        message = Message(f"вопрос {number}".encode(), reply_to=CALLBACK.name, correlation_id=f"mine-{number}")
+    async with asyncio.timeout(WITHIN):
+        while True:
+            try:
+                await broker.sender.send(queue, message)
+                break
+            except TransportError:
+                await asyncio.sleep(0.2)
+        while True:
+            for received in await receiver.fetch(16, MAX_FETCH_WAIT):
+                await received.ack()
+                if received.message.correlation_id == message.correlation_id:
+                    await receiver.close()
+                    return received.message.body
+
+
+async def test_our_workers_answer_again_when_every_queue_was_deleted(world, broker) -> None:
+    await world.worker("rabbitmq")
+    await world.bridge()
+    await world.edge.answers(await world.edge.ask([1]))
+    await topology.delete(broker.consuming, *OURS)
+    await world.edge.answers(await world.edge.ask([2]), WITHIN)
+
+
+async def test_a_worker_alone_makes_all_of_our_queues_again(world, broker, poll) -> None:
+    await world.worker("rabbitmq")
+    await topology.delete(broker.consuming, *OURS)
+
+    async def all_there() -> bool:
+        try:
+            async with topology.opened(broker.consuming) as channel:
+                for queue in topology.OURS:
+                    await topology.declare(channel, replace(queue, passive=True))
+        except TransportError:
+            return False
+        return True
+
+    await poll(all_there, within=WITHIN)
+
+
+async def test_the_originals_servers_answer_again_when_its_queues_were_deleted(world, broker) -> None:
+    await world.program("original_model_server.py", "rpc_queue", "0")
+    await world.bridge(BRIDGE_CODEC="original")
+    await world.edge.answers(await world.edge.ask([1]))
+    await topology.delete(broker.consuming, "rpc_queue", topology.ORIGINAL_REPLIES.name)
+    await world.program("original_model_server.py", "rpc_queue", "0")
+    await world.edge.answers(await world.edge.ask([2]), WITHIN)
+
+
+@pytest.mark.parametrize("codec", ["events", "original"])
+async def test_requesters_are_answered_again_when_their_queue_was_deleted(world, broker, codec) -> None:
+    await world.worker("jetstream")
+    await world.bridge(BRIDGE_DIRECTION="in", BRIDGE_CODEC=codec, BRIDGE_IN_QUEUE="asked")
+    assert await ask(broker, world, "asked", 1, codec)
+    await topology.delete(broker.consuming, "asked")
+    assert await ask(broker, world, "asked", 2, codec)
+
+
+async def test_a_queue_that_somebody_had_declared_otherwise_is_made_anew_as_ours(world, broker) -> None:
+    await topology.delete(broker.consuming, "asked")
+    await topology.adopt(broker.consuming, topology.Queue("asked", arguments={"x-max-length": 5}))
+    await world.worker("jetstream")
+    await world.bridge(BRIDGE_DIRECTION="in", BRIDGE_IN_QUEUE="asked")
+    assert await ask(broker, world, "asked", 1, "events")
+    await topology.delete(broker.consuming, "asked")
+    assert await ask(broker, world, "asked", 2, "events")
+
+
+@pytest.mark.parametrize("codec", ["events", "original"])
+async def test_all_is_answered_again_when_rabbitmq_comes_back_empty(
+    fragile_world, own_rabbitmq, tmp_path, codec
+) -> None:
+    world = fragile_world
+    both = {"BRIDGE_DIRECTION": "both", "BRIDGE_IN_QUEUE": "asked", "BRIDGE_OUT_QUEUE": topology.REQUESTS.name}
+    if codec == "original":
+        both["BRIDGE_OUT_QUEUE"] = "rpc_queue"
+    bridge = await world.bridge(**both, BRIDGE_CODEC=codec)
+    await (
+        world.worker("rabbitmq") if codec == "events" else world.program("original_model_server.py", "rpc_queue", "0")
+    )
+    await world.edge.answers(await world.edge.ask([1]))
+
+    await own_rabbitmq.kill()
+    await asyncio.to_thread(shutil.rmtree, tmp_path / "rabbitmq" / "data")
+    await own_rabbitmq.start()
+
+    if codec == "original":
+        await world.program("original_model_server.py", "rpc_queue", "0")
+    await world.edge.answers(await world.edge.ask([2]), WITHIN)
+    async with connect(SecretStr(own_rabbitmq.url), name="test", clock=SystemClock()) as broker:
+        assert await ask(broker, world, "asked", 3, codec)
+    assert "Traceback" not in bridge.log.read_text()
