@@ -120,3 +120,33 @@ async def test_all_is_answered_again_when_rabbitmq_comes_back_empty(
     async with connect(SecretStr(own_rabbitmq.url), name="test", clock=SystemClock()) as broker:
         assert await ask(broker, world, "asked", 3, codec)
     assert "Traceback" not in bridge.log.read_text()
+
+
+@pytest.mark.parametrize("name", [pytest.param("bridge", marks=pytest.mark.slow), "generate"])
+async def test_a_process_that_can_not_make_a_queue_again_says_so_and_ends(world, broker, name) -> None:
+    process = await world.start(name, GENERATE_TRIGGER="rabbitmq")
+    await topology.delete(broker.consuming, topology.REPLIES.name)
+    while True:
+        try:  # before the process does
+            async with topology.opened(broker.consuming) as channel:
+                await topology.declare(channel, topology.Queue(topology.REPLIES.name, arguments={"x-max-length": 5}))
+            break
+        except TransportError:
+            await topology.delete(broker.consuming, topology.REPLIES.name)
+    async with asyncio.timeout(WITHIN):
+        last = str(await process.ended())
+    await topology.delete(broker.consuming, topology.REPLIES.name)
+    assert "exit code 1: timokha: RabbitMQ has 'timokha.replies' with other settings; delete it" in last
+    assert "Traceback" not in process.log.read_text()
+
+
+@pytest.mark.parametrize("name", ["bridge", pytest.param("generate", marks=pytest.mark.slow)])
+async def test_a_process_that_rabbitmq_lets_in_no_more_says_so_and_ends(fragile_world, own_rabbitmq, name) -> None:
+    process = await fragile_world.start(name, GENERATE_TRIGGER="rabbitmq")
+    await own_rabbitmq.control("change_password", "guest", "another")
+    await own_rabbitmq.control("close_all_connections", "test")
+    async with asyncio.timeout(WITHIN):
+        last = str(await process.ended())
+    assert "exit code 2: timokha: RabbitMQ at" in last
+    assert "refused the user or its password; correct RABBITMQ_URL" in last
+    assert "Traceback" not in process.log.read_text()

@@ -1,0 +1,210 @@
+"""Messages of RabbitMQ in the bridge's hands: tried with growing pauses, given up aloud, and put down at the end."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge.codecs import CODECS
+from bridge.ids import request_id_for
+from bridge.inbound import Answers, Questions
+from bridge.pool import Pool
+from bridge.pump import Pump
+from bridge.settings import CodecName
+from events import subjects
+from events.errors import TransportError
+from events.event import Event
+from events.faults import UNKNOWN_ATTEMPTS
+from events.ids import RequestId
+from events.memory import MemoryLog
+from events.rabbitmq.connection import Broker
+from events.rabbitmq.message import Message
+from events.rabbitmq.receiver import Receiver
+from events.rabbitmq.sender import Sender
+from events.rabbitmq.topology import Queue
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+from events.runtime.seldom import Seldom
+from events.schema import FinishReason, GenerationCompleted
+from events.transport import Channel
+from observability.telemetry import silent
+
+
+class ManualClock:
+    """Time passes when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    async def sleep(self, duration: timedelta) -> None:
+        self.slept.append(duration.total_seconds())
+        await asyncio.sleep(0)
+
+
+@dataclass
+class FakeReceived:
+    message: Message = field(default_factory=lambda: Message(b"q", reply_to="r", correlation_id="c"))
+    stale: bool = False
+    acked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ack(self) -> None:
+        self.acked.set()
+
+
+class FakeReceiver:
+    def __init__(self, *received: FakeReceived) -> None:
+        self._left = list(received)
+
+    async def fetch(self, limit: int, timeout: timedelta) -> Sequence[FakeReceived]:
+        fetched, self._left = self._left, []
+        if not fetched:
+            await asyncio.sleep(timeout.total_seconds())
+        return fetched
+
+
+@dataclass
+class FakeTaker:
+    """Raises `errors` one after the other, then takes."""
+
+    errors: list[Exception]
+    taken: int = 0
+    given_up: list[str] = field(default_factory=list)
+
+    async def take(self, _: object) -> None:
+        self.taken += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+    async def give_up(self, _: object, why: str) -> None:
+        self.given_up.append(why)
+
+
+async def pumped(taker, received: FakeReceived) -> list[float]:
+    """The pauses until the message was acknowledged."""
+    clock, stop = ManualClock(), asyncio.Event()
+    pump = Pump(cast("Receiver", FakeReceiver(received)), taker, Retrying(clock, Random(1)))
+    running = asyncio.create_task(pump.run(stop))
+    async with asyncio.timeout(10):
+        await received.acked.wait()
+        stop.set()
+        await running
+    return clock.slept
+
+
+async def test_a_broker_that_is_away_is_asked_again_with_growing_pauses() -> None:
+    taker = FakeTaker([TransportError("away")] * 20)
+    slept = await pumped(taker, FakeReceived())
+    assert (taker.taken, taker.given_up) == (21, [])
+    assert slept[0] <= 0.5
+    assert 2.5 <= slept[-1] <= 5
+
+
+async def test_a_fault_that_nobody_knows_is_tried_some_times_and_then_given_up_aloud() -> None:
+    taker = FakeTaker([KeyError("secret")] * 100)
+    with capture_logs() as logs:
+        await pumped(taker, FakeReceived())
+    assert taker.taken == UNKNOWN_ATTEMPTS
+    assert len(taker.given_up) == 1
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["bridge.dropped"]
+    assert "secret" not in str(logs)
+
+
+async def test_a_fault_that_nobody_knows_may_pass() -> None:
+    taker = FakeTaker([KeyError(), TransportError("away"), KeyError()])
+    await pumped(taker, FakeReceived())
+    assert (taker.taken, taker.given_up) == (4, [])
+
+
+async def test_a_question_that_can_not_be_taken_is_kept_as_a_dead_letter() -> None:
+    class Breaking(MemoryLog):
+        async def publish(self, channel, event):
+            if channel is Channel.REQUESTS:
+                raise ZeroDivisionError
+            return await super().publish(channel, event)
+
+    log, received = Breaking(clock=SystemClock()), FakeReceived()
+    questions = Questions("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=9), silent(), SystemClock())
+    await pumped(questions, received)
+    assert await log.find(Channel.DEADLETTERS, request_id_for(received.message))
+
+
+async def test_a_broken_line_of_log_is_written_once_while_the_broker_is_away() -> None:
+    with capture_logs() as logs:
+        await pumped(FakeTaker([TransportError("away")] * 50), FakeReceived())
+    assert len([log for log in logs if log["event"] == "bridge.again"]) == 1
+
+
+async def test_a_message_that_loses_a_cancellation_does_not_hold_up_the_end() -> None:
+    """As `asyncio.wait_for` does on Python 3.11, which aio-pika and nats-py wait with."""
+
+    class Deaf(FakeTaker):
+        async def take(self, _: object) -> None:
+            for _ in range(3):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+            await asyncio.Event().wait()
+
+    stop = asyncio.Event()
+    pump = Pump(cast("Receiver", FakeReceiver(FakeReceived())), Deaf([]), Retrying(SystemClock(), Random(1)))
+    running = asyncio.create_task(pump.run(stop))
+    await asyncio.sleep(0.05)
+    stop.set()
+    async with asyncio.timeout(10):
+        await running
+
+
+def reply(log: MemoryLog):
+    subscription = log.subscribe(Channel.REPLIES, "edge-rabbitmq", lease=timedelta(seconds=60))
+    request_id = RequestId(subjects.RABBITMQ_ACCOUNT, "a", "b")
+    data = GenerationCompleted(request_id=str(request_id), text="x", finish_reason=FinishReason.STOP, model="m")
+    headers = {"timokha-origin-reply-to": "r", "timokha-origin-correlation-id": "c", "timokha-origin-subject": "s"}
+    return subscription, Event.of(data, source="/test", time=datetime.now(UTC), headers=headers)
+
+
+@pytest.mark.parametrize(("attempt", "dropped"), [(1, False), (UNKNOWN_ATTEMPTS, True)])
+async def test_an_answer_that_can_not_be_sent_is_tried_again_a_bounded_number_of_times(attempt, dropped) -> None:
+    class BrokenSender:
+        async def send(self, *_: object) -> None:
+            raise ZeroDivisionError
+
+    subscription, event = reply(MemoryLog(clock=SystemClock()))
+    subscription.put(event, attempt)
+    [delivery] = await subscription.fetch(1, timedelta(seconds=1))
+    retrying = Retrying(SystemClock(), Random(1))
+    answers = Answers(subscription, CODECS[CodecName.EVENTS], cast("Sender", BrokenSender()), silent(), retrying)
+    with capture_logs() as logs:
+        await answers._settle(delivery, Seldom())
+    assert ("answer.dropped" in [log["event"] for log in logs]) is dropped
+
+
+async def test_a_pool_that_is_unknown_is_told_once_and_looked_at_less_often() -> None:
+    clock = ManualClock()
+
+    class Away:
+        def channel(self, **_: object) -> object:
+            raise RuntimeError("Connection was not opened")
+
+    broker = cast("Broker", SimpleNamespace(consuming=Away()))
+    queue = Queue("q")
+    pool = Pool(broker, queue, queue, prefetch=1, lost=lambda: None, retrying=Retrying(clock, Random(1)))
+    with capture_logs() as logs:
+        watching = asyncio.create_task(pool.watch())
+        async with asyncio.timeout(10):
+            while len(clock.slept) < 20:  # noqa: ASYNC110 - sleeping is what it does
+                await asyncio.sleep(0)
+        watching.cancel()
+    assert len([log for log in logs if log["event"] == "bridge.pool_unknown"]) == 1
+    assert clock.slept[-1] >= 1
