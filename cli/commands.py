@@ -56,11 +56,13 @@ COMMANDS: dict[str, Command] = {
         DeadLetterSettings,
         "edge.deadletters.show",
         "Everything that is known of a dead letter, the conversation included.",
+        extras="userbot",
     ),
     "deadletters resend": Command(
         ResendSettings,
         "edge.deadletters.resend",
         "Asks the question once more: its user gets an answer, or hears that it failed again.",
+        extras="userbot",
     ),
     "deadletters drop": Command(
         DeadLetterSettings,

@@ -1,0 +1,67 @@
+"""What a person reads when a command fails is one line; only bugs keep their traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.faults import NotInstalled, exit_code
+from events.errors import SettingsError, TransportUnreachable
+
+ROOT = Path(__file__).parents[2]
+AWAY = TransportUnreachable("NATS is away")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (AWAY, 1, "timokha: NATS is away"),
+        (SettingsError("A is missing"), 2, "timokha: A is missing"),
+        (ExceptionGroup("unhandled errors in a TaskGroup", [AWAY, ValueError("x")]), 1, "timokha: NATS is away"),
+        (ExceptionGroup("", [ValueError("x"), ExceptionGroup("", [AWAY])]), 1, "timokha: NATS is away"),
+        (PermissionError(13, "Permission denied", "/root/x"), 1, "timokha: Permission denied: /root/x"),
+        (OSError(28, "No space left on device"), 1, "timokha: No space left on device"),
+        (
+            UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+            1,
+            "timokha: found bytes that are no utf-8 (invalid start byte, at 0)",
+        ),
+        (KeyboardInterrupt(), 1, None),
+        (SystemExit(3), 3, None),
+    ],
+)
+def test_what_is_known_is_one_line(error, code, line, capsys):
+    assert exit_code(error) == code
+    assert capsys.readouterr().err == (f"{line}\n" if line else "")
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), ExceptionGroup("", [ValueError("x")]), TimeoutError()])
+def test_what_is_not_known_keeps_its_traceback(error, capsys):
+    assert exit_code(error) is None
+    assert capsys.readouterr().err == ""
+
+
+def test_a_missing_package_is_a_fault_of_the_installation():
+    error = ModuleNotFoundError("No module named 'pyrogram.raw'", name="pyrogram.raw")
+    assert (
+        str(NotInstalled.of(error, "demo", "sandbox")) == "timokha demo needs pyrogram: pip install 'timokha[sandbox]'"
+    )
+
+
+@pytest.mark.parametrize(("module", "extras"), [("edge.gone", "userbot"), ("nats", "")])
+def test_a_missing_module_that_no_extra_brings_is_a_bug(module, extras):
+    error = ModuleNotFoundError(f"No module named {module!r}", name=module)
+    with pytest.raises(ModuleNotFoundError):
+        NotInstalled.of(error, "userbot", extras)
+
+
+def test_a_reader_of_stdout_that_has_gone_is_no_news():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(60) == 1
