@@ -40,6 +40,7 @@ class Signals:
         self._limit = 0.0
         self._read, self._write = os.pipe()
         self._terminal = terminal.Terminal()
+        self._ending = threading.Lock()
 
     def listen(self) -> None:
         """From now on signals are heeded."""
@@ -86,11 +87,11 @@ class Signals:
                 if number not in (0, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                     continue
                 count += number != 0
-                if self._tell is None:
-                    self._end_early(number)
                 if count > 1:
                     self._end_now(1)
-                if not armed:
+                if self._tell is None:
+                    self._end_early(number)
+                elif not armed:
                     armed = True
                     timer = threading.Timer(self._limit, self._force)
                     timer.daemon = True
@@ -101,6 +102,8 @@ class Signals:
         self._end(self._code)
 
     def _end_early(self, number: int) -> None:
+        if not self._ending.acquire(blocking=False):
+            return  # the other thread is at it
         quiet = self.service and number == signal.SIGTERM
         if not self.service:
             with suppress(OSError):
