@@ -6,11 +6,15 @@ from events.schema import FailureReason
 
 
 class Retry(Exception):
-    """A passing fault: deliver the request again, not before `delay`."""
+    """A passing fault: deliver the request again, not before `delay`.
 
-    def __init__(self, why: str, *, delay: timedelta = timedelta(seconds=1)) -> None:
+    With `attempts` this is the last verdict on a request that was delivered so often, if it has more left or not.
+    """
+
+    def __init__(self, why: str, *, delay: timedelta = timedelta(seconds=1), attempts: int | None = None) -> None:
         super().__init__(why)
         self.delay = delay
+        self.attempts = attempts
 
 
 class Reject(Exception):

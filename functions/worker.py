@@ -15,7 +15,7 @@ from events.ids import RequestId
 from events.runtime.clock import Clock
 from events.runtime.retrying import Backoff, Pauses
 from events.runtime.tasks import finish, within
-from events.schema import GenerationCompleted, GenerationRequested
+from events.schema import FailureReason, GenerationCompleted, GenerationRequested
 from events.subjects import GENERATE_CONSUMER
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Publisher, Subscription
 from functions import outcomes
@@ -186,6 +186,11 @@ class Worker:
 def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:
     """Host a handler, within the request's deadline."""
 
+    def pause(request: GenerationRequested, delivery: Delivery, least: timedelta = timedelta(0)) -> timedelta:
+        """Not beyond the deadline: then the request is skipped, and is not kept for nothing."""
+        left = max(request.deadline - clock.now(), timedelta(0))
+        return min(max(least, BACKOFF.pause(delivery.attempt, random)), left)
+
     async def handle(request: GenerationRequested, delivery: Delivery) -> Outcome:
         now = clock.now()
         queued = (now - delivery.published_at).total_seconds()
@@ -195,13 +200,15 @@ def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:
         except Reject as verdict:
             return GaveUp(verdict.reason, str(verdict), delivery.attempt)
         except Retry as verdict:
-            return Postponed(str(verdict), max(verdict.delay, BACKOFF.pause(delivery.attempt, random)))
+            if verdict.attempts is not None and delivery.attempt >= verdict.attempts:
+                return GaveUp(FailureReason.ATTEMPTS_EXHAUSTED, str(verdict), delivery.attempt)
+            return Postponed(str(verdict), pause(request, delivery, verdict.delay))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the loop goes on
             if isinstance(error, TimeoutError) and clock.now() >= request.deadline:
                 return Skipped("the deadline has passed while it was handled")
             # Not the exception's text: it may hold the user's.
             why = f"the handler raised {type(error).__name__} at {_place(error)}"
-            return Postponed(why, BACKOFF.pause(delivery.attempt, random))
+            return Postponed(why, pause(request, delivery))
         timings = completed.timings.model_copy(update={"queued": max(queued, 0.0)})
         return Answered(completed.model_copy(update={"timings": timings}))
 

@@ -13,12 +13,14 @@ import pytest
 from nats.js import JetStreamContext
 from opentelemetry.sdk.trace import TracerProvider
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from events.errors import SettingsError
+from events.faults import UNKNOWN_ATTEMPTS
 from events.jetstream.log import JetStreamLog
 from events.jetstream.reading import following
 from events.jetstream.server import EmbeddedServer
@@ -49,6 +51,8 @@ class ChatServer:
         self.models = ["big"]
         self.key: str | None = None
         self.refused: set[str] = set()
+        self.listed: str | None = None
+        self.probed: Reply | None = None
         self.script: deque[Reply] = deque()
         self.asked: list[dict[str, Any]] = []
         self.headers: list[Any] = []
@@ -70,6 +74,9 @@ class Models(RequestHandler):
         if server.key and self.request.headers.get("Authorization") != f"Bearer {server.key}":
             self.set_status(401)
             self.write({"error": {"message": "no", "code": "invalid_api_key"}})
+        elif server.listed is not None:
+            self.set_header("Content-Type", "application/json")
+            self.write(server.listed)
         else:
             self.write({"object": "list", "data": [{"id": name, "object": "model"} for name in server.models]})
 
@@ -82,7 +89,7 @@ class Chat(RequestHandler):
             # As OpenAI does it, one at a time.
             await refusal(400, message=f"Unrecognized request argument supplied: {unknown[0]}")(self, body)
         elif body["messages"][-1]["content"] == PROBE:
-            await says(".")(self, body)
+            await (server.probed or says("."))(self, body)
         else:
             server.asked.append(body)
             server.headers.append(self.request.headers)
@@ -279,7 +286,10 @@ async def test_what_can_never_work_is_rejected_without_the_servers_words(
 
 @pytest.mark.parametrize(
     ("status", "seconds"),
-    [*((status, 1) for status in (401, 403, 404, 408, 409, 429, 500)), *((status, 10) for status in (502, 503, 504))],
+    [
+        *((status, 1) for status in (401, 403, 404, 408, 409, 425, 429, 500)),
+        *((status, 10) for status in (502, 503, 504, 529)),
+    ],
 )
 async def test_what_may_pass_is_tried_again_by_the_worker_alone(
     server: ChatServer, engine: Any, status: int, seconds: float
@@ -289,7 +299,102 @@ async def test_what_may_pass_is_tried_again_by_the_worker_alone(
         await engine.generate(QUESTION, SAMPLING)
     assert str(retry.value) == f"the model server: status {status}"
     assert retry.value.delay == timedelta(seconds=seconds)
+    assert retry.value.attempts is None
     assert len(server.asked) == 1
+
+
+async def _raw(chat: Chat, answer: bytes) -> None:
+    """Past tornado, which would keep to HTTP."""
+    stream = chat.detach()
+    with suppress(StreamClosedError):
+        await stream.write(answer)
+    stream.close()
+
+
+def plainly(status: int, body: bytes = b"", kind: str = "text/event-stream", header: str = "") -> Reply:
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{header}\r\n"
+
+    async def reply(chat: Chat, body_: dict[str, Any]) -> None:
+        await _raw(chat, head.encode() + body)
+
+    return reply
+
+
+NONSENSE = {
+    "a page": plainly(200, b"<html>hello</html>", "text/html"),
+    "no stream": plainly(200, b'{"choices": [{"message": {"content": "a"}}]}', "application/json"),
+    "nothing": plainly(204),
+    "half an event": plainly(200, b'data: {"choic\n\n'),
+    "no object": plainly(200, b"data: null\n\n"),
+    "a list": plainly(200, b"data: [1]\n\n"),
+    "no UTF-8": plainly(200, b'data: {"id": "\xff\xfe"}\n\n'),
+    "a word for an error": plainly(200, b'data: {"error": "no"}\n\n'),
+    "elsewhere": plainly(302),
+    "unchanged": plainly(304),
+    "unknown": plainly(999),
+    "a teapot": plainly(418),
+}
+BROKEN = {
+    "no HTTP": lambda chat, body: _raw(chat, b"\x00\xff\r\n\r\n"),
+    "hangs up": lambda chat, body: _raw(chat, b""),
+    "in a circle": plainly(307, header="Location: /v1/chat/completions\r\n"),
+    "no gzip": plainly(200, b"abcd", header="Content-Encoding: gzip\r\n"),
+    "cut": lambda chat, body: _raw(chat, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nda"),
+}
+
+
+@pytest.mark.parametrize("answer", NONSENSE)
+async def test_what_nobody_has_thought_of_is_tried_a_few_times(server: ChatServer, engine: Any, answer: str) -> None:
+    server.script.append(NONSENSE[answer])
+    with pytest.raises(Retry) as retry:
+        await engine.generate(QUESTION, SAMPLING)
+    assert retry.value.attempts == UNKNOWN_ATTEMPTS
+    assert (await engine.generate(QUESTION, SAMPLING)).text == "да"
+
+
+@pytest.mark.parametrize("answer", BROKEN)
+async def test_a_connection_that_breaks_is_a_passing_fault(server: ChatServer, engine: Any, answer: str) -> None:
+    server.script.extend([BROKEN[answer]] * (1 if answer != "in a circle" else 50))
+    with pytest.raises(Retry, match="APIConnectionError") as retry:
+        await engine.generate(QUESTION, SAMPLING)
+    assert retry.value.attempts is None
+
+
+@pytest.mark.parametrize("answer", sorted((NONSENSE | BROKEN).keys() - {"no object", "a list"}))
+async def test_a_server_that_answers_nonsense_is_one_line_at_the_start(server: ChatServer, answer: str) -> None:
+    server.probed = (NONSENSE | BROKEN)[answer]
+    with pytest.raises(SettingsError) as raised:
+        await open_engine(settings(server), clock=SystemClock())
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("listed", ["<html>", "{", "null", "[]", '{"data": null}', '{"data": [1]}', '{"data": [{}]}'])
+async def test_a_list_of_models_that_is_none_is_one_line_at_the_start(server: ChatServer, listed: str) -> None:
+    server.listed = listed
+    with pytest.raises(SettingsError) as raised:
+        await open_engine(settings(server, model="big"), clock=SystemClock())
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "OPENAI_API_KEY"), (404, "GENERATE_MODEL")])
+async def test_what_a_person_has_to_put_right_is_logged_once(
+    server: ChatServer, engine: Any, status: int, says: str
+) -> None:
+    server.script.extend([refusal(status)] * 3)
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(Retry):
+                await engine.generate(QUESTION, SAMPLING)
+    [line] = [line for line in logs if line["event"] == "openai.refused"]
+    assert says in line["error"]
+    assert "секрет" not in str(logs)
+    assert (await engine.generate(QUESTION, SAMPLING)).text == "да"
+
+
+async def test_a_status_in_a_stream_counts_like_one_before_it(server: ChatServer, engine: Any) -> None:
+    server.script.append(plainly(200, b'data: {"error": {"message": "too long", "code": 400}}\n\n'))
+    with pytest.raises(Reject, match="status 400"):
+        await engine.generate(QUESTION, SAMPLING)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
+from structlog.testing import capture_logs
 
 from events.deadletters import ATTEMPTS_HEADER, REASON_HEADER
 from events.event import Event
@@ -194,6 +195,33 @@ async def test_a_retry_verdict_brings_the_request_again(world, make_event) -> No
         await world.ask(make_event())
         assert isinstance((await world.reply()).data(), GenerationCompleted)
     assert calls == 2
+
+
+async def test_a_verdict_that_limits_its_attempts_is_final_after_them(world, make_event) -> None:
+    calls = 0
+
+    async def handler(request):
+        nonlocal calls
+        calls += 1
+        raise Retry("nobody knows this error", delay=timedelta(0), attempts=2)
+
+    async with world.worker(handler, attempts=100):
+        await world.ask(make_event())
+        failed = (await world.reply()).data()
+    assert failed.reason is FailureReason.ATTEMPTS_EXHAUSTED
+    assert failed.attempts == calls == 2
+
+
+async def test_nothing_is_put_off_beyond_its_deadline(world, make_event) -> None:
+    async def handler(request):
+        raise Retry("come back in an hour", delay=timedelta(hours=1))
+
+    with capture_logs() as logs:
+        async with world.worker(handler), asyncio.timeout(10):
+            await world.ask(make_event(seconds=0.5))
+            while not logs or logs[-1]["event"] != "request.skipped":  # noqa: ASYNC110 - logs have no event
+                await asyncio.sleep(0.01)
+    assert [line["event"] for line in logs] == ["request.postponed", "request.skipped"]
 
 
 async def test_an_unexpected_error_is_a_passing_fault_until_the_attempts_are_used_up(world, make_event) -> None:

@@ -4,19 +4,27 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Self
 
+import structlog
 from openai import APIError
 from openai.types.chat import ChatCompletionChunk
 
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.clock import Clock
+from events.runtime.seldom import Seldom
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.engine import Generated, Progressed
-from functions.generate.engines.openai_errors import verdict
-from functions.generate.engines.openai_server import Server
+from functions.generate.engines.openai_errors import FAULTS, fault, mending, reason, verdict
+from functions.generate.engines.openai_server import Messages, Server
 from functions.generate.engines.pace import Pace
 from functions.generate.engines.telling import INTERVAL, telling
 from functions.generate.messages import messages
 from functions.verdicts import Reject, Retry
+
+LOG_EVERY = 60.0
+"""Seconds between two log lines about the same refusal."""
+
+log = structlog.get_logger(__name__)
 
 
 class OpenAIEngine:
@@ -28,6 +36,7 @@ class OpenAIEngine:
         self._server = server
         self._clock = clock
         self._max_input_tokens = max_input_tokens
+        self._seldom = Seldom(LOG_EVERY)
 
     @classmethod
     async def open(
@@ -55,23 +64,30 @@ class OpenAIEngine:
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
     ) -> Generated:
         """Answer the last turn. Cancelled, it closes the request, and the server's slot is free."""
+        prompt = messages(turns, self._max_input_tokens)
         try:
-            return await self._answer(turns, sampling, progressed)
-        except APIError as error:
+            answer = await self._answer(prompt, sampling, progressed)
+        except FAULTS as error:
+            self._tell(error)
             raise verdict(error, now=self._clock.now()) from None
+        return answer.generated()
 
     async def close(self) -> None:
         await self._server.close()
 
-    async def _answer(self, turns: Sequence[Turn], sampling: Sampling, progressed: Progressed | None) -> Generated:
+    def _tell(self, error: Exception) -> None:
+        """What a person has to put right in the server; until then every question would say so."""
+        if fault(error) is Fault.FATAL and isinstance(error, APIError) and self._seldom.due(reason(error)):
+            log.error("openai.refused", error=mending(error, error.request.url))
+
+    async def _answer(self, prompt: Messages, sampling: Sampling, progressed: Progressed | None) -> "_Answer":
         answer, pace = _Answer(self._clock), Pace(INTERVAL, self._clock)
-        prompt = messages(turns, self._max_input_tokens)
         async with telling(progressed, str) as told, await self._server.ask(prompt, sampling) as chunks:
             async for chunk in chunks:
                 answer.add(chunk)
                 if told and pace.is_due():
                     told(answer.text)
-        return answer.generated()
+        return answer
 
 
 class _Answer:
@@ -115,4 +131,4 @@ class _Answer:
             case "content_filter":
                 raise Reject("the model server: its content filter took the answer")
             case _:
-                raise Retry("the model server: the answer broke off")
+                raise Retry("the model server: the answer broke off", attempts=UNKNOWN_ATTEMPTS)

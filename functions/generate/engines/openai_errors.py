@@ -1,17 +1,37 @@
-"""What becomes of a request when an OpenAI-compatible server does not answer it."""
+"""What a server that speaks OpenAI's API answers instead of an answer, and what each of it means: the one table."""
 
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
-from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
+from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAIError
 
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from functions.verdicts import Reject, Retry
 
-_NEVER = {400, 413, 422}
-"""Statuses about the request itself, e.g. that it does not fit the context. A wrong key or model can be mended."""
-_AWAY = {502, 503, 504}
+FAULTS = (OpenAIError, ValueError, TypeError, AttributeError, LookupError)
+"""All that the client raises. Those that are Python's own mean that an answer is not what the API promises."""
+
+_STATUSES = {
+    400: Fault.FINAL,  # about the request itself, e.g. that it does not fit the context
+    413: Fault.FINAL,
+    422: Fault.FINAL,
+    401: Fault.FATAL,  # the key
+    403: Fault.FATAL,
+    404: Fault.FATAL,  # the address or the model
+    408: Fault.PASSING,
+    409: Fault.PASSING,
+    425: Fault.PASSING,
+    429: Fault.PASSING,
+    500: Fault.PASSING,
+    502: Fault.PASSING,
+    503: Fault.PASSING,
+    504: Fault.PASSING,
+    529: Fault.PASSING,
+}
+_AWAY = {502, 503, 504, 529}
 _LOADING = timedelta(seconds=10)
 """A server that is away has a model to load before it is back, and a question has only so many attempts."""
 _SOON, _LATEST = timedelta(seconds=1), timedelta(hours=1)
@@ -20,31 +40,72 @@ _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 
 
-def verdict(error: APIError, *, now: datetime) -> Retry | Reject:
+def fault(error: Exception) -> Fault:
+    """FATAL holds for the start; while the process runs, a key or a model can be put right in the server."""
+    status = _status(error)
+    if status is not None:
+        return _STATUSES.get(status, Fault.UNKNOWN)
+    return Fault.PASSING if isinstance(error, APIConnectionError) else Fault.UNKNOWN
+
+
+def verdict(error: Exception, *, now: datetime) -> Retry | Reject:
     """Whether another attempt can help, and when. Without the server's message, which may quote the conversation."""
     why = f"the model server: {reason(error)}"
-    if isinstance(error, APIStatusError) and error.status_code in _NEVER:
-        return Reject(why)
-    return Retry(why, delay=_delay(error, now))
+    match fault(error):
+        case Fault.FINAL:
+            return Reject(why)
+        case Fault.UNKNOWN:
+            return Retry(why, delay=_delay(error, now), attempts=UNKNOWN_ATTEMPTS)
+        case _:
+            return Retry(why, delay=_delay(error, now))
 
 
-def reason(error: APIError) -> str:
+def reason(error: Exception) -> str:
     """A few words: the status, and the server's code for it; or how the connection failed."""
-    if not isinstance(error, APIStatusError):
+    status = _status(error)
+    if status is None or not isinstance(error, APIError):
         return type(error).__name__
     code = next((word for word in (error.code, error.type) if _CODE.fullmatch(str(word or ""))), None)
-    return f"status {error.status_code}{f' ({code})' if code else ''}"
+    return f"status {status}{f' ({code})' if code else ''}"
 
 
-def _delay(error: APIError, now: datetime) -> timedelta:
+def mending(error: Exception, url: Any) -> str:
+    """One line: what is wrong with the server at `url`, as its client has it, and what to do."""
+    match _status(error):
+        case 401 | 403:
+            what, cure = "refuses the key", "correct OPENAI_API_KEY"
+        case 404 if url.path.endswith("/completions"):
+            what, cure = "has no such model", "load it there, or correct GENERATE_MODEL or OPENAI_BASE_URL"
+        case 404:
+            what, cure = "is not there", "OPENAI_BASE_URL usually ends in /v1"
+        case 301 | 302 | 303 | 307 | 308:
+            what, cure = "is elsewhere", "correct OPENAI_BASE_URL"
+        case None if isinstance(error, APIConnectionError):
+            what, cure = "can't be reached", "start the server, or correct OPENAI_BASE_URL"
+        case None if not isinstance(error, OpenAIError):
+            what, cure = "does not speak OpenAI's API", "correct OPENAI_BASE_URL"
+        case _:
+            what, cure = "can't serve", "look at that server's log"
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path} {what} ({reason(error)}): {cure}"
+
+
+def _status(error: Exception) -> int | None:
+    """HTTP's, or the one that stands in the error which ended a stream."""
+    if isinstance(error, APIStatusError):
+        return error.status_code
+    code = str(error.code) if isinstance(error, APIError) else ""
+    return int(code) if re.fullmatch(r"[1-9]\d\d", code, re.ASCII) else None
+
+
+def _delay(error: Exception, now: datetime) -> timedelta:
+    otherwise = _LOADING if _status(error) in _AWAY else _SOON
     match error:
         case APIStatusError():
-            otherwise = _LOADING if error.status_code in _AWAY else _SOON
             return _retry_after(error.response.headers, now) or otherwise
         case APIConnectionError() if not isinstance(error, APITimeoutError):
             return _LOADING
         case _:
-            return _SOON
+            return otherwise
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:

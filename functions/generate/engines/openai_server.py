@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self
 
-from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI, AsyncStream, Timeout
+from openai import APIError, APIStatusError, AsyncOpenAI, AsyncStream, Timeout
 from openai.types.chat import ChatCompletionChunk
 
 from events.errors import SettingsError
 from events.schema import Sampling
-from functions.generate.engines.openai_errors import reason
+from functions.generate.engines.openai_errors import FAULTS, mending
 from observability import propagation
 
 Messages = Sequence[Mapping[str, str]]
@@ -48,8 +48,9 @@ class Server:
             return cls(client, chosen, await _accepted_extras(client, chosen))
         except BaseException as error:
             await client.close()
-            if isinstance(error, APIError):
-                raise SettingsError(_mending(error)) from None
+            if isinstance(error, FAULTS):
+                place = error.request.url if isinstance(error, APIError) else client.base_url
+                raise SettingsError(mending(error, place)) from None
             raise
 
     async def ask(self, messages: Messages, sampling: Sampling) -> AsyncStream[ChatCompletionChunk]:
@@ -94,8 +95,8 @@ async def _accepted_extras(client: AsyncOpenAI, model: str) -> frozenset[str]:
     while True:
         try:
             async with await _ask(client, model, [{"role": "user", "content": "?"}], sampling, extras) as chunks:
-                async for _ in chunks:
-                    pass
+                if not [chunk async for chunk in chunks]:
+                    raise ValueError("no stream came")
         except APIStatusError as error:
             refused = {name for name in extras if name in error.response.text}
             if not refused:
@@ -113,17 +114,3 @@ def _chosen(model: str | None, listed: Sequence[str]) -> str:
     names = ", ".join(listed[:_LISTED]) + (" …" if len(listed) > _LISTED else "")
     said = "is not set" if model is None else f"is {model}"
     raise SettingsError(f"GENERATE_MODEL {said}; the server at OPENAI_BASE_URL has {names or 'no models'}")
-
-
-def _mending(error: APIError) -> str:
-    url = error.request.url
-    place, why = f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}", reason(error)
-    match error:
-        case APIConnectionError():
-            return f"{place} can't be reached ({why}): start the server, or correct OPENAI_BASE_URL"
-        case APIStatusError(status_code=401 | 403):
-            return f"{place} refuses the key ({why}): correct OPENAI_API_KEY"
-        case APIStatusError(status_code=404):
-            return f"{place} is not there ({why}): OPENAI_BASE_URL usually ends in /v1"
-        case _:
-            return f"{place} can't serve ({why}): look at that server's log"
