@@ -7,9 +7,11 @@ from pydantic import SecretStr
 from edge.doctor.finding import Finding, note, ok, wrong
 from events.errors import TimokhaError
 from events.jetstream.connection import connect
+from events.jetstream.faults import SET_UP
 from events.jetstream.inspection import Inspection, inspect
 from events.runtime.clock import SystemClock
 from events.settings import ProcessSettings
+from events.subjects import edge_consumer
 
 FULL = 0.8
 """From here on a stream is called too full: when it is full, questions are refused."""
@@ -37,9 +39,14 @@ async def rabbitmq(url: SecretStr) -> Finding:
 
 def _topology(found: Inspection) -> Iterator[Finding]:
     if found.missing:
-        yield wrong(f"missing on JetStream: {', '.join(found.missing)}; run `timokha setup`")
+        yield wrong(f"missing on JetStream: {', '.join(found.missing)}; {SET_UP}")
+    for account in found.deaf:
+        yield wrong(
+            f"missing on JetStream: consumer {edge_consumer(account)}, which brings account {account} its answers;"
+            f" start its userbot, or run `timokha setup --accounts {account}`"
+        )
     yield from (wrong(fault) for fault in found.faults)
-    if not found.missing and not found.faults:
+    if not found.missing and not found.faults and not found.deaf:
         yield ok("streams, consumers and buckets are in place")
     for stream, fill in found.fill.items():
         used = f"stream {stream} is {fill:.0%} full"

@@ -17,9 +17,13 @@ from events.transport import Channel
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """`faults`: what to mend, a line each; `fill`: how much of each stream's `max_bytes` is used, 0 to 1."""
+    """`faults`: what to mend, a line each; `fill`: how much of each stream's `max_bytes` is used, 0 to 1.
+
+    `deaf`: accounts that have a userbot, and no consumer that brings it the replies.
+    """
 
     missing: tuple[str, ...]
+    deaf: tuple[str, ...]
     faults: tuple[str, ...]
     fill: Mapping[str, float]
 
@@ -30,12 +34,19 @@ async def inspect(js: JetStreamContext) -> Inspection:
         await js.account_info()
         streams = {channel: await _stream(js, channel) for channel in Channel}
         missing = [f"stream {subjects.stream(channel)}" for channel, info in streams.items() if info is None]
-        missing += await _missing_consumer(js) + await _missing_buckets(js)
+        if not await _has_consumer(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER):
+            missing.append(f"consumer {subjects.GENERATE_CONSUMER}")
+        missing += await _missing_buckets(js)
+        deaf = [
+            account
+            for account in await _accounts(js)
+            if not await _has_consumer(js, Channel.REPLIES, subjects.edge_consumer(account))
+        ]
     except NatsError as error:
         verdict = judge(error)
         raise TransportError(f"JetStream can't be looked at: {verdict}", verdict.fault) from None
     found = {channel: info for channel, info in streams.items() if info is not None}
-    return Inspection(tuple(missing), tuple(_faults(found)), _fill(found))
+    return Inspection(tuple(missing), tuple(deaf), tuple(_faults(found)), _fill(found))
 
 
 async def _stream(js: JetStreamContext, channel: Channel) -> StreamInfo | None:
@@ -45,12 +56,22 @@ async def _stream(js: JetStreamContext, channel: Channel) -> StreamInfo | None:
         return None
 
 
-async def _missing_consumer(js: JetStreamContext) -> list[str]:
+async def _has_consumer(js: JetStreamContext, channel: Channel, durable: str) -> bool:
     try:
-        await js.consumer_info(subjects.stream(Channel.REQUESTS), subjects.GENERATE_CONSUMER)
+        await js.consumer_info(subjects.stream(channel), durable)
     except NotFoundError:
-        return [f"consumer {subjects.GENERATE_CONSUMER}"]
-    return []
+        return False
+    return True
+
+
+async def _accounts(js: JetStreamContext) -> list[str]:
+    """Whose userbots have noted down how far they have come."""
+    root = f"$KV.{subjects.TELEGRAM_BUCKET}."
+    try:
+        info = await js.stream_info(f"KV_{subjects.TELEGRAM_BUCKET}", subjects_filter=f"{root}*")
+    except NotFoundError:
+        return []
+    return sorted(subject.removeprefix(root) for subject in info.state.subjects or {})
 
 
 async def _missing_buckets(js: JetStreamContext) -> list[str]:

@@ -12,8 +12,10 @@ from edge.doctor.finding import Level
 from edge.doctor.model import model
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
+from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
-from events.jetstream.topology import Retention, Topology
+from events.jetstream.server import EmbeddedServer
+from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from functions.generate.default_model import CARD, default_model_directory
@@ -135,3 +137,37 @@ def test_without_torch_the_model_can_not_run(monkeypatch):
 def torch_is_there(monkeypatch):
     """The judgement is tested, not the installation."""
     monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: object())
+
+
+async def test_an_account_whose_replies_nobody_brings_is_wrong(nats_server):
+    async with connect(nats_server.url, name="test") as js:
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all(accounts=["1", "2"])
+        telegram = await js.key_value("telegram")
+        for account in ("1", "2"):
+            await telegram.put(account, b"{}")
+        await js.delete_consumer("REPLIES", "edge-2")
+    findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))
+    assert [line for line in lines(findings, Level.WRONG) if "consumer edge-2" in line and "--accounts 2" in line]
+    assert not [line for line in lines(findings, Level.OK) if "in place" in line]
+    assert not [finding for finding in findings if "edge-1" in finding.text]
+
+
+@pytest.mark.parametrize("what", ["REQUESTS", "REPLIES", "DEADLETTERS", "KV_chats", "KV_telegram", "KV_bridge", ""])
+async def test_whatever_is_missing_is_named_with_what_makes_it(nats_server, what):
+    async with connect(nats_server.url, name="test") as js:
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
+        await (js.delete_stream(what) if what else js.delete_consumer("REQUESTS", "generate"))
+    findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))
+    named = f"bucket {what[3:]}" if what.startswith("KV_") else f"stream {what}" if what else "consumer generate"
+    [line] = [line for line in lines(findings, Level.WRONG) if "missing on JetStream" in line]
+    assert named in line
+    assert "docker compose up -d" in line
+
+
+async def test_a_server_without_jetstream_and_an_address_that_is_none_are_one_line_each(tmp_path):
+    off = EmbeddedServer(tmp_path, configured=lambda port, store: f'listen: "127.0.0.1:{port}"')
+    async with off:
+        findings = await examine(DoctorSettings.read(nats_url=off.url, parts="bridge"))
+    assert [line for line in lines(findings, Level.WRONG) if "without JetStream; enable JetStream" in line]
+    findings = await examine(DoctorSettings.read(nats_url="nats://", parts="bridge"))
+    assert [line for line in lines(findings, Level.WRONG) if line.startswith("NATS_URL: got 'nats://'")]
