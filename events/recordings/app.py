@@ -16,7 +16,8 @@ from events.jetstream.server import EmbeddedServer
 from events.recordings.lines import Recorded, write
 from events.recordings.pseudonyms import Pseudonyms
 from events.recordings.selection import Selection
-from events.recordings.settings import RecordSettings
+from events.recordings.settings import RecordSettings, at
+from events.runtime.clock import SystemClock
 from events.subjects import chat_subjects
 from events.transport import Channel
 
@@ -32,7 +33,8 @@ async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Even
                 js, channel, chat_subjects(channel, settings.account, settings.chat), random=random
             )
         ]
-    selected = Selection(settings.since, settings.until, settings.count).of(events)
+    now = SystemClock().now()
+    selected = Selection(at(settings.since, now), at(settings.until, now), settings.count).of(events)
     if settings.pseudonymise:
         key = settings.key.get_secret_value().encode() if settings.key else secrets.token_bytes()
         selected = Pseudonyms(key, settings.pseudonymise).of(selected)

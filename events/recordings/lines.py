@@ -40,24 +40,26 @@ class Recorded:
             "headers": dict(event.headers),
             "event": {**attributes(event), "datacontenttype": CONTENT_TYPE, **_data(event.body)},
         }
-        return json.dumps(line, ensure_ascii=False)
+        text = json.dumps(line, ensure_ascii=False)
+        # Bytes of a header that were no UTF-8 can't be written as characters.
+        return json.dumps(line) if any("\ud800" <= character <= "\udfff" for character in text) else text
 
     @classmethod
     def from_line(cls, line: str) -> "Recorded":
-        """Raises ValueError, KeyError or TypeError if the line is no recorded event."""
+        """Raises ValueError, KeyError, TypeError or RecursionError if the line is no recorded event."""
         fields = json.loads(line)
         event = fields["event"]
         return cls(
             channel=Channel(fields["channel"]),
-            published_at=datetime.fromisoformat(fields["published"]),
+            published_at=_time(fields["published"]),
             event=Event(
-                id=event["id"],
-                type=event["type"],
-                source=event["source"],
-                subject=event["subject"],
-                time=datetime.fromisoformat(event["time"]),
+                id=_text(event["id"]),
+                type=_text(event["type"]),
+                source=_text(event["source"]),
+                subject=_text(event["subject"]),
+                time=_time(event["time"]),
                 body=_body(event),
-                headers=dict(fields["headers"]),
+                headers={_text(name): _text(value) for name, value in dict(fields["headers"]).items()},
             ),
         )
 
@@ -75,7 +77,7 @@ def read(path: Path) -> list[Recorded]:
             continue
         try:
             recorded.append(Recorded.from_line(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise BadRecording(f"{path}, line {number} is no recorded event ({reason}); record it again") from None
     return recorded
@@ -96,12 +98,25 @@ def dump(data: Any) -> bytes:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.100} is no text")
+    return value
+
+
+def _time(value: object) -> datetime:
+    time = datetime.fromisoformat(_text(value))
+    if time.tzinfo is None:
+        raise ValueError(f"{value!r} has no time zone")
+    return time
+
+
 def _data(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body)
         if dump(data) == body:
             return {"data": data}
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return {"data_base64": base64.b64encode(body).decode()}
 

@@ -49,13 +49,14 @@ class Pseudonyms:
 
     def _rename(self, recorded: Recorded) -> Recorded:
         event = recorded.event
+        data = event.data()
         request_id = self._request_id(event.request_id)
         kind = event.type.split(".")[-2]
         renamed = replace(
             event,
             id=f"{request_id}:{kind}",
             subject=str(request_id),
-            body=dump(self._data(event.data().model_dump(mode="json"), request_id)),
+            body=dump(self._data(data.model_dump(mode="json"), request_id)),
             headers={name: value for name, value in event.headers.items() if name in KEPT_HEADERS},
         )
         return replace(recorded, event=renamed)

@@ -1,27 +1,41 @@
 """What `timokha record` can be told."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr
+from pydantic import Field, PlainValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from events.recordings.pseudonyms import Texts
-from events.settings import Positional, ProcessSettings
+from events.settings import MAX_DURATION, Positional, ProcessSettings
 
 
-def _moment(value: object) -> object:
+def _moment(value: object) -> datetime | timedelta:
     """A number of seconds ago, or a time."""
-    try:
-        return datetime.now(UTC) - timedelta(seconds=float(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return value
-    except OverflowError as error:
-        raise ValueError(str(error)) from None
+    if isinstance(value, datetime | timedelta):
+        moment: datetime | timedelta = value
+    else:
+        text = str(value).strip()
+        try:
+            moment = timedelta(seconds=float(text))
+        except ValueError:
+            moment = datetime.fromisoformat(text)
+        except OverflowError as error:
+            raise ValueError(str(error)) from None
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        raise ValueError("its time zone is missing")
+    if isinstance(moment, timedelta) and abs(moment) > MAX_DURATION:
+        raise ValueError("that is too long ago")
+    return moment
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+def at(moment: datetime | timedelta | None, now: datetime) -> datetime | None:
+    """The time that is meant."""
+    return now - moment if isinstance(moment, timedelta) else moment
+
+
+Moment = Annotated[datetime | timedelta, PlainValidator(_moment)]
 MOMENT = "seconds ago, or a time such as 2026-11-24T12:00:00Z"
 
 

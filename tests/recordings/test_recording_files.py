@@ -13,7 +13,7 @@ from events.event import Event
 from events.recordings.lines import BadRecording, Recorded, read, write
 from events.recordings.pseudonyms import Pseudonyms, Texts
 from events.recordings.selection import Selection
-from events.recordings.settings import RecordSettings
+from events.recordings.settings import RecordSettings, at
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel
 
@@ -92,10 +92,10 @@ def test_a_question_is_recorded_with_its_reply_or_not_at_all(three_questions, se
 
 def test_a_time_is_a_moment_or_seconds_ago():
     assert RecordSettings.read(since="2026-11-24T12:00:00Z").since == NOON
-    ago = datetime.now(UTC) - RecordSettings.read(since="600").since
-    assert timedelta(minutes=9) < ago < timedelta(minutes=11)
-    with pytest.raises(SettingsError, match="RECORD_SINCE: got 'noon', it takes"):
-        RecordSettings.read(since="noon")
+    assert at(RecordSettings.read(since="600").since, NOON) == NOON - timedelta(minutes=10)
+    for bad in ("noon", "12:00", "2026-11-24T12:00", "P1D", "nan", "inf", "1e300", "9999999999999"):
+        with pytest.raises(SettingsError, match=f"^RECORD_SINCE: got '{bad}', it takes[^;]*$"):
+            RecordSettings.read(since=bad)
 
 
 def pseudonymised(texts: Texts, events: list[Recorded], key: bytes = b"key") -> list[Recorded]:
@@ -151,3 +151,44 @@ def test_replaced_words_are_other_words_of_the_same_length_and_always_the_same(m
 def test_the_committed_recordings_are_readable():
     for path in Path(__file__).parent.glob("*.jsonl"):
         assert [one.event.data() for one in read(path)]
+
+
+def test_bytes_that_are_no_characters_are_written_and_read_again(make_event, tmp_path):
+    odd = "caf\udce9"  # as nats-py reads the byte E9
+    event = make_event(headers={"a": odd})
+    write([recorded(event), recorded(replace(event, body=b'"\xff \\ud800'))], tmp_path / "file")
+    first, second = read(tmp_path / "file")
+    assert first.event.headers["a"] == odd
+    assert second.event.body == b'"\xff \\ud800'
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: line.replace("+00:00", ""),
+        lambda line: line.replace('"source": "/test"', '"source": 7'),
+        lambda line: line.replace('"headers": {}', '"headers": {"a": []}'),
+        lambda line: '{"channel":' + "[" * 100_000,
+        lambda line: "7",
+        lambda line: "null",
+        lambda line: "{}",
+        lambda line: "\ufeff" + line,
+    ],
+)
+def test_a_line_that_is_no_event_is_one_line_that_names_it(make_event, tmp_path, change):
+    good = recorded(make_event()).to_line()
+    (tmp_path / "file").write_text(f"{good}\n{change(good)}\n", encoding="utf-8")
+    with pytest.raises(BadRecording, match="line 2 is no recorded event") as refused:
+        read(tmp_path / "file")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x80"])
+def test_a_file_that_is_no_utf_8_is_one_line(tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(BadRecording, match="can't be read"):
+        read(tmp_path / "file")
+
+
+def test_an_event_of_a_type_that_nobody_knows_is_left_out_of_pseudonyms(make_event):
+    assert pseudonymised(Texts.MASK, [recorded(replace(make_event(), type="x"))]) == []
