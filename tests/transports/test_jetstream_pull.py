@@ -5,6 +5,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from structlog.testing import capture_logs
 
 from events import subjects
 from events.jetstream.connection import connect
@@ -130,3 +131,40 @@ async def test_a_consumer_that_is_gone_is_no_reason_to_spin(js, subscribe) -> No
     before = js._nc.stats["out_msgs"]
     assert await subscription.fetch(2, SECOND) == []
     assert js._nc.stats["out_msgs"] - before < 10
+
+
+async def test_a_consumer_that_comes_back_is_asked_again_and_its_absence_is_said_once(js, subscribe, publish) -> None:
+    subscription = await subscribe()
+    config = (await js.consumer_info("REQUESTS", subjects.GENERATE_CONSUMER)).config
+    asked = asyncio.create_task(subscription.fetch(2, SECOND))
+    await asking(js)
+    with capture_logs() as logs:
+        await js.delete_consumer("REQUESTS", subjects.GENERATE_CONSUMER)
+        before = js._nc.stats["out_msgs"]
+        assert await asked == []
+        for _ in range(4):
+            assert await subscription.fetch(2, SECOND) == []
+        # Growing pauses: 0.25 s at first, 2 s in the end.
+        assert js._nc.stats["out_msgs"] - before < 10
+    said = [line["error"] for line in logs]
+    assert len(said) == len({text.split()[0] for text in said}), "one line for each kind of refusal"
+    await js.add_consumer("REQUESTS", config)
+    await publish(1)
+    [delivery] = await fetched(subscription, 2, 1)
+    await delivery.ack()
+
+
+async def test_an_outage_is_no_reason_for_many_log_lines(tmp_path) -> None:
+    async with EmbeddedServer(tmp_path) as server, connect(server.url, name="test") as js:
+        with capture_logs() as logs:
+            await server.kill()
+            tries = js._nc._server_pool[0]
+            async with asyncio.timeout(30):
+                while tries.reconnects < 8:  # noqa: ASYNC110 - the client counts
+                    await asyncio.sleep(0.02)
+            await server.start()
+            async with asyncio.timeout(30):
+                while not js._nc.is_connected:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+    events = [(line["event"], line.get("error")) for line in logs]
+    assert len(events) == len(set(events)) <= 6
