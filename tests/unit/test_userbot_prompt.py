@@ -1,0 +1,83 @@
+"""Questions at sign-in: a stop ends them at once, and leaves the terminal as it was."""
+
+import asyncio
+import os
+import termios
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from edge.userbot.telegram import prompt
+from edge.userbot.telegram.prompt import ask
+
+
+@pytest.fixture(autouse=True)
+def _nothing_typed() -> None:
+    prompt._typed.clear()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
+    """Where a person types, and what the program reads."""
+    person, program = os.openpty()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(fileno=lambda: program, isatty=lambda: True))
+    yield person, program
+    os.close(person)
+    os.close(program)
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    program, person = os.pipe()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(fileno=lambda: program, isatty=lambda: False))
+    yield person
+    os.close(program)
+
+
+def echoes(fd: int) -> bool:
+    return bool(termios.tcgetattr(fd)[3] & termios.ECHO)
+
+
+async def test_lines_that_come_at_once_answer_one_question_each(pipe) -> None:
+    os.write(pipe, "+7999\nда\n".encode())
+    assert [await ask("phone: "), await ask("code: ")] == ["+7999", "да"]
+    os.write(pipe, b"the end")
+    os.close(pipe)
+    assert await ask() == "the end"
+    with pytest.raises(EOFError):
+        await ask()
+
+
+async def test_bytes_that_are_no_text_are_asked_for_again(pipe, capsys) -> None:
+    os.write(pipe, b"\xff\xfe\n+7999\n")
+    assert await ask("phone: ") == "+7999"
+    assert capsys.readouterr().out.count("phone: ") == 2
+    os.close(pipe)
+
+
+async def test_a_file_answers_as_well(tmp_path, monkeypatch) -> None:
+    (tmp_path / "answers").write_text("one\ntwo\n")
+    with (tmp_path / "answers").open() as answers:
+        monkeypatch.setattr("sys.stdin", answers)
+        assert [await ask(), await ask()] == ["one", "two"]
+
+
+async def test_a_password_is_not_shown(terminal) -> None:
+    person, program = terminal
+    asked = asyncio.ensure_future(ask("password: ", hide=True))
+    await asyncio.sleep(0)
+    assert not echoes(program)
+    os.write(person, b"secret\n")
+    assert await asked == "secret"
+    assert echoes(program)
+
+
+@pytest.mark.parametrize("hide", [True, False])
+async def test_a_question_that_is_broken_off_leaves_the_terminal_as_it_was(terminal, hide) -> None:
+    asked = asyncio.ensure_future(ask("password: ", hide=hide))
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert echoes(terminal[1])
