@@ -16,6 +16,7 @@ from typing import Self
 import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 
 from events.jetstream.client import Client
 from events.jetstream.configs import ACK_WAIT
@@ -96,7 +97,10 @@ class Pull:
             self._number += 1
             self._left, self._until = limit, now + (timeout + SLACK).total_seconds()
             request = {"batch": limit, "expires": int(timeout / timedelta(microseconds=1)) * 1000}
-            await self._nats.publish(self.subject, json.dumps(request).encode(), f"{self._inbox}.{self._number}")
+            try:
+                await self._nats.publish(self.subject, json.dumps(request).encode(), f"{self._inbox}.{self._number}")
+            except (NatsError, OSError) as error:
+                self._refuse(type(error).__name__, str(error) or type(error).__name__)
         elif not self._nats.is_connected:
             # Kept back, requests would all be sent when the connection is there again.
             self._end(REFUSED.first)
@@ -107,7 +111,7 @@ class Pull:
                 await self._changed.wait()
 
     async def _hear(self, message: Msg) -> None:
-        if message.reply:
+        if message.reply.startswith("$JS.ACK."):
             self._refused.reset()
             self._left -= 1
             self._arrived.append((self._nats.now, message))
@@ -122,10 +126,13 @@ class Pull:
             self._refused.reset()
             self._end(timedelta(0))
             return
-        self._end(self._refused.next())
         why = (message.headers or {}).get("Description", "nobody answers: is the consumer there?")
-        if self._seldom.due(status):
-            log.warning("nats.fetch_failed", error=f"{status} {why}", subject=self.subject)
+        self._refuse(status, f"{status} {why}")
+
+    def _refuse(self, kind: str, why: str) -> None:
+        self._end(self._refused.next())
+        if self._seldom.due(kind):
+            log.warning("nats.fetch_failed", error=why, subject=self.subject)
 
     def _end(self, pause: timedelta) -> None:
         """The request is over; the next one comes after a `pause`."""

@@ -1,6 +1,6 @@
 """A durable pull consumer: deliveries come only as fast as they are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import cast
@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 from events import subjects
 from events.errors import TransportError
 from events.event import NATS_PREFIX, Event, from_headers
+from events.faults import Fault
 from events.jetstream.client import Client, NotPermitted
 from events.jetstream.configs import ACK_WAIT
 from events.jetstream.pull import Pull
@@ -83,20 +84,16 @@ class JetStreamSubscription:
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[JetStreamDelivery]:
         """Raises TransportError if this user may not: that looks like silence otherwise."""
         since = self._nats.now
-        try:
-            messages = await self._pull.take(limit, min(timeout, MAX_FETCH_WAIT))
-        except (NatsError, OSError) as error:
-            log.warning("nats.fetch_failed", error=str(error) or type(error).__name__)
-            return []
+        messages = await self._pull.take(limit, min(timeout, MAX_FETCH_WAIT))
         if not messages:
             self._check(since)
-        return [JetStreamDelivery(message) for message in messages]
+        return _deliveries(messages)
 
     async def leave(self) -> None:
         """Fetch no more: what was on its way goes to somebody else at once. Takes a second."""
-        for message in await self._pull.leave():
+        for delivery in _deliveries(await self._pull.leave()):
             try:
-                await JetStreamDelivery(message).retry(timedelta(0))
+                await delivery.retry(timedelta(0))
             except TransportError as error:
                 log.warning("nats.not_handed_back", error=str(error))
 
@@ -108,4 +105,15 @@ class JetStreamSubscription:
         try:
             self._nats.check(self._pull.subject, since)
         except NotPermitted as error:
-            raise TransportError(str(error)) from None
+            raise TransportError(str(error), Fault.FATAL) from None
+
+
+def _deliveries(messages: Iterable[Msg]) -> list[JetStreamDelivery]:
+    """Without what no stream has sent."""
+    deliveries = []
+    for message in messages:
+        try:
+            deliveries.append(JetStreamDelivery(message))
+        except (NatsError, ValueError, IndexError, OverflowError) as error:
+            log.warning("nats.no_delivery", error=str(error) or type(error).__name__)
+    return deliveries

@@ -11,10 +11,14 @@ from events.faults import Fault
 from events.jetstream.client import Client
 from events.jetstream.topology import Topology
 from events.runtime.clock import Clock
+from events.runtime.seldom import Seldom
 
 LOOK_EVERY = timedelta(seconds=5)
 GRACE = timedelta(seconds=12)
 """For somebody else to make what this process may not. A refusal is noticed after 5 s: the end comes within 30 s."""
+
+SAY_EVERY = 60.0
+"""Seconds between two log lines that say what is waited for."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +37,15 @@ async def keep_topology(
     """
     topology.patience = timedelta(0)
     missing_since: float | None = None
+    seldom = Seldom(SAY_EVERY)
     while True:
         await clock.sleep(LOOK_EVERY)
         looked_at = clock.monotonic()
         error = await _look(topology, ensure, remade)
         if error is None or error.fault is Fault.PASSING:
             missing_since = None
+            if error and seldom.due("waiting"):
+                log.warning("topology.waiting", error=str(error))
             continue
         missing_since = looked_at if missing_since is None else missing_since
         if clock.monotonic() - missing_since >= GRACE.total_seconds():

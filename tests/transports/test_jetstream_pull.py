@@ -168,3 +168,25 @@ async def test_an_outage_is_no_reason_for_many_log_lines(tmp_path) -> None:
                     await asyncio.sleep(0.02)
     events = [(line["event"], line.get("error")) for line in logs]
     assert len(events) == len(set(events)) <= 6
+
+
+@pytest.mark.parametrize("reply", ["somewhere", "$JS.ACK.", ""])
+async def test_what_a_stranger_sends_to_our_inbox_is_no_delivery(js, subscribe, publish, reply) -> None:
+    subscription = await subscribe()
+    fetching = asyncio.create_task(fetched(subscription, 2, 1))
+    await asking(js)
+    pull = subscription._pull
+    await js._nc.publish(f"{pull._inbox}.{pull._number}", b"x", reply=reply)
+    await publish(1)
+    [delivery] = await fetching
+    assert delivery.event.subject == "1.2.1.0"
+
+
+async def test_a_fetch_on_a_closed_connection_is_no_reason_to_spin(tmp_path) -> None:
+    async with EmbeddedServer(tmp_path) as server, connect(server.url, name="test") as js:
+        subscription = await JetStreamSubscription.bind(js, Channel.REQUESTS, "generate", random=Random(1))
+        await js._nc.close()
+        with capture_logs() as logs:
+            for _ in range(3):
+                assert await subscription.fetch(2, timedelta(seconds=0.2)) == []
+        assert len(logs) <= 1

@@ -20,6 +20,8 @@ from events.jetstream.server import EmbeddedServer, embedded
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.jetstream.upkeep import keep_topology
+from events.jetstream.wakeups import wake, waking
+from events.jetstream.watch import watched
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
 from events.transport import Channel
@@ -166,6 +168,20 @@ async def test_an_emptied_store_is_filled_again_and_takes_questions(nats_server,
             while not (found := await subscription.fetch(1, SECOND)):
                 pass
         assert found[0].event.subject == "1.2.7.0"
+
+
+async def test_wakeups_and_watches_outlive_an_emptied_store(nats_server, tmp_path, publish):
+    woken, seen = [], []
+    async with connect(nats_server.url, name="test") as js, keeping(js) as kept:
+        async with waking(js, "1", woken.append), watched(js, Channel.REQUESTS, seen.append):
+            await empty(nats_server, tmp_path / "nats")
+            await until(lambda: kept.remade)
+            assert await wake(js, "1", "2")
+            await publish(js, Channel.REQUESTS, 7)
+            await until(lambda: seen)
+            await nats_server.kill()  # leaving neither waits for a server nor fails without one
+        assert (woken, seen) == (["2"], ["1.2.7.0"])
+        await nats_server.start()
 
 
 async def test_streams_come_back_with_the_limits_that_they_had(nats_server):
