@@ -84,7 +84,7 @@ async def connect(url: SecretStr, *, name: str, clock: Clock) -> AsyncIterator[B
         publishes.upkeep = consumes.upkeep = upkeep
         task = asyncio.create_task(upkeep.run())
         try:
-            yield Broker(await Sender.open(publishing, clock=clock), consuming, clock, upkeep)
+            yield Broker(await Sender.open(publishing, clock=clock, upkeep=upkeep), consuming, clock, upkeep)
         finally:
             await cancel(task)
 

@@ -38,6 +38,7 @@ class Message:
     expires_in: timedelta | None = None
     attempts: int = 0
     sent_at: datetime | None = None
+    received_at: datetime = EPOCH
     death: str = ""
     """Why it was dead-lettered last: `expired`, `delivery_limit`, `rejected` or `maxlen`."""
 
@@ -67,7 +68,7 @@ class Message:
             self.body,
             AMQP_PREFIX,
             subject=self.correlation_id,
-            received=self.sent_at or datetime.now(UTC),
+            received=self.received_at,
         )
 
 
@@ -89,7 +90,8 @@ def encode(message: Message, now: datetime) -> aio_pika.Message:
     )
 
 
-def decode(incoming: AbstractIncomingMessage) -> Message:
+def decode(incoming: AbstractIncomingMessage, now: datetime) -> Message:
+    """As it was received at the time `now`."""
     headers = incoming.headers.items()
     return Message(
         incoming.body,
@@ -100,6 +102,7 @@ def decode(incoming: AbstractIncomingMessage) -> Message:
         message_id=incoming.message_id or "",
         attempts=_attempts(incoming),
         sent_at=_sent_at(incoming),
+        received_at=_sent_at(incoming) or now,
         death=_death(incoming),
     )
 

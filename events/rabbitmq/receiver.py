@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import cast
 
@@ -27,9 +27,9 @@ ANSWER_TIMEOUT = timedelta(seconds=5)
 class Received:
     """One message in hand. Settle it once; unsettled it comes again when the connection ends."""
 
-    def __init__(self, incoming: AbstractIncomingMessage) -> None:
+    def __init__(self, incoming: AbstractIncomingMessage, now: datetime) -> None:
         self._incoming = incoming
-        self.message: Message = decode(incoming)
+        self.message: Message = decode(incoming, now)
 
     @property
     def stale(self) -> bool:
@@ -137,11 +137,14 @@ class Receiver:
         """
         self._forget()
         try:
-            await within(STOP_TIMEOUT, self.resize(0))
+            await within(STOP_TIMEOUT, self._hand_back())
         except TimeoutError:
             raise TransportError(
                 f"RabbitMQ does not answer; what it had sent of {self._queue.name!r} will be delivered again"
             ) from None
+
+    async def _hand_back(self) -> None:
+        await self.resize(0)
         while not self._ready.empty():
             for received in self._fresh(self._ready.get_nowait()):
                 await received.requeue()
@@ -163,7 +166,6 @@ class Receiver:
         queue = await self._channel.get_queue(self._queue.name, ensure=False)
         await queue.consume(self._ready.put, arguments={"x-priority": priority}, consumer_tag=tag)
 
-    @staticmethod
-    def _fresh(incoming: AbstractIncomingMessage) -> list[Received]:
-        received = Received(incoming)
+    def _fresh(self, incoming: AbstractIncomingMessage) -> list[Received]:
+        received = Received(incoming, self._broker.clock.now())
         return [] if received.stale else [received]

@@ -9,11 +9,16 @@ from events.errors import TransportError
 from events.faults import Fault
 from events.rabbitmq.faults import ERRORS, Refused, judge
 from events.rabbitmq.message import MAX_SHORT, Message, encode
+from events.rabbitmq.upkeep import Upkeep
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
 
 SEND_TIMEOUT = timedelta(seconds=5)
 """To wait for a connection and the confirmation before the caller sends the same message again."""
+
+
+REFUSED_FOR = timedelta(seconds=5)
+"""Until a process that may not send ends: before its requests have used up their attempts."""
 
 
 class Unroutable(TransportError):
@@ -27,18 +32,20 @@ class Unsendable(Refused):
 class Sender:
     """Safe to use concurrently. A failed message is not sent again by itself."""
 
-    def __init__(self, channel: AbstractRobustChannel, clock: Clock) -> None:
+    def __init__(self, channel: AbstractRobustChannel, clock: Clock, upkeep: Upkeep) -> None:
         self._channel = channel
         self._clock = clock
+        self._upkeep = upkeep
+        self._refused_since: float | None = None
 
     @classmethod
-    async def open(cls, connection: AbstractRobustConnection, *, clock: Clock) -> "Sender":
+    async def open(cls, connection: AbstractRobustConnection, *, clock: Clock, upkeep: Upkeep) -> "Sender":
         channel = connection.channel(publisher_confirms=True, on_return_raises=True)
         try:
             await within(SEND_TIMEOUT, channel.initialize())
         except ERRORS as error:
             raise TransportError(f"RabbitMQ gave no channel to publish ({judge(error).reason}); try again") from None
-        return cls(channel, clock)
+        return cls(channel, clock, upkeep)
 
     async def send(self, queue: str, message: Message) -> None:
         """Raises Unroutable if there is no such queue, Unsendable if it will never take this message, TransportError
@@ -48,10 +55,21 @@ class Sender:
             raise Unroutable(f"RabbitMQ can't have a queue whose name has more than {MAX_SHORT} bytes")
         try:
             await within(SEND_TIMEOUT, self._publish(queue, message))
+            self._refused_since = None
         except PublishError:
             raise Unroutable(f"RabbitMQ has no queue {queue!r}; start its consumer or `timokha bridge` first") from None
         except ERRORS as error:
-            raise _refusal(queue, message, error) from None
+            refusal = _refusal(queue, message, error)
+            if refusal.fault is Fault.FATAL:
+                self._may_not(refusal)
+            raise refusal from None
+
+    def _may_not(self, refusal: Refused) -> None:
+        """Everything goes the same way: who may not send this may not send anything."""
+        now = self._clock.monotonic()
+        self._refused_since = now if self._refused_since is None else self._refused_since
+        if now - self._refused_since >= REFUSED_FOR.total_seconds():
+            self._upkeep.fail(refusal)
 
     async def _publish(self, queue: str, message: Message) -> None:
         await self._channel.ready()
@@ -60,10 +78,13 @@ class Sender:
         )
 
 
-def _refusal(queue: str, message: Message, error: Exception) -> TransportError:
+def _refusal(queue: str, message: Message, error: Exception) -> Refused:
     verdict = judge(error)
+    if verdict.fault is not Fault.FINAL:
+        advice = verdict.advice if verdict.fault is Fault.FATAL else "send it again"
+        return Refused(f"RabbitMQ did not confirm a message for {queue!r} ({verdict.reason}); {advice}", verdict.fault)
     # The channel is closed for one that is too large, and others that were on their way fail with the same error.
-    if verdict.fault is Fault.FINAL and f"size {len(message.body)} " in verdict.reason:
+    if f"size {len(message.body)} " in verdict.reason:
         return Unsendable(
             f"RabbitMQ takes no such message for {queue!r} ({verdict.reason}); {verdict.advice}", Fault.FINAL
         )

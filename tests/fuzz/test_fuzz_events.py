@@ -246,7 +246,8 @@ PROPERTIES = {
 
 @given(st.fixed_dictionaries(PROPERTIES), st.binary(max_size=60), st.booleans())
 def test_any_amqp_message_is_a_message_of_ours(properties: dict[str, Any], body: bytes, redelivered: bool) -> None:
-    message = decode(SimpleNamespace(body=body, redelivered=redelivered, **properties))  # type: ignore[arg-type]
+    incoming = SimpleNamespace(body=body, redelivered=redelivered, **properties)
+    message = decode(incoming, datetime.now(UTC))  # type: ignore[arg-type]
     assert message.attempts >= 0
     assert all(isinstance(value, str) and "\n" not in name + value for name, value in message.headers.items())
     assert message.event().body == body
@@ -265,7 +266,8 @@ def test_an_event_survives_amqp(event: Event) -> None:
     read = header.ContentHeader()
     read.unmarshal(frame.marshal())
     assert isinstance(read.properties, commands.Basic.Properties)
-    got = decode(SimpleNamespace(body=event.body, redelivered=False, **dict(read.properties)))  # type: ignore[arg-type]
+    incoming = SimpleNamespace(body=event.body, redelivered=False, **dict(read.properties))
+    got = decode(incoming, datetime.now(UTC))  # type: ignore[arg-type]
     again = got.event()
     assert again.body == event.body
     assert again.type == (event.type if event.type.isprintable() else "")

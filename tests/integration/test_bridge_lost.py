@@ -150,3 +150,16 @@ async def test_a_process_that_rabbitmq_lets_in_no_more_says_so_and_ends(fragile_
     assert "exit code 2: timokha: RabbitMQ at" in last
     assert "refused the user or its password; correct RABBITMQ_URL" in last
     assert "Traceback" not in process.log.read_text()
+
+
+async def test_a_bridge_that_may_not_send_any_more_says_so_and_ends(fragile_world, own_rabbitmq) -> None:
+    async with connect(SecretStr(own_rabbitmq.url), name="test", clock=SystemClock()) as broker:
+        worker = await Receiver.open(broker, topology.REQUESTS, consumers=8)  # one that never answers
+        bridge = await fragile_world.bridge()
+        await own_rabbitmq.control("set_permissions", "guest", ".*", "^timokha", ".*")
+        await fragile_world.edge.ask(range(8))
+        async with asyncio.timeout(2 * WITHIN):
+            last = str(await bridge.ended())
+        await worker.close()
+    assert "exit code 1: timokha: RabbitMQ did not confirm a message for 'timokha.requests' (ACCESS_REFUSED" in last
+    assert "Traceback" not in bridge.log.read_text()
