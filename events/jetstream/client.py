@@ -53,6 +53,7 @@ class Client(NatsClient):
         self._tls_wanted = tls
         self._credentials = credentials
         self._refused: dict[str, float] = {}
+        self._first_wait: float | None = None
         self._refusals = Seldom(REFUSALS_EVERY)
         self._seldom = Seldom()
 
@@ -115,7 +116,15 @@ class Client(NatsClient):
         if not self.is_closed and self._seldom.due("disconnected"):
             log.warning("nats.disconnected")
 
+    def wait_longer(self, most: float) -> None:
+        """Until the next attempt to get the connection back."""
+        if self.is_reconnecting:
+            self._first_wait = self._first_wait or self.options["reconnect_time_wait"]
+            self.options["reconnect_time_wait"] = min(most, self.options["reconnect_time_wait"] * 1.5)
+
     async def log_reconnected(self) -> None:
+        if self._first_wait:
+            self.options["reconnect_time_wait"] = self._first_wait
         if self._seldom.due("reconnected"):
             log.info("nats.reconnected")
 

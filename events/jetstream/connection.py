@@ -22,7 +22,10 @@ FIRST_CONNECTION_TIMEOUT = timedelta(seconds=5)
 """Until a server that can't be reached at the start is a fault: the client itself would try for ever."""
 
 RECONNECT_WAIT = 0.25
-"""Seconds between two attempts to get the connection back."""
+"""Seconds between the first two attempts to get the connection back."""
+
+RECONNECT_MOST = 2.0
+"""The pause grows up to so many seconds while the server is away."""
 
 CLOSE_TIMEOUT = timedelta(seconds=2)
 """To say goodbye to a server; one that is frozen hears nothing."""
@@ -61,6 +64,7 @@ async def connect(url: str, *, name: str, access: Access = ANONYMOUS) -> AsyncIt
     try:
         yield client.jetstream(timeout=PUBLISH_TIMEOUT)
     finally:
+        client.options["reconnect_time_wait"] = 0  # closing waits as long
         await finish(CLOSE_TIMEOUT, client.close())
 
 
@@ -72,6 +76,7 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
     faults: list[str] = []
 
     async def on_error(error: Exception) -> None:
+        client.wait_longer(RECONNECT_MOST)
         if client.is_connected or client.is_reconnecting:
             client.warn(error)
         else:

@@ -154,18 +154,20 @@ async def test_a_consumer_that_comes_back_is_asked_again_and_its_absence_is_said
     await delivery.ack()
 
 
-async def test_an_outage_is_no_reason_for_many_log_lines(tmp_path) -> None:
+async def test_an_outage_is_no_reason_for_many_log_lines_and_attempts(tmp_path) -> None:
     async with EmbeddedServer(tmp_path) as server, connect(server.url, name="test") as js:
         with capture_logs() as logs:
             await server.kill()
             tries = js._nc._server_pool[0]
             async with asyncio.timeout(30):
-                while tries.reconnects < 8:  # noqa: ASYNC110 - the client counts
+                while tries.reconnects < 5:  # noqa: ASYNC110 - the client counts
                     await asyncio.sleep(0.02)
+            assert js._nc.options["reconnect_time_wait"] > 1
             await server.start()
             async with asyncio.timeout(30):
                 while not js._nc.is_connected:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
+            assert js._nc.options["reconnect_time_wait"] == 0.25
     events = [(line["event"], line.get("error")) for line in logs]
     assert len(events) == len(set(events)) <= 6
 
