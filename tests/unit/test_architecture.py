@@ -1,10 +1,13 @@
 """Who may import whom: the contracts of pyproject.toml hold, and each of them can be broken."""
 
 import ast
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
@@ -57,3 +60,56 @@ def test_every_import_contract_notices_its_violation(tmp_path):
 def test_the_command_line_imports_no_vendor():
     for file in (ROOT / "cli").glob("*.py"):
         assert not imported(file.read_text()) & VENDORS, file
+
+
+BANNED = {
+    "asyncio.sleep": "import asyncio as a\n\n\nasync def wait():\n    await a.sleep(0)\n",
+    "datetime.date.today": "from datetime import date\n\nTODAY = date.today()\n",
+    "datetime.datetime.now": "from datetime import UTC, datetime\n\nNOW = datetime.now(UTC)\n",
+    "datetime.datetime.utcnow": "import datetime\n\nNOW = datetime.datetime.utcnow()\n",
+    "random.random": "from random import random as draw\n\nCHANCE = draw()\n",
+    "random.uniform": "import random\n\nPAUSE = random.uniform(0, 1)\n",
+    "time.monotonic": "import time\n\nCLOCK = time.monotonic\n",
+    "time.perf_counter": "import time as t\n\nBEGAN = t.perf_counter()\n",
+    "time.sleep": "from time import sleep\n\nsleep(1)\n",
+    "time.time": "import time\n\nNOW = time.time()\n",
+    "uuid.uuid4": "from uuid import uuid4\n\nNAME = uuid4().hex\n",
+}
+
+
+def refused(path: str, source: str) -> list[str]:
+    """What the clock's lint rule says of `source`, were it in the file `path`."""
+    command = [LINT_IMPORTS.with_name("ruff"), "check", "--quiet", "--no-cache", "--select", "TID251"]
+    result = subprocess.run(
+        [*command, "--output-format", "json", "--stdin-filename", path, "-"],
+        cwd=ROOT,
+        input=source,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return [found["message"] for found in json.loads(result.stdout)]
+
+
+@pytest.mark.parametrize("name", BANNED)
+def test_nobody_asks_the_machine_for_time_chance_or_sleep(name):
+    found = refused("edge/userbot/bad.py", BANNED[name])
+    assert found
+    assert all(message.startswith(f"`{name}` is banned") for message in found)
+
+
+@pytest.mark.parametrize("folder", ["bridge", "cli", "events/runtime", "functions", "observability", "training"])
+def test_nobody_means_nobody(folder):
+    assert refused(f"{folder}/bad.py", BANNED["time.time"])
+
+
+@pytest.mark.parametrize("path", ["events/runtime/clock.py", "tests/unit/fine.py", "benchmarks/fine.py"])
+def test_a_clock_a_test_and_a_measurement_may(path):
+    assert not refused(path, BANNED["time.monotonic"])
+
+
+def test_the_rule_is_on_for_the_whole_project():
+    command = [LINT_IMPORTS.with_name("ruff"), "check", "--show-settings", "edge/demo/app.py"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert "banned-api (TID251)" in shown.stdout.partition("linter.rules.should_fix")[0]
