@@ -1,81 +1,213 @@
-"""What became of every question, from what lies in the users' chats and in the streams."""
+"""What became of every question, from what lies in the users' chats, in the streams, and in the userbot's log."""
 
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from chronicle import Disturbance
+from logbook import Logbook
 from storm import Storm
 from users import FAILURES, Crowd, Question, outcomes, thoughts
 from world import World
 
 from edge.userbot.chats import Chats
 from edge.userbot.record import ChatRecord
+from events.errors import TransportError
 from events.ids import RequestId
 from events.jetstream.log import JetStreamLog
 from events.transport import Channel
 
-UNSETTLED = 60.0
-"""Seconds for which a user may be busy after the outcome was seen: the edge may have died before it was stored."""
+DEADLINE = 120.0
+"""USERBOT_DEADLINE, in seconds; likewise:"""
+RECORDED = 2.0
+"""From an outcome in the chat to its record, unless something is out of order at that time."""
+SLACK = 5.0
+"""Until everybody has noticed that a broker is there again."""
+RECOVERY = 20.0
+"""Until a process that was started does its work again, however busy the machine."""
+MOST_FAILED = 0.01
+"""Of all questions."""
+LASTING = (
+    "kill",
+    "term",
+    "exit",
+    "freeze",
+    "cut",
+    "outage",
+    "emptied",
+    "bad_messages",
+    "passing_refusals",
+    "stuck_slices",
+)
+"""What may come between an answer in the chat and its record."""
 
 
 @dataclass
 class Verdict:
-    """Every question is exactly one of answered_once, answered_twice, failed_told, ignored_busy and lost."""
+    """Every question is exactly one of those down to `lost`."""
 
     answered_once: int = 0
     answered_twice: int = 0
     failed_told: int = 0
     ignored_busy: int = 0
+    lost_with_store: int = 0
+    undeliverable: int = 0
     lost: int = 0
     thinking_twice: int = 0
     left_busy: int = 0
     faults: list[str] = field(default_factory=list)
 
 
-async def judge(world: World, crowd: Crowd) -> Verdict:
-    verdict = Verdict()
-    async with world.looking() as (chats, log):
-        records = {chat: await chats.load(chat) for chat in await chats.all()}
-        for question in crowd.asked:
-            kind = await _judge(world, crowd, question, records.get(str(question.user), ChatRecord()), log)
+@dataclass
+class Case:
+    """All that is known of one question; times of the monotonic clock, None: not seen."""
+
+    question: Question
+    ends: list[str]
+    seen: bool
+    ignored_at: float | None
+    settled_at: float | None
+
+    @property
+    def over_at(self) -> float | None:
+        """When its outcome was there for the user, or never would be."""
+        return self.question.answered_at or self.settled_at
+
+
+class Judge:
+    def __init__(self, world: World, crowd: Crowd, storm: Storm, book: Logbook) -> None:
+        self._world = world
+        self._crowd = crowd
+        self._storm = storm
+        self._book = book
+        self._spent: Counter[str] = Counter()
+        self._busy: dict[int, list[Case]] = {}
+
+    async def judge(self) -> Verdict:
+        verdict = Verdict()
+        try:
+            async with self._world.looking() as (chats, log):
+                records = {chat: await chats.load(chat) for chat in await chats.all()}
+                published = await self._published(log)
+        except TransportError as error:
+            verdict.faults.append(f"no records: {error}")
+            records, published = {}, set()
+        for question in self._crowd.asked:
+            case = self._case(question, records.get(str(question.user), ChatRecord()))
+            kind, why = self._kind(case, published)
             setattr(verdict, kind, getattr(verdict, kind) + 1)
-            if kind in ("lost", "answered_twice"):
-                verdict.faults.append(f"{kind}: {world.owner.id}.{question.user}.{question.message_id} {question.text}")
-            verdict.thinking_twice += thoughts(world, question) > 1
-    busy = [chat for chat, record in records.items() if not rests(record)]
-    verdict.left_busy = len(busy)
-    verdict.faults += [f"left busy: {chat}" for chat in busy]
-    return verdict
+            if why or kind in ("lost", "answered_twice"):
+                verdict.faults.append(f"{kind}: {self._name(question)} {question.text}{why and ': '}{why}")
+            if kind != "ignored_busy":
+                self._busy.setdefault(question.user, []).append(case)
+            verdict.thinking_twice += thoughts(self._world, question) > 1
+        busy = [chat for chat, record in records.items() if not rests(record)]
+        verdict.left_busy = len(busy)
+        verdict.faults += [f"left busy: {chat}" for chat in busy]
+        verdict.faults += self._totals(verdict)
+        return verdict
 
+    async def _published(self, log: JetStreamLog) -> set[str]:
+        """The questions without an outcome that were asked of a model: one that was ignored never was."""
+        silent = [question for question in self._crowd.asked if not outcomes(self._world, question)]
+        names = [self._name(question) for question in silent]
+        return {name for name in names if await log.find(Channel.REQUESTS, RequestId.parse(f"{name}.0"))}
 
-async def _judge(world: World, crowd: Crowd, question: Question, record: ChatRecord, log: JetStreamLog) -> str:
-    ends = outcomes(world, question)
-    if len(ends) > 1:
-        return "answered_twice"
-    if ends:
-        return "failed_told" if ends[0].text in FAILURES else "answered_once"
-    # One that was ignored is known to its chat, and was never published.
-    request_id = RequestId(str(world.owner.id), str(question.user), str(question.message_id))
-    published = await log.find(Channel.REQUESTS, request_id) is not None
-    if question.message_id in record.seen and not published and _may_be_ignored(world, crowd, question):
-        return "ignored_busy"
-    return "lost"
+    def _case(self, question: Question, record: ChatRecord) -> Case:
+        key = str(question.user), str(question.message_id)
+        return Case(
+            question,
+            [end.text for end in outcomes(self._world, question)],
+            question.message_id in record.seen,
+            self._book.ignored.get(key),
+            self._book.settled.get(key),
+        )
 
+    def _kind(self, case: Case, published: set[str]) -> tuple[str, str]:
+        """And what is wrong with that, if anything is."""
+        if len(case.ends) > 1:
+            return "answered_twice", ""
+        if not case.ends:
+            return self._silence(case, published)
+        if case.ends[0] in FAILURES:
+            return "failed_told", "" if self._may_fail(case) else "no fault was longer than the deadline"
+        return "answered_once", ""
 
-def _may_be_ignored(world: World, crowd: Crowd, question: Question) -> bool:
-    """It came while an earlier question of the same user was being answered, or had just been."""
-    earlier = (other for other in crowd.asked if other.user == question.user and other.message_id < question.message_id)
-    return any(end.date > question.date - UNSETTLED for other in earlier for end in outcomes(world, other))
+    def _silence(self, case: Case, published: set[str]) -> tuple[str, str]:
+        if case.ignored_at or (case.seen and self._name(case.question) not in published):
+            return "ignored_busy", "" if self._was_busy(case) else "its chat was not busy"
+        if self._is_lost_with_store(case):
+            return "lost_with_store", ""
+        if self._is_undeliverable(case):
+            return "undeliverable", ""
+        return "lost", ""
+
+    def _was_busy(self, case: Case) -> bool:
+        """An earlier question had no outcome when it was asked, or one that could not be recorded yet."""
+        asked = case.question.asked_at
+        for earlier in self._busy.get(case.question.user, []):
+            over = earlier.over_at
+            if over is None or over > asked:
+                return True
+            if self._is_unrecorded(earlier, over, case.ignored_at or asked):
+                return True
+        return False
+
+    def _is_unrecorded(self, earlier: Case, over: float, at: float) -> bool:
+        """Something was out of order when the outcome had to be recorded, and it was not until `at`."""
+        if earlier.settled_at is not None and earlier.settled_at < at - 0.1:
+            return False
+        return any(noted.touches(over - 0.5, over + RECORDED, slack=SLACK) for noted in self._noted(*LASTING))
+
+    def _may_fail(self, case: Case) -> bool:
+        """Something was out of order for as long as the deadline, or has taken its request or its reply away."""
+        begin = case.question.asked_at
+        end = case.over_at or begin + DEADLINE
+        if self._world.chronicle.longest(begin, end, slack=RECOVERY) >= DEADLINE - RECOVERY:
+            return True
+        return any(noted.touches(begin, end) for noted in self._noted("deleted_stream"))
+
+    def _is_lost_with_store(self, case: Case) -> bool:
+        asked = case.question.asked_at
+        return any(noted.began - 1.5 * DEADLINE < asked <= noted.ended for noted in self._noted("emptied"))
+
+    def _is_undeliverable(self, case: Case) -> bool:
+        """Each refusal in the log accounts for one question."""
+        chat, asked = str(case.question.user), case.question.asked_at
+        refused = [at for at in self._book.undeliverable.get(chat, []) if at > asked]
+        if self._spent[chat] >= len(self._book.undeliverable.get(chat, [])) or not refused:
+            return False
+        self._spent[chat] += 1
+        return True
+
+    def _totals(self, verdict: Verdict) -> list[str]:
+        wrong = []
+        planned = self._storm.faults.done["refused_sends"]
+        if verdict.undeliverable > planned:
+            wrong.append(f"undeliverable: {verdict.undeliverable}, but Telegram refused {planned} messages")
+        if verdict.failed_told > MOST_FAILED * len(self._crowd.asked):
+            wrong.append(f"failed told: {verdict.failed_told} of {len(self._crowd.asked)} are too many")
+        return wrong
+
+    def _noted(self, *what: str) -> list[Disturbance]:
+        return self._world.chronicle.of(*what)
+
+    def _name(self, question: Question) -> str:
+        return f"{self._world.owner.id}.{question.user}.{question.message_id}"
 
 
 def rests(record: ChatRecord) -> bool:
     return not (record.current or record.waiting or record.notices or record.erasing)
 
 
-async def calm(chats: Chats, crowd: Crowd) -> bool:
-    """Every question has arrived, and nobody is busy."""
+async def calm(world: World, chats: Chats, crowd: Crowd) -> bool:
+    """Every question has arrived, or was lost with a store, and nobody is busy."""
+    emptied = max((noted.ended for noted in world.chronicle.of("emptied")), default=0.0)
     records = {user: await chats.load(str(user)) for user in {question.user for question in crowd.asked}}
-    arrived = all(question.message_id in records[question.user].seen for question in crowd.asked)
+    arrived = all(
+        question.message_id in records[question.user].seen or question.asked_at <= emptied for question in crowd.asked
+    )
     return arrived and all(rests(record) for record in records.values())
 
 

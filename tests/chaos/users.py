@@ -13,12 +13,10 @@ from edge.userbot import phrases
 
 PUSHY = 0.1
 """How likely a user asks again before the outcome."""
-PATIENCE = 100.0
-"""Seconds, longer than the deadline, after which a user asks again whatever has become of the question.
-
-An answer may be in the chat and not yet in the record of a userbot that was killed: who asks again at once is ignored
-as busy, and hears nothing. In seconds as well:
-"""
+PATIENCE = 135.0
+"""Seconds, longer than the deadline, after which a user asks again whatever has become of the question; likewise:"""
+FORGOTTEN = 15.0
+"""From when an emptied store was taken up: the question in it is gone."""
 LULL = (0.2, 1.5)
 
 FAILURES = {phrases.failure(locale, reason) for locale in ("ru", "en") for reason in (phrases.DEADLINE, "", "empty")}
@@ -49,6 +47,7 @@ class Crowd:
     chance: random.Random
     asked: list[Question] = field(default_factory=list)
     allowed: int = 0
+    _open: list[Question] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -60,8 +59,20 @@ class Crowd:
             telegram.add_user(first_name=f"User {n}", phone=f"+7999{n + 1:07}", lang_code="ru") for n in range(users)
         ]
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
             for person in people:
                 group.create_task(self._talk(person))
+
+    async def _watch(self) -> None:
+        """Note when outcomes are seen, of those as well that nobody waits for."""
+        while True:
+            now = time.monotonic()
+            self._open = [question for question in self._open if now < question.asked_at + 2 * PATIENCE]
+            for question in self._open:
+                if outcomes(self.world, question):
+                    question.answered_at = now
+            self._open = [question for question in self._open if question.answered_at is None]
+            await asyncio.sleep(0.1)
 
     async def _talk(self, person: Account) -> None:
         while not self.complete:
@@ -81,14 +92,18 @@ class Crowd:
         mine = self.world.telegram.messages(self.world.owner.id, person.id)[-1]
         question = Question(person.id, mine.id, sent.id, text, time.monotonic(), sent.date)
         self.asked.append(question)
+        self._open.append(question)
         return question
 
     async def _outcome(self, question: Question) -> None:
-        until = question.asked_at + PATIENCE
-        while time.monotonic() < until and not outcomes(self.world, question):  # noqa: ASYNC110 - a clock as well
+        while question.answered_at is None and not self._given_up(question):  # noqa: ASYNC110 - a clock as well
             await asyncio.sleep(0.1)
-        if outcomes(self.world, question):
-            question.answered_at = time.monotonic()
+
+    def _given_up(self, question: Question) -> bool:
+        now = time.monotonic()
+        emptied = self.world.chronicle.of("emptied")
+        forgotten = any(d.ended >= question.asked_at and d.ended + FORGOTTEN < now for d in emptied)
+        return forgotten or now > question.asked_at + PATIENCE
 
 
 def outcomes(world: World, question: Question) -> list[StoredMessage]:
@@ -111,5 +126,10 @@ def thoughts(world: World, question: Question) -> int:
 
 
 def _received(world: World, question: Question) -> list[StoredMessage]:
-    messages = world.telegram.messages(question.user, world.owner.id)
-    return [message for message in messages if not message.out and message.id > question.own_id]
+    found = []
+    for message in reversed(world.telegram.state.accounts[question.user].box.messages.values()):
+        if message.id <= question.own_id:
+            break
+        if not message.out:
+            found.append(message)
+    return found[::-1]

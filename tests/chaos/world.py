@@ -12,7 +12,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from edge.demo.processes import Process
+from chronicle import Chronicle
+from nats.js import JetStreamContext
+from processes import End, Program, left_behind
+
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
@@ -29,9 +32,13 @@ from events.runtime.retrying import Retrying
 OWNER_PHONE = "+79990000000"
 KINDS = ("userbot", "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
 WITHOUT_RABBITMQ = ("userbot", "generate", "nats")
+GRACES = {"userbot": 5.0, "generate": 20.0, "bridge": 5.0, "generate-rabbitmq": 20.0}
+"""Seconds, by the kinds of our own processes: the defaults; 5 s make up the 10 s of one without a grace of its own."""
 GENERATES = 2
 RESTART = 1.0
 """Seconds after which a process that ended by itself is started again."""
+LOOP = 10.0
+"""Seconds of life below which an end by itself is one of a restart loop."""
 Act = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -39,29 +46,26 @@ Act = Callable[[], Coroutine[Any, Any, None]]
 class Victim:
     """One process of a kind; `pid` gives None when it does not run, or must not be frozen.
 
-    A `supervised` one that ends by itself is started again, as compose does: e.g. it finds no NATS at its start.
+    A `program` that ends by itself is started again, as compose does. Whoever does something to a victim holds its
+    `lock`.
     """
 
     kind: str
-    kill_it: Act
-    start_it: Act
+    kill: Act
+    start: Act
     pid: Callable[[], int | None]
-    supervised: bool = False
-    down: bool = False
+    program: Program | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def kill(self) -> None:
-        self.down = True
-        await self.kill_it()
-
-    async def start(self) -> None:
-        await self.start_it()
-        self.down = False
-
-    async def supervise(self) -> None:
-        while self.supervised:
-            await asyncio.sleep(RESTART)
-            if not self.down and self.pid() is None:
-                await self.start_it()
+    async def supervise(self, chronicle: Chronicle) -> None:
+        while self.program:
+            await asyncio.sleep(0.1)
+            if self.pid() is None and not self.lock.locked():
+                with chronicle.during("exit", self.kind):
+                    await asyncio.sleep(RESTART)
+                    async with self.lock:
+                        if self.pid() is None:
+                            await self.start()
 
     def freeze(self) -> bool:
         return self._signal(signal.SIGSTOP)
@@ -80,35 +84,73 @@ class Victim:
 
 @dataclass
 class World:
+    """`environment` is the userbot's; `telegram_lock` is held by whoever has cut everybody off."""
+
     directory: Path
     telegram: Sandbox
     owner: Account
     nats: EmbeddedServer
+    environment: dict[str, str]
+    chronicle: Chronicle = field(default_factory=Chronicle)
     victims: list[Victim] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
+    left_behind: list[int] = field(default_factory=list)
+    telegram_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def of(self, kind: str) -> list[Victim]:
-        return [victim for victim in self.victims if victim.kind == kind]
+    def of(self, *kinds: str) -> list[Victim]:
+        return [victim for victim in self.victims if victim.kind in kinds]
+
+    @property
+    def ours(self) -> list[Victim]:
+        return [victim for victim in self.victims if victim.program]
+
+    @property
+    def programs(self) -> list[Program]:
+        return [victim.program for victim in self.victims if victim.program]
+
+    @property
+    def userbot_log(self) -> Path:
+        return self.directory / "userbot-1" / "userbot.log"
+
+    def switch_live(self) -> None:
+        """The next userbot answers the other way."""
+        live = self.environment.get("USERBOT_LIVE") == "true"
+        self.environment["USERBOT_LIVE"] = "false" if live else "true"
 
     async def ready(self) -> None:
         """The userbot has been here: from now on everything that it misses is fetched."""
-        log = self.directory / "userbot-1" / "userbot.log"
+        log = self.userbot_log
         async with asyncio.timeout(90):
             while not (log.exists() and "userbot.ready" in log.read_text()):  # noqa: ASYNC110 - a file
                 await asyncio.sleep(0.1)
 
     @asynccontextmanager
-    async def looking(self) -> AsyncIterator[tuple[Chats, JetStreamLog]]:
+    async def connected(self) -> AsyncIterator[JetStreamContext]:
         async with connect(self.nats.url, name="chaos") as js:
-            chats = Chats(
-                await JetStreamRecords.open(js, subjects.CHATS_BUCKET),
-                str(self.owner.id),
-                retrying=Retrying(SystemClock(), Random()),
-            )
+            yield js
+
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[tuple[Chats, JetStreamLog]]:
+        """Raises TransportError."""
+        async with self.connected() as js:
+            records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+            chats = Chats(records, str(self.owner.id), retrying=Retrying(SystemClock(), Random()))
             yield chats, JetStreamLog(js)
+
+    async def stop(self) -> None:
+        """SIGTERM to all of ours."""
+
+        async def stop(victim: Victim) -> None:
+            async with victim.lock:
+                if victim.program:
+                    await victim.program.terminate()
+
+        await asyncio.gather(*(stop(victim) for victim in self.ours))
 
 
 @asynccontextmanager
 async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) -> AsyncIterator[World]:
+    """Everything runs and is supervised inside; afterwards all of it has ended, and `ends` says how."""
     async with AsyncExitStack() as stack:
         nats = await stack.enter_async_context(EmbeddedServer(directory / "nats"))
         telegram = await stack.enter_async_context(Sandbox())
@@ -116,7 +158,6 @@ async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) ->
         session, key = directory / "owner.session", directory / "telegram.pem"
         await signed_in_session(telegram, OWNER_PHONE, session=session)
         key.write_text(telegram.public_key_pem)
-        made = World(directory, telegram, owner, nats)
         environment = {
             "API_ID": str(API_ID),
             "API_HASH": API_HASH,
@@ -127,6 +168,7 @@ async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) ->
             "USERBOT_TELEGRAM_KEY": str(key),
             **settings,
         }
+        made = World(directory, telegram, owner, nats, environment)
         made.victims.append(Victim("nats", nats.kill, nats.start, lambda: nats.pid))
         processes = [("userbot", "userbot", {})]
         processes += [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
@@ -136,8 +178,8 @@ async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) ->
             environment["RABBITMQ_URL"] = node.url
             processes += [("bridge", "bridge", {}), ("generate-rabbitmq", "generate", {"GENERATE_TRIGGER": "rabbitmq"})]
         for kind, name, own in processes:
-            await _add(made, stack, kind, name, {**environment, **own})
-        supervisors = [asyncio.create_task(victim.supervise()) for victim in made.victims]
+            await _add(made, stack, kind, name, {**environment, **own} if own else environment)
+        supervisors = [asyncio.create_task(victim.supervise(made.chronicle)) for victim in made.ours]
         try:
             await made.ready()
             yield made
@@ -145,15 +187,17 @@ async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) ->
             for task in supervisors:
                 task.cancel()
             await asyncio.gather(*supervisors, return_exceptions=True)
+            await made.stop()
+            made.left_behind = left_behind([group for program in made.programs for group in program.groups])
 
 
 async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environment: dict[str, str]) -> None:
     directory = made.directory / f"{kind}-{len(made.of(kind)) + 1}"
     directory.mkdir()
-    process = Process(name, directory, environment)
-    stack.push_async_callback(process.kill)
-    await process.start()
-    made.victims.append(Victim(kind, process.kill, process.start, lambda: process.pid, supervised=True))
+    program = Program(kind, name, directory, environment, grace=GRACES[kind], ends=made.ends)
+    stack.push_async_callback(program.kill)
+    await program.start()
+    made.victims.append(Victim(kind, program.kill, program.start, lambda: program.pid, program))
 
 
 def has_rabbitmq() -> bool:

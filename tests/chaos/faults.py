@@ -1,0 +1,213 @@
+"""The faults besides kills, freezes and cuts: each is one method, named as it is counted."""
+
+import asyncio
+import contextlib
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from chronicle import Disturbance
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+from world import World
+
+from edge.sandbox.faults import SEND
+from events import subjects
+from events.errors import TransportError
+from events.jetstream.records import JetStreamRecords
+from events.transport import Channel
+
+EDIT = "messages.EditMessage"
+DIFFERENCE = "updates.GetDifference"
+NOT_TAKEN = (16, 17, 32, 33)
+"""Codes of bad_msg_notification: the clock, twice each way, and the sequence number."""
+PASSING = ((500, "WORKER_BUSY_TOO_LONG_RETRY"), (-503, "Timeout"), (500, "RPC_CALL_FAIL"))
+REPLY_GONE = ("REPLY_MESSAGE_ID_INVALID", "REPLY_TO_INVALID")
+OUTAGE = (20.0, 60.0)
+"""Seconds; likewise:"""
+STARTING = (0.0, 3.0)
+DOWN = (0.0, 1.0)
+COMES_BACK = 60.0
+"""Seconds after which what was deleted must be there again."""
+
+SHARES = {
+    "terminations": 3,
+    "bad_messages": 4,
+    "refused_replies": 6,
+    "passing_refusals": 6,
+    "stuck_slices": 10,
+    "refused_sends": 20,
+    "deleted_consumers": 12,
+    "deleted_streams": 30,
+    "deleted_buckets": 30,
+    "emptied_stores": 30,
+    "outages": 30,
+}
+"""How many kills there are to one of these; of each there is one at least, of an outage none below 12 kills."""
+DEAR = ("outages", "deleted_streams", "deleted_buckets")
+
+
+def planned(kills: int, chosen: str | None, chance: random.Random) -> list[str]:
+    """What is to happen, in order. `chosen` is `name` or `name=count`, with commas between, instead of all."""
+    if chosen is None:
+        counts = {name: max(1, round(kills / share)) for name, share in SHARES.items()}
+        counts |= {name: 0 for name in DEAR if kills < 12}
+    else:
+        pairs = [part.partition("=") for part in chosen.split(",") if part]
+        counts = {name: int(count or 1) for name, _, count in pairs}
+    if unknown := counts.keys() - SHARES.keys():
+        raise SystemExit(f"CHAOS_FAULTS names {', '.join(unknown)}; it takes {', '.join(SHARES)}")
+    order = [name for name, count in counts.items() for _ in range(count)]
+    chance.shuffle(order)
+    return order
+
+
+@dataclass
+class Faults:
+    """`done` counts by name; what went wrong with the storm itself is in `broken`."""
+
+    world: World
+    chance: random.Random
+    done: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+    _watching: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def strike(self, name: str) -> None:
+        act: Callable[[], Awaitable[None]] = getattr(self, f"_{name}")
+        await act()
+        self.done[name] += 1
+
+    async def watched(self) -> None:
+        """Return when everything that was deleted has come back, or was waited for long enough."""
+        await asyncio.gather(*self._watching)
+
+    # --- Telegram
+
+    async def _bad_messages(self) -> None:
+        method = self.chance.choice((SEND, SEND, EDIT, DIFFERENCE))
+        code = self.chance.choice(NOT_TAKEN)
+        self.world.telegram.faults.notify_bad_message(self.world.owner.id, code, method=method, times=1)
+        self._noted("bad_messages", "telegram")
+        if method == DIFFERENCE:
+            self.world.telegram.drop_connections(self.world.owner.id)
+
+    async def _refused_replies(self) -> None:
+        self.world.telegram.faults.refuse(self.world.owner.id, 400, self.chance.choice(REPLY_GONE))
+
+    async def _refused_sends(self) -> None:
+        self.world.telegram.faults.refuse(self.world.owner.id, 406, "TOPIC_DELETED")
+
+    async def _passing_refusals(self) -> None:
+        code, name = self.chance.choice(PASSING)
+        method = self.chance.choice((SEND, SEND, EDIT, DIFFERENCE))
+        self.world.telegram.faults.refuse(
+            self.world.owner.id, code, name, method=method, times=self.chance.randint(1, 3)
+        )
+        self._noted("passing_refusals", "telegram")
+        if method == DIFFERENCE:
+            self.world.telegram.drop_connections(self.world.owner.id)
+
+    async def _stuck_slices(self) -> None:
+        self.world.telegram.faults.stuck_slices(self.world.owner.id, self.chance.randint(2, 5))
+        self._noted("stuck_slices", "telegram")
+        self.world.telegram.drop_connections(self.world.owner.id)
+
+    async def _outages(self) -> None:
+        """With a call in flight: its result is lost, and Telegram stays away."""
+        async with self.world.telegram_lock:
+            self.world.telegram.faults.lose_answers(self.world.owner.id)
+            with contextlib.suppress(TimeoutError):
+                await self.world.telegram.wait_for(lambda: not self.world.telegram.sessions(self.world.owner.id), 3)
+            with self.world.chronicle.during("outage", "telegram"):
+                await self.world.telegram.refuse_connections()
+                await asyncio.sleep(self.chance.uniform(*OUTAGE))
+                await self.world.telegram.accept_connections()
+
+    # --- processes
+
+    async def _terminations(self) -> None:
+        """SIGTERM while it runs, or soon after its start."""
+        victim, starting = self.chance.choice(self.world.ours), self.chance.random() < 0.4
+        assert victim.program
+        async with victim.lock:
+            with self.world.chronicle.during("term", victim.kind):
+                if starting:
+                    await victim.kill()
+                    await victim.start()
+                    await asyncio.sleep(self.chance.uniform(*STARTING))
+                await victim.program.terminate()
+                await asyncio.sleep(self.chance.uniform(*DOWN))
+                await victim.start()
+
+    # --- NATS
+
+    async def _emptied_stores(self) -> None:
+        (nats,) = self.world.of("nats")
+        async with nats.lock:
+            emptied = Disturbance("emptied", "nats", time.monotonic())
+            self.world.chronicle.disturbances.append(emptied)
+            await nats.kill()
+            shutil.rmtree(self.world.directory / "nats" / "store", ignore_errors=True)
+            await nats.start()
+        self._watch(emptied)
+
+    async def _deleted_consumers(self) -> None:
+        edge = subjects.edge_consumer(str(self.world.owner.id))
+        stream, consumer = self.chance.choice((("REQUESTS", subjects.GENERATE_CONSUMER), ("REPLIES", edge)))
+        with self.world.chronicle.during("deleted_consumer", consumer):
+            await self._persistently(lambda js: js.delete_consumer(stream, consumer))
+
+    async def _deleted_streams(self) -> None:
+        stream = self.chance.choice([subjects.stream(channel) for channel in Channel])
+        with self.world.chronicle.during("deleted_stream", stream):
+            await self._persistently(lambda js: js.delete_stream(stream))
+
+    async def _deleted_buckets(self) -> None:
+        bucket = self.chance.choice(subjects.BUCKETS)
+        kind = "emptied" if bucket == subjects.CHATS_BUCKET else "deleted_bucket"
+        deleted = Disturbance(kind, bucket, time.monotonic())
+        self.world.chronicle.disturbances.append(deleted)
+        await self._persistently(lambda js: js.delete_key_value(bucket))
+        if bucket == subjects.CHATS_BUCKET:
+            self._watch(deleted)
+        else:
+            deleted.ended = time.monotonic()
+
+    def _watch(self, emptied: Disturbance) -> None:
+        task = asyncio.create_task(self._until_taken_up(emptied))
+        self._watching.add(task)
+
+    async def _until_taken_up(self, emptied: Disturbance) -> None:
+        """It has ended when the buckets of the userbot are there again, and its watermark in them."""
+        until = time.monotonic() + COMES_BACK
+        while time.monotonic() < until:
+            with contextlib.suppress(TransportError, TimeoutError):
+                async with self.world.connected() as js:
+                    await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+                    marks = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
+                    if await marks.load(str(self.world.owner.id)):
+                        emptied.ended = time.monotonic()
+                        return
+            await asyncio.sleep(0.3)
+        emptied.ended = time.monotonic()
+        self.broken.append(f"the userbot had not taken up an emptied store after {COMES_BACK:.0f} s")
+
+    async def _persistently(self, delete: Callable[..., Awaitable[object]]) -> None:
+        """Whatever else happens to NATS meanwhile."""
+        until = time.monotonic() + COMES_BACK
+        while time.monotonic() < until:
+            try:
+                async with self.world.connected() as js:
+                    await delete(js)
+                return
+            except NotFoundError:
+                return
+            except (NatsError, TransportError, OSError, TimeoutError):
+                await asyncio.sleep(0.3)
+
+    def _noted(self, what: str, whom: str) -> None:
+        now = time.monotonic()
+        self.world.chronicle.disturbances.append(Disturbance(what, whom, now, now))

@@ -1,0 +1,55 @@
+"""What the userbot has logged, with its times on the monotonic clock of this process."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Logbook:
+    """By chat and message: when it was ignored as busy, and when it was settled. By chat: the answers that Telegram
+
+    refused for good, when. A killed process takes the lines with it that it had not written.
+    """
+
+    ignored: dict[tuple[str, str], float] = field(default_factory=dict)
+    settled: dict[tuple[str, str], float] = field(default_factory=dict)
+    undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    readies: list[float] = field(default_factory=list)
+
+
+def read(path: Path) -> Logbook:
+    book, ahead = Logbook(), time.time() - time.monotonic()
+    for line in _lines(path):
+        at = datetime.fromisoformat(line["time"]).timestamp() - ahead
+        match line["event"]:
+            case "message.received" if line["effect"] == "ignored_busy":
+                book.ignored.setdefault((line["chat"], str(line["message"])), at)
+            case "question.settled":
+                _, chat, message, _ = line["request_id"].split(".")
+                book.settled.setdefault((chat, message), at)
+            case "message.undeliverable" if line["part"] != "thinking":
+                book.undeliverable[line["chat"]].append(at)
+            case "userbot.ready":
+                book.readies.append(at)
+    return book
+
+
+def tracebacks(path: Path) -> int:
+    """How often an error had no line of its own."""
+    return path.read_text(errors="replace").count("Traceback (most recent call last)") if path.exists() else 0
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text(errors="replace").splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and {"time", "event"} <= found.keys():
+            yield found

@@ -1,0 +1,89 @@
+"""The count as build/chaos.json has it."""
+
+from collections import Counter
+from typing import Any
+
+from judge import Verdict, percentiles, recoveries
+from logbook import tracebacks
+from processes import End
+from storm import Storm
+from users import Crowd
+from world import KINDS, LOOP, World
+
+IMPORTING = 5.0
+"""Seconds of life in which a process may not listen to signals yet, and SIGTERM just ends it."""
+
+
+def report_of(
+    seed: int, world: World, storm: Storm, crowd: Crowd, verdict: Verdict, *, rabbitmq: bool, took: float
+) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "questions": len(crowd.asked),
+        "answered_once": verdict.answered_once,
+        "answered_twice": verdict.answered_twice,
+        "failed_told": verdict.failed_told,
+        "lost": verdict.lost,
+        "lost_with_store": verdict.lost_with_store,
+        "undeliverable": verdict.undeliverable,
+        "ignored_busy": verdict.ignored_busy,
+        "left_busy": verdict.left_busy,
+        "thinking_twice": verdict.thinking_twice,
+        "kills": {kind: storm.killed[kind] for kind in KINDS},
+        "freezes": storm.freezes,
+        "cuts": storm.cuts,
+        **{name: storm.faults.done[name] for name in sorted({*storm.faults.done, *storm.plan})},
+        "forced_kills": sum(end.how == "forced" for end in world.ends),
+        "watchdog_ends": _forced(world),
+        "stops": _codes(world.ends, "terminated"),
+        "exits": _codes(world.ends, "by itself"),
+        "restart_loops": _loops(world.ends),
+        "tracebacks": sum(tracebacks(program.log) for program in world.programs),
+        "recovery_seconds": percentiles(recoveries(storm, crowd)),
+        "rabbitmq": rabbitmq,
+        "seconds": round(took, 1),
+        "faults": [*verdict.faults, *storm.faults.broken, *_bad_ends(world), *_bad_logs(world)],
+    }
+
+
+def _bad_ends(world: World) -> list[str]:
+    """What may not happen at SIGTERM."""
+    forced = [f"forced kill: {end.kind} had not ended in time" for end in world.ends if end.how == "forced"]
+    odd = [
+        f"exit code {end.code} of {end.kind} at SIGTERM after {end.lived:.1f} s"
+        for end in world.ends
+        if end.how == "terminated" and end.code and not (end.code == -15 and end.lived < IMPORTING)
+    ]
+    return [*forced, *odd, *(f"left behind: process group {group}" for group in world.left_behind)]
+
+
+def _bad_logs(world: World) -> list[str]:
+    """What no fault may lead to."""
+    found = {program.log: tracebacks(program.log) for program in world.programs}
+    forced = _forced(world)
+    return [
+        *(f"tracebacks: {count} in {log}" for log, count in found.items() if count),
+        *([f"watchdog ends: {forced} processes hung at SIGTERM"] if forced else []),
+    ]
+
+
+def _forced(world: World) -> int:
+    """How often a process's own watchdog had to end it."""
+    return sum(program.log.read_text(errors="replace").count("process.forced") for program in world.programs)
+
+
+def _codes(ends: list[End], how: str) -> dict[str, dict[str, int]]:
+    """By kind and exit code."""
+    counted = Counter((end.kind, end.code) for end in ends if end.how == how)
+    kinds = sorted({kind for kind, _ in counted})
+    return {kind: {str(code): n for (k, code), n in sorted(counted.items()) if k == kind} for kind in kinds}
+
+
+def _loops(ends: list[End]) -> dict[str, int]:
+    """By kind: how often in a row it ended by itself soon after its start."""
+    longest: dict[str, int] = {}
+    running: Counter[str] = Counter()
+    for end in ends:
+        running[end.kind] = running[end.kind] + 1 if end.how == "by itself" and end.lived < LOOP else 0
+        longest[end.kind] = max(longest.get(end.kind, 0), running[end.kind])
+    return {kind: length for kind, length in longest.items() if length > 1}
