@@ -89,7 +89,7 @@ async def chaos(directory: Path, seed: int, kills: int, questions: int, chosen: 
                 lambda: progress.advance(struck),
             )
             async with asyncio.TaskGroup() as group:
-                talking = group.create_task(crowd.run(min(USERS, questions)))
+                talking = group.create_task(crowd.run(max(1, min(USERS, questions // 4))))
                 storming = group.create_task(storm.run())
                 while not (storming.done() and crowd.complete):
                     progress.update(asked, completed=len(crowd.asked))
