@@ -7,6 +7,7 @@ from itertools import count
 from typing import cast
 
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel
+from aio_pika.exceptions import ChannelInvalidStateError
 from aiormq import Channel
 
 from events.errors import TransportError
@@ -34,7 +35,10 @@ class Received:
     @property
     def stale(self) -> bool:
         """Its channel is gone: the broker has handed it to somebody else, or will."""
-        return bool(self._incoming.channel.is_closed)
+        try:
+            return bool(self._incoming.channel.is_closed)
+        except ChannelInvalidStateError:
+            return True
 
     async def ack(self) -> None:
         """AMQP confirms no acknowledgement: one that is lost brings the message again."""
