@@ -62,6 +62,7 @@ class Signals:
 
     def leave(self, code: int) -> None:
         """All is done: see to it that the process ends with `code` even if its threads do not."""
+        children.kill()  # or a thread may wait for one
         timer = threading.Timer(AT_EXIT, self._end, [code])
         timer.daemon = True
         timer.start()

@@ -2,6 +2,7 @@
 
 import hashlib
 import multiprocessing
+import os
 import shutil
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -74,7 +75,9 @@ def _make(source: str, directory: Path, bits: int, console: Console) -> None:
 def _in_its_own_process(source: str, directory: Path, bits: int) -> None:
     """The gigabytes that it takes, and torch, go when it is done."""
     try:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        spawn = multiprocessing.get_context("spawn")
+        # A session of its own: Ctrl-C is for us, and we end it.
+        with ProcessPoolExecutor(1, mp_context=spawn, initializer=os.setsid) as process:
             process.submit(_export, source, directory, bits).result()
     except BrokenProcessPool:
         raise TimokhaError(f"{source} could not be prepared, the process was killed: it takes 3 GB of memory") from None

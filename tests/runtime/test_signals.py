@@ -197,6 +197,32 @@ async def main(stop):
     child = int(process.stdout.readline())
     process.send_signal(signal.SIGTERM)
     ending(process)
+    wait_until_gone(child)
+
+
+def test_nor_are_those_of_a_pool_that_a_thread_waits_for():
+    """As a model is prepared."""
+    body = f"""
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+def work():
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=os.setsid) as pool:
+        child = pool.submit(os.getpid).result()
+        {READY}
+        print(child, flush=True)
+        pool.submit(time.sleep, 3600).result()
+async def main(stop):
+    await asyncio.to_thread(work)
+"""
+    process = start(body, service=False)
+    assert process.stdout
+    child = int(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    assert ending(process) == (0, "cancelled\n", "")
+    wait_until_gone(child)
+
+
+def wait_until_gone(child: int) -> None:
     with suppress(psutil.NoSuchProcess):
         while psutil.Process(child).status() != psutil.STATUS_ZOMBIE:  # nobody may be there to reap it
             pass
