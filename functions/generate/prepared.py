@@ -16,6 +16,7 @@ from events.errors import SettingsError, TimokhaError
 from functions.generate.default_model import CARD, prepare_default_model
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once
+from functions.generate.sources import path_of
 
 _MADE_BY = 2
 """Raise it when what is made from the same model changes."""
@@ -44,17 +45,27 @@ def prepared_model(source: str | None, cache: Path, *, bits: int, console: Conso
 
 
 def prepared_directory(source: str | None, cache: Path, *, bits: int) -> Path:
-    """Where the prepared model lies or will lie; a directory that was prepared somewhere else is its own."""
-    if source and (Path(source) / FILE_NAME).is_file():
+    """Where the prepared model lies or will lie; a directory that was prepared somewhere else is its own.
+
+    Raises SettingsError if `source` can be no model.
+    """
+    if source and _is_prepared(source):
         return Path(source)
     return cache / "models" / f"{_name(source)}-openvino-int{bits}-{_MADE_BY}"
+
+
+def _is_prepared(source: str) -> bool:
+    try:
+        return (Path(source) / FILE_NAME).is_file()
+    except (OSError, ValueError):
+        return False  # `path_of` says why
 
 
 def _name(source: str | None) -> str:
     """Other files are another model, by their names, sizes and times."""
     if source is None:
         return CARD.name
-    path = Path(source).expanduser()
+    path = path_of(source)
     files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
     identity = str(path.resolve()) if stats else source

@@ -205,6 +205,18 @@ def test_a_broken_model_is_one_line(prepared_random: Path, tmp_path: Path) -> No
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"{", b"null", b"\xff"])
+def test_a_broken_tokenizer_is_one_line(prepared_random: Path, tmp_path: Path, damage: bytes | None) -> None:
+    shutil.copytree(prepared_random, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tokenizer.json").unlink()
+    if damage is not None:
+        (tmp_path / "tokenizer.json").write_bytes(damage)
+    with pytest.raises(SettingsError, match=r"can't be loaded .* delete it") as caught:
+        OpenVINOEngine(tmp_path, slots=1)
+    assert "\n" not in str(caught.value)
+    assert stepping() == []
+
+
 def test_a_directory_that_was_not_prepared_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no prepared model"):
         OpenVINOEngine(tmp_path, slots=1)

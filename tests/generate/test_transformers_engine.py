@@ -141,6 +141,7 @@ def test_a_missing_model_is_one_line_that_says_what_to_give(source: str) -> None
 
 
 def test_a_directory_that_holds_no_model_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
     with pytest.raises(SettingsError, match=r"GENERATE_MODEL=.*can't be loaded.*give a model directory") as caught:
         load(str(tmp_path))
     assert "\n" not in str(caught.value)
@@ -161,6 +162,7 @@ def test_a_broken_gguf_file_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_broken_card_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
     (tmp_path / FILE_NAME).write_text('{"name": "x", "format": "poem"}')
     with pytest.raises(SettingsError, match=f"{FILE_NAME} is no model card"):
         load(str(tmp_path))

@@ -1,7 +1,6 @@
 """Models as transformers reads them: from a directory, a GGUF file or the hub, and converted to a directory."""
 
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,7 @@ from transformers.utils import logging as transformers_logging
 from events.errors import SettingsError
 from functions.generate.card import ModelCard
 from functions.generate.prompts import FIRST_SPEAKER, FormatName
-
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
-_TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
+from functions.generate.sources import TAKES, path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +37,7 @@ def load(source: str, *, dtype: torch.dtype | None = None) -> Checkpoint:
     SettingsError
         One line that names GENERATE_MODEL: nothing there, unreadable, or the hub can't be reached.
     """
-    path = Path(source).expanduser()
-    if not path.exists() and (path.suffix == ".gguf" or not _HUB_ID.fullmatch(source)):
-        raise SettingsError(f"GENERATE_MODEL={source!r}: there is no such file or directory; {_TAKES}")
-    if path.is_file() and path.suffix != ".gguf":
-        raise SettingsError(f"GENERATE_MODEL={source!r} is a file of another kind; {_TAKES}")
+    path = path_of(source)
     _quiet()
     card = ModelCard.read(path) if path.is_dir() else None
     try:
@@ -52,7 +45,7 @@ def load(source: str, *, dtype: torch.dtype | None = None) -> Checkpoint:
             _gguf(path) if path.is_file() else _pretrained(_found(path, source), dtype or fastest_dtype())
         )
     except Exception as error:
-        raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({_summary(error)}); {_TAKES}") from error
+        raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({_summary(error)}); {TAKES}") from error
     return Checkpoint(model.eval(), tokenizer, card or _guess(path.name, tokenizer))
 
 

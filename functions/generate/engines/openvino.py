@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
+from events.errors import SettingsError
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.encoding import Encoder
@@ -41,6 +42,14 @@ def served(directory: Path, slots: int, max_input_tokens: int, arithmetic: Arith
     return Model(str(directory), slots, max_input_tokens, PROPERTIES[arithmetic], accompanied=company)
 
 
+def _tokenizer(directory: Path, described: Described) -> FastTokenizer:
+    try:
+        return FastTokenizer(directory, described)
+    except Exception as error:  # noqa: BLE001 - tokenizers raises that itself
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SettingsError(f"{directory} can't be loaded ({why}): delete it, and it is made again") from None
+
+
 class OpenVINOEngine:
     """An `Engine` with continuous batching."""
 
@@ -62,7 +71,7 @@ class OpenVINOEngine:
         # It loads the model while the tokenizer is loaded here.
         self._batch = Batch(served(directory, slots, window, arithmetic))
         try:
-            self._tokenizer = FastTokenizer(directory, described)
+            self._tokenizer = _tokenizer(directory, described)
             self._format = self._card.prompt_format(self._tokenizer.chat)
             encoder = Encoder(self._tokenizer)
             self._prompter = Prompter(
