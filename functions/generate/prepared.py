@@ -27,6 +27,8 @@ def prepared_model(source: str | None, cache: Path, *, bits: int, console: Conso
 
     Made first if need be, which takes a minute, 3 GB of memory, and torch. Raises TimokhaError, one line.
     """
+    if source and not _is_prepared(source):
+        path_of(source)
     directory = prepared_directory(source, cache, bits=bits)
     if (directory / FILE_NAME).is_file():
         return directory
@@ -45,10 +47,7 @@ def prepared_model(source: str | None, cache: Path, *, bits: int, console: Conso
 
 
 def prepared_directory(source: str | None, cache: Path, *, bits: int) -> Path:
-    """Where the prepared model lies or will lie; a directory that was prepared somewhere else is its own.
-
-    Raises SettingsError if `source` can be no model.
-    """
+    """Where the prepared model lies or will lie; a directory that was prepared somewhere else is its own."""
     if source and _is_prepared(source):
         return Path(source)
     return cache / "models" / f"{_name(source)}-openvino-int{bits}-{_MADE_BY}"
@@ -65,7 +64,7 @@ def _name(source: str | None) -> str:
     """Other files are another model, by their names, sizes and times."""
     if source is None:
         return CARD.name
-    path = path_of(source)
+    path = Path(source).expanduser()
     files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
     identity = str(path.resolve()) if stats else source
