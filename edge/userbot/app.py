@@ -121,11 +121,14 @@ class _Edge:
         """Until it is cancelled, or something ends by an error."""
         try:
             await self.drivers.resume()
-            log.info("userbot.ready", account=account)
             async with waking(self.js, account, self.drivers.wake), progressing(self.js, account, self.drivers.hear):
-                await together(self.catch_up.run(), self.replies.run())
+                await together(self.catch_up.run(), self.replies.run(), self._tell_ready(account))
         finally:
             await finish(CLEAN_UP, self._stop())
+
+    async def _tell_ready(self, account: str) -> None:
+        await self.catch_up.begun()
+        log.info("userbot.ready", account=account)
 
     async def _stop(self) -> None:
         await self.drivers.stop()

@@ -83,6 +83,7 @@ class CatchUp:
         self._heard_at = self._clock()
         self._state: State | None = None
         self._target = State()
+        self._begun = asyncio.Event()
 
     def put(self, item: Change | Behind | Incoming) -> None:
         """An `Incoming` by itself has no place in the account's order (channels have their own)."""
@@ -106,6 +107,10 @@ class CatchUp:
         finally:
             await self._asking.stop()
 
+    async def begun(self) -> None:
+        """Return when there is a state to go on from: nothing from now on can count as from before the first start."""
+        await self._begun.wait()
+
     async def stop(self) -> None:
         """Save what has not been saved; nothing is lost if that fails."""
         if self._save_at is not None:
@@ -120,8 +125,11 @@ class CatchUp:
                 failed=lambda error, pause: log.warning("catch_up.not_loaded", error=str(error)),
             )
         except StateLost:
+            self._begun.set()
             self._fetch("unreadable", Phase.NEW_STATE)
         else:
+            if self._state:
+                self._begun.set()
             self._fetch("start", Phase.CHECK if self._state else Phase.FIRST_STATE)
 
     async def _next(self) -> Item | None:
@@ -307,6 +315,8 @@ class CatchUp:
         before += [behind.pts - 1 for behind in self._later if behind.pts]
         self._progressed(state.at(max(0, min([state.pts, *before]))))
         self._ask(Phase.DIFFERENCE)
+        await self._save_soon()
+        self._begun.set()
         await self._complete()
 
     async def _different(self, found: Difference) -> None:

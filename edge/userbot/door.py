@@ -6,15 +6,18 @@ from datetime import timedelta
 import structlog
 
 from edge.userbot.commands import parse
+from edge.userbot.described import described
 from edge.userbot.drivers import Drivers
 from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive
-from edge.userbot.record import ChatRecord, UnreadableRecord
+from edge.userbot.record import ChatRecord
 from edge.userbot.world import World
-from events.errors import TransportError
+from events.errors import TimokhaError, TransportError
+from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
+from events.runtime.retrying import Backoff
 from observability import names, propagation
 
-PAUSE = timedelta(seconds=0.5)
+STORE = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
 
 log = structlog.get_logger(__name__)
 
@@ -44,18 +47,27 @@ class Door:
             return await self._store(message)
 
     async def _store(self, message: Incoming) -> Effect:
-        while True:
-            try:
-                received = await self._change(message)
-            except TransportError as error:
-                log.warning("message.again", chat=message.chat, message=message.message_id, error=str(error))
-                await self._world.retrying.clock.sleep(PAUSE)
-            except UnreadableRecord as error:
-                log.error("message.dropped", chat=message.chat, message=message.message_id, error=str(error))
-                return Effect.SILENT
-            else:
-                self._drivers.wake(message.chat)
-                return received.outcome
+        faults = 0
+
+        def passing(error: Exception) -> bool:
+            nonlocal faults
+            faults += not isinstance(error, TimokhaError)
+            return isinstance(error, TransportError) or (
+                not isinstance(error, TimokhaError) and faults < UNKNOWN_ATTEMPTS
+            )
+
+        def failed(error: Exception, pause: timedelta) -> None:
+            log.warning("message.again", chat=message.chat, message=message.message_id, error=described(error))
+
+        try:
+            received = await self._world.retrying(
+                lambda: self._change(message), passing=passing, backoff=STORE, failed=failed
+            )
+        except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
+            log.error("message.dropped", chat=message.chat, message=message.message_id, error=described(error))
+            return Effect.SILENT
+        self._drivers.wake(message.chat)
+        return received.outcome
 
     async def _change(self, message: Incoming) -> Received:
         last: list[Received] = []

@@ -1,7 +1,7 @@
 """The driver of one chat: does what the record says is to be done, until nothing is."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -9,24 +9,30 @@ from edge.userbot import phrases
 from edge.userbot import record as records
 from edge.userbot.chats import Transition
 from edge.userbot.context import request_of
-from edge.userbot.live import LONG_AGO, LiveView
-from edge.userbot.messenger import FloodWaited, MessengerError
+from edge.userbot.described import described
+from edge.userbot.live import LiveView
+from edge.userbot.messenger import MessengerError
 from edge.userbot.outbox import Outbox
-from edge.userbot.record import Answer, ChatRecord, Current
+from edge.userbot.record import NO_MESSAGE, Answer, ChatRecord, Current
 from edge.userbot.settling import settled
 from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, next_step, wake_at
 from edge.userbot.world import World, traced
 from events.errors import TimokhaError, TransportError
 from events.event import Event
+from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
+from events.runtime.retrying import Backoff
 from events.schema import GenerationProgressed
 from events.transport import Channel
 from observability import propagation
 
 SOURCE = "/timokha/userbot"
-PAUSE = timedelta(seconds=0.5)
-"""Before a step that failed is tried again."""
-FAULT_PAUSE = timedelta(seconds=10)
+STORE = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
+"""Before what NATS did not take is tried again."""
+TELEGRAM = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=15))
+"""Before what Telegram did not take is sent again."""
+FAULT = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=10))
+"""Before a step is tried again that has met a fault in here."""
 ERASE_PAUSE = timedelta(seconds=30)
 
 log = structlog.get_logger(__name__)
@@ -41,7 +47,12 @@ class Driver:
         self._outbox = Outbox(chat, world.messenger, world.telemetry.spans, unsure=resumed)
         self._view = LiveView(chat, world.messenger)
         self._published = ""
-        self._send_at = self._erase_at = LONG_AGO
+        self._send_at = self._erase_at = float("-inf")
+        self._storing, self._sending = world.retrying.pauses(STORE), world.retrying.pauses(TELEGRAM)
+        self._faults = world.retrying.pauses(FAULT)
+        self._record = ChatRecord()
+        self._step: Step | None = None
+        self._undelivered = ""
         self._woken = asyncio.Event()
         self._stirred = asyncio.Event()
         self._since = world.now()
@@ -63,58 +74,106 @@ class Driver:
 
     async def run(self) -> None:
         """Return when the chat needs nothing any more, unless it was woken meanwhile."""
-        while True:
-            self._woken.clear()
-            self._stirred.clear()
-            try:
-                if not await self._advance():
-                    return
-            except FloodWaited as error:
-                self._send_at = self._world.now() + error.wait
-            except (TransportError, MessengerError) as error:
-                log.warning("driver.again", chat=self._chat, error=str(error))
-                await self._sleep(PAUSE)
-            except TimokhaError as error:
-                log.error("driver.stopped", chat=self._chat, error=str(error))
-                return
-            except Exception as error:
-                # A chat must not be stuck because of a fault in here.
-                log.error("driver.fault", chat=self._chat, error=type(error).__name__, exc_info=True)
-                await self._world.retrying.clock.sleep(FAULT_PAUSE)
+        try:
+            while await self._goes_on():
+                pass
+        finally:
+            await self._view.close()
+
+    async def _goes_on(self) -> bool:
+        self._woken.clear()
+        self._stirred.clear()
+        try:
+            more = await self._advance()
+        except MessengerError as error:
+            # Until then nothing is sent, whoever wakes the driver.
+            pause = self._sending.next(error)
+            self._send_at = self._clock() + pause.total_seconds()
+            log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
+        except TransportError as error:
+            pause = self._storing.next(error)
+            log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
+            await self._world.retrying.clock.sleep(pause)
+        except TimokhaError as error:
+            log.error("driver.stopped", chat=self._chat, error=str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - a chat must not be stuck because of a fault in here
+            return await self._failed(error)
+        else:
+            self._storing.reset()
+            self._faults.reset()
+            return more
+        return True
+
+    async def _failed(self, error: Exception) -> bool:
+        """After a fault in here: again a bounded number of times, then without the step; whether to go on."""
+        pause = self._faults.next()
+        log.error("driver.fault", chat=self._chat, step=type(self._step).__name__, error=described(error))
+        self._outbox.doubt()
+        if self._faults.failures < UNKNOWN_ATTEMPTS:
+            await self._world.retrying.clock.sleep(pause)
+            return True
+        self._faults.reset()
+        try:
+            await self._give_up()
+        except Exception as again:  # noqa: BLE001 - the next message or start takes the chat up again
+            log.error("driver.stopped", chat=self._chat, error=described(again))
+            return False
+        return True
+
+    async def _give_up(self) -> None:
+        """Go on without the step that does not work: its question is told that it failed, or dropped."""
+        now, current = self._world.now(), self._record.current
+        deadline = now + self._world.deadline
+        log.error("driver.gave_up", chat=self._chat, step=type(self._step).__name__)
+        match self._step:
+            case Erase():
+                self._erase_at = self._clock() + ERASE_PAUSE.total_seconds()
+            case Notify(notice):
+                await self._change(lambda record: records.notified(record, notice.message_id))
+            case TakeUp():
+                await self._change(records.passed_over)
+            case _ if current:
+                await self._change(lambda record: records.given_up(record, current.request_id, now, deadline))
+            case _:
+                raise TimokhaError("nothing is known that could be left out")
 
     async def _advance(self) -> bool:
-        record = await self._world.chats.load(self._chat)
-        now = self._world.now()
-        step = next_step(record, now, erase=now >= self._erase_at)
-        held = isinstance(step, Notify | Think | Deliver) and now < self._send_at
-        if step and not held:
+        self._record, self._step = ChatRecord(), None
+        record = self._record = await self._world.chats.load(self._chat)
+        now = self._clock()
+        time, erase, held = self._world.now(), now >= self._erase_at, now < self._send_at
+        step = self._step = next_step(record, time, erase=erase, send=not held)
+        if step:
             with traced(step, record.current, self._world, since=self._since):
                 await self._perform(step, record)
+            if isinstance(step, Notify | Think | Deliver):
+                self._sending.reset()
             if not self.woken:
                 self._since = self._world.now()
             return True
-        due = [self._send_at] if held else []
-        due += [self._erase_at] if record.erasing else []
-        due += [deadline] if (deadline := wake_at(record)) else []
+        due = [self._send_at - now] if held and next_step(record, time, erase=erase) else []
+        due += [self._erase_at - now] if record.erasing else []
+        due += [(at - time).total_seconds()] if (at := wake_at(record)) else []
         if due:
             await self._wait(record, min(due))
         return bool(due)
 
-    async def _wait(self, record: ChatRecord, until: datetime) -> None:
+    async def _wait(self, record: ChatRecord, seconds: float) -> None:
         current = record.current
         if current and current.outcome is None:
             with propagation.resumed(current.question.trace):
                 await self._publish(record, current)
-            now = self._world.now()
-            until = min(until, await self._view.show(current, now, edits=now >= self._send_at))
-        await self._sleep(max(until - self._world.now(), timedelta(0)))
-
-    async def _sleep(self, duration: timedelta) -> None:
+            until = await self._view.show(current, self._world.now(), edits=self._clock() >= self._send_at)
+            seconds = min(seconds, (until - self._world.now()).total_seconds())
         try:
-            async with asyncio.timeout(duration.total_seconds()):
+            async with asyncio.timeout(max(0.0, seconds)):
                 await self._stirred.wait()
         except TimeoutError:
             pass
+
+    def _clock(self) -> float:
+        return self._world.retrying.clock.monotonic()
 
     async def _perform(self, step: Step, record: ChatRecord) -> None:
         match step:
@@ -143,7 +202,7 @@ class Driver:
         try:
             await self._world.log.erase_chat(self._world.account, self._chat, up_to=up_to)
         except TransportError as error:
-            self._erase_at = self._world.now() + ERASE_PAUSE
+            self._erase_at = self._clock() + ERASE_PAUSE.total_seconds()
             log.error("chat.not_erased", chat=self._chat, again_in=ERASE_PAUSE.total_seconds(), error=str(error))
         else:
             await self._change(lambda record: records.erased(record, up_to))
@@ -157,12 +216,12 @@ class Driver:
     async def _think(self, record: ChatRecord, current: Current) -> None:
         if current.outcome is None:
             await self._publish(record, current)
-            await self._view.type(self._world.now())
+            self._view.type(self._world.now())
         question = current.question
         line = phrases.thinking(question.locale, current.request_id)
         sent = await self._outbox.send(line, reply_to=question.message_id, key=current.request_id, part="thinking")
         self._view.spoke()
-        await self._change(lambda record: records.thought(record, current.request_id, sent))
+        await self._change(lambda record: records.thought(record, current.request_id, sent or NO_MESSAGE))
 
     async def _publish(self, record: ChatRecord, current: Current) -> None:
         """Once a life: the log recognises what an earlier one has published."""
@@ -191,12 +250,18 @@ class Driver:
     async def _send_part(self, step: Deliver) -> None:
         current, number = step.current, step.part_index
         reply_to = current.thinking_id or current.question.message_id
-        await self._outbox.send(step.text, reply_to=reply_to, key=current.request_id, part=str(number), index=number)
+        # A failure may come after parts of an answer, which it must not be taken for.
+        part = str(number) if isinstance(current.outcome, Answer) else "failure"
+        sent = await self._outbox.send(step.text, reply_to=reply_to, key=current.request_id, part=part, index=number)
+        if sent is None:
+            self._undelivered = current.request_id
 
     async def _finish(self, current: Current) -> None:
         now = self._world.now()
         await self._change(lambda record: records.finished(record, current.request_id, now, self._world.deadline))
         outcome = "answered" if isinstance(current.outcome, Answer) else "failed"
+        if current.request_id == self._undelivered:
+            outcome = "undeliverable"
         self._world.telemetry.metrics.answered(now - current.question.asked_at, outcome)
         log.info("question.settled", request_id=current.request_id, outcome=outcome)
 

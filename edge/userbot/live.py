@@ -1,17 +1,22 @@
 """What a user sees while an answer is prepared: the typing action and, of a live answer, the text so far."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from edge.userbot.messenger import Messenger, MessengerError, Undeliverable
+from edge.userbot.described import described
+from edge.userbot.messenger import Messenger
 from edge.userbot.record import Current
 from edge.userbot.splitting import clean, split
+from events.runtime.tasks import cancel, within
 from events.schema import GenerationProgressed
 
 EDIT_INTERVAL = timedelta(seconds=1)
 TYPING_INTERVAL = timedelta(seconds=4)
 """Telegram shows the action for about six seconds."""
+PREVIEW_LIMIT = timedelta(seconds=2)
+"""The outcome waits as long for an edit that is under way; after it the edit would be too late anyway."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 log = structlog.get_logger(__name__)
@@ -24,6 +29,7 @@ class LiveView:
         self._chat = chat
         self._messenger = messenger
         self._typing_at = LONG_AGO
+        self._typing: asyncio.Task[None] | None = None
         self._request_id, self._sequence = "", 0
         self._newest = self._shown = ""
         self._edit_at: datetime | None = LONG_AGO
@@ -51,16 +57,28 @@ class LiveView:
         if line and self._due and now >= self._due:
             await self._edit(line, now)
         if now >= self._typing_at:
-            await self.type(now)
+            self.type(now)
         return min(self._typing_at, (line and self._due) or self._typing_at)
 
-    async def type(self, now: datetime) -> None:
-        await self._messenger.typing(self._chat)
+    def type(self, now: datetime) -> None:
+        """Show the typing action, beside everything else: nothing waits for it."""
         self._typing_at = now + TYPING_INTERVAL
+        if self._typing is None or self._typing.done():
+            self._typing = asyncio.create_task(self._type())
+
+    async def _type(self) -> None:
+        try:
+            await self._messenger.typing(self._chat)
+        except Exception as error:  # noqa: BLE001 - it must not matter
+            log.debug("typing.failed", chat=self._chat, error=described(error))
 
     def spoke(self) -> None:
         """A message has ended the typing action."""
         self._typing_at = LONG_AGO
+
+    async def close(self) -> None:
+        """Nothing is shown any more."""
+        await cancel(self._typing)
 
     def _start(self, request_id: str) -> None:
         self._request_id, self._sequence = request_id, 0
@@ -76,8 +94,8 @@ class LiveView:
         text = self._newest
         self._edit_at = now + EDIT_INTERVAL
         try:
-            if await self._messenger.preview(self._chat, line, text):
+            if await within(PREVIEW_LIMIT, self._messenger.preview(self._chat, line, text)):
                 self._shown = text
-        except (MessengerError, Undeliverable) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer must not suffer
             self._edit_at = None
-            log.info("live.ended", request_id=self._request_id, error=str(error))
+            log.info("live.ended", request_id=self._request_id, error=described(error))

@@ -1,9 +1,12 @@
 """A chat's messages out, one after the other, each in its span."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 
-from edge.userbot.messenger import Messenger, Undeliverable, random_id
-from edge.userbot.record import NO_MESSAGE
+from edge.userbot.messenger import Messenger, Undeliverable, UnknownAnswer, random_id
+from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
 from observability.spans import Spans
 
@@ -18,29 +21,56 @@ class Outbox:
         self._messenger = messenger
         self._spans = spans
         self._unsure = unsure
+        self._unknown: tuple[str, int] = "", 0
 
-    async def send(self, text: str, *, reply_to: int, key: str, part: str, index: int = 0) -> int:
-        """The id of the message. One that can't be delivered counts as sent: there is nobody to tell.
+    def doubt(self) -> None:
+        """What was to be sent last may have been."""
+        self._unsure = True
 
-        `key`, a request id, and `part` tell it from all others. Raises MessengerError or FloodWaited.
+    async def send(self, text: str, *, reply_to: int, key: str, part: str, index: int = 0) -> int | None:
+        """The id of the message; None if it can't be delivered, which ends the matter: there is nobody to tell.
+
+        `key`, a request id, and `part` tell it from all others. Raises MessengerError (FloodWaited, UnknownAnswer).
         """
-        messenger = self._messenger
         try:
-            sent = await messenger.find_own(self._chat, text, reply_to=reply_to) if self._unsure else None
+            sent = await self._find(text, reply_to, f"{key} {part} in the chat") if self._unsure else None
             if sent is None:
-                with self._spans.send_telegram(RequestId.parse(key), part=index):
-                    sent = await messenger.send(self._chat, text, reply_to=reply_to, random_id=random_id(key, part))
+                with self._bounded(f"{key} {part}"), self._spans.send_telegram(RequestId.parse(key), part=index):
+                    sent = await self._messenger.send(
+                        self._chat, text, reply_to=reply_to, random_id=random_id(key, part)
+                    )
         except Undeliverable as error:
             log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))
-            sent = NO_MESSAGE
+            sent = None
         # Sends are serial, so only the first one after a restart can have happened before it.
         self._unsure = False
         return sent
 
+    async def _find(self, text: str, reply_to: int, what: str) -> int | None:
+        """Where the chat can't be looked into, Telegram's own memory of the random id has to do."""
+        try:
+            with self._bounded(what):
+                return await self._messenger.find_own(self._chat, text, reply_to=reply_to)
+        except Undeliverable as error:
+            log.warning("chat.not_looked_into", chat=self._chat, error=str(error))
+            return None
+
+    @contextmanager
+    def _bounded(self, what: str) -> Iterator[None]:
+        """An answer that is in no table is final when it has come often enough."""
+        try:
+            yield
+        except UnknownAnswer as error:
+            before, times = self._unknown
+            self._unknown = what, times + 1 if before == what else 1
+            if self._unknown[1] >= UNKNOWN_ATTEMPTS:
+                raise Undeliverable(f"{error}, {UNKNOWN_ATTEMPTS} times") from None
+            raise
+
     async def edit(self, message_id: int, text: str, *, key: str) -> bool:
         """Whether the message has `text` now; if not, it never will. Raises MessengerError or FloodWaited."""
         try:
-            with self._spans.send_telegram(RequestId.parse(key)):
+            with self._bounded(f"{key} edit"), self._spans.send_telegram(RequestId.parse(key)):
                 await self._messenger.edit(self._chat, message_id, text)
         except Undeliverable as error:
             log.warning("message.not_edited", chat=self._chat, message=message_id, error=str(error))

@@ -12,6 +12,8 @@ from events.schema import FailureReason
 DEFAULT_LANGUAGE = "ru"
 DEADLINE = "deadline"
 """The edge's own reason for a failure, besides `FailureReason`: no answer came in time."""
+INTERNAL = "internal"
+"""Another one: something in the edge does not work."""
 
 
 @dataclass(frozen=True, slots=True)

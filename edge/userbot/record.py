@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from edge.userbot.phrases import DEADLINE
+from edge.userbot.phrases import DEADLINE, INTERNAL
 from edge.userbot.splitting import clean, is_blank
 from events.errors import TimokhaError
 from events.ids import RequestId
@@ -204,6 +204,24 @@ def taken_up(record: ChatRecord, account: str, chat: str, deadline: datetime) ->
     question = record.waiting[0]
     request_id = RequestId(account, chat, str(question.message_id), question.revision)
     return record.having(current=ask(question, request_id, deadline), waiting=record.waiting[1:])
+
+
+def given_up(record: ChatRecord, request_id: str, now: datetime, deadline: datetime) -> ChatRecord:
+    """What the question needs does not work here: it fails. If telling that does not work either, it is dropped."""
+    current = _current(record, request_id)
+    if current is None:
+        return record
+    if isinstance(current.outcome, Failure):
+        previous = RequestId.parse(request_id)
+        return taken_up(record.having(current=None), previous.account, previous.chat, deadline)
+    failure = Failure(reason=INTERNAL)
+    changes = {"outcome": failure, "settled_at": now, "thinking_id": NO_MESSAGE, "parts_sent": 0}
+    return record.having(current=current.having(**changes))
+
+
+def passed_over(record: ChatRecord) -> ChatRecord:
+    """The question that has waited longest can't be taken up: it is dropped."""
+    return record.having(waiting=record.waiting[1:])
 
 
 def notified(record: ChatRecord, message_id: int) -> ChatRecord:

@@ -1,10 +1,13 @@
 """Replies come in: the first outcome of the current question wins, everything else is erased."""
 
+from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 
 import structlog
 
 from edge.userbot import record as records
+from edge.userbot.described import described
 from edge.userbot.drivers import Drivers
 from edge.userbot.record import ChatRecord, UnreadableRecord
 from edge.userbot.settling import settled
@@ -12,11 +15,15 @@ from edge.userbot.world import World
 from events import subjects
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
+from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
+from events.runtime.retrying import Backoff
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Subscription
 from observability import propagation
 
 BATCH = 64
+AGAIN = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=10))
+"""Before a reply that could not be taken comes again."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,19 +38,44 @@ class Replies:
 
     async def run(self) -> None:
         """For ever."""
+        pauses = self._world.retrying.pauses(AGAIN)
         while True:
-            for delivery in await self._subscription.fetch(BATCH, MAX_FETCH_WAIT):
-                try:
-                    await self._settle(delivery)
-                except TransportError as error:
-                    log.warning("reply.again", request_id=delivery.event.subject, error=str(error))
+            try:
+                deliveries = await self._subscription.fetch(BATCH, MAX_FETCH_WAIT)
+            except TransportError as error:
+                log.warning("replies.again", error=str(error))
+                await self._world.retrying.clock.sleep(pauses.next(error))
+                continue
+            pauses.reset()
+            for delivery in deliveries:
+                await self._settle(delivery)
 
     async def _settle(self, delivery: Delivery) -> None:
+        request_id = delivery.event.subject
         try:
             await self._take(delivery)
         except (MalformedEvent, UnreadableRecord) as error:
-            log.error("reply.dropped", request_id=delivery.event.subject, error=str(error))
+            await self._drop(delivery, error)
+        except TransportError as error:
+            log.warning("reply.again", request_id=request_id, error=str(error))
+            await self._later(delivery)
+        except Exception as error:  # noqa: BLE001 - one bad reply or record must not hold up the others
+            log.error("reply.fault", request_id=request_id, attempt=delivery.attempt, error=described(error))
+            if delivery.attempt >= UNKNOWN_ATTEMPTS:
+                await self._drop(delivery, error)
+            else:
+                await self._later(delivery)
+
+    async def _drop(self, delivery: Delivery, error: Exception) -> None:
+        """Its question fails at its deadline, if it is still asked."""
+        log.error("reply.dropped", request_id=delivery.event.subject, error=described(error))
+        with suppress(TransportError):
             await delivery.discard()
+
+    async def _later(self, delivery: Delivery) -> None:
+        """If that can't be told either, it comes again when its lease is over."""
+        with suppress(TransportError):
+            await delivery.retry(AGAIN.pause(delivery.attempt, self._world.retrying.random))
 
     async def _take(self, delivery: Delivery) -> None:
         group = subjects.edge_consumer(self._world.account)

@@ -63,20 +63,22 @@ class Finish:
 Step = Erase | Notify | TakeUp | Expire | Think | Deliver | Finish
 
 
-def next_step(record: ChatRecord, now: datetime, *, erase: bool = True) -> Step | None:
+def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bool = True) -> Step | None:
     """The most urgent step, the same one until its transition is stored; None while there is nothing but to wait.
 
     Without `erase` the chat goes on as well as it can while its events can't be erased. Nobody is told that they
-    are before it is true.
+    are before it is true. Without `send` only what needs no message is done, such as deciding that a deadline has
+    passed.
     """
     if record.erasing and erase:
         return Erase(record.deleted_to)
-    for notice in record.notices:
+    for notice in record.notices if send else ():
         if not record.erasing or notice.message_id > record.deleted_to:
             return Notify(notice)
     if record.current is None:
         return TakeUp() if record.waiting else None
-    return _about(record.current, now)
+    step = _about(record.current, now)
+    return step if send or not isinstance(step, Think | Deliver) else None
 
 
 def wake_at(record: ChatRecord) -> datetime | None:

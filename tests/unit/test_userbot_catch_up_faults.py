@@ -375,6 +375,21 @@ def test_a_first_start_while_telegram_is_away_answers_what_comes_live(virtually)
     virtually(story)
 
 
+def test_it_has_begun_when_the_next_start_is_no_first_one(virtually) -> None:
+    async def story(retrying: Retrying) -> None:
+        life = Life(Telegram(), MemoryRecords(), retrying)
+        async with life.running():
+            await life.catch_up.begun()
+            assert await life.saved() == 10
+        life.telegram.pts = 11
+        async with life.running():
+            await life.catch_up.begun()
+            await asyncio.sleep(1)
+        assert life.got == [11]
+
+    virtually(story)
+
+
 def test_a_bucket_that_was_removed_and_made_again_gets_the_watermark_again(virtually) -> None:
     async def story(retrying: Retrying) -> None:
         life = await seen_before(retrying, Telegram())

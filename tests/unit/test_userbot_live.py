@@ -246,8 +246,11 @@ async def test_without_a_line_to_grow_nothing_is_edited(places, view, current) -
 async def test_typing_is_shown_again_when_it_would_fade_and_after_a_message(places, view) -> None:
     until = await view.show(CURRENT, NOW, edits=True)
     await view.show(CURRENT, until - timedelta(seconds=1), edits=True)
+    await asyncio.sleep(0)
     assert places.telegram.typings == 1
     await view.show(CURRENT, until, edits=True)
+    await asyncio.sleep(0)
     view.spoke()
     await view.show(CURRENT, until, edits=True)
+    await asyncio.sleep(0)
     assert places.telegram.typings == 3

@@ -11,6 +11,7 @@ from edge.userbot.record import (
     Question,
     answered,
     ask,
+    expired,
     failed,
     from_json,
     line_lost,
@@ -122,3 +123,11 @@ def test_what_waits_is_taken_up_when_nothing_is_being_answered() -> None:
     assert taken.current.request_id == "7.42.1.1"
     assert next_step(ASKING.having(waiting=(QUESTION,)), NOW) == Think(ASKING.current)
     assert taken_up(ASKING, "7", "42", DEADLINE) is ASKING
+
+
+def test_while_nothing_can_be_sent_a_deadline_still_passes_and_an_outcome_waits() -> None:
+    record = ASKING.having(notices=(NOTICE,))
+    assert next_step(record, DEADLINE, send=False) == Expire(ASKING.current)
+    late = expired(record, DEADLINE)
+    assert next_step(late, DEADLINE, send=False) is None
+    assert next_step(late, DEADLINE) == Notify(NOTICE)

@@ -1,0 +1,377 @@
+"""What goes wrong in one chat is tried less and less often, or a bounded number of times; then the chat is free."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from edge.userbot import phrases
+from edge.userbot.door import Door
+from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
+from edge.userbot.receiving import Effect, Rules
+from events.errors import Conflict, TransportError
+from events.faults import UNKNOWN_ATTEMPTS
+from events.transport import Channel
+
+MINUTE = 60.0
+FAILURE = phrases.failure("ru", phrases.INTERNAL)
+
+
+class Failing:
+    """Counts; fails while `when(text)` holds."""
+
+    def __init__(self, error: Exception, when=lambda text: True) -> None:
+        self.error, self.when, self.texts = error, when, []
+
+    def __call__(self, text: str) -> None:
+        self.texts.append(text)
+        if self.when(text):
+            raise self.error
+
+
+def settled(logs: list) -> list[str]:
+    return [log["outcome"] for log in logs if log["event"] == "question.settled"]
+
+
+def test_a_telegram_that_is_away_is_asked_less_and_less_often_after_the_deadline_and_a_restart_too(
+    virtual_places,
+) -> None:
+    async def story(places) -> None:
+        away = places.telegram.before_send = Failing(MessengerError("away"))
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        for number in range(8, 30):
+            await asyncio.sleep(10)
+            await edge.says("/help", number)
+        assert len(away.texts) < 40
+        await edge.die()
+        again = places.edge()
+        await again.drivers.resume()
+        away.texts.clear()
+        await asyncio.sleep(5 * MINUTE)
+        assert len(away.texts) < 40
+        places.telegram.before_send = lambda text: None
+        await asyncio.sleep(16)
+        await again.idle()
+        assert (await again.says("Тимоха, два", 40)) is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_nobody_cuts_a_flood_wait_short(virtual_places) -> None:
+    async def story(places) -> None:
+        flood = places.telegram.before_send = Failing(FloodWaited(timedelta(seconds=60)))
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        for number in range(8, 58):
+            await asyncio.sleep(1)
+            await edge.says("/help", number)
+        assert len(flood.texts) == 1
+        await asyncio.sleep(11)
+        assert len(flood.texts) == 2
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("error", [UnknownAnswer("TOPIC_X"), Undeliverable("blocked")])
+def test_an_answer_that_telegram_does_not_take_is_undeliverable_and_the_chat_is_free(virtual_places, error) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        refused = places.telegram.before_send = Failing(error)
+        with capture_logs() as logs:
+            await edge.answer(7)
+            await asyncio.sleep(2 * MINUTE)
+            await edge.idle()
+        assert len(refused.texts) == (UNKNOWN_ATTEMPTS if isinstance(error, UnknownAnswer) else 1)
+        assert settled(logs) == ["undeliverable"]
+        places.telegram.before_send = lambda text: None
+        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_a_thinking_line_that_telegram_does_not_take_costs_no_answer(virtual_places) -> None:
+    async def story(places) -> None:
+        places.telegram.before_send = Failing(UnknownAnswer("?"), lambda text: text != "ответ")
+        edge = places.edge()
+        with capture_logs() as logs:
+            await edge.says("Тимоха, раз", 7)
+            await edge.answer(7)
+            await asyncio.sleep(MINUTE)
+            await edge.idle()
+        assert places.telegram.texts == [("ответ", 7)]
+        assert settled(logs) == ["answered"]
+
+    virtual_places(story)
+
+
+def test_a_live_answer_whose_edit_gets_unknown_answers_comes_as_a_message(virtual_places) -> None:
+    async def story(places) -> None:
+        edge = places.edge(live=True)
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        places.telegram.before_edit = Failing(UnknownAnswer("?"))
+        await edge.answer(7)
+        await asyncio.sleep(MINUTE)
+        await edge.idle()
+        assert len(places.telegram.before_edit.texts) == UNKNOWN_ATTEMPTS
+        assert places.telegram.texts[1] == ("ответ", 7)
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("error", [Undeliverable("?"), UnknownAnswer("?")])
+def test_an_edge_that_may_not_look_into_the_chat_after_its_start_sends_all_the_same(
+    virtual_places, monkeypatch, error
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    async def story(places) -> None:
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        await edge.die()
+        again = places.edge()
+        monkeypatch.setattr(places.telegram, "find_own", refuse)
+        await again.drivers.resume()
+        await again.answer(7)
+        await asyncio.sleep(MINUTE)
+        await again.idle()
+        assert places.telegram.texts[1:] == [("ответ", 1001)]
+
+    virtual_places(story)
+
+
+def test_a_fault_of_ours_while_the_answer_is_sent_fails_the_question_in_one_line(virtual_places) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        fault = places.telegram.before_send = Failing(AttributeError("ответ"), lambda text: text == "ответ")
+        with capture_logs() as logs:
+            await edge.answer(7)
+            await asyncio.sleep(2 * MINUTE)
+            await edge.idle()
+        assert fault.texts == ["ответ"] * UNKNOWN_ATTEMPTS + [FAILURE]
+        assert places.telegram.texts[1:] == [(FAILURE, 7)]
+        assert settled(logs) == ["failed"]
+        assert "ответ" not in str([log for log in logs if log["event"].startswith("driver")])
+        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_a_fault_of_ours_after_the_answer_was_sent_neither_repeats_nor_fails_it(virtual_places) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        places.telegram.after_send = Failing(AttributeError("x"))
+        places.telegram.by_random_id.clear()
+        await edge.answer(7)
+        await asyncio.sleep(MINUTE)
+        await edge.idle()
+        assert [text for text, _ in places.telegram.texts[1:]] == ["ответ"]
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_question_whose_failure_cant_even_be_told_is_dropped_and_the_next_one_taken_up(virtual_places, live) -> None:
+    async def story(places) -> None:
+        edge = places.edge(when_busy="queue", live=live)
+        fault = places.telegram.before_send = Failing(KeyError("x"))
+        places.telegram.before_edit = fault
+        await edge.says("Тимоха, раз", 7)
+        await edge.says("Тимоха, два", 8)
+        await asyncio.sleep(3 * MINUTE)
+        await edge.idle()
+        assert len(fault.texts) <= 4 * UNKNOWN_ATTEMPTS
+        places.telegram.before_send = places.telegram.before_edit = lambda text: None
+        assert await edge.says("Тимоха, три", 9) is Effect.ASKED
+        await edge.answer(9)
+        await edge.idle()
+        assert places.telegram.texts[-1][0] == "ответ"
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("what", ["publish", "find"])
+def test_a_fault_of_ours_on_the_way_to_the_streams_is_told_to_the_user(virtual_places, monkeypatch, what) -> None:
+    async def fault(*_: object, **__: object) -> None:
+        raise ValueError("x")
+
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(seconds=5))
+        monkeypatch.setattr(places.log, what, fault)
+        await edge.says("Тимоха, раз", 7)
+        await asyncio.sleep(MINUTE)
+        await edge.idle()
+        assert places.telegram.texts[-1] == (FAILURE, 7)
+
+    virtual_places(story)
+
+
+def test_a_notice_that_meets_a_fault_of_ours_holds_up_nothing(virtual_places) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        places.telegram.before_send = Failing(KeyError("x"), lambda text: "ВОПРОС" in text)
+        await edge.says("/help", 6)
+        await edge.says("Тимоха, раз", 7)
+        await edge.answer(7)
+        await asyncio.sleep(MINUTE)
+        await edge.idle()
+        assert places.telegram.texts[-1][0] == "ответ"
+        assert not (await edge.world.chats.load("2")).notices
+
+    virtual_places(story)
+
+
+def test_streams_that_are_away_are_asked_less_and_less_often(virtual_places, monkeypatch) -> None:
+    tries = []
+
+    async def away(*_: object, **__: object) -> None:
+        tries.append(1)
+        raise TransportError("away")
+
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(hours=1))
+        with monkeypatch.context() as patched:
+            patched.setattr(places.log, "publish", away)
+            await edge.says("Тимоха, раз", 7)
+            await asyncio.sleep(5 * MINUTE)
+            assert len(tries) < 100
+        await asyncio.sleep(6)
+        await places.telegram.count(1)
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("error", [None, ValueError("x")])
+def test_a_typing_action_that_hangs_or_fails_delays_nothing(virtual_places, monkeypatch, error) -> None:
+    async def typing(chat: str) -> None:
+        if error:
+            raise error
+        await asyncio.Event().wait()
+
+    async def story(places) -> None:
+        monkeypatch.setattr(places.telegram, "typing", typing)
+        edge = places.edge()
+        begun = places.retrying.clock.monotonic()
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        await edge.answer(7)
+        await places.telegram.count(2)
+        await edge.idle()
+        assert places.retrying.clock.monotonic() - begun < 0.5
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("error", [None, ValueError("x"), UnknownAnswer("?")])
+def test_a_preview_that_hangs_or_fails_breaks_no_answer(virtual_places, monkeypatch, error) -> None:
+    async def preview(*_: object) -> bool:
+        if error:
+            raise error
+        await asyncio.Event().wait()
+        return True
+
+    async def story(places) -> None:
+        monkeypatch.setattr(places.telegram, "preview", preview)
+        edge = places.edge(live=True)
+        begun = places.retrying.clock.monotonic()
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        await asyncio.sleep(0.1)
+        edge.writes(7, "начало", 1)
+        await edge.answer(7)
+        await edge.idle()
+        assert places.telegram.texts == [("ответ", 7)]
+        assert places.retrying.clock.monotonic() - begun < 3
+
+    virtual_places(story)
+
+
+def test_a_record_that_others_change_all_the_time_is_not_fought_over_for_ever(virtual_places, monkeypatch) -> None:
+    tries = []
+
+    async def conflict(*_: object) -> int:
+        tries.append(1)
+        raise Conflict("changed by somebody else")
+
+    async def story(places) -> None:
+        edge = places.edge()
+        monkeypatch.setattr(places.records, "save", conflict)
+        with pytest.raises(TransportError, match="another userbot"):
+            await edge.world.chats.change("2", lambda record: record.having(deleted_to=1))
+        assert len(tries) == 20
+
+    virtual_places(story)
+
+
+def test_a_message_waits_for_a_store_that_is_away_with_growing_pauses(virtual_places, monkeypatch) -> None:
+    tries = []
+
+    async def away(*_: object) -> int:
+        tries.append(1)
+        raise TransportError("away")
+
+    async def story(places) -> None:
+        edge = places.edge()
+        with monkeypatch.context() as patched:
+            patched.setattr(places.records, "save", away)
+            says = asyncio.create_task(edge.says("Тимоха, раз", 7))
+            await asyncio.sleep(3 * MINUTE)
+            assert len(tries) < 60
+        assert await says is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_a_message_that_meets_a_fault_of_ours_is_dropped_and_holds_up_no_other(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        tries = []
+
+        async def fault(*_: object) -> None:
+            tries.append(1)
+            raise ZeroDivisionError
+
+        door = Door(edge.world, edge.drivers, Rules())
+        monkeypatch.setattr(door, "_change", fault)
+        edge.door = door
+        assert await edge.says("Тимоха, раз", 7) is Effect.SILENT
+        assert len(tries) == UNKNOWN_ATTEMPTS
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("error", [TransportError("away"), ValueError("x")])
+def test_a_reply_that_cant_be_taken_comes_again_less_and_less_often(virtual_places, monkeypatch, error) -> None:
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(minutes=3))
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        tries = []
+
+        async def refuse(*_: object) -> int:
+            tries.append(1)
+            raise error
+
+        with monkeypatch.context() as patched:
+            patched.setattr(places.records, "save", refuse)
+            await edge.answer(7)
+            await asyncio.sleep(MINUTE)
+            assert len(tries) < 20
+            assert not edge.replies.done()
+        await asyncio.sleep(3 * MINUTE)
+        await edge.idle()
+        # What was dropped as hopeless is found in the stream when the deadline has passed.
+        assert places.telegram.texts[-1][0] == "ответ"
+        assert await places.log.find(Channel.REPLIES, (await edge.request(7)).request_id) is not None
+
+    virtual_places(story)
