@@ -34,6 +34,9 @@ WRONG_SETTINGS = {
     "CONNECTION_API_ID_INVALID": "API_ID: Telegram does not know it; copy it again from https://my.telegram.org",
 }
 
+KEY_UNKNOWN = "Public key not found"
+"""pyrogram's words."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -115,6 +118,10 @@ def _wrong_setting(error: Exception) -> str | None:
         return "signing in needs a terminal: run `timokha userbot` in one once"
     if faults.is_wrong_centre(error):
         return f"USERBOT_SESSION: {error}; sign in again with `timokha userbot` in a terminal"
+    if str(error) == KEY_UNKNOWN:
+        return (
+            "USERBOT_TELEGRAM_KEY: the server at USERBOT_TELEGRAM_SERVER has another key; name the file with that one"
+        )
     return WRONG_SETTINGS.get(faults.name(error))
 
 

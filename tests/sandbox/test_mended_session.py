@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pyrogram import Client
+from pyrogram.connection import Connection
 from pyrogram.raw import functions, types
 from pyrogram.session import Session
 
@@ -157,8 +158,6 @@ async def test_a_call_while_telegram_is_away_fails_as_connections_do(
 
 async def test_a_connection_that_is_not_made_yet_can_be_used_and_closed(clock) -> None:
     session = Session(Client("test", 1, "x", in_memory=True), 2, b"key", test_mode=False)
-    from pyrogram.connection import Connection
-
     session.connection = Connection(2, False, False, {})
     with pytest.raises(ConnectionError):
         await session.send(functions.Ping(ping_id=0))
@@ -216,6 +215,22 @@ async def test_connections_that_are_cut_again_and_again_come_back_more_and_more_
     await client.session.restart()
     assert clock.slept[0] < timedelta(seconds=1)
     assert AGAIN.most / 2 <= clock.slept[-1] <= AGAIN.most
+
+
+async def test_a_connection_that_is_cut_in_the_moment_it_is_ready_is_made_again(client, anna, monkeypatch) -> None:
+    send_query, cuts = Session.send, iter(range(1))
+
+    async def send_and_cut(session: Session, query: Any, *args: Any, **options: Any) -> Any:
+        result = await send_query(session, query, *args, **options)
+        if isinstance(query, functions.InvokeWithLayer) and next(cuts, None) is not None:
+            await session.connection.close()
+            await asyncio.wait({session.recv_task})
+        return result
+
+    monkeypatch.setattr(Session, "send", send_and_cut)
+    await client.session.restart()
+    assert (await client.get_me()).id == anna.id
+    assert next(cuts, None) is None
 
 
 async def test_a_packet_that_cant_be_read_makes_us_fetch_what_was_in_it(telegram, client, anna) -> None:

@@ -24,6 +24,7 @@ from pyrogram.errors import (
     UserIsBlocked,
 )
 
+from edge.userbot.changes import State
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.account import TelegramAccount
@@ -256,3 +257,25 @@ async def test_previews_leave_half_of_the_overall_rate_to_messages() -> None:
     messenger = Telegram(client, calls, rate=4, changed=lambda updates: None)
     shown = [await messenger.preview(str(chat), 9, "да") for chat in range(6)]
     assert shown == [True, True, False, False, False, False]
+
+
+async def test_an_answer_of_an_unexpected_kind_is_unknown_and_one_message_keeps_no_other_back() -> None:
+    peer = types.PeerUser(user_id=2)
+    strange = types.Message(id=1, peer_id=peer, date=None, message="?")
+    plain = types.Message(id=2, peer_id=peer, date=1_700_000_000, message="привет")
+    users = [types.User(id=2, first_name="A", access_hash=7)]
+    state = types.updates.State(pts=5, qts=0, date=0, seq=1, unread_count=0)
+    difference = types.updates.Difference(
+        new_messages=[strange, plain],
+        new_encrypted_messages=[],
+        other_updates=[],
+        chats=[],
+        users=users,
+        state=state,
+    )
+    calls = Calls(FakeClient(types.Pong(msg_id=1, ping_id=1), difference), flood_waited=lambda wait: None)
+    account = TelegramAccount(calls, "1", groups=False, bots=False)
+    with pytest.raises(UnknownAnswer):
+        await account.difference(State(pts=1))
+    found = await account.difference(State(pts=1))
+    assert [message.message_id for message in found.messages] == [2]

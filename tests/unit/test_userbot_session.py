@@ -249,6 +249,7 @@ class Refusing:
         (sqlite3.OperationalError("database is locked"), SessionInUse, "in use"),
         (sqlite3.OperationalError("database or disk is full"), SettingsError, "make room"),
         (sqlite3.DatabaseError("file is not a database"), SettingsError, "sign in again"),
+        (Exception("Public key not found"), SettingsError, "USERBOT_TELEGRAM_KEY"),
         (AttributeError("nobody thought of it"), TransportUnreachable, "nobody thought of it"),
     ],
 )

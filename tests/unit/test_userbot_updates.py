@@ -134,3 +134,11 @@ async def test_who_is_not_answered_still_has_a_place(client, updates, sender) ->
     if sender["users"][0].id == 3:
         update.message.out = True
     assert await pushed(client, updates, batch(update, **sender)) == [Change(5, 1)]
+
+
+async def test_updates_that_cant_be_understood_make_us_fetch_them(client, updates) -> None:
+    strange = types.Updates(updates=None, users=[], chats=[], date=0, seq=0)
+    assert await pushed(client, updates, strange, batch(new_message(), users=[user()])) == [
+        Behind("unreadable"),
+        Change(5, 1, EXPECTED),
+    ]

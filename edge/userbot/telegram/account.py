@@ -47,7 +47,9 @@ class TelegramAccount:
                 return TooLong(pts)
             case raw.types.updates.DifferenceSlice(intermediate_state=state):
                 return Difference(_state(state), self._messages(_new(found), found.users), complete=False)
-        return Difference(_state(found.state), self._messages(_new(found), found.users), complete=True)
+            case raw.types.updates.Difference(state=state):
+                return Difference(_state(state), self._messages(_new(found), found.users), complete=True)
+        raise UnknownAnswer(f"Telegram gave {type(found).__name__} for a difference; trying again")
 
     async def recent(self, since: datetime) -> list[Incoming]:
         found: list[Incoming] = []
@@ -96,7 +98,7 @@ class TelegramAccount:
                 hash=0,
             )
             try:
-                page = (await self._calls.invoke(query)).messages
+                page = getattr(await self._calls.invoke(query), "messages", [])
             except Refused:
                 break
             found += page
@@ -106,8 +108,15 @@ class TelegramAccount:
 
     def _messages(self, messages: list[Any], users: list[Any]) -> list[Incoming]:
         known = {user.id: user for user in users}
-        found = [incoming(self._account, message, known, groups=self._groups, bots=self._bots) for message in messages]
+        found = [self._incoming(message, known) for message in messages]
         return [message for message in found if message]
+
+    def _incoming(self, message: Any, users: Mapping[int, Any]) -> Incoming | None:
+        try:
+            return incoming(self._account, message, users, groups=self._groups, bots=self._bots)
+        except Exception as error:  # noqa: BLE001 - one message that nobody thought of must not keep the others back
+            log.warning("telegram.message_unreadable", kind=type(message).__name__, error=type(error).__name__)
+            return None
 
 
 def _new(difference: Any) -> list[Any]:

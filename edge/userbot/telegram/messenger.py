@@ -9,9 +9,10 @@ from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
-from edge.userbot.messenger import MessengerError, Undeliverable
+from edge.userbot.messenger import Undeliverable
 from edge.userbot.telegram.calls import AlreadyDone, Calls, Refused
 from edge.userbot.telegram.faults import REPLY_GONE, judge
+from events.errors import TimokhaError
 from events.faults import Fault
 
 HISTORY_LOOKED_THROUGH = 50
@@ -102,7 +103,7 @@ class Telegram:
             # Bots are shown no history: then a repeat is recognised by its random id alone.
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return None
-        for message in history.messages:
+        for message in getattr(history, "messages", []):
             if getattr(message, "out", False) and message.message == text and _replies(message, reply_to):
                 return int(message.id)
         return None
@@ -110,7 +111,7 @@ class Telegram:
     async def typing(self, chat: str) -> None:
         try:
             peer = await self._peer(chat)
-        except (MessengerError, Undeliverable) as error:
+        except TimokhaError as error:
             failed: str | None = type(error).__name__
         else:
             query = raw.functions.messages.SetTyping(peer=peer, action=raw.types.SendMessageTypingAction())
@@ -153,7 +154,7 @@ class Telegram:
 def _message_id(updates: Any, random_id: int) -> int:
     if isinstance(updates, raw.types.UpdateShortSentMessage):
         return int(updates.id)
-    for update in updates.updates:
+    for update in getattr(updates, "updates", []):
         if isinstance(update, raw.types.UpdateMessageID) and update.random_id == random_id:
             return int(update.id)
     return 0

@@ -107,6 +107,8 @@ class MendedSession(Session):
                 query=raw.functions.help.GetConfig(),
             )
             await self.send(raw.functions.InvokeWithLayer(layer=layer, query=greeting), timeout=self.START_TIMEOUT)
+        if self.recv_task.done():
+            raise ConnectionError("cut as soon as it was made")
         self.ping_task = self.loop.create_task(self.ping_worker())  # type: ignore[no-untyped-call]
         self.steady_from = self.retrying.clock.monotonic() + STEADY
         self.is_started.set()

@@ -53,7 +53,12 @@ class Updates:
         if self._put is None:
             self._waiting.append(updates)
             return
-        for item in self._items(updates):
+        try:
+            items = list(self._items(updates))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not go with it
+            log.warning("telegram.updates_unreadable", kind=type(updates).__name__, error=type(error).__name__)
+            items = [Behind("unreadable")]
+        for item in items:
             self._put(item)
 
     async def _handle(self, updates: Any) -> None:
