@@ -108,26 +108,34 @@ async def test_notifications_without_end_end_the_call(telegram, client, anna, co
         await client.invoke(functions.updates.GetState(), retries=0, timeout=5)
 
 
-@pytest.mark.parametrize("off", [-HOUR, HOUR, -timedelta(seconds=100), timedelta(seconds=200)])
-async def test_a_wrong_clock_keeps_nothing_from_going_out_or_coming_in(telegram, anna, boris, clock, off) -> None:
-    clock.off = off
+OFF = [-HOUR, HOUR, -timedelta(seconds=100), timedelta(seconds=200)]
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["our clock", "the server's clock"])
+@pytest.mark.parametrize("off", OFF, ids=str)
+async def test_a_wrong_clock_keeps_nothing_from_going_out_or_coming_in(clock, off, ours) -> None:
+    server_clock = SystemClock() if ours else HastyClock(off)
+    clock.off = off if ours else timedelta(0)
     pyrogram_repairs.repair(Retrying(clock, Random(1)))
-    telegram.faults.checks_clock = True
     heard = asyncio.Event()
-    async with connect(telegram, anna.phone) as client:
-        await client.get_users("boris")
-        await send(client)
+    async with Sandbox(clock=server_clock) as telegram:
+        telegram.faults.checks_clock = True
+        anna = telegram.add_user(first_name="Anna", username="anna", phone="+79990000001")
+        boris = telegram.add_user(first_name="Boris", username="boris", phone="+79990000002")
+        async with connect(telegram, "+79990000001") as client:
+            await client.get_users("boris")
+            await send(client)
 
-        async def handle(updates: Any) -> None:
-            if isinstance(updates, types.Updates):
-                heard.set()
+            async def handle(updates: Any) -> None:
+                if isinstance(updates, types.Updates):
+                    heard.set()
 
-        client.handle_updates = handle
-        for number in range(5):
-            telegram.send(boris.id, anna.id, str(number))
-        async with asyncio.timeout(PATIENCE):
-            await heard.wait()
-    assert texts(telegram, anna, boris)[0] == "once"
+            client.handle_updates = handle
+            for number in range(5):
+                telegram.send(boris.id, anna.id, str(number))
+            async with asyncio.timeout(PATIENCE):
+                await heard.wait()
+        assert texts(telegram, anna, boris)[0] == "once"
 
 
 async def test_a_clock_that_is_set_while_connected_costs_nothing(telegram, client, anna, boris, clock) -> None:
