@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import KeyValueConfig, StorageType, StreamConfig
+from nats.js.api import KeyValueConfig, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
 
 from events import subjects
@@ -43,7 +43,9 @@ class Topology:
     patience: timedelta = PATIENCE
     retrying: Retrying = field(kw_only=True)
     _places: Places = field(default_factory=Places)
-    _seen: dict[str, StreamConfig] = field(default_factory=dict)
+    replaced: list[str] = field(default_factory=list)
+    """What somebody else has made again since it was seen: it is empty, or was."""
+    _seen: dict[str, StreamInfo] = field(default_factory=dict)
 
     async def ensure_streams(self) -> None:
         for channel in Channel:
@@ -115,11 +117,11 @@ class Topology:
             found = await self._look(f"stream {name}", lambda: self.js.stream_info(name))
             if found:
                 verify_stream(wanted, found.config)
-                self._seen[name] = found.config
+                self._note(f"stream {name}", found)
             return found
 
         if await look() is None:
-            again = _as_it_was(wanted, self._seen.get(name))
+            again = _as_it_was(wanted, self._seen.get(f"stream {name}"))
             await self._make(f"stream {name}", lambda: self.js.add_stream(again), look)
 
     async def _ensure_consumer(self, channel: Channel, durable: str, filter_subject: str) -> None:
@@ -146,17 +148,17 @@ class Topology:
         async def look() -> object:
             found = await self._look(f"bucket {bucket}", lambda: self.js.stream_info(stream))
             if found:
-                self._seen[stream] = found.config
+                self._note(f"bucket {bucket}", found)
             return found
 
         if await look() is None:
-            seen = self._seen.get(stream)
+            seen = self._seen.get(f"bucket {bucket}")
             config = KeyValueConfig(
                 bucket=bucket,
                 history=1,
-                ttl=seen.max_age if seen else ttl.total_seconds() if ttl else None,
+                ttl=seen.config.max_age if seen else ttl.total_seconds() if ttl else None,
                 storage=StorageType.FILE,
-                replicas=seen.num_replicas if seen and seen.num_replicas else self.retention.replicas,
+                replicas=seen.config.num_replicas if seen and seen.config.num_replicas else self.retention.replicas,
                 # Not from a follower: a stale read would only make compare-and-set fail and load again.
                 direct=False,
             )
@@ -185,13 +187,22 @@ class Topology:
                 f"{what} is missing and could not be created: {verdict.reason}; {advice}", verdict.fault
             ) from None
         self.changes.append(f"created {what}")
+        self._seen.pop(what, None)
+        await look()
+
+    def _note(self, what: str, found: StreamInfo) -> None:
+        seen = self._seen.get(what)
+        if seen and seen.created != found.created:
+            self.replaced.append(what)
+        self._seen[what] = found
 
     async def _patiently(self, ask: Ask[T]) -> T:
         return await patiently(ask, retrying=self.retrying, patience=self.patience)
 
 
-def _as_it_was(wanted: StreamConfig, seen: StreamConfig | None) -> StreamConfig:
+def _as_it_was(wanted: StreamConfig, seen: StreamInfo | None) -> StreamConfig:
     """Somebody may have chosen how long and how much it keeps."""
     if seen is None:
         return wanted
-    return wanted.evolve(max_age=seen.max_age, max_bytes=seen.max_bytes, num_replicas=seen.num_replicas)
+    was = seen.config
+    return wanted.evolve(max_age=was.max_age, max_bytes=was.max_bytes, num_replicas=was.num_replicas)

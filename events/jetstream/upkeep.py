@@ -31,6 +31,7 @@ async def keep_topology(
     remade: Callable[[], None] = lambda: None,
 ) -> None:
     """Run for ever beside the process's work; `ensure` calls what it needs of `topology`, `remade` hears of changes.
+    They may be somebody else's: of a stream or bucket that is another one than before.
 
     While NATS is away, or its cluster has no leader, it waits. Raises TransportError when something has been missing
     for a while and can't be made.
@@ -64,6 +65,7 @@ async def _look(
     if not nats.is_connected:
         return None
     known = len(topology.changes)
+    topology.replaced.clear()
     try:
         await ensure()
     except TransportError as error:
@@ -72,6 +74,8 @@ async def _look(
         changes = topology.changes[known:]
         for change in changes:
             log.warning("topology.remade", what=change)
-        if changes:
+        for what in topology.replaced:
+            log.warning("topology.replaced", what=what)
+        if changes or topology.replaced:
             remade()
     return None

@@ -74,8 +74,7 @@ class Kept:
     def count(self) -> None:
         self.remade += 1
 
-    async def start(self) -> None:
-        await self.ensure()
+    def keep(self) -> None:
         self.keeping = asyncio.create_task(
             keep_topology(self.topology, self.ensure, clock=self.clock, remade=self.count)
         )
@@ -89,7 +88,8 @@ class Kept:
 @asynccontextmanager
 async def keeping(js, retention: Retention | None = None):
     kept = Kept(js, retention)
-    await kept.start()
+    await kept.ensure()
+    kept.keep()
     try:
         yield kept
     finally:
@@ -168,6 +168,17 @@ async def test_an_emptied_store_is_filled_again_and_takes_questions(nats_server,
             while not (found := await subscription.fetch(1, SECOND)):
                 pass
         assert found[0].event.subject == "1.2.7.0"
+
+
+async def test_what_somebody_else_made_again_is_news_too(nats_server):
+    async with connect(nats_server.url, name="test") as js, keeping(js) as kept:
+        await kept.looked()
+        await cancel(kept.keeping)
+        await js.delete_stream("KV_telegram")
+        await Topology(js, retrying=Retrying(Hasty(), Random(1))).ensure_all()
+        kept.keep()
+        await kept.looked()
+        assert kept.remade == 1
 
 
 async def test_wakeups_and_watches_outlive_an_emptied_store(nats_server, tmp_path, publish):
