@@ -7,7 +7,10 @@ import pty
 import signal
 import sys
 import termios
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,8 +107,36 @@ async def test_a_bot_token_that_telegram_does_not_know_is_a_wrong_setting(make_p
     assert "Traceback" not in "\n".join(said)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-async def test_a_stop_at_the_phone_prompt_ends_at_once(tmp_path: Path, how) -> None:
+@dataclass
+class Terminal:
+    """A userbot that was started in a terminal, and what the person at it sees and types."""
+
+    telegram: Sandbox
+    process: asyncio.subprocess.Process
+    person: int
+    program: int
+    before: list[Any]
+    said: bytes = b""
+    all_said: bytes = b""
+
+    async def sees(self, what: bytes) -> None:
+        async with asyncio.timeout(WAIT):
+            while what not in self.said:
+                more = await asyncio.to_thread(os.read, self.person, 65536)
+                self.said, self.all_said = self.said + more, self.all_said + more
+        self.said = self.said.partition(what)[2]
+
+    def types(self, line: str) -> None:
+        os.write(self.person, f"{line}\n".encode())
+
+    async def ends(self, how: signal.Signals) -> int:
+        self.process.send_signal(how)
+        async with asyncio.timeout(WAIT):
+            return await self.process.wait()
+
+
+@pytest.fixture
+async def terminal(tmp_path: Path) -> AsyncIterator[Terminal]:
     async with EmbeddedServer(tmp_path / "nats") as nats, Sandbox() as telegram:
         (tmp_path / "telegram.pem").write_text(telegram.public_key_pem)
         person, program = pty.openpty()
@@ -131,24 +162,48 @@ async def test_a_stop_at_the_phone_prompt_ends_at_once(tmp_path: Path, how) -> N
             start_new_session=True,
         )
         try:
-            said = await until_asked(person, b"phone number")
-            process.send_signal(how)
-            async with asyncio.timeout(WAIT):
-                await process.wait()
+            yield Terminal(telegram, process, person, program, before)
         finally:
             if process.returncode is None:
                 process.kill()
-        os.set_blocking(person, False)
-        with contextlib.suppress(BlockingIOError):
-            said += os.read(person, 65536)
-        assert b"Traceback" not in said
-        assert process.returncode == 0
-        assert termios.tcgetattr(program) == before
+                await process.wait()
+            os.close(person)
+            os.close(program)
 
 
-async def until_asked(fd: int, what: bytes) -> bytes:
-    said = b""
-    async with asyncio.timeout(WAIT):
-        while what not in said:
-            said += await asyncio.to_thread(os.read, fd, 65536)
-    return said
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+async def test_a_stop_at_the_phone_prompt_ends_at_once(terminal, how) -> None:
+    await terminal.sees(b"phone number")
+    assert await terminal.ends(how) == 0
+    os.set_blocking(terminal.person, False)
+    with contextlib.suppress(BlockingIOError):
+        assert b"Traceback" not in os.read(terminal.person, 65536)
+    assert termios.tcgetattr(terminal.program) == terminal.before
+
+
+async def test_a_person_signs_in_with_phone_code_and_a_password_that_is_not_shown(terminal) -> None:
+    terminal.telegram.add_user(first_name="Owner", phone="+79990000000", password="s3cret")
+    await terminal.sees(b"phone number")
+    terminal.types("+79990000000")
+    await terminal.sees(b"correct?")
+    terminal.types("y")
+    await terminal.sees(b"confirmation code: ")
+    terminal.types(terminal.telegram.login_code("+79990000000"))
+    await terminal.sees(b"Enter password")
+    terminal.types("wrong")
+    await terminal.sees(b"Enter password")
+    terminal.types("s3cret")
+    await terminal.sees(b"userbot.ready")
+    assert b"s3cret" not in terminal.all_said
+    assert await terminal.ends(signal.SIGTERM) == 0
+
+
+async def test_a_stop_at_the_password_prompt_brings_the_echo_back(terminal) -> None:
+    terminal.telegram.add_user(first_name="Owner", phone="+79990000000", password="s3cret")
+    await terminal.sees(b"phone number")
+    terminal.types("+79990000000\ny")
+    await terminal.sees(b"confirmation code: ")
+    terminal.types(terminal.telegram.login_code("+79990000000"))
+    await terminal.sees(b"Enter password")
+    await terminal.ends(signal.SIGINT)
+    assert termios.tcgetattr(terminal.program) == terminal.before

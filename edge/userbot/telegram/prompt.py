@@ -17,8 +17,8 @@ _typed = bytearray()
 async def ask(prompt: str = "", *, hide: bool = False) -> str:
     """Return the line that is typed. Raises EOFError when there will be none."""
     while True:
-        click.echo(prompt, nl=False)
         with _hidden(hide):
+            click.echo(prompt, nl=False)
             line = await _line(sys.stdin.fileno())
         if hide:
             click.echo()
