@@ -116,4 +116,7 @@ def _api(error: js.APIError) -> Verdict:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    try:
+        return str(error) or type(error).__name__
+    except TypeError:  # one of nats-py's can't always say what it is
+        return type(error).__name__

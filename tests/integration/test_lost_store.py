@@ -106,3 +106,20 @@ async def test_a_worker_that_may_make_nothing_ends_and_says_what_does(guarded_na
     assert "docker compose up -d" in log[-1]
     assert not [line for line in log if "Traceback" in line]
     assert len([line for line in log if "nats." in line or "topology." in line]) < 20
+
+
+@pytest.mark.timeout(180)
+async def test_the_bridge_and_its_workers_answer_again_after_the_store_was_emptied(world, tmp_path):
+    bridge = await world.bridge()
+    await world.worker("rabbitmq")
+    await world.edge.answers(await world.edge.ask([1]))
+    await empty(world.nats, tmp_path / "nats")
+    # As the userbot does for itself.
+    retrying = Retrying(SystemClock(), Random(1))
+    async with connect(world.nats.url, name="test") as js:
+        topology = Topology(js, retrying=retrying)
+        await topology.ensure_streams()
+        await topology.ensure_edge("1")
+    await world.edge.answers(await world.edge.ask([2]), within=60)
+    assert "Traceback" not in logged(bridge)
+    assert bridge.pid is not None

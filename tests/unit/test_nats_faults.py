@@ -1,0 +1,73 @@
+"""The table of what NATS answers: every error that nats-py has is judged, and what is known is known."""
+
+import inspect
+
+import nats.errors
+import nats.js.errors
+import pytest
+from nats.js.errors import APIError
+
+from events.faults import Fault
+from events.jetstream.client import JetStreamOff, NotPermitted
+from events.jetstream.faults import judge
+
+
+def _made(kind: type[Exception]) -> Exception:
+    needed = [
+        parameter
+        for parameter in list(inspect.signature(kind.__init__).parameters.values())[1:]
+        if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+    return kind(*[1] * len(needed))
+
+
+EVERY = [
+    kind
+    for module in (nats.errors, nats.js.errors)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Exception) and kind.__module__ == module.__name__
+]
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+def test_every_error_of_the_client_is_judged_in_one_line(kind):
+    verdict = judge(_made(kind))
+    assert verdict.reason
+    assert "\n" not in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "description", "fault", "advice"),
+    [
+        (10002, 400, "resource limits exceeded for account", Fault.FATAL, "SETUP_MAX_BYTES"),
+        (10005, 400, "no suitable peers for placement", Fault.PASSING, ""),
+        (10008, 503, "JetStream system temporarily unavailable", Fault.PASSING, ""),
+        (10023, 503, "insufficient resources", Fault.FATAL, "max_file_store"),
+        (10028, 500, "insufficient memory resources available", Fault.FATAL, "SETUP_MAX_BYTES"),
+        (10039, 503, "JetStream not enabled for account", Fault.FATAL, "enable JetStream"),
+        (10047, 500, "insufficient storage resources available", Fault.FATAL, "SETUP_MAX_BYTES"),
+        (10059, 404, "stream not found", Fault.FATAL, "timokha setup"),
+        (10071, 400, "wrong last sequence: 7", Fault.FINAL, ""),
+        (10076, 503, "JetStream not enabled", Fault.FATAL, "enable JetStream"),
+        (10077, 503, "maximum bytes exceeded", Fault.PASSING, "SETUP_MAX_BYTES"),
+        (10077, 503, "no space left on device", Fault.PASSING, "max_file_store"),
+        (10097, 400, "header size exceeds maximum allowed of 64k", Fault.FINAL, ""),
+        (None, 503, None, Fault.PASSING, ""),
+        (99999, 400, "something new", Fault.UNKNOWN, ""),
+        (99999, 500, "something new", Fault.UNKNOWN, ""),
+    ],
+)
+def test_what_the_api_answers_is_judged_by_its_code(code, status, description, fault, advice):
+    with pytest.raises(APIError) as answered:
+        APIError.from_error({"code": status, "err_code": code, "description": description})
+    verdict = judge(answered.value)
+    assert verdict.fault is fault
+    assert advice in verdict.advice
+    assert "NATS_USER" not in str(verdict)
+
+
+def test_refusals_and_a_server_without_jetstream_end_a_process():
+    assert judge(NotPermitted("publish to", "x")).fault is Fault.FATAL
+    assert judge(JetStreamOff()).fault is Fault.FATAL
+    assert judge(ConnectionResetError("reset")).fault is Fault.PASSING
+    assert judge(RuntimeError("what")).fault is Fault.UNKNOWN
