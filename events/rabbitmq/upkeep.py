@@ -12,12 +12,19 @@ from events.errors import TimokhaError, TransportError
 from events.faults import Fault
 from events.runtime.clock import Clock
 from events.runtime.seldom import Seldom
+from events.runtime.tasks import within
 
 LOOK_EVERY = timedelta(seconds=3)
 """Where the broker does not say that something has gone."""
 
 PATIENCE = timedelta(seconds=15)
 """From the first time that something could not be made again to the end of the process."""
+
+LONG_PATIENCE = timedelta(seconds=60)
+"""The same for what should pass. A broker that is frozen is taken for away sooner, and waited for."""
+
+LOOK_LIMIT = timedelta(seconds=10)
+"""For one look."""
 
 Restore = Callable[[], Awaitable[bool]]
 """Makes again what is missing, and returns whether something was. Raises TransportError."""
@@ -88,15 +95,26 @@ class Upkeep:
 
     async def _look(self, kept: _Kept) -> None:
         try:
-            if await kept.restore():
+            if await within(LOOK_LIMIT, kept.restore()):
                 log.warning("rabbitmq.remade", what=kept.what)
             kept.wrong_since = None
         except TransportError as error:
-            if not self.is_up():
-                return
-            now = self.clock.monotonic()
-            kept.wrong_since = now if kept.wrong_since is None else kept.wrong_since
-            if now - kept.wrong_since >= PATIENCE.total_seconds():
-                self.fail(error)
-            elif self._seldom.due(f"{kept.what} {getattr(error, 'fault', Fault.UNKNOWN)}"):
-                log.warning("rabbitmq.missing", what=kept.what, error=str(error))
+            self._wrong(kept, error, getattr(error, "fault", Fault.UNKNOWN))
+        except TimeoutError:
+            self._wrong(
+                kept, TransportError(f"RabbitMQ does not answer about {kept.what!r}; see its log"), Fault.PASSING
+            )
+        except Exception as error:  # noqa: BLE001 - the others are looked after all the same
+            what = f"{kept.what!r} could not be looked after ({type(error).__name__}); start this process again"
+            self._wrong(kept, TransportError(what), Fault.UNKNOWN)
+
+    def _wrong(self, kept: _Kept, error: TransportError, fault: Fault) -> None:
+        if not self.is_up():
+            return
+        now = self.clock.monotonic()
+        kept.wrong_since = now if kept.wrong_since is None else kept.wrong_since
+        patience = LONG_PATIENCE if fault is Fault.PASSING else PATIENCE
+        if now - kept.wrong_since >= patience.total_seconds():
+            self.fail(error)
+        elif self._seldom.due(f"{kept.what} {fault}"):
+            log.warning("rabbitmq.missing", what=kept.what, error=str(error))

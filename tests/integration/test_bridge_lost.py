@@ -1,7 +1,9 @@
 """Queues that were deleted, or have gone with their broker's data, are made again: what is asked then is answered."""
 
 import asyncio
+import os
 import shutil
+import signal
 from dataclasses import replace
 
 import pytest
@@ -163,3 +165,18 @@ async def test_a_bridge_that_may_not_send_any_more_says_so_and_ends(fragile_worl
         await worker.close()
     assert "exit code 1: timokha: RabbitMQ did not confirm a message for 'timokha.requests' (ACCESS_REFUSED" in last
     assert "Traceback" not in bridge.log.read_text()
+
+
+@pytest.mark.slow
+async def test_processes_outlive_a_rabbitmq_that_is_frozen_for_long(fragile_world, own_rabbitmq) -> None:
+    worker = await fragile_world.worker("rabbitmq")
+    bridge = await fragile_world.bridge()
+    os.killpg(own_rabbitmq._process.pid, signal.SIGSTOP)
+    try:
+        ids = await fragile_world.edge.ask([1])
+        await asyncio.sleep(25)  # longer than anything here waits for an answer
+    finally:
+        os.killpg(own_rabbitmq._process.pid, signal.SIGCONT)
+    await fragile_world.edge.answers(ids)
+    assert worker.pid
+    assert bridge.pid

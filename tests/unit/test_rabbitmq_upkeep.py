@@ -1,0 +1,101 @@
+"""What has gone on RabbitMQ is made again, or the process is told to end: on a clock of the test's own."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from events.errors import TransportError
+from events.faults import Fault
+from events.rabbitmq.faults import Refused
+from events.rabbitmq.upkeep import LONG_PATIENCE, PATIENCE, Upkeep
+from events.runtime.tasks import cancel
+
+
+class ManualClock:
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    async def sleep(self, duration: timedelta) -> None:
+        self.passed += duration.total_seconds()
+
+
+class Look:
+    """Each time it is looked, `outcome` comes of it, and a second passes."""
+
+    def __init__(self, clock: ManualClock, outcome: bool | Exception) -> None:
+        self.count = 0
+        self.outcome = outcome
+        self._clock = clock
+
+    async def __call__(self) -> bool:
+        self.count += 1
+        self._clock.passed += 1
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+async def looked(outcome: bool | Exception, times: int, *, up: bool = True) -> tuple[Upkeep, Look]:
+    clock = ManualClock()
+    upkeep, look = Upkeep(clock, lambda: up), Look(clock, outcome)
+    upkeep.keep("q", look)
+    running = asyncio.create_task(upkeep.run())
+    for _ in range(times):
+        upkeep.wake()
+        for _ in range(10):
+            await asyncio.sleep(0)
+    await cancel(running)
+    return upkeep, look
+
+
+PASSING = Refused("q is not there yet", Fault.PASSING)
+FATAL = Refused("q may not be made", Fault.FATAL)
+
+
+@pytest.mark.parametrize(
+    ("error", "patience"), [(FATAL, PATIENCE), (KeyError("q"), PATIENCE), (PASSING, LONG_PATIENCE)]
+)
+async def test_the_process_ends_when_something_can_not_be_made_for_a_while(error, patience) -> None:
+    seconds = int(patience.total_seconds())
+    early, _ = await looked(error, seconds)
+    early.check()
+    late, _ = await looked(error, seconds + 2)
+    with pytest.raises(TransportError, match="q"):
+        late.check()
+    with pytest.raises(TransportError, match="q"):
+        await late.failure()
+
+
+async def test_while_the_broker_is_away_nothing_is_looked_at_and_nobody_ends() -> None:
+    upkeep, look = await looked(FATAL, 100, up=False)
+    upkeep.check()
+    assert look.count == 0
+
+
+async def test_what_was_made_again_is_told_each_time_and_what_is_missing_seldom() -> None:
+    with capture_logs() as logs:
+        await looked(True, 3)
+        await looked(PASSING, 30)
+    assert [log["event"] for log in logs] == ["rabbitmq.remade"] * 3 + ["rabbitmq.missing"]
+
+
+async def test_what_is_no_longer_kept_is_forgotten() -> None:
+    clock = ManualClock()
+    upkeep, look = Upkeep(clock, lambda: True), Look(clock, False)
+    forget = upkeep.keep("q", look)
+    forget()
+    forget()
+    running = asyncio.create_task(upkeep.run())
+    upkeep.wake()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    await cancel(running)
+    assert look.count == 0
