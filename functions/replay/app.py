@@ -21,7 +21,7 @@ from events.recordings.lines import read
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.stopping import unless_stopped
-from events.runtime.tasks import finish
+from events.runtime.tasks import finish, within
 from events.transport import Channel
 from functions.generate.app import CLOSING, open_engine
 from functions.replay.cases import Case, Reply, cases
@@ -124,12 +124,12 @@ async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) 
         try:
             yield Player(run, events, replies, telemetry, clock, settings.speed, settings.in_flight)
         finally:
-            await finish(ERASING, _erase(events, run))
+            await finish(2 * ERASING, _erase(events, run))
 
 
 async def _erase(events: JetStreamLog, run: str) -> None:
     """Nobody else knows that these texts are there."""
     try:
-        await events.erase_chat(ACCOUNT, run, up_to=sys.maxsize)
-    except TransportError as error:
-        log.warning("replay.not_erased", account=ACCOUNT, chat=run, error=str(error))
+        await within(ERASING, events.erase_chat(ACCOUNT, run, up_to=sys.maxsize))
+    except (TransportError, TimeoutError) as error:
+        log.warning("replay.not_erased", account=ACCOUNT, chat=run, error=str(error) or "NATS does not answer")
