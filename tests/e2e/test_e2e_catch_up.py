@@ -126,3 +126,16 @@ async def test_an_answer_whose_confirmation_was_lost_comes_once(make_product, re
     await product.until(lambda: len(product.answers(visitor)) == 2)
     assert product.answers(visitor) == ["раз", "два"]
     assert [message.reply_to for message in product.written(visitor)][1] == product.written(visitor)[0].id
+
+
+async def test_a_slice_that_does_not_advance_keeps_nobody_from_being_answered(make_product) -> None:
+    product = await make_product()
+    product.telegram.faults.stuck_slices(product.owner.id, times=3)
+    product.telegram.faults.suppress_pushes(product.owner.id)
+    missed, live = product.visitor(), product.visitor()
+    product.says(missed, "Тимоха, пропущенный")
+    product.says(live, "Тимоха, живой")
+    await product.until(lambda: product.answers(live))
+    await product.until(lambda: product.answers(missed))
+    assert (product.answers(live), product.answers(missed)) == (["живой"], ["пропущенный"])
+    assert product.log("userbot").count("catch_up.stalled") == 1

@@ -1,4 +1,4 @@
-"""The userbot's process ends when it is told to, at any moment, with exit code 0."""
+"""The userbot's process ends when it is told to, at any moment, with exit code 0; without a session at once, with 1."""
 
 import asyncio
 import os
@@ -97,6 +97,17 @@ async def test_it_ends_while_a_server_is_away(make_product, gone) -> None:
         await product.telegram.__aexit__(None, None, None)
         await product.logged("telegram.disconnected")
     assert orderly(end := await terminated(product)), end
+
+
+async def test_a_revoked_session_ends_it_at_once_while_20_visitors_ask(make_product) -> None:
+    product = await make_product(GENERATE_ECHO_DELAY="0.2")
+    product.telegram.faults.refuse(product.owner.id, 401, "AUTH_KEY_UNREGISTERED", times=1000)
+    for _ in range(20):
+        product.says(product.visitor(), "Тимоха, вопрос")
+    async with asyncio.timeout(LIMIT):
+        end = str(await product.processes["userbot"].ended())
+    assert "exit code 1: timokha: Telegram has ended the session" in end
+    assert "Traceback" not in product.log("userbot")
 
 
 @pytest.mark.slow
