@@ -1,7 +1,7 @@
 """What the storm did, and when: what the judge explains a silence with."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -52,10 +52,12 @@ class Chronicle:
         ]
         path.write_text("".join(lines))
 
-    def longest(self, begin: float, end: float, *, slack: float) -> float:
-        """Seconds of the longest stretch inside in which something was out of order, or had been for `slack`."""
+    def longest(self, begin: float, end: float, *, whom: Collection[str], slack: float) -> float:
+        """Seconds of the longest stretch in which one of them was out of order, or had been until `slack` before."""
         longest, start, until = 0.0, begin, begin
         for noted in sorted(self.disturbances, key=lambda noted: noted.began):
+            if noted.whom not in whom:
+                continue
             if noted.ended + slack <= begin or noted.began >= end:
                 continue
             if noted.began > until:

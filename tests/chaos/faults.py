@@ -167,11 +167,11 @@ class Faults:
 
     async def _deleted_buckets(self) -> None:
         bucket = self.chance.choice(subjects.BUCKETS)
-        kind = "emptied" if bucket == subjects.CHATS_BUCKET else "deleted_bucket"
+        kind = "deleted_bucket" if bucket == subjects.BRIDGE_BUCKET else "emptied"
         deleted = Disturbance(kind, bucket, time.monotonic())
         self.world.chronicle.disturbances.append(deleted)
         await self._persistently(lambda js: js.delete_key_value(bucket))
-        if bucket == subjects.CHATS_BUCKET:
+        if kind == "emptied":
             self._watch(deleted)
         else:
             deleted.ended = time.monotonic()

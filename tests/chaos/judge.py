@@ -1,7 +1,6 @@
 """What became of every question, from what lies in the users' chats, in the streams, and in the userbot's log."""
 
 import statistics
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from world import World
 
 from edge.userbot.chats import Chats
 from edge.userbot.record import ChatRecord
+from events import subjects
 from events.errors import TransportError
 from events.ids import RequestId
 from events.jetstream.log import JetStreamLog
@@ -24,23 +24,10 @@ RECORDED = 2.0
 """From an outcome in the chat to its record, unless something is out of order at that time."""
 SLACK = 5.0
 """Until everybody has noticed that a broker is there again."""
-RECOVERY = 20.0
-"""Until a process that was started does its work again, however busy the machine."""
 MOST_FAILED = 0.01
 """Of all questions."""
-LASTING = (
-    "kill",
-    "term",
-    "exit",
-    "freeze",
-    "cut",
-    "outage",
-    "emptied",
-    "bad_messages",
-    "passing_refusals",
-    "stuck_slices",
-)
-"""What may come between an answer in the chat and its record."""
+ALONE = ("userbot", "nats", "telegram", subjects.CHATS_BUCKET)
+"""There is one of each, and no question gets past it; of the others there are more."""
 
 
 @dataclass
@@ -56,6 +43,7 @@ class Verdict:
     lost: int = 0
     thinking_twice: int = 0
     left_busy: int = 0
+    ignored_unrecorded: int = 0
     faults: list[str] = field(default_factory=list)
 
 
@@ -66,13 +54,16 @@ class Case:
     question: Question
     ends: list[str]
     seen: bool
+    asked: bool
     ignored_at: float | None
     settled_at: float | None
+    silenced_at: float | None = None
+    """When its store was emptied or its outcome refused."""
 
     @property
     def over_at(self) -> float | None:
         """When its outcome was there for the user, or never would be."""
-        return self.question.answered_at or self.settled_at
+        return self.question.answered_at or self.settled_at or self.silenced_at
 
 
 class Judge:
@@ -81,11 +72,11 @@ class Judge:
         self._crowd = crowd
         self._storm = storm
         self._book = book
-        self._spent: Counter[str] = Counter()
+        self._verdict = Verdict()
         self._busy: dict[int, list[Case]] = {}
 
     async def judge(self) -> Verdict:
-        verdict = Verdict()
+        verdict = self._verdict
         try:
             async with self._world.looking() as (chats, log):
                 records = {chat: await chats.load(chat) for chat in await chats.all()}
@@ -120,6 +111,7 @@ class Judge:
             question,
             [end.text for end in outcomes(self._world, question)],
             question.message_id in record.seen,
+            key in self._book.asked,
             self._book.ignored.get(key),
             self._book.settled.get(key),
         )
@@ -135,50 +127,59 @@ class Judge:
         return "answered_once", ""
 
     def _silence(self, case: Case, published: set[str]) -> tuple[str, str]:
-        if case.ignored_at or (case.seen and self._name(case.question) not in published):
-            return "ignored_busy", "" if self._was_busy(case) else "its chat was not busy"
+        never_asked = case.seen and not case.asked and self._name(case.question) not in published
+        if case.ignored_at or never_asked:
+            return "ignored_busy", self._busy_or_why_not(case)
         if self._is_lost_with_store(case):
             return "lost_with_store", ""
         if self._is_undeliverable(case):
             return "undeliverable", ""
         return "lost", ""
 
-    def _was_busy(self, case: Case) -> bool:
+    def _busy_or_why_not(self, case: Case) -> str:
         """An earlier question had no outcome when it was asked, or one that could not be recorded yet."""
-        asked = case.question.asked_at
-        for earlier in self._busy.get(case.question.user, []):
-            over = earlier.over_at
-            if over is None or over > asked:
-                return True
-            if self._is_unrecorded(earlier, over, case.ignored_at or asked):
-                return True
-        return False
+        asked, earlier = case.question.asked_at, self._busy.get(case.question.user, [])
+        if any(other.over_at is None or other.over_at > asked for other in earlier):
+            return ""
+        if any(self._is_unrecorded(other, other.over_at or asked, case.ignored_at or asked) for other in earlier):
+            self._verdict.ignored_unrecorded += 1
+            return ""
+        return "its chat was not busy"
 
     def _is_unrecorded(self, earlier: Case, over: float, at: float) -> bool:
         """Something was out of order when the outcome had to be recorded, and it was not until `at`."""
         if earlier.settled_at is not None and earlier.settled_at < at - 0.1:
             return False
-        return any(noted.touches(over - 0.5, over + RECORDED, slack=SLACK) for noted in self._noted(*LASTING))
+        noted = [noted for noted in self._world.chronicle.disturbances if noted.whom in ALONE]
+        return any(noted.touches(over - 0.5, over + RECORDED, slack=SLACK) for noted in noted)
 
     def _may_fail(self, case: Case) -> bool:
         """Something was out of order for as long as the deadline, or has taken its request or its reply away."""
         begin = case.question.asked_at
         end = case.over_at or begin + DEADLINE
-        if self._world.chronicle.longest(begin, end, slack=RECOVERY) >= DEADLINE - RECOVERY:
+        if self._world.chronicle.longest(begin, end, whom=ALONE, slack=SLACK) >= DEADLINE - 2 * SLACK:
             return True
         return any(noted.touches(begin, end) for noted in self._noted("deleted_stream"))
 
     def _is_lost_with_store(self, case: Case) -> bool:
-        asked = case.question.asked_at
-        return any(noted.began - 1.5 * DEADLINE < asked <= noted.ended for noted in self._noted("emptied"))
+        """Without its watermark a store costs what arrives meanwhile; without its records also what is in flight."""
+        if case.settled_at is not None:
+            return False
+        for noted in self._world.chronicle.of("emptied"):
+            in_flight = 0.0 if noted.whom == subjects.TELEGRAM_BUCKET else 1.5 * DEADLINE
+            if noted.began - in_flight < case.question.asked_at <= noted.ended:
+                case.silenced_at = noted.ended
+                return True
+        return False
 
     def _is_undeliverable(self, case: Case) -> bool:
         """Each refusal in the log accounts for one question."""
-        chat, asked = str(case.question.user), case.question.asked_at
-        refused = [at for at in self._book.undeliverable.get(chat, []) if at > asked]
-        if self._spent[chat] >= len(self._book.undeliverable.get(chat, [])) or not refused:
+        refused = self._book.undeliverable.get(str(case.question.user), [])
+        later = [at for at in refused if at > case.question.asked_at]
+        if not later:
             return False
-        self._spent[chat] += 1
+        case.silenced_at = later[0]
+        refused.remove(later[0])
         return True
 
     def _totals(self, verdict: Verdict) -> list[str]:

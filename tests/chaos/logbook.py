@@ -12,15 +12,15 @@ from typing import Any
 
 @dataclass
 class Logbook:
-    """By chat and message: when it was ignored as busy, and when it was settled. By chat: the answers that Telegram
+    """By chat and message: what was asked of a model, when it was ignored as busy, and when it was settled.
 
-    refused for good, when. A killed process takes the lines with it that it had not written.
+    By chat: when Telegram refused an answer for good. A killed process takes the lines with it that it had not written.
     """
 
+    asked: set[tuple[str, str]] = field(default_factory=set)
     ignored: dict[tuple[str, str], float] = field(default_factory=dict)
     settled: dict[tuple[str, str], float] = field(default_factory=dict)
     undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    readies: list[float] = field(default_factory=list)
 
 
 def read(path: Path) -> Logbook:
@@ -28,6 +28,8 @@ def read(path: Path) -> Logbook:
     for line in _lines(path):
         at = datetime.fromisoformat(line["time"]).timestamp() - ahead
         match line["event"]:
+            case "message.received" if line["effect"] == "asked":
+                book.asked.add((line["chat"], str(line["message"])))
             case "message.received" if line["effect"] == "ignored_busy":
                 book.ignored.setdefault((line["chat"], str(line["message"])), at)
             case "question.settled":
@@ -35,8 +37,6 @@ def read(path: Path) -> Logbook:
                 book.settled.setdefault((chat, message), at)
             case "message.undeliverable" if line["part"] != "thinking":
                 book.undeliverable[line["chat"]].append(at)
-            case "userbot.ready":
-                book.readies.append(at)
     return book
 
 

@@ -27,6 +27,7 @@ def report_of(
         "lost_with_store": verdict.lost_with_store,
         "undeliverable": verdict.undeliverable,
         "ignored_busy": verdict.ignored_busy,
+        "ignored_unrecorded": verdict.ignored_unrecorded,
         "left_busy": verdict.left_busy,
         "thinking_twice": verdict.thinking_twice,
         "kills": {kind: storm.killed[kind] for kind in KINDS},

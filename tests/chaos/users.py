@@ -10,6 +10,7 @@ from world import World
 from edge.sandbox.boxes import StoredMessage
 from edge.sandbox.state import Account
 from edge.userbot import phrases
+from events import subjects
 
 PUSHY = 0.1
 """How likely a user asks again before the outcome."""
@@ -101,7 +102,7 @@ class Crowd:
 
     def _given_up(self, question: Question) -> bool:
         now = time.monotonic()
-        emptied = self.world.chronicle.of("emptied")
+        emptied = [noted for noted in self.world.chronicle.of("emptied") if noted.whom != subjects.TELEGRAM_BUCKET]
         forgotten = any(d.ended >= question.asked_at and d.ended + FORGOTTEN < now for d in emptied)
         return forgotten or now > question.asked_at + PATIENCE
 

@@ -1,0 +1,90 @@
+"""The judge excuses a silence only where a fault explains it."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+from chronicle import Chronicle, Disturbance
+from judge import Case, Judge
+from logbook import read
+from users import Question
+
+OWNER, USER = 1, 2
+
+
+def question(asked_at: float, answered_at: float | None = None) -> Question:
+    number = int(asked_at * 10)
+    return Question(USER, number, number, f"вопрос {number}", asked_at, 0, answered_at)
+
+
+def case(asked_at: float, answered_at: float | None = None, **known) -> Case:
+    blank = {"ends": [], "seen": True, "asked": False, "ignored_at": None, "settled_at": None}
+    return Case(question(asked_at, answered_at), **{**blank, **known})
+
+
+@pytest.fixture
+def make_judge(tmp_path):
+    """`make_judge(disturbances, earlier=…, log=…)`"""
+
+    def make(*disturbances: Disturbance, earlier=(), log: str = "") -> Judge:
+        path = tmp_path / "userbot.log"
+        path.write_text(log)
+        world = SimpleNamespace(chronicle=Chronicle(list(disturbances)), owner=SimpleNamespace(id=OWNER))
+        storm = SimpleNamespace(faults=SimpleNamespace(done=Counter()))
+        judge = Judge(world, SimpleNamespace(asked=[]), storm, read(path))
+        judge._busy[USER] = list(earlier)
+        return judge
+
+    return make
+
+
+def answered(asked_at: float, answered_at: float, settled_at: float | None = None) -> Case:
+    return case(asked_at, answered_at, ends=["вопрос"], settled_at=settled_at)
+
+
+def test_busy_is_whose_earlier_question_has_no_outcome_yet(make_judge) -> None:
+    judge = make_judge(earlier=[answered(100, 103, 103.1)])
+    assert judge._kind(case(102, ignored_at=102.1), set()) == ("ignored_busy", "")
+
+
+def test_nobody_is_busy_a_moment_after_the_outcome(make_judge) -> None:
+    judge = make_judge(earlier=[answered(100, 103, 103.1)])
+    assert judge._kind(case(103.5, ignored_at=103.6), set()) == ("ignored_busy", "its chat was not busy")
+
+
+def test_an_outcome_that_could_not_be_recorded_keeps_its_chat_busy(make_judge) -> None:
+    killed = Disturbance("kill", "userbot", 103.05, 104)
+    judge = make_judge(killed, earlier=[answered(100, 103, 106)])
+    assert judge._kind(case(103.5, ignored_at=105.9), set()) == ("ignored_busy", "")
+    assert judge._kind(case(106.5, ignored_at=106.6), set()) == ("ignored_busy", "its chat was not busy")
+
+
+@pytest.mark.parametrize("fault", [Disturbance("kill", "generate", 103, 104), Disturbance("kill", "userbot", 90, 92)])
+def test_a_fault_elsewhere_or_long_ago_explains_nothing(make_judge, fault) -> None:
+    judge = make_judge(fault, earlier=[answered(100, 103, 106)])
+    assert judge._kind(case(103.5, ignored_at=103.6), set()) == ("ignored_busy", "its chat was not busy")
+
+
+def test_an_emptied_store_costs_what_is_in_flight_and_nothing_later(make_judge) -> None:
+    judge = make_judge(Disturbance("emptied", "nats", 100, 104))
+    assert judge._kind(case(99, asked=True), set())[0] == "lost_with_store"
+    assert judge._kind(case(103), {"1.2.1030"})[0] == "lost_with_store"
+    assert judge._kind(case(105, asked=True), set())[0] == "lost"
+    assert judge._kind(case(99, asked=True, settled_at=99.5), set())[0] == "lost"
+
+
+def test_each_refusal_of_telegram_s_accounts_for_one_silence(make_judge) -> None:
+    line = '{"event": "message.undeliverable", "chat": "2", "part": "0", "time": "2999-01-01T00:00:00Z"}\n'
+    judge = make_judge(log=line)
+    assert judge._kind(case(99, asked=True), set())[0] == "undeliverable"
+    assert judge._kind(case(100, asked=True), set())[0] == "lost"
+
+
+def test_a_failure_needs_a_fault_as_long_as_the_deadline(make_judge) -> None:
+    told = {"ends": ["Не успел подготовить ответ, извините. Попробуйте спросить ещё раз."]}
+    long = [Disturbance("outage", "telegram", 100, 150), Disturbance("freeze", "nats", 152, 225)]
+    assert make_judge(*long)._kind(case(101, 222, **told), set()) == ("failed_told", "")
+    short = Disturbance("outage", "telegram", 100, 150)
+    assert make_judge(short)._kind(case(101, 222, **told), set())[1]
+    many = [Disturbance("kill", "generate", 100, 230)]
+    assert make_judge(*many)._kind(case(101, 222, **told), set())[1]
