@@ -134,17 +134,22 @@ class Answers:
         try:
             await self._answer(delivery)
             await delivery.ack()
-        except (MalformedEvent, Unroutable, Unsendable) as error:
+        except (MalformedEvent, Unsendable) as error:
             await self._drop(delivery, str(error))
+        except Unroutable as error:
+            # A requester whose queue went with its broker's data makes it again soon.
+            await self._some_times(delivery, str(error), seldom)
         except TransportError as error:
             await self._again(delivery, str(error), seldom)
         except Exception as error:  # noqa: BLE001 - one answer must not stop the others
             # Not the exception's text: it may hold the user's.
-            what = f"the bridge could not send it ({type(error).__name__})"
-            if delivery.attempt < UNKNOWN_ATTEMPTS:
-                await self._again(delivery, what, seldom)
-            else:
-                await self._drop(delivery, what)
+            await self._some_times(delivery, f"the bridge could not send it ({type(error).__name__})", seldom)
+
+    async def _some_times(self, delivery: Delivery, why: str, seldom: Seldom) -> None:
+        if delivery.attempt < UNKNOWN_ATTEMPTS:
+            await self._again(delivery, why, seldom)
+        else:
+            await self._drop(delivery, why)
 
     async def _drop(self, delivery: Delivery, why: str) -> None:
         """JetStream still has it, for whoever looks for it."""

@@ -161,9 +161,11 @@ def refusal(what: str, error: BaseException) -> Refused:
 
 
 def reason_of(error: BaseException) -> str:
-    """In one line."""
+    """In one line, and without what was on the wire: that may be a user's text."""
     if found := CLOSE.search(str(error)):
         return _line(found[2])
+    if isinstance(error, aio.InvalidFrameError | PAMQPException):
+        return type(error).__name__
     if isinstance(error, aio.ConnectionClosed | aio.ChannelClosed) and len(error.args) > 1:
         return _line(str(error.args[1] or type(error).__name__))
     return _line(str(error) or type(error).__name__)

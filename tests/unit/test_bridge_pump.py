@@ -21,13 +21,13 @@ from bridge.settings import CodecName
 from events import subjects
 from events.errors import TransportError
 from events.event import Event
-from events.faults import UNKNOWN_ATTEMPTS
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from events.memory import MemoryLog
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Receiver
-from events.rabbitmq.sender import Sender
+from events.rabbitmq.sender import Sender, Unroutable, Unsendable
 from events.rabbitmq.topology import Queue
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -174,11 +174,21 @@ def reply(log: MemoryLog):
     return subscription, Event.of(data, source="/test", time=datetime.now(UTC), headers=headers)
 
 
-@pytest.mark.parametrize(("attempt", "dropped"), [(1, False), (UNKNOWN_ATTEMPTS, True)])
-async def test_an_answer_that_can_not_be_sent_is_tried_again_a_bounded_number_of_times(attempt, dropped) -> None:
+@pytest.mark.parametrize(
+    ("error", "attempt", "dropped"),
+    [
+        (ZeroDivisionError(), 1, False),
+        (ZeroDivisionError(), UNKNOWN_ATTEMPTS, True),
+        (Unroutable("no queue"), 1, False),
+        (Unroutable("no queue"), UNKNOWN_ATTEMPTS, True),
+        (Unsendable("too large", Fault.FINAL), 1, True),
+        (TransportError("away"), 100, False),
+    ],
+)
+async def test_an_answer_is_sent_again_for_as_long_as_its_fault_may_pass(error, attempt, dropped) -> None:
     class BrokenSender:
         async def send(self, *_: object) -> None:
-            raise ZeroDivisionError
+            raise error
 
     subscription, event = reply(MemoryLog(clock=SystemClock()))
     subscription.put(event, attempt)

@@ -6,6 +6,7 @@ import pytest
 from aiormq import exceptions as amqp
 from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic, Connection
+from pamqp.exceptions import UnmarshalingException
 from pamqp.header import ContentHeader
 
 from events.errors import SettingsError, TransportUnreachable
@@ -92,6 +93,12 @@ def test_every_answer_has_its_meaning_in_one_line(error: Exception, fault: Fault
     assert verdict.fault is fault
     assert says in str(verdict)
     assert "\n" not in str(refusal("q", error))
+
+
+def test_what_was_on_the_wire_is_not_told() -> None:
+    for error in (amqp.InvalidFrameError(b"a secret"), UnmarshalingException("a secret", "b")):
+        assert "secret" not in str(judge(error))
+        assert "secret" not in str(refusal("q", error))
 
 
 def test_a_queue_that_is_declared_otherwise_or_missing_is_told_from_other_refusals() -> None:
