@@ -4,10 +4,12 @@ import hashlib
 import multiprocessing
 import os
 import shutil
+import threading
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -86,11 +88,22 @@ def _in_its_own_process(source: str, directory: Path, bits: int) -> None:
     """The gigabytes that it takes, and torch, go when it is done."""
     try:
         spawn = multiprocessing.get_context("spawn")
-        # A session of its own: Ctrl-C is for us, and we end it.
-        with ProcessPoolExecutor(1, mp_context=spawn, initializer=os.setsid) as process:
+        with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) as process:
             process.submit(_export, source, directory, bits).result()
     except BrokenProcessPool:
         raise TimokhaError(f"{source} could not be prepared, the process was killed: it takes 3 GB of memory") from None
+
+
+def _begin() -> None:
+    """A session of its own: Ctrl-C is for our parent, and we end with it, also when it is killed."""
+    os.setsid()
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    # At once: somebody else may prepare the same model now, in the same place.
+    os._exit(1)
 
 
 def _export(source: str, directory: Path, bits: int) -> None:
