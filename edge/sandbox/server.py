@@ -11,6 +11,7 @@ from edge.sandbox.call import Call
 from edge.sandbox.faults import Faults
 from edge.sandbox.hub import Hub
 from edge.sandbox.state import Account, State, normal_phone
+from edge.sandbox.tl import types
 from events.errors import SettingsError
 from events.runtime.clock import Clock
 
@@ -127,6 +128,11 @@ class Sandbox:
         """Push something of a layer that no client here knows."""
         for link in self._hub.listeners(user_id):
             link.push(UNREADABLE)
+
+    def begin_sessions_anew(self, user_id: int) -> None:
+        """Say that the server has lost the user's sessions, and with them what it had not told yet."""
+        for link in self._hub.listeners(user_id):
+            link.push(types.NewSessionCreated(first_msg_id=0, unique_id=1, server_salt=0))
 
     def drop_connections(self, user_id: int | None = None) -> None:
         """Cut the connections of a user, or all; clients may come back at once."""

@@ -241,13 +241,14 @@ async def test_a_connection_that_is_cut_in_the_moment_it_is_ready_is_made_again(
     assert next(cuts, None) is None
 
 
-async def test_a_packet_that_cant_be_read_makes_us_fetch_what_was_in_it(telegram, client, anna) -> None:
+@pytest.mark.parametrize("happens", [Sandbox.push_unreadable, Sandbox.begin_sessions_anew])
+async def test_what_may_have_been_lost_is_fetched(telegram, client, anna, happens) -> None:
     got: asyncio.Queue[Any] = asyncio.Queue()
 
     async def handle(updates: Any) -> None:
         got.put_nowait(updates)
 
     client.handle_updates = handle
-    telegram.push_unreadable(anna.id)
+    happens(telegram, anna.id)
     async with asyncio.timeout(PATIENCE):
         assert isinstance(await got.get(), types.UpdatesTooLong)

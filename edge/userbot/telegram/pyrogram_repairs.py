@@ -15,7 +15,7 @@ from pyrogram.session.internals import MsgId
 
 from edge.userbot.telegram import pyrogram_session
 from edge.userbot.telegram.prompt import ask
-from edge.userbot.telegram.server_time import ServerTime
+from edge.userbot.telegram.server_time import ServerTime, tells_of_new_session
 from events.runtime.retrying import Retrying
 
 log = structlog.get_logger(__name__)
@@ -103,6 +103,8 @@ def _time_is_the_servers(time: ServerTime) -> None:
     def unpack_and_hear(b: BytesIO, session_id: bytes, auth_key: bytes, auth_key_id: bytes) -> Any:
         message = unpack(b, session_id, auth_key, auth_key_id)
         time.hear(message)
+        if tells_of_new_session(message):
+            pyrogram_session.begun_anew.add(session_id)
         return message
 
     mtproto.unpack = unpack_and_hear

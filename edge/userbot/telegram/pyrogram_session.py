@@ -40,6 +40,8 @@ CONNECTION_NOT_INITED = {"CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"}
 
 log = structlog.get_logger(__name__)
 _handle_packet = Session.handle_packet
+begun_anew: set[bytes] = set()
+"""Ids of sessions that the server has begun anew."""
 
 
 class MendedSession(Session):
@@ -145,13 +147,16 @@ class MendedSession(Session):
             self.restarting = self.loop.create_task(self.restart())  # type: ignore[no-untyped-call]
 
     async def handle_packet(self, packet: bytes) -> None:
-        """A packet that it could not read was lost without a word."""
+        """A packet that it could not read was lost without a word, and so was what a server had forgotten."""
+        missed = False
         try:
             await _handle_packet(self, packet)  # type: ignore[no-untyped-call]
         except Exception as error:  # noqa: BLE001 - whatever it is, what the packet brought must be fetched
             log.warning("telegram.packet_unreadable", error=type(error).__name__)
-            if self.client is not None:
-                await self.client.handle_updates(raw.types.UpdatesTooLong())
+            missed = True
+        if (missed or self.session_id in begun_anew) and self.client is not None:
+            begun_anew.discard(self.session_id)
+            await self.client.handle_updates(raw.types.UpdatesTooLong())
 
     async def send(self, data: TLObject, wait_response: bool = True, timeout: float = Session.WAIT_TIMEOUT) -> Any:
         """It took a bad_msg_notification for the result of a call."""

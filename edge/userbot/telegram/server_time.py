@@ -51,6 +51,11 @@ class ServerTime:
             log.warning("telegram.clock_off", seconds=round(off), advice="set this machine's clock")
 
 
+def tells_of_new_session(message: Message) -> bool:
+    """Whether the server has begun the session anew, so that what it had to tell before may be lost."""
+    return any(isinstance(inner.body, raw.types.NewSessionCreated) for inner in _parts(message))
+
+
 def _parts(message: Message) -> list[Any]:
     return list(message.body.messages) if isinstance(message.body, MsgContainer) else [message]
 
