@@ -125,6 +125,7 @@ async def test_in_the_demo(tmp_path, moment) -> None:
         await ends(process, terminal)
         assert "killed" not in terminal.screen
     finally:
-        if process.returncode is None:
-            process.kill()
+        while process.returncode is None:
+            process.terminate()  # the second one ends its children too
+            await asyncio.sleep(0.1)
         terminal.close()
