@@ -11,6 +11,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from events.errors import TimokhaError
+
 T = TypeVar("T")
 
 AGAIN = 0.25
@@ -74,10 +76,13 @@ async def finish(limit: timedelta, work: Coroutine[Any, Any, Any]) -> None:
 async def together(*work: Coroutine[Any, Any, None]) -> None:
     """Run all of `work`; return when all have ended. The first error ends the others and is raised as it is."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
+    running = set(tasks)
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
+        # Not until the first exception: to asyncio a task that a library has cancelled has none.
+        while running:
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                _ended_by_itself(task)
     finally:
         await cancel(*tasks)
 
@@ -90,7 +95,7 @@ async def beside(work: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, 
         while not working.done():
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()
+                _ended_by_itself(task)
     finally:
         await cancel(working, *helping)
 
@@ -103,3 +108,10 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
         return working.result() if working.done() else None
     finally:
         await cancel(working, stopping)
+
+
+def _ended_by_itself(task: asyncio.Task[Any]) -> None:
+    """Raise what has ended `task`. A cancellation that is none of ours must not pass for one."""
+    if task.cancelled():
+        raise TimokhaError("a part of this process was cancelled by a library that it uses; start it again")
+    task.result()

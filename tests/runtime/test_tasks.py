@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from events.errors import TimokhaError
 from events.runtime.tasks import beside, cancel, finish, together, within
 
 
@@ -143,4 +144,19 @@ async def test_an_error_of_the_work_or_of_a_helper_ends_both(failing_first: bool
     both = [failing(KeyError()), deaf(1, ended)] if failing_first else [deaf(1, ended), failing(KeyError())]
     with pytest.raises(KeyError):
         await beside(*both)
+    assert ended == ["ended"]
+
+
+@pytest.mark.parametrize("run", [together, beside])
+async def test_a_part_that_a_library_has_cancelled_does_not_leave_the_others_running_without_it(run) -> None:
+    ended: list[str] = []
+
+    async def cancelled_inside() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    async with asyncio.timeout(10):
+        with pytest.raises(TimokhaError):
+            await run(deaf(1, ended), cancelled_inside())
     assert ended == ["ended"]
