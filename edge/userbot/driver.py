@@ -97,6 +97,12 @@ class Driver:
         except TimokhaError as error:
             log.error("driver.stopped", chat=self._chat, error=str(error))
             return False
+        except asyncio.CancelledError as error:
+            # A library may cancel what it waits for itself: that is not for us to end by.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return await self._failed(error)
         except Exception as error:  # noqa: BLE001 - a chat must not be stuck because of a fault in here
             return await self._failed(error)
         else:
@@ -105,7 +111,7 @@ class Driver:
             return more
         return True
 
-    async def _failed(self, error: Exception) -> bool:
+    async def _failed(self, error: BaseException) -> bool:
         """After a fault in here: again a bounded number of times, then without the step; whether to go on."""
         pause = self._faults.next()
         log.error("driver.fault", chat=self._chat, step=type(self._step).__name__, error=described(error))

@@ -165,6 +165,21 @@ def test_a_fault_of_ours_while_the_answer_is_sent_fails_the_question_in_one_line
     virtual_places(story)
 
 
+def test_a_call_that_telegrams_client_has_cancelled_itself_is_made_again(virtual_places) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        cancelled = [asyncio.CancelledError()]
+        places.telegram.before_send = lambda text: cancelled and (_ for _ in ()).throw(cancelled.pop())
+        await edge.says("Тимоха, раз", 7)
+        await asyncio.sleep(5)
+        assert len(places.telegram.texts) == 1
+        await edge.answer(7)
+        await edge.idle()
+        assert places.telegram.texts[-1][0] == "ответ"
+
+    virtual_places(story)
+
+
 def test_a_fault_of_ours_after_the_answer_was_sent_neither_repeats_nor_fails_it(virtual_places) -> None:
     async def story(places) -> None:
         edge = places.edge()
