@@ -128,6 +128,12 @@ async def test_a_fault_that_nobody_knows_may_pass() -> None:
     assert (taker.taken, taker.given_up) == (4, [])
 
 
+async def test_what_a_broker_will_never_take_is_given_up_at_once() -> None:
+    taker = FakeTaker([TransportError("too large", Fault.FINAL)] * 100)
+    await pumped(taker, FakeReceived())
+    assert (taker.taken, taker.given_up) == (1, ["too large"])
+
+
 async def test_a_question_that_can_not_be_taken_is_kept_as_a_dead_letter() -> None:
     class Breaking(MemoryLog):
         async def publish(self, channel, event):
