@@ -10,6 +10,7 @@ from functions.generate.card import ModelCard
 from functions.generate.default_model import default_model_directory
 from functions.generate.prepared import prepared_directory
 from functions.generate.settings import EngineName, GenerateSettings
+from functions.generate.sources import path_of
 
 INSTALL = "pip install 'timokha[{}]', or `make venv` in a checkout"
 NEEDED = {
@@ -29,6 +30,8 @@ def model(settings: GenerateSettings) -> Finding:
     if settings.engine is EngineName.OPENAI:
         return note("model: on the server at OPENAI_BASE_URL; `timokha generate` looks for it when it starts")
     try:
+        if settings.model:
+            path_of(settings.model)
         return _prepared(settings) or (_named(settings.model) if settings.model else _default(settings.cache))
     except SettingsError as error:
         return wrong(f"model: {error}")
@@ -59,14 +62,10 @@ def _default(cache: Path) -> Finding:
 
 
 def _named(name: str) -> Finding:
-    path = Path(name).expanduser()
+    path = path_of(name)
     if path.is_dir():
         ModelCard.read(path)
-        if (path / "config.json").is_file():
-            return ok(f"model: the directory {path}")
-        return wrong(f"model: {path} has no config.json, so it is no model directory; correct GENERATE_MODEL")
+        return ok(f"model: the directory {path}")
     if path.is_file():
         return ok(f"model: the file {path}")
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")) and path.suffix != ".gguf":
-        return note(f"model: {name} is taken for a hub id; the first start downloads it")
-    return wrong(f"model: there is nothing at {name}; correct GENERATE_MODEL")
+    return note(f"model: {name} is taken for a hub id; the first start downloads it")

@@ -1,7 +1,7 @@
 """How streams and consumers must be configured for the promises to hold."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from nats.js.api import (
     AckPolicy,
@@ -65,15 +65,17 @@ def verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
             )
 
 
-def consumer_config(durable: str, filter_subject: str, *, start: int | None) -> ConsumerConfig:
-    """A shared place in a stream that begins at the sequence number `start`, or with everything that is there."""
+def consumer_config(durable: str, filter_subject: str, *, start: int | datetime | None) -> ConsumerConfig:
+    """A shared place in a stream that begins at a sequence number or a time, or with everything that is there."""
+    policy = {int: DeliverPolicy.BY_START_SEQUENCE, datetime: DeliverPolicy.BY_START_TIME}
     return ConsumerConfig(
         # With a name the filter is part of what is asked for, so that permissions can be given by filter.
         name=durable,
         durable_name=durable,
         filter_subject=filter_subject,
-        deliver_policy=DeliverPolicy.ALL if start is None else DeliverPolicy.BY_START_SEQUENCE,
-        opt_start_seq=start,
+        deliver_policy=policy.get(type(start), DeliverPolicy.ALL),
+        opt_start_seq=start if isinstance(start, int) else None,
+        opt_start_time=start if isinstance(start, datetime) else None,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=ACK_WAIT.total_seconds(),
         # The worker counts attempts itself: at max_deliver nobody would be told.

@@ -25,9 +25,12 @@ class Places:
         floor = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
         self._known[consumer.name] = Place(stream.created, floor)
 
-    def next(self, stream: StreamInfo, durable: str) -> int | None:
-        """The first sequence number of `stream` that may be unsettled; None: its first."""
+    def next(self, stream: StreamInfo, durable: str, *, unknown: datetime | None) -> int | datetime | None:
+        """Where `stream` may hold something unsettled: from a sequence number or a time on; None: from its beginning.
+
+        `unknown` is for a consumer that was never seen.
+        """
         place = self._known.get(durable)
-        if place is None or place.made != stream.created:
-            return None
-        return place.acknowledged + 1
+        if place is None:
+            return unknown
+        return place.acknowledged + 1 if place.made == stream.created else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from nats.errors import Error as NatsError
@@ -24,6 +24,9 @@ from events.transport import Channel
 T = TypeVar("T")
 
 Ask = Callable[[], Awaitable[T]]
+
+RECENT = timedelta(minutes=10)
+"""Longer than questions wait for their replies, unless the deadline was raised: then the edge looks for the reply."""
 
 
 class NotInPlace(TransportError):
@@ -57,11 +60,16 @@ class Topology:
         )
 
     async def ensure_edge(self, account: str) -> None:
-        """The account's own consumer on REPLIES."""
+        """The account's own consumer on REPLIES.
+
+        Made by a process that never saw it, it begins `RECENT` ago: what is older was brought to the asker by the one
+        that was there before, and must not be brought again.
+        """
         await self._ensure_consumer(
             Channel.REPLIES,
             subjects.edge_consumer(account),
             subjects.account_subjects(Channel.REPLIES, account),
+            unknown=self.retrying.clock.now() - RECENT,
         )
 
     async def ensure_buckets(self) -> None:
@@ -124,7 +132,9 @@ class Topology:
             again = _as_it_was(wanted, self._seen.get(f"stream {name}"))
             await self._make(f"stream {name}", lambda: self.js.add_stream(again), look)
 
-    async def _ensure_consumer(self, channel: Channel, durable: str, filter_subject: str) -> None:
+    async def _ensure_consumer(
+        self, channel: Channel, durable: str, filter_subject: str, *, unknown: datetime | None = None
+    ) -> None:
         stream = subjects.stream(channel)
         what = f"consumer {durable} on {stream}"
         # Before the consumer: what is remembered must not be of an older stream than it says.
@@ -139,7 +149,7 @@ class Topology:
             return found
 
         if await look() is None:
-            config = consumer_config(durable, filter_subject, start=self._places.next(on, durable))
+            config = consumer_config(durable, filter_subject, start=self._places.next(on, durable, unknown=unknown))
             await self._make(what, lambda: self.js.add_consumer(stream, config), look)
 
     async def _ensure_bucket(self, bucket: str, *, ttl: timedelta | None = None) -> None:

@@ -14,8 +14,7 @@ from events.errors import SettingsError
 from events.event import Event
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
-from events.runtime.stopping import unless_stopped
-from events.runtime.tasks import beside, finish
+from events.runtime.tasks import beside, finish, unless
 from events.schema import GenerationProgressed
 from events.transport import Progress, Subscription
 from functions.generate.default_model import prepare_default_model
@@ -40,14 +39,14 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
     """Serve until `stop` is set; nothing holds up the end, neither a model that loads nor a broker that is away."""
     clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
     async with AsyncExitStack() as stack:
-        broker = await unless_stopped(stack.enter_async_context(host(settings, Retrying(clock, random))), stop)
+        broker = await unless(stop, stack.enter_async_context(host(settings, Retrying(clock, random))))
         if broker is None:
             return
-        engine = await unless_stopped(open_engine(settings, clock=clock), stop)
+        engine = await unless(stop, open_engine(settings, clock=clock))
         if engine is None:
             return
         stack.push_async_callback(_close, engine)
-        subscription = await unless_stopped(broker.subscribe(), stop)
+        subscription = await unless(stop, broker.subscribe())
         if subscription is None:
             return
         worker = _worker(engine, broker, subscription, settings, telemetry=telemetry, clock=clock, random=random)

@@ -8,7 +8,7 @@ from events.errors import SettingsError
 CONFIG = "config.json"
 TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _SHOWN = 200
 """Characters of a name in an error."""
 

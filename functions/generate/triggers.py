@@ -31,7 +31,7 @@ class Host:
     system: str
     publisher: Publisher
     answered: Callable[[RequestId], Awaitable[bool]]
-    subscribe: Callable[[], Awaitable[Subscription]]
+    subscribe: Callable[[], Coroutine[Any, Any, Subscription]]
     progress: Progress | None = None
     keep: Callable[[], Coroutine[Any, Any, None]] | None = None
 

@@ -20,8 +20,7 @@ from events.jetstream.topology import Topology
 from events.recordings.lines import read
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
-from events.runtime.stopping import unless_stopped
-from events.runtime.tasks import finish, within
+from events.runtime.tasks import finish, unless, within
 from events.transport import Channel
 from functions.generate.app import CLOSING, open_engine
 from functions.replay.cases import Case, Reply, cases
@@ -69,7 +68,7 @@ async def main(settings: ReplaySettings, telemetry: Telemetry, stop: asyncio.Eve
     recorded = cases(read(settings.file))
     if not recorded:
         raise SettingsError(f"REPLAY_FILE: {settings.file} has no question; record some with `timokha record`")
-    replies = await unless_stopped(_played(settings, telemetry, recorded), stop)
+    replies = await unless(stop, _played(settings, telemetry, recorded))
     if replies is None:
         raise Interrupted("stopped before the last reply; nothing was compared")
     report = compared(recorded, replies)

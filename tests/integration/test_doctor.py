@@ -103,8 +103,10 @@ async def test_a_server_without_an_answer_is_named():
     ("name", "level", "says"),
     [
         ("some/model", Level.NOTE, "hub id"),
-        ("./nowhere", Level.WRONG, "there is nothing at"),
-        ("no/file.gguf", Level.WRONG, "there is nothing at"),
+        ("./nowhere", Level.WRONG, "there is no such file or directory"),
+        ("no/file.gguf", Level.WRONG, "there is no such file or directory"),
+        ("a" * 300, Level.WRONG, "can't be looked at"),
+        ("~nobody-at-all/model", Level.WRONG, "can't be looked at"),
     ],
 )
 def test_a_model_is_judged_by_its_name(name, level, says, torch_is_there):
@@ -114,7 +116,7 @@ def test_a_model_is_judged_by_its_name(name, level, says, torch_is_there):
 
 
 def test_a_model_directory_needs_its_configuration(tmp_path, torch_is_there):
-    assert "no config.json" in model(GenerateSettings.read(model=str(tmp_path))).text
+    assert "without config.json" in model(GenerateSettings.read(model=str(tmp_path))).text
     (tmp_path / "config.json").touch()
     assert model(GenerateSettings.read(model=str(tmp_path))).level is Level.OK
 

@@ -57,6 +57,11 @@ class Hasty:
         await asyncio.sleep(0.02)
 
 
+class HoursLater(Hasty):
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=3)
+
+
 class Kept:
     """A topology that is kept, with a stream and a consumer of each kind."""
 
@@ -219,6 +224,14 @@ async def test_a_consumer_that_is_made_again_goes_on_where_it_was(nats_server, p
         await publish(js, Channel.REPLIES, 4)
         again = await heard(js, Channel.REPLIES, "edge-1", 2)
         assert [delivery.event.subject for delivery in again] == ["1.2.3.0", "1.2.4.0"]
+
+
+async def test_an_edge_consumer_that_this_process_never_saw_brings_no_old_replies(nats_server, publish):
+    async with connect(nats_server.url, name="test") as js:
+        await Topology(js, retrying=Retrying(Hasty(), Random(1))).ensure_all()
+        await publish(js, Channel.REPLIES, 1, 2)
+        await Topology(js, retrying=Retrying(HoursLater(), Random(1))).ensure_edge("1")
+        assert (await js.consumer_info("REPLIES", "edge-1")).num_pending == 0
 
 
 async def test_a_consumer_on_a_new_stream_begins_at_its_beginning(nats_server, publish):
