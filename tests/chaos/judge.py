@@ -43,6 +43,7 @@ class Verdict:
     lost: int = 0
     thinking_twice: int = 0
     left_busy: int = 0
+    asked_again: int = 0
     ignored_unrecorded: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Case:
     question: Question
     ends: list[str]
     seen: bool
-    asked: bool
+    asked: list[float]
     ignored_at: float | None
     settled_at: float | None
     silenced_at: float | None = None
@@ -92,6 +93,7 @@ class Judge:
                 verdict.faults.append(f"{kind}: {self._name(question)} {question.text}{why and ': '}{why}")
             if kind != "ignored_busy":
                 self._busy.setdefault(question.user, []).append(case)
+            verdict.asked_again += len(case.asked) > 1
             verdict.thinking_twice += thoughts(self._world, question) > 1
         busy = [chat for chat, record in records.items() if not rests(record)]
         verdict.left_busy = len(busy)
@@ -111,7 +113,7 @@ class Judge:
             question,
             [end.text for end in outcomes(self._world, question)],
             question.message_id in record.seen,
-            key in self._book.asked,
+            self._book.asked.get(key, []),
             self._book.ignored.get(key),
             self._book.settled.get(key),
         )
@@ -144,7 +146,15 @@ class Judge:
         if any(self._is_unrecorded(other, other.over_at or asked, case.ignored_at or asked) for other in earlier):
             self._verdict.ignored_unrecorded += 1
             return ""
+        if any(self._is_asked_again(other, case.ignored_at or asked) for other in earlier):
+            return ""
         return "its chat was not busy"
+
+    def _is_asked_again(self, earlier: Case, at: float) -> bool:
+        """A store that was emptied forgot it, and it was fetched again: its answer is folded, but takes its time."""
+        emptied = [noted.began for noted in self._world.chronicle.of("emptied")]
+        again = [asked for asked in earlier.asked[1:] if any(began < asked for began in emptied)]
+        return any(asked <= at + 0.1 for asked in again)
 
     def _is_unrecorded(self, earlier: Case, over: float, at: float) -> bool:
         """Something was out of order when the outcome had to be recorded, and it was not until `at`."""

@@ -17,7 +17,7 @@ class Logbook:
     By chat: when Telegram refused an answer for good. A killed process takes the lines with it that it had not written.
     """
 
-    asked: set[tuple[str, str]] = field(default_factory=set)
+    asked: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     ignored: dict[tuple[str, str], float] = field(default_factory=dict)
     settled: dict[tuple[str, str], float] = field(default_factory=dict)
     undeliverable: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -29,7 +29,7 @@ def read(path: Path) -> Logbook:
         at = datetime.fromisoformat(line["time"]).timestamp() - ahead
         match line["event"]:
             case "message.received" if line["effect"] == "asked":
-                book.asked.add((line["chat"], str(line["message"])))
+                book.asked[line["chat"], str(line["message"])].append(at)
             case "message.received" if line["effect"] == "ignored_busy":
                 book.ignored.setdefault((line["chat"], str(line["message"])), at)
             case "question.settled":

@@ -28,6 +28,7 @@ def report_of(
         "undeliverable": verdict.undeliverable,
         "ignored_busy": verdict.ignored_busy,
         "ignored_unrecorded": verdict.ignored_unrecorded,
+        "asked_again": verdict.asked_again,
         "left_busy": verdict.left_busy,
         "thinking_twice": verdict.thinking_twice,
         "kills": {kind: storm.killed[kind] for kind in KINDS},

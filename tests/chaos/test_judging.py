@@ -18,7 +18,7 @@ def question(asked_at: float, answered_at: float | None = None) -> Question:
 
 
 def case(asked_at: float, answered_at: float | None = None, **known) -> Case:
-    blank = {"ends": [], "seen": True, "asked": False, "ignored_at": None, "settled_at": None}
+    blank = {"ends": [], "seen": True, "asked": [], "ignored_at": None, "settled_at": None}
     return Case(question(asked_at, answered_at), **{**blank, **known})
 
 
@@ -65,19 +65,27 @@ def test_a_fault_elsewhere_or_long_ago_explains_nothing(make_judge, fault) -> No
     assert judge._kind(case(103.5, ignored_at=103.6), set()) == ("ignored_busy", "its chat was not busy")
 
 
+def test_a_question_that_an_emptied_store_forgot_makes_its_chat_busy_again(make_judge) -> None:
+    again = case(100, 103, ends=["вопрос"], asked=[100.1, 150], settled_at=103.1)
+    judge = make_judge(Disturbance("emptied", "nats", 120, 125), earlier=[again])
+    assert judge._kind(case(149, ignored_at=150.2), set()) == ("ignored_busy", "")
+    judge = make_judge(earlier=[again])
+    assert judge._kind(case(149, ignored_at=150.2), set())[1] == "its chat was not busy"
+
+
 def test_an_emptied_store_costs_what_is_in_flight_and_nothing_later(make_judge) -> None:
     judge = make_judge(Disturbance("emptied", "nats", 100, 104))
-    assert judge._kind(case(99, asked=True), set())[0] == "lost_with_store"
+    assert judge._kind(case(99, asked=[99.0]), set())[0] == "lost_with_store"
     assert judge._kind(case(103), {"1.2.1030"})[0] == "lost_with_store"
-    assert judge._kind(case(105, asked=True), set())[0] == "lost"
-    assert judge._kind(case(99, asked=True, settled_at=99.5), set())[0] == "lost"
+    assert judge._kind(case(105, asked=[99.0]), set())[0] == "lost"
+    assert judge._kind(case(99, asked=[99.0], settled_at=99.5), set())[0] == "lost"
 
 
 def test_each_refusal_of_telegram_s_accounts_for_one_silence(make_judge) -> None:
     line = '{"event": "message.undeliverable", "chat": "2", "part": "0", "time": "2999-01-01T00:00:00Z"}\n'
     judge = make_judge(log=line)
-    assert judge._kind(case(99, asked=True), set())[0] == "undeliverable"
-    assert judge._kind(case(100, asked=True), set())[0] == "lost"
+    assert judge._kind(case(99, asked=[99.0]), set())[0] == "undeliverable"
+    assert judge._kind(case(100, asked=[99.0]), set())[0] == "lost"
 
 
 def test_a_failure_needs_a_fault_as_long_as_the_deadline(make_judge) -> None:
