@@ -20,7 +20,7 @@ from edge.userbot.changes import Behind, Change, Difference, Source, State, Stat
 from edge.userbot.described import described
 from edge.userbot.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.receiving import Incoming
-from edge.userbot.watermark import Watermark
+from edge.userbot.watermark import Key, Watermark
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS
 from events.runtime.retrying import Retrying
@@ -77,6 +77,8 @@ class CatchUp:
         self._saving = retrying.pauses()
         self._early: list[Change] = []
         self._later: list[Behind] = []
+        self._ahead: dict[Key, None] = {}
+        """Messages after the watermark that were taken in out of order: a store that is lost forgets them."""
         self._why, self._phase, self._messages, self._unknown = "", Phase.DIFFERENCE, 0, 0
         self._gap_at: float | None = None
         self._save_at: float | None = None
@@ -128,6 +130,7 @@ class CatchUp:
             self._begun.set()
             self._fetch("unreadable", Phase.NEW_STATE)
         else:
+            self._ahead = dict.fromkeys(self._watermark.ahead)
             if self._state:
                 self._begun.set()
             self._fetch("start", Phase.CHECK if self._state else Phase.FIRST_STATE)
@@ -209,11 +212,16 @@ class CatchUp:
             known = self._phase is Phase.DIFFERENCE and self._state and change.pts <= self._state.pts
             if change.message and not known:
                 await self._receive(change.message)
+                self._ahead[_key(change.message)] = None
+                self._save_later()
                 self._early[number] = replace(change, message=None)
 
     def _advance(self, state: State) -> None:
         self._state = state
-        if self._save_at is None:
+        self._save_later()
+
+    def _save_later(self) -> None:
+        if self._save_at is None and self._state:
             self._save_at = self._clock() + SAVE_EVERY.total_seconds()
 
     # What is fetched
@@ -348,6 +356,8 @@ class CatchUp:
 
     async def _complete(self) -> None:
         await self._apply()
+        if not self._early:
+            self._ahead.clear()
         await self._save_soon()
         if self._early:
             await self._not_understood(UnknownAnswer("the difference ends before what has come live"))
@@ -366,7 +376,8 @@ class CatchUp:
 
     async def _receive_all(self, messages: Sequence[Incoming]) -> None:
         for message in messages:
-            await self._receive(message)
+            if _key(message) not in self._ahead:
+                await self._receive(message)
         self._messages += len(messages)
 
     # What is saved
@@ -379,7 +390,7 @@ class CatchUp:
     async def _save(self) -> None:
         assert self._state
         try:
-            await self._watermark.save(self._state)
+            await self._watermark.save(self._state, self._ahead)
         except TransportError as error:
             pause = self._saving.next(error)
             self._save_at = self._clock() + pause.total_seconds()
@@ -390,3 +401,7 @@ class CatchUp:
 
     def _clock(self) -> float:
         return self._retrying.clock.monotonic()
+
+
+def _key(message: Incoming) -> Key:
+    return message.chat, message.message_id

@@ -1,5 +1,6 @@
 """How far the account's changes have been taken in, kept in the bucket `telegram`."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated
 
@@ -13,6 +14,12 @@ from events.runtime.retrying import Backoff, Retrying
 
 CONTENTION = Backoff(first=timedelta(seconds=0.05), most=timedelta(seconds=1))
 ATTEMPTS = 5
+
+MOST_AHEAD = 5000
+"""Of the newest messages, so that the record stays far below what NATS takes."""
+
+Key = tuple[str, int]
+"""A chat and the id of a message in it."""
 
 log = structlog.get_logger(__name__)
 
@@ -28,16 +35,21 @@ class _Stored(BaseModel):
     qts: _Int32
     date: _Int32
     seq: _Int32
+    ahead: tuple[Key, ...] = ()
 
 
 class Watermark:
-    """Every method raises TransportError when the store is away."""
+    """Every method raises TransportError when the store is away.
+
+    `ahead`, as of the last `load`: messages after the state whose effect is stored already, the oldest first.
+    """
 
     def __init__(self, records: Records, account: str, *, retrying: Retrying) -> None:
         self._records = records
         self._retrying = retrying
         self._account = account
         self._version: int | None = None
+        self.ahead: tuple[Key, ...] = ()
 
     async def load(self) -> State | None:
         """Return the state that was saved last, None before the first `save`.
@@ -48,16 +60,19 @@ class Watermark:
         if value is None:
             return None
         try:
-            return State(**_Stored.model_validate_json(value).model_dump())
+            stored = _Stored.model_validate_json(value)
         except ValidationError:
             log.error("watermark.unreadable", account=self._account)
             raise StateLost(f"the saved state of account {self._account} can't be read") from None
+        self.ahead = stored.ahead
+        return State(**stored.model_dump(exclude={"ahead"}))
 
-    async def save(self, state: State) -> None:
+    async def save(self, state: State, ahead: Iterable[Key] = ()) -> None:
         """The account has one userbot, so whoever else saved was an earlier life of this one, or removed the bucket."""
+        value = _Stored(**state.model_dump(), ahead=tuple(ahead)[-MOST_AHEAD:]).model_dump_json().encode()
         try:
             await self._retrying(
-                lambda: self._save(state.model_dump_json().encode()),
+                lambda: self._save(value),
                 passing=lambda error: isinstance(error, Conflict),
                 backoff=CONTENTION,
                 attempts=ATTEMPTS,

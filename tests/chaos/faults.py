@@ -111,7 +111,7 @@ class Faults:
             self.world.telegram.drop_connections(self.world.owner.id)
 
     async def _stuck_slices(self) -> None:
-        self.world.telegram.faults.stuck_slices(self.world.owner.id, self.chance.randint(2, 3))
+        self.world.telegram.faults.stuck_slices(self.world.owner.id, self.chance.randint(2, 5))
         self._noted("stuck_slices", "telegram")
         self.world.telegram.drop_connections(self.world.owner.id)
 

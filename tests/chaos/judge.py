@@ -146,15 +146,7 @@ class Judge:
         if any(self._is_unrecorded(other, other.over_at or asked, case.ignored_at or asked) for other in earlier):
             self._verdict.ignored_unrecorded += 1
             return ""
-        if any(self._is_asked_again(other, case.ignored_at or asked) for other in earlier):
-            return ""
         return "its chat was not busy"
-
-    def _is_asked_again(self, earlier: Case, at: float) -> bool:
-        """A store that was emptied forgot it, and it was fetched again: its answer is folded, but takes its time."""
-        emptied = [noted.began for noted in self._world.chronicle.of("emptied")]
-        again = [asked for asked in earlier.asked[1:] if any(began < asked for began in emptied)]
-        return any(asked <= at + 0.1 for asked in again)
 
     def _is_unrecorded(self, earlier: Case, over: float, at: float) -> bool:
         """Something was out of order when the outcome had to be recorded, and it was not until `at`."""
