@@ -229,7 +229,7 @@ class CatchUp:
     def _fetch(self, why: str, phase: Phase = Phase.DIFFERENCE) -> None:
         """Ask for what happened since the watermark until there is no more."""
         log.info("catch_up.started", why=why, pts=self._state.pts if self._state else None)
-        self._why, self._phase, self._messages = why, phase, 0
+        self._why, self._phase, self._messages, self._unknown = why, phase, 0, 0
         self._asking.at_once()
 
     def _call(self) -> Awaitable[Found]:

@@ -15,6 +15,7 @@ from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, U
 from edge.userbot.receiving import Incoming
 from edge.userbot.watermark import Watermark
 from events.errors import Conflict, TransportError
+from events.faults import UNKNOWN_ATTEMPTS
 from events.memory import MemoryRecords
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
@@ -114,6 +115,25 @@ def stuck(since: State) -> Difference:
 
 def backwards(since: State) -> Difference:
     return Difference(since.at(since.pts - 3), [message(since.pts)], complete=False)
+
+
+def test_unknown_answers_of_earlier_fetches_do_not_count_against_a_later_one(virtually) -> None:
+    async def story(retrying: Retrying) -> None:
+        unknown: list[Exception] = []
+        telegram = Telegram(fail=lambda call: unknown.pop() if unknown else None)
+        life = await seen_before(retrying, telegram)
+        with capture_logs() as logs:
+            async with life.running():
+                await asyncio.sleep(MINUTE)
+                for _ in range(2 * UNKNOWN_ATTEMPTS):
+                    unknown.append(UnknownAnswer("?"))
+                    life.catch_up.put(Behind("too long"))
+                    await asyncio.sleep(MINUTE)
+                    assert not unknown
+        assert not [log for log in logs if log["event"] == "catch_up.state_lost"]
+        assert telegram.count("recent") == 0
+
+    virtually(story)
 
 
 @pytest.mark.parametrize("answer", [stuck, backwards])
