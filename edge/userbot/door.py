@@ -12,7 +12,7 @@ from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive
 from edge.userbot.record import ChatRecord
 from edge.userbot.world import World
 from events.errors import TimokhaError, TransportError
-from events.faults import UNKNOWN_ATTEMPTS
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from events.runtime.retrying import Backoff
 from observability import names, propagation
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class Door:
-    """`receive` returns when the message's effect is stored, however long that takes."""
+    """`receive` returns when the message's effect is stored, however long that takes, or can never be."""
 
     def __init__(self, world: World, drivers: Drivers, rules: Rules) -> None:
         self._world = world
@@ -51,10 +51,10 @@ class Door:
 
         def passing(error: Exception) -> bool:
             nonlocal faults
-            faults += not isinstance(error, TimokhaError)
-            return isinstance(error, TransportError) or (
-                not isinstance(error, TimokhaError) and faults < UNKNOWN_ATTEMPTS
-            )
+            if isinstance(error, TransportError):
+                return error.fault is not Fault.FINAL
+            faults += 1
+            return not isinstance(error, TimokhaError) and faults < UNKNOWN_ATTEMPTS
 
         def failed(error: Exception, pause: timedelta) -> None:
             log.warning("message.again", chat=message.chat, message=message.message_id, error=described(error))

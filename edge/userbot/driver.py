@@ -19,7 +19,7 @@ from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, Tak
 from edge.userbot.world import World, traced
 from events.errors import TimokhaError, TransportError
 from events.event import Event
-from events.faults import UNKNOWN_ATTEMPTS
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from events.runtime.retrying import Backoff
 from events.schema import GenerationProgressed
@@ -91,6 +91,8 @@ class Driver:
             self._send_at = self._clock() + pause.total_seconds()
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
         except TransportError as error:
+            if error.fault is Fault.FINAL:
+                return await self._failed(error, attempts=1)
             pause = self._storing.next(error)
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
             await self._world.retrying.clock.sleep(pause)
@@ -111,12 +113,12 @@ class Driver:
             return more
         return True
 
-    async def _failed(self, error: BaseException) -> bool:
-        """After a fault in here: again a bounded number of times, then without the step; whether to go on."""
+    async def _failed(self, error: BaseException, *, attempts: int = UNKNOWN_ATTEMPTS) -> bool:
+        """Try the step again until it has failed `attempts` times in a row, then skip it; return whether to go on."""
         pause = self._faults.next()
         log.error("driver.fault", chat=self._chat, step=type(self._step).__name__, error=described(error))
         self._outbox.doubt()
-        if self._faults.failures < UNKNOWN_ATTEMPTS:
+        if self._faults.failures < attempts:
             await self._world.retrying.clock.sleep(pause)
             return True
         self._faults.reset()

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from edge.userbot.driver import Driver
-from edge.userbot.record import ChatRecord
+from edge.userbot.record import ChatRecord, UnreadableRecord
 from edge.userbot.steps import next_step, wake_at
 from edge.userbot.world import World
 from events.errors import MalformedEvent
@@ -58,7 +58,12 @@ class Drivers:
         """After a start: take up every chat where the last process left it. Raises TransportError."""
         chats = self._world.chats
         for chat in await chats.all():
-            if _unfinished(await chats.load(chat), self._world):
+            try:
+                record = await chats.load(chat)
+            except UnreadableRecord as error:
+                log.error("chat.unreadable", chat=chat, error=str(error))
+                continue
+            if _unfinished(record, self._world):
                 log.info("chat.resumed", chat=chat)
                 self.wake(chat, resumed=True)
 

@@ -15,7 +15,7 @@ from edge.userbot.world import World
 from events import subjects
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
-from events.faults import UNKNOWN_ATTEMPTS
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from events.runtime.retrying import Backoff
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Subscription
@@ -57,6 +57,9 @@ class Replies:
         except (MalformedEvent, UnreadableRecord) as error:
             await self._drop(delivery, error)
         except TransportError as error:
+            if error.fault is Fault.FINAL:
+                await self._drop(delivery, error)
+                return
             log.warning("reply.again", request_id=request_id, error=str(error))
             await self._later(delivery)
         except Exception as error:  # noqa: BLE001 - one bad reply or record must not hold up the others

@@ -11,10 +11,11 @@ from edge.userbot.door import Door
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.receiving import Effect, Rules
 from events.errors import Conflict, TransportError
-from events.faults import UNKNOWN_ATTEMPTS
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.transport import Channel
 
 MINUTE = 60.0
+TOO_LARGE = TransportError("too large", Fault.FINAL)
 FAILURE = phrases.failure("ru", phrases.INTERNAL)
 
 
@@ -343,6 +344,79 @@ def test_a_message_waits_for_a_store_that_is_away_with_growing_pauses(virtual_pl
             await asyncio.sleep(3 * MINUTE)
             assert len(tries) < 60
         assert await says is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_a_message_whose_record_nats_will_never_take_holds_up_no_other(virtual_places, monkeypatch) -> None:
+    async def too_large(*_: object) -> int:
+        raise TOO_LARGE
+
+    async def story(places) -> None:
+        edge = places.edge()
+        with monkeypatch.context() as patched, capture_logs() as logs:
+            patched.setattr(places.records, "save", too_large)
+            async with asyncio.timeout(MINUTE):
+                assert await edge.says("Тимоха, раз", 7) is Effect.SILENT
+        assert "message.dropped" in [log["event"] for log in logs]
+        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_an_answer_with_which_nats_will_never_take_the_record_fails_its_question(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(minutes=3))
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        save, tries = places.records.save, []
+
+        async def too_large(key: str, value: bytes, version: int | None) -> int:
+            if "ответ".encode() in value:
+                tries.append(1)
+                raise TOO_LARGE
+            return await save(key, value, version)
+
+        monkeypatch.setattr(places.records, "save", too_large)
+        await edge.answer(7)
+        await asyncio.sleep(2 * MINUTE)
+        assert len(tries) == 1
+        await asyncio.sleep(2 * MINUTE)
+        await edge.idle()
+        assert places.telegram.texts[-1] == (FAILURE, 7)
+        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_a_request_that_nats_will_never_take_fails_before_its_deadline(virtual_places, monkeypatch) -> None:
+    async def too_large(*_: object) -> None:
+        raise TOO_LARGE
+
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(hours=1))
+        monkeypatch.setattr(places.log, "publish", too_large)
+        await edge.says("Тимоха, раз", 7)
+        await asyncio.sleep(MINUTE)
+        await edge.idle()
+        assert places.telegram.texts[-1] == (FAILURE, 7)
+
+    virtual_places(story)
+
+
+def test_a_record_that_cant_be_read_keeps_no_other_chat_from_being_taken_up(virtual_places) -> None:
+    async def story(places) -> None:
+        await places.records.save("1.1", b"garbage", None)
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        await edge.die()
+        again = places.edge()
+        with capture_logs() as logs:
+            await again.drivers.resume()
+        assert [log["chat"] for log in logs if log["event"] == "chat.unreadable"] == ["1"]
+        await again.answer(7)
+        await again.idle()
+        assert places.telegram.texts[-1][0] == "ответ"
 
     virtual_places(story)
 
