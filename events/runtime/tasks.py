@@ -43,7 +43,11 @@ async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
 
 
 async def within(limit: timedelta, work: Awaitable[T]) -> T:
-    """Return what `work` gives. Raises TimeoutError when `limit` has passed; by then `work` has ended."""
+    """Return what `work` gives; when this returns or raises, `work` has ended.
+
+    Raises TimeoutError when `limit` has passed, ConnectionAbortedError if `work` was cancelled by its own library (as
+    aio-pika does to what waits for a broken connection): in the caller it would pass for a cancellation of ours.
+    """
     task = asyncio.ensure_future(work)
     try:
         await asyncio.wait({task}, timeout=max(limit.total_seconds(), 0.0))
@@ -53,6 +57,8 @@ async def within(limit: timedelta, work: Awaitable[T]) -> T:
     if not task.done():
         await cancel(task)
         raise TimeoutError
+    if task.cancelled():
+        raise ConnectionAbortedError("the client has cancelled it")
     return task.result()
 
 
@@ -105,7 +111,10 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
+        if not working.done():
+            return None
+        _ended_by_itself(working)
+        return working.result()
     finally:
         await cancel(working, stopping)
 

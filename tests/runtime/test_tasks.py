@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from events.errors import TimokhaError
-from events.runtime.tasks import beside, cancel, finish, together, within
+from events.runtime.tasks import beside, cancel, finish, together, unless, within
 
 
 async def deaf(losses: int, ended: list[str]) -> None:
@@ -19,6 +19,13 @@ async def deaf(losses: int, ended: list[str]) -> None:
             if losses < 0:
                 ended.append("ended")
                 raise
+
+
+async def cancelled_inside() -> None:
+    """Ends as what a library has cancelled."""
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    await future
 
 
 async def failing(error: Exception) -> None:
@@ -83,6 +90,13 @@ async def test_within_gives_what_the_work_gives_or_raises() -> None:
     assert await within(timedelta(seconds=5), seven()) == 7
     with pytest.raises(KeyError):
         await within(timedelta(seconds=5), failing(KeyError()))
+
+
+async def test_what_a_library_has_cancelled_is_an_error_and_no_cancellation() -> None:
+    with pytest.raises(ConnectionAbortedError):
+        await within(timedelta(seconds=5), cancelled_inside())
+    with pytest.raises(TimokhaError):
+        await unless(asyncio.Event(), cancelled_inside())
 
 
 async def test_work_ends_with_the_task_that_waits_for_it() -> None:
@@ -150,11 +164,6 @@ async def test_an_error_of_the_work_or_of_a_helper_ends_both(failing_first: bool
 @pytest.mark.parametrize("run", [together, beside])
 async def test_a_part_that_a_library_has_cancelled_does_not_leave_the_others_running_without_it(run) -> None:
     ended: list[str] = []
-
-    async def cancelled_inside() -> None:
-        future = asyncio.get_running_loop().create_future()
-        future.cancel()
-        await future
 
     async with asyncio.timeout(10):
         with pytest.raises(TimokhaError):
