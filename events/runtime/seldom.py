@@ -5,9 +5,12 @@ import asyncio
 EVERY = 10.0
 """Seconds between two lines of a kind."""
 
+REMEMBERED = 100
+"""Kinds; beyond that, those whose time is over are forgotten."""
+
 
 class Seldom:
-    """For one connection or consumer; a kind is any text, of which there are few."""
+    """For one connection or consumer; a kind is any text."""
 
     def __init__(self, every: float = EVERY) -> None:
         self._every = every
@@ -19,6 +22,8 @@ class Seldom:
         last = self._last.get(kind)
         if last is not None and now - last < self._every:
             return False
+        if len(self._last) >= REMEMBERED:
+            self._last = {other: when for other, when in self._last.items() if now - when < self._every}
         self._last[kind] = now
         return True
 
