@@ -1,8 +1,9 @@
 """In: what requesters ask on RabbitMQ becomes requests, and their replies go back to them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -41,6 +42,9 @@ BACKOFF = Backoff(first=timedelta(seconds=1))
 
 GRACE = timedelta(seconds=1)
 """To finish what is in hand at the end; what is left comes again."""
+
+COUNTED = 10_000
+"""Answers whose failures are remembered."""
 
 log = structlog.get_logger(__name__)
 
@@ -113,6 +117,8 @@ class Answers:
     sender: Sender
     telemetry: Telemetry
     retrying: Retrying
+    _failures: Counter[str] = field(default_factory=Counter)
+    """By request id. Not the deliveries, of which an outage of RabbitMQ uses up any number."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises TransportError if this process may not."""
@@ -134,6 +140,7 @@ class Answers:
         try:
             await self._answer(delivery)
             await delivery.ack()
+            self._failures.pop(delivery.event.subject, None)
         except (MalformedEvent, Unsendable) as error:
             await self._drop(delivery, str(error))
         except Unroutable as error:
@@ -146,13 +153,17 @@ class Answers:
             await self._some_times(delivery, f"the bridge could not send it ({type(error).__name__})", seldom)
 
     async def _some_times(self, delivery: Delivery, why: str, seldom: Seldom) -> None:
-        if delivery.attempt < UNKNOWN_ATTEMPTS:
+        if len(self._failures) >= COUNTED:
+            self._failures.clear()  # what another bridge has settled is never taken out
+        self._failures[delivery.event.subject] += 1
+        if self._failures[delivery.event.subject] < UNKNOWN_ATTEMPTS:
             await self._again(delivery, why, seldom)
         else:
             await self._drop(delivery, why)
 
     async def _drop(self, delivery: Delivery, why: str) -> None:
         """JetStream still has it, for whoever looks for it."""
+        self._failures.pop(delivery.event.subject, None)
         log.error("answer.dropped", request_id=delivery.event.subject, error=why)
         await _quietly(delivery.discard())
 

@@ -180,30 +180,39 @@ def reply(log: MemoryLog):
     return subscription, Event.of(data, source="/test", time=datetime.now(UTC), headers=headers)
 
 
+UNROUTABLE, AWAY = Unroutable("no queue"), TransportError("away")
+
+
 @pytest.mark.parametrize(
-    ("error", "attempt", "dropped"),
+    ("errors", "dropped"),
     [
-        (ZeroDivisionError(), 1, False),
-        (ZeroDivisionError(), UNKNOWN_ATTEMPTS, True),
-        (Unroutable("no queue"), 1, False),
-        (Unroutable("no queue"), UNKNOWN_ATTEMPTS, True),
-        (Unsendable("too large", Fault.FINAL), 1, True),
-        (TransportError("away"), 100, False),
+        ([ZeroDivisionError()] * (UNKNOWN_ATTEMPTS - 1), False),
+        ([ZeroDivisionError()] * UNKNOWN_ATTEMPTS, True),
+        ([UNROUTABLE] * (UNKNOWN_ATTEMPTS - 1), False),
+        ([UNROUTABLE] * UNKNOWN_ATTEMPTS, True),
+        ([Unsendable("too large", Fault.FINAL)], True),
+        ([AWAY] * 100, False),
+        # A requester makes its queue again soon after the broker is back.
+        ([AWAY] * 100 + [UNROUTABLE], False),
+        ([AWAY] * 100 + [UNROUTABLE] * UNKNOWN_ATTEMPTS, True),
     ],
 )
-async def test_an_answer_is_sent_again_for_as_long_as_its_fault_may_pass(error, attempt, dropped) -> None:
+async def test_an_answer_is_sent_again_for_as_long_as_its_fault_may_pass(errors, dropped) -> None:
     class BrokenSender:
         async def send(self, *_: object) -> None:
             raise error
 
-    subscription, event = reply(MemoryLog(clock=SystemClock()))
-    subscription.put(event, attempt)
-    [delivery] = await subscription.fetch(1, timedelta(seconds=1))
     retrying = Retrying(SystemClock(), Random(1))
+    subscription, event = reply(MemoryLog(clock=SystemClock()))
     answers = Answers(subscription, CODECS[CodecName.EVENTS], cast("Sender", BrokenSender()), silent(), retrying)
-    with capture_logs() as logs:
-        await answers._settle(delivery, Seldom())
-    assert ("answer.dropped" in [log["event"] for log in logs]) is dropped
+    was_dropped = []
+    for attempt, error in enumerate(errors, 1):  # noqa: B007 - the sender raises it
+        subscription.put(event, attempt)
+        [delivery] = await subscription.fetch(1, timedelta(seconds=1))
+        with capture_logs() as logs:
+            await answers._settle(delivery, Seldom())
+        was_dropped.append("answer.dropped" in [log["event"] for log in logs])
+    assert was_dropped == [*[False] * (len(errors) - 1), dropped]
 
 
 async def test_a_pool_that_is_unknown_is_told_once_and_looked_at_less_often() -> None:
