@@ -53,7 +53,7 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
         # What is loaded now stays: the collector need not look at it for every few answers.
         gc.freeze()
         log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger.value)
-        await beside(worker.run(stop), *([broker.keep()] if broker.keep else []))
+        await beside(worker.run(stop), broker.keep())
 
 
 async def _close(engine: Engine) -> None:

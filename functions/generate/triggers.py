@@ -25,15 +25,16 @@ from observability import names
 class Host:
     """What a worker needs of its broker. `subscribe` when the engine is ready: from then on requests come.
 
-    Without `progress` nobody can see an answer while it is written. `keep`, beside the work, makes again what has gone.
+    Without `progress` nobody can see an answer while it is written. `keep`, beside the work, makes again what has gone;
+    it raises TransportError where that can't be done.
     """
 
     system: str
     publisher: Publisher
     answered: Callable[[RequestId], Awaitable[bool]]
     subscribe: Callable[[], Coroutine[Any, Any, Subscription]]
+    keep: Callable[[], Coroutine[Any, Any, None]]
     progress: Progress | None = None
-    keep: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 def host(settings: GenerateSettings, retrying: Retrying) -> AbstractAsyncContextManager[Host]:
@@ -62,7 +63,7 @@ async def _jetstream(settings: GenerateSettings, retrying: Retrying) -> AsyncIte
             await keep_topology(topology, ensure, clock=retrying.clock)
 
         await ensure()
-        yield Host(names.NATS, events, is_answered(events), subscribe, JetStreamProgress(js), keep)
+        yield Host(names.NATS, events, is_answered(events), subscribe, keep, JetStreamProgress(js))
 
 
 @asynccontextmanager
@@ -77,7 +78,13 @@ async def _rabbitmq(settings: GenerateSettings, clock: Clock) -> AsyncIterator[H
 
     async with connect(settings.rabbitmq_url, name="generate", clock=clock) as broker:
         await topology.ensure(broker.consuming)
-        yield Host(names.RABBITMQ, RabbitMQPublisher(broker.sender), _never_answered, subscribe)
+        yield Host(
+            names.RABBITMQ,
+            RabbitMQPublisher(broker.sender),
+            _never_answered,
+            subscribe,
+            broker.upkeep.failure,
+        )
 
 
 async def _never_answered(request_id: RequestId) -> bool:

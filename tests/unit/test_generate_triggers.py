@@ -1,0 +1,33 @@
+"""What a generate function does where its broker takes nothing more from it."""
+
+from contextlib import asynccontextmanager
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+
+from events.errors import TransportError
+from events.rabbitmq import connection, topology
+from events.rabbitmq.upkeep import Upkeep
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+from functions.generate.settings import GenerateSettings, Trigger
+from functions.generate.triggers import host
+
+
+async def test_it_ends_although_all_its_slots_are_busy_when_rabbitmq_fails_for_good(monkeypatch) -> None:
+    upkeep = Upkeep(SystemClock(), lambda: True)
+
+    @asynccontextmanager
+    async def connect(*_, **__):
+        yield SimpleNamespace(sender=None, consuming=None, upkeep=upkeep)
+
+    async def ensure(_) -> None:
+        pass
+
+    monkeypatch.setattr(connection, "connect", connect)
+    monkeypatch.setattr(topology, "ensure", ensure)
+    async with host(GenerateSettings(trigger=Trigger.RABBITMQ), Retrying(SystemClock(), Random(1))) as broker:
+        upkeep.fail(TransportError("this user may not"))
+        with pytest.raises(TransportError, match="may not"):
+            await broker.keep()
