@@ -11,7 +11,7 @@ from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.ids import RequestId
 from events.runtime.clock import Clock
-from events.runtime.tasks import cancel, together
+from events.runtime.tasks import beside, together
 from events.schema import GenerationRequested
 from events.transport import MAX_FETCH_WAIT, Channel, Publisher, Subscription
 from functions.replay.cases import Case, Reply
@@ -48,14 +48,7 @@ class Player:
         async def ask(number: int, case: Case) -> None:
             replies[number] = await self._ask(number, case, cases[0], slots)
 
-        asking = together(*(ask(number, case) for number, case in enumerate(cases)))
-        tasks = asyncio.ensure_future(self._listen()), asyncio.ensure_future(asking)
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            await cancel(*tasks)
+        await beside(together(*(ask(number, case) for number, case in enumerate(cases))), self._listen())
         return replies
 
     async def _ask(self, number: int, case: Case, first: Case, slots: asyncio.Semaphore) -> Reply | None:
