@@ -1,22 +1,9 @@
 """What Telegram and a session can do to the userbot's process: it answers on, or ends with one line."""
 
 import asyncio
-import contextlib
-import os
-import pty
-import signal
-import sys
-import termios
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from edge.sandbox.server import Sandbox
-from edge.sandbox.visitor import API_HASH, API_ID
-from events.jetstream.server import EmbeddedServer
 from tests.e2e.conftest import WAIT
 
 
@@ -105,105 +92,3 @@ async def test_a_bot_token_that_telegram_does_not_know_is_a_wrong_setting(make_p
     assert code == 2
     assert "BOT_TOKEN" in said[-1]
     assert "Traceback" not in "\n".join(said)
-
-
-@dataclass
-class Terminal:
-    """A userbot that was started in a terminal, and what the person at it sees and types."""
-
-    telegram: Sandbox
-    process: asyncio.subprocess.Process
-    person: int
-    program: int
-    before: list[Any]
-    said: bytes = b""
-    all_said: bytes = b""
-
-    async def sees(self, what: bytes) -> None:
-        async with asyncio.timeout(WAIT):
-            while what not in self.said:
-                more = await asyncio.to_thread(os.read, self.person, 65536)
-                self.said, self.all_said = self.said + more, self.all_said + more
-        self.said = self.said.partition(what)[2]
-
-    def types(self, line: str) -> None:
-        os.write(self.person, f"{line}\n".encode())
-
-    async def ends(self, how: signal.Signals) -> int:
-        self.process.send_signal(how)
-        async with asyncio.timeout(WAIT):
-            return await self.process.wait()
-
-
-@pytest.fixture
-async def terminal(tmp_path: Path) -> AsyncIterator[Terminal]:
-    async with EmbeddedServer(tmp_path / "nats") as nats, Sandbox() as telegram:
-        (tmp_path / "telegram.pem").write_text(telegram.public_key_pem)
-        person, program = pty.openpty()
-        before = termios.tcgetattr(program)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "cli",
-            "userbot",
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "API_ID": str(API_ID),
-                "API_HASH": API_HASH,
-                "BOT_TOKEN": "",
-                "NATS_URL": nats.url,
-                "USERBOT_TELEGRAM_SERVER": telegram.address,
-                "USERBOT_TELEGRAM_KEY": str(tmp_path / "telegram.pem"),
-            },
-            stdin=program,
-            stdout=program,
-            stderr=program,
-            start_new_session=True,
-        )
-        try:
-            yield Terminal(telegram, process, person, program, before)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-            os.close(person)
-            os.close(program)
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-async def test_a_stop_at_the_phone_prompt_ends_at_once(terminal, how) -> None:
-    await terminal.sees(b"phone number")
-    assert await terminal.ends(how) == 0
-    os.set_blocking(terminal.person, False)
-    with contextlib.suppress(BlockingIOError):
-        assert b"Traceback" not in os.read(terminal.person, 65536)
-    assert termios.tcgetattr(terminal.program) == terminal.before
-
-
-async def test_a_person_signs_in_with_phone_code_and_a_password_that_is_not_shown(terminal) -> None:
-    terminal.telegram.add_user(first_name="Owner", phone="+79990000000", password="s3cret")
-    await terminal.sees(b"phone number")
-    terminal.types("+79990000000")
-    await terminal.sees(b"correct?")
-    terminal.types("y")
-    await terminal.sees(b"confirmation code: ")
-    terminal.types(terminal.telegram.login_code("+79990000000"))
-    await terminal.sees(b"Enter password")
-    terminal.types("wrong")
-    await terminal.sees(b"Enter password")
-    terminal.types("s3cret")
-    await terminal.sees(b"userbot.ready")
-    assert b"s3cret" not in terminal.all_said
-    assert await terminal.ends(signal.SIGTERM) == 0
-
-
-async def test_a_stop_at_the_password_prompt_brings_the_echo_back(terminal) -> None:
-    terminal.telegram.add_user(first_name="Owner", phone="+79990000000", password="s3cret")
-    await terminal.sees(b"phone number")
-    terminal.types("+79990000000\ny")
-    await terminal.sees(b"confirmation code: ")
-    terminal.types(terminal.telegram.login_code("+79990000000"))
-    await terminal.sees(b"Enter password")
-    await terminal.ends(signal.SIGINT)
-    assert termios.tcgetattr(terminal.program) == terminal.before
