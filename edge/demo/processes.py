@@ -130,10 +130,11 @@ async def running(*processes: Process, within: timedelta = STOP_TIMEOUT) -> Asyn
     block = asyncio.current_task()
     assert block
     ended: list[ProcessEnded] = []
+    inside = True
 
     async def watch(process: Process) -> None:
         ended.append(await process.ended())
-        while True:  # once may not be enough, see events.runtime.tasks
+        while inside:  # once may not be enough, see events.runtime.tasks
             block.cancel()
             await asyncio.wait({block}, timeout=AGAIN)
 
@@ -147,6 +148,7 @@ async def running(*processes: Process, within: timedelta = STOP_TIMEOUT) -> Asyn
         if not ended:
             raise
     finally:
+        inside = False
         await finish(within + 2 * KILL_TIMEOUT, _stop(watches, processes, within))
     if ended:
         raise ended[0]
