@@ -1,28 +1,26 @@
 """The chat in a terminal: lines are typed while answers come in."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from edge.demo.chat import Chat, labelled
 from edge.demo.traces import Traces
-from events.runtime.tasks import cancel
+from events.runtime.tasks import beside
 
 REFRESH = timedelta(milliseconds=100)
 """Between two looks for new messages."""
 
 
 async def converse(chat: Chat, traces: Traces | None) -> None:
-    """Until Ctrl-D or Ctrl-C, or an error of what goes on in the background."""
+    """Chat until Ctrl-D or Ctrl-C. Raises what goes wrong in the background."""
     session: PromptSession[str] = PromptSession(lambda: _prompt(chat), erase_when_done=True)
     with patch_stdout():
-        work = [_talk(session, chat), _keep_refreshing(chat, session.app.invalidate)]
-        await _until_one_ends(*work, *([traces.follow()] if traces else []))
+        helpers = [_keep_refreshing(chat, session.app.invalidate), *([traces.follow()] if traces else [])]
+        await beside(_talk(session, chat), *helpers)
 
 
 async def _talk(session: PromptSession[str], chat: Chat) -> None:
@@ -32,16 +30,6 @@ async def _talk(session: PromptSession[str], chat: Chat) -> None:
             line = await session.prompt_async(handle_sigint=False)
             if line.strip():
                 await chat.say(line)
-
-
-async def _until_one_ends(*work: Coroutine[Any, Any, None]) -> None:
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        await cancel(*tasks)
 
 
 def _prompt(chat: Chat) -> str:

@@ -34,7 +34,7 @@ from events.jetstream.upkeep import keep_topology
 from events.jetstream.wakeups import waking
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
-from events.runtime.tasks import cancel, finish, together
+from events.runtime.tasks import finish, together, unless
 from events.transport import Channel
 from observability.telemetry import Telemetry
 
@@ -42,19 +42,12 @@ log = structlog.get_logger(__name__)
 
 
 CLEAN_UP = timedelta(seconds=2)
-"""What is under way is left at once; this is for saving how far Telegram's changes are known."""
+"""For saving how far Telegram's changes are known; what else is under way is left at once."""
 
 
 async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Answer until `stop` is set: from then on everything is left as it is, and the next start takes it up."""
-    answering = asyncio.create_task(_answer(settings, telemetry))
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({answering, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if answering.done():
-            answering.result()
-    finally:
-        await cancel(answering, stopping)
+    """Answer until `stop` is set; what is under way then is left to the next start."""
+    await unless(stop, _answer(settings, telemetry))
 
 
 async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
@@ -102,7 +95,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
 
 
 async def _ensure(topology: Topology, account: str) -> None:
-    """What must be in place, or is made."""
+    """Create the streams, buckets and the consumer that are missing. Raises TransportError."""
     await topology.ensure_streams()
     await topology.ensure_buckets()
     await topology.ensure_edge(account)
@@ -110,7 +103,7 @@ async def _ensure(topology: Topology, account: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
-    """What runs once the account is known."""
+    """The parts that run once the account is known."""
 
     js: JetStream
     drivers: Drivers
@@ -118,7 +111,7 @@ class _Edge:
     replies: Replies
 
     async def run(self, account: str) -> None:
-        """Until it is cancelled, or something ends by an error."""
+        """Run until cancelled. Raises the first error of any part."""
         try:
             await self.drivers.resume()
             async with waking(self.js, account, self.drivers.wake), progressing(self.js, account, self.drivers.hear):

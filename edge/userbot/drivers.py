@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class Drivers:
-    """A chat's driver lives only while its record asks for something."""
+    """Run a driver for each chat while its record asks for something."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -40,10 +40,7 @@ class LiveView:
             self._start(request_id)
 
     def take(self, progress: GenerationProgressed) -> bool:
-        """Whether there is an edit to be made now and was none before.
-
-        The text of another question is dropped, and one that is older than what is known.
-        """
+        """Keep the text if it is the newest of this question; return whether an edit has become due by it."""
         if progress.request_id != self._request_id or progress.sequence <= self._sequence:
             return False
         was_due = self._due
@@ -52,7 +49,7 @@ class LiveView:
         return was_due is None and self._due is not None
 
     async def show(self, current: Current, now: datetime, *, edits: bool) -> datetime:
-        """Until when that will do. Without `edits` the text stays as it is."""
+        """Show what is due, and return when to call again. Without `edits` the text stays as it is."""
         line = current.thinking_id if current.question.live and edits else None
         if line and self._due and now >= self._due:
             await self._edit(line, now)
