@@ -59,6 +59,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], directory: Path) -> None:
     log = directory / "userbot.log"
     while not (log.exists() and "userbot.ready" in log.read_text()):
         assert process.poll() is None, said(directory)
+        threading.Event().wait(0.05)  # before the next look
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

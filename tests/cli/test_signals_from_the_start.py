@@ -32,6 +32,7 @@ def start(name: str, directory: Path, *options: str) -> subprocess.Popen[str]:
     )
     while not _listens(process.pid):
         assert process.poll() is None
+        threading.Event().wait(0.01)  # before the next look
     return process
 
 

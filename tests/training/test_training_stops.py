@@ -82,6 +82,7 @@ def test_a_training_ends_at_the_next_step_and_leaves_a_checkpoint(data, base, tm
     process = start(["-m", "cli", "train", "fit", *given])
     while not last_checkpoint(tmp_path):
         assert process.poll() is None
+        threading.Event().wait(0.1)  # before the next look
     process.send_signal(number)
     code, err = ending(process)
     assert code == 1
