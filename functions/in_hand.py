@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -17,8 +18,8 @@ ENDING = timedelta(seconds=1.5)
 HANDING_BACK = timedelta(seconds=0.75)
 """For a delivery to be handed back; it comes to somebody else anyway when its lease is over."""
 
-Work = Callable[[Delivery, "asyncio.Future[None]"], Coroutine[Any, Any, None]]
-"""Settles a delivery; the future is done when its handler is."""
+Work = Callable[[Delivery, Callable[[], None]], Coroutine[Any, Any, None]]
+"""Settles a delivery, and calls what it is given when its handler is done."""
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,8 @@ class InHand:
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[None], Delivery] = {}
-        self._handling: set[asyncio.Future[None]] = set()
+        self._handling: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -37,25 +39,36 @@ class InHand:
         """How many may be taken: as many as there are slots may be unsettled besides those that are handled."""
         return min(slots - len(self._handling), 2 * slots - len(self._tasks))
 
-    async def until_free(self, stopping: "asyncio.Future[Any]") -> None:
-        """Or until the number of slots may have changed."""
-        pending: set[asyncio.Future[Any]] = {stopping, *self._handling, *self._tasks}
-        await asyncio.wait(pending, timeout=MAX_FETCH_WAIT.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+    async def until_free(self) -> None:
+        """Or until `wake`, or until the number of slots may have changed."""
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MAX_FETCH_WAIT.total_seconds()):
+                await self._changed.wait()
+
+    def wake(self, *_: object) -> None:
+        """End `until_free`."""
+        self._changed.set()
 
     def take(self, delivery: Delivery, work: Work) -> None:
-        handled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(work(delivery, handled))
-        self._handling.add(handled)
-        handled.add_done_callback(self._handling.discard)
+        task = asyncio.create_task(work(delivery, lambda: self._handled(task)))
         self._tasks[task] = delivery
-        task.add_done_callback(self._tasks.pop)
-        # Whatever has ended it: one that came to no handler must not keep its slot.
-        task.add_done_callback(lambda _: handled.cancel())
+        self._handling.add(task)
+        task.add_done_callback(self._ended)
 
     async def settled(self, within: float) -> None:
         """Return when all are settled, or after so many seconds."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=max(within, 0.0))
+
+    def _handled(self, task: "asyncio.Task[None]") -> None:
+        self._handling.discard(task)
+        self._changed.set()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """Whatever has ended it: one that came to no handler must not keep its slot."""
+        del self._tasks[task]
+        self._handled(task)
 
     async def hand_back(self, delay: timedelta, *others: "asyncio.Task[Any]") -> None:
         """End the tasks, and `others`; what was not settled comes to somebody else, not before `delay`.

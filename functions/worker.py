@@ -96,6 +96,7 @@ class Worker:
         Cancelled, it hands back at once. Raises TransportError where the broker will never bring anything.
         """
         stopping = asyncio.ensure_future(stop.wait())
+        stopping.add_done_callback(self._in_hand.wake)
         taking = asyncio.ensure_future(self._take_until(stopping))
         try:
             await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -108,7 +109,7 @@ class Worker:
         while not stopping.done():
             free = self._in_hand.free(self._slots())
             if free <= 0:
-                await self._in_hand.until_free(stopping)
+                await self._in_hand.until_free()
                 continue
             began = self._clock.monotonic()
             fetched = await self._subscription.fetch(free, MAX_FETCH_WAIT)
@@ -133,7 +134,7 @@ class Worker:
             log.info("worker.draining", in_hand=len(self._in_hand))
         await self._in_hand.settled(end - loop.time())
 
-    async def _process(self, delivery: Delivery, handled: asyncio.Future[None]) -> None:
+    async def _process(self, delivery: Delivery, handled: Callable[[], None]) -> None:
         try:
             async with kept(delivery, self._subscription.lease, clock=self._clock):
                 await self._take(delivery, handled)
@@ -144,12 +145,12 @@ class Worker:
             why = f"{type(error).__name__} at {_place(error)}"
             log.error("worker.failed", request_id=delivery.event.subject, error=why)
 
-    async def _take(self, delivery: Delivery, handled: asyncio.Future[None]) -> None:
+    async def _take(self, delivery: Delivery, handled: Callable[[], None]) -> None:
         with self._telemetry.spans.process(Channel.REQUESTS, delivery, group=GENERATE_CONSUMER) as span:
             try:
                 outcome = await self._outcome(delivery)
             finally:
-                handled.set_result(None)
+                handled()
             if isinstance(outcome, GaveUp | Postponed):
                 fail(span, type(outcome).__name__)
             await outcomes.settle(
