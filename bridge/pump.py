@@ -66,6 +66,9 @@ class Pump:
             await received.ack()
         except TransportError as error:
             log.info("bridge.unsettled", error=str(error))  # it comes again
+        except Exception as error:  # noqa: BLE001 - the others go on, and asyncio must not log what it says
+            why = f"the bridge could not even give it up ({type(error).__name__})"
+            log.error("bridge.unsettled", correlation_id=received.message.correlation_id[:100], error=why)
 
     async def _tried(self, received: Received) -> None:
         why = await self._attempts(received)
@@ -73,7 +76,9 @@ class Pump:
             log.error("bridge.dropped", correlation_id=received.message.correlation_id[:100], error=why)
             await self._retrying(
                 lambda: self._taker.give_up(received, why),
-                passing=lambda error: isinstance(error, TransportError) and not received.stale,
+                passing=lambda error: (
+                    isinstance(error, TransportError) and error.fault is not Fault.FINAL and not received.stale
+                ),
                 backoff=BACKOFF,
             )
 

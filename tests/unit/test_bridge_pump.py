@@ -26,7 +26,7 @@ from events.ids import RequestId
 from events.memory import MemoryLog
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Receiver
+from events.rabbitmq.receiver import Received, Receiver
 from events.rabbitmq.sender import Sender, Unroutable, Unsendable
 from events.rabbitmq.topology import Queue
 from events.runtime.clock import SystemClock
@@ -134,6 +134,23 @@ async def test_what_a_broker_will_never_take_is_given_up_at_once() -> None:
     assert (taker.taken, taker.given_up) == (1, ["too large"])
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError("secret"), TransportError("too large", Fault.FINAL)])
+async def test_a_message_that_can_not_even_be_given_up_is_put_down_with_a_line(error) -> None:
+    class Breaking(FakeTaker):
+        async def give_up(self, received: object, why: str) -> None:
+            await super().give_up(received, why)
+            raise error
+
+    taker, received = Breaking([TransportError("too large", Fault.FINAL)]), FakeReceived()
+    pump = Pump(cast("Receiver", FakeReceiver(received)), taker, Retrying(ManualClock(), Random(1)))
+    with capture_logs() as logs:
+        await pump._until_done(cast("Received", received))
+    assert len(taker.given_up) == 1
+    assert not received.acked.is_set()
+    assert "bridge.unsettled" in [log["event"] for log in logs]
+    assert "secret" not in str(logs)
+
+
 async def test_a_question_that_can_not_be_taken_is_kept_as_a_dead_letter() -> None:
     class Breaking(MemoryLog):
         async def publish(self, channel, event):
@@ -156,8 +173,11 @@ async def test_a_broken_line_of_log_is_written_once_while_the_broker_is_away() -
 async def test_a_message_that_loses_a_cancellation_does_not_hold_up_the_end() -> None:
     """As `asyncio.wait_for` does on Python 3.11, which aio-pika and nats-py wait with."""
 
+    taking = asyncio.Event()
+
     class Deaf(FakeTaker):
         async def take(self, _: object) -> None:
+            taking.set()
             for _ in range(3):
                 with suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
@@ -166,9 +186,9 @@ async def test_a_message_that_loses_a_cancellation_does_not_hold_up_the_end() ->
     stop = asyncio.Event()
     pump = Pump(cast("Receiver", FakeReceiver(FakeReceived())), Deaf([]), Retrying(SystemClock(), Random(1)))
     running = asyncio.create_task(pump.run(stop))
-    await asyncio.sleep(0.05)
-    stop.set()
     async with asyncio.timeout(10):
+        await taking.wait()
+        stop.set()
         await running
 
 
