@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from edge.userbot.contention import until_won
 from edge.userbot.record import ChatRecord, from_json
-from events.errors import Conflict, TransportError
 from events.records import Records
 from events.runtime.retrying import Backoff, Retrying
 
 Transition = Callable[[ChatRecord], ChatRecord]
 
-CONTENTION = Backoff(first=timedelta(seconds=0.01), most=timedelta(seconds=1))
 ATTEMPTS = 20
-"""Whoever loses so often, over some 10 s, does not compete with a few others: something is wrong."""
+"""At a record that others change all the time; over some 10 s."""
+AWAY = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
+"""Pauses of a caller that tries again while the store is away."""
 
 
 class Chats:
@@ -28,19 +29,11 @@ class Chats:
         return record
 
     async def change(self, chat: str, transition: Transition) -> ChatRecord:
-        """Apply `transition`, again if somebody else was faster. It must be pure: it may run more than once.
+        """Apply `transition`, again if another process was faster. It must be pure: it may run more than once.
 
-        Raises TransportError as well where others are faster all the time.
+        Raises TransportError also when others are faster all the time.
         """
-        try:
-            return await self._retrying(
-                lambda: self._change(chat, transition),
-                passing=lambda error: isinstance(error, Conflict),
-                backoff=CONTENTION,
-                attempts=ATTEMPTS,
-            )
-        except Conflict as error:
-            raise TransportError(f"{error}, {ATTEMPTS} times in a row; is there another userbot?") from None
+        return await until_won(lambda: self._change(chat, transition), self._retrying, attempts=ATTEMPTS)
 
     async def _change(self, chat: str, transition: Transition) -> ChatRecord:
         record, version = await self._load(chat)

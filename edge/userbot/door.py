@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import structlog
 
+from edge.userbot.chats import AWAY
 from edge.userbot.commands import parse
 from edge.userbot.described import described
 from edge.userbot.drivers import Drivers
@@ -14,10 +15,7 @@ from edge.userbot.world import World
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
-from events.runtime.retrying import Backoff
 from observability import names, propagation
-
-STORE = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +59,7 @@ class Door:
 
         try:
             received = await self._world.retrying(
-                lambda: self._change(message), passing=passing, backoff=STORE, failed=failed
+                lambda: self._change(message), passing=passing, backoff=AWAY, failed=failed
             )
         except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
             log.error("message.dropped", chat=message.chat, message=message.message_id, error=described(error))

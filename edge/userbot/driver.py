@@ -7,7 +7,7 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot import record as records
-from edge.userbot.chats import Transition
+from edge.userbot.chats import AWAY, Transition
 from edge.userbot.context import request_of
 from edge.userbot.described import described
 from edge.userbot.live import LiveView
@@ -27,12 +27,10 @@ from events.transport import Channel
 from observability import propagation
 
 SOURCE = "/timokha/userbot"
-STORE = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
-"""Before what NATS did not take is tried again."""
 TELEGRAM = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=15))
-"""Before what Telegram did not take is sent again."""
+"""Pauses before a message is sent again that Telegram did not take."""
 FAULT = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=10))
-"""Before a step is tried again that has met a fault in here."""
+"""Pauses before a step is tried again after a fault of the userbot's own."""
 ERASE_PAUSE = timedelta(seconds=30)
 
 log = structlog.get_logger(__name__)
@@ -48,7 +46,7 @@ class Driver:
         self._view = LiveView(chat, world.messenger)
         self._published = ""
         self._send_at = self._erase_at = float("-inf")
-        self._storing, self._sending = world.retrying.pauses(STORE), world.retrying.pauses(TELEGRAM)
+        self._storing, self._sending = world.retrying.pauses(AWAY), world.retrying.pauses(TELEGRAM)
         self._faults = world.retrying.pauses(FAULT)
         self._record = ChatRecord()
         self._step: Step | None = None

@@ -1,20 +1,19 @@
 """How far the account's changes have been taken in, kept in the bucket `telegram`."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Annotated
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.userbot.changes import State, StateLost
-from events.errors import Conflict, TransportError
+from edge.userbot.contention import until_won
+from events.errors import Conflict
 from events.records import Records
-from events.runtime.retrying import Backoff, Retrying
+from events.runtime.retrying import Retrying
 
-CONTENTION = Backoff(first=timedelta(seconds=0.05), most=timedelta(seconds=1))
 ATTEMPTS = 5
-
+"""At a watermark that others change all the time: live messages wait meanwhile."""
 MOST_AHEAD = 5000
 """Of the newest messages, so that the record stays far below what NATS takes."""
 
@@ -68,17 +67,9 @@ class Watermark:
         return State(**stored.model_dump(exclude={"ahead"}))
 
     async def save(self, state: State, ahead: Iterable[Key] = ()) -> None:
-        """The account has one userbot, so whoever else saved was an earlier life of this one, or removed the bucket."""
+        """Overwrite what is stored: an account has one userbot, so another writer was an earlier process of it."""
         value = _Stored(**state.model_dump(), ahead=tuple(ahead)[-MOST_AHEAD:]).model_dump_json().encode()
-        try:
-            await self._retrying(
-                lambda: self._save(value),
-                passing=lambda error: isinstance(error, Conflict),
-                backoff=CONTENTION,
-                attempts=ATTEMPTS,
-            )
-        except Conflict as error:
-            raise TransportError(f"{error}, {ATTEMPTS} times in a row; is there another userbot?") from None
+        await until_won(lambda: self._save(value), self._retrying, attempts=ATTEMPTS)
 
     async def _save(self, value: bytes) -> None:
         try:
