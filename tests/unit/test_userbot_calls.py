@@ -279,3 +279,24 @@ async def test_an_answer_of_an_unexpected_kind_is_unknown_and_one_message_keeps_
         await account.difference(State(pts=1))
     found = await account.difference(State(pts=1))
     assert [message.message_id for message in found.messages] == [2]
+
+
+NEGATIVE = types.updates.State(pts=-1, qts=0, date=0, seq=0, unread_count=0)
+NOTHING = {"new_messages": [], "new_encrypted_messages": [], "other_updates": [], "chats": [], "users": []}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        types.updates.DifferenceTooLong(pts=-1),
+        types.updates.DifferenceSlice(**NOTHING, intermediate_state=NEGATIVE),
+        types.updates.Difference(**NOTHING, state=NEGATIVE),
+    ],
+)
+async def test_a_negative_count_of_changes_is_no_state_to_go_on_from(answer: Any) -> None:
+    calls = Calls(FakeClient(NEGATIVE, answer), flood_waited=lambda wait: None)
+    account = TelegramAccount(calls, "1", groups=False, bots=False)
+    with pytest.raises(UnknownAnswer):
+        await account.state()
+    with pytest.raises(UnknownAnswer):
+        await account.difference(State(pts=1))

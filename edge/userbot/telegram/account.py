@@ -44,7 +44,7 @@ class TelegramAccount:
             case raw.types.updates.DifferenceEmpty(date=date, seq=seq):
                 return Difference(since.model_copy(update={"date": date, "seq": seq}), [], complete=True)
             case raw.types.updates.DifferenceTooLong(pts=pts):
-                return TooLong(pts)
+                return TooLong(_counted(pts))
             case raw.types.updates.DifferenceSlice(intermediate_state=state):
                 return Difference(_state(state), self._messages(_new(found), found.users), complete=False)
             case raw.types.updates.Difference(state=state):
@@ -128,7 +128,14 @@ def _new(difference: Any) -> list[Any]:
 
 
 def _state(state: Any) -> State:
-    return State(pts=state.pts, qts=state.qts, date=state.date, seq=state.seq)
+    return State(pts=_counted(state.pts), qts=state.qts, date=state.date, seq=state.seq)
+
+
+def _counted(pts: int) -> int:
+    """Return `pts`, a number of changes. Raises UnknownAnswer for a negative one, which could not be saved."""
+    if pts < 0:
+        raise UnknownAnswer(f"Telegram counts {pts} changes; trying again")
+    return pts
 
 
 def _peer_key(peer: Any) -> str:
