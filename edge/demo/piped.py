@@ -1,4 +1,4 @@
-"""Input that is no terminal: all of it is read before anything is said."""
+"""Read input that is no terminal, all of it, before the chat begins."""
 
 import asyncio
 import os
@@ -8,9 +8,9 @@ STDIN = 0
 
 
 async def read_all() -> tuple[str, bool]:
-    """What stdin holds, once it has ended, and whether all of it was UTF-8; what was not became U+FFFD.
+    """Read stdin to its end; return its text and whether all of it was UTF-8. What was not became U+FFFD.
 
-    It may never end: whoever has no more patience cancels, and the thread goes with the process.
+    It may never end. After a cancellation the thread goes on until the process ends.
     """
     data = await _bytes()
     text = data.decode(errors="replace")
@@ -23,10 +23,10 @@ async def _bytes() -> bytes:
 
     def read() -> None:
         # Not sys.stdin, whose lock the interpreter takes at its end.
-        data = b""
+        data = bytearray()
         while part := os.read(STDIN, 65536):
             data += part
-        loop.call_soon_threadsafe(_settle, result, data)
+        loop.call_soon_threadsafe(_settle, result, bytes(data))
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
     return await result

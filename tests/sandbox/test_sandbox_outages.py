@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from pyrogram import Client
-from pyrogram.errors import BadRequest
+from pyrogram.errors import BadRequest, FloodWait
 from pyrogram.raw import functions, types
 from pyrogram.session import Session
 
@@ -120,6 +120,9 @@ async def test_a_sandbox_lives_by_the_clock_that_it_is_given():
         anna = telegram.add_user(first_name="Anna", phone="+79990000001")
         telegram.send(anna.id, anna.id, "a note")
         assert telegram.messages(anna.id, anna.id)[0].date == then.timestamp()
-        telegram.faults.flood_wait(anna.id, 1)
+        telegram.faults.flood_wait(anna.id, 1, method="updates.GetState")
         async with connect(telegram, "+79990000001") as client:
             assert (await client.invoke(functions.help.GetConfig())).date == then.timestamp()
+            for _ in range(2):  # its second is never over
+                with pytest.raises(FloodWait):
+                    await client.invoke(functions.updates.GetState(), sleep_threshold=0)
