@@ -1,4 +1,4 @@
-"""What a person reads when a command fails: one line. Only what nobody has thought of keeps its traceback."""
+"""Turn a command's error into one line and an exit code; only bugs keep their traceback."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ class NotInstalled(SettingsError):
 
 
 def exit_code(error: BaseException) -> int | None:
-    """Tell `error` in one line, and return what the process ends with; None for a bug, which needs its traceback."""
+    """Print `error` in one line and return the exit code; None for a bug, which needs its traceback."""
     if isinstance(error, click.ClickException):
         error.show()
         return 2
@@ -70,7 +70,7 @@ def _known(error: BaseException) -> TimokhaError | None:
 
 
 def _stdout_is_broken() -> bool:
-    """Whether nobody reads it any more; then nothing is written to it at the exit either."""
+    """Return whether stdout's reader has gone; if so, redirect it so that the exit writes nothing there either."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -28,7 +28,7 @@ class ProcessEnded(TimokhaError):
 
 
 async def run_once(name: str) -> None:
-    """`timokha NAME` to its end, saying what it says on our stderr. Raises ProcessEnded if it fails."""
+    """Run `timokha NAME` to its end, with its output on our stderr. Raises ProcessEnded if it fails."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -83,7 +83,7 @@ class Process:
         children.tie(self._process.pid)
 
     async def ended(self) -> ProcessEnded:
-        """Waits until the process has ended by itself, and says so with its last words."""
+        """Wait until the process has ended by itself; return an error with its last line of output."""
         assert self._process
         code = await self._process.wait()
         children.untie(self._process.pid)
@@ -108,7 +108,7 @@ async def _end(process: asyncio.subprocess.Process, name: str, how: signal.Signa
 
 
 async def _signalled(process: asyncio.subprocess.Process, how: signal.Signals, within: timedelta) -> bool:
-    """Whether it has ended `within` that time."""
+    """Send the signal; return whether the process has ended `within` that time."""
     if process.returncode is not None:
         return True
     with suppress(ProcessLookupError):
@@ -123,9 +123,9 @@ async def _signalled(process: asyncio.subprocess.Process, how: signal.Signals, w
 
 @asynccontextmanager
 async def running(*processes: Process, within: timedelta = STOP_TIMEOUT) -> AsyncIterator[None]:
-    """All of them run inside; if one ends by itself, so does the block, with ProcessEnded.
+    """Run `processes` inside the block. If one ends by itself, the block is cancelled and ProcessEnded raised.
 
-    Afterwards none is left, whatever happens: who does not end `within` that time is killed.
+    Afterwards all have ended; those that did not end `within` that time were killed.
     """
     block = asyncio.current_task()
     assert block

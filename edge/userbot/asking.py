@@ -1,4 +1,4 @@
-"""One call after the other: when the next one is due, and whether they come to nothing."""
+"""Calls made one at a time, with growing pauses after failures."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ Found = TypeVar("Found")
 
 
 class Asking(Generic[Found]):
-    """`ended` gets each call's task when that is done. `stalled`: nothing comes of it at the moment."""
+    """Pass each call's task to `ended` when it is done. The owner sets `stalled` while calls fail or take long."""
 
     def __init__(self, retrying: Retrying, ended: Callable[[asyncio.Task[Found]], None]) -> None:
         self._clock = retrying.clock
@@ -31,12 +31,12 @@ class Asking(Generic[Found]):
 
     @property
     def idle(self) -> bool:
-        """No call is under way."""
+        """Whether no call is under way."""
         return self._task is None
 
     @property
     def failures(self) -> int:
-        """In a row, without anything that has come of it between them."""
+        """Return the number of failures in a row."""
         return self._pauses.failures
 
     @property
@@ -47,17 +47,17 @@ class Asking(Generic[Found]):
         return float("inf") if self.stalled else self._at + SLOW.total_seconds()
 
     def at_once(self) -> None:
-        """The next call is due."""
+        """Make the next call due now."""
         self._at = self._clock.monotonic()
 
     def postpone(self, error: Exception | None = None) -> timedelta:
-        """Nothing has come of the last call: return the pause before the next one, longer each time."""
+        """Return the pause before the next call after one that failed, longer each time."""
         pause = self._pauses.next(error)
         self._at = self._clock.monotonic() + pause.total_seconds()
         return pause
 
     def progressed(self) -> None:
-        """Something has come of it."""
+        """Start again with the shortest pause: a call has succeeded."""
         self._pauses.reset()
         self.stalled = False
 

@@ -41,9 +41,9 @@ class Phase(StrEnum):
     """What is asked for."""
 
     FIRST_STATE = "first state"
-    CHECK = "whether the saved state can be"
+    CHECK = "check of the saved state"
     DIFFERENCE = "difference"
-    NEW_STATE = "state to go on from"
+    NEW_STATE = "new state"
     RECENT = "recent messages"
 
 
@@ -257,7 +257,7 @@ class CatchUp:
             await self._not_understood(error)
 
     async def _not_understood(self, error: BaseException) -> None:
-        """Again, a bounded number of times; then without what was asked for."""
+        """Ask again, a bounded number of times; then go on without the answer."""
         self._unknown += 1
         if self._unknown >= UNKNOWN_ATTEMPTS and self._phase in (Phase.CHECK, Phase.DIFFERENCE):
             await self._lose(error)
@@ -269,7 +269,7 @@ class CatchUp:
             await self._stall(described(error))
 
     async def _stall(self, why: str) -> None:
-        """Nothing comes of it at the moment: live messages don't wait any longer."""
+        """Let live messages in although the fetch makes no progress."""
         tell = log.debug if self._asking.stalled else log.warning
         tell("catch_up.stalled", why=self._why, asked_for=self._phase, error=why)
         self._asking.stalled = True

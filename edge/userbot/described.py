@@ -1,4 +1,4 @@
-"""An error in one line of a log, without anybody's text."""
+"""Describe an error in one log line that quotes no message."""
 
 import traceback
 from pathlib import Path

@@ -128,7 +128,7 @@ class Driver:
         return True
 
     async def _give_up(self) -> None:
-        """Go on without the step that does not work: its question is told that it failed, or dropped."""
+        """Skip the step that does not work: its question fails, or is dropped if telling that does not work either."""
         now, current = self._world.now(), self._record.current
         deadline = now + self._world.deadline
         log.error("driver.gave_up", chat=self._chat, step=type(self._step).__name__)

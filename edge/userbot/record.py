@@ -207,7 +207,7 @@ def taken_up(record: ChatRecord, account: str, chat: str, deadline: datetime) ->
 
 
 def given_up(record: ChatRecord, request_id: str, now: datetime, deadline: datetime) -> ChatRecord:
-    """What the question needs does not work here: it fails. If telling that does not work either, it is dropped."""
+    """Fail a question that can't be answered here; drop it if its failure can't be told either."""
     current = _current(record, request_id)
     if current is None:
         return record
@@ -220,7 +220,7 @@ def given_up(record: ChatRecord, request_id: str, now: datetime, deadline: datet
 
 
 def passed_over(record: ChatRecord) -> ChatRecord:
-    """The question that has waited longest can't be taken up: it is dropped."""
+    """Drop the question that has waited longest: it can't be taken up."""
     return record.having(waiting=record.waiting[1:])
 
 

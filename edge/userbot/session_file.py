@@ -1,4 +1,4 @@
-"""What can be said of a session, a file or a string, without asking Telegram."""
+"""Check a session file or a session string without asking Telegram."""
 
 import base64
 import binascii
@@ -18,6 +18,7 @@ VERSIONS = range(1, 4)
 KEY_LENGTH = 256
 DATA_CENTRES = range(1, 6)
 LOCK_TIMEOUT = 1.0
+"""Seconds."""
 AGAIN = "delete it and sign in again with `timokha userbot` in a terminal"
 
 _BASE64 = re.compile(r"[A-Za-z0-9_-]+={0,2}")
@@ -28,7 +29,7 @@ class SessionInUse(TimokhaError):
 
 
 def check_string(session: str) -> None:
-    """Raises SettingsError for what is no session string. Never shows any of it."""
+    """Raise SettingsError if `session` is no session string; the error never shows any of it."""
     wrong = "USERBOT_SESSION: neither a session file nor a whole session string"
     advice = "copy the string again, or name a file that ends in .session"
     if not _BASE64.fullmatch(session):
@@ -43,7 +44,7 @@ def check_string(session: str) -> None:
 
 
 def signed_in(path: Path) -> bool:
-    """Whether there is a session at `path`; what is there can be used.
+    """Return whether the file at `path` holds a session that can be used.
 
     Raises SettingsError or SessionInUse.
     """
@@ -60,7 +61,7 @@ def signed_in(path: Path) -> bool:
 
 
 def explained(error: sqlite3.Error, path: Path | str) -> TimokhaError:
-    """What sqlite's error means for a session."""
+    """Return the SettingsError or SessionInUse that an error of sqlite's means for a session."""
     said = str(error)
     if "locked" in said:
         return SessionInUse(f"the session {path} is in use by another userbot; stop that one, or sign in another")

@@ -1,4 +1,4 @@
-"""A client's connection that comes back: told to whoever must catch up, and the session's end to whoever must end."""
+"""Report that a client's connection has come back, or that it never will."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,9 +12,9 @@ log = structlog.get_logger(__name__)
 
 
 def watch(client: Client, *, reconnected: Callable[[], None], revoked: asyncio.Event) -> None:
-    """Of a started client: call `reconnected` whenever its connection has come back.
+    """Call `reconnected` whenever the started client's connection has come back; set `revoked` if it never will.
 
-    pyrogram tells nobody that updates were missed, and ends silently when a connection will never come back.
+    pyrogram reports neither: updates are missed, or the client is dead, without a word.
     """
     session = client.session
     restart = session.restart

@@ -10,7 +10,7 @@ from edge.userbot.telegram.faults import ABOUT_TIME
 from events.runtime.clock import Clock
 
 OFF = 15.0
-"""Seconds that the server's time may be off what is thought of it before it is corrected."""
+"""Seconds by which the estimate of the server's time may be off before it is corrected."""
 WORTH_SAYING = 30.0
 TICKS = 2**32
 """Message ids are times: so many of them make a second."""
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class ServerTime:
-    """Between corrections it goes on as the monotonic clock does, whatever becomes of the time of day."""
+    """An estimate that follows the monotonic clock between corrections, whatever happens to the time of day."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
