@@ -76,10 +76,17 @@ async def test_the_bridge_ends_while_a_broker_is_away(fragile_world, own_rabbitm
 
 @pytest.mark.parametrize("gone", ["rabbitmq", "nats"])
 async def test_the_bridge_ends_when_a_broker_does_not_answer_its_start(world, gone) -> None:
-    async with await asyncio.start_server(lambda reader, writer: reader.read(), "127.0.0.1", 0) as silent:
+    reached = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        reached.set()
+        await reader.read()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
         port = silent.sockets[0].getsockname()[1]
         scheme = "amqp://guest:guest@" if gone == "rabbitmq" else "nats://"
         address = {f"{gone.upper()}_URL": f"{scheme}127.0.0.1:{port}"}
         process = await world.start("bridge", ready=False, **BOTH, **address)
-        await asyncio.sleep(2)
+        async with asyncio.timeout(60):
+            await reached.wait()
         await ends(process)
