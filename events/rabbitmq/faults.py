@@ -28,11 +28,7 @@ TRANSIENT = (
 
 
 class Refused(TransportError):
-    """RabbitMQ did not do what was asked of it; `fault` says whether asking again may help."""
-
-    def __init__(self, message: str, fault: Fault) -> None:
-        super().__init__(message)
-        self.fault = fault
+    """RabbitMQ did not do what was asked of it."""
 
 
 class DeclaredDifferently(Refused):

@@ -99,22 +99,20 @@ class Upkeep:
                 log.warning("rabbitmq.remade", what=kept.what)
             kept.wrong_since = None
         except TransportError as error:
-            self._wrong(kept, error, getattr(error, "fault", Fault.UNKNOWN))
+            self._wrong(kept, error)
         except TimeoutError:
-            self._wrong(
-                kept, TransportError(f"RabbitMQ does not answer about {kept.what!r}; see its log"), Fault.PASSING
-            )
+            self._wrong(kept, TransportError(f"RabbitMQ does not answer about {kept.what!r}; see its log"))
         except Exception as error:  # noqa: BLE001 - the others are looked after all the same
             what = f"{kept.what!r} could not be looked after ({type(error).__name__}); start this process again"
-            self._wrong(kept, TransportError(what), Fault.UNKNOWN)
+            self._wrong(kept, TransportError(what, Fault.UNKNOWN))
 
-    def _wrong(self, kept: _Kept, error: TransportError, fault: Fault) -> None:
+    def _wrong(self, kept: _Kept, error: TransportError) -> None:
         if not self.is_up():
             return
         now = self.clock.monotonic()
         kept.wrong_since = now if kept.wrong_since is None else kept.wrong_since
-        patience = LONG_PATIENCE if fault is Fault.PASSING else PATIENCE
+        patience = LONG_PATIENCE if error.fault is Fault.PASSING else PATIENCE
         if now - kept.wrong_since >= patience.total_seconds():
             self.fail(error)
-        elif self._seldom.due(f"{kept.what} {fault}"):
+        elif self._seldom.due(f"{kept.what} {error.fault}"):
             log.warning("rabbitmq.missing", what=kept.what, error=str(error))
