@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nats import errors as nats
 from nats.js import errors as js
 
+from events.errors import TransportError
 from events.faults import Fault
 from events.jetstream.client import JetStreamOff, NotPermitted
 
@@ -90,6 +91,12 @@ def judge(error: Exception) -> Verdict:
         if isinstance(error, kind):
             return Verdict(fault, _reason(error), advice)
     return Verdict(Fault.UNKNOWN, _reason(error))
+
+
+def failed(what: str, error: Exception) -> TransportError:
+    """The error that tells a person what became of `what`."""
+    verdict = judge(error)
+    return TransportError(f"{what}: {verdict}", verdict.fault)
 
 
 def is_passing(error: Exception) -> bool:

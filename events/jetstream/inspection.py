@@ -11,7 +11,7 @@ from nats.js.errors import BucketNotFoundError, NotFoundError
 from events import subjects
 from events.errors import TransportError
 from events.jetstream.configs import Retention, stream_config, verify_stream
-from events.jetstream.faults import judge
+from events.jetstream.faults import failed
 from events.transport import Channel
 
 
@@ -43,8 +43,7 @@ async def inspect(js: JetStreamContext) -> Inspection:
             if not await _has_consumer(js, Channel.REPLIES, subjects.edge_consumer(account))
         ]
     except NatsError as error:
-        verdict = judge(error)
-        raise TransportError(f"JetStream can't be looked at: {verdict}", verdict.fault) from None
+        raise failed("JetStream can't be looked at", error) from None
     found = {channel: info for channel, info in streams.items() if info is not None}
     return Inspection(tuple(missing), tuple(deaf), tuple(_faults(found)), _fill(found))
 

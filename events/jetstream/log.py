@@ -8,10 +8,10 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from events import subjects
-from events.errors import MalformedEvent, TransportError
+from events.errors import MalformedEvent
 from events.event import EPOCH, NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
-from events.jetstream.faults import STORE_FAILED, SUBJECT_TAKEN, is_lost_stream, judge
+from events.jetstream.faults import STORE_FAILED, SUBJECT_TAKEN, failed, is_lost_stream
 from events.transport import Channel, Published
 
 _ALREADY_THERE = (STORE_FAILED, SUBJECT_TAKEN)
@@ -32,9 +32,9 @@ class JetStreamLog:
         except APIError as error:
             if (error.err_code, error.description) == _ALREADY_THERE:
                 return Published.ALREADY_THERE
-            raise _failed(f"JetStream refused {event.id}", error) from None
+            raise failed(f"JetStream refused {event.id}", error) from None
         except (NatsError, OSError) as error:
-            raise _failed(f"JetStream did not confirm {event.id}", error) from None
+            raise failed(f"JetStream did not confirm {event.id}", error) from None
         return Published.STORED
 
     async def find(self, channel: Channel, request_id: RequestId) -> Event | None:
@@ -48,7 +48,7 @@ class JetStreamLog:
         except (NatsError, OSError) as error:
             if isinstance(error, NotFoundError) and not is_lost_stream(error):
                 return None
-            raise _failed(f"JetStream could not look up {request_id}", error) from None
+            raise failed(f"JetStream could not look up {request_id}", error) from None
         since = found.time or EPOCH
         event = from_headers(
             found.headers or {}, found.data or b"", NATS_PREFIX, subject=str(request_id), received=since
@@ -72,7 +72,7 @@ class JetStreamLog:
         try:
             info = await self._js.stream_info(subjects.stream(channel), subjects_filter=filter_subject)
         except (NatsError, OSError) as error:
-            raise _failed(f"JetStream could not look up {filter_subject}", error) from None
+            raise failed(f"JetStream could not look up {filter_subject}", error) from None
         found = (_request_id(subject) for subject in info.state.subjects or {})
         return [request_id for request_id in found if request_id]
 
@@ -83,7 +83,7 @@ class JetStreamLog:
             try:
                 erased += await self._erase_subject(subjects.stream(channel), subjects.subject(channel, request_id))
             except (NatsError, OSError) as error:
-                raise _failed(f"JetStream could not erase {request_id}", error) from None
+                raise failed(f"JetStream could not erase {request_id}", error) from None
         return erased
 
     async def _erase_subject(self, stream: str, subject: str) -> int:
@@ -96,11 +96,6 @@ class JetStreamLog:
                 raise
             return 0
         return 1
-
-
-def _failed(what: str, error: Exception) -> TransportError:
-    verdict = judge(error)
-    return TransportError(f"{what}: {verdict}", verdict.fault)
 
 
 def _request_id(subject: str) -> RequestId | None:

@@ -12,6 +12,7 @@ from events import subjects
 from events.errors import TransportError
 from events.event import Event
 from events.jetstream.configs import ACK_WAIT
+from events.jetstream.faults import failed
 from events.jetstream.subscription import JetStreamSubscription
 from events.transport import MAX_FETCH_WAIT, Channel
 
@@ -36,8 +37,7 @@ async def stored(
             left -= len(deliveries)
         await subscription.close()
     except (NatsError, OSError) as error:
-        reason = str(error) or type(error).__name__
-        raise TransportError(f"{subjects.stream(channel)} could not be read ({reason}); try again") from None
+        raise failed(f"stream {subjects.stream(channel)} could not be read", error) from None
     return found
 
 
@@ -49,8 +49,7 @@ async def following(
         consumer, _ = await _consumer(js, channel, filter_subject, AckPolicy.EXPLICIT, random)
         return await JetStreamSubscription.bind(js, channel, consumer, random=random)
     except (NatsError, OSError) as error:
-        reason = str(error) or type(error).__name__
-        raise TransportError(f"{subjects.stream(channel)} could not be followed ({reason}); try again") from None
+        raise failed(f"stream {subjects.stream(channel)} could not be followed", error) from None
 
 
 async def _consumer(

@@ -7,8 +7,8 @@ from nats.js import JetStreamContext
 from nats.js.errors import KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
-from events.errors import Conflict, TransportError
-from events.jetstream.faults import is_lost_stream, judge
+from events.errors import Conflict
+from events.jetstream.faults import failed, is_lost_stream
 from events.records import Stored
 
 
@@ -27,7 +27,7 @@ class JetStreamRecords:
         try:
             return cls(js, await js.key_value(bucket), bucket)
         except (NatsError, OSError) as error:
-            raise _failed(f"bucket {bucket} could not be opened", error) from None
+            raise failed(f"bucket {bucket} could not be opened", error) from None
 
     async def load(self, key: str) -> Stored | None:
         # Not `KeyValue.get`: to it a bucket that is gone is a key that is not there.
@@ -36,7 +36,7 @@ class JetStreamRecords:
         except (NatsError, OSError) as error:
             if isinstance(error, NotFoundError) and not is_lost_stream(error):
                 return None
-            raise _failed(f"record {key} could not be read", error) from None
+            raise failed(f"record {key} could not be read", error) from None
         if {KV_OP, KV_MARKER_REASON} & (found.headers or {}).keys():
             return None  # a mark that it was deleted
         return Stored(found.data or b"", found.seq or 0)
@@ -49,17 +49,12 @@ class JetStreamRecords:
         except KeyWrongLastSequenceError:
             raise Conflict(f"record {key} was changed by somebody else") from None
         except (NatsError, OSError) as error:
-            raise _failed(f"record {key} could not be saved", error) from None
+            raise failed(f"record {key} could not be saved", error) from None
 
     async def keys(self, prefix: str) -> Sequence[str]:
         # Not `KeyValue.keys`: its filters are substrings, and it reads every record to apply them.
         try:
             info = await self._js.stream_info(self._stream, subjects_filter=f"{self._root}{prefix}>")
         except (NatsError, OSError) as error:
-            raise _failed("records could not be listed", error) from None
+            raise failed("records could not be listed", error) from None
         return [subject.removeprefix(self._root) for subject in info.state.subjects or {}]
-
-
-def _failed(what: str, error: Exception) -> TransportError:
-    verdict = judge(error)
-    return TransportError(f"{what}: {verdict}", verdict.fault)

@@ -12,8 +12,9 @@ from events.jetstream.configs import MIB, Retention
 from events.jetstream.connection import connect
 from events.jetstream.inspection import inspect
 from events.jetstream.log import JetStreamLog
+from events.jetstream.reading import following, stored
 from events.jetstream.records import JetStreamRecords
-from events.jetstream.server import EmbeddedServer
+from events.jetstream.server import CONFIG, EmbeddedServer
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -41,10 +42,23 @@ def server(tmp_path):
 
 async def test_a_server_without_jetstream_is_told_at_once(server):
     async with server('listen: "127.0.0.1:{port}"\n') as off, connect(off.url, name="test") as js:
-        for look in (lambda: ensured(js).ensure_all(), lambda: inspect(js)):
+        for look in (
+            lambda: ensured(js).ensure_all(),
+            lambda: inspect(js),
+            lambda: stored(js, Channel.REQUESTS, ">", random=Random(1)),
+            lambda: following(js, Channel.REPLIES, ">", random=Random(1)),
+        ):
             with pytest.raises(TransportError, match="runs without JetStream; enable JetStream") as told:
                 await look()
             assert told.value.fault is Fault.FATAL
+
+
+async def test_a_recording_of_a_server_that_was_not_set_up_says_what_does(server):
+    async with server(CONFIG) as new, connect(new.url, name="test") as js:
+        with pytest.raises(
+            TransportError, match="stream REQUESTS could not be read: stream not found; run `timokha setup`"
+        ):
+            await stored(js, Channel.REQUESTS, ">", random=Random(1))
 
 
 async def test_an_account_without_jetstream_is_told_at_once(server):
