@@ -29,11 +29,13 @@ def _string(session: str) -> Finding:
 
 
 def _file(path: Path, settings: UserbotSettings) -> Finding:
+    try:
+        there, in_use = signed_in(path), False
+    except SessionInUse:
+        there, in_use = True, True
     if path.is_file() and path.stat().st_mode & 0o077:
         return wrong(f"Telegram session: others may read {path}, the key to your account; run `chmod 600 {path}`")
-    try:
-        there = signed_in(path)
-    except SessionInUse:
+    if in_use:
         return note(f"Telegram session: {path} is in use by a userbot now")
     if not there:
         if settings.bot_token:

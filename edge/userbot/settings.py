@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from edge.userbot.defaults import DEFAULT_PREFIX
+from events.errors import SettingsError
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds
 
@@ -76,11 +77,17 @@ class UserbotSettings(ProcessSettings):
 
     @property
     def session_file(self) -> Path | None:
-        """Where the session lies; None if `session` is a session string, or is meant to be one."""
+        """Return the session's path; None if `session` is a session string, or is meant to be one.
+
+        Raises SettingsError.
+        """
         session = self.session_text
         if not session.endswith(SESSION_SUFFIX) and (
             len(session) >= LONG_FOR_A_PATH or _LIKE_A_STRING.fullmatch(session)
         ):
             return None
-        path = Path(session).expanduser().absolute()
+        try:
+            path = Path(session).expanduser().absolute()
+        except RuntimeError as error:
+            raise SettingsError(f"USERBOT_SESSION: {session} can't be found ({error}); give the whole path") from None
         return path if path.name.endswith(SESSION_SUFFIX) else path.with_name(path.name + SESSION_SUFFIX)

@@ -126,6 +126,14 @@ def test_a_session_file_that_pyrogram_cant_use_is_told(tmp_path, different) -> N
     refused(made(tmp_path / "owner.session", **different), "sign in again")
 
 
+def test_a_home_directory_that_nobody_has_is_told() -> None:
+    refused("~nobody-here/owner.session", "~nobody-here/owner.session")
+
+
+def test_a_path_that_is_too_long_is_told() -> None:
+    refused("/".join(["folder"] * 1000) + "/owner.session", "File name too long")
+
+
 def test_a_directory_is_no_session_file(tmp_path) -> None:
     (tmp_path / "owner.session").mkdir()
     refused(tmp_path / "owner", "is a directory", "name a file")
