@@ -1,1 +1,1 @@
-"""How a process runs: its clock, how it tries again, how it is stopped."""
+"""How a process runs: its clock, retries, tasks, signals and shutdown."""

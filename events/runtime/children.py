@@ -1,4 +1,4 @@
-"""Processes that end with this one, even if it has to leave at once."""
+"""Child processes that are killed when this process exits, even if it exits at once."""
 
 import os
 import signal
@@ -9,16 +9,17 @@ _tied: set[int] = set()
 
 
 def tie(pid: int) -> None:
-    """The leader of a process group; the group is killed if we leave before `untie`."""
+    """Register the leader of a process group: the group is killed if this process exits before `untie`."""
     _tied.add(pid)
 
 
 def untie(pid: int) -> None:
+    """Forget a process group that has ended."""
     _tied.discard(pid)
 
 
 def kill() -> None:
-    """All of them, and what `multiprocessing` has started."""
+    """Kill every registered group, and the children that `multiprocessing` has started."""
     for pid in tuple(_tied):
         with suppress(OSError):
             os.killpg(pid, signal.SIGKILL)

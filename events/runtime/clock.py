@@ -1,4 +1,4 @@
-"""Time as a process is given it, so that a test or a simulation can give another."""
+"""The clock that a process is given, so that a test or a simulation can pass another one."""
 
 import asyncio
 import time
@@ -8,15 +8,15 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Return the time of day, in UTC; somebody may set it back."""
+        """Return the time of day, in UTC; it may go back when the machine's clock is set."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds since some moment; they never go back."""
+        """Return seconds since an arbitrary moment; never less than before."""
         ...
 
     async def sleep(self, duration: timedelta) -> None:
-        """Return when `duration` has passed; not above 0: after the other tasks have had a turn."""
+        """Return after `duration`; if that is 0 or less, after the other tasks have had a turn."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""One way to try again: growing pauses with jitter, on the clock and with the chance that it was given."""
+"""Retries: growing pauses with jitter, on a given clock with a given source of randomness."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ class Backoff:
     most: timedelta = timedelta(seconds=30)
 
     def pause(self, failures: int, random: Random) -> timedelta:
-        """After so many failures in a row, from 1."""
+        """Return the pause after `failures` failures in a row (1 or more)."""
         full = min(self.most, self.first * 2.0 ** min(failures - 1, 30))
         return full * random.uniform(0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Tries again whatever fails in a passing way."""
+    """Retries calls that fail with a passing error."""
 
     clock: Clock
     random: Random
@@ -41,9 +41,9 @@ class Retrying:
         patience: timedelta | None = None,
         failed: Callable[[Exception, timedelta], None] = lambda error, pause: None,
     ) -> T:
-        """Return what `ask` gives, asked again while its error is `passing`; then raise that error.
+        """Return what `ask` returns, retrying while its error is `passing`; raise the last error.
 
-        At most `attempts` times, and not after `patience`. `failed` hears of each error and of the pause after it.
+        Give up after `attempts` attempts or `patience`. `failed` is called with each error and the pause after it.
         """
         end = None if patience is None else self.clock.monotonic() + patience.total_seconds()
         pauses = self.pauses(backoff)
@@ -59,7 +59,7 @@ class Retrying:
             await self.clock.sleep(pause)
 
     def pauses(self, backoff: Backoff = Backoff()) -> "Pauses":
-        """For a loop that is no call."""
+        """Return the pauses of a loop that retries by itself."""
         return Pauses(backoff, self.random)
 
 
@@ -72,11 +72,11 @@ class Pauses:
         self.failures = 0
 
     def next(self, error: Exception | None = None) -> timedelta:
-        """Return the pause after one more failure; an error that names its own `wait` (a timedelta) gets that."""
+        """Count a failure and return the pause after it; an error's `wait` (a timedelta) comes first."""
         self.failures += 1
         wait = getattr(error, "wait", None)
         return wait if isinstance(wait, timedelta) else self._backoff.pause(self.failures, self._random)
 
     def reset(self) -> None:
-        """It has worked."""
+        """Start over after a success."""
         self.failures = 0

@@ -1,4 +1,4 @@
-"""The one way to run a process until it has ended or is told to stop."""
+"""Run a process until it has ended or a signal stops it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -19,10 +19,10 @@ log = structlog.get_logger(__name__)
 
 
 def run(main: Main, signals: Signals, *, patience: timedelta) -> bool:
-    """Run `main(stop)` on a new event loop, and return whether it ended by itself. What it raises is raised.
+    """Run `main(stop)` on a new event loop; return whether it ended by itself. Raises what `main` raises.
 
-    A signal sets `stop`. `main` has then `patience` to return, and is cancelled after that.
-    Unlike `asyncio.run` this does not wait for threads: `Signals.leave` gives them their time.
+    A signal sets `stop`. `main` then has `patience` to return, and is cancelled after that.
+    Unlike `asyncio.run` this does not wait for threads: `Signals.leave` does, for a limited time.
     """
     loop = asyncio.new_event_loop()
     try:
@@ -38,7 +38,7 @@ async def _until_stopped(main: Main, signals: Signals, patience: timedelta) -> b
     loop = asyncio.get_running_loop()
 
     def tell() -> None:
-        with suppress(RuntimeError):  # the loop is closed: the process ends already
+        with suppress(RuntimeError):  # the loop is closed: the process is exiting already
             loop.call_soon_threadsafe(stop.set)
 
     def forced() -> None:
@@ -49,7 +49,7 @@ async def _until_stopped(main: Main, signals: Signals, patience: timedelta) -> b
     try:
         return await _ended(work, stop, patience)
     finally:
-        # What main has left behind; asyncio.run would cancel it once and wait, perhaps for ever.
+        # Tasks that main has left behind; asyncio.run would cancel them once and might wait for ever.
         await cancel(*(asyncio.all_tasks() - {asyncio.current_task()}))
         await loop.shutdown_asyncgens()
 

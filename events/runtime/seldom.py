@@ -1,4 +1,4 @@
-"""Log lines that would come again and again while something is away: one of a kind now and then."""
+"""Rate limit for log lines that would repeat for as long as something is down."""
 
 import asyncio
 
@@ -6,18 +6,18 @@ EVERY = 10.0
 """Seconds between two lines of a kind."""
 
 REMEMBERED = 100
-"""Kinds; beyond that, those whose time is over are forgotten."""
+"""Kinds; when there are more, those that are due again are forgotten."""
 
 
 class Seldom:
-    """For one connection or consumer; a kind is any text."""
+    """Allows one line of a kind every `every` seconds; a kind is any text. One instance per connection or consumer."""
 
     def __init__(self, every: float = EVERY) -> None:
         self._every = every
         self._last: dict[str, float] = {}
 
     def due(self, kind: str) -> bool:
-        """Whether a line of this kind may be written now."""
+        """Return whether a line of this kind may be written now."""
         now = asyncio.get_running_loop().time()
         last = self._last.get(kind)
         if last is not None and now - last < self._every:
@@ -28,5 +28,5 @@ class Seldom:
         return True
 
     def reset(self) -> None:
-        """It is back: when it goes again, that is news."""
+        """Allow every kind again: what was down is back."""
         self._last.clear()

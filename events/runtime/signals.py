@@ -1,6 +1,6 @@
-"""SIGTERM, SIGINT and SIGHUP: the process ends when it is told to, whatever it is doing.
+"""SIGTERM, SIGINT and SIGHUP: they end the process, whatever it is doing.
 
-Imports only what costs next to nothing: a command listens before it imports anything else.
+Imports only cheap modules: a command listens before it imports anything else.
 """
 
 import os
@@ -14,21 +14,21 @@ from contextlib import suppress
 from events.runtime import children, terminal
 
 TO_END = 4.0
-"""Seconds that a process may take to end after its patience is over."""
+"""Seconds from the end of a process's patience until it is ended by force."""
 AT_EXIT = 2.0
-"""Seconds that threads get to end when all is done."""
+"""Seconds that threads get to end after `main` has."""
 SPEAK = 1.0
-"""Seconds to say a last word and flush, which may block."""
+"""Seconds for a last log line and for flushing, each of which may block."""
 
 
 class Signals:
-    """What happens at a signal. There is one for a process, made and used in the main thread.
+    """Handles the signals of this process. Create and use one, in the main thread.
 
-    Before `heed` the first signal ends the process at once: nothing has been started yet. After it the first one calls
-    `tell`, and the process is ended by force if it is still there `TO_END` after its patience. The second one ends it
-    at once, with exit code 1.
+    Before `heed` the first signal ends the process at once: nothing has been started yet. Afterwards the first one
+    calls `tell`, and the process is ended by force if it still runs `TO_END` after its patience. The second one ends
+    it at once, with exit code 1.
 
-    A `service` runs until it is told to stop, so that its exit code is then 0; for other commands it is 1.
+    A `service` runs until it is stopped, so its exit code is then 0; for other commands it is 1.
     """
 
     def __init__(self, *, service: bool) -> None:
@@ -43,9 +43,9 @@ class Signals:
         self._ending = threading.Lock()
 
     def listen(self) -> None:
-        """From now on signals are heeded."""
+        """Install the signal handlers and start the watchdog thread."""
         os.set_blocking(self._write, False)
-        # The main thread may be busy in a library; the watchdog hears of signals all the same.
+        # The watchdog gets signals even while the main thread is busy in a library.
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,21 +54,21 @@ class Signals:
             signal.signal(signal.SIGHUP, self._handle)
 
     def heed(self, tell: Callable[[], None], *, patience: float, forced: Callable[[], None]) -> None:
-        """From now on the first signal calls `tell`, and `forced` if that was in vain. `patience` is in seconds."""
+        """Make the first signal call `tell`, and `forced` before the process is ended by force. `patience`: seconds."""
         self._limit = patience + TO_END
         self._forced = forced
         self._code = 0 if self.service else 1
         self._tell = tell
 
     def leave(self, code: int) -> None:
-        """All is done: see to it that the process ends with `code` even if its threads do not."""
-        children.kill()  # or a thread may wait for one
+        """Exit with `code` within `AT_EXIT`, even if threads still run. Call it when `main` has ended."""
+        children.kill()  # a thread may be waiting for one
         timer = threading.Timer(AT_EXIT, self._end, [code])
         timer.daemon = True
         timer.start()
 
     def _handle(self, number: int, _frame: object) -> None:
-        """In the main thread, between any two instructions: nothing here may wait for a lock."""
+        """Run in the main thread, between any two instructions: nothing here may wait for a lock."""
         self.received += 1
         if self.received > 1:
             self._end_now(1)
@@ -80,7 +80,7 @@ class Signals:
             os.write(self._write, b"\0")  # a library may have taken the wakeup away
 
     def _watch(self) -> None:
-        """The watchdog's thread. Zeros come from `_handle`; other bytes are numbers of signals."""
+        """Run the watchdog thread. Zeros come from `_handle`; other bytes are signal numbers."""
         count, armed = 0, False
         while True:
             select.select([self._read], [], [])
@@ -104,7 +104,7 @@ class Signals:
 
     def _end_early(self, number: int) -> None:
         if not self._ending.acquire(blocking=False):
-            return  # the other thread is at it
+            return  # the other thread does it
         quiet = self.service and number == signal.SIGTERM
         if not self.service:
             with suppress(OSError):
@@ -122,7 +122,7 @@ class Signals:
 
 
 def _briefly(work: Callable[[], None]) -> None:
-    """Whatever holds the process up may hold this up too."""
+    """Run `work` for at most `SPEAK`: what blocks the process may block this too."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(SPEAK)

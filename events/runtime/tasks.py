@@ -1,4 +1,4 @@
-"""Tasks that end when they are told to.
+"""Cancel, time-limit and combine tasks so that they surely end.
 
 Until Python 3.12 `asyncio.wait_for`, which nats-py and pyrogram use, drops a cancellation that arrives in the tick in
 which its future is done (https://github.com/python/cpython/issues/86296), so a task that is cancelled once may go on

@@ -1,4 +1,4 @@
-"""The terminal that the process was started in: it is left as it was found."""
+"""Restore the terminal that the process was started in."""
 
 import os
 from contextlib import suppress
@@ -8,7 +8,7 @@ STDIN = 0
 
 
 class Terminal:
-    """Remembers how stdin's terminal is set, if it is one."""
+    """Remembers the settings of stdin's terminal, if it is one."""
 
     def __init__(self) -> None:
         self._was: list[Any] | None = None
@@ -19,7 +19,7 @@ class Terminal:
                 self._was = termios.tcgetattr(STDIN)
 
     def restore(self) -> None:
-        """Echo, line by line and so on again. A process in the background would be stopped for it, and leaves it."""
+        """Set echo, line mode and so on as before. Does nothing in the background, where it would stop the process."""
         if self._was is None:
             return
         import termios  # noqa: PLC0415
