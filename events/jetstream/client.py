@@ -18,6 +18,9 @@ from events.runtime.seldom import Seldom
 REFUSALS_EVERY = 60.0
 """Seconds between two log lines about the same subject."""
 
+REMEMBERED = 100
+"""Refused subjects; when there are more, the old ones are forgotten."""
+
 LEAST_HEADER = len(b"NATS/1.0\r\n\r\n")
 
 REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
@@ -135,6 +138,13 @@ class Client(NatsClient):
             log.warning("nats.error", error=reason)
 
     def _note(self, doing: str, subject: str) -> None:
+        if len(self._refused) >= REMEMBERED:
+            # Subjects hold request ids: there is no end of them. Nobody waits for an answer for so long.
+            oldest, inbox = self.now - REFUSALS_EVERY, self._inbox_prefix.decode().lower()
+            kept = {
+                refused: when for refused, when in self._refused.items() if when > oldest or refused.startswith(inbox)
+            }
+            self._refused = kept
         self._refused[subject] = self.now
         if self._refusals.due(subject):
             log.error("nats.not_permitted", error=str(NotPermitted(_VERBS[doing], subject)))

@@ -8,7 +8,7 @@ import pytest
 from nats.js.errors import APIError
 
 from events.faults import Fault
-from events.jetstream.client import JetStreamOff, NotPermitted
+from events.jetstream.client import Client, JetStreamOff, NotPermitted
 from events.jetstream.faults import judge
 
 
@@ -71,3 +71,19 @@ def test_refusals_and_a_server_without_jetstream_end_a_process():
     assert judge(JetStreamOff()).fault is Fault.FATAL
     assert judge(ConnectionResetError("reset")).fault is Fault.PASSING
     assert judge(RuntimeError("what")).fault is Fault.UNKNOWN
+
+
+async def test_refused_subjects_take_no_more_memory_than_is_of_use() -> None:
+    class Clocked(Client):
+        now = 0.0
+
+    client = Clocked(tls=False)
+    client._inbox_prefix = b"_INBOX_test"
+    await client._process_err('permissions violation for subscription to "_inbox_test.>"')
+    for number in range(1000):
+        client.now += 1.0
+        await client._process_err(f'permissions violation for publish to "timokha.progress.{number}"')
+    assert len(client._refused) < 200
+    assert "timokha.progress.999" in client._refused
+    with pytest.raises(NotPermitted, match="subscribe to"):
+        client.check("anything", since=client.now)
