@@ -3,6 +3,7 @@
 This file imports next to nothing, so that signals are heeded before the rest is imported.
 """
 
+import os
 import sys
 
 from events.runtime.signals import Signals
@@ -13,8 +14,16 @@ SERVICES = {"bridge", "demo", "generate", "userbot"}
 
 def main() -> None:
     """Run the command that `sys.argv` names, and exit: 0 done, 1 failed or interrupted, 2 wrong use or settings."""
+    _open_streams()
     signals = Signals(service=any(word in SERVICES for word in sys.argv[1:2]))
     signals.listen()
     from cli.program import run  # noqa: PLC0415 - takes its time
 
     run(signals)
+
+
+def _open_streams() -> None:
+    """Open /dev/null where the caller has closed a standard stream: the next file would take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - for as long as the process lives

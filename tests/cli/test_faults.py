@@ -1,5 +1,6 @@
 """What a person reads when a command fails is one line; only bugs keep their traceback."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,23 @@ def test_a_missing_module_that_no_extra_brings_is_a_bug(module, extras):
     error = ModuleNotFoundError(f"No module named {module!r}", name=module)
     with pytest.raises(ModuleNotFoundError):
         NotInstalled.of(error, "userbot", extras)
+
+
+@pytest.mark.parametrize("closed", [[0], [0, 1, 2]])
+def test_a_command_whose_streams_are_closed_ends_as_ever(tmp_path, closed):
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "userbot"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "API_ID": "1", "API_HASH": "x", "BOT_TOKEN": ""},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: [os.close(number) for number in closed],
+    )
+    assert done.returncode == 2
+    assert 2 in closed or done.stderr.startswith("timokha: USERBOT_SESSION: there is no session at ")
+    assert done.stderr.count("\n") == (2 not in closed)
 
 
 def test_a_reader_of_stdout_that_has_gone_is_no_news():
