@@ -26,6 +26,7 @@ class Command:
 
     `module` has its `main`, and is imported only when it runs; what that needs is in the package's `extras`.
     After a signal `main` has `patience` to return, None: its settings' `grace`. Then it is cancelled.
+    `traced`: its own spans go into the trace file.
     """
 
     settings: type[Settings]
@@ -33,6 +34,7 @@ class Command:
     help: str
     extras: str = ""
     patience: timedelta | None = timedelta(0)
+    traced: bool = True
 
     def patience_with(self, settings: Settings) -> timedelta:
         """How long `main` may go on after a signal."""
@@ -116,6 +118,7 @@ COMMANDS: dict[str, Command] = {
         "observability.trace.app",
         "The trace of a question as a waterfall: of the request id or trace id given, or the newest with --last; "
         "without either a list.",
+        traced=False,
     ),
     "train evaluate": Command(
         EvaluateSettings,

@@ -66,7 +66,8 @@ def start(name: str, command: Command, settings: Settings, signals: Signals) -> 
     """Configure logs and telemetry, then run the command's `main` on an event loop."""
     main = import_module(command.module).main
     logs.configure(name, level=settings.log_level)
-    telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=settings.trace_file)
+    trace_file = settings.trace_file if command.traced else None
+    telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)
     try:
         ended = running.run(partial(main, settings, telemetry), signals, patience=command.patience_with(settings))
     except TimokhaError as error:

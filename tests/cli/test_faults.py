@@ -74,6 +74,21 @@ def test_a_command_whose_streams_are_closed_ends_as_ever(tmp_path, closed):
     assert done.stderr.count("\n") == (2 not in closed)
 
 
+def test_a_trace_file_that_is_not_there_is_told_and_not_made(tmp_path):
+    file = tmp_path / "spans.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "trace", "--trace-file", file],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"timokha: TIMOKHA_TRACE_FILE: {file} can't be read (No such file or directory)")
+    assert not file.exists()
+
+
 def test_a_reader_of_stdout_that_has_gone_is_no_news():
     process = subprocess.Popen(
         [sys.executable, "-m", "cli", "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
