@@ -71,6 +71,8 @@ class Asking(Generic[Found]):
 
     def _done(self, task: asyncio.Task[Found]) -> None:
         self._task = None
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not complain of it if we are stopped before it is taken
         self._ended(task)
 
 

@@ -201,6 +201,15 @@ async def test_connecting_ends_where_there_is_no_hope(telegram, client, anna, cl
     assert len([pause for pause in clock.slept if pause]) in (attempts - 1, attempts)
 
 
+async def test_a_connection_that_has_to_wait_is_not_made_before(telegram, client, anna, clock) -> None:
+    telegram.faults.refuse(anna.id, 420, "FLOOD_WAIT_3000", method="help.GetConfig")
+    telegram.drop_connections(anna.id)
+    await telegram.wait_for(lambda: telegram.sessions(anna.id), PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        await client.session.is_started.wait()
+    assert timedelta(seconds=3000) in clock.slept
+
+
 async def test_a_server_that_is_flooded_is_left_alone_for_longer(telegram, client, anna, clock) -> None:
     telegram.faults.transport_error(anna.id, 429, times=4)
     await client.session.restart()

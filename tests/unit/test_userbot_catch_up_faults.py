@@ -1,14 +1,17 @@
 """Whatever Telegram answers, catching up neither hangs nor spins, and live messages are answered meanwhile."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from structlog.testing import capture_logs
 
+from edge.userbot.asking import Asking
 from edge.userbot.catch_up import CatchUp
 from edge.userbot.changes import Behind, Change, Difference, State, StateLost, TooLong
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
@@ -17,6 +20,7 @@ from edge.userbot.watermark import Watermark
 from events.errors import Conflict, TransportError
 from events.faults import UNKNOWN_ATTEMPTS
 from events.memory import MemoryRecords
+from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
 
@@ -474,3 +478,19 @@ def test_a_store_that_does_not_take_the_watermark_is_asked_less_and_less_often(v
         assert life.records.tries < 60
 
     virtually(story)
+
+
+async def test_a_failed_call_that_nobody_takes_any_more_leaves_no_complaint() -> None:
+    """The session is revoked: the process ends before the call's error is taken out of the queue."""
+    complaints: list[dict] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+
+    async def revoked() -> None:
+        raise MessengerError("the session is revoked")
+
+    asking: Asking[None] = Asking(Retrying(SystemClock(), Random(1)), lambda task: None)
+    asking.make(revoked())
+    await asyncio.sleep(0.01)
+    await asking.stop()
+    gc.collect()
+    assert complaints == []

@@ -20,7 +20,7 @@ from pyrogram.session import Session
 from pyrogram.session.internals import MsgFactory
 from pyrogram.session.session import Result
 
-from edge.userbot.telegram.faults import BadMessage, TransportRefused, judge, name
+from edge.userbot.telegram.faults import BadMessage, TransportRefused, flood_wait, judge, name
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.retrying import Backoff, Retrying
 from events.runtime.tasks import cancel
@@ -85,6 +85,8 @@ class MendedSession(Session):
         pause = self.pauses.next()
         if isinstance(error, TransportRefused) and error.is_flood:
             pause = FLOODED_AGAIN.pause(self.pauses.failures, self.retrying.random)
+        elif error and (wait := flood_wait(error)):
+            pause = max(pause, wait)
         await clock.sleep(pause)
 
     async def _open(self) -> None:
