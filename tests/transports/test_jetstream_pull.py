@@ -165,9 +165,9 @@ async def test_an_outage_is_no_reason_for_many_log_lines_and_attempts(tmp_path) 
             assert js._nc.options["reconnect_time_wait"] > 1
             await server.start()
             async with asyncio.timeout(30):
-                while not js._nc.is_connected:  # noqa: ASYNC110
+                while js._nc.options["reconnect_time_wait"] != 0.25:  # noqa: ASYNC110 - the client's own callback
                     await asyncio.sleep(0.02)
-            assert js._nc.options["reconnect_time_wait"] == 0.25
+            assert js._nc.is_connected
     events = [(line["event"], line.get("error")) for line in logs]
     assert len(events) == len(set(events)) <= 6
 
