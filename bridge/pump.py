@@ -49,15 +49,18 @@ class Pump:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises TransportError if the process can't go on."""
         try:
-            while not stop.is_set():
-                for received in await unless(stop, self._receiver.fetch(PREFETCH, MAX_FETCH_WAIT)) or ():
-                    task = asyncio.create_task(self._until_done(received))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+            await unless(stop, self._take())
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=GRACE.total_seconds())
         finally:
             await cancel(*self._tasks)
+
+    async def _take(self) -> None:
+        while True:
+            for received in await self._receiver.fetch(PREFETCH, MAX_FETCH_WAIT):
+                task = asyncio.create_task(self._until_done(received))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     async def _until_done(self, received: Received) -> None:
         # In place and not by giving it back, which would count as an attempt each time.
