@@ -17,7 +17,7 @@ INTERVAL = timedelta(seconds=0.5)
 """Between two looks at the queues."""
 
 BACKOFF = Backoff(first=INTERVAL, most=timedelta(seconds=2))
-"""While RabbitMQ does not say."""
+"""Between two attempts while RabbitMQ does not answer."""
 
 EMPTY_GRACE = timedelta(seconds=5)
 """An empty pool may be one that restarts; after this long others may answer what it was asked."""
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Pool:
-    """`lost` is called when nobody is left who could answer what the pool was asked."""
+    """Knows the number of requests that the workers can take; `lost` is called when no worker is left to answer."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Pool:
             await self._clock.sleep(pause)
 
     async def look(self) -> bool:
-        """Return whether RabbitMQ has said it.
+        """Ask RabbitMQ for the size; return whether it answered.
 
         A consumer counts `prefetch` times; several bridges share, each has its own consumer on the replies.
         """

@@ -1,4 +1,4 @@
-"""Messages of one RabbitMQ queue, each in a task of its own and tried until it is done."""
+"""Process the messages of one RabbitMQ queue, each in its own task, with retries."""
 
 import asyncio
 from datetime import timedelta
@@ -21,23 +21,23 @@ BACKOFF = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
 """Between two tries of the same message while the other broker is away."""
 
 GRACE = timedelta(seconds=1)
-"""To finish what is in hand at the end; what is left comes again."""
+"""To finish messages in hand at the end; unfinished ones are delivered again."""
 
 log = structlog.get_logger(__name__)
 
 
 class Taker(Protocol):
     async def take(self, received: Received) -> None:
-        """Do all that a message asks for, except to acknowledge it. Raises TransportError: try again."""
+        """Process a message, except for acknowledging it. Raises TransportError: try again."""
         ...
 
     async def give_up(self, received: Received, why: str) -> None:
-        """Leave a trace of a message that can't be taken. Raises TransportError: try again."""
+        """Record a message that can't be processed. Raises TransportError: try again."""
         ...
 
 
 class Pump:
-    """Takes what `receiver` brings. A message is acknowledged once `taker` is through with it."""
+    """Passes messages from `receiver` to `taker` and acknowledges them when it has finished."""
 
     def __init__(self, receiver: Receiver, taker: Taker, retrying: Retrying) -> None:
         self._receiver = receiver
@@ -47,7 +47,7 @@ class Pump:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set. Raises TransportError if the process can't go on."""
+        """Run until `stop` is set. Raises TransportError if the process can't go on."""
         try:
             await unless(stop, self._take())
             if self._tasks:
@@ -63,7 +63,7 @@ class Pump:
                 task.add_done_callback(self._tasks.discard)
 
     async def _until_done(self, received: Received) -> None:
-        # In place and not by giving it back, which would count as an attempt each time.
+        # Retried here and not by requeueing, which would count as an attempt each time.
         try:
             await self._tried(received)
             await received.ack()
@@ -86,7 +86,7 @@ class Pump:
             )
 
     async def _attempts(self, received: Received) -> str:
-        """Empty once it is done; else what is wrong with it."""
+        """Return an empty string on success, else what is wrong with the message."""
         unknown = 0
 
         def passing(error: Exception) -> bool:

@@ -1,11 +1,11 @@
-"""What a vendor's error means for what was tried. Each vendor has one table that says it of all its errors."""
+"""What a vendor's error means for the call that failed. Each vendor has one table that classifies all its errors."""
 
 from enum import StrEnum
 
 
 class Fault(StrEnum):
     DONE = "done"
-    """It has happened already: go on."""
+    """It has been done already: go on."""
     PASSING = "passing"
     """Try again, with growing pauses."""
     FINAL = "final"
@@ -13,8 +13,8 @@ class Fault(StrEnum):
     FATAL = "fatal"
     """The process can't go on: one line, exit code 1 (2 if a setting is at fault)."""
     UNKNOWN = "unknown"
-    """Nobody has thought of it: try again a bounded number of times, then FINAL."""
+    """In no table: try again a bounded number of times, then FINAL."""
 
 
 UNKNOWN_ATTEMPTS = 5
-"""How often something is tried whose error nobody knows."""
+"""How often a call is tried whose error is UNKNOWN."""

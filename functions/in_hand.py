@@ -1,4 +1,4 @@
-"""The deliveries that a worker works on: each in a task of its own, until it is settled or handed back."""
+"""The deliveries that a worker is processing, each in its own task, until they are settled or handed back."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,19 +13,19 @@ from events.runtime.tasks import cancel, finish
 from events.transport import MAX_FETCH_WAIT, Delivery
 
 ENDING = timedelta(seconds=1.5)
-"""For what is cancelled to end: what does not react by then is handed back all the same."""
+"""For cancelled tasks to end: what has not ended by then is handed back anyway."""
 
 HANDING_BACK = timedelta(seconds=0.75)
-"""For a delivery to be handed back; it comes to somebody else anyway when its lease is over."""
+"""To hand a delivery back; without that it is delivered again when its lease is over."""
 
 Work = Callable[[Delivery, Callable[[], None]], Coroutine[Any, Any, None]]
-"""Settles a delivery, and calls what it is given when its handler is done."""
+"""Settles a delivery, and calls the given function when its handler has finished."""
 
 log = structlog.get_logger(__name__)
 
 
 class InHand:
-    """A slot is free when the handler is done: settling goes on beside the next request."""
+    """A slot is free when its handler has finished: settling goes on beside the next request."""
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[None], Delivery] = {}
@@ -36,21 +36,22 @@ class InHand:
         return len(self._tasks)
 
     def free(self, slots: int) -> int:
-        """How many may be taken: as many as there are slots may be unsettled besides those that are handled."""
+        """Return how many more to take. Besides those being handled, up to `slots` may be waiting to be settled."""
         return min(slots - len(self._handling), 2 * slots - len(self._tasks))
 
     async def until_free(self) -> None:
-        """Or until `wake`, or until the number of slots may have changed."""
+        """Return when a slot may be free, after `wake`, or when the number of slots may have changed."""
         self._changed.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(MAX_FETCH_WAIT.total_seconds()):
                 await self._changed.wait()
 
     def wake(self, *_: object) -> None:
-        """End `until_free`."""
+        """Make `until_free` return."""
         self._changed.set()
 
     def take(self, delivery: Delivery, work: Work) -> None:
+        """Start `work` on a delivery."""
         task = asyncio.create_task(work(delivery, lambda: self._handled(task)))
         self._tasks[task] = delivery
         self._handling.add(task)
@@ -66,18 +67,18 @@ class InHand:
         self._changed.set()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        """Whatever has ended it: one that came to no handler must not keep its slot."""
+        """Free the slot, even if the task ended before it came to a handler."""
         del self._tasks[task]
         self._handled(task)
 
     async def hand_back(self, delay: timedelta, *others: "asyncio.Task[Any]") -> None:
-        """End the tasks, and `others`; what was not settled comes to somebody else, not before `delay`.
+        """Cancel the tasks and `others`; return unsettled deliveries to the broker, to be redelivered after `delay`.
 
         Takes at most `ENDING` and `HANDING_BACK`, whatever the handlers and the broker do.
         """
         late = dict(self._tasks)
         cancelling = asyncio.ensure_future(cancel(*late, *others))
-        # It goes on beside what follows: a handler that does not react must not keep the others.
+        # Cancelling goes on in the background: a handler that does not react must not hold up the others.
         await asyncio.wait({cancelling}, timeout=ENDING.total_seconds())
         unsettled = [delivery for task, delivery in late.items() if not task.done() or task.cancelled()]
         await asyncio.gather(*(finish(HANDING_BACK, _hand_back(delivery, delay)) for delivery in unsettled))

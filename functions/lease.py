@@ -1,4 +1,4 @@
-"""Keeps a delivery while it is worked on, and gives it up with the process that holds it."""
+"""Renew the lease of a delivery while it is processed; it ends with the process that holds it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def kept(delivery: Delivery, lease: timedelta, *, clock: Clock) -> AsyncIterator[None]:
-    """Renews the lease every third of it, so that one lost renewal does not lose the delivery."""
+    """Renew the lease every third of its length, so that one lost renewal does not lose the delivery."""
     interval = lease / 3
     renewing: list[asyncio.Task[None]] = []
     # A task only where it takes so long: most deliveries are settled before, and a timer is cheaper.

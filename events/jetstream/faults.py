@@ -1,4 +1,4 @@
-"""What NATS and JetStream answer, judged in one place: nats-py's errors and the codes of JetStream's API.
+"""Classify what NATS and JetStream answer: nats-py's errors and the codes of JetStream's API.
 
 Source: https://github.com/nats-io/nats-server/blob/main/server/errors.json
 """
@@ -24,12 +24,12 @@ WRONG_LAST_SEQUENCE = (10071, 10164)
 FULL = "maximum bytes exceeded"
 SUBJECT_TAKEN = "maximum messages per subject exceeded"
 EXISTS = {10013, 10058, 10105, 10148}
-"""Somebody else has made it in the meantime."""
+"""Another process has created it in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reason` is what was answered; `advice` what a person can do about it, if anybody knows."""
+    """`reason` is what was answered, `advice` what to do about it, or empty."""
 
     fault: Fault
     reason: str
@@ -78,11 +78,11 @@ CLASSES: tuple[tuple[type[Exception], Fault, str], ...] = (
     (nats.BadSubjectError, Fault.FINAL, ""),
     (nats.BadHeaderError, Fault.FINAL, ""),
 )
-"""Beside what has a code."""
+"""Errors without a code."""
 
 
 def judge(error: Exception) -> Verdict:
-    """Of any error that nats-py raises."""
+    """Classify any error that nats-py raises."""
     if isinstance(error, NotPermitted):
         return Verdict(Fault.FATAL, error.refusal, error.advice)
     if isinstance(error, js.APIError) and not isinstance(error, js.BucketNotFoundError):
@@ -94,23 +94,23 @@ def judge(error: Exception) -> Verdict:
 
 
 def failed(what: str, error: Exception) -> TransportError:
-    """The error that tells a person what became of `what`."""
+    """Return the TransportError for `error`: `what` says what failed."""
     verdict = judge(error)
     return TransportError(f"{what}: {verdict}", verdict.fault)
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether asking again soon may help."""
+    """Return whether a retry may help."""
     return judge(error).fault is Fault.PASSING
 
 
 def is_lost_stream(error: js.NotFoundError) -> bool:
-    """Whether it is the stream or bucket that was not found, and not what was looked for in it."""
+    """Return whether the stream or bucket itself was not found, and not a message or key in it."""
     return getattr(error, "err_code", None) == STREAM_NOT_FOUND
 
 
 def _api(error: js.APIError) -> Verdict:
-    # Some of its classes have neither.
+    # Some subclasses have neither.
     description, code = getattr(error, "description", None), getattr(error, "err_code", None)
     reason = description or _reason(error)
     if code == STORE_FAILED:

@@ -1,4 +1,4 @@
-"""Hearing a subject of core NATS for as long as somebody wants to."""
+"""Subscribe to a subject of core NATS for a limited time."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,12 +10,12 @@ from nats.js import JetStreamContext
 from events.runtime.tasks import finish
 
 GOODBYE = timedelta(seconds=1)
-"""To say that nothing more is wanted. A server that does not hear it notices the connection's end."""
+"""To unsubscribe. A server that does not get that notices the end of the connection."""
 
 
 @asynccontextmanager
 async def listening(js: JetStreamContext, subject: str, hear: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
-    """Meanwhile `hear` gets every message."""
+    """Inside the context, `hear` is called with every message."""
     # The context has no public way to its connection.
     subscription = await js._nc.subscribe(subject, cb=hear)
     try:

@@ -1,4 +1,4 @@
-"""A cluster that is choosing a leader does not answer for a while: that is no fault yet."""
+"""Wait for a cluster that does not answer while it elects a leader."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 async def patiently(ask: Callable[[], Awaitable[T]], *, retrying: Retrying, patience: timedelta = PATIENCE) -> T:
-    """What `ask` gives, asked again while the answer is that nobody can answer. Raises NatsError."""
+    """Return what `ask` returns, retrying passing errors for `patience`. Raises NatsError."""
     told = False
 
     def tell(error: Exception, pause: timedelta) -> None:

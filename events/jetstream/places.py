@@ -1,4 +1,4 @@
-"""How far durable consumers have come, so that one that is made again does not deliver everything once more."""
+"""How far durable consumers have come, so that a recreated one does not deliver everything again."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +8,7 @@ from nats.js.api import ConsumerInfo, StreamInfo
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`made` tells a stream from one of the same name that was there before."""
+    """`made` tells a stream from an earlier one of the same name."""
 
     made: datetime | None
     acknowledged: int
@@ -16,19 +16,19 @@ class Place:
 
 @dataclass(slots=True)
 class Places:
-    """By the consumer's name, as of the last look."""
+    """The last known place of each consumer, by its name."""
 
     _known: dict[str, Place] = field(default_factory=dict)
 
     def remember(self, stream: StreamInfo, consumer: ConsumerInfo) -> None:
-        """Everything up to its acknowledgement floor is settled."""
+        """Note the consumer's acknowledgement floor: everything up to it is settled."""
         floor = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
         self._known[consumer.name] = Place(stream.created, floor)
 
     def next(self, stream: StreamInfo, durable: str, *, unknown: datetime | None) -> int | datetime | None:
-        """Where `stream` may hold something unsettled: from a sequence number or a time on; None: from its beginning.
+        """Return where a recreated consumer must start: a sequence number, a time, or None for the stream's beginning.
 
-        `unknown` is for a consumer that was never seen.
+        `unknown` is returned for a consumer that was never seen.
         """
         place = self._known.get(durable)
         if place is None:

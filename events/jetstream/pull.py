@@ -1,4 +1,4 @@
-"""What a consumer has, asked for ahead: one request for as many messages as there is room for, until it is used up.
+"""Pull messages from a consumer ahead of time: one request for as many as there is room for, until it is used up.
 
 nats-py's own `fetch` asks anew each time and makes a task for each message: half of what a short answer costs.
 Source: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-37.md
@@ -26,13 +26,13 @@ from events.runtime.seldom import Seldom
 from events.runtime.tasks import finish
 
 SLACK = timedelta(seconds=0.25)
-"""A request that the server has not ended so long after its time has died with the server, or on the way."""
+"""A request that the server has not ended so long after it expired was lost."""
 
 REFUSED = Backoff(timedelta(seconds=0.25), timedelta(seconds=2))
-"""Until the next request where the last ones were refused, e.g. because the consumer is gone."""
+"""Before the next request when the last ones were refused, e.g. because the consumer is gone."""
 
 TOO_LONG = ACK_WAIT / 2
-"""What lay here so long is left to whoever gets it next: nobody has renewed its lease."""
+"""A message that waited here so long is dropped and delivered again: its lease is half over."""
 
 HEARTBEAT, EXPIRED = "100", "408"
 
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 class Pull:
-    """One process's requests to a consumer. Use it in one task at a time."""
+    """One process's pull requests to a consumer. Use it in one task at a time."""
 
     def __init__(self, nats: Client, stream: str, consumer: str, *, random: Random) -> None:
         self.subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
@@ -59,15 +59,15 @@ class Pull:
 
     @classmethod
     async def open(cls, nats: Client, stream: str, consumer: str, *, random: Random) -> Self:
-        """While the consumer is missing nothing comes."""
+        """Subscribe to the replies. While the consumer is missing nothing comes."""
         pull = cls(nats, stream, consumer, random=random)
         pull._hearing = await nats.subscribe(f"{pull._inbox}.*", cb=pull._hear)
         return pull
 
     async def take(self, limit: int, timeout: timedelta) -> Sequence[Msg]:
-        """At most `limit` messages, as soon as there are any; none if none came within `timeout`.
+        """Return at most `limit` messages, as soon as there are any; none if none came within `timeout`.
 
-        What comes later than they is kept for the next call, which is to be made before a lease runs out.
+        Later ones are kept for the next call, which must come before their leases run out.
         """
         end = self._nats.now + timeout.total_seconds()
         while True:
@@ -79,7 +79,7 @@ class Pull:
             await self._wait(min(end, max(self._until, self._not_before)))
 
     async def leave(self) -> Sequence[Msg]:
-        """Ask no more: what still came until the last request was over, which takes as long as that was given."""
+        """Stop pulling; return what still arrives until the last request has expired."""
         self._not_before = float("inf")
         while self._left > 0 and self._nats.now < self._until:
             self._changed.clear()
@@ -87,7 +87,7 @@ class Pull:
         return self._fresh(len(self._arrived))
 
     async def close(self) -> None:
-        """Forget what was asked for."""
+        """Unsubscribe from the replies."""
         if self._hearing:
             await finish(GOODBYE, self._hearing.unsubscribe())
 
@@ -102,7 +102,7 @@ class Pull:
             except (NatsError, OSError) as error:
                 self._refuse(type(error).__name__, str(error) or type(error).__name__)
         elif not self._nats.is_connected:
-            # Kept back, requests would all be sent when the connection is there again.
+            # nats-py would buffer the requests and send them all after reconnecting.
             self._end(REFUSED.first)
 
     async def _wait(self, until: float) -> None:
@@ -135,7 +135,7 @@ class Pull:
             log.warning("nats.fetch_failed", error=why, subject=self.subject)
 
     def _end(self, pause: timedelta) -> None:
-        """The request is over; the next one comes after a `pause`."""
+        """Forget the current request and send the next one after `pause`."""
         self._left, self._until = 0, self._nats.now
         self._not_before = max(self._not_before, self._until + pause.total_seconds())
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 Ask = Callable[[], Awaitable[T]]
 
 RECENT = timedelta(minutes=10)
-"""Longer than questions wait for their replies, unless the deadline was raised: then the edge looks for the reply."""
+"""Longer than questions wait for replies, unless the deadline was raised: then the edge looks up the reply."""
 
 
 class NotInPlace(TransportError):
@@ -35,9 +35,9 @@ class NotInPlace(TransportError):
 
 @dataclass(slots=True)
 class Topology:
-    """What must exist for one process, and what was done about it.
+    """Creates and checks what must exist for one process; `changes` says what was done.
 
-    It remembers what it has seen: what it makes again is as it was. Every method raises NotInPlace.
+    It remembers what it has seen, so what it recreates has the same limits as before. Every method raises NotInPlace.
     """
 
     js: JetStreamContext
@@ -47,7 +47,7 @@ class Topology:
     retrying: Retrying = field(kw_only=True)
     _places: Places = field(default_factory=Places)
     replaced: list[str] = field(default_factory=list)
-    """What somebody else has made again since it was seen: it is empty, or was."""
+    """What another process has recreated since it was seen: it has lost its content."""
     _seen: dict[str, StreamInfo] = field(default_factory=dict)
 
     async def ensure_streams(self) -> None:
@@ -60,10 +60,10 @@ class Topology:
         )
 
     async def ensure_edge(self, account: str) -> None:
-        """The account's own consumer on REPLIES.
+        """Ensure the account's own consumer on REPLIES.
 
-        Made by a process that never saw it, it begins `RECENT` ago: what is older was brought to the asker by the one
-        that was there before, and must not be brought again.
+        Created by a process that never saw one, it begins `RECENT` ago: its predecessor has delivered older replies,
+        which must not be delivered again.
         """
         await self._ensure_consumer(
             Channel.REPLIES,
@@ -77,7 +77,7 @@ class Topology:
             await self._ensure_bucket(bucket)
 
     async def ensure_bridge(self) -> None:
-        """What the bridge notes down about the requests it has sent on; of no use once they have expired."""
+        """Ensure the bucket for the bridge's notes about requests it has forwarded, which expire with them."""
         await self._ensure_bucket(subjects.BRIDGE_BUCKET, ttl=self.retention.max_age)
 
     async def ensure_all(self, accounts: Sequence[str] = ()) -> None:
@@ -89,7 +89,7 @@ class Topology:
             await self.ensure_edge(account)
 
     async def ensure_retention(self) -> None:
-        """Give what is there the retention that is wanted. Only `timokha setup` does: somebody may have chosen it."""
+        """Set the retention of what exists. Only `timokha setup` does this: a user may have chosen another one."""
         for channel in Channel:
             wanted = stream_config(channel, self.retention)
             await self._retain(
@@ -137,7 +137,7 @@ class Topology:
     ) -> None:
         stream = subjects.stream(channel)
         what = f"consumer {durable} on {stream}"
-        # Before the consumer: what is remembered must not be of an older stream than it says.
+        # Looked at before the consumer, so that a place is never noted under a newer stream than its own.
         on = await self._look(f"stream {stream}", lambda: self.js.stream_info(stream))
         if on is None:
             raise NotInPlace(f"stream {stream} is missing; {SET_UP}", Fault.FATAL)
@@ -175,7 +175,7 @@ class Topology:
             await self._make(f"bucket {bucket}", lambda: self.js.create_key_value(config), look)
 
     async def _look(self, what: str, ask: Ask[T]) -> T | None:
-        """None: it is missing."""
+        """Return what `ask` returns, or None if it does not exist."""
         try:
             return await self._patiently(ask)
         except NotFoundError:
@@ -189,9 +189,9 @@ class Topology:
             await self._patiently(make)
         except NatsError as error:
             if await look():
-                return  # Somebody was faster.
+                return  # another process was faster
             verdict = judge(error)
-            # That it may not make what others have to make is no fault of this process's user.
+            # It need not have the right to create this: advise to run setup, not to change the user.
             advice = SET_UP if isinstance(error, NotPermitted) else verdict.advice or SET_UP
             raise NotInPlace(
                 f"{what} is missing and could not be created: {verdict.reason}; {advice}", verdict.fault
@@ -211,7 +211,7 @@ class Topology:
 
 
 def _as_it_was(wanted: StreamConfig, seen: StreamInfo | None) -> StreamConfig:
-    """Somebody may have chosen how long and how much it keeps."""
+    """Return `wanted` with the limits that the stream had: a user may have chosen them."""
     if seen is None:
         return wanted
     was = seen.config

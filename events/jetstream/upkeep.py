@@ -1,4 +1,4 @@
-"""Keeping in place what a running process needs: what is gone is made again, or the process ends and says why."""
+"""Keep the streams, consumers and buckets that a running process needs: recreate them, or end the process."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -15,10 +15,10 @@ from events.runtime.seldom import Seldom
 
 LOOK_EVERY = timedelta(seconds=5)
 GRACE = timedelta(seconds=12)
-"""For somebody else to make what this process may not. A refusal is noticed after 5 s: the end comes within 30 s."""
+"""For someone else to create what this process may not. A refusal takes 5 s to notice: the end comes within 30 s."""
 
 SAY_EVERY = 60.0
-"""Seconds between two log lines that say what is waited for."""
+"""Seconds between two log lines that say what the process waits for."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +30,11 @@ async def keep_topology(
     clock: Clock,
     remade: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run for ever beside the process's work; `ensure` calls what it needs of `topology`, `remade` hears of changes.
-    They may be somebody else's: of a stream or bucket that is another one than before.
+    """Run for ever beside the process's work and recreate what is missing.
 
-    While NATS is away, or its cluster has no leader, it waits. Raises TransportError when something has been missing
-    for a while and can't be made.
+    `ensure` calls the methods of `topology` that the process needs. `remade` is called when something was recreated,
+    by this process or by another one. While NATS is down, or its cluster has no leader, it waits. Raises TransportError
+    when something has been missing for `GRACE` and can't be created.
     """
     topology.patience = timedelta(0)
     missing_since: float | None = None
@@ -57,7 +57,7 @@ async def keep_topology(
 async def _look(
     topology: Topology, ensure: Callable[[], Awaitable[None]], remade: Callable[[], None]
 ) -> TransportError | None:
-    """What can't be mended, if anything."""
+    """Check everything once; return what can't be mended, if anything."""
     # The context has no public way to its connection.
     nats = cast(Client, topology.js._nc)
     if nats.is_closed:

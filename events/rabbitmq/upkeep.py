@@ -1,4 +1,4 @@
-"""What has gone on RabbitMQ is made again; where that can't be done, the process is told to end."""
+"""Recreate what is missing on RabbitMQ, or end the process where that is not possible."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,19 +15,19 @@ from events.runtime.seldom import Seldom
 from events.runtime.tasks import within
 
 LOOK_EVERY = timedelta(seconds=3)
-"""Where the broker does not say that something has gone."""
+"""For what the broker does not report as deleted."""
 
 PATIENCE = timedelta(seconds=15)
-"""From the first time that something could not be made again to the end of the process."""
+"""From the first failed attempt to recreate something to the end of the process."""
 
 LONG_PATIENCE = timedelta(seconds=60)
-"""The same for what should pass. A broker that is frozen is taken for away sooner, and waited for."""
+"""The same for passing errors. A frozen broker counts as disconnected sooner, and is waited for."""
 
 LOOK_LIMIT = timedelta(seconds=10)
-"""For one look."""
+"""For one check."""
 
 Restore = Callable[[], Awaitable[bool]]
-"""Makes again what is missing, and returns whether something was. Raises TransportError."""
+"""Recreates what is missing and returns whether anything was. Raises TransportError."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class _Kept:
 
 @dataclass(slots=True)
 class Upkeep:
-    """For one `Broker`. `run` looks after everything that was given to `keep`."""
+    """For one `Broker`: `run` checks everything that was passed to `keep`."""
 
     clock: Clock
     is_up: Callable[[], bool]
@@ -51,7 +51,7 @@ class Upkeep:
     _seldom: Seldom = field(default_factory=Seldom)
 
     def keep(self, what: str, restore: Restore) -> Callable[[], None]:
-        """From now on, until what is returned is called."""
+        """Call `restore` from now on, until the returned function is called."""
         kept = _Kept(what, restore)
         self._kept.append(kept)
 
@@ -62,14 +62,14 @@ class Upkeep:
         return forget
 
     def wake(self, *_: object) -> None:
-        """Something may be missing: look now."""
+        """Check now: something may be missing."""
         self._wake.set()
 
     def fail(self, error: TimokhaError) -> None:
-        """The process can't go on."""
+        """End the process with `error`."""
         if not self._failed.done():
             self._failed.set_exception(error)
-            self._failed.exception()  # whoever does not ask is not to be complained about
+            self._failed.exception()  # retrieved, so that asyncio does not complain
 
     def check(self) -> None:
         """Raises TransportError if the process can't go on."""
@@ -77,11 +77,12 @@ class Upkeep:
             self._failed.result()
 
     async def failure(self) -> None:
-        """Wait for ever, or raise what has made going on impossible."""
+        """Wait for ever, or raise the error that ends the process."""
         await asyncio.wait({self._failed})
         self._failed.result()
 
     async def run(self) -> None:
+        """Check everything every `LOOK_EVERY` and after `wake`, until cancelled."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY.total_seconds()):
