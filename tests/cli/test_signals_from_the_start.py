@@ -11,6 +11,7 @@ import pytest
 
 import cli
 from cli.commands import COMMANDS
+from tests.listening import listens
 
 ROOT = Path(__file__).parents[2]
 WITHIN = 30
@@ -30,16 +31,10 @@ def start(name: str, directory: Path, *options: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-    while not _listens(process.pid):
+    while not listens(process.pid):
         assert process.poll() is None
         threading.Event().wait(0.01)  # before the next look
     return process
-
-
-def _listens(pid: int) -> bool:
-    """Whether the process has a handler of its own for SIGTERM."""
-    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
-    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def test_the_command_line_listens_before_it_imports_anything_that_takes_time():

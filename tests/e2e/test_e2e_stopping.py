@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.listening import listens
+
 LIMIT = 10
 """Seconds until a process that goes on counts as hanging; it takes less than 5."""
 MOMENTS = [0.0, 0.1, 0.25, 0.5, 0.9]
@@ -14,16 +16,10 @@ MOMENTS = [0.0, 0.1, 0.25, 0.5, 0.9]
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to see a signal's handler")
 
 
-async def heeds(pid: int, number: signal.Signals) -> None:
-    """Until the process has a handler for the signal: before, Python has not come as far as our code."""
+async def until_it_listens(pid: int) -> None:
     async with asyncio.timeout(30):
-        while not _caught(pid) >> (number - 1) & 1:  # noqa: ASYNC110 - nothing tells
+        while not listens(pid):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
-
-
-def _caught(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1], 16) for line in lines if line.startswith("SigCgt"))
 
 
 async def terminated(product) -> str:
@@ -47,7 +43,7 @@ async def starting(product, moments: list[float]) -> dict[float, str]:
     ends = {}
     for moment in moments:
         await product.start("userbot")
-        await heeds(product.processes["userbot"].pid, signal.SIGTERM)
+        await until_it_listens(product.processes["userbot"].pid)
         await asyncio.sleep(moment)
         ends[moment] = await terminated(product)
     return ends

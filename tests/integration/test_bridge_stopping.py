@@ -3,11 +3,11 @@
 import asyncio
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
 from events.rabbitmq.server import RabbitMQNode
+from tests.listening import listens
 
 GRACE = 1
 WITHIN = GRACE + 5
@@ -26,13 +26,6 @@ async def ends(process) -> str:
     return log
 
 
-async def listens(process) -> bool:
-    """Python itself has started: before, nobody can heed a signal."""
-    status = await asyncio.to_thread(Path(f"/proc/{process.pid}/status").read_text)
-    caught = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")), 16)
-    return bool(caught >> (signal.SIGTERM - 1) & 1)
-
-
 def signalled(server, how: signal.Signals) -> None:
     if isinstance(server, RabbitMQNode):
         os.killpg(server._process.pid, how)  # its script, its Erlang machine and what that has started
@@ -43,7 +36,7 @@ def signalled(server, how: signal.Signals) -> None:
 @pytest.mark.parametrize("after", [0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7])
 async def test_the_bridge_ends_when_it_is_told_to_during_its_start(world, poll, after) -> None:
     process = await world.start("bridge", ready=False, **BOTH)
-    await poll(lambda: listens(process))
+    await poll(lambda: asyncio.to_thread(listens, process.pid))
     await asyncio.sleep(after)
     await ends(process)
 
