@@ -11,12 +11,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from enum import StrEnum
 
 import structlog
 
 from edge.userbot.asking import Asking
-from edge.userbot.changes import Behind, Change, Difference, Source, State, StateLost, TooLong
+from edge.userbot.changes import Behind, Change, Difference, Phase, Source, State, StateLost, TooLong
 from edge.userbot.described import described
 from edge.userbot.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.receiving import Incoming
@@ -35,16 +34,6 @@ Found = State | Difference | TooLong | list[Incoming]
 Item = Change | Behind | Incoming | asyncio.Task[Found]
 
 log = structlog.get_logger(__name__)
-
-
-class Phase(StrEnum):
-    """What is asked for."""
-
-    FIRST_STATE = "first state"
-    CHECK = "check of the saved state"
-    DIFFERENCE = "difference"
-    NEW_STATE = "new state"
-    RECENT = "recent messages"
 
 
 class CatchUp:

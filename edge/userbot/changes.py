@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -60,6 +61,16 @@ class TooLong:
 
 class StateLost(TimokhaError):
     """Telegram does not know the state that it was asked to go on from."""
+
+
+class Phase(StrEnum):
+    """What catching up asks a `Source` for at the moment."""
+
+    FIRST_STATE = "first state"
+    CHECK = "check of the saved state"
+    DIFFERENCE = "difference"
+    NEW_STATE = "new state"
+    RECENT = "recent messages"
 
 
 class Source(Protocol):
