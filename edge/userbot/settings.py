@@ -33,7 +33,9 @@ class UserbotSettings(ProcessSettings):
 
     model_config = SettingsConfigDict(env_prefix="USERBOT_")
 
-    api_id: int = Field(validation_alias="API_ID", description=f"the api_id of your application; {WHERE}")
+    api_id: int = Field(
+        gt=0, lt=2**31, validation_alias="API_ID", description=f"the api_id of your application; {WHERE}"
+    )
     api_hash: SecretStr = Field(
         min_length=1, validation_alias="API_HASH", description=f"the api_hash of your application; {WHERE}"
     )
@@ -87,7 +89,10 @@ class UserbotSettings(ProcessSettings):
         ):
             return None
         try:
-            path = Path(session).expanduser().absolute()
+            given = Path(session).expanduser()
         except RuntimeError as error:
             raise SettingsError(f"USERBOT_SESSION: {session} can't be found ({error}); give the whole path") from None
+        if given.name in {"", ".."}:
+            raise SettingsError(f"USERBOT_SESSION: {session!r} is a directory; name a file")
+        path = given.absolute()
         return path if path.name.endswith(SESSION_SUFFIX) else path.with_name(path.name + SESSION_SUFFIX)

@@ -130,6 +130,17 @@ def test_a_home_directory_that_nobody_has_is_told() -> None:
     refused("~nobody-here/owner.session", "~nobody-here/owner.session")
 
 
+@pytest.mark.parametrize("session", ["/", ".", "..", "", " ", "../.."])
+def test_a_path_without_a_name_is_told(session) -> None:
+    refused(session, "name a file")
+
+
+@pytest.mark.parametrize("api_id", ["0", "-1", "4294967296"])
+def test_an_api_id_that_telegram_cant_have_given_is_told(api_id) -> None:
+    with pytest.raises(SettingsError, match="API_ID"):
+        UserbotSettings.read(api_id=api_id, api_hash="x")
+
+
 def test_a_path_that_is_too_long_is_told() -> None:
     refused("/".join(["folder"] * 1000) + "/owner.session", "File name too long")
 
