@@ -15,8 +15,9 @@ from observability.telemetry import Telemetry
 
 async def main(settings: DeadLetterSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Raises NoDeadLetter or SettingsError."""
+    request_id = parsed(settings.id)
     async with opened(settings) as store:
-        letter = await store.get(parsed(settings.id))
+        letter = await store.get(request_id)
     # Whoever wrote the text must not steer the owner's terminal.
     click.echo(clean("\n".join(described(letter))))
 
