@@ -21,29 +21,15 @@ from events.transport import Channel
 SETTINGS = {"GENERATE_ENGINE": "echo", "OTEL_SDK_DISABLED": "true", "RABBITMQ_URL": ""}
 
 
-async def until(condition, within=60):
-    async with asyncio.timeout(within):
-        while not await condition():  # noqa: ASYNC110 - another process decides
-            await asyncio.sleep(0.05)
-
-
-def logged(process) -> str:
-    return process.log.read_text(errors="replace") if process.log.exists() else ""
-
-
 @pytest.fixture
-async def generate(tmp_path):
+async def generate(tmp_path, wait_for_log):
     started = []
 
     async def start(**settings):
         process = Process("generate", tmp_path, {**SETTINGS, **settings})
         started.append(process)
         await process.start()
-
-        async def ready():
-            return "generate.ready" in logged(process)
-
-        await until(ready)
+        await wait_for_log(process, "generate.ready")
         return process
 
     yield start
@@ -57,35 +43,41 @@ async def empty(server, directory) -> None:
     await server.start()
 
 
-async def answered(js, event) -> None:
-    log = JetStreamLog(js)
+@pytest.fixture
+def answered(poll):
+    async def wait(js, event) -> None:
+        log = JetStreamLog(js)
 
-    async def there():
-        try:
-            await log.publish(Channel.REQUESTS, event)
-            return await log.find(Channel.REPLIES, RequestId.parse(event.subject)) is not None
-        except TransportError:
-            return False
+        async def there():
+            try:
+                await log.publish(Channel.REQUESTS, event)
+                return await log.find(Channel.REPLIES, RequestId.parse(event.subject)) is not None
+            except TransportError:
+                return False
 
-    await until(there)
+        await poll(there, within=60)
+
+    return wait
 
 
 @pytest.mark.timeout(180)
-async def test_a_worker_answers_again_after_its_store_was_emptied(nats_server, tmp_path, generate, make_event):
+async def test_a_worker_answers_again_after_its_store_was_emptied(
+    nats_server, tmp_path, generate, answered, make_event
+):
     process = await generate(NATS_URL=nats_server.url)
     async with connect(nats_server.url, name="test") as js:
         await answered(js, make_event("1.2.1.0"))
         await empty(nats_server, tmp_path / "nats")
         await answered(js, make_event("1.2.2.0"))
     assert process.pid is not None
-    log = logged(process)
+    log = process.log.read_text()
     for made in ("stream REQUESTS", "stream REPLIES", "stream DEADLETTERS", "consumer generate on REQUESTS"):
         assert log.count(f"created {made}") == 1
     assert "Traceback" not in log
 
 
 @pytest.mark.timeout(180)
-async def test_a_worker_that_may_make_nothing_ends_and_says_what_does(guarded_nats, generate):
+async def test_a_worker_that_may_make_nothing_ends_and_says_what_does(guarded_nats, generate, said):
     def access(user):
         return Access(user=user, password=SecretStr(guarded_nats.passwords[user]))
 
@@ -97,11 +89,9 @@ async def test_a_worker_that_may_make_nothing_ends_and_says_what_does(guarded_na
         )
         await empty(guarded_nats.server, guarded_nats.directory)
 
-        async def ended():
-            return process.pid is None
-
-        await until(ended)
-    log = logged(process).splitlines()
+        async with asyncio.timeout(60):
+            await process.ended()
+    log = said(process).splitlines()
     assert log[-1].startswith("timokha: stream REQUESTS is missing and could not be created: this NATS user may not")
     assert "docker compose up -d" in log[-1]
     assert not [line for line in log if "Traceback" in line]
@@ -109,7 +99,7 @@ async def test_a_worker_that_may_make_nothing_ends_and_says_what_does(guarded_na
 
 
 @pytest.mark.timeout(180)
-async def test_the_bridge_and_its_workers_answer_again_after_the_store_was_emptied(world, tmp_path):
+async def test_the_bridge_and_its_workers_answer_again_after_the_store_was_emptied(world, said, tmp_path):
     bridge = await world.bridge()
     await world.worker("rabbitmq")
     await world.edge.answers(await world.edge.ask([1]))
@@ -121,5 +111,5 @@ async def test_the_bridge_and_its_workers_answer_again_after_the_store_was_empti
         await topology.ensure_streams()
         await topology.ensure_edge("1")
     await world.edge.answers(await world.edge.ask([2]), within=60)
-    assert "Traceback" not in logged(bridge)
+    assert "Traceback" not in said(bridge)
     assert bridge.pid is not None
