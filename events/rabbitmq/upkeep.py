@@ -17,6 +17,9 @@ from events.runtime.tasks import within
 LOOK_EVERY = timedelta(seconds=3)
 """For what the broker does not report as deleted."""
 
+AFTER_FAILURE = timedelta(seconds=0.5)
+"""At least, to the next check: a refused consumer closes its channel, and the reopened channel asks for a check."""
+
 PATIENCE = timedelta(seconds=15)
 """From the first failed attempt to recreate something to the end of the process."""
 
@@ -93,6 +96,8 @@ class Upkeep:
                     await self._look(kept)
                 else:
                     kept.wrong_since = None
+            if any(kept.wrong_since is not None for kept in self._kept):
+                await self.clock.sleep(AFTER_FAILURE)
 
     async def _look(self, kept: _Kept) -> None:
         try:

@@ -16,6 +16,7 @@ from events.runtime.tasks import cancel
 class ManualClock:
     def __init__(self) -> None:
         self.passed = 0.0
+        self.slept = 0
 
     def now(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,7 +25,9 @@ class ManualClock:
         return self.passed
 
     async def sleep(self, duration: timedelta) -> None:
-        self.passed += duration.total_seconds()
+        """Here a second passes at each look, and no other time."""
+        self.slept += 1
+        await asyncio.sleep(0)
 
 
 class Look:
@@ -72,6 +75,26 @@ async def test_the_process_ends_when_something_can_not_be_made_for_a_while(error
         late.check()
     with pytest.raises(TransportError, match="q"):
         await late.failure()
+
+
+async def test_what_asks_for_a_look_whenever_it_fails_is_no_reason_to_spin() -> None:
+    clock = ManualClock()
+    upkeep = Upkeep(clock, lambda: True)
+    look, enough = Look(clock, FATAL), asyncio.Event()
+
+    async def restore() -> bool:
+        upkeep.wake()  # as a channel does that was closed with the error, and is open again
+        if look.count == 5:
+            enough.set()
+        return await look()
+
+    upkeep.keep("q", restore)
+    running = asyncio.create_task(upkeep.run())
+    upkeep.wake()
+    async with asyncio.timeout(10):
+        await enough.wait()
+    await cancel(running)
+    assert clock.slept >= look.count - 1
 
 
 async def test_while_the_broker_is_away_nothing_is_looked_at_and_nobody_ends() -> None:
