@@ -128,7 +128,7 @@ class Worker:
         await asyncio.wait({taking}, timeout=FETCHING.total_seconds())
         if taking.done():
             taking.result()
-        with suppress(TimeoutError):
+        with suppress(OSError):  # a time-out, or the client gives the connection up
             await within(LEAVING, self._subscription.leave())
         if self._in_hand:
             log.info("worker.draining", in_hand=len(self._in_hand))

@@ -142,7 +142,7 @@ class Receiver:
         self._forget()
         try:
             await within(STOP_TIMEOUT, self._hand_back())
-        except TimeoutError:
+        except OSError:  # a time-out, or the client gives the connection up
             raise TransportError(
                 f"RabbitMQ does not answer; what it had sent of {self._queue.name!r} will be delivered again"
             ) from None

@@ -131,6 +131,6 @@ class RabbitMQSubscription:
     async def _adjust(self, consumers: int) -> None:
         try:
             await within(ADJUST_TIMEOUT, self._receiver.resize(consumers, priority=WHEN_ALL_ARE_BUSY))
-        except (TransportError, TimeoutError) as error:
+        except (TransportError, OSError) as error:
             # The next fetch tries again.
             log.info("rabbitmq.not_adjusted", error=str(error) or type(error).__name__)

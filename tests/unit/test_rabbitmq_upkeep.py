@@ -2,13 +2,18 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
+from aio_pika.abc import AbstractRobustChannel
 from structlog.testing import capture_logs
 
 from events.errors import TransportError
 from events.faults import Fault
+from events.rabbitmq.connection import Broker
 from events.rabbitmq.faults import Refused
+from events.rabbitmq.receiver import Receiver
+from events.rabbitmq.topology import Queue
 from events.rabbitmq.upkeep import LONG_PATIENCE, PATIENCE, Upkeep
 from events.runtime.tasks import cancel
 
@@ -108,6 +113,17 @@ async def test_what_was_made_again_is_told_each_time_and_what_is_missing_seldom(
         await looked(True, 3)
         await looked(PASSING, 30)
     assert [log["event"] for log in logs] == ["rabbitmq.remade"] * 3 + ["rabbitmq.missing"]
+
+
+async def test_a_receiver_whose_connection_is_given_up_while_it_stops_says_so() -> None:
+    class GivenUp(Receiver):
+        async def resize(self, consumers: int, *, priority: int = 0) -> None:
+            future = asyncio.get_running_loop().create_future()
+            future.cancel()  # as aio-pika does to whoever waits for an answer
+            await future
+
+    with pytest.raises(TransportError, match="will be delivered again"):
+        await GivenUp(cast("Broker", None), cast("AbstractRobustChannel", None), Queue("q")).stop()
 
 
 async def test_what_is_no_longer_kept_is_forgotten() -> None:
