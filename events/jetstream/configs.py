@@ -1,5 +1,6 @@
 """How streams and consumers must be configured for the promises to hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,10 +57,26 @@ def stream_config(channel: Channel, retention: Retention) -> StreamConfig:
 
 def verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
     """Raises TransportError where `found` would break a promise; its retention may be any."""
-    for name in ("subjects", "retention", "max_msgs_per_subject", "discard", "discard_new_per_subject"):
-        if getattr(wanted, name) != getattr(found, name):
+    _verify(
+        f"stream {wanted.name}",
+        {
+            name: (getattr(wanted, name), getattr(found, name))
+            for name in ("subjects", "retention", "max_msgs_per_subject", "discard", "discard_new_per_subject")
+        },
+    )
+    verify_writable(f"stream {wanted.name}", found)
+
+
+def verify_writable(what: str, found: StreamConfig) -> None:
+    """Raises TransportError where nothing can be stored, or nobody hears that it was."""
+    _verify(what, {name: (False, bool(getattr(found, name))) for name in ("sealed", "no_ack")})
+
+
+def _verify(what: str, values: Mapping[str, tuple[object, object]]) -> None:
+    for name, (wanted, found) in values.items():
+        if wanted != found:
             raise TransportError(
-                f"stream {wanted.name} has {name}={getattr(found, name)!r}, expected {getattr(wanted, name)!r}; "
+                f"{what} has {name}={found!r}, expected {wanted!r}; "
                 "delete or mend it with the nats tool, then run `timokha setup`",
                 Fault.FATAL,
             )

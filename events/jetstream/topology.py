@@ -14,7 +14,7 @@ from events import subjects
 from events.errors import TransportError
 from events.faults import Fault
 from events.jetstream.client import NotPermitted
-from events.jetstream.configs import Retention, consumer_config, stream_config, verify_stream
+from events.jetstream.configs import Retention, consumer_config, stream_config, verify_stream, verify_writable
 from events.jetstream.faults import SET_UP, judge
 from events.jetstream.patience import PATIENCE, patiently
 from events.jetstream.places import Places
@@ -158,6 +158,7 @@ class Topology:
         async def look() -> object:
             found = await self._look(f"bucket {bucket}", lambda: self.js.stream_info(stream))
             if found:
+                verify_writable(f"bucket {bucket}", found.config)
                 self._note(f"bucket {bucket}", found)
             return found
 

@@ -277,6 +277,18 @@ async def test_a_process_that_may_not_make_what_is_missing_ends_and_says_what_to
     assert "\n" not in str(ended.value)
 
 
+@pytest.mark.parametrize("stream", ["REQUESTS", "KV_chats"])
+@pytest.mark.parametrize("how", ["sealed", "no_ack"])
+async def test_a_store_that_nothing_can_be_written_to_ends_the_process(nats_server, stream, how):
+    async with connect(nats_server.url, name="test") as js, keeping(js) as kept:
+        config = (await js.stream_info(stream)).config
+        await js.update_stream(config.evolve(**{how: True}))
+        assert kept.keeping
+        with pytest.raises(TransportError, match=f"{how}=True"):
+            async with asyncio.timeout(30):
+                await asyncio.shield(kept.keeping)
+
+
 async def test_a_server_that_comes_back_without_jetstream_ends_the_process(tmp_path):
     without = False
 
