@@ -64,8 +64,8 @@ def subcommand(name: str, command: Command, signals: Signals) -> click.Command:
 
 def start(name: str, command: Command, settings: Settings, signals: Signals) -> None:
     """Configure logs and telemetry, then run the command's `main` on an event loop."""
-    main = import_module(command.module).main
     logs.configure(name, level=settings.log_level)
+    main = import_module(command.module).main  # after that: some libraries log when they are imported
     trace_file = settings.trace_file if command.traced else None
     telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)
     try:
