@@ -22,7 +22,10 @@ class TraceFile(SpanExporter):
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            # Without O_NONBLOCK a pipe that nobody reads would keep the process here for ever.
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+            self._file = os.open(path, flags, 0o600)
+            os.set_blocking(self._file, True)
         except OSError as error:
             raise SettingsError(
                 f"can't write spans to {path}: {error.strerror}; name a file in a folder of yours"
