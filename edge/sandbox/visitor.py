@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from pyrogram import Client
 from pyrogram.errors import SessionPasswordNeeded
@@ -38,7 +39,12 @@ async def connect(telegram: Sandbox, phone: str, *handlers: Handler) -> AsyncIte
     try:
         yield client
     finally:
+        client.handle_updates = _unheard  # type: ignore[method-assign]  # it would meet a session that is closed
         await client.stop()
+
+
+async def _unheard(_updates: Any) -> None:
+    pass
 
 
 async def _signed_in(telegram: Sandbox, phone: str, session: Path | None) -> Client:

@@ -126,3 +126,17 @@ async def test_a_sandbox_lives_by_the_clock_that_it_is_given():
             for _ in range(2):  # its second is never over
                 with pytest.raises(FloodWait):
                     await client.invoke(functions.updates.GetState(), sleep_threshold=0)
+
+
+async def test_what_comes_while_a_visitor_leaves_meets_no_closed_session(telegram, anna):
+    stored = []
+
+    async def store(peers):
+        stored.extend(peers)
+
+    async with connect(telegram, anna.phone) as client:
+        users = await client.invoke(functions.users.GetUsers(id=[types.InputUserSelf()]))
+        client.storage.update_peers = store
+    stored.clear()
+    await client.handle_updates(types.Updates(updates=[], users=users, chats=[], date=0, seq=0))
+    assert stored == []
