@@ -1,27 +1,12 @@
 """Trying again: growing pauses on a clock of the test's own."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from random import Random
 
 import pytest
 
 from events.runtime.retrying import Backoff, Retrying
-
-
-class ManualClock:
-    """Time passes when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
-
-    def monotonic(self) -> float:
-        return sum(self.slept)
-
-    async def sleep(self, duration: timedelta) -> None:
-        self.slept.append(duration.total_seconds())
+from tests.clocks import ManualClock
 
 
 class Waits(Exception):

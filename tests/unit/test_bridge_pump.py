@@ -35,23 +35,7 @@ from events.runtime.seldom import Seldom
 from events.schema import FinishReason, GenerationCompleted
 from events.transport import Channel
 from observability.telemetry import silent
-
-
-class ManualClock:
-    """Time passes when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
-
-    def monotonic(self) -> float:
-        return sum(self.slept)
-
-    async def sleep(self, duration: timedelta) -> None:
-        self.slept.append(duration.total_seconds())
-        await asyncio.sleep(0)
+from tests.clocks import ManualClock
 
 
 @dataclass
