@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from events.errors import Conflict
 from events.event import NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
-from events.records import Stored
+from events.records import LONG_AGO, Stored
 from events.runtime.clock import Clock
 from events.transport import Channel, Published
 
@@ -124,8 +124,12 @@ class MemoryDelivery:
 class MemoryRecords:
     """Implements `events.records.Records`."""
 
-    def __init__(self) -> None:
+    def __init__(self, made: datetime = LONG_AGO) -> None:
+        self._made = made
         self._records: dict[str, Stored] = {}
+
+    async def made(self) -> datetime:
+        return self._made
 
     async def load(self, key: str) -> Stored | None:
         return self._records.get(key)

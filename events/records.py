@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,10 @@ class Records(Protocol):
 
     async def save(self, key: str, value: bytes, version: int | None) -> int:
         """Replace version `version` (None: create) and return the new one. Raises Conflict if it is not current."""
+        ...
+
+    async def made(self) -> datetime:
+        """Return when the store was made: it knows nothing of what was before. Raises TransportError."""
         ...
 
     async def keys(self, prefix: str) -> Sequence[str]:

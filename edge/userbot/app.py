@@ -80,6 +80,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
                 Door(world, drivers, _rules(settings)).receive,
                 retrying=retrying,
                 window=settings.catch_up_window,
+                known_since=world.chats.made,
                 fetched=telemetry.metrics.caught_up,
             )
             subscription = await JetStreamSubscription.bind(

@@ -10,7 +10,7 @@ their messages go in without moving the watermark.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -39,8 +39,9 @@ log = structlog.get_logger(__name__)
 class CatchUp:
     """`put` what comes live, at any time; `run` hands each message to `receive`, which stores its effect.
 
-    Messages older than `window` are not looked for when Telegram has no difference to give. `fetched` is told how many
-    messages each catch-up brought.
+    When Telegram has no difference to give, it looks for messages no older than `window`, and not from before
+    `known_since`: nobody knows any more whether those were answered. `fetched` is told how many messages each
+    catch-up brought.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class CatchUp:
         *,
         retrying: Retrying,
         window: timedelta,
+        known_since: Callable[[], Awaitable[datetime]],
         silence: timedelta = SILENCE,
         fetched: Callable[[int], None] = lambda messages: None,
     ) -> None:
@@ -59,6 +61,7 @@ class CatchUp:
         self._receive = receive
         self._retrying = retrying
         self._window = window
+        self._known_since = known_since
         self._fetched = fetched
         self._silence = silence.total_seconds()
         self._items: asyncio.Queue[Item] = asyncio.Queue()
@@ -229,7 +232,13 @@ class CatchUp:
                 assert self._state
                 return self._source.difference(self._state)
             case Phase.RECENT:
-                return self._source.recent(self._retrying.clock.now() - self._window)
+                return self._recent()
+
+    async def _recent(self) -> list[Incoming]:
+        """A store that was emptied lately has no record of what was answered before."""
+        # Telegram's dates are in whole seconds, rounded down.
+        known_since = (await self._known_since()).replace(microsecond=0)
+        return await self._source.recent(max(self._retrying.clock.now() - self._window, known_since))
 
     async def _ended(self, call: asyncio.Task[Found]) -> None:
         error = UnknownAnswer("a call was cancelled") if call.cancelled() else call.exception()
@@ -237,7 +246,7 @@ class CatchUp:
             await self._found(call.result())
         elif isinstance(error, StateLost):
             await self._lose(error)
-        elif isinstance(error, MessengerError) and not isinstance(error, UnknownAnswer):
+        elif isinstance(error, MessengerError | TransportError) and not isinstance(error, UnknownAnswer):
             self._asking.postpone(error)
             await self._stall(described(error))
         elif isinstance(error, TimokhaError) and not isinstance(error, UnknownAnswer | Undeliverable):

@@ -1,7 +1,7 @@
 """The chat records of one account, changed only by compare-and-set."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from edge.userbot.contention import until_won
 from edge.userbot.record import ChatRecord, from_json
@@ -41,6 +41,10 @@ class Chats:
         if changed is not record:
             await self._records.save(self._key(chat), changed.to_json(), version)
         return changed
+
+    async def made(self) -> datetime:
+        """Return when the store was made: what was asked before is in no record, whatever became of it."""
+        return await self._records.made()
 
     async def all(self) -> Sequence[str]:
         """Every chat that has a record."""

@@ -1,6 +1,7 @@
 """Records in a JetStream key-value bucket."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -9,7 +10,7 @@ from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
 from events.errors import Conflict
 from events.jetstream.faults import failed, is_lost_stream
-from events.records import Stored
+from events.records import LONG_AGO, Stored
 
 
 class JetStreamRecords:
@@ -50,6 +51,13 @@ class JetStreamRecords:
             raise Conflict(f"record {key} was changed by somebody else") from None
         except (NatsError, OSError) as error:
             raise failed(f"record {key} could not be saved", error) from None
+
+    async def made(self) -> datetime:
+        try:
+            info = await self._js.stream_info(self._stream)
+        except (NatsError, OSError) as error:
+            raise failed("the records could not be looked at", error) from None
+        return info.created or LONG_AGO
 
     async def keys(self, prefix: str) -> Sequence[str]:
         # Not `KeyValue.keys`: its filters are substrings, and it reads every record to apply them.

@@ -16,6 +16,7 @@ from events.errors import TransportError
 from events.jetstream.configs import MIB, Retention
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
+from events.jetstream.records import JetStreamRecords
 from events.jetstream.server import EmbeddedServer, embedded
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
@@ -224,6 +225,17 @@ async def test_a_consumer_that_is_made_again_goes_on_where_it_was(nats_server, p
         await publish(js, Channel.REPLIES, 4)
         again = await heard(js, Channel.REPLIES, "edge-1", 2)
         assert [delivery.event.subject for delivery in again] == ["1.2.3.0", "1.2.4.0"]
+
+
+async def test_a_bucket_that_was_made_again_says_so(nats_server):
+    async with connect(nats_server.url, name="test") as js:
+        topology = Topology(js, retrying=Retrying(Hasty(), Random(1)))
+        await topology.ensure_buckets()
+        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+        before = await records.made()
+        await js.delete_key_value(subjects.CHATS_BUCKET)
+        await topology.ensure_buckets()
+        assert await records.made() > before
 
 
 async def test_an_edge_consumer_that_this_process_never_saw_brings_no_old_replies(nats_server, publish):

@@ -1,5 +1,7 @@
 """What every store of records promises: changes only by compare-and-set."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from events.errors import Conflict
@@ -31,3 +33,7 @@ async def test_keys_are_listed_by_prefix(records) -> None:
     for key in ("1.2", "1.-3", "11.2"):
         await records.save(key, b"x", None)
     assert sorted(await records.keys("1.")) == ["1.-3", "1.2"]
+
+
+async def test_a_store_says_since_when_it_knows_anything(records) -> None:
+    assert await records.made() <= datetime.now(UTC)

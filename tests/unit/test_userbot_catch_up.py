@@ -75,6 +75,7 @@ class Inbox:
             self._receive,
             retrying=RETRYING,
             window=timedelta(minutes=10),
+            known_since=self.records.made,
             silence=self.silence,
         )
         self.task = asyncio.create_task(self.catch_up.run())

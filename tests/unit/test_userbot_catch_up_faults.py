@@ -40,6 +40,7 @@ class Telegram:
     fail: Callable[[str], Exception | None] = lambda call: None
     slow: timedelta = timedelta(0)
     calls: list[tuple[float, str]] = field(default_factory=list)
+    looked_back_to: datetime | None = None
 
     async def state(self) -> State:
         await self._called("state")
@@ -53,6 +54,7 @@ class Telegram:
 
     async def recent(self, since: datetime) -> list[Incoming]:
         await self._called("recent")
+        self.looked_back_to = since
         await asyncio.sleep(self.slow.total_seconds())
         return [message(number) for number in range(max(1, self.pts - 2), self.pts + 1)]
 
@@ -81,6 +83,7 @@ class Life:
             self._receive,
             retrying=self.retrying,
             window=timedelta(minutes=10),
+            known_since=self.records.made,
             fetched=self.sizes.append,
         )
         task = asyncio.create_task(self.catch_up.run())
@@ -319,6 +322,25 @@ def test_a_state_that_is_lost_again_and_again_is_replaced_less_and_less_often(vi
                 await asyncio.sleep(10 * MINUTE)
                 assert life.telegram.count("recent") < 70
         assert len([log for log in logs if log["log_level"] == "warning"]) <= 2
+
+    virtually(story)
+
+
+@pytest.mark.parametrize(("age", "looked_back"), [(3, 3), (300, 10)])
+def test_what_was_asked_before_an_emptied_store_is_not_asked_again(virtually, age, looked_back) -> None:
+    """In minutes. The new store has no record of what was answered before it was made."""
+
+    async def story(retrying: Retrying) -> None:
+        begin = retrying.clock.now()
+        answers = [TooLong(10)]
+        telegram = Telegram()
+        telegram.answer = lambda since: answers.pop() if answers else Difference(since.at(telegram.pts), [], True)
+        life = Life(telegram, MemoryRecords(made=begin - timedelta(minutes=age)), retrying)
+        await life.watermark.save(State(pts=10))
+        async with life.running():
+            await asyncio.sleep(1)
+        assert telegram.looked_back_to is not None
+        assert abs(begin - timedelta(minutes=looked_back) - telegram.looked_back_to) < timedelta(seconds=1)
 
     virtually(story)
 

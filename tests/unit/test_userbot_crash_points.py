@@ -217,7 +217,14 @@ class Life:
         self.drivers = Drivers(world)
         watermark = Watermark(Fused(places.watermarks, fuse, "save"), ACCOUNT, retrying=RETRYING)
         door = Door(world, self.drivers, self.rules)
-        catch_up = CatchUp(places.telegram, watermark, door.receive, retrying=RETRYING, window=timedelta(minutes=10))
+        catch_up = CatchUp(
+            places.telegram,
+            watermark,
+            door.receive,
+            retrying=RETRYING,
+            window=timedelta(minutes=10),
+            known_since=world.chats.made,
+        )
         replies = places.log.subscribe(Channel.REPLIES, "edge", lease=timedelta(seconds=0.1))
         await self.drivers.resume()
         places.telegram.live = catch_up.put
