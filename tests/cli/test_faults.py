@@ -21,7 +21,7 @@ AWAY = TransportUnreachable("NATS is away")
         (SettingsError("A is missing"), 2, "timokha: A is missing"),
         (ExceptionGroup("unhandled errors in a TaskGroup", [AWAY, ValueError("x")]), 1, "timokha: NATS is away"),
         (ExceptionGroup("", [ValueError("x"), ExceptionGroup("", [AWAY])]), 1, "timokha: NATS is away"),
-        (PermissionError(13, "Permission denied", "/root/x"), 1, "timokha: Permission denied: /root/x"),
+        (PermissionError(13, "Permission denied", "/private/x"), 1, "timokha: Permission denied: /private/x"),
         (OSError(28, "No space left on device"), 1, "timokha: No space left on device"),
         (
             UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
