@@ -32,7 +32,7 @@ Way = Mapping[str, Any]
 
 
 async def measure() -> dict[str, object]:
-    """Ratios as issue 7 names them, of the default engine at its default precision; `ways` has each way's figures."""
+    """Ratios of the default engine at its default precision; `ways` has the figures of each way."""
     tell("making the weights, once")
     await _python("benchmarks.weights", timeout=LONGEST)
     bandwidth = float(await _python("benchmarks.bandwidth", timeout=60))

@@ -1,4 +1,4 @@
-"""What issue 7 and the bridge's issue ask of the figures, and a table of both."""
+"""What is asked of the figures, and a table of both."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

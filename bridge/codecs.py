@@ -114,7 +114,7 @@ class EventsCodec:
 
 @dataclass(frozen=True, slots=True)
 class OriginalCodec:
-    """Plain text, as SPEC.md section 4 has it."""
+    """Plain text, as the original bot and its model servers write it."""
 
     replies: Queue = topology.ORIGINAL_REPLIES
 

@@ -18,7 +18,7 @@ NAMESPACE = UUID("6f1f1d0c-2f0e-5a53-9c0b-3f2b6c9a7d11")
 
 
 def correlation(request_id: str) -> str:
-    """The UUID that stands for a request where an id has to be one (SPEC.md section 4)."""
+    """The UUID that stands for a request where an id has to be one."""
     return str(uuid5(NAMESPACE, request_id))
 
 

@@ -1,4 +1,4 @@
-"""A message arrives: what it changes in the chat record (SPEC.md section 2's table), and what that was."""
+"""A message arrives: what it changes in the chat record, and what that was."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

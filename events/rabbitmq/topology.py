@@ -90,7 +90,7 @@ ORIGINAL_REPLIES = replies(f"{REPLIES.name}.original")
 
 
 def original(name: str) -> Queue:
-    """As the original's model server declares it (SPEC.md section 4)."""
+    """As the original's model server declares it."""
     return Queue(name, durable=False)
 
 

@@ -1,4 +1,4 @@
-"""SPEC.md section 2 over the wire: real processes, and stock pyrogram on the visitor's side."""
+"""The conversation over the wire: real processes, and stock pyrogram on the visitor's side."""
 
 import asyncio
 

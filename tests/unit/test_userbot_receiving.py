@@ -1,4 +1,4 @@
-"""What a message changes in the chat record: SPEC.md section 2's table, row by row."""
+"""What each kind of message changes in the chat record."""
 
 from datetime import UTC, datetime, timedelta
 
