@@ -3,6 +3,7 @@
 Imports only cheap modules: a command listens before it imports anything else.
 """
 
+import atexit
 import os
 import select
 import signal
@@ -41,9 +42,11 @@ class Signals:
         self._read, self._write = os.pipe()
         self._terminal = terminal.Terminal()
         self._ending = threading.Lock()
+        self._left: int | None = None
 
     def listen(self) -> None:
         """Install the signal handlers and start the watchdog thread."""
+        atexit.register(self._end_before_python)  # runs last: what is registered first does
         os.set_blocking(self._write, False)
         # The watchdog gets signals even while the main thread is busy in a library.
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
@@ -62,10 +65,16 @@ class Signals:
 
     def leave(self, code: int) -> None:
         """Exit with `code` within `AT_EXIT`, even if threads still run. Call it when `main` has ended."""
+        self._left = code
         children.kill()  # a thread may be waiting for one
         timer = threading.Timer(AT_EXIT, self._end, [code])
         timer.daemon = True
         timer.start()
+
+    def _end_before_python(self) -> None:
+        """Python's own end takes the handlers away: a signal in it would end the process with -15."""
+        if self._left is not None:
+            self._end(self._left)
 
     def _handle(self, number: int, _frame: object) -> None:
         """Run in the main thread, between any two instructions: nothing here may wait for a lock."""

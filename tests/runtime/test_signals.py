@@ -181,6 +181,20 @@ def test_signals_that_come_before_anything_has_started_end_it_at_once():
         assert ending(process) == expected
 
 
+def test_a_signal_during_pythons_own_end_changes_nothing():
+    """Python puts back the default handlers before it deletes the last objects, which can take a while."""
+    body = f"""
+import os, signal
+class Last:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
+        kill(pid, number)
+sys.last_of_all = Last()
+async def main(stop):
+    {READY}
+"""
+    assert ending(start(body)) == (0, "ended\n", "")
+
+
 def test_children_are_not_left_behind_by_a_process_that_has_to_leave_at_once():
     body = f"""
 import subprocess
