@@ -14,13 +14,15 @@ FOR_EVER = float("inf")
 class Disturbance:
     """Something was out of order from `began` to `ended`, in seconds of the monotonic clock.
 
-    `what` is the kind of fault, `whom` a kind of process, `telegram`, or a stream's name.
+    `what` is the kind of fault, `whom` a kind of process, `telegram`, or a stream's name. `account`: the kind of the
+    only edge that it concerned, if there is one.
     """
 
     what: str
     whom: str
     began: float
     ended: float = FOR_EVER
+    account: str = ""
 
     def touches(self, begin: float, end: float, *, slack: float = 0.0) -> bool:
         return self.began <= end and self.ended + slack >= begin
@@ -31,13 +33,17 @@ class Chronicle:
     disturbances: list[Disturbance] = field(default_factory=list)
 
     @contextmanager
-    def during(self, what: str, whom: str) -> Iterator[Disturbance]:
-        noted = Disturbance(what, whom, time.monotonic())
+    def during(self, what: str, whom: str, account: str = "") -> Iterator[Disturbance]:
+        noted = Disturbance(what, whom, time.monotonic(), account=account)
         self.disturbances.append(noted)
         try:
             yield noted
         finally:
             noted.ended = time.monotonic()
+
+    def concerning(self, account: str) -> "Chronicle":
+        """What one edge could notice."""
+        return Chronicle([noted for noted in self.disturbances if noted.account in ("", account)])
 
     def of(self, *what: str) -> list[Disturbance]:
         return [noted for noted in self.disturbances if noted.what in what]
@@ -47,7 +53,8 @@ class Chronicle:
         ahead = time.time() - time.monotonic()
         lines = [
             f"{datetime.fromtimestamp(noted.began + ahead, UTC):%H:%M:%S.%f} {noted.ended - noted.began:6.2f} s  "
-            f"{noted.what} {noted.whom}\n"
+            f"{noted.what} {noted.whom} {noted.account}".rstrip()
+            + "\n"
             for noted in self.disturbances
         ]
         path.write_text("".join(lines))

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from chronicle import Disturbance
+from edges import Edge
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 from world import World
 
 from edge.sandbox.faults import SEND
+from edge.sandbox.server import Sandbox
 from events import subjects
 from events.errors import TransportError
 from events.jetstream.records import JetStreamRecords
@@ -32,6 +34,8 @@ STARTING = (0.0, 3.0)
 DOWN = (0.0, 1.0)
 COMES_BACK = 60.0
 """Seconds after which what was deleted must be there again."""
+KEPT_FOR_QUESTIONS = (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET)
+"""Buckets without which a question may be lost."""
 
 SHARES = {
     "terminations": 3,
@@ -72,6 +76,8 @@ class Faults:
     world: World
     chance: random.Random
     done: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    """Messages that Telegram refuses for good, by the edge that sends them."""
     broken: list[str] = field(default_factory=list)
     _watching: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -87,44 +93,46 @@ class Faults:
     # --- Telegram
 
     async def _bad_messages(self) -> None:
-        method = self.chance.choice((SEND, SEND, EDIT, DIFFERENCE))
+        edge, method = self._edge(), self.chance.choice((SEND, SEND, EDIT, DIFFERENCE))
         code = self.chance.choice(NOT_TAKEN)
-        self.world.telegram.faults.notify_bad_message(self.world.owner.id, code, method=method, times=1)
-        self._noted("bad_messages", "telegram")
+        self._telegram.faults.notify_bad_message(edge.account.id, code, method=method, times=1)
+        self._noted("bad_messages", edge)
         if method == DIFFERENCE:
-            self.world.telegram.drop_connections(self.world.owner.id)
+            self._telegram.drop_connections(edge.account.id)
 
     async def _refused_replies(self) -> None:
-        self.world.telegram.faults.refuse(self.world.owner.id, 400, self.chance.choice(REPLY_GONE))
+        self._telegram.faults.refuse(self._edge().account.id, 400, self.chance.choice(REPLY_GONE))
 
     async def _refused_sends(self) -> None:
-        self.world.telegram.faults.refuse(self.world.owner.id, 406, "TOPIC_DELETED")
+        edge = self._edge()
+        self.refused[edge.kind] += 1
+        self._telegram.faults.refuse(edge.account.id, 406, "TOPIC_DELETED")
 
     async def _passing_refusals(self) -> None:
-        code, name = self.chance.choice(PASSING)
+        edge, (code, name) = self._edge(), self.chance.choice(PASSING)
         method = self.chance.choice((SEND, SEND, EDIT, DIFFERENCE))
-        self.world.telegram.faults.refuse(
-            self.world.owner.id, code, name, method=method, times=self.chance.randint(1, 3)
-        )
-        self._noted("passing_refusals", "telegram")
+        self._telegram.faults.refuse(edge.account.id, code, name, method=method, times=self.chance.randint(1, 3))
+        self._noted("passing_refusals", edge)
         if method == DIFFERENCE:
-            self.world.telegram.drop_connections(self.world.owner.id)
+            self._telegram.drop_connections(edge.account.id)
 
     async def _stuck_slices(self) -> None:
-        self.world.telegram.faults.stuck_slices(self.world.owner.id, self.chance.randint(2, 5))
-        self._noted("stuck_slices", "telegram")
-        self.world.telegram.drop_connections(self.world.owner.id)
+        edge = self._edge()
+        self._telegram.faults.stuck_slices(edge.account.id, self.chance.randint(2, 5))
+        self._noted("stuck_slices", edge)
+        self._telegram.drop_connections(edge.account.id)
 
     async def _outages(self) -> None:
         """With a call in flight: its result is lost, and Telegram stays away."""
+        account = self._edge().account.id
         async with self.world.telegram_lock:
-            self.world.telegram.faults.lose_answers(self.world.owner.id)
+            self._telegram.faults.lose_answers(account)
             with contextlib.suppress(TimeoutError):
-                await self.world.telegram.wait_for(lambda: not self.world.telegram.sessions(self.world.owner.id), 3)
+                await self._telegram.wait_for(lambda: not self._telegram.sessions(account), 3)
             with self.world.chronicle.during("outage", "telegram"):
-                await self.world.telegram.refuse_connections()
+                await self._telegram.refuse_connections()
                 await asyncio.sleep(self.chance.uniform(*OUTAGE))
-                await self.world.telegram.accept_connections()
+                await self._telegram.accept_connections()
 
     # --- processes
 
@@ -133,7 +141,7 @@ class Faults:
         victim, starting = self.chance.choice(self.world.ours), self.chance.random() < 0.4
         assert victim.program
         async with victim.lock:
-            with self.world.chronicle.during("term", victim.kind):
+            with self.world.chronicle.during("term", victim.kind, victim.account):
                 if starting:
                     await victim.kill()
                     await victim.start()
@@ -147,16 +155,15 @@ class Faults:
     async def _emptied_stores(self) -> None:
         (nats,) = self.world.of("nats")
         async with nats.lock:
-            emptied = Disturbance("emptied", "nats", time.monotonic())
-            self.world.chronicle.disturbances.append(emptied)
+            emptied = self._emptied("nats")
             await nats.kill()
             shutil.rmtree(self.world.directory / "nats" / "store", ignore_errors=True)
             await nats.start()
         self._watch(emptied)
 
     async def _deleted_consumers(self) -> None:
-        edge = subjects.edge_consumer(str(self.world.owner.id))
-        stream, consumer = self.chance.choice((("REQUESTS", subjects.GENERATE_CONSUMER), ("REPLIES", edge)))
+        replies = subjects.edge_consumer(str(self._edge().account.id))
+        stream, consumer = self.chance.choice((("REQUESTS", subjects.GENERATE_CONSUMER), ("REPLIES", replies)))
         with self.world.chronicle.during("deleted_consumer", consumer):
             await self._persistently(lambda js: js.delete_consumer(stream, consumer))
 
@@ -167,20 +174,26 @@ class Faults:
 
     async def _deleted_buckets(self) -> None:
         bucket = self.chance.choice(subjects.BUCKETS)
-        kind = "deleted_bucket" if bucket == subjects.BRIDGE_BUCKET else "emptied"
-        deleted = Disturbance(kind, bucket, time.monotonic())
-        self.world.chronicle.disturbances.append(deleted)
+        if bucket not in KEPT_FOR_QUESTIONS:
+            with self.world.chronicle.during("deleted_bucket", bucket):
+                await self._persistently(lambda js: js.delete_key_value(bucket))
+            return
+        emptied = self._emptied(bucket)
         await self._persistently(lambda js: js.delete_key_value(bucket))
-        if kind == "emptied":
-            self._watch(deleted)
-        else:
-            deleted.ended = time.monotonic()
+        self._watch(emptied)
 
-    def _watch(self, emptied: Disturbance) -> None:
-        task = asyncio.create_task(self._until_taken_up(emptied))
-        self._watching.add(task)
+    def _emptied(self, whom: str) -> list[Disturbance]:
+        """For each edge by itself: one may take up the new store before the other does."""
+        now = time.monotonic()
+        emptied = [Disturbance("emptied", whom, now, account=edge.kind) for edge in self.world.edges]
+        self.world.chronicle.disturbances += emptied
+        return emptied
 
-    async def _until_taken_up(self, emptied: Disturbance) -> None:
+    def _watch(self, emptied: list[Disturbance]) -> None:
+        for edge, noted in zip(self.world.edges, emptied, strict=True):
+            self._watching.add(asyncio.create_task(self._until_taken_up(edge, noted)))
+
+    async def _until_taken_up(self, edge: Edge, emptied: Disturbance) -> None:
         """It has ended when the buckets of the userbot are there again, and its watermark in them."""
         until = time.monotonic() + COMES_BACK
         while time.monotonic() < until:
@@ -188,12 +201,12 @@ class Faults:
                 async with self.world.connected() as js:
                     await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
                     marks = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
-                    if await marks.load(str(self.world.owner.id)):
+                    if await marks.load(str(edge.account.id)):
                         emptied.ended = time.monotonic()
                         return
             await asyncio.sleep(0.3)
         emptied.ended = time.monotonic()
-        self.broken.append(f"the userbot had not taken up an emptied store after {COMES_BACK:.0f} s")
+        self.broken.append(f"{edge.kind}: the userbot had not taken up an emptied store after {COMES_BACK:.0f} s")
 
     async def _persistently(self, delete: Callable[..., Awaitable[object]]) -> None:
         """Whatever else happens to NATS meanwhile."""
@@ -208,6 +221,14 @@ class Faults:
             except (NatsError, TransportError, OSError, TimeoutError):
                 await asyncio.sleep(0.3)
 
-    def _noted(self, what: str, whom: str) -> None:
+    @property
+    def _telegram(self) -> Sandbox:
+        return self.world.telegram
+
+    def _edge(self) -> Edge:
+        return self.chance.choice(self.world.edges)
+
+    def _noted(self, what: str, edge: Edge) -> None:
+        """Telegram does not do what this edge asks for."""
         now = time.monotonic()
-        self.world.chronicle.disturbances.append(Disturbance(what, whom, now, now))
+        self.world.chronicle.disturbances.append(Disturbance(what, "telegram", now, now, edge.kind))

@@ -2,20 +2,21 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from chronicle import Disturbance
+from edges import EDGES, Edge
 from logbook import Logbook
 from storm import Storm
 from users import FAILURES, Crowd, Question, outcomes, thoughts
-from world import World
+from world import World, records_of
 
-from edge.userbot.chats import Chats
 from edge.userbot.record import ChatRecord
 from events import subjects
 from events.errors import TransportError
 from events.ids import RequestId
 from events.jetstream.log import JetStreamLog
+from events.jetstream.records import JetStreamRecords
 from events.transport import Channel
 
 DEADLINE = 120.0
@@ -26,8 +27,8 @@ SLACK = 5.0
 """Until everybody has noticed that a broker is there again."""
 MOST_FAILED = 0.01
 """Of all questions."""
-ALONE = ("userbot", "nats", "telegram", subjects.CHATS_BUCKET)
-"""There is one of each, and no question gets past it; of the others there are more."""
+ALONE = (*EDGES, "nats", "telegram", subjects.CHATS_BUCKET)
+"""For an edge there is one of each, and no question gets past it; of the others there are more."""
 
 
 @dataclass
@@ -46,6 +47,9 @@ class Verdict:
     asked_again: int = 0
     ignored_unrecorded: int = 0
     faults: list[str] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        return {part.name: getattr(self, part.name) for part in fields(self) if part.name != "faults"}
 
 
 @dataclass
@@ -68,24 +72,28 @@ class Case:
 
 
 class Judge:
-    def __init__(self, world: World, crowd: Crowd, storm: Storm, book: Logbook) -> None:
+    """Of what one edge was asked."""
+
+    def __init__(self, world: World, crowd: Crowd, storm: Storm, book: Logbook, edge: Edge) -> None:
         self._world = world
-        self._crowd = crowd
         self._storm = storm
         self._book = book
+        self._edge = edge
+        self._asked = of_edge(crowd, edge)
+        self._chronicle = world.chronicle.concerning(edge.kind)
         self._verdict = Verdict()
         self._busy: dict[int, list[Case]] = {}
 
     async def judge(self) -> Verdict:
         verdict = self._verdict
         try:
-            async with self._world.looking() as (chats, log):
-                records = {chat: await chats.load(chat) for chat in await chats.all()}
+            async with self._world.looking() as (stored, log):
+                records = await records_of(stored, self._edge)
                 published = await self._published(log)
         except TransportError as error:
             verdict.faults.append(f"no records: {error}")
             records, published = {}, set()
-        for question in self._crowd.asked:
+        for question in self._asked:
             case = self._case(question, records.get(str(question.user), ChatRecord()))
             kind, why = self._kind(case, published)
             setattr(verdict, kind, getattr(verdict, kind) + 1)
@@ -103,7 +111,7 @@ class Judge:
 
     async def _published(self, log: JetStreamLog) -> set[str]:
         """The questions without an outcome that were asked of a model: one that was ignored never was."""
-        silent = [question for question in self._crowd.asked if not outcomes(self._world, question)]
+        silent = [question for question in self._asked if not outcomes(self._world, question)]
         names = [self._name(question) for question in silent]
         return {name for name in names if await log.find(Channel.REQUESTS, RequestId.parse(f"{name}.0"))}
 
@@ -152,14 +160,14 @@ class Judge:
         """Something was out of order when the outcome had to be recorded, and it was not until `at`."""
         if earlier.settled_at is not None and earlier.settled_at < at - 0.1:
             return False
-        noted = [noted for noted in self._world.chronicle.disturbances if noted.whom in ALONE]
+        noted = [noted for noted in self._chronicle.disturbances if noted.whom in ALONE]
         return any(noted.touches(over - 0.5, over + RECORDED, slack=SLACK) for noted in noted)
 
     def _may_fail(self, case: Case) -> bool:
         """Something was out of order for as long as the deadline, or has taken its request or its reply away."""
         begin = case.question.asked_at
         end = case.over_at or begin + DEADLINE
-        if self._world.chronicle.longest(begin, end, whom=ALONE, slack=SLACK) >= DEADLINE - 2 * SLACK:
+        if self._chronicle.longest(begin, end, whom=ALONE, slack=SLACK) >= DEADLINE - 2 * SLACK:
             return True
         return any(noted.touches(begin, end) for noted in self._noted("deleted_stream"))
 
@@ -167,7 +175,7 @@ class Judge:
         """Without its watermark a store costs what arrives meanwhile; without its records also what is in flight."""
         if case.settled_at is not None:
             return False
-        for noted in self._world.chronicle.of("emptied"):
+        for noted in self._chronicle.of("emptied"):
             in_flight = 0.0 if noted.whom == subjects.TELEGRAM_BUCKET else 1.5 * DEADLINE
             if noted.began - in_flight < case.question.asked_at <= noted.ended:
                 case.silenced_at = noted.ended
@@ -186,39 +194,48 @@ class Judge:
 
     def _totals(self, verdict: Verdict) -> list[str]:
         wrong = []
-        planned = self._storm.faults.done["refused_sends"]
+        planned = self._storm.faults.refused[self._edge.kind]
         if verdict.undeliverable > planned:
             wrong.append(f"undeliverable: {verdict.undeliverable}, but Telegram refused {planned} messages")
-        if verdict.failed_told > MOST_FAILED * len(self._crowd.asked):
-            wrong.append(f"failed told: {verdict.failed_told} of {len(self._crowd.asked)} are too many")
-        return wrong
+        if verdict.failed_told > MOST_FAILED * len(self._asked):
+            wrong.append(f"failed told: {verdict.failed_told} of {len(self._asked)} are too many")
+        return [f"{self._edge.kind}: {text}" for text in wrong]
 
     def _noted(self, *what: str) -> list[Disturbance]:
-        return self._world.chronicle.of(*what)
+        return self._chronicle.of(*what)
 
     def _name(self, question: Question) -> str:
-        return f"{self._world.owner.id}.{question.user}.{question.message_id}"
+        return f"{self._edge.account.id}.{question.user}.{question.message_id}"
 
 
 def rests(record: ChatRecord) -> bool:
     return not (record.current or record.waiting or record.notices or record.erasing)
 
 
-async def calm(world: World, chats: Chats, crowd: Crowd) -> bool:
+def of_edge(crowd: Crowd, edge: Edge) -> list[Question]:
+    return [question for question in crowd.asked if question.edge is edge]
+
+
+async def calm(world: World, stored: JetStreamRecords, crowd: Crowd) -> bool:
     """Every question has arrived, or was lost with a store, and nobody is busy."""
-    emptied = max((noted.ended for noted in world.chronicle.of("emptied")), default=0.0)
-    records = {user: await chats.load(str(user)) for user in {question.user for question in crowd.asked}}
-    arrived = all(
-        question.message_id in records[question.user].seen or question.asked_at <= emptied for question in crowd.asked
-    )
+    return all([await _calm(world, stored, of_edge(crowd, edge), edge) for edge in world.edges])
+
+
+async def _calm(world: World, stored: JetStreamRecords, asked: list[Question], edge: Edge) -> bool:
+    records = await records_of(stored, edge)
+    seen = {(int(chat), message) for chat, record in records.items() for message in record.seen}
+    emptied = max((noted.ended for noted in world.chronicle.concerning(edge.kind).of("emptied")), default=0.0)
+    arrived = all((q.user, q.message_id) in seen or q.asked_at <= emptied for q in asked)
     return arrived and all(rests(record) for record in records.values())
 
 
-def recoveries(storm: Storm, crowd: Crowd) -> list[float]:
-    """Seconds from each kill to the first outcome of a question that was asked after it."""
-    found = []
-    for killed_at in storm.killed_at:
-        later = [q.answered_at for q in crowd.asked if q.asked_at > killed_at and q.answered_at is not None]
+def recoveries(storm: Storm, crowd: Crowd, edge: Edge) -> list[float]:
+    """Seconds from each kill that concerned the edge to the first outcome of a question that it was asked later."""
+    asked, found = of_edge(crowd, edge), []
+    for killed_at, account in storm.killed_at:
+        if account not in ("", edge.kind):
+            continue
+        later = [q.answered_at for q in asked if q.asked_at > killed_at and q.answered_at is not None]
         if later:
             found.append(min(later) - killed_at)
     return found

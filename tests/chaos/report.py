@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from judge import Verdict, percentiles, recoveries
+from judge import Verdict, of_edge, percentiles, recoveries
 from logbook import tracebacks
 from processes import End
 from storm import Storm
@@ -15,22 +15,24 @@ IMPORTING = 5.0
 
 
 def report_of(
-    seed: int, world: World, storm: Storm, crowd: Crowd, verdict: Verdict, *, rabbitmq: bool, took: float
+    seed: int, world: World, storm: Storm, crowd: Crowd, verdicts: list[Verdict], *, rabbitmq: bool, took: float
 ) -> dict[str, Any]:
+    """What was asked of both edges together, and under `accounts` of each."""
+    recovered = [recoveries(storm, crowd, edge) for edge in world.edges]
+    accounts = {
+        edge.kind: {
+            "questions": len(of_edge(crowd, edge)),
+            **verdict.counts(),
+            "recovery_seconds": percentiles(seconds),
+        }
+        for edge, verdict, seconds in zip(world.edges, verdicts, recovered, strict=True)
+    }
+    faults = [fault for verdict in verdicts for fault in verdict.faults]
     return {
         "seed": seed,
         "questions": len(crowd.asked),
-        "answered_once": verdict.answered_once,
-        "answered_twice": verdict.answered_twice,
-        "failed_told": verdict.failed_told,
-        "lost": verdict.lost,
-        "lost_with_store": verdict.lost_with_store,
-        "undeliverable": verdict.undeliverable,
-        "ignored_busy": verdict.ignored_busy,
-        "ignored_unrecorded": verdict.ignored_unrecorded,
-        "asked_again": verdict.asked_again,
-        "left_busy": verdict.left_busy,
-        "thinking_twice": verdict.thinking_twice,
+        **{name: sum(verdict.counts()[name] for verdict in verdicts) for name in Verdict().counts()},
+        "accounts": accounts,
         "kills": {kind: storm.killed[kind] for kind in KINDS},
         "freezes": storm.freezes,
         "cuts": storm.cuts,
@@ -41,10 +43,10 @@ def report_of(
         "exits": _codes(world.ends, "by itself"),
         "restart_loops": _loops(world.ends),
         "tracebacks": sum(tracebacks(program.log) for program in world.programs),
-        "recovery_seconds": percentiles(recoveries(storm, crowd)),
+        "recovery_seconds": percentiles([second for seconds in recovered for second in seconds]),
         "rabbitmq": rabbitmq,
         "seconds": round(took, 1),
-        "faults": [*verdict.faults, *storm.faults.broken, *_bad_ends(world), *_bad_logs(world)],
+        "faults": [*faults, *storm.faults.broken, *_bad_ends(world), *_bad_logs(world)],
     }
 
 

@@ -98,9 +98,10 @@ async def chaos(directory: Path, seed: int, kills: int, questions: int, chosen: 
                 await come_to_rest(made, crowd)
                 # Whoever waits now was ignored while busy, and would wait until the patience is over.
                 talking.cancel()
-        verdict = await Judge(made, crowd, storm, logbook.read(made.userbot_log)).judge()
+        judges = [Judge(made, crowd, storm, logbook.read(edge.log), edge) for edge in made.edges]
+        verdicts = [await judge.judge() for judge in judges]
     made.chronicle.write(directory / "chronicle.txt")
-    return report_of(seed, made, storm, crowd, verdict, rabbitmq=rabbitmq, took=time.monotonic() - began)
+    return report_of(seed, made, storm, crowd, verdicts, rabbitmq=rabbitmq, took=time.monotonic() - began)
 
 
 async def come_to_rest(made: World, crowd: Crowd) -> None:
@@ -108,8 +109,8 @@ async def come_to_rest(made: World, crowd: Crowd) -> None:
     until = time.monotonic() + CALM
     while time.monotonic() < until:
         try:
-            async with made.looking() as (chats, _):
-                while not await calm(made, chats, crowd) and time.monotonic() < until:  # noqa: ASYNC110 - in NATS
+            async with made.looking() as (stored, _):
+                while not await calm(made, stored, crowd) and time.monotonic() < until:  # noqa: ASYNC110 - in NATS
                     await asyncio.sleep(0.5)
                 break
         except TransportError:

@@ -36,7 +36,8 @@ class Storm:
     chance_of_faults: random.Random
     struck: Callable[[], None]
     killed: Counter[str] = field(default_factory=Counter)
-    killed_at: list[float] = field(default_factory=list)
+    killed_at: list[tuple[float, str]] = field(default_factory=list)
+    """And the kind of the only edge that it mattered to."""
     freezes: int = 0
     cuts: int = 0
     _allowed: dict[str, int] = field(default_factory=dict)
@@ -92,20 +93,20 @@ class Storm:
         before, down, switched = self.chance.uniform(0.0, 0.5), self.chance.uniform(*DOWN), self.chance.random()
         await asyncio.sleep(before)
         async with victim.lock:
-            with self.world.chronicle.during("kill", kind):
+            with self.world.chronicle.during("kill", kind, victim.account):
                 await victim.kill()
                 self.killed[kind] += 1
-                self.killed_at.append(time.monotonic())
+                self.killed_at.append((time.monotonic(), victim.account))
                 await asyncio.sleep(down)
-                if kind == "userbot" and switched < SWITCHED:
-                    self.world.switch_live()
+                if victim.edge and switched < SWITCHED:
+                    victim.edge.switch_live()
                 await victim.start()
 
     async def _freeze(self) -> None:
         victim = self.chance.choice([victim for victim in self.world.victims if victim.kind != "rabbitmq"])
         duration = self.chance.uniform(*FROZEN)
         async with victim.lock:
-            with self.world.chronicle.during("freeze", victim.kind):
+            with self.world.chronicle.during("freeze", victim.kind, victim.account):
                 if victim.freeze():
                     self.freezes += 1
                     await asyncio.sleep(duration)

@@ -30,7 +30,7 @@ FAULTS = {
 @pytest.mark.timeout(PATIENCE + 60)  # the rest to end in order
 async def test_a_short_storm_loses_nothing_answers_nothing_twice_and_leaves_nobody_busy(tmp_path) -> None:
     output = tmp_path / "chaos.json"
-    settings = {"CHAOS_SEED": "7", "CHAOS_KILLS": "6", "CHAOS_QUESTIONS": str(QUESTIONS), "CHAOS_OUTPUT": str(output)}
+    settings = {"CHAOS_SEED": "7", "CHAOS_KILLS": "7", "CHAOS_QUESTIONS": str(QUESTIONS), "CHAOS_OUTPUT": str(output)}
     code, said = await finished({**settings, "CHAOS_DIRECTORY": str(tmp_path / "world")})
     assert code == 0, said[-2000:]
     report = json.loads(output.read_text())
@@ -38,9 +38,12 @@ async def test_a_short_storm_loses_nothing_answers_nothing_twice_and_leaves_nobo
     assert {key: report[key] for key in NEVER} == dict.fromkeys(NEVER, 0)
     assert report["answered_once"] >= 30
     assert {name: report[name] for name in FAULTS} == FAULTS
-    kinds = ("userbot", "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
-    each = dict.fromkeys(kinds, 1) if report["rabbitmq"] else {"userbot": 2, "generate": 2, "nats": 2}
+    kinds = ("userbot", "bot", "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
+    each = dict.fromkeys(kinds, 1) if report["rabbitmq"] else {"userbot": 2, "bot": 2, "generate": 2, "nats": 1}
     assert {kind: kills for kind, kills in report["kills"].items() if kills} == each
+    for account in report["accounts"].values():
+        assert sum(account[kind] for kind in OUTCOMES) == account["questions"]
+        assert account["answered_once"] >= 10
     assert set(report) >= {"seed", "freezes", "cuts", "recovery_seconds", "stops", "exits", "restart_loops"}
 
 

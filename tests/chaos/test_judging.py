@@ -1,20 +1,23 @@
 """The judge excuses a silence only where a fault explains it."""
 
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from chronicle import Chronicle, Disturbance
+from edges import Edge
 from judge import Case, Judge
 from logbook import read
 from users import Question
 
-OWNER, USER = 1, 2
+USER = 2
+EDGE = Edge("userbot", SimpleNamespace(id=1), {}, Path("userbot.log"))
 
 
 def question(asked_at: float, answered_at: float | None = None) -> Question:
     number = int(asked_at * 10)
-    return Question(USER, number, number, f"вопрос {number}", asked_at, 0, answered_at)
+    return Question(EDGE, USER, number, number, f"вопрос {number}", asked_at, 0, answered_at)
 
 
 def case(asked_at: float, answered_at: float | None = None, **known) -> Case:
@@ -29,9 +32,9 @@ def make_judge(tmp_path):
     def make(*disturbances: Disturbance, earlier=(), log: str = "") -> Judge:
         path = tmp_path / "userbot.log"
         path.write_text(log)
-        world = SimpleNamespace(chronicle=Chronicle(list(disturbances)), owner=SimpleNamespace(id=OWNER))
-        storm = SimpleNamespace(faults=SimpleNamespace(done=Counter()))
-        judge = Judge(world, SimpleNamespace(asked=[]), storm, read(path))
+        world = SimpleNamespace(chronicle=Chronicle(list(disturbances)))
+        storm = SimpleNamespace(faults=SimpleNamespace(refused=Counter()))
+        judge = Judge(world, SimpleNamespace(asked=[]), storm, read(path), EDGE)
         judge._busy[USER] = list(earlier)
         return judge
 
@@ -94,3 +97,10 @@ def test_a_failure_needs_a_fault_as_long_as_the_deadline(make_judge) -> None:
     assert make_judge(short)._kind(case(101, 222, **told), set())[1]
     many = [Disturbance("kill", "generate", 100, 230)]
     assert make_judge(*many)._kind(case(101, 222, **told), set())[1]
+
+
+def test_what_concerned_the_other_account_explains_nothing_here(make_judge) -> None:
+    told = {"ends": ["Не успел подготовить ответ, извините. Попробуйте спросить ещё раз."]}
+    theirs = Disturbance("outage", "telegram", 100, 225, account="bot")
+    assert make_judge(theirs)._kind(case(101, 222, **told), set())[1]
+    assert make_judge(Disturbance("outage", "telegram", 100, 225))._kind(case(101, 222, **told), set())[1] == ""

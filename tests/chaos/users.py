@@ -1,10 +1,12 @@
 """Many users who ask: one question after the other, and now and then one while they are still being answered."""
 
 import asyncio
+import itertools
 import random
 import time
 from dataclasses import dataclass, field
 
+from edges import Edge
 from world import World
 
 from edge.sandbox.boxes import StoredMessage
@@ -27,9 +29,10 @@ FAILURES = {phrases.failure(locale, reason) for locale in ("ru", "en") for reaso
 class Question:
     """Times are of the monotonic clock, `date` is Telegram's; `answered_at` is when an outcome was seen.
 
-    `message_id` is the message in the owner's box, `own_id` in the user's.
+    `message_id` is the message in the box of the `edge`'s account, `own_id` in the user's.
     """
 
+    edge: Edge
     user: int
     message_id: int
     own_id: int
@@ -59,10 +62,11 @@ class Crowd:
         people = [
             telegram.add_user(first_name=f"User {n}", phone=f"+7999{n + 1:07}", lang_code="ru") for n in range(users)
         ]
+        edges = itertools.cycle(self.world.edges)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch())
             for person in people:
-                group.create_task(self._talk(person))
+                group.create_task(self._talk(person, next(edges)))
 
     async def _watch(self) -> None:
         """Note when outcomes are seen, of those as well that nobody waits for."""
@@ -75,23 +79,23 @@ class Crowd:
             self._open = [question for question in self._open if question.answered_at is None]
             await asyncio.sleep(0.1)
 
-    async def _talk(self, person: Account) -> None:
+    async def _talk(self, person: Account, edge: Edge) -> None:
         while not self.complete:
             if len(self.asked) >= self.allowed:
                 await asyncio.sleep(0.05)
                 continue
-            question = self._ask(person)
+            question = self._ask(person, edge)
             if self.chance.random() < PUSHY and not self.complete:
-                self._ask(person)
+                self._ask(person, edge)
             await self._outcome(question)
             await asyncio.sleep(self.chance.uniform(*LULL))
 
-    def _ask(self, person: Account) -> Question:
+    def _ask(self, person: Account, edge: Edge) -> Question:
         number = len(self.asked)
         text = f"вопрос {number}"
-        sent = self.world.telegram.send(person.id, self.world.owner.id, f"Тимоха, {text}")
-        mine = self.world.telegram.messages(self.world.owner.id, person.id)[-1]
-        question = Question(person.id, mine.id, sent.id, text, time.monotonic(), sent.date)
+        sent = self.world.telegram.send(person.id, edge.account.id, f"Тимоха, {text}")
+        mine = self.world.telegram.messages(edge.account.id, person.id)[-1]
+        question = Question(edge, person.id, mine.id, sent.id, text, time.monotonic(), sent.date)
         self.asked.append(question)
         self._open.append(question)
         return question
@@ -102,7 +106,8 @@ class Crowd:
 
     def _given_up(self, question: Question) -> bool:
         now = time.monotonic()
-        emptied = [noted for noted in self.world.chronicle.of("emptied") if noted.whom != subjects.TELEGRAM_BUCKET]
+        chronicle = self.world.chronicle.concerning(question.edge.kind)
+        emptied = [noted for noted in chronicle.of("emptied") if noted.whom != subjects.TELEGRAM_BUCKET]
         forgotten = any(d.ended >= question.asked_at and d.ended + FORGOTTEN < now for d in emptied)
         return forgotten or now > question.asked_at + PATIENCE
 

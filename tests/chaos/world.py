@@ -9,17 +9,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from chronicle import Chronicle
+from edges import BOT, EDGES, USER, Edge, bot_account, user_account
 from nats.js import JetStreamContext
 from processes import End, Program, left_behind
 
 from edge.sandbox.server import Sandbox
-from edge.sandbox.state import Account
-from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
-from edge.userbot.chats import Chats
+from edge.sandbox.visitor import API_HASH, API_ID
+from edge.userbot.record import ChatRecord, from_json
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
@@ -27,12 +26,10 @@ from events.jetstream.records import JetStreamRecords
 from events.jetstream.server import EmbeddedServer
 from events.rabbitmq.server import RabbitMQNode
 from events.runtime.clock import SystemClock
-from events.runtime.retrying import Retrying
 
-OWNER_PHONE = "+79990000000"
-KINDS = ("userbot", "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
-WITHOUT_RABBITMQ = ("userbot", "generate", "nats")
-GRACES = {"userbot": 5.0, "generate": 20.0, "bridge": 5.0, "generate-rabbitmq": 20.0}
+KINDS = (*EDGES, "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
+WITHOUT_RABBITMQ = (*EDGES, "generate", "nats")
+GRACES = {USER: 5.0, BOT: 5.0, "generate": 20.0, "bridge": 5.0, "generate-rabbitmq": 20.0}
 """Seconds, by the kinds of our own processes: the defaults; 5 s make up the 10 s of one without a grace of its own."""
 GENERATES = 2
 RESTART = 1.0
@@ -46,8 +43,8 @@ Act = Callable[[], Coroutine[Any, Any, None]]
 class Victim:
     """One process of a kind; `pid` gives None when it does not run, or must not be frozen.
 
-    A `program` that ends by itself is started again, as compose does. Whoever does something to a victim holds its
-    `lock`.
+    `edge` is set for a userbot. A `program` that ends by itself is started again, as compose does. Whoever does
+    something to a victim holds its `lock`.
     """
 
     kind: str
@@ -55,13 +52,19 @@ class Victim:
     start: Act
     pid: Callable[[], int | None]
     program: Program | None = None
+    edge: Edge | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def account(self) -> str:
+        """The kind of the only edge that it matters to, empty if it is everybody's."""
+        return self.edge.kind if self.edge else ""
 
     async def supervise(self, chronicle: Chronicle) -> None:
         while self.program:
             await asyncio.sleep(0.1)
             if self.pid() is None and not self.lock.locked():
-                with chronicle.during("exit", self.kind):
+                with chronicle.during("exit", self.kind, self.account):
                     await asyncio.sleep(RESTART)
                     async with self.lock:
                         if self.pid() is None:
@@ -84,13 +87,12 @@ class Victim:
 
 @dataclass
 class World:
-    """`environment` is the userbot's; `telegram_lock` is held by whoever has cut everybody off."""
+    """`telegram_lock` is held by whoever has cut everybody off."""
 
     directory: Path
     telegram: Sandbox
-    owner: Account
     nats: EmbeddedServer
-    environment: dict[str, str]
+    edges: list[Edge] = field(default_factory=list)
     chronicle: Chronicle = field(default_factory=Chronicle)
     victims: list[Victim] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
@@ -108,21 +110,12 @@ class World:
     def programs(self) -> list[Program]:
         return [victim.program for victim in self.victims if victim.program]
 
-    @property
-    def userbot_log(self) -> Path:
-        return self.directory / "userbot-1" / "userbot.log"
-
-    def switch_live(self) -> None:
-        """The next userbot answers the other way."""
-        live = self.environment.get("USERBOT_LIVE") == "true"
-        self.environment["USERBOT_LIVE"] = "false" if live else "true"
-
     async def ready(self) -> None:
-        """The userbot has been here: from now on everything that it misses is fetched."""
-        log = self.userbot_log
+        """The userbots have been here: from now on everything that they miss is fetched."""
         async with asyncio.timeout(90):
-            while not (log.exists() and "userbot.ready" in log.read_text()):  # noqa: ASYNC110 - a file
-                await asyncio.sleep(0.1)
+            for log in [edge.log for edge in self.edges]:
+                while not (log.exists() and "userbot.ready" in log.read_text()):  # noqa: ASYNC110 - a file
+                    await asyncio.sleep(0.1)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[JetStreamContext]:
@@ -130,12 +123,10 @@ class World:
             yield js
 
     @asynccontextmanager
-    async def looking(self) -> AsyncIterator[tuple[Chats, JetStreamLog]]:
-        """Raises TransportError."""
+    async def looking(self) -> AsyncIterator[tuple[JetStreamRecords, JetStreamLog]]:
+        """The chat records, and the streams. Raises TransportError."""
         async with self.connected() as js:
-            records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
-            chats = Chats(records, str(self.owner.id), retrying=Retrying(SystemClock(), Random()))
-            yield chats, JetStreamLog(js)
+            yield await JetStreamRecords.open(js, subjects.CHATS_BUCKET), JetStreamLog(js)
 
     async def stop(self) -> None:
         """SIGTERM to all of ours."""
@@ -154,31 +145,27 @@ async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) ->
     async with AsyncExitStack() as stack:
         nats = await stack.enter_async_context(EmbeddedServer(directory / "nats"))
         telegram = await stack.enter_async_context(Sandbox())
-        owner = telegram.add_user(first_name="Тимоха", username="timokha", phone=OWNER_PHONE)
-        session, key = directory / "owner.session", directory / "telegram.pem"
-        await signed_in_session(telegram, OWNER_PHONE, session=session)
+        key = directory / "telegram.pem"
         key.write_text(telegram.public_key_pem)
         environment = {
             "API_ID": str(API_ID),
             "API_HASH": API_HASH,
-            "BOT_TOKEN": "",
             "NATS_URL": nats.url,
-            "USERBOT_SESSION": str(session),
             "USERBOT_TELEGRAM_SERVER": telegram.address,
             "USERBOT_TELEGRAM_KEY": str(key),
             **settings,
         }
-        made = World(directory, telegram, owner, nats, environment)
+        made = World(directory, telegram, nats)
         made.victims.append(Victim("nats", nats.kill, nats.start, lambda: nats.pid))
-        processes = [("userbot", "userbot", {})]
-        processes += [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
+        await _add_edges(made, stack, environment)
+        processes = [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
         if rabbitmq:
             node = await stack.enter_async_context(RabbitMQNode(directory / "rabbitmq", clock=SystemClock()))
             made.victims.append(Victim("rabbitmq", node.kill, node.start, lambda: None))
             environment["RABBITMQ_URL"] = node.url
             processes += [("bridge", "bridge", {}), ("generate-rabbitmq", "generate", {"GENERATE_TRIGGER": "rabbitmq"})]
         for kind, name, own in processes:
-            await _add(made, stack, kind, name, {**environment, **own} if own else environment)
+            await _add(made, stack, kind, name, {**environment, **own})
         supervisors = [asyncio.create_task(victim.supervise(made.chronicle)) for victim in made.ours]
         try:
             await made.ready()
@@ -191,13 +178,35 @@ async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) ->
             made.left_behind = left_behind([group for program in made.programs for group in program.groups])
 
 
-async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environment: dict[str, str]) -> None:
+async def _add_edges(made: World, stack: AsyncExitStack, environment: dict[str, str]) -> None:
+    """One begins with live answers, the other without."""
+    telegram, directory = made.telegram, made.directory
+    accounts = {USER: await user_account(telegram, directory), BOT: bot_account(telegram, directory)}
+    for kind, (account, own) in accounts.items():
+        edge = Edge(kind, account, {**environment, **own}, directory / f"{kind}-1" / "userbot.log")
+        if made.edges:
+            edge.switch_live()
+        made.edges.append(edge)
+        victim = await _add(made, stack, kind, "userbot", edge.environment)
+        victim.edge = edge
+
+
+async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environment: dict[str, str]) -> Victim:
     directory = made.directory / f"{kind}-{len(made.of(kind)) + 1}"
     directory.mkdir()
     program = Program(kind, name, directory, environment, grace=GRACES[kind], ends=made.ends)
     stack.push_async_callback(program.kill)
     await program.start()
-    made.victims.append(Victim(kind, program.kill, program.start, lambda: program.pid, program))
+    victim = Victim(kind, program.kill, program.start, lambda: program.pid, program)
+    made.victims.append(victim)
+    return victim
+
+
+async def records_of(stored: JetStreamRecords, edge: Edge) -> dict[str, ChatRecord]:
+    """By chat. Raises TransportError."""
+    prefix = f"{edge.account.id}."
+    found = {key.removeprefix(prefix): await stored.load(key) for key in await stored.keys(prefix)}
+    return {chat: from_json(record.value) for chat, record in found.items() if record}
 
 
 def has_rabbitmq() -> bool:
