@@ -24,6 +24,7 @@ from edge.userbot.record import (
     MAX_SEEN,
     MAX_WAITING,
     ChatRecord,
+    Current,
     Notice,
     Question,
     Settings,
@@ -126,9 +127,19 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
     if record.current is None:
         request_id = RequestId(message.account, message.chat, str(message.message_id))
         return Received(record.having(current=ask(question, request_id, now + rules.deadline)), Effect.ASKED)
-    if rules.when_busy == "ignore" or len(record.waiting) >= MAX_WAITING:
+    if len(record.waiting) >= _room(record.current, rules, now):
         return Received(record, Effect.IGNORED_BUSY)
     return Received(record.having(waiting=(*record.waiting, question)), Effect.QUEUED)
+
+
+def _room(current: Current, rules: Rules, now: datetime) -> int:
+    """How many questions may wait for `current`.
+
+    Its user may have its outcome already although the record does not say so: whoever asks then is not too early.
+    """
+    if rules.when_busy == "queue":
+        return MAX_WAITING
+    return 1 if current.is_over(now) else 0
 
 
 def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> Received:

@@ -91,6 +91,10 @@ class Current(_Part):
     def state(self) -> Literal["asking", "delivering"]:
         return "delivering" if self.outcome else "asking"
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether there is nothing more to wait for but messages and their record."""
+        return self.outcome is not None or now >= self.deadline
+
 
 class Notice(_Part):
     """What a command is answered with, as a reply to its message."""

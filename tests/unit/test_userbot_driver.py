@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,17 @@ from events.ids import RequestId
 from events.transport import Channel
 
 CHAT = "2"
+
+
+def said(places) -> list[str]:
+    return [text for text, _ in places.telegram.texts]
+
+
+def die_after(delivered: asyncio.Event, last: str, text: str) -> None:
+    """Nothing comes of a send but the message itself."""
+    if text == last:
+        delivered.set()
+        raise MessengerError("no answer")
 
 
 async def test_a_question_gets_a_thinking_line_and_its_answer_as_a_reply_to_that(places) -> None:
@@ -39,6 +51,61 @@ async def test_two_questions_at_once_give_one_answer(places) -> None:
     await edge.idle()
     assert len(places.telegram.texts) == 2
     assert await edge.request(8) is None
+
+
+def test_whoever_asks_between_an_answer_in_the_chat_and_its_record_is_answered_after_the_next_start(
+    virtual_places,
+) -> None:
+    """Killed with the answer in the chat, five times; each time the next question is fetched before it is settled."""
+
+    async def story(places) -> None:
+        edge = places.edge()
+        await edge.says("Тимоха, вопрос 10", 10)
+        for number in range(10, 15):
+            await places.telegram.until(lambda number=number: f"ответ {number - 1}" in said(places) or number == 10)
+            await asyncio.sleep(1)
+            delivered = asyncio.Event()
+            places.telegram.after_send = partial(die_after, delivered, f"ответ {number}")
+            await edge.answer(number, f"ответ {number}")
+            await delivered.wait()
+            await edge.die()
+            places.telegram.after_send = lambda text: None
+            edge = places.edge()
+            assert await edge.says(f"Тимоха, вопрос {number + 1}", number + 1) is Effect.QUEUED
+        await asyncio.sleep(1)
+        await edge.answer(15, "ответ 15")
+        await edge.idle()
+        assert [text for text in said(places) if text.startswith("ответ")] == [f"ответ {n}" for n in range(10, 16)]
+
+    virtual_places(story)
+
+
+def test_whoever_asks_while_an_outcome_in_the_chat_cant_be_recorded_is_answered_next(
+    virtual_places, monkeypatch
+) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        save = places.records.save
+
+        async def away(key: str, value: bytes, version: int | None) -> int:
+            if asyncio.current_task().get_name() == "driver 2":
+                raise TransportError("away")
+            return await save(key, value, version)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(places.records, "save", away)
+            await edge.answer(7)
+            await places.telegram.count(2)
+            assert await edge.says("Тимоха, два", 8) is Effect.QUEUED
+            assert await edge.says("Тимоха, три", 9) is Effect.IGNORED_BUSY
+        await asyncio.sleep(30)
+        await edge.answer(8, "второй")
+        await edge.idle()
+        assert said(places)[-1] == "второй"
+
+    virtual_places(story)
 
 
 async def test_queued_questions_are_answered_one_after_the_other(places) -> None:

@@ -164,6 +164,30 @@ def test_a_further_question_is_ignored_by_default() -> None:
     assert received.record == first.having(seen=(1, 2))
 
 
+def asked(*, past_deadline: bool = False, outcome: bool = False) -> tuple[ChatRecord, datetime]:
+    """A chat whose question is over for its user, but not yet in its record; and the time."""
+    record = after("Тимоха, раз").record
+    record = answered(record, "7.42.1.0", "ответ", NOW) if outcome else record
+    return record, NOW + SOON if past_deadline else NOW
+
+
+@pytest.mark.parametrize("over", [{"outcome": True}, {"past_deadline": True}], ids=["outcome", "deadline"])
+def test_one_question_waits_for_another_that_has_its_outcome_or_is_past_its_deadline(over) -> None:
+    record, now = asked(**over)
+    second = receive(record, incoming("Тимоха, два", 2), IGNORE, now)
+    assert second.outcome == Effect.QUEUED
+    assert [question.text for question in second.record.waiting] == ["два"]
+    third = receive(second.record, incoming("Тимоха, три", 3), IGNORE, now)
+    assert third.outcome == Effect.IGNORED_BUSY
+    assert third.record == second.record.having(seen=(1, 2, 3))
+
+
+def test_a_question_a_moment_before_the_deadline_of_another_is_ignored() -> None:
+    record, now = asked(past_deadline=True)
+    again = receive(record, incoming("Тимоха, два", 2), IGNORE, now - timedelta(microseconds=1))
+    assert again.outcome == Effect.IGNORED_BUSY
+
+
 def test_a_question_that_was_ignored_stays_ignored_when_it_comes_again_later() -> None:
     record = after("Тимоха, раз", "Тимоха, два").record
     free = finished(answered(record, "7.42.1.0", "ответ", NOW), "7.42.1.0", NOW, SOON)
