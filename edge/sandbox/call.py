@@ -41,10 +41,14 @@ class Call:
             raise Refusal(401, "AUTH_KEY_UNREGISTERED")
         return self.state.accounts[self.user_id]
 
+    @property
+    def is_bot(self) -> bool:
+        return self.user_id is not None and self.me.bot
+
     def find(self, peer: TLObject) -> Account | None:
         """The account behind an InputPeer or InputUser, None when the caller may not address it.
 
-        An access hash of 0 does for bots and for people that the user has met.
+        An access hash of 0 does for those whom the caller has met.
         """
         if isinstance(peer, types.InputPeerSelf | types.InputUserSelf):
             return self.me
@@ -69,7 +73,7 @@ class Call:
 
     def _has_met(self, account: Account) -> bool:
         me = self.me
-        return me.bot or account is me or account.id in me.contacts or account.id in me.box.latest()
+        return account is me or account.id in me.contacts or account.id in me.met
 
 
 Handler = Callable[[Call, Any], Result]

@@ -17,6 +17,8 @@ def send(
 ) -> tuple[StoredMessage, list[Event]]:
     """Put a copy into both boxes (one, if the user writes to itself); the sender's copy comes back."""
     key, date = next(state.message_keys), state.now
+    sender.met.add(peer.id)
+    peer.met.add(sender.id)
     answered = _in_chat(sender, peer.id, reply_to)
     copies, events = [], []
     for owner in _both(sender, peer):
@@ -60,7 +62,7 @@ def read(reader: Account, peer: Account, max_id: int) -> list[Event]:
     last = incoming[-1]
     reader.box.read_inbox[peer.id] = last.id
     events = [reader.box.record(ReadInbox(peer.id, last.id, reader.box.unread()[peer.id]))]
-    if copy := peer.box.copy_of(last):
+    if (copy := peer.box.copy_of(last)) and not peer.bot:  # no bot learns what was read
         peer.box.read_outbox[reader.id] = copy.id
         events.append(peer.box.record(ReadOutbox(reader.id, copy.id)))
     return events

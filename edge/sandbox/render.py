@@ -55,6 +55,12 @@ def update(owner: Account, event: Event) -> TLObject | None:
     return None
 
 
+def is_told(owner: Account, event: Event) -> bool:
+    """Whether the owner is told of the event: bots are not told what they have sent themselves."""
+    sent = owner.box.messages.get(event.change.message_id) if isinstance(event.change, New) else None
+    return not (owner.bot and sent and sent.out)
+
+
 def peer_ids(owner: Account, event: Event) -> list[int]:
     """Whom the event is about, besides its owner."""
     match event.change:
@@ -72,6 +78,8 @@ def updates(state: State, owner: Account, parts: Objects, ids: Iterable[int]) ->
 def push(state: State, event: Event, *, short: bool) -> TLObject | None:
     """What the owner's sessions are told. `short`: new messages go in the form without users."""
     owner = state.accounts[event.owner_id]
+    if not is_told(owner, event):
+        return None
     if short and isinstance(event.change, New) and (stored := owner.box.messages.get(event.change.message_id)):
         return _short_message(stored, event)
     part = update(owner, event)

@@ -11,7 +11,7 @@ from edge.sandbox.tl import Bool, Objects, Result, TLObject, functions, types
 
 def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
     """A random_id that this user has used before brings the first message back, and sends nothing."""
-    peer, text = call.peer(query.peer), _checked(query.message, query.entities)
+    peer, text = _addressee(call, query.peer), _checked(query.message, query.entities)
     if not query.random_id:
         raise Refusal(400, "RANDOM_ID_EMPTY")
     if first := call.state.sent.get((call.me.id, query.random_id)):
@@ -55,9 +55,9 @@ def read_history(call: Call, query: functions.messages.ReadHistory) -> TLObject:
 
 
 def set_typing(call: Call, query: functions.messages.SetTyping) -> Result:
-    peer = call.peer(query.peer)
+    peer = _addressee(call, query.peer)
     call.state.typing.append(Typing(call.me.id, peer.id, action_name(query.action)))
-    if peer is not call.me:
+    if peer is not call.me and not peer.bot:
         update = types.UpdateUserTyping(user_id=call.me.id, action=query.action)
         short = types.UpdateShort(update=update, date=call.state.now)
         call.pushes.append(Push(peer.id, short, counted=False))
@@ -67,6 +67,16 @@ def set_typing(call: Call, query: functions.messages.SetTyping) -> Result:
 def action_name(action: TLObject) -> str:
     """`typing` for SendMessageTypingAction."""
     return type(action).__name__.removeprefix("SendMessage").removesuffix("Action").lower()
+
+
+def _addressee(call: Call, peer: TLObject) -> Account:
+    """Whom the caller may write to: a bot writes to no bot, and to nobody who has not written to it before."""
+    account = call.peer(peer)
+    if call.me.bot and account.bot:
+        raise Refusal(400, "USER_IS_BOT")
+    if call.me.bot and account.id not in call.me.met:
+        raise Refusal(400, "PEER_ID_INVALID")
+    return account
 
 
 def _checked(text: str, entities: Objects | None) -> str:

@@ -35,10 +35,12 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
 def state_of(call: Call, pts: int | None = None) -> types.updates.State:
     """The account's state now, or when its pts was `pts`."""
     box = call.me.box
-    return types.updates.State(pts=pts or box.pts, qts=0, date=call.state.now, seq=1, unread_count=box.unread().total())
+    unread = 0 if call.me.bot else box.unread().total()
+    return types.updates.State(pts=pts or box.pts, qts=0, date=call.state.now, seq=1, unread_count=unread)
 
 
 def _parts(call: Call, events: list[Event]) -> dict[str, Any]:
+    events = [event for event in events if render.is_told(call.me, event)]
     new = [call.me.box.messages.get(event.change.message_id) for event in events if isinstance(event.change, New)]
     other = [render.update(call.me, event) for event in events if not isinstance(event.change, New)]
     ids = [id_ for event in events for id_ in render.peer_ids(call.me, event)]
