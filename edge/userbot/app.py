@@ -12,6 +12,7 @@ from edge.userbot.catch_up import CatchUp
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
+from edge.userbot.hints import Hints
 from edge.userbot.receiving import Rules
 from edge.userbot.replies import Replies
 from edge.userbot.session import make_client, started
@@ -115,7 +116,8 @@ class _Edge:
         """Run until cancelled. Raises the first error of any part."""
         try:
             await self.drivers.resume()
-            async with waking(self.js, account, self.drivers.wake), progressing(self.js, account, self.drivers.hear):
+            hints = Hints(self.drivers.wake)
+            async with waking(self.js, account, hints.hear), progressing(self.js, account, self.drivers.hear):
                 await together(self.catch_up.run(), self.replies.run(), self._tell_ready(account))
         finally:
             await finish(CLEAN_UP, self._stop())

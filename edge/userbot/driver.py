@@ -89,8 +89,8 @@ class Driver:
             self._send_at = self._clock() + pause.total_seconds()
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
         except TransportError as error:
-            if error.fault is Fault.FINAL:
-                return await self._failed(error, attempts=1)
+            if attempts := self._attempts(error.fault):
+                return await self._failed(error, attempts=attempts)
             pause = self._storing.next(error)
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
             await self._world.retrying.clock.sleep(pause)
@@ -110,6 +110,13 @@ class Driver:
             self._faults.reset()
             return more
         return True
+
+    def _attempts(self, fault: Fault) -> int | None:
+        """How often a step is tried that the store answers so; None: until it works."""
+        if fault is Fault.FINAL:
+            return 1
+        # Without its record there is nothing to do for a chat, and nothing to lose.
+        return UNKNOWN_ATTEMPTS if fault is Fault.UNKNOWN and self._step is None else None
 
     async def _failed(self, error: BaseException, *, attempts: int = UNKNOWN_ATTEMPTS) -> bool:
         """Try the step again until it has failed `attempts` times in a row, then skip it; return whether to go on."""

@@ -12,15 +12,19 @@ from events.jetstream.listening import listening
 
 TIMEOUT = 2
 """Seconds that an edge may take to say that it has heard."""
+INBOX = "_INBOX"
+"""What the subjects start with on which a client hears answers."""
 
 
 @asynccontextmanager
 async def waking(js: JetStreamContext, account: str, wake: Callable[[str], None]) -> AsyncIterator[None]:
-    """Meanwhile `wake` gets the chat of every hint, each of which is answered."""
+    """Meanwhile `wake` gets the text of every hint: a chat, if its sender means well."""
 
     async def hear(message: Msg) -> None:
         wake(message.data.decode(errors="replace"))
-        await message.respond(b"")
+        # The sender chooses where the answer goes, and it goes there with this user's rights.
+        if message.reply.startswith(INBOX):
+            await message.respond(b"")
 
     async with listening(js, subjects.wake(account), hear):
         yield

@@ -201,6 +201,21 @@ async def test_wakeups_and_watches_outlive_an_emptied_store(nats_server, tmp_pat
         await nats_server.start()
 
 
+async def test_a_hint_is_answered_nowhere_but_in_an_inbox(nats_server, js):
+    """Otherwise its sender could have an empty message written anywhere, with the rights of the edge."""
+    await Topology(js, retrying=Retrying(Hasty(), Random(1))).ensure_all()
+    chats = await js.key_value("chats")
+    await chats.put("1.2", b"{}")
+    woken = []
+    async with connect(nats_server.url, name="test") as edge, waking(edge, "1", woken.append):
+        await edge._nc.flush()
+        await js._nc.publish(subjects.wake("1"), b"2", reply="$KV.chats.1.2")
+        await js._nc.publish(subjects.wake("1"), b"2")
+        assert await wake(js, "1", "2")
+    assert woken == ["2"] * 3
+    assert (await chats.get("1.2")).value == b"{}"
+
+
 async def test_streams_come_back_with_the_limits_that_they_had(nats_server):
     async with connect(nats_server.url, name="test") as js:
         chosen = Retention(max_age=timedelta(hours=1), max_bytes=2 * MIB)
