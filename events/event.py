@@ -22,8 +22,12 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 NATS_PREFIX = "ce-"
 AMQP_PREFIX = "cloudEvents:"
 
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,255}")
-"""Of a header that every broker takes: NATS is the strictest (a token of HTTP)."""
+_NAME = re.compile(r"(?!nats-)[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,255}", re.IGNORECASE)
+"""Of a header that every broker takes and none obeys: NATS is the strictest (a token of HTTP), and `Nats-…` are orders
+to JetStream, which would refuse the message or pass it for one that it has."""
+
+MAX_ATTRIBUTE = 255
+"""Characters kept of an attribute; a request id has at most 204."""
 
 ORIGIN_PREFIX = "timokha-origin-"
 """Headers that a bridge gives a request, and that its reply takes over, so that the reply finds its way back."""
@@ -35,6 +39,7 @@ class Event:
 
     `subject` is the request id, so that a reply can be addressed even when the body can't be read.
     `headers` is everything that is not a CloudEvents attribute: trace context and what bridges add.
+    `claimed` is another subject that the envelope names: the place where the event was found decides.
     A transport hands over whatever it was given; only `data()` and `request_id` are strict.
     """
 
@@ -45,6 +50,7 @@ class Event:
     time: datetime
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    claimed: str = ""
 
     @classmethod
     def of(cls, data: EventData, *, source: str, time: datetime, headers: Mapping[str, str] | None = None) -> Self:
@@ -67,7 +73,9 @@ class Event:
         return RequestId.parse(self.subject)
 
     def data(self) -> EventData:
-        """The typed data. Raises MalformedEvent when type or body can't be read."""
+        """The typed data. Raises MalformedEvent when type or body can't be read, or the subject is in doubt."""
+        if self.claimed:
+            raise MalformedEvent(f"its subject attribute {self.claimed!r} is not the subject that it came under")
         model = TYPES.get(self.type)
         if model is None:
             raise MalformedEvent(f"unknown event type {self.type[:200]!r}; is a newer version publishing?")
@@ -100,19 +108,27 @@ def to_headers(event: Event, prefix: str) -> dict[str, str]:
 
 
 def from_headers(
-    headers: Mapping[str, str], body: bytes, prefix: str, *, subject: str = "", received: datetime = EPOCH
+    headers: Mapping[str, str],
+    body: bytes,
+    prefix: str,
+    *,
+    place: str = "",
+    subject: str = "",
+    received: datetime = EPOCH,
 ) -> Event:
     """The inverse of `to_headers`. What is missing becomes empty: `data()` will refuse it later.
 
-    Headers whose names can't travel on are left out: with one, the event could not even become a dead letter.
-    `subject` stands in where the sender gave none, e.g. the tokens of the NATS subject; `received` for a time.
+    Headers that can't travel on are left out: with one, the event could not even become a dead letter.
+    `place` is the subject under which the transport had the event, and decides; where it has none, `subject` stands in
+    for one that the sender did not give, and `received` for a time.
     """
-    given = {name[len(prefix) :]: value for name, value in headers.items() if name.startswith(prefix)}
+    given = {name[len(prefix) :]: value[:MAX_ATTRIBUTE] for name, value in headers.items() if name.startswith(prefix)}
+    claimed = given.get("subject", "")
     return Event(
         id=given.get("id", ""),
         type=given.get("type", ""),
         source=given.get("source", ""),
-        subject=given.get("subject") or subject,
+        subject=(place or claimed or subject)[:MAX_ATTRIBUTE],
         time=_parse_time(given.get("time"), received),
         body=body,
         headers={
@@ -120,6 +136,7 @@ def from_headers(
             for name, value in headers.items()
             if not name.startswith((NATS_PREFIX, AMQP_PREFIX)) and _NAME.fullmatch(name)
         },
+        claimed=claimed if place and claimed != place else "",
     )
 
 

@@ -34,7 +34,7 @@ class MemoryLog:
         if key in self._stored[channel]:
             return Published.ALREADY_THERE
         # Through the wire form and back, so that nothing survives here that would not survive there.
-        event = from_headers(to_headers(event, NATS_PREFIX), event.body, NATS_PREFIX)
+        event = from_headers(to_headers(event, NATS_PREFIX), event.body, NATS_PREFIX, place=key)
         self._stored[channel][key] = event
         for (subscribed, _), queue in self._queues.items():
             if subscribed is channel:

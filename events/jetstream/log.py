@@ -1,16 +1,19 @@
 """The log on JetStream: one message a subject, confirmed, found and erased by request id."""
 
-from collections.abc import Iterable, Sequence
+import base64
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
 
 from events import subjects
 from events.errors import MalformedEvent
 from events.event import EPOCH, NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
+from events.jetstream.client import Client
 from events.jetstream.faults import STORE_FAILED, SUBJECT_TAKEN, failed, is_lost_stream
 from events.transport import Channel, Published
 
@@ -50,9 +53,7 @@ class JetStreamLog:
                 return None
             raise failed(f"JetStream could not look up {request_id}", error) from None
         since = found.time or EPOCH
-        event = from_headers(
-            found.headers or {}, found.data or b"", NATS_PREFIX, subject=str(request_id), received=since
-        )
+        event = from_headers(_headers(found), found.data or b"", NATS_PREFIX, place=str(request_id), received=since)
         return event, since
 
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
@@ -96,6 +97,11 @@ class JetStreamLog:
                 raise
             return 0
         return 1
+
+
+def _headers(found: RawStreamMsg) -> Mapping[str, str]:
+    """As a subscription brings them: nats-py makes objects of a stored message's values that are not ASCII."""
+    return Client._parse_header_lines(base64.b64decode(found.hdrs or b""))
 
 
 def _request_id(subject: str) -> RequestId | None:

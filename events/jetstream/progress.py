@@ -38,8 +38,8 @@ async def progressing(js: JetStreamContext, account: str, hear: Callable[[Event]
     """Meanwhile `hear` gets what is written for the account, in the order in which each worker wrote it."""
 
     async def take(message: Msg) -> None:
-        subject = subjects.request_id_of(message.subject)
-        hear(from_headers(message.headers or {}, message.data, NATS_PREFIX, subject=subject))
+        place = subjects.request_id_of(message.subject)
+        hear(from_headers(message.headers or {}, message.data, NATS_PREFIX, place=place))
 
     async with listening(js, subjects.account_progress(account), take):
         yield

@@ -37,7 +37,7 @@ class JetStreamDelivery:
             message.headers or {},
             message.data,
             NATS_PREFIX,
-            subject=subjects.request_id_of(message.subject),
+            place=subjects.request_id_of(message.subject),
             received=self.published_at,
         )
 

@@ -24,7 +24,7 @@ from events.runtime.clock import SystemClock
 from events.transport import Channel, Published
 
 HEADERS = st.dictionaries(
-    st.sampled_from(["ce-type", "ce-subject", "ce-id", "ce-time", "traceparent", "Nats-Expected-Last-Msg-Id-not", "x"])
+    st.sampled_from(["ce-type", "ce-subject", "ce-id", "ce-time", "traceparent", "Nats-Msg-Id", "x"])
     | st.text(st.characters(max_codepoint=0x7F), min_size=1, max_size=12)
     | st.text(max_size=8),
     st.text(max_size=40),
@@ -67,12 +67,13 @@ async def test_any_message_on_jetstream_is_an_event_and_the_next_one_comes_too(
     subscription = await JetStreamSubscription.bind(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=Random())
     taken: list[Event] = []
     while not taken or taken[-1].subject != following.subject:
-        for delivery in await subscription.fetch(2, timedelta(seconds=1)):
+        for delivery in await subscription.fetch(1, timedelta(seconds=1)):
             taken.append(delivery.event)
             await delivery.ack()
-    assert len(taken) <= 2
+    assert len(taken) <= 2  # one at a time: a request that is not used up would take the next case's
     if len(taken) == 2:
         assert taken[0].body == body
+        assert taken[0].subject == f"1.2.{number}.0"
         again = RequestId("7", "8", str(number))
         copied = Event(
             **{name: getattr(taken[0], name) for name in ("id", "type", "source", "time", "body", "headers")},

@@ -80,9 +80,10 @@ def headers(prefix: str) -> st.SearchStrategy[dict[str, str]]:
 
 @st.composite
 def events(draw: st.DrawFn) -> Event:
-    """As a transport hands them over."""
+    """As a transport hands them over: one has places, the other one has none."""
     prefix = draw(st.sampled_from([NATS_PREFIX, AMQP_PREFIX]))
-    return from_headers(draw(headers(prefix)), draw(bodies()), prefix, subject=draw(IDS | TEXT))
+    where = {draw(st.sampled_from(["place", "subject"])): draw(IDS | TEXT)}
+    return from_headers(draw(headers(prefix)), draw(bodies()), prefix, **where)
 
 
 @given(st.sampled_from([NATS_PREFIX, AMQP_PREFIX]), st.data())
