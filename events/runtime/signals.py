@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from events.runtime import children, terminal
+from events.runtime import children, leftovers, terminal
 
 TO_END = 4.0
 """Seconds from the end of a process's patience until it is ended by force."""
@@ -126,6 +126,7 @@ class Signals:
 
     def _end_now(self, code: int) -> None:
         children.kill()
+        leftovers.remove()
         self._terminal.restore()
         os._exit(code)
 

@@ -1,24 +1,44 @@
-"""Directories that are made once, whole or not at all, whoever else makes them at the same time."""
+"""Directories that are made once, whole or not at all, even if several processes make them at the same time."""
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+from events.runtime.leftovers import unfinished
+
+_PARTIAL = ".partial"
 
 
 def made_once(directory: Path, *, is_ready: Callable[[], bool], make: Callable[[Path], None]) -> None:
-    """Let `make` fill an empty directory that then becomes `directory`, unless it `is_ready`. Raises OSError."""
+    """Let `make` fill an empty directory that then becomes `directory`, unless it `is_ready`. Raises OSError.
+
+    What killed processes have left unfinished beside `directory` is removed.
+    """
+    _sweep(directory.parent)
     if is_ready():
         return
     directory.parent.mkdir(parents=True, exist_ok=True)
-    # The lock's owner alone writes, into a folder beside; the rename makes it whole or absent.
-    with FileLock(f"{directory}.lock"):
+    # Only the lock's owner writes, into a directory beside; the rename makes it whole or absent.
+    with _lock(directory):
         if is_ready():
             return
-        unfinished = Path(f"{directory}.partial")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        make(unfinished)
-        shutil.rmtree(directory, ignore_errors=True)
-        unfinished.rename(directory)
+        partial = Path(f"{directory}{_PARTIAL}")
+        with unfinished(partial):
+            make(partial)
+            shutil.rmtree(directory, ignore_errors=True)
+            partial.rename(directory)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove every partial directory in `parent` that no process is filling."""
+    for partial in parent.glob(f"*{_PARTIAL}"):
+        # A cache that can't be written to may still have what is needed.
+        with suppress(OSError, Timeout), _lock(partial.with_suffix(""), timeout=0):
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _lock(directory: Path, timeout: float = -1) -> FileLock:
+    return FileLock(f"{directory}.lock", timeout=timeout)

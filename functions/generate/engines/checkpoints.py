@@ -18,6 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from events.errors import SettingsError
 from functions.generate.card import ModelCard
+from functions.generate.engines.writing import writing
 from functions.generate.prompts import FIRST_SPEAKER, FormatName
 from functions.generate.sources import TAKES, path_of
 
@@ -53,12 +54,14 @@ def convert(gguf: Path, directory: Path) -> None:
     """Write the model in `gguf` to `directory`: later it loads in seconds rather than a minute.
 
     In float16, as GGUF's scales are: bfloat16 would blur what was rounded to few bits with them, and rounding it again
-    would not give the same.
+    would not give the same. Raises OSError.
     """
     _quiet()
     packed, tokenizer = _gguf(gguf)
-    fresh(packed, torch.float16).save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
+    model = fresh(packed, torch.float16)
+    with writing(directory):
+        model.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
 
 
 def fresh(model: Any, dtype: torch.dtype) -> Any:

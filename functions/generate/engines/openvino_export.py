@@ -12,6 +12,7 @@ from functions.generate.engines.openvino_graph import Unsupported, graph
 from functions.generate.engines.openvino_weights import quantize
 from functions.generate.engines.quiet_openvino import ov
 from functions.generate.engines.transformers import context_of, end_tokens, format_of
+from functions.generate.engines.writing import writing
 
 _NAMES = ("bos_token", "eos_token", "unk_token", "pad_token")
 
@@ -19,7 +20,7 @@ _NAMES = ("bos_token", "eos_token", "unk_token", "pad_token")
 def export(source: str, directory: Path, *, bits: int) -> None:
     """Write `source` (see `checkpoints.load`) to `directory`, its weights in `bits` bits; takes a minute.
 
-    Raises SettingsError, one line, if it can't be read or this engine can't serve its kind.
+    Raises SettingsError, one line, if it can't be read or this engine can't serve its kind, and OSError.
     """
     checkpoint = load(source, dtype=torch.float32)
     try:
@@ -30,9 +31,10 @@ def export(source: str, directory: Path, *, bits: int) -> None:
         ) from None
     quantize(model, bits)
     directory.mkdir(parents=True, exist_ok=True)
-    ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
-    checkpoint.model.config.save_pretrained(directory)  # GenAI looks into config.json
-    _tokenizer(checkpoint).backend_tokenizer.save(str(directory / "tokenizer.json"))
+    with writing(directory):
+        ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
+        checkpoint.model.config.save_pretrained(directory)  # GenAI looks into config.json
+        _tokenizer(checkpoint).backend_tokenizer.save(str(directory / "tokenizer.json"))
     describe(checkpoint).write(directory)
 
 

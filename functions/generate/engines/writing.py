@@ -1,0 +1,40 @@
+"""Libraries in Rust and C++ write models, and know no OSError: a full disk is an error of their own."""
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+_NUMBER = re.compile(r"os error (\d+)")
+"""Rust's words."""
+_FULL = 64 * 1024
+"""Bytes that are free at most when a file could not grow."""
+
+
+@contextmanager
+def writing(directory: Path) -> Iterator[None]:
+    """Raise an OSError that names `directory` for what the libraries raise when they can't write to it."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        raise _explained(error, directory) from None
+    except Exception as error:
+        if type(error) is not Exception:  # as tokenizers raises it
+            raise
+        raise _explained(error, directory) from None
+
+
+def _explained(error: Exception, directory: Path) -> OSError:
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if known := _NUMBER.search(said):
+        number = int(known[1])
+    elif shutil.disk_usage(directory).free < _FULL:
+        number = errno.ENOSPC
+    else:
+        return OSError(errno.EIO, said, str(directory))
+    return OSError(number, os.strerror(number), str(directory))

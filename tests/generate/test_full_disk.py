@@ -1,0 +1,63 @@
+"""A disk that takes no more while a model is prepared: one line, and nothing is left."""
+
+import errno
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.generate.engines import checkpoints
+from functions.generate.engines.openvino_export import export
+from functions.generate.engines.writing import writing
+from functions.generate.made_once import made_once
+
+LIMITS = (0, 20_000)
+"""Bytes of a file: the first of all is refused, or the weights are."""
+REFUSED = r"File too large|iostream error"
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """The system refuses what is longer, as it refuses everything on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_exporting_for_openvino(random_model: Path, tmp_path: Path, limit: int) -> None:
+    with pytest.raises(OSError, match=REFUSED), files_up_to(limit):
+        made_once(
+            tmp_path / "model", is_ready=lambda: False, make=lambda empty: export(str(random_model), empty, bits=8)
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["model.lock"]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_converting_the_default_model(
+    random_model: Path, tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = checkpoints.load(str(random_model))
+    monkeypatch.setattr(checkpoints, "_gguf", lambda gguf: (checkpoint.model, checkpoint.tokenizer))
+    with pytest.raises(OSError, match=REFUSED), files_up_to(limit):
+        made_once(
+            tmp_path / "model", is_ready=lambda: False, make=lambda empty: checkpoints.convert(tmp_path / "x", empty)
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["model.lock"]
+
+
+def test_a_library_without_an_oserror_of_its_own_is_understood(tokenizer: Any, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left on device") as found, writing(tmp_path):
+        tokenizer.backend_tokenizer.save("/dev/full")
+    assert (found.value.errno, found.value.filename) == (errno.ENOSPC, str(tmp_path))
+
+
+def test_a_bug_while_writing_is_no_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(TypeError), writing(tmp_path):
+        raise TypeError

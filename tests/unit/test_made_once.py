@@ -1,0 +1,83 @@
+"""A directory is made whole or not at all, and what was left unfinished does not stay."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from functions.generate.made_once import made_once
+
+
+def make(directory: Path, fill) -> None:
+    made_once(directory, is_ready=(directory / "card").is_file, make=fill)
+
+
+def whole(directory: Path) -> None:
+    (directory / "card").write_text("whole")
+
+
+def partials(parent: Path) -> list[Path]:
+    return list(parent.glob("*.partial"))
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("a bug"), KeyboardInterrupt()])
+def test_whatever_ends_the_making_nothing_unfinished_is_left(tmp_path, error) -> None:
+    def full(directory: Path) -> None:
+        (directory / "weights").write_bytes(b"half")
+        raise error
+
+    with pytest.raises(type(error)):
+        make(tmp_path / "model", full)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.lock"]
+
+
+def test_what_a_killed_process_has_left_is_removed_even_if_another_model_is_wanted_and_ready(tmp_path) -> None:
+    make(tmp_path / "model", whole)
+    left = tmp_path / "other-1.5b.partial"
+    left.mkdir()
+    (left / "weights").write_bytes(b"half")
+    make(tmp_path / "model", whole)
+    assert not partials(tmp_path)
+
+
+def test_what_another_process_is_filling_stays(tmp_path) -> None:
+    at_work = tmp_path / "other.partial"
+    at_work.mkdir()
+    with FileLock(tmp_path / "other.lock"):
+        make(tmp_path / "model", whole)
+        assert at_work.is_dir()
+
+
+FILLS = """
+import sys, threading
+from pathlib import Path
+from events.runtime.signals import Signals
+from functions.generate.made_once import made_once
+
+def forever(directory):
+    (directory / "weights").write_bytes(b"half")
+    print("filling", flush=True)
+    threading.Event().wait()
+
+signals = Signals(service=False)
+signals.listen()
+signals.heed(lambda: None, patience=60, forced=lambda: None)
+made_once(Path(sys.argv[1]), is_ready=lambda: False, make=forever)
+"""
+
+
+def test_a_process_that_is_told_to_end_at_once_removes_what_it_has_not_finished(tmp_path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", FILLS, str(tmp_path / "model")], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout
+        assert process.stdout.readline() == b"filling\n"
+        assert partials(tmp_path)
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        assert process.returncode == 1
+    finally:
+        process.kill()
+    assert not partials(tmp_path)
