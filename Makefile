@@ -9,7 +9,7 @@ SHELL := bash
 # CHAOS_KILLS  how many kills it has, 30
 # CHAOS_QUESTIONS  how many questions are asked meanwhile, 600
 # CHAOS_FAULTS  which other faults it has, e.g. outages=2,terminations=5; without it all of them
-# PART         what `make bench` measures: engines, messaging, bridge, scaling or start; without it everything
+# PART         what `make bench` measures: engines, messaging, bridge, scaling, start or chats; without it everything
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
 EXTRAS ?= userbot sandbox rabbitmq openai openvino transformers training speedups

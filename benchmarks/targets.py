@@ -43,6 +43,12 @@ TARGETS: Mapping[str, Target] = {
     "bridge.schedule_ratio": at_most(1.15),
     "scaling.efficiency_16": at_least(0.95),
     "start.first_answer_seconds": at_most(3),
+    "chats.ready_ratio": at_most(2),
+    "chats.first_answer_ratio": at_most(2),
+    "chats.answer_ratio": at_most(2),
+    "chats.delete_ratio": at_most(2),
+    "chats.doctor_ratio": at_most(2),
+    "chats.forgotten": at_most(0),
 }
 
 
