@@ -82,6 +82,7 @@ async def product(directory: Path, **changes: str) -> AsyncIterator[Chats]:
             "USERBOT_SESSION": str(session),
             "USERBOT_TELEGRAM_SERVER": telegram.address,
             "USERBOT_TELEGRAM_KEY": str(key),
+            "USERBOT_MAX_ANSWERS_PER_MINUTE": "0",
             **changes,
         }
         async with running(*(Process(name, directory, settings) for name in ("generate", "userbot"))):

@@ -47,6 +47,7 @@ class Metrics:
         self._retries = meter.create_counter(names.RETRIES, "{message}", "Deliveries that were not the first")
         self._deadletters = meter.create_counter(names.DEADLETTERS, "{message}", "Requests given up")
         self._busy = meter.create_counter(names.BUSY_IGNORED, "{message}", "Questions ignored while busy")
+        self._silenced = meter.create_counter(names.SILENCED, "{message}", "Questions in a chat with too many answers")
 
     def answered(self, took: timedelta, outcome: str) -> None:
         """A question came to its end; `outcome` from a small fixed set, e.g. `answered`, `failed`, `expired`."""
@@ -60,6 +61,9 @@ class Metrics:
 
     def busy_ignored(self) -> None:
         self._busy.add(1)
+
+    def silenced(self) -> None:
+        self._silenced.add(1)
 
     def caught_up(self, messages: int) -> None:
         """One catch-up is over, and has brought as many messages."""

@@ -87,6 +87,7 @@ IN_FLIGHT = "timokha.in_flight"
 RETRIES = "timokha.retries"
 DEADLETTERS = "timokha.deadletters"
 BUSY_IGNORED = "timokha.busy_ignored"
+SILENCED = "timokha.silenced"
 
 
 def span(operation: str, target: str) -> str:

@@ -144,4 +144,5 @@ def _rules(settings: UserbotSettings) -> Rules:
         catch_up_window=settings.catch_up_window,
         locale=settings.language,
         live=settings.live,
+        max_answers=settings.max_answers_per_minute,
     )

@@ -9,6 +9,7 @@ from edge.userbot.chats import AWAY
 from edge.userbot.commands import parse
 from edge.userbot.described import described
 from edge.userbot.drivers import Drivers
+from edge.userbot.limiting import SILENCE
 from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive
 from edge.userbot.record import ChatRecord
 from edge.userbot.world import World
@@ -34,10 +35,21 @@ class Door:
         request_id = RequestId(message.account, message.chat, str(message.message_id))
         with self._world.telemetry.spans.receive_telegram(request_id):
             effect = await self._stored(replace(message, trace=propagation.inject()), request_id)
-            log.info("message.received", chat=message.chat, message=message.message_id, effect=effect)
-        if effect is Effect.IGNORED_BUSY:
-            self._world.telemetry.metrics.busy_ignored()
+            tell = log.debug if effect is Effect.SILENCED else log.info
+            tell("message.received", chat=message.chat, message=message.message_id, effect=effect)
+        self._count(effect, message)
         return effect
+
+    def _count(self, effect: Effect, message: Incoming) -> None:
+        metrics = self._world.telemetry.metrics
+        match effect:
+            case Effect.IGNORED_BUSY:
+                metrics.busy_ignored()
+            case Effect.TOO_MANY | Effect.SILENCED:
+                metrics.silenced()
+        if effect is Effect.TOO_MANY:
+            seconds = SILENCE.total_seconds()
+            log.warning("chat.too_many", chat=message.chat, limit=self._rules.max_answers, silent_for=seconds)
 
     async def _stored(self, message: Incoming, request_id: RequestId) -> Effect:
         spans, now = self._world.telemetry.spans, self._world.now()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from edge.userbot import phrases
+from edge.userbot import limiting, phrases
 from edge.userbot.commands import (
     Ask,
     AskHint,
@@ -17,7 +17,7 @@ from edge.userbot.commands import (
     parse,
     parse_context_length,
 )
-from edge.userbot.defaults import DEFAULT_PREFIX
+from edge.userbot.defaults import DEFAULT_MAX_ANSWERS, DEFAULT_PREFIX
 from edge.userbot.record import (
     MAX_NOTICES,
     MAX_QUESTION_BYTES,
@@ -27,6 +27,7 @@ from edge.userbot.record import (
     Current,
     Notice,
     Question,
+    Rate,
     Settings,
     ask,
     shortened,
@@ -52,7 +53,11 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the owner has set. `locale` is spoken to users of any other language; `live`: answers grow visibly."""
+    """What the owner has set.
+
+    `locale` is spoken to users of any other language; `live`: answers grow visibly; `max_answers`: in a chat and
+    minute, 0 for no limit.
+    """
 
     prefix: str = DEFAULT_PREFIX
     when_busy: Literal["ignore", "queue"] = "ignore"
@@ -60,6 +65,7 @@ class Rules:
     catch_up_window: timedelta = timedelta(minutes=10)
     locale: str = phrases.DEFAULT_LANGUAGE
     live: bool = False
+    max_answers: int = DEFAULT_MAX_ANSWERS
 
 
 class Effect(StrEnum):
@@ -71,12 +77,27 @@ class Effect(StrEnum):
     ASKED = "asked"
     QUEUED = "queued"
     IGNORED_BUSY = "ignored_busy"
+    TOO_MANY = "too_many"
+    """One answer more than the limit allows: the chat's silence begins."""
+    SILENCED = "silenced"
+    """It came in that silence."""
     HINTED = "hinted"
     HELPED = "helped"
     HELP_SUPPRESSED = "help_suppressed"
     DELETED = "deleted"
     SET = "set"
     REFUSED_ARGUMENT = "refused_argument"
+
+
+ANSWERED = {
+    Effect.ASKED,
+    Effect.QUEUED,
+    Effect.HINTED,
+    Effect.HELPED,
+    Effect.DELETED,
+    Effect.SET,
+    Effect.REFUSED_ARGUMENT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +118,18 @@ def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) 
     record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
     if now - message.date > rules.catch_up_window:
         return Received(record, Effect.TOO_OLD)
-    return _obey(record, command, message, rules, now)
+    received = _obey(record, command, message, rules, now)
+    return _within_limit(record, received, command, rules, now) if received.outcome in ANSWERED else received
+
+
+def _within_limit(record: ChatRecord, received: Received, command: Command, rules: Rules, now: datetime) -> Received:
+    """`received`, counted, or silence for `record`. No command is refused: nobody can set one off for ever."""
+    if isinstance(command, Ask | AskHint):
+        if limiting.is_silent(record.rate, now):
+            return Received(record, Effect.SILENCED)
+        if limiting.is_reached(record.rate, rules.max_answers, now):
+            return Received(record.having(rate=Rate(silent_since=now)), Effect.TOO_MANY)
+    return Received(received.record.having(rate=limiting.counted(record.rate, now)), received.outcome)
 
 
 def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:

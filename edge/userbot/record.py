@@ -103,6 +103,14 @@ class Notice(_Part):
     text: str
 
 
+class Rate(_Part):
+    """`answers` in the minute `since`; more than allowed, and the bot has been silent `silent_since`."""
+
+    since: AwareDatetime | None = None
+    answers: int = 0
+    silent_since: AwareDatetime | None = None
+
+
 class ChatRecord(_Part):
     """Everything known of one chat; `ChatRecord()` is a chat that never wrote.
 
@@ -118,6 +126,7 @@ class ChatRecord(_Part):
     erasing: bool = False
     deleted_to: int = 0
     helped_at: AwareDatetime | None = None
+    rate: Rate = Rate()
 
     def to_json(self) -> bytes:
         return self.model_dump_json().encode()

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from edge.userbot.defaults import DEFAULT_PREFIX
+from edge.userbot.defaults import DEFAULT_MAX_ANSWERS, DEFAULT_PREFIX
 from events.errors import SettingsError
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds
@@ -61,6 +61,12 @@ class UserbotSettings(ProcessSettings):
     )
     sends_per_second: float = Field(
         25.0, gt=0, le=1000, description="messages a second in all chats together, above 0; Telegram takes about 30"
+    )
+    max_answers_per_minute: int = Field(
+        DEFAULT_MAX_ANSWERS,
+        ge=0,
+        le=1000,
+        description="answers in one chat and minute, 0 to 1000, after which it gets none for 5 minutes; 0: no limit",
     )
     answer_groups: bool = Field(False, description="true or false: answer in groups as well")
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")

@@ -82,6 +82,7 @@ def test_what_befalls_a_question_is_counted(observed):
     metrics.flood_waited(timedelta(seconds=15))
     metrics.dead_lettered(FailureReason.REJECTED)
     metrics.busy_ignored()
+    metrics.silenced()
     metrics.caught_up(7)
     points = observed.points()
     [(_, uptime)] = points.pop("process.uptime")
@@ -91,6 +92,7 @@ def test_what_befalls_a_question_is_counted(observed):
         "timokha.flood_wait.duration": [({}, 1)],
         "timokha.deadletters": [({"timokha.reason": "rejected"}, 1)],
         "timokha.busy_ignored": [({}, 1)],
+        "timokha.silenced": [({}, 1)],
         "timokha.catch_up.size": [({}, 1)],
     }
 

@@ -16,6 +16,7 @@ from edge.userbot.record import (
     answered,
     erased,
     finished,
+    from_json,
     notified,
 )
 from events.schema import Role, Turn
@@ -228,8 +229,54 @@ def test_only_the_last_256_messages_are_remembered() -> None:
 
 
 def test_a_flood_of_commands_keeps_the_latest_notices_only() -> None:
-    record = after(*["Тимоха,"] * (MAX_NOTICES + 3)).record
+    record = after(*["/set_context_length 5"] * (MAX_NOTICES + 3)).record
     assert [notice.message_id for notice in record.notices] == list(range(4, MAX_NOTICES + 4))
+
+
+def talk(*texts: str, limit: int = 3, now: datetime = NOW, record: ChatRecord | None = None) -> list[Effect]:
+    """The effects of `texts`, each of which is answered before the next one comes."""
+    record, effects = record or ChatRecord(), []
+    for number, text in enumerate(texts, start=1 + len(record.seen)):
+        received = receive(record, incoming(text, number), Rules(max_answers=limit), now)
+        effects.append(received.outcome)
+        record = finished(answered(received.record, f"7.42.{number}.0", "ответ", now), f"7.42.{number}.0", now, SOON)
+    talk.record = record
+    return effects
+
+
+def test_more_answers_a_minute_than_allowed_end_in_silence_for_five_minutes() -> None:
+    assert talk(*["Тимоха, раз"] * 6) == ["asked"] * 3 + ["too_many"] + ["silenced"] * 2
+    record = from_json(talk.record.to_json())
+    almost = NOW + timedelta(minutes=5) - timedelta(microseconds=1)
+    assert talk("Тимоха, раз", "Тимоха,", "/help", now=almost, record=record) == ["silenced", "silenced", "helped"]
+    assert talk("Тимоха, раз", now=NOW + timedelta(minutes=5), record=record) == ["asked"]
+
+
+def test_bare_prefixes_and_commands_count_but_commands_are_always_answered() -> None:
+    effects = talk("Тимоха,", "/help", "/set_context_length x", "Тимоха,", "/delete_history", "/set_context_length 5")
+    assert effects == ["hinted", "helped", "refused_argument", "too_many", "deleted", "set"]
+    assert talk("Тимоха, раз", record=talk.record) == ["silenced"]
+
+
+def test_what_is_ignored_anyway_does_not_count() -> None:
+    record = after("Тимоха, раз", *["Тимоха, ещё"] * 9, rules=Rules(max_answers=2)).record
+    assert record.rate.answers == 1
+
+
+def test_as_many_as_allowed_every_minute_are_answered_for_ever() -> None:
+    record = None
+    for minute in range(10):
+        assert talk(*["Тимоха, раз"] * 3, now=NOW + timedelta(minutes=minute), record=record) == ["asked"] * 3
+        record = talk.record
+
+
+def test_without_a_limit_nobody_falls_silent() -> None:
+    assert set(talk(*["Тимоха, раз"] * 200, limit=0)) == {"asked"}
+
+
+def test_a_clock_that_is_set_back_ends_a_silence_instead_of_making_it_longer() -> None:
+    talk(*["Тимоха, раз"] * 4)
+    assert talk("Тимоха, раз", now=NOW - timedelta(days=1), record=talk.record) == ["asked"]
 
 
 def test_what_was_sent_or_erased_is_no_longer_due() -> None:
