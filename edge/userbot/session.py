@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from pyrogram import Client
 from pyrogram.errors import RPCError
+from pyrogram.types import User
 
 from edge.pyrogram_server import use_server
 from edge.userbot import session_file
@@ -74,9 +75,21 @@ async def started(client: Client) -> AsyncIterator[str]:
             log.debug("telegram.not_signed_in", exc_info=True)
             raise _explained(error) from None
         assert client.me
+        _check_account(client.me, client.bot_token)
         yield str(client.me.id)
     finally:
         await finish(STOP_TIMEOUT, _stop(client))
+
+
+def _check_account(account: User, token: str | None) -> None:
+    """Raise SettingsError if the session, which may have been there before, is not of the bot that `token` names."""
+    if not token or str(account.id) == token.partition(":")[0]:
+        return
+    kind = "bot" if account.is_bot else "user"
+    raise SettingsError(
+        f"BOT_TOKEN, USERBOT_SESSION: the session is the {kind} {account.id}'s, BOT_TOKEN is another account's;"
+        " give the bot a session file of its own, or leave BOT_TOKEN empty"
+    )
 
 
 async def _stop(client: Client) -> None:

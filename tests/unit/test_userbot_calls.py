@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 from pyrogram import raw
 from pyrogram.errors import (
     AuthKeyDuplicated,
@@ -46,11 +47,12 @@ def _repaired() -> None:
 class FakeClient:
     """Answers each call with the next of `answers`, an error or a result."""
 
-    def __init__(self, *answers: Any) -> None:
+    def __init__(self, *answers: Any, bot: bool = False) -> None:
         self.answers = list(answers)
         self.calls: list[Any] = []
         self.options: list[dict[str, Any]] = []
         self.known = {2}
+        self.me = SimpleNamespace(is_bot=bot)
 
     async def invoke(self, query: Any, **options: Any) -> Any:
         self.calls.append(query)
@@ -173,15 +175,44 @@ async def test_a_message_that_went_out_without_its_reply_is_found_again() -> Non
     assert await telegram(FakeClient(history(messages[2]))).find_own("2", "привет", reply_to=3) is None
 
 
-async def test_a_bot_that_is_shown_no_history_sends_all_the_same() -> None:
-    client = FakeClient(refused(400, "BOT_METHOD_INVALID"))
+@pytest.mark.parametrize("bot", [False, True])
+async def test_who_is_refused_a_look_into_the_chat_sends_all_the_same(bot: bool) -> None:
+    client = FakeClient(refused(400, "BOT_METHOD_INVALID"), bot=bot)
     assert await telegram(client).find_own("2", "привет", reply_to=3) is None
 
 
-async def test_a_bot_that_is_shown_no_dialogs_fetches_nothing_that_is_old() -> None:
-    calls = Calls(FakeClient(refused(400, "BOT_METHOD_INVALID")), flood_waited=lambda wait: None)
-    account = TelegramAccount(calls, "1", groups=False, bots=False)
-    assert await account.recent(datetime(2026, 1, 1, tzinfo=UTC)) == []
+async def test_a_bot_looks_for_its_own_message_among_the_ids_after_the_one_that_it_replies_to() -> None:
+    others = types.Message(id=7, peer_id=types.PeerUser(user_id=4), date=0, message="привет", out=True)
+    gone = [types.MessageEmpty(id=id_) for id_ in range(9, 104)]
+    client = FakeClient(history(own(4, "другой", 3), others, own(8, "привет", 3), *gone), history(*gone), bot=True)
+    assert await telegram(client).find_own("2", "привет", reply_to=3) == 8
+    first, second = ([wanted.id for wanted in call.id] for call in client.calls)
+    assert (first, second) == ([*range(4, 104)], [*range(104, 204)])
+
+
+async def test_a_bot_gives_up_looking_for_its_own_message_in_a_flood_of_others() -> None:
+    page = history(*(types.Message(id=7, peer_id=types.PeerUser(user_id=4), date=0, message="x") for _ in range(100)))
+    client = FakeClient(*[page] * 9, bot=True)
+    assert await telegram(client).find_own("2", "привет", reply_to=3) is None
+    assert len(client.calls) == 5
+
+
+async def test_a_bot_needs_no_dialogs_to_write_to_somebody_whom_its_session_has_forgotten() -> None:
+    client = FakeClient(sent(), bot=True)
+    client.known.clear()
+    assert await telegram(client).send("2", "привет", reply_to=3, random_id=77) == 9
+    assert client.calls[0].peer == types.InputPeerUser(user_id=2, access_hash=0)
+
+
+@pytest.mark.parametrize("bot", [False, True])
+async def test_who_is_shown_no_chats_reads_nothing_back_and_says_since_when_messages_may_be_missing(bot: bool) -> None:
+    client = FakeClient(refused(400, "BOT_METHOD_INVALID"), bot=bot)
+    account = TelegramAccount(Calls(client, flood_waited=lambda wait: None), "1", groups=False, bots=False)
+    with structlog.testing.capture_logs() as logs:
+        assert await account.recent(datetime(2026, 1, 1, tzinfo=UTC)) == []
+    [line] = logs
+    assert (line["event"], line["missed_since"]) == ("telegram.chats_not_shown", "2026-01-01T00:00:00+00:00")
+    assert len(client.calls) == (0 if bot else 1)
 
 
 async def test_a_connection_that_came_back_is_told() -> None:

@@ -53,11 +53,14 @@ class TelegramAccount:
 
     async def recent(self, since: datetime) -> list[Incoming]:
         found: list[Incoming] = []
+        if self._calls.is_bot:
+            log.warning("telegram.chats_not_shown", missed_since=since.isoformat(), reason="the account is a bot")
+            return found
         try:
             async for peer, users in self._dialogs(since):
                 found += await self._history(peer, users, since)
         except Refused as error:
-            log.warning("telegram.dialogs_refused", reason=error.reason)  # to bots, always
+            log.warning("telegram.chats_not_shown", missed_since=since.isoformat(), reason=error.reason)
         return sorted(found, key=lambda message: (message.date, message.message_id))
 
     async def _dialogs(self, since: datetime) -> Any:

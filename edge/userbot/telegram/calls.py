@@ -43,6 +43,11 @@ class Calls:
         self._flood_waited = flood_waited
         self.revoked: asyncio.Event = asyncio.Event()
 
+    @property
+    def is_bot(self) -> bool:
+        """Whether the account that is signed in is a bot: Telegram shows those no chats and no history."""
+        return bool(getattr(self._client.me, "is_bot", False))
+
     async def invoke(self, query: Any) -> Any:
         """One attempt.
 

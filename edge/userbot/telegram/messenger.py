@@ -17,6 +17,8 @@ from events.faults import Fault
 
 HISTORY_LOOKED_THROUGH = 50
 """How many of the chat's newest messages a resumed delivery looks through for its own."""
+IDS_A_CALL, CALLS_FOR_OWN = 100, 5
+"""A bot looks through so many ids after the message that its own would reply to."""
 DIALOGS_LOOKED_THROUGH = 100
 CHAT_BURST, CHAT_SECONDS = 5, 5
 """One message a second in a chat, five at once (https://core.telegram.org/bots/faq#broadcasting-to-users)."""
@@ -87,6 +89,19 @@ class Telegram:
         return peer
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
+        try:
+            found = await (self._after(chat, reply_to or 0) if self._calls.is_bot else self._newest(chat))
+        except Refused as error:
+            # Then a repeat is recognised by its random id alone.
+            log.info("telegram.history_refused", chat=chat, reason=error.reason)
+            return None
+        for message in found:
+            if getattr(message, "out", False) and message.message == text and _replies(message, reply_to):
+                return int(message.id)
+        return None
+
+    async def _newest(self, chat: str) -> list[Any]:
+        """The chat's newest messages, the last one first."""
         query = raw.functions.messages.GetHistory(
             peer=await self._peer(chat),
             offset_id=0,
@@ -97,16 +112,22 @@ class Telegram:
             min_id=0,
             hash=0,
         )
-        try:
-            history = await self._calls.invoke(query)
-        except Refused as error:
-            # Bots are shown no history: then a repeat is recognised by its random id alone.
-            log.info("telegram.history_refused", chat=chat, reason=error.reason)
-            return None
-        for message in getattr(history, "messages", []):
-            if getattr(message, "out", False) and message.message == text and _replies(message, reply_to):
-                return int(message.id)
-        return None
+        return list(getattr(await self._calls.invoke(query), "messages", []))
+
+    async def _after(self, chat: str, message_id: int) -> list[Any]:
+        """The chat's messages whose ids follow on `message_id`: a bot may ask for ids, which all its chats share."""
+        found: list[Any] = []
+        if not message_id or int(chat) < 0:
+            return found
+        for call in range(CALLS_FOR_OWN):
+            first = message_id + 1 + call * IDS_A_CALL
+            ids: list[Any] = [raw.types.InputMessageID(id=id_) for id_ in range(first, first + IDS_A_CALL)]
+            page = getattr(await self._calls.invoke(raw.functions.messages.GetMessages(id=ids)), "messages", [])
+            there = [message for message in page if isinstance(message, raw.types.Message)]
+            if not there:
+                break
+            found += [message for message in there if getattr(message.peer_id, "user_id", None) == int(chat)]
+        return found
 
     async def typing(self, chat: str) -> None:
         try:
@@ -123,6 +144,9 @@ class Telegram:
         """A session string remembers nobody, and a killed process forgets: then the dialogs say who it is."""
         if peer := await self._resolve(chat):
             return peer
+        if self._calls.is_bot and int(chat) > 0:
+            # Telegram knows itself who has written to a bot.
+            return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
         await self._read_dialogs()
         if peer := await self._resolve(chat):
             return peer
