@@ -55,7 +55,7 @@ class Faults:
         self._floods: dict[tuple[int, str], float] = {}
         self._lost: Counter[tuple[int, str]] = Counter()
         self._swallowed: Counter[int] = Counter()
-        self._too_long: set[int] = set()
+        self._too_long: dict[int, int | None] = {}
         self._stuck: Counter[int] = Counter()
         self._bad: list[_Planned] = []
         self._transport: dict[int, tuple[int, float]] = {}
@@ -79,9 +79,9 @@ class Faults:
         """Keep the next `times` changes from the user's sessions: a gap in their pts."""
         self._swallowed[user_id] += times
 
-    def difference_too_long(self, user_id: int) -> None:
-        """Answer the user's next getDifference with differenceTooLong."""
-        self._too_long.add(user_id)
+    def difference_too_long(self, user_id: int, pts: int | None = None) -> None:
+        """Answer the user's next getDifference with differenceTooLong: go on from `pts` (None: the newest)."""
+        self._too_long[user_id] = pts
 
     def stuck_slices(self, user_id: int, times: int = 1) -> None:
         """Answer the user's next `times` getDifferences with an empty slice whose state is the one asked from."""
@@ -119,11 +119,12 @@ class Faults:
     def swallows_push(self, user_id: int) -> bool:
         return _take(self._swallowed, user_id)
 
-    def is_too_long(self, user_id: int) -> bool:
+    def too_long(self, user_id: int, newest: int) -> int | None:
+        """The pts that a differenceTooLong names; None if there is a difference."""
         if user_id not in self._too_long:
-            return False
-        self._too_long.remove(user_id)
-        return True
+            return None
+        pts = self._too_long.pop(user_id)
+        return newest if pts is None else pts
 
     def is_stuck(self, user_id: int) -> bool:
         return _take(self._stuck, user_id)

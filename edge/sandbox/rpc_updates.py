@@ -19,8 +19,8 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
     box = call.me.box
     if not 0 < query.pts <= box.pts:
         raise Refusal(400, "PERSISTENT_TIMESTAMP_INVALID")
-    if call.faults.is_too_long(call.me.id):
-        return types.updates.DifferenceTooLong(pts=box.pts)
+    if (pts := call.faults.too_long(call.me.id, box.pts)) is not None:
+        return types.updates.DifferenceTooLong(pts=pts)
     if call.faults.is_stuck(call.me.id):
         return types.updates.DifferenceSlice(**_parts(call, []), intermediate_state=state_of(call, query.pts))
     missed = box.since(query.pts)

@@ -22,6 +22,9 @@ from events.jetstream.server import EmbeddedServer
 OWNER_PHONE = "+79990000000"
 WAIT = 40.0
 """Seconds; generous, nothing takes as long unless it is broken."""
+BOTH_ACCOUNTS = [pytest.param(False, id="user"), pytest.param(True, id="bot")]
+"""For `bot`, where it matters which kind of account the userbot has."""
+BOT_TOO = [BOTH_ACCOUNTS[0], pytest.param(True, id="bot", marks=pytest.mark.slow)]
 THINKING = {phrases.thinking(locale, str(number)) for locale in ("ru", "en") for number in range(200)}
 
 
@@ -109,12 +112,15 @@ class Product:
 
 
 @asynccontextmanager
-async def product(directory: Path, **settings: str) -> AsyncIterator[Product]:
-    """NATS and Telegram run, the processes are still to be started."""
+async def product(directory: Path, *, bot: bool = False, **settings: str) -> AsyncIterator[Product]:
+    """NATS and Telegram run, the processes are still to be started. A `bot` account signs in at the first start."""
     async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
-        owner = telegram.add_user(first_name="Тимоха", username="timokha", phone=OWNER_PHONE)
         session, key = directory / "owner.session", directory / "telegram.pem"
-        await signed_in_session(telegram, OWNER_PHONE, session=session)
+        if bot:
+            owner = telegram.add_user(first_name="Тимоха", username="timokha", bot=True)
+        else:
+            owner = telegram.add_user(first_name="Тимоха", username="timokha", phone=OWNER_PHONE)
+            await signed_in_session(telegram, OWNER_PHONE, session=session)
         key.write_text(telegram.public_key_pem)
         made = Product(
             directory,
@@ -124,7 +130,7 @@ async def product(directory: Path, **settings: str) -> AsyncIterator[Product]:
             {
                 "API_ID": str(API_ID),
                 "API_HASH": API_HASH,
-                "BOT_TOKEN": "",
+                "BOT_TOKEN": owner.token or "",
                 "NATS_URL": nats.url,
                 "USERBOT_SESSION": str(session),
                 "USERBOT_TELEGRAM_SERVER": telegram.address,
@@ -143,11 +149,11 @@ async def product(directory: Path, **settings: str) -> AsyncIterator[Product]:
 
 @pytest.fixture
 async def make_product(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Product]]]:
-    """`await make_product(GENERATE_ECHO_DELAY="1")`: started, and listening."""
+    """`await make_product(GENERATE_ECHO_DELAY="1")`: started, and listening; `bot=True`: a bot account's."""
     opened = []
 
-    async def make(**settings: str) -> Product:
-        context = product(tmp_path, **settings)
+    async def make(*, bot: bool = False, **settings: str) -> Product:
+        context = product(tmp_path, bot=bot, **settings)
         opened.append(context)
         made = await context.__aenter__()
         await made.start()

@@ -3,6 +3,7 @@
 import pytest
 
 from edge.userbot import phrases
+from tests.e2e.conftest import BOT_TOO, BOTH_ACCOUNTS
 
 USERS = 50
 
@@ -26,8 +27,9 @@ def ask_all(product) -> dict:
     return questions
 
 
-async def test_questions_sent_while_the_userbot_was_stopped_are_each_answered_once(make_product) -> None:
-    product = await make_product()
+@pytest.mark.parametrize("bot", BOTH_ACCOUNTS)
+async def test_questions_sent_while_the_userbot_was_stopped_are_each_answered_once(make_product, bot) -> None:
+    product = await make_product(bot=bot)
     # Slices: the difference comes in several.
     product.telegram.faults.slice_size = 20
     await product.processes["userbot"].stop()
@@ -36,8 +38,9 @@ async def test_questions_sent_while_the_userbot_was_stopped_are_each_answered_on
     await everybody_is_answered_once(product, questions)
 
 
-async def test_questions_sent_while_only_the_connection_was_cut_are_each_answered_once(make_product) -> None:
-    product = await make_product()
+@pytest.mark.parametrize("bot", BOT_TOO)
+async def test_questions_sent_while_only_the_connection_was_cut_are_each_answered_once(make_product, bot) -> None:
+    product = await make_product(bot=bot)
     await product.telegram.refuse_connections()
     questions = ask_all(product)
     await product.telegram.accept_connections()
@@ -54,9 +57,25 @@ async def test_nothing_is_lost_when_telegram_gives_no_difference(make_product) -
     await everybody_is_answered_once(product, questions)
 
 
+async def test_a_bot_goes_on_from_telegrams_state_when_there_is_no_difference(make_product) -> None:
+    """Nobody shows it what it missed before that state; one line says so."""
+    product = await make_product(bot=True)
+    await product.processes["userbot"].stop()
+    product.says(lost := product.visitor(), "Тимоха, до того")
+    product.telegram.faults.difference_too_long(product.owner.id, pts=product.telegram.pts(product.owner.id))
+    product.says(fetched := product.visitor(), "Тимоха, после того")
+    await product.start("userbot")
+    await product.until(lambda: product.answers(fetched))
+    product.says(live := product.visitor(), "Тимоха, живой")
+    await product.until(lambda: product.answers(live))
+    assert [product.answers(visitor) for visitor in (lost, fetched, live)] == [[], ["после того"], ["живой"]]
+    assert product.log("userbot").count("telegram.chats_not_shown") == 1
+
+
+@pytest.mark.parametrize("bot", BOT_TOO)
 @pytest.mark.parametrize("short", [pytest.param(False, marks=pytest.mark.slow), True])
-async def test_a_push_that_never_came_and_short_updates_cost_no_question(make_product, short) -> None:
-    product = await make_product()
+async def test_a_push_that_never_came_and_short_updates_cost_no_question(make_product, short, bot) -> None:
+    product = await make_product(bot=bot)
     product.telegram.faults.short_updates = short
     lost, seen = product.visitor(), product.visitor()
     product.telegram.faults.suppress_pushes(product.owner.id)
@@ -112,10 +131,11 @@ async def test_a_flood_wait_with_no_worker_alive_leaves_nobody_busy(make_product
     await product.until(lambda: len(product.answers(visitor)) == 2)
 
 
+@pytest.mark.parametrize("bot", BOT_TOO)
 @pytest.mark.parametrize("refused", [pytest.param(False, marks=pytest.mark.slow), True])
-async def test_an_answer_whose_confirmation_was_lost_comes_once(make_product, refused) -> None:
+async def test_an_answer_whose_confirmation_was_lost_comes_once(make_product, refused, bot) -> None:
     """Telegram folds the repeat, or refuses it as RANDOM_ID_DUPLICATE."""
-    product = await make_product()
+    product = await make_product(bot=bot)
     product.telegram.faults.refuse_repeats = refused
     visitor = product.visitor()
     product.telegram.faults.lose_answers(product.owner.id, times=2)
@@ -128,8 +148,9 @@ async def test_an_answer_whose_confirmation_was_lost_comes_once(make_product, re
     assert [message.reply_to for message in product.written(visitor)][1] == product.written(visitor)[0].id
 
 
-async def test_a_slice_that_does_not_advance_keeps_nobody_from_being_answered(make_product) -> None:
-    product = await make_product()
+@pytest.mark.parametrize("bot", BOT_TOO)
+async def test_a_slice_that_does_not_advance_keeps_nobody_from_being_answered(make_product, bot) -> None:
+    product = await make_product(bot=bot)
     product.telegram.faults.stuck_slices(product.owner.id, times=3)
     product.telegram.faults.suppress_pushes(product.owner.id)
     missed, live = product.visitor(), product.visitor()

@@ -1,8 +1,11 @@
 """Whatever is killed while a question is being answered, the answer comes once."""
 
+import os
+
 import pytest
 
 from edge.userbot import phrases
+from tests.e2e.conftest import BOTH_ACCOUNTS
 
 
 async def answered_once(product, visitor, text: str) -> None:
@@ -15,9 +18,18 @@ async def answered_once(product, visitor, text: str) -> None:
     assert len(product.written(visitor)) == 4
 
 
-@pytest.mark.parametrize("victim", ["userbot", "generate", "nats"])
-async def test_a_process_killed_while_a_question_is_being_answered_costs_no_answer(make_product, victim) -> None:
-    product = await make_product(GENERATE_ECHO_DELAY="1.5")
+@pytest.mark.parametrize(
+    ("victim", "bot"),
+    [
+        pytest.param("userbot", False, id="userbot"),
+        pytest.param("userbot", True, id="userbot of a bot"),
+        pytest.param("generate", False, id="generate"),
+        pytest.param("nats", False, id="nats"),
+        pytest.param("nats", True, id="nats, a bot", marks=pytest.mark.slow),
+    ],
+)
+async def test_a_process_killed_while_a_question_is_being_answered_costs_no_answer(make_product, victim, bot) -> None:
+    product = await make_product(bot=bot, GENERATE_ECHO_DELAY="1.5")
     visitor = product.visitor()
     product.says(visitor, "Тимоха, как дела?")
     await product.until(lambda: product.written(visitor))
@@ -30,8 +42,9 @@ async def test_a_process_killed_while_a_question_is_being_answered_costs_no_answ
     await answered_once(product, visitor, "как дела?")
 
 
-async def test_a_userbot_killed_after_telegram_took_the_answer_does_not_answer_twice(make_product) -> None:
-    product = await make_product(GENERATE_ECHO_DELAY="1")
+@pytest.mark.parametrize("bot", BOTH_ACCOUNTS)
+async def test_a_userbot_killed_after_telegram_took_the_answer_does_not_answer_twice(make_product, bot) -> None:
+    product = await make_product(bot=bot, GENERATE_ECHO_DELAY="1")
     visitor = product.visitor()
     product.says(visitor, "Тимоха, как дела?")
     await product.until(lambda: product.written(visitor))
@@ -42,6 +55,19 @@ async def test_a_userbot_killed_after_telegram_took_the_answer_does_not_answer_t
     product.telegram.faults.lose_answers(product.owner.id, times=-100)
     # Telegram has forgotten the random id, as after a long time: only the chat itself tells.
     product.telegram.state.sent.clear()
+    await product.start("userbot")
+    await answered_once(product, visitor, "как дела?")
+
+
+@pytest.mark.slow
+async def test_a_bot_stopped_while_it_prepares_an_answer_gives_it_after_signing_in_anew(make_product) -> None:
+    """A container may keep no session: the token signs in, and the new session knows nobody."""
+    product = await make_product(bot=True, GENERATE_ECHO_DELAY="1.5")
+    visitor = product.visitor()
+    product.says(visitor, "Тимоха, как дела?")
+    await product.until(lambda: product.written(visitor))
+    await product.processes["userbot"].stop()
+    os.remove(product.settings["USERBOT_SESSION"])
     await product.start("userbot")
     await answered_once(product, visitor, "как дела?")
 
