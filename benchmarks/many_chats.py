@@ -20,10 +20,9 @@ from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot import record as records
 from edge.userbot.chats import Chats
 from edge.userbot.record import ChatRecord, Question
-from events import subjects
+from edge.userbot.stored_chats import open_chats
 from events.ids import RequestId
 from events.jetstream.connection import JetStream, connect
-from events.jetstream.records import JetStreamRecords
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
@@ -189,7 +188,7 @@ def unfinished(record: ChatRecord, asked: RequestId, number: int) -> ChatRecord:
 async def _chats(js: JetStream, account: str) -> Chats:
     """As the userbot opens them."""
     retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
-    return Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), account, retrying=retrying)
+    return await open_chats(js, account, retrying=retrying)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The transport and the records in memory: for tests, and for replaying into a handler without brokers."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -119,6 +120,28 @@ class MemoryDelivery:
     def _end_lease(self) -> None:
         if self._lease:
             self._lease.cancel()
+
+
+class MemoryMarks:
+    """Implements `events.marks.Marks`."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, int] = {}
+        self._versions = itertools.count(1)
+
+    async def add(self, key: str) -> int:
+        self._marks[key] = next(self._versions)
+        return self._marks[key]
+
+    async def drop(self, key: str, version: int) -> None:
+        if self._marks.get(key) == version:
+            del self._marks[key]
+
+    async def version(self, key: str) -> int | None:
+        return self._marks.get(key)
+
+    async def keys(self, prefix: str) -> Sequence[str]:
+        return [key for key in self._marks if key.startswith(prefix)]
 
 
 class MemoryRecords:

@@ -8,8 +8,9 @@ GENERATE_CONSUMER = "generate"
 
 CHATS_BUCKET = "chats"
 TELEGRAM_BUCKET = "telegram"
+MARKS_BUCKET = "marks"
 BRIDGE_BUCKET = "bridge"
-BUCKETS = (CHATS_BUCKET, TELEGRAM_BUCKET, BRIDGE_BUCKET)
+BUCKETS = (CHATS_BUCKET, TELEGRAM_BUCKET, MARKS_BUCKET, BRIDGE_BUCKET)
 
 RABBITMQ_ACCOUNT = "rabbitmq"
 """The account of every request that came from RabbitMQ."""

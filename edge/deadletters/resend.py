@@ -13,14 +13,13 @@ import click
 
 from edge.deadletters.settings import ResendSettings
 from edge.deadletters.store import Store, opened, parsed
-from edge.userbot.chats import Chats
 from edge.userbot.record import MAX_WAITING, ChatRecord, Question
+from edge.userbot.stored_chats import open_chats
 from events import subjects
 from events.deadletters import DeadLetter
 from events.errors import MalformedEvent, TimokhaError
 from events.event import Event
 from events.ids import RequestId
-from events.jetstream.records import JetStreamRecords
 from events.jetstream.wakeups import wake
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Backoff, Retrying
@@ -67,7 +66,7 @@ async def _resend(
         )
         await store.log.publish(Channel.REQUESTS, Event.of(data, source=SOURCE, time=now, headers=letter.event.headers))
         return f"asked again as {again}"
-    chats = Chats(await JetStreamRecords.open(store.js, subjects.CHATS_BUCKET), again.account, retrying=retrying)
+    chats = await open_chats(store.js, again.account, retrying=retrying)
     question = _question(request, again, letter, now)
     await chats.change(again.chat, lambda record: asked_again(record, question, again))
     if await _woken(store, again, retrying):

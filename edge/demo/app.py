@@ -19,11 +19,9 @@ from edge.demo.terminal import converse
 from edge.demo.traces import Traces
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
-from edge.userbot.chats import Chats
 from edge.userbot.settings import UserbotSettings
-from events import subjects
+from edge.userbot.stored_chats import open_chats
 from events.jetstream.connection import connect as connect_nats
-from events.jetstream.records import JetStreamRecords
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.runtime.clock import Clock, SystemClock
@@ -109,11 +107,7 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
                 client=client,
                 owner=owner.id,
                 visitor=visitor.id,
-                chats=Chats(
-                    await JetStreamRecords.open(js, subjects.CHATS_BUCKET),
-                    str(owner.id),
-                    retrying=retrying,
-                ),
+                chats=await open_chats(js, str(owner.id), retrying=retrying),
                 prefix=UserbotSettings.read(api_id=API_ID, api_hash=API_HASH).prefix,
                 show=click.echo,
                 clock=clock,

@@ -9,7 +9,6 @@ from random import Random
 import structlog
 
 from edge.userbot.catch_up import CatchUp
-from edge.userbot.chats import Chats
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
 from edge.userbot.hints import Hints
@@ -17,6 +16,7 @@ from edge.userbot.receiving import Rules
 from edge.userbot.replies import Replies
 from edge.userbot.session import make_client, started
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.stored_chats import open_chats
 from edge.userbot.telegram import reconnecting
 from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.calls import Calls, SessionRevoked
@@ -66,7 +66,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
             await ensure()
             world = World(
                 account=account,
-                chats=Chats(await JetStreamRecords.open(js, subjects.CHATS_BUCKET), account, retrying=retrying),
+                chats=await open_chats(js, account, retrying=retrying),
                 log=JetStreamLog(js),
                 messenger=Telegram(client, calls, rate=settings.sends_per_second, changed=updates.take),
                 sampling=settings.sampling,

@@ -1,10 +1,13 @@
-"""The chat records of one account, changed only by compare-and-set."""
+"""The chat records of one account, changed only by compare-and-set, and the index of those that have work."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from edge.userbot.contention import until_won
-from edge.userbot.record import ChatRecord, from_json
+from edge.userbot.index import Index
+from edge.userbot.record import ChatRecord, UnreadableRecord, from_json
+from edge.userbot.steps import next_step, wake_at
+from events.marks import Marks
 from events.records import Records
 from events.runtime.retrying import Backoff, Retrying
 
@@ -19,8 +22,9 @@ AWAY = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
 class Chats:
     """Every method raises TransportError when the store is away, UnreadableRecord when a record can't be read."""
 
-    def __init__(self, records: Records, account: str, *, retrying: Retrying) -> None:
+    def __init__(self, records: Records, marks: Marks, account: str, *, retrying: Retrying) -> None:
         self._records = records
+        self._index = Index(marks, account)
         self._account = account
         self._retrying = retrying
 
@@ -35,12 +39,22 @@ class Chats:
         """
         return await until_won(lambda: self._change(chat, transition), self._retrying, attempts=ATTEMPTS)
 
-    async def _change(self, chat: str, transition: Transition) -> ChatRecord:
-        record, version = await self._load(chat)
-        changed = transition(record)
-        if changed is not record:
-            await self._records.save(self._key(chat), changed.to_json(), version)
-        return changed
+    async def start_afresh(self, chat: str, transition: Transition) -> ChatRecord:
+        """Like `change`, but a record that can't be read counts as that of a chat that never wrote, and is overwritten.
+
+        Nobody counts as `told` any more.
+        """
+        record = await until_won(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
+        await self._index.untell(chat)
+        return record
+
+    async def told(self, chat: str) -> bool:
+        """Return whether the user has been told that the chat's record can't be read."""
+        return await self._index.told(chat)
+
+    async def tell(self, chat: str) -> None:
+        """Note down that the user has been told."""
+        await self._index.tell(chat)
 
     async def made(self) -> datetime:
         """Return when the store was made: what was asked before is in no record, whatever became of it."""
@@ -50,6 +64,43 @@ class Chats:
         """Every chat that has a record."""
         prefix = f"{self._account}."
         return [key.removeprefix(prefix) for key in await self._records.keys(prefix)]
+
+    async def _change(self, chat: str, transition: Transition) -> ChatRecord:
+        record, version = await self._load(chat)
+        changed = transition(record)
+        if changed is not record:
+            await self._save(chat, changed, version, was_unfinished=self._unfinished(record))
+        return changed
+
+    async def _start_afresh(self, chat: str, transition: Transition) -> ChatRecord:
+        stored = await self._records.load(self._key(chat))
+        try:
+            record = from_json(stored.value) if stored else ChatRecord()
+        except UnreadableRecord:
+            record = ChatRecord()
+        changed = transition(record)
+        await self._save(chat, changed, stored.version if stored else None, was_unfinished=False)
+        return changed
+
+    async def _save(self, chat: str, record: ChatRecord, version: int | None, *, was_unfinished: bool) -> None:
+        """Keep the index so that a crash at any point leaves no unfinished chat without a mark."""
+        if self._unfinished(record):
+            if not was_unfinished or not self._index.knows(chat):
+                await self._index.add(chat)
+            await self._records.save(self._key(chat), record.to_json(), version)
+            return
+        mark = self._index.take(chat)
+        try:
+            await self._records.save(self._key(chat), record.to_json(), version)
+        except BaseException:
+            if mark is not None:
+                self._index.put_back(chat, mark)
+            raise
+        if mark is not None:
+            await self._index.drop(chat, mark)
+
+    def _unfinished(self, record: ChatRecord) -> bool:
+        return next_step(record, self._retrying.clock.now()) is not None or wake_at(record) is not None
 
     async def _load(self, chat: str) -> tuple[ChatRecord, int | None]:
         stored = await self._records.load(self._key(chat))

@@ -72,6 +72,27 @@ def verify_writable(what: str, found: StreamConfig) -> None:
     _verify(what, {name: (False, bool(getattr(found, name))) for name in ("sealed", "no_ack")})
 
 
+def marks_config(bucket: str, replicas: int, now: datetime) -> StreamConfig:
+    """What the stream of a bucket of marks must be: unlike other buckets it lets single messages be deleted."""
+    return StreamConfig(
+        name=f"KV_{bucket}",
+        subjects=[f"$KV.{bucket}.>"],
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=1,
+        allow_rollup_hdrs=True,
+        num_replicas=replicas,
+        # Microseconds since 1970, so that a bucket that is made again uses no version a second time.
+        first_seq=int(now.timestamp() * 1_000_000),
+    )
+
+
+def verify_marks(what: str, found: StreamConfig) -> None:
+    """Raises TransportError where marks can't be kept, added or dropped."""
+    _verify(what, {"max_msgs_per_subject": (1, found.max_msgs_per_subject), "deny_delete": (False, found.deny_delete)})
+    verify_writable(what, found)
+
+
 def _verify(what: str, values: Mapping[str, tuple[object, object]]) -> None:
     for name, (wanted, found) in values.items():
         if wanted != found:

@@ -12,6 +12,7 @@ from events import subjects
 from events.errors import TransportError
 from events.jetstream.configs import Retention, stream_config, verify_stream
 from events.jetstream.faults import failed
+from events.jetstream.listing import subjects_of
 from events.transport import Channel
 
 
@@ -67,10 +68,10 @@ async def _accounts(js: JetStreamContext) -> list[str]:
     """Whose userbots have noted down how far they have come."""
     root = f"$KV.{subjects.TELEGRAM_BUCKET}."
     try:
-        info = await js.stream_info(f"KV_{subjects.TELEGRAM_BUCKET}", subjects_filter=f"{root}*")
+        found = await subjects_of(js, f"KV_{subjects.TELEGRAM_BUCKET}", f"{root}*")
     except NotFoundError:
         return []
-    return sorted(subject.removeprefix(root) for subject in info.state.subjects or {})
+    return [subject.removeprefix(root) for subject in found]
 
 
 async def _missing_buckets(js: JetStreamContext) -> list[str]:

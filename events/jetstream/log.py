@@ -14,7 +14,9 @@ from events.errors import MalformedEvent
 from events.event import EPOCH, NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
 from events.jetstream.client import Client
+from events.jetstream.deleting import delete
 from events.jetstream.faults import STORE_FAILED, SUBJECT_TAKEN, failed, is_lost_stream
+from events.jetstream.listing import subjects_of
 from events.transport import Channel, Published
 
 _ALREADY_THERE = (STORE_FAILED, SUBJECT_TAKEN)
@@ -71,11 +73,10 @@ class JetStreamLog:
     async def ids(self, channel: Channel, filter_subject: str) -> Sequence[RequestId]:
         """What is stored under the subjects that match; a stranger's subject that is no request id is passed over."""
         try:
-            info = await self._js.stream_info(subjects.stream(channel), subjects_filter=filter_subject)
+            found = await subjects_of(self._js, subjects.stream(channel), filter_subject)
         except (NatsError, OSError) as error:
             raise failed(f"JetStream could not look up {filter_subject}", error) from None
-        found = (_request_id(subject) for subject in info.state.subjects or {})
-        return [request_id for request_id in found if request_id]
+        return [request_id for request_id in map(_request_id, found) if request_id]
 
     async def _erase(self, events: Iterable[tuple[Channel, RequestId]]) -> int:
         """Delete one by one: that overwrites the text in the files, which a purge does not."""
@@ -87,16 +88,15 @@ class JetStreamLog:
                 raise failed(f"JetStream could not erase {request_id}", error) from None
         return erased
 
-    async def _erase_subject(self, stream: str, subject: str) -> int:
+    async def _erase_subject(self, stream: str, subject: str) -> bool:
         try:
             found = await self._js.get_msg(stream, subject=subject)
             assert found.seq is not None
-            await self._js.delete_msg(stream, found.seq)
+            return await delete(self._js, stream, found.seq)
         except NotFoundError as error:
             if is_lost_stream(error):
                 raise
-            return 0
-        return 1
+            return False
 
 
 def _headers(found: RawStreamMsg) -> Mapping[str, str]:

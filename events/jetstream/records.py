@@ -10,6 +10,7 @@ from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
 from events.errors import Conflict
 from events.jetstream.faults import failed, is_lost_stream
+from events.jetstream.listing import subjects_of
 from events.records import LONG_AGO, Stored
 
 
@@ -62,7 +63,7 @@ class JetStreamRecords:
     async def keys(self, prefix: str) -> Sequence[str]:
         # Not `KeyValue.keys`: its filters are substrings, and it reads every record to apply them.
         try:
-            info = await self._js.stream_info(self._stream, subjects_filter=f"{self._root}{prefix}>")
+            found = await subjects_of(self._js, self._stream, f"{self._root}{prefix}>")
         except (NatsError, OSError) as error:
             raise failed("records could not be listed", error) from None
-        return [subject.removeprefix(self._root) for subject in info.state.subjects or {}]
+        return [subject.removeprefix(self._root) for subject in found]

@@ -14,7 +14,15 @@ from events import subjects
 from events.errors import TransportError
 from events.faults import Fault
 from events.jetstream.client import NotPermitted
-from events.jetstream.configs import Retention, consumer_config, stream_config, verify_stream, verify_writable
+from events.jetstream.configs import (
+    Retention,
+    consumer_config,
+    marks_config,
+    stream_config,
+    verify_marks,
+    verify_stream,
+    verify_writable,
+)
 from events.jetstream.faults import SET_UP, judge
 from events.jetstream.patience import PATIENCE, patiently
 from events.jetstream.places import Places
@@ -75,6 +83,7 @@ class Topology:
     async def ensure_buckets(self) -> None:
         for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET):
             await self._ensure_bucket(bucket)
+        await self._ensure_marks()
 
     async def ensure_bridge(self) -> None:
         """Ensure the bucket for the bridge's notes about requests it has forwarded, which expire with them."""
@@ -118,19 +127,13 @@ class Topology:
         self.changes.append(f"changed stream {stream}: {what}")
 
     async def _ensure_stream(self, wanted: StreamConfig) -> None:
-        name = wanted.name
-        assert name is not None
+        assert wanted.name is not None
+        what = f"stream {wanted.name}"
 
-        async def look() -> object:
-            found = await self._look(f"stream {name}", lambda: self.js.stream_info(name))
-            if found:
-                verify_stream(wanted, found.config)
-                self._note(f"stream {name}", found)
-            return found
+        def make() -> Awaitable[object]:
+            return self.js.add_stream(_as_it_was(wanted, self._seen.get(what)))
 
-        if await look() is None:
-            again = _as_it_was(wanted, self._seen.get(f"stream {name}"))
-            await self._make(f"stream {name}", lambda: self.js.add_stream(again), look)
+        await self._ensure(what, wanted.name, make, lambda found: verify_stream(wanted, found))
 
     async def _ensure_consumer(
         self, channel: Channel, durable: str, filter_subject: str, *, unknown: datetime | None = None
@@ -153,27 +156,52 @@ class Topology:
             await self._make(what, lambda: self.js.add_consumer(stream, config), look)
 
     async def _ensure_bucket(self, bucket: str, *, ttl: timedelta | None = None) -> None:
-        stream = f"KV_{bucket}"
+        what = f"bucket {bucket}"
 
-        async def look() -> object:
-            found = await self._look(f"bucket {bucket}", lambda: self.js.stream_info(stream))
-            if found:
-                verify_writable(f"bucket {bucket}", found.config)
-                self._note(f"bucket {bucket}", found)
-            return found
-
-        if await look() is None:
-            seen = self._seen.get(f"bucket {bucket}")
+        def make() -> Awaitable[object]:
+            seen = self._seen.get(what)
             config = KeyValueConfig(
                 bucket=bucket,
                 history=1,
                 ttl=seen.config.max_age if seen else ttl.total_seconds() if ttl else None,
                 storage=StorageType.FILE,
-                replicas=seen.config.num_replicas if seen and seen.config.num_replicas else self.retention.replicas,
+                replicas=self._replicas(what),
                 # Not from a follower: a stale read would only make compare-and-set fail and load again.
                 direct=False,
             )
-            await self._make(f"bucket {bucket}", lambda: self.js.create_key_value(config), look)
+            return self.js.create_key_value(config)
+
+        await self._ensure(what, f"KV_{bucket}", make, lambda found: verify_writable(what, found))
+
+    async def _ensure_marks(self) -> None:
+        what = f"bucket {subjects.MARKS_BUCKET}"
+
+        def make() -> Awaitable[object]:
+            now = self.retrying.clock.now()
+            return self.js.add_stream(marks_config(subjects.MARKS_BUCKET, self._replicas(what), now))
+
+        await self._ensure(what, f"KV_{subjects.MARKS_BUCKET}", make, lambda found: verify_marks(what, found))
+
+    def _replicas(self, what: str) -> int:
+        seen = self._seen.get(what)
+        return seen.config.num_replicas if seen and seen.config.num_replicas else self.retention.replicas
+
+    async def _ensure(
+        self,
+        what: str,
+        stream: str,
+        make: Callable[[], Awaitable[object]],
+        verify: Callable[[StreamConfig], None],
+    ) -> None:
+        async def look() -> object:
+            found = await self._look(what, lambda: self.js.stream_info(stream))
+            if found:
+                verify(found.config)
+                self._note(what, found)
+            return found
+
+        if await look() is None:
+            await self._make(what, make, look)
 
     async def _look(self, what: str, ask: Ask[T]) -> T | None:
         """Return what `ask` returns, or None if it does not exist."""

@@ -8,10 +8,8 @@ import pytest
 
 from edge.demo.chat import Chat
 from edge.sandbox.visitor import connect
-from edge.userbot.chats import Chats
-from events import subjects
+from edge.userbot.stored_chats import open_chats
 from events.jetstream.connection import connect as connect_nats
-from events.jetstream.records import JetStreamRecords
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
@@ -25,14 +23,13 @@ async def chatting(product) -> AsyncIterator[tuple[Chat, list[str]]]:
         connect_nats(product.nats.url, name="demo") as js,
     ):
         await client.resolve_peer(product.owner.username)
-        records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
         yield (
             Chat(
                 telegram=product.telegram,
                 client=client,
                 owner=product.owner.id,
                 visitor=visitor.id,
-                chats=Chats(records, str(product.owner.id), retrying=Retrying(SystemClock(), Random())),
+                chats=await open_chats(js, str(product.owner.id), retrying=Retrying(SystemClock(), Random())),
                 prefix="Тимоха,",
                 show=printed.append,
                 clock=SystemClock(),

@@ -26,7 +26,7 @@ from edge.userbot.splitting import clean, is_blank, split, utf16_length
 from edge.userbot.world import World
 from events.event import NATS_PREFIX, Event, from_headers
 from events.ids import RequestId
-from events.memory import MemoryLog, MemoryRecords
+from events.memory import MemoryLog, MemoryMarks, MemoryRecords
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import TYPES, FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
@@ -147,7 +147,7 @@ class Talk:
 async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue"]) -> AsyncIterator[Talk]:
     log, telegram, model, telemetry = MemoryLog(clock=SystemClock()), Telegram(), Model(answers), silent()
     retrying = Retrying(SystemClock(), Random())
-    chats = Chats(MemoryRecords(), ACCOUNT, retrying=retrying)
+    chats = Chats(MemoryRecords(), MemoryMarks(), ACCOUNT, retrying=retrying)
     rules = Rules(when_busy=when_busy, deadline=timedelta(seconds=5))
     world = World(
         account=ACCOUNT,

@@ -12,6 +12,7 @@ from edge.doctor.finding import Level
 from edge.doctor.model import model
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
+from events import subjects
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
@@ -154,7 +155,10 @@ async def test_an_account_whose_replies_nobody_brings_is_wrong(nats_server):
     assert not [finding for finding in findings if "edge-1" in finding.text]
 
 
-@pytest.mark.parametrize("what", ["REQUESTS", "REPLIES", "DEADLETTERS", "KV_chats", "KV_telegram", "KV_bridge", ""])
+BUCKETS = [f"KV_{bucket}" for bucket in subjects.BUCKETS]
+
+
+@pytest.mark.parametrize("what", ["REQUESTS", "REPLIES", "DEADLETTERS", *BUCKETS, ""])
 async def test_whatever_is_missing_is_named_with_what_makes_it(nats_server, what):
     async with connect(nats_server.url, name="test") as js:
         await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()

@@ -34,6 +34,7 @@ EVERYTHING = {
     "DEADLETTERS",
     "KV_chats",
     "KV_telegram",
+    "KV_marks",
     "KV_bridge",
     "REQUESTS/generate",
     "REPLIES/edge-1",

@@ -51,8 +51,10 @@ THE_CONVERSATIONS = [
     "$JS.API.CONSUMER.CREATE.KV_chats.mine.$KV.chats.>",
     "$JS.API.STREAM.INFO.KV_telegram",
     "$JS.API.STREAM.MSG.GET.KV_telegram",
+    "$JS.API.STREAM.MSG.GET.KV_marks",
     "$KV.chats.1.2",
     "$KV.telegram.1",
+    "$KV.marks.unfinished.1.2",
 ]
 
 FORBIDDEN = {

@@ -17,7 +17,7 @@ from edge.userbot.replies import Replies
 from edge.userbot.world import World
 from events.event import Event
 from events.ids import RequestId
-from events.memory import MemoryLog, MemoryRecords
+from events.memory import MemoryLog, MemoryMarks, MemoryRecords
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import (
@@ -103,12 +103,19 @@ class Edge:
     """One life of the edge; the log, the records and Telegram outlive it."""
 
     def __init__(
-        self, log: MemoryLog, records: MemoryRecords, telegram: FakeTelegram, rules: Rules, retrying: Retrying
+        self,
+        log: MemoryLog,
+        records: MemoryRecords,
+        marks: MemoryMarks,
+        telegram: FakeTelegram,
+        rules: Rules,
+        *,
+        retrying: Retrying,
     ) -> None:
         self.log, self.telegram = log, telegram
         self.world = World(
             account=ACCOUNT,
-            chats=Chats(records, ACCOUNT, retrying=retrying),
+            chats=Chats(records, marks, ACCOUNT, retrying=retrying),
             log=log,
             messenger=telegram,
             sampling=Sampling(),
@@ -165,6 +172,7 @@ class Edge:
 class Places:
     log: MemoryLog = field(default_factory=lambda: MemoryLog(clock=SystemClock()))
     records: MemoryRecords = field(default_factory=MemoryRecords)
+    marks: MemoryMarks = field(default_factory=MemoryMarks)
     telegram: FakeTelegram = field(default_factory=FakeTelegram)
     lives: list[Edge] = field(default_factory=list)
     retrying: Retrying = field(default_factory=lambda: Retrying(SystemClock(), Random()))
@@ -173,7 +181,9 @@ class Places:
         await until(condition)
 
     def edge(self, **rules: object) -> Edge:
-        self.lives.append(Edge(self.log, self.records, self.telegram, Rules(**rules), self.retrying))
+        self.lives.append(
+            Edge(self.log, self.records, self.marks, self.telegram, Rules(**rules), retrying=self.retrying)
+        )
         return self.lives[-1]
 
 

@@ -28,7 +28,7 @@ from edge.userbot.world import World
 from events.errors import Conflict
 from events.event import Event
 from events.ids import RequestId
-from events.memory import MemoryLog, MemoryRecords
+from events.memory import MemoryLog, MemoryMarks, MemoryRecords
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import (
@@ -151,6 +151,7 @@ class Places:
     telegram: Telegram = field(default_factory=Telegram)
     log: MemoryLog = field(default_factory=lambda: MemoryLog(clock=SystemClock()))
     chats: MemoryRecords = field(default_factory=MemoryRecords)
+    marks: MemoryMarks = field(default_factory=MemoryMarks)
     watermarks: MemoryRecords = field(default_factory=MemoryRecords)
     hear: Callable[[Event], None] = lambda event: None
 
@@ -190,7 +191,7 @@ class Places:
         await Watermark(self.watermarks, ACCOUNT, retrying=RETRYING).save(State(pts=0))
 
     async def record(self) -> ChatRecord:
-        return await Chats(self.chats, ACCOUNT, retrying=RETRYING).load(CHAT)
+        return await Chats(self.chats, self.marks, ACCOUNT, retrying=RETRYING).load(CHAT)
 
 
 @dataclass
@@ -206,7 +207,9 @@ class Life:
         places, fuse = self.places, self.fuse
         world = World(
             account=ACCOUNT,
-            chats=Chats(Fused(places.chats, fuse, "save"), ACCOUNT, retrying=RETRYING),
+            chats=Chats(
+                Fused(places.chats, fuse, "save"), Fused(places.marks, fuse, "add", "drop"), ACCOUNT, retrying=RETRYING
+            ),
             log=Fused(places.log, fuse, "publish", "erase", "erase_chat"),
             messenger=Fused(places.telegram, fuse, "send", "edit", "preview"),
             sampling=Sampling(),

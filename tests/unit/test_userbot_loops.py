@@ -14,7 +14,7 @@ from edge.userbot.receiving import Incoming, Rules
 from edge.userbot.replies import Replies
 from edge.userbot.world import World
 from events.event import Event
-from events.memory import MemoryLog, MemoryRecords
+from events.memory import MemoryLog, MemoryMarks, MemoryRecords
 from events.runtime.retrying import Retrying
 from events.schema import FinishReason, GenerationCompleted, Sampling
 from events.transport import Channel
@@ -47,14 +47,14 @@ class Person:
         self.inbox: asyncio.Queue[tuple[str, int, str]] = asyncio.Queue()
         self._telegram, self._account, self._answer = telegram, account, answer
         self._retrying, self._rules = retrying, rules
-        self._log, self._records = MemoryLog(clock=retrying.clock), MemoryRecords()
+        self._log, self._records, self._marks = MemoryLog(clock=retrying.clock), MemoryRecords(), MemoryMarks()
         self._tasks: list[asyncio.Task[None]] = []
         telegram.people[account] = self
 
     async def start(self) -> None:
         world = World(
             account=self._account,
-            chats=Chats(self._records, self._account, retrying=self._retrying),
+            chats=Chats(self._records, self._marks, self._account, retrying=self._retrying),
             log=self._log,
             messenger=self,
             sampling=Sampling(),

@@ -1,0 +1,71 @@
+"""Which chats of an account have something to do: never too few of them, at times too many."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from events.errors import TransportError
+from events.marks import Marks
+from events.runtime.seldom import Seldom
+
+log = structlog.get_logger(__name__)
+
+
+class Index:
+    """Every method but `drop` raises TransportError when the store is away."""
+
+    def __init__(self, marks: Marks, account: str) -> None:
+        self._marks = marks
+        self._account = account
+        self._known: dict[str, int] = {}
+        self._seldom = Seldom()
+
+    def knows(self, chat: str) -> bool:
+        """Return whether this process knows of a mark of `chat`."""
+        return chat in self._known
+
+    async def add(self, chat: str) -> None:
+        """Mark `chat`, newly also if it is marked already."""
+        version = await self._marks.add(self._unfinished(chat))
+        self._known[chat] = max(version, self._known.get(chat, 0))
+
+    def take(self, chat: str) -> int | None:
+        """Forget the known mark of `chat` and return its version."""
+        return self._known.pop(chat, None)
+
+    def put_back(self, chat: str, version: int) -> None:
+        """Know what `take` gave, unless a newer one is known by now."""
+        self._known.setdefault(chat, version)
+
+    async def drop(self, chat: str, version: int) -> None:
+        """Remove that mark; if it stays because the store is away, the next start looks at the chat in vain."""
+        try:
+            await self._marks.drop(self._unfinished(chat), version)
+        except TransportError as error:
+            if self._seldom.due("drop"):
+                log.warning("chat.still_marked", chat=chat, error=str(error))
+
+    async def chats(self) -> Sequence[str]:
+        """Return the marked chats."""
+        prefix = self._unfinished("")
+        return [key.removeprefix(prefix) for key in await self._marks.keys(prefix)]
+
+    async def told(self, chat: str) -> bool:
+        """Return whether the user has been told that the chat's record can't be read."""
+        return await self._marks.version(self._told(chat)) is not None
+
+    async def tell(self, chat: str) -> None:
+        """From now on `told`."""
+        await self._marks.add(self._told(chat))
+
+    async def untell(self, chat: str) -> None:
+        """From now on not `told`."""
+        version = await self._marks.version(self._told(chat))
+        if version is not None:
+            await self._marks.drop(self._told(chat), version)
+
+    def _unfinished(self, chat: str) -> str:
+        return f"unfinished.{self._account}.{chat}"
+
+    def _told(self, chat: str) -> str:
+        return f"told.{self._account}.{chat}"

@@ -1,0 +1,48 @@
+"""Marks in a JetStream bucket: a message each, its sequence number the version."""
+
+from collections.abc import Sequence
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from events.jetstream.deleting import delete
+from events.jetstream.faults import failed, is_lost_stream
+from events.jetstream.listing import subjects_of
+
+
+class JetStreamMarks:
+    """Implements `events.marks.Marks`. The bucket must exist (topology), and not be one that forbids deleting."""
+
+    def __init__(self, js: JetStreamContext, bucket: str) -> None:
+        self._js = js
+        self._stream = f"KV_{bucket}"
+        self._root = f"$KV.{bucket}."
+
+    async def add(self, key: str) -> int:
+        try:
+            return (await self._js.publish(f"{self._root}{key}")).seq
+        except (NatsError, OSError) as error:
+            raise failed(f"mark {key} could not be added", error) from None
+
+    async def drop(self, key: str, version: int) -> None:
+        # By sequence: a delete marker of the bucket would stay for ever, and would remove what was added since.
+        try:
+            await delete(self._js, self._stream, version)
+        except (NatsError, OSError) as error:
+            raise failed(f"mark {key} could not be dropped", error) from None
+
+    async def version(self, key: str) -> int | None:
+        try:
+            return (await self._js.get_msg(self._stream, subject=f"{self._root}{key}")).seq
+        except (NatsError, OSError) as error:
+            if isinstance(error, NotFoundError) and not is_lost_stream(error):
+                return None
+            raise failed(f"mark {key} could not be looked up", error) from None
+
+    async def keys(self, prefix: str) -> Sequence[str]:
+        try:
+            found = await subjects_of(self._js, self._stream, f"{self._root}{prefix}>")
+        except (NatsError, OSError) as error:
+            raise failed("marks could not be listed", error) from None
+        return [subject.removeprefix(self._root) for subject in found]

@@ -1,0 +1,24 @@
+"""Marks: keys that are either set or not, each setting of a key with a version of its own."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Marks(Protocol):
+    """Every method raises TransportError."""
+
+    async def add(self, key: str) -> int:
+        """Set `key`, whether it is set or not, and return its version: it is newer than all before, of any key."""
+        ...
+
+    async def drop(self, key: str, version: int) -> None:
+        """Remove `key`, unless it was added again since it had `version`. Nothing of it is left behind."""
+        ...
+
+    async def version(self, key: str) -> int | None:
+        """Return the version of `key`, None if it is not set."""
+        ...
+
+    async def keys(self, prefix: str) -> Sequence[str]:
+        """Return all keys that start with `prefix`, which ends at a dot."""
+        ...
