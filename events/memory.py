@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from events.errors import Conflict
 from events.event import NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
-from events.records import LONG_AGO, Stored
+from events.records import LONG_AGO, Stored, Take
 from events.runtime.clock import Clock
+from events.runtime.retrying import Retrying
 from events.transport import Channel, Published
 
 
@@ -166,3 +167,7 @@ class MemoryRecords:
 
     async def keys(self, prefix: str) -> Sequence[str]:
         return [key for key in self._records if key.startswith(prefix)]
+
+    async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
+        for key in await self.keys(prefix):
+            await take(key, self._records[key])

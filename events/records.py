@@ -1,9 +1,11 @@
 """Small records that are changed only by compare-and-set."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+
+from events.runtime.retrying import Retrying
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -14,6 +16,10 @@ class Stored:
 
     value: bytes
     version: int
+
+
+Take = Callable[[str, Stored], Awaitable[None]]
+"""What is done with a key and its record."""
 
 
 class Records(Protocol):
@@ -29,4 +35,12 @@ class Records(Protocol):
 
     async def keys(self, prefix: str) -> Sequence[str]:
         """The keys that start with `prefix`, which ends at a dot."""
+        ...
+
+    async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
+        """Hand every record whose key starts with `prefix` to `take`, several at once, in no order.
+
+        One that is saved meanwhile may be passed over, or come twice: as it was and as it is. Raises TransportError
+        when the store is away for longer than a moment.
+        """
         ...

@@ -5,13 +5,16 @@ from datetime import datetime
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
 from nats.js.errors import KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
 from events.errors import Conflict
 from events.jetstream.faults import failed, is_lost_stream
 from events.jetstream.listing import subjects_of
-from events.records import LONG_AGO, Stored
+from events.jetstream.walking import walk
+from events.records import LONG_AGO, Stored, Take
+from events.runtime.retrying import Retrying
 
 
 class JetStreamRecords:
@@ -39,9 +42,7 @@ class JetStreamRecords:
             if isinstance(error, NotFoundError) and not is_lost_stream(error):
                 return None
             raise failed(f"record {key} could not be read", error) from None
-        if {KV_OP, KV_MARKER_REASON} & (found.headers or {}).keys():
-            return None  # a mark that it was deleted
-        return Stored(found.data or b"", found.seq or 0)
+        return _stored(found)
 
     async def save(self, key: str, value: bytes, version: int | None) -> int:
         try:
@@ -67,3 +68,21 @@ class JetStreamRecords:
         except (NatsError, OSError) as error:
             raise failed("records could not be listed", error) from None
         return [subject.removeprefix(self._root) for subject in found]
+
+    async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
+        async def found(message: RawStreamMsg) -> None:
+            stored = _stored(message)
+            if stored and message.subject:
+                await take(message.subject.removeprefix(self._root), stored)
+
+        try:
+            await walk(self._js, self._stream, f"{self._root}{prefix}>", found, retrying=retrying)
+        except (NatsError, OSError) as error:
+            raise failed("records could not be read", error) from None
+
+
+def _stored(message: RawStreamMsg) -> Stored | None:
+    """None for a mark that the record was deleted."""
+    if {KV_OP, KV_MARKER_REASON} & (message.headers or {}).keys():
+        return None
+    return Stored(message.data or b"", message.seq or 0)

@@ -1,10 +1,13 @@
 """What every store of records promises: changes only by compare-and-set."""
 
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 
 from events.errors import Conflict
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 
 
 async def test_a_record_is_created_once(records) -> None:
@@ -33,6 +36,25 @@ async def test_keys_are_listed_by_prefix(records) -> None:
     for key in ("1.2", "1.-3", "11.2"):
         await records.save(key, b"x", None)
     assert sorted(await records.keys("1.")) == ["1.-3", "1.2"]
+
+
+async def test_every_record_of_a_prefix_is_handed_over_with_its_version(records) -> None:
+    versions = {key: await records.save(key, key.encode(), None) for key in ("1.2", "1.-3", "11.2", "1.4")}
+    versions["1.4"] = await records.save("1.4", b"anew", versions["1.4"])
+    found = {}
+
+    async def take(key, stored) -> None:
+        found[key] = (stored.value, stored.version)
+
+    retrying = Retrying(SystemClock(), Random())
+    await records.each("9.", take, retrying=retrying)
+    assert found == {}
+    await records.each("1.", take, retrying=retrying)
+    assert found == {
+        "1.2": (b"1.2", versions["1.2"]),
+        "1.-3": (b"1.-3", versions["1.-3"]),
+        "1.4": (b"anew", versions["1.4"]),
+    }
 
 
 async def test_a_store_says_since_when_it_knows_anything(records) -> None:
