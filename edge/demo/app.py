@@ -4,7 +4,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -14,11 +14,14 @@ import click
 from edge.demo.chat import Chat
 from edge.demo.piped import read_all
 from edge.demo.processes import Process, run_once, running
+from edge.demo.runs import first_id, without_messages
 from edge.demo.settings import DemoSettings
 from edge.demo.terminal import converse
 from edge.demo.traces import Traces
 from edge.sandbox.server import Sandbox
+from edge.sandbox.state import State
 from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
+from edge.userbot.chats import Chats
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.stored_chats import open_chats
 from events.jetstream.connection import connect as connect_nats
@@ -78,7 +81,10 @@ async def _talk(chat: Chat, traces: Traces | None) -> None:
 async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIterator[Chat]:
     """Everything runs inside."""
     _say("starting NATS and the sandbox Telegram")
-    async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
+    async with (
+        EmbeddedServer(directory / "nats") as nats,  # the first thing: it keeps a second demo out of the directory
+        Sandbox(state=State(begins_after=first_id(directory))) as telegram,
+    ):
         owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
         visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)
         session = directory / "owner.session"
@@ -93,13 +99,10 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
         }
         processes = [Process(name, directory, environment) for name in ("generate", "userbot")]
         _say(f"starting the userbot and a generate function; their logs are in {directory}")
-        async with (
-            running(*processes, within=STOP_WITHIN),
-            connect(telegram, VISITOR_PHONE) as client,
-            connect_nats(nats.url, name="demo") as js,
-        ):
-            retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
-            await Topology(js, retrying=retrying).ensure_buckets()
+        async with _chats(nats.url, str(owner.id), clock) as chats, AsyncExitStack() as stack:
+            await chats.change(str(visitor.id), without_messages)
+            await stack.enter_async_context(running(*processes, within=STOP_WITHIN))
+            client = await stack.enter_async_context(connect(telegram, VISITOR_PHONE))
             await client.resolve_peer(OWNER_NAME)
             await telegram.wait_for(lambda: telegram.sessions(owner.id), timeout=60)
             yield Chat(
@@ -107,11 +110,20 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
                 client=client,
                 owner=owner.id,
                 visitor=visitor.id,
-                chats=await open_chats(js, str(owner.id), retrying=retrying),
+                chats=chats,
                 prefix=UserbotSettings.read(api_id=API_ID, api_hash=API_HASH).prefix,
                 show=click.echo,
                 clock=clock,
             )
+
+
+@asynccontextmanager
+async def _chats(url: str, account: str, clock: Clock) -> AsyncIterator[Chats]:
+    """The chat records, in which earlier demos may have left something."""
+    retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
+    async with connect_nats(url, name="demo") as js:
+        await Topology(js, retrying=retrying).ensure_buckets()
+        yield await open_chats(js, account, retrying=retrying)
 
 
 async def _sign_in(telegram: Sandbox, session: Path) -> None:

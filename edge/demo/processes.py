@@ -37,6 +37,7 @@ async def run_once(name: str) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=sys.stderr,
         start_new_session=True,
+        preexec_fn=children.end_with_us(),
     )
     children.tie(process.pid)
     try:
@@ -79,6 +80,7 @@ class Process:
                 stderr=log,
                 # Ctrl-C in the terminal is for the demo: it ends them in order.
                 start_new_session=True,
+                preexec_fn=children.end_with_us(),
             )
         children.tie(self._process.pid)
 

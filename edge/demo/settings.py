@@ -14,6 +14,7 @@ class DemoSettings(ProcessSettings):
     model_config = SettingsConfigDict(env_prefix="DEMO_")
 
     directory: Path | None = Field(
-        None, description="a directory to keep logs and streams in; without it they go when the demo ends"
+        None,
+        description="a directory to keep logs and streams in, of one demo at a time; without it they go with the demo",
     )
     trace: bool = Field(False, description="true or false: show after each answer where its time went")

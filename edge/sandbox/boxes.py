@@ -77,6 +77,11 @@ class Box:
     _ids: dict[int, int] = field(default_factory=dict)
     _last_id: int = 0
 
+    def begin_after(self, number: int) -> None:
+        """Give no message id and no pts up to `number`."""
+        self._last_id = number
+        self.pts += number
+
     def add(self, *, key: int, peer_id: int, text: str, out: bool, date: int) -> StoredMessage:
         self._last_id += 1
         message = StoredMessage(self._last_id, key, peer_id, text, out, date)

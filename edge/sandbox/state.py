@@ -61,7 +61,7 @@ class Typing:
 class State:
     """`logins` and `half_logins` (the password is missing) go from auth key ids to user ids, `challenges` from auth
     key ids too, `sent` from (sender, random_id) to the sender's message; `quiet` are sessions, (auth key id,
-    session id), that want no updates.
+    session id), that want no updates. Message ids and pts begin after `begins_after`.
     """
 
     key: ServerKey = field(default_factory=ServerKey.generate)
@@ -77,6 +77,7 @@ class State:
     typing: deque[Typing] = field(default_factory=lambda: deque(maxlen=TYPING_KEPT))
     message_keys: Iterator[int] = field(default_factory=itertools.count)
     clock: Clock = field(default_factory=SystemClock)
+    begins_after: int = 0
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
 
     @property
@@ -103,6 +104,7 @@ class State:
         id_ = ID_RANGES[number % len(ID_RANGES)] + number * ID_STEP
         token = f"{id_}:{secrets.token_urlsafe(26)}" if bot else None
         account = Account(id_, first_name, last_name, username, phone, bot, lang_code, token, password)
+        account.box.begin_after(self.begins_after)
         self.accounts[id_] = account
         return account
 

@@ -14,6 +14,7 @@ from typing import Self
 from events.errors import TransportUnreachable
 from events.loopback import free_ports, is_open
 from events.runtime import children
+from events.runtime.claims import Claim
 from events.runtime.tasks import finish
 
 START_TIMEOUT = 20
@@ -37,7 +38,7 @@ def embedded(port: int, store: Path) -> str:
 
 
 class EmbeddedServer:
-    """A real nats-server with its data in `directory`; the port stays the same over restarts.
+    """A real nats-server with its data in `directory`, the only one there; the port stays the same over restarts.
 
     `configured` gives its configuration for a port and a store; `environment` is what that refers to.
     """
@@ -54,6 +55,7 @@ class EmbeddedServer:
         self._environment = environment or {}
         self._port = free_ports(1)[0]
         self._process: asyncio.subprocess.Process | None = None
+        self._claim: Claim | None = None
 
     @property
     def url(self) -> str:
@@ -65,8 +67,16 @@ class EmbeddedServer:
         return self._process.pid
 
     async def start(self) -> None:
-        """Returns once the server takes connections. Raises TransportUnreachable."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        """Returns once the server takes connections. Raises TransportUnreachable, or InUse."""
+        self._release()
+        self._claim = Claim(self._directory, "lock")
+        try:
+            await self._start(self._claim)
+        except BaseException:
+            await finish(STOP_TIMEOUT, self.kill())
+            raise
+
+    async def _start(self, claim: Claim) -> None:
         config = self._directory / "nats.conf"
         config.write_text(self._configured(self._port, self._directory / "store"))
         log = (self._directory / "nats.log").open("ab")
@@ -80,13 +90,11 @@ class EmbeddedServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=[claim.number],
+                preexec_fn=children.end_with_us(),
             )
         children.tie(self._process.pid)
-        try:
-            await self._wait_until_open()
-        except BaseException:
-            await finish(STOP_TIMEOUT, self.kill())
-            raise
+        await self._wait_until_open()
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process and self._process.returncode is None:
@@ -94,6 +102,11 @@ class EmbeddedServer:
                 self._process.send_signal(how)
             await self._process.wait()
             children.untie(self._process.pid)
+        self._release()
+
+    def _release(self) -> None:
+        if self._claim:
+            self._claim.release()
 
     async def kill(self) -> None:
         await self.stop(signal.SIGKILL)

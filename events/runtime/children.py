@@ -1,11 +1,32 @@
-"""Child processes that are killed when this process exits, even if it exits at once."""
+"""Child processes that are killed when this process exits, even if it exits at once or is killed."""
 
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
+PARENT_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG, see prctl(2)."""
+
 _tied: set[int] = set()
+
+
+def end_with_us() -> Callable[[], None] | None:
+    """Return a `preexec_fn` with which the system kills the child when this thread ends; None if it can't."""
+    if sys.platform != "linux":
+        return None
+    import ctypes  # noqa: PLC0415 - takes its time
+
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def begin() -> None:
+        prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed before
+            os._exit(1)
+
+    return begin
 
 
 def tie(pid: int) -> None:

@@ -1,67 +1,16 @@
 """The demo ends when it is told to, at any moment, and leaves no process behind."""
 
-import os
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.demos import WITHIN, demo, said, wait_until_ready
 from tests.listening import listens
 
 pytest.importorskip("mtproto")
-ROOT = Path(__file__).parents[2]
-WITHIN = 60
-
-
-@contextmanager
-def demo(directory: Path, **how: object) -> Iterator[subprocess.Popen[bytes]]:
-    """With an engine that needs no model. What it leaves behind is a failure."""
-    settings = {"GENERATE_ENGINE": "echo", "DEMO_DIRECTORY": str(directory), "PYTHONPATH": str(ROOT)}
-    with (directory / "said").open("wb") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "demo"],
-            cwd=directory,
-            env={**os.environ, **settings},
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-            **how,
-        )
-    try:
-        yield process
-        process.wait(WITHIN)
-        assert not left_behind(directory)
-    finally:
-        process.kill()
-        for child in left_behind(directory):
-            child.kill()
-
-
-def left_behind(directory: Path) -> list[psutil.Process]:
-    """Whatever runs in the demo's directory, or with its configuration."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "cwd"]):
-        words = [*(process.info["cmdline"] or []), process.info["cwd"] or ""]
-        if any(str(directory) in word for word in words):
-            found.append(process)
-    return found
-
-
-def said(directory: Path) -> str:
-    return (directory / "said").read_text()
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], directory: Path) -> None:
-    log = directory / "userbot.log"
-    while not (log.exists() and "userbot.ready" in log.read_text()):
-        assert process.poll() is None, said(directory)
-        threading.Event().wait(0.05)  # before the next look
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -1,0 +1,44 @@
+"""A directory in which only one process at a time may work."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from events.errors import SettingsError
+
+
+class InUse(SettingsError):
+    """Another process has claimed the directory. The message says which."""
+
+
+class Claim:
+    """Lock the file `name` in `directory`, which is made if need be, until `release` or the end of the process.
+
+    A child that inherits the descriptor `number` keeps the claim until it has ended, too. Raises InUse or OSError.
+    """
+
+    def __init__(self, directory: Path, name: str) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.number = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._lock(directory)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Safe to call again."""
+        if self.number >= 0:
+            os.close(self.number)
+            self.number = -1
+
+    def _lock(self, directory: Path) -> None:
+        try:
+            fcntl.flock(self.number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self.number, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            raise InUse(
+                f"{directory} is in use by another process ({holder}): stop that one, or name another directory"
+            ) from None
+        os.ftruncate(self.number, 0)
+        os.pwrite(self.number, str(os.getpid()).encode(), 0)

@@ -1,0 +1,51 @@
+"""One process at a time in a directory, whatever becomes of the one that was there."""
+
+import subprocess
+import sys
+
+import pytest
+
+from events.jetstream.server import EmbeddedServer
+from events.runtime.claims import Claim, InUse
+
+HOLDS = """
+import sys
+from pathlib import Path
+from events.runtime.claims import Claim
+claim = Claim(Path(sys.argv[1]), "lock")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_directory_is_claimed_once_and_again_after_it_was_released(tmp_path):
+    claim = Claim(tmp_path / "new" / "place", "lock")
+    with pytest.raises(InUse, match="place is in use by another process"):
+        Claim(tmp_path / "new" / "place", "lock")
+    claim.release()
+    claim.release()
+    Claim(tmp_path / "new" / "place", "lock").release()
+
+
+def test_a_claim_names_its_process_and_ends_with_it_when_it_is_killed(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(InUse, match=str(process.pid)) as found:
+            Claim(tmp_path, "lock")
+        assert found.value.exit_code == 2
+    finally:
+        process.kill()
+        process.wait()
+    Claim(tmp_path, "lock").release()
+
+
+async def test_two_nats_servers_never_work_on_the_same_store(tmp_path):
+    async with EmbeddedServer(tmp_path):
+        with pytest.raises(InUse):
+            await EmbeddedServer(tmp_path).start()
+    async with EmbeddedServer(tmp_path):
+        pass
