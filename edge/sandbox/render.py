@@ -21,7 +21,7 @@ def user(state: State, viewer: Account, account: Account) -> types.User:
         last_name=account.last_name or None,
         username=account.username,
         phone=account.phone if known else None,
-        lang_code=account.lang_code,
+        lang_code=account.lang_code if viewer.bot or account is viewer else None,
     )
 
 

@@ -165,10 +165,10 @@ async def make_product(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[
         await context.__aexit__(None, None, None)
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
-    """One product for a whole module: each test brings its own visitor."""
-    async with product(tmp_path_factory.mktemp("product"), GENERATE_ECHO_DELAY="0.4") as made:
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=BOT_TOO)
+async def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
+    """One product for a whole module, a user's and a bot's: each test brings its own visitor."""
+    async with product(tmp_path_factory.mktemp("product"), bot=request.param, GENERATE_ECHO_DELAY="0.4") as made:
         await made.start()
         await made.ready()
         yield made

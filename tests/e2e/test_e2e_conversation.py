@@ -35,13 +35,15 @@ async def test_the_prefix_with_no_text_gets_a_hint(running) -> None:
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-async def test_help_comes_in_the_chats_language_even_while_busy(running, language) -> None:
+async def test_help_comes_even_while_busy_in_the_users_language_where_telegram_tells_it(running, language) -> None:
+    """It tells bots; a user account speaks USERBOT_LANGUAGE."""
     visitor = running.visitor(language)
     running.says(visitor, "Тимоха, вопрос")
     await running.until(lambda: running.written(visitor))
     running.says(visitor, "/help")
     await running.until(lambda: len(running.answers(visitor)) == 2)
-    assert running.answers(visitor) == [phrases.help_text(language, DEFAULT_PREFIX), "вопрос"]
+    spoken = language if running.owner.bot else "ru"
+    assert running.answers(visitor) == [phrases.help_text(spoken, DEFAULT_PREFIX), "вопрос"]
 
 
 async def test_deleting_cancels_what_is_being_answered(running) -> None:

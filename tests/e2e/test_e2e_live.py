@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from edge.userbot import phrases
+from tests.e2e.conftest import BOT_TOO
 
 WORDS = "один два три четыре пять шесть семь восемь девять десять"
 
@@ -32,8 +33,9 @@ class Growth:
         assert self.seen()[-1] == WORDS
 
 
-async def test_the_thinking_line_grows_into_the_answer_and_no_second_message_comes(make_product) -> None:
-    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
+@pytest.mark.parametrize("bot", BOT_TOO)
+async def test_the_thinking_line_grows_into_the_answer_and_no_second_message_comes(make_product, bot) -> None:
+    product = await make_product(bot=bot, USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
     visitor = product.visitor()
     asked = product.says(visitor, f"Тимоха, {WORDS}")
     growth = Growth(product, visitor)
@@ -45,11 +47,12 @@ async def test_the_thinking_line_grows_into_the_answer_and_no_second_message_com
     assert product.written(visitor)[0].reply_to == asked.id
 
 
+@pytest.mark.parametrize("bot", BOT_TOO)
 @pytest.mark.parametrize("killed", ["userbot", "generate"])
 async def test_a_process_killed_while_the_answer_grows_costs_no_answer_and_leaves_one_message(
-    make_product, killed
+    make_product, killed, bot
 ) -> None:
-    product = await make_product(USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
+    product = await make_product(bot=bot, USERBOT_LIVE="true", GENERATE_ECHO_DELAY="3.5")
     visitor = product.visitor()
     product.says(visitor, f"Тимоха, {WORDS}")
     growth = Growth(product, visitor)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import BOT_TOO
 from tests.listening import listens
 
 LIMIT = 10
@@ -70,8 +71,9 @@ async def test_it_ends_at_any_moment_of_its_start(make_product) -> None:
     assert all(map(orderly, ends.values())), ends
 
 
-async def test_it_ends_while_20_visitors_ask_and_the_next_start_answers_them(make_product) -> None:
-    product = await make_product(GENERATE_ECHO_DELAY="0.2")
+@pytest.mark.parametrize("bot", BOT_TOO)
+async def test_it_ends_while_20_visitors_ask_and_the_next_start_answers_them(make_product, bot) -> None:
+    product = await make_product(bot=bot, GENERATE_ECHO_DELAY="0.2")
     await terminated(product)
     ends = await asked(product, [0.02, 0.1, 0.35])
     assert all(map(orderly, ends.values())), ends

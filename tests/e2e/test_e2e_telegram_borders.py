@@ -83,6 +83,31 @@ async def test_an_answer_whose_question_is_gone_still_comes_once(make_product, n
     assert len(product.answers(visitor)) == 1
 
 
+@pytest.mark.slow
+async def test_a_bot_token_beside_the_owners_session_does_not_answer_from_the_owners_account(make_product) -> None:
+    product = await make_product()
+    await product.kill("userbot")
+    bot = product.telegram.add_user(first_name="Robot", username="robot", bot=True)
+    product.settings["BOT_TOKEN"] = bot.token
+    await product.start("userbot")
+    code, said = await ended(product)
+    assert code == 2
+    assert f"the user {product.owner.id}'s" in said[-1]
+    assert bot.token not in "\n".join(said)
+
+
+@pytest.mark.slow
+async def test_who_has_blocked_a_bot_is_free_to_ask_again_later(make_product) -> None:
+    product = await make_product(bot=True)
+    visitor = product.visitor()
+    product.telegram.faults.refuse(product.owner.id, 403, "USER_IS_BLOCKED", times=2)
+    product.says(visitor, "Тимоха, привет")
+    await product.free(visitor)
+    assert product.written(visitor) == []
+    await asks(product, visitor)
+    assert product.answers(visitor) == ["привет"]
+
+
 async def test_a_bot_token_that_telegram_does_not_know_is_a_wrong_setting(make_product, tmp_path) -> None:
     product = await make_product()
     await product.kill("userbot")

@@ -84,6 +84,14 @@ async def test_it_reads_single_messages_and_whom_it_has_met_without_an_access_ha
     assert [user.id for user in await client.invoke(functions.users.GetUsers(id=people))] == [anna.id]
 
 
+async def test_it_alone_is_told_the_language_that_people_use(
+    telegram: Sandbox, anna: Account, boris: Account, client: Client
+) -> None:
+    assert (await client.get_users("boris")).language_code == "ru"
+    async with connect(telegram, anna.phone) as user:
+        assert (await user.get_users("boris")).language_code is None
+
+
 async def test_it_writes_to_nobody_who_has_not_written_to_it_and_to_no_bot(
     telegram: Sandbox, anna: Account, robot: Account, client: Client
 ) -> None:
