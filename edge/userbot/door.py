@@ -1,22 +1,27 @@
 """The one door for messages, live or caught up: what comes through is in the chat record, once."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
+from edge.userbot import phrases
 from edge.userbot.chats import AWAY
 from edge.userbot.commands import parse
 from edge.userbot.described import described
 from edge.userbot.drivers import Drivers
 from edge.userbot.limiting import SILENCE
-from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive
+from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive, refuse, refuse_and_forget
 from edge.userbot.record import ChatRecord
 from edge.userbot.world import World
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from observability import names, propagation
+
+Way = Callable[[ChatRecord, Incoming, Rules, datetime], Received]
 
 log = structlog.get_logger(__name__)
 
@@ -57,34 +62,54 @@ class Door:
             return await self._store(message)
 
     async def _store(self, message: Incoming) -> Effect:
+        """What can't be stored is refused in one line; where that has no room, the chat forgets its history."""
+        try:
+            return await self._persistently(receive, message, attempts=UNKNOWN_ATTEMPTS)
+        except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
+            log.error("message.not_stored", chat=message.chat, message=message.message_id, error=described(error))
+            reason = phrases.TOO_LARGE if _is_final(error) else phrases.INTERNAL
+        for way in (partial(refuse, reason=reason), refuse_and_forget):
+            try:
+                return await self._persistently(way, message, attempts=1)
+            except Exception as error:  # noqa: BLE001 - as above
+                last = described(error)
+        log.error("message.dropped", chat=message.chat, message=message.message_id, error=last)
+        return Effect.SILENT
+
+    async def _persistently(self, way: Way, message: Incoming, *, attempts: int) -> Effect:
+        """Store what `way` makes of the message, for as long as the store is away, or `attempts` times."""
         faults = 0
 
         def passing(error: Exception) -> bool:
             nonlocal faults
-            if isinstance(error, TransportError):
-                return error.fault is not Fault.FINAL
+            if isinstance(error, TimokhaError) and not _is_unknown(error):
+                return isinstance(error, TransportError) and not _is_final(error)
             faults += 1
-            return not isinstance(error, TimokhaError) and faults < UNKNOWN_ATTEMPTS
+            return faults < attempts
 
         def failed(error: Exception, pause: timedelta) -> None:
             log.warning("message.again", chat=message.chat, message=message.message_id, error=described(error))
 
-        try:
-            received = await self._world.retrying(
-                lambda: self._change(message), passing=passing, backoff=AWAY, failed=failed
-            )
-        except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
-            log.error("message.dropped", chat=message.chat, message=message.message_id, error=described(error))
-            return Effect.SILENT
+        received = await self._world.retrying(
+            lambda: self._change(way, message), passing=passing, backoff=AWAY, failed=failed
+        )
         self._drivers.wake(message.chat)
         return received.outcome
 
-    async def _change(self, message: Incoming) -> Received:
+    async def _change(self, way: Way, message: Incoming) -> Received:
         last: list[Received] = []
 
         def transition(record: ChatRecord) -> ChatRecord:
-            last[:] = [receive(record, message, self._rules, self._world.now())]
+            last[:] = [way(record, message, self._rules, self._world.now())]
             return last[0].record
 
         await self._world.chats.change(message.chat, transition)
         return last[0]
+
+
+def _is_final(error: Exception) -> bool:
+    return isinstance(error, TransportError) and error.fault is Fault.FINAL
+
+
+def _is_unknown(error: Exception) -> bool:
+    return isinstance(error, TransportError) and error.fault is Fault.UNKNOWN

@@ -143,11 +143,11 @@ class Driver:
             case Erase():
                 self._erase_at = self._clock() + ERASE_PAUSE.total_seconds()
             case Notify(notice):
-                await self._change(lambda record: records.notified(record, notice.message_id))
+                await self._surely(lambda record: records.notified(record, notice.message_id))
             case TakeUp():
-                await self._change(records.passed_over)
+                await self._surely(records.passed_over)
             case _ if current:
-                await self._change(lambda record: records.given_up(record, current.request_id, now, deadline))
+                await self._surely(lambda record: records.given_up(record, current.request_id, now, deadline))
             case _:
                 raise TimokhaError("nothing is known that could be left out")
 
@@ -224,7 +224,8 @@ class Driver:
         """An answer that is already there wins."""
         reply = await self._world.log.find(Channel.REPLIES, RequestId.parse(current.request_id))
         now = self._world.now()
-        await self._change(lambda record: settled(record, reply, now) if reply else records.expired(record, now))
+        # A reply that settles nothing must not be asked for again.
+        await self._change(lambda record: records.expired(settled(record, reply, now) if reply else record, now))
 
     async def _think(self, record: ChatRecord, current: Current) -> None:
         if current.outcome is None:
@@ -271,12 +272,22 @@ class Driver:
 
     async def _finish(self, current: Current) -> None:
         now = self._world.now()
-        await self._change(lambda record: records.finished(record, current.request_id, now, self._world.deadline))
+        await self._surely(lambda record: records.finished(record, current.request_id, now, self._world.deadline))
         outcome = "answered" if isinstance(current.outcome, Answer) else "failed"
         if current.request_id == self._undelivered:
             outcome = "undeliverable"
         self._world.telemetry.metrics.answered(now - current.question.asked_at, outcome)
         log.info("question.settled", request_id=current.request_id, outcome=outcome)
+
+    async def _surely(self, transition: Transition) -> None:
+        """`_change`, if need be at the price of the history: without it the chat would be stuck."""
+        try:
+            await self._change(transition)
+        except TransportError as error:
+            if error.fault is not Fault.FINAL:
+                raise
+            log.error("chat.history_dropped", chat=self._chat, error=str(error))
+            await self._change(lambda record: transition(record).having(history=()))
 
     async def _change(self, transition: Transition) -> None:
         await self._world.chats.change(self._chat, transition)

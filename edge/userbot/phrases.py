@@ -14,6 +14,8 @@ DEADLINE = "deadline"
 """The edge's own reason for a failure, besides `FailureReason`: no answer came in time."""
 INTERNAL = "internal"
 """Another one: something in the edge does not work."""
+TOO_LARGE = "too_large"
+"""Another one: the store does not take a question of this size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ _RUSSIAN = _Phrases(
         DEADLINE: "Не успел подготовить ответ, извините. Попробуйте спросить ещё раз.",
         FailureReason.EMPTY: "Ничего путного не придумалось, извините. Попробуйте спросить ещё раз другими словами.",
         FailureReason.REJECTED: "На такой вопрос ответить не могу, извините. Попробуйте спросить другими словами.",
+        TOO_LARGE: "Такой длинный вопрос не принять, извините. Попробуйте спросить короче.",
     },
     failure="Не получилось ответить, извините. Попробуйте спросить ещё раз.",
 )
@@ -100,6 +103,7 @@ _ENGLISH = _Phrases(
         DEADLINE: "Sorry, the answer was not ready in time. Please ask again.",
         FailureReason.EMPTY: "Sorry, nothing sensible came to mind. Please ask again, perhaps in other words.",
         FailureReason.REJECTED: "Sorry, I can't answer that question. Please ask again in other words.",
+        TOO_LARGE: "Sorry, I can't take a question that long. Please ask again in fewer words.",
     },
     failure="Sorry, I could not come up with an answer. Please ask again.",
 )

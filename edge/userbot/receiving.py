@@ -77,6 +77,8 @@ class Effect(StrEnum):
     ASKED = "asked"
     QUEUED = "queued"
     IGNORED_BUSY = "ignored_busy"
+    REFUSED = "refused"
+    """A question that can't be stored: one line says so."""
     TOO_MANY = "too_many"
     """One answer more than the limit allows: the chat's silence begins."""
     SILENCED = "silenced"
@@ -130,6 +132,21 @@ def _within_limit(record: ChatRecord, received: Received, command: Command, rule
         if limiting.is_reached(record.rate, rules.max_answers, now):
             return Received(record.having(rate=Rate(silent_since=now)), Effect.TOO_MANY)
     return Received(received.record.having(rate=limiting.counted(record.rate, now)), received.outcome)
+
+
+def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Received:
+    """Like `receive`, but a question gets one line instead of an answer: `reason` as in `phrases.failure`."""
+    received = receive(record, message, rules, now)
+    if received.outcome not in (Effect.ASKED, Effect.QUEUED):
+        return received
+    line = phrases.failure(phrases.language(message.locale, rules.locale), reason)
+    kept = record.having(seen=received.record.seen, rate=received.record.rate)
+    return _reply(kept, message, line, Effect.REFUSED)
+
+
+def refuse_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
+    """The same without the history, for a record that has no room left."""
+    return refuse(record.having(history=()), message, rules, now, reason=phrases.INTERNAL)
 
 
 def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from edge.userbot.phrases import DEADLINE, INTERNAL
+from edge.userbot.phrases import DEADLINE, INTERNAL, failure
 from edge.userbot.splitting import clean, is_blank
 from events.errors import TimokhaError
 from events.ids import RequestId
@@ -233,8 +233,12 @@ def given_up(record: ChatRecord, request_id: str, now: datetime, deadline: datet
 
 
 def passed_over(record: ChatRecord) -> ChatRecord:
-    """Drop the question that has waited longest: it can't be taken up."""
-    return record.having(waiting=record.waiting[1:])
+    """Drop the question that has waited longest: it can't be taken up, as one line says."""
+    if not record.waiting:
+        return record
+    question = record.waiting[0]
+    notice = Notice(message_id=question.message_id, text=failure(question.locale, INTERNAL))
+    return record.having(waiting=record.waiting[1:], notices=(*record.notices, notice)[-MAX_NOTICES:])
 
 
 def notified(record: ChatRecord, message_id: int) -> ChatRecord:

@@ -9,11 +9,12 @@ import structlog
 from edge.userbot import record as records
 from edge.userbot.described import described
 from edge.userbot.drivers import Drivers
+from edge.userbot.phrases import INTERNAL
 from edge.userbot.record import ChatRecord, UnreadableRecord
 from edge.userbot.settling import settled
 from edge.userbot.world import World
 from events import subjects
-from events.errors import MalformedEvent, TransportError
+from events.errors import MalformedEvent, TimokhaError, TransportError
 from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
@@ -58,7 +59,7 @@ class Replies:
             await self._drop(delivery, error)
         except TransportError as error:
             if error.fault is Fault.FINAL:
-                await self._drop(delivery, error)
+                await self._fail(delivery, error)
                 return
             log.warning("reply.again", request_id=request_id, error=str(error))
             await self._later(delivery)
@@ -68,6 +69,21 @@ class Replies:
                 await self._drop(delivery, error)
             else:
                 await self._later(delivery)
+
+    async def _fail(self, delivery: Delivery, error: TransportError) -> None:
+        """Its question fails at once: with this answer the record will never be stored."""
+        now, request_id = self._world.now(), delivery.event.request_id
+        try:
+            await self._world.chats.change(
+                request_id.chat, lambda record: records.failed(record, str(request_id), INTERNAL, now)
+            )
+        except TimokhaError:
+            await self._drop(delivery, error)
+            return
+        log.error("reply.not_stored", request_id=str(request_id), error=described(error))
+        self._drivers.wake(request_id.chat)
+        with suppress(TransportError):
+            await delivery.ack()
 
     async def _drop(self, delivery: Delivery, error: Exception) -> None:
         """Its question fails at its deadline, if it is still asked."""

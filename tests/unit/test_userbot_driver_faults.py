@@ -10,8 +10,12 @@ from edge.userbot import phrases
 from edge.userbot.door import Door
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.receiving import Effect, Rules
+from edge.userbot.record import Question
 from events.errors import Conflict, TransportError
+from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
+from events.ids import RequestId
+from events.schema import FailureReason, GenerationFailed, Role, Turn
 from events.transport import Channel
 
 MINUTE = 60.0
@@ -348,14 +352,58 @@ def test_a_message_waits_for_a_store_that_is_away_with_growing_pauses(virtual_pl
     virtual_places(story)
 
 
-def test_a_message_whose_record_nats_will_never_take_holds_up_no_other(virtual_places, monkeypatch) -> None:
-    async def too_large(*_: object) -> int:
-        raise TOO_LARGE
+class Limited:
+    """Records that take no more than `most` bytes, as NATS with its max_payload; `refused`: the sizes of others."""
 
+    def __init__(self, places, monkeypatch, most: int) -> None:
+        self._save, self.most, self.refused = places.records.save, most, []
+        monkeypatch.setattr(places.records, "save", self.save)
+
+    async def save(self, key: str, value: bytes, version: int | None) -> int:
+        if len(value) > self.most:
+            self.refused.append(len(value))
+            raise TOO_LARGE
+        return await self._save(key, value, version)
+
+
+def test_a_question_for_which_the_record_has_no_room_is_refused_in_one_line(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        limited = Limited(places, monkeypatch, most=8000)
+        edge = places.edge()
+        with capture_logs() as logs:
+            assert await edge.says("Тимоха, " + "ж" * 4000, 7) is Effect.REFUSED
+        assert await edge.says("Тимоха, " + "ж" * 4000, 7) is Effect.DUPLICATE
+        assert "ж" not in str(logs)
+        await edge.idle()
+        assert places.telegram.texts == [(phrases.failure("ru", phrases.TOO_LARGE), 7)]
+        assert len(limited.refused) == 1
+        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("text", ["Тимоха, раз", "/help", "/set_context_length 5", "Тимоха,"])
+def test_a_record_without_any_room_forgets_its_history_and_its_user_is_told(virtual_places, monkeypatch, text) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        turns = tuple(Turn(role=role, text="ж" * 3000) for role in (Role.USER, Role.ASSISTANT))
+        await edge.world.chats.change("2", lambda record: record.having(history=turns))
+        Limited(places, monkeypatch, most=12_050)
+        await edge.says(text, 7)
+        await edge.idle()
+        assert len(places.telegram.texts) == 1
+        record = await edge.world.chats.load("2")
+        assert (record.history, record.seen) == ((), (7,))
+        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_a_message_for_which_no_record_has_room_holds_up_no_other(virtual_places, monkeypatch) -> None:
     async def story(places) -> None:
         edge = places.edge()
         with monkeypatch.context() as patched, capture_logs() as logs:
-            patched.setattr(places.records, "save", too_large)
+            Limited(places, patched, most=10)
             async with asyncio.timeout(MINUTE):
                 assert await edge.says("Тимоха, раз", 7) is Effect.SILENT
         assert "message.dropped" in [log["event"] for log in logs]
@@ -364,27 +412,104 @@ def test_a_message_whose_record_nats_will_never_take_holds_up_no_other(virtual_p
     virtual_places(story)
 
 
-def test_an_answer_with_which_nats_will_never_take_the_record_fails_its_question(virtual_places, monkeypatch) -> None:
+def test_a_store_that_answers_what_is_in_no_table_is_not_asked_for_ever(virtual_places, monkeypatch) -> None:
     async def story(places) -> None:
-        edge = places.edge(deadline=timedelta(minutes=3))
+        edge, tries = places.edge(), []
+
+        async def unknown(*_: object) -> int:
+            tries.append(1)
+            raise TransportError("?", Fault.UNKNOWN)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(places.records, "save", unknown)
+            assert await edge.says("Тимоха, раз", 7) is Effect.SILENT
+        assert len(tries) == UNKNOWN_ATTEMPTS + 2
+        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_an_answer_for_which_the_record_has_no_room_fails_its_question_at_once(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(hours=1))
+        limited = Limited(places, monkeypatch, most=8000)
         await edge.says("Тимоха, раз", 7)
         await places.telegram.count(1)
-        save, tries = places.records.save, []
+        await edge.answer(7, "ж" * 4000)
+        await places.telegram.count(2)
+        await edge.idle()
+        assert places.telegram.texts[-1] == (FAILURE, 1001)
+        assert len(limited.refused) == 1
+        assert places.retrying.clock.monotonic() < MINUTE
+        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
 
-        async def too_large(key: str, value: bytes, version: int | None) -> int:
-            if "ответ".encode() in value:
-                tries.append(1)
+    virtual_places(story)
+
+
+def test_an_outcome_that_is_out_is_recorded_even_if_the_history_has_no_room_for_it(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        save = places.records.save
+
+        async def no_history(key: str, value: bytes, version: int | None) -> int:
+            if b'"role"' in value:
                 raise TOO_LARGE
             return await save(key, value, version)
 
-        monkeypatch.setattr(places.records, "save", too_large)
-        await edge.answer(7)
-        await asyncio.sleep(2 * MINUTE)
-        assert len(tries) == 1
-        await asyncio.sleep(2 * MINUTE)
+        monkeypatch.setattr(places.records, "save", no_history)
+        with capture_logs() as logs:
+            await edge.answer(7)
+            await edge.idle()
+        assert [text for text, _ in places.telegram.texts[1:]] == ["ответ"]
+        assert settled(logs) == ["answered"]
+        assert "chat.history_dropped" in [log["event"] for log in logs]
+
+    virtual_places(story)
+
+
+def test_a_waiting_question_that_cant_be_taken_up_fails_in_one_line(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        edge = places.edge(when_busy="queue")
+        question = Question(message_id=7, text="раз", locale="ru", asked_at=edge.world.now())
+        await edge.world.chats.change("2", lambda record: record.having(waiting=(question,)))
+        save = places.records.save
+
+        async def no_current(key: str, value: bytes, version: int | None) -> int:
+            if b'"current":{' in value:
+                raise TOO_LARGE
+            return await save(key, value, version)
+
+        monkeypatch.setattr(places.records, "save", no_current)
+        edge.drivers.wake("2")
+        await asyncio.sleep(MINUTE)
         await edge.idle()
-        assert places.telegram.texts[-1] == (FAILURE, 7)
-        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+        assert places.telegram.texts == [(FAILURE, 7)]
+
+    virtual_places(story)
+
+
+def test_a_reply_in_the_stream_that_settles_nothing_is_not_asked_for_again_and_again(
+    virtual_places, monkeypatch
+) -> None:
+    """Its question fails at its deadline, once."""
+
+    async def story(places) -> None:
+        edge, found = places.edge(deadline=timedelta(seconds=5)), []
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+
+        async def find(channel: Channel, request_id: RequestId) -> Event:
+            found.append(request_id)
+            failed = GenerationFailed(request_id="1.2.999.0", reason=FailureReason.EMPTY)
+            return Event.of(failed, source="/test", time=places.retrying.clock.now())
+
+        monkeypatch.setattr(places.log, "find", find)
+        await asyncio.sleep(MINUTE)
+        await edge.idle()
+        assert len(found) == 1
+        assert places.telegram.texts[-1] == (phrases.failure("ru", phrases.DEADLINE), 1001)
 
     virtual_places(story)
 
@@ -434,7 +559,7 @@ def test_a_message_that_meets_a_fault_of_ours_is_dropped_and_holds_up_no_other(v
         monkeypatch.setattr(door, "_change", fault)
         edge.door = door
         assert await edge.says("Тимоха, раз", 7) is Effect.SILENT
-        assert len(tries) == UNKNOWN_ATTEMPTS
+        assert len(tries) == UNKNOWN_ATTEMPTS + 2
 
     virtual_places(story)
 
