@@ -6,28 +6,38 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from chronicle import Disturbance
-from edges import Edge
+from chronicle import FOR_EVER, Disturbance
+from edges import EDGES, Edge
 from nats.errors import Error as NatsError
-from nats.js.errors import NotFoundError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NotFoundError
+from nonsense import HINTS, RECORDS, reply
+from users import Break, Crowd, Question, outcomes
 from world import World
 
 from edge.sandbox.faults import SEND
 from edge.sandbox.server import Sandbox
 from events import subjects
 from events.errors import TransportError
+from events.ids import RequestId
 from events.jetstream.records import JetStreamRecords
 from events.transport import Channel
 
 EDIT = "messages.EditMessage"
 DIFFERENCE = "updates.GetDifference"
+HISTORY = "messages.GetHistory"
 NOT_TAKEN = (16, 17, 32, 33)
 """Codes of bad_msg_notification: the clock, twice each way, and the sequence number."""
 PASSING = ((500, "WORKER_BUSY_TOO_LONG_RETRY"), (-503, "Timeout"), (500, "RPC_CALL_FAIL"))
 REPLY_GONE = ("REPLY_MESSAGE_ID_INVALID", "REPLY_TO_INVALID")
+RECENT = 1.0
+"""Seconds in which a question is likely being answered."""
+ANSWERED = 10.0
+"""Seconds in which somebody is answered."""
 OUTAGE = (20.0, 60.0)
 """Seconds; likewise:"""
 STARTING = (0.0, 3.0)
@@ -49,6 +59,9 @@ SHARES = {
     "deleted_buckets": 30,
     "emptied_stores": 30,
     "outages": 30,
+    "unrecorded_answers": 6,
+    "malformed_replies": 10,
+    "odd_hints": 20,
 }
 """How many kills there are to one of these; of each there is one at least, of an outage none below 12 kills."""
 DEAR = ("outages", "deleted_streams", "deleted_buckets")
@@ -74,10 +87,13 @@ class Faults:
     """`done` counts by name; what went wrong with the storm itself is in `broken`."""
 
     world: World
+    crowd: Crowd
     chance: random.Random
     done: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     """Messages that Telegram refuses for good, by the edge that sends them."""
+    malformed: set[str] = field(default_factory=set)
+    """The request ids of questions whose reply was taken by nonsense."""
     broken: list[str] = field(default_factory=list)
     _watching: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -149,6 +165,97 @@ class Faults:
                 await victim.program.terminate()
                 await asyncio.sleep(self.chance.uniform(*DOWN))
                 await victim.start()
+
+    async def _unrecorded_answers(self) -> None:
+        """A userbot is killed as soon as an answer of its is in the chat: its record does not say so yet.
+
+        Its user asks again, and the next userbot finds out about the answer later than about that question.
+        """
+        victim = self.chance.choice(self.world.of(*EDGES))
+        assert victim.edge
+        async with victim.lock:
+            users = await self._until_answered(victim.edge)
+            with self.world.chronicle.during("unrecorded_answer", victim.kind, victim.account):
+                await victim.kill()
+                self.crowd.eager |= users
+                for method in (SEND, HISTORY):
+                    account, times = victim.edge.account.id, len(users) + 4
+                    self._telegram.faults.refuse(account, *PASSING[0], method=method, times=times)
+                await asyncio.sleep(self.chance.uniform(*DOWN))
+                await victim.start()
+
+    async def _until_answered(self, edge: Edge) -> set[int]:
+        """The users who have just got an outcome; none if that takes too long."""
+        before = {q.name for q in self.crowd.waiting if outcomes(self.world, q)}
+
+        def answered() -> set[int]:
+            waiting = [q for q in self.crowd.waiting if q.edge is edge and q.name not in before]
+            return {q.user for q in waiting if outcomes(self.world, q)}
+
+        try:
+            return await self._telegram.wait_for(answered, ANSWERED)
+        except TimeoutError:
+            return set()
+
+    # --- what NATS holds
+
+    async def _unreadable_records(self) -> None:
+        """The user is told, and starts the chat afresh."""
+        broken = {broken.user for broken in self.crowd.breaks if broken.afresh_at == FOR_EVER}
+        question = self.chance.choice([question for question in self.crowd.asked if question.user not in broken])
+        last = list(self._telegram.state.accounts[question.user].box.messages)[-1]
+        broken = Break(question.edge, question.user, last, time.monotonic())
+        self.crowd.breaks.append(broken)
+        key, value = f"{question.edge.account.id}.{question.user}", self.chance.choice(RECORDS)
+        with self.world.chronicle.during("unreadable_record", key, question.edge.kind):
+            await self._persistently(lambda js: js.publish(f"$KV.{subjects.CHATS_BUCKET}.{key}", value))
+
+    async def _malformed_replies(self) -> None:
+        """Nonsense comes in the place of a reply that is waited for."""
+        until = time.monotonic() + COMES_BACK
+        while time.monotonic() < until:
+            recent = [question for question in self.crowd.waiting if question.asked_at > time.monotonic() - RECENT]
+            if len(recent) > 1 and await self._take_place(*self.chance.sample(recent, 2)):
+                return
+            await asyncio.sleep(0.05)
+
+    async def _take_place(self, asked: Question, other: Question) -> bool:
+        """Whether the nonsense came first."""
+        request_id = RequestId.parse(asked.request_id)
+        headers, body = reply(request_id, RequestId.parse(other.request_id), self.chance)
+        self.malformed.add(asked.request_id)
+        try:
+            async with self.world.connected() as js:
+                await js.publish(subjects.subject(Channel.REPLIES, request_id), body, headers=headers)
+        except APIError:
+            self.malformed.discard(asked.request_id)
+            return False
+        except (NatsError, TransportError, OSError, TimeoutError):
+            return False
+        self.world.chronicle.disturbances.append(
+            Disturbance("malformed_reply", asked.request_id, now := time.monotonic(), now, asked.edge.kind)
+        )
+        return True
+
+    async def _odd_hints(self) -> None:
+        """To wake chats that are none, while others have something to do."""
+        edge = self._edge()
+        subject, until = subjects.wake(str(edge.account.id)), time.monotonic() + ANSWERED
+        while time.monotonic() < until and not any(q.edge is edge for q in self.crowd.waiting):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        with self.world.chronicle.during("odd_hints", subject):
+            await self._persistently(partial(_publish, subject=subject, bodies=HINTS))
+
+    async def _deleted_marks(self) -> None:
+        """The index of unfinished chats, and perhaps a userbot in the moment after."""
+        with self.world.chronicle.during("deleted_bucket", subjects.MARKS_BUCKET):
+            await self._persistently(lambda js: js.delete_key_value(subjects.MARKS_BUCKET))
+        victim = self.chance.choice(self.world.of(*EDGES))
+        if self.chance.random() < 0.5:
+            async with victim.lock:
+                with self.world.chronicle.during("kill", victim.kind, victim.account):
+                    await victim.kill()
+                    await victim.start()
 
     # --- NATS
 
@@ -232,3 +339,9 @@ class Faults:
         """Telegram does not do what this edge asks for."""
         now = time.monotonic()
         self.world.chronicle.disturbances.append(Disturbance(what, "telegram", now, now, edge.kind))
+
+
+async def _publish(js: JetStreamContext, *, subject: str, bodies: Sequence[bytes]) -> None:
+    for body in bodies:
+        await js._nc.publish(subject, body)
+    await js._nc.flush()

@@ -8,7 +8,7 @@ from chronicle import Disturbance
 from edges import EDGES, Edge
 from logbook import Logbook
 from storm import Storm
-from users import FAILURES, Crowd, Question, outcomes, thoughts
+from users import FAILURES, Break, Crowd, Question, outcomes, thoughts, told_unreadable
 from world import World, records_of
 
 from edge.userbot.record import ChatRecord
@@ -21,8 +21,6 @@ from events.transport import Channel
 
 DEADLINE = 120.0
 """USERBOT_DEADLINE, in seconds; likewise:"""
-RECORDED = 2.0
-"""From an outcome in the chat to its record, unless something is out of order at that time."""
 SLACK = 5.0
 """Until everybody has noticed that a broker is there again."""
 MOST_FAILED = 0.01
@@ -40,12 +38,12 @@ class Verdict:
     failed_told: int = 0
     ignored_busy: int = 0
     lost_with_store: int = 0
+    unreadable: int = 0
     undeliverable: int = 0
     lost: int = 0
     thinking_twice: int = 0
     left_busy: int = 0
     asked_again: int = 0
-    ignored_unrecorded: int = 0
     faults: list[str] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
@@ -80,6 +78,7 @@ class Judge:
         self._book = book
         self._edge = edge
         self._asked = of_edge(crowd, edge)
+        self._breaks = [broken for broken in crowd.breaks if broken.edge is edge]
         self._chronicle = world.chronicle.concerning(edge.kind)
         self._verdict = Verdict()
         self._busy: dict[int, list[Case]] = {}
@@ -94,16 +93,16 @@ class Judge:
             verdict.faults.append(f"no records: {error}")
             records, published = {}, set()
         for question in self._asked:
-            case = self._case(question, records.get(str(question.user), ChatRecord()))
+            case = self._case(question, records.get(str(question.user)) or ChatRecord())
             kind, why = self._kind(case, published)
             setattr(verdict, kind, getattr(verdict, kind) + 1)
             if why or kind in ("lost", "answered_twice"):
-                verdict.faults.append(f"{kind}: {self._name(question)} {question.text}{why and ': '}{why}")
+                verdict.faults.append(f"{kind}: {question.name} {question.text}{why and ': '}{why}")
             if kind != "ignored_busy":
                 self._busy.setdefault(question.user, []).append(case)
             verdict.asked_again += len(case.asked) > 1
             verdict.thinking_twice += thoughts(self._world, question) > 1
-        busy = [chat for chat, record in records.items() if not rests(record)]
+        busy = [chat for chat, record in records.items() if record is None or not rests(record)]
         verdict.left_busy = len(busy)
         verdict.faults += [f"left busy: {chat}" for chat in busy]
         verdict.faults += self._totals(verdict)
@@ -112,7 +111,7 @@ class Judge:
     async def _published(self, log: JetStreamLog) -> set[str]:
         """The questions without an outcome that were asked of a model: one that was ignored never was."""
         silent = [question for question in self._asked if not outcomes(self._world, question)]
-        names = [self._name(question) for question in silent]
+        names = [question.name for question in silent]
         return {name for name in names if await log.find(Channel.REQUESTS, RequestId.parse(f"{name}.0"))}
 
     def _case(self, question: Question, record: ChatRecord) -> Case:
@@ -137,37 +136,31 @@ class Judge:
         return "answered_once", ""
 
     def _silence(self, case: Case, published: set[str]) -> tuple[str, str]:
-        never_asked = case.seen and not case.asked and self._name(case.question) not in published
+        never_asked = case.seen and not case.asked and case.question.name not in published
         if case.ignored_at or never_asked:
             return "ignored_busy", self._busy_or_why_not(case)
         if self._is_lost_with_store(case):
             return "lost_with_store", ""
+        if self._is_unreadable(case):
+            return "unreadable", ""
         if self._is_undeliverable(case):
             return "undeliverable", ""
         return "lost", ""
 
     def _busy_or_why_not(self, case: Case) -> str:
-        """An earlier question had no outcome when it was asked, or one that could not be recorded yet."""
+        """An earlier question had no outcome when it was asked."""
         asked, earlier = case.question.asked_at, self._busy.get(case.question.user, [])
         if any(other.over_at is None or other.over_at > asked for other in earlier):
             return ""
-        if any(self._is_unrecorded(other, other.over_at or asked, case.ignored_at or asked) for other in earlier):
-            self._verdict.ignored_unrecorded += 1
-            return ""
         return "its chat was not busy"
-
-    def _is_unrecorded(self, earlier: Case, over: float, at: float) -> bool:
-        """Something was out of order when the outcome had to be recorded, and it was not until `at`."""
-        if earlier.settled_at is not None and earlier.settled_at < at - 0.1:
-            return False
-        noted = [noted for noted in self._chronicle.disturbances if noted.whom in ALONE]
-        return any(noted.touches(over - 0.5, over + RECORDED, slack=SLACK) for noted in noted)
 
     def _may_fail(self, case: Case) -> bool:
         """Something was out of order for as long as the deadline, or has taken its request or its reply away."""
         begin = case.question.asked_at
         end = case.over_at or begin + DEADLINE
         if self._chronicle.longest(begin, end, whom=ALONE, slack=SLACK) >= DEADLINE - 2 * SLACK:
+            return True
+        if case.question.request_id in self._storm.faults.malformed:
             return True
         return any(noted.touches(begin, end) for noted in self._noted("deleted_stream"))
 
@@ -180,6 +173,15 @@ class Judge:
             if noted.began - in_flight < case.question.asked_at <= noted.ended:
                 case.silenced_at = noted.ended
                 return True
+        return False
+
+    def _is_unreadable(self, case: Case) -> bool:
+        """Its chat's record could not be read, before or after it was asked, until the user started it afresh."""
+        for broken in self._breaks:
+            begin = broken.at - 1.5 * DEADLINE
+            if broken.user == case.question.user and begin < case.question.asked_at <= broken.afresh_at:
+                case.silenced_at = broken.afresh_at
+                return case.settled_at is None
         return False
 
     def _is_undeliverable(self, case: Case) -> bool:
@@ -197,15 +199,25 @@ class Judge:
         planned = self._storm.faults.refused[self._edge.kind]
         if verdict.undeliverable > planned:
             wrong.append(f"undeliverable: {verdict.undeliverable}, but Telegram refused {planned} messages")
-        if verdict.failed_told > MOST_FAILED * len(self._asked):
-            wrong.append(f"failed told: {verdict.failed_told} of {len(self._asked)} are too many")
+        failed = verdict.failed_told - sum(q.request_id in self._storm.faults.malformed for q in self._asked)
+        if failed > MOST_FAILED * len(self._asked):
+            wrong.append(f"failed told: {failed} of {len(self._asked)} are too many")
+        wrong += [text for broken in self._breaks if (text := self._telling(broken))]
         return [f"{self._edge.kind}: {text}" for text in wrong]
+
+    def _telling(self, broken: Break) -> str:
+        """What was wrong with telling the user that the record can't be read."""
+        times = told_unreadable(self._world, broken)
+        if times > 1:
+            return f"chat {broken.user} was told {times} times that its record can't be read"
+        asked = any(broken.at < q.asked_at < broken.afresh_at for q in self._asked if q.user == broken.user)
+        gone = any(noted.touches(broken.at, broken.afresh_at) for noted in self._noted("emptied"))
+        if not times and asked and not (broken.hasty or gone or self._storm.faults.refused[self._edge.kind]):
+            return f"chat {broken.user} was not told that its record can't be read"
+        return ""
 
     def _noted(self, *what: str) -> list[Disturbance]:
         return self._chronicle.of(*what)
-
-    def _name(self, question: Question) -> str:
-        return f"{self._edge.account.id}.{question.user}.{question.message_id}"
 
 
 def rests(record: ChatRecord) -> bool:
@@ -218,15 +230,17 @@ def of_edge(crowd: Crowd, edge: Edge) -> list[Question]:
 
 async def calm(world: World, stored: JetStreamRecords, crowd: Crowd) -> bool:
     """Every question has arrived, or was lost with a store, and nobody is busy."""
-    return all([await _calm(world, stored, of_edge(crowd, edge), edge) for edge in world.edges])
+    return all([await _calm(world, stored, crowd, edge) for edge in world.edges])
 
 
-async def _calm(world: World, stored: JetStreamRecords, asked: list[Question], edge: Edge) -> bool:
+async def _calm(world: World, stored: JetStreamRecords, crowd: Crowd, edge: Edge) -> bool:
+    asked = of_edge(crowd, edge)
     records = await records_of(stored, edge)
-    seen = {(int(chat), message) for chat, record in records.items() for message in record.seen}
+    seen = {(int(chat), message) for chat, record in records.items() for message in (record.seen if record else ())}
     emptied = max((noted.ended for noted in world.chronicle.concerning(edge.kind).of("emptied")), default=0.0)
-    arrived = all((q.user, q.message_id) in seen or q.asked_at <= emptied for q in asked)
-    return arrived and all(rests(record) for record in records.values())
+    afresh = {broken.user: broken.afresh_at for broken in crowd.breaks}
+    arrived = all((q.user, q.message_id) in seen or q.asked_at <= max(emptied, afresh.get(q.user, 0)) for q in asked)
+    return arrived and all(record and rests(record) for record in records.values())
 
 
 def recoveries(storm: Storm, crowd: Crowd, edge: Edge) -> list[float]:

@@ -73,7 +73,7 @@ async def chaos(directory: Path, seed: int, kills: int, questions: int, chosen: 
             console=Console(stderr=True),
         ) as progress:
             plan = planned(kills, chosen, random.Random(seed + 2))
-            faults = Faults(made, random.Random(seed + 3))
+            faults = Faults(made, crowd, random.Random(seed + 3))
             asked, struck = (
                 progress.add_task(name, total=n) for name, n in (("questions", questions), ("kills", kills))
             )

@@ -24,6 +24,9 @@ FAULTS = {
     "stuck_slices": 1,
     "deleted_consumers": 1,
     "emptied_stores": 1,
+    "unrecorded_answers": 1,
+    "malformed_replies": 1,
+    "odd_hints": 1,
 }
 
 

@@ -9,7 +9,7 @@ from chronicle import Chronicle, Disturbance
 from edges import Edge
 from judge import Case, Judge
 from logbook import read
-from users import Question
+from users import Break, Question
 
 USER = 2
 EDGE = Edge("userbot", SimpleNamespace(id=1), {}, Path("userbot.log"))
@@ -29,12 +29,12 @@ def case(asked_at: float, answered_at: float | None = None, **known) -> Case:
 def make_judge(tmp_path):
     """`make_judge(disturbances, earlier=…, log=…)`"""
 
-    def make(*disturbances: Disturbance, earlier=(), log: str = "") -> Judge:
+    def make(*disturbances: Disturbance, earlier=(), breaks=(), log: str = "") -> Judge:
         path = tmp_path / "userbot.log"
         path.write_text(log)
         world = SimpleNamespace(chronicle=Chronicle(list(disturbances)))
-        storm = SimpleNamespace(faults=SimpleNamespace(refused=Counter()))
-        judge = Judge(world, SimpleNamespace(asked=[]), storm, read(path), EDGE)
+        storm = SimpleNamespace(faults=SimpleNamespace(refused=Counter(), malformed={"1.2.1020.0"}))
+        judge = Judge(world, SimpleNamespace(asked=[], breaks=breaks), storm, read(path), EDGE)
         judge._busy[USER] = list(earlier)
         return judge
 
@@ -55,17 +55,10 @@ def test_nobody_is_busy_a_moment_after_the_outcome(make_judge) -> None:
     assert judge._kind(case(103.5, ignored_at=103.6), set()) == ("ignored_busy", "its chat was not busy")
 
 
-def test_an_outcome_that_could_not_be_recorded_keeps_its_chat_busy(make_judge) -> None:
-    killed = Disturbance("kill", "userbot", 103.05, 104)
-    judge = make_judge(killed, earlier=[answered(100, 103, 106)])
-    assert judge._kind(case(103.5, ignored_at=105.9), set()) == ("ignored_busy", "")
-    assert judge._kind(case(106.5, ignored_at=106.6), set()) == ("ignored_busy", "its chat was not busy")
-
-
-@pytest.mark.parametrize("fault", [Disturbance("kill", "generate", 103, 104), Disturbance("kill", "userbot", 90, 92)])
-def test_a_fault_elsewhere_or_long_ago_explains_nothing(make_judge, fault) -> None:
-    judge = make_judge(fault, earlier=[answered(100, 103, 106)])
-    assert judge._kind(case(103.5, ignored_at=103.6), set()) == ("ignored_busy", "its chat was not busy")
+@pytest.mark.parametrize("whom", ["userbot", "nats", "telegram"])
+def test_nobody_is_busy_whose_outcome_could_not_be_recorded(make_judge, whom) -> None:
+    judge = make_judge(Disturbance("kill", whom, 103.05, 104), earlier=[answered(100, 103, 106)])
+    assert judge._kind(case(103.5, ignored_at=105.9), set()) == ("ignored_busy", "its chat was not busy")
 
 
 def test_an_emptied_store_is_no_excuse_for_asking_again_what_was_answered(make_judge) -> None:
@@ -104,3 +97,17 @@ def test_what_concerned_the_other_account_explains_nothing_here(make_judge) -> N
     theirs = Disturbance("outage", "telegram", 100, 225, account="bot")
     assert make_judge(theirs)._kind(case(101, 222, **told), set())[1]
     assert make_judge(Disturbance("outage", "telegram", 100, 225))._kind(case(101, 222, **told), set())[1] == ""
+
+
+def test_a_reply_that_was_nonsense_explains_a_failure(make_judge) -> None:
+    told = {"ends": ["Не получилось ответить, извините. Попробуйте спросить ещё раз."]}
+    assert make_judge()._kind(case(102, 103, **told), set()) == ("failed_told", "")
+    assert make_judge()._kind(case(103, 104, **told), set())[1]
+
+
+def test_an_unreadable_record_explains_silence_until_its_chat_starts_afresh(make_judge) -> None:
+    judge = make_judge(breaks=[Break(EDGE, USER, own_id=0, at=100, afresh_at=110)])
+    assert judge._kind(case(99, asked=[99.0]), set())[0] == "unreadable"
+    assert judge._kind(case(105, seen=False), set())[0] == "unreadable"
+    assert judge._kind(case(111, asked=[111.0]), set())[0] == "lost"
+    assert judge._kind(case(111.5, ignored_at=112), set()) == ("ignored_busy", "its chat was not busy")

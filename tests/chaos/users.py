@@ -6,6 +6,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
+from chronicle import FOR_EVER
 from edges import Edge
 from world import World
 
@@ -22,7 +23,13 @@ FORGOTTEN = 15.0
 """From when an emptied store was taken up: the question in it is gone."""
 LULL = (0.2, 1.5)
 
-FAILURES = {phrases.failure(locale, reason) for locale in ("ru", "en") for reason in (phrases.DEADLINE, "", "empty")}
+HASTY = 0.2
+"""How likely a user deletes the history of a chat that does not work before being told to."""
+LOCALES = ("ru", "en")
+FAILURES = {phrases.failure(locale, reason) for locale in LOCALES for reason in (phrases.DEADLINE, "", "empty")}
+
+UNREADABLE: set[str] = set()
+DELETED = {phrases.deleted(locale, cancelled=cancelled) for locale in LOCALES for cancelled in (True, False)}
 
 
 @dataclass
@@ -41,6 +48,30 @@ class Question:
     date: int
     answered_at: float | None = None
 
+    @property
+    def name(self) -> str:
+        """The request id without its revision."""
+        return f"{self.edge.account.id}.{self.user}.{self.message_id}"
+
+    @property
+    def request_id(self) -> str:
+        return f"{self.name}.0"
+
+
+@dataclass
+class Break:
+    """A chat's record can't be read from `at` until its user has started it afresh; `own_id`: the user's last message.
+
+    `hasty`: the user did not wait to be told.
+    """
+
+    edge: Edge
+    user: int
+    own_id: int
+    at: float
+    afresh_at: float = FOR_EVER
+    hasty: bool = False
+
 
 @dataclass
 class Crowd:
@@ -51,7 +82,15 @@ class Crowd:
     chance: random.Random
     asked: list[Question] = field(default_factory=list)
     allowed: int = 0
+    eager: set[int] = field(default_factory=set)
+    """Who asks again at once, allowed or not."""
+    breaks: list[Break] = field(default_factory=list)
     _open: list[Question] = field(default_factory=list)
+
+    @property
+    def waiting(self) -> list[Question]:
+        """Questions without an outcome, of which some may be ignored."""
+        return [question for question in self._open if question.answered_at is None]
 
     @property
     def complete(self) -> bool:
@@ -81,14 +120,38 @@ class Crowd:
 
     async def _talk(self, person: Account, edge: Edge) -> None:
         while not self.complete:
-            if len(self.asked) >= self.allowed:
+            if len(self.asked) >= self.allowed and person.id not in self.eager:
                 await asyncio.sleep(0.05)
                 continue
+            self.eager.discard(person.id)
             question = self._ask(person, edge)
             if self.chance.random() < PUSHY and not self.complete:
                 self._ask(person, edge)
             await self._outcome(question)
-            await asyncio.sleep(self.chance.uniform(*LULL))
+            await self._mend(person)
+            lull = self.chance.uniform(*LULL)
+            await asyncio.sleep(0 if person.id in self.eager else lull)
+        await self._mend(person)
+
+    async def _mend(self, person: Account) -> None:
+        """Start the chat afresh if the bot can't read its record."""
+        for broken in self.breaks:
+            if broken.user != person.id or broken.afresh_at < FOR_EVER:
+                continue
+            told = told_unreadable(self.world, broken)
+            if told or self.complete or self.chance.random() < HASTY:
+                broken.hasty = not told
+                await self._start_afresh(broken)
+
+    async def _start_afresh(self, broken: Break) -> None:
+        """Until the bot says that it has: a store that is emptied takes the command with it."""
+        command, sent_at = None, 0.0
+        while command is None or not any(m.text in DELETED for m in received(self.world, broken.user, command.id)):
+            if command is None or self._is_forgotten(broken.edge, sent_at):
+                sent_at = time.monotonic()
+                command = self.world.telegram.send(broken.user, broken.edge.account.id, "/delete_history")
+            await asyncio.sleep(0.1)
+        broken.afresh_at = time.monotonic()
 
     def _ask(self, person: Account, edge: Edge) -> Question:
         number = len(self.asked)
@@ -106,19 +169,25 @@ class Crowd:
 
     def _given_up(self, question: Question) -> bool:
         now = time.monotonic()
-        chronicle = self.world.chronicle.concerning(question.edge.kind)
+        broken = [broken for broken in self.breaks if broken.user == question.user]
+        if any(b.at < now - FORGOTTEN or told_unreadable(self.world, b) for b in broken if b.afresh_at == FOR_EVER):
+            return True
+        return self._is_forgotten(question.edge, question.asked_at) or now > question.asked_at + PATIENCE
+
+    def _is_forgotten(self, edge: Edge, sent_at: float) -> bool:
+        """What was sent then is gone with an emptied store."""
+        chronicle, now = self.world.chronicle.concerning(edge.kind), time.monotonic()
         emptied = [noted for noted in chronicle.of("emptied") if noted.whom != subjects.TELEGRAM_BUCKET]
-        forgotten = any(d.ended >= question.asked_at and d.ended + FORGOTTEN < now for d in emptied)
-        return forgotten or now > question.asked_at + PATIENCE
+        return any(d.ended >= sent_at and d.ended + FORGOTTEN < now for d in emptied)
 
 
 def outcomes(world: World, question: Question) -> list[StoredMessage]:
     """The messages that end the question: its answer is its own text, a failure replies to it or its thinking line."""
-    received = _received(world, question)
-    replied_to = {question.own_id, *(message.id for message in received if message.reply_to == question.own_id)}
+    got = received(world, question.user, question.own_id)
+    replied_to = {question.own_id, *(message.id for message in got if message.reply_to == question.own_id)}
     return [
         message
-        for message in received
+        for message in got
         if message.text == question.text or (message.text in FAILURES and message.reply_to in replied_to)
     ]
 
@@ -126,15 +195,21 @@ def outcomes(world: World, question: Question) -> list[StoredMessage]:
 def thoughts(world: World, question: Question) -> int:
     """How many thinking lines the question got."""
     return sum(
-        message.reply_to == question.own_id and message.text not in FAILURES | {question.text}
-        for message in _received(world, question)
+        message.reply_to == question.own_id and message.text not in FAILURES | UNREADABLE | {question.text}
+        for message in received(world, question.user, question.own_id)
     )
 
 
-def _received(world: World, question: Question) -> list[StoredMessage]:
+def told_unreadable(world: World, broken: Break) -> int:
+    """How often the user was told that the chat's record can't be read."""
+    return sum(message.text in UNREADABLE for message in received(world, broken.user, broken.own_id))
+
+
+def received(world: World, user: int, since: int) -> list[StoredMessage]:
+    """What the user got after message `since`, oldest first."""
     found = []
-    for message in reversed(world.telegram.state.accounts[question.user].box.messages.values()):
-        if message.id <= question.own_id:
+    for message in reversed(world.telegram.state.accounts[user].box.messages.values()):
+        if message.id <= since:
             break
         if not message.out:
             found.append(message)

@@ -18,7 +18,7 @@ from processes import End, Program, left_behind
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
-from edge.userbot.record import ChatRecord, from_json
+from edge.userbot.record import ChatRecord, UnreadableRecord, from_json
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
@@ -202,11 +202,18 @@ async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environ
     return victim
 
 
-async def records_of(stored: JetStreamRecords, edge: Edge) -> dict[str, ChatRecord]:
-    """By chat. Raises TransportError."""
+async def records_of(stored: JetStreamRecords, edge: Edge) -> dict[str, ChatRecord | None]:
+    """By chat, None: it can't be read. Raises TransportError."""
     prefix = f"{edge.account.id}."
     found = {key.removeprefix(prefix): await stored.load(key) for key in await stored.keys(prefix)}
-    return {chat: from_json(record.value) for chat, record in found.items() if record}
+    return {chat: _readable(record.value) for chat, record in found.items() if record}
+
+
+def _readable(value: bytes) -> ChatRecord | None:
+    try:
+        return from_json(value)
+    except UnreadableRecord:
+        return None
 
 
 def has_rabbitmq() -> bool:
