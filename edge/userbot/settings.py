@@ -40,7 +40,9 @@ class UserbotSettings(ProcessSettings):
         min_length=1, validation_alias="API_HASH", description=f"the api_hash of your application; {WHERE}"
     )
     bot_token: SecretStr | None = Field(
-        None, validation_alias="BOT_TOKEN", description="run as an ordinary bot with this token"
+        None,
+        validation_alias="BOT_TOKEN",
+        description="run as an ordinary bot with this token; USERBOT_SESSION must be the bot's, or not there yet",
     )
     session: SecretStr = Field(
         SecretStr("timokha.session"), description="a session file, made at the first start, or a session string"
@@ -48,7 +50,9 @@ class UserbotSettings(ProcessSettings):
     prefix: Annotated[str, AfterValidator(_writable)] = Field(
         DEFAULT_PREFIX, min_length=1, max_length=64, description="what a question starts with, 1 to 64 characters"
     )
-    language: Literal["ru", "en"] = Field("ru", description="ru or en")
+    language: Literal["ru", "en"] = Field(
+        "ru", description="ru or en, for users whose language is another or not known"
+    )
     when_busy: Literal["ignore", "queue"] = Field(
         "ignore", description="ignore or queue: what happens to a question while another one is being answered"
     )
