@@ -21,6 +21,9 @@ REFUSALS_EVERY = 60.0
 REMEMBERED = 100
 """Refused subjects; when there are more, the old ones are forgotten."""
 
+NEEDED_PAYLOAD = 1024 * 1024
+"""Bytes that one message or record of ours may have; also what a server takes that is not told otherwise."""
+
 LEAST_HEADER = len(b"NATS/1.0\r\n\r\n")
 
 REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
@@ -59,6 +62,7 @@ class Client(NatsClient):
         self._first_wait: float | None = None
         self._refusals = Seldom(REFUSALS_EVERY)
         self._seldom = Seldom()
+        self._payload = NEEDED_PAYLOAD
 
     async def request(
         self,
@@ -119,6 +123,12 @@ class Client(NatsClient):
         if not self.is_closed and self._seldom.due("disconnected"):
             log.warning("nats.disconnected")
 
+    def check_payload(self) -> None:
+        """Warn once of each size in a row that is too small: the server may be another one, or have another setting."""
+        if self.max_payload != self._payload and (small := small_payload(self.max_payload)):
+            log.warning("nats.small_payload", error=small)
+        self._payload = self.max_payload
+
     def wait_longer(self, most: float) -> None:
         """Until the next attempt to get the connection back."""
         if self.is_reconnecting:
@@ -130,6 +140,7 @@ class Client(NatsClient):
             self.options["reconnect_time_wait"] = self._first_wait
         if self._seldom.due("reconnected"):
             log.info("nats.reconnected")
+        self.check_payload()
 
     def warn(self, error: Exception) -> None:
         """Log it, but not again and again."""
@@ -155,6 +166,16 @@ class Client(NatsClient):
         if self._credentials:
             self._credentials.refresh()
         return super()._connect_command()
+
+
+def small_payload(size: int) -> str:
+    """What is wrong with a `max_payload` of `size` bytes; empty if nothing is."""
+    if size >= NEEDED_PAYLOAD:
+        return ""
+    return (
+        f"this NATS server takes messages of {size} bytes at most, so long questions and answers will fail:"
+        f" set max_payload to {NEEDED_PAYLOAD} or more in its configuration"
+    )
 
 
 _VERBS = {"publish": "publish to", "subscription": "subscribe to"}

@@ -104,6 +104,7 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
     except Exception as error:  # noqa: BLE001 - nats-py lets through whatever a stranger's server makes of it
         await finish(CLOSE_TIMEOUT, client.close())
         raise TransportUnreachable(_explanation(url, _telling(faults) or str(error) or "no answer")) from None
+    client.check_payload()
     return client
 
 

@@ -10,6 +10,7 @@ from nats.js.errors import BucketNotFoundError, NotFoundError
 
 from events import subjects
 from events.errors import TransportError
+from events.jetstream.client import small_payload
 from events.jetstream.configs import Retention, stream_config, verify_stream
 from events.jetstream.faults import failed
 from events.jetstream.listing import subjects_of
@@ -46,7 +47,9 @@ async def inspect(js: JetStreamContext) -> Inspection:
     except NatsError as error:
         raise failed("JetStream can't be looked at", error) from None
     found = {channel: info for channel, info in streams.items() if info is not None}
-    return Inspection(tuple(missing), tuple(deaf), tuple(_faults(found)), _fill(found))
+    # The context has no public way to its connection.
+    small = small_payload(js._nc.max_payload)
+    return Inspection(tuple(missing), tuple(deaf), (*_faults(found), *([small] if small else [])), _fill(found))
 
 
 async def _stream(js: JetStreamContext, channel: Channel) -> StreamInfo | None:
