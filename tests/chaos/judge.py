@@ -155,12 +155,17 @@ class Judge:
         return "its chat was not busy"
 
     def _may_fail(self, case: Case) -> bool:
-        """Something was out of order for as long as the deadline, or has taken its request or its reply away."""
+        """Something was out of order for as long as the deadline, or has taken its request or its reply away.
+
+        A question that a lost store has forgotten is asked again, while its reply was erased as nobody's.
+        """
         begin = case.question.asked_at
         end = case.over_at or begin + DEADLINE
         if self._chronicle.longest(begin, end, whom=ALONE, slack=SLACK) >= DEADLINE - 2 * SLACK:
             return True
         if case.question.request_id in self._storm.faults.malformed:
+            return True
+        if len(case.asked) > 1 and any(noted.touches(begin, end) for noted in self._noted("emptied")):
             return True
         return any(noted.touches(begin, end) for noted in self._noted("deleted_stream"))
 

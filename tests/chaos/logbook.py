@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,6 +43,12 @@ def read(path: Path) -> Logbook:
 def tracebacks(path: Path) -> int:
     """How often an error had no line of its own."""
     return path.read_text(errors="replace").count("Traceback (most recent call last)") if path.exists() else 0
+
+
+def busiest(path: Path) -> int:
+    """How many lines were written in the ten seconds that had the most."""
+    tens = Counter(int(datetime.fromisoformat(line["time"]).timestamp()) // 10 for line in _lines(path))
+    return max(tens.values(), default=0)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

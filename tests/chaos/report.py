@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from judge import Verdict, of_edge, percentiles, recoveries
-from logbook import tracebacks
+from logbook import busiest, tracebacks
 from processes import End
 from storm import Storm
 from users import Crowd
@@ -12,6 +12,8 @@ from world import KINDS, LOOP, World
 
 IMPORTING = 5.0
 """Seconds of life in which a process may not listen to signals yet, and SIGTERM just ends it."""
+MOST_LINES = 1000
+"""That a process may log in ten seconds; a userbot that fetches everybody's questions writes some 300."""
 
 
 def report_of(
@@ -43,6 +45,7 @@ def report_of(
         "exits": _codes(world.ends, "by itself"),
         "restart_loops": _loops(world.ends),
         "tracebacks": sum(tracebacks(program.log) for program in world.programs),
+        "log_lines": _busiest(world),
         "recovery_seconds": percentiles([second for seconds in recovered for second in seconds]),
         "rabbitmq": rabbitmq,
         "seconds": round(took, 1),
@@ -64,11 +67,22 @@ def _bad_ends(world: World) -> list[str]:
 def _bad_logs(world: World) -> list[str]:
     """What no fault may lead to."""
     found = {program.log: tracebacks(program.log) for program in world.programs}
+    floods = {program.log: busiest(program.log) for program in world.programs}
     forced = _forced(world)
     return [
+        *(f"log: {lines} lines in ten seconds in {log}" for log, lines in floods.items() if lines > MOST_LINES),
         *(f"tracebacks: {count} in {log}" for log, count in found.items() if count),
         *([f"watchdog ends: {forced} processes hung at SIGTERM"] if forced else []),
     ]
+
+
+def _busiest(world: World) -> dict[str, int]:
+    """By kind of process."""
+    lines: dict[str, int] = {}
+    for victim in world.ours:
+        if victim.program:
+            lines[victim.kind] = max(lines.get(victim.kind, 0), busiest(victim.program.log))
+    return lines
 
 
 def _forced(world: World) -> int:
