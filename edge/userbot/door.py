@@ -21,6 +21,8 @@ from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from observability import names, propagation
 
+FETCHED = timedelta(seconds=2)
+"""A message that is younger comes live: the records have not been made since it was sent."""
 Way = Callable[[ChatRecord, Incoming, Rules, datetime], Received]
 
 log = structlog.get_logger(__name__)
@@ -98,6 +100,7 @@ class Door:
 
     async def _change(self, way: Way, message: Incoming) -> Received:
         last: list[Received] = []
+        message = replace(message, doubtful=await self._is_doubtful(message))
 
         def transition(record: ChatRecord) -> ChatRecord:
             last[:] = [way(record, message, self._rules, self._world.now())]
@@ -105,6 +108,12 @@ class Door:
 
         await self._world.chats.change(message.chat, transition)
         return last[0]
+
+    async def _is_doubtful(self, message: Incoming) -> bool:
+        """Return whether `message`, fetched later, is older than the records. Telegram's dates are in whole seconds."""
+        if self._world.now() - message.date < FETCHED:
+            return False
+        return message.date < (await self._world.chats.made()).replace(microsecond=0)
 
 
 def _is_final(error: Exception) -> bool:

@@ -40,7 +40,10 @@ HELP_INTERVAL = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message of the user; `account` and `chat` are tokens of a request id, `trace` W3C trace context."""
+    """One message of the user; `account` and `chat` are tokens of a request id, `trace` W3C trace context.
+
+    `doubtful`: it may have been answered before the records were lost.
+    """
 
     account: str
     chat: str
@@ -49,6 +52,7 @@ class Incoming:
     locale: str
     date: datetime
     trace: Mapping[str, str] = field(default_factory=dict)
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,7 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
         asked_at=now,
         trace=dict(message.trace),
         live=rules.live,
+        doubtful=message.doubtful,
     )
     if record.current is None:
         request_id = RequestId(message.account, message.chat, str(message.message_id))
@@ -188,7 +193,7 @@ def _room(current: Current, rules: Rules, now: datetime) -> int:
     """
     if rules.when_busy == "queue":
         return MAX_WAITING
-    return 1 if current.is_over(now) else 0
+    return 1 if current.is_over(now) or current.question.doubtful else 0
 
 
 def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> Received:

@@ -49,7 +49,8 @@ class Settings(_Part):
 class Question(_Part):
     """A message that asks; `text` without the prefix, `trace` its W3C trace context; a re-sent one has a `revision`.
 
-    `live`: its thinking line becomes the answer.
+    `live`: its thinking line becomes the answer. `doubtful`: its user may have the answer already, from before the
+    records were lost.
     """
 
     message_id: int
@@ -59,6 +60,7 @@ class Question(_Part):
     trace: dict[str, str] = {}
     revision: int = 0
     live: bool = False
+    doubtful: bool = False
 
 
 class Answer(_Part):

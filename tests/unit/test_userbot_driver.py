@@ -12,6 +12,7 @@ from edge.userbot.receiving import Effect
 from edge.userbot.record import Question
 from events.errors import TransportError
 from events.ids import RequestId
+from events.memory import MemoryRecords
 from events.transport import Channel
 
 CHAT = "2"
@@ -118,6 +119,21 @@ async def test_queued_questions_are_answered_one_after_the_other(places) -> None
     await edge.answer(8, "второй")
     await edge.idle()
     assert [text for text, _ in places.telegram.texts][1::2] == ["ответ", "второй"]
+
+
+async def test_one_question_waits_for_another_that_may_have_been_answered_before_the_store_was_lost(places) -> None:
+    places.records = MemoryRecords(made=datetime.now(UTC) - timedelta(seconds=20))
+    edge = places.edge()
+    assert await edge.says("Тимоха, раз", 1, age=timedelta(seconds=30)) is Effect.ASKED
+    assert await edge.says("Тимоха, два", 2, age=timedelta(seconds=10)) is Effect.QUEUED
+    assert await edge.says("Тимоха, три", 3, age=timedelta(seconds=5)) is Effect.IGNORED_BUSY
+    await edge.answer(1, "первый")
+    await places.telegram.count(3)
+    await edge.answer(2, "второй")
+    await edge.idle()
+    assert [text for text, _ in places.telegram.texts][1::2] == ["первый", "второй"]
+    assert await edge.says("Тимоха, четыре", 4, age=timedelta(seconds=4)) is Effect.ASKED
+    assert await edge.says("Тимоха, пять", 5, age=timedelta(seconds=3)) is Effect.IGNORED_BUSY
 
 
 async def test_a_failure_is_told_in_one_line_and_the_user_can_ask_again_at_once(places) -> None:
