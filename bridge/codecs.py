@@ -25,6 +25,10 @@ from events.schema import (
 
 SOURCE = "/timokha/bridge"
 
+NO_QUESTION = "Не вижу вопроса. Напишите его сразу после обращения."
+NO_ANSWER = "Не получилось ответить. Спросите, пожалуйста, ещё раз."
+"""What the original's bot shows its user, who speaks Russian like its model, instead of an answer."""
+
 
 MAX_BYTES = 768 * 1024
 """Of an event's body: JetStream takes 1 MB a message, headers included."""
@@ -157,10 +161,16 @@ class OriginalCodec:
         return request, origin
 
     def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message | None:
-        """The original's server drops what failed, so its bot waits for no word of it."""
-        if not isinstance(data, GenerationCompleted):
-            return None
-        body = data.text.encode("utf-8", errors="replace")
+        """The original's bot has no time limit: without an answer its user would be busy for ever."""
+        match data:
+            case GenerationCompleted(text=text):
+                body = text.encode("utf-8", errors="replace")
+            case GenerationFailed(reason=FailureReason.MALFORMED):
+                body = NO_QUESTION.encode()
+            case GenerationFailed():
+                body = NO_ANSWER.encode()
+            case _:
+                return None
         return Message(body, content_type="text/plain", correlation_id=origin.correlation_id)
 
 

@@ -1,18 +1,23 @@
-"""What workers on RabbitMQ gave up joins JetStream's dead letters, where people look for it."""
+"""What workers on RabbitMQ, or RabbitMQ itself, gave up joins JetStream's dead letters, where people look for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
-from bridge.codecs import SOURCE, fitting
+from bridge.codecs import SOURCE
+from bridge.refusals import Refusals
+from bridge.taken import Taken
 from events.deadletters import REASON_HEADER
 from events.errors import MalformedEvent
 from events.event import Event
+from events.rabbitmq import topology
+from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
 from events.runtime.clock import Clock
-from events.schema import GenerationFailed
 from events.transport import Channel, Log
-from functions.outcomes import GaveUp, dead_letter, origin
+from functions.outcomes import GaveUp, give_up, keep
+from observability import names
+from observability.telemetry import Telemetry
 
 EXPIRED = "expired"
 """A request that outlived its deadline: the edge has told its user, and the text must not stay."""
@@ -23,6 +28,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
     events: Log
+    telemetry: Telemetry
     clock: Clock
 
     async def take(self, received: Received) -> None:
@@ -31,28 +37,45 @@ class DeadLetters:
         if message.death == EXPIRED:
             return
         event = message.event()
+        ours = REASON_HEADER in event.headers
+        if not ours and message.reply_to not in ("", topology.REPLIES.name):
+            await self._refuse(message)
+            return
         try:
-            request_id = str(event.request_id)
-            fitting(event)
+            event.request_id  # noqa: B018 - without one it has no place
         except MalformedEvent as error:
             log.error("deadletter.dropped", error=str(error))
             return
-        if REASON_HEADER in event.headers:
-            # A worker of ours gave it up, and has told so in a reply of its own.
-            await self.events.publish(Channel.DEADLETTERS, event)
-            return
-        await self._exhausted(event, request_id, GaveUp.exhausted(message.attempts))
+        await self._keep(event, message, ours=ours)
 
     async def give_up(self, received: Received, why: str) -> None:
         """Nobody waits for it, and its request is known to the edge by its deadline."""
 
-    async def _exhausted(self, event: Event, request_id: str, outcome: GaveUp) -> None:
-        """The broker gave it up: nobody has told yet."""
-        log.error("request.gave_up", request_id=request_id, reason=outcome.reason, detail=outcome.detail)
-        await self.events.publish(Channel.DEADLETTERS, dead_letter(event, outcome))
-        failed = GenerationFailed(
-            request_id=request_id, reason=outcome.reason, detail=outcome.detail, attempts=outcome.attempts
-        )
-        await self.events.publish(
-            Channel.REPLIES, Event.of(failed, source=SOURCE, time=self.clock.now(), headers=origin(event.headers))
-        )
+    async def _keep(self, event: Event, message: Message, *, ours: bool) -> None:
+        destination = topology.DEADLETTERS.name
+        with self.telemetry.spans.process(
+            Channel.DEADLETTERS,
+            Taken.of(event, message),
+            group="bridge",
+            system=names.RABBITMQ,
+            destination=destination,
+        ):
+            if ours:
+                # The worker that gave it up has counted it, and has told so in a reply of its own.
+                await keep(event, self.events, self.telemetry)
+                return
+            outcome = _exhausted(event.subject, message)
+            await give_up(outcome, event, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
+
+    async def _refuse(self, message: Message) -> None:
+        """A requester's question that no bridge could take: it has an id of its own here."""
+        outcome = _exhausted(message.event().subject, message)
+        await Refusals(topology.DEADLETTERS.name, self.events, self.telemetry, self.clock).refuse(message, outcome)
+
+
+def _exhausted(request_id: str, message: Message) -> GaveUp:
+    """RabbitMQ gave it up: nobody has counted or told yet."""
+    outcome = GaveUp.exhausted(message.attempts)
+    outcome = replace(outcome, detail=f"{outcome.detail}; RabbitMQ says {message.death[:50] or 'nothing'}")
+    log.error("request.gave_up", request_id=request_id, reason=outcome.reason, detail=outcome.detail)
+    return outcome

@@ -1,7 +1,7 @@
 """Both directions put together from their parts."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -88,7 +88,6 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
         random=parts.random,
     )
     replies = await Receiver.open(broker, codec.replies, prefetch=PREFETCH)
-    dead = await _dead_letters(settings, broker)
     pool = Pool(
         broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost, retrying=parts.retrying
     )
@@ -108,9 +107,7 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
         slots=lambda: min(pool.size, MAX_IN_FLIGHT),
     )
 
-    taking = [Pump(replies, out, parts.retrying)]
-    if dead:
-        taking.append(Pump(dead, DeadLetters(events, parts.clock), parts.retrying))
+    taking = [Pump(replies, out, parts.retrying), *await _dead_letters(settings, parts)]
 
     async def run(stop: asyncio.Event) -> None:
         # Replies are taken until the worker has nothing left that waits for one.
@@ -137,16 +134,19 @@ async def inward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     queue = await topology.adopt(broker.consuming, codec.queue(name))
     receiver = await Receiver.open(broker, queue, prefetch=PREFETCH)
 
-    pump = Pump(receiver, questions, parts.retrying)
+    pumps = [Pump(receiver, questions, parts.retrying)]
+    if not settings.outbound:
+        pumps += await _dead_letters(settings, parts)
 
     async def run(stop: asyncio.Event) -> None:
-        await together(pump.run(stop), answers.run(stop))
+        await together(*(pump.run(stop) for pump in pumps), answers.run(stop))
 
     return run
 
 
-async def _dead_letters(settings: BridgeSettings, broker: Broker) -> Receiver | None:
-    """Only our own workers and queues have any."""
+async def _dead_letters(settings: BridgeSettings, parts: Parts) -> Sequence[Pump]:
+    """Only our own workers and queues have any; one pump, whichever way the bridge goes. Raises TransportError."""
     if settings.codec is not CodecName.EVENTS:
-        return None
-    return await Receiver.open(broker, topology.DEADLETTERS, prefetch=PREFETCH)
+        return ()
+    dead = await Receiver.open(parts.broker, topology.DEADLETTERS, prefetch=PREFETCH)
+    return [Pump(dead, DeadLetters(JetStreamLog(parts.js), parts.telemetry, parts.clock), parts.retrying)]

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from events import subjects
 from events.errors import MalformedEvent
-from events.event import ORIGIN_PREFIX
+from events.event import ORIGIN_HEADERS
 from events.ids import RequestId
 from events.rabbitmq.message import Message
 
@@ -44,7 +44,7 @@ class Origin:
     def read(cls, headers: Mapping[str, str]) -> Self:
         """The inverse of `headers`. Raises MalformedEvent."""
         try:
-            return cls(*(unquote(headers[name]) for name in _NAMES))
+            return cls(*(unquote(headers[name]) for name in ORIGIN_HEADERS))
         except KeyError as error:
             raise MalformedEvent(
                 f"header {error} is missing: the worker that answered is too old for a bridge"
@@ -54,11 +54,8 @@ class Origin:
         """Percent-encoded: a header of NATS can't hold every character that a queue's name can."""
         return {
             name: quote(value, safe="")
-            for name, value in zip(_NAMES, (self.reply_to, self.correlation_id, self.subject), strict=True)
+            for name, value in zip(ORIGIN_HEADERS, (self.reply_to, self.correlation_id, self.subject), strict=True)
         }
-
-
-_NAMES = tuple(ORIGIN_PREFIX + name for name in ("reply-to", "correlation-id", "subject"))
 
 
 def request_id_for(message: Message) -> RequestId:

@@ -11,11 +11,12 @@ import structlog
 from bridge.codecs import SOURCE, Codec, fitting
 from bridge.ids import Origin, request_id_for
 from bridge.outbound import MARK
+from bridge.refusals import Refusals
 from bridge.taken import Taken, trace_of
 from events import subjects
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
-from events.faults import UNKNOWN_ATTEMPTS
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
 from events.rabbitmq.sender import Sender, Unroutable, Unsendable
@@ -23,9 +24,8 @@ from events.runtime.clock import Clock
 from events.runtime.retrying import Backoff, Retrying
 from events.runtime.seldom import Seldom
 from events.runtime.tasks import cancel
-from events.schema import FailureReason, GenerationRequested
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Published, Subscription
-from functions.outcomes import GaveUp, dead_letter
+from functions.outcomes import MAX_DETAIL, GaveUp
 from observability import names
 from observability.telemetry import Telemetry
 
@@ -33,9 +33,6 @@ BATCH = 64
 
 MAX_BODY = 512 * 1024
 """Bytes of a body that is read at all."""
-
-MAX_DEAD_BODY = 64 * 1024
-"""Bytes of a refused body that are kept."""
 
 BACKOFF = Backoff(first=timedelta(seconds=1))
 """Before an answer that RabbitMQ did not take is sent again."""
@@ -61,7 +58,7 @@ class Questions:
     clock: Clock
 
     async def take(self, received: Received) -> None:
-        """Publish one request, or a dead letter if it can't be one. Raises TransportError."""
+        """Publish one request, or refuse it if it can't be one. Raises TransportError."""
         message = received.message
         try:
             event = self._read(message)
@@ -80,7 +77,7 @@ class Questions:
         log.info("request.taken", request_id=event.subject, again=published is Published.ALREADY_THERE)
 
     async def give_up(self, received: Received, why: str) -> None:
-        """It becomes a dead letter. Raises TransportError."""
+        """It becomes a dead letter, and its asker is told. Raises TransportError."""
         await self._refuse(received.message, why)
 
     def _read(self, message: Message) -> Event:
@@ -93,19 +90,9 @@ class Questions:
         return fitting(Event.of(request, source=SOURCE, time=self.clock.now(), headers=headers))
 
     async def _refuse(self, message: Message, why: str) -> None:
-        request_id = request_id_for(message)
-        log.error("request.refused", request_id=str(request_id), queue=self.queue, error=why)
-        refused = Event(
-            id=f"{request_id}:refused",
-            type=GenerationRequested.TYPE,
-            source=SOURCE,
-            subject=str(request_id),
-            time=self.clock.now(),
-            body=message.body[:MAX_DEAD_BODY],
-        )
-        outcome = GaveUp(FailureReason.MALFORMED, why, 1)
-        self.telemetry.metrics.dead_lettered(outcome.reason)
-        await self.events.publish(Channel.DEADLETTERS, dead_letter(refused, outcome))
+        log.error("request.refused", request_id=str(request_id_for(message)), queue=self.queue, error=why[:MAX_DETAIL])
+        refusals = Refusals(self.queue, self.events, self.telemetry, self.clock)
+        await refusals.refuse(message, GaveUp.malformed(why, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +134,8 @@ class Answers:
             # A requester whose queue went with its broker's data makes it again soon.
             await self._some_times(delivery, str(error), seldom)
         except TransportError as error:
-            await self._again(delivery, str(error), seldom)
+            retry = self._some_times if error.fault is Fault.UNKNOWN else self._again
+            await retry(delivery, str(error), seldom)
         except Exception as error:  # noqa: BLE001 - one answer must not stop the others
             # Not the exception's text: it may hold the user's.
             await self._some_times(delivery, f"the bridge could not send it ({type(error).__name__})", seldom)

@@ -1,6 +1,7 @@
 """Process the messages of one RabbitMQ queue, each in its own task, with retries."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
@@ -65,46 +66,43 @@ class Pump:
     async def _until_done(self, received: Received) -> None:
         # Retried here and not by requeueing, which would count as an attempt each time.
         try:
-            await self._tried(received)
-            await received.ack()
+            await self._settle(received)
         except TransportError as error:
             log.info("bridge.unsettled", error=str(error))  # it comes again
         except Exception as error:  # noqa: BLE001 - the others go on, and asyncio must not log what it says
-            why = f"the bridge could not even give it up ({type(error).__name__})"
-            log.error("bridge.unsettled", correlation_id=received.message.correlation_id[:100], error=why)
+            log.error("bridge.unsettled", error=type(error).__name__)
 
-    async def _tried(self, received: Received) -> None:
-        why = await self._attempts(received)
+    async def _settle(self, received: Received) -> None:
+        why = await self._tried(received, lambda: self._taker.take(received))
         if why:
             log.error("bridge.dropped", correlation_id=received.message.correlation_id[:100], error=why)
-            await self._retrying(
-                lambda: self._taker.give_up(received, why),
-                passing=lambda error: (
-                    isinstance(error, TransportError) and error.fault is not Fault.FINAL and not received.stale
-                ),
-                backoff=BACKOFF,
-            )
+            worse = await self._tried(received, lambda: self._taker.give_up(received, why))
+            if worse:
+                # Unsettled it would keep its place among the messages in hand for ever.
+                log.error("bridge.lost", correlation_id=received.message.correlation_id[:100], error=worse)
+                await received.reject()
+                return
+        await received.ack()
 
-    async def _attempts(self, received: Received) -> str:
-        """Return an empty string on success, else what is wrong with the message."""
+    async def _tried(self, received: Received, do: Callable[[], Awaitable[None]]) -> str:
+        """Return an empty string on success, else why it will never succeed. Raises TransportError if it is stale."""
         unknown = 0
 
         def passing(error: Exception) -> bool:
             nonlocal unknown
-            if isinstance(error, TransportError):
-                return error.fault is not Fault.FINAL and not received.stale
-            unknown += 1
-            return unknown < UNKNOWN_ATTEMPTS and not received.stale
+            fault = error.fault if isinstance(error, TransportError) else Fault.UNKNOWN
+            unknown += fault is Fault.UNKNOWN
+            return fault is not Fault.FINAL and unknown < UNKNOWN_ATTEMPTS and not received.stale
 
         try:
-            await self._retrying(
-                lambda: self._taker.take(received), passing=passing, backoff=BACKOFF, failed=self._failed
-            )
+            await self._retrying(do, passing=passing, backoff=BACKOFF, failed=self._failed)
         except TransportError as error:
-            if error.fault is not Fault.FINAL:
+            if received.stale or error.fault not in (Fault.FINAL, Fault.UNKNOWN):
                 raise
             return str(error)
-        except Exception as error:  # noqa: BLE001 - one message must not stop the others, nor come again for ever
+        except Exception as error:  # one message must not stop the others, nor come again for ever
+            if received.stale:
+                raise
             # Not the exception's text: it may hold the user's.
             return f"the bridge could not take it ({type(error).__name__}, tried {unknown} times)"
         return ""

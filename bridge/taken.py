@@ -9,6 +9,8 @@ from events.event import Event
 from events.rabbitmq.message import Message
 
 TRACE_HEADERS = ("traceparent", "tracestate")
+MAX_TRACE = 512
+"""Characters of one that is passed on, as the W3C asks for; a longer one must not cost its question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +28,4 @@ class Taken:
 
 def trace_of(headers: Mapping[str, str]) -> dict[str, str]:
     """The trace context, and none of the other headers that a stranger may have set."""
-    return {name: value for name, value in headers.items() if name.lower() in TRACE_HEADERS}
+    return {name: value for name, value in headers.items() if name.lower() in TRACE_HEADERS and len(value) <= MAX_TRACE}

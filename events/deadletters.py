@@ -1,14 +1,19 @@
 """Dead letters: requests that nobody could answer, as they were; headers say what became of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from events.event import Event
+from events.event import ORIGIN_HEADERS, Event
 
 REASON_HEADER = "timokha-reason"
 DETAIL_HEADER = "timokha-detail"
 ATTEMPTS_HEADER = "timokha-attempts"
+CUT_HEADER = "timokha-cut"
+"""What a broker did not take of a dead letter."""
+
+OURS = (REASON_HEADER, DETAIL_HEADER, ATTEMPTS_HEADER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +29,50 @@ class DeadLetter:
     @classmethod
     def of(cls, stored: Event, since: datetime) -> Self:
         headers = dict(stored.headers)
-        reason, detail, attempts = (headers.pop(name, "?") for name in (REASON_HEADER, DETAIL_HEADER, ATTEMPTS_HEADER))
+        reason, detail, attempts = (headers.pop(name, "?") for name in OURS)
         return cls(replace(stored, headers=headers), reason, detail, attempts, since)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes that are kept of a dead letter."""
+
+    headers: int
+    body: int
+
+
+ROOMS = (Room(16 * 1024, 64 * 1024), Room(2 * 1024, 1024))
+"""For what a broker does not take whole: JetStream has 64 KB for headers, and as much as its `max_payload` for all."""
+
+
+def cuts(letter: Event) -> Iterator[Event]:
+    """What can be kept of a dead letter that a broker does not take whole, the most first."""
+    for room in ROOMS:
+        yield cut(letter, room)
+
+
+def cut(letter: Event, room: Room) -> Event:
+    """What fits into `room`, with a header that says what is missing.
+
+    First what became of the request, then where its asker is, then the smallest headers.
+    """
+    kept: dict[str, str] = {}
+    left = room.headers
+    for name, value in sorted(letter.headers.items(), key=_rank):
+        left -= _size(name, value)
+        if left < 0:
+            break
+        kept[name] = value
+    missing = f"{len(letter.headers) - len(kept)} of {len(letter.headers)} headers"
+    if len(letter.body) > room.body:
+        missing += f", {len(letter.body) - room.body} of {len(letter.body)} bytes of the body"
+    return replace(letter, body=letter.body[: room.body], headers={**kept, CUT_HEADER: missing})
+
+
+def _rank(header: tuple[str, str]) -> tuple[int, int]:
+    name, value = header
+    return 0 if name in OURS else 1 if name in ORIGIN_HEADERS else 2, _size(name, value)
+
+
+def _size(name: str, value: str) -> int:
+    return len(name.encode()) + len(value.encode())

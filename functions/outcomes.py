@@ -6,12 +6,19 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from events.deadletters import ATTEMPTS_HEADER, DETAIL_HEADER, REASON_HEADER
-from events.errors import MalformedEvent
-from events.event import ORIGIN_PREFIX, Event
+from events.deadletters import ATTEMPTS_HEADER, DETAIL_HEADER, REASON_HEADER, cuts
+from events.errors import MalformedEvent, TransportError
+from events.event import ORIGIN_HEADERS, Event
+from events.faults import Fault
 from events.schema import FailureReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel, Delivery, Publisher
 from observability.telemetry import Telemetry
+
+MAX_DETAIL = 500
+"""Characters of why a request was given up: an error may repeat what it was about."""
+
+MAX_ORIGIN = 4096
+"""Characters of such a header: a percent-encoded name of a queue has fewer. A longer one is no bridge's."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,9 +53,10 @@ class Postponed:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Nothing to do: somebody else has, or nobody waits any more."""
+    """Nothing to do: somebody else has, or nobody waits any more. `expired`: it came too late for an answer."""
 
     why: str
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +75,16 @@ async def settle(
     match outcome:
         case Answered(data):
             reply = Event.of(data, source=source, time=now, headers=origin(delivery.event.headers))
-            await _publish(Channel.REPLIES, reply, publisher, telemetry)
+            if refusal := await _refusal(reply, publisher, telemetry):
+                # Another attempt would bring another answer that does not fit.
+                refused = GaveUp(FailureReason.REJECTED, refusal, delivery.attempt)
+                await settle(refused, delivery, publisher, source=source, telemetry=telemetry, now=now)
+                return
             await delivery.ack()
             log.info("request.answered", request_id=request_id, attempt=delivery.attempt)
-        case GaveUp():
-            await _give_up(outcome, delivery, publisher, source, telemetry, now=now)
+        case GaveUp(reason=reason, detail=detail):
+            log.error("request.gave_up", request_id=request_id, reason=reason, detail=detail[:MAX_DETAIL])
+            await give_up(outcome, delivery.event, publisher, telemetry, source=source, now=now)
             await delivery.discard()
         case Postponed(why, delay):
             log.warning("request.postponed", request_id=request_id, why=why, seconds=round(delay.total_seconds(), 1))
@@ -79,42 +92,84 @@ async def settle(
         case Relayed():
             await delivery.ack()
             log.info("request.relayed", request_id=request_id, attempt=delivery.attempt)
+        case Skipped(why, expired=True) if origin(delivery.event.headers):
+            # It came over a bridge: there is no edge that looks at the clock, and its asker would wait for ever.
+            late = GaveUp(FailureReason.ATTEMPTS_EXHAUSTED, why, delivery.attempt)
+            await settle(late, delivery, publisher, source=source, telemetry=telemetry, now=now)
         case Skipped(why):
             log.info("request.skipped", request_id=request_id, why=why)
             await delivery.ack()
 
 
-async def _give_up(
-    outcome: GaveUp, delivery: Delivery, publisher: Publisher, source: str, telemetry: Telemetry, *, now: datetime
+async def give_up(
+    outcome: GaveUp, event: Event, publisher: Publisher, telemetry: Telemetry, *, source: str, now: datetime
 ) -> None:
-    telemetry.metrics.dead_lettered(outcome.reason)
-    log.error("request.gave_up", request_id=delivery.event.subject, reason=outcome.reason, detail=outcome.detail)
+    """Bury a request and tell its asker. Raises TransportError: give up again."""
     try:
-        request_id = str(delivery.event.request_id)
+        event.request_id  # noqa: B018
     except MalformedEvent:
-        # It can't be addressed, so nobody can be told; the line above is all that is left of it.
+        # It can't be addressed, so nobody can be told; a line in the log is all that is left of it.
+        telemetry.metrics.dead_lettered(outcome.reason)
         return
-    await _publish(Channel.DEADLETTERS, dead_letter(delivery.event, outcome), publisher, telemetry)
-    failed = GenerationFailed(
-        request_id=request_id, reason=outcome.reason, detail=outcome.detail, attempts=outcome.attempts
-    )
-    reply = Event.of(failed, source=source, time=now, headers=origin(delivery.event.headers))
+    await bury(outcome, event, publisher, telemetry)
+    await tell(outcome, event, publisher, telemetry, source=source, now=now)
+
+
+async def bury(outcome: GaveUp, event: Event, publisher: Publisher, telemetry: Telemetry) -> None:
+    """Keep a request as a dead letter, and count it. Raises TransportError."""
+    await keep(dead_letter(event, outcome), publisher, telemetry)
+    # Not before it is kept: while that fails it is tried again and again.
+    telemetry.metrics.dead_lettered(outcome.reason)
+
+
+async def tell(
+    outcome: GaveUp, event: Event, publisher: Publisher, telemetry: Telemetry, *, source: str, now: datetime
+) -> None:
+    """Publish the reply that says so. Raises TransportError."""
+    detail = outcome.detail[:MAX_DETAIL]
+    failed = GenerationFailed(request_id=event.subject, reason=outcome.reason, detail=detail, attempts=outcome.attempts)
+    reply = Event.of(failed, source=source, time=now, headers=origin(event.headers))
     await _publish(Channel.REPLIES, reply, publisher, telemetry)
+
+
+async def keep(letter: Event, publisher: Publisher, telemetry: Telemetry) -> None:
+    """Publish a dead letter: what fits of it, if the broker will never take it whole. Raises TransportError."""
+    smaller = cuts(letter)
+    while True:
+        try:
+            await _publish(Channel.DEADLETTERS, letter, publisher, telemetry)
+            return
+        except TransportError as error:
+            if error.fault is not Fault.FINAL or not (shorter := next(smaller, None)):
+                raise
+            letter = shorter
 
 
 def origin(headers: Mapping[str, str]) -> dict[str, str]:
     """What the reply takes over from the request: where it came from, if it came over a bridge."""
-    return {name: value for name, value in headers.items() if name.startswith(ORIGIN_PREFIX)}
+    found = {name: headers[name] for name in ORIGIN_HEADERS if name in headers}
+    return {name: value for name, value in found.items() if len(value) <= MAX_ORIGIN}
 
 
 def dead_letter(event: Event, outcome: GaveUp) -> Event:
     """The event as it was, its own headers included, with what became of it."""
     why: Mapping[str, str] = {
         REASON_HEADER: outcome.reason.value,
-        DETAIL_HEADER: outcome.detail.replace("\n", " "),
+        DETAIL_HEADER: " ".join(outcome.detail[:MAX_DETAIL].split()),
         ATTEMPTS_HEADER: str(outcome.attempts),
     }
     return replace(event, headers={**event.headers, **why})
+
+
+async def _refusal(reply: Event, publisher: Publisher, telemetry: Telemetry) -> str:
+    """Publish a reply; why the broker will never take it, or nothing. Raises TransportError."""
+    try:
+        await _publish(Channel.REPLIES, reply, publisher, telemetry)
+    except TransportError as error:
+        if error.fault is not Fault.FINAL:
+            raise
+        return str(error)
+    return ""
 
 
 async def _publish(channel: Channel, event: Event, publisher: Publisher, telemetry: Telemetry) -> None:

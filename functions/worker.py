@@ -176,7 +176,7 @@ class Worker:
     async def _without(self, request: GenerationRequested, delivery: Delivery) -> Outcome | None:
         """The outcome of a request that needs no handler, or none yet."""
         if self._clock.now() >= request.deadline:
-            return Skipped("the deadline has passed")
+            return Skipped("the deadline has passed", expired=True)
         try:
             answered = delivery.attempt > 1 and await self._answered(delivery.event.request_id)
         except TransportError as error:
@@ -206,7 +206,7 @@ def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:
             return Postponed(str(verdict), pause(request, delivery, verdict.delay))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the loop goes on
             if isinstance(error, TimeoutError) and clock.now() >= request.deadline:
-                return Skipped("the deadline has passed while it was handled")
+                return Skipped("the deadline has passed while it was handled", expired=True)
             # Not the exception's text: it may hold the user's.
             why = f"the handler raised {type(error).__name__} at {_place(error)}"
             return Postponed(why, pause(request, delivery))

@@ -48,6 +48,10 @@ class Received:
         """Deliver it again, at once. `reject` and not `nack`: RabbitMQ 4.3 counts only the first as an attempt."""
         await self._settle(self._incoming.reject(requeue=True))
 
+    async def reject(self) -> None:
+        """Never deliver it again; RabbitMQ keeps it as a dead letter if its queue has them."""
+        await self._settle(self._incoming.reject(requeue=False))
+
     async def _settle(self, settling: object) -> None:
         try:
             await settling  # type: ignore[misc]

@@ -1,5 +1,6 @@
 """Sending: persistent, refused where no queue takes it, and done only when the broker has confirmed."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
@@ -15,6 +16,13 @@ from events.runtime.tasks import within
 
 SEND_TIMEOUT = timedelta(seconds=5)
 """To wait for a connection and the confirmation before the caller sends the same message again."""
+
+MAX_HEADERS = 120 * 1024
+"""Bytes. With everything else but the body they are one frame, of at most 128 KiB: for a larger one RabbitMQ ends
+the connection, and all that is on its way there has to be sent again."""
+
+PER_HEADER = 6
+"""Bytes around a name and its value."""
 
 
 REFUSED_FOR = timedelta(seconds=5)
@@ -53,6 +61,11 @@ class Sender:
         """
         if len(queue.encode()) > MAX_SHORT:
             raise Unroutable(f"RabbitMQ can't have a queue whose name has more than {MAX_SHORT} bytes")
+        if (size := _size(message.headers)) > MAX_HEADERS:
+            raise Unsendable(
+                f"RabbitMQ takes no message for {queue!r} with {size} bytes of headers; at most {MAX_HEADERS} fit",
+                Fault.FINAL,
+            )
         try:
             await within(SEND_TIMEOUT, self._publish(queue, message))
             self._refused_since = None
@@ -76,6 +89,10 @@ class Sender:
         await self._channel.default_exchange.publish(
             encode(message, self._clock.now()), routing_key=queue, mandatory=True
         )
+
+
+def _size(headers: Mapping[str, str]) -> int:
+    return sum(len(name.encode()) + len(value.encode()) + PER_HEADER for name, value in headers.items())
 
 
 def _refusal(queue: str, message: Message, error: Exception) -> Refused:

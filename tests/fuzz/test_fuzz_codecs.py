@@ -21,6 +21,7 @@ from events.errors import MalformedEvent
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryRecords
+from events.rabbitmq import topology
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
 from events.rabbitmq.sender import Sender
@@ -191,10 +192,12 @@ async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
 async def test_any_dead_letter_is_kept_or_dropped(message: Message, subject: str) -> None:
     log = MemoryLog(clock=SystemClock())
     message = replace(message, headers={**message.headers, "cloudEvents:subject": subject}, correlation_id=subject)
-    await DeadLetters(log, SystemClock()).take(received(message))
+    await DeadLetters(log, silent(), SystemClock()).take(received(message))
     kept = await log.find(Channel.DEADLETTERS, RequestId.parse("1.2.3.0"))
-    fits = len(message.body) <= MAX_BYTES and message.death != "expired"
-    assert (kept is not None) == (fits and subject == "1.2.3.0")
+    asked = await log.find(Channel.DEADLETTERS, request_id_for(message))
+    lives, ours = message.death != "expired", message.reply_to in ("", topology.REPLIES.name)
+    assert (kept is not None) == (lives and ours and subject == "1.2.3.0")
+    assert (asked is not None) == (lives and not ours)
 
 
 @given(ANY_CODEC, MESSAGES)

@@ -100,16 +100,27 @@ def no_request(world) -> dict[str, Message]:
     }
 
 
-async def test_what_can_not_be_a_request_is_a_dead_letter_and_the_next_request_works(
+TOLD = {"mine-1": "77.8.1.0", "c": "", "77.8.3.0": "77.8.3.0"}
+"""Correlation ids of those among them whose requester can be told, and the request id that they are told of."""
+
+
+async def test_what_can_not_be_a_request_is_a_dead_letter_its_asker_is_told_and_the_next_request_works(
     world, requester, js, said, poll
 ) -> None:
     bridge = await world.bridge(**IN)
     await world.worker("jetstream")
     bad = no_request(world)
+    told: dict[str, Event] = {}
     for number, message in enumerate(bad.values()):
         await requester.send(message)
         await requester.send(asking(world, 100 + number))
-        assert (await requester.answer()).correlation_id == f"mine-{100 + number}"
+        while (answer := await requester.answer()).correlation_id != f"mine-{100 + number}":
+            told[answer.correlation_id] = answer.event()
+    while told.keys() != TOLD.keys():
+        answer = await requester.answer()
+        told[answer.correlation_id] = answer.event()
+    assert {key: event.subject for key, event in told.items() if TOLD[key]} == {k: v for k, v in TOLD.items() if v}
+    assert told["mine-1"].data().reason == "malformed"
 
     async def all_dead() -> bool:
         return (await js.stream_info("DEADLETTERS")).state.messages == len(bad)

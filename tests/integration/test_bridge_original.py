@@ -6,8 +6,12 @@ import aio_pika
 import pytest
 from pamqp import encode
 
+from bridge.codecs import NO_ANSWER, NO_QUESTION
+from events.rabbitmq import topology
 from events.rabbitmq.message import Message
+from events.rabbitmq.receiver import Receiver
 from events.schema import FinishReason
+from events.transport import MAX_FETCH_WAIT
 
 ORIGINAL = {"BRIDGE_CODEC": "original"}
 IN = {**ORIGINAL, "BRIDGE_DIRECTION": "in"}
@@ -60,8 +64,6 @@ async def test_one_bridge_takes_in_and_sends_out_through_two_queues(world) -> No
 
 
 async def test_a_queue_that_was_declared_otherwise_is_used_as_it_is(world, broker) -> None:
-    from events.rabbitmq import topology
-
     async with topology.opened(broker.consuming) as channel:
         await topology.declare(channel, topology.Queue("rpc_queue", durable=True))
     await world.bridge(**IN)
@@ -107,9 +109,14 @@ BAD = {
 }
 
 
-async def test_what_can_not_be_a_request_is_a_dead_letter_and_the_next_request_works(
+TOLD = {"not UTF-8", "bytes", "question is empty"}
+"""Whose requester can be told, and is none of our bridges."""
+
+
+async def test_what_can_not_be_a_request_is_a_dead_letter_its_asker_is_told_and_the_next_request_works(
     world, broker, js, said, poll
 ) -> None:
+    told = await Receiver.open(broker, topology.Queue("bad-replies", durable=False), prefetch=16)
     bridge = await world.bridge(**IN)
     await world.worker("jetstream")
     for message in BAD.values():
@@ -124,7 +131,27 @@ async def test_what_can_not_be_a_request_is_a_dead_letter_and_the_next_request_w
     refused = [entry for entry in said(bridge).splitlines() if '"request.refused"' in entry]
     for why in BAD:
         assert sum(why in entry for entry in refused) == 1, why
-    assert await world.edge.stored() == 1
+    answers: list[bytes] = []
+    async with asyncio.timeout(30):
+        while len(answers) < len(TOLD):
+            answers += [received.message.body for received in await told.fetch(16, MAX_FETCH_WAIT)]
+    assert answers == [NO_QUESTION.encode()] * len(TOLD)
+    assert await world.edge.stored() == 1 + len(TOLD)
+    await told.close()
+    await topology.delete(broker.consuming, "bad-replies")
+
+
+async def test_a_question_that_fails_is_answered_so_that_its_user_is_not_busy_for_ever(world, js, poll) -> None:
+    """Its worker comes too late, and nobody but us looks at the clock."""
+    await world.bridge(**IN, BRIDGE_DEADLINE="0.1")
+    requester = await world.program("original_requester.py", "rpc_queue", "привет")
+
+    async def asked() -> bool:
+        return (await js.stream_info("REQUESTS")).state.messages == 1
+
+    await poll(asked)
+    await world.worker("jetstream")
+    assert await output(requester) == f"{NO_ANSWER}\n"
 
 
 async def test_an_answer_whose_requester_has_gone_is_dropped_with_a_log_line_and_the_next_request_works(

@@ -43,9 +43,13 @@ class FakeReceived:
     message: Message = field(default_factory=lambda: Message(b"q", reply_to="r", correlation_id="c"))
     stale: bool = False
     acked: asyncio.Event = field(default_factory=asyncio.Event)
+    rejected: bool = False
 
     async def ack(self) -> None:
         self.acked.set()
+
+    async def reject(self) -> None:
+        self.rejected = True
 
 
 class FakeReceiver:
@@ -118,8 +122,17 @@ async def test_what_a_broker_will_never_take_is_given_up_at_once() -> None:
     assert (taker.taken, taker.given_up) == (1, ["too large"])
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("secret"), TransportError("too large", Fault.FINAL)])
-async def test_a_message_that_can_not_even_be_given_up_is_put_down_with_a_line(error) -> None:
+@pytest.mark.parametrize(
+    ("error", "tried"),
+    [
+        (ZeroDivisionError("secret"), UNKNOWN_ATTEMPTS),
+        (TransportError("something new", Fault.UNKNOWN), UNKNOWN_ATTEMPTS),
+        (TransportError("too large", Fault.FINAL), 1),
+    ],
+)
+async def test_a_message_that_can_not_even_be_given_up_makes_room_with_a_line(error, tried) -> None:
+    """Unsettled it would be one of those that RabbitMQ waits for, and 256 such would be the last ones."""
+
     class Breaking(FakeTaker):
         async def give_up(self, received: object, why: str) -> None:
             await super().give_up(received, why)
@@ -129,10 +142,17 @@ async def test_a_message_that_can_not_even_be_given_up_is_put_down_with_a_line(e
     pump = Pump(cast("Receiver", FakeReceiver(received)), taker, Retrying(ManualClock(), Random(1)))
     with capture_logs() as logs:
         await pump._until_done(cast("Received", received))
-    assert len(taker.given_up) == 1
+    assert len(taker.given_up) == tried
+    assert received.rejected
     assert not received.acked.is_set()
-    assert "bridge.unsettled" in [log["event"] for log in logs]
+    assert "bridge.lost" in [log["event"] for log in logs]
     assert "secret" not in str(logs)
+
+
+async def test_an_answer_of_a_broker_that_is_in_no_table_is_tried_some_times_and_then_given_up() -> None:
+    taker = FakeTaker([TransportError("something new", Fault.UNKNOWN)] * 100)
+    await pumped(taker, FakeReceived())
+    assert (taker.taken, taker.given_up) == (UNKNOWN_ATTEMPTS, ["something new"])
 
 
 async def test_a_question_that_can_not_be_taken_is_kept_as_a_dead_letter() -> None:
@@ -184,7 +204,7 @@ def reply(log: MemoryLog):
     return subscription, Event.of(data, source="/test", time=datetime.now(UTC), headers=headers)
 
 
-UNROUTABLE, AWAY = Unroutable("no queue"), TransportError("away")
+UNROUTABLE, AWAY, NEW = Unroutable("no queue"), TransportError("away"), TransportError("something new", Fault.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +215,7 @@ UNROUTABLE, AWAY = Unroutable("no queue"), TransportError("away")
         ([UNROUTABLE] * (UNKNOWN_ATTEMPTS - 1), False),
         ([UNROUTABLE] * UNKNOWN_ATTEMPTS, True),
         ([Unsendable("too large", Fault.FINAL)], True),
+        ([NEW] * UNKNOWN_ATTEMPTS, True),
         ([AWAY] * 100, False),
         # A requester makes its queue again soon after the broker is back.
         ([AWAY] * 100 + [UNROUTABLE], False),
