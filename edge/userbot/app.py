@@ -92,7 +92,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
             await together(
                 edge.run(account),
                 _until_revoked(calls.revoked),
-                keep_topology(topology, ensure, clock=retrying.clock, remade=catch_up.remade),
+                keep_topology(topology, ensure, clock=retrying.clock, remade=edge.remade),
             )
 
 
@@ -118,9 +118,16 @@ class _Edge:
             await self.drivers.resume()
             hints = Hints(self.drivers.wake)
             async with waking(self.js, account, hints.hear), progressing(self.js, account, self.drivers.hear):
-                await together(self.catch_up.run(), self.replies.run(), self._tell_ready(account))
+                await together(
+                    self.catch_up.run(), self.replies.run(), self.drivers.resuming.keep(), self._tell_ready(account)
+                )
         finally:
             await finish(CLEAN_UP, self._stop())
+
+    def remade(self) -> None:
+        """Something that NATS held was lost."""
+        self.catch_up.remade()
+        self.drivers.resuming.remade()
 
     async def _tell_ready(self, account: str) -> None:
         await self.catch_up.begun()

@@ -24,7 +24,7 @@ class Chats:
 
     def __init__(self, records: Records, marks: Marks, account: str, *, retrying: Retrying) -> None:
         self._records = records
-        self._index = Index(marks, account)
+        self.index = Index(marks, account)
         self._account = account
         self._retrying = retrying
 
@@ -45,20 +45,33 @@ class Chats:
         Nobody counts as `told` any more.
         """
         record = await until_won(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
-        await self._index.untell(chat)
+        await self.index.untell(chat)
         return record
 
     async def told(self, chat: str) -> bool:
         """Return whether the user has been told that the chat's record can't be read."""
-        return await self._index.told(chat)
+        return await self.index.told(chat)
 
     async def tell(self, chat: str) -> None:
         """Note down that the user has been told."""
-        await self._index.tell(chat)
+        await self.index.tell(chat)
 
     async def made(self) -> datetime:
         """Return when the store was made: what was asked before is in no record, whatever became of it."""
         return await self._records.made()
+
+    async def recheck(self, chat: str) -> bool:
+        """Return whether a marked chat has something to do; if it has nothing, its mark is dropped."""
+        return await until_won(lambda: self._recheck(chat), self._retrying, attempts=ATTEMPTS)
+
+    async def mark_if_unfinished(self, chat: str) -> None:
+        """Mark `chat` if it has something to do or can't be read."""
+        try:
+            unfinished = self._unfinished(await self.load(chat))
+        except UnreadableRecord:
+            unfinished = True
+        if unfinished and not self.index.knows(chat):
+            await self.index.add(chat)
 
     async def all(self) -> Sequence[str]:
         """Every chat that has a record."""
@@ -82,22 +95,38 @@ class Chats:
         await self._save(chat, changed, stored.version if stored else None, was_unfinished=False)
         return changed
 
+    async def _recheck(self, chat: str) -> bool:
+        mark = await self.index.version(chat)
+        stored = await self._records.load(self._key(chat))
+        record = from_json(stored.value) if stored else ChatRecord()
+        unfinished = self._unfinished(record)
+        if mark is None:
+            return unfinished
+        if unfinished:
+            self.index.learn(chat, mark)
+            return True
+        # Whoever has added this mark may be about to save: that fails now, and then the chat is marked once more.
+        value, version = (stored.value, stored.version) if stored else (record.to_json(), None)
+        await self._records.save(self._key(chat), value, version)
+        await self.index.drop(chat, mark)
+        return False
+
     async def _save(self, chat: str, record: ChatRecord, version: int | None, *, was_unfinished: bool) -> None:
         """Keep the index so that a crash at any point leaves no unfinished chat without a mark."""
         if self._unfinished(record):
-            if not was_unfinished or not self._index.knows(chat):
-                await self._index.add(chat)
+            if not was_unfinished or not self.index.knows(chat):
+                await self.index.add(chat)
             await self._records.save(self._key(chat), record.to_json(), version)
             return
-        mark = self._index.take(chat)
+        mark = self.index.take(chat)
         try:
             await self._records.save(self._key(chat), record.to_json(), version)
         except BaseException:
             if mark is not None:
-                self._index.put_back(chat, mark)
+                self.index.put_back(chat, mark)
             raise
         if mark is not None:
-            await self._index.drop(chat, mark)
+            await self.index.drop(chat, mark)
 
     def _unfinished(self, record: ChatRecord) -> bool:
         return next_step(record, self._retrying.clock.now()) is not None or wake_at(record) is not None

@@ -1,12 +1,12 @@
 """All chats that have something to do, a driver each."""
 
 import asyncio
+from functools import partial
 
 import structlog
 
 from edge.userbot.driver import Driver
-from edge.userbot.record import ChatRecord, UnreadableRecord
-from edge.userbot.steps import next_step, wake_at
+from edge.userbot.resuming import Resuming
 from edge.userbot.world import World
 from events.errors import MalformedEvent
 from events.event import Event
@@ -24,6 +24,7 @@ class Drivers:
         self._drivers: dict[str, Driver] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
+        self.resuming = Resuming(world.chats, world.retrying)
 
     @property
     def busy(self) -> bool:
@@ -54,18 +55,13 @@ class Drivers:
         if driver and isinstance(data, GenerationProgressed):
             driver.hear(data)
 
-    async def resume(self) -> None:
-        """After a start: take up every chat where the last process left it. Raises TransportError."""
-        chats = self._world.chats
-        for chat in await chats.all():
-            try:
-                record = await chats.load(chat)
-            except UnreadableRecord as error:
-                log.error("chat.unreadable", chat=chat, error=str(error))
-                continue
-            if _unfinished(record, self._world):
-                log.info("chat.resumed", chat=chat)
-                self.wake(chat, resumed=True)
+    async def resume(self, *, anew: bool = False) -> None:
+        """After a start: take up every chat where the last process left it. Raises TransportError.
+
+        `anew` if that process may have left chats that are not in the index.
+        """
+        await self.resuming.complete(anew=anew)
+        await self.resuming.resume(partial(self.wake, resumed=True))
 
     async def stop(self) -> None:
         """Leave everything as it is: the next start resumes it."""
@@ -79,7 +75,3 @@ class Drivers:
                 await driver.run()
         finally:
             del self._drivers[chat]
-
-
-def _unfinished(record: ChatRecord, world: World) -> bool:
-    return next_step(record, world.now()) is not None or wake_at(record) is not None

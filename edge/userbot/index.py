@@ -20,14 +20,39 @@ class Index:
         self._known: dict[str, int] = {}
         self._seldom = Seldom()
 
+    async def complete(self) -> bool:
+        """Return whether every chat that has something to do is marked."""
+        return await self._marks.version(self._built) is not None
+
+    async def begin(self) -> int:
+        """From now on all chats are looked at and marked; return what `end` needs."""
+        return await self._marks.add(self._building)
+
+    async def end(self, build: int) -> None:
+        """The index is complete, unless the store was made again since `begin`, or another process has begun."""
+        if await self._marks.version(self._building) == build:
+            await self._marks.add(self._built)
+            await self._marks.drop(self._building, build)
+
     def knows(self, chat: str) -> bool:
         """Return whether this process knows of a mark of `chat`."""
         return chat in self._known
 
     async def add(self, chat: str) -> None:
         """Mark `chat`, newly also if it is marked already."""
-        version = await self._marks.add(self._unfinished(chat))
+        self.learn(chat, await self._marks.add(self._unfinished(chat)))
+
+    async def version(self, chat: str) -> int | None:
+        """Return the version of the mark of `chat` in the store."""
+        return await self._marks.version(self._unfinished(chat))
+
+    def learn(self, chat: str, version: int) -> None:
+        """Know a mark that was found in the store."""
         self._known[chat] = max(version, self._known.get(chat, 0))
+
+    def forget(self) -> None:
+        """Know no marks any more: those that were may be gone from the store."""
+        self._known.clear()
 
     def take(self, chat: str) -> int | None:
         """Forget the known mark of `chat` and return its version."""
@@ -63,6 +88,14 @@ class Index:
         version = await self._marks.version(self._told(chat))
         if version is not None:
             await self._marks.drop(self._told(chat), version)
+
+    @property
+    def _built(self) -> str:
+        return f"built.{self._account}"
+
+    @property
+    def _building(self) -> str:
+        return f"building.{self._account}"
 
     def _unfinished(self, chat: str) -> str:
         return f"unfinished.{self._account}.{chat}"

@@ -6,7 +6,7 @@ for ever. `asyncio.timeout` and `asyncio.TaskGroup` cancel once: use `within` an
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -91,6 +91,17 @@ async def together(*work: Coroutine[Any, Any, None]) -> None:
                 _ended_by_itself(task)
     finally:
         await cancel(*tasks)
+
+
+async def for_each(items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], *, at_once: int) -> None:
+    """Run `work` for each of `items`, for `at_once` of them at a time. The first error ends all and is raised."""
+    left = iter(items)
+
+    async def take() -> None:
+        for item in left:
+            await work(item)
+
+    await together(*(take() for _ in range(at_once)))
 
 
 async def beside(work: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, None]) -> None:

@@ -198,6 +198,7 @@ class Places:
     async def open(self) -> None:
         """An edge has been here before: what it had not seen yet when it died is fetched."""
         await Watermark(self.watermarks, ACCOUNT, retrying=RETRYING).save(State(pts=0))
+        await self.marks.add(f"built.{ACCOUNT}")
 
     async def record(self) -> ChatRecord:
         return await Chats(self.chats, self.marks, ACCOUNT, retrying=RETRYING).load(CHAT)
@@ -238,21 +239,25 @@ class Life:
             known_since=world.chats.made,
         )
         replies = places.log.subscribe(Channel.REPLIES, "edge", lease=timedelta(seconds=0.1))
-        await self.drivers.resume()
-        places.telegram.live = catch_up.put
-        places.hear = self.drivers.hear
-        self.tasks = [
-            asyncio.create_task(catch_up.run()),
-            asyncio.create_task(Replies(world, self.drivers, FusedSubscription(replies, fuse)).run()),
-        ]
+
+        async def run() -> None:
+            await self.drivers.resume()
+            places.telegram.live = catch_up.put
+            places.hear = self.drivers.hear
+            await asyncio.gather(catch_up.run(), Replies(world, self.drivers, FusedSubscription(replies, fuse)).run())
+
+        self.tasks = [asyncio.create_task(run())]
 
     async def die(self) -> None:
+        """Whatever has something to do then is in the index."""
         self.places.telegram.live = lambda change: None
         self.places.hear = lambda event: None
         for task in self.tasks:
             task.cancel()
         await self.drivers.stop()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        marked = bool(await self.places.marks.keys("unfinished."))
+        assert marked or rests(await self.places.record()), f"not in the index after {self.fuse.journal}"
 
 
 @dataclass(frozen=True)
@@ -433,6 +438,7 @@ async def comes_true(scenario: Scenario, places: Places, talking: asyncio.Task[N
     await asyncio.sleep(0.15)
     assert places.telegram.texts == said
     assert rests(await places.record())
+    assert not await places.marks.keys("unfinished."), "a chat at rest is looked at by every start"
 
 
 async def test_what_was_asked_before_a_deletion_is_gone_from_the_streams_after_a_crash_at_any_point() -> None:

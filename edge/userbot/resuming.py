@@ -1,0 +1,105 @@
+"""Which chats a start has to take up: those that the index names. Where the index is not complete, it is built."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from edge.userbot.chats import AWAY, Chats
+from edge.userbot.record import UnreadableRecord
+from events.errors import TransportError
+from events.faults import Fault
+from events.runtime.retrying import Retrying
+from events.runtime.seldom import Seldom
+from events.runtime.tasks import for_each
+
+AT_ONCE = 16
+"""Records that are read at the same time."""
+MOST_NAMED = 20
+"""Chats with an unreadable record that a start names in the log; of all it says how many they are."""
+GRACE = timedelta(seconds=30)
+"""For someone else to create or permit what is missing; the look after the topology takes less."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class Resuming:
+    """Every method waits while the store is away, and raises TransportError if that is of no use."""
+
+    def __init__(self, chats: Chats, retrying: Retrying) -> None:
+        self._chats = chats
+        self._retrying = retrying
+        self._seldom = Seldom()
+        self._remade = asyncio.Event()
+
+    async def resume(self, wake: Callable[[str], None]) -> None:
+        """Call `wake` with each chat that has something to do."""
+        woken, unreadable = 0, 0
+
+        async def take_up(chat: str) -> None:
+            nonlocal woken, unreadable
+            try:
+                if not await self._patiently(lambda: self._chats.recheck(chat)):
+                    return
+            except UnreadableRecord as error:
+                unreadable += 1
+                if unreadable <= MOST_NAMED:
+                    log.error("chat.unreadable", chat=chat, error=str(error))
+                return
+            woken += 1
+            wake(chat)
+
+        await for_each(await self._patiently(self._chats.index.chats), take_up, at_once=AT_ONCE)
+        log.info("chats.resumed", count=woken, unreadable=unreadable)
+
+    async def complete(self, *, anew: bool = False) -> None:
+        """Build the index unless that was done before; `anew` in any case. Chats may change meanwhile."""
+        while anew or not await self._patiently(self._chats.index.complete):
+            anew = False
+            await self._build()
+
+    def remade(self) -> None:
+        """The index may have been lost with its store."""
+        self._remade.set()
+
+    async def keep(self) -> None:
+        """Run for ever, and build the index again when it was lost."""
+        while True:
+            await self._remade.wait()
+            self._remade.clear()
+            await self.complete()
+
+    async def _build(self) -> None:
+        """What it may not know of is a chat that was marked in a store that is gone by now: then it is not complete."""
+        index = self._chats.index
+        index.forget()
+        build = await self._patiently(index.begin)
+        chats, read = await self._patiently(self._chats.all), 0
+
+        async def look_at(chat: str) -> None:
+            nonlocal read
+            await self._patiently(lambda: self._chats.mark_if_unfinished(chat))
+            read += 1
+            if self._seldom.due("progress"):
+                log.info("index.building", records=len(chats), read=read)
+
+        await for_each(chats, look_at, at_once=AT_ONCE)
+        await self._patiently(lambda: index.end(build))
+        log.info("index.built", records=len(chats))
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        clock = self._retrying.clock
+        end = clock.monotonic() + GRACE.total_seconds()
+
+        def passing(error: Exception) -> bool:
+            return isinstance(error, TransportError) and (error.fault is not Fault.FATAL or clock.monotonic() < end)
+
+        def failed(error: Exception, pause: timedelta) -> None:
+            if self._seldom.due("away"):
+                log.warning("chats.not_read", error=str(error))
+
+        return await self._retrying(ask, passing=passing, backoff=AWAY, failed=failed)

@@ -1,0 +1,346 @@
+"""The index of chats that have something to do: never too few, whoever changes a chat, and whenever a process dies."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from edge.userbot.chats import Chats
+from edge.userbot.record import ChatRecord, Notice, UnreadableRecord
+from edge.userbot.resuming import MOST_NAMED, Resuming
+from events.errors import Conflict, TransportError
+from events.memory import MemoryMarks, MemoryRecords
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+from events.runtime.tasks import cancel
+
+RETRYING = Retrying(SystemClock(), Random())
+
+
+def asked(record: ChatRecord) -> ChatRecord:
+    """One more thing to do."""
+    return record.having(notices=(*record.notices[-3:], Notice(message_id=1, text="…")))
+
+
+def done(record: ChatRecord) -> ChatRecord:
+    return record.having(notices=()) if record.notices else record
+
+
+@dataclass
+class Stores:
+    """What outlives the processes; `loaded` and `marked` are what they did to it."""
+
+    records: MemoryRecords = field(default_factory=MemoryRecords)
+    marks: MemoryMarks = field(default_factory=MemoryMarks)
+
+    def process(self) -> Chats:
+        return Chats(self.records, self.marks, "1", retrying=RETRYING)
+
+    async def old(self, *chats: str, change: Callable[[ChatRecord], ChatRecord] = asked) -> None:
+        """Records of a version that kept no index."""
+        other = Chats(self.records, MemoryMarks(), "1", retrying=RETRYING)
+        for chat in chats:
+            await other.change(chat, change)
+
+    async def marked(self) -> set[str]:
+        return set(await self.process().index.chats())
+
+
+async def resumed(chats: Chats) -> list[str]:
+    woken: list[str] = []
+    await Resuming(chats, RETRYING).resume(woken.append)
+    return sorted(woken)
+
+
+class Shuffled:
+    """A store whose calls wait for others at random; after each of its effects `check` is called."""
+
+    def __init__(self, inner: Any, random: Random, check: Callable[[], Awaitable[None]], *effects: str) -> None:
+        self._inner, self._random, self._check, self._effects = inner, random, check, effects
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+
+        async def shuffled(*arguments: Any) -> Any:
+            await self._others()
+            result = await found(*arguments)
+            if name in self._effects:
+                await self._check()
+            await self._others()
+            return result
+
+        return shuffled
+
+    async def _others(self) -> None:
+        for _ in range(self._random.randrange(4)):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_no_order_of_what_processes_do_leaves_a_chat_out(seed) -> None:
+    """Two processes change, finish and recheck one chat at the same time, and are killed and started again."""
+    random, stores = Random(seed), Stores()
+
+    async def check() -> None:
+        if (await stores.process().load("2")).notices:
+            assert await stores.marked()
+
+    def process() -> Chats:
+        records = Shuffled(stores.records, random, check, "save")
+        return Chats(
+            records, Shuffled(stores.marks, random, check, "add", "drop"), "1", retrying=Retrying(Now(), random)
+        )
+
+    async def works(chats: Chats) -> None:
+        for _ in range(6):
+            act = random.choice(["ask", "ask", "done", "done", "recheck", "mark"])
+            if act == "recheck":
+                await chats.recheck("2")
+            elif act == "mark":
+                await chats.mark_if_unfinished("2")
+            else:
+                await chats.change("2", asked if act == "ask" else done)
+
+    for _ in range(5):
+        one, other = process(), process()
+        tasks = [asyncio.create_task(works(chats)) for chats in (one, one, other)]
+        for _ in range(random.randrange(150)):
+            await asyncio.sleep(0)
+        await cancel(tasks[-1] if random.random() < 0.5 else None)
+        if random.random() < 0.5:
+            await cancel(*tasks)
+        await asyncio.gather(*(task for task in tasks if not task.cancelled()))
+        await check()
+
+
+class Now(SystemClock):
+    """Pauses take no time."""
+
+    async def sleep(self, duration: Any) -> None:
+        await asyncio.sleep(0)
+
+
+async def test_a_chat_is_marked_before_it_has_something_to_do_and_once() -> None:
+    stores, writes = Stores(), []
+    add, save = stores.marks.add, stores.records.save
+
+    async def adding(key: str) -> int:
+        writes.append("add")
+        return await add(key)
+
+    async def saving(*arguments: Any) -> int:
+        writes.append("save")
+        return await save(*arguments)
+
+    stores.marks.add, stores.records.save = adding, saving  # type: ignore[method-assign]
+    chats = stores.process()
+    for _ in range(3):
+        await chats.change("2", asked)
+    assert writes == ["add", "save", "save", "save"]
+    await chats.change("2", done)
+    assert await stores.marked() == set()
+
+
+async def test_a_save_that_fails_leaves_the_mark(monkeypatch) -> None:
+    stores = Stores()
+    chats = stores.process()
+    await chats.change("2", asked)
+    with monkeypatch.context() as patched:
+        patched.setattr(stores.records, "save", raising(TransportError("away")))
+        with pytest.raises(TransportError):
+            await chats.change("2", done)
+    assert await stores.marked() == {"2"}
+    await chats.change("2", done)
+    assert await stores.marked() == set()
+
+
+async def test_a_mark_that_cant_be_dropped_holds_nothing_up_and_is_dropped_by_the_next_start(monkeypatch) -> None:
+    stores = Stores()
+    chats = stores.process()
+    await chats.change("2", asked)
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(stores.marks, "drop", raising(TransportError("away")))
+        await chats.change("2", done)
+    assert [line["event"] for line in logs] == ["chat.still_marked"]
+    assert await stores.marked() == {"2"}
+    assert await resumed(stores.process()) == []
+    assert await stores.marked() == set()
+
+
+def raising(error: Exception) -> Any:
+    async def fail(*_: Any) -> None:
+        raise error
+
+    return fail
+
+
+async def test_who_is_about_to_give_a_chat_something_to_do_must_look_again_after_its_mark_was_dropped() -> None:
+    """A start rechecks a chat while another process has marked it and not saved yet."""
+    stores = Stores()
+    await stores.process().change("2", lambda record: asked(record).having(notices=(), deleted_to=1))
+    other, rechecked = stores.process(), False
+    save = stores.records.save
+
+    async def saving(*arguments: Any) -> int:
+        nonlocal rechecked
+        if not rechecked:
+            rechecked = True
+            assert await resumed(stores.process()) == []
+        return await save(*arguments)
+
+    stores.records.save = saving  # type: ignore[method-assign]
+    await other.change("2", asked)
+    assert await stores.marked() == {"2"}
+
+
+async def test_a_marked_chat_without_a_record_is_forgotten() -> None:
+    stores = Stores()
+    await stores.process().index.add("2")
+    assert await resumed(stores.process()) == []
+    assert await stores.marked() == set()
+
+
+async def test_a_start_reads_only_what_has_something_to_do_and_logs_one_line() -> None:
+    stores = Stores()
+    chats = stores.process()
+    await Resuming(chats, RETRYING).complete()
+    for number in range(300):
+        await chats.change(str(number), asked)
+        if number >= 40:
+            await chats.change(str(number), done)
+    read = []
+    load = stores.records.load
+
+    async def loading(key: str) -> Any:
+        read.append(key)
+        return await load(key)
+
+    stores.records.load = loading  # type: ignore[method-assign]
+    again = Resuming(stores.process(), RETRYING)
+    woken: list[str] = []
+    with capture_logs() as logs:
+        await again.complete()
+        await again.resume(woken.append)
+    assert sorted(map(int, woken)) == list(range(40))
+    assert len(read) == 40
+    assert [(line["event"], line["count"]) for line in logs] == [("chats.resumed", 40)]
+
+
+async def test_the_index_is_built_once_from_the_records_of_earlier_versions() -> None:
+    stores = Stores()
+    await stores.old("2", "3")
+    await stores.old("4", change=lambda record: record.having(deleted_to=1))
+    resuming = Resuming(stores.process(), RETRYING)
+    await resuming.complete()
+    assert await stores.marked() == {"2", "3"}
+    await stores.old("5")
+    await resuming.complete()
+    assert await stores.marked() == {"2", "3"}
+    await resuming.complete(anew=True)
+    assert await stores.marked() == {"2", "3", "5"}
+
+
+async def test_unreadable_records_are_named_by_every_start_but_not_without_end() -> None:
+    stores = Stores()
+    for number in range(MOST_NAMED + 10):
+        await stores.records.save(f"1.{number}", b"garbage", None)
+    await stores.old("2000")
+    resuming = Resuming(stores.process(), RETRYING)
+    await resuming.complete()
+    for _ in range(2):
+        woken: list[str] = []
+        with capture_logs() as logs:
+            await resuming.resume(woken.append)
+        assert woken == ["2000"]
+        assert [line["event"] for line in logs].count("chat.unreadable") == MOST_NAMED
+        assert logs[-1]["unreadable"] == MOST_NAMED + 10
+
+
+async def test_an_index_that_was_lost_is_built_again_also_when_it_is_lost_meanwhile() -> None:
+    stores = Stores()
+    chats = stores.process()
+    resuming = Resuming(chats, RETRYING)
+    await resuming.complete()
+    for number in range(50):
+        await chats.change(str(number), asked)
+    lose(stores.marks)
+    load, loads = stores.records.load, 0
+
+    async def loading(key: str) -> Any:
+        nonlocal loads
+        loads += 1
+        if loads == 30:
+            lose(stores.marks)
+        return await load(key)
+
+    stores.records.load = loading  # type: ignore[method-assign]
+    keeping = asyncio.create_task(resuming.keep())
+    resuming.remade()
+    async with asyncio.timeout(10):
+        while not await chats.index.complete():  # noqa: ASYNC110 - a store has no event
+            await asyncio.sleep(0.001)
+    await cancel(keeping)
+    assert len(await stores.marked()) == 50
+
+
+def lose(marks: MemoryMarks) -> None:
+    marks._marks.clear()
+
+
+async def test_a_start_waits_for_a_store_that_is_away_for_a_moment(monkeypatch) -> None:
+    """One read that took too long ended the process."""
+    stores, failures = Stores(), iter(range(3))
+    await stores.old("2", "3")
+    load = stores.records.load
+
+    async def loading(key: str) -> Any:
+        if next(failures, None) is not None:
+            raise TransportError("nats: timeout")
+        return await load(key)
+
+    monkeypatch.setattr(stores.records, "load", loading)
+    woken: list[str] = []
+    resuming = Resuming(stores.process(), Retrying(Now(), Random()))
+    with capture_logs() as logs:
+        await resuming.complete()
+        await resuming.resume(woken.append)
+    assert sorted(woken) == ["2", "3"]
+    assert [line["event"] for line in logs].count("chats.not_read") == 1
+
+
+async def test_a_chat_that_starts_afresh_is_told_again_if_it_becomes_unreadable_again() -> None:
+    stores = Stores()
+    chats = stores.process()
+    await stores.records.save("1.2", b"garbage", None)
+    with pytest.raises(UnreadableRecord):
+        await chats.change("2", asked)
+    assert not await chats.told("2")
+    await chats.tell("2")
+    assert await chats.told("2")
+    record = await chats.start_afresh("2", asked)
+    assert record == await chats.load("2") == asked(ChatRecord())
+    assert await stores.marked() == {"2"}
+    assert not await chats.told("2")
+
+
+async def test_starting_afresh_keeps_what_can_be_read_and_what_another_process_has_written() -> None:
+    stores = Stores()
+    chats = stores.process()
+    await stores.records.save("1.2", b"garbage", None)
+    save, first = stores.records.save, True
+
+    async def saving(key: str, value: bytes, version: int | None) -> int:
+        nonlocal first
+        if first:
+            first = False
+            await save(key, ChatRecord(deleted_to=7).to_json(), version)
+            raise Conflict("another process was faster")
+        return await save(key, value, version)
+
+    stores.records.save = saving  # type: ignore[method-assign]
+    await chats.start_afresh("2", asked)
+    assert (await chats.load("2")).deleted_to == 7
