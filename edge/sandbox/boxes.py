@@ -64,14 +64,28 @@ class Event:
     change: Change
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A bot's user has blocked it, or let it in again. `qts` counts these, beside the box's pts."""
+
+    user_id: int
+    stopped: bool
+    date: int
+    qts: int
+
+
 @dataclass(slots=True)
 class Box:
-    """`pts` counts changes (https://core.telegram.org/api/updates): the log has every one since `pts` was 1."""
+    """`pts` counts changes (https://core.telegram.org/api/updates): the log has every one since `pts` was 1.
+
+    `stops` has what `qts` counts, from 1 on: only bots are told of that.
+    """
 
     owner_id: int
     pts: int = 1
     messages: dict[int, StoredMessage] = field(default_factory=dict)
     log: list[Event] = field(default_factory=list)
+    stops: list[Stopped] = field(default_factory=list)
     read_inbox: dict[int, int] = field(default_factory=dict)
     read_outbox: dict[int, int] = field(default_factory=dict)
     _ids: dict[int, int] = field(default_factory=dict)
@@ -81,6 +95,10 @@ class Box:
         """Give no message id and no pts up to `number`."""
         self._last_id = number
         self.pts += number
+
+    @property
+    def qts(self) -> int:
+        return len(self.stops)
 
     def add(self, *, key: int, peer_id: int, text: str, out: bool, date: int) -> StoredMessage:
         self._last_id += 1

@@ -41,6 +41,7 @@ class Faults:
     `slice_size`: how many changes one getDifference brings at most.
     `unknown_reply`: how a reply to a message that is not there is refused, REPLY_MESSAGE_ID_INVALID or
     REPLY_TO_INVALID; None: it is sent without the reply.
+    `packs`: whatever is sent comes compressed and in a container, with an acknowledgement, as Telegram likes to do.
     `checks_clock`: what a client dates over 300 s back or 30 s ahead is refused by a bad_msg_notification.
     """
 
@@ -48,6 +49,8 @@ class Faults:
         self._clock = clock
         self.unknown_reply: str | None = "REPLY_MESSAGE_ID_INVALID"
         self.checks_clock = False
+        self.packs = False
+        self._centres: list[int] = []
         self.short_updates = False
         self.refuse_repeats = False
         self.slice_size = 100
@@ -70,6 +73,10 @@ class Faults:
             self._floods[user_id, method] = self._clock.monotonic() + seconds
         else:
             self.refuse(user_id, 420, f"FLOOD_WAIT_{seconds}", method=method, times=times)
+
+    def move_sign_in(self, centre: int) -> None:
+        """Send the next client that signs in to another data centre, where its account is at home."""
+        self._centres.append(centre)
 
     def lose_answers(self, user_id: int, *, method: str = SEND, times: int = 1) -> None:
         """Do what the next `times` calls ask for, and cut the connection before their results are sent."""
@@ -112,6 +119,11 @@ class Faults:
             if (plan.user_id, plan.method) == (user_id, method) and plan.times > 0:
                 plan.times -= 1
                 raise Refusal(plan.code, plan.message)
+
+    def moves(self, kind: str) -> None:
+        """Raise the Refusal, of `kind` PHONE or USER, that moves who signs in, if any is to be moved."""
+        if self._centres:
+            raise Refusal(303, f"{kind}_MIGRATE_{self._centres.pop(0)}")
 
     def loses_answer(self, user_id: int | None, method: str) -> bool:
         return user_id is not None and _take(self._lost, (user_id, method))

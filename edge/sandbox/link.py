@@ -14,8 +14,10 @@ from edge.sandbox.tl import (
     Result,
     TLObject,
     UnknownConstructor,
+    container,
     functions,
     method_name,
+    packed,
     read,
     rpc_result,
     types,
@@ -74,7 +76,8 @@ class Link:
             self._writer.close()
 
     def push(self, updates: Result) -> None:
-        self._send(updates if isinstance(updates, bytes) else updates.write(), PUSH)
+        body = updates if isinstance(updates, bytes) else updates.write()
+        self._send(packed(body) if self._hub.faults.packs else body, PUSH)
 
     def _receive(self, data: bytes) -> None:
         for packet in self._wire.feed(data):
@@ -165,7 +168,7 @@ class Link:
             return types.RpcError(error_code=400, error_message="DATA_INVALID")
 
     def _reply(self, message_id: int, result: Result) -> None:
-        self._send(rpc_result(message_id, result), REPLY)
+        self._send(rpc_result(message_id, result, gzip=self._hub.faults.packs), REPLY)
 
     def _send(self, body: bytes, kind: int, *, counts: bool = True) -> None:
         """`counts`: the client must acknowledge it, which the parity of its sequence number says."""
@@ -173,5 +176,10 @@ class Link:
         sequence = self._sequence * 2 + counts
         self._sequence += counts
         message_id = self._hub.message_ids.take(kind)
+        if self._hub.faults.packs:
+            acknowledgement = types.MsgsAck(msg_ids=[0]).write()
+            second = self._hub.message_ids.take(kind)
+            body = container((message_id, self._sequence * 2, acknowledgement), (second, sequence, body))
+            message_id, sequence = self._hub.message_ids.take(kind), self._sequence * 2
         message = Message(self._key.salt, self._session_id, message_id, sequence, body)
         self._writer.write(self._wire.sealed(message, self._key))

@@ -1,6 +1,6 @@
 """What users do to messages: pure changes of their boxes, told as events."""
 
-from edge.sandbox.boxes import Deleted, Edited, Event, New, ReadInbox, ReadOutbox, StoredMessage
+from edge.sandbox.boxes import Deleted, Edited, Event, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
 from edge.sandbox.state import Account, State
 from edge.sandbox.tl import Objects
 
@@ -52,6 +52,16 @@ def delete(state: State, owner: Account, messages: list[StoredMessage], *, revok
                 del holder.box.messages[copy.id]
                 lost.setdefault(holder.id, []).append(copy.id)
     return [state.accounts[id_].box.record(Deleted(tuple(ids)), len(ids)) for id_, ids in lost.items()]
+
+
+def block(state: State, user: Account, peer: Account, blocked: bool) -> Stopped | None:
+    """Keep the peer's messages out, or let them in again; a bot is told."""
+    (user.blocked.add if blocked else user.blocked.discard)(peer.id)
+    if not peer.bot:
+        return None
+    stopped = Stopped(user.id, blocked, state.now, peer.box.qts + 1)
+    peer.box.stops.append(stopped)
+    return stopped
 
 
 def read(reader: Account, peer: Account, max_id: int) -> list[Event]:

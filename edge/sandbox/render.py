@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from edge.sandbox.boxes import Deleted, Edited, Event, New, ReadInbox, ReadOutbox, StoredMessage
+from edge.sandbox.boxes import Deleted, Edited, Event, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
 from edge.sandbox.state import Account, State
 from edge.sandbox.tl import Objects, TLObject, types
 
@@ -53,6 +53,10 @@ def update(owner: Account, event: Event) -> TLObject | None:
         case ReadOutbox(peer_id, max_id):
             return types.UpdateReadHistoryOutbox(peer=types.PeerUser(user_id=peer_id), max_id=max_id, **pts)
     return None
+
+
+def stopped(stop: Stopped) -> types.UpdateBotStopped:
+    return types.UpdateBotStopped(user_id=stop.user_id, date=stop.date, stopped=stop.stopped, qts=stop.qts)
 
 
 def is_told(owner: Account, event: Event) -> bool:

@@ -13,6 +13,7 @@ SHORTEST_PHONE, LONGEST_PHONE = 5, 15
 def send_code(call: Call, query: functions.auth.SendCode) -> TLObject:
     if not SHORTEST_PHONE <= len(normal_phone(query.phone_number)) <= LONGEST_PHONE:
         raise Refusal(400, "PHONE_NUMBER_INVALID")
+    call.faults.moves("PHONE")
     sent = call.state.send_code(query.phone_number)
     return types.auth.SentCode(type=types.auth.SentCodeTypeApp(length=len(sent.code)), phone_code_hash=sent.hash)
 
@@ -64,6 +65,7 @@ def check_password(call: Call, query: functions.auth.CheckPassword) -> TLObject:
 
 
 def import_bot(call: Call, query: functions.auth.ImportBotAuthorization) -> TLObject:
+    call.faults.moves("USER")
     for account in call.state.accounts.values():
         if account.token is not None and account.token == query.bot_auth_token:
             return _authorize(call, account)

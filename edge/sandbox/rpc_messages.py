@@ -76,6 +76,10 @@ def _addressee(call: Call, peer: TLObject) -> Account:
         raise Refusal(400, "USER_IS_BOT")
     if call.me.bot and account.id not in call.me.met:
         raise Refusal(400, "PEER_ID_INVALID")
+    if call.me.id in account.blocked:
+        raise Refusal(403 if call.me.bot else 400, "USER_IS_BLOCKED")
+    if account.id in call.me.blocked:
+        raise Refusal(400, "YOU_BLOCKED_USER")
     return account
 
 

@@ -1,9 +1,10 @@
 """Catching up (https://core.telegram.org/api/updates): the state, and what happened since an older one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from edge.sandbox import render
-from edge.sandbox.boxes import Event, New
+from edge.sandbox.boxes import Event, New, Stopped
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
 from edge.sandbox.tl import TLObject, functions, types
@@ -22,28 +23,39 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
     if (pts := call.faults.too_long(call.me.id, box.pts)) is not None:
         return types.updates.DifferenceTooLong(pts=pts)
     if call.faults.is_stuck(call.me.id):
-        return types.updates.DifferenceSlice(**_parts(call, []), intermediate_state=state_of(call, query.pts))
-    missed = box.since(query.pts)
-    if not missed:
+        return types.updates.DifferenceSlice(**_parts(call, []), intermediate_state=_earlier(call, query, query.pts))
+    missed, stops = box.since(query.pts), box.stops[max(0, query.qts) :]
+    if not missed and not stops:
         return types.updates.DifferenceEmpty(date=call.state.now, seq=1)
     page = missed[: call.faults.slice_size]
     if len(page) < len(missed):
-        return types.updates.DifferenceSlice(**_parts(call, page), intermediate_state=state_of(call, page[-1].pts))
-    return types.updates.Difference(**_parts(call, page), state=state_of(call))
+        return types.updates.DifferenceSlice(
+            **_parts(call, page), intermediate_state=_earlier(call, query, page[-1].pts)
+        )
+    return types.updates.Difference(**_parts(call, page, stops), state=state_of(call))
+
+
+def _earlier(call: Call, query: functions.updates.GetDifference, pts: int) -> types.updates.State:
+    """The state when pts was `pts`: of what qts counts, nothing has been told yet."""
+    state = state_of(call, pts)
+    state.qts = query.qts
+    return state
 
 
 def state_of(call: Call, pts: int | None = None) -> types.updates.State:
     """The account's state now, or when its pts was `pts`."""
     box = call.me.box
     unread = 0 if call.me.bot else box.unread().total()
-    return types.updates.State(pts=pts or box.pts, qts=0, date=call.state.now, seq=1, unread_count=unread)
+    return types.updates.State(pts=pts or box.pts, qts=box.qts, date=call.state.now, seq=1, unread_count=unread)
 
 
-def _parts(call: Call, events: list[Event]) -> dict[str, Any]:
+def _parts(call: Call, events: list[Event], stops: Sequence[Stopped] = ()) -> dict[str, Any]:
     events = [event for event in events if render.is_told(call.me, event)]
     new = [call.me.box.messages.get(event.change.message_id) for event in events if isinstance(event.change, New)]
     other = [render.update(call.me, event) for event in events if not isinstance(event.change, New)]
+    other += [render.stopped(stop) for stop in stops]
     ids = [id_ for event in events for id_ in render.peer_ids(call.me, event)]
+    ids += [stop.user_id for stop in stops]
     return {
         "new_messages": [render.message(call.me, message) for message in new if message],
         "new_encrypted_messages": [],

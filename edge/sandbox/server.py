@@ -2,12 +2,14 @@
 
 import asyncio
 import ipaddress
+import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Self, TypeVar
 
-from edge.sandbox import mail
+from edge.sandbox import mail, render
 from edge.sandbox.boxes import StoredMessage
-from edge.sandbox.call import Call
+from edge.sandbox.call import Call, Push
 from edge.sandbox.faults import Faults
 from edge.sandbox.hub import Hub
 from edge.sandbox.state import Account, State, normal_phone
@@ -117,6 +119,13 @@ class Sandbox:
         self._hub.deliver(call.pushes)
         return message
 
+    def block(self, user_id: int, peer_id: int, *, blocked: bool = True) -> None:
+        """As the user: take no more messages of the peer, who is told if it is a bot; or, again, take them."""
+        user, peer = self.state.accounts[user_id], self.state.accounts[peer_id]
+        if stop := mail.block(self.state, user, peer, blocked):
+            told = render.updates(self.state, peer, [render.stopped(stop)], [user.id])
+            self._hub.deliver([Push(peer.id, told, counted=False)])
+
     async def wait_for(self, predicate: Callable[[], Value], timeout: float = 10.0) -> Value:
         """The first true value of `predicate`, asked again whenever anything happened. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
@@ -133,6 +142,13 @@ class Sandbox:
         """Say that the server has lost the user's sessions, and with them what it had not told yet."""
         for link in self._hub.listeners(user_id):
             link.push(types.NewSessionCreated(first_msg_id=0, unique_id=1, server_salt=0))
+
+    def change_salts(self, user_id: int) -> None:
+        """Give the user's keys another salt, as happens every hour: the old one is refused from now on."""
+        keys = self.state.auth_keys
+        for id_, owner in self.state.logins.items():
+            if owner == user_id:
+                keys[id_] = replace(keys[id_], salt=secrets.token_bytes(8))
 
     def drop_connections(self, user_id: int | None = None) -> None:
         """Cut the connections of a user, or all; clients may come back at once."""

@@ -20,7 +20,7 @@ TYPING_KEPT = 1000
 
 @dataclass(slots=True)
 class Account:
-    """A user. `token` is a bot's secret, `password` a second factor; `contacts` and `met` are user ids.
+    """A user. `token` is a bot's secret, `password` a second factor; `contacts`, `blocked` and `met` are user ids.
 
     `met` are those with whom there ever was a message, in either direction.
     """
@@ -35,6 +35,7 @@ class Account:
     token: str | None = None
     password: str | None = None
     contacts: set[int] = field(default_factory=set)
+    blocked: set[int] = field(default_factory=set)
     met: set[int] = field(default_factory=set)
     box: Box = field(init=False)
 

@@ -1,13 +1,14 @@
 """Telegram's type language, as pyrogram writes and reads it (layer 158): the server's one door to it."""
 
 from collections.abc import Iterable
+from gzip import compress
 from io import BytesIO
 from typing import Any
 
 from pyrogram.crypto.prime import CURRENT_DH_PRIME
 from pyrogram.raw import functions, types
 from pyrogram.raw.all import objects as constructors
-from pyrogram.raw.core import Bool, Int, Long, MsgContainer, TLObject, Vector
+from pyrogram.raw.core import Bool, Bytes, GzipPacked, Int, Long, MsgContainer, TLObject, Vector
 from pyrogram.utils import compute_password_hash
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "TLObject",
     "UnknownConstructor",
     "compute_password_hash",
+    "container",
     "functions",
     "method_name",
     "objects",
+    "packed",
     "read",
     "rpc_result",
     "types",
@@ -60,10 +63,21 @@ def vector(items: Iterable[TLObject]) -> bytes:
     return Vector(list(items))
 
 
-def rpc_result(request_id: int, result: Result) -> bytes:
+def rpc_result(request_id: int, result: Result, *, gzip: bool = False) -> bytes:
     """`rpc_result#f35c6d01 req_msg_id:long result:Object`."""
     body = result if isinstance(result, bytes) else result.write()
-    return Int(types.RpcResult.ID, False) + Long(request_id) + body
+    return Int(types.RpcResult.ID, False) + Long(request_id) + (packed(body) if gzip else body)
+
+
+def packed(body: bytes) -> bytes:
+    """`gzip_packed#3072cfa1 packed_data:bytes = Object`."""
+    return Int(GzipPacked.ID, False) + Bytes(compress(body))
+
+
+def container(*messages: tuple[int, int, bytes]) -> bytes:
+    """`msg_container#73f1f8dc messages:vector<%Message>`, a message being its id, its sequence number and its body."""
+    parts = [Long(id_) + Int(sequence) + Int(len(body)) + body for id_, sequence, body in messages]
+    return Int(MsgContainer.ID, False) + Int(len(parts)) + b"".join(parts)
 
 
 def method_name(query: TLObject) -> str:

@@ -10,6 +10,7 @@ from edge.userbot.defaults import DEFAULT_PREFIX
 async def test_a_bot_account_holds_the_conversation(make_product) -> None:
     """`test_e2e_conversation.py` has the same at length, for bots too; this is what runs each time."""
     product = await make_product(bot=True, GENERATE_ECHO_DELAY="0.4")
+    product.telegram.faults.packs = True
     visitor = product.visitor("en")
     async with connect(product.telegram, product.phone(visitor)) as client:
         for text, answers in [("Тимоха, как дела?", 1), ("/help", 2), ("Тимоха,", 3), ("/delete_history", 4)]:

@@ -98,13 +98,19 @@ async def test_a_bot_token_beside_the_owners_session_does_not_answer_from_the_ow
 
 @pytest.mark.slow
 async def test_who_has_blocked_a_bot_is_free_to_ask_again_later(make_product) -> None:
-    product = await make_product(bot=True)
+    product = await make_product(bot=True, GENERATE_ECHO_DELAY="1")
     visitor = product.visitor()
-    product.telegram.faults.refuse(product.owner.id, 403, "USER_IS_BLOCKED", times=2)
     product.says(visitor, "Тимоха, привет")
+    await product.until(lambda: product.written(visitor))
+    product.telegram.block(visitor.id, product.owner.id)
     await product.free(visitor)
-    assert product.written(visitor) == []
+    assert product.answers(visitor) == []
+    await product.processes["userbot"].stop()
+    product.telegram.block(visitor.id, product.owner.id, blocked=False)
+    await product.start("userbot")
+    await product.logged("catch_up.done", 2)
     await asks(product, visitor)
+    assert "stalled" not in product.log("userbot")
     assert product.answers(visitor) == ["привет"]
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pyrogram import Client
-from pyrogram.errors import BotMethodInvalid, PeerIdInvalid, UserIsBot
+from pyrogram.errors import BotMethodInvalid, PeerIdInvalid, UserIsBlocked, UserIsBot
 from pyrogram.raw import functions, types
 
 from edge.pyrogram_server import use_server
@@ -118,6 +118,28 @@ async def test_it_is_not_told_what_it_sent_itself_nor_what_was_read_or_typed(
     now = await state(client)
     assert (found.state.pts, now.unread_count) == (now.pts, 0)
     assert now.pts == before + 2
+
+
+async def test_it_is_told_who_blocks_it_and_writes_to_them_no_more(
+    telegram: Sandbox, anna: Account, robot: Account, client: Client
+) -> None:
+    told: asyncio.Queue = asyncio.Queue()
+    client.handle_updates = told.put  # type: ignore[method-assign]
+    telegram.send(anna.id, robot.id, "/start")
+    before = await state(client)
+    telegram.block(anna.id, robot.id)
+    async with asyncio.timeout(PATIENCE):
+        while not isinstance(update := (await told.get()).updates[0], types.UpdateBotStopped):
+            pass
+    assert (update.user_id, update.stopped, update.qts) == (anna.id, True, before.qts + 1)
+    with pytest.raises(UserIsBlocked):
+        await client.send_message(anna.id, "hello")
+    telegram.block(anna.id, robot.id, blocked=False)
+    assert (await client.send_message(anna.id, "hello")).text == "hello"
+    query = functions.updates.GetDifference(pts=before.pts, date=0, qts=before.qts)
+    missed = await client.invoke(query)
+    assert [update.stopped for update in missed.other_updates] == [True, False]
+    assert missed.state.qts == (await state(client)).qts == before.qts + 2
 
 
 async def test_another_session_of_it_is_not_told_what_it_sent(
