@@ -3,6 +3,10 @@ import os
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.trace import SpanContext
 
 from events.errors import SettingsError
 from observability import setup
@@ -46,3 +50,30 @@ def test_a_pipe_or_a_device_is_no_trace_file_to_read(tmp_path):
     for path in (tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(SettingsError, match="is no file"):
             read(path)
+
+
+def a_span(name: str) -> ReadableSpan:
+    context = SpanContext(trace_id=1, span_id=2, is_remote=False)
+    resource = Resource({"service.name": "timokha-userbot"})
+    return ReadableSpan(name, context, resource=resource, attributes={}, start_time=1, end_time=2)
+
+
+def test_a_full_disk_is_told_in_one_line(caplog):
+    assert TraceFile(Path("/dev/full")).export([a_span("one")]) is SpanExportResult.FAILURE
+    assert [(record.getMessage(), record.exc_info) for record in caplog.records] == [
+        ("can't write spans to /dev/full: No space left on device", None)
+    ]
+
+
+def test_spans_after_one_that_had_no_room_can_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "spans.jsonl"
+    file = TraceFile(path)
+    with monkeypatch.context() as patch:
+        write = os.write
+        patch.setattr(os, "write", lambda number, data: write(number, data[:100]))
+        assert file.export([a_span("one")]) is SpanExportResult.FAILURE
+    assert file.export([a_span("two")]) is SpanExportResult.SUCCESS
+    assert file.export([a_span("three")]) is SpanExportResult.SUCCESS
+    recorded = read(path)
+    assert [span.name for trace in recorded.traces for span in trace.spans] == ["two", "three"]
+    assert recorded.garbage == 1
