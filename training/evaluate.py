@@ -4,6 +4,7 @@ import asyncio
 
 from rich.console import Console
 
+from events.files import write_whole
 from observability.telemetry import Telemetry
 from training.answering import distinct
 from training.evaluation import EVALUATION, Evaluation, Score
@@ -65,6 +66,6 @@ def evaluate(settings: EvaluateSettings, *, console: Console, stopped: Stopped =
         true_distinct_2=distinct(true, 2),
         **{name: Score(before=value, after=after.scores[name]) for name, value in before.scores.items()},
     )
-    (settings.run / EVALUATION).write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_whole(settings.run / EVALUATION, evaluation.model_dump_json(indent=2) + "\n")
     write_report(settings.run, evaluation, held_out.samples, before.answers, after.answers)
     return evaluation

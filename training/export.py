@@ -10,6 +10,7 @@ from rich.console import Console
 
 from events.errors import SettingsError, TimokhaError
 from functions.generate.engines.checkpoints import Checkpoint, fresh, load
+from functions.generate.engines.writing import writing
 from observability.telemetry import Telemetry
 from training.evaluation import EVALUATION, Evaluation
 from training.examples import read
@@ -71,8 +72,10 @@ def _write(
     check(stopped)
     card = model.card.model_copy(update={"name": settings.name or model.card.name})
     dtype = torch.bfloat16 if settings.weights == "bf16" else torch.float32
-    fresh(model.model, dtype).save_pretrained(settings.to)
-    model.tokenizer.save_pretrained(settings.to)
+    copy = fresh(model.model, dtype)
+    with writing(settings.to):
+        copy.save_pretrained(settings.to)
+        model.tokenizer.save_pretrained(settings.to)
     for notice in _notices(source_of(fitted, console)):
         shutil.copy(notice, settings.to)
     card.write(settings.to)

@@ -5,6 +5,7 @@ import json
 import tomllib
 import warnings
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import set_seed
 
 from events.errors import SettingsError, TimokhaError
+from events.files import fill_whole, write_whole
 from functions.generate.engines.checkpoints import Checkpoint
+from functions.generate.engines.writing import writing
 from observability.telemetry import Telemetry
 from training import plots
 from training.allocator import keep_freed_memory
 from training.compiling import compile_layers
 from training.examples import Example, covering, read
 from training.manifest import Manifest
+from training.outputs import claimed
 from training.packing import Pack, pack
 from training.progress import Stopped
 from training.settings import FitSettings
@@ -66,19 +70,20 @@ def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: F
     Raises
     ------
     SettingsError
-        One line: no data, no model, or `out` holds a training with other settings.
+        One line: no data, no model, or `out` is in use or holds a training with other settings.
     TimokhaError
         One line: it was `stopped`; the same call goes on.
     """
     manifest = Manifest.read(settings.data)
-    _keep_config(settings)
-    set_seed(settings.seed)
-    _check(stopped)
-    checkpoint = start_from(settings, console)
-    _check(stopped)
-    trainer = _train(checkpoint, settings, console=console, stopped=stopped)
-    _check(stopped)
-    return _save(trainer, checkpoint, manifest, settings.out)
+    with claimed(settings.out):
+        _keep_config(settings)
+        set_seed(settings.seed)
+        _check(stopped)
+        checkpoint = start_from(settings, console)
+        _check(stopped)
+        trainer = _train(checkpoint, settings, console=console, stopped=stopped)
+        _check(stopped)
+        return _save(trainer, checkpoint, manifest, settings.out)
 
 
 def _check(stopped: Stopped) -> None:
@@ -91,7 +96,6 @@ def _keep_config(settings: FitSettings) -> None:
     deciding = settings.model_dump(mode="json", exclude=_NOT_DECIDING, exclude_none=True)
     file = settings.out / CONFIG
     try:
-        settings.out.mkdir(parents=True, exist_ok=True)
         if file.is_file() and (other := tomllib.loads(file.read_text(encoding="utf-8"))) != deciding:
             changed = sorted({name for name, _ in deciding.items() ^ other.items()})
             raise SettingsError(
@@ -100,7 +104,7 @@ def _keep_config(settings: FitSettings) -> None:
             )
         # What JSON writes for strings, numbers and booleans is TOML too.
         lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in deciding.items()]
-        file.write_text("".join(lines), encoding="utf-8")
+        write_whole(file, "".join(lines))
     except OSError as error:
         raise SettingsError(f"TRAINING_OUT: {settings.out} can't be used: {error.strerror}") from None
 
@@ -166,9 +170,6 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, out:
         data_sha256=manifest.data_sha256,
         history=history,
     )
-    folder = out / MODEL
-    trainer.model.save_pretrained(folder)
-    checkpoint.tokenizer.save_pretrained(folder)
     plots.curves(
         out / "loss.png",
         {name: [(entry["step"], entry[key]) for entry in history if key in entry] for name, key in _CURVES.items()},
@@ -176,10 +177,17 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, out:
         x="step",
         y="nats a token",
     )
-    (out / RESULT).write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    # The card last: with it the model is whole.
-    trained_card(checkpoint.card).write(folder)
+    write_whole(out / RESULT, result.model_dump_json(indent=2) + "\n")
+    # The model last: with it the training is done.
+    fill_whole(out / MODEL, partial(_save_model, trainer, checkpoint))
     return result
+
+
+def _save_model(trainer: PackTrainer, checkpoint: Checkpoint, folder: Path) -> None:
+    with writing(folder):
+        trainer.model.save_pretrained(folder)
+        checkpoint.tokenizer.save_pretrained(folder)
+    trained_card(checkpoint.card).write(folder)
 
 
 _CURVES = {"training": "loss", "validation": "eval_loss"}

@@ -1,9 +1,7 @@
 """`timokha train prepare`: from a chat export to dialogues, a manifest that accounts for every item, and plots."""
 
 import asyncio
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +14,7 @@ from training.duplicates import drop_duplicates
 from training.export_file import ExportFile
 from training.intake import Intake
 from training.manifest import CONSENT, MANIFEST, Manifest, counts, settle
+from training.outputs import claimed, publish, scratch
 from training.owner import find_owner
 from training.progress import Stopped, check, reading
 from training.settings import PrepareSettings
@@ -47,8 +46,12 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
     """
     try:
         phrases = settings.blocklist.read_text(encoding="utf-8").splitlines() if settings.blocklist else []
-        settings.out.mkdir(parents=True, exist_ok=True)
-        with settings.export.open("rb") as file, _workspace(settings.out, stopped) as workspace:
+        with (
+            settings.export.open("rb") as file,
+            claimed(settings.out),
+            scratch(settings.out) as place,
+            Workspace.open(place / "messages.sqlite", stopped) as workspace,
+        ):
             intake = Intake(private_data.blocklist(phrases), _names(settings.bots))
             export = ExportFile(file)
             size = settings.export.stat().st_size
@@ -58,19 +61,9 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             owner = find_owner(settings.owner, export.account, intake.speakers)
             with console.status("Arranging the dialogues"):
                 _arrange(workspace, owner, settings, stopped)
-                return _write(workspace, intake, export, owner, settings)
+                return _write(workspace, intake, export, owner, settings, result=place / "result")
     except OSError as error:
         raise SettingsError(f"{error.filename or settings.out} can't be used: {error.strerror or error}") from None
-
-
-@contextmanager
-def _workspace(out: Path, stopped: Stopped) -> Iterator[Workspace]:
-    """Beside the result, which has room for it; it holds what the export holds, so it goes whatever happens."""
-    with (
-        tempfile.TemporaryDirectory(dir=out, prefix=".workspace-") as scratch,
-        Workspace.open(Path(scratch) / "messages.sqlite", stopped) as workspace,
-    ):
-        yield workspace
 
 
 def _names(text: str) -> frozenset[str]:
@@ -99,23 +92,32 @@ def _watched(found: Iterator[Dialogue], stopped: Stopped) -> Iterator[Dialogue]:
 
 
 def _write(
-    workspace: Workspace, intake: Intake, export: ExportFile, owner: frozenset[str], settings: PrepareSettings
+    workspace: Workspace,
+    intake: Intake,
+    export: ExportFile,
+    owner: frozenset[str],
+    settings: PrepareSettings,
+    *,
+    result: Path,
 ) -> Manifest:
+    """What is in `settings.out` already stays until all of `result` is there."""
     numbers = counts(workspace, intake.never_messages)
     if not numbers["train"]:
         raise TimokhaError(
             f"nobody's words were answered by the owner ({numbers['turns']} turns, dropped: {numbers['dropped']}): "
             "check TRAINING_OWNER and TRAINING_SESSION_GAP"
         )
+    result.mkdir()
     manifest = Manifest(
         **numbers,
         speakers=len(intake.speakers),
         chats=export.chats,
         private_data_replaced=dict(intake.replaced),
         truncated=export.truncated,
-        data_sha256=write(workspace, settings.out),
+        data_sha256=write(workspace, result),
         settings=settings.model_dump(mode="json", include=_CHOICES),
     )
-    data_plots.draw(workspace, owner, settings.out)
-    (settings.out / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    data_plots.draw(workspace, owner, result)
+    (result / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    publish(result, settings.out, last=MANIFEST)
     return manifest

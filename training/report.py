@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from events.files import write_whole
 from training import plots
 from training.evaluation import Evaluation
 from training.examples import Example
@@ -58,7 +59,7 @@ def write_report(
             for example, old, new in zip(samples, before, after, strict=True)
         ),
     ]
-    (run / REPORT).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(run / REPORT, "\n".join(lines) + "\n")
 
 
 def _cell(text: str) -> str:

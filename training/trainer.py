@@ -1,5 +1,7 @@
 """transformers' Trainer on packed dialogues: the loss is on the owner's words alone, and only they get logits."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,9 @@ import torch
 from rich.progress import Progress, TaskID
 from torch.nn.functional import cross_entropy
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from functions.generate.engines.writing import writing
 from training.packing import IGNORED, Pack
 from training.progress import Stopped
 from training.settings import FitSettings
@@ -18,6 +22,15 @@ _STATE = "trainer_state.json"
 
 class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it untyped
     """Takes packs one by one."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        try:
+            with writing(Path(self.args.output_dir).parent):
+                super()._save_checkpoint(model, trial)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint would fill a full disk
+            raise
 
     def compute_loss(
         self,
@@ -105,8 +118,18 @@ def uses_bf16(settings: FitSettings) -> bool:
 
 def last_checkpoint(directory: Path) -> Path | None:
     """The newest whole checkpoint: the Trainer writes the state last, so one that was cut off has none."""
-    whole = [folder for folder in (directory / CHECKPOINTS).glob("checkpoint-*") if (folder / _STATE).is_file()]
+    whole = [
+        folder for folder in (directory / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*") if _is_whole(folder / _STATE)
+    ]
     return max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+
+
+def _is_whole(state: Path) -> bool:
+    try:
+        json.loads(state.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 class Report(TrainerCallback):  # type: ignore[misc]  # transformers exports it untyped

@@ -2,6 +2,8 @@
 
 # ruff: noqa: S608 -- what is put into the queries are our own names of columns
 
+import errno
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -80,9 +82,9 @@ class Workspace:
             # It lives as long as one run, so nothing in it has to survive a crash.
             database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_SCHEMA}; BEGIN")
             yield cls(database)
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             check(stopped)
-            raise
+            raise _explained(error, file) or error from None
         finally:
             database.close()
 
@@ -154,6 +156,12 @@ class Workspace:
     def counter(self, query: str, *values: Any) -> Counter[str]:
         """`query` gives (name, number) rows."""
         return Counter({str(name): int(number) for name, number in self.database.execute(query, values)})
+
+
+def _explained(error: sqlite3.Error, file: Path) -> OSError | None:
+    """What the file system refused, if it is that."""
+    number = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}.get(error.sqlite_errorcode & 0xFF)
+    return OSError(number, os.strerror(number), str(file)) if number else None
 
 
 _ROW = "row, chat, author, time, reply_row, text, fate"

@@ -17,6 +17,7 @@ from typing import Any
 
 from events.errors import TimokhaError
 from events.event import CONTENT_TYPE, Event, attributes
+from events.files import write_whole
 from events.transport import Channel
 
 
@@ -87,8 +88,7 @@ def write(recorded: Iterable[Recorded], path: Path) -> None:
     """Only its owner may read the file: it has what people wrote. Raises BadRecording."""
     text = "".join(f"{one.to_line()}\n" for one in recorded)
     try:
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text, mode=0o600)
     except OSError as error:
         raise BadRecording(f"{path} can't be written ({error.strerror}); name a file in a folder of yours") from None
 

@@ -1,10 +1,10 @@
-"""Unfinished directories, removed whatever ends the work on them: an error, or this process, even if it ends at once.
+"""Unfinished files and directories, removed whatever ends the work on them, even if this process exits at once.
 
 Imports only cheap modules: `Signals` needs it.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,26 +16,27 @@ _TRIES = 3
 
 
 @contextmanager
-def unfinished(directory: "Path") -> Iterator[None]:
-    """Make `directory`, empty; unless the block has renamed it, remove it. Raises OSError."""
-    _unfinished.add(directory)
+def unfinished(path: "Path") -> Iterator[None]:
+    """Remove what is at `path`, and what the block leaves there: what it has finished it has renamed."""
+    _unfinished.add(path)
     try:
-        _remove(directory)
-        directory.mkdir()
+        _remove(path)
         yield
     finally:
-        _remove(directory)
-        _unfinished.discard(directory)
+        _remove(path)
+        _unfinished.discard(path)
 
 
 def remove() -> None:
     """Remove what is unfinished: this process exits."""
-    for directory in tuple(_unfinished):
+    for path in tuple(_unfinished):
         for _ in range(_TRIES):
-            _remove(directory)
+            _remove(path)
 
 
-def _remove(directory: "Path") -> None:
+def _remove(path: "Path") -> None:
     import shutil  # noqa: PLC0415 - takes its time
 
-    shutil.rmtree(directory, ignore_errors=True)
+    with suppress(OSError):  # most often it is a directory
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from events.runtime.leftovers import unfinished
-
-_PARTIAL = ".partial"
+from events.files import PARTIAL, fill_whole
 
 
 def made_once(directory: Path, *, is_ready: Callable[[], bool], make: Callable[[Path], None]) -> None:
@@ -21,20 +19,14 @@ def made_once(directory: Path, *, is_ready: Callable[[], bool], make: Callable[[
     if is_ready():
         return
     directory.parent.mkdir(parents=True, exist_ok=True)
-    # Only the lock's owner writes, into a directory beside; the rename makes it whole or absent.
     with _lock(directory):
-        if is_ready():
-            return
-        partial = Path(f"{directory}{_PARTIAL}")
-        with unfinished(partial):
-            make(partial)
-            shutil.rmtree(directory, ignore_errors=True)
-            partial.rename(directory)
+        if not is_ready():
+            fill_whole(directory, make)
 
 
 def _sweep(parent: Path) -> None:
     """Remove every partial directory in `parent` that no process is filling."""
-    for partial in parent.glob(f"*{_PARTIAL}"):
+    for partial in parent.glob(f"*{PARTIAL}"):
         # A cache that can't be written to may still have what is needed.
         with suppress(OSError, Timeout), _lock(partial.with_suffix(""), timeout=0):
             shutil.rmtree(partial, ignore_errors=True)

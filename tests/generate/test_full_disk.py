@@ -1,9 +1,6 @@
 """A disk that takes no more while a model is prepared: one line, and nothing is left."""
 
 import errno
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +10,11 @@ from functions.generate.engines import checkpoints
 from functions.generate.engines.openvino_export import export
 from functions.generate.engines.writing import writing
 from functions.generate.made_once import made_once
+from tests.full_disk import files_up_to
 
 LIMITS = (0, 20_000)
 """Bytes of a file: the first of all is refused, or the weights are."""
 REFUSED = r"File too large|iostream error"
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """The system refuses what is longer, as it refuses everything on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("limit", LIMITS)
