@@ -19,7 +19,10 @@ Found = TypeVar("Found")
 
 
 class Asking(Generic[Found]):
-    """Pass each call's task to `ended` when it is done. The owner sets `stalled` while calls fail or take long."""
+    """Pass each call's task to `ended` when it is done; the owner then says `taken`, and only then is the next one due.
+
+    The owner sets `stalled` while calls fail or take long.
+    """
 
     def __init__(self, retrying: Retrying, ended: Callable[[asyncio.Task[Found]], None]) -> None:
         self._clock = retrying.clock
@@ -31,7 +34,7 @@ class Asking(Generic[Found]):
 
     @property
     def idle(self) -> bool:
-        """Whether no call is under way."""
+        """Whether no call is under way, and no result of one waits to be taken."""
         return self._task is None
 
     @property
@@ -44,7 +47,7 @@ class Asking(Generic[Found]):
         """Return the monotonic time at which to make the next call, or to call the one under way slow."""
         if self._task is None:
             return self._at
-        return float("inf") if self.stalled else self._at + SLOW.total_seconds()
+        return float("inf") if self.stalled or self._task.done() else self._at + SLOW.total_seconds()
 
     def at_once(self) -> None:
         """Make the next call due now."""
@@ -66,11 +69,14 @@ class Asking(Generic[Found]):
         self._task = asyncio.ensure_future(_limited(call))
         self._task.add_done_callback(self._done)
 
+    def taken(self) -> None:
+        """The result of the last call is being looked at."""
+        self._task = None
+
     async def stop(self) -> None:
         await cancel(self._task)
 
     def _done(self, task: asyncio.Task[Found]) -> None:
-        self._task = None
         if not task.cancelled():
             task.exception()  # looked at, so that asyncio does not complain of it if we are stopped before it is taken
         self._ended(task)

@@ -241,6 +241,7 @@ class CatchUp:
         return await self._source.recent(max(self._retrying.clock.now() - self._window, known_since))
 
     async def _ended(self, call: asyncio.Task[Found]) -> None:
+        self._asking.taken()
         error = UnknownAnswer("a call was cancelled") if call.cancelled() else call.exception()
         if error is None:
             await self._found(call.result())

@@ -39,6 +39,7 @@ class Telegram:
     answer: Callable[[State], Difference | TooLong] | None = None
     fail: Callable[[str], Exception | None] = lambda call: None
     slow: timedelta = timedelta(0)
+    slow_difference: timedelta = timedelta(0)
     calls: list[tuple[float, str]] = field(default_factory=list)
     looked_back_to: datetime | None = None
 
@@ -48,6 +49,7 @@ class Telegram:
 
     async def difference(self, since: State) -> Difference | TooLong:
         await self._called("difference")
+        await asyncio.sleep(self.slow_difference.total_seconds())
         if self.answer:
             return self.answer(since)
         return Difference(since.at(self.pts), [message(n) for n in range(since.pts + 1, self.pts + 1)], complete=True)
@@ -74,6 +76,7 @@ class Life:
     retrying: Retrying
     got: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    storing: timedelta = timedelta(0)
 
     @asynccontextmanager
     async def running(self):
@@ -102,6 +105,7 @@ class Life:
         return state.pts if state else None
 
     async def _receive(self, incoming: Incoming) -> None:
+        await asyncio.sleep(self.storing.total_seconds())
         self.got.append(incoming.message_id)
 
     def happens(self, number: int) -> None:
@@ -225,6 +229,26 @@ def test_what_went_in_just_before_a_kill_is_fetched_again(virtually) -> None:
         async with life.running():
             await asyncio.sleep(1)
         assert life.got == [12, 11, 12]
+
+    virtually(story)
+
+
+def test_a_difference_is_not_asked_for_again_while_the_last_one_waits_to_be_taken_in(virtually) -> None:
+    """A store that is away holds up what came before it; asked for once more, all of it would be taken in twice."""
+
+    async def story(retrying: Retrying) -> None:
+        life = await seen_before(retrying, Telegram(slow_difference=timedelta(seconds=1)))
+        async with life.running():
+            await asyncio.sleep(5)
+            before, life.telegram.pts, life.storing = life.telegram.count("difference"), 13, timedelta(seconds=3)
+            life.catch_up.put(Behind("short", 11))
+            await asyncio.sleep(0.1)
+            for number in range(101, 105):
+                life.catch_up.put(message(number))  # of a channel: those have no place in the account's order
+            await asyncio.sleep(MINUTE)
+        assert life.got == [101, 102, 103, 104, 11, 12, 13]
+        assert life.telegram.count("difference") == before + 1
+        assert await life.saved() == 13
 
     virtually(story)
 
