@@ -69,8 +69,8 @@ class Codec(Protocol):
         """What a requester on RabbitMQ asks, and where its answer goes."""
         ...
 
-    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message | None:
-        """The answer as that requester reads it; None where it expects none. `time` is the reply's."""
+    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message:
+        """The answer as that requester reads it. `time` is the reply's."""
         ...
 
 
@@ -111,7 +111,7 @@ class EventsCodec:
         }
         return data.model_copy(update=ids), origin
 
-    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message | None:
+    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message:
         own = data.model_copy(update={"request_id": origin.subject})
         return replace(Message.of(Event.of(own, source=SOURCE, time=time)), correlation_id=origin.correlation_id)
 
@@ -160,7 +160,7 @@ class OriginalCodec:
         )
         return request, origin
 
-    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message | None:
+    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message:
         """The original's bot has no time limit: without an answer its user would be busy for ever."""
         match data:
             case GenerationCompleted(text=text):
@@ -170,7 +170,7 @@ class OriginalCodec:
             case GenerationFailed():
                 body = NO_ANSWER.encode()
             case _:
-                return None
+                raise MalformedEvent(f"{data.TYPE} is no answer")
         return Message(body, content_type="text/plain", correlation_id=origin.correlation_id)
 
 

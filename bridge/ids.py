@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 from urllib.parse import quote, unquote
 from uuid import UUID, uuid5
@@ -30,6 +31,8 @@ class Origin:
     correlation_id: str
     subject: str = ""
     """The requester's own request id, if it speaks in events."""
+    asked_at: datetime | None = None
+    """When the bridge took the question."""
 
     @classmethod
     def of(cls, message: Message, *, subject: str = "") -> Self:
@@ -43,19 +46,31 @@ class Origin:
     @classmethod
     def read(cls, headers: Mapping[str, str]) -> Self:
         """The inverse of `headers`. Raises MalformedEvent."""
+        *names, asked = ORIGIN_HEADERS
         try:
-            return cls(*(unquote(headers[name]) for name in ORIGIN_HEADERS))
+            reply_to, correlation_id, subject = (unquote(headers[name]) for name in names)
         except KeyError as error:
             raise MalformedEvent(
                 f"header {error} is missing: the worker that answered is too old for a bridge"
             ) from None
+        return cls(reply_to, correlation_id, subject, _time(headers.get(asked, "")))
 
     def headers(self) -> dict[str, str]:
         """Percent-encoded: a header of NATS can't hold every character that a queue's name can."""
-        return {
+        *names, asked = ORIGIN_HEADERS
+        headers = {
             name: quote(value, safe="")
-            for name, value in zip(ORIGIN_HEADERS, (self.reply_to, self.correlation_id, self.subject), strict=True)
+            for name, value in zip(names, (self.reply_to, self.correlation_id, self.subject), strict=True)
         }
+        return {**headers, asked: self.asked_at.isoformat()} if self.asked_at else headers
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
 
 
 def request_id_for(message: Message) -> RequestId:

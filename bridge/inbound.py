@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -24,6 +25,7 @@ from events.runtime.clock import Clock
 from events.runtime.retrying import Backoff, Retrying
 from events.runtime.seldom import Seldom
 from events.runtime.tasks import cancel
+from events.schema import GenerationCompleted
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Published, Subscription
 from functions.outcomes import MAX_DETAIL, GaveUp
 from observability import names
@@ -85,9 +87,10 @@ class Questions:
             raise MalformedEvent(f"it came out of a bridge: requests go out and in through {self.queue!r}")
         if len(message.body) > MAX_BODY:
             raise MalformedEvent(f"its body has {len(message.body)} bytes, at most {MAX_BODY} are taken")
-        request, origin = self.codec.asked(message, deadline=self.clock.now() + self.deadline)
-        headers = {**trace_of(message.headers), **origin.headers()}
-        return fitting(Event.of(request, source=SOURCE, time=self.clock.now(), headers=headers))
+        now = self.clock.now()
+        request, origin = self.codec.asked(message, deadline=now + self.deadline)
+        headers = {**trace_of(message.headers), **replace(origin, asked_at=now).headers()}
+        return fitting(Event.of(request, source=SOURCE, time=now, headers=headers))
 
     async def _refuse(self, message: Message, why: str) -> None:
         log.error("request.refused", request_id=str(request_id_for(message)), queue=self.queue, error=why[:MAX_DETAIL])
@@ -125,7 +128,8 @@ class Answers:
 
     async def _settle(self, delivery: Delivery, seldom: Seldom) -> None:
         try:
-            await self._answer(delivery)
+            outcome = await self._answer(delivery)
+            self._count(delivery, outcome)
             await delivery.ack()
             self._failures.pop(delivery.event.subject, None)
         except (MalformedEvent, Unsendable) as error:
@@ -153,6 +157,7 @@ class Answers:
         """JetStream still has it, for whoever looks for it."""
         self._failures.pop(delivery.event.subject, None)
         log.error("answer.dropped", request_id=delivery.event.subject, error=why)
+        self._count(delivery, "undeliverable")
         await _quietly(delivery.discard())
 
     async def _again(self, delivery: Delivery, why: str, seldom: Seldom) -> None:
@@ -160,20 +165,24 @@ class Answers:
             log.warning("answer.again", request_id=delivery.event.subject, error=why)
         await _quietly(delivery.retry(BACKOFF.pause(delivery.attempt, self.retrying.random)))
 
-    async def _answer(self, delivery: Delivery) -> None:
-        """Raises MalformedEvent, TransportError."""
+    def _count(self, delivery: Delivery, outcome: str) -> None:
+        """As the edge does for Telegram's questions."""
+        with suppress(MalformedEvent):
+            if asked_at := Origin.read(delivery.event.headers).asked_at:
+                self.telemetry.metrics.answered(self.retrying.clock.now() - asked_at, outcome)
+
+    async def _answer(self, delivery: Delivery) -> str:
+        """Send it; the question's outcome. Raises MalformedEvent, TransportError."""
         spans, event = self.telemetry.spans, delivery.event
         group = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
         with spans.process(Channel.REPLIES, delivery, group=group):
             origin = Origin.read(event.headers)
             data = event.data()
             message = self.codec.answer(data, origin, time=event.time)
-            if message is None:
-                log.info("answer.none", request_id=event.subject, type=event.type)
-                return
             with spans.send(Channel.REPLIES, event, system=names.RABBITMQ, destination=names.ANONYMOUS) as traced:
                 headers = {**message.headers, **trace_of(traced.headers)}
                 await self.sender.send(origin.reply_to, replace(message, headers=headers))
+        return "answered" if isinstance(data, GenerationCompleted) else "failed"
 
 
 async def _quietly(settling: Awaitable[None]) -> None:

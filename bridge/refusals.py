@@ -1,6 +1,6 @@
 """A question from RabbitMQ that will have no answer: a dead letter, and its asker is told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.codecs import SOURCE
 from bridge.ids import Origin, request_id_for
@@ -47,15 +47,15 @@ class Refusals:
                 await tell(outcome, refused, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
 
     def _refused(self, message: Message, origin: Origin | None) -> Event:
-        request_id = request_id_for(message)
+        request_id, now = request_id_for(message), self.clock.now()
         return Event(
             id=f"{request_id}:refused",
             type=GenerationRequested.TYPE,
             source=SOURCE,
             subject=str(request_id),
-            time=self.clock.now(),
+            time=now,
             body=message.body[:MAX_BODY],
-            headers={**trace_of(message.headers), **(origin.headers() if origin else {})},
+            headers={**trace_of(message.headers), **(replace(origin, asked_at=now).headers() if origin else {})},
         )
 
 

@@ -29,7 +29,12 @@ to JetStream, which would refuse the message or pass it for one that it has."""
 MAX_ATTRIBUTE = 255
 """Characters kept of an attribute; a request id has at most 204."""
 
-ORIGIN_HEADERS = ("timokha-origin-reply-to", "timokha-origin-correlation-id", "timokha-origin-subject")
+ORIGIN_HEADERS = (
+    "timokha-origin-reply-to",
+    "timokha-origin-correlation-id",
+    "timokha-origin-subject",
+    "timokha-origin-asked",
+)
 """What a bridge gives a request, and its reply takes over, so that the reply finds its way back."""
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from types import SimpleNamespace
 from typing import cast
 
@@ -11,7 +12,7 @@ from opentelemetry.metrics import NoOpMeter
 from bridge.codecs import CODECS
 from bridge.deadletters import DeadLetters
 from bridge.ids import Origin, request_id_for
-from bridge.inbound import Questions
+from bridge.inbound import Answers, Questions
 from bridge.settings import CodecName
 from events.deadletters import ATTEMPTS_HEADER, CUT_HEADER, DETAIL_HEADER, REASON_HEADER, cuts
 from events.errors import TransportError
@@ -22,7 +23,10 @@ from events.memory import MemoryLog
 from events.rabbitmq import topology
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
+from events.rabbitmq.sender import Sender, Unsendable
 from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+from events.runtime.seldom import Seldom
 from events.schema import FailureReason, FinishReason, GenerationCompleted
 from events.transport import Channel, Published
 from functions.outcomes import Answered, GaveUp, Skipped, dead_letter, give_up, settle
@@ -38,9 +42,13 @@ class Counting(Metrics):
     def __init__(self) -> None:
         super().__init__(NoOpMeter("test"), SystemClock())
         self.dead: list[str] = []
+        self.outcomes: list[tuple[str, bool]] = []
 
     def dead_lettered(self, reason: FailureReason) -> None:
         self.dead.append(reason.value)
+
+    def answered(self, took: timedelta, outcome: str) -> None:
+        self.outcomes.append((outcome, timedelta(0) <= took < timedelta(seconds=60)))
 
 
 @dataclass
@@ -174,7 +182,8 @@ async def test_a_requesters_question_that_rabbitmq_gives_up_is_told_to_whoever_a
     await DeadLetters(log, telemetry, SystemClock()).take(received(message, "delivery_limit"))
     reply = await log.find(Channel.REPLIES, request_id_for(message))
     assert reply is not None
-    assert Origin.read(reply.headers) == Origin("requester", "mine", str(REQUEST_ID))
+    asker = Origin.read(reply.headers)
+    assert (asker.reply_to, asker.correlation_id, asker.subject) == ("requester", "mine", str(REQUEST_ID))
     assert await log.find(Channel.REPLIES, REQUEST_ID) is None
     assert metrics.dead == ["attempts_exhausted"]
 
@@ -189,6 +198,40 @@ async def test_a_refused_question_counts_once_and_its_asker_is_told(telemetry, m
     assert reply is not None
     assert reply.data().reason is FailureReason.MALFORMED
     assert metrics.dead == ["malformed"]
+
+
+class FakeSender:
+    def __init__(self, error: Exception | None) -> None:
+        self._error = error
+
+    async def send(self, queue: str, message: Message) -> None:
+        if self._error:
+            raise self._error
+
+
+UNSENDABLE = Unsendable("too large", Fault.FINAL)
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "outcome"),
+    [("hello", None, "answered"), ("", None, "failed"), ("hello", UNSENDABLE, "undeliverable")],
+)
+async def test_a_question_from_rabbitmq_counts_with_its_outcome(telemetry, metrics, body, error, outcome) -> None:
+    """As the userbot's do: who is silent is seen on both brokers."""
+    log = NarrowLog()
+    replies = log.subscribe(Channel.REPLIES, "edge-rabbitmq", lease=timedelta(seconds=60))
+    codec = CODECS[CodecName.ORIGINAL]
+    questions = Questions("q", codec, log, timedelta(seconds=60), telemetry, SystemClock())
+    message = Message(body.encode(), reply_to="requester", correlation_id="mine")
+    await questions.take(received(message))
+    if asked := await log.find(Channel.REQUESTS, request_id_for(message)):
+        data = GenerationCompleted(request_id=asked.subject, text="да", finish_reason=FinishReason.STOP, model="m")
+        await settle(Answered(data), FakeDelivery(asked), log, source="/test", telemetry=telemetry, now=NOW)
+    sender = cast("Sender", FakeSender(error))
+    answers = Answers(replies, codec, sender, telemetry, Retrying(SystemClock(), Random(1)))
+    [delivery] = await replies.fetch(1, timedelta(seconds=1))
+    await answers._settle(delivery, Seldom())
+    assert metrics.outcomes == [(outcome, True)]
 
 
 async def test_a_trace_that_is_too_long_does_not_cost_its_question(telemetry) -> None:
