@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edge.doctor.finding import Finding, note, ok, wrong
-from edge.userbot.session_file import SessionInUse, check_string, signed_in
+from edge.userbot.session_file import SessionInUse, check_account, check_string, signed_in
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
 
@@ -18,27 +18,32 @@ def session(settings: UserbotSettings) -> Iterator[Finding]:
         yield note("Telegram: without tgcrypto its encryption is slow: pip install 'timokha[speedups]'")
     try:
         path = settings.session_file
-        yield _string(settings.session_text) if path is None else _file(path, settings)
+        yield _string(settings) if path is None else _file(path, settings)
     except SettingsError as error:
         yield wrong(f"Telegram session: {error}")
 
 
-def _string(session: str) -> Finding:
-    check_string(session)
+def _string(settings: UserbotSettings) -> Finding:
+    _check_account(check_string(settings.session_text), settings)
     return ok("Telegram session: a session string")
 
 
 def _file(path: Path, settings: UserbotSettings) -> Finding:
     try:
-        there, in_use = signed_in(path), False
+        account, in_use = signed_in(path), False
     except SessionInUse:
-        there, in_use = True, True
+        account, in_use = None, True
     if path.is_file() and path.stat().st_mode & 0o077:
         return wrong(f"Telegram session: others may read {path}, the key to your account; run `chmod 600 {path}`")
     if in_use:
         return note(f"Telegram session: {path} is in use by a userbot now")
-    if not there:
+    _check_account(account, settings)
+    if account is None:
         if settings.bot_token:
             return ok("Telegram session: none yet; the first start signs in with BOT_TOKEN")
         return wrong(f"Telegram session: there is none at {path}; run `timokha userbot` in a terminal once")
     return ok(f"Telegram session: {path}, readable by its owner only")
+
+
+def _check_account(account: int | None, settings: UserbotSettings) -> None:
+    check_account(account, settings.bot_token.get_secret_value() if settings.bot_token else "")

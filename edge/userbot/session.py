@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 from pyrogram import Client
 from pyrogram.errors import RPCError
-from pyrogram.types import User
 
 from edge.pyrogram_server import use_server
 from edge.userbot import session_file
@@ -45,17 +44,20 @@ def make_client(settings: UserbotSettings, *, retrying: Retrying) -> Client:
     """A client that is not started yet. Raises SettingsError, or SessionInUse."""
     pyrogram_repairs.repair(retrying)
     _choose_server(settings)
+    token = settings.bot_token.get_secret_value() if settings.bot_token else ""
     common: dict[str, Any] = {
         "api_id": settings.api_id,
         "api_hash": settings.api_hash.get_secret_value(),
-        "bot_token": settings.bot_token.get_secret_value() if settings.bot_token else None,
+        "bot_token": token or None,
         "hide_password": True,
     }
     path = settings.session_file
     if path is None:
-        session_file.check_string(settings.session_text)
+        session_file.check_account(session_file.check_string(settings.session_text), token)
         return Client("timokha", session_string=settings.session_text, in_memory=True, **common)
-    if not session_file.signed_in(path):
+    account = session_file.signed_in(path)
+    session_file.check_account(account, token)
+    if account is None:
         _require_terminal(path, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The file is the key to the account: nobody else may read it, not for a moment.
@@ -75,21 +77,9 @@ async def started(client: Client) -> AsyncIterator[str]:
             log.debug("telegram.not_signed_in", exc_info=True)
             raise _explained(error) from None
         assert client.me
-        _check_account(client.me, client.bot_token)
         yield str(client.me.id)
     finally:
         await finish(STOP_TIMEOUT, _stop(client))
-
-
-def _check_account(account: User, token: str | None) -> None:
-    """Raise SettingsError if the session, which may have been there before, is not of the bot that `token` names."""
-    if not token or str(account.id) == token.partition(":")[0]:
-        return
-    kind = "bot" if account.is_bot else "user"
-    raise SettingsError(
-        f"BOT_TOKEN, USERBOT_SESSION: the session is the {kind} {account.id}'s, BOT_TOKEN is another account's;"
-        " give the bot a session file of its own, or leave BOT_TOKEN empty"
-    )
 
 
 async def _stop(client: Client) -> None:

@@ -28,8 +28,11 @@ class SessionInUse(TimokhaError):
     """Another process has the session file open."""
 
 
-def check_string(session: str) -> None:
-    """Raise SettingsError if `session` is no session string; the error never shows any of it."""
+def check_string(session: str) -> int:
+    """Return the id of the account that a session string signs in.
+
+    Raises SettingsError if `session` is none; the error never shows any of it.
+    """
     wrong = "USERBOT_SESSION: neither a session file nor a whole session string"
     advice = "copy the string again, or name a file that ends in .session"
     if not _BASE64.fullmatch(session):
@@ -39,18 +42,30 @@ def check_string(session: str) -> None:
         data = base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
     except binascii.Error:
         data = b""
-    if len(data) not in map(struct.calcsize, FORMATS) or data[0] not in DATA_CENTRES:
+    format_ = {struct.calcsize(known): known for known in FORMATS}.get(len(data))
+    if format_ is None or data[0] not in DATA_CENTRES:
         raise SettingsError(f"{wrong} ({len(session)} characters); {advice}")
+    return int(struct.unpack(format_, data)[-2])
 
 
-def signed_in(path: Path) -> bool:
-    """Return whether the file at `path` holds a session that can be used.
+def check_account(account: int | None, bot_token: str) -> None:
+    """Raise SettingsError if a session that is there already is not of the bot whose token is set."""
+    if not account or not bot_token or str(account) == bot_token.partition(":")[0]:
+        return
+    raise SettingsError(
+        f"BOT_TOKEN, USERBOT_SESSION: the session is account {account}'s, the token is another account's;"
+        " give the bot a session file of its own, or leave BOT_TOKEN empty"
+    )
+
+
+def signed_in(path: Path) -> int | None:
+    """Return the id of the account whose session the file at `path` holds, None if it holds none that can be used.
 
     Raises SettingsError or SessionInUse.
     """
     _check_place(path)
     if not path.exists():
-        return False
+        return None
     if not path.stat().st_size:
         raise SettingsError(f"USERBOT_SESSION: {path} is empty; {AGAIN}")
     try:
@@ -87,7 +102,7 @@ def _check_place(path: Path) -> None:
         raise SettingsError(f"USERBOT_SESSION: {place} is no directory; choose another place")
 
 
-def _read(path: Path, file: sqlite3.Connection) -> bool:
+def _read(path: Path, file: sqlite3.Connection) -> int | None:
     file.execute("BEGIN IMMEDIATE")
     (version,) = file.execute("SELECT number FROM version").fetchone() or (0,)
     if version not in VERSIONS:
@@ -95,7 +110,7 @@ def _read(path: Path, file: sqlite3.Connection) -> bool:
     row = file.execute("SELECT dc_id, auth_key, user_id FROM sessions").fetchone()
     file.execute("ROLLBACK")
     if row is None or row[1] is None or row[2] is None:
-        return False
+        return None
     if row[0] not in DATA_CENTRES or not isinstance(row[1], bytes) or len(row[1]) != KEY_LENGTH:
         raise SettingsError(f"USERBOT_SESSION: {path} has no whole key; {AGAIN}")
-    return True
+    return int(row[2])

@@ -92,7 +92,7 @@ async def test_a_bot_token_beside_the_owners_session_does_not_answer_from_the_ow
     await product.start("userbot")
     code, said = await ended(product)
     assert code == 2
-    assert f"the user {product.owner.id}'s" in said[-1]
+    assert f"account {product.owner.id}'s" in said[-1]
     assert bot.token not in "\n".join(said)
 
 

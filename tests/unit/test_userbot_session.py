@@ -238,33 +238,22 @@ def test_what_is_no_whole_session_string_is_told_and_not_shown(session) -> None:
     assert session[:20] not in wrong(session)[0]
 
 
-class Started:
-    """A client whose session is of account `id_`."""
-
-    is_initialized = is_connected = False
-
-    def __init__(self, id_: int, token: str | None, *, bot: bool) -> None:
-        self.me = SimpleNamespace(id=id_, is_bot=bot)
-        self.bot_token = token
-
-    async def start(self) -> None:
-        pass
+@pytest.mark.parametrize("token", ["8:secret", "7000:secret", "70"])
+def test_a_session_of_another_account_than_the_bot_tokens_is_a_wrong_setting(tmp_path, token: str) -> None:
+    for session in (made(tmp_path / f"{token}.session"), STRING):
+        with pytest.raises(SettingsError) as raised:
+            client(session, bot_token=token)
+        assert "account 7's" in str(raised.value)
+        assert "secret" not in str(raised.value)
+        [line] = [one.text for one in look(settings(session, bot_token=token)) if one.level is Level.WRONG]
+        assert "account 7's" in line
 
 
-@pytest.mark.parametrize(("id_", "bot"), [(7, False), (8, True)])
-async def test_a_session_of_another_account_than_the_bot_tokens_is_a_wrong_setting(id_: int, bot: bool) -> None:
-    with pytest.raises(SettingsError) as raised:
-        async with started(Started(id_, "7000:secret", bot=bot)):
-            pass
-    assert "BOT_TOKEN" in str(raised.value)
-    assert str(id_) in str(raised.value)
-    assert "secret" not in str(raised.value)
-
-
-@pytest.mark.parametrize(("token", "bot"), [("7:secret", True), (None, True), (None, False)])
-async def test_the_session_decides_whose_account_it_is(token: str | None, bot: bool) -> None:
-    async with started(Started(7, token, bot=bot)) as account:
-        assert account == "7"
+@pytest.mark.parametrize("token", ["7:secret", ""])
+def test_a_session_of_the_bot_itself_is_used(tmp_path, token: str) -> None:
+    for session in (made(tmp_path / "bot.session"), STRING):
+        assert client(session, bot_token=token)
+        assert not [one for one in look(settings(session, bot_token=token)) if one.level is Level.WRONG]
 
 
 class Refusing:

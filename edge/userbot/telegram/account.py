@@ -12,9 +12,13 @@ from edge.userbot.incoming import incoming
 from edge.userbot.messenger import UnknownAnswer
 from edge.userbot.receiving import Incoming
 from edge.userbot.telegram.calls import Calls, Refused
+from events.runtime.seldom import Seldom
 
 PAGE = 100
 """As many dialogs or messages as one call brings."""
+
+NOT_SHOWN_EVERY = 600.0
+"""Seconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +31,7 @@ class TelegramAccount:
         self._account = account
         self._groups = groups
         self._bots = bots
+        self._seldom = Seldom(NOT_SHOWN_EVERY)
 
     async def state(self) -> State:
         try:
@@ -54,14 +59,19 @@ class TelegramAccount:
     async def recent(self, since: datetime) -> list[Incoming]:
         found: list[Incoming] = []
         if self._calls.is_bot:
-            log.warning("telegram.chats_not_shown", missed_since=since.isoformat(), reason="the account is a bot")
+            self._say_not_shown(since, "the account is a bot")
             return found
         try:
             async for peer, users in self._dialogs(since):
                 found += await self._history(peer, users, since)
         except Refused as error:
-            log.warning("telegram.chats_not_shown", missed_since=since.isoformat(), reason=error.reason)
+            self._say_not_shown(since, error.reason)
         return sorted(found, key=lambda message: (message.date, message.message_id))
+
+    def _say_not_shown(self, since: datetime, reason: str) -> None:
+        """Where Telegram has no difference again and again, once in a while will do."""
+        if self._seldom.due(reason):
+            log.warning("telegram.chats_not_shown", missed_since=since.isoformat(), reason=reason)
 
     async def _dialogs(self, since: datetime) -> Any:
         """The people with whom there is a message from `since` on, the most recent first; pinned ones come before."""
@@ -102,7 +112,8 @@ class TelegramAccount:
             )
             try:
                 page = getattr(await self._calls.invoke(query), "messages", [])
-            except Refused:
+            except Refused as error:
+                self._say_not_shown(since, error.reason)
                 break
             found += page
             if not page or _date(page[-1]) < since:
