@@ -7,6 +7,7 @@ from edge.userbot.contention import until_won
 from edge.userbot.index import Index
 from edge.userbot.record import ChatRecord, UnreadableRecord, from_json
 from edge.userbot.steps import next_step, wake_at
+from edge.userbot.unreadable import Unreadable
 from events.marks import Marks
 from events.records import Records
 from events.runtime.retrying import Backoff, Retrying
@@ -25,6 +26,7 @@ class Chats:
     def __init__(self, records: Records, marks: Marks, account: str, *, retrying: Retrying) -> None:
         self._records = records
         self.index = Index(marks, account)
+        self.unreadable = Unreadable()
         self._account = account
         self._retrying = retrying
 
@@ -45,6 +47,7 @@ class Chats:
         Nobody counts as `told` any more.
         """
         record = await until_won(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
+        self.unreadable.forget(chat)
         await self.index.untell(chat)
         return record
 
@@ -133,7 +136,13 @@ class Chats:
 
     async def _load(self, chat: str) -> tuple[ChatRecord, int | None]:
         stored = await self._records.load(self._key(chat))
-        return (from_json(stored.value), stored.version) if stored else (ChatRecord(), None)
+        if stored is None:
+            return ChatRecord(), None
+        try:
+            return from_json(stored.value), stored.version
+        except UnreadableRecord as error:
+            error.version = stored.version
+            raise
 
     def _key(self, chat: str) -> str:
         return f"{self._account}.{chat}"

@@ -1,6 +1,6 @@
 """The one door for messages, live or caught up: what comes through is in the chat record, once."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -8,13 +8,14 @@ from functools import partial
 import structlog
 
 from edge.userbot import phrases
-from edge.userbot.chats import AWAY
+from edge.userbot.chats import AWAY, Transition
 from edge.userbot.commands import parse
 from edge.userbot.described import described
+from edge.userbot.driver import Asked
 from edge.userbot.drivers import Drivers
 from edge.userbot.limiting import SILENCE
 from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive, refuse, refuse_and_forget
-from edge.userbot.record import ChatRecord
+from edge.userbot.record import ChatRecord, UnreadableRecord
 from edge.userbot.world import World
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
@@ -24,6 +25,7 @@ from observability import names, propagation
 FETCHED = timedelta(seconds=2)
 """A message that is younger comes live: the records have not been made since it was sent."""
 Way = Callable[[ChatRecord, Incoming, Rules, datetime], Received]
+Change = Callable[[str, Transition], Awaitable[ChatRecord]]
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +68,7 @@ class Door:
     async def _store(self, message: Incoming) -> Effect:
         """What can't be stored is refused in one line; where that has no room, the chat forgets its history."""
         try:
-            return await self._persistently(receive, message, attempts=UNKNOWN_ATTEMPTS)
+            return await self._take(message)
         except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
             log.error("message.not_stored", chat=message.chat, message=message.message_id, error=described(error))
             reason = phrases.TOO_LARGE if _is_final(error) else phrases.INTERNAL
@@ -78,7 +80,29 @@ class Door:
         log.error("message.dropped", chat=message.chat, message=message.message_id, error=last)
         return Effect.SILENT
 
-    async def _persistently(self, way: Way, message: Incoming, *, attempts: int) -> Effect:
+    async def _take(self, message: Incoming) -> Effect:
+        try:
+            return await self._persistently(receive, message, attempts=UNKNOWN_ATTEMPTS)
+        except UnreadableRecord as error:
+            return await self._take_unreadable(message, error)
+
+    async def _take_unreadable(self, message: Incoming, error: UnreadableRecord) -> Effect:
+        """Nothing but `/delete_history` changes a record that can't be read."""
+        chats, rules = self._world.chats, self._rules
+        chats.unreadable.note(message.chat, error)
+        effect = receive(ChatRecord(), message, rules, self._world.now()).outcome
+        match effect:
+            case Effect.TOO_OLD:
+                return effect
+            case Effect.DELETED:
+                return await self._persistently(receive, message, attempts=UNKNOWN_ATTEMPTS, change=chats.start_afresh)
+        asked = Asked(message.message_id, phrases.language(message.locale, rules.locale))
+        self._drivers.wake(message.chat, asked=asked)
+        return Effect.UNREADABLE
+
+    async def _persistently(
+        self, way: Way, message: Incoming, *, attempts: int, change: Change | None = None
+    ) -> Effect:
         """Store what `way` makes of the message, for as long as the store is away, or `attempts` times."""
         faults = 0
 
@@ -92,13 +116,14 @@ class Door:
         def failed(error: Exception, pause: timedelta) -> None:
             log.warning("message.again", chat=message.chat, message=message.message_id, error=described(error))
 
+        change = change or self._world.chats.change
         received = await self._world.retrying(
-            lambda: self._change(way, message), passing=passing, backoff=AWAY, failed=failed
+            partial(self._change, way, message, change), passing=passing, backoff=AWAY, failed=failed
         )
         self._drivers.wake(message.chat)
         return received.outcome
 
-    async def _change(self, way: Way, message: Incoming) -> Received:
+    async def _change(self, way: Way, message: Incoming, change: Change) -> Received:
         last: list[Received] = []
         message = replace(message, doubtful=await self._is_doubtful(message))
 
@@ -106,7 +131,7 @@ class Door:
             last[:] = [way(record, message, self._rules, self._world.now())]
             return last[0].record
 
-        await self._world.chats.change(message.chat, transition)
+        await change(message.chat, transition)
         return last[0]
 
     async def _is_doubtful(self, message: Incoming) -> bool:

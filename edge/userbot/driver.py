@@ -1,6 +1,7 @@
 """The driver of one chat: does what the record says is to be done, until nothing is."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -13,7 +14,7 @@ from edge.userbot.described import described
 from edge.userbot.live import LiveView
 from edge.userbot.messenger import MessengerError
 from edge.userbot.outbox import Outbox
-from edge.userbot.record import NO_MESSAGE, Answer, ChatRecord, Current
+from edge.userbot.record import NO_MESSAGE, Answer, ChatRecord, Current, UnreadableRecord
 from edge.userbot.settling import settled
 from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, next_step, wake_at
 from edge.userbot.world import World, traced
@@ -36,10 +37,18 @@ ERASE_PAUSE = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message for the bot in a chat whose record can't be read; `locale` is one that is spoken."""
+
+    message_id: int
+    locale: str
+
+
 class Driver:
     """Serial within a chat. `resumed` after a restart: what was in flight may have happened already."""
 
-    def __init__(self, chat: str, world: World, *, resumed: bool = False) -> None:
+    def __init__(self, chat: str, world: World, *, resumed: bool = False, asked: Asked | None = None) -> None:
         self._chat = chat
         self._world = world
         self._outbox = Outbox(chat, world.messenger, world.telemetry.spans, unsure=resumed)
@@ -50,13 +59,15 @@ class Driver:
         self._faults = world.retrying.pauses(FAULT)
         self._record = ChatRecord()
         self._step: Step | None = None
+        self._asked = asked
         self._undelivered = ""
         self._woken = asyncio.Event()
         self._stirred = asyncio.Event()
         self._since = world.now()
 
-    def wake(self) -> None:
-        """The record has changed."""
+    def wake(self, asked: Asked | None = None) -> None:
+        """The record has changed, or can't be read although somebody has `asked`."""
+        self._asked = asked or self._asked
         self._woken.set()
         self._stirred.set()
         self._since = self._world.now()
@@ -94,6 +105,8 @@ class Driver:
             pause = self._storing.next(error)
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
             await self._world.retrying.clock.sleep(pause)
+        except UnreadableRecord:
+            pass  # the next attempt to load it says what is to be done
         except TimokhaError as error:
             log.error("driver.stopped", chat=self._chat, error=str(error))
             return False
@@ -153,7 +166,10 @@ class Driver:
 
     async def _advance(self) -> bool:
         self._record, self._step = ChatRecord(), None
-        record = self._record = await self._world.chats.load(self._chat)
+        try:
+            record = self._record = await self._world.chats.load(self._chat)
+        except UnreadableRecord as error:
+            return await self._tell_unreadable(error)
         now = self._clock()
         time, erase, held = self._world.now(), now >= self._erase_at, now < self._send_at
         step = self._step = next_step(record, time, erase=erase, send=not held)
@@ -171,6 +187,22 @@ class Driver:
         if due:
             await self._wait(record, min(due))
         return bool(due)
+
+    async def _tell_unreadable(self, error: UnreadableRecord) -> bool:
+        """One line, once ever: the same message whoever asks, as long as the record stays what it is. Then rest."""
+        chats, asked = self._world.chats, self._asked
+        chats.unreadable.note(self._chat, error)
+        if asked is None or await chats.told(self._chat):
+            return False
+        if (held := self._send_at - self._clock()) > 0:
+            await self._wait(ChatRecord(), held)
+            return True
+        key = str(RequestId(self._world.account, self._chat, str(error.version)))
+        line = phrases.unreadable(asked.locale)
+        await self._outbox.send(line, reply_to=asked.message_id, key=key, part="unreadable")
+        self._sending.reset()
+        await chats.tell(self._chat)
+        return False
 
     async def _wait(self, record: ChatRecord, seconds: float) -> None:
         current = record.current

@@ -5,7 +5,7 @@ from functools import partial
 
 import structlog
 
-from edge.userbot.driver import Driver
+from edge.userbot.driver import Asked, Driver
 from edge.userbot.resuming import Resuming
 from edge.userbot.world import World
 from events.errors import MalformedEvent
@@ -31,15 +31,15 @@ class Drivers:
         """Whether any chat has a driver."""
         return bool(self._drivers)
 
-    def wake(self, chat: str, *, resumed: bool = False) -> None:
-        """The chat's record has changed."""
+    def wake(self, chat: str, *, resumed: bool = False, asked: Asked | None = None) -> None:
+        """The chat's record has changed, or can't be read although somebody has `asked`."""
         driver = self._drivers.get(chat)
         if driver:
-            driver.wake()
+            driver.wake(asked)
             return
         if self._stopped:
             return
-        driver = self._drivers[chat] = Driver(chat, self._world, resumed=resumed)
+        driver = self._drivers[chat] = Driver(chat, self._world, resumed=resumed, asked=asked)
         task = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -28,6 +28,7 @@ class _Phrases:
     context_length_set: str
     context_length_zero: str
     context_length_refused: str
+    unreadable: str
     failures: dict[str, str]
     failure: str
 
@@ -59,6 +60,9 @@ _RUSSIAN = _Phrases(
     context_length_zero="Готово: теперь отвечаю на каждый вопрос без оглядки на прошлые сообщения.",
     context_length_refused=(
         "Не получилось: нужно целое число от 0 до {most}, например: /set_context_length 10. Настройка не изменилась."
+    ),
+    unreadable=(
+        "Не могу прочитать нашу переписку, поэтому не отвечаю здесь. Напишите /delete_history, и начнём заново."
     ),
     failures={
         DEADLINE: "Не успел подготовить ответ, извините. Попробуйте спросить ещё раз.",
@@ -99,6 +103,7 @@ _ENGLISH = _Phrases(
         "That did not work: send a whole number from 0 to {most}, for example: /set_context_length 10."
         " Nothing has changed."
     ),
+    unreadable="I can't read our conversation, so I don't answer here. Send /delete_history to start afresh.",
     failures={
         DEADLINE: "Sorry, the answer was not ready in time. Please ask again.",
         FailureReason.EMPTY: "Sorry, nothing sensible came to mind. Please ask again, perhaps in other words.",
@@ -146,6 +151,11 @@ def context_length_set(locale: str, length: int) -> str:
 def context_length_refused(locale: str) -> str:
     """What `/set_context_length` accepts."""
     return _of(locale).context_length_refused.format(most=MAX_CONTEXT_LENGTH)
+
+
+def unreadable(locale: str) -> str:
+    """The chat's record can't be read, and what helps."""
+    return _of(locale).unreadable
 
 
 def failure(locale: str, reason: str) -> str:

@@ -81,6 +81,10 @@ class Effect(StrEnum):
     ASKED = "asked"
     QUEUED = "queued"
     IGNORED_BUSY = "ignored_busy"
+    CANCELLED = "cancelled"
+    """It is older than a `/delete_history` that is known."""
+    UNREADABLE = "unreadable"
+    """The chat's record can't be read: one line says so, once."""
     REFUSED = "refused"
     """A question that can't be stored: one line says so."""
     TOO_MANY = "too_many"
@@ -121,6 +125,8 @@ def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) 
         return Received(record, Effect.SILENT)
     if message.message_id in record.seen:
         return Received(record, Effect.DUPLICATE)
+    if message.message_id <= record.deleted_to:
+        return Received(record, Effect.CANCELLED)
     record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
     if now - message.date > rules.catch_up_window:
         return Received(record, Effect.TOO_OLD)

@@ -29,7 +29,9 @@ NO_MESSAGE = 0
 
 
 class UnreadableRecord(TimokhaError):
-    """A stored chat record is not one that this version can read."""
+    """A stored chat record is not one that this version can read; `version` is that of the store, if it is known."""
+
+    version = 0
 
 
 class _Part(BaseModel):

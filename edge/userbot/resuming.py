@@ -48,7 +48,7 @@ class Resuming:
             except UnreadableRecord as error:
                 unreadable += 1
                 if unreadable <= MOST_NAMED:
-                    log.error("chat.unreadable", chat=chat, error=str(error))
+                    self._chats.unreadable.note(chat, error)
                 return
             woken += 1
             wake(chat)

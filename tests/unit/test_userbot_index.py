@@ -249,9 +249,9 @@ async def test_unreadable_records_are_named_by_every_start_but_not_without_end()
     for number in range(MOST_NAMED + 10):
         await stores.records.save(f"1.{number}", b"garbage", None)
     await stores.old("2000")
-    resuming = Resuming(stores.process(), RETRYING)
-    await resuming.complete()
     for _ in range(2):
+        resuming = Resuming(stores.process(), RETRYING)
+        await resuming.complete()
         woken: list[str] = []
         with capture_logs() as logs:
             await resuming.resume(woken.append)

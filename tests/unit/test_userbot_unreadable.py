@@ -1,0 +1,221 @@
+"""A chat whose record can't be read is left out, its user is told once, and `/delete_history` starts it afresh."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from edge.userbot import phrases
+from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable
+from edge.userbot.receiving import Effect
+from edge.userbot.record import ChatRecord
+from events.errors import TransportError
+from events.faults import Fault
+from events.ids import RequestId
+from events.transport import Channel
+
+MINUTE = 60.0
+LINE = phrases.unreadable("ru")
+GARBAGE = [b"{nonsense", b"", b"[]", b"\xff", b'{"history": 5}', b'{"current": {}}', b'{"seen": ["x"]}']
+
+
+async def spoil(places, value: bytes = b"{nonsense") -> None:
+    """The record of the chat, whatever it is, becomes `value`."""
+    stored = await places.records.load("1.2")
+    await places.records.save("1.2", value, stored.version if stored else None)
+
+
+def unreadable(logs: list) -> list[str]:
+    return [log["chat"] for log in logs if log["event"] == "chat.unreadable"]
+
+
+def said(places) -> list[str]:
+    return [text for text, _ in places.telegram.texts]
+
+
+@pytest.mark.parametrize("value", GARBAGE)
+def test_its_user_is_told_once_whatever_comes_and_it_is_logged_once_a_life(virtual_places, value) -> None:
+    async def story(places) -> None:
+        await spoil(places, value)
+        with capture_logs() as logs:
+            for life in range(3):
+                edge = places.edge()
+                await edge.drivers.resume()
+                for number, text in enumerate(("Тимоха, раз", "/help", "Тимоха,", "/set_context_length 5")):
+                    assert await edge.says(text, 10 * life + number + 1) is Effect.UNREADABLE
+                    assert await edge.says("привет", 10 * life + 9) is Effect.SILENT
+                    await asyncio.sleep(MINUTE)
+                assert not edge.drivers.busy
+                await edge.die()
+        assert places.telegram.texts == [(LINE, 1)]
+        assert unreadable(logs) == ["2"] * 3
+        assert not [log for log in logs if log["event"].startswith("driver.")]
+        assert (await places.records.load("1.2")).value == value
+
+    virtual_places(story)
+
+
+def test_delete_history_starts_it_afresh_and_what_was_written_before_stays_unanswered(virtual_places) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        await spoil(places)
+        assert await edge.says("Тимоха, два", 8) is Effect.UNREADABLE
+        await asyncio.sleep(MINUTE)
+        assert await edge.says("/delete_history", 9) is Effect.DELETED
+        await edge.idle()
+        assert said(places)[1:] == [LINE, phrases.deleted("ru", cancelled=False)]
+        assert await places.log.find(Channel.REQUESTS, RequestId("1", "2", "7")) is None
+        # As after a kill before it was saved how far Telegram's changes are known.
+        assert await edge.says("Тимоха, два", 8) is Effect.CANCELLED
+        assert await edge.says("/delete_history", 9) is Effect.DUPLICATE
+        assert await edge.says("Тимоха, три", 10) is Effect.ASKED
+        await edge.answer(10)
+        await edge.idle()
+        assert said(places)[-1] == "ответ"
+
+    virtual_places(story)
+
+
+def test_a_chat_that_becomes_unreadable_again_is_told_again(virtual_places) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        for round_ in range(3):
+            await spoil(places)
+            with capture_logs() as logs:
+                assert await edge.says("Тимоха, раз", 10 * round_ + 1) is Effect.UNREADABLE
+                await asyncio.sleep(MINUTE)
+            assert unreadable(logs) == ["2"]
+            assert await edge.says("/delete_history", 10 * round_ + 2) is Effect.DELETED
+            await edge.idle()
+        assert said(places).count(LINE) == 3
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("when", ["thinking", "answered", "waiting"])
+def test_a_record_that_becomes_unreadable_while_a_question_is_answered_lets_the_driver_rest(
+    virtual_places, when
+) -> None:
+    async def story(places) -> None:
+        edge, spoiling = places.edge(), []
+
+        def spoiled(text: str) -> None:
+            if (when == "thinking") or (when == "answered" and text == "ответ"):
+                spoiling.append(asyncio.ensure_future(spoil(places)))
+
+        places.telegram.after_send = spoiled
+        with capture_logs() as logs:
+            await edge.says("Тимоха, раз", 7)
+            await places.telegram.count(1)
+            if when == "waiting":
+                await asyncio.sleep(1)
+                await spoil(places)
+            await edge.answer(7)
+            await asyncio.sleep(5 * MINUTE)
+        assert not edge.drivers.busy
+        assert not edge.replies.done()
+        assert len(logs) < 20
+        assert unreadable(logs) in ([], ["2"])
+        assert len(places.telegram.texts) <= 2
+
+    virtual_places(story)
+
+
+@pytest.mark.parametrize("error", [MessengerError("away"), FloodWaited(timedelta(seconds=30))])
+def test_a_telegram_that_does_not_take_the_line_is_asked_less_and_less_often(virtual_places, error) -> None:
+    async def story(places) -> None:
+        tries = []
+
+        def refuse(text: str) -> None:
+            tries.append(text)
+            raise error
+
+        await spoil(places)
+        edge, places.telegram.before_send = places.edge(), refuse
+        for number in range(1, 101):
+            await edge.says("Тимоха, раз", number)
+            await asyncio.sleep(1)
+        assert 1 <= len(tries) < 20
+        places.telegram.before_send = lambda text: None
+        await asyncio.sleep(5 * MINUTE)
+        assert said(places) == [LINE]
+        assert not edge.drivers.busy
+
+    virtual_places(story)
+
+
+def test_a_line_that_telegram_never_takes_is_not_tried_again(virtual_places) -> None:
+    async def story(places) -> None:
+        tries = []
+
+        def refuse(text: str) -> None:
+            tries.append(text)
+            raise Undeliverable("USER_IS_BLOCKED")
+
+        await spoil(places)
+        edge, places.telegram.before_send = places.edge(), refuse
+        for number in range(1, 6):
+            await edge.says("Тимоха, раз", number)
+            await asyncio.sleep(MINUTE)
+        assert len(tries) == 1
+
+    virtual_places(story)
+
+
+def test_an_edge_that_dies_between_the_line_and_its_mark_does_not_send_it_twice(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        await spoil(places)
+        edge = places.edge()
+
+        async def away(*_: object) -> None:
+            raise TransportError("away")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(places.marks, "add", away)
+            await edge.says("Тимоха, раз", 7)
+            await asyncio.sleep(MINUTE)
+            await edge.die()
+        assert said(places) == [LINE]
+        again = places.edge()
+        await again.drivers.resume()
+        await again.says("Тимоха, два", 8)
+        await asyncio.sleep(MINUTE)
+        assert said(places) == [LINE]
+        assert not again.drivers.busy
+
+    virtual_places(story)
+
+
+def test_a_message_that_is_too_old_changes_nothing_there(virtual_places) -> None:
+    async def story(places) -> None:
+        await spoil(places)
+        edge = places.edge()
+        old = timedelta(minutes=11)
+        for number, text in enumerate(("Тимоха, раз", "/delete_history"), 1):
+            assert await edge.says(text, number, age=old) is Effect.TOO_OLD
+        await asyncio.sleep(MINUTE)
+        assert said(places) == []
+        assert (await places.records.load("1.2")).value == b"{nonsense"
+
+    virtual_places(story)
+
+
+def test_a_store_that_does_not_take_the_fresh_record_holds_up_no_other_chat(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        await spoil(places)
+        edge = places.edge()
+
+        async def too_large(*_: object) -> int:
+            raise TransportError("too large", Fault.FINAL)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(places.records, "save", too_large)
+            assert await edge.says("/delete_history", 7) is Effect.SILENT
+        assert await edge.says("/delete_history", 7) is Effect.DELETED
+        await edge.idle()
+        assert await edge.world.chats.load("2") != ChatRecord()
+
+    virtual_places(story)
