@@ -40,7 +40,7 @@ class Records(Protocol):
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
         """Hand every record whose key starts with `prefix` to `take`, several at once, in no order.
 
-        One that is saved meanwhile may be passed over, or come twice: as it was and as it is. Raises TransportError
-        when the store is away for longer than a moment.
+        One that is saved meanwhile comes as it was, or as it is, or both. Raises TransportError when the store is away
+        for longer than a moment.
         """
         ...

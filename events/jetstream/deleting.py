@@ -1,5 +1,7 @@
 """Deleting single messages of a stream: that overwrites them in its files, which a purge does not."""
 
+import json
+
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
@@ -8,10 +10,17 @@ GONE = {"no message found", "deleted message", "stream store EOF"}
 """What the server says of a message that is not there, or not any more."""
 
 
-async def delete(js: JetStreamContext, stream: str, sequence: int) -> bool:
-    """Return whether the message was there until now. Raises NatsError."""
+async def delete(js: JetStreamContext, stream: str, sequence: int, *, overwrite: bool = True) -> bool:
+    """Return whether the message was there until now. Raises NatsError.
+
+    Without `overwrite` its bytes stay in the files for a while, and the server takes a tenth of the time.
+    """
+    request = {"seq": sequence, "no_erase": not overwrite}
     try:
-        await js.delete_msg(stream, sequence)
+        # nats-py's `delete_msg` always overwrites.
+        await js._api_request(
+            f"{js._prefix}.STREAM.MSG.DELETE.{stream}", json.dumps(request).encode(), timeout=js._timeout
+        )
     except APIError as error:
         if error.err_code == DELETE_FAILED and error.description in GONE:
             return False

@@ -28,7 +28,7 @@ class JetStreamMarks:
     async def drop(self, key: str, version: int) -> None:
         # By sequence: a delete marker of the bucket would stay for ever, and would remove what was added since.
         try:
-            await delete(self._js, self._stream, version)
+            await delete(self._js, self._stream, version, overwrite=False)  # there is no text in it
         except (NatsError, OSError) as error:
             raise failed(f"mark {key} could not be dropped", error) from None
 

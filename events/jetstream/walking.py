@@ -6,6 +6,7 @@ files; the next message lies beside the last one.
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from math import inf
 
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg, StreamState
@@ -26,10 +27,10 @@ async def walk(
 ) -> None:
     """Hand every message that matches to `take`, several at once, in no order. Raises NatsError.
 
-    One that is replaced meanwhile may be passed over, or handed over twice: as it was and as it is.
+    One that is replaced meanwhile comes as it was, or as it is, or both.
     """
 
-    async def read(first: int, last: int) -> None:
+    async def read(first: int, last: float) -> None:
         sequence = first
         while found := await patiently(partial(_next, js, stream, filter_subject, sequence), retrying=retrying):
             assert found.seq is not None
@@ -40,6 +41,8 @@ async def walk(
 
     state = (await patiently(lambda: js.stream_info(stream), retrying=retrying)).state
     await together(*(read(first, last) for first, last in _shares(state, readers)))
+    # What was replaced before its reader came to it lies behind all of them by now.
+    await read(state.last_seq + 1, inf)
 
 
 def _shares(state: StreamState, readers: int) -> Iterator[tuple[int, int]]:

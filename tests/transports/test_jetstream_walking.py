@@ -38,6 +38,23 @@ async def test_every_message_is_handed_over_once_with_gaps_and_strangers_between
     assert await walked(js, "$KV.chats.1.>", retrying, readers=readers) == sorted(wanted.items())
 
 
+async def test_what_is_replaced_before_it_was_read_is_handed_over_as_it_is(js, retrying) -> None:
+    chats = await js.key_value("chats")
+    for number in range(10):
+        await chats.put(f"1.{number}", b"old")
+    found = {}
+
+    async def take(message) -> None:
+        if not found:
+            for number in range(5, 10):
+                await chats.put(f"1.{number}", b"new")
+        found[message.subject] = message.data
+
+    await walk(js, "KV_chats", "$KV.chats.1.>", take, retrying=retrying, readers=1)
+    wanted = {f"$KV.chats.1.{number}": b"old" if number < 5 else b"new" for number in range(10)}
+    assert found == wanted
+
+
 async def test_a_stream_without_messages_has_none(js, retrying) -> None:
     assert await walked(js, "$KV.chats.1.>", retrying) == []
     chats = await js.key_value("chats")
