@@ -169,5 +169,6 @@ class MemoryRecords:
         return [key for key in self._records if key.startswith(prefix)]
 
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
-        for key in await self.keys(prefix):
-            await take(key, self._records[key])
+        for key in [key for key in self._records if key.startswith(prefix)]:
+            if stored := await self.load(key):
+                await take(key, stored)

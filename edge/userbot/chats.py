@@ -1,6 +1,6 @@
 """The chat records of one account, changed only by compare-and-set, and the index of those that have work."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from edge.userbot.contention import until_won
@@ -9,7 +9,7 @@ from edge.userbot.record import ChatRecord, UnreadableRecord, from_json
 from edge.userbot.steps import next_step, wake_at
 from edge.userbot.unreadable import Unreadable
 from events.marks import Marks
-from events.records import Records
+from events.records import Records, Stored
 from events.runtime.retrying import Backoff, Retrying
 
 Transition = Callable[[ChatRecord], ChatRecord]
@@ -67,19 +67,17 @@ class Chats:
         """Return whether a marked chat has something to do; if it has nothing, its mark is dropped."""
         return await until_won(lambda: self._recheck(chat), self._retrying, attempts=ATTEMPTS)
 
-    async def mark_if_unfinished(self, chat: str) -> None:
-        """Mark `chat` if it has something to do or can't be read."""
-        try:
-            unfinished = self._unfinished(await self.load(chat))
-        except UnreadableRecord:
-            unfinished = True
-        if unfinished and not self.index.knows(chat):
-            await self.index.add(chat)
+    async def each(self, take: Callable[[str, bool], Awaitable[None]]) -> None:
+        """Hand every chat that has a record to `take`, and whether it has something to do or can't be read.
 
-    async def all(self) -> Sequence[str]:
-        """Every chat that has a record."""
+        Several at once; one that changes meanwhile comes as it was, or as it is, or both.
+        """
         prefix = f"{self._account}."
-        return [key.removeprefix(prefix) for key in await self._records.keys(prefix)]
+
+        async def read(key: str, stored: Stored) -> None:
+            await take(key.removeprefix(prefix), self._may_be_unfinished(stored))
+
+        await self._records.each(prefix, read, retrying=self._retrying)
 
     async def _change(self, chat: str, transition: Transition) -> ChatRecord:
         record, version = await self._load(chat)
@@ -130,6 +128,12 @@ class Chats:
             raise
         if mark is not None:
             await self.index.drop(chat, mark)
+
+    def _may_be_unfinished(self, stored: Stored) -> bool:
+        try:
+            return self._unfinished(from_json(stored.value))
+        except UnreadableRecord:
+            return True
 
     def _unfinished(self, record: ChatRecord) -> bool:
         return next_step(record, self._retrying.clock.now()) is not None or wake_at(record) is not None

@@ -78,18 +78,25 @@ class Resuming:
         index = self._chats.index
         index.forget()
         build = await self._patiently(index.begin)
-        chats, read = await self._patiently(self._chats.all), 0
+        read = 0
 
-        async def look_at(chat: str) -> None:
+        async def look_at(chat: str, unfinished: bool) -> None:
             nonlocal read
-            await self._patiently(lambda: self._chats.mark_if_unfinished(chat))
+            # Also if a mark is known: it may be one that is gone, of a change that has failed since.
+            if unfinished:
+                await self._patiently(lambda: index.add(chat))
             read += 1
             if self._seldom.due("progress"):
-                log.info("index.building", records=len(chats), read=read)
+                log.info("index.building", read=read)
 
-        await for_each(chats, look_at, at_once=AT_ONCE)
+        async def look_through() -> None:
+            nonlocal read
+            read = 0
+            await self._chats.each(look_at)
+
+        await self._patiently(look_through)
         await self._patiently(lambda: index.end(build))
-        log.info("index.built", records=len(chats))
+        log.info("index.built", read=read)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         clock = self._retrying.clock

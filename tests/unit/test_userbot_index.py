@@ -65,9 +65,9 @@ class Shuffled:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
 
-        async def shuffled(*arguments: Any) -> Any:
+        async def shuffled(*arguments: Any, **options: Any) -> Any:
             await self._others()
-            result = await found(*arguments)
+            result = await found(*arguments, **options)
             if name in self._effects:
                 await self._check()
             await self._others()
@@ -82,7 +82,7 @@ class Shuffled:
 
 @pytest.mark.parametrize("seed", range(60))
 async def test_no_order_of_what_processes_do_leaves_a_chat_out(seed) -> None:
-    """Two processes change, finish and recheck one chat at the same time, and are killed and started again."""
+    """Two processes change, finish and recheck one chat and build the index at the same time, and are killed."""
     random, stores = Random(seed), Stores()
 
     async def check() -> None:
@@ -97,11 +97,11 @@ async def test_no_order_of_what_processes_do_leaves_a_chat_out(seed) -> None:
 
     async def works(chats: Chats) -> None:
         for _ in range(6):
-            act = random.choice(["ask", "ask", "done", "done", "recheck", "mark"])
+            act = random.choice(["ask", "ask", "done", "done", "recheck", "build"])
             if act == "recheck":
                 await chats.recheck("2")
-            elif act == "mark":
-                await chats.mark_if_unfinished("2")
+            elif act == "build":
+                await Resuming(chats, RETRYING).complete(anew=True)
             else:
                 await chats.change("2", asked if act == "ask" else done)
 
@@ -285,6 +285,24 @@ async def test_an_index_that_was_lost_is_built_again_also_when_it_is_lost_meanwh
             await asyncio.sleep(0.001)
     await cancel(keeping)
     assert len(await stores.marked()) == 50
+
+
+async def test_a_build_marks_a_chat_also_if_a_change_that_failed_has_put_a_lost_mark_back(monkeypatch) -> None:
+    stores = Stores()
+    chats = stores.process()
+    await chats.change("2", asked)
+    begin = chats.index.begin
+
+    async def beginning() -> int:
+        mark = await chats.index.version("2")
+        assert mark is not None
+        lose(stores.marks)
+        chats.index.put_back("2", mark)
+        return await begin()
+
+    monkeypatch.setattr(chats.index, "begin", beginning)
+    await Resuming(chats, RETRYING).complete()
+    assert await stores.marked() == {"2"}
 
 
 def lose(marks: MemoryMarks) -> None:
