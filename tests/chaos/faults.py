@@ -24,6 +24,7 @@ from edge.sandbox.server import Sandbox
 from events import subjects
 from events.errors import TransportError
 from events.ids import RequestId
+from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.transport import Channel
 
@@ -62,6 +63,7 @@ SHARES = {
     "unrecorded_answers": 6,
     "malformed_replies": 10,
     "odd_hints": 20,
+    "deleted_marks": 20,
 }
 """How many kills there are to one of these; of each there is one at least, of an outage none below 12 kills."""
 DEAR = ("outages", "deleted_streams", "deleted_buckets")
@@ -220,12 +222,14 @@ class Faults:
             await asyncio.sleep(0.05)
 
     async def _take_place(self, asked: Question, other: Question) -> bool:
-        """Whether the nonsense came first."""
+        """Whether a model was asked, and the nonsense came first."""
         request_id = RequestId.parse(asked.request_id)
         headers, body = reply(request_id, RequestId.parse(other.request_id), self.chance)
         self.malformed.add(asked.request_id)
         try:
             async with self.world.connected() as js:
+                if not await JetStreamLog(js).find(Channel.REQUESTS, request_id):
+                    return False
                 await js.publish(subjects.subject(Channel.REPLIES, request_id), body, headers=headers)
         except APIError:
             self.malformed.discard(asked.request_id)

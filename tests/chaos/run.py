@@ -101,6 +101,7 @@ async def chaos(directory: Path, seed: int, kills: int, questions: int, chosen: 
         judges = [Judge(made, crowd, storm, logbook.read(edge.log), edge) for edge in made.edges]
         verdicts = [await judge.judge() for judge in judges]
     made.chronicle.write(directory / "chronicle.txt")
+    made.write_chats(directory / "chats.txt")
     return report_of(seed, made, storm, crowd, verdicts, rabbitmq=rabbitmq, took=time.monotonic() - began)
 
 

@@ -27,6 +27,7 @@ FAULTS = {
     "unrecorded_answers": 1,
     "malformed_replies": 1,
     "odd_hints": 1,
+    "deleted_marks": 1,
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from chronicle import Chronicle, Disturbance
 from edges import Edge
 from judge import Case, Judge
-from logbook import read
+from logbook import busiest, read
 from users import Break, Question
 
 USER = 2
@@ -111,3 +111,17 @@ def test_an_unreadable_record_explains_silence_until_its_chat_starts_afresh(make
     assert judge._kind(case(105, seen=False), set())[0] == "unreadable"
     assert judge._kind(case(111, asked=[111.0]), set())[0] == "lost"
     assert judge._kind(case(111.5, ignored_at=112), set()) == ("ignored_busy", "its chat was not busy")
+
+
+def test_a_question_that_was_forgotten_and_asked_again_may_fail(make_judge) -> None:
+    told = {"ends": ["Не успел подготовить ответ, извините. Попробуйте спросить ещё раз."]}
+    emptied = Disturbance("emptied", "chats", 101, 103)
+    assert make_judge(emptied)._kind(case(100, 222, asked=[100.1, 105], **told), set()) == ("failed_told", "")
+    assert make_judge(emptied)._kind(case(100, 222, asked=[100.1], **told), set())[1]
+
+
+def test_a_flood_of_log_lines_is_seen_in_its_ten_seconds(tmp_path) -> None:
+    log = tmp_path / "userbot.log"
+    lines = [f'{{"event": "x", "time": "2026-11-25T12:00:{second:02}Z"}}\n' for second in [1, 9, 10, 11, 12, 25]]
+    log.write_text("".join(lines) + "no json\n")
+    assert busiest(log) == 3

@@ -13,6 +13,7 @@ from world import World
 from edge.sandbox.boxes import StoredMessage
 from edge.sandbox.state import Account
 from edge.userbot import phrases
+from edge.userbot.messenger import random_id
 from events import subjects
 
 PUSHY = 0.1
@@ -182,14 +183,25 @@ class Crowd:
 
 
 def outcomes(world: World, question: Question) -> list[StoredMessage]:
-    """The messages that end the question: its answer is its own text, a failure replies to it or its thinking line."""
+    """The messages that end the question: its answer is its own text, a failure has taken its place or its line's.
+
+    What a reply was refused to is no reply: then the random id says what a message is about.
+    """
     got = received(world, question.user, question.own_id)
-    replied_to = {question.own_id, *(message.id for message in got if message.reply_to == question.own_id)}
+    about = {question.own_id, *(message.id for message in got if message.reply_to == question.own_id)}
+    about |= {copy.id for part in ("thinking", "failure") if (copy := _sent(world, question, part))}
     return [
         message
         for message in got
-        if message.text == question.text or (message.text in FAILURES and message.reply_to in replied_to)
+        if message.text == question.text or (message.text in FAILURES and about & {message.id, message.reply_to})
     ]
+
+
+def _sent(world: World, question: Question, part: str) -> StoredMessage | None:
+    """The user's copy of that message about the question."""
+    state, account = world.telegram.state, question.edge.account
+    sent = state.sent.get((account.id, random_id(question.request_id, part)))
+    return state.accounts[question.user].box.copy_of(account.box.messages.get(sent or 0))
 
 
 def thoughts(world: World, question: Question) -> int:

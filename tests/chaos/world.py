@@ -128,6 +128,17 @@ class World:
         async with self.connected() as js:
             yield await JetStreamRecords.open(js, subjects.CHATS_BUCKET), JetStreamLog(js)
 
+    def write_chats(self, path: Path) -> None:
+        """What the accounts have in their chats, a line a message, to lay beside the logs."""
+        lines = [
+            f"{edge.kind} chat {message.peer_id} {'to' if message.out else 'from'} message {message.id}"
+            f"{f' reply to {message.reply_to}' if message.reply_to else ''}"
+            f"{' edited' if message.edited else ''}: {message.text}\n"
+            for edge in self.edges
+            for message in edge.account.box.messages.values()
+        ]
+        path.write_text("".join(lines))
+
     async def stop(self) -> None:
         """SIGTERM to all of ours."""
 
