@@ -75,9 +75,11 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
                 retrying=retrying,
             )
             drivers = Drivers(world)
+            stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
+            watermark = Watermark(stored, account, retrying=retrying)
             catch_up = CatchUp(
                 TelegramAccount(calls, account, groups=settings.answer_groups, bots=settings.answer_bots),
-                Watermark(await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET), account, retrying=retrying),
+                watermark,
                 Door(world, drivers, _rules(settings)).receive,
                 retrying=retrying,
                 window=settings.catch_up_window,
@@ -87,7 +89,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
             subscription = await JetStreamSubscription.bind(
                 js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
             )
-            edge = _Edge(js, drivers, catch_up, Replies(world, drivers, subscription))
+            edge = _Edge(js, drivers, watermark, catch_up, Replies(world, drivers, subscription))
             updates.listen(account, catch_up.put)
             await together(
                 edge.run(account),
@@ -109,13 +111,15 @@ class _Edge:
 
     js: JetStream
     drivers: Drivers
+    watermark: Watermark
     catch_up: CatchUp
     replies: Replies
 
     async def run(self, account: str) -> None:
         """Run until cancelled. Raises the first error of any part."""
         try:
-            await self.drivers.resume()
+            # That version may have left unfinished chats that an index from before does not name.
+            await self.drivers.resume(outdated=self.watermark.is_of_earlier_version)
             hints = Hints(self.drivers.wake)
             async with waking(self.js, account, hints.hear), progressing(self.js, account, self.drivers.hear):
                 await together(

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from edge.userbot.contention import until_won
 from edge.userbot.index import Index
-from edge.userbot.record import ChatRecord, UnreadableRecord, from_json
+from edge.userbot.record import ChatRecord, from_json
 from edge.userbot.steps import next_step, wake_at
 from edge.userbot.unreadable import Unreadable
+from edge.userbot.versions import UnreadableRecord
 from events.marks import Marks
 from events.records import Records, Stored
 from events.runtime.retrying import Backoff, Retrying

@@ -15,7 +15,8 @@ from edge.userbot.driver import Asked
 from edge.userbot.drivers import Drivers
 from edge.userbot.limiting import SILENCE
 from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive, refuse, refuse_and_forget
-from edge.userbot.record import ChatRecord, UnreadableRecord
+from edge.userbot.record import ChatRecord
+from edge.userbot.versions import UnreadableRecord
 from edge.userbot.world import World
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault

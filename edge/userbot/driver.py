@@ -14,9 +14,10 @@ from edge.userbot.described import described
 from edge.userbot.live import LiveView
 from edge.userbot.messenger import MessengerError
 from edge.userbot.outbox import Outbox
-from edge.userbot.record import NO_MESSAGE, Answer, ChatRecord, Current, UnreadableRecord
+from edge.userbot.record import NO_MESSAGE, Answer, ChatRecord, Current
 from edge.userbot.settling import settled
 from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, next_step, wake_at
+from edge.userbot.versions import UnreadableRecord
 from edge.userbot.world import World, traced
 from events.errors import TimokhaError, TransportError
 from events.event import Event

@@ -1,12 +1,13 @@
 """All chats that have something to do, a driver each."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
 
 from edge.userbot.driver import Asked, Driver
-from edge.userbot.resuming import Resuming
+from edge.userbot.resuming import Resuming, never
 from edge.userbot.world import World
 from events.errors import MalformedEvent
 from events.event import Event
@@ -55,12 +56,12 @@ class Drivers:
         if driver and isinstance(data, GenerationProgressed):
             driver.hear(data)
 
-    async def resume(self, *, anew: bool = False) -> None:
+    async def resume(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """After a start: take up every chat where the last process left it. Raises TransportError.
 
-        `anew` if that process may have left chats that are not in the index.
+        `outdated` tells whether that process may have left chats that are not in the index.
         """
-        await self.resuming.complete(anew=anew)
+        await self.resuming.complete(outdated=outdated)
         await self.resuming.resume(partial(self.wake, resumed=True))
 
     async def stop(self) -> None:

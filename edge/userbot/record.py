@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from edge.userbot.phrases import DEADLINE, INTERNAL, failure
 from edge.userbot.splitting import clean, is_blank
-from events.errors import TimokhaError
+from edge.userbot.versions import UnreadableRecord, numbered, schema_of
 from events.ids import RequestId
 from events.schema import FailureReason, Role, Turn
 
@@ -23,15 +23,11 @@ MAX_QUESTION_BYTES = 16 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
 """The bounds keep a record, even with every second character escaped in JSON, under NATS' 1 MiB a message."""
 
+SCHEMA = 1
+"""Higher than in the release before if this one writes anything that that one does not know."""
 
 NO_MESSAGE = 0
 """The id of a message that could not be sent, or is gone."""
-
-
-class UnreadableRecord(TimokhaError):
-    """A stored chat record is not one that this version can read; `version` is that of the store, if it is known."""
-
-    version = 0
 
 
 class _Part(BaseModel):
@@ -133,19 +129,19 @@ class ChatRecord(_Part):
     rate: Rate = Rate()
 
     def to_json(self) -> bytes:
-        return self.model_dump_json().encode()
+        return numbered(self.model_dump_json(), SCHEMA)
 
 
 def from_json(value: bytes) -> ChatRecord:
     """Read what `to_json` writes. Raises UnreadableRecord."""
+    schema_of(value, known=SCHEMA, what="chat record")
     try:
         return ChatRecord.model_validate_json(value)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "record"
         raise UnreadableRecord(
-            f"chat record can't be read ({where}: {first['type']}): run the version that wrote it,"
-            " or delete this chat's key from the bucket `chats` to start the chat afresh"
+            f"chat record can't be read ({where}: {first['type']}): /delete_history in this chat starts it afresh"
         ) from None
 
 

@@ -10,8 +10,9 @@ from edge.userbot import record as records
 from edge.userbot.described import described
 from edge.userbot.drivers import Drivers
 from edge.userbot.phrases import INTERNAL
-from edge.userbot.record import ChatRecord, UnreadableRecord
+from edge.userbot.record import ChatRecord
 from edge.userbot.settling import settled
+from edge.userbot.versions import UnreadableRecord
 from edge.userbot.world import World
 from events import subjects
 from events.errors import MalformedEvent, TimokhaError, TransportError

@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 
 from edge.userbot.chats import AWAY, Chats
-from edge.userbot.record import UnreadableRecord
+from edge.userbot.versions import UnreadableRecord
 from events.errors import TransportError
 from events.faults import Fault
 from events.runtime.retrying import Retrying
@@ -25,6 +25,10 @@ GRACE = timedelta(seconds=30)
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+
+async def never() -> bool:
+    return False
 
 
 class Resuming:
@@ -56,10 +60,11 @@ class Resuming:
         await for_each(await self._patiently(self._chats.index.chats), take_up, at_once=AT_ONCE)
         log.info("chats.resumed", count=woken, unreadable=unreadable)
 
-    async def complete(self, *, anew: bool = False) -> None:
-        """Build the index unless that was done before; `anew` in any case. Chats may change meanwhile."""
-        while anew or not await self._patiently(self._chats.index.complete):
-            anew = False
+    async def complete(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
+        """Build the index unless that was done before and it is not `outdated`. Chats may change meanwhile."""
+        if await self._patiently(outdated):
+            await self._build()
+        while not await self._patiently(self._chats.index.complete):
             await self._build()
 
     def remade(self) -> None:

@@ -2,7 +2,7 @@
 
 import structlog
 
-from edge.userbot.record import UnreadableRecord
+from edge.userbot.versions import UnreadableRecord
 
 log = structlog.get_logger(__name__)
 

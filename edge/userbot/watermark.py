@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.userbot.changes import State, StateLost
 from edge.userbot.contention import until_won
+from edge.userbot.versions import EARLIER, numbered, schema_of
 from events.errors import Conflict
 from events.records import Records
 from events.runtime.retrying import Retrying
@@ -23,6 +24,10 @@ Key = tuple[str, int]
 log = structlog.get_logger(__name__)
 
 _Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+
+
+SCHEMA = 1
+"""Of what is stored; versions that kept no index of unfinished chats wrote no number."""
 
 
 class _Stored(BaseModel):
@@ -53,7 +58,8 @@ class Watermark:
     async def load(self) -> State | None:
         """Return the state that was saved last, None before the first `save`.
 
-        Raises StateLost when what is stored can't be read: the next `save` overwrites it.
+        Raises StateLost when what is stored can't be read: the next `save` overwrites it. Raises UnreadableRecord when
+        a newer version has written it.
         """
         value = await self._look()
         if value is None:
@@ -62,13 +68,19 @@ class Watermark:
             stored = _Stored.model_validate_json(value)
         except ValidationError:
             log.error("watermark.unreadable", account=self._account)
-            raise StateLost(f"the saved state of account {self._account} can't be read") from None
+            raise StateLost(f"{self._what} can't be read") from None
         self.ahead = stored.ahead
         return State(**stored.model_dump(exclude={"ahead"}))
 
+    async def is_of_earlier_version(self) -> bool:
+        """Return whether a version that kept no index of unfinished chats has saved it. Raises UnreadableRecord."""
+        value = await self._look()
+        return value is not None and schema_of(value, known=SCHEMA, what=self._what) == EARLIER
+
     async def save(self, state: State, ahead: Iterable[Key] = ()) -> None:
         """Overwrite what is stored: an account has one userbot, so another writer was an earlier process of it."""
-        value = _Stored(**state.model_dump(), ahead=tuple(ahead)[-MOST_AHEAD:]).model_dump_json().encode()
+        stored = _Stored(**state.model_dump(), ahead=tuple(ahead)[-MOST_AHEAD:])
+        value = numbered(stored.model_dump_json(), SCHEMA)
         await until_won(lambda: self._save(value), self._retrying, attempts=ATTEMPTS)
 
     async def _save(self, value: bytes) -> None:
@@ -80,5 +92,12 @@ class Watermark:
 
     async def _look(self) -> bytes | None:
         stored = await self._records.load(self._account)
+        if stored:
+            # First: a save that names the version overwrites it.
+            schema_of(stored.value, known=SCHEMA, what=self._what)
         self._version = stored.version if stored else None
         return stored.value if stored else None
+
+    @property
+    def _what(self) -> str:
+        return f"the saved state of account {self._account}"

@@ -10,8 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge.userbot.chats import Chats
-from edge.userbot.record import ChatRecord, Notice, UnreadableRecord
+from edge.userbot.record import ChatRecord, Notice
 from edge.userbot.resuming import MOST_NAMED, Resuming
+from edge.userbot.versions import UnreadableRecord
 from events.errors import Conflict, TransportError
 from events.memory import MemoryMarks, MemoryRecords
 from events.runtime.clock import SystemClock
@@ -240,7 +241,11 @@ async def test_the_index_is_built_once_from_the_records_of_earlier_versions() ->
     await stores.old("5")
     await resuming.complete()
     assert await stores.marked() == {"2", "3"}
-    await resuming.complete(anew=True)
+
+    async def outdated() -> bool:
+        return True
+
+    await resuming.complete(outdated=outdated)
     assert await stores.marked() == {"2", "3", "5"}
 
 

@@ -19,7 +19,6 @@ from edge.userbot.record import (
     Failure,
     Notice,
     Question,
-    UnreadableRecord,
     answered,
     ask,
     expired,
@@ -29,6 +28,7 @@ from edge.userbot.record import (
     part_sent,
     thought,
 )
+from edge.userbot.versions import UnreadableRecord
 from events.ids import RequestId
 from events.schema import FailureReason, Role, Turn
 
@@ -65,7 +65,7 @@ def test_a_field_from_the_future_is_ignored() -> None:
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"\xff", b'{"history": [{"role": "secret", "text": "secret"}]}'])
 def test_an_unreadable_record_says_what_to_do_and_nothing_of_its_content(value: bytes) -> None:
-    with pytest.raises(UnreadableRecord, match="delete this chat's key") as caught:
+    with pytest.raises(UnreadableRecord, match="/delete_history in this chat starts it afresh") as caught:
         from_json(value)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
