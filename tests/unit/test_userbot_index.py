@@ -51,6 +51,10 @@ class Stores:
         return set(await self.process().index.chats())
 
 
+async def outdated() -> bool:
+    return True
+
+
 async def resumed(chats: Chats) -> list[str]:
     woken: list[str] = []
     await Resuming(chats, RETRYING).resume(woken.append)
@@ -102,7 +106,7 @@ async def test_no_order_of_what_processes_do_leaves_a_chat_out(seed) -> None:
             if act == "recheck":
                 await chats.recheck("2")
             elif act == "build":
-                await Resuming(chats, RETRYING).complete(anew=True)
+                await Resuming(chats, RETRYING).complete(outdated=outdated)
             else:
                 await chats.change("2", asked if act == "ask" else done)
 
@@ -241,10 +245,6 @@ async def test_the_index_is_built_once_from_the_records_of_earlier_versions() ->
     await stores.old("5")
     await resuming.complete()
     assert await stores.marked() == {"2", "3"}
-
-    async def outdated() -> bool:
-        return True
-
     await resuming.complete(outdated=outdated)
     assert await stores.marked() == {"2", "3", "5"}
 
