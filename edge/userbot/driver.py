@@ -68,7 +68,7 @@ class Driver:
 
     def wake(self, asked: Asked | None = None) -> None:
         """The record has changed, or can't be read although somebody has `asked`."""
-        self._asked = asked or self._asked
+        self._asked = self._asked or asked
         self._woken.set()
         self._stirred.set()
         self._since = self._world.now()
@@ -200,9 +200,11 @@ class Driver:
             return True
         key = str(RequestId(self._world.account, self._chat, str(error.version)))
         line = phrases.unreadable(asked.locale)
+        self._outbox.doubt()  # an earlier life may have sent it to the same message
         await self._outbox.send(line, reply_to=asked.message_id, key=key, part="unreadable")
         self._sending.reset()
         await chats.tell(self._chat)
+        self._asked = None
         return False
 
     async def _wait(self, record: ChatRecord, seconds: float) -> None:

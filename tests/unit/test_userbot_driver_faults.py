@@ -1,6 +1,7 @@
 """What goes wrong in one chat is tried less and less often, or a bounded number of times; then the chat is free."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -510,6 +511,37 @@ def test_a_reply_in_the_stream_that_settles_nothing_is_not_asked_for_again_and_a
         await edge.idle()
         assert len(found) == 1
         assert places.telegram.texts[-1] == (phrases.failure("ru", phrases.DEADLINE), 1001)
+
+    virtual_places(story)
+
+
+MALFORMED = {
+    "another subject": {"claimed": "1.2.999.0"},
+    "no JSON": {"body": b"{nonsense"},
+    "another question's data": {"body": b'{"request_id": "1.2.999.0", "reason": "empty"}'},
+    "an unknown type": {"type": "ru.timokha.unknown.v1"},
+    "a request": {"type": "ru.timokha.generation.requested.v1"},
+    "nothing": {"body": b"", "type": "", "id": ""},
+}
+
+
+@pytest.mark.parametrize("wrong", MALFORMED.values(), ids=MALFORMED)
+def test_a_reply_that_cant_be_read_fails_its_question_at_once_and_does_not_come_again(virtual_places, wrong) -> None:
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(hours=1))
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        reply = GenerationFailed(request_id="1.2.7.0", reason=FailureReason.EMPTY)
+        subscription = places.log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=1))
+        with capture_logs() as logs:
+            event = Event.of(reply, source="/test", time=places.retrying.clock.now())
+            subscription.put(dataclasses.replace(event, **wrong))
+            await places.telegram.count(2)
+            await edge.idle()
+            await asyncio.sleep(MINUTE)
+        assert places.telegram.texts[1:] == [(phrases.failure("ru", FailureReason.MALFORMED), 1001)]
+        assert [log["event"] for log in logs] == ["reply.malformed", "question.settled"]
+        assert await edge.says("Тимоха, два", 8) is Effect.ASKED
 
     virtual_places(story)
 

@@ -8,12 +8,13 @@ from structlog.testing import capture_logs
 
 from edge.userbot import phrases
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable
-from edge.userbot.receiving import Effect
+from edge.userbot.receiving import Effect, Rules
 from edge.userbot.record import ChatRecord
 from events.errors import TransportError
 from events.faults import Fault
 from events.ids import RequestId
 from events.transport import Channel
+from tests.unit.test_userbot_crash_points import MOST_EFFECTS, Fuse, Life, Places, Telegram, replies
 
 MINUTE = 60.0
 LINE = phrases.unreadable("ru")
@@ -219,3 +220,53 @@ def test_a_store_that_does_not_take_the_fresh_record_holds_up_no_other_chat(virt
         assert await edge.world.chats.load("2") != ChatRecord()
 
     virtual_places(story)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("shut", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["open", "shut"])
+async def test_an_edge_that_dies_around_anything_it_does_there_leaves_what_the_next_one_finishes(shut, after) -> None:
+    for at in range(1, MOST_EFFECTS):
+        if not await lives_through(Places(lambda text: f"ответ на {text}", Telegram(shut=shut)), Fuse(at, after)):
+            assert at > 8
+            return
+    pytest.fail("it has no end")
+
+
+async def lives_through(places: Places, fuse: Fuse) -> bool:
+    """Whether the fuse blew; in both cases all is said, once."""
+    await places.open()
+    await places.chats.save("1.2", b"{nonsense", None)
+    await places.marks.add("unfinished.1.2")
+    working, talking = asyncio.create_task(places.work()), asyncio.create_task(talk(places))
+    life = Life(places, fuse, Rules())
+    await life.start()
+    blown = asyncio.create_task(fuse.blown.wait())
+    try:
+        async with asyncio.timeout(15):
+            await asyncio.wait({talking, blown}, return_when=asyncio.FIRST_COMPLETED)
+            if fuse.blown.is_set():
+                await life.die()
+                life = Life(places, Fuse(0, False), Rules())
+                await life.start()
+                if LINE not in replies(places):
+                    # The first message may be known to have come, although nothing has come of it.
+                    places.telegram.user_says("Тимоха, ау")
+            await talking
+            while await places.marks.keys("unfinished."):  # noqa: ASYNC110 - marks have no event
+                await asyncio.sleep(0.002)
+    except TimeoutError:
+        pytest.fail(f"stuck after {fuse.journal}: {replies(places)}")
+    finally:
+        for task in (working, talking, blown):
+            task.cancel()
+        await life.die()
+    assert replies(places) == [LINE, phrases.deleted("ru", cancelled=False), "ответ на два"], fuse.journal
+    return fuse.blown.is_set()
+
+
+async def talk(places: Places) -> None:
+    """Each text comes once the one before it has its answer."""
+    for number, text in enumerate(("Тимоха, раз", "/delete_history", "Тимоха, два"), 1):
+        places.telegram.user_says(text)
+        while len(replies(places)) < number:  # noqa: ASYNC110 - the chat has no event
+            await asyncio.sleep(0.002)
