@@ -34,10 +34,14 @@ MAX_BYTES = 768 * 1024
 """Of an event's body: JetStream takes 1 MB a message, headers included."""
 
 
+class TooLarge(MalformedEvent):
+    """More than JetStream takes."""
+
+
 def fitting(event: Event) -> Event:
-    """Raises MalformedEvent where JetStream would refuse the event for its size."""
+    """Raises TooLarge where JetStream would refuse the event for its size."""
     if len(event.body) > MAX_BYTES:
-        raise MalformedEvent(f"{len(event.body)} bytes are too many, at most {MAX_BYTES} can be taken")
+        raise TooLarge(f"{len(event.body)} bytes are too many, at most {MAX_BYTES} can be taken")
     return event
 
 

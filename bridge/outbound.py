@@ -1,13 +1,14 @@
 """Out: requests of JetStream's shared pool go to workers on RabbitMQ, and their replies come back."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 
 import structlog
 
-from bridge.codecs import SOURCE, Codec, fitting
+from bridge.codecs import SOURCE, Codec, TooLarge, fitting
 from bridge.ids import correlation
 from bridge.notes import Note, Notes
 from bridge.taken import Taken, trace_of
@@ -74,6 +75,8 @@ class Outbound:
         if end is End.TIMED_OUT:
             await self.notes.keep(note)
             end = await wait.end(note.until - self.clock.now())
+        if end is End.UNUSABLE:
+            return GaveUp(FailureReason.REJECTED, wait.why, delivery.attempt)
         return await self._outcome(end, note)
 
     async def _ask(self, request: GenerationRequested, event: Event, wait: Wait) -> Note:
@@ -106,11 +109,15 @@ class Outbound:
             event = fitting(Event.of(data, source=SOURCE, time=self.clock.now(), headers=headers))
         except MalformedEvent as error:
             log.error("reply.dropped", correlation_id=message.correlation_id[:100], error=str(error))
+            if isinstance(error, TooLarge):
+                await self.give_up(received, str(error))
             return
         await self._store(Taken.of(event, message))
 
     async def give_up(self, received: Received, why: str) -> None:
-        """Its request is still in hand, here or elsewhere: it is asked again, or becomes a dead letter."""
+        """Its request fails at once if it is in hand here. Elsewhere it is asked again, or becomes a dead letter."""
+        with suppress(MalformedEvent):
+            self.waiting.unusable((await self._about(received)).request_id, why)
 
     async def _about(self, received: Received) -> Note:
         message = received.message

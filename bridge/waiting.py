@@ -19,6 +19,8 @@ class End(StrEnum):
     """Somebody published a reply; whether it is stored must be looked up."""
     LOST = "lost"
     """Nobody is left who could answer."""
+    UNUSABLE = "unusable"
+    """Its reply can't be stored, nor could another one like it."""
     TIMED_OUT = "timed out"
 
 
@@ -28,6 +30,8 @@ class Wait:
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         self.headers: Mapping[str, str] = {}
+        self.why = ""
+        """Why its reply is unusable."""
         self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
 
     def over(self, end: End) -> None:
@@ -77,6 +81,11 @@ class Waiting:
     def heard(self, request_id: str) -> None:
         if wait := self._waits.get(correlation(request_id)):
             wait.over(End.HEARD)
+
+    def unusable(self, request_id: str, why: str) -> None:
+        if wait := self._waits.get(correlation(request_id)):
+            wait.why = why
+            wait.over(End.UNUSABLE)
 
     def lost(self) -> None:
         for wait in self._waits.values():

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from random import Random
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from nats.js import JetStreamContext
 from pydantic import SecretStr
 
+from bridge.deadletters import DeadLetters
 from events import subjects
+from events.deadletters import REASON_HEADER
 from events.event import Event
 from events.ids import RequestId
 from events.jetstream.log import JetStreamLog
@@ -19,9 +22,11 @@ from events.jetstream.subscription import JetStreamSubscription
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker, connect
 from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Receiver
+from events.rabbitmq.receiver import Received, Receiver
 from events.runtime.clock import SystemClock
+from events.schema import GenerationRequested
 from events.transport import Channel, Published
+from observability.telemetry import silent
 
 HEADERS = st.dictionaries(
     st.sampled_from(["ce-type", "ce-subject", "ce-id", "ce-time", "traceparent", "Nats-Msg-Id", "x"])
@@ -80,6 +85,34 @@ async def test_any_message_on_jetstream_is_an_event_and_the_next_one_comes_too(
             subject=str(again),
         )
         assert await JetStreamLog(js).publish(Channel.DEADLETTERS, copied) is Published.STORED
+
+
+LONG = st.builds(lambda letter, times: letter * times, st.sampled_from("aя🦔"), st.integers(0, 9_000))
+ORDERS = st.sampled_from(["Nats-Msg-Id", "Nats-Rollup", "Nats-Expected-Stream", "nats-x"])
+
+
+@FEWER
+@given(
+    headers=HEADERS | st.dictionaries(st.text(max_size=60), LONG, max_size=12),
+    orders=st.dictionaries(ORDERS, st.text(max_size=20)),
+    body=st.binary(max_size=60) | st.integers(0, 2_000_000).map(bytes),
+    given_up=st.booleans(),
+)
+async def test_any_dead_letter_of_rabbitmq_is_kept(
+    js: JetStreamContext, headers: dict[str, str], orders: dict[str, str], body: bytes, given_up: bool
+) -> None:
+    """Whatever AMQP took: NATS takes less."""
+    request_id = RequestId("1", "2", str((await js.stream_info("DEADLETTERS")).state.last_seq + 1))
+    outcome = {REASON_HEADER: "rejected"} if given_up else {}
+    subject = {"cloudEvents:subject": str(request_id), "cloudEvents:type": GenerationRequested.TYPE}
+    message = Message(body, {**headers, **orders, **outcome, **subject})
+    taken = cast("Received", SimpleNamespace(message=message, stale=False))
+    await DeadLetters(JetStreamLog(js), silent(), SystemClock()).take(taken)
+    kept = await JetStreamLog(js).find(Channel.DEADLETTERS, request_id)
+    assert kept is not None
+    assert kept.headers[REASON_HEADER]
+    assert body.startswith(kept.body)
+    assert (await JetStreamLog(js).find(Channel.REPLIES, request_id) is None) == given_up
 
 
 @FEWER

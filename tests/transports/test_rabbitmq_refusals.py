@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 from yarl import URL
 
 from events.errors import SettingsError, TransportUnreachable
@@ -121,6 +122,24 @@ async def test_a_message_that_is_too_large_harms_no_other(tmp_path, rabbitmq_nee
         assert all(result is None or type(result) is not Unsendable for result in (results[0], results[2]))
         await broker.sender.send(queue.name, Message(b"after"))
         assert await receiver.fetch(1, MAX_FETCH_WAIT)
+
+
+async def test_a_message_whose_headers_are_too_large_does_not_end_the_connection(rabbitmq_url: str) -> None:
+    """RabbitMQ would answer a frame of more than 128 KiB with its end, for all that is on its way there."""
+    async with connect(SecretStr(rabbitmq_url), name="test", clock=SystemClock()) as broker:
+        queue = topology.Queue("frames", durable=False)
+        receiver = await Receiver.open(broker, queue, prefetch=16)
+        fits, none = {"a": "я" * 61_000}, {"a": "я" * 65_600}
+        sends = [broker.sender.send(queue.name, Message(b"x", headers)) for headers in (fits, none, fits)]
+        with capture_logs() as logs:
+            results = await asyncio.gather(*sends, return_exceptions=True)
+        assert [type(result) for result in results] == [type(None), Unsendable, type(None)]
+        assert "bytes of headers; at most" in str(results[1])
+        assert "rabbitmq.disconnected" not in str(logs)
+        received = [message for _ in range(2) for message in await receiver.fetch(1, MAX_FETCH_WAIT)]
+        assert [message.message.headers for message in received] == [fits, fits]
+        await receiver.close()
+        await topology.delete(broker.consuming, queue.name)
 
 
 async def test_a_broker_without_memory_is_waited_for(own_rabbitmq: RabbitMQNode) -> None:

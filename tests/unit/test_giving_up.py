@@ -1,5 +1,6 @@
 """A request that is given up is kept as far as the broker takes it, counted once, and its asker is told."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -8,18 +9,21 @@ from typing import cast
 
 import pytest
 from opentelemetry.metrics import NoOpMeter
+from structlog.testing import capture_logs
 
 from bridge.codecs import CODECS
 from bridge.deadletters import DeadLetters
 from bridge.ids import Origin, request_id_for
 from bridge.inbound import Answers, Questions
+from bridge.notes import Notes
+from bridge.outbound import Outbound
 from bridge.settings import CodecName
 from events.deadletters import ATTEMPTS_HEADER, CUT_HEADER, DETAIL_HEADER, REASON_HEADER, cuts
 from events.errors import TransportError
 from events.event import NATS_PREFIX, Event, to_headers
 from events.faults import Fault
 from events.ids import RequestId
-from events.memory import MemoryLog
+from events.memory import MemoryLog, MemoryRecords
 from events.rabbitmq import topology
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
@@ -240,3 +244,34 @@ async def test_a_trace_that_is_too_long_does_not_cost_its_question(telemetry) ->
     message = Message(b"hello", {"tracestate": "x" * 70_000}, reply_to="requester", correlation_id="mine")
     await questions.take(received(message))
     assert await log.find(Channel.REQUESTS, request_id_for(message))
+
+
+async def _never(request_id: RequestId) -> bool:
+    return False
+
+
+async def test_a_reply_that_is_too_large_fails_its_request_at_once(make_event, telemetry) -> None:
+    """Every worker would be asked for such a one, until the deadline."""
+    codec, event = CODECS[CodecName.EVENTS], make_event()
+    out = Outbound(
+        queue=codec.queue("q"),
+        codec=codec,
+        sender=cast("Sender", FakeSender(None)),
+        events=NarrowLog(),
+        notes=Notes(MemoryRecords()),
+        answered=_never,
+        telemetry=telemetry,
+        clock=SystemClock(),
+        random=Random(1),
+    )
+    handling = asyncio.create_task(out.handle(event.data(), FakeDelivery(event)))
+    await asyncio.sleep(0)
+    data = GenerationCompleted(
+        request_id=str(REQUEST_ID), text="x" * 1_000_000, finish_reason=FinishReason.STOP, model="m"
+    )
+    with capture_logs() as logs:
+        await out.take(received(Message.of(Event.of(data, source="/test", time=NOW))))
+    outcome = await handling
+    assert isinstance(outcome, GaveUp)
+    assert (outcome.reason, "bytes are too many" in outcome.detail) == (FailureReason.REJECTED, True)
+    assert [line["event"] for line in logs] == ["reply.dropped"]
