@@ -10,7 +10,7 @@ import structlog
 from edge.userbot.chats import AWAY, Chats
 from edge.userbot.versions import UnreadableRecord
 from events.errors import TransportError
-from events.faults import Fault
+from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.retrying import Retrying
 from events.runtime.seldom import Seldom
 from events.runtime.tasks import for_each
@@ -53,6 +53,11 @@ class Resuming:
                 unreadable += 1
                 if unreadable <= MOST_NAMED:
                     self._chats.unreadable.note(chat, error)
+                return
+            except TransportError as error:
+                if error.fault is Fault.FATAL:
+                    raise
+                log.error("chat.not_resumed", chat=chat, error=str(error))
                 return
             woken += 1
             wake(chat)
@@ -105,10 +110,16 @@ class Resuming:
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         clock = self._retrying.clock
-        end = clock.monotonic() + GRACE.total_seconds()
+        end, unknown = clock.monotonic() + GRACE.total_seconds(), 0
 
         def passing(error: Exception) -> bool:
-            return isinstance(error, TransportError) and (error.fault is not Fault.FATAL or clock.monotonic() < end)
+            nonlocal unknown
+            if not isinstance(error, TransportError):
+                return False
+            if error.fault is Fault.FATAL:
+                return clock.monotonic() < end
+            unknown += error.fault is not Fault.PASSING
+            return error.fault is not Fault.FINAL and unknown < UNKNOWN_ATTEMPTS
 
         def failed(error: Exception, pause: timedelta) -> None:
             if self._seldom.due("away"):

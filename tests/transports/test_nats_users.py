@@ -19,6 +19,7 @@ from events.ids import RequestId
 from events.jetstream.client import NotPermitted
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
+from events.jetstream.marks import JetStreamMarks
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
@@ -52,6 +53,7 @@ THE_CONVERSATIONS = [
     "$JS.API.STREAM.INFO.KV_telegram",
     "$JS.API.STREAM.MSG.GET.KV_telegram",
     "$JS.API.STREAM.MSG.GET.KV_marks",
+    "$JS.API.STREAM.MSG.DELETE.KV_marks",
     "$KV.chats.1.2",
     "$KV.telegram.1",
     "$KV.marks.unfinished.1.2",
@@ -188,6 +190,19 @@ async def test_a_question_goes_round_through_the_adapters(as_user, set_up, make_
         await heard.ack()
         assert await JetStreamLog(edge).erase_chat("7", "2", up_to=9) == 2
         assert await JetStreamLog(edge).find(Channel.REQUESTS, request_id) is None
+
+
+@pytest.mark.parametrize(("user", "process"), [("userbot", None), ("tools", "deadletters")])
+async def test_who_changes_chat_records_keeps_the_index_of_those_that_have_something_to_do(
+    as_user, set_up, user, process
+):
+    async with as_user(user, process) as js:
+        marks = JetStreamMarks(js, subjects.MARKS_BUCKET)
+        version = await marks.add("unfinished.7.2")
+        assert await marks.version("unfinished.7.2") == version
+        assert list(await marks.keys("unfinished.7.")) == ["unfinished.7.2"]
+        await marks.drop("unfinished.7.2", version)
+        assert not await marks.keys("unfinished.7.")
 
 
 async def taken_from(js, channel, durable):

@@ -14,6 +14,7 @@ from edge.userbot.record import ChatRecord, Notice
 from edge.userbot.resuming import MOST_NAMED, Resuming
 from edge.userbot.versions import UnreadableRecord
 from events.errors import Conflict, TransportError
+from events.faults import Fault
 from events.memory import MemoryMarks, MemoryRecords
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -367,3 +368,42 @@ async def test_starting_afresh_keeps_what_can_be_read_and_what_another_process_h
     stores.records.save = saving  # type: ignore[method-assign]
     await chats.start_afresh("2", asked)
     assert (await chats.load("2")).deleted_to == 7
+
+
+async def test_a_chat_whose_record_the_store_cant_read_is_left_out_and_the_others_are_taken_up(monkeypatch) -> None:
+    stores = Stores()
+    for chat in ("2", "3", "4"):
+        await stores.process().change(chat, asked)
+    load = stores.records.load
+
+    async def loading(key: str) -> Any:
+        if key == "1.3":
+            raise TransportError("nats: the message is broken", Fault.UNKNOWN)
+        return await load(key)
+
+    monkeypatch.setattr(stores.records, "load", loading)
+    woken: list[str] = []
+    with capture_logs() as logs:
+        await Resuming(stores.process(), Retrying(Now(), Random())).resume(woken.append)
+    assert sorted(woken) == ["2", "4"]
+    assert [line["chat"] for line in logs if line["event"] == "chat.not_resumed"] == ["3"]
+    assert "3" in await stores.marked()
+
+
+async def test_a_store_that_stays_lost_ends_the_start() -> None:
+    stores = Stores()
+    stores.marks.version = raising(TransportError("the bucket is gone; run setup", Fault.FATAL))  # type: ignore[method-assign]
+    with pytest.raises(TransportError, match="run setup"):
+        await Resuming(stores.process(), Retrying(Leaping(), Random())).complete()
+
+
+class Leaping(Now):
+    """A minute passes in each pause."""
+
+    passed = 0.0
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    async def sleep(self, duration: Any) -> None:
+        self.passed += 60
