@@ -48,7 +48,7 @@ class Call:
     def find(self, peer: TLObject) -> Account | None:
         """The account behind an InputPeer or InputUser, None when the caller may not address it.
 
-        An access hash of 0 does for those whom the caller has met.
+        An access hash of 0 does for a user's contacts, and for those whom a bot has met.
         """
         if isinstance(peer, types.InputPeerSelf | types.InputUserSelf):
             return self.me
@@ -73,7 +73,7 @@ class Call:
 
     def _has_met(self, account: Account) -> bool:
         me = self.me
-        return account is me or account.id in me.contacts or account.id in me.met
+        return account is me or account.id in me.contacts or (me.bot and account.id in me.met)
 
 
 Handler = Callable[[Call, Any], Result]

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from edge.sandbox.visitor import signed_in_session
 from edge.userbot import phrases
-from tests.e2e.conftest import BOTH_ACCOUNTS
+from tests.e2e.conftest import BOTH_ACCOUNTS, OWNER_PHONE
 
 
 async def answered_once(product, visitor, text: str) -> None:
@@ -72,6 +73,39 @@ async def test_a_bot_stopped_while_it_prepares_an_answer_gives_it_after_signing_
     await product.until(lambda: product.written(visitor))
     await product.processes["userbot"].stop()
     os.remove(product.settings["USERBOT_SESSION"])
+    await product.start("userbot")
+    await answered_once(product, visitor, "как дела?")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bot", BOTH_ACCOUNTS)
+async def test_a_userbot_killed_while_it_answers_what_very_many_wrote_meanwhile_still_knows_them(
+    make_product, bot
+) -> None:
+    """More people than one page of dialogs has; they were shown with the difference only."""
+    product = await make_product(bot=bot, GENERATE_ECHO_DELAY="4", GENERATE_SLOTS="200")
+    await product.processes["userbot"].stop()
+    visitors = [product.visitor() for _ in range(130)]
+    for visitor in visitors:
+        product.says(visitor, "Тимоха, как дела?")
+    await product.start("userbot")
+    await product.logged("message.received", len(visitors))
+    await product.kill("userbot")
+    await product.start("userbot")
+    await product.until(lambda: all(product.answers(visitor) for visitor in visitors))
+    assert {tuple(product.answers(visitor)) for visitor in visitors} == {("как дела?",)}
+
+
+@pytest.mark.slow
+async def test_a_session_string_which_remembers_nobody_costs_no_answer(make_product) -> None:
+    product = await make_product(GENERATE_ECHO_DELAY="1.5")
+    await product.processes["userbot"].stop()
+    product.settings["USERBOT_SESSION"] = await signed_in_session(product.telegram, OWNER_PHONE)
+    await product.start("userbot")
+    visitor = product.visitor()
+    product.says(visitor, "Тимоха, как дела?")
+    await product.until(lambda: product.written(visitor))
+    await product.kill("userbot")
     await product.start("userbot")
     await answered_once(product, visitor, "как дела?")
 

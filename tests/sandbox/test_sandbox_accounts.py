@@ -122,6 +122,15 @@ async def test_a_stranger_cannot_be_addressed_by_id_alone(telegram: Sandbox, ann
         assert (await client.send_message(boris.id, "hello")).chat.id == boris.id
 
 
+async def test_an_id_without_its_access_hash_is_nobody_to_a_user_even_after_a_message(telegram, anna, boris):
+    telegram.send(boris.id, anna.id, "hello")
+    async with connect(telegram, anna.phone) as client:
+        with pytest.raises(PeerIdInvalid):
+            await client.send_message(boris.id, "hello")
+        assert [dialog.chat.id async for dialog in client.get_dialogs()] == [boris.id]
+        assert (await client.send_message(boris.id, "hello")).chat.id == boris.id
+
+
 async def test_an_unknown_method_is_refused_and_the_session_goes_on(telegram: Sandbox, anna: Account, caplog):
     async with connect(telegram, anna.phone) as client:
         with pytest.raises(Exception, match="INPUT_METHOD_INVALID"):

@@ -53,6 +53,11 @@ class FakeClient:
         self.options: list[dict[str, Any]] = []
         self.known = {2}
         self.me = SimpleNamespace(is_bot=bot)
+        self.storage = SimpleNamespace(save=self._save)
+        self.saved = 0
+
+    async def _save(self) -> None:
+        self.saved += 1
 
     async def invoke(self, query: Any, **options: Any) -> Any:
         self.calls.append(query)
@@ -127,18 +132,59 @@ async def test_what_telegram_will_never_take_is_undeliverable(error) -> None:
         await telegram(FakeClient(error)).send("2", "привет", reply_to=3, random_id=77)
 
 
-async def test_somebody_whom_the_session_has_forgotten_is_looked_up_in_the_dialogs() -> None:
-    client = FakeClient(SimpleNamespace(), sent())
-    client.known.clear()
-    original = client.invoke
+class Forgetful(FakeClient):
+    """Knows nobody but those whom the pages of its dialogs have shown; answers to anything else come in between."""
 
-    async def invoke(query: Any, **options: Any) -> Any:
-        if isinstance(query, raw.functions.messages.GetDialogs):
-            client.known.add(2)
-        return await original(query, **options)
+    def __init__(self, *answers: Any) -> None:
+        super().__init__(*answers)
+        self.known = set()
 
-    client.invoke = invoke
+    async def invoke(self, query: Any, **options: Any) -> Any:
+        await asyncio.sleep(0)
+        answer = await super().invoke(query, **options)
+        self.known |= {user.id for user in getattr(answer, "users", [])}
+        return answer
+
+
+def dialogs(*people: int, more: bool = False) -> Any:
+    """A page: the newest message with each of `people` has its id."""
+    peers = [types.PeerUser(user_id=id_) for id_ in people]
+    parts = {
+        "dialogs": [SimpleNamespace(peer=peer, top_message=peer.user_id, pinned=False) for peer in peers],
+        "messages": [types.Message(id=peer.user_id, peer_id=peer, date=peer.user_id, message="?") for peer in peers],
+        "chats": [],
+        "users": [types.User(id=id_, first_name="A", access_hash=7) for id_ in people],
+    }
+    return types.messages.DialogsSlice(count=999, **parts) if more else types.messages.Dialogs(**parts)
+
+
+async def test_somebody_whom_the_session_has_forgotten_is_looked_up_in_the_dialogs_to_their_end() -> None:
+    client = Forgetful(dialogs(9, 8, more=True), dialogs(7, 2, more=True), sent())
     assert await telegram(client).send("2", "привет", reply_to=3, random_id=77) == 9
+    assert [call.offset_id for call in client.calls[:2]] == [0, 8]
+    assert client.saved == 1
+
+
+async def test_many_who_are_forgotten_at_once_are_looked_up_with_one_reading() -> None:
+    client = Forgetful(dialogs(9, 8, more=True), dialogs(7, 2), *(sent() for _ in range(4)))
+    messenger = telegram(client)
+    await asyncio.gather(*(messenger.send(chat, "привет", reply_to=3, random_id=77) for chat in "2789"))
+    assert sum(isinstance(call, raw.functions.messages.GetDialogs) for call in client.calls) == 2
+
+
+async def test_a_stranger_is_looked_for_in_so_many_dialogs_and_no_more() -> None:
+    client = Forgetful(*(dialogs(number, more=True) for number in range(9, 99)))
+    with pytest.raises(Undeliverable, match="not known to this session"):
+        await telegram(client).send("2", "привет", reply_to=3, random_id=77)
+    assert len(client.calls) == 20
+
+
+async def test_whom_the_difference_has_shown_is_on_disk_at_once() -> None:
+    found = types.updates.Difference(**NOTHING, state=types.updates.State(pts=5, qts=0, date=0, seq=1, unread_count=0))
+    client = FakeClient(found)
+    account = TelegramAccount(Calls(client, flood_waited=lambda wait: None), "1", groups=False, bots=False)
+    await account.difference(State(pts=1))
+    assert client.saved == 1
 
 
 async def test_a_session_that_telegram_has_ended_is_told() -> None:

@@ -11,11 +11,12 @@ from edge.userbot.changes import Difference, State, StateLost, TooLong
 from edge.userbot.incoming import incoming
 from edge.userbot.messenger import UnknownAnswer
 from edge.userbot.receiving import Incoming
+from edge.userbot.telegram import dialogs
 from edge.userbot.telegram.calls import Calls, Refused
 from events.runtime.seldom import Seldom
 
 PAGE = 100
-"""As many dialogs or messages as one call brings."""
+"""As many messages as one call brings."""
 
 NOT_SHOWN_EVERY = 600.0
 """Seconds."""
@@ -45,6 +46,7 @@ class TelegramAccount:
             found = await self._calls.invoke(query)
         except Refused as error:
             raise StateLost(f"Telegram refused the state: {error.reason}") from None
+        await self._calls.remember_people()
         match found:
             case raw.types.updates.DifferenceEmpty(date=date, seq=seq):
                 return Difference(since.model_copy(update={"date": date, "seq": seq}), [], complete=True)
@@ -66,6 +68,7 @@ class TelegramAccount:
                 found += await self._history(peer, users, since)
         except Refused as error:
             self._say_not_shown(since, error.reason)
+        await self._calls.remember_people()
         return sorted(found, key=lambda message: (message.date, message.message_id))
 
     def _say_not_shown(self, since: datetime, reason: str) -> None:
@@ -75,27 +78,16 @@ class TelegramAccount:
 
     async def _dialogs(self, since: datetime) -> Any:
         """The people with whom there is a message from `since` on, the most recent first; pinned ones come before."""
-        offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0, "offset_peer": raw.types.InputPeerEmpty()}
-        while True:
-            page = await self._calls.invoke(raw.functions.messages.GetDialogs(limit=PAGE, hash=0, **offset))
+        async for page in dialogs.pages(self._calls):
             users = {user.id: user for user in page.users}
-            tops = {(_peer_key(message.peer_id), message.id): message for message in page.messages}
-            last = None
-            for dialog in page.dialogs:
-                top = tops.get((_peer_key(dialog.peer), dialog.top_message))
-                if top is None or not hasattr(top, "date"):
-                    continue
+            for dialog, top in dialogs.tops(page):
                 if _date(top) < since:
                     if dialog.pinned:
                         continue
                     return
-                last = top
                 if isinstance(dialog.peer, raw.types.PeerUser) and (user := users.get(dialog.peer.user_id)):
                     peer = raw.types.InputPeerUser(user_id=user.id, access_hash=user.access_hash or 0)
                     yield peer, users
-            if last is None or not isinstance(page, raw.types.messages.DialogsSlice):
-                return
-            offset = {"offset_date": last.date, "offset_id": last.id, "offset_peer": raw.types.InputPeerEmpty()}
 
     async def _history(self, peer: Any, users: Mapping[int, Any], since: datetime) -> list[Incoming]:
         found: list[Any] = []
@@ -150,10 +142,6 @@ def _counted(pts: int) -> int:
     if pts < 0:
         raise UnknownAnswer(f"Telegram counts {pts} changes; trying again")
     return pts
-
-
-def _peer_key(peer: Any) -> str:
-    return repr(peer)
 
 
 def _date(message: Any) -> datetime:

@@ -58,6 +58,13 @@ class Calls:
         except Exception as error:  # noqa: BLE001 - judged, whatever it is
             raise self.judged(error) from None
 
+    async def remember_people(self) -> None:
+        """Whom calls have shown, on disk at once: a killed process must know them when it starts again."""
+        try:
+            await self._client.storage.save()
+        except Exception as error:  # noqa: BLE001 - whatever it is, what the calls brought must not go with it
+            log.warning("telegram.peers_not_remembered", error=type(error).__name__)
+
     async def show(self, query: Any) -> str | None:
         """One attempt at what does not matter: return why it failed, None if it did not."""
         try:

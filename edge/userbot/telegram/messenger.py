@@ -1,5 +1,6 @@
 """Messages out: paced, each under its own random id, so that a repeat is recognised."""
 
+import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
 from edge.userbot.messenger import Undeliverable
+from edge.userbot.telegram import dialogs
 from edge.userbot.telegram.calls import AlreadyDone, Calls, Refused
 from edge.userbot.telegram.faults import REPLY_GONE, judge
 from events.errors import TimokhaError
@@ -19,7 +21,8 @@ HISTORY_LOOKED_THROUGH = 50
 """How many of the chat's newest messages a resumed delivery looks through for its own."""
 IDS_A_CALL, CALLS_FOR_OWN = 100, 5
 """A bot looks through so many ids after the message that its own would reply to."""
-DIALOGS_LOOKED_THROUGH = 100
+DIALOG_PAGES = 20
+"""Looked through for somebody whom the session does not know."""
 CHAT_BURST, CHAT_SECONDS = 5, 5
 """One message a second in a chat, five at once (https://core.telegram.org/bots/faq#broadcasting-to-users)."""
 CHATS_PACED = 4096
@@ -40,6 +43,7 @@ class Telegram:
         self._calls = calls
         self._changed = changed
         self._overall = AsyncLimiter(rate, 1)
+        self._looking_up = asyncio.Lock()
         self._pace_of = lru_cache(maxsize=CHATS_PACED)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
     async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
@@ -147,9 +151,9 @@ class Telegram:
         if self._calls.is_bot and int(chat) > 0:
             # Telegram knows itself who has written to a bot.
             return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
-        await self._read_dialogs()
-        if peer := await self._resolve(chat):
-            return peer
+        async with self._looking_up:
+            if peer := await self._found_in_dialogs(chat):
+                return peer
         raise Undeliverable(f"chat {chat} is not known to this session; use a session file")
 
     async def _resolve(self, chat: str) -> Any:
@@ -163,16 +167,20 @@ class Telegram:
                 return None
             raise self._calls.judged(error) from None
 
-    async def _read_dialogs(self) -> None:
-        """The client remembers everybody it is shown."""
-        query = raw.functions.messages.GetDialogs(
-            offset_date=0,
-            offset_id=0,
-            offset_peer=raw.types.InputPeerEmpty(),
-            limit=DIALOGS_LOOKED_THROUGH,
-            hash=0,
-        )
-        await self._calls.invoke(query)
+    async def _found_in_dialogs(self, chat: str) -> Any:
+        """The client remembers everybody it is shown: whoever waited for another look may be known by now."""
+        if peer := await self._resolve(chat):
+            return peer
+        read = 0
+        async for page in dialogs.pages(self._calls):
+            read += 1
+            is_shown = int(chat) < 0 or any(user.id == int(chat) for user in page.users)
+            if is_shown and (peer := await self._resolve(chat)):
+                await self._calls.remember_people()
+                return peer
+            if read == DIALOG_PAGES:
+                break
+        return None
 
 
 def _message_id(updates: Any, random_id: int) -> int:
