@@ -1,6 +1,7 @@
 """Marks: keys that are either set or not, each setting of a key with a version of its own."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 
@@ -17,6 +18,10 @@ class Marks(Protocol):
 
     async def version(self, key: str) -> int | None:
         """Return the version of `key`, None if it is not set."""
+        ...
+
+    async def made(self) -> datetime:
+        """Return when the store was made: a key that was set before is not any more."""
         ...
 
     async def keys(self, prefix: str) -> Sequence[str]:

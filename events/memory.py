@@ -126,9 +126,13 @@ class MemoryDelivery:
 class MemoryMarks:
     """Implements `events.marks.Marks`."""
 
-    def __init__(self) -> None:
+    def __init__(self, made: datetime = LONG_AGO) -> None:
+        self._made = made
         self._marks: dict[str, int] = {}
         self._versions = itertools.count(1)
+
+    async def made(self) -> datetime:
+        return self._made
 
     async def add(self, key: str) -> int:
         self._marks[key] = next(self._versions)

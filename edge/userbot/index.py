@@ -1,6 +1,7 @@
 """Which chats of an account have something to do: never too few of them, at times too many."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
@@ -24,15 +25,14 @@ class Index:
         """Return whether every chat that has something to do is marked."""
         return await self._marks.version(self._built) is not None
 
-    async def begin(self) -> int:
-        """From now on all chats are looked at and marked; return what `end` needs."""
-        return await self._marks.add(self._building)
+    async def made(self) -> datetime:
+        """Return when the store was made, for `completed`."""
+        return await self._marks.made()
 
-    async def end(self, build: int) -> None:
-        """The index is complete, unless the store was made again since `begin`, or another process has begun."""
-        if await self._marks.version(self._building) == build:
+    async def completed(self, made: datetime) -> None:
+        """Note that all chats have been looked at since `made`; in vain if the store was made again meanwhile."""
+        if await self._marks.made() == made:
             await self._marks.add(self._built)
-            await self._marks.drop(self._building, build)
 
     def knows(self, chat: str) -> bool:
         """Return whether this process knows of a mark of `chat`."""
@@ -92,10 +92,6 @@ class Index:
     @property
     def _built(self) -> str:
         return f"built.{self._account}"
-
-    @property
-    def _building(self) -> str:
-        return f"building.{self._account}"
 
     def _unfinished(self, chat: str) -> str:
         return f"unfinished.{self._account}.{chat}"

@@ -87,7 +87,7 @@ class Resuming:
         """What it may not know of is a chat that was marked in a store that is gone by now: then it is not complete."""
         index = self._chats.index
         index.forget()
-        build = await self._patiently(index.begin)
+        made = await self._patiently(index.made)
         read = 0
 
         async def look_at(chat: str, unfinished: bool) -> None:
@@ -105,7 +105,7 @@ class Resuming:
             await self._chats.each(look_at)
 
         await self._patiently(look_through)
-        await self._patiently(lambda: index.end(build))
+        await self._patiently(lambda: index.completed(made))
         log.info("index.built", read=read)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:

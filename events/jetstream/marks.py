@@ -1,6 +1,7 @@
 """Marks in a JetStream bucket: a message each, its sequence number the version."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -9,6 +10,7 @@ from nats.js.errors import NotFoundError
 from events.jetstream.deleting import delete
 from events.jetstream.faults import failed, is_lost_stream
 from events.jetstream.listing import subjects_of
+from events.records import LONG_AGO
 
 
 class JetStreamMarks:
@@ -39,6 +41,12 @@ class JetStreamMarks:
             if isinstance(error, NotFoundError) and not is_lost_stream(error):
                 return None
             raise failed(f"mark {key} could not be looked up", error) from None
+
+    async def made(self) -> datetime:
+        try:
+            return (await self._js.stream_info(self._stream)).created or LONG_AGO
+        except (NatsError, OSError) as error:
+            raise failed("the marks could not be looked at", error) from None
 
     async def keys(self, prefix: str) -> Sequence[str]:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -293,26 +294,35 @@ async def test_an_index_that_was_lost_is_built_again_also_when_it_is_lost_meanwh
     assert len(await stores.marked()) == 50
 
 
+async def test_two_processes_that_build_the_index_at_the_same_time_both_come_to_an_end() -> None:
+    stores = Stores()
+    await stores.old(*map(str, range(20)))
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(Resuming(stores.process(), RETRYING).complete() for _ in range(2)))
+    assert len(await stores.marked()) == 20
+
+
 async def test_a_build_marks_a_chat_also_if_a_change_that_failed_has_put_a_lost_mark_back(monkeypatch) -> None:
     stores = Stores()
     chats = stores.process()
     await chats.change("2", asked)
-    begin = chats.index.begin
+    made = chats.index.made
 
-    async def beginning() -> int:
+    async def making() -> datetime:
         mark = await chats.index.version("2")
         assert mark is not None
         lose(stores.marks)
         chats.index.put_back("2", mark)
-        return await begin()
+        return await made()
 
-    monkeypatch.setattr(chats.index, "begin", beginning)
+    monkeypatch.setattr(chats.index, "made", making)
     await Resuming(chats, RETRYING).complete()
     assert await stores.marked() == {"2"}
 
 
 def lose(marks: MemoryMarks) -> None:
     marks._marks.clear()
+    marks._made += timedelta(seconds=1)
 
 
 async def test_a_start_waits_for_a_store_that_is_away_for_a_moment(monkeypatch) -> None:
