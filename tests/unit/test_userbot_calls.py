@@ -227,6 +227,26 @@ async def test_who_is_refused_a_look_into_the_chat_sends_all_the_same(bot: bool)
     assert await telegram(client).find_own("2", "привет", reply_to=3) is None
 
 
+def test_looks_into_very_many_chats_are_spread_over_time(virtually) -> None:
+    times: list[float] = []
+
+    async def life(_retrying: Retrying) -> None:
+        client = FakeClient(*[history()] * 100)
+        client.known = set(range(100))
+        calls = Calls(client, flood_waited=lambda wait: None)
+        messenger = Telegram(client, calls, rate=25, changed=lambda updates: None)
+
+        async def look(chat: int) -> None:
+            await messenger.find_own(str(chat), "привет", reply_to=3)
+            times.append(asyncio.get_running_loop().time())
+
+        await asyncio.gather(*(look(chat) for chat in range(100)))
+
+    virtually(life)
+    assert times[-1] > 2.5
+    assert sum(time < 1 for time in times) <= 2 * 25
+
+
 async def test_a_bot_looks_for_its_own_message_among_the_ids_after_the_one_that_it_replies_to() -> None:
     others = types.Message(id=7, peer_id=types.PeerUser(user_id=4), date=0, message="привет", out=True)
     gone = [types.MessageEmpty(id=id_) for id_ in range(9, 104)]

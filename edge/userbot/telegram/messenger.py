@@ -35,7 +35,8 @@ log = structlog.get_logger(__name__)
 class Telegram:
     """Implements `edge.userbot.messenger.Messenger` on a started client.
 
-    `rate`: messages a second in all chats together. `changed` is told what a send did to the account's state.
+    `rate`: messages a second in all chats together, and looks into chats. `changed` is told what a send did to the
+    account's state.
     """
 
     def __init__(self, client: Client, calls: Calls, *, rate: float, changed: Callable[[Any], None]) -> None:
@@ -43,6 +44,7 @@ class Telegram:
         self._calls = calls
         self._changed = changed
         self._overall = AsyncLimiter(rate, 1)
+        self._looks = AsyncLimiter(rate, 1)
         self._looking_up = asyncio.Lock()
         self._pace_of = lru_cache(maxsize=CHATS_PACED)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
@@ -93,6 +95,7 @@ class Telegram:
         return peer
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
+        await self._looks.acquire()  # after a crash every chat wants to look
         try:
             found = await (self._after(chat, reply_to or 0) if self._calls.is_bot else self._newest(chat))
         except Refused as error:
