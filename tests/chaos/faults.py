@@ -61,6 +61,7 @@ SHARES = {
     "emptied_stores": 30,
     "outages": 30,
     "unrecorded_answers": 6,
+    "unreadable_records": 10,
     "malformed_replies": 10,
     "odd_hints": 20,
     "deleted_marks": 20,

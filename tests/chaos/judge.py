@@ -212,7 +212,9 @@ class Judge:
 
     def _telling(self, broken: Break) -> str:
         """What was wrong with telling the user that the record can't be read."""
-        times = told_unreadable(self._world, broken)
+        later = (other for other in self._breaks if other.user == broken.user and other.at > broken.at)
+        again = next(later, None)
+        times = told_unreadable(self._world, broken) - (told_unreadable(self._world, again) if again else 0)
         if times > 1:
             return f"chat {broken.user} was told {times} times that its record can't be read"
         asked = any(broken.at < q.asked_at < broken.afresh_at for q in self._asked if q.user == broken.user)

@@ -13,7 +13,7 @@ RUN = Path(__file__).with_name("run.py")
 QUESTIONS = 60
 PATIENCE = 450
 """Seconds. It takes about 60, on a busy machine too; whoever stays busy is waited for another 240."""
-OUTCOMES = ("answered_once", "failed_told", "ignored_busy", "lost_with_store", "undeliverable")
+OUTCOMES = ("answered_once", "failed_told", "ignored_busy", "lost_with_store", "unreadable", "undeliverable")
 NEVER = ("lost", "answered_twice", "left_busy", "forced_kills", "watchdog_ends", "tracebacks")
 FAULTS = {
     "terminations": 2,
@@ -27,6 +27,7 @@ FAULTS = {
     "unrecorded_answers": 1,
     "malformed_replies": 1,
     "odd_hints": 1,
+    "unreadable_records": 1,
     "deleted_marks": 1,
 }
 

@@ -125,3 +125,16 @@ def test_a_flood_of_log_lines_is_seen_in_its_ten_seconds(tmp_path) -> None:
     lines = [f'{{"event": "x", "time": "2026-11-25T12:00:{second:02}Z"}}\n' for second in [1, 9, 10, 11, 12, 25]]
     log.write_text("".join(lines) + "no json\n")
     assert busiest(log) == 3
+
+
+@pytest.mark.parametrize(
+    ("told", "hasty", "wrong"), [(1, False, ""), (0, False, "was not told"), (0, True, ""), (2, False, "told 2 times")]
+)
+def test_whose_record_cant_be_read_is_told_once(make_judge, monkeypatch, told, hasty, wrong) -> None:
+    broken = Break(EDGE, USER, own_id=0, at=100, afresh_at=110, hasty=hasty)
+    judge = make_judge(breaks=[broken])
+    judge._asked = [question(105)]
+    monkeypatch.setattr("judge.told_unreadable", lambda world, broken: told)
+    said = judge._telling(broken)
+    assert wrong in said
+    assert bool(said) == bool(wrong)

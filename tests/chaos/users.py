@@ -29,7 +29,7 @@ HASTY = 0.2
 LOCALES = ("ru", "en")
 FAILURES = {phrases.failure(locale, reason) for locale in LOCALES for reason in (phrases.DEADLINE, "", "empty")}
 
-UNREADABLE: set[str] = set()
+UNREADABLE = {phrases.unreadable(locale) for locale in LOCALES}
 DELETED = {phrases.deleted(locale, cancelled=cancelled) for locale in LOCALES for cancelled in (True, False)}
 
 
