@@ -109,8 +109,7 @@ class Driver:
         except UnreadableRecord:
             pass  # the next attempt to load it says what is to be done
         except TimokhaError as error:
-            log.error("driver.stopped", chat=self._chat, error=str(error))
-            return False
+            return await self._failed(error, attempts=1)
         except asyncio.CancelledError as error:
             # A library may cancel what it waits for itself: that is not for us to end by.
             task = asyncio.current_task()
@@ -171,6 +170,10 @@ class Driver:
             record = self._record = await self._world.chats.load(self._chat)
         except UnreadableRecord as error:
             return await self._tell_unreadable(error)
+        latest = self._world.now() + self._world.deadline
+        if records.limited(record, latest) is not record:
+            await self._change(lambda record: records.limited(record, latest))
+            return True
         now = self._clock()
         time, erase, held = self._world.now(), now >= self._erase_at, now < self._send_at
         step = self._step = next_step(record, time, erase=erase, send=not held)

@@ -6,11 +6,12 @@ Every transition returns a new record, or the very same object when the fact cha
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from edge.userbot.phrases import DEADLINE, INTERNAL, failure
 from edge.userbot.splitting import clean, is_blank
 from edge.userbot.versions import UnreadableRecord, numbered, schema_of
+from events.errors import MalformedEvent
 from events.ids import RequestId
 from events.schema import FailureReason, Role, Turn
 
@@ -38,6 +39,14 @@ class _Part(BaseModel):
         return self.model_copy(update=changes)
 
 
+def _request_id(text: str) -> str:
+    try:
+        RequestId.parse(text)
+    except MalformedEvent:
+        raise ValueError("it is no request id") from None
+    return text
+
+
 class Settings(_Part):
     """What the user has set; `context_length` counts earlier messages."""
 
@@ -56,7 +65,7 @@ class Question(_Part):
     locale: str
     asked_at: AwareDatetime
     trace: dict[str, str] = {}
-    revision: int = 0
+    revision: Annotated[int, Field(ge=0, lt=10**9)] = 0
     live: bool = False
     doubtful: bool = False
 
@@ -80,7 +89,7 @@ class Current(_Part):
     """The question being answered: asking until it has an `outcome`, decided at `settled_at`, then delivering."""
 
     question: Question
-    request_id: str
+    request_id: Annotated[str, AfterValidator(_request_id)]
     deadline: AwareDatetime
     thinking_id: int | None = None
     outcome: Outcome | None = None
@@ -168,6 +177,14 @@ def expired(record: ChatRecord, now: datetime) -> ChatRecord:
     if current is None or now < current.deadline:
         return record
     return _settled(record, current.request_id, Failure(reason=DEADLINE), now)
+
+
+def limited(record: ChatRecord, latest: datetime) -> ChatRecord:
+    """A deadline after `latest` is from a clock that was wrong then: nobody waits so long."""
+    current = record.current
+    if current is None or current.outcome or current.deadline <= latest:
+        return record
+    return record.having(current=current.having(deadline=latest))
 
 
 def thought(record: ChatRecord, request_id: str, thinking_id: int) -> ChatRecord:

@@ -75,10 +75,12 @@ class Replies:
         """Its question fails at once: with this answer the record will never be stored."""
         now, request_id = self._world.now(), delivery.event.request_id
         try:
-            await self._world.chats.change(
+            record = await self._world.chats.change(
                 request_id.chat, lambda record: records.failed(record, str(request_id), INTERNAL, now)
             )
         except TimokhaError:
+            record = ChatRecord()
+        if not _is_about(record, str(request_id)):
             await self._drop(delivery, error)
             return
         log.error("reply.not_stored", request_id=str(request_id), error=described(error))

@@ -11,7 +11,7 @@ from edge.userbot import phrases
 from edge.userbot.door import Door
 from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.receiving import Effect, Rules
-from edge.userbot.record import Question
+from edge.userbot.record import Question, ask
 from events.errors import Conflict, TransportError
 from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
@@ -510,6 +510,21 @@ def test_a_reply_in_the_stream_that_settles_nothing_is_not_asked_for_again_and_a
         await asyncio.sleep(MINUTE)
         await edge.idle()
         assert len(found) == 1
+        assert places.telegram.texts[-1] == (phrases.failure("ru", phrases.DEADLINE), 1001)
+
+    virtual_places(story)
+
+
+def test_a_deadline_from_a_clock_that_was_ahead_keeps_nobody_waiting(virtual_places) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        question = Question(message_id=7, text="раз", locale="ru", asked_at=edge.world.now() + timedelta(days=365))
+        late = edge.world.now() + timedelta(days=365)
+        current = ask(question, RequestId("1", "2", "7"), late)
+        await edge.world.chats.change("2", lambda record: record.having(current=current))
+        edge.drivers.wake("2", resumed=True)
+        await asyncio.sleep(3 * MINUTE)
+        await edge.idle()
         assert places.telegram.texts[-1] == (phrases.failure("ru", phrases.DEADLINE), 1001)
 
     virtual_places(story)
