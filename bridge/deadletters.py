@@ -1,10 +1,11 @@
 """What workers on RabbitMQ, or RabbitMQ itself, gave up joins JetStream's dead letters, where people look for it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from bridge.codecs import SOURCE
+from bridge.complaints import Complaints
 from bridge.refusals import Refusals
 from bridge.taken import Taken
 from events.deadletters import REASON_HEADER
@@ -30,6 +31,7 @@ class DeadLetters:
     events: Log
     telemetry: Telemetry
     clock: Clock
+    complain: Complaints = field(default_factory=Complaints)
 
     async def take(self, received: Received) -> None:
         """Raises TransportError."""
@@ -44,7 +46,7 @@ class DeadLetters:
         try:
             event.request_id  # noqa: B018 - without one it has no place
         except MalformedEvent as error:
-            log.error("deadletter.dropped", error=str(error))
+            self.complain("deadletter.dropped", str(error))
             return
         await self._keep(event, message, ours=ours)
 

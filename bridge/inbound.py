@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from bridge.codecs import SOURCE, Codec, fitting
+from bridge.complaints import Complaints
 from bridge.ids import Origin, request_id_for
 from bridge.outbound import MARK
 from bridge.refusals import Refusals
@@ -27,7 +28,7 @@ from events.runtime.seldom import Seldom
 from events.runtime.tasks import cancel
 from events.schema import GenerationCompleted
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Published, Subscription
-from functions.outcomes import MAX_DETAIL, GaveUp
+from functions.outcomes import GaveUp
 from observability import names
 from observability.telemetry import Telemetry
 
@@ -58,6 +59,7 @@ class Questions:
     deadline: timedelta
     telemetry: Telemetry
     clock: Clock
+    complain: Complaints = field(default_factory=Complaints)
 
     async def take(self, received: Received) -> None:
         """Publish one request, or refuse it if it can't be one. Raises TransportError."""
@@ -93,7 +95,7 @@ class Questions:
         return fitting(Event.of(request, source=SOURCE, time=now, headers=headers))
 
     async def _refuse(self, message: Message, why: str) -> None:
-        log.error("request.refused", request_id=str(request_id_for(message)), queue=self.queue, error=why[:MAX_DETAIL])
+        self.complain("request.refused", why, request_id=str(request_id_for(message)), queue=self.queue)
         refusals = Refusals(self.queue, self.events, self.telemetry, self.clock)
         await refusals.refuse(message, GaveUp.malformed(why, 1))
 

@@ -9,6 +9,7 @@ from random import Random
 import structlog
 
 from bridge.codecs import SOURCE, Codec, TooLarge, fitting
+from bridge.complaints import Complaints
 from bridge.ids import correlation
 from bridge.notes import Note, Notes
 from bridge.taken import Taken, trace_of
@@ -53,6 +54,7 @@ class Outbound:
     clock: Clock
     random: Random
     waiting: Waiting = field(default_factory=Waiting)
+    complain: Complaints = field(default_factory=Complaints)
 
     async def handle(self, request: GenerationRequested, delivery: Delivery) -> Outcome:
         """Ask RabbitMQ's workers; wait for at most half of the time that is left, then let somebody else try."""
@@ -108,7 +110,7 @@ class Outbound:
             headers = {**trace_of(note.headers), **origin(note.headers)}
             event = fitting(Event.of(data, source=SOURCE, time=self.clock.now(), headers=headers))
         except MalformedEvent as error:
-            log.error("reply.dropped", correlation_id=message.correlation_id[:100], error=str(error))
+            self.complain("reply.dropped", str(error), correlation_id=message.correlation_id[:100])
             if isinstance(error, TooLarge):
                 await self.give_up(received, str(error))
             return

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import structlog
 
+from bridge.complaints import Complaints
 from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.rabbitmq.receiver import Received, Receiver
@@ -45,6 +46,7 @@ class Pump:
         self._taker = taker
         self._retrying = retrying
         self._seldom = Seldom()
+        self._complain = Complaints()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -75,11 +77,11 @@ class Pump:
     async def _settle(self, received: Received) -> None:
         why = await self._tried(received, lambda: self._taker.take(received))
         if why:
-            log.error("bridge.dropped", correlation_id=received.message.correlation_id[:100], error=why)
+            self._complain("bridge.dropped", why, correlation_id=received.message.correlation_id[:100])
             worse = await self._tried(received, lambda: self._taker.give_up(received, why))
             if worse:
                 # Unsettled it would keep its place among the messages in hand for ever.
-                log.error("bridge.lost", correlation_id=received.message.correlation_id[:100], error=worse)
+                self._complain("bridge.lost", worse, correlation_id=received.message.correlation_id[:100])
                 await received.reject()
                 return
         await received.ack()

@@ -175,13 +175,14 @@ class Worker:
 
     async def _without(self, request: GenerationRequested, delivery: Delivery) -> Outcome | None:
         """The outcome of a request that needs no handler, or none yet."""
-        if self._clock.now() >= request.deadline:
-            return Skipped("the deadline has passed", expired=True)
         try:
             answered = delivery.attempt > 1 and await self._answered(delivery.event.request_id)
         except TransportError as error:
             return Postponed(str(error), BACKOFF.pause(delivery.attempt, self._random))
-        return Skipped("it is answered already") if answered else None
+        if answered:
+            return Skipped("it is answered already")
+        expired = self._clock.now() >= request.deadline
+        return Skipped("the deadline has passed", expired=True) if expired else None
 
 
 def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:

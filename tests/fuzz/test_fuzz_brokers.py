@@ -1,6 +1,7 @@
 """Real brokers: whatever a stranger publishes, what comes after it is still delivered."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from types import SimpleNamespace
@@ -79,6 +80,9 @@ async def test_any_message_on_jetstream_is_an_event_and_the_next_one_comes_too(
     if len(taken) == 2:
         assert taken[0].body == body
         assert taken[0].subject == f"1.2.{number}.0"
+        found = await JetStreamLog(js).find(Channel.REQUESTS, RequestId("1", "2", str(number)))
+        assert found is not None
+        assert replace(found, time=taken[0].time) == taken[0]  # a microsecond apart, where the sender gave none
         again = RequestId("7", "8", str(number))
         copied = Event(
             **{name: getattr(taken[0], name) for name in ("id", "type", "source", "time", "body", "headers")},

@@ -324,6 +324,24 @@ async def test_a_redelivered_request_that_was_answered_is_skipped(world, make_ev
         await world.no_reply(within=1)
 
 
+async def test_a_request_of_a_bridge_that_was_answered_in_time_is_no_dead_letter_when_it_comes_again(
+    world, make_event
+) -> None:
+    event = make_event(seconds=-1, headers={"timokha-origin-reply-to": "q"})
+    await world.log.publish(Channel.REPLIES, Event.of(answer_to(event.data()), source="/other", time=datetime.now(UTC)))
+    await world.reply()
+
+    async def handler(request):
+        raise AssertionError("must not be called")
+
+    with capture_logs() as logs:
+        async with world.worker(handler), asyncio.timeout(10):
+            world.requests.put(event, attempt=2)
+            while "request.skipped" not in [line["event"] for line in logs]:  # noqa: ASYNC110 - logs have no event
+                await asyncio.sleep(0.01)
+    assert await world.log.find(Channel.DEADLETTERS, event.request_id) is None
+
+
 async def test_stopping_finishes_what_is_in_hand(world, make_event) -> None:
     started, may_end = asyncio.Event(), asyncio.Event()
 
