@@ -17,7 +17,7 @@ from benchmarks.many_chats import ManyChats, Round, Start, many_chats
 from benchmarks.progress import tell
 
 SIZES = (1_000, 1_000_000)
-ROUNDS = 5
+ROUNDS = 6
 
 Figures = dict[str, object]
 
