@@ -1,6 +1,7 @@
 """What Telegram pushes reaches us whole, whatever pyrogram would make of it."""
 
 from datetime import UTC, datetime
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,10 @@ from pyrogram import Client, raw, utils
 
 from edge.userbot.changes import Behind, Change
 from edge.userbot.receiving import Incoming
+from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.updates import Updates
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 
 types = raw.types
 HUGE_CHANNEL = 3_000_000_000
@@ -84,6 +88,16 @@ async def test_a_fault_in_remembering_people_costs_no_message(client, updates, m
 
     monkeypatch.setattr(client.storage, "update_peers", fail)
     assert await pushed(client, updates, batch(new_message(), users=[user()])) == [Change(5, 1, EXPECTED)]
+
+
+async def test_whoever_wrote_is_known_even_if_the_session_file_has_no_room(client, updates) -> None:
+    pyrogram_repairs.repair(Retrying(SystemClock(), Random()))
+    client.storage.conn.execute("PRAGMA max_page_count = 1")  # no more than it has
+    people = [user(number) for number in range(2, 2000)]
+    assert await pushed(client, updates, batch(new_message(), users=people)) == [Change(5, 1, EXPECTED)]
+    assert await client.storage.get_peer_by_id(2) == types.InputPeerUser(user_id=2, access_hash=7)
+    with pytest.raises(KeyError):
+        await client.storage.get_peer_by_id(2000)
 
 
 async def test_whoever_wrote_is_remembered_on_disk_before_the_message_is_taken(client, updates, monkeypatch) -> None:

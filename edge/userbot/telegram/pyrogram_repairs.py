@@ -12,11 +12,15 @@ from pyrogram.connection import Connection
 from pyrogram.crypto import mtproto
 from pyrogram.errors import RPCError
 from pyrogram.session.internals import MsgId
+from pyrogram.storage.sqlite_storage import SQLiteStorage, get_input_peer
 
 from edge.userbot.telegram import pyrogram_session
 from edge.userbot.telegram.prompt import ask
 from edge.userbot.telegram.server_time import ServerTime, tells_of_new_session
 from events.runtime.retrying import Retrying
+
+KEPT = 10_000
+"""People and chats in memory, those seen last, in case that the session file can't be written."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +29,7 @@ def repair(retrying: Retrying) -> None:
     """Mend pyrogram in this process, which tries again on the clock of `retrying`. The last call counts."""
     _errors_leave_no_file()
     _results_survive_the_session_file()
+    _people_survive_a_full_disk()
     _connections_may_be_away()
     _time_is_the_servers(ServerTime(retrying.clock))
     pyrogram_session.install(retrying)
@@ -65,6 +70,33 @@ def _results_survive_the_session_file() -> None:
             return False
 
     Client.fetch_peers = fetch_or_warn  # type: ignore[method-assign]
+
+
+def _people_survive_a_full_disk() -> None:
+    """Whom the session file had no room for was unknown at once, and what was for them undeliverable."""
+    update, get = _original(SQLiteStorage.update_peers), _original(SQLiteStorage.get_peer_by_id)
+
+    @wraps(update)
+    async def update_and_keep(self: SQLiteStorage, peers: list[tuple[int, int, str, str, str]]) -> None:
+        kept: dict[int, Any] = vars(self).setdefault("kept", {})
+        for id_, access_hash, kind, *_ in peers:
+            kept.pop(id_, None)
+            kept[id_] = get_input_peer(id_, access_hash, kind)
+        for id_ in list(kept)[:-KEPT]:
+            del kept[id_]
+        await update(self, peers)
+
+    @wraps(get)
+    async def get_or_kept(self: SQLiteStorage, peer_id: int) -> Any:
+        try:
+            return await get(self, peer_id)
+        except (KeyError, sqlite3.Error):
+            if peer := vars(self).get("kept", {}).get(peer_id):
+                return peer
+            raise
+
+    SQLiteStorage.update_peers = update_and_keep  # type: ignore[method-assign]
+    SQLiteStorage.get_peer_by_id = get_or_kept  # type: ignore[method-assign]
 
 
 def _connections_may_be_away() -> None:
