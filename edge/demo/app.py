@@ -24,10 +24,12 @@ from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
 from edge.userbot.chats import Chats
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.stored_chats import open_chats
+from events.errors import SettingsError
 from events.jetstream.connection import connect as connect_nats
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.runtime.clock import Clock, SystemClock
+from events.runtime.leftovers import leaving_nothing
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel, together
 from observability.telemetry import Telemetry
@@ -148,11 +150,15 @@ def _userbot_environment(telegram: Sandbox, session: Path, directory: Path) -> d
 @contextmanager
 def _directory(chosen: Path | None) -> Iterator[Path]:
     if chosen:
-        chosen.mkdir(parents=True, exist_ok=True)
+        try:
+            chosen.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"DEMO_DIRECTORY: {chosen} can't be used ({error.strerror}); name another") from None
         yield chosen.absolute()
         return
-    with tempfile.TemporaryDirectory(prefix="timokha-demo-") as made:
-        yield Path(made)
+    made = Path(tempfile.mkdtemp(prefix="timokha-demo-"))
+    with leaving_nothing(made):
+        yield made
 
 
 def _say(line: str) -> None:

@@ -18,9 +18,16 @@ _TRIES = 3
 @contextmanager
 def unfinished(path: "Path") -> Iterator[None]:
     """Remove what is at `path`, and what the block leaves there: what it has finished it has renamed."""
+    _remove(path)
+    with leaving_nothing(path):
+        yield
+
+
+@contextmanager
+def leaving_nothing(path: "Path") -> Iterator[None]:
+    """Remove `path` at the end of the block."""
     _unfinished.add(path)
     try:
-        _remove(path)
         yield
     finally:
         _remove(path)

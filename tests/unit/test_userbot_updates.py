@@ -95,7 +95,7 @@ async def test_whoever_wrote_is_known_even_if_the_session_file_has_no_room(clien
     client.storage.conn.execute("PRAGMA max_page_count = 1")  # no more than it has
     people = [user(number) for number in range(2, 2000)]
     assert await pushed(client, updates, batch(new_message(), users=people)) == [Change(5, 1, EXPECTED)]
-    assert await client.storage.get_peer_by_id(2) == types.InputPeerUser(user_id=2, access_hash=7)
+    assert await client.storage.get_peer_by_id(1999) == types.InputPeerUser(user_id=1999, access_hash=7)
     with pytest.raises(KeyError):
         await client.storage.get_peer_by_id(2000)
 

@@ -1,0 +1,49 @@
+"""The demo's directory: one that can't be used, and one of its own, which goes with it."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from events.errors import SettingsError
+
+pytest.importorskip("mtproto")
+HOLDS = """
+import threading
+from edge.demo.app import _directory
+from events.runtime.signals import Signals
+
+signals = Signals(service=True)
+signals.listen()
+signals.heed(lambda: None, patience=60, forced=lambda: None)
+with _directory(None) as directory:
+    (directory / "nats").mkdir()
+    print(directory, flush=True)
+    threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "dangling"])
+def test_what_can_be_no_directory_is_one_line_that_names_the_setting(tmp_path, name):
+    from edge.demo.app import _directory
+
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(SettingsError, match=r"DEMO_DIRECTORY: .* can't be used"), _directory(tmp_path / name):
+        pass
+
+
+def test_a_directory_of_its_own_goes_even_if_the_demo_ends_at_once(tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([sys.executable, "-c", HOLDS], env=environment, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout
+        assert process.stdout.readline().startswith(bytes(tmp_path))
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        assert process.returncode == 1
+    finally:
+        process.kill()
+    assert list(tmp_path.iterdir()) == []
