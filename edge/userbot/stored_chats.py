@@ -11,4 +11,4 @@ from events.runtime.retrying import Retrying
 async def open_chats(js: JetStream, account: str, *, retrying: Retrying) -> Chats:
     """The buckets must exist (topology). Raises TransportError."""
     records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
-    return Chats(records, JetStreamMarks(js, subjects.MARKS_BUCKET), account, retrying=retrying)
+    return Chats(records, await JetStreamMarks.open(js, subjects.MARKS_BUCKET), account, retrying=retrying)

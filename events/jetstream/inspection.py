@@ -1,17 +1,18 @@
 """A look at JetStream that changes nothing: what is missing, what is not as it must be, how full the streams are."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import StreamInfo
-from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.api import StreamConfig, StreamInfo
+from nats.js.errors import NotFoundError
 
 from events import subjects
 from events.errors import TransportError
 from events.jetstream.client import small_payload
-from events.jetstream.configs import Retention, stream_config, verify_stream
+from events.jetstream.configs import Retention, stream_config, verify_marks, verify_stream, verify_writable
 from events.jetstream.faults import failed
 from events.jetstream.listing import subjects_of
 from events.transport import Channel
@@ -34,11 +35,12 @@ async def inspect(js: JetStreamContext) -> Inspection:
     """Raises TransportError if JetStream is off or this user may not look."""
     try:
         await js.account_info()
-        streams = {channel: await _stream(js, channel) for channel in Channel}
+        streams = {channel: await _stream(js, subjects.stream(channel)) for channel in Channel}
         missing = [f"stream {subjects.stream(channel)}" for channel, info in streams.items() if info is None]
         if not await _has_consumer(js, Channel.REQUESTS, subjects.GENERATE_CONSUMER):
             missing.append(f"consumer {subjects.GENERATE_CONSUMER}")
-        missing += await _missing_buckets(js)
+        buckets = {bucket: await _stream(js, f"KV_{bucket}") for bucket in subjects.BUCKETS}
+        missing += [f"bucket {bucket}" for bucket, info in buckets.items() if info is None]
         deaf = [
             account
             for account in await _accounts(js)
@@ -49,12 +51,14 @@ async def inspect(js: JetStreamContext) -> Inspection:
     found = {channel: info for channel, info in streams.items() if info is not None}
     # The context has no public way to its connection.
     small = small_payload(js._nc.max_payload)
-    return Inspection(tuple(missing), tuple(deaf), (*_faults(found), *([small] if small else [])), _fill(found))
+    return Inspection(
+        tuple(missing), tuple(deaf), (*_faults(found, buckets), *([small] if small else [])), _fill(found)
+    )
 
 
-async def _stream(js: JetStreamContext, channel: Channel) -> StreamInfo | None:
+async def _stream(js: JetStreamContext, name: str) -> StreamInfo | None:
     try:
-        return await js.stream_info(subjects.stream(channel))
+        return await js.stream_info(name)
     except NotFoundError:
         return None
 
@@ -77,24 +81,20 @@ async def _accounts(js: JetStreamContext) -> list[str]:
     return [subject.removeprefix(root) for subject in found]
 
 
-async def _missing_buckets(js: JetStreamContext) -> list[str]:
-    missing = []
-    for bucket in subjects.BUCKETS:
-        try:
-            await js.key_value(bucket)
-        except BucketNotFoundError:
-            missing.append(f"bucket {bucket}")
-    return missing
-
-
-def _faults(streams: Mapping[Channel, StreamInfo]) -> list[str]:
-    faults = []
+def _faults(streams: Mapping[Channel, StreamInfo], buckets: Mapping[str, StreamInfo | None]) -> Iterator[str]:
     for channel, info in streams.items():
-        try:
-            verify_stream(stream_config(channel, Retention()), info.config)
-        except TransportError as error:
-            faults.append(str(error))
-    return faults
+        yield from _fault(partial(verify_stream, stream_config(channel, Retention())), info)
+    for bucket, found in buckets.items():
+        if found:
+            verify = verify_marks if bucket == subjects.MARKS_BUCKET else verify_writable
+            yield from _fault(partial(verify, f"bucket {bucket}"), found)
+
+
+def _fault(verify: Callable[[StreamConfig], None], info: StreamInfo) -> Iterator[str]:
+    try:
+        verify(info.config)
+    except TransportError as error:
+        yield str(error)
 
 
 def _fill(streams: Mapping[Channel, StreamInfo]) -> dict[str, float]:

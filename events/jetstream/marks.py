@@ -14,12 +14,22 @@ from events.records import LONG_AGO
 
 
 class JetStreamMarks:
-    """Implements `events.marks.Marks`. The bucket must exist (topology), and not be one that forbids deleting."""
+    """Implements `events.marks.Marks`. Its bucket must let single messages be deleted."""
 
     def __init__(self, js: JetStreamContext, bucket: str) -> None:
         self._js = js
         self._stream = f"KV_{bucket}"
         self._root = f"$KV.{bucket}."
+
+    @classmethod
+    async def open(cls, js: JetStreamContext, bucket: str) -> "JetStreamMarks":
+        """The bucket must exist (topology). Raises TransportError."""
+        marks = cls(js, bucket)
+        try:
+            await js.stream_info(marks._stream)
+        except (NatsError, OSError) as error:
+            raise failed(f"bucket {bucket} could not be opened", error) from None
+        return marks
 
     async def add(self, key: str) -> int:
         try:

@@ -170,6 +170,15 @@ async def test_whatever_is_missing_is_named_with_what_makes_it(nats_server, what
     assert "docker compose up -d" in line
 
 
+async def test_a_bucket_of_marks_that_can_not_be_dropped_is_named(nats_server):
+    async with connect(nats_server.url, name="test") as js:
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
+        await js.delete_stream("KV_marks")
+        await js.create_key_value(bucket=subjects.MARKS_BUCKET)
+    findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))
+    assert [line for line in lines(findings, Level.WRONG) if line.startswith("bucket marks has deny_delete=True")]
+
+
 async def test_a_server_without_jetstream_and_an_address_that_is_none_are_one_line_each(tmp_path):
     off = EmbeddedServer(tmp_path, configured=lambda port, store: f'listen: "127.0.0.1:{port}"')
     async with off:

@@ -93,6 +93,11 @@ async def test_a_bucket_whose_marks_could_not_be_dropped_is_refused(js: JetStrea
         await topology(js).ensure_buckets()
 
 
+async def test_a_bucket_that_was_never_made_asks_for_the_set_up(js: JetStreamContext) -> None:
+    with pytest.raises(TransportError, match=r"bucket nothing could not be opened: .* run `timokha setup`"):
+        await JetStreamMarks.open(js, "nothing")
+
+
 class Pages:
     """A server that lists `page` subjects at a time; `meanwhile` happens after each page."""
 
