@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from events.runtime.leftovers import unfinished
@@ -17,12 +18,11 @@ def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
 
     A new file has `mode`, less the umask. What can't be replaced, such as a pipe, is written to as it is.
     """
-    place = Path(os.path.realpath(path))
-    if not _replaceable(place):
-        place.write_text(text, encoding="utf-8")
+    if not _replaceable(path):
+        path.write_text(text, encoding="utf-8")
         return
     try:
-        _replace(place, text.encode(), mode)
+        _replace(Path(os.path.realpath(path)), text.encode(), mode)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
@@ -44,12 +44,17 @@ def fill_whole(directory: Path, fill: Callable[[Path], None]) -> None:
     with unfinished(partial):
         partial.mkdir()
         fill(partial)
+        with suppress(OSError):
+            directory.unlink()  # a file, or a link to another directory
         shutil.rmtree(directory, ignore_errors=True)
         partial.rename(directory)
 
 
-def _replaceable(place: Path) -> bool:
+def _replaceable(path: Path) -> bool:
     """Return whether a new file may take the place: not where only the file itself may be written to."""
-    if place.exists() and (not place.is_file() or os.path.ismount(place)):
-        return False
-    return os.access(place.parent, os.W_OK | os.X_OK) or not place.exists()
+    if not path.exists():
+        return True
+    if path.absolute().is_relative_to("/dev") or not path.is_file():
+        return False  # /dev/stdout may be a file that others write to as well
+    place = Path(os.path.realpath(path))
+    return os.access(place.parent, os.W_OK | os.X_OK) and not os.path.ismount(place)

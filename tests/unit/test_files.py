@@ -1,6 +1,8 @@
 """A file is written whole, or what was there stays; where a file can't be replaced, it is written to."""
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 
 from events.files import fill_whole, write_whole
 from tests.full_disk import files_up_to
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("before", [None, "an older one"])
@@ -76,3 +80,24 @@ def test_a_directory_is_filled_whole_or_stays_as_it_was(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["model", "old"]
     fill_whole(model, lambda directory: (directory / "new").write_text("whole"))
     assert [path.name for path in tmp_path.rglob("*")] == ["model", "new"]
+
+
+def test_a_directory_takes_the_place_of_a_file_and_of_a_link_whose_target_stays(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "target").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    for name in ("file", "link"):
+        fill_whole(tmp_path / name, lambda directory: (directory / "new").write_text("whole"))
+        assert (tmp_path / name / "new").read_text() == "whole"
+    assert list((tmp_path / "target").iterdir()) == []
+
+
+def test_standard_output_is_written_to(tmp_path):
+    writes = "from pathlib import Path; from events.files import write_whole; write_whole(Path('/dev/stdout'), 'раз')"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", writes], env=environment, stdout=subprocess.PIPE, check=True)
+    assert done.stdout.decode() == "раз"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", writes], env=environment, stdout=out, check=True)
+        out.write(b".")
+        assert (tmp_path / "out").stat().st_ino == os.fstat(out.fileno()).st_ino
