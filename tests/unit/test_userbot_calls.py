@@ -174,9 +174,14 @@ async def test_many_who_are_forgotten_at_once_are_looked_up_with_one_reading() -
 
 async def test_a_stranger_is_looked_for_in_so_many_dialogs_and_no_more() -> None:
     client = Forgetful(*(dialogs(number, more=True) for number in range(9, 99)))
-    with pytest.raises(Undeliverable, match="not known to this session"):
-        await telegram(client).send("2", "привет", reply_to=3, random_id=77)
+    messenger = telegram(client)
+    for _ in range(2):
+        with pytest.raises(Undeliverable, match="not known to this session"):
+            await messenger.send("2", "привет", reply_to=3, random_id=77)
     assert len(client.calls) == 20
+    client.known.add(2)
+    client.answers = [sent()]
+    assert await messenger.send("2", "привет", reply_to=3, random_id=77) == 9
 
 
 async def test_whom_the_difference_has_shown_is_on_disk_at_once() -> None:
@@ -219,6 +224,11 @@ async def test_a_message_that_went_out_without_its_reply_is_found_again() -> Non
     messages = [own(7, "привет", 5), own(8, "привет", None), own(2, "привет", None)]
     assert await telegram(FakeClient(history(*messages))).find_own("2", "привет", reply_to=3) == 8
     assert await telegram(FakeClient(history(messages[2]))).find_own("2", "привет", reply_to=3) is None
+
+
+@pytest.mark.parametrize("kept", ["при вет", "привет", "\u200bпри\tвет\u200f"])
+async def test_a_message_is_found_whatever_telegram_has_made_of_its_blanks(kept: str) -> None:
+    assert await telegram(FakeClient(history(own(8, kept, 3)))).find_own("2", "при \u00a0вет\u200b", reply_to=3) == 8
 
 
 @pytest.mark.parametrize("bot", [False, True])

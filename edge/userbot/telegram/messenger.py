@@ -11,16 +11,12 @@ from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
 from edge.userbot.messenger import Undeliverable
-from edge.userbot.telegram import dialogs
+from edge.userbot.telegram import dialogs, own_messages
 from edge.userbot.telegram.calls import AlreadyDone, Calls, Refused
 from edge.userbot.telegram.faults import REPLY_GONE, judge
 from events.errors import TimokhaError
 from events.faults import Fault
 
-HISTORY_LOOKED_THROUGH = 50
-"""How many of the chat's newest messages a resumed delivery looks through for its own."""
-IDS_A_CALL, CALLS_FOR_OWN = 100, 5
-"""A bot looks through so many ids after the message that its own would reply to."""
 DIALOG_PAGES = 20
 """Looked through for somebody whom the session does not know."""
 CHAT_BURST, CHAT_SECONDS = 5, 5
@@ -46,6 +42,7 @@ class Telegram:
         self._overall = AsyncLimiter(rate, 1)
         self._looks = AsyncLimiter(rate, 1)
         self._looking_up = asyncio.Lock()
+        self._strangers: set[str] = set()
         self._pace_of = lru_cache(maxsize=CHATS_PACED)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
     async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
@@ -97,44 +94,15 @@ class Telegram:
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         await self._looks.acquire()  # after a crash every chat wants to look
         try:
-            found = await (self._after(chat, reply_to or 0) if self._calls.is_bot else self._newest(chat))
+            if self._calls.is_bot:
+                found = await own_messages.after(self._calls, chat, reply_to or 0)
+            else:
+                found = await own_messages.newest(self._calls, await self._peer(chat))
         except Refused as error:
             # Then a repeat is recognised by its random id alone.
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return None
-        for message in found:
-            if getattr(message, "out", False) and message.message == text and _replies(message, reply_to):
-                return int(message.id)
-        return None
-
-    async def _newest(self, chat: str) -> list[Any]:
-        """The chat's newest messages, the last one first."""
-        query = raw.functions.messages.GetHistory(
-            peer=await self._peer(chat),
-            offset_id=0,
-            offset_date=0,
-            add_offset=0,
-            limit=HISTORY_LOOKED_THROUGH,
-            max_id=0,
-            min_id=0,
-            hash=0,
-        )
-        return list(getattr(await self._calls.invoke(query), "messages", []))
-
-    async def _after(self, chat: str, message_id: int) -> list[Any]:
-        """The chat's messages whose ids follow on `message_id`: a bot may ask for ids, which all its chats share."""
-        found: list[Any] = []
-        if not message_id or int(chat) < 0:
-            return found
-        for call in range(CALLS_FOR_OWN):
-            first = message_id + 1 + call * IDS_A_CALL
-            ids: list[Any] = [raw.types.InputMessageID(id=id_) for id_ in range(first, first + IDS_A_CALL)]
-            page = getattr(await self._calls.invoke(raw.functions.messages.GetMessages(id=ids)), "messages", [])
-            there = [message for message in page if isinstance(message, raw.types.Message)]
-            if not there:
-                break
-            found += [message for message in there if getattr(message.peer_id, "user_id", None) == int(chat)]
-        return found
+        return next((int(message.id) for message in found if own_messages.is_ours(message, text, reply_to)), None)
 
     async def typing(self, chat: str) -> None:
         try:
@@ -155,8 +123,9 @@ class Telegram:
             # Telegram knows itself who has written to a bot.
             return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
         async with self._looking_up:
-            if peer := await self._found_in_dialogs(chat):
+            if chat not in self._strangers and (peer := await self._found_in_dialogs(chat)):
                 return peer
+            self._strangers.add(chat)
         raise Undeliverable(f"chat {chat} is not known to this session; use a session file")
 
     async def _resolve(self, chat: str) -> Any:
@@ -193,9 +162,3 @@ def _message_id(updates: Any, random_id: int) -> int:
         if isinstance(update, raw.types.UpdateMessageID) and update.random_id == random_id:
             return int(update.id)
     return 0
-
-
-def _replies(message: Any, reply_to: int | None) -> bool:
-    """Whether `message` was sent as a reply to that one, or without a reply after that one had gone."""
-    replied = getattr(message.reply_to, "reply_to_msg_id", None)
-    return replied == reply_to or (replied is None and reply_to is not None and message.id > reply_to)
