@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 from pyrogram import Client, raw, utils
 
 from edge.userbot.changes import Behind, Change
@@ -87,7 +88,10 @@ async def test_a_fault_in_remembering_people_costs_no_message(client, updates, m
         raise RuntimeError("the session file is broken")
 
     monkeypatch.setattr(client.storage, "update_peers", fail)
-    assert await pushed(client, updates, batch(new_message(), users=[user()])) == [Change(5, 1, EXPECTED)]
+    with structlog.testing.capture_logs() as lines:
+        assert await pushed(client, updates, batch(new_message(), users=[user()])) == [Change(5, 1, EXPECTED)]
+        await pushed(client, updates, *[batch(new_message(number), users=[user(number)]) for number in range(10, 20)])
+    assert [line["event"] for line in lines] == ["telegram.peers_not_remembered"]
 
 
 async def test_whoever_wrote_is_known_even_if_the_session_file_has_no_room(client, updates) -> None:

@@ -14,6 +14,7 @@ from edge.userbot.changes import Behind, Change
 from edge.userbot.incoming import incoming
 from edge.userbot.receiving import Incoming
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
+from events.runtime.seldom import Seldom
 
 Item = Change | Behind | Incoming
 
@@ -35,6 +36,7 @@ class Updates:
         self._put: Callable[[Item], None] | None = None
         self._waiting: list[Any] = []
         self._remembered: set[int] = set()
+        self._seldom = Seldom()
         client.handle_updates = self._handle  # type: ignore[method-assign]
         utils.MIN_CHANNEL_ID = LOWEST_CHANNEL_ID
         utils.MIN_CHAT_ID = LOWEST_CHAT_ID
@@ -76,7 +78,8 @@ class Updates:
             await remember_peers(self._client, peers)
             await self._client.storage.save()
         except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not go with it
-            log.warning("telegram.peers_not_remembered", error=type(error).__name__)
+            if self._seldom.due(type(error).__name__):
+                log.warning("telegram.peers_not_remembered", error=type(error).__name__)
         else:
             self._remembered |= new
 
