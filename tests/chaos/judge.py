@@ -23,6 +23,8 @@ DEADLINE = 120.0
 """USERBOT_DEADLINE, in seconds; likewise:"""
 SLACK = 5.0
 """Until everybody has noticed that a broker is there again."""
+STARTING = 8.0
+"""Until a userbot that is started has fetched what it missed."""
 MOST_FAILED = 0.01
 """Of all questions."""
 ALONE = (*EDGES, "nats", "telegram", subjects.CHATS_BUCKET)
@@ -82,6 +84,8 @@ class Judge:
         self._chronicle = world.chronicle.concerning(edge.kind)
         self._verdict = Verdict()
         self._busy: dict[int, list[Case]] = {}
+        self.kinds: list[tuple[Question, str]] = []
+        """What became of each."""
 
     async def judge(self) -> Verdict:
         verdict = self._verdict
@@ -96,6 +100,7 @@ class Judge:
             case = self._case(question, records.get(str(question.user)) or ChatRecord())
             kind, why = self._kind(case, published)
             setattr(verdict, kind, getattr(verdict, kind) + 1)
+            self.kinds.append((question, kind))
             if why or kind in ("lost", "answered_twice"):
                 verdict.faults.append(f"{kind}: {question.name} {question.text}{why and ': '}{why}")
             if kind != "ignored_busy":
@@ -174,11 +179,17 @@ class Judge:
         if case.settled_at is not None:
             return False
         for noted in self._chronicle.of("emptied"):
-            in_flight = 0.0 if noted.whom == subjects.TELEGRAM_BUCKET else 1.5 * DEADLINE
-            if noted.began - in_flight < case.question.asked_at <= noted.ended:
+            telegram = noted.whom == subjects.TELEGRAM_BUCKET
+            since = self._last_up(noted.began) if telegram else noted.began - 1.5 * DEADLINE
+            if since < case.question.asked_at <= noted.ended:
                 case.silenced_at = noted.ended
                 return True
         return False
+
+    def _last_up(self, at: float) -> float:
+        """Since when the userbot had not begun to fetch again what it missed, if it was away `at` that time."""
+        away = [noted for noted in self._chronicle.disturbances if noted.whom in EDGES]
+        return min((noted.began for noted in away if noted.touches(at, at, slack=STARTING)), default=at)
 
     def _is_unreadable(self, case: Case) -> bool:
         """Its chat's record could not be read, before or after it was asked, until the user started it afresh."""

@@ -11,6 +11,7 @@ import random
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,19 @@ async def chaos(directory: Path, seed: int, kills: int, questions: int, chosen: 
         verdicts = [await judge.judge() for judge in judges]
     made.chronicle.write(directory / "chronicle.txt")
     made.write_chats(directory / "chats.txt")
+    write_kinds(directory / "questions.txt", judges)
     return report_of(seed, made, storm, crowd, verdicts, rabbitmq=rabbitmq, took=time.monotonic() - began)
+
+
+def write_kinds(path: Path, judges: list[Judge]) -> None:
+    """What became of each question, and when it was asked, in UTC."""
+    ahead = time.time() - time.monotonic()
+    lines = [
+        f"{datetime.fromtimestamp(question.asked_at + ahead, UTC):%H:%M:%S.%f} {question.name} {kind}\n"
+        for judge in judges
+        for question, kind in judge.kinds
+    ]
+    path.write_text("".join(lines))
 
 
 async def come_to_rest(made: World, crowd: Crowd) -> None:
