@@ -119,6 +119,8 @@ class Chats:
             if not was_unfinished or not self.index.knows(chat):
                 await self.index.add(chat)
             await self._records.save(self._key(chat), record.to_json(), version)
+            if not self.index.knows(chat):
+                await self.index.add(chat)  # the index was lost and built again meanwhile
             return
         mark = self.index.take(chat)
         try:

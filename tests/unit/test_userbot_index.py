@@ -124,6 +124,37 @@ async def test_no_order_of_what_processes_do_leaves_a_chat_out(seed) -> None:
         await check()
 
 
+@pytest.mark.parametrize("seed", range(60))
+async def test_a_process_that_works_on_while_the_index_is_lost_and_built_again_leaves_no_chat_out(seed) -> None:
+    random, stores = Random(seed), Stores()
+
+    async def nothing() -> None:
+        pass
+
+    marks = Shuffled(stores.marks, random, nothing)
+    chats = Chats(Shuffled(stores.records, random, nothing), marks, "1", retrying=Retrying(Now(), random))
+    resuming = Resuming(chats, RETRYING)
+    await resuming.complete()
+
+    async def works() -> None:
+        for _ in range(12):
+            await chats.change("2", random.choice([asked, done]))
+
+    keeping = asyncio.create_task(resuming.keep())
+    working = [asyncio.create_task(works()) for _ in range(2)]
+    for _ in range(3):
+        for _ in range(random.randrange(60)):
+            await asyncio.sleep(0)
+        lose(stores.marks)
+        resuming.remade()
+    await asyncio.gather(*working)
+    async with asyncio.timeout(10):
+        while not await stores.process().index.complete():  # noqa: ASYNC110 - a store has no event
+            await asyncio.sleep(0)
+    await cancel(keeping)
+    assert await stores.marked() or not (await stores.process().load("2")).notices
+
+
 class Now(SystemClock):
     """Pauses take no time."""
 
@@ -292,6 +323,20 @@ async def test_an_index_that_was_lost_is_built_again_also_when_it_is_lost_meanwh
             await asyncio.sleep(0.001)
     await cancel(keeping)
     assert len(await stores.marked()) == 50
+
+
+async def test_a_chat_whose_mark_is_lost_while_its_record_is_saved_is_marked_again() -> None:
+    stores = Stores()
+    chats, save = stores.process(), stores.records.save
+
+    async def saving(*arguments: Any) -> int:
+        lose(stores.marks)
+        await Resuming(chats, RETRYING).complete()
+        return await save(*arguments)
+
+    stores.records.save = saving  # type: ignore[method-assign]
+    await chats.change("2", asked)
+    assert await stores.marked() == {"2"}
 
 
 async def test_two_processes_that_build_the_index_at_the_same_time_both_come_to_an_end() -> None:
