@@ -33,6 +33,7 @@ async def test_setup_makes_everything_once_and_then_finds_nothing_to_change(nats
         "created consumer generate on REQUESTS",
         "created bucket chats",
         "created bucket telegram",
+        "created bucket marks",
         "created bucket bridge",
         "created consumer edge-1 on REPLIES",
         "created consumer edge-rabbitmq on REPLIES",
