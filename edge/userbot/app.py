@@ -85,6 +85,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
                 window=settings.catch_up_window,
                 known_since=world.chats.made,
                 fetched=telemetry.metrics.caught_up,
+                was_here=lambda: drivers.resuming.was_complete,
             )
             subscription = await JetStreamSubscription.bind(
                 js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random

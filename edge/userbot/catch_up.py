@@ -41,7 +41,7 @@ class CatchUp:
 
     When Telegram has no difference to give, it looks for messages no older than `window`, and not from before
     `known_since`: nobody knows any more whether those were answered. `fetched` is told how many messages each
-    catch-up brought.
+    catch-up brought. `was_here`: without a watermark this is the first start ever, unless an earlier life was here.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class CatchUp:
         known_since: Callable[[], Awaitable[datetime]],
         silence: timedelta = SILENCE,
         fetched: Callable[[int], None] = lambda messages: None,
+        was_here: Callable[[], bool] = lambda: False,
     ) -> None:
         self._source = source
         self._watermark = watermark
@@ -63,6 +64,7 @@ class CatchUp:
         self._window = window
         self._known_since = known_since
         self._fetched = fetched
+        self._was_here = was_here
         self._silence = silence.total_seconds()
         self._items: asyncio.Queue[Item] = asyncio.Queue()
         self._asking: Asking[Found] = Asking(retrying, self._items.put_nowait)
@@ -123,9 +125,10 @@ class CatchUp:
             self._fetch("unreadable", Phase.NEW_STATE)
         else:
             self._ahead = dict.fromkeys(self._watermark.ahead)
-            if self._state:
+            if self._state or self._was_here():
                 self._begun.set()
-            self._fetch("start", Phase.CHECK if self._state else Phase.FIRST_STATE)
+            lost = Phase.NEW_STATE if self._was_here() else Phase.FIRST_STATE
+            self._fetch("start", Phase.CHECK if self._state else lost)
 
     async def _next(self) -> Item | None:
         """None when it is time to tend to something."""

@@ -39,6 +39,8 @@ class Resuming:
         self._retrying = retrying
         self._seldom = Seldom()
         self._remade = asyncio.Event()
+        self.was_complete = False
+        """Whether the index was there at the start: then an earlier life has been here."""
 
     async def resume(self, wake: Callable[[str], None]) -> None:
         """Call `wake` with each chat that has something to do."""
@@ -67,6 +69,7 @@ class Resuming:
 
     async def complete(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """Build the index unless that was done before and it is not `outdated`. Chats may change meanwhile."""
+        self.was_complete = await self._patiently(self._chats.index.complete)
         if await self._patiently(outdated):
             await self._build()
         while not await self._patiently(self._chats.index.complete):

@@ -3,6 +3,8 @@
 import pytest
 
 from edge.userbot import phrases
+from events import subjects
+from events.jetstream.connection import connect
 from tests.e2e.conftest import BOT_TOO, BOTH_ACCOUNTS
 
 USERS = 50
@@ -53,6 +55,17 @@ async def test_nothing_is_lost_when_telegram_gives_no_difference(make_product) -
     await product.processes["userbot"].stop()
     questions = ask_all(product)
     product.telegram.faults.difference_too_long(product.owner.id)
+    await product.start("userbot")
+    await everybody_is_answered_once(product, questions)
+
+
+@pytest.mark.slow
+async def test_nothing_is_lost_when_the_watermark_is_lost_while_the_userbot_is_stopped(make_product) -> None:
+    product = await make_product()
+    await product.processes["userbot"].stop()
+    questions = ask_all(product)
+    async with connect(product.nats.url, name="test") as js:
+        await js.delete_key_value(subjects.TELEGRAM_BUCKET)
     await product.start("userbot")
     await everybody_is_answered_once(product, questions)
 
