@@ -176,6 +176,7 @@ class Faults:
         """
         victim = self.chance.choice(self.world.of(*EDGES))
         assert victim.edge
+        self.crowd.stir(victim.edge)
         async with victim.lock:
             users = await self._until_answered(victim.edge)
             with self.world.chronicle.during("unrecorded_answer", victim.kind, victim.account):
@@ -215,12 +216,15 @@ class Faults:
 
     async def _malformed_replies(self) -> None:
         """Nonsense comes in the place of a reply that is waited for."""
-        until = time.monotonic() + COMES_BACK
+        until, edge = time.monotonic() + COMES_BACK, self._edge()
         while time.monotonic() < until:
+            self.crowd.stir(edge)
             recent = [question for question in self.crowd.waiting if question.asked_at > time.monotonic() - RECENT]
             if len(recent) > 1 and await self._take_place(*self.chance.sample(recent, 2)):
                 return
-            await asyncio.sleep(0.05)
+            if self.crowd.complete and not recent:
+                return
+            await asyncio.sleep(0.2)
 
     async def _take_place(self, asked: Question, other: Question) -> bool:
         """Whether a model was asked, and the nonsense came first."""
@@ -246,6 +250,7 @@ class Faults:
         """To wake chats that are none, while others have something to do."""
         edge = self._edge()
         subject, until = subjects.wake(str(edge.account.id)), time.monotonic() + ANSWERED
+        self.crowd.stir(edge)
         while time.monotonic() < until and not any(q.edge is edge for q in self.crowd.waiting):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         with self.world.chronicle.during("odd_hints", subject):

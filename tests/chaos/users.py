@@ -97,6 +97,11 @@ class Crowd:
     def complete(self) -> bool:
         return len(self.asked) >= self.total
 
+    def stir(self, edge: Edge, users: int = 3) -> None:
+        """Let some of its users ask now."""
+        known = sorted({question.user for question in self.asked if question.edge is edge})
+        self.eager.update(self.chance.sample(known, min(users, len(known))))
+
     async def run(self, users: int) -> None:
         telegram = self.world.telegram
         people = [
