@@ -31,9 +31,10 @@ async def test_buckets_that_are_deleted_while_it_runs_are_made_again(make_produc
     product = await make_product()
     await answered(product, "до того")
     async with connect(product.nats.url, name="tools") as js:
-        for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET):
+        for bucket in (subjects.CHATS_BUCKET, subjects.TELEGRAM_BUCKET, subjects.MARKS_BUCKET):
             await js.delete_key_value(bucket)
-    await product.logged("created bucket", times=2)
+    await product.logged("created bucket", times=3)
+    await product.logged("index.built", times=2)
     await answered(product, "после того")
     assert "changed by somebody else" not in product.log("userbot")
     async with connect(product.nats.url, name="tools") as js:
