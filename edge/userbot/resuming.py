@@ -113,13 +113,14 @@ class Resuming:
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         clock = self._retrying.clock
-        end, unknown = clock.monotonic() + GRACE.total_seconds(), 0
+        end, unknown = 0.0, 0
 
         def passing(error: Exception) -> bool:
-            nonlocal unknown
+            nonlocal end, unknown
             if not isinstance(error, TransportError):
                 return False
             if error.fault is Fault.FATAL:
+                end = end or clock.monotonic() + GRACE.total_seconds()
                 return clock.monotonic() < end
             unknown += error.fault is not Fault.PASSING
             return error.fault is not Fault.FINAL and unknown < UNKNOWN_ATTEMPTS

@@ -452,6 +452,24 @@ async def test_a_store_that_stays_lost_ends_the_start() -> None:
         await Resuming(stores.process(), Retrying(Leaping(), Random())).complete()
 
 
+async def test_a_store_that_is_lost_after_a_long_build_has_as_long_to_come_back() -> None:
+    stores = Stores()
+    await stores.old("2")
+    retrying = Retrying(Leaping(), Random())
+    each, reads = stores.records.each, []
+
+    async def reading(*arguments: Any, **options: Any) -> None:
+        reads.append(1)
+        if len(reads) == 1:
+            await retrying.clock.sleep(timedelta(seconds=60))
+            raise TransportError("the bucket is gone; run setup", Fault.FATAL)
+        await each(*arguments, **options)
+
+    stores.records.each = reading  # type: ignore[method-assign]
+    await Resuming(stores.process(), retrying).complete()
+    assert await stores.marked() == {"2"}
+
+
 class Leaping(Now):
     """A minute passes in each pause."""
 
