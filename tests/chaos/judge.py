@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from chronicle import Disturbance
-from edges import EDGES, Edge
+from edges import BOT, EDGES, Edge
 from logbook import Logbook
 from storm import Storm
 from users import FAILURES, Break, Crowd, Question, outcomes, thoughts, told_unreadable
@@ -187,8 +187,11 @@ class Judge:
         return False
 
     def _last_up(self, at: float) -> float:
-        """Since when the userbot had not begun to fetch again what it missed, if it was away `at` that time."""
-        away = [noted for noted in self._chronicle.disturbances if noted.whom in EDGES]
+        """Since when the userbot had not fetched what it missed, if it was away `at` that time.
+
+        A user account reads that back from its chats, which Telegram shows no bot.
+        """
+        away = [noted for noted in self._chronicle.disturbances if noted.whom == BOT]
         return min((noted.began for noted in away if noted.touches(at, at, slack=STARTING)), default=at)
 
     def _is_unreadable(self, case: Case) -> bool:

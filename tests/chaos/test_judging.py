@@ -140,9 +140,10 @@ def test_whose_record_cant_be_read_is_told_once(make_judge, monkeypatch, told, h
     assert bool(said) == bool(wrong)
 
 
-def test_a_lost_watermark_costs_what_came_while_the_userbot_was_away(make_judge) -> None:
-    killed, emptied = Disturbance("kill", "userbot", 95, 97), Disturbance("emptied", "telegram", 100, 104)
+@pytest.mark.parametrize(("kind", "became"), [("bot", "lost_with_store"), ("userbot", "lost")])
+def test_a_lost_watermark_costs_a_bot_what_came_while_it_was_away(make_judge, kind, became) -> None:
+    killed, emptied = Disturbance("kill", kind, 95, 97), Disturbance("emptied", "telegram", 100, 104)
     judge = make_judge(killed, emptied)
-    assert judge._kind(case(96, seen=False), set())[0] == "lost_with_store"
+    assert judge._kind(case(96, seen=False), set())[0] == became
     assert judge._kind(case(94, seen=False), set())[0] == "lost"
-    assert make_judge(emptied)._kind(case(96, seen=False), set())[0] == "lost"
+    assert judge._kind(case(102, seen=False), set())[0] == "lost_with_store"
