@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from edge.userbot.chat_names import names_chat
 from edge.userbot.contention import until_won
 from edge.userbot.index import Index
 from edge.userbot.record import ChatRecord, from_json
@@ -76,7 +77,9 @@ class Chats:
         prefix = f"{self._account}."
 
         async def read(key: str, stored: Stored) -> None:
-            await take(key.removeprefix(prefix), self._may_be_unfinished(stored))
+            chat = key.removeprefix(prefix)
+            if names_chat(chat):
+                await take(chat, self._may_be_unfinished(stored))
 
         await self._records.each(prefix, read, retrying=self._retrying)
 

@@ -1,16 +1,14 @@
 """Wake-up hints from outside: only one that names a chat of Telegram's is heard."""
 
-import re
 from collections.abc import Callable
 
 import structlog
 
+from edge.userbot.chat_names import names_chat
 from events.runtime.seldom import Seldom
 
 IGNORED_EVERY = 60.0
 """Seconds between two log lines about hints that name no chat."""
-
-_CHAT = re.compile(r"-?[1-9][0-9]{0,18}")
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +21,7 @@ class Hints:
         self._ignored = Seldom(IGNORED_EVERY)
 
     def hear(self, text: str) -> None:
-        if _CHAT.fullmatch(text):
+        if names_chat(text):
             self._wake(text)
         elif self._ignored.due("hint"):
             log.warning("hint.ignored", length=len(text), error="it names no chat of Telegram's")

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import structlog
 
+from edge.userbot.chat_names import names_chat
 from events.errors import TransportError
 from events.marks import Marks
 from events.runtime.seldom import Seldom
@@ -71,9 +72,13 @@ class Index:
                 log.warning("chat.still_marked", chat=chat, error=str(error))
 
     async def chats(self) -> Sequence[str]:
-        """Return the marked chats."""
+        """Return the marked chats. What names no chat is left out: whoever has put it there, nothing is to do."""
         prefix = self._unfinished("")
-        return [key.removeprefix(prefix) for key in await self._marks.keys(prefix)]
+        marked = [key.removeprefix(prefix) for key in await self._marks.keys(prefix)]
+        chats = [chat for chat in marked if names_chat(chat)]
+        if len(chats) < len(marked):
+            log.warning("index.odd_keys", count=len(marked) - len(chats), error="they name no chat of Telegram's")
+        return chats
 
     async def told(self, chat: str) -> bool:
         """Return whether the user has been told that the chat's record can't be read."""

@@ -242,13 +242,30 @@ async def test_a_marked_chat_without_a_record_is_forgotten() -> None:
     assert await stores.marked() == set()
 
 
+async def test_keys_that_name_no_chat_are_left_alone_in_both_stores() -> None:
+    """A start tried each for seconds; the store took `*` for any chat, and refused to save what it had shown."""
+    stores = Stores()
+    for odd in ("*", ">", "x", "юникод", '"q"', "2.3", "0", "2.", "1" * 20, "x" * 3000):
+        await stores.marks.add(f"unfinished.1.{odd}")
+        await stores.records.save(f"1.{odd}", b"garbage", None)
+    await stores.old("2", "-5")
+    resuming = Resuming(stores.process(), RETRYING)
+    await resuming.complete()
+    woken: list[str] = []
+    with capture_logs() as logs:
+        await resuming.resume(woken.append)
+    assert sorted(woken) == ["-5", "2"]
+    assert [(line["event"], line["count"]) for line in logs] == [("index.odd_keys", 10), ("chats.resumed", 2)]
+    assert len(stores.records._records) == 12
+
+
 async def test_a_start_reads_only_what_has_something_to_do_and_logs_one_line() -> None:
     stores = Stores()
     chats = stores.process()
     await Resuming(chats, RETRYING).complete()
-    for number in range(300):
+    for number in range(1, 301):
         await chats.change(str(number), asked)
-        if number >= 40:
+        if number > 40:
             await chats.change(str(number), done)
     read = []
     load = stores.records.load
@@ -263,7 +280,7 @@ async def test_a_start_reads_only_what_has_something_to_do_and_logs_one_line() -
     with capture_logs() as logs:
         await again.complete()
         await again.resume(woken.append)
-    assert sorted(map(int, woken)) == list(range(40))
+    assert sorted(map(int, woken)) == list(range(1, 41))
     assert len(read) == 40
     assert [(line["event"], line["count"]) for line in logs] == [("chats.resumed", 40)]
 
@@ -284,7 +301,7 @@ async def test_the_index_is_built_once_from_the_records_of_earlier_versions() ->
 
 async def test_unreadable_records_are_named_by_every_start_but_not_without_end() -> None:
     stores = Stores()
-    for number in range(MOST_NAMED + 10):
+    for number in range(1, MOST_NAMED + 11):
         await stores.records.save(f"1.{number}", b"garbage", None)
     await stores.old("2000")
     for _ in range(2):
@@ -303,7 +320,7 @@ async def test_an_index_that_was_lost_is_built_again_also_when_it_is_lost_meanwh
     chats = stores.process()
     resuming = Resuming(chats, RETRYING)
     await resuming.complete()
-    for number in range(50):
+    for number in range(1, 51):
         await chats.change(str(number), asked)
     lose(stores.marks)
     load, loads = stores.records.load, 0
@@ -341,7 +358,7 @@ async def test_a_chat_whose_mark_is_lost_while_its_record_is_saved_is_marked_aga
 
 async def test_two_processes_that_build_the_index_at_the_same_time_both_come_to_an_end() -> None:
     stores = Stores()
-    await stores.old(*map(str, range(20)))
+    await stores.old(*map(str, range(1, 21)))
     async with asyncio.timeout(10):
         await asyncio.gather(*(Resuming(stores.process(), RETRYING).complete() for _ in range(2)))
     assert len(await stores.marked()) == 20
