@@ -144,10 +144,10 @@ class Judge:
         never_asked = case.seen and not case.asked and case.question.name not in published
         if case.ignored_at or never_asked:
             return "ignored_busy", self._busy_or_why_not(case)
-        if self._is_lost_with_store(case):
-            return "lost_with_store", ""
         if self._is_unreadable(case):
             return "unreadable", ""
+        if self._is_lost_with_store(case):
+            return "lost_with_store", ""
         if self._is_undeliverable(case):
             return "undeliverable", ""
         return "lost", ""
