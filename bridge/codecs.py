@@ -29,7 +29,6 @@ NO_QUESTION = "Не вижу вопроса. Напишите его сразу 
 NO_ANSWER = "Не получилось ответить. Спросите, пожалуйста, ещё раз."
 """What the original's bot shows its user, who speaks Russian like its model, instead of an answer."""
 
-
 MAX_BYTES = 768 * 1024
 """Of an event's body: JetStream takes 1 MB a message, headers included."""
 

@@ -9,6 +9,11 @@ from events.schema import Role, Turn
 
 SEPARATOR = "<:>"
 
+
+class NoQuestion(MalformedEvent):
+    """There is nothing to answer, as when a user of the original's bot sends its prefix alone."""
+
+
 _CONTROL = re.compile(r"<:>|@@(?=(?:ПЕРВЫЙ|ВТОРОЙ)@@)|(?<=@@ПЕРВЫЙ)@@|(?<=@@ВТОРОЙ)@@")
 """The separator, and both ends of the speaker tokens that the original's model reads as control."""
 
@@ -31,10 +36,10 @@ def write(turns: Sequence[Turn]) -> str:
 
 
 def read(text: str) -> tuple[Turn, ...]:
-    """The turns; roles are counted from the question backwards. Raises MalformedEvent if there is no question."""
+    """The turns; roles are counted from the question backwards. Raises NoQuestion if that is empty."""
     texts = text.split(SEPARATOR)
     if not texts[-1].strip():
-        raise MalformedEvent("the question is empty")
+        raise NoQuestion("the question is empty")
     roles = (Role.USER, Role.ASSISTANT)
     return tuple(
         Turn(role=roles[distance % 2], text=text)

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import structlog
 
-from bridge.codecs import SOURCE, Codec, fitting
+from bridge.codecs import SOURCE, Codec, TooLarge, fitting
 from bridge.complaints import Complaints
+from bridge.dialogue import NoQuestion
 from bridge.ids import Origin, request_id_for
 from bridge.outbound import MARK
 from bridge.refusals import Refusals
@@ -26,7 +27,7 @@ from events.runtime.clock import Clock
 from events.runtime.retrying import Backoff, Retrying
 from events.runtime.seldom import Seldom
 from events.runtime.tasks import cancel
-from events.schema import GenerationCompleted
+from events.schema import FailureReason, GenerationCompleted
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Published, Subscription
 from functions.outcomes import GaveUp
 from observability import names
@@ -66,9 +67,21 @@ class Questions:
         message = received.message
         try:
             event = self._read(message)
+        except NoQuestion as error:
+            await self._refusals().answer(message, GaveUp.malformed(str(error), 1))
+            log.info("request.no_question", request_id=str(request_id_for(message)))
+        except TooLarge as error:
+            await self._refuse(message, _rejected(str(error)))
         except MalformedEvent as error:
-            await self._refuse(message, str(error))
-            return
+            await self._refuse(message, GaveUp.malformed(str(error), 1))
+        else:
+            await self._publish(event, message)
+
+    async def give_up(self, received: Received, why: str) -> None:
+        """It becomes a dead letter, and its asker is told. Raises TransportError."""
+        await self._refuse(received.message, _rejected(why))
+
+    async def _publish(self, event: Event, message: Message) -> None:
         spans = self.telemetry.spans
         taken = Taken.of(event, message)
         with (
@@ -80,24 +93,27 @@ class Questions:
             published = await self.events.publish(Channel.REQUESTS, traced)
         log.info("request.taken", request_id=event.subject, again=published is Published.ALREADY_THERE)
 
-    async def give_up(self, received: Received, why: str) -> None:
-        """It becomes a dead letter, and its asker is told. Raises TransportError."""
-        await self._refuse(received.message, why)
-
     def _read(self, message: Message) -> Event:
         if MARK in message.headers:
             raise MalformedEvent(f"it came out of a bridge: requests go out and in through {self.queue!r}")
         if len(message.body) > MAX_BODY:
-            raise MalformedEvent(f"its body has {len(message.body)} bytes, at most {MAX_BODY} are taken")
+            raise TooLarge(f"its body has {len(message.body)} bytes, at most {MAX_BODY} are taken")
         now = self.clock.now()
         request, origin = self.codec.asked(message, deadline=now + self.deadline)
         headers = {**trace_of(message.headers), **replace(origin, asked_at=now).headers()}
         return fitting(Event.of(request, source=SOURCE, time=now, headers=headers))
 
-    async def _refuse(self, message: Message, why: str) -> None:
-        self.complain("request.refused", why, request_id=str(request_id_for(message)), queue=self.queue)
-        refusals = Refusals(self.queue, self.events, self.telemetry, self.clock)
-        await refusals.refuse(message, GaveUp.malformed(why, 1))
+    async def _refuse(self, message: Message, outcome: GaveUp) -> None:
+        self.complain("request.refused", outcome.detail, request_id=str(request_id_for(message)), queue=self.queue)
+        await self._refusals().refuse(message, outcome)
+
+    def _refusals(self) -> Refusals:
+        return Refusals(self.queue, self.events, self.telemetry, self.clock)
+
+
+def _rejected(why: str) -> GaveUp:
+    """It may be a question, but none that can be taken."""
+    return GaveUp(FailureReason.REJECTED, why, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
-"""A question from RabbitMQ that will have no answer: a dead letter, and its asker is told."""
+"""A question from RabbitMQ that will have no answer: its asker is told, and a person can look into it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bridge.codecs import SOURCE
@@ -13,7 +15,7 @@ from events.rabbitmq.message import Message
 from events.runtime.clock import Clock
 from events.schema import GenerationRequested
 from events.transport import Channel, Log
-from functions.outcomes import GaveUp, bury, tell
+from functions.outcomes import GaveUp, bury, origin, tell
 from observability import names
 from observability.telemetry import Telemetry
 
@@ -31,9 +33,24 @@ class Refusals:
     clock: Clock
 
     async def refuse(self, message: Message, outcome: GaveUp) -> None:
-        """What is told goes to REPLIES first, like any answer, so that it is not lost. Raises TransportError."""
-        origin = _origin(message)
-        refused = self._refused(message, origin)
+        """Keep a question as a dead letter, and tell its asker, if anybody can be told. Raises TransportError."""
+        with self._processing(message) as refused:
+            await bury(outcome, refused, self.events, self.telemetry)
+            if origin(refused.headers):
+                await self._tell(refused, outcome)
+
+    async def answer(self, message: Message, outcome: GaveUp) -> None:
+        """Tell its asker only: there is nothing to look into. Raises TransportError."""
+        with self._processing(message) as refused:
+            await self._tell(refused, outcome)
+
+    async def _tell(self, refused: Event, outcome: GaveUp) -> None:
+        """Through REPLIES, like any answer, so that it is not lost."""
+        await tell(outcome, refused, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
+
+    @contextmanager
+    def _processing(self, message: Message) -> Iterator[Event]:
+        refused = self._refused(message)
         with self.telemetry.spans.process(
             Channel.REQUESTS,
             Taken.of(refused, message),
@@ -42,12 +59,10 @@ class Refusals:
             destination=self.queue,
             entry=True,
         ):
-            await bury(outcome, refused, self.events, self.telemetry)
-            if origin:
-                await tell(outcome, refused, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
+            yield refused
 
-    def _refused(self, message: Message, origin: Origin | None) -> Event:
-        request_id, now = request_id_for(message), self.clock.now()
+    def _refused(self, message: Message) -> Event:
+        request_id, now, asker = request_id_for(message), self.clock.now(), _asker(message)
         return Event(
             id=f"{request_id}:refused",
             type=GenerationRequested.TYPE,
@@ -55,11 +70,11 @@ class Refusals:
             subject=str(request_id),
             time=now,
             body=message.body[:MAX_BODY],
-            headers={**trace_of(message.headers), **(replace(origin, asked_at=now).headers() if origin else {})},
+            headers={**trace_of(message.headers), **(replace(asker, asked_at=now).headers() if asker else {})},
         )
 
 
-def _origin(message: Message) -> Origin | None:
+def _asker(message: Message) -> Origin | None:
     """Who asked, if anybody can be told. A bridge that sent a request here by mistake lets somebody else try."""
     try:
         return None if MARK in message.headers else Origin.of(message, subject=_own_id(message))

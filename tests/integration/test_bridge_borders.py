@@ -65,8 +65,9 @@ async def test_a_dead_letter_with_a_body_that_is_too_large_is_kept_cut(world, br
     assert set(kept.body) == set(b"x")
 
 
-async def test_what_the_bridge_refuses_is_answered(world) -> None:
-    """The original's bot sends nothing for a bare prefix, and has no time limit."""
+async def test_a_bare_prefix_is_answered_and_sets_off_no_alert(world, js) -> None:
+    """The original's bot sends nothing for one, and has no time limit."""
     await world.bridge(BRIDGE_CODEC="original", BRIDGE_DIRECTION="in")
     requester = await world.program("original_requester.py", "rpc_queue", "")
     assert (await requester.stdout.read()).decode() == f"{NO_QUESTION}\n"
+    assert (await js.stream_info("DEADLETTERS")).state.messages == 0

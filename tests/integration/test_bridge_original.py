@@ -104,12 +104,11 @@ BAD = {
     "no reply_to": Message(b"hello", correlation_id="c"),
     "no correlation_id": Message(b"hello", reply_to="bad-replies"),
     "bytes": Message(b"x" * 5_000_000, correlation_id="c", reply_to="bad-replies"),
-    "question is empty": Message(b"", correlation_id="c", reply_to="bad-replies"),
     "came out of a bridge": Message(b"x", {"timokha-bridge": "out"}, correlation_id="c", reply_to="bad-replies"),
 }
 
 
-TOLD = {"not UTF-8", "bytes", "question is empty"}
+TOLD = {"not UTF-8": NO_QUESTION, "bytes": NO_ANSWER}
 """Whose requester can be told, and is none of our bridges."""
 
 
@@ -135,7 +134,7 @@ async def test_what_can_not_be_a_request_is_a_dead_letter_its_asker_is_told_and_
     async with asyncio.timeout(30):
         while len(answers) < len(TOLD):
             answers += [received.message.body for received in await told.fetch(16, MAX_FETCH_WAIT)]
-    assert answers == [NO_QUESTION.encode()] * len(TOLD)
+    assert sorted(answers) == sorted(text.encode() for text in TOLD.values())
     assert await world.edge.stored() == 1 + len(TOLD)
     await told.close()
     await topology.delete(broker.consuming, "bad-replies")

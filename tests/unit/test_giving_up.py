@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from bridge.codecs import CODECS
 from bridge.deadletters import DeadLetters
 from bridge.ids import Origin, request_id_for
-from bridge.inbound import Answers, Questions
+from bridge.inbound import MAX_BODY, Answers, Questions
 from bridge.notes import Notes
 from bridge.outbound import Outbound
 from bridge.settings import CodecName
@@ -192,16 +192,47 @@ async def test_a_requesters_question_that_rabbitmq_gives_up_is_told_to_whoever_a
     assert metrics.dead == ["attempts_exhausted"]
 
 
-@pytest.mark.parametrize("codec", list(CodecName))
-async def test_a_refused_question_counts_once_and_its_asker_is_told(telemetry, metrics, codec) -> None:
-    log = NarrowLog()
+async def refused(log: MemoryLog, telemetry: Telemetry, codec: CodecName, body: bytes) -> FailureReason:
+    """Why the bridge does not take a question with such a body, as its asker is told."""
     questions = Questions("q", CODECS[codec], log, timedelta(seconds=60), telemetry, SystemClock())
-    message = Message(b"", reply_to="requester", correlation_id="mine")
+    message = Message(body, reply_to="requester", correlation_id="mine")
     await questions.take(received(message))
     reply = await log.find(Channel.REPLIES, request_id_for(message))
     assert reply is not None
-    assert reply.data().reason is FailureReason.MALFORMED
+    assert await log.find(Channel.REQUESTS, request_id_for(message)) is None
+    return reply.data().reason
+
+
+@pytest.mark.parametrize("codec", list(CodecName))
+async def test_a_refused_question_counts_once_and_its_asker_is_told(telemetry, metrics, codec) -> None:
+    assert await refused(NarrowLog(), telemetry, codec, b"\xff") is FailureReason.MALFORMED
     assert metrics.dead == ["malformed"]
+
+
+@pytest.mark.parametrize("codec", list(CodecName))
+async def test_a_question_that_is_too_large_is_not_said_to_be_missing(telemetry, metrics, codec) -> None:
+    assert await refused(NarrowLog(), telemetry, codec, b"x" * (MAX_BODY + 1)) is FailureReason.REJECTED
+    assert metrics.dead == ["rejected"]
+
+
+async def test_a_question_that_the_broker_never_takes_is_not_said_to_be_missing(telemetry, metrics) -> None:
+    log = NarrowLog()
+    questions = Questions("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=60), telemetry, SystemClock())
+    message = Message(b"hello", reply_to="requester", correlation_id="mine")
+    await questions.give_up(received(message), "it is too large")
+    reply = await log.find(Channel.REPLIES, request_id_for(message))
+    assert reply is not None
+    assert reply.data().reason is FailureReason.REJECTED
+
+
+@pytest.mark.parametrize("body", ["", " \n", "раз<:>два<:>"])
+async def test_a_bare_prefix_is_told_and_is_no_dead_letter(telemetry, metrics, body) -> None:
+    """Whoever tries the bot out would set off an alert."""
+    log = NarrowLog()
+    assert await refused(log, telemetry, CodecName.ORIGINAL, body.encode()) is FailureReason.MALFORMED
+    message = Message(body.encode(), reply_to="requester", correlation_id="mine")
+    assert await log.find(Channel.DEADLETTERS, request_id_for(message)) is None
+    assert metrics.dead == []
 
 
 class FakeSender:
