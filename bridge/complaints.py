@@ -8,7 +8,7 @@ import structlog
 
 from events.runtime.seldom import REMEMBERED, Seldom
 
-VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+VALUES = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d+")
 """What makes two errors of a kind differ."""
 
 MAX_ERROR = 500

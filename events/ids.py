@@ -32,7 +32,7 @@ class RequestId:
     def __post_init__(self) -> None:
         tokens = (self.account, self.chat, self.message)
         if self.revision < 0 or not all(_TOKEN.fullmatch(token) for token in tokens):
-            raise MalformedEvent(f"{self!s} is no request id: expected account.chat.message.revision")
+            raise MalformedEvent(f"{str(self)[:200]!r} is no request id: expected account.chat.message.revision")
 
     @classmethod
     @lru_cache(maxsize=1024)  # on its way through a process an event's id is read five times

@@ -6,11 +6,14 @@ EVERY = 10.0
 """Seconds between two lines of a kind."""
 
 REMEMBERED = 100
-"""Kinds; when there are more, those that are due again are forgotten."""
+"""Kinds. When there are more, those that are due again are forgotten; a new one has to wait for that."""
 
 
 class Seldom:
-    """Allows one line of a kind every `every` seconds; a kind is any text. One instance per connection or consumer."""
+    """Allows one line of a kind every `every` seconds, and `REMEMBERED` of all kinds; a kind is any text.
+
+    One instance per connection or consumer.
+    """
 
     def __init__(self, every: float = EVERY) -> None:
         self._every = every
@@ -24,6 +27,8 @@ class Seldom:
             return False
         if len(self._last) >= REMEMBERED:
             self._last = {other: when for other, when in self._last.items() if now - when < self._every}
+            if len(self._last) >= REMEMBERED:
+                return False
         self._last[kind] = now
         return True
 

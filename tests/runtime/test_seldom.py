@@ -15,3 +15,8 @@ async def test_kinds_whose_time_is_over_take_no_memory() -> None:
     for number in range(3 * REMEMBERED):
         assert seldom.due(f"queue {number}")
     assert len(seldom._last) <= REMEMBERED
+
+
+async def test_kinds_without_end_are_not_lines_without_end() -> None:
+    seldom = Seldom(60)
+    assert sum(seldom.due(f"queue {number}") for number in range(3 * REMEMBERED)) == REMEMBERED

@@ -5,6 +5,8 @@ import asyncio
 from structlog.testing import capture_logs
 
 from bridge.complaints import Complaints
+from events.errors import MalformedEvent
+from events.ids import RequestId
 from events.runtime.seldom import EVERY
 
 
@@ -24,3 +26,21 @@ def test_a_thousand_bad_messages_are_a_line_of_each_kind(virtually) -> None:
         ("it has no reply_to", None),
         ("its body has 7 bytes of 'x'", 999),
     ]
+
+
+def test_a_thousand_made_up_request_ids_are_one_line(virtually) -> None:
+    """With whatever quotes in them."""
+
+    async def life(_: object) -> None:
+        complain = Complaints()
+        for number in range(1000):
+            letters = "".join(chr(ord("a") + int(digit)) for digit in str(number))
+            for made_up in (f"{letters}'\"{letters}", f"{letters}\\'\"", f"?{letters}.2.3.0"):
+                try:
+                    RequestId.parse(made_up)
+                except MalformedEvent as error:
+                    complain("reply.dropped", str(error))
+
+    with capture_logs() as logs:
+        virtually(life)
+    assert len(logs) == 1
