@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edge.userbot.record import ChatRecord
 from events.errors import SettingsError
+from events.files import write_whole
 
 FILE = "runs"
 ROOM = 100_000
@@ -19,9 +20,7 @@ def first_id(directory: Path) -> int:
     """
     file = directory / FILE
     run = _runs(file) + 1
-    partial = file.with_suffix(".partial")
-    partial.write_text(f"{run}\n", encoding="ascii")
-    partial.replace(file)
+    write_whole(file, f"{run}\n")
     return run * ROOM
 
 
