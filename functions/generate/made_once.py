@@ -15,7 +15,7 @@ def made_once(directory: Path, *, is_ready: Callable[[], bool], make: Callable[[
 
     What killed processes have left unfinished beside `directory` is removed.
     """
-    _sweep(directory.parent)
+    sweep(directory.parent)
     if is_ready():
         return
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -24,8 +24,8 @@ def made_once(directory: Path, *, is_ready: Callable[[], bool], make: Callable[[
             fill_whole(directory, make)
 
 
-def _sweep(parent: Path) -> None:
-    """Remove every partial directory in `parent` that no process is filling."""
+def sweep(parent: Path) -> None:
+    """Remove every partial directory in `parent` that no process is filling. Call it for a directory of ours only."""
     for partial in parent.glob(f"*{PARTIAL}"):
         # A cache that can't be written to may still have what is needed.
         with suppress(OSError, Timeout), _lock(partial.with_suffix(""), timeout=0):

@@ -17,7 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from events.errors import SettingsError, TimokhaError
 from functions.generate.default_model import CARD, prepare_default_model
 from functions.generate.engines.described import FILE_NAME
-from functions.generate.made_once import made_once
+from functions.generate.made_once import made_once, sweep
 from functions.generate.sources import path_of
 
 _MADE_BY = 2
@@ -32,6 +32,7 @@ def prepared_model(source: str | None, cache: Path, *, bits: int, console: Conso
     if source and not _is_prepared(source):
         path_of(source)
     directory = prepared_directory(source, cache, bits=bits)
+    sweep(_models(cache))
     if (directory / FILE_NAME).is_file():
         return directory
     original = source or str(prepare_default_model(cache, console=console))
@@ -52,7 +53,11 @@ def prepared_directory(source: str | None, cache: Path, *, bits: int) -> Path:
     """Where the prepared model lies or will lie; a directory that was prepared somewhere else is its own."""
     if source and _is_prepared(source):
         return Path(source)
-    return cache / "models" / f"{_name(source)}-openvino-int{bits}-{_MADE_BY}"
+    return _models(cache) / f"{_name(source)}-openvino-int{bits}-{_MADE_BY}"
+
+
+def _models(cache: Path) -> Path:
+    return cache / "models"
 
 
 def _is_prepared(source: str) -> bool:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from rich.console import Console
 
+from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once
+from functions.generate.prepared import prepared_model
 
 
 def make(directory: Path, fill) -> None:
@@ -43,6 +46,15 @@ def test_what_a_killed_process_has_left_is_removed_even_if_another_model_is_want
     assert not partials(tmp_path)
 
 
+def test_it_is_removed_even_if_nothing_has_to_be_prepared_and_a_users_own_directory_is_left_alone(tmp_path) -> None:
+    model, left, own = tmp_path / "own" / "model", tmp_path / "models" / "other.partial", tmp_path / "own" / "x.partial"
+    for directory in (model, left, own):
+        directory.mkdir(parents=True)
+    (model / FILE_NAME).touch()
+    assert prepared_model(str(model), tmp_path, bits=8, console=Console(quiet=True)) == model
+    assert (left.exists(), own.exists()) == (False, True)
+
+
 def test_what_another_process_is_filling_stays(tmp_path) -> None:
     at_work = tmp_path / "other.partial"
     at_work.mkdir()
@@ -55,7 +67,9 @@ FILLS = """
 import sys, threading
 from pathlib import Path
 from events.runtime.signals import Signals
+from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once
+from functions.generate.prepared import prepared_model
 
 def forever(directory):
     (directory / "weights").write_bytes(b"half")
