@@ -156,7 +156,10 @@ def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *
 
 def refuse_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
     """The same without the history, for a record that has no room left."""
-    return refuse(record.having(history=()), message, rules, now, reason=phrases.INTERNAL)
+    refused = refuse(record, message, rules, now, reason=phrases.INTERNAL)
+    if refused.record is record:
+        return refused
+    return Received(refused.record.having(history=()), refused.outcome)
 
 
 def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:

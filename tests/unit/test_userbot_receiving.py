@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive
+from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive, refuse_and_forget
 from edge.userbot.record import (
     MAX_NOTICES,
     MAX_SEEN,
@@ -291,3 +291,17 @@ def test_a_chat_record_is_never_changed_in_place() -> None:
     record = ChatRecord()
     after("Тимоха, раз", "/delete_history", record=record)
     assert record == ChatRecord()
+
+
+def test_a_chat_forgets_nothing_for_a_message_that_it_has_seen() -> None:
+    """A save whose confirmation was lost had stored the question; refusing it once more cost the history."""
+    record = after("Тимоха, раз", record=ChatRecord(history=HISTORY)).record
+    refused = refuse_and_forget(record, incoming("Тимоха, раз", 1), IGNORE, NOW)
+    assert refused == Received(record, Effect.DUPLICATE)
+
+
+@pytest.mark.parametrize("text", ["Тимоха, раз", "/help", "/set_context_length 5"])
+def test_what_has_no_room_is_stored_at_the_price_of_the_history(text) -> None:
+    refused = refuse_and_forget(ChatRecord(history=HISTORY), incoming(text), IGNORE, NOW).record
+    assert refused.history == ()
+    assert len(refused.notices) == 1
