@@ -59,7 +59,7 @@ class Replies:
         except (MalformedEvent, UnreadableRecord) as error:
             await self._drop(delivery, error)
         except TransportError as error:
-            if error.fault is Fault.FINAL:
+            if _is_hopeless(error, delivery.attempt):
                 await self._fail(delivery, error)
                 return
             log.warning("reply.again", request_id=request_id, error=str(error))
@@ -125,6 +125,10 @@ class Replies:
 def _settled(record: ChatRecord, *, reply: Event, trace: dict[str, str], world: World) -> ChatRecord:
     changed = settled(record, reply, world.now())
     return changed if changed is record else records.traced(changed, trace)
+
+
+def _is_hopeless(error: TransportError, attempts: int) -> bool:
+    return error.fault is Fault.FINAL or (error.fault is Fault.UNKNOWN and attempts >= UNKNOWN_ATTEMPTS)
 
 
 def _is_about(record: ChatRecord, request_id: str) -> bool:

@@ -636,3 +636,25 @@ def test_a_reply_that_cant_be_taken_comes_again_less_and_less_often(virtual_plac
         assert await places.log.find(Channel.REPLIES, (await edge.request(7)).request_id) is not None
 
     virtual_places(story)
+
+
+def test_a_reply_to_a_chat_whose_record_the_store_cant_read_does_not_come_again_for_ever(
+    virtual_places, monkeypatch
+) -> None:
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(minutes=3))
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+
+        async def unknown(*_: object) -> None:
+            raise TransportError("the message is broken", Fault.UNKNOWN)
+
+        monkeypatch.setattr(places.records, "load", unknown)
+        with capture_logs() as logs:
+            await edge.answer(7)
+            await asyncio.sleep(60 * MINUTE)
+        events = [log["event"] for log in logs]
+        assert events.count("reply.again") == UNKNOWN_ATTEMPTS - 1
+        assert events.count("reply.dropped") == 1
+
+    virtual_places(story)
