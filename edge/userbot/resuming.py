@@ -18,7 +18,7 @@ from events.runtime.tasks import for_each
 AT_ONCE = 16
 """Records that are read at the same time."""
 MOST_NAMED = 20
-"""Chats with an unreadable record that a start names in the log; of all it says how many they are."""
+"""Chats of a kind that a start leaves out and names in the log; of all it says how many they are."""
 GRACE = timedelta(seconds=30)
 """For someone else to create or permit what is missing; the look after the topology takes less."""
 
@@ -44,10 +44,10 @@ class Resuming:
 
     async def resume(self, wake: Callable[[str], None]) -> None:
         """Call `wake` with each chat that has something to do."""
-        woken, unreadable = 0, 0
+        woken, unreadable, failed = 0, 0, 0
 
         async def take_up(chat: str) -> None:
-            nonlocal woken, unreadable
+            nonlocal woken, unreadable, failed
             try:
                 if not await self._patiently(lambda: self._chats.recheck(chat)):
                     return
@@ -59,21 +59,22 @@ class Resuming:
             except TransportError as error:
                 if error.fault is Fault.FATAL:
                     raise
-                log.error("chat.not_resumed", chat=chat, error=str(error))
+                failed += 1
+                if failed <= MOST_NAMED:
+                    log.error("chat.not_resumed", chat=chat, error=str(error))
                 return
             woken += 1
             wake(chat)
 
         await for_each(await self._patiently(self._chats.index.chats), take_up, at_once=AT_ONCE)
-        log.info("chats.resumed", count=woken, unreadable=unreadable)
+        log.info("chats.resumed", count=woken, unreadable=unreadable, failed=failed)
 
     async def complete(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
-        """Build the index unless that was done before and it is not `outdated`. Chats may change meanwhile."""
+        """At the start: build the index unless that was done before and it is not `outdated`. Chats may change meanwhile."""
         self.was_complete = await self._patiently(self._chats.index.complete)
         if await self._patiently(outdated):
             await self._build()
-        while not await self._patiently(self._chats.index.complete):
-            await self._build()
+        await self._until_complete()
 
     def remade(self) -> None:
         """The index may have been lost with its store."""
@@ -84,7 +85,11 @@ class Resuming:
         while True:
             await self._remade.wait()
             self._remade.clear()
-            await self.complete()
+            await self._until_complete()
+
+    async def _until_complete(self) -> None:
+        while not await self._patiently(self._chats.index.complete):
+            await self._build()
 
     async def _build(self) -> None:
         """What it may not know of is a chat that was marked in a store that is gone by now: then it is not complete."""

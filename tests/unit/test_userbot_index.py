@@ -462,6 +462,33 @@ async def test_a_chat_whose_record_the_store_cant_read_is_left_out_and_the_other
     assert "3" in await stores.marked()
 
 
+async def test_a_start_does_not_name_every_chat_that_the_store_cant_read(monkeypatch) -> None:
+    stores = Stores()
+    for number in range(1, MOST_NAMED + 11):
+        await stores.process().change(str(number), asked)
+    monkeypatch.setattr(stores.records, "load", raising(TransportError("nats: the message is broken", Fault.FINAL)))
+    with capture_logs() as logs:
+        assert await resumed(stores.process()) == []
+    assert [line["event"] for line in logs].count("chat.not_resumed") == MOST_NAMED
+    assert logs[-1]["failed"] == MOST_NAMED + 10
+
+
+async def test_an_index_that_was_there_at_the_start_was_there_also_when_it_is_lost_later() -> None:
+    """The catch-up asks for it when it begins; without a watermark it would have taken this for the first start ever."""
+    stores = Stores()
+    await Resuming(stores.process(), RETRYING).complete()
+    again = Resuming(stores.process(), RETRYING)
+    await again.complete()
+    lose(stores.marks)
+    keeping = asyncio.create_task(again.keep())
+    again.remade()
+    async with asyncio.timeout(10):
+        while not await stores.process().index.complete():  # noqa: ASYNC110 - a store has no event
+            await asyncio.sleep(0)
+    await cancel(keeping)
+    assert again.was_complete
+
+
 async def test_a_store_that_stays_lost_ends_the_start() -> None:
     stores = Stores()
     stores.marks.version = raising(TransportError("the bucket is gone; run setup", Fault.FATAL))  # type: ignore[method-assign]
