@@ -15,7 +15,7 @@ from edge.userbot.settling import settled
 from edge.userbot.versions import UnreadableRecord
 from edge.userbot.world import World
 from events import subjects
-from events.errors import MalformedEvent, TimokhaError, TransportError
+from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
@@ -78,7 +78,7 @@ class Replies:
             record = await self._world.chats.change(
                 request_id.chat, lambda record: records.failed(record, str(request_id), INTERNAL, now)
             )
-        except TimokhaError:
+        except Exception:  # noqa: BLE001 - as above; `error` is logged, and the question fails at its deadline
             record = ChatRecord()
         if not _is_about(record, str(request_id)):
             await self._drop(delivery, error)

@@ -70,7 +70,7 @@ class Resuming:
         log.info("chats.resumed", count=woken, unreadable=unreadable, failed=failed)
 
     async def complete(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
-        """At the start: build the index unless that was done before and it is not `outdated`. Chats may change meanwhile."""
+        """At the start: build the index unless it is there and not `outdated`. Chats may change meanwhile."""
         self.was_complete = await self._patiently(self._chats.index.complete)
         if await self._patiently(outdated):
             await self._build()

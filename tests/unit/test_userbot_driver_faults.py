@@ -658,3 +658,25 @@ def test_a_reply_to_a_chat_whose_record_the_store_cant_read_does_not_come_again_
         assert events.count("reply.dropped") == 1
 
     virtual_places(story)
+
+
+def test_a_fault_of_ours_while_a_reply_is_given_up_ends_no_userbot(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(minutes=3))
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        answers = iter([TOO_LARGE])
+
+        async def refuse(*_: object) -> None:
+            raise next(answers, ValueError("x"))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(edge.world.chats, "change", refuse)
+            await edge.answer(7)
+            await asyncio.sleep(MINUTE)
+        assert not edge.replies.done()
+        await asyncio.sleep(3 * MINUTE)
+        await edge.idle()
+        assert places.telegram.texts[-1][0] == "ответ"
+
+    virtual_places(story)

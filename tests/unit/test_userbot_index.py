@@ -474,7 +474,7 @@ async def test_a_start_does_not_name_every_chat_that_the_store_cant_read(monkeyp
 
 
 async def test_an_index_that_was_there_at_the_start_was_there_also_when_it_is_lost_later() -> None:
-    """The catch-up asks for it when it begins; without a watermark it would have taken this for the first start ever."""
+    """A catch-up without a watermark asks for it when it begins: is this the first start ever?"""
     stores = Stores()
     await Resuming(stores.process(), RETRYING).complete()
     again = Resuming(stores.process(), RETRYING)
