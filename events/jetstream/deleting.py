@@ -6,8 +6,10 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
 DELETE_FAILED = 10057
+NOT_FOUND = 10043
+"""What the server says of a message that is gone from between others."""
 GONE = {"no message found", "deleted message", "stream store EOF"}
-"""What the server says of a message that is not there, or not any more."""
+"""What it says of another that is not there, or not any more."""
 
 
 async def delete(js: JetStreamContext, stream: str, sequence: int, *, overwrite: bool = True) -> bool:
@@ -22,7 +24,7 @@ async def delete(js: JetStreamContext, stream: str, sequence: int, *, overwrite:
             f"{js._prefix}.STREAM.MSG.DELETE.{stream}", json.dumps(request).encode(), timeout=js._timeout
         )
     except APIError as error:
-        if error.err_code == DELETE_FAILED and error.description in GONE:
+        if error.err_code == NOT_FOUND or (error.err_code == DELETE_FAILED and error.description in GONE):
             return False
         raise
     return True

@@ -50,9 +50,11 @@ async def test_a_dropped_mark_is_gone_and_can_be_dropped_again(marks) -> None:
 
 
 async def test_a_mark_that_was_added_again_is_not_dropped_by_its_old_version(marks) -> None:
+    other = await marks.add("a.1.3")
     old = await marks.add("a.1.2")
     new = await marks.add("a.1.2")
     await marks.drop("a.1.2", old)
+    assert await marks.version("a.1.3") == other
     assert await marks.version("a.1.2") == new
 
 
