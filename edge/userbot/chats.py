@@ -79,7 +79,7 @@ class Chats:
         async def read(key: str, stored: Stored) -> None:
             chat = key.removeprefix(prefix)
             if names_chat(chat):
-                await take(chat, self._may_be_unfinished(stored))
+                await take(chat, self._may_be_unfinished(chat, stored))
 
         await self._records.each(prefix, read, retrying=self._retrying)
 
@@ -93,7 +93,7 @@ class Chats:
     async def _start_afresh(self, chat: str, transition: Transition) -> ChatRecord:
         stored = await self._records.load(self._key(chat))
         try:
-            record = from_json(stored.value) if stored else ChatRecord()
+            record = self._read(chat, stored.value) if stored else ChatRecord()
         except UnreadableRecord:
             record = ChatRecord()
         changed = transition(record)
@@ -103,7 +103,7 @@ class Chats:
     async def _recheck(self, chat: str) -> bool:
         mark = await self.index.version(chat)
         stored = await self._records.load(self._key(chat))
-        record = from_json(stored.value) if stored else ChatRecord()
+        record = self._read(chat, stored.value) if stored else ChatRecord()
         unfinished = self._unfinished(record)
         if mark is None:
             return unfinished
@@ -135,9 +135,9 @@ class Chats:
         if mark is not None:
             await self.index.drop(chat, mark)
 
-    def _may_be_unfinished(self, stored: Stored) -> bool:
+    def _may_be_unfinished(self, chat: str, stored: Stored) -> bool:
         try:
-            return self._unfinished(from_json(stored.value))
+            return self._unfinished(self._read(chat, stored.value))
         except UnreadableRecord:
             return True
 
@@ -149,10 +149,17 @@ class Chats:
         if stored is None:
             return ChatRecord(), None
         try:
-            return from_json(stored.value), stored.version
+            return self._read(chat, stored.value), stored.version
         except UnreadableRecord as error:
             error.version = stored.version
             raise
+
+    def _read(self, chat: str, value: bytes) -> ChatRecord:
+        """A record that was copied to another chat must not ask in the name of the first."""
+        record = from_json(value)
+        if record.current and not record.current.request_id.startswith(f"{self._key(chat)}."):
+            raise UnreadableRecord("chat record is about another chat: /delete_history in this chat starts it afresh")
+        return record
 
     def _key(self, chat: str) -> str:
         return f"{self._account}.{chat}"

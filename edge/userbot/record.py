@@ -3,7 +3,7 @@
 Every transition returns a new record, or the very same object when the fact changes nothing.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +29,12 @@ SCHEMA = 1
 
 NO_MESSAGE = 0
 """The id of a message that could not be sent, or is gone."""
+
+
+MessageId = Annotated[int, Field(ge=0, lt=2**31)]
+"""Telegram's. One that is out of range was not written by us: as `deleted_to` it would silence the chat for ever."""
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
+"""No clock shows an earlier time, and what is reckoned back from it would be none."""
 
 
 class _Part(BaseModel):
@@ -63,7 +69,7 @@ class Question(_Part):
     message_id: int
     text: str
     locale: str
-    asked_at: AwareDatetime
+    asked_at: Moment
     trace: dict[str, str] = {}
     revision: Annotated[int, Field(ge=0, lt=10**9)] = 0
     live: bool = False
@@ -90,11 +96,11 @@ class Current(_Part):
 
     question: Question
     request_id: Annotated[str, AfterValidator(_request_id)]
-    deadline: AwareDatetime
+    deadline: Moment
     thinking_id: int | None = None
     outcome: Outcome | None = None
-    settled_at: AwareDatetime | None = None
-    parts_sent: int = 0
+    settled_at: Moment | None = None
+    parts_sent: Annotated[int, Field(ge=0)] = 0
 
     @property
     def state(self) -> Literal["asking", "delivering"]:
@@ -115,9 +121,9 @@ class Notice(_Part):
 class Rate(_Part):
     """`answers` in the minute `since`; more than allowed, and the bot has been silent `silent_since`."""
 
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     answers: int = 0
-    silent_since: AwareDatetime | None = None
+    silent_since: Moment | None = None
 
 
 class ChatRecord(_Part):
@@ -128,13 +134,13 @@ class ChatRecord(_Part):
 
     settings: Settings = Settings()
     history: tuple[Turn, ...] = ()
-    seen: tuple[int, ...] = ()
+    seen: Annotated[tuple[int, ...], Field(max_length=MAX_SEEN)] = ()
     current: Current | None = None
     waiting: tuple[Question, ...] = ()
     notices: tuple[Notice, ...] = ()
     erasing: bool = False
-    deleted_to: int = 0
-    helped_at: AwareDatetime | None = None
+    deleted_to: MessageId = 0
+    helped_at: Moment | None = None
     rate: Rate = Rate()
 
     def to_json(self) -> bytes:

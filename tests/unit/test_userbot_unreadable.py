@@ -19,6 +19,13 @@ from tests.unit.test_userbot_crash_points import MOST_EFFECTS, Fuse, Life, Place
 MINUTE = 60.0
 LINE = phrases.unreadable("ru")
 GARBAGE = [b"{nonsense", b"", b"[]", b"\xff", b'{"history": 5}', b'{"current": {}}', b'{"seen": ["x"]}']
+CURRENT = b'{"current": {"question": {"message_id": 1, "text": "?", "locale": "ru", "asked_at": "2026-11-26T00:00:00Z"}'
+OUT_OF_RANGE = [
+    b'{"deleted_to": 9999999999}',  # nothing was answered in that chat any more, /delete_history neither
+    b'{"seen": [%s]}' % b",".join(b"%d" % number for number in range(300)),
+    CURRENT + b', "request_id": "1.2.1.0", "deadline": "0001-01-01T00:00:00Z"}}',  # OverflowError
+    CURRENT + b', "request_id": "1.3.1.0", "deadline": "2026-11-26T00:00:00Z"}}',  # chat 3's: asked in its name
+]
 
 
 async def spoil(places, value: bytes = b"{nonsense") -> None:
@@ -35,7 +42,7 @@ def said(places) -> list[str]:
     return [text for text, _ in places.telegram.texts]
 
 
-@pytest.mark.parametrize("value", GARBAGE)
+@pytest.mark.parametrize("value", GARBAGE + OUT_OF_RANGE)
 def test_its_user_is_told_once_whatever_comes_and_it_is_logged_once_a_life(virtual_places, value) -> None:
     async def story(places) -> None:
         await spoil(places, value)
