@@ -88,7 +88,7 @@ async def main(stop):
 """
 
 
-def start(body: str, *, service: bool = True, patience: float = 0, to_end: float = 60) -> subprocess.Popen[str]:
+def start(body: str, *, service: bool = True, patience: float = 0, to_end: float = 60) -> subprocess.Popen[bytes]:
     """The program, once it is ready."""
     program = PROGRAM.format(body=body, service=service, patience=patience, to_end=to_end)
     process = subprocess.Popen(
@@ -98,20 +98,20 @@ def start(body: str, *, service: bool = True, patience: float = 0, to_end: float
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        bufsize=0,  # a buffer would keep what follows the first line from `communicate`
     )
     assert process.stdout
-    assert process.stdout.readline() == "ready\n"
+    assert process.stdout.readline() == b"ready\n"
     return process
 
 
-def ending(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def ending(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     """Exit code, stdout, stderr."""
     try:
         out, err = process.communicate(timeout=WITHIN)
     finally:
         process.kill()
-    return process.returncode, out, err
+    return process.returncode, out.decode(), err.decode()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -173,10 +173,10 @@ def test_signals_that_come_before_anything_has_started_end_it_at_once():
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            bufsize=0,
         )
         assert process.stdout
-        assert process.stdout.readline() == "ready\n"
+        assert process.stdout.readline() == b"ready\n"
         process.send_signal(number)
         assert ending(process) == expected
 
