@@ -74,7 +74,8 @@ class Signals:
     def _end_before_python(self) -> None:
         """Python's own end takes the handlers away: a signal in it would end the process with -15."""
         if self._left is not None:
-            self._end(self._left)
+            _flush()  # in this thread: Python 3.12 starts none by now. If it blocks, the timer ends the process
+            self._end_now(self._left)
 
     def _handle(self, number: int, _frame: object) -> None:
         """Run in the main thread, between any two instructions: nothing here may wait for a lock."""
@@ -134,8 +135,9 @@ class Signals:
 def _briefly(work: Callable[[], None]) -> None:
     """Run `work` for at most `SPEAK`: what blocks the process may block this too."""
     thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(SPEAK)
+    with suppress(RuntimeError):  # during its own end Python 3.12 starts no thread
+        thread.start()
+        thread.join(SPEAK)
 
 
 def _flush() -> None:

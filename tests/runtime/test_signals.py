@@ -195,6 +195,32 @@ async def main(stop):
     assert ending(start(body)) == (0, "ended\n", "")
 
 
+NO_THREADS = """
+import atexit, threading
+def none(*_):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+async def main(stop):
+    atexit.register(setattr, threading, "_start_new_thread", none)
+    print("ready", flush=True)
+"""
+"""As Python 3.12 has it during its own end."""
+
+
+def test_the_end_needs_no_new_thread_and_loses_no_output():
+    assert ending(start(f"{NO_THREADS}\n    atexit.register(print, 'last words')")) == (0, "ended\nlast words\n", "")
+
+
+def test_an_output_that_blocks_holds_up_no_end():
+    body = f"""{NO_THREADS}
+    import sys
+    class Blocked:
+        def flush(self):
+            threading.Event().wait()
+    atexit.register(setattr, sys, "stderr", Blocked())
+"""
+    assert ending(start(body)) == (0, "ended\n", "")
+
+
 def test_children_are_not_left_behind_by_a_process_that_has_to_leave_at_once():
     body = f"""
 import subprocess
