@@ -20,6 +20,7 @@ from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from events.runtime.retrying import Backoff
+from events.runtime.seldom import Seldom
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Subscription
 from observability import propagation
 
@@ -37,6 +38,7 @@ class Replies:
         self._world = world
         self._drivers = drivers
         self._subscription = subscription
+        self._seldom = Seldom()
 
     async def run(self) -> None:
         """For ever."""
@@ -89,8 +91,9 @@ class Replies:
             await delivery.ack()
 
     async def _drop(self, delivery: Delivery, error: Exception) -> None:
-        """Its question fails at its deadline, if it is still asked."""
-        log.error("reply.dropped", request_id=delivery.event.subject, error=described(error))
+        """Its question fails at its deadline, if it is still asked. What names no question comes from anybody."""
+        if not isinstance(error, MalformedEvent) or self._seldom.due("malformed"):
+            log.error("reply.dropped", request_id=delivery.event.subject, error=described(error))
         with suppress(TransportError):
             await delivery.discard()
 

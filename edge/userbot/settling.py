@@ -18,8 +18,10 @@ def settled(record: ChatRecord, reply: Event, now: datetime) -> ChatRecord:
     try:
         data = reply.data()
     except MalformedEvent as error:
-        log.error("reply.malformed", request_id=reply.subject, error=str(error))
-        return records.failed(record, reply.subject, FailureReason.MALFORMED, now)
+        failed = records.failed(record, reply.subject, FailureReason.MALFORMED, now)
+        if failed is not record:  # nobody waits for any other
+            log.error("reply.malformed", request_id=reply.subject, error=str(error))
+        return failed
     match data:
         case GenerationCompleted(request_id=request_id, text=text):
             return records.answered(record, request_id, text, now)

@@ -638,6 +638,25 @@ def test_a_reply_that_cant_be_taken_comes_again_less_and_less_often(virtual_plac
     virtual_places(story)
 
 
+def test_replies_by_the_thousand_that_nobody_waits_for_do_not_swell_the_log(virtual_places) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        subscription = places.log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=1))
+        reply = GenerationFailed(request_id="1.2.7.0", reason=FailureReason.EMPTY)
+        event = Event.of(reply, source="/test", time=places.retrying.clock.now())
+        with capture_logs() as logs:
+            for number in range(500):
+                subscription.put(dataclasses.replace(event, subject=f"1.2.{number}.0", body=b"{"))
+                subscription.put(dataclasses.replace(event, subject=f"1.2.{number}.x"))
+            await asyncio.sleep(1)
+        assert not edge.replies.done()
+        events = [log["event"] for log in logs]
+        assert events.count("reply.malformed") == 0
+        assert events.count("reply.dropped") == 1
+
+    virtual_places(story)
+
+
 def test_a_reply_to_a_chat_whose_record_the_store_cant_read_does_not_come_again_for_ever(
     virtual_places, monkeypatch
 ) -> None:
