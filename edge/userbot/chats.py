@@ -28,7 +28,7 @@ class Chats:
     def __init__(self, records: Records, marks: Marks, account: str, *, retrying: Retrying) -> None:
         self._records = records
         self.index = Index(marks, account)
-        self.unreadable = Unreadable()
+        self.unreadable = Unreadable(marks, account)
         self._account = account
         self._retrying = retrying
 
@@ -46,20 +46,11 @@ class Chats:
     async def start_afresh(self, chat: str, transition: Transition) -> ChatRecord:
         """Like `change`, but a record that can't be read counts as that of a chat that never wrote, and is overwritten.
 
-        Nobody counts as `told` any more.
+        Its user counts as one who was never told.
         """
         record = await until_won(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
-        self.unreadable.forget(chat)
-        await self.index.untell(chat)
+        await self.unreadable.forget(chat)
         return record
-
-    async def told(self, chat: str) -> bool:
-        """Return whether the user has been told that the chat's record can't be read."""
-        return await self.index.told(chat)
-
-    async def tell(self, chat: str) -> None:
-        """Note down that the user has been told."""
-        await self.index.tell(chat)
 
     async def made(self) -> datetime:
         """Return when the store was made: what was asked before is in no record, whatever became of it."""

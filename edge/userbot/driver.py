@@ -181,9 +181,9 @@ class Driver:
 
     async def _tell_unreadable(self, error: UnreadableRecord) -> bool:
         """One line, once ever: the same message whoever asks, as long as the record stays what it is. Then rest."""
-        chats, asked = self._world.chats, self._asked
-        chats.unreadable.note(self._chat, error)
-        if asked is None or await chats.told(self._chat):
+        unreadable, asked = self._world.chats.unreadable, self._asked
+        unreadable.note(self._chat, error)
+        if asked is None or await unreadable.was_told(self._chat):
             return False
         if (held := self._send_at - self._clock()) > 0:
             await self._wait(ChatRecord(), held)
@@ -193,7 +193,7 @@ class Driver:
         self._outbox.doubt()  # an earlier life may have sent it to the same message
         await self._outbox.send(line, reply_to=asked.message_id, key=key, part="unreadable")
         self._sending.reset()
-        await chats.tell(self._chat)
+        await unreadable.mark_told(self._chat)
         self._asked = None
         return False
 

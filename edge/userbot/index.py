@@ -22,7 +22,7 @@ class Index:
         self._known: dict[str, int] = {}
         self._seldom = Seldom()
 
-    async def complete(self) -> bool:
+    async def is_complete(self) -> bool:
         """Return whether every chat that has something to do is marked."""
         return await self._marks.version(self._built) is not None
 
@@ -80,26 +80,9 @@ class Index:
             log.warning("index.odd_keys", count=len(marked) - len(chats), error="they name no chat of Telegram's")
         return chats
 
-    async def told(self, chat: str) -> bool:
-        """Return whether the user has been told that the chat's record can't be read."""
-        return await self._marks.version(self._told(chat)) is not None
-
-    async def tell(self, chat: str) -> None:
-        """From now on `told`."""
-        await self._marks.add(self._told(chat))
-
-    async def untell(self, chat: str) -> None:
-        """From now on not `told`."""
-        version = await self._marks.version(self._told(chat))
-        if version is not None:
-            await self._marks.drop(self._told(chat), version)
-
     @property
     def _built(self) -> str:
         return f"built.{self._account}"
 
     def _unfinished(self, chat: str) -> str:
         return f"unfinished.{self._account}.{chat}"
-
-    def _told(self, chat: str) -> str:
-        return f"told.{self._account}.{chat}"

@@ -71,7 +71,7 @@ class Resuming:
 
     async def complete(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """At the start: build the index unless it is there and not `outdated`. Chats may change meanwhile."""
-        self.was_complete = await self._patiently(self._chats.index.complete)
+        self.was_complete = await self._patiently(self._chats.index.is_complete)
         if await self._patiently(outdated):
             await self._build()
         await self._until_complete()
@@ -88,7 +88,7 @@ class Resuming:
             await self._until_complete()
 
     async def _until_complete(self) -> None:
-        while not await self._patiently(self._chats.index.complete):
+        while not await self._patiently(self._chats.index.is_complete):
             await self._build()
 
     async def _build(self) -> None:

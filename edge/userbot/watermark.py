@@ -13,6 +13,8 @@ from events.errors import Conflict
 from events.records import Records
 from events.runtime.retrying import Retrying
 
+SCHEMA = 1
+"""Of what is stored; versions that kept no index of unfinished chats wrote no number."""
 ATTEMPTS = 5
 """At a watermark that others change all the time: live messages wait meanwhile."""
 MOST_AHEAD = 5000
@@ -24,10 +26,6 @@ Key = tuple[str, int]
 log = structlog.get_logger(__name__)
 
 _Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-
-
-SCHEMA = 1
-"""Of what is stored; versions that kept no index of unfinished chats wrote no number."""
 
 
 class _Stored(BaseModel):

@@ -55,7 +55,7 @@ async def test_an_index_that_was_deleted_is_built_again_beside_the_work(js: JetS
     keeping = asyncio.create_task(resuming.keep())
     resuming.remade()
     async with asyncio.timeout(20):
-        while not await chats.index.complete():  # noqa: ASYNC110 - a store has no event
+        while not await chats.index.is_complete():  # noqa: ASYNC110 - a store has no event
             await asyncio.sleep(0.01)
     await cancel(keeping)
     assert await resumed(js) == (["2"], ["chats.resumed"])

@@ -149,7 +149,7 @@ async def test_a_process_that_works_on_while_the_index_is_lost_and_built_again_l
         resuming.remade()
     await asyncio.gather(*working)
     async with asyncio.timeout(10):
-        while not await stores.process().index.complete():  # noqa: ASYNC110 - a store has no event
+        while not await stores.process().index.is_complete():  # noqa: ASYNC110 - a store has no event
             await asyncio.sleep(0)
     await cancel(keeping)
     assert await stores.marked() or not (await stores.process().load("2")).notices
@@ -336,7 +336,7 @@ async def test_an_index_that_was_lost_is_built_again_also_when_it_is_lost_meanwh
     keeping = asyncio.create_task(resuming.keep())
     resuming.remade()
     async with asyncio.timeout(10):
-        while not await chats.index.complete():  # noqa: ASYNC110 - a store has no event
+        while not await chats.index.is_complete():  # noqa: ASYNC110 - a store has no event
             await asyncio.sleep(0.001)
     await cancel(keeping)
     assert len(await stores.marked()) == 50
@@ -414,13 +414,13 @@ async def test_a_chat_that_starts_afresh_is_told_again_if_it_becomes_unreadable_
     await stores.records.save("1.2", b"garbage", None)
     with pytest.raises(UnreadableRecord):
         await chats.change("2", asked)
-    assert not await chats.told("2")
-    await chats.tell("2")
-    assert await chats.told("2")
+    assert not await chats.unreadable.was_told("2")
+    await chats.unreadable.mark_told("2")
+    assert await chats.unreadable.was_told("2")
     record = await chats.start_afresh("2", asked)
     assert record == await chats.load("2") == asked(ChatRecord())
     assert await stores.marked() == {"2"}
-    assert not await chats.told("2")
+    assert not await chats.unreadable.was_told("2")
 
 
 async def test_starting_afresh_keeps_what_can_be_read_and_what_another_process_has_written() -> None:
@@ -483,7 +483,7 @@ async def test_an_index_that_was_there_at_the_start_was_there_also_when_it_is_lo
     keeping = asyncio.create_task(again.keep())
     again.remade()
     async with asyncio.timeout(10):
-        while not await stores.process().index.complete():  # noqa: ASYNC110 - a store has no event
+        while not await stores.process().index.is_complete():  # noqa: ASYNC110 - a store has no event
             await asyncio.sleep(0)
     await cancel(keeping)
     assert again.was_complete
