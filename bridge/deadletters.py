@@ -66,18 +66,23 @@ class DeadLetters:
                 # The worker that gave it up has counted it, and has told so in a reply of its own.
                 await keep(event, self.events, self.telemetry)
                 return
-            outcome = _exhausted(event.subject, message)
+            outcome = _exhausted(message)
             await give_up(outcome, event, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
+            _say(outcome, event)
 
     async def _refuse(self, message: Message) -> None:
         """A requester's question that no bridge could take: it has an id of its own here."""
-        outcome = _exhausted(message.event().subject, message)
+        outcome = _exhausted(message)
         await Refusals(topology.DEADLETTERS.name, self.events, self.telemetry, self.clock).refuse(message, outcome)
+        _say(outcome, message.event())
 
 
-def _exhausted(request_id: str, message: Message) -> GaveUp:
+def _exhausted(message: Message) -> GaveUp:
     """RabbitMQ gave it up: nobody has counted or told yet."""
     outcome = GaveUp.exhausted(message.attempts)
-    outcome = replace(outcome, detail=f"{outcome.detail}; RabbitMQ says {message.death[:50] or 'nothing'}")
-    log.error("request.gave_up", request_id=request_id, reason=outcome.reason, detail=outcome.detail)
-    return outcome
+    return replace(outcome, detail=f"{outcome.detail}; RabbitMQ says {message.death[:50] or 'nothing'}")
+
+
+def _say(outcome: GaveUp, event: Event) -> None:
+    """Not before it is kept: while that fails it is tried again and again."""
+    log.error("request.gave_up", request_id=event.subject, reason=outcome.reason, detail=outcome.detail)

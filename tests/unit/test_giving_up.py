@@ -168,6 +168,18 @@ async def test_what_rabbitmq_gives_up_counts_and_its_asker_is_told(make_event, t
     assert metrics.dead == ["attempts_exhausted"]
 
 
+@pytest.mark.parametrize("asker", [topology.REPLIES.name, "requester"])
+async def test_what_rabbitmq_gives_up_is_logged_once_and_not_with_every_try(make_event, telemetry, asker) -> None:
+    log, message = NarrowLog(fails=[TransportError("away")] * 3), Message.of(make_event(), reply_to=asker)
+    letters = DeadLetters(log, telemetry, SystemClock())
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(TransportError):
+                await letters.take(received(message, "rejected"))
+        await letters.take(received(message, "rejected"))
+    assert [line["event"] for line in logs] == ["request.gave_up"]
+
+
 async def test_what_a_worker_has_given_up_was_counted_by_it(make_event, telemetry, metrics) -> None:
     log = NarrowLog()
     message = Message.of(dead_letter(make_event(), OUTCOME))
