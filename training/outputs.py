@@ -31,13 +31,13 @@ def scratch(out: Path) -> Iterator[Path]:
 
     It holds what a chat export holds, so it goes whatever happens. Call it inside `claimed`.
     """
-    left = list(out.glob(f"{_SCRATCH}*"))
-    with unfinished(out / _SCRATCH):
-        for path in left:
-            with unfinished(path):
-                pass
-        (out / _SCRATCH).mkdir()
-        yield out / _SCRATCH
+    for left in tuple(out.glob(f"{_SCRATCH}*")):
+        with unfinished(left):
+            pass
+    place = out / _SCRATCH
+    with unfinished(place):
+        place.mkdir()
+        yield place
 
 
 def publish(result: Path, out: Path, last: str) -> None:

@@ -7,10 +7,11 @@ import pytest
 from rich.console import Console
 
 from events.errors import SettingsError
+from events.runtime import leftovers
 from events.runtime.claims import Claim, InUse
 from tests.full_disk import files_up_to
 from training.fit import fit
-from training.outputs import LOCK
+from training.outputs import LOCK, scratch
 from training.prepare import prepare
 from training.settings import FitSettings, PrepareSettings
 from training.trainer import last_checkpoint
@@ -41,6 +42,14 @@ def test_what_a_killed_prepare_has_left_of_the_export_is_removed(rusdracor, tmp_
         (tmp_path / name / "messages.sqlite").write_text("private")
     prepared(rusdracor, tmp_path)
     assert not [file for file in tmp_path.rglob("*") if "workspace" in str(file)]
+
+
+def test_what_a_prepare_that_ends_at_once_has_of_the_export_is_removed_even_after_one_that_was_killed(tmp_path) -> None:
+    (tmp_path / ".workspace").mkdir()
+    with scratch(tmp_path) as place:
+        (place / "messages.sqlite").write_text("private")
+        leftovers.remove()
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_only_one_process_at_a_time_writes_to_a_directory(rusdracor, data, base, tmp_path) -> None:
