@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -27,6 +28,15 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
+@dataclass
+class _Resumed:
+    """How many chats a start took up; how many it left out as their records can't be read, or the store gave none."""
+
+    count: int = 0
+    unreadable: int = 0
+    failed: int = 0
+
+
 async def never() -> bool:
     return False
 
@@ -44,30 +54,31 @@ class Resuming:
 
     async def resume(self, wake: Callable[[str], None]) -> None:
         """Call `wake` with each chat that has something to do."""
-        woken, unreadable, failed = 0, 0, 0
+        resumed = _Resumed()
 
         async def take_up(chat: str) -> None:
-            nonlocal woken, unreadable, failed
-            try:
-                if not await self._patiently(lambda: self._chats.recheck(chat)):
-                    return
-            except UnreadableRecord as error:
-                unreadable += 1
-                if unreadable <= MOST_NAMED:
-                    self._chats.unreadable.note(chat, error)
-                return
-            except TransportError as error:
-                if error.fault is Fault.FATAL:
-                    raise
-                failed += 1
-                if failed <= MOST_NAMED:
-                    log.error("chat.not_resumed", chat=chat, error=str(error))
-                return
-            woken += 1
-            wake(chat)
+            if await self._has_work(chat, resumed):
+                resumed.count += 1
+                wake(chat)
 
         await for_each(await self._patiently(self._chats.index.chats), take_up, at_once=AT_ONCE)
-        log.info("chats.resumed", count=woken, unreadable=unreadable, failed=failed)
+        log.info("chats.resumed", **asdict(resumed))
+
+    async def _has_work(self, chat: str, resumed: _Resumed) -> bool:
+        """Whether a marked chat has something to do; one that can't be read is counted and left out."""
+        try:
+            return await self._patiently(lambda: self._chats.recheck(chat))
+        except UnreadableRecord as error:
+            resumed.unreadable += 1
+            if resumed.unreadable <= MOST_NAMED:
+                self._chats.unreadable.note(chat, error)
+        except TransportError as error:
+            if error.fault is Fault.FATAL:
+                raise
+            resumed.failed += 1
+            if resumed.failed <= MOST_NAMED:
+                log.error("chat.not_resumed", chat=chat, error=str(error))
+        return False
 
     async def complete(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """At the start: build the index unless it is there and not `outdated`. Chats may change meanwhile."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -64,32 +65,48 @@ async def resumed(chats: Chats) -> list[str]:
 
 
 class Shuffled:
-    """A store whose calls wait for others at random; after each of its effects `check` is called."""
+    """A store whose calls wait for others at random; after each of its effects `check` is called.
 
-    def __init__(self, inner: Any, random: Random, check: Callable[[], Awaitable[None]], *effects: str) -> None:
+    `lost` is the share of effects that are not answered, the share that do not happen is the same.
+    """
+
+    def __init__(
+        self, inner: Any, random: Random, check: Callable[[], Awaitable[None]], *effects: str, lost: float = 0.0
+    ) -> None:
         self._inner, self._random, self._check, self._effects = inner, random, check, effects
+        self._lost = lost
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
 
         async def shuffled(*arguments: Any, **options: Any) -> Any:
             await self._others()
+            self._may_lose(name)
             result = await found(*arguments, **options)
             if name in self._effects:
                 await self._check()
             await self._others()
+            self._may_lose(name)
             return result
 
         return shuffled
+
+    def _may_lose(self, name: str) -> None:
+        if name in self._effects and self._random.random() < self._lost:
+            raise TransportError("nats: timeout")
 
     async def _others(self) -> None:
         for _ in range(self._random.randrange(4)):
             await asyncio.sleep(0)
 
 
+@pytest.mark.parametrize("lost", [0.0, 0.1])
 @pytest.mark.parametrize("seed", range(60))
-async def test_no_order_of_what_processes_do_leaves_a_chat_out(seed) -> None:
-    """Two processes change, finish and recheck one chat and build the index at the same time, and are killed."""
+async def test_no_order_of_what_processes_do_leaves_a_chat_out(seed, lost) -> None:
+    """Two processes change, finish and recheck one chat and build the index at the same time, and are killed.
+
+    With `lost` they do not hear of everything that they did.
+    """
     random, stores = Random(seed), Stores()
 
     async def check() -> None:
@@ -97,20 +114,22 @@ async def test_no_order_of_what_processes_do_leaves_a_chat_out(seed) -> None:
             assert await stores.marked()
 
     def process() -> Chats:
-        records = Shuffled(stores.records, random, check, "save")
-        return Chats(
-            records, Shuffled(stores.marks, random, check, "add", "drop"), "1", retrying=Retrying(Now(), random)
-        )
+        records = Shuffled(stores.records, random, check, "save", lost=lost)
+        marks = Shuffled(stores.marks, random, check, "add", "drop", lost=lost)
+        return Chats(records, marks, "1", retrying=Retrying(Now(), random))
 
     async def works(chats: Chats) -> None:
         for _ in range(6):
-            act = random.choice(["ask", "ask", "done", "done", "recheck", "build"])
-            if act == "recheck":
-                await chats.recheck("2")
-            elif act == "build":
-                await Resuming(chats, RETRYING).complete(outdated=outdated)
-            else:
-                await chats.change("2", asked if act == "ask" else done)
+            with suppress(*([TransportError] if lost else [])):
+                await act(chats, random.choice(["ask", "ask", "done", "done", "recheck", "build"]))
+
+    async def act(chats: Chats, what: str) -> None:
+        if what == "recheck":
+            await chats.recheck("2")
+        elif what == "build":
+            await Resuming(chats, Retrying(Now(), random)).complete(outdated=outdated)
+        else:
+            await chats.change("2", asked if what == "ask" else done)
 
     for _ in range(5):
         one, other = process(), process()
