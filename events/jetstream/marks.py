@@ -10,6 +10,7 @@ from nats.js.errors import NotFoundError
 from events.jetstream.deleting import delete
 from events.jetstream.faults import failed, is_lost_stream
 from events.jetstream.listing import subjects_of
+from events.jetstream.records import is_removal
 from events.records import LONG_AGO
 
 
@@ -46,11 +47,12 @@ class JetStreamMarks:
 
     async def version(self, key: str) -> int | None:
         try:
-            return (await self._js.get_msg(self._stream, subject=f"{self._root}{key}")).seq
+            found = await self._js.get_msg(self._stream, subject=f"{self._root}{key}")
         except (NatsError, OSError) as error:
             if isinstance(error, NotFoundError) and not is_lost_stream(error):
                 return None
             raise failed(f"mark {key} could not be looked up", error) from None
+        return None if is_removal(found) else found.seq
 
     async def made(self) -> datetime:
         try:

@@ -81,8 +81,10 @@ class JetStreamRecords:
             raise failed("records could not be read", error) from None
 
 
+def is_removal(message: RawStreamMsg) -> bool:
+    """Return whether it only says that the key was removed, e.g. with the nats tool."""
+    return bool({KV_OP, KV_MARKER_REASON} & (message.headers or {}).keys())
+
+
 def _stored(message: RawStreamMsg) -> Stored | None:
-    """None for a mark that the record was deleted."""
-    if {KV_OP, KV_MARKER_REASON} & (message.headers or {}).keys():
-        return None
-    return Stored(message.data or b"", message.seq or 0)
+    return None if is_removal(message) else Stored(message.data or b"", message.seq or 0)

@@ -78,6 +78,15 @@ async def test_a_bucket_that_was_made_again_uses_no_version_twice(js: JetStreamC
     assert len(await marks.keys("a.1.")) == 5
 
 
+@pytest.mark.parametrize("removed", ["delete", "purge"])
+async def test_a_key_that_was_removed_by_hand_is_not_set(js: JetStreamContext, removed) -> None:
+    """As with `nats kv del`, which leaves a message that says so."""
+    marks = JetStreamMarks(js, subjects.MARKS_BUCKET)
+    await marks.add("built.1")
+    await getattr(await js.key_value(subjects.MARKS_BUCKET), removed)("built.1")
+    assert await marks.version("built.1") is None
+
+
 async def test_versions_grow_over_a_crash_of_the_server_with_no_mark_left(js: JetStreamContext, nats_server) -> None:
     marks = JetStreamMarks(js, subjects.MARKS_BUCKET)
     before = await marks.add("a.1.2")
