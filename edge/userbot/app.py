@@ -123,9 +123,7 @@ class _Edge:
             await self.drivers.resume(outdated=self.watermark.is_of_earlier_version)
             hints = Hints(self.drivers.wake)
             async with waking(self.js, account, hints.hear), progressing(self.js, account, self.drivers.hear):
-                await together(
-                    self.catch_up.run(), self.replies.run(), self.drivers.resuming.keep(), self._tell_ready(account)
-                )
+                await together(self.catch_up.run(), self.replies.run(), self.drivers.keep(), self._tell_ready(account))
         finally:
             await finish(CLEAN_UP, self._stop())
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 import structlog
 
@@ -62,12 +61,19 @@ class Drivers:
         `outdated` tells whether that process may have left chats that are not in the index.
         """
         await self.resuming.complete(outdated=outdated)
-        await self.resuming.resume(partial(self.wake, resumed=True))
+        await self.resuming.resume(self._take_up)
+
+    async def keep(self) -> None:
+        """Run for ever beside the work: an index that was lost is built again. Raises TransportError."""
+        await self.resuming.keep(self._take_up)
 
     async def stop(self) -> None:
         """Leave everything as it is: the next start resumes it."""
         self._stopped = True
         await cancel(*self._tasks)
+
+    def _take_up(self, chat: str) -> None:
+        self.wake(chat, resumed=True)
 
     async def _run(self, chat: str, driver: Driver) -> None:
         try:

@@ -91,16 +91,21 @@ class Resuming:
         """The index may have been lost with its store."""
         self._remade.set()
 
-    async def keep(self) -> None:
-        """Run for ever, and build the index again when it was lost."""
+    async def keep(self, wake: Callable[[str], None]) -> None:
+        """Run for ever; build the index again when it was lost, and `resume` what it did not name meanwhile."""
         while True:
             await self._remade.wait()
             self._remade.clear()
-            await self._until_complete()
+            if await self._until_complete():
+                await self.resume(wake)
 
-    async def _until_complete(self) -> None:
+    async def _until_complete(self) -> bool:
+        """Return whether there was anything to build."""
+        built = False
         while not await self._patiently(self._chats.index.is_complete):
             await self._build()
+            built = True
+        return built
 
     async def _build(self) -> None:
         """What it may not know of is a chat that was marked in a store that is gone by now: then it is not complete."""

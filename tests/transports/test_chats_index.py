@@ -52,7 +52,7 @@ async def test_an_index_that_was_deleted_is_built_again_beside_the_work(js: JetS
     await chats.change("2", lambda record: UNFINISHED)
     await js.delete_stream("KV_marks")
     await topology.ensure_buckets()
-    keeping = asyncio.create_task(resuming.keep())
+    keeping = asyncio.create_task(resuming.keep(lambda chat: None))
     resuming.remade()
     async with asyncio.timeout(20):
         while not await chats.index.is_complete():  # noqa: ASYNC110 - a store has no event

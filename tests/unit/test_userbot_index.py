@@ -54,6 +54,10 @@ class Stores:
         return set(await self.process().index.chats())
 
 
+def unheard(chat: str) -> None:
+    pass
+
+
 async def outdated() -> bool:
     return True
 
@@ -159,7 +163,7 @@ async def test_a_process_that_works_on_while_the_index_is_lost_and_built_again_l
         for _ in range(12):
             await chats.change("2", random.choice([asked, done]))
 
-    keeping = asyncio.create_task(resuming.keep())
+    keeping = asyncio.create_task(resuming.keep(unheard))
     working = [asyncio.create_task(works()) for _ in range(2)]
     for _ in range(3):
         for _ in range(random.randrange(60)):
@@ -352,7 +356,7 @@ async def test_an_index_that_was_lost_is_built_again_also_when_it_is_lost_meanwh
         return await load(key)
 
     stores.records.load = loading  # type: ignore[method-assign]
-    keeping = asyncio.create_task(resuming.keep())
+    keeping = asyncio.create_task(resuming.keep(unheard))
     resuming.remade()
     async with asyncio.timeout(10):
         while not await chats.index.is_complete():  # noqa: ASYNC110 - a store has no event
@@ -399,6 +403,24 @@ async def test_a_build_marks_a_chat_also_if_a_change_that_failed_has_put_a_lost_
     monkeypatch.setattr(chats.index, "made", making)
     await Resuming(chats, RETRYING).complete()
     assert await stores.marked() == {"2"}
+
+
+async def test_chats_that_a_start_did_not_see_as_the_index_was_lost_just_then_are_taken_up_once_it_is_built() -> None:
+    stores, woken = Stores(), asyncio.Queue[str]()
+    await stores.old("2", "3")
+    resuming = Resuming(stores.process(), RETRYING)
+    await resuming.complete()
+    lose(stores.marks)
+    await resuming.resume(woken.put_nowait)
+    assert woken.empty()
+    keeping = asyncio.create_task(resuming.keep(woken.put_nowait))
+    resuming.remade()
+    async with asyncio.timeout(10):
+        assert {await woken.get(), await woken.get()} == {"2", "3"}
+    resuming.remade()
+    await asyncio.sleep(0)
+    await cancel(keeping)
+    assert woken.empty(), "nothing was lost: nobody is woken"
 
 
 def lose(marks: MemoryMarks) -> None:
@@ -499,7 +521,7 @@ async def test_an_index_that_was_there_at_the_start_was_there_also_when_it_is_lo
     again = Resuming(stores.process(), RETRYING)
     await again.complete()
     lose(stores.marks)
-    keeping = asyncio.create_task(again.keep())
+    keeping = asyncio.create_task(again.keep(unheard))
     again.remade()
     async with asyncio.timeout(10):
         while not await stores.process().index.is_complete():  # noqa: ASYNC110 - a store has no event
