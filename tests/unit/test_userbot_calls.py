@@ -409,3 +409,17 @@ async def test_a_negative_count_of_changes_is_no_state_to_go_on_from(answer: Any
         await account.state()
     with pytest.raises(UnknownAnswer):
         await account.difference(State(pts=1))
+
+
+async def test_that_people_cant_be_remembered_is_logged_once_not_with_every_call() -> None:
+    client = FakeClient()
+
+    async def fail() -> None:
+        raise OSError("no space left on device")
+
+    client.storage.save = fail
+    calls = Calls(client, flood_waited=lambda wait: None)
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(20):
+            await calls.remember_people()
+    assert [line["event"] for line in lines] == ["telegram.peers_not_remembered"]

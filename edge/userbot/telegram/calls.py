@@ -12,6 +12,7 @@ from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, U
 from edge.userbot.telegram.faults import flood_wait, judge, name
 from events.errors import TimokhaError
 from events.faults import Fault
+from events.runtime.seldom import Seldom
 
 TIMEOUT = 5
 """Seconds: a call whose connection was cut never gets its answer, so it must be made again soon."""
@@ -41,6 +42,7 @@ class Calls:
     def __init__(self, client: Client, *, flood_waited: Callable[[timedelta], None]) -> None:
         self._client = client
         self._flood_waited = flood_waited
+        self._seldom = Seldom()
         self.revoked: asyncio.Event = asyncio.Event()
 
     @property
@@ -63,7 +65,8 @@ class Calls:
         try:
             await self._client.storage.save()
         except Exception as error:  # noqa: BLE001 - whatever it is, what the calls brought must not go with it
-            log.warning("telegram.peers_not_remembered", error=type(error).__name__)
+            if self._seldom.due(type(error).__name__):
+                log.warning("telegram.peers_not_remembered", error=type(error).__name__)
 
     async def show(self, query: Any) -> str | None:
         """One attempt at what does not matter: return why it failed, None if it did not."""
