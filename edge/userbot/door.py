@@ -14,7 +14,16 @@ from edge.userbot.described import described
 from edge.userbot.driver import Asked
 from edge.userbot.drivers import Drivers
 from edge.userbot.limiting import SILENCE
-from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive, refuse, refuse_and_forget
+from edge.userbot.receiving import (
+    Effect,
+    Incoming,
+    Received,
+    Rules,
+    receive,
+    receive_and_forget,
+    refuse,
+    refuse_and_forget,
+)
 from edge.userbot.record import ChatRecord
 from edge.userbot.versions import UnreadableRecord
 from edge.userbot.world import World
@@ -67,13 +76,15 @@ class Door:
             return await self._store(message)
 
     async def _store(self, message: Incoming) -> Effect:
-        """What can't be stored is refused in one line; where that has no room, the chat forgets its history."""
+        """What has no room is taken without the chat's history, or refused in one line, as what can't be stored is."""
+        ways: list[Way] = [partial(refuse, reason=phrases.INTERNAL), refuse_and_forget]
         try:
             return await self._take(message)
         except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
             log.error("message.not_stored", chat=message.chat, message=message.message_id, error=described(error))
-            reason = phrases.TOO_LARGE if _is_final(error) else phrases.INTERNAL
-        for way in (partial(refuse, reason=reason), refuse_and_forget):
+            if _is_final(error):
+                ways[:1] = [receive_and_forget, partial(refuse, reason=phrases.TOO_LARGE)]
+        for way in ways:
             try:
                 return await self._persistently(way, message, attempts=1)
             except Exception as error:  # noqa: BLE001 - as above

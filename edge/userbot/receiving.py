@@ -144,6 +144,16 @@ def _within_limit(record: ChatRecord, received: Received, command: Command, rule
     return Received(received.record.having(rate=limiting.counted(record.rate, now)), received.outcome)
 
 
+def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
+    """Like `receive`, without the history; where that makes no room, a question is refused."""
+    if not record.history:
+        return refuse(record, message, rules, now, reason=phrases.TOO_LARGE)
+    received = receive(record, message, rules, now)
+    if received.record is record:
+        return received
+    return Received(received.record.having(history=()), received.outcome)
+
+
 def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Received:
     """Like `receive`, but a question gets one line instead of an answer: `reason` as in `phrases.failure`."""
     received = receive(record, message, rules, now)

@@ -383,7 +383,7 @@ def test_a_question_for_which_the_record_has_no_room_is_refused_in_one_line(virt
     virtual_places(story)
 
 
-@pytest.mark.parametrize("text", ["Тимоха, раз", "/help", "/set_context_length 5", "Тимоха,"])
+@pytest.mark.parametrize("text", ["Тимоха, " + "ж" * 8000, "/help", "/set_context_length 5", "Тимоха,"])
 def test_a_record_without_any_room_forgets_its_history_and_its_user_is_told(virtual_places, monkeypatch, text) -> None:
     async def story(places) -> None:
         edge = places.edge()
@@ -396,6 +396,23 @@ def test_a_record_without_any_room_forgets_its_history_and_its_user_is_told(virt
         record = await edge.world.chats.load("2")
         assert (record.history, record.seen) == ((), (7,))
         assert await edge.says("Тимоха, два", 8) is Effect.ASKED
+
+    virtual_places(story)
+
+
+def test_a_history_that_has_filled_the_record_keeps_no_later_question_out(virtual_places, monkeypatch) -> None:
+    async def story(places) -> None:
+        edge = places.edge()
+        turns = tuple(Turn(role=role, text="ж" * 1500) for role in (Role.USER, Role.ASSISTANT))
+        await edge.world.chats.change("2", lambda record: record.having(history=turns))
+        Limited(places, monkeypatch, most=8000)
+        assert await edge.says("Тимоха, " + "ж" * 4000, 7) is Effect.REFUSED
+        assert (await edge.world.chats.load("2")).history == turns
+        assert await edge.says("Тимоха, " + "ж" * 1500, 8) is Effect.ASKED
+        assert await edge.says("Тимоха, " + "ж" * 1500, 8) is Effect.DUPLICATE
+        await edge.answer(8, "да")
+        await edge.idle()
+        assert places.telegram.texts[-1][0] == "да"
 
     virtual_places(story)
 
