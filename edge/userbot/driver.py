@@ -150,8 +150,8 @@ class Driver:
         except UnreadableRecord as error:
             return await self._tell_unreadable(error)
         latest = self._world.now() + self._world.deadline
-        if records.limited(record, latest) is not record:
-            await self._world.chats.change(self._chat, lambda record: records.limited(record, latest))
+        if records.brought_forward(record, latest) is not record:
+            await self._world.chats.change(self._chat, lambda record: records.brought_forward(record, latest))
             return True
         now = self._clock()
         time, erase, send = self._world.now(), now >= self._performer.erase_at, now >= self._send_at

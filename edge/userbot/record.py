@@ -16,6 +16,7 @@ from events.ids import RequestId
 from events.schema import FailureReason, Role, Turn
 
 MAX_SEEN = 256
+"""A record with more can't be read: never lower it, and raise `SCHEMA` with it."""
 MAX_WAITING = 5
 MAX_NOTICES = 20
 MAX_HISTORY = 50
@@ -185,7 +186,7 @@ def expired(record: ChatRecord, now: datetime) -> ChatRecord:
     return _settled(record, current.request_id, Failure(reason=DEADLINE), now)
 
 
-def limited(record: ChatRecord, latest: datetime) -> ChatRecord:
+def brought_forward(record: ChatRecord, latest: datetime) -> ChatRecord:
     """A deadline after `latest` is from a clock that was wrong then: nobody waits so long."""
     current = record.current
     if current is None or current.outcome or current.deadline <= latest:
