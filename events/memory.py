@@ -169,9 +169,6 @@ class MemoryRecords:
         self._records[key] = Stored(value, (version or 0) + 1)
         return self._records[key].version
 
-    async def keys(self, prefix: str) -> Sequence[str]:
-        return [key for key in self._records if key.startswith(prefix)]
-
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
         for key in [key for key in self._records if key.startswith(prefix)]:
             if stored := await self.load(key):

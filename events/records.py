@@ -1,6 +1,6 @@
 """Small records that are changed only by compare-and-set."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -33,12 +33,8 @@ class Records(Protocol):
         """Return when the store was made: it knows nothing of what was before. Raises TransportError."""
         ...
 
-    async def keys(self, prefix: str) -> Sequence[str]:
-        """The keys that start with `prefix`, which ends at a dot."""
-        ...
-
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
-        """Hand every record whose key starts with `prefix` to `take`, several at once, in no order.
+        """Hand the records whose keys start with `prefix`, which ends at a dot, to `take`, several at once, in no order.
 
         One that is saved meanwhile comes as it was, or as it is, or both. Raises TransportError when the store is away
         for longer than a moment.

@@ -1,6 +1,5 @@
 """Records in a JetStream key-value bucket."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from nats.errors import Error as NatsError
@@ -11,7 +10,6 @@ from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
 from events.errors import Conflict
 from events.jetstream.faults import failed, is_lost_stream
-from events.jetstream.listing import subjects_of
 from events.jetstream.walking import walk
 from events.records import LONG_AGO, Stored, Take
 from events.runtime.retrying import Retrying
@@ -60,14 +58,6 @@ class JetStreamRecords:
         except (NatsError, OSError) as error:
             raise failed("the records could not be looked at", error) from None
         return info.created or LONG_AGO
-
-    async def keys(self, prefix: str) -> Sequence[str]:
-        # Not `KeyValue.keys`: its filters are substrings, and it reads every record to apply them.
-        try:
-            found = await subjects_of(self._js, self._stream, f"{self._root}{prefix}>")
-        except (NatsError, OSError) as error:
-            raise failed("records could not be listed", error) from None
-        return [subject.removeprefix(self._root) for subject in found]
 
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
         async def found(message: RawStreamMsg) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from chronicle import Chronicle
@@ -26,7 +27,9 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.server import EmbeddedServer
 from events.rabbitmq.server import RabbitMQNode
+from events.records import Stored
 from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 
 KINDS = (*EDGES, "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
 WITHOUT_RABBITMQ = (*EDGES, "generate", "nats")
@@ -217,8 +220,13 @@ async def _add(made: World, stack: AsyncExitStack, kind: str, name: str, environ
 async def records_of(stored: JetStreamRecords, edge: Edge) -> dict[str, ChatRecord | None]:
     """By chat, None: it can't be read. Raises TransportError."""
     prefix = f"{edge.account.id}."
-    found = {key.removeprefix(prefix): await stored.load(key) for key in await stored.keys(prefix)}
-    return {chat: _readable(record.value) for chat, record in found.items() if record}
+    found: dict[str, ChatRecord | None] = {}
+
+    async def take(key: str, record: Stored) -> None:
+        found[key.removeprefix(prefix)] = _readable(record.value)
+
+    await stored.each(prefix, take, retrying=Retrying(SystemClock(), Random()))
+    return found
 
 
 def _readable(value: bytes) -> ChatRecord | None:

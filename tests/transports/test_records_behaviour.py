@@ -31,13 +31,6 @@ async def test_a_missing_record_is_none(records) -> None:
     assert await records.load("1.404") is None
 
 
-async def test_keys_are_listed_by_prefix(records) -> None:
-    assert list(await records.keys("1.")) == []
-    for key in ("1.2", "1.-3", "11.2"):
-        await records.save(key, b"x", None)
-    assert sorted(await records.keys("1.")) == ["1.-3", "1.2"]
-
-
 async def test_every_record_of_a_prefix_is_handed_over_with_its_version(records) -> None:
     versions = {key: await records.save(key, key.encode(), None) for key in ("1.2", "1.-3", "11.2", "1.4")}
     versions["1.4"] = await records.save("1.4", b"anew", versions["1.4"])
