@@ -34,7 +34,7 @@ class Records(Protocol):
         ...
 
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
-        """Hand the records whose keys start with `prefix`, which ends at a dot, to `take`, several at once, in no order.
+        """Hand the records whose keys start with `prefix`, which ends at a dot, to `take`: several at once, unordered.
 
         One that is saved meanwhile comes as it was, or as it is, or both. Raises TransportError when the store is away
         for longer than a moment.
