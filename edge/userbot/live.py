@@ -50,7 +50,9 @@ class LiveView:
 
     async def show(self, current: Current, now: datetime, *, edits: bool) -> datetime:
         """Show what is due, and return when to call again. Without `edits` the text stays as it is."""
-        line = current.thinking_id if current.question.live and edits else None
+        # The line of a doubtful question may be its answer already.
+        grows = current.question.live and not current.question.doubtful
+        line = current.thinking_id if grows and edits else None
         if line and self._due and now >= self._due:
             await self._edit(line, now)
         if now >= self._typing_at:

@@ -234,6 +234,7 @@ async def test_an_edit_that_would_cost_a_message_its_turn_is_made_later(places, 
         CURRENT.having(thinking_id=None),
         CURRENT.having(thinking_id=0),
         CURRENT.having(question=question().having(live=False)),
+        CURRENT.having(question=question().having(doubtful=True)),
     ],
 )
 async def test_without_a_line_to_grow_nothing_is_edited(places, view, current) -> None:
