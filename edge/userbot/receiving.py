@@ -148,10 +148,7 @@ def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now:
     """Like `receive`, without the history; where that makes no room, a question is refused."""
     if not record.history:
         return refuse(record, message, rules, now, reason=phrases.TOO_LARGE)
-    received = receive(record, message, rules, now)
-    if received.record is record:
-        return received
-    return Received(received.record.having(history=()), received.outcome)
+    return _forgetting(record, receive(record, message, rules, now))
 
 
 def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Received:
@@ -166,10 +163,14 @@ def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *
 
 def refuse_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
     """The same without the history, for a record that has no room left."""
-    refused = refuse(record, message, rules, now, reason=phrases.INTERNAL)
-    if refused.record is record:
-        return refused
-    return Received(refused.record.having(history=()), refused.outcome)
+    return _forgetting(record, refuse(record, message, rules, now, reason=phrases.INTERNAL))
+
+
+def _forgetting(record: ChatRecord, received: Received) -> Received:
+    """`received` without the history; where nothing is to be stored, nothing is forgotten."""
+    if received.record is record:
+        return received
+    return Received(received.record.having(history=()), received.outcome)
 
 
 def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:
