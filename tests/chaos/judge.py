@@ -142,7 +142,7 @@ class Judge:
 
     def _silence(self, case: Case, published: set[str]) -> tuple[str, str]:
         never_asked = case.seen and not case.asked and case.question.name not in published
-        if case.ignored_at or never_asked:
+        if never_asked or (case.ignored_at and case.ignored_at > max(case.asked, default=0.0)):
             return "ignored_busy", self._busy_or_why_not(case)
         if self._is_unreadable(case):
             return "unreadable", ""
@@ -178,7 +178,7 @@ class Judge:
         """Without its watermark a store costs what arrives meanwhile; without its records also what is in flight."""
         if case.settled_at is not None:
             return False
-        for noted in self._chronicle.of("emptied"):
+        for noted in reversed(self._chronicle.of("emptied")):  # the last one that it can have been lost with
             telegram = noted.whom == subjects.TELEGRAM_BUCKET
             since = self._last_up(noted.began) if telegram else noted.began - 1.5 * DEADLINE
             if since < case.question.asked_at <= noted.ended:

@@ -28,7 +28,7 @@ def read(path: Path) -> Logbook:
     for line in _lines(path):
         at = datetime.fromisoformat(line["time"]).timestamp() - ahead
         match line["event"]:
-            case "message.received" if line["effect"] == "asked":
+            case "message.received" if line["effect"] in ("asked", "queued"):
                 book.asked[line["chat"], str(line["message"])].append(at)
             case "message.received" if line["effect"] == "ignored_busy":
                 book.ignored.setdefault((line["chat"], str(line["message"])), at)
