@@ -26,8 +26,8 @@ from events.transport import Channel
 
 BATCH = 2000
 """Messages before a confirmation: the server drops what it can't keep up with."""
-ASKED_TODAY = 10
-"""One other chat of so many has its last request and reply in the streams, and so has each of ours."""
+ASKED_TODAY = 100_000
+"""Chats whose last request and reply are in the streams, however many chats have a record."""
 FIRST_CHAT = 2_000_000_000
 TURNS = 4
 TEXT = "Как дела? Что нового у вас там на работе? "
@@ -37,12 +37,15 @@ Message = tuple[str, bytes, dict[str, str] | None]
 
 @asynccontextmanager
 async def stored(
-    directory: Path, account: str, *, chats: int, own: Mapping[str, ChatRecord]
+    directory: Path, account: str, *, chats: int, own: Mapping[str, ChatRecord], asked_today: int = ASKED_TODAY
 ) -> AsyncIterator[EmbeddedServer]:
-    """A server with `chats` records of `account`, `own` (by chat) among them; it syncs every write from now on."""
+    """A server with `chats` records of `account`, `own` (by chat) among them; it syncs every write from now on.
+
+    The streams have the events of `own` and of `asked_today` other chats.
+    """
     # What is lost in a benchmark is made again, and a sync for each record would take longer than all the rest.
     async with EmbeddedServer(directory, configured=_unsynced) as server:
-        await _fill(server.url, account, named(chats, own), own)
+        await _fill(server.url, account, named(chats, own), own, [*own, *_named(asked_today)])
     async with EmbeddedServer(directory) as server:
         yield server
 
@@ -59,14 +62,20 @@ def _unsynced(port: int, store: Path) -> str:
 
 def named(chats: int, own: Iterable[str]) -> list[str]:
     """So many chats, `own` spread among the others."""
-    names = [str(FIRST_CHAT + number) for number in range(chats)]
+    names = _named(chats)
     ours = list(own)
     for number, name in enumerate(ours):
         names[number * chats // len(ours)] = name
     return names
 
 
-async def _fill(url: str, account: str, names: Sequence[str], own: Mapping[str, ChatRecord]) -> None:
+def _named(chats: int) -> list[str]:
+    return [str(FIRST_CHAT + number) for number in range(chats)]
+
+
+async def _fill(
+    url: str, account: str, names: Sequence[str], own: Mapping[str, ChatRecord], asked: Sequence[str]
+) -> None:
     async with connect(url, name="setup") as js:
         topology = Topology(js, retrying=Retrying(SystemClock(), Random()))  # noqa: S311 - jitter, not a secret
         await topology.ensure_streams()
@@ -77,7 +86,7 @@ async def _fill(url: str, account: str, names: Sequence[str], own: Mapping[str, 
         js = client.jetstream()
         await _publish(js, _records(account, names, own))
         for channel in (Channel.REQUESTS, Channel.REPLIES):
-            await _publish(js, _events(channel, account, {*own, *names[::ASKED_TODAY]}))
+            await _publish(js, _events(channel, account, asked))
             await _settle(js, channel, account)
         found = await js.stream_info(f"KV_{subjects.CHATS_BUCKET}")
         if found.state.messages != len(names):

@@ -21,7 +21,7 @@ def test_our_chats_are_spread_among_the_others() -> None:
 async def test_the_store_has_every_record_and_events_that_are_settled(tmp_path) -> None:
     ours = at_rest().having(deleted_to=9)
     async with (
-        stored(tmp_path / "nats", "1", chats=50, own={"77": ours}) as server,
+        stored(tmp_path / "nats", "1", chats=50, own={"77": ours}, asked_today=4) as server,
         connect(server.url, name="test") as js,
     ):
         records = await js.stream_info(f"KV_{subjects.CHATS_BUCKET}")
