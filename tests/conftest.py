@@ -1,6 +1,7 @@
 """Fixtures that every folder shares: real servers on free ports, started by the tests and stopped by them."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,10 @@ _TOLERANT = {"deadline": None, "suppress_health_check": list(HealthCheck), "phas
 settings.register_profile("short", max_examples=100, derandomize=True, database=None, **_TOLERANT)
 settings.register_profile("long", max_examples=1000, derandomize=CI, print_blob=True, **_TOLERANT)
 settings.load_profile("short")
+
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Under nohup what the tests start would ignore it, too.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

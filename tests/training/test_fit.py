@@ -88,11 +88,11 @@ def test_a_stopped_training_goes_on_to_the_same_loss(data, base, tmp_path):
 
 
 def test_a_checkpoint_that_was_cut_off_is_passed_over(tmp_path):
-    for step, files in ((9, ["trainer_state.json"]), (10, ["trainer_state.json"]), (11, ["optimizer.pt"])):
+    whole, torn = ("trainer_state.json", "{}"), ("trainer_state.json", '{"epoch": ')
+    for step, (name, text) in ((9, whole), (10, whole), (11, ("optimizer.pt", "")), (12, torn)):
         folder = tmp_path / f"checkpoints/checkpoint-{step}"
         folder.mkdir(parents=True)
-        for name in files:
-            (folder / name).touch()
+        (folder / name).write_text(text)
     assert last_checkpoint(tmp_path).name == "checkpoint-10"
 
 
