@@ -11,7 +11,7 @@ from edge.userbot.changes import Difference, State, StateLost, TooLong
 from edge.userbot.incoming import incoming
 from edge.userbot.messenger import UnknownAnswer
 from edge.userbot.receiving import Incoming
-from edge.userbot.telegram import dialogs
+from edge.userbot.telegram import dialogs, history
 from edge.userbot.telegram.calls import Calls, Refused
 from events.runtime.seldom import Seldom
 
@@ -92,18 +92,8 @@ class TelegramAccount:
     async def _history(self, peer: Any, users: Mapping[int, Any], since: datetime) -> list[Incoming]:
         found: list[Any] = []
         while True:
-            query = raw.functions.messages.GetHistory(
-                peer=peer,
-                offset_id=found[-1].id if found else 0,
-                offset_date=0,
-                add_offset=0,
-                limit=PAGE,
-                max_id=0,
-                min_id=0,
-                hash=0,
-            )
             try:
-                page = getattr(await self._calls.invoke(query), "messages", [])
+                page = await history.page(self._calls, peer, limit=PAGE, before=found[-1].id if found else 0)
             except Refused as error:
                 self._say_not_shown(since, error.reason)
                 break

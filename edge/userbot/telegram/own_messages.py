@@ -4,6 +4,7 @@ from typing import Any
 
 from pyrogram import raw
 
+from edge.userbot.telegram import history
 from edge.userbot.telegram.calls import Calls
 
 HISTORY_LOOKED_THROUGH = 50
@@ -14,17 +15,7 @@ IDS_A_CALL, CALLS_FOR_OWN = 100, 5
 
 async def newest(calls: Calls, peer: Any) -> list[Any]:
     """The chat's newest messages, the last one first. Raises what `Calls.invoke` raises, as `after` does."""
-    query = raw.functions.messages.GetHistory(
-        peer=peer,
-        offset_id=0,
-        offset_date=0,
-        add_offset=0,
-        limit=HISTORY_LOOKED_THROUGH,
-        max_id=0,
-        min_id=0,
-        hash=0,
-    )
-    return list(getattr(await calls.invoke(query), "messages", []))
+    return await history.page(calls, peer, limit=HISTORY_LOOKED_THROUGH)
 
 
 async def after(calls: Calls, chat: str, message_id: int) -> list[Any]:
