@@ -54,9 +54,7 @@ class JetStreamLog:
             if isinstance(error, NotFoundError) and not is_lost_stream(error):
                 return None
             raise failed(f"JetStream could not look up {request_id}", error) from None
-        since = found.time or EPOCH
-        event = from_headers(_headers(found), found.data or b"", NATS_PREFIX, place=str(request_id), received=since)
-        return event, since
+        return event_of(found)
 
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
         await self._erase([(channel, request_id)])
@@ -97,6 +95,13 @@ class JetStreamLog:
             if is_lost_stream(error):
                 raise
             return False
+
+
+def event_of(found: RawStreamMsg) -> tuple[Event, datetime]:
+    """A stored message, and since when it is there."""
+    since = found.time or EPOCH
+    place = subjects.request_id_of(found.subject or "")
+    return from_headers(_headers(found), found.data or b"", NATS_PREFIX, place=place, received=since), since
 
 
 def _headers(found: RawStreamMsg) -> Mapping[str, str]:

@@ -1,67 +1,38 @@
-"""Reading streams without a durable place in them: what they have now, and what comes."""
+"""What a stream has now, read without a consumer.
+
+Whoever may make a consumer chooses where the server delivers, with the server's rights: so the owner's tools may not.
+"""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from random import Random
+from datetime import datetime
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.api import RawStreamMsg
 
 from events import subjects
-from events.errors import TransportError
 from events.event import Event
-from events.jetstream.configs import ACK_WAIT
 from events.jetstream.faults import failed
-from events.jetstream.subscription import JetStreamSubscription
-from events.transport import MAX_FETCH_WAIT, Channel
-
-BATCH = 256
-MAX_IDLE = timedelta(seconds=30)
-"""A consumer of ours that nobody asks any more is removed by the server after this."""
+from events.jetstream.log import event_of
+from events.jetstream.walking import walk
+from events.runtime.retrying import Retrying
+from events.transport import Channel
 
 
 async def stored(
-    js: JetStreamContext, channel: Channel, filter_subject: str, *, random: Random
+    js: JetStreamContext, channel: Channel, filter_subject: str, *, retrying: Retrying
 ) -> Sequence[tuple[datetime, Event]]:
     """What the channel has under the matching subjects, and since when, oldest first. Raises TransportError."""
-    found: list[tuple[datetime, Event]] = []
+    found: list[RawStreamMsg] = []
+
+    async def take(message: RawStreamMsg) -> None:
+        found.append(message)
+
     try:
-        consumer, left = await _consumer(js, channel, filter_subject, AckPolicy.NONE, random)
-        subscription = await JetStreamSubscription.bind(js, channel, consumer, random=random)
-        while left > 0:
-            deliveries = await subscription.fetch(min(BATCH, left), MAX_FETCH_WAIT)
-            if not deliveries:
-                raise TransportError(f"{subjects.stream(channel)} could not be read to its end; try again")
-            found += [(delivery.published_at, delivery.event) for delivery in deliveries]
-            left -= len(deliveries)
-        await subscription.close()
+        await walk(js, subjects.stream(channel), filter_subject, take, retrying=retrying)
     except (NatsError, OSError) as error:
         raise failed(f"stream {subjects.stream(channel)} could not be read", error) from None
-    return found
-
-
-async def following(
-    js: JetStreamContext, channel: Channel, filter_subject: str, *, random: Random
-) -> JetStreamSubscription:
-    """Everything under the matching subjects, for this process alone. Raises TransportError."""
-    try:
-        consumer, _ = await _consumer(js, channel, filter_subject, AckPolicy.EXPLICIT, random)
-        return await JetStreamSubscription.bind(js, channel, consumer, random=random)
-    except (NatsError, OSError) as error:
-        raise failed(f"stream {subjects.stream(channel)} could not be followed", error) from None
-
-
-async def _consumer(
-    js: JetStreamContext, channel: Channel, filter_subject: str, acks: AckPolicy, random: Random
-) -> tuple[str, int]:
-    """Its name, and how many messages it has now."""
-    config = ConsumerConfig(
-        name=f"{random.getrandbits(128):032x}",
-        filter_subject=filter_subject,
-        ack_policy=acks,
-        ack_wait=ACK_WAIT.total_seconds(),
-        inactive_threshold=MAX_IDLE.total_seconds(),
-    )
-    made = await js.add_consumer(subjects.stream(channel), config)
-    return made.name, made.num_pending or 0
+    found.sort(key=lambda message: message.seq or 0)
+    # What was published anew meanwhile has come twice.
+    newest = {message.subject: event_of(message) for message in found}
+    return [(since, event) for event, since in newest.values()]

@@ -32,7 +32,7 @@ async def walk(
 
     async def read(first: int, last: float) -> None:
         sequence = first
-        while found := await patiently(partial(_next, js, stream, filter_subject, sequence), retrying=retrying):
+        while found := await patiently(partial(next_message, js, stream, filter_subject, sequence), retrying=retrying):
             assert found.seq is not None
             if found.seq > last:
                 return
@@ -52,8 +52,8 @@ def _shares(state: StreamState, readers: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + size - 1, state.last_seq)
 
 
-async def _next(js: JetStreamContext, stream: str, filter_subject: str, sequence: int) -> RawStreamMsg | None:
-    """The first message at `sequence` or after it."""
+async def next_message(js: JetStreamContext, stream: str, filter_subject: str, sequence: int) -> RawStreamMsg | None:
+    """The first message that matches at `sequence` or after it. Raises NatsError."""
     try:
         return await js.get_msg(stream, seq=sequence, subject=filter_subject, next=True)
     except NotFoundError as error:

@@ -18,22 +18,24 @@ from events.recordings.pseudonyms import Pseudonyms
 from events.recordings.selection import Selection
 from events.recordings.settings import RecordSettings, at
 from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
 from events.subjects import chat_subjects
 from events.transport import Channel
 
 
 async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Event) -> None:
     """What is in the streams now; nothing is taken from them."""
-    random = Random()  # noqa: S311 - for a name, not a secret
+    clock = SystemClock()
+    retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     async with _jetstream(settings) as js:
         events = [
             Recorded(channel, published_at, event)
             for channel in Channel
             for published_at, event in await stored(
-                js, channel, chat_subjects(channel, settings.account, settings.chat), random=random
+                js, channel, chat_subjects(channel, settings.account, settings.chat), retrying=retrying
             )
         ]
-    now = SystemClock().now()
+    now = clock.now()
     selected = Selection(at(settings.since, now), at(settings.until, now), settings.count).of(events)
     if settings.pseudonymise:
         key = settings.key.get_secret_value().encode() if settings.key else secrets.token_bytes()

@@ -14,8 +14,8 @@ import structlog
 from events import subjects
 from events.errors import SettingsError, TimokhaError, TransportError
 from events.jetstream.connection import connect
+from events.jetstream.following import following
 from events.jetstream.log import JetStreamLog
-from events.jetstream.reading import following
 from events.jetstream.topology import Topology
 from events.recordings.lines import read
 from events.runtime.clock import Clock, SystemClock
@@ -98,7 +98,7 @@ def compared(recorded: Sequence[Case], replies: Sequence[Reply | None]) -> Repor
 
 @asynccontextmanager
 async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) -> AsyncIterator[Player]:
-    random = Random()  # noqa: S311 - for a name and jitter, no secret
+    random = Random()  # noqa: S311 - jitter, not a secret
     if settings.handler:
         engine = await open_engine(settings, clock=clock)
         try:
@@ -118,7 +118,7 @@ async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) 
         await Topology(js, retrying=Retrying(clock, random)).ensure_streams()
         events, run = JetStreamLog(js), run_name(clock.now())
         replies = await following(
-            js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run), random=random
+            js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run), clock=clock
         )
         try:
             yield Player(run, events, replies, telemetry, clock, settings.speed, settings.in_flight)

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from random import Random
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ from tornado.web import Application, RequestHandler
 
 from events.errors import SettingsError
 from events.faults import UNKNOWN_ATTEMPTS
+from events.jetstream.following import following
 from events.jetstream.log import JetStreamLog
-from events.jetstream.reading import following
 from events.jetstream.server import EmbeddedServer
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
@@ -536,7 +535,7 @@ async def test_a_question_on_jetstream_is_answered_although_the_server_first_has
     stop = asyncio.Event()
     serving = asyncio.create_task(main(settings(server, nats_url=nats_server.url), silent(), stop))
     await JetStreamLog(js).publish(Channel.REQUESTS, make_event())
-    replies = await following(js, Channel.REPLIES, every_subject(Channel.REPLIES), random=Random())
+    replies = await following(js, Channel.REPLIES, every_subject(Channel.REPLIES), clock=SystemClock())
     while not (arrived := await replies.fetch(1, MAX_FETCH_WAIT)):
         assert not serving.done()
     stop.set()
