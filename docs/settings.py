@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from cli.commands import COMMANDS
+from cli.config.others import OTHERS
 from edge.userbot.settings import UserbotSettings
 from events.settings import Positional, ProcessSettings, RabbitMQSettings, Settings
 
@@ -18,25 +19,6 @@ COMMON = (
     ("NATS: every command but `trace` and `train`", ProcessSettings),
     ("RabbitMQ", RabbitMQSettings),
 )
-
-OTHERS = {
-    "OTEL_EXPORTER_OTLP_ENDPOINT": "where traces and metrics go, e.g. http://127.0.0.1:4318; without it nowhere."
-    " The rest of OpenTelemetry's own variables hold as well",
-    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "where metrics go if elsewhere, e.g. http://collector:4318/v1/metrics",
-    "OTEL_METRICS_EXPORTER": "`none`: traces only",
-    "OTEL_TRACES_SAMPLER": "which traces are recorded, e.g. `parentbased_always_on`; by default all but"
-    " for a part of a flood",
-    "TORCH_INDEX": "the package index that the Makefile and compose.yaml take torch from, e.g. pytorch's CPU index;"
-    " PyPI's build for Linux is a CUDA build of several GB",
-    "RABBITMQ_PASSWORD": "compose.yaml: the user `timokha`'s password on RabbitMQ; `deploy/passwords.sh` writes it",
-    **{
-        f"NATS_{user.upper()}_PASSWORD": f"compose.yaml: the password of the user `{user}` on its NATS, likewise"
-        for user in ("setup", "userbot", "generate", "bridge", "tools", "cluster")
-    },
-    "NATS_NODE": "deploy/cluster/nats.conf: the name of this node",
-    "NATS_ROUTES": "deploy/cluster/nats.conf: a list of the nodes' addresses",
-}
-"""Variables that no settings class reads, and what they do."""
 
 PAGE = """\
 # Settings

@@ -1,0 +1,20 @@
+"""Variables that no settings class reads: those of compose.yaml, of deploy/ and of OpenTelemetry."""
+
+OTHERS = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "where traces and metrics go, e.g. http://127.0.0.1:4318; without it nowhere."
+    " The rest of OpenTelemetry's own variables hold as well",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "where metrics go if elsewhere, e.g. http://collector:4318/v1/metrics",
+    "OTEL_METRICS_EXPORTER": "`none`: traces only",
+    "OTEL_TRACES_SAMPLER": "which traces are recorded, e.g. `parentbased_always_on`; by default all but"
+    " for a part of a flood",
+    "TORCH_INDEX": "the package index that the Makefile and compose.yaml take torch from, e.g. pytorch's CPU index;"
+    " PyPI's build for Linux is a CUDA build of several GB",
+    "RABBITMQ_PASSWORD": "compose.yaml: the user `timokha`'s password on RabbitMQ; `deploy/passwords.sh` writes it",
+    **{
+        f"NATS_{user.upper()}_PASSWORD": f"compose.yaml: the password of the user `{user}` on its NATS, likewise"
+        for user in ("setup", "userbot", "generate", "bridge", "tools", "cluster")
+    },
+    "NATS_NODE": "deploy/cluster/nats.conf: the name of this node",
+    "NATS_ROUTES": "deploy/cluster/nats.conf: a list of the nodes' addresses",
+}
+"""And what each does."""
