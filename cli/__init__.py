@@ -8,7 +8,7 @@ import sys
 
 from events.runtime.signals import Signals
 
-SERVICES = {"bridge", "demo", "generate", "userbot"}
+SERVICES = {"bridge", "demo", "generate", "sandbox", "userbot"}
 """Commands that run until they are stopped: for them a signal is no failure."""
 
 

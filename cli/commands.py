@@ -7,6 +7,7 @@ from bridge.settings import BridgeSettings
 from edge.deadletters.settings import DeadLetterSettings, DeadLettersSettings, ResendSettings
 from edge.demo.settings import DemoSettings
 from edge.doctor.settings import DoctorSettings
+from edge.sandbox_command.settings import SandboxSettings
 from edge.userbot.settings import UserbotSettings
 from events.recordings.settings import RecordSettings
 from events.settings import Settings
@@ -100,6 +101,14 @@ COMMANDS: dict[str, Command] = {
         ReplaySettings,
         "functions.replay.app",
         "Asks the questions of a recording again and tells which replies differ; with --handler without brokers.",
+        patience=HEEDING,
+    ),
+    "sandbox": Command(
+        SandboxSettings,
+        "edge.sandbox_command.app",
+        "A Telegram on this machine alone, to try the userbot with no account: prints how to reach it and to sign in,"
+        " and is a chat in the terminal.",
+        extras="sandbox",
         patience=HEEDING,
     ),
     "setup": Command(

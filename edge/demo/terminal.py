@@ -3,16 +3,29 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Protocol
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from edge.demo.chat import Chat, labelled
+from edge.demo.chat import labelled
 from edge.demo.traces import Traces
+from events.runtime.clock import Clock
 from events.runtime.tasks import beside
 
 REFRESH = timedelta(milliseconds=100)
 """Between two looks for new messages."""
+
+
+class Chat(Protocol):
+    """A conversation; `growing` is what can be read so far of an answer that is being written."""
+
+    clock: Clock
+    growing: str
+
+    async def say(self, text: str, /) -> object: ...
+
+    async def refresh(self) -> object: ...
 
 
 async def converse(chat: Chat, traces: Traces | None) -> None:

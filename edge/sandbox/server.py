@@ -126,7 +126,7 @@ class Sandbox:
             told = render.updates(self.state, peer, [render.stopped(stop)], [user.id])
             self._hub.deliver([Push(peer.id, told, counted=False)])
 
-    async def wait_for(self, predicate: Callable[[], Value], timeout: float = 10.0) -> Value:
+    async def wait_for(self, predicate: Callable[[], Value], timeout: float | None = 10.0) -> Value:
         """The first true value of `predicate`, asked again whenever anything happened. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
             while not (value := predicate()):

@@ -3,7 +3,7 @@
 import itertools
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -62,7 +62,8 @@ class Typing:
 class State:
     """`logins` and `half_logins` (the password is missing) go from auth key ids to user ids, `challenges` from auth
     key ids too, `sent` from (sender, random_id) to the sender's message; `quiet` are sessions, (auth key id,
-    session id), that want no updates. Message ids and pts begin after `begins_after`.
+    session id), that want no updates. Message ids and pts begin after `begins_after`. Login codes are `login_code`,
+    else random; `code_sent` gets the phone's digits and the code.
     """
 
     key: ServerKey = field(default_factory=ServerKey.generate)
@@ -79,6 +80,8 @@ class State:
     message_keys: Iterator[int] = field(default_factory=itertools.count)
     clock: Clock = field(default_factory=SystemClock)
     begins_after: int = 0
+    login_code: str | None = None
+    code_sent: Callable[[str, str], None] = lambda _phone, _code: None
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
 
     @property
@@ -124,8 +127,9 @@ class State:
         return int.from_bytes(digest[:8], "little", signed=True)
 
     def send_code(self, phone: str) -> LoginCode:
-        code = LoginCode(f"{secrets.randbelow(100_000):05}", secrets.token_hex(9))
+        code = LoginCode(self.login_code or f"{secrets.randbelow(100_000):05}", secrets.token_hex(9))
         self.codes[normal_phone(phone)] = code
+        self.code_sent(normal_phone(phone), code.code)
         return code
 
 

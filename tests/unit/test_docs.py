@@ -20,7 +20,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(
-    r"\b(?:API|BOT|BRIDGE|DEMO|DOCTOR|GENERATE|NATS|OTEL|RABBITMQ|SETUP|TIMOKHA|TRACE|TRAINING|USERBOT)_[A-Z_]+\b"
+    r"\b(?:API|BOT|BRIDGE|DEMO|DOCTOR|GENERATE|NATS|OTEL|RABBITMQ|SANDBOX|SETUP|TIMOKHA|TRACE|TRAINING|USERBOT)_[A-Z_]+\b"
 )
 
 

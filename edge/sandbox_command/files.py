@@ -1,0 +1,45 @@
+"""What the sandbox writes for the userbot: its public key, and settings for a shell or for `.env`."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.sandbox.server import Sandbox
+from edge.sandbox.visitor import API_HASH, API_ID
+from events.files import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Paths in `directory`."""
+
+    directory: Path
+
+    @property
+    def key(self) -> Path:
+        return self.directory / "telegram.pem"
+
+    @property
+    def session(self) -> Path:
+        return self.directory / "userbot.session"
+
+    @property
+    def settings(self) -> Path:
+        return self.directory / "userbot.env"
+
+    def write(self, telegram: Sandbox) -> None:
+        """Raises OSError."""
+        # It was signed in to an earlier sandbox, which is gone.
+        self.session.unlink(missing_ok=True)
+        write_whole(self.key, telegram.public_key_pem)
+        write_whole(self.settings, self._environment(telegram.address))
+
+    def _environment(self, address: str) -> str:
+        values = {
+            "API_ID": str(API_ID),
+            "API_HASH": API_HASH,
+            "USERBOT_TELEGRAM_SERVER": address,
+            "USERBOT_TELEGRAM_KEY": str(self.key),
+            "USERBOT_SESSION": str(self.session),
+        }
+        return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -1,0 +1,133 @@
+"""`timokha sandbox`: a Telegram for whoever has no account."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mtproto")
+
+from edge.sandbox.server import Sandbox
+from edge.sandbox_command.chat import QUIET, Chat
+
+ROOT = Path(__file__).parents[2]
+LAST_LINE = "what you type here"
+
+
+@contextmanager
+def sandbox(directory, *options, stdin=subprocess.DEVNULL):
+    """`timokha sandbox` that has said how to reach it, or has ended; and what it said."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "sandbox", *options],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "SANDBOX_PORT": "0"},
+        stdin=stdin,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = ""
+    for line in process.stderr:
+        said += line
+        if LAST_LINE in line:
+            break
+    try:
+        yield process, said
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_how_to_reach_it_and_ends_with_0_when_it_is_told_to(tmp_path, how):
+    with sandbox(tmp_path) as (process, said):
+        written = dict(line.split("=") for line in (tmp_path / ".timokha/sandbox/userbot.env").read_text().splitlines())
+        for part in (
+            written["USERBOT_TELEGRAM_SERVER"],
+            written["USERBOT_TELEGRAM_KEY"],
+            written["API_ID"],
+            written["API_HASH"],
+            "+79990000001",
+            "12345",
+            ".timokha/sandbox/userbot.env",
+        ):
+            assert part in said
+        assert (tmp_path / written["USERBOT_TELEGRAM_KEY"]).read_text().startswith("-----BEGIN PUBLIC KEY")
+        process.send_signal(how)
+        assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+
+
+def test_its_settings_survive_a_shell_whatever_the_directory_is_called(tmp_path):
+    odd = "it's $HOME # и"
+    with sandbox(tmp_path, "--directory", odd):
+        script = 'set -a; . "$0/userbot.env"; exec "$1" -c "import json,os; print(json.dumps(dict(os.environ)))"'
+        shell = subprocess.run(
+            ["sh", "-c", script, f"./{odd}", sys.executable], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert json.loads(shell.stdout)["USERBOT_TELEGRAM_KEY"] == f"{odd}/telegram.pem"
+
+
+def test_a_session_of_an_earlier_sandbox_is_gone(tmp_path):
+    session = tmp_path / ".timokha/sandbox/userbot.session"
+    session.parent.mkdir(parents=True)
+    session.touch()
+    with sandbox(tmp_path):
+        assert not session.exists()
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with sandbox(tmp_path, "--port", port) as (process, said):
+            assert process.wait(20) == 2
+    (line,) = said.splitlines()
+    assert line.startswith(f"timokha: SANDBOX_PORT: 127.0.0.1:{port} can't be listened on")
+
+
+def test_a_directory_is_one_sandboxs(tmp_path):
+    with sandbox(tmp_path) as (_, _first), sandbox(tmp_path) as (process, said):
+        assert process.wait(20) == 2
+    assert "is in use by another process" in said
+    (tmp_path / "file").touch()
+    with sandbox(tmp_path, "--directory", "file") as (process, said):
+        assert process.wait(20) == 2
+    assert said.startswith("timokha: SANDBOX_DIRECTORY: file can't be used")
+
+
+class Stopped:
+    """A clock that the test moves."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+async def test_what_comes_back_is_shown_and_a_growing_message_once_more_when_it_is_whole() -> None:
+    shown: list[str] = []
+    async with Sandbox() as telegram:
+        owner, visitor = (telegram.add_user(first_name=name) for name in ("Owner", "Visitor"))
+        clock = Stopped()
+        chat = Chat(telegram, owner.id, visitor.id, shown.append, clock)
+        await chat.say("раз\nдва")
+        telegram.send(owner.id, visitor.id, "Секундочку…")
+        await chat.refresh()
+        assert shown == ["you> раз\n     два", "bot> Секундочку…"]
+        message = telegram.messages(visitor.id, owner.id)[-1]
+        for text in ("Па", "Париж"):
+            message.text = text
+            await chat.refresh()
+            assert chat.growing == text
+            clock.seconds += QUIET.total_seconds() - 1
+        assert len(shown) == 2
+        clock.seconds += 1
+        await chat.refresh()
+        await chat.refresh()
+        assert shown[2:] == ["bot> Париж"]
+        assert chat.growing == ""
