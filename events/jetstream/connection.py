@@ -9,6 +9,7 @@ from typing import Any
 from nats.js import JetStreamContext
 
 from events.access import ANONYMOUS, Access
+from events.certificates import Variables, distrust
 from events.errors import TransportUnreachable
 from events.jetstream.addresses import servers, shown
 from events.jetstream.client import Client
@@ -42,6 +43,10 @@ OPTIONS: dict[str, Any] = {
 
 PUBLISH_TIMEOUT = 5
 """Seconds to wait for a confirmation before the caller publishes the same event again."""
+
+TLS = Variables(address="NATS_URL", authority="NATS_TLS_CA", own="NATS_TLS_CERTIFICATE and NATS_TLS_KEY")
+
+NO_TLS = "secure connection not available"
 
 JetStream = JetStreamContext
 """What `connect` gives, for the annotations of those who may not import nats."""
@@ -81,6 +86,8 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
             client.warn(error)
         else:
             faults.append(str(error) or type(error).__name__)
+            if len(addresses) == 1 and _is_lasting(faults[-1]):
+                raise error  # the client would try again until the time is up
 
     connecting = client.connect(
         list(addresses),
@@ -108,6 +115,11 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
     return client
 
 
+def _is_lasting(fault: str) -> bool:
+    """Return whether another attempt is in vain."""
+    return NO_TLS in fault or distrust(fault, TLS) is not None
+
+
 def _telling(faults: list[str]) -> str:
     """The last one, rather what a server said: one that refuses resets the connection, often before it is read."""
     said = [fault for fault in faults if not fault.startswith("[Errno")]
@@ -117,12 +129,12 @@ def _telling(faults: list[str]) -> str:
 def _explanation(url: str, reason: str) -> str:
     if "authorization violation" in reason.lower():
         return f"NATS server {shown(url)} refused the user or its password; correct NATS_USER and NATS_PASSWORD"
-    if "secure connection not available" in reason:
+    if NO_TLS in reason:
         return (
             f"NATS server {shown(url)} offers no TLS; set it up there, or don't ask for it in NATS_URL or NATS_TLS_CA"
         )
     if "certificate required" in reason:
         return f"NATS server {shown(url)} asks for a certificate of ours; set NATS_TLS_CERTIFICATE and NATS_TLS_KEY"
-    if "certificate" in reason.lower():
-        return f"NATS server {shown(url)} could not be trusted ({reason}); correct NATS_TLS_CA or NATS_URL"
+    if flaw := distrust(reason, TLS):
+        return f"NATS server {shown(url)} could not be reached: {flaw}"
     return f"NATS server {shown(url)} could not be reached ({reason}); start it or correct NATS_URL"

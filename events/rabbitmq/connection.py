@@ -149,7 +149,8 @@ def unreachable(shown: str, error: BaseException) -> TransportUnreachable:
     """The error that tells a person why there is no connection."""
     verdict = judge(error)
     if verdict.fault is Fault.FATAL:
-        what = f"RabbitMQ at {shown} did not let us in ({verdict.reason})"
+        ours = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
+        what = f"RabbitMQ at {shown} {'could not be reached' if ours else 'did not let us in'} ({verdict.reason})"
         if verdict.reason.startswith("it refused"):
             what = f"RabbitMQ at {shown} {verdict.reason.removeprefix('it ')}"
         kind = ConnectionRefused if verdict.setting else TransportUnreachable

@@ -12,6 +12,7 @@ from aio_pika import exceptions as aio
 from aiormq import exceptions as amqp
 from pamqp.exceptions import PAMQPException
 
+from events.certificates import Variables, distrust
 from events.errors import TransportError
 from events.faults import Fault
 
@@ -19,6 +20,9 @@ RIGHTS = "see its log, and whether this user may configure, write to and read it
 VHOST = "correct the vhost in RABBITMQ_URL, or make it and let this user in (rabbitmqctl add_vhost, set_permissions)"
 USER = "correct RABBITMQ_URL"
 TLS = "correct RABBITMQ_URL: amqps:// where the server speaks TLS, amqp:// where not; cafile= names its authority"
+CERTIFICATES = Variables(
+    address="RABBITMQ_URL", authority="RABBITMQ_URL (cafile=)", own="RABBITMQ_URL (certfile= and keyfile=)"
+)
 FILES = "correct the files that RABBITMQ_URL names"
 OTHERWISE = "delete it, or give the bridge another queue"
 TRANSIENT = (
@@ -138,6 +142,8 @@ def judge(error: BaseException) -> Verdict:
     if code is not None:
         return _answered(code, reason)
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    if flaw := distrust(reason, CERTIFICATES):
+        return Verdict(Fault.FATAL, flaw.reason, flaw.advice, setting=True)
     for kinds, verdict in KINDS:
         if isinstance(error, kinds) or isinstance(cause, kinds):
             return replace(verdict, reason=verdict.reason or reason)

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from events.faults import UNKNOWN_ATTEMPTS
 from events.jetstream.following import following
 from events.jetstream.log import JetStreamLog
 from events.jetstream.server import EmbeddedServer
+from events.loopback import HOST
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
 from events.subjects import every_subject
@@ -31,6 +34,7 @@ from functions.generate.app import main, open_engine
 from functions.generate.settings import EngineName, GenerateSettings
 from functions.verdicts import Reject, Retry
 from observability.telemetry import silent
+from tests.authorities import Authority
 
 pytest.importorskip("openai")
 
@@ -499,6 +503,31 @@ async def test_a_server_that_can_not_be_reached_is_one_line_at_the_start(
     with pytest.raises(SettingsError, match=says) as raised:
         await open_engine(settings(server, openai_base_url=url), clock=SystemClock())
     assert "OPENAI_BASE_URL" in str(raised.value)
+
+
+@pytest.mark.parametrize(("lacks", "says"), [("usage", "lacks the key usage extension"), ("", "SSL_CERT_FILE")])
+async def test_a_certificate_that_is_not_trusted_is_one_line_with_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: str, says: str
+) -> None:
+    authority = Authority(tmp_path / "authority", lacks=lacks)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(*authority.issue("server", HOST))
+    create = ssl.create_default_context
+
+    def as_python_313_does(**options: Any) -> ssl.SSLContext:
+        context = create(**options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", as_python_313_does)
+    if lacks:
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
+    async with await asyncio.start_server(lambda _, writer: writer.close(), HOST, 0, ssl=server) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        chosen = GenerateSettings.read(engine="openai", openai_base_url=f"https://{HOST}:{port}/v1")
+        with pytest.raises(SettingsError, match=rf"/v1/models can't be reached \(its certificate.*{says}") as raised:
+            await open_engine(chosen, clock=SystemClock())
+    assert "\n" not in str(raised.value)
 
 
 async def test_an_address_without_the_api_is_one_line_at_the_start(server: ChatServer) -> None:

@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+import os
+import re
+import shutil
+import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from events.access import Access
@@ -26,48 +24,7 @@ from events.runtime.clock import SystemClock
 from events.setup.app import main
 from events.setup.settings import SetupSettings
 from observability.telemetry import silent
-
-
-@dataclass
-class Authority:
-    """A self-made one; it writes `ca.pem`, and what it issues, into `directory`."""
-
-    directory: Path
-
-    def __post_init__(self):
-        self.directory.mkdir()
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.directory.name)])
-        constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self.save("ca.pem", self.certificate(self.name, self.key, constraints))
-
-    @property
-    def ca(self):
-        return self.directory / "ca.pem"
-
-    def issue(self, name, *addresses):
-        """The files of a certificate and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)) for address in addresses])
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        secret = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return self.save(f"{name}.pem", self.certificate(subject, key, names)), self.save(f"{name}.key", secret)
-
-    def certificate(self, subject, key, extension):
-        now = datetime.now(UTC)
-        builder = x509.CertificateBuilder(self.name, subject, key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        for one in (extension, identifier, x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())):
-            builder = builder.add_extension(one, critical=isinstance(one, x509.BasicConstraints))
-        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-    def save(self, name, content):
-        path = self.directory / name
-        path.write_bytes(content)
-        return path
+from tests.authorities import Authority
 
 
 @pytest.fixture
@@ -87,9 +44,9 @@ async def encrypted(tmp_path, authority):
     """`await encrypted(address)`: a NATS server that asks for certificates, its own being for that address."""
     servers = []
 
-    async def start(address=HOST):
-        certificate, key = authority.issue("server", address)
-        files = f'cert_file: "{certificate}", key_file: "{key}", ca_file: "{authority.ca}"'
+    async def start(address=HOST, *, signed_by=authority, clients=authority):
+        certificate, key = signed_by.issue("server", address)
+        files = f'cert_file: "{certificate}", key_file: "{key}", ca_file: "{clients.ca}"'
 
         def configured(port, store):
             return embedded(port, store) + f"tls {{ {files}, verify: true }}\n"
@@ -101,6 +58,25 @@ async def encrypted(tmp_path, authority):
     yield start
     for server in servers:
         await server.stop()
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    """Certificates are verified as by Python 3.13, on every Python."""
+    create = ssl.create_default_context
+
+    def strictly(*arguments, **options):
+        context = create(*arguments, **options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strictly)
+
+
+@pytest.fixture
+def careless(tmp_path):
+    """An authority such as many people have: what it issues was trusted until Python 3.13."""
+    return Authority(tmp_path / "careless", lacks="usage")
 
 
 async def test_setup_goes_over_tls_with_a_certificate_of_its_own(encrypted, mine, tmp_path, monkeypatch, capsys):
@@ -119,14 +95,28 @@ async def test_setup_goes_over_tls_with_a_certificate_of_its_own(encrypted, mine
 async def test_a_server_that_another_authority_vouches_for_is_not_trusted(encrypted, tmp_path):
     url, other = await encrypted(), Authority(tmp_path / "another")
     for access in (Access(), Access(ca=other.ca)):
-        with pytest.raises(TransportUnreachable, match=r"could not be trusted \(.*certificate.*correct NATS_TLS_CA"):
+        with pytest.raises(TransportUnreachable, match=r"authority is not known here; name the file .* in NATS_TLS_CA"):
             async with connect(url, name="test", access=access):
                 pass
 
 
+async def test_what_an_authority_lacks_for_a_later_python_is_told(encrypted, careless, strict):
+    url = await encrypted(signed_by=careless)
+    with pytest.raises(TransportUnreachable, match=r"lacks the key usage extension.*docs/security\.md"):
+        async with connect(url, name="test", access=Access(ca=careless.ca)):
+            pass
+
+
 async def test_a_certificate_for_another_address_is_not_trusted(encrypted, mine):
-    with pytest.raises(TransportUnreachable, match="could not be trusted"):
+    with pytest.raises(TransportUnreachable, match=r"for another name; add this one .* or correct NATS_URL"):
         async with connect(await encrypted("10.1.2.3"), name="test", access=mine):
+            pass
+
+
+async def test_a_certificate_of_ours_that_the_server_does_not_know_is_the_one_to_correct(encrypted, mine, tmp_path):
+    url = await encrypted(clients=Authority(tmp_path / "another"))
+    with pytest.raises(TransportUnreachable, match=r"does not accept our certificate .*NATS_TLS_CERTIFICATE"):
+        async with connect(url, name="test", access=mine):
             pass
 
 
@@ -165,21 +155,93 @@ async def test_a_file_that_is_missing_is_named_by_its_variable(tmp_path):
             pass
 
 
-async def test_rabbitmq_over_tls_is_a_matter_of_its_address(authority, tmp_path, rabbitmq_needed):
-    certificate, key = authority.issue("server", HOST)
-    [port] = free_ports(1)
-    config = f"""\
+@pytest.fixture
+def encrypting(tmp_path, rabbitmq_needed):
+    """`encrypting(authority)`: a RabbitMQ node with TLS, not started, and its address."""
+
+    def make(authority):
+        certificate, key = authority.issue("server", HOST)
+        [port] = free_ports(1)
+        config = f"""\
 listeners.ssl.1 = {HOST}:{port}
 ssl_options.cacertfile = {authority.ca}
 ssl_options.certfile = {certificate}
 ssl_options.keyfile = {key}
 """
-    async with RabbitMQNode(tmp_path / "rabbitmq", clock=SystemClock(), config=config):
-        address = f"amqps://guest:guest@{HOST}:{port}/"
+        node = RabbitMQNode(tmp_path / "rabbitmq", clock=SystemClock(), config=config)
+        return node, f"amqps://guest:guest@{HOST}:{port}/"
+
+    return make
+
+
+async def test_rabbitmq_over_tls_is_a_matter_of_its_address(encrypting, authority):
+    node, address = encrypting(authority)
+    async with node:
         async with connect_rabbitmq(
             SecretStr(f"{address}?cafile={authority.ca}"), name="test", clock=SystemClock()
         ) as broker:
             await topology.ensure(broker.consuming)
-        with pytest.raises(TransportUnreachable, match="certificate"):
+        with pytest.raises(TransportUnreachable, match=r"authority is not known here.*RABBITMQ_URL"):
             async with connect_rabbitmq(SecretStr(address), name="test", clock=SystemClock()):
                 pass
+
+
+async def test_what_rabbitmqs_authority_lacks_for_a_later_python_is_told(careless, strict):
+    """The client gives up in the handshake: any server with TLS will do."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*careless.issue("server", HOST))
+    async with await asyncio.start_server(lambda _, writer: writer.close(), HOST, 0, ssl=context) as server:
+        address = f"amqps://guest:guest@{HOST}:{server.sockets[0].getsockname()[1]}/?cafile={careless.ca}"
+        with pytest.raises(TransportUnreachable, match=r"lacks the key usage extension.*docs/security\.md"):
+            async with connect_rabbitmq(SecretStr(address), name="test", clock=SystemClock()):
+                pass
+
+
+def blocks_of_the_docs():
+    """The commands of docs/security.md that make certificates: of a new authority, and of one that is there already."""
+    text = (Path(__file__).parents[2] / "docs/security.md").read_text()
+    section = text.partition("### Certificates that every Python trusts")[2].partition("\n## ")[0]
+    return re.findall(r"```sh\n(.+?)```", section, re.DOTALL)
+
+
+@pytest.fixture
+def followed(tmp_path, monkeypatch):
+    """`followed(block)`: run in an empty directory."""
+    if shutil.which("openssl") is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no openssl here: `apt-get install openssl`")
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+
+    def follow(block):
+        subprocess.run(["bash", "-euc", block], cwd=folder, check=True, capture_output=True, timeout=60)
+        return folder
+
+    return follow
+
+
+async def test_the_certificates_of_the_docs_are_trusted_strictly(followed, tmp_path, strict):
+    anew, _ = blocks_of_the_docs()
+    folder = followed(anew)
+    assert (folder / "ca.key").stat().st_mode & 0o077 == 0
+    mine = Access(ca=folder / "ca.pem", certificate=folder / "server.pem", key=folder / "server.key")
+    files = f'cert_file: "{mine.certificate}", key_file: "{mine.key}", ca_file: "{mine.ca}"'
+
+    def configured(port, store):
+        return embedded(port, store) + f"tls {{ {files}, verify: true }}\n"
+
+    server = EmbeddedServer(tmp_path / "nats", configured=configured)
+    async with server, connect(server.url.replace("nats:", "tls:"), name="test", access=mine) as js:
+        assert await js.account_info()
+
+
+async def test_an_authority_that_is_there_already_can_be_mended(followed, careless, encrypted, strict):
+    anew, again = blocks_of_the_docs()
+    folder = followed(anew)
+    shutil.copy(careless.ca, folder / "ca.pem")
+    (folder / "ca.key").write_bytes(careless.secret)
+    followed(again)
+    mine = careless.issue("client", HOST)
+    url = await encrypted(signed_by=careless, clients=careless)
+    access = Access(ca=folder / "ca.new.pem", certificate=mine[0], key=mine[1])
+    async with connect(url, name="test", access=access) as js:
+        assert await js.account_info()

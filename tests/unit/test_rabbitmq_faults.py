@@ -78,7 +78,7 @@ def unroutable() -> Exception:
         (refused_vhost(541, "INTERNAL_ERROR - access to vhost '/' refused: vhost '/' is down"), Fault.PASSING, "log"),
         (refused_vhost(320, "CONNECTION_FORCED - shutdown"), Fault.PASSING, ""),
         (caused(amqp.AMQPConnectionError(1, "[SSL]"), ssl.SSLError(1, "WRONG_VERSION_NUMBER")), Fault.FATAL, "amqps"),
-        (ssl.SSLCertVerificationError(1, "certificate verify failed"), Fault.FATAL, "amqps"),
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), Fault.FATAL, "cafile="),
         (FileNotFoundError(2, "No such file"), Fault.FATAL, "files"),
         (caused(amqp.AMQPConnectionError(111, "x"), ConnectionRefusedError(111, "x")), Fault.PASSING, ""),
         (TimeoutError(), Fault.PASSING, "TimeoutError"),
