@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from bridge.ids import correlation
 from events.errors import Conflict, TransportError
 from events.records import Records
+from events.runtime.seldom import Seldom
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -37,14 +38,19 @@ class Notes:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+        self._seldom = Seldom()
 
     async def find(self, correlation_id: str) -> Note | None:
-        """None if it is no id of ours. Raises TransportError."""
+        """None if it is no id of ours, or what is stored under it is no note of ours. Raises TransportError."""
         try:
-            stored = await self._records.load(str(UUID(correlation_id)))
-            return Note.model_validate_json(stored.value) if stored else None
+            key = str(UUID(correlation_id))
         except ValueError:
             return None
+        stored = await self._records.load(key)
+        note = _read(key, stored.value) if stored else None
+        if stored and note is None and self._seldom.due("unreadable"):
+            log.warning("bridge.note_unreadable", correlation_id=key, error="it is not one of ours, and is left out")
+        return note
 
     async def keep(self, note: Note) -> None:
         """Without it a restarted bridge would ask once more, and not know a foreign worker's late answer."""
@@ -54,3 +60,12 @@ class Notes:
             await self._records.save(key, note.model_dump_json().encode(), stored.version if stored else None)
         except (Conflict, TransportError) as error:
             log.warning("bridge.not_noted", request_id=note.request_id, error=str(error))
+
+
+def _read(key: str, value: bytes) -> Note | None:
+    try:
+        note = Note.model_validate_json(value)
+    except ValidationError:
+        return None
+    ours = note.model_fields_set == Note.model_fields.keys() and correlation(note.request_id) == key
+    return note if ours else None

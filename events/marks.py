@@ -20,6 +20,10 @@ class Marks(Protocol):
         """Return the version of `key`, None if it is not set."""
         ...
 
+    async def is_ours(self, key: str) -> bool:
+        """Return whether `key` is set, and by `add`: others can have a NATS server write its answer there."""
+        ...
+
     async def made(self) -> datetime:
         """Return when the store was made: a key that was set before is not any more."""
         ...

@@ -145,6 +145,9 @@ class MemoryMarks:
     async def version(self, key: str) -> int | None:
         return self._marks.get(key)
 
+    async def is_ours(self, key: str) -> bool:
+        return key in self._marks
+
     async def keys(self, prefix: str) -> Sequence[str]:
         return [key for key in self._marks if key.startswith(prefix)]
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from edge.userbot.chat_names import names_chat
 from edge.userbot.contention import until_won
 from edge.userbot.index import Index
-from edge.userbot.record import ChatRecord, from_json
+from edge.userbot.record import ChatRecord, from_json, unreadable
 from edge.userbot.steps import next_step, wake_at
 from edge.userbot.unreadable import Unreadable
 from edge.userbot.versions import UnreadableRecord
@@ -149,7 +149,7 @@ class Chats:
         """A record that was copied to another chat must not ask in the name of the first."""
         record = from_json(value)
         if record.current and not record.current.request_id.startswith(f"{self._key(chat)}."):
-            raise UnreadableRecord("chat record is about another chat: /delete_history in this chat starts it afresh")
+            raise unreadable("it is about another chat")
         return record
 
     def _key(self, chat: str) -> str:

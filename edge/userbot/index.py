@@ -24,7 +24,7 @@ class Index:
 
     async def is_complete(self) -> bool:
         """Return whether every chat that has something to do is marked."""
-        return await self._marks.version(self._built) is not None
+        return await self._marks.is_ours(self._built)
 
     async def made(self) -> datetime:
         """Return when the store was made, for `completed`."""

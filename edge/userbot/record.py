@@ -27,6 +27,8 @@ MAX_ANSWER_BYTES = 64 * 1024
 
 SCHEMA = 1
 """Higher than in the release before if this one writes anything that that one does not know."""
+WRITTEN = {"settings", "history", "seen", "current", "waiting", "notices", "erasing"}
+"""The fields that every version has written, defaults too: what lacks one was not written by us."""
 
 NO_MESSAGE = 0
 """The id of a message that could not be sent, or is gone."""
@@ -152,13 +154,20 @@ def from_json(value: bytes) -> ChatRecord:
     """Read what `to_json` writes. Raises UnreadableRecord."""
     schema_of(value, known=SCHEMA, what="chat record")
     try:
-        return ChatRecord.model_validate_json(value)
+        record = ChatRecord.model_validate_json(value)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "record"
-        raise UnreadableRecord(
-            f"chat record can't be read ({where}: {first['type']}): /delete_history in this chat starts it afresh"
-        ) from None
+        raise unreadable(f"{where}: {first['type']}") from None
+    if missing := WRITTEN - record.model_fields_set:
+        # E.g. the answer of a NATS server whose publisher had it sent here.
+        raise unreadable(f"{min(missing)}: missing, so it is not ours")
+    return record
+
+
+def unreadable(why: str) -> UnreadableRecord:
+    """A chat's record is not one."""
+    return UnreadableRecord(f"chat record can't be read ({why}): /delete_history in this chat starts it afresh")
 
 
 def ask(question: Question, request_id: RequestId, deadline: datetime) -> Current:

@@ -24,7 +24,7 @@ class Unreadable:
 
     async def was_told(self, chat: str) -> bool:
         """Return whether the user of `chat` was told."""
-        return await self._marks.version(self._told(chat)) is not None
+        return await self._marks.is_ours(self._told(chat))
 
     async def mark_told(self, chat: str) -> None:
         """From now on the user was told."""

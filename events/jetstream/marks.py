@@ -5,6 +5,7 @@ from datetime import datetime
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
 from events.jetstream.deleting import delete
@@ -12,6 +13,9 @@ from events.jetstream.faults import failed, is_lost_stream
 from events.jetstream.listing import subjects_of
 from events.jetstream.records import is_removal
 from events.records import LONG_AGO
+
+OURS = b"timokha"
+"""What a mark holds: a server that is made to write here writes JSON, or nothing."""
 
 
 class JetStreamMarks:
@@ -34,7 +38,7 @@ class JetStreamMarks:
 
     async def add(self, key: str) -> int:
         try:
-            return (await self._js.publish(f"{self._root}{key}")).seq
+            return (await self._js.publish(f"{self._root}{key}", OURS)).seq
         except (NatsError, OSError) as error:
             raise failed(f"mark {key} could not be added", error) from None
 
@@ -46,13 +50,21 @@ class JetStreamMarks:
             raise failed(f"mark {key} could not be dropped", error) from None
 
     async def version(self, key: str) -> int | None:
+        found = await self._look(key)
+        return found.seq if found else None
+
+    async def is_ours(self, key: str) -> bool:
+        found = await self._look(key)
+        return found is not None and found.data == OURS
+
+    async def _look(self, key: str) -> RawStreamMsg | None:
         try:
             found = await self._js.get_msg(self._stream, subject=f"{self._root}{key}")
         except (NatsError, OSError) as error:
             if isinstance(error, NotFoundError) and not is_lost_stream(error):
                 return None
             raise failed(f"mark {key} could not be looked up", error) from None
-        return None if is_removal(found) else found.seq
+        return None if is_removal(found) else found
 
     async def made(self) -> datetime:
         try:

@@ -7,7 +7,15 @@ from events.event import NATS_PREFIX, SPEC_VERSION
 from events.ids import RequestId
 from events.schema import FinishReason, GenerationCompleted
 
-RECORDS = (b"{nonsense", b"", b"[]", b'{"history": 5}', b'{"schema": 1000000, "seen": []}', b"\xff\xfe")
+RECORDS = (
+    b"{nonsense",
+    b"",
+    b"[]",
+    b'{"history": 5}',
+    b'{"schema": 1000000, "seen": []}',
+    b"\xff\xfe",
+    b'{"stream": "REPLIES", "seq": 1}',
+)
 HINTS = (b"", b" ", b"*", b">", b"a.b", b"\xff\xfe", b"\n\n", b"0", b"-1", b"123456789", b"x" * 100_000, "чат".encode())
 """In the place of a chat."""
 OTHERS = "это ответ на чужой вопрос"

@@ -13,6 +13,7 @@ from edge.userbot.receiving import Effect
 from edge.userbot.steps import next_step, wake_at
 from events.memory import MemoryLog
 from events.runtime.retrying import Retrying
+from tests.answers import ANSWERS
 from tests.unit.conftest import EPOCH, Places, VirtualClock, VirtualLoop
 
 IDS = st.sampled_from([-5, 0, 1, 6, 7, 2**31, 2**63, 10**30])
@@ -36,9 +37,7 @@ CURRENTS = st.fixed_dictionaries(
 NOTICES = st.fixed_dictionaries({"message_id": IDS, "text": TEXTS})
 TURNS = st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "text": TEXTS})
 RECORDS = st.fixed_dictionaries(
-    {},
-    optional={
-        "schema": st.sampled_from([0, 1, -1]),
+    {
         "settings": st.fixed_dictionaries({}, optional={"context_length": IDS}),
         "history": st.lists(TURNS, max_size=3),
         "seen": st.lists(IDS, max_size=3) | st.just(list(range(1000))),
@@ -46,12 +45,15 @@ RECORDS = st.fixed_dictionaries(
         "waiting": st.lists(QUESTIONS, max_size=2),
         "notices": st.lists(NOTICES, max_size=2),
         "erasing": st.booleans(),
+    },
+    optional={
+        "schema": st.sampled_from([0, 1, -1]),
         "deleted_to": st.sampled_from([0, 6, -1, 2**31, 10**30]),
         "helped_at": st.none() | TIMES,
         "rate": st.fixed_dictionaries({}, optional={"since": TIMES, "answers": IDS, "silent_since": TIMES}),
     },
 )
-STORED = RECORDS.map(lambda record: json.dumps(record).encode())
+STORED = RECORDS.map(lambda record: json.dumps(record).encode()) | st.sampled_from(sorted(ANSWERS.values()))
 
 
 def run(story: Any) -> None:

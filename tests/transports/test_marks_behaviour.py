@@ -17,6 +17,7 @@ from events.marks import Marks
 from events.memory import MemoryMarks
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
+from tests.answers import ANSWERS
 
 
 @pytest.fixture(params=["memory", "jetstream"])
@@ -34,6 +35,24 @@ async def test_a_mark_that_was_added_has_a_version(marks) -> None:
     assert await marks.version("a.1.2") is None
     version = await marks.add("a.1.2")
     assert await marks.version("a.1.2") == version
+
+
+async def test_a_mark_is_ours_from_when_it_was_added_until_it_is_dropped(marks) -> None:
+    assert not await marks.is_ours("a.1.2")
+    version = await marks.add("a.1.2")
+    assert await marks.is_ours("a.1.2")
+    await marks.drop("a.1.2", version)
+    assert not await marks.is_ours("a.1.2")
+
+
+@pytest.mark.parametrize("value", ANSWERS.values(), ids=ANSWERS.keys())
+async def test_what_a_server_was_made_to_write_in_a_marks_place_is_not_ours(js: JetStreamContext, value) -> None:
+    marks = JetStreamMarks(js, subjects.MARKS_BUCKET)
+    await marks.add("built.1")
+    await js.publish("$KV.marks.built.1", value)
+    assert not await marks.is_ours("built.1")
+    await marks.add("built.1")
+    assert await marks.is_ours("built.1")
 
 
 async def test_versions_grow_over_all_keys(marks) -> None:

@@ -23,6 +23,7 @@ from events.memory import MemoryRecords
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
+from tests.answers import ANSWERS
 
 MINUTE = 60.0
 
@@ -432,6 +433,8 @@ UNREADABLE = [
     b'{"pts": 1, "qts": 99999999999999999999, "date": 0, "seq": 0}',
     b'{"pts": "5", "qts": 0, "date": 0, "seq": 0}',
     b'{"pts": 1.5, "qts": 0, "date": 0, "seq": 0}',
+    ANSWERS["a PubAck"],
+    ANSWERS["an API answer"],
 ]
 
 

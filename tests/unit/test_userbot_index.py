@@ -532,7 +532,7 @@ async def test_an_index_that_was_there_at_the_start_was_there_also_when_it_is_lo
 
 async def test_a_store_that_stays_lost_ends_the_start() -> None:
     stores = Stores()
-    stores.marks.version = raising(TransportError("the bucket is gone; run setup", Fault.FATAL))  # type: ignore[method-assign]
+    stores.marks.is_ours = raising(TransportError("the bucket is gone; run setup", Fault.FATAL))  # type: ignore[method-assign]
     with pytest.raises(TransportError, match="run setup"):
         await Resuming(stores.process(), Retrying(Leaping(), Random())).complete()
 

@@ -1,5 +1,6 @@
 """The chat record and the facts that change it."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from edge.userbot.record import (
     MAX_QUESTION_BYTES,
     MAX_SEEN,
     MAX_WAITING,
+    WRITTEN,
     Answer,
     ChatRecord,
     Current,
@@ -31,6 +33,7 @@ from edge.userbot.record import (
 from edge.userbot.versions import UnreadableRecord
 from events.ids import RequestId
 from events.schema import FailureReason, Role, Turn
+from tests.answers import ANSWERS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=120)
@@ -56,11 +59,38 @@ def test_a_record_reads_back_as_it_was_written() -> None:
     record = record.having(notices=(Notice(message_id=3, text="готово"),), erasing=True, helped_at=NOW, seen=(1, 2))
     assert from_json(record.to_json()) == record
     assert from_json(failed(asking(), ID, "empty", NOW).to_json()) == failed(asking(), ID, "empty", NOW)
-    assert from_json(b"{}") == ChatRecord()
 
 
 def test_a_field_from_the_future_is_ignored() -> None:
-    assert from_json(b'{"mood": "good", "settings": {"voice": 1, "context_length": 3}}').settings.context_length == 3
+    written = json.loads(ChatRecord().to_json())
+    written |= {"mood": "good", "settings": {"voice": 1, "context_length": 3}}
+    assert from_json(json.dumps(written).encode()).settings.context_length == 3
+
+
+FIRST = (
+    b'{"settings":{"context_length":2},"history":[{"role":"user","text":"a"},{"role":"assistant","text":"b"}],'
+    b'"seen":[1],"current":null,"waiting":[],"notices":[],"erasing":false,"helped_at":null}'
+)
+"""As the first version wrote it."""
+
+
+def test_the_first_versions_record_is_read() -> None:
+    assert [turn.text for turn in from_json(FIRST).history] == ["a", "b"]
+    assert from_json(FIRST).seen == (1,)
+
+
+@pytest.mark.parametrize("value", ANSWERS.values(), ids=ANSWERS.keys())
+def test_what_a_server_was_made_to_write_there_is_not_the_record_of_a_chat_that_never_wrote(value: bytes) -> None:
+    with pytest.raises(UnreadableRecord, match="/delete_history in this chat starts it afresh"):
+        from_json(value)
+
+
+@pytest.mark.parametrize("missing", sorted(WRITTEN))
+def test_a_record_without_what_every_version_wrote_is_not_ours(missing: str) -> None:
+    written = json.loads(FIRST)
+    del written[missing]
+    with pytest.raises(UnreadableRecord, match=f"{missing}: missing"):
+        from_json(json.dumps(written).encode())
 
 
 @pytest.mark.parametrize("value", [b"", b"[]", b"\xff", b'{"history": [{"role": "secret", "text": "secret"}]}'])

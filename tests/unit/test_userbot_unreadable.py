@@ -1,6 +1,7 @@
 """A chat whose record can't be read is left out, its user is told once, and `/delete_history` starts it afresh."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -14,17 +15,31 @@ from events.errors import TransportError
 from events.faults import Fault
 from events.ids import RequestId
 from events.transport import Channel
+from tests.answers import ANSWERS
 from tests.unit.test_userbot_crash_points import MOST_EFFECTS, Fuse, Life, Places, Telegram, replies
 
 MINUTE = 60.0
 LINE = phrases.unreadable("ru")
 GARBAGE = [b"{nonsense", b"", b"[]", b"\xff", b'{"history": 5}', b'{"current": {}}', b'{"seen": ["x"]}']
-CURRENT = b'{"current": {"question": {"message_id": 1, "text": "?", "locale": "ru", "asked_at": "2026-11-26T00:00:00Z"}'
+PUB_ACK = ANSWERS["a PubAck"]
+"""Was taken for the record of a chat that never wrote."""
+
+
+def record(**fields: object) -> bytes:
+    """One that a version of ours could have written, but for `fields`."""
+    return json.dumps({**json.loads(ChatRecord().to_json()), **fields}).encode()
+
+
+def current(request_id: str, deadline: str) -> dict[str, object]:
+    question = {"message_id": 1, "text": "?", "locale": "ru", "asked_at": "2026-11-26T00:00:00Z"}
+    return {"question": question, "request_id": request_id, "deadline": deadline}
+
+
 OUT_OF_RANGE = [
-    b'{"deleted_to": 9999999999}',  # nothing was answered in that chat any more, /delete_history neither
-    b'{"seen": [%s]}' % b",".join(b"%d" % number for number in range(300)),
-    CURRENT + b', "request_id": "1.2.1.0", "deadline": "0001-01-01T00:00:00Z"}}',  # OverflowError
-    CURRENT + b', "request_id": "1.3.1.0", "deadline": "2026-11-26T00:00:00Z"}}',  # chat 3's: asked in its name
+    record(deleted_to=9999999999),  # nothing was answered in that chat any more, /delete_history neither
+    record(seen=list(range(300))),
+    record(current=current("1.2.1.0", "0001-01-01T00:00:00Z")),  # OverflowError
+    record(current=current("1.3.1.0", "2026-11-26T00:00:00Z")),  # chat 3's: asked in its name
 ]
 
 
@@ -42,7 +57,7 @@ def said(places) -> list[str]:
     return [text for text, _ in places.telegram.texts]
 
 
-@pytest.mark.parametrize("value", GARBAGE + OUT_OF_RANGE)
+@pytest.mark.parametrize("value", [*GARBAGE, *OUT_OF_RANGE, PUB_ACK])
 def test_its_user_is_told_once_whatever_comes_and_it_is_logged_once_a_life(virtual_places, value) -> None:
     async def story(places) -> None:
         await spoil(places, value)
