@@ -114,6 +114,7 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
                 visitor=visitor.id,
                 chats=chats,
                 prefix=UserbotSettings.read(api_id=API_ID, api_hash=API_HASH).prefix,
+                names={OWNER_NAME},
                 show=click.echo,
                 clock=clock,
             )

@@ -1,6 +1,6 @@
 """A Telegram user in the terminal: says lines, and shows what came back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -34,6 +34,8 @@ class Chat:
     visitor: int
     chats: Chats
     prefix: str
+    names: Set[str]
+    """The account's."""
     show: Show
     clock: Clock
     growing: str = ""
@@ -45,7 +47,7 @@ class Chat:
 
     def asks(self, text: str) -> bool:
         """Whether the userbot takes `text` for a question."""
-        return isinstance(parse(text, self.prefix), Ask)
+        return isinstance(parse(text, self.prefix, self.names), Ask)
 
     async def say(self, text: str) -> int:
         """Send `text` as the user; the id of the account's own copy of it comes back."""
@@ -61,7 +63,7 @@ class Chat:
     async def outcome(self, text: str, message_id: int) -> None:
         """Wait for the one outcome of the message, showing what comes."""
         before = self._shown
-        if parse(text, self.prefix) is not None:
+        if parse(text, self.prefix, self.names) is not None:
             while not _settled(await self.refresh(), message_id):
                 await self.clock.sleep(POLL)
         if self._shown == before:

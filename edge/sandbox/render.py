@@ -19,9 +19,25 @@ def user(state: State, viewer: Account, account: Account) -> types.User:
         access_hash=state.access_hash(viewer.id, account.id),
         first_name=account.first_name,
         last_name=account.last_name or None,
-        username=account.username,
+        # Telegram gives either the one username, or, if there are collectible ones, all of them in a list.
+        username=None if account.usernames else account.username,
+        usernames=usernames(account) if account.usernames else None,
         phone=account.phone if known else None,
         lang_code=account.lang_code if viewer.bot or account is viewer else None,
+    )
+
+
+def usernames(account: Account) -> Objects:
+    first = [types.Username(username=account.username, editable=True, active=True)] if account.username else []
+    return [*first, *(types.Username(username=name, active=True) for name in account.usernames)]
+
+
+def renamed(account: Account) -> types.UpdateUserName:
+    return types.UpdateUserName(
+        user_id=account.id,
+        first_name=account.first_name,
+        last_name=account.last_name,
+        usernames=usernames(account),
     )
 
 

@@ -119,6 +119,13 @@ class Sandbox:
         self._hub.deliver(call.pushes)
         return message
 
+    def rename(self, user_id: int, *usernames: str) -> None:
+        """Give the user other usernames, the first of them the ordinary one; the user's sessions are told."""
+        account = self.state.accounts[user_id]
+        account.username, account.usernames = usernames[0] if usernames else None, usernames[1:]
+        told = types.UpdateShort(update=render.renamed(account), date=self.state.now)
+        self._hub.deliver([Push(user_id, told, counted=False)])
+
     def block(self, user_id: int, peer_id: int, *, blocked: bool = True) -> None:
         """As the user: take no more messages of the peer, who is told if it is a bot; or, again, take them."""
         user, peer = self.state.accounts[user_id], self.state.accounts[peer_id]

@@ -22,6 +22,8 @@ TYPING_KEPT = 1000
 class Account:
     """A user. `token` is a bot's secret, `password` a second factor; `contacts`, `blocked` and `met` are user ids.
 
+    `usernames` are the collectible ones, which come beside `username` or without it.
+
     `met` are those with whom there ever was a message, in either direction.
     """
 
@@ -34,6 +36,7 @@ class Account:
     lang_code: str | None = None
     token: str | None = None
     password: str | None = None
+    usernames: tuple[str, ...] = ()
     contacts: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
     met: set[int] = field(default_factory=set)
@@ -41,6 +44,11 @@ class Account:
 
     def __post_init__(self) -> None:
         self.box = Box(self.id)
+
+    @property
+    def all_names(self) -> list[str]:
+        """The usernames in lower case, as they are compared."""
+        return [name.lower() for name in (self.username, *self.usernames) if name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +126,7 @@ class State:
 
     def by_username(self, username: str) -> Account | None:
         name = username.lower().lstrip("@")
-        named = (account for account in self.accounts.values() if account.username)
-        return next((account for account in named if account.username and account.username.lower() == name), None)
+        return next((account for account in self.accounts.values() if name in account.all_names), None)
 
     def access_hash(self, viewer_id: int, user_id: int) -> int:
         """What `viewer` must show to address `user`: different for every viewer, as on Telegram."""

@@ -78,9 +78,15 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
             watermark = Watermark(stored, account, retrying=retrying)
             catch_up = CatchUp(
-                TelegramAccount(calls, account, groups=settings.answer_groups, bots=settings.answer_bots),
+                TelegramAccount(
+                    calls,
+                    account,
+                    groups=settings.answer_groups,
+                    bots=settings.answer_bots,
+                    other=updates.names.hear_update,
+                ),
                 watermark,
-                Door(world, drivers, _rules(settings)).receive,
+                Door(world, drivers, _rules(settings), names=updates.names).receive,
                 retrying=retrying,
                 window=settings.catch_up_window,
                 known_since=world.chats.made,

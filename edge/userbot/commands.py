@@ -1,14 +1,20 @@
 """What a text asks of the bot: a question, a command, or nothing. Never fails on any text."""
 
 import re
+import unicodedata
+from collections.abc import Set
 from dataclasses import dataclass
 
 from edge.userbot.defaults import DEFAULT_PREFIX
+from edge.userbot.invisible import is_invisible, trimmed, visible
 from edge.userbot.splitting import clean, is_blank
 
 MAX_CONTEXT_LENGTH = 50
 
-_COMMAND = re.compile(r"/(?P<name>[a-z_]+)(?:@\w{1,64})?(?:\s+(?P<argument>.*))?", re.DOTALL | re.IGNORECASE)
+MOST_MARKS = 4
+"""So many characters make one at most, e.g. a Greek letter and its marks."""
+
+_COMMAND = re.compile(r"/(?P<name>[a-z_]+)(?:@(?P<whose>\w{1,64}))?(?:\s+(?P<argument>.*))?", re.DOTALL | re.IGNORECASE)
 _SHORT_NUMBER = re.compile(r"[0-9]{1,4}")
 
 
@@ -44,23 +50,22 @@ class SetContextLength:
 Command = Ask | AskHint | Help | DeleteHistory | SetContextLength
 
 
-def parse(text: str, prefix: str = DEFAULT_PREFIX) -> Command | None:
-    """What `text` asks; None for everything that is not for the bot."""
-    text = text.strip()
-    return _command(text) or _question(text, prefix.strip())
+def parse(text: str, prefix: str = DEFAULT_PREFIX, names: Set[str] = frozenset()) -> Command | None:
+    """What `text` asks of the account whose usernames, in lower case, are `names`; None for what is not for it."""
+    return _command(visible(text).strip(), names) or _question(text, prefix)
 
 
 def parse_context_length(argument: str) -> int | None:
     """The number of earlier messages, 0..50, in plain decimal digits; None for anything else."""
-    argument = argument.strip()
+    argument = visible(argument).strip()
     if not _SHORT_NUMBER.fullmatch(argument) or int(argument) > MAX_CONTEXT_LENGTH:
         return None
     return int(argument)
 
 
-def _command(text: str) -> Command | None:
+def _command(text: str, names: Set[str]) -> Command | None:
     found = _COMMAND.fullmatch(text)
-    if not found:
+    if not found or (found["whose"] and found["whose"].lower() not in names):
         return None
     argument = (found["argument"] or "").strip()
     match found["name"].lower(), argument:
@@ -77,17 +82,31 @@ def _question(text: str, prefix: str) -> Ask | AskHint | None:
     rest = _after_prefix(text, prefix)
     if rest is None:
         return None
-    question = clean(rest).strip()
+    question = trimmed(clean(rest))
     return AskHint() if is_blank(question) else Ask(question)
 
 
 def _after_prefix(text: str, prefix: str) -> str | None:
-    """What follows `prefix`, compared without case; a prefix that ends a word must not run into the next one."""
-    folded = prefix.casefold()
-    # Folding can lengthen a text (ß becomes ss) but not shorten it.
-    for end in range(1, len(folded) + 1):
-        if text[:end].casefold() == folded:
+    """What follows `prefix`, compared as it looks; a prefix that ends a word must not run into the next one."""
+    wanted, seen = folded(prefix), ""
+    for end, char in enumerate(text, start=1):
+        if is_invisible(char) or (char.isspace() and (not seen or seen[-1].isspace())):
+            continue
+        seen += char
+        if folded(seen) == wanted:
             rest = text[end:]
-            runs_on = folded[-1].isalnum() and rest and not rest[0].isspace()
+            runs_on = wanted[-1].isalnum() and (visible(rest)[:1] or " ").strip()
             return None if runs_on else rest
+        if len(seen) > MOST_MARKS * len(wanted):
+            break
     return None
+
+
+def folded(text: str) -> str:
+    """Return what stays of `text` whatever its case, white space, and way to write a letter (й, or и and a breve).
+
+    That is Unicode's compatibility caseless matching (The Unicode Standard, D146), without what shows nothing.
+    """
+    text = unicodedata.normalize("NFD", visible(text)).casefold()
+    text = unicodedata.normalize("NFKD", text).casefold()
+    return " ".join(unicodedata.normalize("NFKC", text).split())

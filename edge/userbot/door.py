@@ -1,6 +1,6 @@
 """The one door for messages, live or caught up: what comes through is in the chat record, once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,15 +41,26 @@ log = structlog.get_logger(__name__)
 
 
 class Door:
-    """`receive` returns when the message's effect is stored, however long that takes, or can never be."""
+    """`receive` returns when the message's effect is stored, however long that takes, or can never be.
 
-    def __init__(self, world: World, drivers: Drivers, rules: Rules) -> None:
+    `names`: the account's usernames at the moment.
+    """
+
+    def __init__(
+        self, world: World, drivers: Drivers, rules: Rules, *, names: Callable[[], Set[str]] = frozenset
+    ) -> None:
         self._world = world
         self._drivers = drivers
-        self._rules = rules
+        self._owners = rules
+        self._names = names
+
+    @property
+    def _rules(self) -> Rules:
+        return replace(self._owners, names=self._names())
 
     async def receive(self, message: Incoming) -> Effect:
-        if parse(message.text, self._rules.prefix) is None:
+        rules = self._rules
+        if parse(message.text, rules.prefix, rules.names) is None:
             return Effect.SILENT
         request_id = RequestId(message.account, message.chat, str(message.message_id))
         with self._world.telemetry.spans.receive_telegram(request_id):

@@ -1,6 +1,6 @@
 """A message arrives: what it changes in the chat record, and what that was."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,7 +60,7 @@ class Rules:
     """What the owner has set.
 
     `locale` is spoken to users of any other language; `live`: answers grow visibly; `max_answers`: in a chat and
-    minute, 0 for no limit.
+    minute, 0 for no limit. `names`: the account's usernames in lower case, which Telegram tells.
     """
 
     prefix: str = DEFAULT_PREFIX
@@ -70,6 +70,7 @@ class Rules:
     locale: str = phrases.DEFAULT_LANGUAGE
     live: bool = False
     max_answers: int = DEFAULT_MAX_ANSWERS
+    names: Set[str] = frozenset()
 
 
 class Effect(StrEnum):
@@ -120,7 +121,7 @@ class Received:
 
 def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
     """Take in one message. The same message again changes nothing; nor does one that is not for the bot."""
-    command = parse(message.text, rules.prefix)
+    command = parse(message.text, rules.prefix, rules.names)
     if command is None:
         return Received(record, Effect.SILENT)
     if message.message_id in record.seen:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from edge.userbot.defaults import DEFAULT_MAX_ANSWERS, DEFAULT_PREFIX
+from edge.userbot.invisible import trimmed, visible
 from events.errors import SettingsError
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds
@@ -22,8 +23,8 @@ WHERE = "create an application at https://my.telegram.org to get it"
 
 def _writable(prefix: str) -> str:
     """The bot writes it too, in its help, and Telegram takes no control characters."""
-    prefix = prefix.strip()
-    if not prefix or any(unicodedata.category(char) == "Cc" for char in prefix):
+    prefix = unicodedata.normalize("NFC", trimmed(prefix))
+    if not visible(prefix) or any(unicodedata.category(char) == "Cc" for char in prefix):
         raise ValueError("it can't be seen")
     return prefix
 

@@ -33,6 +33,7 @@ class Telegram:
             visitor=2,
             chats=self,
             prefix="Тимоха,",
+            names={"timokha"},
             show=self.printed.append,
             clock=SystemClock(),
         )

@@ -1,6 +1,6 @@
 """What Telegram knows of the account's changes, asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,13 +25,22 @@ log = structlog.get_logger(__name__)
 
 
 class TelegramAccount:
-    """Implements `edge.userbot.changes.Source`."""
+    """Implements `edge.userbot.changes.Source`. `other` is told of the changes that are no messages."""
 
-    def __init__(self, calls: Calls, account: str, *, groups: bool, bots: bool) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        account: str,
+        *,
+        groups: bool,
+        bots: bool,
+        other: Callable[[Any], None] = lambda update: None,
+    ) -> None:
         self._calls = calls
         self._account = account
         self._groups = groups
         self._bots = bots
+        self._other = other
         self._seldom = Seldom(NOT_SHOWN_EVERY)
 
     async def state(self) -> State:
@@ -47,6 +56,8 @@ class TelegramAccount:
         except Refused as error:
             raise StateLost(f"Telegram refused the state: {error.reason}") from None
         await self._calls.remember_people()
+        for update in getattr(found, "other_updates", ()):
+            self._other(update)
         match found:
             case raw.types.updates.DifferenceEmpty(date=date, seq=seq):
                 return Difference(since.model_copy(update={"date": date, "seq": seq}), [], complete=True)

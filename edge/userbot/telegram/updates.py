@@ -13,6 +13,7 @@ from pyrogram import Client, raw, utils
 from edge.userbot.changes import Behind, Change
 from edge.userbot.incoming import incoming
 from edge.userbot.receiving import Incoming
+from edge.userbot.telegram.own_names import OwnNames
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
 from events.runtime.seldom import Seldom
 
@@ -26,10 +27,11 @@ log = structlog.get_logger(__name__)
 
 
 class Updates:
-    """Takes over a client that is not started yet; before `listen`, updates wait."""
+    """Takes over a client that is not started yet; before `listen`, updates wait. `names` are the account's own."""
 
     def __init__(self, client: Client, *, groups: bool, bots: bool) -> None:
         self._client = client
+        self.names = OwnNames(client)
         self._groups = groups
         self._bots = bots
         self._account = ""
@@ -65,6 +67,7 @@ class Updates:
 
     async def _handle(self, updates: Any) -> None:
         """Stands in for `Client.handle_updates`."""
+        self.names.hear(getattr(updates, "users", []))
         await self._remember(getattr(updates, "users", []))
         await self._remember(getattr(updates, "chats", []))
         self.take(updates)
@@ -100,6 +103,7 @@ class Updates:
                 yield Behind("too long")
 
     def _item(self, update: Any, users: Mapping[int, Any]) -> Iterator[Item]:
+        self.names.hear_update(update)
         if isinstance(update, raw.types.UpdateNewChannelMessage):
             if message := self._incoming(update.message, users):
                 yield message

@@ -1,0 +1,105 @@
+"""Whom a command may name, as Telegram tells it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pyrogram import Client, raw
+
+from edge.userbot.commands import Help, parse
+from edge.userbot.door import Door
+from edge.userbot.receiving import Effect, Incoming, Rules
+from edge.userbot.telegram.account import TelegramAccount
+from edge.userbot.telegram.own_names import OwnNames
+
+types = raw.types
+ACCOUNT = 1
+
+
+@pytest.fixture
+async def client() -> Client:
+    client = Client("test", 1, "x", in_memory=True)
+    await client.storage.open()
+    return client
+
+
+@pytest.fixture
+def names(client: Client) -> OwnNames:
+    return OwnNames(client)
+
+
+def name(username: str, *, active: bool = True) -> Any:
+    return types.Username(username=username, active=active)
+
+
+def myself(username: str | None = None, *usernames: Any, **flags: Any) -> Any:
+    flags = {"is_self": True, "access_hash": 7, **flags}
+    return types.User(id=ACCOUNT, first_name="T", username=username, usernames=list(usernames) or None, **flags)
+
+
+def renamed(user: int, *usernames: Any) -> Any:
+    return types.UpdateUserName(user_id=user, first_name="T", last_name="", usernames=list(usernames))
+
+
+CASES = [
+    ([], set()),
+    ([myself()], set()),
+    ([myself("Timokha")], {"timokha"}),
+    ([myself(None, name("Timokha"), name("TIM"), name("Old", active=False))], {"timokha", "tim"}),
+    ([myself("Timokha"), types.User(id=2, username="other")], {"timokha"}),
+    ([types.UserEmpty(id=ACCOUNT), types.ChannelForbidden(id=3, access_hash=1, title="c")], set()),
+    ([myself("Timokha"), myself(min=True)], {"timokha"}),
+    ([myself("Timokha"), myself()], set()),
+]
+
+
+@pytest.mark.parametrize(("shown", "expected"), CASES)
+async def test_the_names_are_those_that_are_shown_last(client, names, shown, expected) -> None:
+    await client.fetch_peers(shown)
+    assert names() == expected
+
+
+async def test_a_new_name_is_heard_at_once_and_that_of_others_is_not(names) -> None:
+    names.hear_update(renamed(ACCOUNT, name("early")))
+    names.hear([myself("Timokha")])
+    names.hear_update(renamed(2, name("other")))
+    assert names() == {"timokha"}
+    names.hear_update(renamed(ACCOUNT, name("New"), name("Newer")))
+    assert names() == {"new", "newer"}
+    names.hear_update(renamed(ACCOUNT))
+    assert names() == set()
+
+
+async def test_a_name_that_changed_meanwhile_comes_with_the_difference(names) -> None:
+    class Calls:
+        async def invoke(self, _query: Any) -> Any:
+            state = types.updates.State(pts=2, qts=0, date=0, seq=0, unread_count=0)
+            other = [renamed(ACCOUNT, name("new"))]
+            return types.updates.Difference(
+                new_messages=[], new_encrypted_messages=[], other_updates=other, chats=[], users=[], state=state
+            )
+
+        async def remember_people(self) -> None:
+            pass
+
+    names.hear([myself("old")])
+    calls: Any = Calls()
+    source = TelegramAccount(calls, str(ACCOUNT), groups=False, bots=False, other=names.hear_update)
+    await source.difference(types.updates.State(pts=1, qts=0, date=0, seq=0, unread_count=0))
+    assert names() == {"new"}
+
+
+async def test_the_door_obeys_the_name_of_the_moment(places, names) -> None:
+    edge = places.edge()
+    door = Door(edge.world, edge.drivers, Rules(), names=names)
+
+    async def says(text: str, number: int) -> Effect:
+        return await door.receive(Incoming("1", "2", number, text, "ru", datetime.now(UTC)))
+
+    assert await says("/help@timokha", 1) is Effect.SILENT
+    names.hear([myself("Timokha")])
+    assert parse("/help@timokha", names=names()) == Help()
+    assert await says("/help@timokha", 2) is Effect.HELPED
+    assert await says("/delete_history@other_bot", 3) is Effect.SILENT
+    names.hear_update(renamed(ACCOUNT, name("other_bot")))
+    assert await says("/delete_history@other_bot", 4) is Effect.DELETED
