@@ -4,9 +4,17 @@ Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-v
 """
 
 import os
+import ssl
 from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
 
 from events.errors import SettingsError
+
+BASE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+EXAMPLE: Final = "http://localhost:4318"
+PATHS: Final = {"TRACES": "/v1/traces", "METRICS": "/v1/metrics", "LOGS": "/v1/logs"}
+"""What OTLP over HTTP adds to `BASE` for each signal."""
 
 
 class Exporter(StrEnum):
@@ -49,17 +57,75 @@ def _exporter(variable: str, word: str) -> Exporter | None:
 
 
 def _check_otlp(signal: str) -> None:
-    variable, value = _endpoint(signal) or ("", "http://")
-    if not value.startswith(("http://", "https://")):
-        raise SettingsError(f"{variable} is {value!r}; it takes a URL such as http://localhost:4318")
+    endpoint = _endpoint(signal)
+    if endpoint:
+        _check_endpoint(signal, *endpoint)
     for name in (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
         if _read(name) not in {"", "http/protobuf"}:
             raise SettingsError(f"{name} is {_read(name)!r}; it takes http/protobuf")
+    if endpoint and endpoint[1].startswith("https://"):
+        _check_certificates(signal)
+
+
+def _check_endpoint(signal: str, variable: str, value: str) -> None:
+    try:
+        url = urlsplit(value)
+        proper = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:
+        proper = False
+    shown = without_secrets(value)
+    if not proper:
+        raise SettingsError(f"{variable} is {shown!r}; it takes a URL such as {EXAMPLE}")
+    named = next((other for other, path in PATHS.items() if url.path.rstrip("/").endswith(path)), None)
+    if variable == BASE and named:
+        base = shown.rstrip("/").removesuffix(PATHS[named])
+        raise SettingsError(
+            f"{BASE} is {shown!r}, where {named.lower()} alone go; it takes {base}, without {PATHS[named]}"
+            f" (OTEL_EXPORTER_OTLP_{named}_ENDPOINT takes the whole)"
+        )
+    if variable != BASE and named and named != signal:
+        raise SettingsError(
+            f"{variable} is {shown!r}, where {named.lower()} go; those of its own end in {PATHS[signal]}"
+        )
+
+
+def _check_certificates(signal: str) -> None:
+    """OpenSSL would ask the terminal for an encrypted key's password, and a bad file is a fault of every export."""
+    ca, certificate, key = (_first(signal, kind) for kind in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if ca:
+            context.load_verify_locations(**{"capath" if os.path.isdir(ca[1]) else "cafile": ca[1]})
+        if certificate:
+            context.load_cert_chain(certificate[1], key[1] if key else None, password="")
+    except (OSError, ValueError) as error:
+        names = " or ".join(found[0] for found in (ca, certificate, key) if found)
+        raise SettingsError(f"{names} can't be used ({error}); it takes a PEM file, a key without a password") from None
+
+
+def sends_to(signal: str) -> tuple[str, str]:
+    """The variable that decides where OTLP of `TRACES` or `METRICS` goes, and the address, without secrets."""
+    variable, value = _endpoint(signal) or (BASE, EXAMPLE)
+    shown = without_secrets(value)
+    return variable, shown.rstrip("/") + PATHS[signal] if variable == BASE else shown
+
+
+def without_secrets(url: str) -> str:
+    """Return `url` without its user, password and query."""
+    place = url.partition("?")[0]
+    scheme, separator, rest = place.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _endpoint(signal: str) -> tuple[str, str] | None:
     """The variable that names the endpoint, and what it says."""
-    for name in (f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+    return _first(signal, "ENDPOINT")
+
+
+def _first(signal: str, kind: str) -> tuple[str, str] | None:
+    """The variable for this signal or for all of them, whichever decides, and its value."""
+    for name in (f"OTEL_EXPORTER_OTLP_{signal}_{kind}", f"OTEL_EXPORTER_OTLP_{kind}"):
         if value := _read(name):
             return name, value
     return None

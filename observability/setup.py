@@ -12,6 +12,7 @@ from opentelemetry.trace import NoOpTracerProvider, TracerProvider
 
 from events.runtime.clock import Clock
 from observability import names
+from observability.complaints import explained
 from observability.environment import Exporter, exporters, sampler, sdk_disabled
 from observability.spans import REAL
 from observability.telemetry import Telemetry, silent
@@ -96,7 +97,9 @@ def _span_exporter(kind: Exporter) -> "SpanExporter":
         return ConsoleSpanExporter(out=sys.stdout)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
-    return OTLPSpanExporter()
+    from observability.redirects import session  # noqa: PLC0415
+
+    return OTLPSpanExporter(session=session())
 
 
 def _readers(metric_reader: "MetricReader | None") -> "list[MetricReader]":
@@ -115,7 +118,9 @@ def _metric_exporter(kind: Exporter) -> "MetricExporter":
         return ConsoleMetricExporter(out=sys.stdout)
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
 
-    return OTLPMetricExporter()
+    from observability.redirects import session  # noqa: PLC0415
+
+    return OTLPMetricExporter(session=session())
 
 
 def _resource(service: str) -> "Resource":
@@ -162,4 +167,4 @@ def _quiet_faults(clock: Clock) -> None:
     logger = logging.getLogger("opentelemetry")
     logger.propagate = False
     if not any(isinstance(handler, Throttle) for handler in logger.handlers):
-        logger.addHandler(Throttle(FAULTS_EVERY, clock))
+        logger.addHandler(Throttle(FAULTS_EVERY, clock, told=explained))

@@ -3,10 +3,14 @@
 import json
 import logging
 import os
+import re
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -14,8 +18,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from events.errors import SettingsError
+from events.loopback import HOST
 from observability import setup
+from observability.complaints import explained
 from observability.telemetry import Telemetry
+from tests.authorities import Authority
 
 
 @pytest.fixture
@@ -136,6 +143,28 @@ def test_spans_are_printed_where_the_console_was_asked_for(monkeypatch, capsys):
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
             "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'; it takes http/protobuf",
         ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318/v1/traces"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'http://x:4318/v1/traces', where traces alone go; it takes http://x:4318,"
+            " without /v1/traces (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT takes the whole)",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://me:geheim@x/otlp/v1/metrics/?key=geheim"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'https://x/otlp/v1/metrics/', where metrics alone go; it takes https://x/otlp,"
+            " without /v1/metrics (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT takes the whole)",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x:4318/v1/metrics"},
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is 'http://x:4318/v1/metrics', where metrics go;"
+            " those of its own end in /v1/traces",
+        ),
+        *[
+            (
+                {"OTEL_EXPORTER_OTLP_ENDPOINT": url},
+                f"OTEL_EXPORTER_OTLP_ENDPOINT is {url!r}; it takes a URL such as http://localhost:4318",
+            )
+            for url in ("http://", "http://x:port", "http://x:0", "https://[::1", "ftp://x")
+        ],
     ],
 )
 def test_a_setting_that_cannot_be_followed_stops_the_process(monkeypatch, variables, message):
@@ -144,6 +173,128 @@ def test_a_setting_that_cannot_be_followed_stops_the_process(monkeypatch, variab
     with pytest.raises(SettingsError) as raised:
         setup.start("generate")
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE"])
+@pytest.mark.parametrize("content", [None, "", "-----BEGIN CERTIFICATE-----\n"])
+def test_a_certificate_that_can_not_be_used_stops_the_process(tmp_path, monkeypatch, variable, content):
+    path = tmp_path / "file.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:1")
+    monkeypatch.setenv(variable, str(path))
+    with pytest.raises(SettingsError, match=f"^{variable} can't be used .*it takes a PEM file"):
+        setup.start("generate")
+
+
+class Answers(BaseHTTPRequestHandler):
+    status = 200
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(self.status)
+        self.send_header("Content-Length", "0")
+        if 300 <= self.status < 400:
+            self.send_header("Location", "https://a:geheim@there/?geheim")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def answering():
+    """`answering(status)`: a server that says so to everything; its address."""
+    servers = []
+
+    def start(status, *, context=None):
+        handler = type("Handler", (Answers,), {"status": status})
+        server = ThreadingHTTPServer((HOST, 0), handler)
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return f"{HOST}:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def complained(complaints):
+    """`complained()`: the one line that an export of spans has led to."""
+    logging.getLogger("opentelemetry").handlers.clear()  # another test's may be quiet for a minute yet
+
+    def export():
+        telemetry = setup.start("generate")
+        work(telemetry)
+        telemetry.shutdown()
+        [line] = {record.getMessage() for record in complaints}
+        assert "\n" not in line
+        return line
+
+    return export
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (404, r"\(404 Not Found\); no collector takes them there: correct OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+        (405, r"\(405 Method Not Allowed\); no collector takes them there"),
+        (401, r"\(401 Unauthorized\); correct OTEL_EXPORTER_OTLP_HEADERS"),
+        (413, "lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
+        (500, r"\(500 Internal Server Error\); see its log"),
+        (301, r"\(redirected to https://there/\); correct OTEL_EXP"),
+    ],
+)
+def test_what_a_collector_refuses_is_one_line_with_the_address_and_what_to_do(
+    answering, complained, monkeypatch, status, says
+):
+    address = answering(status)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"http://me:geheim@{address}")
+    line = complained()
+    assert re.search(rf"^traces can't be sent to http://{address} {says}" if "(" in says else says, line)
+    assert "geheim" not in line
+
+
+def test_a_collector_whose_authority_is_not_known_is_one_line_with_what_to_do(
+    answering, complained, monkeypatch, tmp_path
+):
+    authority = Authority(tmp_path / "authority")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("server", HOST))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"https://{answering(200, context=context)}/v1/traces")
+    assert "its authority is not known here); name the file" in complained()
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("SSLError(1, '[SSL: WRONG_VERSION_NUMBER] wrong version number')", "(it speaks no TLS); write http:// in"),
+        ("('Connection aborted.', BadStatusLine('INFO {\\r\\n'))", "(it does not speak HTTP); correct"),
+        ('NewConnectionError("[Errno 111] Connection refused")', "(connection refused); start it, or correct"),
+        ("NameResolutionError(\"Failed to resolve 'x'\")", "(there is no such host); correct"),
+        ("ReadTimeout('Read timed out.')", "(no answer in time); see its log"),
+        ("certificate verify failed: CA cert does not include key usage extension", "lacks the key usage extension"),
+        ("anything\nelse" * 100, "…); correct OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ],
+)
+def test_a_failed_connection_is_one_line_with_what_to_do(monkeypatch, reason, says):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:geheim@collector:4318/")
+    for complaint in (
+        f"Transient error {reason} encountered while exporting metrics batch, retrying in 1.17s.",
+        f"Failed to export metrics batch code: None, reason: {reason}",
+    ):
+        line = explained(complaint)
+        assert line.startswith("metrics can't be sent to http://collector:4318/v1/metrics (")
+        assert says in line
+        assert "\n" not in line
+
+
+def test_a_complaint_of_anything_else_stays_as_it_is():
+    assert explained("Queue full, dropping Span.") == "Queue full, dropping Span."
 
 
 # A process of its own: it must also end while its exporters are still stuck.
