@@ -75,6 +75,11 @@ up: ## everything in containers, with docker compose
 .PHONY: venv
 venv: $(STAMP) ## just the set-up
 
+.PHONY: wheel
+wheel: $(STAMP) ## a wheel of this checkout, in dist/
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . </dev/null
+	@ls dist/*.whl
+
 .PHONY: lock
 lock: ## write deploy/locks anew from pyproject.toml (UPGRADE=--upgrade: newest versions)
 	@$(MAKE) --no-print-directory venv EXTRAS=

@@ -39,7 +39,7 @@ for extra in dev ${EXTRAS:-}; do
     [ -f "deploy/locks/$extra.txt" ] || { say "EXTRAS: there is no deploy/locks/$extra.txt (\`make lock\` writes one for each extra)"; exit 2; }
     case $extra in
         speedups) speedups=yes ;;
-        transformers) torch=yes; locks+=(--requirement "deploy/locks/$extra.txt") ;;
+        transformers | training) torch=yes; locks+=(--requirement "deploy/locks/$extra.txt") ;;
         *) locks+=(--requirement "deploy/locks/$extra.txt") ;;
     esac
 done

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from edge.doctor.finding import Finding, note, ok, wrong
 from events.errors import TimokhaError
+from events.extras import install
 from events.jetstream.connection import connect
 from events.jetstream.faults import SET_UP
 from events.jetstream.inspection import Inspection, inspect
@@ -29,7 +30,7 @@ async def rabbitmq(url: SecretStr) -> Finding:
     try:
         from events.rabbitmq.connection import connect as connect_rabbitmq  # noqa: PLC0415 - its client may be missing
     except ImportError as error:
-        return wrong(f"RabbitMQ: its client is not installed ({error}): pip install 'timokha[rabbitmq]'")
+        return wrong(f"RabbitMQ: its client is not installed ({error}): {install('rabbitmq')}")
     try:
         async with connect_rabbitmq(url, name="doctor", clock=SystemClock()):
             return ok("RabbitMQ answers")

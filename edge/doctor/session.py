@@ -8,14 +8,15 @@ from edge.doctor.finding import Finding, note, ok, wrong
 from edge.userbot.session_file import SessionInUse, check_account, check_string, signed_in
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
+from events.extras import install
 
 
 def session(settings: UserbotSettings) -> Iterator[Finding]:
     """Whether the userbot can start without a question; Telegram itself is not asked."""
     if find_spec("pyrogram") is None:
-        yield wrong("Telegram: pyrogram is not installed: pip install 'timokha[userbot]'")
+        yield wrong(f"Telegram: pyrogram is not installed: {install('userbot')}")
     elif find_spec("tgcrypto") is None:
-        yield note("Telegram: without tgcrypto its encryption is slow: pip install 'timokha[speedups]'")
+        yield note(f"Telegram: without tgcrypto its encryption is slow: {install('speedups')}")
     try:
         path = settings.session_file
         yield _string(settings) if path is None else _file(path, settings)

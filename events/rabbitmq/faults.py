@@ -26,7 +26,7 @@ CERTIFICATES = Variables(
 FILES = "correct the files that RABBITMQ_URL names"
 OTHERWISE = "delete it, or give the bridge another queue"
 TRANSIENT = (
-    "a non-durable queue as the original's model servers declare it; since 4.3 it needs "
+    "a non-durable queue as the original's model servers declare it; this RabbitMQ takes it only with "
     "`deprecated_features.permit.transient_nonexcl_queues = true` in rabbitmq.conf on every node"
 )
 

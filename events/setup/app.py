@@ -8,6 +8,7 @@ import click
 from pydantic import SecretStr
 
 from events.errors import SettingsError
+from events.extras import install
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
 from events.jetstream.topology import Topology
@@ -47,7 +48,7 @@ async def _queues(url: SecretStr) -> Sequence[str]:
         from events.rabbitmq.setup import set_up  # noqa: PLC0415 - where nobody uses RabbitMQ its client may be missing
     except ImportError as error:
         raise SettingsError(
-            f"RABBITMQ_URL is set, but its client is not installed ({error}): pip install 'timokha[rabbitmq]'"
+            f"RABBITMQ_URL is set, but its client is not installed ({error}): {install('rabbitmq')}"
         ) from None
     return await set_up(url, clock=SystemClock())
 

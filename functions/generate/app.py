@@ -12,6 +12,7 @@ from rich.console import Console
 
 from events.errors import SettingsError
 from events.event import Event
+from events.extras import install
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import beside, finish, unless
@@ -105,9 +106,7 @@ async def open_engine(settings: GenerateSettings, *, clock: Clock) -> Engine:
         return await asyncio.to_thread(load, settings, clock)
     except ModuleNotFoundError as error:
         engine = settings.engine.value
-        raise SettingsError(
-            f"GENERATE_ENGINE={engine} is not installed ({error}): pip install 'timokha[{engine}]'"
-        ) from None
+        raise SettingsError(f"GENERATE_ENGINE={engine} is not installed ({error}): {install(engine)}") from None
 
 
 def _load_openvino(settings: GenerateSettings, clock: Clock) -> Engine:

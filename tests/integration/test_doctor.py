@@ -13,6 +13,7 @@ from edge.doctor.model import model
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
 from events import subjects
+from events.extras import install
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
@@ -133,7 +134,7 @@ def test_the_default_model_is_fine_once_prepared(tmp_path, torch_is_there):
 def test_without_torch_the_model_can_not_run(monkeypatch):
     monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: None)
     finding = model(GenerateSettings.read())
-    assert (finding.level, "pip install" in finding.text) == (Level.WRONG, True)
+    assert (finding.level, install("openvino") in finding.text) == (Level.WRONG, True)
 
 
 @pytest.fixture

@@ -177,7 +177,7 @@ async def test_what_is_no_amqp_address_is_a_bad_setting(url) -> None:
 
 @asynccontextmanager
 async def refusing_transient_queues(port: int) -> AsyncIterator[int]:
-    """A way to the broker on which it is RabbitMQ 4.3: a non-durable queue ends the connection."""
+    """A way to the broker on which it is a RabbitMQ that refuses: a non-durable queue ends the connection."""
     refusal = (
         "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.\n"
         "Its use is not permitted per the configuration (overriding the default, which is permitted)"

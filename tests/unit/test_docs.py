@@ -16,11 +16,25 @@ MARKDOWN = [
     if not any(part.startswith(".") or part in {"build", "models"} for part in path.relative_to(ROOT).parts)
 ]
 READMES = [ROOT / "README.md", ROOT / "README.ru.md"]
+UNNAMED = {"Makefile", "Dockerfile", "run"}
 MAKEFILE = (ROOT / "Makefile").read_text()
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(
     r"\b(?:API|BOT|BRIDGE|DEMO|DOCTOR|GENERATE|NATS|OTEL|RABBITMQ|SANDBOX|SETUP|TIMOKHA|TRACE|TRAINING|USERBOT)_[A-Z_]+\b"
+)
+
+
+TEXTS = [
+    path
+    for path in sorted(ROOT.rglob("*"))
+    if (path.suffix in {".md", ".py", ".sh", ".toml", ".yaml", ".yml", ".conf", ".ipynb"} or path.name in UNNAMED)
+    and path != Path(__file__)
+    and not {".git", ".venv", "build", "dist", "node_modules"} & set(path.relative_to(ROOT).parts)
+]
+FROM_A_REGISTRY = re.compile(r"pip3? install[^\n`]*?['\" ]timokha(?=[\['\" \n`,)]|$)", re.MULTILINE)
+OUTSIDE = re.compile(
+    r"\b(?:SPEC|DESIGN|FACTS|STYLE|SANDBOX)\.md\b|\bshared/|\b[Ii]ssues? #?\d+|\bthe (?:spec|brief|issue) says"
 )
 
 
@@ -83,6 +97,43 @@ def test_every_compose_service_that_is_named_exists(path):
     assert named
     assert set(named) <= set(compose["services"])
     assert set(re.findall(r"--profile ([\w-]+)", text)) <= profiles
+
+
+@pytest.mark.parametrize("text", ["pip install 'timokha[openai]'", "pip install timokha\n", 'pip install -U "timokha"'])
+def test_installing_from_a_registry_is_recognised(text):
+    assert FROM_A_REGISTRY.search(text)
+
+
+def test_nothing_says_that_timokha_can_be_installed_from_a_registry():
+    """There is no such package, and a stranger could make one."""
+    assert not FROM_A_REGISTRY.search("pip install './dist/timokha-0.1.0-py3-none-any.whl[openai]'")
+    assert [str(path) for path in TEXTS if FROM_A_REGISTRY.search(path.read_text())] == []
+
+
+def test_nothing_refers_to_what_is_not_in_the_repository():
+    assert OUTSIDE.search("as issue 7 wants")
+    found = [(str(path), found[0]) for path in TEXTS if (found := OUTSIDE.search(path.read_text()))]
+    assert found == []
+
+
+@pytest.mark.parametrize("path", READMES, ids=names(READMES))
+def test_the_commands_of_a_readme_run_as_they_stand(path):
+    typed = re.findall(r"^ *\$ (.*\btimokha (?!.*timokha\.env).*)$", path.read_text(), re.MULTILINE)
+    assert typed
+    assert [command for command in typed if "bin/timokha " not in command] == []
+
+
+def test_the_readmes_tell_what_rabbitmq_thinks_of_the_originals_queue():
+    """It refuses it nowhere yet."""
+    for path in READMES:
+        text = " ".join(path.read_text().split())
+        assert re.search(r"4\.3\.6 (takes it and warns|их принимает, но предупреждает)", text)
+
+
+def test_the_layer_that_keeps_kurigram_out_is_the_one_that_we_speak():
+    layer = pytest.importorskip("pyrogram.raw.all").layer
+    text = " ".join((ROOT / "docs/decisions/one-vendor-one-place.md").read_text().split())
+    assert f"can't take pyrogram's place yet: its newer layer (229 in 2.2.26, ours is {layer})" in text
 
 
 def test_the_readme_lists_every_command():

@@ -1,0 +1,24 @@
+"""How to get the packages of an extra: in a checkout, or where a wheel is installed. No registry has timokha itself."""
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def install(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> str:
+    """Return the command that installs `extras` beside this Python; `root` is where the code lies."""
+    names = ",".join(extras)
+    if not (root / "deploy/setup.sh").is_file():
+        return f"pip install 'timokha-{_version()}-py3-none-any.whl[{names}]', where that wheel is"
+    if Path(environment).resolve() == (root / ".venv").resolve():
+        return f'make venv EXTRAS="{" ".join(extras)}", in {root}'
+    return f"pip install --editable '{root}[{names}]'"
+
+
+def _version() -> str:
+    try:
+        return version("timokha")
+    except PackageNotFoundError:  # run from a copy of the code
+        return "VERSION"

@@ -1,0 +1,28 @@
+"""What is missing is installed from a checkout or a wheel: no registry has a package of ours."""
+
+from importlib.metadata import version
+
+from events.extras import install
+
+VERSION = version("timokha")
+
+
+def checkout(directory):
+    (directory / "deploy").mkdir()
+    (directory / "deploy/setup.sh").touch()
+    return directory
+
+
+def test_in_a_checkouts_own_environment_make_brings_it(tmp_path):
+    said = install("openvino", "transformers", root=checkout(tmp_path), environment=str(tmp_path / ".venv"))
+    assert said == f'make venv EXTRAS="openvino transformers", in {tmp_path}'
+
+
+def test_in_another_environment_of_a_checkout_pip_brings_it(tmp_path):
+    said = install("rabbitmq", root=checkout(tmp_path), environment="/elsewhere")
+    assert said == f"pip install --editable '{tmp_path}[rabbitmq]'"
+
+
+def test_where_a_wheel_is_installed_pip_takes_that(tmp_path):
+    said = install("openvino", "transformers", root=tmp_path)
+    assert said == (f"pip install 'timokha-{VERSION}-py3-none-any.whl[openvino,transformers]', where that wheel is")
