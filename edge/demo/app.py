@@ -10,13 +10,14 @@ from pathlib import Path
 from random import Random
 
 import click
+from rich.console import Console
 
 from edge.demo.chat import Chat
 from edge.demo.piped import read_all
 from edge.demo.processes import Process, run_once, running
 from edge.demo.runs import first_id, without_messages
 from edge.demo.settings import DemoSettings
-from edge.demo.terminal import converse
+from edge.demo.terminal import converse, show_rendered
 from edge.demo.traces import Traces
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import State
@@ -60,8 +61,12 @@ async def _demo(settings: DemoSettings, clock: Clock) -> None:
     with _directory(settings.directory) as directory:
         trace_file = (settings.trace_file or directory / TRACE_FILE).absolute()
         async with _product(directory, trace_file, clock) as chat:
-            await _talk(chat, Traces(trace_file, clock) if settings.trace else None)
+            await _talk(chat, _traces(trace_file, clock) if settings.trace else None)
             _say("stopping")
+
+
+def _traces(path: Path, clock: Clock) -> Traces:
+    return Traces(path, clock, show_rendered if sys.stdin.isatty() else Console(stderr=True).print)
 
 
 async def _talk(chat: Chat, traces: Traces | None) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from io import StringIO
 from typing import Protocol
 
-from prompt_toolkit import PromptSession
+from prompt_toolkit import ANSI, PromptSession, print_formatted_text
+from prompt_toolkit.application import get_app_session
 from prompt_toolkit.patch_stdout import patch_stdout
+from rich.console import Console, RenderableType
 
 from edge.demo.chat import labelled
 from edge.demo.traces import Traces
@@ -58,3 +61,12 @@ async def _keep_refreshing(chat: Chat, redraw: Callable[[], None]) -> None:
         if chat.growing != before:
             redraw()
         await chat.clock.sleep(REFRESH)
+
+
+def show_rendered(rendered: RenderableType) -> None:
+    """Print `rendered` above the line that is being typed. What is printed plainly there loses its escape codes."""
+    width = get_app_session().output.get_size().columns
+    console = Console(file=StringIO(), force_terminal=True, width=width)
+    with console.capture() as captured:
+        console.print(rendered)
+    print_formatted_text(ANSI(captured.get()), end="")

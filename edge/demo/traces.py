@@ -1,10 +1,10 @@
 """Shows the waterfall of each answer, read from the file that the demo's processes share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import RenderableType
 
 from events.runtime.clock import Clock
 from observability import names
@@ -20,14 +20,14 @@ PATIENCE = timedelta(seconds=5)
 
 
 class Traces:
-    """Waterfalls go to stderr: stdout is for the chat."""
+    """`show` prints a waterfall; stdout is for the chat."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, show: Callable[[RenderableType], None]) -> None:
         path.touch(mode=0o600)
         self._path = path
         self._clock = clock
         self._shown = {trace.trace_id for trace in read(path).traces}
-        self._console = Console(stderr=True)
+        self._show = show
 
     async def follow(self) -> None:
         """Show every answer's trace, until cancelled."""
@@ -48,7 +48,7 @@ class Traces:
         await self._clock.sleep(SETTLE)
         for trace in list(self._answered()):
             self._shown.add(trace.trace_id)
-            self._console.print(waterfall(trace))
+            self._show(waterfall(trace))
         return True
 
     def _answered(self) -> Iterator[Trace]:

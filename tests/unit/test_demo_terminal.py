@@ -1,0 +1,75 @@
+"""The chat in a terminal: what it shows of traces is coloured text, not the codes for it."""
+
+import asyncio
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from edge.demo.terminal import converse, show_rendered
+from edge.demo.traces import Traces
+from events.runtime.clock import SystemClock
+from observability import names
+
+SPAN = {
+    "name": names.DELIVER_ANSWER,
+    "context": {"trace_id": "0x" + "1" * 32, "span_id": "0x" + "2" * 16},
+    "parent_id": None,
+    "start_time": "2026-11-26T00:00:00Z",
+    "end_time": "2026-11-26T00:00:01Z",
+    "resource": {"attributes": {"service.name": "timokha-userbot"}},
+    "attributes": {names.REQUEST_ID: "1.2.3.0"},
+}
+
+
+class Screen(io.StringIO):
+    """What a terminal of 100 columns gets."""
+
+    encoding = "utf-8"
+
+    def __init__(self, until: str, then: Callable[[], None]) -> None:
+        super().__init__()
+        self._until, self._then = until, then
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if self._until in self.getvalue():
+            self._then()
+        return written
+
+    def isatty(self) -> bool:
+        return True
+
+
+class SilentChat:
+    """A chat in which nothing happens."""
+
+    growing = ""
+    clock = SystemClock()
+
+    async def refresh(self) -> None: ...
+
+
+async def test_a_trace_is_shown_in_a_terminal_without_the_codes_of_its_colours(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    path = tmp_path / "traces.jsonl"
+    with create_pipe_input() as keys:
+        loop = asyncio.get_running_loop()
+        screen = Screen("█", lambda: loop.call_later(0.1, keys.send_text, "\x04"))
+        output = Vt100_Output(screen, lambda: Size(40, 100), term="xterm-256color")
+        with create_app_session(input=keys, output=output):
+            traces = Traces(path, SystemClock(), show_rendered)
+            path.write_text(json.dumps(SPAN) + "\n")
+            await converse(SilentChat(), traces)  # type: ignore[arg-type]
+    shown = screen.getvalue()
+    assert "?[" not in shown
+    assert "\x1b[0;1m1.2.3.0" in shown
