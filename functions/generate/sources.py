@@ -18,7 +18,7 @@ def path_of(source: str) -> Path:
     try:
         path = Path(source).expanduser()
         if path.is_dir():
-            wrong = None if (path / CONFIG).is_file() else f"is a directory without {CONFIG}"
+            wrong = None if (path / CONFIG).is_file() else _without_config(path)
         elif path.is_file():
             wrong = None if path.suffix == ".gguf" else "is a file of another kind"
         elif path.exists():
@@ -31,3 +31,7 @@ def path_of(source: str) -> Path:
     if wrong:
         raise SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {wrong}; {TAKES}")
     return path
+
+
+def _without_config(directory: Path) -> str:
+    return f"is a directory without {CONFIG}" if any(directory.iterdir()) else "is an empty directory"

@@ -20,7 +20,6 @@ from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
-from functions.generate.default_model import CARD, default_model_directory
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import silent
 
@@ -115,20 +114,6 @@ def test_a_model_is_judged_by_its_name(name, level, says, torch_is_there):
     finding = model(GenerateSettings.read(model=name))
     assert finding.level is level
     assert says in finding.text
-
-
-def test_a_model_directory_needs_its_configuration(tmp_path, torch_is_there):
-    assert "without config.json" in model(GenerateSettings.read(model=str(tmp_path))).text
-    (tmp_path / "config.json").touch()
-    assert model(GenerateSettings.read(model=str(tmp_path))).level is Level.OK
-
-
-def test_the_default_model_is_fine_once_prepared(tmp_path, torch_is_there):
-    settings = GenerateSettings.read(cache=tmp_path)
-    assert model(settings).level is Level.NOTE
-    default_model_directory(tmp_path).mkdir(parents=True)
-    CARD.write(default_model_directory(tmp_path))
-    assert model(settings).level is Level.OK
 
 
 def test_without_torch_the_model_can_not_run(monkeypatch):

@@ -1,0 +1,204 @@
+"""The doctor's look at a model's files: what a start would stumble over is told without loading anything."""
+
+import json
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.doctor.finding import Finding, Level
+from edge.doctor.model import model
+from functions.generate.card import ModelCard
+from functions.generate.default_model import CARD, default_model_directory
+from functions.generate.engines.described import FILE_NAME, Described
+from functions.generate.prepared import prepared_directory
+from functions.generate.prompts import FormatName
+from functions.generate.settings import GenerateSettings
+
+NOBODY = 65534
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 7\n"
+HEADER = json.dumps({"x": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}}).encode()
+TENSORS = struct.pack("<Q", len(HEADER)) + HEADER + b"1234"
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No `.env`, no variables, and every package seems to be there: the judgement is tested, not the installation."""
+    monkeypatch.chdir(tmp_path)
+    for name in GenerateSettings.model_fields:
+        monkeypatch.delenv(GenerateSettings.variable(name), raising=False)
+    monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: object())
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A model, as far as its files tell."""
+    made = tmp_path / "model"
+    made.mkdir()
+    (made / "config.json").write_text('{"model_type": "gpt2"}')
+    (made / "tokenizer.json").write_text("{}")
+    (made / "model.safetensors").write_bytes(TENSORS)
+    return made
+
+
+def judged(source: object, **more: Any) -> Finding:
+    found = model(GenerateSettings.read(model=str(source), cache=Path("cache"), **more))
+    assert "\n" not in found.text
+    return found
+
+
+@pytest.mark.parametrize("engine", ["openvino", "transformers"])
+def test_a_model_is_fine(directory: Path, engine: str) -> None:
+    assert judged(directory, engine=engine).level is Level.OK
+
+
+def emptied(directory: Path) -> None:
+    for path in directory.iterdir():
+        path.unlink()
+
+
+def without(name: str) -> Callable[[Path], None]:
+    return lambda directory: (directory / name).unlink()
+
+
+def holding(name: str, content: str | bytes) -> Callable[[Path], object]:
+    return lambda directory: (directory / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.mark.parametrize("engine", ["openvino", "transformers"])
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (emptied, "is an empty directory"),
+        (without("config.json"), "is a directory without config.json"),
+        (without("model.safetensors"), "has no weights"),
+        (without("tokenizer.json"), "has no tokenizer"),
+        (holding("config.json", ""), "config.json is no JSON object"),
+        (holding("config.json", "[1]"), "config.json is no JSON object"),
+        (holding("config.json", POINTER), "config.json is no JSON object: it is a Git LFS pointer, run `git lfs pull`"),
+        (holding("tokenizer.json", b"\xff"), "tokenizer.json is no JSON object"),
+        (holding("model.safetensors", ""), "model.safetensors is empty"),
+        (holding("model.safetensors", POINTER), "is a Git LFS pointer, run `git lfs pull`"),
+        (holding("model.safetensors", TENSORS[:-1]), "model.safetensors is cut off"),
+        (holding("model.safetensors", TENSORS[:12]), "model.safetensors is cut off"),
+        (holding("model.safetensors", "<html>no</html>"), "model.safetensors is cut off or damaged"),
+        (holding("timokha.json", "{"), "is no model card"),
+    ],
+)
+def test_a_directory_that_is_no_model_is_wrong(directory: Path, engine: str, damage: Any, says: str) -> None:
+    damage(directory)
+    found = judged(directory, engine=engine)
+    assert (found.level, says in found.text) == (Level.WRONG, True), found
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"GGUF\3\0\0\0", ""), (b"", "is no GGUF file"), (b"PK", "is no GGUF file"), (POINTER.encode(), "git lfs pull")],
+)
+def test_a_gguf_file_begins_as_one(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(content)
+    found = judged(path)
+    assert found.level is (Level.WRONG if says else Level.OK)
+    assert says in found.text
+
+
+@pytest.fixture
+def without_rights() -> Iterator[Callable[[Path], None]]:
+    """`without_rights(path)`: we may do nothing with it, even if we are root."""
+    was, closed = os.geteuid(), []
+
+    def close(path: Path) -> None:
+        if was == 0:  # pytest's own directory is root's alone
+            for parent in path.parents[:-2]:
+                closed.append((parent, parent.stat().st_mode))
+                parent.chmod(parent.stat().st_mode | 0o111)
+        closed.append((path, path.stat().st_mode))
+        path.chmod(0)
+        if was == 0:
+            os.seteuid(NOBODY)
+
+    yield close
+    os.seteuid(was)
+    for path, mode in reversed(closed):
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize("name", ["", "config.json", "model.safetensors", "tokenizer.json"])
+def test_what_we_may_not_read_is_named(directory: Path, without_rights: Callable[[Path], None], name: str) -> None:
+    without_rights(directory / name)
+    found = judged(directory, engine="transformers")
+    assert found.level is Level.WRONG
+    assert "Permission denied" in found.text
+    assert name in found.text
+
+
+def test_a_cache_that_we_may_not_write_to_is_named(directory: Path, without_rights: Callable[[Path], None]) -> None:
+    Path("cache").mkdir()
+    without_rights(Path("cache").absolute())
+    found = judged(directory, engine="openvino")
+    assert found.level is Level.WRONG
+    assert "cache" in found.text
+
+
+def test_a_cache_that_is_a_file_is_named(directory: Path) -> None:
+    Path("cache").touch()
+    for found in (judged(directory, engine="openvino"), model(GenerateSettings.read(cache=Path("cache")))):
+        assert found.level is Level.WRONG
+        assert "cache is no directory; correct TIMOKHA_CACHE" in found.text
+
+
+def test_a_disk_without_room_for_a_model_is_told(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        free = 10_000_000
+
+    monkeypatch.setattr("edge.doctor.model.disk_usage", lambda place: Full)
+    found = judged(directory, engine="openvino")
+    assert found.level is Level.WRONG
+    assert "0.0 GB free, and preparing one takes 1" in found.text
+
+
+@pytest.fixture
+def prepared(directory: Path) -> Path:
+    """`directory`, prepared for the OpenVINO engine."""
+    made = prepared_directory(str(directory), Path("cache"), bits=GenerateSettings.read().bits)
+    made.mkdir(parents=True)
+    Described(card=ModelCard(name="model", format=FormatName.DIALOGUE), context=10, ends=(1,)).write(made)
+    for name in ("config.json", "openvino_model.xml", "openvino_model.bin", "tokenizer.json"):
+        (made / name).write_text("x")
+    return made
+
+
+def test_a_prepared_model_is_fine(directory: Path, prepared: Path) -> None:
+    assert judged(directory).text == f"model: prepared in {prepared}"
+    assert judged(prepared).text == f"model: prepared in {prepared}"
+
+
+@pytest.mark.parametrize("name", ["openvino_model.xml", "openvino_model.bin", "tokenizer.json"])
+def test_a_prepared_model_that_lacks_a_file_is_made_again_if_it_is_deleted(
+    directory: Path, prepared: Path, name: str
+) -> None:
+    (prepared / name).unlink()
+    found = judged(directory)
+    assert found.level is Level.WRONG
+    assert f"{name} is missing; delete {prepared}, and the next start makes it again" in found.text
+
+
+def test_a_prepared_model_whose_description_is_torn_is_wrong(directory: Path, prepared: Path) -> None:
+    (prepared / FILE_NAME).write_text("{")
+    assert "delete it, and it is made again" in judged(directory).text
+
+
+def test_the_default_model_is_fine_once_prepared(directory: Path) -> None:
+    settings = GenerateSettings.read(cache=Path("cache"))
+    assert model(settings).level is Level.NOTE
+    made = default_model_directory(Path("cache"))
+    made.parent.mkdir(parents=True)
+    directory.rename(made)
+    CARD.write(made)
+    assert model(settings).level is Level.OK
+    (made / "model.safetensors").unlink()
+    assert model(settings).level is Level.WRONG
