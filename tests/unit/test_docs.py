@@ -82,6 +82,28 @@ def test_every_command_that_is_named_exists(path):
 
 
 @pytest.mark.parametrize("path", MARKDOWN, ids=names(MARKDOWN))
+def test_every_option_that_is_named_exists(path):
+    for line in re.findall(r"\btimokha ([a-z]+[^`\n|]* --[^`\n|]*)", path.read_text()):
+        words = line.split()
+        command = COMMANDS.get(" ".join(words[:2])) or COMMANDS.get(words[0])
+        named = set(re.findall(r"(?:^| )--(?:no-)?([a-z-]+)", line.partition(" # ")[0])) - {"help"}
+        if command:
+            assert named <= {name.replace("_", "-") for name in command.settings.model_fields}, line
+
+
+def test_the_readme_gives_each_setting_its_default():
+    rows = (ROOT / "README.md").read_text().split("## Settings")[1].split("\n## ")[0]
+    defaults = dict(re.findall(r"^\| `(\w+)` \|.*\| `?([^`|]*)`? \|$", settings.page(), re.MULTILINE))
+    wrong = []
+    for names_, default in re.findall(r"^\| (`[^|]+) \|[^|]+\| ([^|]*?) ?\|$", rows, re.MULTILINE):
+        variables = re.findall(r"`([A-Z_]+)`", names_)
+        if re.match(r"`|\d+$", default):
+            shown = re.findall(r"[^`, ]+,?(?=`|$)", default)
+            wrong += [(name, value) for name, value in zip(variables, shown, strict=True) if defaults[name] != value]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=names(MARKDOWN))
 def test_every_make_target_that_is_named_exists(path):
     named = re.findall(r"(?:`|\| |\$ )make ([a-z][a-z-]*)", path.read_text())
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
