@@ -115,7 +115,8 @@ async def _tell_connections(telegram: Sandbox, owner: Account) -> None:
 
 
 def _tell_code(phone: str, code: str) -> None:
-    _say(f"the login code for +{phone} is {code}")
+    other = "" if f"+{phone}" == OWNER_PHONE else f"; what you type here goes to {OWNER_PHONE}"
+    _say(f"the login code for +{phone} is {code}{other}")
 
 
 def _say(line: str) -> None:

@@ -13,8 +13,12 @@ import pytest
 
 pytest.importorskip("mtproto")
 
+from pyrogram import Client
+
+from edge.pyrogram_server import use_server
 from edge.sandbox.server import Sandbox
 from edge.sandbox_command.chat import QUIET, Chat
+from edge.sandbox_command.files import Files
 
 ROOT = Path(__file__).parents[2]
 LAST_LINE = "what you type here"
@@ -64,21 +68,20 @@ def test_it_says_how_to_reach_it_and_ends_with_0_when_it_is_told_to(tmp_path, ho
 
 
 def test_its_settings_survive_a_shell_whatever_the_directory_is_called(tmp_path):
-    odd = "it's $HOME # и"
-    with sandbox(tmp_path, "--directory", odd):
-        script = 'set -a; . "$0/userbot.env"; exec "$1" -c "import json,os; print(json.dumps(dict(os.environ)))"'
-        shell = subprocess.run(
-            ["sh", "-c", script, f"./{odd}", sys.executable], cwd=tmp_path, capture_output=True, text=True, check=True
-        )
-        assert json.loads(shell.stdout)["USERBOT_TELEGRAM_KEY"] == f"{odd}/telegram.pem"
+    odd = tmp_path / "it's $HOME # и"
+    odd.mkdir()
+    Files(odd).write(Sandbox())
+    script = 'set -a; . "$0"; exec "$1" -c "import json, os; print(json.dumps(dict(os.environ)))"'
+    command = ["sh", "-c", script, str(odd / "userbot.env"), sys.executable]
+    shell = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(shell.stdout)["USERBOT_TELEGRAM_KEY"] == f"{odd}/telegram.pem"
 
 
 def test_a_session_of_an_earlier_sandbox_is_gone(tmp_path):
-    session = tmp_path / ".timokha/sandbox/userbot.session"
-    session.parent.mkdir(parents=True)
+    session = tmp_path / "userbot.session"
     session.touch()
-    with sandbox(tmp_path):
-        assert not session.exists()
+    Files(tmp_path).write(Sandbox())
+    assert not session.exists()
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path):
@@ -98,6 +101,22 @@ def test_a_directory_is_one_sandboxs(tmp_path):
     with sandbox(tmp_path, "--directory", "file") as (process, said):
         assert process.wait(20) == 2
     assert said.startswith("timokha: SANDBOX_DIRECTORY: file can't be used")
+
+
+@pytest.mark.parametrize(("phone", "hint"), [("+79990000001", False), ("+79990000077", True)])
+async def test_a_login_code_that_is_asked_for_is_told_and_whose_it_should_be(tmp_path, phone, hint) -> None:
+    with sandbox(tmp_path) as (process, _):
+        settings = dict(
+            line.split("=") for line in (tmp_path / ".timokha/sandbox/userbot.env").read_text().splitlines()
+        )
+        use_server(settings["USERBOT_TELEGRAM_SERVER"], (tmp_path / settings["USERBOT_TELEGRAM_KEY"]).read_text())
+        client = Client("new", settings["API_ID"], settings["API_HASH"], in_memory=True)
+        await client.connect()
+        await client.send_code(phone)
+        await client.disconnect()
+        said = process.stderr.readline()
+    assert f"the login code for {phone} is 12345" in said
+    assert ("what you type here goes to +79990000001" in said) is hint
 
 
 class Stopped:

@@ -36,6 +36,12 @@ def blocks(readme: str) -> list[list[str]]:
     return found
 
 
+def shown_by_the_sandbox(readme: str) -> list[str]:
+    """The lines that it says the sandbox shows."""
+    block = next(block for block in BLOCK.findall((ROOT / readme).read_text()) if "timokha sandbox\n" in block)
+    return block.splitlines()[1:]
+
+
 @dataclass
 class Desk:
     """A person's terminals in one directory."""
@@ -159,6 +165,7 @@ def clone(tmp_path: Path) -> Path:
 
 def test_both_readmes_have_the_same_commands():
     assert blocks("README.md") == blocks("README.ru.md")
+    assert shown_by_the_sandbox("README.md") == shown_by_the_sandbox("README.ru.md")
 
 
 async def test_without_docker_and_without_an_account_a_question_is_answered(empty, home) -> None:
@@ -168,6 +175,8 @@ async def test_without_docker_and_without_an_account_a_question_is_answered(empt
         await sign_in(at)
         await ask(at, "Тимоха, привет!", "bot> привет!")
         sandbox = at.terminal("timokha sandbox").screen
+        for line in shown_by_the_sandbox("README.md"):
+            assert line.replace("4430", at.environment["SANDBOX_PORT"]) in sandbox
         assert "the login code for +79990000001 is 12345" in sandbox
         assert "the userbot is connected" in sandbox
         for name in ("timokha userbot", "timokha sandbox", "timokha generate"):
