@@ -7,9 +7,10 @@ from typing import TypeVar
 import click
 
 from bridge.settings import BridgeSettings
-from edge.doctor.brokers import nats, rabbitmq
 from edge.doctor.finding import Finding, Level, ok, wrong
 from edge.doctor.model import model
+from edge.doctor.nats import nats
+from edge.doctor.rabbitmq import rabbitmq
 from edge.doctor.session import session
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
@@ -38,15 +39,24 @@ async def examine(settings: DoctorSettings) -> list[Finding]:
     """Every part that is meant to run here, and what it needs."""
     parts = settings.parts.split(",")
     findings = await nats(settings)
-    if "bridge" in parts or "rabbitmq_url" in settings.model_fields_set:
-        findings.append(await rabbitmq(settings.rabbitmq_url))
     if "bridge" in parts:
-        findings += _part("bridge", BridgeSettings, lambda _: ())
+        findings += await _bridge(settings)
+    elif "rabbitmq_url" in settings.model_fields_set:
+        findings += await rabbitmq(settings.rabbitmq_url)
     if "generate" in parts:
         findings += _part("generate", GenerateSettings, lambda chosen: [model(chosen)])
     if "userbot" in parts:
         findings += _part("userbot", UserbotSettings, session)
     return findings
+
+
+async def _bridge(settings: DoctorSettings) -> list[Finding]:
+    """RabbitMQ is looked at even if the bridge's settings are bad."""
+    try:
+        chosen = BridgeSettings.read()
+    except SettingsError:
+        chosen = None
+    return [*await rabbitmq(settings.rabbitmq_url, chosen), *_part("bridge", BridgeSettings, lambda _: ())]
 
 
 def _part(name: str, settings: type[S], look: Callable[[S], Iterable[Finding]]) -> list[Finding]:

@@ -29,6 +29,8 @@ class Inspection:
     deaf: tuple[str, ...]
     faults: tuple[str, ...]
     fill: Mapping[str, float]
+    is_empty: bool
+    """Whether nothing of ours is there."""
 
 
 async def inspect(js: JetStreamContext) -> Inspection:
@@ -52,7 +54,11 @@ async def inspect(js: JetStreamContext) -> Inspection:
     # The context has no public way to its connection.
     small = small_payload(js._nc.max_payload)
     return Inspection(
-        tuple(missing), tuple(deaf), (*_faults(found, buckets), *([small] if small else [])), _fill(found)
+        tuple(missing),
+        tuple(deaf),
+        (*_faults(found, buckets), *([small] if small else [])),
+        _fill(found),
+        is_empty=not found and not any(buckets.values()),
     )
 
 

@@ -132,6 +132,9 @@ KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Verdict], ...]] = (
 CLOSE: Final = re.compile(r"got <Connection\.Close (\d+) (.*)>", re.DOTALL)
 """How `tolerance.be_tolerant` makes the client tell a refusal of the vhost."""
 
+INEQUIVALENT: Final = re.compile(r"inequivalent arg '([^']+)' for .*: received (.+) but current is (.+)")
+VALUE: Final = re.compile(r"the value ('.*') of type '.*'")
+
 ERRORS = (aio.AMQPError, PAMQPException, OSError, RuntimeError, TimeoutError, ValueError, KeyError, StopAsyncIteration)
 """What the client raises for what RabbitMQ or the network answers."""
 
@@ -154,12 +157,22 @@ def refusal(what: str, error: BaseException) -> Refused:
     """The error that tells a person what became of `what`."""
     verdict = judge(error)
     if verdict.advice == OTHERWISE:
-        return DeclaredDifferently(f"RabbitMQ has {what!r} with other settings; {OTHERWISE}", verdict.fault)
+        return DeclaredDifferently(
+            f"RabbitMQ has {what!r} with other settings{_difference(verdict.reason)}; {OTHERWISE}", verdict.fault
+        )
     if verdict.advice == TRANSIENT:
         return Refused(f"RabbitMQ refuses {what!r}, {TRANSIENT}", verdict.fault)
     kind = Missing if isinstance(error, amqp.ChannelNotFoundEntity) else Refused
     advice = verdict.advice or ("it is tried again" if verdict.fault is Fault.PASSING else RIGHTS)
     return kind(f"RabbitMQ refused {what!r} ({verdict.reason}); {advice}", verdict.fault)
+
+
+def _difference(reason: str) -> str:
+    found = INEQUIVALENT.search(reason)
+    if not found:
+        return ""
+    argument, ours, theirs = (VALUE.sub(r"\1", part) for part in found.groups())
+    return f" (its {argument} is {theirs}, ours is {ours})"
 
 
 def reason_of(error: BaseException) -> str:

@@ -3,10 +3,14 @@
 import asyncio
 import base64
 import struct
+from dataclasses import replace
 from random import Random
+from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
+from bridge.settings import BridgeSettings
 from edge.doctor.app import NotWell, examine, main
 from edge.doctor.finding import Level
 from edge.doctor.model import model
@@ -18,6 +22,8 @@ from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
+from events.rabbitmq import topology as rabbitmq
+from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from functions.generate.settings import GenerateSettings
@@ -28,7 +34,7 @@ from observability.telemetry import silent
 def bare(monkeypatch, tmp_path):
     """No `.env`, and none of the variables that the doctor looks at."""
     monkeypatch.chdir(tmp_path)
-    for settings in (DoctorSettings, GenerateSettings, UserbotSettings):
+    for settings in (BridgeSettings, DoctorSettings, GenerateSettings, UserbotSettings):
         for name in settings.model_fields:
             monkeypatch.delenv(settings.variable(name), raising=False)
 
@@ -53,7 +59,8 @@ async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(na
         await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
     shown = capsys.readouterr().out
     assert raised.value.exit_code == 1
-    assert "wrong  missing on JetStream: stream REQUESTS, stream REPLIES, stream DEADLETTERS, consumer " in shown
+    assert "wrong  JetStream is empty: it was never set up, or the server has been given another store; run " in shown
+    assert "missing" not in shown.partition("\n")[0]
     assert "run `timokha setup`" in shown
     assert "wrong  settings of `timokha userbot`: API_ID is missing" in shown
 
@@ -76,6 +83,84 @@ async def test_rabbitmq_is_looked_at_where_it_is_used(nats_server, rabbitmq_url)
     )
     wrong = lines(await examine(away), Level.WRONG)
     assert [line for line in wrong if "127.0.0.1:1" in line and "secret" not in line]
+
+
+@pytest.fixture
+async def queues(rabbitmq_url):
+    """`await queues.make(queue)`: before ours are made."""
+    async with connect_rabbitmq(SecretStr(rabbitmq_url), name="test", clock=SystemClock()) as broker:
+
+        async def make(*queues):
+            async with rabbitmq.opened(broker.consuming) as channel:
+                for queue in queues:
+                    await rabbitmq.declare(channel, queue)
+
+        yield SimpleNamespace(broker=broker, make=make, url=rabbitmq_url)
+        await rabbitmq.delete(broker.consuming, "questions", *(queue.name for queue in rabbitmq.OURS))
+
+
+async def on_rabbitmq(nats_server, queues, monkeypatch, **bridge):
+    for name, value in bridge.items():
+        monkeypatch.setenv(name, value)
+    return await examine(DoctorSettings.read(nats_url=nats_server.url, rabbitmq_url=queues.url, parts="bridge"))
+
+
+async def test_queues_that_nobody_has_made_are_no_fault(nats_server, queues, monkeypatch):
+    findings = await on_rabbitmq(nats_server, queues, monkeypatch)
+    assert not [line for line in lines(findings, Level.WRONG) if "RabbitMQ" in line]
+    [line] = [line for line in lines(findings, Level.NOTE) if line.startswith("not on RabbitMQ yet: ")]
+    assert all(queue.name in line for queue in rabbitmq.OURS)
+    async with rabbitmq.opened(queues.broker.consuming) as channel:  # it has not made them
+        with pytest.raises(rabbitmq.Missing):
+            await rabbitmq.declare(channel, replace(rabbitmq.REQUESTS, passive=True))
+
+
+async def test_queues_as_they_must_be_are_in_place(nats_server, queues, monkeypatch):
+    await rabbitmq.ensure(queues.broker.consuming)
+    findings = await on_rabbitmq(nats_server, queues, monkeypatch)
+    assert "queues are in place" in lines(findings, Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        ({"arguments": {}}, "(its x-"),
+        ({"arguments": {"x-queue-type": "stream"}}, "(its x-queue-type is 'stream', ours is 'quorum')"),
+        ({"arguments": {}, "durable": False}, "(its durable is 'false', ours is 'true')"),
+    ],
+)
+async def test_a_queue_of_another_type_is_wrong_and_says_what_differs(nats_server, queues, monkeypatch, made, says):
+    await queues.make(replace(rabbitmq.REQUESTS, **made))
+    findings = await on_rabbitmq(nats_server, queues, monkeypatch)
+    [line] = [line for line in lines(findings, Level.WRONG) if "RabbitMQ has" in line]
+    assert line.startswith("RabbitMQ has 'timokha.requests' with other settings")
+    assert says in line
+    assert "delete it" in line
+    assert "queues are in place" not in lines(findings, Level.OK)
+
+
+async def test_a_queue_that_the_bridge_would_use_as_it_is_is_a_note_but_for_a_stream(nats_server, queues, monkeypatch):
+    await rabbitmq.ensure(queues.broker.consuming)
+    await queues.make(rabbitmq.Queue("questions"))
+    findings = await on_rabbitmq(nats_server, queues, monkeypatch, BRIDGE_REQUEST_QUEUE="questions")
+    assert [line for line in lines(findings, Level.NOTE) if "'questions' is not declared as the bridge would" in line]
+    await rabbitmq.delete(queues.broker.consuming, "questions")
+    await queues.make(rabbitmq.Queue("questions", arguments={"x-queue-type": "stream"}))
+    findings = await on_rabbitmq(nats_server, queues, monkeypatch)
+    assert [line for line in lines(findings, Level.WRONG) if "'questions'" in line and "'stream'" in line]
+
+
+async def test_an_exchange_of_another_type_is_wrong(nats_server, queues, monkeypatch):
+    await rabbitmq.ensure(queues.broker.consuming)
+    async with rabbitmq.opened(queues.broker.consuming) as channel:
+        await channel.exchange_delete(rabbitmq.DEADLETTERS.name)
+        await channel.declare_exchange(rabbitmq.DEADLETTERS.name, "direct", durable=True, robust=False)
+    findings = await on_rabbitmq(nats_server, queues, monkeypatch)
+    async with rabbitmq.opened(queues.broker.consuming) as channel:
+        await channel.exchange_delete(rabbitmq.DEADLETTERS.name)
+    assert [
+        line for line in lines(findings, Level.WRONG) if "exchange timokha.deadletters" in line and "'direct'" in line
+    ]
 
 
 async def test_a_stream_at_80_percent_is_wrong_and_one_at_half_is_worth_a_note(nats_server):

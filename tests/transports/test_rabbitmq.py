@@ -148,7 +148,9 @@ async def test_an_idle_worker_comes_before_the_spare_consumer_of_a_busy_one(brok
 async def test_setting_up_twice_is_harmless_and_other_settings_are_told(broker) -> None:
     await topology.ensure(broker.consuming)
     async with topology.opened(broker.consuming) as channel:
-        with pytest.raises(TransportError, match=r"'timokha.requests' with other settings; delete it"):
+        with pytest.raises(
+            TransportError, match=r"'timokha.requests' with other settings \(its .+, ours is .+\); delete it"
+        ):
             await topology.declare(channel, topology.original(topology.REQUESTS.name))
 
 

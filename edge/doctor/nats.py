@@ -1,16 +1,12 @@
-"""The doctor's look at the brokers."""
+"""The doctor's look at NATS."""
 
 from collections.abc import Iterator
 
-from pydantic import SecretStr
-
 from edge.doctor.finding import Finding, note, ok, wrong
 from events.errors import TimokhaError
-from events.extras import install
 from events.jetstream.connection import connect
 from events.jetstream.faults import SET_UP
 from events.jetstream.inspection import Inspection, inspect
-from events.runtime.clock import SystemClock
 from events.settings import ProcessSettings
 from events.subjects import edge_consumer
 
@@ -26,20 +22,10 @@ async def nats(settings: ProcessSettings) -> list[Finding]:
         return [wrong(str(error))]
 
 
-async def rabbitmq(url: SecretStr) -> Finding:
-    try:
-        from events.rabbitmq.connection import connect as connect_rabbitmq  # noqa: PLC0415 - its client may be missing
-    except ImportError as error:
-        return wrong(f"RabbitMQ: its client is not installed ({error}): {install('rabbitmq')}")
-    try:
-        async with connect_rabbitmq(url, name="doctor", clock=SystemClock()):
-            return ok("RabbitMQ answers")
-    except TimokhaError as error:
-        return wrong(str(error))
-
-
 def _topology(found: Inspection) -> Iterator[Finding]:
-    if found.missing:
+    if found.is_empty:
+        yield wrong(f"JetStream is empty: it was never set up, or the server has been given another store; {SET_UP}")
+    elif found.missing:
         yield wrong(f"missing on JetStream: {', '.join(found.missing)}; {SET_UP}")
     for account in found.deaf:
         yield wrong(
