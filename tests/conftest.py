@@ -79,10 +79,10 @@ class ShippedNats:
         def configured(port: int, store: Path) -> str:
             text = (deploy / name).read_text()
             own = {
-                'include "nats-users.conf"': (deploy / "nats-users.conf").read_text(),
+                'include "nats-accounts.conf"': (deploy / "nats-accounts.conf").read_text(),
                 "port: 4222": f'listen: "127.0.0.1:{port}"',
                 'http: "127.0.0.1:8222"': "",
-                "/data": str(store),
+                "$NATS_STORE_DIR": f'"{store}"',
             }
             for old, new in {**own, **(places or {})}.items():
                 assert text.count(old) == 1, f"{name} has {old!r} not once"

@@ -12,8 +12,8 @@ from events.jetstream.listening import listening
 
 TIMEOUT = 2
 """Seconds that an edge may take to say that it has heard."""
-INBOX = "_INBOX"
-"""What the subjects start with on which a client hears answers."""
+ANSWERED = ("_INBOX", "_R_.")
+"""How subjects start on which a client hears answers: its own, or the server's for a client of another account."""
 
 
 @asynccontextmanager
@@ -23,7 +23,7 @@ async def waking(js: JetStreamContext, account: str, wake: Callable[[str], None]
     async def hear(message: Msg) -> None:
         wake(message.data.decode(errors="replace"))
         # The sender chooses where the answer goes, and it goes there with this user's rights.
-        if message.reply.startswith(INBOX):
+        if message.reply.startswith(ANSWERED):
             await message.respond(b"")
 
     async with listening(js, subjects.wake(account), hear):

@@ -195,7 +195,8 @@ def test_nats_takes_its_configuration():
     server = Path(sys.executable).with_name("nats-server")
     command = [server, "-t", "-c", ROOT / "deploy/nats.conf"]
     passwords = dict.fromkeys(SERVICES["nats"]["environment"], '"1e5"')
-    result = subprocess.run(command, env=passwords, capture_output=True, text=True, check=False, timeout=30)
+    environment = {**passwords, "NATS_STORE_DIR": "/data"}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
     assert result.returncode == 0, result.stderr
 
 
@@ -229,7 +230,7 @@ def test_the_cluster_changes_only_what_a_cluster_needs():
 
 def test_every_user_of_nats_has_a_password_and_every_process_its_own_user():
     needed = {service["environment"]["NATS_USER"] for service in OURS.values()}
-    users = set(re.findall(r"^ *user: (\w+)$", (ROOT / "deploy/nats-users.conf").read_text(), re.MULTILINE))
+    users = set(re.findall(r"^ *user: (\w+)$", (ROOT / "deploy/nats-accounts.conf").read_text(), re.MULTILINE))
     assert needed <= users
     assert set(SERVICES["nats"]["environment"]) == {f"NATS_{user.upper()}_PASSWORD" for user in users}
     for service in OURS.values():

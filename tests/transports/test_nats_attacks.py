@@ -1,0 +1,382 @@
+"""What a process could make the server do for it on the shipped configuration, with rights that are not its own."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+
+import pytest
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from pydantic import SecretStr
+
+from events import subjects
+from events.access import Access
+from events.jetstream.connection import connect
+from events.jetstream.topology import Topology
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+
+SHORT = 0.5
+"""Seconds until an unanswered request is given up."""
+
+PROCESSES = {"setup": "setup", "userbot": "userbot", "generate": "generate", "bridge": "bridge", "tools": "doctor"}
+"""By user, the process whose inbox it has."""
+
+RECORD = b'{"a chat": "record"}'
+
+VICTIMS = {
+    "$KV.chats.1.2": "userbot",
+    "$KV.telegram.1": "userbot",
+    "$KV.marks.unfinished.1.2": "userbot",
+    "$KV.bridge.victim": "bridge",
+    "timokha.requests.1.2.3.0": "userbot",
+    "timokha.requests.rabbitmq.2.3.0": "bridge",
+    "timokha.replies.1.2.3.0": "generate",
+    "timokha.deadletters.1.2.3.0": "generate",
+}
+"""What is stored before the attacks, and whose right it is."""
+
+NAMED = [
+    "$KV.chats.1.2",
+    "$KV.telegram.1",
+    "$KV.marks.unfinished.1.2",
+    "$KV.bridge.victim",
+    "timokha.requests.8.8.{n}.0",
+    "timokha.requests.rabbitmq.8.{n}.0",
+    "timokha.replies.8.8.{n}.0",
+    "timokha.deadletters.8.8.{n}.0",
+    "$JS.API.STREAM.DELETE.KV_chats",
+    "$JS.API.STREAM.PURGE.KV_chats",
+    "$JS.API.STREAM.MSG.DELETE.KV_chats",
+    "$JS.API.STREAM.MSG.DELETE.REQUESTS",
+    "$JS.API.CONSUMER.DELETE.REQUESTS.generate",
+    "$JS.API.CONSUMER.DELETE.REPLIES.edge-1",
+    "timokha.wake.1",
+    "timokha.progress.1.2.3.0",
+    "_INBOX_userbot.victim",
+    "_INBOX_setup.victim",
+]
+"""Where a process may want the server's answer to go. `{n}` is another number each time."""
+
+LAST = b'{"last_by_subj": ">"}'
+PULL = b'{"batch": 10, "no_wait": true}'
+
+ANSWERED = {
+    "userbot": [
+        ("timokha.requests.1.2.{n}.0", b""),
+        ("$KV.chats.9.{n}", b""),
+        ("$KV.telegram.{n}", b""),
+        ("$KV.marks.unfinished.9.{n}", b""),
+        ("$JS.API.STREAM.INFO.KV_chats", b""),
+        ("$JS.API.STREAM.MSG.GET.KV_chats", LAST),
+        ("$JS.API.STREAM.MSG.DELETE.REPLIES", b'{"seq": 99999}'),
+        ("$JS.API.CONSUMER.INFO.REPLIES.edge-1", b""),
+        ("$JS.API.CONSUMER.MSG.NEXT.REPLIES.edge-1", PULL),
+    ],
+    "generate": [
+        ("timokha.replies.1.2.{n}.0", b""),
+        ("timokha.deadletters.1.2.{n}.0", b""),
+        ("$JS.API.STREAM.INFO.REQUESTS", b""),
+        ("$JS.API.STREAM.MSG.GET.REPLIES", LAST),
+        ("$JS.API.CONSUMER.INFO.REQUESTS.generate", b""),
+        ("$JS.API.CONSUMER.MSG.NEXT.REQUESTS.generate", PULL),
+    ],
+    "bridge": [
+        ("timokha.requests.rabbitmq.7.{n}.0", b""),
+        ("timokha.replies.1.2.{n}.0", b""),
+        ("timokha.deadletters.1.2.{n}.0", b""),
+        ("$KV.bridge.{n}", b""),
+        ("$JS.API.STREAM.INFO.KV_bridge", b""),
+        ("$JS.API.STREAM.MSG.GET.KV_bridge", LAST),
+        ("$JS.API.CONSUMER.MSG.NEXT.REQUESTS.generate", PULL),
+        ("$JS.API.CONSUMER.MSG.NEXT.REPLIES.edge-rabbitmq", PULL),
+    ],
+    "tools": [
+        ("timokha.requests.replay.7.{n}.0", b""),
+        ("timokha.requests.rabbitmq.7.{n}.0", b""),
+        ("$KV.chats.9.{n}", b""),
+        ("$KV.marks.unfinished.9.{n}", b""),
+        ("$JS.API.INFO", b""),
+        ("$JS.API.STREAM.INFO.KV_chats", b""),
+        ("$JS.API.STREAM.MSG.GET.KV_chats", LAST),
+        ("$JS.API.CONSUMER.INFO.REQUESTS.generate", b""),
+        ("timokha.wake.1", b"1.2"),
+    ],
+}
+"""What each user may publish, and the server or another process answers."""
+
+State = Mapping[str, object]
+
+
+@dataclass
+class Attacked:
+    """A server with something stored in it; `by[user]` is the connection of an attacker."""
+
+    by: Mapping[str, JetStreamContext]
+    numbers: count = field(default_factory=lambda: count(100))
+
+    def numbered(self, subject):
+        return subject.replace("{n}", str(next(self.numbers)))
+
+    async def publish(self, user, subject, body=b"", reply="", headers=None):
+        """As a process that has been taken over does: it waits for nothing."""
+        await self.by[user]._nc.publish(subject, body, reply=reply, headers=headers)
+
+    async def state(self) -> State:
+        """Everything that is stored, and how it is kept, once the server has done what it was told."""
+        await self._settled()
+        administrator = self.by["setup"]
+        found: dict[str, object] = {}
+        for stream in await administrator.streams_info():
+            name = stream.config.name
+            found[name] = (stream.created, stream.config)
+            for consumer in await administrator.consumers_info(name):
+                found[f"{name} {consumer.name}"] = (consumer.created, consumer.config)
+            sequence = stream.state.first_seq
+            while sequence <= stream.state.last_seq:
+                message = await administrator.get_msg(name, seq=sequence, subject=">", next=True)
+                if ".settled." not in message.subject:
+                    found[message.subject] = message.data
+                sequence = message.seq + 1
+        return found
+
+    async def _settled(self):
+        """What is published after an attack is stored after whatever that has made the server publish."""
+        for user in self.by:
+            await self.by[user]._nc.flush()
+        for subject, user in VICTIMS.items():
+            root = ".".join(subject.split(".")[:2])
+            rest = ".settled.{n}" if root.startswith("$KV") else ".settled.0.{n}.0"
+            if "rabbitmq" not in subject:
+                with suppress(NatsError):  # its stream has gone
+                    await self.by[user].publish(self.numbered(root + rest))
+
+
+@asynccontextmanager
+async def connections(guarded):
+    async with AsyncExitStack() as stack:
+        opened = {}
+        for user, process in PROCESSES.items():
+            access = Access(user=user, password=SecretStr(guarded.passwords[user]))
+            opened[user] = await stack.enter_async_context(connect(guarded.server.url, name=process, access=access))
+        yield opened
+
+
+@pytest.fixture
+async def attacked(guarded_nats):
+    async with connections(guarded_nats) as by:
+        topology = Topology(by["setup"], retrying=Retrying(SystemClock(), Random()))
+        await topology.ensure_all(["1", subjects.RABBITMQ_ACCOUNT])
+        for subject, user in VICTIMS.items():
+            await by[user].publish(subject, RECORD)
+        yield Attacked(by)
+
+
+def changes(before: State, after: State) -> dict[str, object]:
+    return {
+        name: after.get(name, "gone") for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+    }
+
+
+async def answer_everything(js, subject):
+    """As a process that answers where the sender wants it."""
+
+    async def answer(message):
+        if message.reply:
+            await message.respond(b"")
+
+    await js._nc.subscribe(subject, cb=answer)
+    await js._nc.flush()
+
+
+@pytest.mark.parametrize("user", ANSWERED)
+async def test_an_answer_of_the_server_changes_nothing_wherever_it_is_wanted(attacked, user):
+    await answer_everything(attacked.by["userbot"], "timokha.wake.*")
+    heard = []
+
+    async def hear(message):
+        heard.append(message.subject)
+
+    for victim in {"userbot", "setup"} - {user}:
+        await attacked.by[victim]._nc.subscribe(f"_INBOX_{victim}.>", cb=hear)
+    before, own = await attacked.state(), set()
+    for published, body in ANSWERED[user]:
+        for named in NAMED:
+            subject = attacked.numbered(published)
+            own.add(subject)
+            await attacked.publish(user, subject, body, reply=attacked.numbered(named))
+            if "NEXT" in subject or "wake" in subject:  # the answer comes from elsewhere
+                await attacked.by[user]._nc.flush()
+    found = changes(before, await attacked.state())
+    assert {subject: data for subject, data in found.items() if subject not in own} == {}
+    assert [subject for subject in heard if subject.endswith(".victim")] == []
+
+
+@pytest.mark.parametrize("user", ["generate", "bridge"])
+@pytest.mark.parametrize("what", [b"+ACK", b"-NAK", b"+WPI", b"+TERM", b'+NXT {"batch": 5, "no_wait": true}'])
+async def test_an_acknowledgement_is_confirmed_to_its_sender_alone(attacked, user, what):
+    for n in range(2 * len(NAMED)):
+        await attacked.by["bridge"].publish(f"timokha.requests.rabbitmq.5.{n}.0", RECORD)
+    taken = await deliveries(attacked.by[user], "REQUESTS", "generate", len(NAMED))
+    before = await attacked.state()
+    for delivery, named in zip(taken, NAMED, strict=True):
+        await attacked.publish(user, delivery.reply, what, reply=attacked.numbered(named))
+    assert changes(before, await attacked.state()) == {}
+
+
+async def deliveries(js, stream, consumer, number, *, of=None):
+    """The first `number` messages of a pull, of as many unless more are asked for."""
+    nc, heard = js._nc, asyncio.Queue()
+    inbox = nc.new_inbox()
+    subscription = await nc.subscribe(inbox, cb=heard.put)
+    body = json.dumps({"batch": of or number, "expires": 1_000_000_000}).encode()
+    await nc.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", body, reply=inbox)
+    async with asyncio.timeout(10):
+        found = [await heard.get() for _ in range(number)]
+    await subscription.unsubscribe()
+    return found
+
+
+CONSUMERS = {
+    "userbot": ("REPLIES", "timokha.replies.1.*.*.*", None),
+    "bridge": ("REPLIES", "timokha.replies.rabbitmq.*.*.*", "edge-rabbitmq"),
+    "tools": ("REQUESTS", "timokha.requests.*.*.*.*", None),
+}
+"""By user, a consumer that it may make, or might: on which stream, of which subjects, under which name."""
+
+
+@pytest.mark.parametrize("user", CONSUMERS)
+async def test_a_consumer_delivers_to_no_subject_that_its_maker_has_named(attacked, user):
+    stream, subjects_of, name = CONSUMERS[user]
+    for listener, subject in (("userbot", "timokha.progress.*.*.*.*"), ("bridge", "timokha.replies.*.*.*.*")):
+        await attacked.by[listener]._nc.subscribe(subject)  # a consumer wants somebody who listens
+        await attacked.by[listener]._nc.flush()
+    before = await attacked.state()
+
+    async def make(number, named):
+        consumer = name or f"mine-{number}"
+        config = {"deliver_subject": named, "ack_policy": "none", "filter_subject": subjects_of}
+        body = {"stream_name": stream, "config": {**config, "name": consumer, "durable_name": consumer}}
+        with suppress(NatsError):
+            subject = f"$JS.API.CONSUMER.CREATE.{stream}.{consumer}.{subjects_of}"
+            await attacked.by[user]._nc.request(subject, json.dumps(body).encode(), timeout=SHORT)
+
+    await asyncio.gather(*(make(number, attacked.numbered(named)) for number, named in enumerate(NAMED)))
+    found = changes(before, await attacked.state())
+    assert {what for what in found if " mine-" not in what} == set()
+
+
+HEADERS = [
+    {"Nats-Rollup": "all"},
+    {"Nats-Rollup": "sub"},
+    {"Nats-TTL": "1s"},
+    {"Nats-Schedule": "@at 2020-01-01T00:00:00Z", "Nats-Schedule-Target": "timokha.replies.1.2.3.0"},
+    {"Nats-Incr": "+1"},
+    {"Nats-Batch-Id": "1", "Nats-Batch-Sequence": "1", "Nats-Batch-Commit": "1"},
+    {"Nats-Expected-Last-Sequence": "0"},
+    {
+        "Nats-Expected-Last-Subject-Sequence": "9",
+        "Nats-Expected-Last-Subject-Sequence-Subject": "timokha.replies.1.2.3.0",
+    },
+    {"Nats-Expected-Stream": "KV_chats"},
+]
+WRITTEN = {
+    "userbot": ["timokha.requests.1.2.{n}.0", "timokha.requests.1.2.3.0"],
+    "generate": ["timokha.replies.1.2.{n}.0", "timokha.replies.1.2.3.0", "timokha.deadletters.1.2.{n}.0"],
+    "bridge": ["timokha.requests.rabbitmq.2.{n}.0", "timokha.replies.1.2.3.0"],
+    "tools": ["timokha.requests.replay.2.{n}.0"],
+}
+
+
+@pytest.mark.parametrize("user", WRITTEN)
+async def test_no_header_lets_a_message_touch_another_one(attacked, user):
+    before, own = await attacked.state(), set()
+    for published in WRITTEN[user]:
+        for headers in HEADERS:
+            subject = attacked.numbered(published)
+            own.add(subject)
+            await attacked.publish(user, subject, b"mine", headers=headers)
+    after = await attacked.state()
+    found = {subject: data for subject, data in changes(before, after).items() if subject not in own}
+    assert found == {}
+    assert all(after[subject] == RECORD for subject in VICTIMS)
+
+
+@pytest.mark.parametrize(
+    ("user", "subject"), [("tools", "timokha.requests.replay.1.1.0"), ("bridge", "timokha.requests.rabbitmq.1.1.0")]
+)
+async def test_an_id_that_was_taken_before_keeps_no_question_out(attacked, user, subject):
+    await attacked.by[user].publish(subject, headers={"Nats-Msg-Id": "1.2.4.0"})
+    await attacked.by["userbot"].publish("timokha.requests.1.2.4.0", RECORD)
+    assert (await attacked.state())["timokha.requests.1.2.4.0"] == RECORD
+
+
+@pytest.mark.parametrize(("user", "bucket"), [("userbot", "chats"), ("tools", "chats"), ("bridge", "bridge")])
+async def test_who_may_write_into_a_bucket_may_remove_all_of_it(attacked, user, bucket):
+    """No wish, but what docs/security.md says."""
+    await attacked.publish(user, f"$KV.{bucket}.mine", headers={"Nats-Rollup": "all"})
+    after = await attacked.state()
+    assert [name for name in after if name.startswith(f"$KV.{bucket}.")] == [f"$KV.{bucket}.mine"]
+
+
+HEARD = {
+    "userbot": {"timokha.progress.1.2.3.0", "timokha.wake.1"},
+    "generate": set(),
+    "bridge": {"timokha.replies.5.5.5.0"},
+    "tools": set(),
+    "setup": set(),
+}
+
+
+async def test_a_user_hears_what_is_for_it_and_nothing_else(attacked):
+    everything = [
+        *(">", "*.>", "$KV.>", "$JS.>", "$SYS.>", "_R_.>", "$JS.EVENT.ADVISORY.>", "$JS.API.>", "$JS.ACK.>"),
+        *(
+            "timokha.>",
+            "timokha.*.*.*.*.*",
+            "timokha.requests.>",
+            "timokha.replies.*.*.*.*",
+            "timokha.progress.*.*.*.*",
+        ),
+        *("timokha.wake.*", *(f"_INBOX_{process}.>" for process in [*PROCESSES.values(), "record", "replay"])),
+    ]
+    heard = {user: set() for user in PROCESSES}
+    for user, process in PROCESSES.items():
+
+        async def hear(message, user=user):
+            heard[user].add(message.subject)
+
+        for subject in everything:
+            if not subject.startswith(f"_INBOX_{process}"):
+                for queue in ("", "thieves"):
+                    await attacked.by[user]._nc.subscribe(subject, queue, cb=hear)
+        await attacked.by[user]._nc.flush()
+    await attacked.publish("generate", "timokha.progress.1.2.3.0")
+    await attacked.by["generate"].publish("timokha.replies.5.5.5.0")
+    await attacked.publish("tools", "timokha.wake.1", reply=attacked.by["tools"]._nc.new_inbox())
+    await attacked.by["setup"].consumer_info("REQUESTS", "generate")
+    await attacked.state()
+    found = {user: {subject for subject in of if ".settled." not in subject} for user, of in heard.items()}
+    assert found == HEARD
+
+
+async def test_a_worker_may_drop_what_another_one_has_taken(attacked):
+    """No wish, but what docs/security.md says."""
+    (taken,) = await deliveries(attacked.by["generate"], "REQUESTS", "generate", 1)
+    await attacked.by["bridge"]._nc.request(taken.reply, b"+TERM", timeout=5)
+    left = await attacked.by["setup"].consumer_info("REQUESTS", "generate")
+    assert left.num_ack_pending == 0
+
+
+async def test_a_message_without_a_body_ends_the_pull_that_it_comes_with(attacked):
+    """No wish, but what docs/security.md says."""
+    for number, body in enumerate([RECORD, b"", RECORD]):
+        await attacked.by["bridge"].publish(f"timokha.requests.rabbitmq.5.{number}.0", body)
+    taken = await deliveries(attacked.by["generate"], "REQUESTS", "generate", 4, of=5)
+    assert [message.data for message in taken] == [RECORD, RECORD, RECORD, b""]
+    left = await attacked.by["setup"].consumer_info("REQUESTS", "generate")
+    assert left.num_ack_pending == 5
