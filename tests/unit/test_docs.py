@@ -8,6 +8,8 @@ import yaml
 
 from cli.commands import COMMANDS, GROUPS
 from docs import settings
+from edge.userbot import phrases
+from edge.userbot.settings import UserbotSettings
 
 ROOT = Path(__file__).parents[2]
 MARKDOWN = [
@@ -172,6 +174,22 @@ def test_every_path_in_the_readmes_tree_exists():
         if not line.startswith(" "):
             parent = ROOT / name
         assert (parent / name if line.startswith(" ") else parent).exists(), line
+
+
+@pytest.mark.parametrize("path", READMES, ids=names(READMES))
+def test_what_the_readme_shows_of_the_demo_is_what_the_bot_says(path):
+    shown = path.read_text()
+    prefix = UserbotSettings.model_fields["prefix"].default
+    answers = (
+        phrases.help_text("ru", prefix),
+        phrases.context_length_set("ru", 4),
+        phrases.deleted("ru", cancelled=False),
+    )
+    for answer in answers:
+        first, *further = answer.splitlines()
+        assert "\n".join([f"bot> {first}", *(f"     {line}".rstrip() for line in further)]) + "\n" in shown
+    thinking = {phrases.thinking("ru", str(number)) for number in range(1000)}
+    assert set(re.findall(r"^bot~ (.+)$", shown, re.MULTILINE)) <= thinking
 
 
 def test_the_default_models_licence_is_named_and_linked():
