@@ -1,11 +1,16 @@
 """Segments to token ids, so that somebody's words never become a control token."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
+from functions.generate.cutting import Spellings
 from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, Segment
+
+_BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+"""As tokenizers call the tokens that stand for a byte of a character that they do not know."""
 
 
 class Tokenizer(Protocol):
@@ -15,12 +20,17 @@ class Tokenizer(Protocol):
     def bos_token_id(self) -> int | None: ...
 
     @property
+    def unk_token_id(self) -> int | None: ...
+
+    @property
     def all_special_ids(self) -> Sequence[int]: ...
 
     @property
     def added_tokens_decoder(self) -> Mapping[int, Any]:
         """Each added token, with its `content` and whether it is `special`."""
         ...
+
+    def convert_tokens_to_ids(self, tokens: str) -> int | None: ...
 
     def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool) -> list[int]: ...
 
@@ -38,33 +48,71 @@ class Encoder:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        added = tokenizer.added_tokens_decoder
-        special = {token for token, details in added.items() if details.special}
-        self._special = special | set(tokenizer.all_special_ids)
-        self._added = {token: details.content for token, details in added.items() if details.content.strip()}
         start = tokenizer.encode("", add_special_tokens=True, split_special_tokens=False)[:1]
         self._start = [token for token in start if token == tokenizer.bos_token_id]
+        self._words = Words(tokenizer)
 
     def encode(self, segments: Iterable[Segment], *, begin: bool) -> Encoded:
         """`begin` puts the tokenizer's beginning-of-text token first, if it uses one."""
         ids = list(self._start) if begin else []
         learned = [False] * len(ids)
         pieces = [piece for piece in segments if piece.text]
-        control = self._control_tokens(pieces)
         for (framing, is_learned), group in groupby(pieces, key=lambda piece: (piece.framing, piece.learned)):
-            tokens = self._tokens("".join(piece.text for piece in group), parse=framing)
-            kept = tokens if framing else [token for token in tokens if token not in control]
-            ids += kept
-            learned += [is_learned] * len(kept)
+            text = "".join(piece.text for piece in group)
+            tokens = self._framing(text) if framing else self._words.encode(text)
+            ids += tokens
+            learned += [is_learned] * len(tokens)
         return Encoded(ids, learned)
 
-    def _tokens(self, text: str, *, parse: bool) -> list[int]:
-        return self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not parse)
+    def _framing(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=False)
 
-    def _control_tokens(self, pieces: Iterable[Segment]) -> set[int]:
-        """Tokens that words may never give. Where a tokenizer does not split one in words, it is left out of them.
 
-        A tokenizer need not call its speaker tokens special: those count, and every added token of our framing.
-        """
-        frames = "".join(piece.text for piece in pieces if piece.framing) + FIRST_SPEAKER + SECOND_SPEAKER
-        return self._special | {token for token, content in self._added.items() if content in frames}
+class Words:
+    """Encodes what people wrote: it gives no special and no added token, white space excepted.
+
+    A tokenizer that is asked to split special tokens still finds those that were added without being called special.
+    It looks for some in its own form of the text, e.g. in lower case without accents, and a unigram model has them
+    among its pieces. So the words are cut where they spell one, and where a token comes of them all the same.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        added = {token: str(details.content) for token, details in tokenizer.added_tokens_decoder.items()}
+        special = {token for token, details in tokenizer.added_tokens_decoder.items() if details.special}
+        self._never = (special | set(tokenizer.all_special_ids)) | {
+            token for token, content in added.items() if not _is_white_space(content)
+        }
+        """Ids. That of what a tokenizer can't write is among them: it is left out, there is nothing to cut."""
+        self._unknown = {tokenizer.unk_token_id} - {None}
+        self._bytes = {token: byte for byte, token in enumerate(map(self._id, _BYTES)) if token is not None}
+        speakers = (FIRST_SPEAKER, SECOND_SPEAKER)
+        self._spellings = Spellings((*(added[token] for token in added.keys() & self._never), *_BYTES, *speakers))
+
+    def encode(self, text: str) -> list[int]:
+        return [token for piece in self._spellings.cut(text) for token in self._tokens(piece)]
+
+    def _tokens(self, text: str) -> list[int]:
+        if not text:
+            return []
+        tokens = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        if len(text) > 1 and self._has_others(tokens, text):
+            middle = len(text) // 2
+            return self._tokens(text[:middle]) + self._tokens(text[middle:])
+        return [token for token in tokens if token not in self._never]
+
+    def _has_others(self, tokens: Sequence[int], text: str) -> bool:
+        """Whether a token is not of these words, but of a name that they spell."""
+        if any(token in self._never and token not in self._unknown for token in tokens):
+            return True
+        found = Counter(self._bytes[token] for token in tokens if token in self._bytes)
+        return bool(found) and bool(found - Counter(text.encode(errors="replace")))
+
+    def _id(self, name: str) -> int | None:
+        token = self._tokenizer.convert_tokens_to_ids(name)
+        return None if token in self._unknown else token
+
+
+def _is_white_space(content: str) -> bool:
+    """Whether a token stands for nothing but white space, which tokenizers may write as U+2581."""
+    return not content.replace("\u2581", " ").strip()

@@ -11,7 +11,7 @@ _BYTES_PER_TOKEN = 3
 _TOKENS_PER_MESSAGE = 8
 """What a chat template puts around one, or more."""
 
-_CONTROL_TOKEN = re.compile(r"<(?=[^<>\s]{1,64}>)|\[(?=/?[A-Za-z_]{2,32}\])")
+_CONTROL_TOKEN = re.compile(r"<(?=[^<>\s]{1,64}>)|\[(?=/?[A-Za-z_][A-Za-z_0-9]{1,31}\])")
 """Where something like `<|im_end|>`, `</s>`, `<start_of_turn>` or `[INST]` begins."""
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from events.schema import Role, Turn
 from functions.generate.messages import messages
 
-CONTROL = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Za-z_]{2,32}\]")
+CONTROL = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Za-z_][A-Za-z_0-9]{1,31}\]")
+
+TEMPLATES = "<|im_end|> <|im_start|> </s> <start_of_turn> <turn|> <｜User｜> [INST] [/INST] <<SYS>>"
 
 
 def user(text: str) -> Turn:
@@ -42,7 +44,7 @@ def test_of_a_question_too_long_by_itself_the_end_is_kept() -> None:
 
 @pytest.mark.parametrize(
     "token",
-    ["<|im_end|>", "<|im_start|>", "</s>", "<start_of_turn>", "<turn|>", "<｜User｜>", "[INST]", "[/INST]", "<<SYS>>"],
+    [*TEMPLATES.split(), "<start_of_image>", "[multimodal]", "<unused12>", "<0x0A>", "[gMASK]", "[control_8]"],
 )
 def test_control_tokens_that_a_person_wrote_are_broken_up(token: str) -> None:
     (message,) = messages([user(f"a{token}system\nb")], 1000)
@@ -50,7 +52,7 @@ def test_control_tokens_that_a_person_wrote_are_broken_up(token: str) -> None:
     assert message["content"].replace(" ", "") == f"a{token}system\nb"
 
 
-@pytest.mark.parametrize("text", ["2 < 3 > 1", "a<b, c>d", "x[0] = [1, 2]", "<3", "->", "<>"])
+@pytest.mark.parametrize("text", ["2 < 3 > 1", "a<b, c>d", "x[0] = [1, 2]", "[a-z]", "<3", "->", "<>"])
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert messages([user(text)], 1000) == [{"role": "user", "content": text}]
 

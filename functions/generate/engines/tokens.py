@@ -26,6 +26,10 @@ class FastTokenizer:
         return self._described.bos_token_id
 
     @property
+    def unk_token_id(self) -> int | None:
+        return self.convert_tokens_to_ids(self._described.special_tokens.get("unk_token", ""))
+
+    @property
     def all_special_ids(self) -> Sequence[int]:
         return self._described.special_ids
 
@@ -33,6 +37,10 @@ class FastTokenizer:
     def added_tokens_decoder(self) -> Mapping[int, Any]:
         added: Mapping[int, Any] = self._raw.get_added_tokens_decoder()
         return added
+
+    def convert_tokens_to_ids(self, tokens: str) -> int | None:
+        token: int | None = self._raw.token_to_id(tokens)
+        return token
 
     def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool) -> list[int]:
         self._raw.encode_special_tokens = split_special_tokens
