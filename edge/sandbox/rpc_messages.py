@@ -1,6 +1,6 @@
 """Writing: send, edit, delete, read, type."""
 
-from edge.sandbox import mail, render
+from edge.sandbox import entities, mail, render
 from edge.sandbox.boxes import Event, StoredMessage
 from edge.sandbox.call import Call, Handler, Push
 from edge.sandbox.faults import Refusal
@@ -11,7 +11,8 @@ from edge.sandbox.tl import Bool, Objects, Result, TLObject, functions, types
 
 def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
     """A random_id that this user has used before brings the first message back, and sends nothing."""
-    peer, text = _addressee(call, query.peer), _checked(query.message, query.entities)
+    peer = _addressee(call, query.peer)
+    text, formatting = _checked(query.message, query.entities)
     if not query.random_id:
         raise Refusal(400, "RANDOM_ID_EMPTY")
     if first := call.state.sent.get((call.me.id, query.random_id)):
@@ -24,7 +25,7 @@ def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
         text,
         reply_to=query.reply_to_msg_id,
         silent=bool(query.silent),
-        entities=query.entities or None,
+        entities=formatting,
     )
     call.state.sent[call.me.id, query.random_id] = message.id
     call.tell(events)
@@ -37,10 +38,10 @@ def edit_message(call: Call, query: functions.messages.EditMessage) -> TLObject:
         raise Refusal(400, "MESSAGE_ID_INVALID")
     if not message.out:
         raise Refusal(403, "MESSAGE_AUTHOR_REQUIRED")
-    text = _checked(query.message or "", query.entities)
-    if text == message.text and (query.entities or None) == message.entities:
+    text, formatting = _checked(query.message or "", query.entities)
+    if text == message.text and formatting == message.entities:
         raise Refusal(400, "MESSAGE_NOT_MODIFIED")
-    events = mail.edit(call.state, call.me, message, text, query.entities or None)
+    events = mail.edit(call.state, call.me, message, text, formatting)
     call.tell(events)
     return _result(call, events[0])
 
@@ -83,14 +84,15 @@ def _addressee(call: Call, peer: TLObject) -> Account:
     return account
 
 
-def _checked(text: str, entities: Objects | None) -> str:
-    """The text as Telegram keeps it: trimmed (at the start only where no entity's offset would shift)."""
-    text = text.rstrip() if entities else text.strip()
+def _checked(text: str, formatting: Objects | None) -> tuple[str, Objects | None]:
+    """The text as Telegram keeps it: trimmed (at the start only where no entity's offset would shift); its entities."""
+    formatting = entities.checked(text, formatting)
+    text = text.rstrip() if formatting else text.strip()
     if not text:
         raise Refusal(400, "MESSAGE_EMPTY")
     if len(text.encode("utf-16-le")) > 2 * MESSAGE_LENGTH:
         raise Refusal(400, "MESSAGE_TOO_LONG")
-    return text
+    return text, entities.trimmed(text, formatting)
 
 
 def _check_reply(call: Call, peer: Account, reply_to: int | None) -> None:
