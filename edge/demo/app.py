@@ -17,7 +17,7 @@ from edge.demo.piped import read_all
 from edge.demo.processes import Process, run_once, running
 from edge.demo.runs import first_id, without_messages
 from edge.demo.settings import DemoSettings
-from edge.demo.terminal import converse, show_rendered
+from edge.demo.terminal import converse, show_rendered, show_text
 from edge.demo.traces import Traces
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import State
@@ -120,7 +120,7 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
                 chats=chats,
                 prefix=UserbotSettings.read(api_id=API_ID, api_hash=API_HASH).prefix,
                 names={OWNER_NAME},
-                show=click.echo,
+                show=show_text if sys.stdin.isatty() else click.echo,
                 clock=clock,
             )
 

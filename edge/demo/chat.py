@@ -7,6 +7,7 @@ from datetime import timedelta
 from pyrogram import Client
 from pyrogram.types import Message
 
+from edge.demo.look import looking
 from edge.sandbox.server import Sandbox
 from edge.userbot.chats import Chats
 from edge.userbot.commands import Ask, parse
@@ -83,7 +84,7 @@ class Chat:
             if question is not None:
                 self._show_line(message, whole=_settled(record, question) or message.id in replied_to)
             elif message.id > self._shown:
-                self.show(labelled("bot> ", str(message.text)))
+                self.show(labelled("bot> ", _looking(message)))
             self._shown = max(self._shown, message.id)
         return record
 
@@ -98,7 +99,7 @@ class Chat:
         if whole:
             self._lines.remove(line.id)
         if line.edit_date and whole:
-            self.show(labelled("bot> ", str(line.text)))
+            self.show(labelled("bot> ", _looking(line)))
         elif line.edit_date:
             self.growing = str(line.text)
 
@@ -119,6 +120,10 @@ def labelled(label: str, text: str) -> str:
     """The first line behind the label, further lines below it."""
     first, *further = text.split("\n")
     return "\n".join([label + first, *((" " * len(label) + line).rstrip() for line in further)])
+
+
+def _looking(message: Message) -> str:
+    return looking(str(message.text), message.entities)
 
 
 def _settled(record: ChatRecord, message_id: int) -> bool:

@@ -63,6 +63,11 @@ async def _keep_refreshing(chat: Chat, redraw: Callable[[], None]) -> None:
         await chat.clock.sleep(REFRESH)
 
 
+def show_text(text: str) -> None:
+    """Print `text`, which may have escape sequences, above the line that is being typed."""
+    print_formatted_text(ANSI(text))
+
+
 def show_rendered(rendered: RenderableType) -> None:
     """Print `rendered` above the line that is being typed. What is printed plainly there loses its escape codes."""
     width = get_app_session().output.get_size().columns

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edge.demo.runs import first_id
-from edge.demo.terminal import REFRESH, converse
+from edge.demo.terminal import REFRESH, converse, show_text
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, State
 from edge.sandbox.visitor import API_HASH, API_ID
@@ -40,7 +40,7 @@ async def _serve(settings: SandboxSettings) -> None:
         files = Files(settings.directory)
         files.write(telegram)
         _introduce(telegram, files)
-        chat = Chat(telegram, owner.id, visitor.id, click.echo, SystemClock())
+        chat = Chat(telegram, owner.id, visitor.id, show_text if sys.stdin.isatty() else click.echo, SystemClock())
         if sys.stdin.isatty():
             await beside(converse(chat, None), _tell_connections(telegram, owner))
         else:

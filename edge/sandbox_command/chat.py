@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from edge.demo.chat import labelled
+from edge.demo.look import looking
 from edge.sandbox.server import Sandbox
 from events.runtime.clock import Clock
 
@@ -44,7 +45,7 @@ class Chat:
             if message.id not in self._shown or self._is_whole(message.id, message.text):
                 self._shown[message.id] = message.text
                 self._edits.pop(message.id, None)
-                self.show(labelled("bot> ", message.text))
+                self.show(labelled("bot> ", looking(message.text, message.entities)))
             else:
                 self.growing = message.text
 

@@ -73,6 +73,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
                 deadline=settings.deadline,
                 telemetry=telemetry,
                 retrying=retrying,
+                formatted=settings.formatting == "markdown",
             )
             drivers = Drivers(world)
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)

@@ -11,6 +11,7 @@ from edge.userbot import phrases
 from edge.userbot import record as records
 from edge.userbot.chats import AWAY
 from edge.userbot.described import described
+from edge.userbot.formatting.styled import Part
 from edge.userbot.live import LiveView
 from edge.userbot.messenger import MessengerError
 from edge.userbot.outbox import Outbox
@@ -49,7 +50,7 @@ class Driver:
         self._chat = chat
         self._world = world
         self._outbox = Outbox(chat, world.messenger, world.telemetry.spans, unsure=resumed)
-        self._view = LiveView(chat, world.messenger)
+        self._view = LiveView(chat, world.messenger, formatted=world.formatted)
         self._performer = Performer(chat, world, self._outbox, self._view)
         self._send_at = float("-inf")
         self._storing, self._sending = world.retrying.pauses(AWAY), world.retrying.pauses(TELEGRAM)
@@ -191,7 +192,7 @@ class Driver:
         key = str(RequestId(self._world.account, self._chat, str(error.version)))
         line = phrases.unreadable(asked.locale)
         self._outbox.doubt()  # an earlier life may have sent it to the same message
-        await self._outbox.send(line, reply_to=asked.message_id, key=key, part="unreadable")
+        await self._outbox.send(Part(line), reply_to=asked.message_id, key=key, part="unreadable")
         self._sending.reset()
         await unreadable.mark_told(self._chat)
         self._asked = None

@@ -4,6 +4,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Protocol
 
+from edge.userbot.formatting.styled import Part
 from events.errors import TimokhaError
 
 
@@ -28,7 +29,7 @@ class Undeliverable(TimokhaError):
 
 
 class Messenger(Protocol):
-    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
         """Send one message of at most 4,096 UTF-16 units and return its id, 0 if that can't be told.
 
         The same random id again sends nothing. Paced, so it may take a few seconds.
@@ -36,19 +37,19 @@ class Messenger(Protocol):
         """
         ...
 
-    async def edit(self, chat: str, message_id: int, text: str) -> None:
+    async def edit(self, chat: str, message_id: int, message: Part) -> None:
         """Give a message of our own another text; the one that it has is fine too. Paced as `send` is.
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable, e.g. when the message is gone.
         """
         ...
 
-    async def preview(self, chat: str, message_id: int, text: str) -> bool:
+    async def preview(self, chat: str, message_id: int, message: Part) -> bool:
         """`edit`, unless that could make a message wait for its turn; whether it was done."""
         ...
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
-        """The id of a recent message of our own with this text and reply.
+        """The id of a recent message of our own with this text, whatever its formatting, and reply.
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """

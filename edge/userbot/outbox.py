@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import structlog
 
+from edge.userbot.formatting.styled import Part
 from edge.userbot.messenger import Messenger, Undeliverable, UnknownAnswer, random_id
 from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
@@ -27,17 +28,17 @@ class Outbox:
         """What was to be sent last may have been."""
         self._unsure = True
 
-    async def send(self, text: str, *, reply_to: int, key: str, part: str, index: int = 0) -> int | None:
+    async def send(self, message: Part, *, reply_to: int, key: str, part: str, index: int = 0) -> int | None:
         """The id of the message; None if it can't be delivered, which ends the matter: there is nobody to tell.
 
         `key`, a request id, and `part` tell it from all others. Raises MessengerError (FloodWaited, UnknownAnswer).
         """
         try:
-            sent = await self._find(text, reply_to, f"{key} {part} in the chat") if self._unsure else None
+            sent = await self._find(message.text, reply_to, f"{key} {part} in the chat") if self._unsure else None
             if sent is None:
                 with self._bounded(f"{key} {part}"), self._spans.send_telegram(RequestId.parse(key), part=index):
                     sent = await self._messenger.send(
-                        self._chat, text, reply_to=reply_to, random_id=random_id(key, part)
+                        self._chat, message, reply_to=reply_to, random_id=random_id(key, part)
                     )
         except Undeliverable as error:
             log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))
@@ -67,11 +68,11 @@ class Outbox:
                 raise Undeliverable(f"{error}, {UNKNOWN_ATTEMPTS} times") from None
             raise
 
-    async def edit(self, message_id: int, text: str, *, key: str) -> bool:
-        """Whether the message has `text` now; if not, it never will. Raises MessengerError or FloodWaited."""
+    async def edit(self, message_id: int, message: Part, *, key: str) -> bool:
+        """Whether the message is `message` now; if not, it never will. Raises MessengerError or FloodWaited."""
         try:
             with self._bounded(f"{key} edit"), self._spans.send_telegram(RequestId.parse(key)):
-                await self._messenger.edit(self._chat, message_id, text)
+                await self._messenger.edit(self._chat, message_id, message)
         except Undeliverable as error:
             log.warning("message.not_edited", chat=self._chat, message=message_id, error=str(error))
             return False

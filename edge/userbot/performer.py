@@ -8,6 +8,7 @@ from edge.userbot import phrases
 from edge.userbot import record as records
 from edge.userbot.chats import Transition
 from edge.userbot.context import request_of
+from edge.userbot.formatting.styled import Part
 from edge.userbot.live import LiveView
 from edge.userbot.outbox import Outbox
 from edge.userbot.record import NO_MESSAGE, Answer, ChatRecord, Current
@@ -46,7 +47,7 @@ class Performer:
                 await self._erase(up_to)
             case Notify(notice):
                 key = str(RequestId(self._world.account, self._chat, str(notice.message_id)))
-                await self._outbox.send(notice.text, reply_to=notice.message_id, key=key, part="notice")
+                await self._outbox.send(Part(notice.text), reply_to=notice.message_id, key=key, part="notice")
                 await self._change(lambda record: records.notified(record, notice.message_id))
             case TakeUp():
                 world = self._world
@@ -105,9 +106,13 @@ class Performer:
     async def _expire(self, current: Current) -> None:
         """An answer that is already there wins."""
         reply = await self._world.log.find(Channel.REPLIES, RequestId.parse(current.request_id))
-        now = self._world.now()
-        # A reply that settles nothing must not be asked for again.
-        await self._change(lambda record: records.expired(settled(record, reply, now) if reply else record, now))
+        now, formatted = self._world.now(), self._world.formatted
+
+        def settle(record: ChatRecord) -> ChatRecord:
+            # A reply that settles nothing must not be asked for again.
+            return records.expired(settled(record, reply, now, formatted=formatted) if reply else record, now)
+
+        await self._change(settle)
 
     async def _think(self, record: ChatRecord, current: Current) -> None:
         if current.outcome is None:
@@ -115,14 +120,16 @@ class Performer:
             self._view.type(self._world.now())
         question = current.question
         line = phrases.thinking(question.locale, current.request_id)
-        sent = await self._outbox.send(line, reply_to=question.message_id, key=current.request_id, part="thinking")
+        sent = await self._outbox.send(
+            Part(line), reply_to=question.message_id, key=current.request_id, part="thinking"
+        )
         self._view.spoke()
         await self._change(lambda record: records.thought(record, current.request_id, sent or NO_MESSAGE))
 
     async def _deliver(self, step: Deliver) -> None:
         current = step.current
         if step.edits:
-            if not await self._outbox.edit(step.edits, step.text, key=current.request_id):
+            if not await self._outbox.edit(step.edits, step.part, key=current.request_id):
                 await self._change(lambda record: records.line_lost(record, current.request_id))
                 return
         else:
@@ -137,7 +144,7 @@ class Performer:
         reply_to = current.thinking_id or current.question.message_id
         # A failure may come after parts of an answer, which it must not be taken for.
         part = str(number) if isinstance(current.outcome, Answer) else "failure"
-        sent = await self._outbox.send(step.text, reply_to=reply_to, key=current.request_id, part=part, index=number)
+        sent = await self._outbox.send(step.part, reply_to=reply_to, key=current.request_id, part=part, index=number)
         if sent is None:
             self._undelivered = current.request_id
 

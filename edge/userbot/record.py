@@ -80,8 +80,11 @@ class Question(_Part):
 
 
 class Answer(_Part):
+    """`text` as the model wrote it; `formatted`: its Markdown is shown as formatting."""
+
     kind: Literal["answer"] = "answer"
     text: str
+    formatted: bool = False
 
 
 class Failure(_Part):
@@ -175,10 +178,10 @@ def ask(question: Question, request_id: RequestId, deadline: datetime) -> Curren
     return Current(question=question, request_id=str(request_id), deadline=deadline)
 
 
-def answered(record: ChatRecord, request_id: str, text: str, now: datetime) -> ChatRecord:
+def answered(record: ChatRecord, request_id: str, text: str, now: datetime, *, formatted: bool = False) -> ChatRecord:
     """The model's reply is in. One that shows nothing counts as a failure."""
     text = shortened(clean(text).strip(), MAX_ANSWER_BYTES)
-    answer = Failure(reason=FailureReason.EMPTY) if is_blank(text) else Answer(text=text)
+    answer = Failure(reason=FailureReason.EMPTY) if is_blank(text) else Answer(text=text, formatted=formatted)
     return _settled(record, request_id, answer, now)
 
 

@@ -126,7 +126,7 @@ class Replies:
 
 
 def _settled(record: ChatRecord, *, reply: Event, trace: dict[str, str], world: World) -> ChatRecord:
-    changed = settled(record, reply, world.now())
+    changed = settled(record, reply, world.now(), formatted=world.formatted)
     return changed if changed is record else records.traced(changed, trace)
 
 

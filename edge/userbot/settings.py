@@ -58,6 +58,9 @@ class UserbotSettings(ProcessSettings):
         "ignore", description="ignore or queue: what happens to a question while another one is being answered"
     )
     live: bool = Field(False, description="true or false: the thinking line grows into the answer as it is written")
+    formatting: Literal["markdown", "plain"] = Field(
+        "markdown", description="markdown or plain: whether an answer's Markdown is shown as Telegram's formatting"
+    )
     deadline: Seconds = Field(
         timedelta(seconds=120), gt=timedelta(0), description="seconds until a question counts as failed, above 0"
     )

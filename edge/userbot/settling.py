@@ -13,8 +13,11 @@ from events.schema import FailureReason, GenerationCompleted, GenerationFailed
 log = structlog.get_logger(__name__)
 
 
-def settled(record: ChatRecord, reply: Event, now: datetime) -> ChatRecord:
-    """The outcome that `reply` brings, if it is the first for the current question; one that can't be read fails it."""
+def settled(record: ChatRecord, reply: Event, now: datetime, *, formatted: bool) -> ChatRecord:
+    """The outcome that `reply` brings, if it is the first for the current question; one that can't be read fails it.
+
+    `formatted`: its Markdown is to be shown as formatting.
+    """
     try:
         data = reply.data()
     except MalformedEvent as error:
@@ -24,7 +27,7 @@ def settled(record: ChatRecord, reply: Event, now: datetime) -> ChatRecord:
         return failed
     match data:
         case GenerationCompleted(request_id=request_id, text=text):
-            return records.answered(record, request_id, text, now)
+            return records.answered(record, request_id, text, now, formatted=formatted)
         case GenerationFailed(request_id=request_id, reason=reason):
             return records.failed(record, request_id, reason, now)
     return records.failed(record, data.request_id, FailureReason.MALFORMED, now)

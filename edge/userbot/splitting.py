@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 import regex
@@ -14,12 +14,10 @@ MAX_MESSAGE = 4096
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CLUSTER = regex.compile(r"\X")
-_BREAKS = (
-    re.compile(r"\n[^\S\n]*\n"),
-    re.compile(r"\n"),
-    re.compile(r"(?<=[.!?…])\s|(?<=[.!?…][\"'»”)\]])\s"),
-)
-"""Paragraphs, lines, sentences: taken if they leave a message at least half full."""
+_PARAGRAPH, _LINE = re.compile(r"\n[^\S\n]*\n"), re.compile(r"\n")
+_SENTENCE = re.compile(r"(?<=[.!?…])\s|(?<=[.!?…][\"'»”)\]])\s")
+_BREAKS = (_PARAGRAPH, _LINE, _SENTENCE)
+"""Taken if they leave a message at least half full."""
 _SPACE = re.compile(r"\s")
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
 """Unassigned characters are not among them: they may be emoji newer than this Python."""
@@ -48,23 +46,42 @@ def split(text: str, limit: int = MAX_MESSAGE) -> list[str]:
     (grapheme clusters), and only in a cluster longer than `limit` between code points. White space at the cuts is
     dropped, and so are messages that would show nothing.
     """
-    return [part for part in _parts(text.strip(), limit) if not is_blank(part)]
+    return [text[start:end] for start, end in cuts(text, limit)]
 
 
-def _parts(rest: str, limit: int) -> Iterator[str]:
-    while rest:
-        cut = _cut(rest, limit)
-        yield rest[:cut].rstrip()
-        rest = rest[cut:].lstrip()
+def cuts(text: str, limit: int = MAX_MESSAGE, *, blocks: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+    """Where the messages of `split` begin and end in `text`.
+
+    `blocks`, in order, are cut only where there is no paragraph or line outside them to cut at; their lines stay
+    indented.
+    """
+    return [(start, end) for start, end in _parts(text, limit, blocks) if not is_blank(text[start:end])]
 
 
-def _cut(text: str, limit: int) -> int:
+def _parts(text: str, limit: int, blocks: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    all_of_it = len(text.rstrip())
+    start = _begin(text, 0, blocks)
+    while start < all_of_it:
+        rest = text[start:all_of_it]
+        cut = start + _cut(rest, limit, [(first - start, last - start) for first, last in blocks])
+        yield start, start + len(text[start:cut].rstrip())
+        start = _begin(text, cut, blocks)
+
+
+def _begin(text: str, start: int, blocks: Sequence[tuple[int, int]]) -> int:
+    """After the white space that begins at `start`, but for what indents the first line of a block."""
+    begin = len(text) - len(text[start:].lstrip())
+    block = _block_before(begin + 1, blocks)
+    return max(start, block[0], text.rfind("\n", start, begin) + 1) if block and begin < block[1] else begin
+
+
+def _cut(text: str, limit: int, blocks: Sequence[tuple[int, int]]) -> int:
     fits = _fitting(text, limit)
     if fits == len(text):
         return fits
-    for pattern in _BREAKS:
+    for pattern, outside in ((_PARAGRAPH, blocks), (_LINE, blocks), *((pattern, ()) for pattern in _BREAKS)):
         # A break may begin right after what fits, and the longest one is two characters and some blanks.
-        found = _last(pattern, text, fits)
+        found = _last(pattern, text, fits, outside)
         if found > fits // 2:
             return found
     return _last(_SPACE, text, fits) or _between_clusters(text, fits) or fits
@@ -76,9 +93,21 @@ def _fitting(text: str, limit: int) -> int:
     return bisect_right(list(accumulate(widths)), limit)
 
 
-def _last(pattern: re.Pattern[str], text: str, fits: int) -> int:
-    """Where the last match starts, at `fits` at the latest; 0 if there is none."""
-    return max((found.start() for found in pattern.finditer(text, 0, fits + 2) if found.start() <= fits), default=0)
+def _last(pattern: re.Pattern[str], text: str, fits: int, blocks: Sequence[tuple[int, int]] = ()) -> int:
+    """Where the last match outside `blocks` starts, at `fits` at the latest; 0 if there is none."""
+    starts = (found.start() for found in pattern.finditer(text, 0, fits + 2))
+    return max((start for start in starts if start <= fits and not _inside(start, blocks)), default=0)
+
+
+def _inside(position: int, blocks: Sequence[tuple[int, int]]) -> bool:
+    block = _block_before(position, blocks)
+    return block is not None and position < block[1] - 1  # its last character ends its last line
+
+
+def _block_before(position: int, blocks: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    """The last of `blocks`, which are in order, that begins before `position`."""
+    index = bisect_left(blocks, (position, 0))
+    return blocks[index - 1] if index else None
 
 
 def _between_clusters(text: str, fits: int) -> int:

@@ -1,11 +1,13 @@
 """What has to happen next in a chat so that the world matches its record: record and time alone decide."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from edge.userbot import phrases
+from edge.userbot.formatting.parts import parts as parts_of
+from edge.userbot.formatting.styled import Part
 from edge.userbot.record import NO_MESSAGE, Answer, ChatRecord, Current, Failure, Notice
-from edge.userbot.splitting import split
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,14 @@ class Think:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Send `text`, message `part_index` (from 0) of `parts_total`; then `part_sent` with `part_index + 1`.
+    """Send `part`, message `part_index` (from 0) of `parts_total`; then `part_sent` with `part_index + 1`.
 
     With `edits` it replaces the text of that message; if that is gone, `line_lost` instead.
     """
 
     current: Current
     part_index: int
-    text: str
+    part: Part
     parts_total: int
     edits: int | None = None
 
@@ -98,10 +100,15 @@ def _about(current: Current, now: datetime) -> Step | None:
 
 def _delivering(current: Current, outcome: Answer | Failure) -> Step:
     # The same parts every time, so that a restart goes on where it was.
-    locale = current.question.locale
-    parts = split(outcome.text) if isinstance(outcome, Answer) else [phrases.failure(locale, outcome.reason)]
+    parts = _parts(outcome, current.question.locale)
     if current.parts_sent >= len(parts):
         return Finish()
     becomes_answer = current.question.live and current.parts_sent == 0 and current.thinking_id != NO_MESSAGE
     edits = current.thinking_id if becomes_answer else None
     return Deliver(current, current.parts_sent, parts[current.parts_sent], len(parts), edits)
+
+
+def _parts(outcome: Answer | Failure, locale: str) -> Sequence[Part]:
+    if isinstance(outcome, Answer):
+        return parts_of(outcome.text, formatted=outcome.formatted)
+    return [Part(phrases.failure(locale, outcome.reason))]

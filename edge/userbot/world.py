@@ -22,7 +22,10 @@ STEP_SPANS = {Think: names.START_ANSWER, Expire: names.AWAIT_ANSWER, Deliver: na
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything outside a chat's driver; `retrying` has the clock and the chance as well."""
+    """Everything outside a chat's driver; `retrying` has the clock and the chance as well.
+
+    `formatted`: the Markdown of answers is shown as formatting.
+    """
 
     account: str
     chats: Chats
@@ -32,6 +35,7 @@ class World:
     deadline: timedelta
     telemetry: Telemetry
     retrying: Retrying
+    formatted: bool = True
 
     def now(self) -> datetime:
         return self.retrying.clock.now()

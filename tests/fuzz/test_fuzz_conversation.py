@@ -18,6 +18,8 @@ from edge.userbot.chats import Chats
 from edge.userbot.commands import Ask, parse, parse_context_length
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
+from edge.userbot.formatting.parts import parts as parts_of
+from edge.userbot.formatting.styled import Part
 from edge.userbot.incoming import incoming
 from edge.userbot.receiving import Effect, Incoming, Rules, receive
 from edge.userbot.record import MAX_ANSWER_BYTES, ChatRecord, shortened
@@ -47,7 +49,8 @@ NASTY = st.sampled_from(
         "\x00", "\x1b[2J", "\r\n", "\n\n", "\t", " ", "\u2028", "\u00a0",
         "\u202e", "\u2066", "\u200f", "\u061c", "\ufeff", "\u200b", "\u200d", "\ufe0f",
         "\ud83d", "\ude00", "😀", "👨‍👩‍👧‍👦", "🏳️‍🌈", "🇷🇺", "👍🏽", "e\u0301", "\u0301", "Z͑ͫ̓ͪ̂", "각", "क्षि",
-        "<:>", "@@ПЕРВЫЙ@@", "<eos>", "Гость:", "/help", "Тимоха,", "слово", "Конец. ", "\U0010ffff", "\ufffe",
+        "<:>", "@@ПЕРВЫЙ@@", "<eos>", "Гость:", "/help", "Тимоха,", "**", "_я_",
+        "`x`", "\n```py\n  a", "слово", "Конец. ", "\U0010ffff", "\ufffe",
     ]
 )  # fmt: skip
 ANY = st.text(st.characters(exclude_categories=[]), max_size=30)
@@ -73,9 +76,12 @@ class Telegram:
     refused: list[str] = field(default_factory=list)
     ids: dict[int, int] = field(default_factory=dict)
 
-    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+        text = message.text
         fits = 0 < utf16_length(text) <= MOST and not is_blank(text)
-        if not fits or clean(text) != text or text.strip() != text or random_id in self.ids:
+        if not fits or clean(text) != text or text.rstrip() != text or random_id in self.ids:
+            self.refused.append(text)
+        if any(entity.length <= 0 or entity.offset + entity.length > utf16_length(text) for entity in message.entities):
             self.refused.append(text)
         self.sent.append((text, reply_to))
         self.ids[random_id] = 1_000_000 + len(self.ids)
@@ -140,7 +146,7 @@ class Talk:
         if is_blank(text):
             assert parts[0].endswith("Попробуйте спросить ещё раз другими словами.")
         else:
-            assert parts == split(text)
+            assert parts == shown(text)
 
 
 @asynccontextmanager
@@ -195,6 +201,11 @@ def arriving(number: int, text: str) -> Incoming | None:
     return incoming(ACCOUNT, message, {}, groups=False, bots=False)
 
 
+def shown(text: str) -> list[str]:
+    """The messages of an answer."""
+    return [part.text for part in parts_of(text, formatted=True)]
+
+
 def solid(text: str) -> str:
     return "".join(char for char in text if not is_blank(char))
 
@@ -226,9 +237,9 @@ async def test_any_talk_comes_to_rest(
         assert ChatRecord.model_validate_json(record.to_json()) == record
         assert all(turn.text == clean(turn.text) and turn.text for turn in talk.model.asked)
         if not cancelled:
-            sent = solid("".join(text for text, _ in talk.telegram.sent))
+            sent = {text for text, _ in talk.telegram.sent}
             answers_kept = [turn.text for turn in record.history if turn.role is Role.ASSISTANT]
-            assert all(solid(text) in sent for text in answers_kept)
+            assert all(part in sent for text in answers_kept for part in shown(text))
 
 
 ENVELOPES = st.builds(

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from edge.userbot import phrases
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
+from edge.userbot.formatting.styled import Part
 from edge.userbot.receiving import Effect, Incoming, Rules
 from edge.userbot.stored_chats import open_chats
 from edge.userbot.world import World
@@ -82,8 +83,8 @@ class Telegram:
     def __init__(self) -> None:
         self.texts: list[tuple[str, str]] = []
 
-    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
-        self.texts.append((chat, text))
+    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+        self.texts.append((chat, message.text))
         return 1000 + len(self.texts)
 
     async def typing(self, chat: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
+from edge.userbot.formatting.styled import Part
 from edge.userbot.messenger import Undeliverable
 from edge.userbot.receiving import Effect, Incoming, Rules
 from edge.userbot.replies import Replies
@@ -36,9 +37,10 @@ ACCOUNT, CHAT = "1", "2"
 
 @dataclass
 class FakeTelegram:
-    """A chat that folds repeated random ids, and fails on demand."""
+    """A chat that folds repeated random ids, and fails on demand. `looks`: its messages with their formatting."""
 
     texts: list[tuple[str, int | None]] = field(default_factory=list)
+    looks: list[Part] = field(default_factory=list)
     by_random_id: dict[int, int] = field(default_factory=dict)
     before_send: Callable[[str], None] = lambda text: None
     after_send: Callable[[str], None] = lambda text: None
@@ -50,11 +52,13 @@ class FakeTelegram:
     typings: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
         assert chat == CHAT
+        text = message.text
         self.before_send(text)
         if random_id not in self.by_random_id:
             self.texts.append((text, reply_to))
+            self.looks.append(message)
             self.by_random_id[random_id] = 1000 + len(self.texts)
             self.changed.set()
         self.after_send(text)
@@ -63,20 +67,22 @@ class FakeTelegram:
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         return 1001 + self.texts.index((text, reply_to)) if (text, reply_to) in self.texts else None
 
-    async def edit(self, chat: str, message_id: int, text: str) -> None:
+    async def edit(self, chat: str, message_id: int, message: Part) -> None:
         assert chat == CHAT
+        text = message.text
         self.before_edit(text)
         if message_id in self.deleted:
             raise Undeliverable("MESSAGE_ID_INVALID")
         self.edits.append(text)
         self.texts[message_id - 1001] = (text, self.texts[message_id - 1001][1])
+        self.looks[message_id - 1001] = message
         self.changed.set()
         self.after_edit(text)
 
-    async def preview(self, chat: str, message_id: int, text: str) -> bool:
+    async def preview(self, chat: str, message_id: int, message: Part) -> bool:
         if not self.takes_previews:
             return False
-        await self.edit(chat, message_id, text)
+        await self.edit(chat, message_id, message)
         return True
 
     async def typing(self, chat: str) -> None:

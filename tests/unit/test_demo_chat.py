@@ -44,6 +44,7 @@ class Telegram:
         self.messages[number] = SimpleNamespace(
             id=number,
             text=text,
+            entities=None,
             reply_to_message_id=reply_to,
             edit_date=NOW if edited else None,
             outgoing=outgoing,

@@ -12,7 +12,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from edge.demo.terminal import converse, show_rendered
+from edge.demo.terminal import converse, show_rendered, show_text
 from edge.demo.traces import Traces
 from events.runtime.clock import SystemClock
 from observability import names
@@ -73,3 +73,29 @@ async def test_a_trace_is_shown_in_a_terminal_without_the_codes_of_its_colours(
     shown = screen.getvalue()
     assert "?[" not in shown
     assert "\x1b[0;1m1.2.3.0" in shown
+
+
+class SpeakingChat(SilentChat):
+    """A chat with one formatted message."""
+
+    def __init__(self) -> None:
+        self.messages = ["bot> **это \x1b[1mважно\x1b[22m и \x1b[36mкод\x1b[39m"]
+
+    async def refresh(self) -> None:
+        while self.messages:
+            show_text(self.messages.pop())
+
+
+async def test_formatting_is_shown_in_a_terminal_as_formatting(monkeypatch: Any) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with create_pipe_input() as keys:
+        loop = asyncio.get_running_loop()
+        screen = Screen("код", lambda: loop.call_later(0.1, keys.send_text, "\x04"))
+        output = Vt100_Output(screen, lambda: Size(40, 100), term="xterm-256color")
+        with create_app_session(input=keys, output=output):
+            await converse(SpeakingChat(), None)
+    shown = screen.getvalue()
+    assert "?[" not in shown
+    assert "bot> **это " in shown
+    assert "\x1b[0;1mважно\x1b[0m и \x1b[0;36mкод" in shown

@@ -34,7 +34,7 @@ def test_a_reply_fails_the_question_under_whose_subject_it_lies() -> None:
     record = ChatRecord(current=ask(question, OURS, NOW + timedelta(seconds=120)))
     data = GenerationCompleted(request_id=str(OURS), text="да", finish_reason=FinishReason.STOP, model="m")
     reply = replace(Event.of(data, source="/test", time=NOW), claimed=OTHER)
-    assert settled(record, reply, NOW).current.outcome == Failure(reason=FailureReason.MALFORMED)
+    assert settled(record, reply, NOW, formatted=True).current.outcome == Failure(reason=FailureReason.MALFORMED)
 
 
 async def test_what_is_stored_in_memory_has_the_subject_of_its_place(make_event) -> None:

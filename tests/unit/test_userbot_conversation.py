@@ -174,10 +174,10 @@ class Chat(RuleBasedStateMachine):
         match step:
             case Think(current):
                 self.published.add(current.request_id)
-            case Deliver(current, index, text):
+            case Deliver(current, index, message):
                 shown = self.shown.setdefault(current.request_id, {})
                 assert index in (len(shown), len(shown) - 1)
-                assert shown.setdefault(index, text) == text
+                assert shown.setdefault(index, message.text) == message.text
 
     def _store(self, step: Step) -> None:
         match step:

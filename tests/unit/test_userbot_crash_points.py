@@ -18,6 +18,8 @@ from edge.userbot.changes import Change, Difference, State
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
+from edge.userbot.formatting.parts import parts
+from edge.userbot.formatting.styled import Part
 from edge.userbot.messenger import Undeliverable
 from edge.userbot.receiving import Incoming, Rules
 from edge.userbot.record import ChatRecord
@@ -44,6 +46,8 @@ from observability.telemetry import silent
 
 ACCOUNT, CHAT = "1", "2"
 LONG = " ".join(str(number) for number in range(1200))
+MARKED = "\n".join(f"* **{number}** и `{number}`" for number in range(400))
+"""Cut elsewhere if it is plain."""
 MOST_EFFECTS = 60
 AT_ONCE = 8
 RETRYING = Retrying(SystemClock(), Random())
@@ -120,10 +124,10 @@ class Telegram:
         self.questions.append(Incoming(ACCOUNT, CHAT, number, text, "ru", datetime.now(UTC)))
         self.live(Change(number, 1, self.questions[-1]))
 
-    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
         if self.shut and random_id in self.by_random_id:
             return self.by_random_id[random_id]
-        self.texts.append((text, reply_to))
+        self.texts.append((message.text, reply_to))
         self.by_random_id[random_id] = 1000 + len(self.texts)
         return self.by_random_id[random_id]
 
@@ -131,13 +135,13 @@ class Telegram:
         seen = (text, reply_to) in self.texts and not self.shut
         return 1001 + self.texts.index((text, reply_to)) if seen else None
 
-    async def edit(self, chat: str, message_id: int, text: str) -> None:
+    async def edit(self, chat: str, message_id: int, message: Part) -> None:
         if message_id in self.deleted:
             raise Undeliverable("MESSAGE_ID_INVALID")
-        self.texts[message_id - 1001] = (text, self.texts[message_id - 1001][1])
+        self.texts[message_id - 1001] = (message.text, self.texts[message_id - 1001][1])
 
-    async def preview(self, chat: str, message_id: int, text: str) -> bool:
-        await self.edit(chat, message_id, text)
+    async def preview(self, chat: str, message_id: int, message: Part) -> bool:
+        await self.edit(chat, message_id, message)
         return True
 
     async def typing(self, chat: str) -> None:
@@ -293,6 +297,15 @@ SCENARIOS = {
             replies(places) == split(LONG) and thoughts(places) == 1 and [t.text for t in record.history][1:] == [LONG]
         ),
         answer=lambda text: LONG,
+    ),
+    "a formatted answer in several parts": Scenario(
+        ("Тимоха, раз",),
+        lambda places, record: (
+            replies(places) == [part.text for part in parts(MARKED, formatted=True)]
+            and thoughts(places) == 1
+            and [t.text for t in record.history][1:] == [MARKED]
+        ),
+        answer=lambda text: MARKED,
     ),
     "a failure": Scenario(
         ("Тимоха, раз",),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
+from edge.userbot.formatting.styled import Entity, Part
 from edge.userbot.live import EDIT_INTERVAL, LiveView
 from edge.userbot.messenger import FloodWaited, MessengerError
 from edge.userbot.receiving import Effect
@@ -45,6 +46,21 @@ async def test_the_thinking_line_grows_into_the_answer(places) -> None:
     assert places.telegram.texts == [("Хорошо, а у тебя?", 7)]
     history = (await edge.world.chats.load(CHAT)).history
     assert [turn.text for turn in history] == ["раз", "Хорошо, а у тебя?"]
+
+
+async def test_an_answer_that_grows_is_formatted_and_half_a_marker_is_text(places) -> None:
+    edge = await asked(places)
+    edge.writes(7, "Это **важ", 1)
+    await places.telegram.until(lambda: places.telegram.edits)
+    assert places.telegram.looks == [Part("Это **важ")]
+    edge.writes(7, "Это **важно**, и", 2)
+    await places.telegram.until(lambda: len(places.telegram.edits) == 2)
+    assert places.telegram.looks == [Part("Это важно, и", (Entity("bold", 4, 5),))]
+    await edge.answer(7, "Это **важно**, и `вот`")
+    await edge.idle()
+    assert places.telegram.looks == [Part("Это важно, и вот", (Entity("bold", 4, 5), Entity("code", 13, 3)))]
+    history = (await edge.world.chats.load(CHAT)).history
+    assert [turn.text for turn in history] == ["раз", "Это **важно**, и `вот`"]
 
 
 async def test_an_answer_whose_progress_was_lost_still_replaces_the_line(places) -> None:
@@ -190,7 +206,8 @@ def progress(text: str, sequence: int, request_id: str = ID) -> GenerationProgre
 def view(places) -> LiveView:
     """Of a chat whose line is its first message."""
     places.telegram.texts.append(("Думаю…", 7))
-    view = LiveView(CHAT, places.telegram)
+    places.telegram.looks.append(Part("Думаю…"))
+    view = LiveView(CHAT, places.telegram, formatted=True)
     view.watch(ID)
     return view
 
@@ -207,6 +224,21 @@ async def test_edits_are_paced_and_show_the_newest_text(places, view) -> None:
     assert places.telegram.edits == ["раз"]
     await view.show(CURRENT, LATER, edits=True)
     assert places.telegram.edits == ["раз", "раз два три"]
+
+
+async def test_a_text_that_shows_nothing_new_makes_no_edit(places, view) -> None:
+    view.take(progress("раз", 1))
+    await view.show(CURRENT, NOW, edits=True)
+    for number, text in enumerate(["раз\n", "раз\n```", "раз\n```py\n"], 2):
+        view.take(progress(text, number))
+        await view.show(CURRENT, NOW + number * EDIT_INTERVAL, edits=True)
+    assert places.telegram.edits == ["раз"]
+
+
+async def test_nothing_is_shown_of_what_cant_be_seen(places, view) -> None:
+    view.take(progress(" \n", 1))
+    await view.show(CURRENT, NOW, edits=True)
+    assert places.telegram.edits == []
 
 
 async def test_an_older_or_equal_text_makes_no_edit(places, view) -> None:

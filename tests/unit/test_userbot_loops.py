@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from edge.userbot.chats import Chats
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
+from edge.userbot.formatting.styled import Part
 from edge.userbot.limiting import SILENCE
 from edge.userbot.receiving import Incoming, Rules
 from edge.userbot.replies import Replies
@@ -95,8 +96,8 @@ class Person:
                 await self._log.publish(Channel.REPLIES, event)
                 await delivery.ack()
 
-    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
-        return self._telegram.says(self._account, text)
+    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+        return self._telegram.says(self._account, message.text)
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         return None

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
+from edge.userbot.formatting.parts import parts
+from edge.userbot.formatting.styled import Part
 from edge.userbot.record import (
     ChatRecord,
     Notice,
@@ -29,6 +31,7 @@ ID = "7.42.1.0"
 QUESTION = Question(message_id=1, text="как дела?", locale="en", asked_at=NOW)
 ASKING = ChatRecord(current=ask(QUESTION, RequestId("7", "42", "1"), DEADLINE))
 THINKING = thought(ASKING, ID, 5)
+MARKED = "**ab** `cd`. " * 700
 NOTICE = Notice(message_id=3, text="готово")
 
 
@@ -61,7 +64,7 @@ def test_the_thinking_line_comes_first_even_when_the_answer_is_in() -> None:
 def test_an_answer_is_delivered_after_the_thinking_line() -> None:
     delivering = answered(THINKING, ID, "fine", NOW)
     assert delivering.current is not None
-    assert next_step(delivering, DEADLINE) == Deliver(delivering.current, 0, "fine", 1)
+    assert next_step(delivering, DEADLINE) == Deliver(delivering.current, 0, Part("fine"), 1)
     assert next_step(part_sent(delivering, ID, 1), NOW) == Finish()
     assert wake_at(delivering) is None
 
@@ -70,11 +73,28 @@ def test_a_long_answer_is_delivered_part_by_part_and_the_same_after_a_restart() 
     text = "ab cd. " * 2000
     delivering, sent = answered(THINKING, ID, text, NOW), []
     while isinstance(step := next_step(delivering, NOW), Deliver):
-        sent.append(step.text)
+        sent.append(step.part.text)
         assert (step.part_index, step.parts_total) == (len(sent) - 1, 4)
         delivering = from_json(part_sent(delivering, ID, len(sent)).to_json())
     assert sent == split(text)
     assert step == Finish()
+
+
+def test_a_formatted_answer_is_delivered_as_formatted_parts_and_the_same_after_a_restart() -> None:
+    delivering, sent = answered(THINKING, ID, MARKED, NOW, formatted=True), []
+    while isinstance(step := next_step(delivering, NOW), Deliver):
+        sent.append(step.part)
+        delivering = from_json(part_sent(delivering, ID, len(sent)).to_json())
+    assert len(sent) > 1
+    assert tuple(sent) == parts(MARKED, formatted=True)
+    assert delivering.current.outcome.text == MARKED.strip()
+
+
+def test_an_answer_that_an_earlier_version_has_begun_to_deliver_goes_on_as_plain_text() -> None:
+    settled = answered(THINKING, ID, MARKED, NOW, formatted=True)
+    earlier = from_json(settled.to_json().replace(b',"formatted":true', b""))
+    step = next_step(part_sent(earlier, ID, 1), NOW)
+    assert step.part == parts(MARKED, formatted=False)[1]
 
 
 def test_the_first_message_of_a_live_outcome_replaces_the_thinking_line() -> None:
@@ -91,14 +111,14 @@ def test_a_live_outcome_without_a_line_to_replace_is_a_message(thinking_id: int)
     live = ChatRecord(current=ask(QUESTION.having(live=True), RequestId("7", "42", "1"), DEADLINE))
     lost = line_lost(answered(thought(live, ID, thinking_id), ID, "fine", NOW), ID)
     step = next_step(lost, NOW)
-    assert (step.text, step.edits) == ("fine", None)
+    assert (step.part.text, step.edits) == ("fine", None)
 
 
 @pytest.mark.parametrize("reason", ["empty", phrases.DEADLINE, "from the future"])
 def test_a_failure_is_told_in_one_line_in_the_users_language(reason: str) -> None:
     step = next_step(failed(THINKING, ID, reason, NOW), NOW)
     assert isinstance(step, Deliver)
-    assert (step.text, step.parts_total) == (phrases.failure("en", reason), 1)
+    assert (step.part.text, step.parts_total) == (phrases.failure("en", reason), 1)
 
 
 def test_erasing_comes_before_everything_and_notices_before_the_question() -> None:

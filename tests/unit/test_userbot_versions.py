@@ -23,13 +23,13 @@ from events.runtime.retrying import Retrying
 RETRYING = Retrying(SystemClock(), Random())
 WATERMARK = {"pts": 5, "qts": 0, "date": 0, "seq": 0}
 CONTENT = {
-    1: "current.deadline current.outcome.kind current.outcome.reason current.outcome.text current.parts_sent"
-    " current.question.asked_at current.question.doubtful current.question.live current.question.locale"
-    " current.question.message_id current.question.revision current.question.text current.question.trace"
-    " current.request_id current.settled_at current.thinking_id deleted_to erasing helped_at history.role history.text"
-    " notices.message_id notices.text rate.answers rate.silent_since rate.since seen settings.context_length"
-    " waiting.asked_at waiting.doubtful waiting.live waiting.locale waiting.message_id waiting.revision waiting.text"
-    " waiting.trace"
+    1: "current.deadline current.outcome.formatted current.outcome.kind current.outcome.reason current.outcome.text"
+    " current.parts_sent current.question.asked_at current.question.doubtful current.question.live"
+    " current.question.locale current.question.message_id current.question.revision current.question.text"
+    " current.question.trace current.request_id current.settled_at current.thinking_id deleted_to erasing"
+    " helped_at history.role history.text notices.message_id notices.text rate.answers rate.silent_since"
+    " rate.since seen settings.context_length waiting.asked_at waiting.doubtful waiting.live waiting.locale"
+    " waiting.message_id waiting.revision waiting.text waiting.trace"
 }
 """What the records of each schema have."""
 

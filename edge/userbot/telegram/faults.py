@@ -44,6 +44,8 @@ REPLY_GONE = {
     "REPLY_TO_MSG_ID_INVALID",
 }
 """What a message replies to is not there."""
+FORMATTING_REFUSED = {"ENTITIES_TOO_LONG", "ENTITY_BOUNDS_INVALID", "ENTITY_TYPE_INVALID"}
+"""The text is right, its formatting is not."""
 
 UNTOLD_WAIT = timedelta(seconds=30)
 """For a flood error that names no time."""

@@ -10,10 +10,11 @@ from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
+from edge.userbot.formatting.styled import Part
 from edge.userbot.messenger import Undeliverable
-from edge.userbot.telegram import dialogs, own_messages
+from edge.userbot.telegram import dialogs, entities, own_messages
 from edge.userbot.telegram.calls import AlreadyDone, Calls, Refused
-from edge.userbot.telegram.faults import REPLY_GONE, judge
+from edge.userbot.telegram.faults import FORMATTING_REFUSED, REPLY_GONE, judge
 from events.errors import TimokhaError
 from events.faults import Fault
 
@@ -45,42 +46,56 @@ class Telegram:
         self._strangers: set[str] = set()
         self._pace_of = lru_cache(maxsize=CHATS_PACED)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
-    async def send(self, chat: str, text: str, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
         peer = await self._turn(chat)
         query = raw.functions.messages.SendMessage(
-            peer=peer, message=text, reply_to_msg_id=reply_to, random_id=random_id, no_webpage=True
+            peer=peer,
+            message=message.text,
+            entities=entities.of(message),
+            reply_to_msg_id=reply_to,
+            random_id=random_id,
+            no_webpage=True,
         )
         try:
             updates = await self._calls.invoke(query)
         except AlreadyDone:
-            return await self.find_own(chat, text, reply_to=reply_to) or 0
+            return await self.find_own(chat, message.text, reply_to=reply_to) or 0
         except Refused as error:
             if reply_to and error.reason in REPLY_GONE:
                 # What it replies to is gone: say it all the same.
-                return await self.send(chat, text, reply_to=None, random_id=random_id)
+                return await self.send(chat, message, reply_to=None, random_id=random_id)
+            if message.entities and error.reason in FORMATTING_REFUSED:
+                log.warning("telegram.formatting_refused", chat=chat, reason=error.reason)
+                return await self.send(chat, Part(message.text), reply_to=reply_to, random_id=random_id)
             raise Undeliverable(f"Telegram refused a message to {chat}: {error.reason}") from None
         self._changed(updates)
         return _message_id(updates, random_id)
 
-    async def edit(self, chat: str, message_id: int, text: str) -> None:
+    async def edit(self, chat: str, message_id: int, message: Part) -> None:
         peer = await self._turn(chat)
-        await self._edit(peer, message_id, text)
+        await self._edit(peer, message_id, message)
 
-    async def preview(self, chat: str, message_id: int, text: str) -> bool:
+    async def preview(self, chat: str, message_id: int, message: Part) -> bool:
         # Half of the overall rate stays for messages.
         overall = min(1 + self._overall.max_rate / 2, self._overall.max_rate)
         if not (self._pace_of(chat).has_capacity(1 + SPARED) and self._overall.has_capacity(overall)):
             return False
-        await self.edit(chat, message_id, text)
+        await self.edit(chat, message_id, message)
         return True
 
-    async def _edit(self, peer: Any, message_id: int, text: str) -> None:
-        query = raw.functions.messages.EditMessage(peer=peer, id=message_id, message=text, no_webpage=True)
+    async def _edit(self, peer: Any, message_id: int, message: Part) -> None:
+        query = raw.functions.messages.EditMessage(
+            peer=peer, id=message_id, message=message.text, entities=entities.of(message), no_webpage=True
+        )
         try:
             updates = await self._calls.invoke(query)
         except AlreadyDone:
             return
         except Refused as error:
+            if message.entities and error.reason in FORMATTING_REFUSED:
+                log.warning("telegram.formatting_refused", message=message_id, reason=error.reason)
+                await self._edit(peer, message_id, Part(message.text))
+                return
             raise Undeliverable(f"Telegram refused to edit message {message_id}: {error.reason}") from None
         self._changed(updates)
 

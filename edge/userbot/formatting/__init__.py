@@ -1,0 +1,1 @@
+"""Markdown of an answer as Telegram's formatting."""

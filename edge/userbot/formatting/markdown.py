@@ -1,0 +1,117 @@
+"""Markdown read as styled text. Its lines stay as they are; what is no Markdown, or not for certain, is text.
+
+Blocks are found by markdown-it: headings, code blocks, lists and quotes. The last two are left as they are written,
+which reads well in a chat, but for `*`, which becomes a bullet.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from edge.userbot.formatting import inline
+from edge.userbot.formatting.emphasis import PAIRS, Pair
+from edge.userbot.formatting.styled import Span, Styled
+
+_BLOCKS = ["blockquote", "fence", "heading", "hr", "list"]
+_PREFIX = re.compile(r"(?:[\s>]|[*+-](?=\s)|\d{1,9}[.)](?=\s))*")
+"""What stands before the text of a line in lists and quotes."""
+_LANGUAGE = re.compile(r"[\w#+.-]{1,32}")
+
+
+def read(markdown: str) -> Styled:
+    """What `markdown`, clean text, shows."""
+    lines = markdown.split("\n")
+    writer, shown = _Writer(), 0
+    for token, heading in _leaves(markdown):
+        start, end = token.map or (0, 0)
+        writer.verbatim(lines[shown:start])
+        if token.type == "fence":
+            writer.code(token, lines[start])
+        else:
+            writer.paragraph(token, lines[start:end], heading=heading)
+        shown = end
+    writer.verbatim(lines[shown:])
+    return writer.styled()
+
+
+def _leaves(markdown: str) -> Iterable[tuple[Token, bool]]:
+    """The blocks that have text of their own, in order, and whether they are headings."""
+    before = None
+    for token in _parser().parse(markdown):
+        if token.type in ("fence", "inline"):
+            yield token, before == "heading_open"
+        before = token.type
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("zero").enable(_BLOCKS).disable(["inline", "text_join"])
+    inline.enable(parser)
+    return parser
+
+
+class _Writer:
+    """Lines, one after the other, and the styles of what is in them."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._spans: list[Span] = []
+
+    def styled(self) -> Styled:
+        text = "".join(self._parts)
+        return Styled(text.removesuffix("\n"), tuple(self._spans))
+
+    def verbatim(self, lines: list[str]) -> None:
+        for line in lines:
+            self._write(f"{line}\n")
+
+    def code(self, fence: Token, first: str) -> None:
+        before = first[: first.find(fence.markup)].rstrip()
+        if before.strip():
+            self._write(f"{_bulleted(before)}\n")
+        start = self._length
+        self._write(fence.content)
+        language = _LANGUAGE.match(fence.info.strip())
+        self._spans.append(Span("pre", start, self._length, language[0] if language else ""))
+        if not fence.content.endswith("\n"):
+            self._write("\n")
+
+    def paragraph(self, block: Token, lines: list[str], *, heading: bool) -> None:
+        first, content = lines[0].rstrip(), block.content.split("\n", 1)[0].rstrip()
+        if heading:
+            if not content:
+                self.verbatim(lines)
+                return
+            before, text = first[: first.index("#")], block.content
+        else:
+            found = _PREFIX.match(first[: -len(content)]) if content and first.endswith(content) else None
+            before = found[0] if found else ""
+            text = "\n".join([lines[0][len(before) :], *lines[1:]])
+        self._write(_bulleted(before))
+        start = self._length
+        self._inline(text)
+        if heading:
+            self._spans.append(Span("bold", start, self._length))
+        self._write("\n")
+
+    def _inline(self, text: str) -> None:
+        env: dict[str, list[Pair]] = {}
+        positions = []
+        for token in _parser().inline.parse(text, _parser(), env, []):
+            positions.append(self._length)
+            self._write(token.content)
+            if token.type == inline.CODE:
+                self._spans.append(Span("code", positions[-1], self._length))
+        self._spans += [Span(pair.style, positions[pair.start], positions[pair.end]) for pair in env.get(PAIRS, [])]
+
+    def _write(self, text: str) -> None:
+        self._parts.append(text)
+        self._length += len(text)
+
+
+def _bulleted(prefix: str) -> str:
+    return prefix.replace("*", "•")
