@@ -1,8 +1,9 @@
-# Every target sets up what it needs by itself: .venv, from the locks in deploy/locks. `make help` lists them.
+# Every target sets up what it needs by itself: VENV, from the locks in deploy/locks. `make help` lists them.
 SHELL := bash
 .DEFAULT_GOAL := help
 
-# PYTHON       the interpreter for .venv, 3.11 to 3.13; by default the one that .venv has, else the first on PATH that fits
+# PYTHON       the interpreter for VENV, 3.11 to 3.13; by default the one that VENV has, else the first on PATH that fits
+# VENV         where the set-up goes, .venv; another one is for another Python, e.g. build/venv-3.13
 # EXTRAS       which of the project's extras are installed; leave out `transformers` to do without torch
 # TORCH_INDEX  where torch comes from, e.g. the CPU index of pytorch: PyPI's build for Linux is a CUDA build of several GB
 # CHAOS_SEED   which storm `make chaos` makes; by default another one each time
@@ -12,17 +13,18 @@ SHELL := bash
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start or chats; without it everything
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
+VENV ?= .venv
 EXTRAS ?= userbot sandbox rabbitmq openai openvino transformers training speedups
 TORCH_INDEX ?=
 ARGS ?=
 export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS
 
-BIN := .venv/bin
+BIN := $(VENV)/bin
 # Another place, interpreter or choice of extras is another set-up.
-STAMP := .venv/.stamp-$(shell printf '%s|' "$(CURDIR)" "$(PYTHON)" "$(EXTRAS)" | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.stamp-$(shell printf '%s|' "$(CURDIR)" "$(PYTHON)" "$(EXTRAS)" | cksum | cut -d' ' -f1)
 
 $(STAMP): pyproject.toml deploy/setup.sh $(wildcard deploy/locks/*.txt)
-	@PYTHON="$(PYTHON)" EXTRAS="$(EXTRAS)" TORCH_INDEX="$(TORCH_INDEX)" bash deploy/setup.sh </dev/null >&2
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" EXTRAS="$(EXTRAS)" TORCH_INDEX="$(TORCH_INDEX)" bash deploy/setup.sh </dev/null >&2
 	@touch $@
 
 .PHONY: help

@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -26,6 +27,17 @@ from events.runtime.retrying import Retrying
 from events.schema import GenerationRequested, Role, Turn
 
 CI = os.environ.get("CI") == "true"
+
+OPTIONAL = {"torch": ("generate", "training"), "matplotlib": ("unit/test_bench.py",)}
+"""What can't be collected without a package that only some extras bring."""
+LEFT_OUT = {package: places for package, places in OPTIONAL.items() if find_spec(package) is None}
+collect_ignore = [place for places in LEFT_OUT.values() for place in places]
+
+
+def pytest_report_header() -> list[str]:
+    """Say so: a run that leaves something out proves less."""
+    return [f"left out without {package}: {', '.join(places)}" for package, places in LEFT_OUT.items()]
+
 
 # Cases for each property: `make test` always takes the same ones, `make test-full` looks for new ones outside CI.
 _TOLERANT = {"deadline": None, "suppress_health_check": list(HealthCheck), "phases": set(Phase) - {Phase.explain}}

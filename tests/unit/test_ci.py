@@ -1,0 +1,58 @@
+"""`.ci/run` finds a second Python for the tests that depend on it, and ends with the main run."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = (Path(__file__).parents[2] / ".ci/run").read_text()
+FUNCTION = re.search(r"^second_python\(\) \{.*?^\}$", SCRIPT, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def pythons(tmp_path):
+    """`pythons(first, *found)`: what is chosen, beside a .venv of minor version `first`, of commands and pyenv's."""
+
+    def make(path, says):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{says}\n")
+        path.chmod(0o755)
+
+    def choose(first, *, commands=(), pyenv=(), broken=()):
+        make(tmp_path / ".venv/bin/python", f"echo {first}")
+        for minor in commands:
+            make(tmp_path / f"bin/python3.{minor}", f"echo {minor} /commands/{minor}")
+        for minor in broken:
+            make(tmp_path / f"bin/python3.{minor}", "exit 127")
+        for minor in pyenv:
+            make(tmp_path / f"pyenv/versions/3.{minor}.1/bin/python", f"echo {minor} /pyenv/{minor}")
+        assert FUNCTION
+        script = f"set -euo pipefail\n{FUNCTION[0]}\nsecond_python || echo none"
+        environment = {"PATH": f"{tmp_path / 'bin'}:{os.defpath}", "PYENV_ROOT": str(tmp_path / "pyenv"), "HOME": "/"}
+        ran = subprocess.run(
+            ["/bin/bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return ran.stdout.strip()
+
+    return choose
+
+
+def test_the_newest_that_venv_does_not_have_is_taken(pythons):
+    assert pythons(11, commands=(11, 12, 13)) == "/commands/13"
+    assert pythons(13, commands=(11, 12, 13)) == "/commands/12"
+
+
+def test_pyenv_has_what_its_shim_does_not_start(pythons):
+    assert pythons(11, commands=(12,), pyenv=(13,), broken=(13,)) == "/pyenv/13"
+
+
+def test_without_another_one_there_is_none(pythons):
+    assert pythons(11, broken=(12, 13)) == "none"
+
+
+def test_the_main_run_is_last_and_its_summary_closes_the_output():
+    runs = re.findall(r"^(make \S+|on_second_python)(?= )", SCRIPT, re.MULTILINE)
+    assert runs == ["make check", "on_second_python", "make test"]
+    assert SCRIPT.rstrip().splitlines()[-1] == 'exit "$status"'
