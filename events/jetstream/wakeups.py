@@ -1,5 +1,6 @@
 """Waking the edge of an account: a hint on core NATS. The chat record that it is about is what counts."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -12,7 +13,7 @@ from events.jetstream.listening import listening
 
 TIMEOUT = 2
 """Seconds that an edge may take to say that it has heard."""
-ANSWERED = ("_INBOX", "_R_.")
+ANSWERED = re.compile(r"_INBOX(_\w+)?\.|_R_\.")
 """How subjects start on which a client hears answers: its own, or the server's for a client of another account."""
 
 
@@ -23,7 +24,7 @@ async def waking(js: JetStreamContext, account: str, wake: Callable[[str], None]
     async def hear(message: Msg) -> None:
         wake(message.data.decode(errors="replace"))
         # The sender chooses where the answer goes, and it goes there with this user's rights.
-        if message.reply.startswith(ANSWERED):
+        if ANSWERED.match(message.reply):
             await message.respond(b"")
 
     async with listening(js, subjects.wake(account), hear):
