@@ -7,6 +7,7 @@ from typing import TypeVar
 import click
 
 from bridge.settings import BridgeSettings
+from edge.doctor.clock import clock
 from edge.doctor.finding import Finding, Level, ok, wrong
 from edge.doctor.model import model
 from edge.doctor.nats import nats
@@ -15,6 +16,7 @@ from edge.doctor.session import session
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError, TimokhaError
+from events.runtime.clock import SystemClock
 from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings
 
@@ -47,6 +49,7 @@ async def examine(settings: DoctorSettings) -> list[Finding]:
         findings += _part("generate", GenerateSettings, lambda chosen: [model(chosen)])
     if "userbot" in parts:
         findings += _part("userbot", UserbotSettings, session)
+        findings += await clock(SystemClock())
     return findings
 
 

@@ -42,13 +42,14 @@ class Faults:
     `unknown_reply`: how a reply to a message that is not there is refused, REPLY_MESSAGE_ID_INVALID or
     REPLY_TO_INVALID; None: it is sent without the reply.
     `packs`: whatever is sent comes compressed and in a container, with an acknowledgement, as Telegram likes to do.
-    `checks_clock`: what a client dates over 300 s back or 30 s ahead is refused by a bad_msg_notification.
+    `checks_clock`: what a client dates over 300 s back or 30 s ahead is refused by a bad_msg_notification, as Telegram
+    does; False: it is taken.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.unknown_reply: str | None = "REPLY_MESSAGE_ID_INVALID"
-        self.checks_clock = False
+        self.checks_clock = True
         self.packs = False
         self._centres: list[int] = []
         self.short_updates = False

@@ -21,6 +21,7 @@ from edge.userbot.telegram import reconnecting
 from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.calls import Calls, SessionRevoked
 from edge.userbot.telegram.messenger import Telegram
+from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.updates import Updates
 from edge.userbot.watermark import Watermark
 from edge.userbot.world import World
@@ -53,7 +54,8 @@ async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Ev
 
 async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
     retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
-    client = make_client(settings, retrying=retrying)
+    time = repair(retrying)
+    client = make_client(settings)
     calls = Calls(client, flood_waited=telemetry.metrics.flood_waited)
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
     async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
@@ -87,10 +89,11 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
                     other=updates.names.hear_update,
                 ),
                 watermark,
-                Door(world, drivers, _rules(settings), names=updates.names).receive,
+                Door(world, drivers, _rules(settings), names=updates.names, ahead=time.ahead).receive,
                 retrying=retrying,
                 window=settings.catch_up_window,
                 known_since=world.chats.made,
+                ahead=time.ahead,
                 fetched=telemetry.metrics.caught_up,
                 was_here=lambda: drivers.resuming.was_complete,
             )

@@ -42,6 +42,7 @@ class CatchUp:
     When Telegram has no difference to give, it looks for messages no older than `window`, and not from before
     `known_since`: nobody knows any more whether those were answered. `fetched` is told how many messages each
     catch-up brought. `was_here`: without a watermark this is the first start ever, unless an earlier life was here.
+    `ahead`: how far this machine's clock is ahead of Telegram's.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class CatchUp:
         retrying: Retrying,
         window: timedelta,
         known_since: Callable[[], Awaitable[datetime]],
+        ahead: Callable[[], timedelta] = timedelta,
         silence: timedelta = SILENCE,
         fetched: Callable[[int], None] = lambda messages: None,
         was_here: Callable[[], bool] = lambda: False,
@@ -63,6 +65,7 @@ class CatchUp:
         self._retrying = retrying
         self._window = window
         self._known_since = known_since
+        self._ahead_of_telegram = ahead
         self._fetched = fetched
         self._was_here = was_here
         self._silence = silence.total_seconds()
@@ -241,7 +244,8 @@ class CatchUp:
         """A store that was emptied lately has no record of what was answered before."""
         # Telegram's dates are in whole seconds, rounded down.
         known_since = (await self._known_since()).replace(microsecond=0)
-        return await self._source.recent(max(self._retrying.clock.now() - self._window, known_since))
+        since = max(self._retrying.clock.now() - self._window, known_since)
+        return await self._source.recent(since - self._ahead_of_telegram())
 
     async def _ended(self, call: asyncio.Task[Found]) -> None:
         self._asking.taken()

@@ -43,16 +43,23 @@ log = structlog.get_logger(__name__)
 class Door:
     """`receive` returns when the message's effect is stored, however long that takes, or can never be.
 
-    `names`: the account's usernames at the moment.
+    `names`: the account's usernames at the moment; `ahead`: how far this machine's clock is ahead of Telegram's.
     """
 
     def __init__(
-        self, world: World, drivers: Drivers, rules: Rules, *, names: Callable[[], Set[str]] = frozenset
+        self,
+        world: World,
+        drivers: Drivers,
+        rules: Rules,
+        *,
+        names: Callable[[], Set[str]] = frozenset,
+        ahead: Callable[[], timedelta] = timedelta,
     ) -> None:
         self._world = world
         self._drivers = drivers
         self._owners = rules
         self._names = names
+        self._ahead = ahead
 
     @property
     def _rules(self) -> Rules:
@@ -113,7 +120,7 @@ class Door:
         """Nothing but `/delete_history` changes a record that can't be read."""
         chats, rules = self._world.chats, self._rules
         chats.unreadable.note(message.chat, error)
-        effect = receive(ChatRecord(), message, rules, self._world.now()).outcome
+        effect = receive(ChatRecord(), self._dated(message), rules, self._world.now()).outcome
         match effect:
             case Effect.TOO_OLD:
                 return effect
@@ -148,6 +155,7 @@ class Door:
 
     async def _change(self, way: Way, message: Incoming, change: Change) -> Received:
         last: list[Received] = []
+        message = self._dated(message)
         message = replace(message, doubtful=await self._is_doubtful(message))
 
         def transition(record: ChatRecord) -> ChatRecord:
@@ -156,6 +164,10 @@ class Door:
 
         await change(message.chat, transition)
         return last[0]
+
+    def _dated(self, message: Incoming) -> Incoming:
+        """Return `message` with its date by this machine's clock: by Telegram's it could be too old, or never be."""
+        return replace(message, date=message.date + self._ahead())
 
     async def _is_doubtful(self, message: Incoming) -> bool:
         """Return whether `message`, fetched later, is older than the records. Telegram's dates are in whole seconds."""

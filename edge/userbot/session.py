@@ -17,11 +17,10 @@ from pyrogram.errors import RPCError
 from edge.pyrogram_server import use_server
 from edge.userbot import session_file
 from edge.userbot.settings import SESSION_SUFFIX, UserbotSettings
-from edge.userbot.telegram import faults, pyrogram_repairs
+from edge.userbot.telegram import faults
 from edge.userbot.telegram.calls import SessionRevoked
 from events.errors import SettingsError, TimokhaError, TransportUnreachable
 from events.faults import Fault
-from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel, finish
 
 STOP_TIMEOUT = timedelta(seconds=5)
@@ -40,10 +39,9 @@ KEY_UNKNOWN = "Public key not found"
 log = structlog.get_logger(__name__)
 
 
-def make_client(settings: UserbotSettings, *, retrying: Retrying) -> Client:
-    """A client that is not started yet. Raises SettingsError, or SessionInUse."""
-    pyrogram_repairs.repair(retrying)
-    _choose_server(settings)
+def make_client(settings: UserbotSettings) -> Client:
+    """A client that is not started yet, of the pyrogram that is mended. Raises SettingsError, or SessionInUse."""
+    choose_server(settings)
     token = settings.bot_token.get_secret_value() if settings.bot_token else ""
     common: dict[str, Any] = {
         "api_id": settings.api_id,
@@ -128,7 +126,8 @@ def _wrong_setting(error: Exception) -> str | None:
     return WRONG_SETTINGS.get(faults.name(error))
 
 
-def _choose_server(settings: UserbotSettings) -> None:
+def choose_server(settings: UserbotSettings) -> None:
+    """Point this process at the server that `settings` name, if they name one. Raises SettingsError."""
     server, key = settings.telegram_server, settings.telegram_key
     if not server and not key:
         return

@@ -18,6 +18,7 @@ from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot import phrases
 from events.jetstream.server import EmbeddedServer
+from events.runtime.clock import Clock
 
 OWNER_PHONE = "+79990000000"
 WAIT = 40.0
@@ -112,9 +113,14 @@ class Product:
 
 
 @asynccontextmanager
-async def product(directory: Path, *, bot: bool = False, **settings: str) -> AsyncIterator[Product]:
-    """NATS and Telegram run, the processes are still to be started. A `bot` account signs in at the first start."""
-    async with EmbeddedServer(directory / "nats") as nats, Sandbox() as telegram:
+async def product(
+    directory: Path, *, bot: bool = False, clock: Clock | None = None, **settings: str
+) -> AsyncIterator[Product]:
+    """NATS and Telegram run, the processes are still to be started. A `bot` account signs in at the first start.
+
+    `clock`: Telegram's.
+    """
+    async with EmbeddedServer(directory / "nats") as nats, Sandbox(clock=clock) as telegram:
         session, key = directory / "owner.session", directory / "telegram.pem"
         if bot:
             owner = telegram.add_user(first_name="Тимоха", username="timokha", bot=True)
@@ -152,8 +158,8 @@ async def make_product(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[
     """`await make_product(GENERATE_ECHO_DELAY="1")`: started, and listening; `bot=True`: a bot account's."""
     opened = []
 
-    async def make(*, bot: bool = False, **settings: str) -> Product:
-        context = product(tmp_path, bot=bot, **settings)
+    async def make(*, bot: bool = False, clock: Clock | None = None, **settings: str) -> Product:
+        context = product(tmp_path, bot=bot, clock=clock, **settings)
         opened.append(context)
         made = await context.__aenter__()
         await made.start()

@@ -15,6 +15,7 @@ from edge.doctor.app import NotWell, examine, main
 from edge.doctor.finding import Level
 from edge.doctor.model import model
 from edge.doctor.settings import DoctorSettings
+from edge.sandbox.server import Sandbox
 from edge.userbot.settings import UserbotSettings
 from events import subjects
 from events.extras import install
@@ -43,15 +44,20 @@ def lines(findings, level):
     return [finding.text for finding in findings if finding.level is level]
 
 
-async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, capsys):
+async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, capsys, tmp_path):
     async with connect(nats_server.url, name="test") as js:
         await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
     session = base64.urlsafe_b64encode(struct.pack(">BI?256sQ?", 2, 1, False, b"k" * 256, 7, False)).decode()
-    for name, value in {"API_ID": "1", "API_HASH": "x", "GENERATE_ENGINE": "echo", "USERBOT_SESSION": session}.items():
-        monkeypatch.setenv(name, str(value))
-    await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
+    key = tmp_path / "telegram.pem"
+    async with Sandbox() as telegram:
+        key.write_text(telegram.public_key_pem)
+        server = {"USERBOT_TELEGRAM_SERVER": telegram.address, "USERBOT_TELEGRAM_KEY": str(key)}
+        common = {"API_ID": "1", "API_HASH": "x", "GENERATE_ENGINE": "echo", "USERBOT_SESSION": session}
+        for name, value in {**common, **server}.items():
+            monkeypatch.setenv(name, value)
+        await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
     shown = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in shown] == ["ok", "ok", "ok", "note", "ok", "ok"]
+    assert [line.split()[0] for line in shown] == ["ok", "ok", "ok", "note", "ok", "ok", "ok"]
 
 
 async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(nats_server, capsys):

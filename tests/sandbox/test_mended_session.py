@@ -119,7 +119,6 @@ async def test_a_wrong_clock_keeps_nothing_from_going_out_or_coming_in(clock, of
     pyrogram_repairs.repair(Retrying(clock, Random(1)))
     heard = asyncio.Event()
     async with Sandbox(clock=server_clock) as telegram:
-        telegram.faults.checks_clock = True
         anna = telegram.add_user(first_name="Anna", username="anna", phone="+79990000001")
         boris = telegram.add_user(first_name="Boris", username="boris", phone="+79990000002")
         async with connect(telegram, "+79990000001") as client:
@@ -139,7 +138,6 @@ async def test_a_wrong_clock_keeps_nothing_from_going_out_or_coming_in(clock, of
 
 
 async def test_a_clock_that_is_set_while_connected_costs_nothing(telegram, client, anna, boris, clock) -> None:
-    telegram.faults.checks_clock = True
     clock.off = HOUR
     await send(client)
     assert texts(telegram, anna, boris) == ["once"]

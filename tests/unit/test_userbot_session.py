@@ -33,6 +33,7 @@ from edge.userbot.session_file import SessionInUse
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram.calls import SessionRevoked
 from edge.userbot.telegram.faults import TransportRefused
+from edge.userbot.telegram.pyrogram_repairs import repair
 from events.errors import SettingsError, TimokhaError, TransportUnreachable
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -57,7 +58,8 @@ def settings(session: Path | str, **more: str) -> UserbotSettings:
 
 def client(session: Path | str, **more: str) -> object:
     async def make() -> object:
-        return make_client(settings(session, **more), retrying=Retrying(SystemClock(), Random(1)))
+        repair(Retrying(SystemClock(), Random(1)))
+        return make_client(settings(session, **more))
 
     return asyncio.run(make())
 

@@ -26,16 +26,21 @@ KEPT = 10_000
 log = structlog.get_logger(__name__)
 
 
-def repair(retrying: Retrying) -> None:
-    """Mend pyrogram in this process, which tries again on the clock of `retrying`. The last call counts."""
+def repair(retrying: Retrying) -> ServerTime:
+    """Mend pyrogram in this process, which tries again on the clock of `retrying`. The last call counts.
+
+    Return the server's time, as its connections tell it from then on.
+    """
     _errors_leave_no_file()
     _results_survive_the_session_file()
     _people_survive_a_full_disk()
     _connections_may_be_away()
-    _time_is_the_servers(ServerTime(retrying.clock))
-    pyrogram_session.install(retrying)
+    time = ServerTime(retrying.clock)
+    _time_is_the_servers(time)
+    pyrogram_session.install(retrying, time)
     # It read in a thread, which kept the process from ending until a line was typed.
     pyrogram_client.ainput = ask
+    return time
 
 
 def _errors_leave_no_file() -> None:

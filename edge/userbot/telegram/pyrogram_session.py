@@ -21,6 +21,7 @@ from pyrogram.session.internals import MsgFactory
 from pyrogram.session.session import Result
 
 from edge.userbot.telegram.faults import BadMessage, TransportRefused, flood_wait, judge, name
+from edge.userbot.telegram.server_time import ServerTime
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.retrying import Backoff, Retrying
 from events.runtime.tasks import cancel
@@ -49,6 +50,7 @@ class MendedSession(Session):
     ping_task: Any
     recv_task: Any
     retrying: Retrying
+    server_time: ServerTime
     refused: int = 0
     """The transport error that the connection has ended with."""
     worn: bool = False
@@ -156,6 +158,7 @@ class MendedSession(Session):
         except Exception as error:  # noqa: BLE001 - whatever it is, what the packet brought must be fetched
             log.warning("telegram.packet_unreadable", error=type(error).__name__)
             missed = True
+        self.server_time.report()
         if (missed or self.session_id in begun_anew) and self.client is not None:
             begun_anew.discard(self.session_id)
             await self.client.handle_updates(raw.types.UpdatesTooLong())
@@ -230,8 +233,9 @@ def _is_over(error: Exception, times: int) -> bool:
     return False
 
 
-def install(retrying: Retrying) -> None:
+def install(retrying: Retrying, time: ServerTime) -> None:
     for part, value in vars(MendedSession).items():
         if not part.startswith("__"):
             setattr(Session, part, value)
     Session.retrying = retrying  # type: ignore[attr-defined]
+    Session.server_time = time  # type: ignore[attr-defined]

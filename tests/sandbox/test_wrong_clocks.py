@@ -1,0 +1,143 @@
+"""A machine whose clock is wrong, or that has slept: what keeps working, and what the doctor says."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from pyrogram.raw import types
+
+from edge.doctor import clock as doctor
+from edge.doctor.finding import Level
+from edge.sandbox.server import Sandbox
+from edge.sandbox.visitor import connect
+from edge.userbot.telegram import asked_time, pyrogram_repairs
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+
+PATIENCE = 20
+MINUTE = timedelta(minutes=1)
+
+
+class OddClock(SystemClock):
+    """Off by `off`; the monotonic clock has stood still for `asleep` seconds."""
+
+    def __init__(self, off: timedelta = timedelta(0)) -> None:
+        self.off, self.asleep = off, 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.off
+
+    def monotonic(self) -> float:
+        return super().monotonic() - self.asleep
+
+
+async def test_a_short_sleep_costs_no_connection(telegram, anna, boris) -> None:
+    clock = OddClock()
+    pyrogram_repairs.repair(Retrying(clock, Random(1)))
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def hear(updates: Any) -> None:
+        if isinstance(updates, types.Updates):
+            heard.put_nowait(updates.updates[0].message.message)
+
+    async with connect(telegram, anna.phone) as client:
+        client.handle_updates = hear
+        connection = client.session.connection
+        clock.asleep += 100
+        for number in range(5):
+            telegram.send(boris.id, anna.id, str(number))
+        async with asyncio.timeout(PATIENCE):
+            assert [await heard.get() for _ in range(5)] == list("01234")
+        assert client.session.connection is connection
+
+
+@pytest.fixture
+def userbot(monkeypatch, tmp_path):
+    """The environment of a userbot on another server than Telegram's."""
+
+    def chosen(address: str, pem: str) -> None:
+        key = tmp_path / "telegram.pem"
+        key.write_text(pem)
+        names = {"API_ID": "1", "API_HASH": "x", "USERBOT_TELEGRAM_SERVER": address, "USERBOT_TELEGRAM_KEY": str(key)}
+        for name, value in names.items():
+            monkeypatch.setenv(name, value)
+
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("ahead", "says"),
+    [
+        (timedelta(0), None),
+        (20 * timedelta(seconds=1), None),
+        (MINUTE, "60 s ahead of"),
+        (-MINUTE, "60 s behind"),
+        (20 * MINUTE, "1200 s ahead of"),
+        (timedelta(days=-1), "86400 s behind"),
+    ],
+    ids=str,
+)
+async def test_the_doctor_compares_the_clock_with_telegrams(userbot, ahead, says) -> None:
+    async with Sandbox(clock=OddClock(-ahead)) as telegram:
+        userbot(telegram.address, telegram.public_key_pem)
+        [finding] = await doctor.clock(SystemClock())
+    if says:
+        assert finding.level is Level.WRONG
+        assert f"clock: this machine's is {says} Telegram's; set it" in finding.text
+    else:
+        assert (finding.level, finding.text) == (Level.OK, "Telegram answers, and this machine's clock is right")
+
+
+ANSWERS = {
+    "nothing": (b"", "closed the connection"),
+    "not MTProto": (b"HTTP/1.1 400 Bad Request\r\n" * 20, "no MTProto server"),
+    "a transport error": (b"\x01\x6c\xfe\xff\xff", "no MTProto server"),
+}
+
+
+@pytest.mark.parametrize(("answer", "says"), ANSWERS.values(), ids=ANSWERS)
+async def test_the_doctor_says_in_one_line_why_telegram_does_not_tell_the_time(userbot, telegram, answer, says) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        userbot(address, telegram.public_key_pem)
+        [finding] = await doctor.clock(SystemClock())
+    assert finding.level is Level.WRONG
+    assert f"Telegram: {address} could not be reached" in finding.text
+    assert says in finding.text
+
+
+async def test_the_doctor_names_a_server_that_is_not_there_and_one_that_is_none(userbot, telegram) -> None:
+    userbot("127.0.0.1:1", telegram.public_key_pem)
+    [refused] = await doctor.clock(SystemClock())
+    assert refused.text.startswith("Telegram: 127.0.0.1:1 could not be reached (")
+    assert "Connect call failed" in refused.text
+    userbot("nonsense", telegram.public_key_pem)
+    [nonsense] = await doctor.clock(SystemClock())
+    assert "USERBOT_TELEGRAM_SERVER: 'nonsense' is no address" in nonsense.text
+    assert {refused.level, nonsense.level} == {Level.WRONG}
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for_for_long(userbot, telegram, monkeypatch) -> None:
+    monkeypatch.setattr(asked_time, "PATIENCE", timedelta(seconds=0.1))
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        userbot(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", telegram.public_key_pem)
+        [finding] = await doctor.clock(SystemClock())
+    assert "could not be reached (no answer within" in finding.text
+
+
+async def test_without_the_userbots_settings_no_server_is_asked(monkeypatch) -> None:
+    monkeypatch.delenv("API_ID", raising=False)
+    monkeypatch.setattr(asked_time, "ahead", None)
+    assert await doctor.clock(SystemClock()) == []
