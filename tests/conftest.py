@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -111,8 +112,23 @@ def shipped_nats() -> ShippedNats:
 
 @pytest.fixture
 async def guarded_nats(tmp_path: Path, shipped_nats: ShippedNats) -> AsyncIterator[Guarded]:
+    async with _guarded(tmp_path, shipped_nats) as guarded:
+        yield guarded
+
+
+@pytest.fixture
+async def traced_nats(tmp_path: Path, shipped_nats: ShippedNats) -> AsyncIterator[Guarded]:
+    """As `guarded_nats`; its log says what every client publishes."""
+    async with _guarded(tmp_path, shipped_nats, {"server_name: timokha": "trace: true"}) as guarded:
+        yield guarded
+
+
+@asynccontextmanager
+async def _guarded(
+    tmp_path: Path, shipped_nats: ShippedNats, places: Mapping[str, str] | None = None
+) -> AsyncIterator[Guarded]:
     passwords, directory = shipped_nats.passwords(), tmp_path / "guarded-nats"
-    configured, environment = shipped_nats.configured("nats.conf"), shipped_nats.environment(passwords)
+    configured, environment = shipped_nats.configured("nats.conf", places), shipped_nats.environment(passwords)
     async with EmbeddedServer(directory, configured=configured, environment=environment) as server:
         yield Guarded(server, directory, passwords)
 

@@ -1,6 +1,8 @@
 """The whole product on the shipped NATS configuration, each process as its own user, over both brokers."""
 
 import asyncio
+import json
+import re
 import shutil
 import sys
 from contextlib import asynccontextmanager
@@ -25,6 +27,19 @@ ORIGINALS = Path(__file__).parents[1] / "integration"
 OWNER_PHONE = "+79990000000"
 THINKING = {phrases.thinking("ru", str(number)) for number in range(200)}
 WAIT = 60.0
+ACCOUNTS = (Path(__file__).parents[2] / "deploy/nats-accounts.conf").read_text()
+
+SELDOM = {
+    ("setup", "$JS.SNAPSHOT.>"),  # `nats account backup`
+    ("generate", "timokha.progress.*.*.*.*"),  # while an answer grows
+    ("generate", "$JS.API.STREAM.MSG.GET.REPLIES"),  # when a request comes a second time
+    ("bridge", "$JS.API.STREAM.MSG.GET.REPLIES"),
+    ("bridge", "$JS.API.STREAM.MSG.GET.KV_bridge"),
+    ("bridge", "$KV.bridge.>"),  # when RabbitMQ's workers take longer
+    ("bridge", "timokha.deadletters.*.*.*.*"),  # when they give up
+    ("tools", "timokha.requests.rabbitmq.*.*.*"),  # when their question is asked again
+}
+"""By user, what it may publish, and does not in this test."""
 
 
 class Product:
@@ -83,7 +98,7 @@ class Product:
 
 
 @pytest.fixture
-async def product(tmp_path, guarded_nats, rabbitmq_url):
+async def product(tmp_path, traced_nats, rabbitmq_url):
     session, key = tmp_path / "owner.session", tmp_path / "telegram.pem"
     async with Sandbox() as telegram:
         owner = telegram.add_user(first_name="Тимоха", username="timokha", phone=OWNER_PHONE)
@@ -93,7 +108,7 @@ async def product(tmp_path, guarded_nats, rabbitmq_url):
             "API_ID": str(API_ID),
             "API_HASH": API_HASH,
             "BOT_TOKEN": "",
-            "NATS_URL": guarded_nats.server.url,
+            "NATS_URL": traced_nats.server.url,
             "RABBITMQ_URL": rabbitmq_url,
             "USERBOT_SESSION": str(session),
             "USERBOT_TELEGRAM_SERVER": telegram.address,
@@ -101,13 +116,14 @@ async def product(tmp_path, guarded_nats, rabbitmq_url):
             "GENERATE_ENGINE": "echo",
             "OTEL_SDK_DISABLED": "true",
         }
-        made = Product(tmp_path, guarded_nats, telegram, owner, environment)
+        made = Product(tmp_path, traced_nats, telegram, owner, environment)
         try:
             yield made
         finally:
             await made.stop()
 
 
+@pytest.mark.timeout(240)
 async def test_everybody_can_do_their_work_and_nobody_is_refused_anything(product):
     await product.command("setup", "setup")
     await product.start("userbot")
@@ -121,7 +137,13 @@ async def test_everybody_can_do_their_work_and_nobody_is_refused_anything(produc
     again = await product.command("tools", "deadletters", "resend", str(request_id))
     assert again == f"asked again as {request_id.next_revision()}\n"
     assert await product.hears(2) == "трудный вопрос"
-    assert await product.command("tools", "record")
+    await product.command("tools", "record", "recording.jsonl")
+    assert await product.command("tools", "replay", "recording.jsonl") == "2 of 2 replies agree\n"
+    await given_up(product, request_id.next_revision())
+    assert await product.command("tools", "deadletters", "show", str(request_id.next_revision()))
+    assert await product.command("tools", "deadletters", "drop", str(request_id.next_revision()))
+    await given_up(product, request_id)  # for /delete_history
+    assert "ok     streams, consumers and buckets are in place" in await product.command("tools", "doctor")
 
     await product.running["generate"].stop()
     async with original("original_model_server.py", product, "models", "0") as server:
@@ -138,7 +160,9 @@ async def test_everybody_can_do_their_work_and_nobody_is_refused_anything(produc
     await product.hears(4)
     for process in product.running.values():
         assert "not_permitted" not in process.log.read_text()
-    assert "Violation" not in (product.guarded.directory / "nats.log").read_text()
+    log = (product.guarded.directory / "nats.log").read_text(errors="replace")
+    assert "Violation" not in log
+    assert unused(log) == SELDOM
 
 
 async def test_a_userbot_that_may_not_make_what_has_gone_says_so_and_ends(product):
@@ -152,6 +176,26 @@ async def test_a_userbot_that_may_not_make_what_has_gone_says_so_and_ends(produc
     assert "exit code 1: timokha: " in end
     assert "timokha setup" in end
     assert "Traceback" not in product.running["userbot"].log.read_text()
+
+
+def unused(log):
+    """By user, what it may publish and has not, by the trace in the server's log."""
+    users, used = {}, {}
+    for client, verb, words in re.findall(r" - (cid:\d+) .*?<<- \[(CONNECT|H?PUB) (.*)\]", log):
+        if verb == "CONNECT":
+            users[client] = json.loads(words)["user"]
+        else:
+            used.setdefault(users[client], set()).add(words.split()[0])
+    return {
+        (user, right)
+        for user, own in re.findall(r"user: (\w+)\n.*?publish(.*?)subscribe:", ACCOUNTS, re.DOTALL)
+        for right in re.findall(r'"([^"]+)"', own.partition("deny:")[0])
+        if not any(re.fullmatch(pattern(right), subject) for subject in used[user])
+    }
+
+
+def pattern(right):
+    return re.escape(right).replace(r"\*", r"[^.]+").replace(">", ".+")
 
 
 @asynccontextmanager

@@ -1,9 +1,14 @@
 """What a NATS server has stored before it had accounts is there afterwards, or the server does not start."""
 
+import asyncio
+import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from random import Random
 
@@ -12,11 +17,14 @@ from pydantic import SecretStr
 
 from events import subjects
 from events.access import Access
+from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
+from events.jetstream.patience import patiently
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
+from events.loopback import HOST, free_ports
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.transport import Channel
@@ -51,9 +59,9 @@ async def kept(js):
     found = {}
     for stream in await js.streams_info():
         name = stream.config.name
-        found[name] = (stream.config, stream.created, stream.state.first_seq, stream.state.last_seq)
+        found[name] = (stream.config, stream.created, max(1, stream.state.first_seq), stream.state.last_seq)
         for consumer in await js.consumers_info(name):
-            come = (consumer.num_pending, consumer.num_ack_pending, consumer.ack_floor.stream_seq)
+            come = (consumer.num_pending + consumer.num_ack_pending, consumer.ack_floor.stream_seq)
             found[f"{name} {consumer.name}"] = (consumer.created, consumer.config, *come)
         sequence = stream.state.first_seq
         while stream.state.messages and sequence <= stream.state.last_seq:
@@ -63,8 +71,9 @@ async def kept(js):
     return found
 
 
-async def fill(js, make_event):
-    await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all(["1", subjects.RABBITMQ_ACCOUNT])
+async def fill(js, make_event, topology=None):
+    topology = topology or Topology(js, retrying=Retrying(SystemClock(), Random()))
+    await topology.ensure_all(["1", subjects.RABBITMQ_ACCOUNT])
     records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
     for chat in range(3):
         await records.save(f"1.{chat}", b"old", None)
@@ -154,3 +163,96 @@ def test_no_shipped_configuration_starts_past_the_script(tmp_path, shipped_nats,
         )
         assert ended.returncode == code, ended.stderr
         assert store or "NATS_STORE_DIR" in ended.stderr
+
+
+OLD_CLUSTER = """\
+server_name: $NATS_NODE
+port: 4222
+jetstream {{ store_dir: {store} }}
+cluster {{ name: timokha, listen: "{listen}", routes: $NATS_ROUTES, no_advertise: true }}
+"""
+"""Before there were accounts, as far as the store is concerned."""
+
+
+@dataclass
+class Nodes:
+    """Three nodes of a cluster in `directory`; `configured` gives the configuration of the one at an address."""
+
+    directory: Path
+    ports: dict = field(default_factory=lambda: dict(zip("abc", free_ports(3), strict=True)))
+
+    @asynccontextmanager
+    async def running(self, configured, environment):
+        routes = json.dumps([f"nats-route://cluster:1e5@{HOST}:{port}" for port in self.ports.values()])
+        async with AsyncExitStack() as stack:
+            nodes = []
+            for name, port in self.ports.items():
+                own = {**environment, "NATS_NODE": f'"{name}"', "NATS_ROUTES": routes}
+                server = EmbeddedServer(self.directory / name, configured=configured(f"{HOST}:{port}"), environment=own)
+                stack.push_async_callback(server.kill)
+                nodes.append(server)
+            await asyncio.gather(*(node.start() for node in nodes))
+            yield ",".join(node.url for node in nodes)
+
+
+async def backup(js, stream):
+    """As `nats stream backup`: the stream's configuration and its packed messages and consumers."""
+    nc, inbox, parts = js._nc, js._nc.new_inbox(), asyncio.Queue()
+    await nc.subscribe(inbox, cb=parts.put)
+    body = json.dumps({"deliver_subject": inbox}).encode()
+    answer = json.loads((await nc.request(f"$JS.API.STREAM.SNAPSHOT.{stream}", body, timeout=10)).data)
+    packed = b""
+    while (part := await asyncio.wait_for(parts.get(), 20)).data:
+        packed += part.data
+        if part.reply:
+            await part.respond(b"")
+    return answer, packed
+
+
+async def restore(js, stream, answer, packed):
+    """As `nats stream restore`."""
+    nc = js._nc
+    body = json.dumps({"config": answer["config"], "state": answer["state"]}).encode()
+    place = json.loads((await nc.request(f"$JS.API.STREAM.RESTORE.{stream}", body, timeout=10)).data)
+    for start in range(0, len(packed), 65536):
+        await nc.request(place["deliver_subject"], packed[start : start + 65536], timeout=10)
+    done = json.loads((await nc.request(place["deliver_subject"], b"", timeout=20)).data)
+    assert "error" not in done, done
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_clusters_store_is_brought_over_by_a_backup(tmp_path, shipped_nats, start, make_event):
+    nodes, passwords = Nodes(tmp_path / "nodes"), shipped_nats.passwords("cluster")
+
+    def old(listen):
+        return lambda port, store: OLD_CLUSTER.format(store=f'"{store}"', listen=listen).replace(
+            "port: 4222", f'listen: "{HOST}:{port}"'
+        )
+
+    async with nodes.running(old, {}) as url, connect(url, name="setup") as js:
+        topology = Topology(js, Retention(replicas=3), retrying=Retrying(SystemClock(), Random()))
+        await fill(js, make_event, topology)
+        before = await kept(js)
+        saved = {stream.config.name: await backup(js, stream.config.name) for stream in await js.streams_info()}
+    for name in nodes.ports:
+        store = nodes.directory / name / "store"
+        code, _, complained = start(store)
+        assert (code, "a cluster's can't be moved" in complained[0]) == (1, True)
+        (store / "jetstream").rename(store / "old")
+        assert start(store)[0] == 0
+
+    def new(listen):
+        return shipped_nats.configured("cluster/nats.conf", {"port: 6222": f'listen: "{listen}"'})
+
+    shipped = shipped_nats.environment(passwords)
+    async with nodes.running(new, shipped) as url, connect(url, name="setup", access=access("setup", passwords)) as js:
+        await patiently(js.account_info, retrying=Retrying(SystemClock(), Random()))  # until there is a leader
+        for stream, copy in saved.items():
+            await restore(js, stream, *copy)
+        assert comparable(await kept(js)) == comparable(before)
+
+
+def comparable(found):
+    """Without the time at which a stream was made."""
+    return {name: [part for part in parts if not isinstance(part, datetime)] for name, parts in found.items()}
