@@ -44,8 +44,8 @@ class Terminal:
     def type(self, keys: bytes) -> None:
         os.write(self._master, keys)
 
-    async def shows(self, text: str, times: int = 1) -> None:
-        async with asyncio.timeout(40):
+    async def shows(self, text: str, times: int = 1, *, within: float = 40) -> None:
+        async with asyncio.timeout(within):
             while self.screen.count(text) < times:
                 self._changed.clear()
                 await self._changed.wait()

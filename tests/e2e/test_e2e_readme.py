@@ -25,6 +25,8 @@ RUNS_ON = {
     "timokha userbot": "Enter phone number",
 }
 """Commands that do not end, and what they show once the next may be typed."""
+PREPARED_WITHIN = 600
+"""Seconds: the first start of a worker prepares its model."""
 LEFT_OUT = re.compile(r"(MAKE|PYTHON|VIRTUAL_ENV|GENERATE|NATS|USERBOT|API_|BOT_|TIMOKHA|XDG_|PYTEST)")
 
 
@@ -87,7 +89,7 @@ class Desk:
             directory=self.directory,
         )
         self.terminals[name] = terminal, process
-        await terminal.shows(RUNS_ON[name])
+        await terminal.shows(RUNS_ON[name], within=PREPARED_WITHIN)
 
     def terminal(self, name: str) -> Terminal:
         return self.terminals[name][0]
