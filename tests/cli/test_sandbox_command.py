@@ -6,7 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from edge.sandbox_command.chat import QUIET, Chat
 from edge.sandbox_command.files import Files
 
 ROOT = Path(__file__).parents[2]
+WITHIN = 60
 LAST_LINE = "what you type here"
 
 
@@ -32,6 +34,7 @@ def sandbox(directory, *options, stdin=subprocess.DEVNULL):
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(ROOT), "SANDBOX_PORT": "0"},
         stdin=stdin,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -44,7 +47,9 @@ def sandbox(directory, *options, stdin=subprocess.DEVNULL):
         yield process, said
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -63,7 +68,7 @@ def test_it_says_how_to_reach_it_and_ends_with_0_when_it_is_told_to(tmp_path, ho
             assert part in said
         assert (tmp_path / written["USERBOT_TELEGRAM_KEY"]).read_text().startswith("-----BEGIN PUBLIC KEY")
         process.send_signal(how)
-        assert process.wait(20) == 0
+        assert process.wait(WITHIN) == 0
         assert process.stderr.read() == ""
 
 
@@ -88,35 +93,57 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with sandbox(tmp_path, "--port", port) as (process, said):
-            assert process.wait(20) == 2
+            assert process.wait(WITHIN) == 2
     (line,) = said.splitlines()
     assert line.startswith(f"timokha: SANDBOX_PORT: 127.0.0.1:{port} can't be listened on")
 
 
 def test_a_directory_is_one_sandboxs(tmp_path):
     with sandbox(tmp_path) as (_, _first), sandbox(tmp_path) as (process, said):
-        assert process.wait(20) == 2
+        assert process.wait(WITHIN) == 2
     assert "is in use by another process" in said
     (tmp_path / "file").touch()
     with sandbox(tmp_path, "--directory", "file") as (process, said):
-        assert process.wait(20) == 2
+        assert process.wait(WITHIN) == 2
     assert said.startswith("timokha: SANDBOX_DIRECTORY: file can't be used")
 
 
-@pytest.mark.parametrize(("phone", "hint"), [("+79990000001", False), ("+79990000077", True)])
-async def test_a_login_code_that_is_asked_for_is_told_and_whose_it_should_be(tmp_path, phone, hint) -> None:
-    with sandbox(tmp_path) as (process, _):
-        settings = dict(
-            line.split("=") for line in (tmp_path / ".timokha/sandbox/userbot.env").read_text().splitlines()
-        )
-        use_server(settings["USERBOT_TELEGRAM_SERVER"], (tmp_path / settings["USERBOT_TELEGRAM_KEY"]).read_text())
-        client = Client("new", settings["API_ID"], settings["API_HASH"], in_memory=True)
-        await client.connect()
-        await client.send_code(phone)
+@asynccontextmanager
+async def client_of(directory: Path) -> AsyncIterator[Client]:
+    """A client that knows what the sandbox has written, and is not signed in."""
+    written = (directory / ".timokha/sandbox/userbot.env").read_text()
+    settings = dict(line.split("=") for line in written.splitlines())
+    use_server(settings["USERBOT_TELEGRAM_SERVER"], (directory / settings["USERBOT_TELEGRAM_KEY"]).read_text())
+    client = Client("new", settings["API_ID"], settings["API_HASH"], in_memory=True)
+    await client.connect()
+    try:
+        yield client
+    finally:
         await client.disconnect()
-        said = process.stderr.readline()
-    assert f"the login code for {phone} is 12345" in said
-    assert ("what you type here goes to +79990000001" in said) is hint
+
+
+async def test_a_code_for_another_number_says_which_one_the_chat_goes_to(tmp_path) -> None:
+    with sandbox(tmp_path) as (process, _):
+        async with client_of(tmp_path) as client:
+            await client.send_code("+79990000077")
+            said = process.stderr.readline()
+    assert "the login code for +79990000077 is 12345; what you type here goes to +79990000001" in said
+
+
+async def test_what_is_piped_in_is_written_once_somebody_has_signed_in(tmp_path) -> None:
+    with sandbox(tmp_path, stdin=subprocess.PIPE) as (process, _):
+        process.stdin.write("раз\n\nдва\n")
+        process.stdin.close()
+        async with client_of(tmp_path) as client:
+            sent = await client.send_code("+79990000001")
+            assert process.stderr.readline() == "timokha: the login code for +79990000001 is 12345\n"
+            await client.sign_in("+79990000001", sent.phone_code_hash, "12345")
+            assert process.stderr.readline() == "timokha: the userbot is connected\n"
+            assert [process.stdout.readline() for _ in range(2)] == ["you> раз\n", "you> два\n"]
+            (chat,) = [dialog.chat.id async for dialog in client.get_dialogs()]
+            assert [message.text async for message in client.get_chat_history(chat)] == ["два", "раз"]
+        assert process.stderr.readline() == "timokha: the userbot is not connected any more\n"
+        assert process.poll() is None
 
 
 class Stopped:
