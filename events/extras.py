@@ -14,6 +14,8 @@ def install(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> s
         return f"pip install 'timokha-{_version()}-py3-none-any.whl[{names}]', where that wheel is"
     if Path(environment).resolve() == (root / ".venv").resolve():
         return f'make venv EXTRAS="{" ".join(extras)}", in {root}'
+    if Path(environment).is_relative_to(root):
+        return f'make venv VENV={Path(environment).relative_to(root)} EXTRAS="{" ".join(extras)}", in {root}'
     return f"pip install --editable '{root}[{names}]'"
 
 

@@ -18,6 +18,11 @@ def test_in_a_checkouts_own_environment_make_brings_it(tmp_path):
     assert said == f'make venv EXTRAS="openvino transformers", in {tmp_path}'
 
 
+def test_in_another_environment_that_make_has_made_make_brings_it_there(tmp_path):
+    said = install("openai", root=checkout(tmp_path), environment=str(tmp_path / "build/venv-3.13"))
+    assert said == f'make venv VENV=build/venv-3.13 EXTRAS="openai", in {tmp_path}'
+
+
 def test_in_another_environment_of_a_checkout_pip_brings_it(tmp_path):
     said = install("rabbitmq", root=checkout(tmp_path), environment="/elsewhere")
     assert said == f"pip install --editable '{tmp_path}[rabbitmq]'"
