@@ -4,7 +4,10 @@ Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-v
 """
 
 import os
+import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,11 +18,42 @@ BASE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 EXAMPLE: Final = "http://localhost:4318"
 PATHS: Final = {"TRACES": "/v1/traces", "METRICS": "/v1/metrics", "LOGS": "/v1/logs"}
 """What OTLP over HTTP adds to `BASE` for each signal."""
+POSITIVE: Final = re.compile("OTEL_BSP_[A-Z_]+|OTEL_METRIC_EXPORT_(INTERVAL|TIMEOUT)")
+LIMIT: Final = re.compile("OTEL_[A-Z_]*(COUNT|LENGTH)_LIMIT")
+BATCHES: Final = {"MAX_QUEUE_SIZE": 2048, "MAX_EXPORT_BATCH_SIZE": 512}
+"""The SDK's defaults."""
+HEADER: Final = re.compile(r"[^=,\s]+\s*=[^,]*")
 
 
 class Exporter(StrEnum):
     OTLP = "otlp"
     CONSOLE = "console"
+
+
+def check_numbers() -> None:
+    """Raises SettingsError for what the SDK would answer with a traceback."""
+    for name in sorted(os.environ):
+        value = _read(name)
+        if value and POSITIVE.fullmatch(name) and not (value.isdecimal() and int(value)):
+            raise SettingsError(f"{name} is {value!r}; it takes a whole number above 0")
+        if value and LIMIT.fullmatch(name) and not value.isdecimal():
+            raise SettingsError(f"{name} is {value!r}; it takes a whole number")
+    size, batch = (int(_read(f"OTEL_BSP_{name}") or standard) for name, standard in BATCHES.items())
+    if batch > size:
+        raise SettingsError(
+            f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE is {batch} and OTEL_BSP_MAX_QUEUE_SIZE {size}; a batch is no larger"
+        )
+
+
+@contextmanager
+def followed() -> Iterator[None]:
+    """Raises SettingsError for what else the SDK can't make of its variables."""
+    try:
+        yield
+    except (ValueError, RuntimeError, ImportError) as error:
+        names = ", ".join(sorted(name for name in os.environ if name.startswith("OTEL_")))
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise SettingsError(f"OpenTelemetry can't start ({why}); correct one of its variables: {names}") from None
 
 
 def sdk_disabled() -> bool:
@@ -63,6 +97,9 @@ def _check_otlp(signal: str) -> None:
     for name in (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
         if _read(name) not in {"", "http/protobuf"}:
             raise SettingsError(f"{name} is {_read(name)!r}; it takes http/protobuf")
+    headers = _first(signal, "HEADERS")
+    if headers and not all(HEADER.fullmatch(part.strip()) for part in headers[1].split(",") if part.strip()):
+        raise SettingsError(f"{headers[0]} can't be read; it takes name=value,name=value with values as in a URL")
     if endpoint and endpoint[1].startswith("https://"):
         _check_certificates(signal)
 

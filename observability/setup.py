@@ -13,7 +13,7 @@ from opentelemetry.trace import NoOpTracerProvider, TracerProvider
 from events.runtime.clock import Clock
 from observability import names
 from observability.complaints import explained
-from observability.environment import Exporter, exporters, sampler, sdk_disabled
+from observability.environment import Exporter, check_numbers, exporters, followed, sampler, sdk_disabled
 from observability.spans import REAL
 from observability.telemetry import Telemetry, silent
 from observability.throttle import Throttle
@@ -48,13 +48,15 @@ def start(
     """
     if sdk_disabled():
         return silent(clock)
-    processors, readers = _processors(trace_file, span_exporter), _readers(metric_reader)
-    if not processors and not readers:
-        return silent(clock)
-    _quiet_faults(clock)
-    resource = _resource(service)
-    traces, may_begin, close_traces = _traces(resource, processors, clock)
-    meters, close_meters = _meters(resource, readers, clock)
+    check_numbers()
+    with followed():
+        processors, readers = _processors(trace_file, span_exporter), _readers(metric_reader)
+        if not processors and not readers:
+            return silent(clock)
+        _quiet_faults(clock)
+        resource = _resource(service)
+        traces, may_begin, close_traces = _traces(resource, processors, clock)
+        meters, close_meters = _meters(resource, readers, clock)
     closers = [close for close in (close_traces, close_meters) if close]
     return Telemetry.over(
         traces,

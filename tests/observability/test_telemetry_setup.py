@@ -175,6 +175,41 @@ def test_a_setting_that_cannot_be_followed_stops_the_process(monkeypatch, variab
     assert str(raised.value) == message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "abc", "it takes a whole number above 0"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "it takes a whole number above 0"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "511", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE is 512"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2049", "a batch is no larger"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0", "it takes a whole number above 0"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0", "it takes a whole number above 0"),
+        ("OTEL_METRIC_EXPORT_TIMEOUT", "1.5", "it takes a whole number above 0"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc", "it takes a whole number"),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "x", "OpenTelemetry can't start"),
+        ("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "x", "OpenTelemetry can't start"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Bearer geheim", "it takes name=value,name=value"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=b,geheim", "it takes name=value,name=value"),
+    ],
+)
+def test_what_the_sdk_can_not_follow_is_one_line_and_no_secret_in_it(monkeypatch, refusing, name, value, says):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", refusing)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        setup.start("generate")
+    assert name in str(raised.value)
+    assert says in str(raised.value)
+    assert "geheim" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("headers", ["a=b", "a=b, c=d,", "Authorization=Basic%20eDp5", "x-key=a=b=="])
+def test_headers_that_can_be_read_are_taken(monkeypatch, refusing, headers):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", refusing)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", headers)
+    setup.start("generate").shutdown()
+
+
 @pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE"])
 @pytest.mark.parametrize("content", [None, "", "-----BEGIN CERTIFICATE-----\n"])
 def test_a_certificate_that_can_not_be_used_stops_the_process(tmp_path, monkeypatch, variable, content):
