@@ -79,11 +79,13 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
     wanted = tls is not None or any(address.startswith("tls://") for address in addresses)
     client = Client(tls=wanted, credentials=credentials)
     faults: list[str] = []
+    connected = asyncio.Event()  # the client's own state is another one in the middle of each attempt to reconnect
 
     async def on_error(error: Exception) -> None:
         client.wait_longer(RECONNECT_MOST)
-        if client.is_connected or client.is_reconnecting:
-            client.warn(error)
+        if connected.is_set():
+            flaw = distrust(str(error), TLS)
+            client.warn(TransportUnreachable(str(flaw)) if flaw else error)
         else:
             faults.append(str(error) or type(error).__name__)
             if len(addresses) == 1 and _is_lasting(faults[-1]):
@@ -111,6 +113,7 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
     except Exception as error:  # noqa: BLE001 - nats-py lets through whatever a stranger's server makes of it
         await finish(CLOSE_TIMEOUT, client.close())
         raise TransportUnreachable(_explanation(url, _telling(faults) or str(error) or "no answer")) from None
+    connected.set()
     client.check_payload()
     return client
 

@@ -530,6 +530,19 @@ async def test_a_certificate_that_is_not_trusted_is_one_line_with_what_it_lacks(
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+async def test_authorities_that_can_not_be_read_are_one_line(
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with pytest.raises(SettingsError, match="SSL_CERT_FILE can't be used") as raised:
+        await open_engine(settings(server), clock=SystemClock())
+    assert "\n" not in str(raised.value)
+
+
 async def test_an_address_without_the_api_is_one_line_at_the_start(server: ChatServer) -> None:
     with pytest.raises(SettingsError, match="usually ends in /v1"):
         await open_engine(settings(server, openai_base_url=server.url.removesuffix("/v1")), clock=SystemClock())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from events.access import Access
 from events.errors import SettingsError, TransportUnreachable
@@ -111,6 +112,41 @@ async def test_a_certificate_for_another_address_is_not_trusted(encrypted, mine)
     with pytest.raises(TransportUnreachable, match=r"for another name; add this one .* or correct NATS_URL"):
         async with connect(await encrypted("10.1.2.3"), name="test", access=mine):
             pass
+
+
+async def until(condition):
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - neither a log line nor the client's state has an event
+            await asyncio.sleep(0.05)
+
+
+async def test_a_certificate_that_turns_bad_while_we_run_is_told_and_a_better_one_is_taken(tmp_path, authority):
+    certificate, key = authority.issue("server", HOST)
+
+    def configured(port, store):
+        return embedded(port, store) + f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}\n'
+
+    server = EmbeddedServer(tmp_path / "nats", configured=configured)
+
+    async def comes_back_with(files):
+        await server.stop()
+        for ours, theirs in zip((certificate, key), files, strict=True):
+            shutil.copy(theirs, ours)
+        await server.start()
+
+    def told():
+        return [line["event"] for line in logs if "its authority is not known here" in line.get("error", "")]
+
+    await server.start()
+    with capture_logs() as logs:
+        url = server.url.replace("nats:", "tls:")
+        async with connect(url, name="test", access=Access(ca=authority.ca)) as js:
+            await comes_back_with(Authority(tmp_path / "another").issue("server", HOST))
+            await until(told)
+            await comes_back_with(authority.issue("again", HOST))
+            await until(lambda: js._nc.is_connected)
+    await server.stop()
+    assert told() == ["nats.error"]
 
 
 async def test_a_certificate_of_ours_that_the_server_does_not_know_is_the_one_to_correct(encrypted, mine, tmp_path):

@@ -37,12 +37,7 @@ class Server:
 
         Raises SettingsError, one line, if it can't be reached, does not have `model` or can't chat with it.
         """
-        client = AsyncOpenAI(
-            base_url=url,
-            api_key=key or _NO_KEY,
-            timeout=Timeout(timeout.total_seconds(), connect=_CONNECT_TIMEOUT),
-            max_retries=0,  # the worker tries again
-        )
+        client = _client(url, key, timeout)
         try:
             chosen = _chosen(model, [listed.id async for listed in client.models.list()])
             return cls(client, chosen, await _accepted_extras(client, chosen))
@@ -60,6 +55,18 @@ class Server:
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def _client(url: str, key: str | None, timeout: timedelta) -> AsyncOpenAI:
+    try:
+        return AsyncOpenAI(
+            base_url=url,
+            api_key=key or _NO_KEY,
+            timeout=Timeout(timeout.total_seconds(), connect=_CONNECT_TIMEOUT),
+            max_retries=0,  # the worker tries again
+        )
+    except OSError as error:  # it reads the authorities' certificates
+        raise SettingsError(f"SSL_CERT_FILE can't be used ({error}); it takes a PEM file of authorities") from None
 
 
 async def _ask(
