@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import click
 
@@ -14,11 +13,10 @@ from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, State
 from edge.sandbox.visitor import API_HASH, API_ID
 from edge.sandbox_command.chat import Chat
-from edge.sandbox_command.files import Files
+from edge.sandbox_command.files import Files, claimed
 from edge.sandbox_command.settings import SandboxSettings
 from edge.userbot.telegram.prompt import ask
 from events.errors import SettingsError
-from events.runtime.claims import Claim
 from events.runtime.clock import SystemClock
 from events.runtime.tasks import beside, together, unless
 from observability.telemetry import Telemetry
@@ -51,7 +49,7 @@ async def _serve(settings: SandboxSettings) -> None:
 async def _sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """The server; its message ids are other ones than those of earlier sandboxes, which NATS remembers."""
     async with AsyncExitStack() as stack:
-        stack.callback(_claim(settings.directory).release)
+        stack.callback(claimed(settings.directory).release)
         state = State(
             begins_after=first_id(settings.directory, "SANDBOX_DIRECTORY"), login_code=LOGIN_CODE, code_sent=_tell_code
         )
@@ -63,13 +61,6 @@ async def _sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
                 " choose another port, or 0 for a free one"
             ) from None
         yield telegram
-
-
-def _claim(directory: Path) -> Claim:
-    try:
-        return Claim(directory, "lock")
-    except OSError as error:
-        raise SettingsError(f"SANDBOX_DIRECTORY: {directory} can't be used ({error.strerror}); name another") from None
 
 
 def _introduce(telegram: Sandbox, files: Files) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
+from events.errors import SettingsError
 from events.files import write_whole
+from events.runtime.claims import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,11 @@ class Files:
             "USERBOT_SESSION": str(self.session),
         }
         return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def claimed(directory: Path) -> Claim:
+    """Return the claim of the one sandbox that may use `directory`. Raises SettingsError."""
+    try:
+        return Claim(directory, "lock")
+    except OSError as error:
+        raise SettingsError(f"SANDBOX_DIRECTORY: {directory} can't be used ({error.strerror}); name another") from None

@@ -19,7 +19,8 @@ from pyrogram import Client
 from edge.pyrogram_server import use_server
 from edge.sandbox.server import Sandbox
 from edge.sandbox_command.chat import QUIET, Chat
-from edge.sandbox_command.files import Files
+from edge.sandbox_command.files import Files, claimed
+from events.errors import SettingsError
 
 ROOT = Path(__file__).parents[2]
 WITHIN = 60
@@ -99,13 +100,17 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
 
 
 def test_a_directory_is_one_sandboxs(tmp_path):
-    with sandbox(tmp_path) as (_, _first), sandbox(tmp_path) as (process, said):
-        assert process.wait(WITHIN) == 2
-    assert "is in use by another process" in said
+    first = claimed(tmp_path)
+    with pytest.raises(SettingsError, match="in use by another process"):
+        claimed(tmp_path)
+    first.release()
+    claimed(tmp_path).release()
+
+
+def test_a_directory_that_is_none_is_one_line(tmp_path):
     (tmp_path / "file").touch()
-    with sandbox(tmp_path, "--directory", "file") as (process, said):
-        assert process.wait(WITHIN) == 2
-    assert said.startswith("timokha: SANDBOX_DIRECTORY: file can't be used")
+    with pytest.raises(SettingsError, match=r"SANDBOX_DIRECTORY: .*file can't be used \(File exists\); name another"):
+        claimed(tmp_path / "file")
 
 
 @asynccontextmanager
