@@ -168,6 +168,7 @@ COMMANDS: dict[str, Command] = {
 """By name, a group's first."""
 
 GROUPS = {
+    "config": "What is set, and where: show, check.",
     "deadletters": "Questions that nobody could answer: list, show, resend, drop.",
     "train": "From a chat export to a voice: prepare, fit, evaluate, export.",
 }

@@ -1,12 +1,15 @@
 """Builds the command line, runs one command, and ends the process as `cli.faults` says."""
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
 import click
 
 from cli.commands import COMMANDS, GROUPS, Command
+from cli.config import app as config
+from cli.config import reading
 from cli.faults import Interrupted, NotInstalled, exit_code
 from cli.options import options
 from events.errors import TimokhaError
@@ -44,6 +47,8 @@ def program(signals: Signals) -> click.Group:
         timokha.add_command(groups[name])
     for name, command in COMMANDS.items():
         groups[name.rpartition(" ")[0]].add_command(subcommand(name, command, signals))
+    for part in config.commands():
+        groups["config"].add_command(part)
     return timokha
 
 
@@ -51,9 +56,10 @@ def subcommand(name: str, command: Command, signals: Signals) -> click.Command:
     """A command whose options are the fields of its settings."""
 
     def callback(**given: object) -> None:
-        chosen = command.settings.read(**{field: value for field, value in given.items() if value is not None})
+        judged = reading.judge()
+        chosen = reading.read(command.settings, judged, {field: v for field, v in given.items() if v is not None})
         try:
-            start(name, command, chosen, signals)
+            start(name, command, chosen, signals, judged.warn)
         except ModuleNotFoundError as error:
             raise NotInstalled.of(error, name, command.extras) from error
 
@@ -62,9 +68,11 @@ def subcommand(name: str, command: Command, signals: Signals) -> click.Command:
     )
 
 
-def start(name: str, command: Command, settings: Settings, signals: Signals) -> None:
+def start(name: str, command: Command, settings: Settings, signals: Signals, warn: Callable[[], None]) -> None:
     """Configure logs and telemetry, then run the command's `main` on an event loop."""
     logs.configure(name, level=settings.log_level)
+    warn()
+    reading.for_opentelemetry()
     main = import_module(command.module).main  # after that: some libraries log when they are imported
     trace_file = settings.trace_file if command.traced else None
     telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)

@@ -1,21 +1,26 @@
 """Settings: typed, frozen, read once in the composition root; a bad one is one line that says what to do."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, GetCoreSchemaHandler, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import from_json
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema, from_json
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from events import dotenv
 from events.access import Access
-from events.errors import SettingsError
+from events.complaints import UNKNOWN_KEY, BadSettings, complaints
+from events.names import meant, nearest, some
 
 MAX_DURATION = timedelta(days=36_500)
 """A time that far from now can still be counted, and is as good as never."""
-MAX_SHOWN = 100
-"""Characters of a bad value that are repeated."""
+DOTENV = Path(".env")
+MAX_KEY = 40
+"""Characters of an unknown key that are repeated."""
 
 
 def _seconds(value: object) -> object:
@@ -29,8 +34,32 @@ def _seconds(value: object) -> object:
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 """A duration, written as a number of seconds."""
-Json = BeforeValidator(lambda value: from_json(value) if isinstance(value, str) else value)
-"""Marks a field that is written as JSON."""
+
+
+class Json:
+    """Marks, in a field's annotation, a model that is written as JSON; a key that it does not have is refused."""
+
+    def __get_pydantic_core_schema__(self, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: object) -> object:
+            given = from_json(value) if isinstance(value, str) else value
+            if isinstance(given, dict) and (said := unknown_keys(given, source.model_fields)):
+                # The sentence is no template: keys may have braces.
+                raise PydanticCustomError(UNKNOWN_KEY, "{said}", {"said": said})
+            return given
+
+        return core_schema.no_info_before_validator_function(read, handler(source))
+
+
+def unknown_keys(given: Mapping[str, object], known: Mapping[str, object]) -> str:
+    """Return what is said of the keys that are not known, nothing if all are."""
+    return some([f"there is no {key[:MAX_KEY]!r}{meant(nearest(key, known))}" for key in given if key not in known])
+
+
+class Origin(StrEnum):
+    """Where a value is written."""
+
+    ENVIRONMENT = "environment"
+    DOTENV = ".env"
 
 
 class Positional:
@@ -44,11 +73,9 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env",
         env_ignore_empty=True,
         frozen=True,
         extra="ignore",
-        populate_by_name=True,
         enable_decoding=False,  # JSON that can't be read would be no ValidationError
     )
 
@@ -73,11 +100,21 @@ class Settings(BaseSettings):
     def read(cls, **given: Any) -> Self:
         """Options that were `given` win. Raises SettingsError naming the variables that are missing or bad."""
         try:
-            return cls(**given)
+            return cls(**{cls._key(name): value for name, value in given.items()})
         except ValidationError as error:
-            raise SettingsError("; ".join(_complaints(cls, error))) from None
-        except UnicodeDecodeError as error:
-            raise SettingsError(f".env is not UTF-8 (byte {error.start}); save it in that encoding") from None
+            raise BadSettings(list(complaints(error, cls._field_of))) from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Our own reader of `.env`, which passes over nothing."""
+        return init_settings, env_settings, DotEnv(settings_cls)
 
     @classmethod
     def variable(cls, name: str) -> str:
@@ -86,6 +123,38 @@ class Settings(BaseSettings):
         if isinstance(alias, AliasChoices):
             alias = alias.choices[0]
         return str(alias) if alias else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
+
+    @classmethod
+    def written(cls, name: str) -> tuple[Origin, str] | None:
+        """What the environment or `.env` says of a field, as it is written there. Raises SettingsError."""
+        field = cls.model_fields[name]
+        for origin, source in ((Origin.ENVIRONMENT, EnvSettingsSource(cls)), (Origin.DOTENV, DotEnv(cls))):
+            text, _, _ = source.get_field_value(field, name)
+            if text is not None:
+                return origin, text
+        return None
+
+    @classmethod
+    def _key(cls, name: str) -> str:
+        """What pydantic calls a field: with `populate_by_name` each would get a second variable that nobody knows."""
+        field = cls.model_fields.get(name)
+        return cls.variable(name) if field and field.validation_alias else name
+
+    @classmethod
+    def _field_of(cls, location: str) -> tuple[str, FieldInfo | None]:
+        for name, field in cls.model_fields.items():
+            if location in (name, cls.variable(name)):
+                return cls.variable(name), field
+        return location, None
+
+
+class DotEnv(EnvSettingsSource):
+    """The variables in `.env`."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        """Raises SettingsError."""
+        found = dotenv.values(dotenv.read(DOTENV))
+        return {name.lower(): value for name, value in found.items() if value}
 
 
 class ProcessSettings(Settings):
@@ -136,37 +205,3 @@ class RabbitMQSettings(ProcessSettings):
         validation_alias="RABBITMQ_URL",
         description="amqp://user:password@host:port/vhost",
     )
-
-
-def _complaints(settings: type[Settings], error: ValidationError) -> list[str]:
-    complaints = []
-    for problem in error.errors(include_url=False):
-        if problem["type"] == "default_factory_not_called":
-            continue  # it waits for a setting that is complained about
-        variable, field = _field_of(settings, str(problem["loc"][0]) if problem["loc"] else "")
-        takes = (field and field.description) or problem["msg"]
-        if problem["type"] == "missing":
-            complaints.append(f"{variable} is missing ({takes})")
-        elif not problem["loc"]:
-            complaints.append(problem["msg"].removeprefix("Value error, "))
-        else:
-            got = "***" if field and _is_secret(field) else _shown(problem["input"])
-            complaints.append(f"{variable}: got {got}, it takes {takes}")
-    return complaints
-
-
-def _field_of(settings: type[Settings], location: str) -> tuple[str, FieldInfo | None]:
-    for name, field in settings.model_fields.items():
-        if location in (name, settings.variable(name)):
-            return settings.variable(name), field
-    return location, None
-
-
-def _shown(value: object) -> str:
-    """As it was written, or the start of it."""
-    text = f"'{value.total_seconds():g}'" if isinstance(value, timedelta) else repr(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
-
-
-def _is_secret(field: FieldInfo) -> bool:
-    return "SecretStr" in str(field.annotation) or field.annotation is SecretStr

@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat
 from pydantic_settings import SettingsConfigDict
 
 from events.errors import SettingsError
-from events.settings import Seconds, Settings
+from events.settings import Seconds, Settings, unknown_keys
 
 
 class PrepareSettings(Settings):
@@ -81,18 +81,21 @@ class FitSettings(Settings):
     @classmethod
     def read(cls, **given: Any) -> Self:
         """Options that were `given` win over `config`, which wins over the environment."""
-        chosen = super().read(**{**_from_file(given.get("config")), **given})
-        # The file may come from the environment, which is read only now.
-        return chosen if given.get("config") or not chosen.config else cls.read(**{**given, "config": chosen.config})
+        _, written = cls.written("config") or (None, None)
+        return super().read(**{**cls.from_file(given.get("config") or written), **given})
 
-
-def _from_file(file: str | Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"TRAINING_CONFIG: {file} can't be read ({error}); it takes a TOML file") from None
+    @classmethod
+    def from_file(cls, file: str | Path | None) -> dict[str, Any]:
+        """Return what `config` says, by field. Raises SettingsError."""
+        if file is None:
+            return {}
+        try:
+            found = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"TRAINING_CONFIG: {file} can't be read ({error}); it takes a TOML file") from None
+        if said := unknown_keys(found, cls.model_fields):
+            raise SettingsError(f"TRAINING_CONFIG: {file}: {said}")
+        return found
 
 
 class EvaluateSettings(Settings):

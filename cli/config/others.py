@@ -1,5 +1,8 @@
 """Variables that no settings class reads: those of compose.yaml, of deploy/ and of OpenTelemetry."""
 
+import opentelemetry.environment_variables as api
+import opentelemetry.sdk.environment_variables as sdk
+
 OTHERS = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "where traces and metrics go, e.g. http://127.0.0.1:4318; without it nowhere."
     " The rest of OpenTelemetry's own variables hold as well",
@@ -17,7 +20,13 @@ OTHERS = {
         f"NATS_{user.upper()}_PASSWORD": f"compose.yaml: the password of the user `{user}` on its NATS, likewise"
         for user in ("setup", "userbot", "generate", "bridge", "tools", "cluster")
     },
+    "NATS_STORE_DIR": "deploy/nats.conf: where the server keeps its data; `deploy/nats.sh` sets it",
     "NATS_NODE": "deploy/cluster/nats.conf: the name of this node",
     "NATS_ROUTES": "deploy/cluster/nats.conf: a list of the nodes' addresses",
 }
 """And what each does."""
+
+
+def opentelemetry() -> frozenset[str]:
+    """Every variable that OpenTelemetry's packages read."""
+    return frozenset(name for package in (api, sdk) for name in vars(package) if name.startswith("OTEL_"))

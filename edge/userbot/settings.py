@@ -78,7 +78,7 @@ class UserbotSettings(ProcessSettings):
     )
     answer_groups: bool = Field(False, description="true or false: answer in groups as well")
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
-    sampling: Annotated[Sampling, Json] = Field(
+    sampling: Annotated[Sampling, Json()] = Field(
         Sampling(), description='sampling settings as JSON, e.g. {"temperature": 0.5, "max_new_tokens": 80}'
     )
     telegram_server: str | None = Field(

@@ -11,14 +11,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.commands import COMMANDS
+from cli.config.names import known
+from cli.config.sections import fields
+from cli.config.values import of_settings
 from edge.userbot import phrases
 from edge.userbot.commands import Ask, parse
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.splitting import clean
+from events.dotenv import Line
 from events.errors import SettingsError
 from events.settings import Settings
 
 CLASSES = sorted({command.settings for command in COMMANDS.values()}, key=lambda settings: settings.__name__)
+NAMES = known()
+OF_COMMANDS = sorted(name for name in NAMES.settings if "_" in name)
+SECRETS = {
+    "API_HASH": "{}",
+    "BOT_TOKEN": "1:{}",
+    "USERBOT_SESSION": "{}.session",
+    "NATS_URL": "nats://me:{}@127.0.0.1:4222",
+    "NATS_PASSWORD": "{}",
+    "RABBITMQ_URL": "amqp://me:{}@broker:5672/host",
+    "OPENAI_BASE_URL": "http://me:{}@127.0.0.1/v1",
+    "OPENAI_API_KEY": "{}",
+}
 NEEDED = {"API_ID": "1", "API_HASH": "x", "DEADLETTER": "1.2.3.0"}
 NUMBERS = [
     "0",
@@ -118,3 +134,31 @@ def test_a_secret_is_in_no_complaint(settings: type[Settings], secret: str) -> N
     with patch.dict(os.environ, environment, clear=True), pytest.raises(SettingsError) as refused:
         settings.read()
     assert "s3cr3t" not in str(refused.value)
+
+
+@given(st.sampled_from(CLASSES), st.sampled_from(sorted(SECRETS)), st.text(CHARACTERS, max_size=12))
+def test_a_secret_is_in_no_value_that_is_shown(settings: type[Settings], name: str, mess: str) -> None:
+    value = SECRETS[name].format(f"{mess}/s3cr3t:@s3cr3t{mess}")
+    with patch.dict(os.environ, {**NEEDED, name: value}, clear=True):
+        shown = of_settings(settings, fields(settings), [])
+    assert all("s3cr3t" not in line.value and len(line.value.splitlines()) <= 1 for line in shown)
+
+
+@given(st.sampled_from(OF_COMMANDS), st.data())
+def test_a_name_with_a_slip_is_another_setting_or_refused(name: str, data: st.DataObject) -> None:
+    """One letter is left out, doubled, or has changed its place with the next."""
+    first = len(name.partition("_")[0]) + 1  # where a name does not begin as ours, it may be somebody's
+    at = data.draw(st.integers(first, len(name) - 1))
+    slips = [name[:at] + name[at + 1 :], name[:at] + name[at] + name[at:]]
+    slips += [name[:at] + name[at + 1] + name[at] + name[at + 2 :]] if at + 1 < len(name) else []
+    slip = data.draw(st.sampled_from(slips))
+    said = NAMES.mistyped([Line(1, slip, "x")])
+    if slip not in NAMES.settings | NAMES.others:
+        assert len(said) == 1, slip
+        assert slip in said[0]
+
+
+@given(st.dictionaries(st.text(CHARACTERS, min_size=1, max_size=20), st.text(CHARACTERS, max_size=5), max_size=5))
+def test_whatever_names_an_environment_has_each_doubt_is_one_line(environment: dict[str, str]) -> None:
+    for doubt in NAMES.doubtful([*environment, *(f"USERBOT_{name}" for name in environment)]):
+        assert len(doubt.splitlines()) == 1

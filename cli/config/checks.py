@@ -1,0 +1,71 @@
+"""Check what commands would read, without connecting to anything."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from cli.commands import COMMANDS
+from cli.config.sections import fields
+from edge.userbot.settings import UserbotSettings
+from events.complaints import BadSettings, Complaint
+from events.errors import SettingsError
+from events.jetstream.addresses import servers
+from events.jetstream.credentials import Credentials, tls_context
+from events.settings import ProcessSettings, RabbitMQSettings, Settings
+from observability.environment import exporters
+
+
+@dataclass(slots=True)
+class Checked:
+    """What is bad, and by command what it needs and is not set."""
+
+    bad: list[str] = field(default_factory=list)
+    missing: dict[str, list[Complaint]] = field(default_factory=dict)
+
+
+def check(commands: Iterable[str]) -> Checked:
+    """Read the settings of each command, and the files that they name."""
+    checked = Checked()
+    for name in commands:
+        settings = COMMANDS[name].settings
+        try:
+            checked.bad += _deeper(settings.read())
+        except BadSettings as error:
+            checked.bad += [complaint.text for complaint in error.complaints if not complaint.missing]
+            by_variable = {field.variable for field in fields(settings)}  # the rest stands on the command line
+            missing = [complaint for complaint in error.complaints if complaint.missing in by_variable]
+            checked.missing |= {name: missing} if missing else {}
+        except SettingsError as error:
+            checked.bad.append(str(error))
+    checked.bad = list(dict.fromkeys(checked.bad))  # most variables are read by several commands
+    return checked
+
+
+def _deeper(settings: Settings) -> Iterator[str]:
+    """What a command would complain of as soon as it uses its settings."""
+    if isinstance(settings, ProcessSettings):
+        yield from _said(partial(servers, settings.nats_url))
+        yield from _said(partial(tls_context, settings.nats_access))
+        if settings.nats_credentials:
+            yield from _said(partial(Credentials, settings.nats_credentials))
+    if isinstance(settings, RabbitMQSettings):
+        yield from _said(partial(_rabbitmq, settings))
+    if isinstance(settings, UserbotSettings):
+        yield from _said(partial(getattr, settings, "session_file"))
+    for signal in ("TRACES", "METRICS"):
+        yield from _said(partial(exporters, signal))
+
+
+def _rabbitmq(settings: RabbitMQSettings) -> None:
+    try:
+        from events.rabbitmq.connection import parsed  # noqa: PLC0415 - its client may not be installed
+    except ModuleNotFoundError:
+        return
+    parsed(settings.rabbitmq_url)
+
+
+def _said(use: Callable[[], object]) -> Iterator[str]:
+    try:
+        use()
+    except SettingsError as error:
+        yield str(error)

@@ -1,0 +1,127 @@
+"""Judge names: which are known to a command, to compose.yaml or to OpenTelemetry, and which are mistyped.
+
+In `.env` a name that only looks like ours is a mistake. The environment belongs to others too, so there it is a doubt.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from cli.commands import COMMANDS
+from cli.config.others import OTHERS, opentelemetry
+from events.dotenv import Line
+from events.names import is_slip, meant, nearest
+from events.settings import Settings
+
+SHARED = {"API", "BOT", "LOG", "OPENAI", "OTEL", "TORCH"}
+"""First words of our names that others use as well: only what is all but one of ours is meant to be one."""
+FOREIGN = (
+    *("*_SERVICE_*", "*_PORT", "*_PORT_*"),  # Kubernetes and Docker tell every process of every service
+    *("NATS_CONTEXT", "NATS_CREDS", "NATS_NKEY", "NATS_CERT", "NATS_KEY", "NATS_CA", "NATS_TIMEOUT", "NATS_SERVER"),
+    *("NATS_SOCKS_PROXY", "NATS_COLOR", "NATS_INBOX_PREFIX", "NATS_JETSTREAM_DOMAIN"),  # the program `nats`, its image
+    *("RABBITMQ_NODE*", "RABBITMQ_CONF*", "RABBITMQ_LOG*", "RABBITMQ_MNESIA_*", "RABBITMQ_DEFAULT_*", "RABBITMQ_HOME"),
+    *("RABBITMQ_SERVER_*", "RABBITMQ_PLUGINS*", "RABBITMQ_ENABLED_*", "RABBITMQ_ERLANG_*", "RABBITMQ_DIST_*"),
+    *("RABBITMQ_USE_LONGNAME", "RABBITMQ_DATA_DIR", "RABBITMQ_VERSION", "RABBITMQ_PGP_KEY_ID", "RABBITMQ_ADVANCED_*"),
+    *("RABBITMQ_FEATURE_FLAGS*", "RABBITMQ_CTL_*", "RABBITMQ_MAX_*", "RABBITMQ_HOSTNAME", "RABBITMQ_PID_FILE"),
+    "GENERATE_SOURCEMAP",  # Create React App
+)
+"""What others set in an environment, as patterns."""
+
+LISTED = " (`timokha config show` lists what there is)"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What can be set: the variables of `settings`, which any case fits, and those of `others`, read as they are."""
+
+    settings: frozenset[str]
+    others: frozenset[str]
+
+    def mistyped(self, lines: Sequence[Line]) -> list[str]:
+        """What is said of the lines of `.env` that set nothing."""
+        numbers: dict[str, list[int]] = {}
+        for line in lines:
+            if self._is_mistyped(line.name):
+                numbers.setdefault(line.name, []).append(line.number)
+        return [
+            f".env, {at(where)}: there is no {_shown(name)}{self._meant(name) or LISTED}"
+            for name, where in numbers.items()
+        ]
+
+    def doubtful(self, environment: Iterable[str]) -> list[str]:
+        """What is said of the variables of an environment that look like ours and set nothing."""
+        unknown = (name for name in sorted(environment) if self._is_ours(name) and not self._is_known(name))
+        return [f"{_shown(name)}{self._meant(name)}" for name in unknown if not _is_foreign(name)]
+
+    def _is_mistyped(self, name: str) -> bool:
+        if self._is_known(name):
+            return False
+        return self._is_ours(name) or any(is_slip(name, known) for known in self._all)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self.others or name.upper() in self.settings
+
+    def _is_ours(self, name: str) -> bool:
+        """Return whether a name begins as ours do; where others' may too, whether it is one of ours but for a slip."""
+        first = _plain(name).partition("_")[0]
+        if first in SHARED:
+            return any(is_slip(_plain(name), known) for known in self._all)
+        return first in self._firsts and first != _plain(name)
+
+    def _meant(self, name: str) -> str:
+        return meant(nearest(_plain(name), self._all))
+
+    @cached_property
+    def _all(self) -> frozenset[str]:
+        return self.settings | self.others
+
+    @cached_property
+    def _firsts(self) -> frozenset[str]:
+        return frozenset(name.partition("_")[0] for name in self._all if "_" in name)
+
+
+def known() -> Names:
+    """The names of all commands, whichever runs: they may share one `.env`."""
+    classes = {command.settings for command in COMMANDS.values()}
+    return Names(
+        frozenset(name for settings in classes for name in variables(settings)), frozenset(OTHERS) | opentelemetry()
+    )
+
+
+def variables(settings: type[Settings]) -> Iterator[str]:
+    """The variables of a command."""
+    return (settings.variable(name) for name in settings.model_fields)
+
+
+def repeated(lines: Sequence[Line]) -> list[str]:
+    """What is said of the variables that `.env` sets twice, and not to the same."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.value:
+            found.setdefault(line.name.upper(), []).append(line)
+    return [
+        f".env, {at([line.number for line in same])}: {_shown(same[-1].name)} is set again, and the last line counts"
+        for same in found.values()
+        if len({line.value for line in same}) > 1
+    ]
+
+
+def at(numbers: Sequence[int]) -> str:
+    """Where that is."""
+    return f"line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+
+
+def _is_foreign(name: str) -> bool:
+    return any(fnmatchcase(_plain(name), pattern) for pattern in FOREIGN)
+
+
+def _plain(name: str) -> str:
+    """As our names are written."""
+    return re.sub(r"\W", "_", name).upper()
+
+
+def _shown(name: str) -> str:
+    """Never more than a line, whatever somebody has put there."""
+    return name if re.fullmatch(r"[\w-]{1,60}", name, re.ASCII) else repr(name[:60])

@@ -1,0 +1,59 @@
+"""The settings of all commands by heading, each variable once: for docs/settings.md and for `timokha config show`."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pydantic.fields import FieldInfo
+
+from cli.commands import COMMANDS
+from edge.userbot.settings import UserbotSettings
+from events.settings import Positional, ProcessSettings, RabbitMQSettings, Settings
+
+COMMON: tuple[tuple[str, type[Settings]], ...] = (
+    ("Every command", Settings),
+    ("NATS: every command but `trace` and `train`", ProcessSettings),
+    ("RabbitMQ", RabbitMQSettings),
+)
+
+
+class Named(NamedTuple):
+    """A field, its name in its class, and its variable."""
+
+    variable: str
+    name: str
+    field: FieldInfo
+
+
+class Section(NamedTuple):
+    """Some fields of a class."""
+
+    heading: str
+    settings: type[Settings]
+    fields: list[Named]
+
+
+def sections() -> Iterator[Section]:
+    """What is common first, then what everybody has to fill in."""
+    told: set[str] = set()
+    for heading, settings in (*COMMON, *_of_commands()):
+        new = [field for field in fields(settings) if field.variable not in told]
+        told.update(field.variable for field in new)
+        if new:
+            yield Section(heading, settings, new)
+
+
+def fields(settings: type[Settings]) -> list[Named]:
+    """All that can be set for a command by a variable."""
+    return [
+        Named(settings.variable(name), name, field)
+        for name, field in settings.model_fields.items()
+        if not any(isinstance(mark, Positional) for mark in field.metadata)
+    ]
+
+
+def _of_commands() -> Iterator[tuple[str, type[Settings]]]:
+    classes = dict.fromkeys(command.settings for command in COMMANDS.values())
+    # What everybody has to fill in comes first.
+    for wanted in sorted(classes, key=lambda settings: settings is not UserbotSettings):
+        names = [f"`timokha {name}`" for name, command in COMMANDS.items() if command.settings is wanted]
+        yield ", ".join(names), wanted

@@ -1,0 +1,130 @@
+"""What each setting is, and where that is written, as it may be shown: without secrets."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from pydantic import BaseModel, SecretStr
+
+from cli.config.others import OTHERS, opentelemetry
+from cli.config.sections import Named
+from events import dotenv
+from events.complaints import is_secret
+from events.dotenv import Line
+from events.errors import SettingsError
+from events.secrets import without_passwords
+from events.settings import Origin, Settings
+
+HIDDEN = "***"
+DEFAULT = "default"
+MAX_SHOWN = 200
+_PLAIN_URL = re.compile(r"\w+://\*\*\*@[\w.:\[\]-]+(/[\w%.-]*)?(\?\*\*\*)?", re.ASCII)
+"""What is left of one that hides all that can be secret."""
+_SECRET_NAME = re.compile(r"PASSWORD|HEADERS|TOKEN|SECRET")
+
+
+class Value(NamedTuple):
+    """A variable's value, and where it is written."""
+
+    variable: str
+    origin: str
+    value: str
+
+
+def of_settings(settings: type[Settings], fields: Iterable[Named], lines: Sequence[Line]) -> list[Value]:
+    """The values of a command's fields."""
+    from_file = _from_file(settings)
+    usual = _usual(settings)
+    return [_value(settings, field, from_file, usual, lines) for field in fields]
+
+
+def of_others(lines: Sequence[Line]) -> list[Value]:
+    """The variables that are set for compose.yaml, deploy/ and OpenTelemetry."""
+    in_dotenv = dotenv.values(lines)
+    found = []
+    for name in sorted(set(OTHERS) | opentelemetry()):
+        for origin, value in ((Origin.ENVIRONMENT, os.environ.get(name)), (Origin.DOTENV, in_dotenv.get(name))):
+            if value:
+                hidden = HIDDEN if _SECRET_NAME.search(name) else _shown(without_passwords(value))
+                found.append(Value(name, _place(origin, name, lines), hidden))
+                break
+    return found
+
+
+def _value(
+    settings: type[Settings],
+    field: Named,
+    from_file: Mapping[str, object],
+    usual: Settings | None,
+    lines: Sequence[Line],
+) -> Value:
+    if field.name in from_file:
+        return Value(field.variable, settings.variable("config"), _shown(_text(from_file[field.name])))
+    written = settings.written(field.name)
+    if written:
+        origin, text = written
+        return Value(field.variable, _place(origin, field.variable, lines), _hidden(field, text))
+    if field.field.is_required():
+        return Value(field.variable, "missing", "")
+    value = getattr(usual, field.name) if usual else _default(field)
+    return Value(field.variable, DEFAULT, _shown(without_passwords(_text(value))))
+
+
+def _from_file(settings: type[Settings]) -> Mapping[str, object]:
+    """What a file says that the settings name."""
+    read = getattr(settings, "from_file", None)
+    written = settings.written("config") if read else None
+    try:
+        return read(written[1]) if read and written else {}
+    except SettingsError:
+        return {}  # `check` says it
+
+
+def _usual(settings: type[Settings]) -> Settings | None:
+    """What would be read, if it could be."""
+    try:
+        return settings.read()
+    except SettingsError:
+        return None
+
+
+def _default(field: Named) -> object:
+    """Nothing where it depends on other settings."""
+    return None if field.field.default_factory else field.field.get_default()
+
+
+def _place(origin: Origin, variable: str, lines: Sequence[Line]) -> str:
+    if origin is Origin.ENVIRONMENT:
+        return str(origin)
+    numbers = [line.number for line in lines if line.name.upper() == variable and line.value is not None]
+    return f".env:{numbers[-1]}"
+
+
+def _hidden(field: Named, text: str) -> str:
+    shown = without_passwords(text)
+    if is_secret(field.field):
+        return shown if _PLAIN_URL.fullmatch(shown) else HIDDEN
+    if field.variable.endswith("_URL") and "://" not in text and "@" in text:
+        return f"{HIDDEN}@{text.rpartition('@')[2]}"
+    return _shown(shown)
+
+
+def _text(value: object) -> str:
+    """As it would be written."""
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    elif isinstance(value, timedelta):
+        value = f"{value.total_seconds():g}"
+    elif isinstance(value, bool):
+        value = str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _shown(text: str) -> str:
+    """In one line."""
+    text = text if text.isprintable() else repr(text)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

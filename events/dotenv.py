@@ -1,0 +1,57 @@
+"""Read `.env`: which variable is set in which line. A line that can't be read is an error, never skipped."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv.main import resolve_variables
+from dotenv.parser import Binding, parse_stream
+
+from events.errors import SettingsError
+
+BOM = "\ufeff"
+"""Windows editors start a UTF-8 file with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A variable that is set, or only named, which sets nothing (`value` None)."""
+
+    number: int
+    name: str
+    value: str | None
+
+
+def read(path: Path) -> Sequence[Line]:
+    """Return the variables in the order of their lines; none without a file.
+
+    Raises SettingsError.
+    """
+    bindings = [binding for binding in parse_stream(io.StringIO(_text(path))) if binding.error or binding.key]
+    if broken := [str(_number(binding)) for binding in bindings if binding.error]:
+        lines = f"line {broken[0]}" if len(broken) == 1 else f"lines {', '.join(broken)}"
+        raise SettingsError(f"{path}, {lines}: write NAME=value, and close every quote")
+    return [Line(_number(binding), binding.key or "", binding.value) for binding in bindings]
+
+
+def values(lines: Sequence[Line]) -> Mapping[str, str | None]:
+    """Return what each variable is set to: its last line counts, and `${NAME}` is replaced."""
+    return resolve_variables([(line.name, line.value) for line in lines], override=True)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").removeprefix(BOM)
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 (byte {error.start}); save it in that encoding") from None
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read ({error.strerror}); mend or remove it") from None
+
+
+def _number(binding: Binding) -> int:
+    """Return the line of the name itself: a binding begins with the blank lines before it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")

@@ -1,0 +1,251 @@
+"""What is set under a wrong name is refused or doubted by every command; `timokha config` shows and checks it all."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from unittest.mock import patch
+
+import click
+import pytest
+
+from cli.commands import COMMANDS
+from cli.config.sections import fields, sections
+from cli.faults import exit_code
+from cli.program import program
+from events.errors import TimokhaError
+from events.runtime.signals import Signals
+
+ROOT = Path(__file__).parents[2]
+SECRET = "geheim"
+SECRETS = {
+    "API_HASH": SECRET,
+    "BOT_TOKEN": f"1:{SECRET}",
+    "USERBOT_SESSION": f"{SECRET}.session",
+    "NATS_URL": f"nats://me:{SECRET}@127.0.0.1:4222",
+    "NATS_PASSWORD": SECRET,
+    "RABBITMQ_URL": f"amqp://me:{SECRET}@broker:5672/host?key={SECRET}",
+    "OPENAI_BASE_URL": f"http://me:{SECRET}@127.0.0.1/v1?key={SECRET}",
+    "OPENAI_API_KEY": SECRET,
+    "RECORD_KEY": SECRET,
+    "NATS_SETUP_PASSWORD": SECRET,
+    "NATS_ROUTES": f"[nats-route://cluster:{SECRET}@n1:6222, nats-route://cluster:{SECRET}@n2:6222]",
+    "RABBITMQ_PASSWORD": SECRET,
+    "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={SECRET}",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://me:{SECRET}@127.0.0.1:4318",
+    "USERBOT_PREFFIX": SECRET,
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with patch.dict(os.environ, clear=True):
+        yield
+
+
+def timokha(*words: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command, as long as it starts nothing."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = program(Signals(service=False))(list(words), standalone_mode=False)
+        except (TimokhaError, click.ClickException) as error:
+            code = exit_code(error)
+    return code or 0, out.getvalue(), err.getvalue()
+
+
+def rows(shown: str) -> dict[str, list[str]]:
+    """By variable, where it is written and its value."""
+    return {words[0]: words[1:] for line in shown.splitlines() if (words := line.split(maxsplit=2)) and line[0] == " "}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_refuses_all_unknown_names_of_dotenv_in_one_line(command):
+    Path(".env").write_text("\nUSERBOT_PREFFIX=x\nexport NATS_ULR=x\nNATS_USERBOT_PASSWORD=x\nGENERATE_SLOTS=2\n")
+    code, out, err = timokha(*command.split())
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert ".env, line 2: there is no USERBOT_PREFFIX (did you mean USERBOT_PREFIX?); .env, line 3: there is" in line
+    assert "there is no NATS_ULR (did you mean NATS_URL?)" in line
+    assert "USERBOT_PASSWORD" not in line
+    assert "SLOTS" not in line
+
+
+def test_a_missing_setting_is_told_with_what_it_may_have_been_mistyped_as():
+    os.environ |= {"API_ID": "1", "API_HSAH": SECRET}
+    code, _, err = timokha("userbot")
+    assert code == 2
+    assert "API_HASH is missing" in err
+    assert "in the environment there may be a mistyped API_HSAH (did you mean API_HASH?)" in err
+    assert SECRET not in err
+
+
+def test_the_environment_is_one_warning_and_the_command_goes_on(tmp_path):
+    (tmp_path / ".env").write_text("TRACE_LAST=true\nTRACE_LAST=false\n")
+    (tmp_path / "spans").touch()
+    theirs = {"NATS_SERVICE_HOST": "x", "NATS_PORT_4222_TCP": "x", "NATS_CONTEXT": "x", "RABBITMQ_NODENAME": "x"}
+    ours = {"NATS_ULR": SECRET, "USERBOT_PREFFIX": SECRET}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "trace", "--trace-file", "spans"],
+        env={"PYTHONPATH": str(ROOT), **theirs, **ours},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    *logged, last = done.stderr.splitlines()
+    warned = {line["event"]: line for line in map(json.loads, logged)}
+    assert last.startswith("timokha: spans has no spans")
+    assert list(warned) == ["settings.unknown", "settings.repeated"]
+    assert warned["settings.unknown"]["level"] == "warning"
+    named = "NATS_ULR (did you mean NATS_URL?); USERBOT_PREFFIX (did you mean USERBOT_PREFIX?)"
+    assert warned["settings.unknown"]["names"] == named
+    assert warned["settings.repeated"]["names"].startswith(".env, lines 1, 2: TRACE_LAST is set again")
+    assert SECRET not in done.stderr
+
+
+def test_opentelemetry_finds_its_variables_of_dotenv(tmp_path):
+    (tmp_path / ".env").write_text("OTEL_EXPORTER_OTLP_ENDPOINT=127.0.0.1\nOTEL_TRACES_EXPORTER=otlp\n")
+    os.environ["OTEL_TRACES_EXPORTER"] = "otlp"
+    (tmp_path / "spans").touch()
+    code, _, err = timokha("trace", "--trace-file", "spans")
+    assert (code, err) == (
+        2,
+        "timokha: OTEL_EXPORTER_OTLP_ENDPOINT is '127.0.0.1'; it takes a URL such as http://localhost:4318\n",
+    )
+
+
+def test_show_tells_each_value_and_where_it_is_written(tmp_path):
+    os.environ |= {"USERBOT_PREFIX": "Бот,", "GENERATE_ENGINE": "echo", "USERBOT_LIVE": "", "LOG_LEVEL": "info"}
+    content = "\n\nAPI_ID=5\nUSERBOT_PREFIX=Тимоха,\nUSERBOT_LIVE=true # yes\nNATS_NODE=n1\nuserbot_deadline=1\n"
+    (tmp_path / ".env").write_text(content)
+    code, out, err = timokha("config", "show")
+    assert (code, err) == (0, "")
+    shown = rows(out)
+    assert shown["API_ID"] == [".env:3", "5"]
+    assert shown["USERBOT_PREFIX"] == ["environment", "Бот,"]
+    assert shown["USERBOT_LIVE"] == [".env:5", "true"]
+    assert shown["USERBOT_DEADLINE"] == [".env:7", "1"]
+    assert shown["GENERATE_SLOTS"] == ["default", "1"]  # as it is with the engine echo
+    assert shown["BRIDGE_DEADLINE"] == ["default", "120"]
+    assert shown["API_HASH"] == ["missing"]
+    assert shown["NATS_NODE"] == [".env:6", "n1"]
+    assert {field.variable for section in sections() for field in section.fields} <= set(shown)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_show_tells_all_of_one_command_and_nothing_of_others(command):
+    code, out, err = timokha("config", "show", *command.split())
+    assert (code, err) == (0, "")
+    assert set(rows(out)) == {field.variable for field in fields(COMMANDS[command].settings)}
+
+
+def test_show_goes_on_with_what_is_bad_and_says_so(tmp_path):
+    (tmp_path / ".env").write_text("GENERATE_SLOTS=four\nUSERBOT_PREFFIX=x\n")
+    code, out, err = timokha("config", "show")
+    assert code == 0
+    assert rows(out)["GENERATE_SLOTS"] == [".env:1", "four"]
+    assert "GENERATE_SLOTS: got 'four', it takes" in err
+    assert "there is no USERBOT_PREFFIX (did you mean" in err
+
+
+def test_a_file_that_a_setting_names_is_where_its_values_come_from(tmp_path):
+    (tmp_path / "config.toml").write_text('rank = 4\ndata = "d"\n')
+    os.environ |= {"TRAINING_CONFIG": "config.toml", "TRAINING_RANK": "8"}
+    shown = rows(timokha("config", "show", "train", "fit")[1])
+    assert shown["TRAINING_RANK"] == ["TRAINING_CONFIG", "4"]
+    assert shown["TRAINING_DATA"] == ["TRAINING_CONFIG", "d"]
+
+
+@pytest.mark.parametrize("place", ["environment", ".env"])
+@pytest.mark.parametrize("part", ["show", "check"])
+def test_secrets_are_hidden(tmp_path, place, part):
+    if place == "environment":
+        os.environ |= SECRETS
+    else:
+        (tmp_path / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in SECRETS.items()))
+    _, out, err = timokha("config", part)
+    assert SECRET not in out + err
+    assert "USERBOT_PREFFIX" in out + err
+    if part == "show":
+        assert set(SECRETS) - {"USERBOT_PREFFIX"} <= set(rows(out))
+        assert rows(out)["NATS_URL"][1] == "nats://***@127.0.0.1:4222"
+        assert rows(out)["RABBITMQ_URL"][1] == "amqp://***@broker:5672/host?***"
+
+
+def test_check_is_content_with_what_is_right_and_names_what_commands_need_more(tmp_path):
+    (tmp_path / ".env").write_text("NATS_TOOLS_PASSWORD=x\nGENERATE_ENGINE=echo\nCOMPOSE_PROFILES=x\n")
+    code, out, err = timokha("config", "check")
+    assert (code, err) == (0, "")
+    assert "timokha userbot also needs API_ID, API_HASH\n" in out
+    assert "DEADLETTER" not in out
+    assert out.splitlines()[-1].startswith("ok")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("GENERATE_SLOTS", "four", "GENERATE_SLOTS: got 'four', it takes"),
+        ("GENERATE_ENGINE", "openai", "OPENAI_BASE_URL is missing"),
+        ("USERBOT_SAMPLING", '{"tempratur": 1}', "(did you mean temperature?)"),
+        ("NATS_URL", "htp://x", "htp is no scheme of NATS"),
+        ("NATS_CREDENTIALS", "nowhere", "NATS_CREDENTIALS: nowhere can't be read"),
+        ("NATS_TLS_CA", "nowhere", "NATS_TLS_CA"),
+        ("RABBITMQ_URL", "amqp:/x", "RABBITMQ_URL: it takes"),
+        ("TRAINING_CONFIG", "nowhere", "TRAINING_CONFIG: nowhere can't be read"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "x", "OTEL_EXPORTER_OTLP_ENDPOINT is 'x'"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL: got 'loud'"),
+    ],
+)
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_check_finds_bad_values_of_any_command_once(tmp_path, name, value, said, place):
+    if place == "environment":
+        os.environ[name] = value
+    else:
+        (tmp_path / ".env").write_text(f"{name}='{value}'\n")
+    code, out, err = timokha("config", "check")
+    assert (code, err) == (2, "timokha: 1 setting has to be mended\n")
+    (line,) = out.splitlines()
+    assert said in line
+
+
+def test_check_finds_unknown_names_and_doubts_the_environments(tmp_path):
+    os.environ["NATS_ULR"] = "x"
+    code, out, _ = timokha("config", "check")
+    assert code == 0
+    assert "in the environment there may be a mistyped NATS_ULR (did you mean NATS_URL?)\n" in out
+    (tmp_path / ".env").write_text("NATS_ULR=x\n")
+    code, out, err = timokha("config", "check", "generate")
+    assert (code, err) == (2, "timokha: 1 setting has to be mended\n")
+    assert out.startswith(".env, line 1: there is no NATS_ULR (did you mean NATS_URL?)\n")
+
+
+def test_what_one_command_needs_is_no_fault_of_the_others():
+    assert timokha("config", "check", "generate")[0] == 0
+    code, out, _ = timokha("config", "check", "userbot")
+    assert code == 2
+    assert "API_ID is missing" in out
+
+
+@pytest.mark.parametrize("part", ["show", "check"])
+def test_a_command_that_is_not_there_is_told_with_the_nearest(part):
+    code, _, err = timokha("config", part, "genrate")
+    assert code == 2
+    assert "There is no command 'genrate' (did you mean generate?)." in err
+    assert timokha("config", part, "train")[0] in {0, 2}
+
+
+@pytest.mark.parametrize("part", ["show", "check"])
+def test_a_dotenv_that_cant_be_read_is_told_with_its_line(tmp_path, part):
+    (tmp_path / ".env").write_text("API_ID=1\nAPI_HASH: x\n")
+    assert timokha("config", part) == (2, "", "timokha: .env, line 2: write NAME=value, and close every quote\n")
+
+
+def test_an_option_that_is_mistyped_is_told_with_the_right_one():
+    code, _, err = timokha("generate", "--slot", "4")
+    assert code == 2
+    assert "--slots" in err
