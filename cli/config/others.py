@@ -5,7 +5,7 @@ import opentelemetry.sdk.environment_variables as sdk
 
 OTHERS = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "where traces and metrics go, e.g. http://127.0.0.1:4318; without it nowhere."
-    " The rest of OpenTelemetry's own variables hold as well",
+    " The rest of OpenTelemetry's own variables hold as well; none of them is an option",
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "where metrics go if elsewhere, e.g. http://collector:4318/v1/metrics",
     "OTEL_EXPORTER_OTLP_CERTIFICATE": "a PEM file: the authority of an https endpoint, if it is not the system's",
     "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "a PEM file: our own certificate, where the endpoint asks for one",

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -19,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from events.errors import SettingsError
 from events.loopback import HOST
-from observability import setup
+from observability import env_file, setup
 from observability.complaints import explained
 from observability.telemetry import Telemetry
 from tests.authorities import Authority
@@ -92,6 +93,39 @@ def test_the_environment_may_rename_the_service(collector, monkeypatch, variable
     [resource] = ExportTraceServiceRequest.FromString(collector.bodies["/custom"][0]).resource_spans
     assert [p.value.string_value for p in resource.resource.attributes if p.key == "service.name"] == ["mine"]
     assert "/v1/metrics" not in collector.bodies
+
+
+def test_env_file_may_say_where_telemetry_goes_and_the_environment_wins(collector, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(
+        f"OTEL_EXPORTER_OTLP_ENDPOINT='{collector.url}'\nOTEL_SERVICE_NAME=file\nOTEL_METRICS_EXPORTER=none\nOTHER=1\n"
+    )
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME", "OTEL_METRICS_EXPORTER", "OTHER")
+    for name in names:  # what is taken over goes again
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "environment")
+    env_file.take_over()
+    assert [os.environ[name] for name in names] == [collector.url, "environment", "none", ""]
+    telemetry = setup.start("generate")
+    work(telemetry)
+    telemetry.shutdown()
+    assert list(collector.bodies) == ["/v1/traces"]
+
+
+def test_a_command_takes_telemetrys_variables_from_env_file(tmp_path):
+    (tmp_path / ".env").write_text("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1/v1/traces\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    ended = subprocess.run(
+        [sys.executable, "-m", "cli", "trace"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT is 'http://127.0.0.1:1/v1/traces', where traces alone go" in ended.stderr
 
 
 @pytest.mark.parametrize(
