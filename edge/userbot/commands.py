@@ -14,6 +14,13 @@ MAX_CONTEXT_LENGTH = 50
 MOST_MARKS = 4
 """So many characters make one at most, e.g. a Greek letter and its marks."""
 
+_AS_TYPED = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u02bc", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
+    | dict.fromkeys("\u2010\u2012\u2013\u2014\u2015\u2212", "-")
+)
+"""What phones and Telegram Desktop make of quotation marks and dashes while somebody types."""
+_DASHES = re.compile("-+")
 _COMMAND = re.compile(r"/(?P<name>[a-z_]+)(?:@(?P<whose>\w{1,64}))?(?:\s+(?P<argument>.*))?", re.DOTALL | re.IGNORECASE)
 _SHORT_NUMBER = re.compile(r"[0-9]{1,4}")
 
@@ -88,25 +95,36 @@ def _question(text: str, prefix: str) -> Ask | AskHint | None:
 
 def _after_prefix(text: str, prefix: str) -> str | None:
     """What follows `prefix`, compared as it looks; a prefix that ends a word must not run into the next one."""
-    wanted, seen = folded(prefix), ""
+    wanted = folded(prefix)
+    end = _end_of(wanted, text)
+    if not end:
+        return None
+    rest = text[end:]
+    runs_on = wanted[-1].isalnum() and (visible(rest)[:1] or " ").strip()
+    return None if runs_on else rest
+
+
+def _end_of(wanted: str, text: str) -> int:
+    """Where what `text` starts with no longer looks like `wanted`, which is folded; 0 if it never does."""
+    found, seen = 0, ""
     for end, char in enumerate(text, start=1):
         if is_invisible(char) or (char.isspace() and (not seen or seen[-1].isspace())):
             continue
         seen += char
-        if folded(seen) == wanted:
-            rest = text[end:]
-            runs_on = wanted[-1].isalnum() and (visible(rest)[:1] or " ").strip()
-            return None if runs_on else rest
-        if len(seen) > MOST_MARKS * len(wanted):
+        if folded(seen) == wanted and not char.isspace():
+            found = end
+        elif found or len(seen) > MOST_MARKS * len(wanted):
             break
-    return None
+    return found
 
 
 def folded(text: str) -> str:
     """Return what stays of `text` whatever its case, white space, and way to write a letter (й, or и and a breve).
 
-    That is Unicode's compatibility caseless matching (The Unicode Standard, D146), without what shows nothing.
+    That is Unicode's compatibility caseless matching (The Unicode Standard, D146), without what shows nothing, and with
+    quotation marks and dashes as a keyboard has them.
     """
     text = unicodedata.normalize("NFD", visible(text)).casefold()
     text = unicodedata.normalize("NFKD", text).casefold()
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+    text = unicodedata.normalize("NFKC", text).translate(_AS_TYPED)
+    return " ".join(_DASHES.sub("-", text).split())

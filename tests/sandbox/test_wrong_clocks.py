@@ -1,6 +1,7 @@
 """A machine whose clock is wrong, or that has slept: what keeps working, and what the doctor says."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from pyrogram.raw import types
 from edge.doctor import clock as doctor
 from edge.doctor.finding import Level
 from edge.sandbox.server import Sandbox
+from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
 from edge.userbot.telegram import asked_time, pyrogram_repairs
 from events.runtime.clock import SystemClock
@@ -21,33 +23,42 @@ MINUTE = timedelta(minutes=1)
 
 
 class OddClock(SystemClock):
-    """Off by `off`; the monotonic clock has stood still for `asleep` seconds."""
+    """Off by `off`, which the monotonic clock knows nothing of."""
 
     def __init__(self, off: timedelta = timedelta(0)) -> None:
-        self.off, self.asleep = off, 0.0
+        self.off = off
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.off
 
-    def monotonic(self) -> float:
-        return super().monotonic() - self.asleep
+
+@pytest.fixture(autouse=True)
+def _repaired() -> Iterator[None]:
+    yield
+    pyrogram_repairs.repair(Retrying(SystemClock(), Random(1)))
 
 
-async def test_a_short_sleep_costs_no_connection(telegram, anna, boris) -> None:
-    clock = OddClock()
-    pyrogram_repairs.repair(Retrying(clock, Random(1)))
+def owner(telegram: Sandbox) -> Account:
+    return telegram.add_user(first_name="Anna", phone="+79990000001")
+
+
+async def test_a_short_sleep_costs_no_connection() -> None:
+    """It closed the connection: what the server sent was from the future, by the monotonic clock that had stopped."""
+    ours, telegrams = OddClock(), OddClock()
+    pyrogram_repairs.repair(Retrying(ours, Random(1)))
     heard: asyncio.Queue[str] = asyncio.Queue()
 
     async def hear(updates: Any) -> None:
         if isinstance(updates, types.Updates):
             heard.put_nowait(updates.updates[0].message.message)
 
-    async with connect(telegram, anna.phone) as client:
+    async with Sandbox(clock=telegrams) as telegram, connect(telegram, owner(telegram).phone) as client:
+        anna, boris = client.me.id, telegram.add_user(first_name="Boris").id
         client.handle_updates = hear
         connection = client.session.connection
-        clock.asleep += 100
+        ours.off = telegrams.off = timedelta(seconds=100)
         for number in range(5):
-            telegram.send(boris.id, anna.id, str(number))
+            telegram.send(boris, anna, str(number))
         async with asyncio.timeout(PATIENCE):
             assert [await heard.get() for _ in range(5)] == list("01234")
         assert client.session.connection is connection
