@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyrogram import Client
+from pyrogram.enums import ParseMode
 from pyrogram.types import Message
 
 from edge.demo.look import looking
@@ -52,7 +53,7 @@ class Chat:
 
     async def say(self, text: str) -> int:
         """Send `text` as the user; the id of the account's own copy of it comes back."""
-        sent = await self.client.send_message(self.owner, text)
+        sent = await self.client.send_message(self.owner, text, parse_mode=ParseMode.DISABLED)
         assert sent
         # Not just the last one: the account may have replied already.
         copy = next(copy for copy in reversed(self.telegram.messages(self.owner, self.visitor)) if not copy.out)

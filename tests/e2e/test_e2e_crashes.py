@@ -47,7 +47,7 @@ async def test_a_process_killed_while_a_question_is_being_answered_costs_no_answ
 async def test_a_userbot_killed_after_telegram_took_the_answer_does_not_answer_twice(make_product, bot) -> None:
     product = await make_product(bot=bot, GENERATE_ECHO_DELAY="1")
     visitor = product.visitor()
-    product.says(visitor, "Тимоха, как дела?")
+    product.says(visitor, "Тимоха, **как** `дела`?")
     await product.until(lambda: product.written(visitor))
     # The next message is the answer: Telegram takes it, and the userbot never learns.
     product.telegram.faults.lose_answers(product.owner.id, times=100)
@@ -62,6 +62,8 @@ async def test_a_userbot_killed_after_telegram_took_the_answer_does_not_answer_t
     await product.until(lambda: "а теперь?" in product.answers(visitor))
     assert product.answers(visitor) == ["как дела?", "а теперь?"]
     assert len(product.written(visitor)) == 4
+    [answer] = [message for message in product.written(visitor) if message.text == "как дела?"]
+    assert [type(entity).__name__ for entity in answer.entities] == ["MessageEntityBold", "MessageEntityCode"]
 
 
 @pytest.mark.slow

@@ -31,6 +31,7 @@ async def chatting(product) -> AsyncIterator[tuple[Chat, list[str]]]:
                 visitor=visitor.id,
                 chats=await open_chats(js, str(product.owner.id), retrying=Retrying(SystemClock(), Random())),
                 prefix="Тимоха,",
+                names=set(),
                 show=printed.append,
                 clock=SystemClock(),
             ),
@@ -46,11 +47,11 @@ def without_thinking(printed: list[str]) -> list[str]:
 async def test_each_answer_is_printed_once_and_whole(make_product, live) -> None:
     product = await make_product(USERBOT_LIVE=live, GENERATE_ECHO_DELAY="1.5")
     async with chatting(product) as (chat, printed):
-        for text in ("Тимоха, раз два три четыре", "/set_context_length 99", "Тимоха, пять\nшесть"):
+        for text in ("Тимоха, раз два три четыре", "/set_context_length 99", "Тимоха, **пять**\nшесть"):
             await chat.outcome(text, await chat.say(text))
         lines = without_thinking(printed)
         assert lines[:2] == ["you> Тимоха, раз два три четыре", "bot> раз два три четыре"]
-        assert lines[4:] == ["you> Тимоха, пять\n     шесть", "bot> пять\n     шесть"]
+        assert lines[4:] == ["you> Тимоха, **пять**\n     шесть", "bot> \x1b[1mпять\x1b[22m\n     шесть"]
         assert len(lines) == 6
         assert len(printed) - len(lines) == 2
         assert chat.growing == ""
