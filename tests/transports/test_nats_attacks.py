@@ -306,6 +306,27 @@ async def test_no_header_lets_a_message_touch_another_one(attacked, user):
     assert all(after[subject] == RECORD for subject in VICTIMS)
 
 
+OWN = {
+    "userbot": ("timokha.requests.", "$KV.chats.", "$KV.telegram.", "$KV.marks."),
+    "generate": ("timokha.replies.", "timokha.deadletters."),
+    "bridge": ("timokha.requests.rabbitmq.", "timokha.replies.", "timokha.deadletters.", "$KV.bridge."),
+    "tools": ("timokha.requests.r", "$KV.chats.", "$KV.marks."),
+}
+"""By user, where it may write."""
+
+
+@pytest.mark.parametrize("user", WRITTEN)
+async def test_a_trace_of_a_message_goes_nowhere_that_its_sender_could_not_write(attacked, user):
+    before = await attacked.state()
+    for published in WRITTEN[user]:
+        for named in NAMED:
+            for only in ("false", "true"):
+                headers = {"Nats-Trace-Dest": attacked.numbered(named), "Nats-Trace-Only": only}
+                await attacked.publish(user, attacked.numbered(published), RECORD, headers=headers)
+    found = changes(before, await attacked.state())
+    assert {what for what in found if not what.startswith(OWN[user])} == set()
+
+
 @pytest.mark.parametrize(
     ("user", "subject"), [("tools", "timokha.requests.replay.1.1.0"), ("bridge", "timokha.requests.rabbitmq.1.1.0")]
 )
