@@ -12,7 +12,7 @@ from events.errors import SettingsError
 from events.jetstream.addresses import servers
 from events.jetstream.credentials import Credentials, tls_context
 from events.settings import ProcessSettings, RabbitMQSettings, Settings
-from observability.environment import exporters
+from observability.environment import check_numbers, exporters, sdk_disabled
 
 
 @dataclass(slots=True)
@@ -52,8 +52,10 @@ def _deeper(settings: Settings) -> Iterator[str]:
         yield from _said(partial(_rabbitmq, settings))
     if isinstance(settings, UserbotSettings):
         yield from _said(partial(getattr, settings, "session_file"))
-    for signal in ("TRACES", "METRICS"):
-        yield from _said(partial(exporters, signal))
+    if not sdk_disabled():
+        yield from _said(check_numbers)
+        for signal in ("TRACES", "METRICS"):
+            yield from _said(partial(exporters, signal))
 
 
 def _rabbitmq(settings: RabbitMQSettings) -> None:

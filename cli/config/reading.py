@@ -41,7 +41,8 @@ class Judged:
 def judge() -> Judged:
     """Judge the names in `.env` and in the environment by those of all commands. Raises SettingsError."""
     lines, names = dotenv.read(DOTENV), known()
-    return Judged(names.mistyped(lines), names.doubtful(os.environ), repeated(lines))
+    environment = (name for name, value in os.environ.items() if value)  # an empty one counts as unset
+    return Judged(names.mistyped(lines), names.doubtful(environment), repeated(lines))
 
 
 def read(settings: type[Settings], judged: Judged, given: dict[str, Any]) -> Settings:

@@ -198,6 +198,7 @@ def test_check_is_content_with_what_is_right_and_names_what_commands_need_more(t
         ("RABBITMQ_URL", "amqp:/x", "RABBITMQ_URL: it takes"),
         ("TRAINING_CONFIG", "nowhere", "TRAINING_CONFIG: nowhere can't be read"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "x", "OTEL_EXPORTER_OTLP_ENDPOINT is 'x'"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "soon", "OTEL_BSP_SCHEDULE_DELAY is 'soon'"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL: got 'loud'"),
     ],
 )
@@ -214,10 +215,11 @@ def test_check_finds_bad_values_of_any_command_once(tmp_path, name, value, said,
 
 
 def test_check_finds_unknown_names_and_doubts_the_environments(tmp_path):
-    os.environ["NATS_ULR"] = "x"
+    os.environ |= {"NATS_ULR": "x", "USERBOT_PREFFIX": ""}
     code, out, _ = timokha("config", "check")
     assert code == 0
     assert "in the environment there may be a mistyped NATS_ULR (did you mean NATS_URL?)\n" in out
+    assert "PREFFIX" not in out  # an empty variable counts as unset
     (tmp_path / ".env").write_text("NATS_ULR=x\n")
     code, out, err = timokha("config", "check", "generate")
     assert (code, err) == (2, "timokha: 1 setting has to be mended\n")
