@@ -3,11 +3,12 @@
 import asyncio
 import os
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
+from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig
 from pydantic import SecretStr
 
@@ -21,6 +22,7 @@ from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.marks import JetStreamMarks
 from events.jetstream.records import JetStreamRecords
+from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
@@ -219,6 +221,51 @@ async def test_the_edge_can_not_publish_a_reply(as_user, set_up):
             with pytest.raises(TransportError, match=f"may not publish to timokha.{channel.value}.1.2.3.0; NATS_USER"):
                 await hasty.publish(channel, reply)
             assert await hasty.find(channel, RequestId("1", "2", "3")) is None
+
+
+IMPORTED = {
+    "userbot": {
+        "timokha.requests.1.2.9.0",
+        "timokha.requests.rabbitmq.2.9.0",
+        "$KV.chats.9",
+        "$KV.telegram.9",
+        "$KV.marks.9",
+    },
+    "generate": {"timokha.replies.1.2.9.0", "timokha.deadletters.1.2.9.0"},
+    "bridge": {
+        "timokha.requests.rabbitmq.2.9.0",
+        "timokha.replies.1.2.9.0",
+        "timokha.deadletters.1.2.9.0",
+        "$KV.bridge.9",
+    },
+    "tools": {"timokha.requests.1.2.9.0", "timokha.requests.rabbitmq.2.9.0", "$KV.chats.9", "$KV.marks.9"},
+}
+"""By user, what reaches a stream from its account, whatever the user may do."""
+
+
+@pytest.mark.parametrize("user", IMPORTED)
+async def test_an_account_reaches_little_even_without_limits_for_its_user(tmp_path, shipped_nats, user):
+    passwords = shipped_nats.passwords()
+    environment = shipped_nats.environment(passwords)
+    shipped = shipped_nats.configured("nats.conf")
+
+    def configured(port, store):
+        before, after = shipped(port, store).split(f"user: {user}\n")
+        head, users = before[: before.rindex("users: [")], before[before.rindex("users: [") + len("users: [") :]
+        return f"{head}users: [{{ user: free, password: free }},{users}user: {user}\n{after}"
+
+    async with (
+        EmbeddedServer(tmp_path, configured=configured, environment=environment) as server,
+        connect(server.url, name="setup", access=Access(user="setup", password=SecretStr(passwords["setup"]))) as js,
+        connect(server.url, name="free", access=Access(user="free", password=SecretStr("free"))) as free,
+    ):
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all(["1"])
+        reached = set()
+        for subject in set().union(*IMPORTED.values()):
+            with suppress(NatsError):
+                await free.publish(subject, timeout=SHORT)
+                reached.add(subject)
+    assert reached == IMPORTED[user]
 
 
 async def test_a_question_goes_round_through_the_adapters(as_user, set_up, make_event):
