@@ -1,8 +1,15 @@
 """What is missing is installed from a checkout or a wheel: no registry has a package of ours."""
 
+import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
+
+import pytest
 
 from events.extras import install
+
+ROOT = Path(__file__).parents[2]
 
 VERSION = version("timokha")
 
@@ -31,3 +38,19 @@ def test_in_another_environment_of_a_checkout_pip_brings_it(tmp_path):
 def test_where_a_wheel_is_installed_pip_takes_that(tmp_path):
     said = install("openvino", "transformers", root=tmp_path)
     assert said == (f"pip install 'timokha-{VERSION}-py3-none-any.whl[openvino,transformers]', where that wheel is")
+
+
+@pytest.mark.slow
+def test_what_is_said_where_a_wheel_is_installed_can_be_typed_there(tmp_path):
+    run("pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT))
+    run("venv", "--system-site-packages", str(tmp_path / "worker"))
+    worker = str(tmp_path / "worker/bin/python")
+    (wheel,) = tmp_path.glob("*.whl")
+    subprocess.run([worker, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], cwd=tmp_path, check=True)
+    ask = [worker, "-I", "-c", "from events.extras import install; print(install('speedups'))"]
+    said = subprocess.run(ask, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+    assert said == f"pip install '{wheel.name}[speedups]', where that wheel is"
+
+
+def run(module: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", module, *arguments], check=True)
