@@ -43,15 +43,17 @@ def without_thinking(printed: list[str]) -> list[str]:
     return [line for line in printed if not line.startswith("bot~ ")]
 
 
-@pytest.mark.parametrize("live", ["true", "false"])
-async def test_each_answer_is_printed_once_and_whole(make_product, live) -> None:
-    product = await make_product(USERBOT_LIVE=live, GENERATE_ECHO_DELAY="1.5")
+@pytest.mark.parametrize(
+    ("live", "formatting", "five"), [("true", "markdown", "\x1b[1mпять\x1b[22m"), ("false", "plain", "**пять**")]
+)
+async def test_each_answer_is_printed_once_and_whole(make_product, live, formatting, five) -> None:
+    product = await make_product(USERBOT_LIVE=live, USERBOT_FORMATTING=formatting, GENERATE_ECHO_DELAY="1.5")
     async with chatting(product) as (chat, printed):
         for text in ("Тимоха, раз два три четыре", "/set_context_length 99", "Тимоха, **пять**\nшесть"):
             await chat.outcome(text, await chat.say(text))
         lines = without_thinking(printed)
         assert lines[:2] == ["you> Тимоха, раз два три четыре", "bot> раз два три четыре"]
-        assert lines[4:] == ["you> Тимоха, **пять**\n     шесть", "bot> \x1b[1mпять\x1b[22m\n     шесть"]
+        assert lines[4:] == ["you> Тимоха, **пять**\n     шесть", f"bot> {five}\n     шесть"]
         assert len(lines) == 6
         assert len(printed) - len(lines) == 2
         assert chat.growing == ""
