@@ -2,65 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import count
-from random import Random
+from contextlib import suppress
 
 import pytest
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
-from pydantic import SecretStr
 
-from events import subjects
-from events.access import Access
-from events.jetstream.connection import connect
-from events.jetstream.topology import Topology
-from events.runtime.clock import SystemClock
-from events.runtime.retrying import Retrying
+from tests.attacked import NAMED, PROCESSES, RECORD, VICTIMS, changes, sent
+from tests.attacked import attacked as attacked_server
 
 SHORT = 0.5
 """Seconds until an unanswered request is given up."""
-
-PROCESSES = {"setup": "setup", "userbot": "userbot", "generate": "generate", "bridge": "bridge", "tools": "doctor"}
-"""By user, the process whose inbox it has."""
-
-RECORD = b'{"a chat": "record"}'
-
-VICTIMS = {
-    "$KV.chats.1.2": "userbot",
-    "$KV.telegram.1": "userbot",
-    "$KV.marks.unfinished.1.2": "userbot",
-    "$KV.bridge.victim": "bridge",
-    "timokha.requests.1.2.3.0": "userbot",
-    "timokha.requests.rabbitmq.2.3.0": "bridge",
-    "timokha.replies.1.2.3.0": "generate",
-    "timokha.deadletters.1.2.3.0": "generate",
-}
-"""What is stored before the attacks, and whose right it is."""
-
-NAMED = [
-    "$KV.chats.1.2",
-    "$KV.telegram.1",
-    "$KV.marks.unfinished.1.2",
-    "$KV.bridge.victim",
-    "timokha.requests.8.8.{n}.0",
-    "timokha.requests.rabbitmq.8.{n}.0",
-    "timokha.replies.8.8.{n}.0",
-    "timokha.deadletters.8.8.{n}.0",
-    "$JS.API.STREAM.DELETE.KV_chats",
-    "$JS.API.STREAM.PURGE.KV_chats",
-    "$JS.API.STREAM.MSG.DELETE.KV_chats",
-    "$JS.API.STREAM.MSG.DELETE.REQUESTS",
-    "$JS.API.CONSUMER.DELETE.REQUESTS.generate",
-    "$JS.API.CONSUMER.DELETE.REPLIES.edge-1",
-    "timokha.wake.1",
-    "timokha.progress.1.2.3.0",
-    "_INBOX_userbot.victim",
-    "_INBOX_setup.victim",
-]
-"""Where a process may want the server's answer to go. `{n}` is another number each time."""
 
 LAST = b'{"last_by_subj": ">"}'
 PULL = b'{"batch": 10, "no_wait": true}'
@@ -109,77 +60,11 @@ ANSWERED = {
 }
 """What each user may publish, and the server or another process answers."""
 
-State = Mapping[str, object]
-
-
-@dataclass
-class Attacked:
-    """A server with something stored in it; `by[user]` is the connection of an attacker."""
-
-    by: Mapping[str, JetStreamContext]
-    numbers: count = field(default_factory=lambda: count(100))
-
-    def numbered(self, subject):
-        return subject.replace("{n}", str(next(self.numbers)))
-
-    async def publish(self, user, subject, body=b"", reply="", headers=None):
-        """As a process that has been taken over does: it waits for nothing."""
-        await self.by[user]._nc.publish(subject, body, reply=reply, headers=headers)
-
-    async def state(self) -> State:
-        """Everything that is stored, and how it is kept, once the server has done what it was told."""
-        await self._settled()
-        administrator = self.by["setup"]
-        found: dict[str, object] = {}
-        for stream in await administrator.streams_info():
-            name = stream.config.name
-            found[name] = (stream.created, stream.config)
-            for consumer in await administrator.consumers_info(name):
-                found[f"{name} {consumer.name}"] = (consumer.created, consumer.config)
-            sequence = stream.state.first_seq
-            while sequence <= stream.state.last_seq:
-                message = await administrator.get_msg(name, seq=sequence, subject=">", next=True)
-                if ".settled." not in message.subject:
-                    found[message.subject] = message.data
-                sequence = message.seq + 1
-        return found
-
-    async def _settled(self):
-        """What is published after an attack is stored after whatever that has made the server publish."""
-        for user in self.by:
-            await self.by[user]._nc.flush()
-        for subject, user in VICTIMS.items():
-            root = ".".join(subject.split(".")[:2])
-            rest = ".settled.{n}" if root.startswith("$KV") else ".settled.0.{n}.0"
-            if "rabbitmq" not in subject:
-                with suppress(NatsError):  # its stream has gone
-                    await self.by[user].publish(self.numbered(root + rest))
-
-
-@asynccontextmanager
-async def connections(guarded):
-    async with AsyncExitStack() as stack:
-        opened = {}
-        for user, process in PROCESSES.items():
-            access = Access(user=user, password=SecretStr(guarded.passwords[user]))
-            opened[user] = await stack.enter_async_context(connect(guarded.server.url, name=process, access=access))
-        yield opened
-
 
 @pytest.fixture
 async def attacked(guarded_nats):
-    async with connections(guarded_nats) as by:
-        topology = Topology(by["setup"], retrying=Retrying(SystemClock(), Random()))
-        await topology.ensure_all(["1", subjects.RABBITMQ_ACCOUNT])
-        for subject, user in VICTIMS.items():
-            await by[user].publish(subject, RECORD)
-        yield Attacked(by)
-
-
-def changes(before: State, after: State) -> dict[str, object]:
-    return {
-        name: after.get(name, "gone") for name in before.keys() | after.keys() if before.get(name) != after.get(name)
-    }
+    async with attacked_server(guarded_nats) as opened:
+        yield opened
 
 
 async def answer_everything(js, subject):
@@ -190,7 +75,7 @@ async def answer_everything(js, subject):
             await message.respond(b"")
 
     await js._nc.subscribe(subject, cb=answer)
-    await js._nc.flush()
+    await sent(js)
 
 
 @pytest.mark.parametrize("user", ANSWERED)
@@ -210,7 +95,7 @@ async def test_an_answer_of_the_server_changes_nothing_wherever_it_is_wanted(att
             own.add(subject)
             await attacked.publish(user, subject, body, reply=attacked.numbered(named))
             if "NEXT" in subject or "wake" in subject:  # the answer comes from elsewhere
-                await attacked.by[user]._nc.flush()
+                await sent(attacked.by[user])
     found = changes(before, await attacked.state())
     assert {subject: data for subject, data in found.items() if subject not in own} == {}
     assert [subject for subject in heard if subject.endswith(".victim")] == []
@@ -254,7 +139,7 @@ async def test_a_consumer_delivers_to_no_subject_that_its_maker_has_named(attack
     stream, subjects_of, name = CONSUMERS[user]
     for listener, subject in (("userbot", "timokha.progress.*.*.*.*"), ("bridge", "timokha.replies.*.*.*.*")):
         await attacked.by[listener]._nc.subscribe(subject)  # a consumer wants somebody who listens
-        await attacked.by[listener]._nc.flush()
+        await sent(attacked.by[listener])
     before = await attacked.state()
 
     async def make(number, named):
@@ -375,7 +260,7 @@ async def test_a_user_hears_what_is_for_it_and_nothing_else(attacked):
             if not subject.startswith(f"_INBOX_{process}"):
                 for queue in ("", "thieves"):
                     await attacked.by[user]._nc.subscribe(subject, queue, cb=hear)
-        await attacked.by[user]._nc.flush()
+        await sent(attacked.by[user])
     await attacked.publish("generate", "timokha.progress.1.2.3.0")
     await attacked.by["generate"].publish("timokha.replies.5.5.5.0")
     await attacked.publish("tools", "timokha.wake.1", reply=attacked.by["tools"]._nc.new_inbox())
