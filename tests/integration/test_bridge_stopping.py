@@ -71,9 +71,10 @@ async def test_the_bridge_ends_while_a_broker_is_away(fragile_world, own_rabbitm
 async def test_the_bridge_ends_when_a_broker_does_not_answer_its_start(world, gone) -> None:
     reached = asyncio.Event()
 
-    async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         reached.set()
         await reader.read()
+        writer.close()  # Python 3.12 waits for it
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
         port = silent.sockets[0].getsockname()[1]
