@@ -16,7 +16,7 @@ from events.errors import TimokhaError
 from events.runtime import running
 from events.runtime.signals import Signals
 from events.settings import Settings
-from observability import env_file, logs, setup
+from observability import logs, setup
 
 
 def run(signals: Signals) -> None:
@@ -75,7 +75,6 @@ def start(name: str, command: Command, settings: Settings, signals: Signals, war
     reading.for_opentelemetry()
     main = import_module(command.module).main  # after that: some libraries log when they are imported
     trace_file = settings.trace_file if command.traced else None
-    env_file.take_over()
     telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)
     try:
         ended = running.run(partial(main, settings, telemetry), signals, patience=command.patience_with(settings))

@@ -18,9 +18,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from cli.config import reading
 from events.errors import SettingsError
 from events.loopback import HOST
-from observability import env_file, setup
+from observability import setup
 from observability.complaints import explained
 from observability.telemetry import Telemetry
 from tests.authorities import Authority
@@ -104,7 +105,7 @@ def test_env_file_may_say_where_telemetry_goes_and_the_environment_wins(collecto
     for name in names:  # what is taken over goes again
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "environment")
-    env_file.take_over()
+    reading.for_opentelemetry()
     assert [os.environ[name] for name in names] == [collector.url, "environment", "none", ""]
     telemetry = setup.start("generate")
     work(telemetry)
