@@ -258,6 +258,44 @@ def test_the_passwords_that_compose_asks_for_are_made_once_and_for_the_owner_onl
     assert dotenv.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "NATS_SETUP_PASSWORD=mine",
+        "export NATS_SETUP_PASSWORD=mine",
+        "  export  NATS_SETUP_PASSWORD = mine",
+        "NATS_SETUP_PASSWORD='mine'",
+        'NATS_SETUP_PASSWORD="mine"\r',
+    ],
+)
+def test_a_password_that_is_there_in_any_spelling_gets_no_second_line(tmp_path, line):
+    assert made_beside(tmp_path, line).count("NATS_SETUP_PASSWORD") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "NATS_SETUP_PASSWORD=",
+        'NATS_SETUP_PASSWORD=""',
+        "NATS_SETUP_PASSWORD=\r",
+        "#NATS_SETUP_PASSWORD=mine",
+        "NATS_SETUP_PASSWORD= # mine",
+    ],
+)
+def test_a_line_without_a_password_is_none(tmp_path, line):
+    assert made_beside(tmp_path, line).count("NATS_SETUP_PASSWORD") == 2
+
+
+def made_beside(directory, line):
+    """What passwords.sh makes of `.env` with that line."""
+    script = directory / "deploy/passwords.sh"
+    script.parent.mkdir()
+    script.write_text((ROOT / "deploy/passwords.sh").read_text())
+    (directory / ".env").write_bytes(line.encode())
+    subprocess.run(["sh", script], check=True, timeout=30)
+    return (directory / ".env").read_text()
+
+
 def test_rabbitmq_lets_the_originals_queue_be_declared():
     lines = (ROOT / "deploy/rabbitmq.conf").read_text().splitlines()
     assert "deprecated_features.permit.transient_nonexcl_queues = true" in lines
