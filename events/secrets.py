@@ -7,6 +7,8 @@ _SEPARATOR = re.compile(r"(,\s*)(?=[\w+.-]+://)")
 _USER = re.compile(r"(\w+://).*@", re.DOTALL)
 _FORGOTTEN_HOST = re.compile(r"(\w+://[^\s/,:\[\]?#@]+):(?!\d{1,5}(?:[^\w]|$)).*", re.DOTALL)
 """`user:password` whose `@host` is missing looks like a host and its port."""
+_WITHOUT_SCHEME = re.compile(r"(?<![^\s,\[])[^\s@]*:\S+@")
+"""`user:password@host`, or one slash too few."""
 _PARAMETERS = re.compile(r"(\w+://[^?#]*[?#]).*", re.DOTALL)
 
 
@@ -16,5 +18,7 @@ def without_passwords(text: str) -> str:
 
 
 def _one(part: str) -> str:
+    if "://" not in part:
+        return _WITHOUT_SCHEME.sub("***@", part)
     shown = _USER.sub(r"\1***@", part)
     return _PARAMETERS.sub(r"\1***", _FORGOTTEN_HOST.sub(r"\1:***", shown))

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from events.errors import SettingsError
+from events.secrets import without_passwords
 
 BASE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 EXAMPLE: Final = "http://localhost:4318"
@@ -110,12 +111,12 @@ def _check_endpoint(signal: str, variable: str, value: str) -> None:
         proper = url.scheme in {"http", "https"} and url.hostname and url.port != 0
     except ValueError:
         proper = False
-    shown = without_secrets(value)
+    shown = without_passwords(value)
     if not proper:
         raise SettingsError(f"{variable} is {shown!r}; it takes a URL such as {EXAMPLE}")
     named = next((other for other, path in PATHS.items() if url.path.rstrip("/").endswith(path)), None)
     if variable == BASE and named:
-        base = shown.rstrip("/").removesuffix(PATHS[named])
+        base = shown.partition("?")[0].rstrip("/").removesuffix(PATHS[named])
         raise SettingsError(
             f"{BASE} is {shown!r}, where {named.lower()} alone go; it takes {base}, without {PATHS[named]}"
             f" (OTEL_EXPORTER_OTLP_{named}_ENDPOINT takes the whole)"
@@ -143,16 +144,8 @@ def _check_certificates(signal: str) -> None:
 def sends_to(signal: str) -> tuple[str, str]:
     """The variable that decides where OTLP of `TRACES` or `METRICS` goes, and the address, without secrets."""
     variable, value = _endpoint(signal) or (BASE, EXAMPLE)
-    shown = without_secrets(value)
+    shown = without_passwords(value)
     return variable, shown.rstrip("/") + PATHS[signal] if variable == BASE else shown
-
-
-def without_secrets(url: str) -> str:
-    """Return `url` without its user, password and query."""
-    place = url.partition("?")[0]
-    scheme, separator, rest = place.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _endpoint(signal: str) -> tuple[str, str] | None:

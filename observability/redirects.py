@@ -2,10 +2,11 @@
 
 import os
 from typing import Any
+from urllib.parse import urljoin
 
 from requests import RequestException, Response, Session
 
-from observability.environment import without_secrets
+from events.secrets import without_passwords
 
 PROVIDER = "CREDENTIAL_PROVIDER"
 
@@ -21,4 +22,5 @@ def session() -> Session | None:
 
 def _refuse_redirects(response: Response, **_: Any) -> None:
     if response.is_redirect:
-        raise RequestException(f"redirected to {without_secrets(response.headers['location'])}")
+        target = urljoin(response.url, response.headers["location"])
+        raise RequestException(f"redirected to {without_passwords(target)}")

@@ -185,7 +185,7 @@ def test_spans_are_printed_where_the_console_was_asked_for(monkeypatch, capsys):
         ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://me:geheim@x/otlp/v1/metrics/?key=geheim"},
-            "OTEL_EXPORTER_OTLP_ENDPOINT is 'https://x/otlp/v1/metrics/', where metrics alone go; it takes https://x/otlp,"
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'https://***@x/otlp/v1/metrics/?***', where metrics alone go; it takes https://***@x/otlp,"
             " without /v1/metrics (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT takes the whole)",
         ),
         (
@@ -198,8 +198,12 @@ def test_spans_are_printed_where_the_console_was_asked_for(monkeypatch, capsys):
                 {"OTEL_EXPORTER_OTLP_ENDPOINT": url},
                 f"OTEL_EXPORTER_OTLP_ENDPOINT is {url!r}; it takes a URL such as http://localhost:4318",
             )
-            for url in ("http://", "http://x:port", "http://x:0", "https://[::1", "ftp://x")
+            for url in ("http://", "http://x:0", "https://[::1", "ftp://x")
         ],
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "me:geheim@x:4318"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT is '***@x:4318'; it takes a URL such as http://localhost:4318",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_followed_stops_the_process(monkeypatch, variables, message):
@@ -316,7 +320,7 @@ def complained(complaints):
         (401, r"\(401 Unauthorized\); correct OTEL_EXPORTER_OTLP_HEADERS"),
         (413, "lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
         (500, r"\(500 Internal Server Error\); see its log"),
-        (301, r"\(redirected to https://there/\); correct OTEL_EXP"),
+        (301, r"\(redirected to https://\*\*\*@there/\?\*\*\*\); correct OTEL_EXP"),
     ],
 )
 def test_what_a_collector_refuses_is_one_line_with_the_address_and_what_to_do(
@@ -325,7 +329,7 @@ def test_what_a_collector_refuses_is_one_line_with_the_address_and_what_to_do(
     address = answering(status)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"http://me:geheim@{address}")
     line = complained()
-    assert re.search(rf"^traces can't be sent to http://{address} {says}" if "(" in says else says, line)
+    assert re.search(rf"^traces can't be sent to http://\*\*\*@{address} {says}" if "(" in says else says, line)
     assert "geheim" not in line
 
 
@@ -358,7 +362,7 @@ def test_a_failed_connection_is_one_line_with_what_to_do(monkeypatch, reason, sa
         f"Failed to export metrics batch code: None, reason: {reason}",
     ):
         line = explained(complaint)
-        assert line.startswith("metrics can't be sent to http://collector:4318/v1/metrics (")
+        assert line.startswith("metrics can't be sent to http://***@collector:4318/v1/metrics (")
         assert says in line
         assert "\n" not in line
 

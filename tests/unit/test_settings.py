@@ -85,9 +85,16 @@ def test_a_complaint_repeats_no_password_of_a_url(monkeypatch):
         ("amqp://u:a://geheim@b/", "amqp://***@b/"),
         ("amqp://user:geheim", "amqp://user:***"),
         ("http://h:8000/v1?key=geheim", "http://h:8000/v1?***"),
+        ("u:geheim@h:4222", "***@h:4222"),
+        ("u:ge@heim@h,u:geheim@h2", "***@h2"),
+        ("//u:geheim@h", "***@h"),
+        ("http:/u:geheim@h/v1", "***@h/v1"),
+        ("nats://u:geheim@h,u:geheim@h2:1", "nats://***@h2:1"),
         ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("h:4222,h2:4222", "h:4222,h2:4222"),
         ("http://127.0.0.1:4318", "http://127.0.0.1:4318"),
         ("Тимоха, a@b", "Тимоха, a@b"),
+        ("Тимоха: a@b", "Тимоха: a@b"),
     ],
 )
 def test_urls_are_shown_without_what_may_be_a_password(text, shown):
