@@ -1,5 +1,6 @@
 """Markdown of an answer as Telegram's formatting: shown where it is safe, text as it is everywhere else."""
 
+from collections import Counter
 from itertools import combinations, pairwise
 
 import pytest
@@ -70,6 +71,11 @@ def words(text: str) -> str:
         ),
         ("- так:\n  ```\n  x\n  ```", "- так:\nx", [("pre", "x")]),
         ("```\nещё не всё", "ещё не всё", [("pre", "ещё не всё")]),
+        ("```Так вот: да\nx\n```", "Так вот: да\nx", [("pre", "x")]),
+        ("> 1. ```py a=1\n>    x\n>    ```", "> 1. py a=1\nx", [("pre", "x")]),
+        ("Вот:\n```bash ls -l\n```\nи *всё*", "Вот:\n```bash ls -l\n```\nи всё", [("italic", "всё")]),
+        ("~~~ Раз ~~~\n*два*\n~~~ Три ~~~", "~~~ Раз ~~~\nдва\n~~~ Три ~~~", [("italic", "два")]),
+        ("~~~sh\n*x*\n~~~", "*x*", [("pre", "*x*")]),
         ("[тут](https://x.y/a_b_(c))", "тут (https://x.y/a_b_(c))", []),
         ("[**bank.com**](http://evil.example)", "bank.com (http://evil.example)", [("bold", "bank.com")]),
         ("[https://x.y](https://x.y)", "https://x.y", []),
@@ -156,10 +162,23 @@ def check_pair(one: Entity, other: Entity) -> None:
 @given(ANSWERS, LIMIT)
 @example("**a*b**c*", 3)
 def test_the_visible_text_of_all_messages_together_is_the_answers(text, limit) -> None:
-    if "```" in text or "~~~" in text:  # what follows is a language, which no reader sees
+    if "```" in text or "~~~" in text:  # a language, which is no text, may follow
         return
     shown = "".join(part.text for part in parts(text, formatted=True, limit=limit))
     assert words(shown) == words(text)
+
+
+@given(ANSWERS | WITH_CODE | st.lists(PIECES | CODE | st.just("```Так да"), max_size=20).map("".join), LIMIT)
+@example("~~~ a ~~~\nb", 60)
+@example("```a b\nc", 60)
+@example("a\n\n```b", 60)
+def test_no_letter_is_lost_beside_a_fence_either(text, limit) -> None:
+    if is_blank(text):
+        return
+    made = parts(text, formatted=True, limit=limit)
+    languages = {entity.language for part in made for entity in part.entities}
+    lost = Counter(filter(str.isalnum, text)) - Counter(char for part in made for char in part.text)
+    assert not lost - Counter("".join(languages) * (text.count("```") + text.count("~~~")))
 
 
 @given(ANSWERS | WITH_CODE, LIMIT)
@@ -211,7 +230,8 @@ def test_a_message_ends_before_a_code_block_rather_than_inside() -> None:
 @pytest.mark.parametrize(("info", "language"), [("python", "python"), ("C++ x=1", "C++"), ("{.r}", ""), ("", "")])
 def test_a_code_block_has_its_language(info, language) -> None:
     [part] = parts(f"```{info}\nx\n```", formatted=True)
-    assert part.entities == (Entity("pre", 0, 1, language),)
+    before = "" if info == language else f"{info}\n"
+    assert part == Part(f"{before}x", (Entity("pre", len(before), 1, language),))
 
 
 def test_what_telegram_would_ignore_is_not_sent() -> None:

@@ -1,7 +1,8 @@
 """Markdown read as styled text. Its lines stay as they are; what is no Markdown, or not for certain, is text.
 
 Blocks are found by markdown-it: headings, code blocks, lists and quotes. The last two are left as they are written,
-which reads well in a chat, but for `*`, which becomes a bullet.
+which reads well in a chat, but for `*`, which becomes a bullet. No word is lost: what stands beside a code block's
+language is a line before it.
 """
 
 import re
@@ -9,11 +10,13 @@ from collections.abc import Iterable
 from functools import cache
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, fence
 from markdown_it.token import Token
 
 from edge.userbot.formatting import inline
 from edge.userbot.formatting.emphasis import PAIRS, Pair
 from edge.userbot.formatting.styled import Span, Styled
+from edge.userbot.splitting import is_blank
 
 _BLOCKS = ["blockquote", "fence", "heading", "hr", "list"]
 _PREFIX = re.compile(r"(?:[\s>]|[*+-](?=\s)|\d{1,9}[.)](?=\s))*")
@@ -29,7 +32,7 @@ def read(markdown: str) -> Styled:
         start, end = token.map or (0, 0)
         writer.verbatim(lines[shown:start])
         if token.type == "fence":
-            writer.code(token, lines[start])
+            writer.code(token, lines[start:end])
         else:
             writer.paragraph(token, lines[start:end], heading=heading)
         shown = end
@@ -49,8 +52,15 @@ def _leaves(markdown: str) -> Iterable[tuple[Token, bool]]:
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("zero").enable(_BLOCKS).disable(["inline", "text_join"])
+    parser.block.ruler.at("fence", _fence, {"alt": ["paragraph", "blockquote", "list"]})
     inline.enable(parser)
     return parser
+
+
+def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    """As in CommonMark, but that `~~~ Words ~~~` is a line of text."""
+    line = state.src[state.bMarks[first] + state.tShift[first] : state.eMarks[first]]
+    return "~" not in line.lstrip("~") and fence(state, first, end, silent)
 
 
 class _Writer:
@@ -69,15 +79,21 @@ class _Writer:
         for line in lines:
             self._write(f"{line}\n")
 
-    def code(self, fence: Token, first: str) -> None:
-        before = first[: first.find(fence.markup)].rstrip()
+    def code(self, block: Token, lines: list[str]) -> None:
+        info = block.info.strip()
+        language = _LANGUAGE.match(info)
+        if info and is_blank(block.content):
+            self.verbatim(lines)
+            return
+        before = _bulleted(lines[0][: lines[0].find(block.markup)].rstrip())
+        if not (language and language[0] == info):
+            before += f" {info}" if before.strip() else info
         if before.strip():
-            self._write(f"{_bulleted(before)}\n")
+            self._write(f"{before}\n")
         start = self._length
-        self._write(fence.content)
-        language = _LANGUAGE.match(fence.info.strip())
+        self._write(block.content)
         self._spans.append(Span("pre", start, self._length, language[0] if language else ""))
-        if not fence.content.endswith("\n"):
+        if not block.content.endswith("\n"):
             self._write("\n")
 
     def paragraph(self, block: Token, lines: list[str], *, heading: bool) -> None:
