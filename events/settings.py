@@ -153,8 +153,10 @@ class DotEnv(EnvSettingsSource):
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         """Raises SettingsError."""
-        found = dotenv.values(dotenv.read(DOTENV))
-        return {name.lower(): value for name, value in found.items() if value}
+        lines = dotenv.read(DOTENV)
+        found = dotenv.values(lines)
+        # In the order of lines: of names that differ in case the last one counts.
+        return {line.name.lower(): value for line in lines if (value := found[line.name])}
 
 
 class ProcessSettings(Settings):

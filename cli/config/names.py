@@ -123,5 +123,7 @@ def _plain(name: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """Never more than a line, whatever somebody has put there."""
-    return name if re.fullmatch(r"[\w-]{1,60}", name, re.ASCII) else repr(name[:60])
+    """No more of it than can be a name: with `NATS_PASSWORD:secret` in a line, the secret belongs to it."""
+    found = re.match(r"[\w-]{0,60}", name, re.ASCII)
+    start = found[0] if found else ""
+    return name if name == start else repr(f"{start}…")

@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -111,22 +110,6 @@ def test_env_file_may_say_where_telemetry_goes_and_the_environment_wins(collecto
     work(telemetry)
     telemetry.shutdown()
     assert list(collector.bodies) == ["/v1/traces"]
-
-
-def test_a_command_takes_telemetrys_variables_from_env_file(tmp_path):
-    (tmp_path / ".env").write_text("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1/v1/traces\n")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-    ended = subprocess.run(
-        [sys.executable, "-m", "cli", "trace"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 2
-    assert "OTEL_EXPORTER_OTLP_ENDPOINT is 'http://127.0.0.1:1/v1/traces', where traces alone go" in ended.stderr
 
 
 @pytest.mark.parametrize(

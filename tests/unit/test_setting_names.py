@@ -123,6 +123,18 @@ def test_what_is_no_name_at_all_is_told_in_one_short_line():
     assert some(NAMES.mistyped(lines(*many))).endswith(f"and {30 - MAX_NAMED} more")
 
 
+@pytest.mark.parametrize(
+    "name", ["NATS_PASSWORD:s3cr3t", "BOT_TOKEN:s3cr3t", "USERBOT_SESION…s3cr3t", "API_HASH->s3cr3t"]
+)
+def test_a_value_that_is_written_without_an_equals_sign_is_not_shown(name):
+    for said in (*NAMES.mistyped(lines(name)), *NAMES.doubtful([name])):
+        assert "s3cr3t" not in said
+    if name.startswith("NATS"):
+        assert NAMES.mistyped(lines(name)) == [
+            ".env, line 1: there is no 'NATS_PASSWORD…' (did you mean NATS_PASSWORD?)"
+        ]
+
+
 def test_a_name_that_is_set_twice_is_told_only_if_the_lines_differ():
     found = [Line(1, "A", ""), Line(2, "A", "1"), Line(3, "B", "1"), Line(5, "b", "2"), Line(6, "C", "1")]
     assert repeated([*found, Line(7, "C", "1")]) == [".env, lines 3, 5: b is set again, and the last line counts"]

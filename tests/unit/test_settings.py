@@ -40,6 +40,11 @@ def test_json_with_an_unknown_key_or_a_bad_value_is_refused(tmp_path, monkeypatc
     assert said in str(refused.value)
 
 
+def test_of_names_that_differ_in_case_the_last_line_counts(tmp_path):
+    (tmp_path / ".env").write_text("USERBOT_PREFIX=a\nuserbot_prefix=b\nUSERBOT_PREFIX=c\n")
+    assert UserbotSettings.read(**NEEDED).prefix == "c"
+
+
 def test_json_that_is_right_is_read():
     assert UserbotSettings.read(**NEEDED, sampling='{"top_k": 5}').sampling.top_k == 5
 
