@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
+from unicodedata import normalize
 
 from functions.generate.cutting import Spellings
 from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, Segment
@@ -106,11 +107,17 @@ class Words:
         if any(token in self._never and token not in self._unknown for token in tokens):
             return True
         found = Counter(self._bytes[token] for token in tokens if token in self._bytes)
-        return bool(found) and bool(found - Counter(text.encode(errors="replace")))
+        return bool(found) and bool(found - _bytes_of(text))
 
     def _id(self, name: str) -> int | None:
         token = self._tokenizer.convert_tokens_to_ids(name)
         return None if token in self._unknown else token
+
+
+def _bytes_of(text: str) -> Counter[int]:
+    """How often each byte may come of `text`: a tokenizer may write one sign as the several that it stands for."""
+    written, apart = (Counter(form.encode(errors="replace")) for form in (text, normalize("NFKC", text)))
+    return written | apart
 
 
 def _is_white_space(content: str) -> bool:

@@ -101,6 +101,21 @@ def test_a_prompt_has_the_added_tokens_of_its_frame_and_no_others(case: Case, tu
             assert added(form, turns, answer=answer) == added(form, harmless, answer=answer)
 
 
+ORDINARY = [
+    "Привет, как дела?\n\nХорошо  😀",
+    "x < 5 && y > 3, [1, 2], <, <-, a@b.c",
+    "👨\u200d👩\u200d👧 日本 \u0418\u0306 é №5… ½",
+    "\ufdfa, \ufb4f",  # signs that stand for several others
+]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_words_that_spell_no_name_are_what_the_tokenizer_makes_of_them(raw: Any, text: str) -> None:
+    tokenizer = wrapped(raw)
+    tokens = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+    assert Words(tokenizer).encode(text) == [token for token in tokens if token != tokenizer.unk_token_id]
+
+
 @pytest.fixture(scope="module")
 def byte_level() -> Any:
     return wrapped(with_added(KINDS["byte_level"]()))
