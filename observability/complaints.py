@@ -12,6 +12,8 @@ AGAIN: Final = re.compile(
 )
 IN_VAIN: Final = re.compile(r"Failed to export (spans|metrics) batch (due to timeout), max retries or shutdown")
 SIGNALS: Final = {"spans": "TRACES", "metrics": "METRICS"}
+QUERY: Final = re.compile(r"(with url: [^\s?]*)\?\S*")
+"""How requests tell where it could not send to, a key and all."""
 MAX_REASON: Final = 200
 """Characters of what a stranger's server answered."""
 
@@ -31,7 +33,8 @@ TEXTS: Final = (
         "correct {variable}: OTLP over HTTP is usually at port 4318, and 4317 is for gRPC",
     ),
     (re.compile("NameResolutionError|getaddrinfo"), "there is no such host", "correct {variable}"),
-    (re.compile("Connection refused|NewConnectionError"), "connection refused", "start it, or correct {variable}"),
+    (re.compile("Connection refused"), "connection refused", "start it, or correct {variable}"),
+    (re.compile("NewConnectionError"), "no way to it", "see this machine's network, or correct {variable}"),
     (re.compile("timed out|timeout", re.IGNORECASE), "no answer in time", "see its log, or correct {variable}"),
 )
 
@@ -47,7 +50,7 @@ def explained(complaint: str) -> str:
     else:
         return _line(complaint)
     variable, address = sends_to(SIGNALS[kind])
-    why, advice = _told(code, reason, variable, SIGNALS[kind])
+    why, advice = _told(code, QUERY.sub(r"\1?***", reason), variable, SIGNALS[kind])
     return f"{SIGNALS[kind].lower()} can't be sent to {address} ({_line(why)}); {advice}"
 
 

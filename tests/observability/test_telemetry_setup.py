@@ -332,6 +332,11 @@ def test_a_collector_whose_authority_is_not_known_is_one_line_with_what_to_do(
         ("SSLError(1, '[SSL: WRONG_VERSION_NUMBER] wrong version number')", "(it speaks no TLS); write http:// in"),
         ("('Connection aborted.', BadStatusLine('INFO {\\r\\n'))", "(it does not speak HTTP); correct"),
         ('NewConnectionError("[Errno 111] Connection refused")', "(connection refused); start it, or correct"),
+        ('NewConnectionError("[Errno 113] No route to host")', "(no way to it); see this machine's network, or"),
+        (
+            "Pool: Max retries exceeded with url: /v1/metrics?geheim (Caused by X)",
+            "with url: /v1/metrics?*** (Caused by X)",
+        ),
         ("NameResolutionError(\"Failed to resolve 'x'\")", "(there is no such host); correct"),
         ("ReadTimeout('Read timed out.')", "(no answer in time); see its log"),
         ("certificate verify failed: CA cert does not include key usage extension", "lacks the key usage extension"),
@@ -347,6 +352,7 @@ def test_a_failed_connection_is_one_line_with_what_to_do(monkeypatch, reason, sa
         line = explained(complaint)
         assert line.startswith("metrics can't be sent to http://***@collector:4318/v1/metrics (")
         assert says in line
+        assert "geheim" not in line
         assert "\n" not in line
 
 
