@@ -70,8 +70,8 @@ class Typing:
 class State:
     """`logins` and `half_logins` (the password is missing) go from auth key ids to user ids, `challenges` from auth
     key ids too, `sent` from (sender, random_id) to the sender's message; `quiet` are sessions, (auth key id,
-    session id), that want no updates. Message ids and pts begin after `begins_after`. Login codes are `login_code`,
-    else random; `code_sent` gets the phone's digits and the code.
+    session id), that want no updates. Message ids and pts begin after `begins_after`, user ids are `ids_moved` higher
+    than elsewhere. Login codes are `login_code`, else random; `code_sent` gets the phone's digits and the code.
     """
 
     key: ServerKey = field(default_factory=ServerKey.generate)
@@ -88,6 +88,7 @@ class State:
     message_keys: Iterator[int] = field(default_factory=itertools.count)
     clock: Clock = field(default_factory=SystemClock)
     begins_after: int = 0
+    ids_moved: int = 0
     login_code: str | None = None
     code_sent: Callable[[str, str], None] = lambda _phone, _code: None
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
@@ -113,7 +114,7 @@ class State:
         if (phone and self.by_phone(phone)) or (username and self.by_username(username)):
             raise ValueError(f"the phone or username of {first_name} is taken; choose another")
         number = len(self.accounts)
-        id_ = ID_RANGES[number % len(ID_RANGES)] + number * ID_STEP
+        id_ = ID_RANGES[number % len(ID_RANGES)] + self.ids_moved + number * ID_STEP
         token = f"{id_}:{secrets.token_urlsafe(26)}" if bot else None
         account = Account(id_, first_name, last_name, username, phone, bot, lang_code, token, password)
         account.box.begin_after(self.begins_after)

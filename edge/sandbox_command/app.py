@@ -1,13 +1,13 @@
 """`timokha sandbox`: the composition root of the sandbox Telegram alone."""
 
 import asyncio
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import click
 
-from edge.demo.runs import first_id
 from edge.demo.terminal import REFRESH, converse, show_text
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, State
@@ -24,6 +24,8 @@ from observability.telemetry import Telemetry
 OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 LOGIN_CODE = "12345"
 """No secret: whoever reaches the port is on this machine."""
+OTHER_IDS = 1_000_000_000
+"""How many user ids there are to choose from."""
 
 
 async def main(settings: SandboxSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -47,12 +49,10 @@ async def _serve(settings: SandboxSettings) -> None:
 
 @asynccontextmanager
 async def _sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
-    """The server; its message ids are other ones than those of earlier sandboxes, which NATS remembers."""
+    """The server; its accounts are other ones than those of every other sandbox, whose messages NATS remembers."""
     async with AsyncExitStack() as stack:
         stack.callback(claimed(settings.directory).release)
-        state = State(
-            begins_after=first_id(settings.directory, "SANDBOX_DIRECTORY"), login_code=LOGIN_CODE, code_sent=_tell_code
-        )
+        state = State(ids_moved=secrets.randbelow(OTHER_IDS), login_code=LOGIN_CODE, code_sent=_tell_code)
         try:
             telegram = await stack.enter_async_context(Sandbox(port=settings.port, state=state))
         except OSError as error:

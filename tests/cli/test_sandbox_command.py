@@ -18,8 +18,10 @@ from pyrogram import Client
 
 from edge.pyrogram_server import use_server
 from edge.sandbox.server import Sandbox
+from edge.sandbox_command.app import _sandbox
 from edge.sandbox_command.chat import QUIET, Chat
 from edge.sandbox_command.files import Files, claimed
+from edge.sandbox_command.settings import SandboxSettings
 from events.errors import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +90,15 @@ def test_a_session_of_an_earlier_sandbox_is_gone(tmp_path):
     session.touch()
     Files(tmp_path).write(Sandbox())
     assert not session.exists()
+
+
+async def test_each_sandbox_has_accounts_of_its_own_whatever_its_directory(tmp_path) -> None:
+    """NATS remembers the messages of others: those of an account that it knows would be taken for repeats."""
+    ids = set()
+    for directory in (tmp_path / "one", tmp_path / "two"):
+        async with _sandbox(SandboxSettings(port=0, directory=directory)) as telegram:
+            ids |= {telegram.add_user(first_name=name).id for name in "AB"}
+    assert len(ids) == 4
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path):
