@@ -16,11 +16,11 @@ BOM = "\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A variable that is set, or only named, which sets nothing (`value` None)."""
+    """A variable that is set."""
 
     number: int
     name: str
-    value: str | None
+    value: str
 
 
 def read(path: Path) -> Sequence[Line]:
@@ -29,10 +29,11 @@ def read(path: Path) -> Sequence[Line]:
     Raises SettingsError.
     """
     bindings = [binding for binding in parse_stream(io.StringIO(_text(path))) if binding.error or binding.key]
-    if broken := [str(_number(binding)) for binding in bindings if binding.error]:
+    # A name alone would set nothing.
+    if broken := [str(_number(binding)) for binding in bindings if binding.value is None]:
         lines = f"line {broken[0]}" if len(broken) == 1 else f"lines {', '.join(broken)}"
         raise SettingsError(f"{path}, {lines}: write NAME=value, and close every quote")
-    return [Line(_number(binding), binding.key or "", binding.value) for binding in bindings]
+    return [Line(_number(binding), binding.key or "", binding.value or "") for binding in bindings]
 
 
 def values(lines: Sequence[Line]) -> Mapping[str, str | None]:

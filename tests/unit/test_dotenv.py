@@ -25,7 +25,7 @@ def write(directory: Path, content: bytes) -> Path:
         (b"export A=1\n  export\tB = 2\n", [Line(1, "A", "1"), Line(2, "B", "2")]),
         (b"# A=1\n\n  # x\nB='x y' # C=3\n", [Line(4, "B", "x y")]),
         (b'A="x\ny"\nB=1', [Line(1, "A", "x\ny"), Line(3, "B", "1")]),
-        (b"A\nA=\nA=1", [Line(1, "A", None), Line(2, "A", ""), Line(3, "A", "1")]),
+        (b"\nA=\nA=1", [Line(2, "A", ""), Line(3, "A", "1")]),
         ("A=Тимоха, # да".encode(), [Line(1, "A", "Тимоха,")]),
     ],
 )
@@ -38,6 +38,9 @@ def test_each_variable_has_its_line(tmp_path, content, lines):
     [
         (b"A=1\nB 2\n", "line 2: write NAME=value"),
         (b"API_ID: 1\n", "line 1: write NAME=value"),
+        (b"A=1\nUSERBOT_LIVE\n", "line 2: write NAME=value"),
+        (b"export A\n", "line 1: write NAME=value"),
+        (b"\0" * 4096, "line 1: write NAME=value"),
         (b"set A=1\n\n\n=2\n", "lines 1, 4: write NAME=value"),
         (b'A=1\n\nB="x\nC="y"\nD=1', "line 3: write NAME=value, and close every quote"),
         ("A=1".encode("utf-16"), "is not UTF-8 (byte 0)"),
