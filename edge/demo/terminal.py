@@ -44,8 +44,22 @@ async def _talk(session: PromptSession[str], chat: Chat) -> None:
         while True:
             # Signals are heeded in one place; Ctrl-C is a key here.
             line = await session.prompt_async(handle_sigint=False)
-            if line.strip():
-                await chat.say(line)
+            text = typed(line)
+            if text is None:
+                show_text("That was not UTF-8; please try again.")
+            elif text.strip():
+                await chat.say(text)
+
+
+def typed(line: str) -> str | None:
+    """`line` as it was meant: prompt_toolkit leaves a surrogate for each byte that the locale's encoding can't read.
+
+    Under LANG=C these are letters in UTF-8. None if they are not.
+    """
+    try:
+        return line.encode(errors="surrogateescape").decode()
+    except UnicodeError:
+        return None
 
 
 def _prompt(chat: Chat) -> str:

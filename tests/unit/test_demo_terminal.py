@@ -12,7 +12,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from edge.demo.terminal import converse, show_rendered, show_text
+from edge.demo.terminal import converse, show_rendered, show_text, typed
 from edge.demo.traces import Traces
 from events.runtime.clock import SystemClock
 from observability import names
@@ -53,7 +53,22 @@ class SilentChat:
     growing = ""
     clock = SystemClock()
 
+    async def say(self, text: str) -> None: ...
+
     async def refresh(self) -> None: ...
+
+
+class HeardChat(SilentChat):
+    """What is said, and then nothing more is typed."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        self.heard: list[str] = []
+        self._then = then
+
+    async def say(self, text: str) -> None:
+        text.encode()
+        self.heard.append(text)
+        self._then()
 
 
 async def test_a_trace_is_shown_in_a_terminal_without_the_codes_of_its_colours(
@@ -99,3 +114,20 @@ async def test_formatting_is_shown_in_a_terminal_as_formatting(monkeypatch: Any)
     assert "?[" not in shown
     assert "bot> **это " in shown
     assert "\x1b[0;1mважно\x1b[0m и \x1b[0;36mкод" in shown
+
+
+async def test_bytes_that_are_no_text_are_said_so_and_the_chat_goes_on() -> None:
+    with create_pipe_input() as keys:
+        chat = HeardChat(lambda: keys.send_text("\x04"))
+        screen = Screen("please try again", lambda: keys.send_text("да\r") if not chat.heard else None)
+        keys.send_bytes(b"hi \xff\xfe\r")
+        with create_app_session(input=keys, output=Vt100_Output(screen, lambda: Size(40, 100))):
+            await converse(chat, None)
+    assert set(chat.heard) == {"да"}
+    assert "That was not UTF-8; please try again." in screen.getvalue()
+
+
+def test_utf_8_is_understood_whatever_the_locale_says() -> None:
+    line = "Тимоха, 😀".encode().decode("ascii", errors="surrogateescape")
+    assert typed(line) == typed("Тимоха, 😀") == "Тимоха, 😀"
+    assert typed("hi \udcff") is None
