@@ -137,22 +137,34 @@ CONSUMERS = {
 @pytest.mark.parametrize("user", CONSUMERS)
 async def test_a_consumer_delivers_to_no_subject_that_its_maker_has_named(attacked, user):
     stream, subjects_of, name = CONSUMERS[user]
-    for listener, subject in (("userbot", "timokha.progress.*.*.*.*"), ("bridge", "timokha.replies.*.*.*.*")):
-        await attacked.by[listener]._nc.subscribe(subject)  # a consumer wants somebody who listens
-        await sent(attacked.by[listener])
+    named = [attacked.numbered(one) for one in NAMED]
+    await attacked.by["bridge"].publish("timokha.replies.rabbitmq.2.3.0", RECORD)
+    await attacked.by["setup"].delete_consumer("REPLIES", "edge-rabbitmq")  # or it could not be made
+    for one in named:  # a consumer wants somebody who listens, and to this very subject
+        for listener, rights in (("userbot", "timokha.progress."), ("bridge", "timokha.replies.")):
+            if one.startswith(rights):
+                await attacked.by[listener]._nc.subscribe(one)
+                await sent(attacked.by[listener])
     before = await attacked.state()
 
-    async def make(number, named):
+    async def make(number, deliver_to):
         consumer = name or f"mine-{number}"
-        config = {"deliver_subject": named, "ack_policy": "none", "filter_subject": subjects_of}
+        config = {"deliver_subject": deliver_to, "ack_policy": "none", "filter_subject": subjects_of}
         body = {"stream_name": stream, "config": {**config, "name": consumer, "durable_name": consumer}}
         with suppress(NatsError):
             subject = f"$JS.API.CONSUMER.CREATE.{stream}.{consumer}.{subjects_of}"
             await attacked.by[user]._nc.request(subject, json.dumps(body).encode(), timeout=SHORT)
 
-    await asyncio.gather(*(make(number, attacked.numbered(named)) for number, named in enumerate(NAMED)))
+    if name:  # there is but one, which it may change
+        for number, one in enumerate(named):
+            await make(number, one)
+            await sent(attacked.by[user])
+    else:
+        await asyncio.gather(*(make(number, one) for number, one in enumerate(named)))
     found = changes(before, await attacked.state())
-    assert {what for what in found if " mine-" not in what} == set()
+    assert {what for what in found if " mine-" not in what} - {f"{stream} {name}"} == set()
+    made = await attacked.by["setup"].consumers_info(stream)
+    assert [consumer.config.deliver_subject for consumer in made if consumer.push_bound] == []
 
 
 HEADERS = [
