@@ -1,5 +1,6 @@
 """Markdown of an answer as Telegram's formatting: shown where it is safe, text as it is everywhere else."""
 
+import sys
 from collections import Counter
 from itertools import combinations, pairwise
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from edge.userbot.formatting.markdown import read
 from edge.userbot.formatting.parts import MAX_ENTITIES, parts
 from edge.userbot.formatting.styled import Entity, Part
 from edge.userbot.splitting import clean, is_blank, utf16_length
@@ -262,3 +264,27 @@ def test_an_answer_that_grows_is_formatted_as_soon_as_a_marker_has_its_partner()
 def test_a_long_answer_of_nothing_but_markers_is_taken_too(piece) -> None:
     text = (piece * 64 * 1024)[: 16 * 1024]
     assert words("".join(part.text for part in parts(text, formatted=True))) == words(text)
+
+
+@pytest.mark.parametrize(
+    "piece", ["\\\n> - \n", "\n> * >  \n__", "> a\nb\n", "- > a\n", "- a\n  ```\n", "*_a_ `", "[a](tg://("]
+)
+def test_twice_the_text_is_twice_the_work(piece) -> None:
+    assert steps(piece * 400) < 2.5 * steps(piece * 200)
+
+
+def steps(text: str) -> int:
+    """How many functions are called to read it."""
+    count = 0
+
+    def called(_frame: object, event: str, _value: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        read(text)
+    finally:
+        sys.setprofile(before)
+    return count

@@ -53,6 +53,7 @@ def _leaves(markdown: str) -> Iterable[tuple[Token, bool]]:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("zero").enable(_BLOCKS).disable(["inline", "text_join"])
     parser.block.ruler.at("fence", _fence, {"alt": ["paragraph", "blockquote", "list"]})
+    parser.block.ruler.push("end_of_quote", _end_of_quote, {"alt": ["blockquote"]})
     inline.enable(parser)
     return parser
 
@@ -61,6 +62,14 @@ def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     """As in CommonMark, but that `~~~ Words ~~~` is a line of text."""
     line = state.src[state.bMarks[first] + state.tShift[first] : state.eMarks[first]]
     return "~" not in line.lstrip("~") and fence(state, first, end, silent)
+
+
+def _end_of_quote(_state: StateBlock, _first: int, _end: int, silent: bool) -> bool:
+    """A line without `>` ends a quote. In CommonMark it need not, and each quote would look through all that follows.
+
+    The parser asks silently what ends a block.
+    """
+    return silent
 
 
 class _Writer:
