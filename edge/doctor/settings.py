@@ -13,6 +13,6 @@ class DoctorSettings(RabbitMQSettings):
 
     parts: str = Field(
         "userbot,generate",
-        pattern="^(userbot|generate|bridge)(,(userbot|generate|bridge))*$",
-        description="the parts that run on this machine: userbot, generate, bridge, comma-separated",
+        pattern="^(none|(userbot|generate|bridge)(,(userbot|generate|bridge))*)$",
+        description="the parts that run on this machine: userbot, generate, bridge, comma-separated, or none",
     )

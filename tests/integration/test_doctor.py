@@ -81,6 +81,12 @@ async def test_only_the_parts_that_run_here_are_looked_at(nats_server):
     assert not [finding for finding in findings if "userbot" in finding.text]
 
 
+async def test_where_no_part_runs_only_the_broker_is_looked_at(nats_server):
+    findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="none"))
+    assert findings[0].text == "NATS answers, and JetStream is on"
+    assert not [finding for finding in findings if "settings" in finding.text or "model" in finding.text]
+
+
 async def test_rabbitmq_is_looked_at_where_it_is_used(nats_server, rabbitmq_url):
     healthy = DoctorSettings.read(nats_url=nats_server.url, rabbitmq_url=rabbitmq_url, parts="bridge")
     assert {"RabbitMQ answers", "settings of `timokha bridge`"} <= set(lines(await examine(healthy), Level.OK))
