@@ -21,7 +21,7 @@ from edge.userbot.splitting import is_blank
 _BLOCKS = ["blockquote", "fence", "heading", "hr", "list"]
 _PREFIX = re.compile(r"(?:[\s>]|[*+-](?=\s)|\d{1,9}[.)](?=\s))*")
 """What stands before the text of a line in lists and quotes."""
-_LANGUAGE = re.compile(r"[\w#+.-]{1,32}")
+_LANGUAGE = re.compile(r"[\w#+.-]{1,32}", re.ASCII)
 
 
 def read(markdown: str) -> Styled:
@@ -91,11 +91,13 @@ class _Writer:
     def code(self, block: Token, lines: list[str]) -> None:
         info = block.info.strip()
         language = _LANGUAGE.match(info)
-        if info and is_blank(block.content):
+        is_language = not info or (language is not None and language[0] == info)
+        is_closed = len(lines) > 1 and lines[-1].rstrip().endswith(block.markup)
+        if is_blank(block.content) and info and (is_closed or not is_language):
             self.verbatim(lines)
             return
         before = _bulleted(lines[0][: lines[0].find(block.markup)].rstrip())
-        if not (language and language[0] == info):
+        if not is_language:
             before += f" {info}" if before.strip() else info
         if before.strip():
             self._write(f"{before}\n")
