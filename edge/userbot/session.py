@@ -31,6 +31,8 @@ WRONG_SETTINGS = {
     "API_ID_INVALID": "API_ID, API_HASH: Telegram does not know this pair; copy both again from https://my.telegram.org",
     "API_ID_PUBLISHED_FLOOD": "API_ID: Telegram does not accept it from everybody; get your own at https://my.telegram.org",
     "CONNECTION_API_ID_INVALID": "API_ID: Telegram does not know it; copy it again from https://my.telegram.org",
+    "PHONE_NUMBER_BANNED": "Telegram has banned this phone number; sign in with another",
+    "PHONE_NUMBER_INVALID": "Telegram takes this for no phone number; start again and type it with the country's code, +…",
 }
 
 KEY_UNKNOWN = "Public key not found"
@@ -111,7 +113,12 @@ def _explained(error: Exception) -> TimokhaError:
     if wait := faults.flood_wait(error):
         return TransportUnreachable(f"Telegram: signing in has to wait {wait.total_seconds():.0f} s ({reason})")
     said = reason if isinstance(error, RPCError) else str(error) or reason
-    return TransportUnreachable(f"Telegram: signing in failed ({said})")
+    if isinstance(error, ConnectionError | TimeoutError) and not isinstance(error, faults.TransportRefused):
+        return TransportUnreachable(
+            f"Telegram could not be reached ({said}); is this machine's network up? If USERBOT_TELEGRAM_SERVER is set,"
+            " start what it names or correct it"
+        )
+    return TransportUnreachable(f"Telegram: signing in failed ({said}); try again in a while")
 
 
 def _wrong_setting(error: Exception) -> str | None:
