@@ -14,7 +14,7 @@ from events.errors import SettingsError
 
 NOISY = (
     *("aio_pika", "aiormq", "httpcore", "httpcore2", "httpx", "httpx2"),
-    *("nats", "openai", "opentelemetry", "pyrogram", "urllib3"),
+    *("markdown_it", "nats", "openai", "opentelemetry", "pyrogram", "urllib3"),
 )
 
 

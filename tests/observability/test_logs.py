@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 import structlog
 
+from edge.userbot.formatting.markdown import read
 from events.errors import SettingsError
 from observability import logs
 
@@ -40,6 +41,12 @@ def test_libraries_are_heard_only_when_they_warn(capsys):
         logging.getLogger(name).warning("heard")
     structlog.get_logger().debug("ours")
     assert [line["event"] for line in lines(capsys)] == ["heard"] * 4 + ["ours"]
+
+
+def test_reading_an_answer_logs_nothing_even_when_all_is_asked_for(capsys):
+    logs.configure("userbot", level="debug")
+    read("> - *a*\n```py\nb\n```\n# c")
+    assert capsys.readouterr().err == ""
 
 
 def test_the_level_is_obeyed(capsys):
