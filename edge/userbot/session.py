@@ -32,7 +32,7 @@ WRONG_SETTINGS = {
     "API_ID_PUBLISHED_FLOOD": "API_ID: Telegram does not accept it from everybody; get your own at https://my.telegram.org",
     "CONNECTION_API_ID_INVALID": "API_ID: Telegram does not know it; copy it again from https://my.telegram.org",
     "PHONE_NUMBER_BANNED": "Telegram has banned this phone number; sign in with another",
-    "PHONE_NUMBER_INVALID": "Telegram takes this for no phone number; start again, and type it with +country",
+    "PHONE_NUMBER_INVALID": "Telegram takes this for no phone number; start again with the country's code, +…",
 }
 
 KEY_UNKNOWN = "Public key not found"
