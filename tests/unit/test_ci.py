@@ -1,6 +1,5 @@
 """`.ci/run` finds a second Python for the tests that depend on it, and ends with the main run."""
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -20,7 +19,7 @@ def pythons(tmp_path):
         path.write_text(f"#!/bin/sh\n{says}\n")
         path.chmod(0o755)
 
-    def choose(first, *, commands=(), pyenv=(), broken=()):
+    def choose(first, *, commands=(), pyenv=(), broken=(), root="PYENV_ROOT"):
         make(tmp_path / ".venv/bin/python", f"echo {first}")
         for minor in commands:
             make(tmp_path / f"bin/python3.{minor}", f"echo {minor} /commands/{minor}")
@@ -30,7 +29,9 @@ def pythons(tmp_path):
             make(tmp_path / f"pyenv/versions/3.{minor}.1/bin/python", f"echo {minor} /pyenv/{minor}")
         assert FUNCTION
         script = f"set -euo pipefail\n{FUNCTION[0]}\nsecond_python || echo none"
-        environment = {"PATH": f"{tmp_path / 'bin'}:{os.defpath}", "PYENV_ROOT": str(tmp_path / "pyenv"), "HOME": "/"}
+        make(tmp_path / "pyenv/bin/pyenv", "exit 1")
+        places = {"PYENV_ROOT": str(tmp_path / "pyenv"), "PATH": f"{tmp_path / 'bin'}:{tmp_path / 'pyenv/bin'}"}
+        environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path / "nowhere"), root: places[root]}
         ran = subprocess.run(
             ["/bin/bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
         )
@@ -46,6 +47,11 @@ def test_the_newest_that_venv_does_not_have_is_taken(pythons):
 
 def test_pyenv_has_what_its_shim_does_not_start(pythons):
     assert pythons(11, commands=(12,), pyenv=(13,), broken=(13,)) == "/pyenv/13"
+
+
+def test_pyenv_is_found_by_its_command_too(pythons):
+    """Another HOME, as a clean build has, hides its directory."""
+    assert pythons(11, pyenv=(13,), root="PATH") == "/pyenv/13"
 
 
 def test_without_another_one_there_is_none(pythons):
