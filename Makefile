@@ -10,6 +10,7 @@ SHELL := bash
 # CHAOS_KILLS  how many kills it has, 30
 # CHAOS_QUESTIONS  how many questions are asked meanwhile, 600
 # CHAOS_FAULTS  which other faults it has, e.g. outages=2,terminations=5; without it all of them
+# CHAOS_ACCOUNTS  true: with the accounts of deploy/nats-accounts.conf, without the faults that only an administrator can mend
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start or chats; without it everything
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
@@ -17,7 +18,7 @@ VENV ?= .venv
 EXTRAS ?= userbot sandbox rabbitmq openai openvino transformers training speedups
 TORCH_INDEX ?=
 ARGS ?=
-export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS
+export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS
 
 BIN := $(VENV)/bin
 # Another place, interpreter or choice of extras is another set-up.

@@ -68,13 +68,23 @@ SHARES = {
 }
 """How many kills there are to one of these; of each there is one at least, of an outage none below 12 kills."""
 DEAR = ("outages", "deleted_streams", "deleted_buckets")
+NOT_WITH_ACCOUNTS = (
+    "deleted_consumers",
+    "deleted_streams",
+    "deleted_buckets",
+    "deleted_marks",
+    "emptied_stores",
+    "odd_hints",
+)
+"""What no process may make anew there, and hints that only the account of the owner's commands can send."""
 
 
-def planned(kills: int, chosen: str | None, chance: random.Random) -> list[str]:
+def planned(kills: int, chosen: str | None, chance: random.Random, *, accounts: bool = False) -> list[str]:
     """What is to happen, in order. `chosen` is `name` or `name=count`, with commas between, instead of all."""
     if chosen is None:
         counts = {name: max(1, round(kills / share)) for name, share in SHARES.items()}
         counts |= {name: 0 for name in DEAR if kills < 12}
+        counts |= {name: 0 for name in NOT_WITH_ACCOUNTS if accounts}
     else:
         pairs = [part.partition("=") for part in chosen.split(",") if part]
         counts = {name: int(count or 1) for name, _, count in pairs}

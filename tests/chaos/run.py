@@ -2,6 +2,8 @@
 
 Writes build/chaos.json (CHAOS_OUTPUT); exit code 1 if a question was lost or answered twice, somebody was left busy, or
 a process did not end at SIGTERM. CHAOS_FAULTS=outages=2,terminations=5 takes these faults only.
+With CHAOS_ACCOUNTS=true each process has its own account on NATS, as deploy/ ships it, and nothing is deleted that only
+`timokha setup` could make anew.
 """
 
 import asyncio
@@ -48,7 +50,8 @@ def main() -> int:
     kept = os.environ.get("CHAOS_DIRECTORY")
     directory = Path(kept) if kept else Path(tempfile.mkdtemp(prefix="timokha-chaos-"))
     directory.mkdir(parents=True, exist_ok=True)
-    report = asyncio.run(chaos(directory, seed, kills, questions, os.environ.get("CHAOS_FAULTS")))
+    accounts = os.environ.get("CHAOS_ACCOUNTS") == "true"
+    report = asyncio.run(chaos(directory, seed, kills, questions, os.environ.get("CHAOS_FAULTS"), accounts=accounts))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     faults = report.pop("faults")
@@ -58,13 +61,15 @@ def main() -> int:
     return 1 if faults else 0
 
 
-async def chaos(directory: Path, seed: int, kills: int, questions: int, chosen: str | None) -> dict[str, Any]:
+async def chaos(
+    directory: Path, seed: int, kills: int, questions: int, chosen: str | None, *, accounts: bool
+) -> dict[str, Any]:
     rabbitmq = has_rabbitmq()
     if not rabbitmq:
         print("RabbitMQ is not installed here: the bridge and what is behind it stay out", file=sys.stderr)
     began = time.monotonic()
     settings = {**SETTINGS, "USERBOT_LIVE": random.Random(f"live {seed}").choice(("true", "false"))}
-    async with world(directory, rabbitmq=rabbitmq, settings=settings) as made:
+    async with world(directory, rabbitmq=rabbitmq, accounts=accounts, settings=settings) as made:
         crowd = Crowd(made, questions, random.Random(seed))
         with Progress(
             TextColumn("{task.description}"),
@@ -73,7 +78,7 @@ async def chaos(directory: Path, seed: int, kills: int, questions: int, chosen: 
             TimeElapsedColumn(),
             console=Console(stderr=True),
         ) as progress:
-            plan = planned(kills, chosen, random.Random(seed + 2))
+            plan = planned(kills, chosen, random.Random(seed + 2), accounts=accounts)
             faults = Faults(made, crowd, random.Random(seed + 3))
             asked, struck = (
                 progress.add_task(name, total=n) for name, n in (("questions", questions), ("kills", kills))

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from accounts import Nats, running
 from chronicle import Chronicle
 from edges import BOT, EDGES, USER, Edge, bot_account, user_account
 from nats.js import JetStreamContext
@@ -25,7 +26,6 @@ from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
-from events.jetstream.server import EmbeddedServer
 from events.rabbitmq.server import RabbitMQNode
 from events.records import Stored
 from events.runtime.clock import SystemClock
@@ -95,7 +95,7 @@ class World:
 
     directory: Path
     telegram: Sandbox
-    nats: EmbeddedServer
+    nats: Nats
     edges: list[Edge] = field(default_factory=list)
     chronicle: Chronicle = field(default_factory=Chronicle)
     victims: list[Victim] = field(default_factory=list)
@@ -123,7 +123,7 @@ class World:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[JetStreamContext]:
-        async with connect(self.nats.url, name="chaos") as js:
+        async with connect(self.nats.server.url, name="chaos", access=self.nats.access) as js:
             yield js
 
     @asynccontextmanager
@@ -155,24 +155,24 @@ class World:
 
 
 @asynccontextmanager
-async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) -> AsyncIterator[World]:
+async def world(directory: Path, *, rabbitmq: bool, accounts: bool, settings: dict[str, str]) -> AsyncIterator[World]:
     """Everything runs and is supervised inside; afterwards all of it has ended, and `ends` says how."""
     async with AsyncExitStack() as stack:
-        nats = await stack.enter_async_context(EmbeddedServer(directory / "nats"))
+        nats = await stack.enter_async_context(running(directory / "nats", accounts=accounts))
         telegram = await stack.enter_async_context(Sandbox())
         key = directory / "telegram.pem"
         key.write_text(telegram.public_key_pem)
         environment = {
             "API_ID": str(API_ID),
             "API_HASH": API_HASH,
-            "NATS_URL": nats.url,
+            "NATS_URL": nats.server.url,
             "USERBOT_TELEGRAM_SERVER": telegram.address,
             "USERBOT_TELEGRAM_KEY": str(key),
             **settings,
         }
         made = World(directory, telegram, nats)
-        made.victims.append(Victim("nats", nats.kill, nats.start, lambda: nats.pid))
-        await _add_edges(made, stack, environment)
+        made.victims.append(Victim("nats", nats.server.kill, nats.server.start, lambda: nats.server.pid))
+        await _add_edges(made, stack, {**environment, **nats.settings("userbot")})
         processes = [("generate", "generate", {"GENERATE_TRIGGER": "jetstream"})] * GENERATES
         if rabbitmq:
             node = await stack.enter_async_context(RabbitMQNode(directory / "rabbitmq", clock=SystemClock()))
@@ -180,7 +180,7 @@ async def world(directory: Path, *, rabbitmq: bool, settings: dict[str, str]) ->
             environment["RABBITMQ_URL"] = node.url
             processes += [("bridge", "bridge", {}), ("generate-rabbitmq", "generate", {"GENERATE_TRIGGER": "rabbitmq"})]
         for kind, name, own in processes:
-            await _add(made, stack, kind, name, {**environment, **own})
+            await _add(made, stack, kind, name, {**environment, **nats.settings(name), **own})
         supervisors = [asyncio.create_task(victim.supervise(made.chronicle)) for victim in made.ours]
         try:
             await made.ready()
