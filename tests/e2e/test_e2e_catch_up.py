@@ -100,7 +100,7 @@ async def test_a_push_that_never_came_and_short_updates_cost_no_question(make_pr
 
 
 async def test_what_is_too_old_is_not_answered_and_commands_are_not_obeyed(make_product) -> None:
-    product = await make_product(USERBOT_CATCH_UP_WINDOW="1")
+    product = await make_product(USERBOT_CATCH_UP_WINDOW="30")
     await product.processes["userbot"].stop()
     visitor, later = product.visitor(), product.visitor()
     for text in ("Тимоха, старый вопрос", "/help", "/set_context_length 5"):
