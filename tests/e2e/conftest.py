@@ -88,9 +88,9 @@ class Product:
         await self.until(lambda: self.telegram.sessions(self.owner.id))
         await self.logged("userbot.ready")
 
-    async def logged(self, event: str, times: int = 1) -> None:
+    async def logged(self, event: str, times: int = 1, *, by: str = "userbot") -> None:
         async with asyncio.timeout(WAIT):
-            while self.log("userbot").count(event) < times:  # noqa: ASYNC110 - a file
+            while self.log(by).count(event) < times:  # noqa: ASYNC110 - a file
                 await asyncio.sleep(0.05)
 
     async def free(self, visitor: Account, times: int = 1) -> None:

@@ -139,6 +139,7 @@ async def test_a_flood_wait_with_no_worker_alive_leaves_nobody_busy(make_product
     await product.until(lambda: product.answers(visitor))
     assert product.answers(visitor) == [phrases.failure("ru", phrases.DEADLINE)]
     await product.start("generate")
+    await product.logged("generate.ready", 2, by="generate")  # the next deadline is short
     await product.free(visitor)
     product.says(visitor, "Тимоха, два")
     await product.until(lambda: len(product.answers(visitor)) == 2)

@@ -120,6 +120,7 @@ async def test_a_question_that_no_worker_takes_is_told_at_its_deadline(make_prod
     await product.until(lambda: product.answers(visitor))
     assert product.answers(visitor) == [phrases.failure("ru", phrases.DEADLINE)]
     await product.start("generate")
+    await product.logged("generate.ready", 2, by="generate")  # the next deadline is short
     await product.free(visitor)
     product.says(visitor, "Тимоха, а теперь?")
     await product.until(lambda: len(product.answers(visitor)) == 2)
