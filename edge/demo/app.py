@@ -90,7 +90,7 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
     _say("starting NATS and the sandbox Telegram")
     async with (
         EmbeddedServer(directory / "nats") as nats,  # the first thing: it keeps a second demo out of the directory
-        Sandbox(state=State(begins_after=first_id(directory, "DEMO_DIRECTORY"))) as telegram,
+        Sandbox(state=State(begins_after=first_id(directory))) as telegram,
     ):
         owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
         visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)

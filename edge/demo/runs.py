@@ -1,4 +1,4 @@
-"""A sandbox Telegram ends with its process, but NATS remembers its messages: the next one's must be others."""
+"""A demo's Telegram ends with it, but NATS remembers its messages: the next one's must be other ones."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ MOST = 2**31 // ROOM - 1
 """Runs in a directory: Telegram's ids have 31 bits."""
 
 
-def first_id(directory: Path, setting: str) -> int:
+def first_id(directory: Path) -> int:
     """Return after which number the ids of this run's messages begin, and note that it was given away.
 
-    Raises SettingsError, which names `setting`, or OSError. Call it from one process at a time.
+    Raises SettingsError or OSError. Call it from one process at a time.
     """
     file = directory / FILE
-    run = _runs(file, setting) + 1
+    run = _runs(file) + 1
     write_whole(file, f"{run}\n")
     return run * ROOM
 
@@ -31,7 +31,7 @@ def without_messages(record: ChatRecord) -> ChatRecord:
     return record.having(current=None, waiting=(), notices=())
 
 
-def _runs(file: Path, setting: str) -> int:
+def _runs(file: Path) -> int:
     try:
         runs = int(file.read_text(encoding="ascii"))
     except FileNotFoundError:
@@ -39,5 +39,5 @@ def _runs(file: Path, setting: str) -> int:
     except ValueError:
         runs = -1
     if not 0 <= runs < MOST:
-        raise SettingsError(f"{setting}: {file} is no count of the runs here; name another directory")
+        raise SettingsError(f"DEMO_DIRECTORY: {file} is no count of the demos here; name another directory")
     return runs

@@ -9,20 +9,20 @@ from events.errors import SettingsError
 
 
 def test_each_run_has_its_own_numbers_and_even_the_first_has_none_of_an_older_version(tmp_path):
-    assert [first_id(tmp_path, "DEMO_DIRECTORY") for _ in range(3)] == [ROOM, 2 * ROOM, 3 * ROOM]
+    assert [first_id(tmp_path) for _ in range(3)] == [ROOM, 2 * ROOM, 3 * ROOM]
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "-1", str(MOST), "9" * 5000])
 def test_a_count_that_is_none_is_one_line(tmp_path, text):
     (tmp_path / FILE).write_text(text)
     with pytest.raises(SettingsError, match="DEMO_DIRECTORY"):
-        first_id(tmp_path, "DEMO_DIRECTORY")
+        first_id(tmp_path)
     assert (tmp_path / FILE).read_text() == text
 
 
 def test_the_last_run_still_has_numbers_that_telegram_can_have(tmp_path):
     (tmp_path / FILE).write_text(str(MOST - 1))
-    assert first_id(tmp_path, "DEMO_DIRECTORY") + ROOM <= 2**31
+    assert first_id(tmp_path) + ROOM <= 2**31
 
 
 def test_a_telegram_begins_after_the_numbers_of_another():
