@@ -15,15 +15,12 @@ from typing import Self
 
 import structlog
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from events.jetstream.client import Client
 from events.jetstream.configs import ACK_WAIT
-from events.jetstream.listening import GOODBYE
 from events.runtime.retrying import Backoff, Pauses
 from events.runtime.seldom import Seldom
-from events.runtime.tasks import finish
 
 SLACK = timedelta(seconds=0.25)
 """A request that the server has not ended so long after it expired was lost."""
@@ -46,7 +43,6 @@ class Pull:
         self.subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._nats = nats
         self._inbox = nats.new_inbox()
-        self._hearing: Subscription | None = None
         self._number = 0
         self._left = 0
         """How many the request may still bring, until it has ended or `_until`."""
@@ -61,7 +57,7 @@ class Pull:
     async def open(cls, nats: Client, stream: str, consumer: str, *, random: Random) -> Self:
         """Subscribe to the replies. While the consumer is missing nothing comes."""
         pull = cls(nats, stream, consumer, random=random)
-        pull._hearing = await nats.subscribe(f"{pull._inbox}.*", cb=pull._hear)
+        await nats.subscribe(f"{pull._inbox}.*", cb=pull._hear)
         return pull
 
     async def take(self, limit: int, timeout: timedelta) -> Sequence[Msg]:
@@ -85,11 +81,6 @@ class Pull:
             self._changed.clear()
             await self._wait(self._until)
         return self._fresh(len(self._arrived))
-
-    async def close(self) -> None:
-        """Unsubscribe from the replies."""
-        if self._hearing:
-            await finish(GOODBYE, self._hearing.unsubscribe())
 
     async def _ask(self, limit: int, timeout: timedelta) -> None:
         now = self._nats.now

@@ -97,10 +97,6 @@ class JetStreamSubscription:
             except TransportError as error:
                 log.warning("nats.not_handed_back", error=str(error))
 
-    async def close(self) -> None:
-        """Nothing is on its way: forget the consumer."""
-        await self._pull.close()
-
     def _check(self, since: float) -> None:
         try:
             self._nats.check(self._pull.subject, since)
