@@ -125,14 +125,15 @@ class Settings(BaseSettings):
         return str(alias) if alias else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
 
     @classmethod
-    def written(cls, name: str) -> tuple[Origin, str] | None:
-        """What the environment or `.env` says of a field, as it is written there. Raises SettingsError."""
-        field = cls.model_fields[name]
-        for origin, source in ((Origin.ENVIRONMENT, EnvSettingsSource(cls)), (Origin.DOTENV, DotEnv(cls))):
-            text, _, _ = source.get_field_value(field, name)
-            if text is not None:
-                return origin, text
-        return None
+    def written(cls) -> Mapping[str, tuple[Origin, str]]:
+        """Return what the environment or `.env` says of fields, as it is written there. Raises SettingsError."""
+        found: dict[str, tuple[Origin, str]] = {}
+        for origin, source in ((Origin.DOTENV, DotEnv(cls)), (Origin.ENVIRONMENT, EnvSettingsSource(cls))):
+            for name, field in cls.model_fields.items():
+                text, _, _ = source.get_field_value(field, name)
+                if text is not None:
+                    found[name] = (origin, text)
+        return found
 
     @classmethod
     def _key(cls, name: str) -> str:

@@ -17,6 +17,8 @@ from events.errors import SettingsError
 from events.secrets import without_passwords
 from events.settings import Origin, Settings
 
+Written = tuple[Origin, str]
+
 HIDDEN = "***"
 DEFAULT = "default"
 MAX_SHOWN = 200
@@ -35,9 +37,13 @@ class Value(NamedTuple):
 
 def of_settings(settings: type[Settings], fields: Iterable[Named], lines: Sequence[Line]) -> list[Value]:
     """The values of a command's fields."""
-    from_file = _from_file(settings)
+    written = settings.written()
+    from_file = _from_file(settings, written)
     usual = _usual(settings)
-    return [_value(settings, field, from_file, usual, lines) for field in fields]
+    return [
+        _value(settings, field, written=written.get(field.name), from_file=from_file, usual=usual, lines=lines)
+        for field in fields
+    ]
 
 
 def of_others(lines: Sequence[Line]) -> list[Value]:
@@ -56,13 +62,14 @@ def of_others(lines: Sequence[Line]) -> list[Value]:
 def _value(
     settings: type[Settings],
     field: Named,
+    *,
+    written: Written | None,
     from_file: Mapping[str, object],
     usual: Settings | None,
     lines: Sequence[Line],
 ) -> Value:
     if field.name in from_file:
         return Value(field.variable, settings.variable("config"), _shown(_text(from_file[field.name])))
-    written = settings.written(field.name)
     if written:
         origin, text = written
         return Value(field.variable, _place(origin, field.variable, lines), _hidden(field, text))
@@ -72,12 +79,11 @@ def _value(
     return Value(field.variable, DEFAULT, _shown(without_passwords(_text(value))))
 
 
-def _from_file(settings: type[Settings]) -> Mapping[str, object]:
+def _from_file(settings: type[Settings], written: Mapping[str, Written]) -> Mapping[str, object]:
     """What a file says that the settings name."""
     read = getattr(settings, "from_file", None)
-    written = settings.written("config") if read else None
     try:
-        return read(written[1]) if read and written else {}
+        return read(written["config"][1]) if read and "config" in written else {}
     except SettingsError:
         return {}  # `check` says it
 
