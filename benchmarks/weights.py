@@ -35,7 +35,7 @@ def make() -> None:
         torch.manual_seed(0)
         config = GPT2Config(vocab_size=VOCABULARY, n_embd=1024, n_layer=24, n_head=16, n_positions=CONTEXT)
         GPT2LMHeadModel(config).save_pretrained(REFERENCE)
-        _words().save_pretrained(REFERENCE)
+        words(VOCABULARY).save_pretrained(REFERENCE)
     for bits in (8, 4):
         if not (openvino(bits) / "serving.json").is_file():
             _convert(bits)
@@ -58,10 +58,10 @@ def _convert(bits: int) -> None:
     Described(card=card, context=CONTEXT, ends=()).write(directory)
 
 
-def _words() -> PreTrainedTokenizerFast:
-    words = [f"w{number}" for number in range(VOCABULARY)]
-    unknown, end = words[:2]
-    raw = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token=unknown))
+def words(count: int) -> PreTrainedTokenizerFast:
+    """A tokenizer of so many words."""
+    unknown, end = "w0", "w1"
+    raw = Tokenizer(models.WordLevel({f"w{number}": number for number in range(count)}, unk_token=unknown))
     raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(tokenizer_object=raw, unk_token=unknown, bos_token=end, eos_token=end)
 
