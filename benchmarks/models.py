@@ -1,8 +1,8 @@
-"""What a model of a known size costs here: `python -m benchmarks.models NAME [ENGINE]`, by turns with the memory's speed.
+"""What a model of a known size costs on this machine: `python -m benchmarks.models NAME ENGINE`.
 
-NAME is one of SHAPES (the configuration of a published model, with random weights, which take the same time, memory and
-disk as real ones), a model directory, or `default`. ENGINE is `openvino-8`, `openvino-4` or `transformers`. Prints JSON;
-docs/models.md quotes it. Run it for one after the other and never for two at once.
+NAME is one of SHAPES (a published model's configuration with random weights: they take the same time, memory and disk
+as real ones), a model directory, or `default`. ENGINE is `openvino-8`, `openvino-4` or `transformers`. Prints a line
+of JSON, which docs/models.md quotes; the speed of the memory is measured in between.
 """
 
 import asyncio

@@ -140,6 +140,9 @@ def _config(job: Job) -> Any:
     config.max_new_tokens = job.limit
     config.min_new_tokens = 1  # no empty answers
     config.stop_token_ids = set(job.ends)
+    if job.ends:
+        # Of a model whose configuration names no end GenAI takes no request without one.
+        config.set_eos_token_id(min(job.ends))
     config.presence_penalty = job.presence_penalty
     if job.temperature > 0:
         config.do_sample = True

@@ -1,0 +1,19 @@
+"""A model whose configuration names no end token: its tokenizer does, and that is enough."""
+
+from events.schema import Role, Sampling, Turn
+from functions.generate.engines.openvino import OpenVINOEngine
+from functions.generate.engines.openvino_export import export
+from tests.generate import tiny_models
+
+
+async def test_it_answers(tmp_path):
+    source = tiny_models.save("qwen3", tmp_path / "model", eos_token_id=None)
+    export(str(source), tmp_path / "prepared", bits=8)
+    engine = OpenVINOEngine(tmp_path / "prepared", slots=1)
+    try:
+        answer = await engine.generate(
+            [Turn(role=Role.USER, text="Как дела?")], Sampling(temperature=0, max_new_tokens=5)
+        )
+    finally:
+        await engine.close()
+    assert 0 < answer.usage.output_tokens <= 5
