@@ -74,6 +74,9 @@ class GenerateSettings(RabbitMQSettings):
     max_input_tokens: int = Field(
         1024, ge=64, le=1_000_000, description="tokens of context that the model reads, 64 to 1000000"
     )
+    max_thought_tokens: int = Field(
+        1024, ge=0, le=1_000_000, description="tokens that a reasoning model may think before its answer, 0 to 1000000"
+    )
     openai_base_url: HttpUrl | None = Field(
         None, validation_alias="OPENAI_BASE_URL", description="http://host:port/v1, for the openai engine"
     )

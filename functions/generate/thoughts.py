@@ -1,0 +1,171 @@
+"""Thoughts: what a reasoning model writes between marks before its answer, and which is never shown."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What opens a thought and what closes it."""
+
+    opening: str
+    closing: str
+
+
+MARKS = (
+    Mark("<think>", "</think>"),
+    Mark("<thinking>", "</thinking>"),
+    Mark("<thought>", "</thought>"),
+    Mark("<reasoning>", "</reasoning>"),
+    Mark("<seed:think>", "</seed:think>"),
+    Mark("<longcat_think>", "</longcat_think>"),
+    Mark("[THINK]", "[/THINK]"),
+    Mark("◁think▷", "◁/think▷"),
+    Mark("<|START_THINKING|>", "<|END_THINKING|>"),
+    Mark("<|begin_of_thought|>", "<|end_of_thought|>"),
+    Mark("<|inner_prefix|>", "<|inner_suffix|>"),
+    Mark("<|channel>thought", "<channel|>"),
+    Mark("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+)
+"""Which models write them: docs/decisions/thoughts.md."""
+
+_FRAMES = (
+    Mark("<answer>", "</answer>"),
+    Mark("<response>", "</response>"),
+    Mark("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    Mark("<|begin_of_solution|>", "<|end_of_solution|>"),
+)
+"""What some models put around the answer that follows a thought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """`text` may be shown. `thinking`: the model is inside a thought at the end."""
+
+    text: str
+    thinking: bool
+
+
+def _any_of(spellings: Iterable[str]) -> str:
+    return "|".join(map(re.escape, spellings))
+
+
+_CLOSINGS = tuple(mark.closing for mark in MARKS)
+_SPELLINGS = (*_CLOSINGS, *(mark.opening for mark in MARKS))
+_CLOSING_OF = {mark.opening: mark.closing for mark in MARKS}
+
+_FENCED = (
+    r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?P<bar>`{3,}|~{3,})[\w+#.{}=: \t-]*\n"
+    r"(?:.*?^[ \t>]*(?P=bar)[`~]*[ \t]*$|.*)"
+)
+"""A fence that is not closed goes on to the end, as in Markdown."""
+_QUOTED = r"(?<!`)(?P<run>`+)(?!`)(?:(?!\n[ \t]*\n).)*?(?<!`)(?P=run)"
+
+
+def _pieces(after_quoted: str) -> re.Pattern[str]:
+    marks = rf"(?P<opening>{_any_of(_CLOSING_OF)})|(?P<closing>{_any_of(_CLOSINGS)})"
+    return re.compile(rf"(?P<code>{_FENCED}|{_QUOTED}{after_quoted})|(?P<ticks>`+)|{marks}", re.DOTALL | re.MULTILINE)
+
+
+_PIECE = _pieces("(?!`)")
+_PIECE_SO_FAR = _pieces(r"(?!`|\Z)")
+"""Backticks at the end may not be all that come."""
+_MARK = re.compile(_any_of(_SPELLINGS))
+_PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
+
+
+def said(text: str, *, thinking: bool = False, whole: bool = False) -> Said:
+    """What may be shown of `text`, which a model wrote; `thinking`: the prompt has already opened a thought.
+
+    What stands between marks is hidden, and so is everything before a closing mark that nothing opened. Marks in
+    Markdown code (backticks, fences) are text. Unless `text` is `whole`, an end that may become a mark is held back.
+    """
+    return _Reader(text, whole=whole).read(_CLOSINGS if thinking else ())
+
+
+def without_thoughts(text: str) -> str:
+    """A whole answer, as it should have been remembered; empty if it is nothing but a thought."""
+    return said(text, whole=True).text.strip()
+
+
+def open_mark(text: str) -> Mark | None:
+    """The mark of the thought that `text`, the frame before an answer, leaves open."""
+    places = [(max(text.rfind(mark.opening), text.rfind(mark.closing)), mark) for mark in MARKS]
+    place, mark = max(places, key=lambda found: found[0])
+    return mark if place >= 0 and text.startswith(mark.opening, place) else None
+
+
+class _Reader:
+    """Reads a text from its start: `_rest` is what has not been read."""
+
+    def __init__(self, text: str, *, whole: bool) -> None:
+        self._rest = text
+        self._whole = whole
+        self._shown = ""
+        self._frame: Mark | None = None
+
+    def read(self, awaited: Sequence[str]) -> Said:
+        """`awaited`: the marks that close the thought at the start, if there is one."""
+        if awaited and not self._skip_thought(awaited):
+            return Said("", thinking=True)
+        pieces = _PIECE if self._whole else _PIECE_SO_FAR
+        while piece := pieces.search(self._rest):
+            match piece.lastgroup:
+                case "opening":
+                    self._show(piece.start())
+                    if not self._skip_thought([_CLOSING_OF[piece[0]]]):
+                        return self._end(0, thinking=True)
+                case "closing":
+                    self._shown = ""
+                    self._go_on(piece.end())
+                case "ticks" if not self._whole and not _PARAGRAPH_END.search(self._rest, piece.end()):
+                    # They may still be closed, and a mark after them be code.
+                    mark = _MARK.search(self._rest, piece.end())
+                    return self._end(mark.start() if mark else len(self._rest))
+                case _:
+                    self._show(piece.end())
+        return self._end(len(self._rest))
+
+    def _skip_thought(self, closings: Sequence[str]) -> bool:
+        """False if it has no end."""
+        ends = [place + len(mark) for mark in closings if (place := self._rest.find(mark)) >= 0]
+        if ends:
+            self._go_on(min(ends))
+        return bool(ends)
+
+    def _go_on(self, place: int) -> None:
+        """After a thought, white space and the frame of an answer are left out."""
+        self._rest = self._rest[place:]
+        if not self._shown.strip():
+            self._shown = ""
+            self._open_frame(self._rest.lstrip())
+        elif self._shown[-1].isspace():
+            self._rest = self._rest.lstrip()
+
+    def _open_frame(self, rest: str) -> None:
+        self._frame = next((frame for frame in _FRAMES if rest.startswith(frame.opening)), None)
+        if self._frame:
+            rest = rest.removeprefix(self._frame.opening).lstrip()
+        elif not self._whole and any(frame.opening.startswith(rest) for frame in _FRAMES):
+            rest = ""
+        self._rest = rest
+
+    def _show(self, size: int) -> None:
+        self._shown += self._rest[:size]
+        self._rest = self._rest[size:]
+
+    def _end(self, size: int, *, thinking: bool = False) -> Said:
+        self._show(size)
+        text, spellings = self._shown, _SPELLINGS
+        if self._frame:
+            text, spellings = text.replace(self._frame.closing, ""), (*spellings, self._frame.closing)
+        held_back = 0 if self._whole or thinking else _half(text, spellings)
+        return Said(text[: len(text) - held_back], thinking)
+
+
+def _half(text: str, spellings: Sequence[str]) -> int:
+    """The length of the longest end of `text` that is the start of one of `spellings`."""
+    longest = min(len(text), max(map(len, spellings)) - 1)
+    sizes = (size for size in range(longest, 0, -1) if any(word.startswith(text[-size:]) for word in spellings))
+    return next(sizes, 0)

@@ -1,0 +1,113 @@
+"""What a model thinks is hidden; what it says about marks is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.generate.answers import so_far, tidy
+from functions.generate.thoughts import MARKS, Mark, open_mark, said, without_thoughts
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_thought_of_any_model_is_hidden(mark: Mark) -> None:
+    text = f"{mark.opening}\nЭто тайна.\n{mark.closing}\n\nПривет!"
+    assert said(text, whole=True).text == "Привет!"
+    assert said(text.removeprefix(mark.opening), thinking=True).text == "Привет!"
+    assert said(text.removeprefix(mark.opening), whole=True).text == "Привет!"
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_while_it_thinks_nothing_is_shown_and_no_half_mark_either(mark: Mark) -> None:
+    text = f"{mark.opening}тайна{mark.closing}"
+    assert {said(text[:size]).text for size in range(len(text) + 1)} == {""}
+    assert said(f"{mark.opening}тайна").thinking
+    assert not said(text).thinking
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Привет!", "Привет!"),
+        ("<think></think>Да", "Да"),
+        ("<think>\n\n</think>\n\nДа", "Да"),
+        ("Минуту. <think>тайна</think> Да", "Минуту. Да"),
+        ("Минуту.\n\n<think>тайна</think>\n\nДа", "Минуту.\n\nДа"),
+        ("<think>а</think>Раз<think>б</think>, два", "Раз, два"),
+        ("тайна</think>Да", "Да"),
+        ("<think>а <think>б</think> тайна</think>Да", "Да"),
+        ("<think>тайна `</think>` тайна</think>Да", "Да"),
+        ("<think>тайна ``` тайна</think>Да", "Да"),
+        ("<think>тайна</think>```\n<think>\n```", "```\n<think>\n```"),
+        ("<think>тайна", ""),
+        ("Да <think>тайна", "Да "),
+        ("Пиши `<think>`, и всё", "Пиши `<think>`, и всё"),
+        ("Пиши `</think>`, и всё", "Пиши `</think>`, и всё"),
+        ("Пиши ``a ` <think>``!", "Пиши ``a ` <think>``!"),
+        ("Вот:\n```xml\n<think>x</think>\n\n<think>\n```\nвсё", "Вот:\n```xml\n<think>x</think>\n\n<think>\n```\nвсё"),
+        ("Вот:\n- ~~~\n  <think>\n\n  ~~~\nвсё", "Вот:\n- ~~~\n  <think>\n\n  ~~~\nвсё"),
+        ("Вот:\n```\n<think>\n\nбез конца", "Вот:\n```\n<think>\n\nбез конца"),
+        ("Не код: ` и <think>тайна</think>Да", "Не код: ` и Да"),
+        ("Не код: `\n\nи <think>тайна`</think>Да", "Не код: `\n\nи Да"),
+        (">_<", ">_<"),
+        ("x < y [z]", "x < y [z]"),
+        ("<think>тайна</think>\n<answer>\nДа\n</answer>", "Да\n"),
+        ("<answer>Да</answer>", "<answer>Да</answer>"),
+        ("", ""),
+    ],
+)
+def test_thoughts_outside_of_code_are_hidden(written: str, shown: str) -> None:
+    assert said(written, whole=True).text == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Да <thi", "Да "),
+        ("Да <b", "Да <b"),
+        ("Да `<think", "Да `"),
+        ("Да `<think> и", "Да `"),
+        ("Да `<think>` и", "Да `<think>` и"),
+        ("<think>тайна</think><ans", ""),
+        ("<think>тайна</think><answer>Да</ans", "Да"),
+    ],
+)
+def test_what_may_become_a_mark_is_held_back(written: str, shown: str) -> None:
+    assert said(written).text == shown
+
+
+@pytest.mark.parametrize(
+    ("frame", "closing"),
+    [
+        ("<|im_start|>assistant\n", None),
+        ("<|im_start|>assistant\n<think>\n", "</think>"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", None),
+        ("</think><|assistant|><seed:think>", "</seed:think>"),
+    ],
+)
+def test_a_frame_may_open_a_thought(frame: str, closing: str | None) -> None:
+    mark = open_mark(frame)
+    assert (mark and mark.closing) == closing
+
+
+def test_an_answer_that_is_nothing_but_a_thought_is_not_remembered() -> None:
+    assert without_thoughts(" <think>Тайна, что <b>") == ""
+    assert without_thoughts("<think>Тайна</think> Да. ") == "Да."
+
+
+THOUGHT = "<think>тайна</think>"
+PIECES = [THOUGHT, "<think>", "[THI", "<thi", "`", "```", "\n", "\n\n", "Да ", "нет. ", "<answer>", "</answer>", "~~~"]
+TEXTS = st.lists(st.sampled_from(PIECES)).map("".join)
+
+
+@given(TEXTS, st.booleans(), st.data())
+def test_what_is_shown_of_an_answer_stays(text: str, thinking: bool, data: st.DataObject) -> None:
+    text = f"тайна</think>{text}" if thinking else text
+    so_much = data.draw(st.integers(0, len(text)))
+    shown, answer = said(text[:so_much], thinking=thinking).text, said(text, thinking=thinking, whole=True).text
+    assert answer.startswith(shown.rstrip())
+    assert tidy(answer, cut=False).startswith(so_far(shown))
+
+
+@given(st.lists(st.sampled_from([*PIECES, "</think>"])).map("".join), st.booleans(), st.booleans())
+def test_any_text_can_be_read(text: str, thinking: bool, whole: bool) -> None:
+    assert len(said(text, thinking=thinking, whole=whole).text) <= len(text)
