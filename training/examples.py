@@ -9,6 +9,7 @@ from typing import Any
 
 from events.errors import SettingsError
 from events.schema import Role, Turn
+from functions.generate.thoughts import without_thoughts
 from training.splits import Part
 
 
@@ -42,19 +43,28 @@ class Example:
 
 
 def read(directory: Path, part: Part) -> list[Example]:
-    """The dialogues of one part, oldest first. Raises SettingsError, one line, if they can't be read."""
+    """The dialogues of one part, oldest first, without thoughts: an answer of the owner's may be this bot's.
+
+    Raises SettingsError, one line, if they can't be read.
+    """
     file = directory / f"{part}.jsonl"
     try:
-        return [_example(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+        found = [_example(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"TRAINING_DATA: {file} can't be read ({error}): run timokha train prepare") from None
+    return [example for example in found if example.turns and example.turns[-1].role is Role.ASSISTANT]
 
 
 def _example(line: dict[str, Any]) -> Example:
     messages = line["messages"]
     several = len({message["name"] for message in messages if "name" in message}) > 1
-    turns = tuple(_turn(message, named=several) for message in messages)
-    return Example(turns, tuple(map(tuple, line["rows"])))
+    rows = map(tuple, line["rows"])
+    kept = [
+        (turn, row)
+        for message, row in zip(messages, rows, strict=True)
+        for turn in without_thoughts([_turn(message, named=several)])
+    ]
+    return Example(tuple(turn for turn, _ in kept), tuple(row for _, row in kept))
 
 
 def _turn(message: dict[str, str], *, named: bool) -> Turn:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from events.schema import Role, Turn
 from functions.generate.personas import ENGLISH, RUSSIAN, speaking_to
+from functions.generate.thoughts import without_thoughts
 
 MAX_CHARACTERS_PER_TOKEN = 32
 """No more text than this is tokenised for a place in the prompt: bounds the work that one long message can cause."""
@@ -174,12 +175,12 @@ def alternating(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def fit(turns: Sequence[Turn], budget: int, count: Callable[[Sequence[Turn]], int]) -> list[Turn]:
-    """The newest turns whose prompt has at most `budget` tokens, by `count`.
+    """The newest turns whose prompt has at most `budget` tokens, by `count`, without thoughts of the assistant.
 
     The oldest turns go first; a question too long by itself loses its start, never its end. Where the frame alone
     takes more than the budget, one character of the question is left.
     """
-    recent = _recent(turns, budget * MAX_CHARACTERS_PER_TOKEN)
+    recent = _recent([*without_thoughts(turns[:-1]), turns[-1]], budget * MAX_CHARACTERS_PER_TOKEN)
     kept = bisect_left(range(len(recent)), True, key=lambda n: count(recent[-n - 1 :]) > budget)
     if kept:
         return recent[-kept:]

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from events.schema import Role, Turn
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -84,9 +86,16 @@ def said(text: str, *, thinking: bool = False, whole: bool = False) -> Said:
     return _Reader(text, whole=whole).read(_CLOSINGS if thinking else ())
 
 
-def without_thoughts(text: str) -> str:
-    """A whole answer, as it should have been remembered; empty if it is nothing but a thought."""
-    return said(text, whole=True).text.strip()
+def without_thoughts(turns: Iterable[Turn]) -> list[Turn]:
+    """`turns` as if the assistant had never shown a thought; its turns that are nothing else are left out."""
+    kept: list[Turn] = []
+    for turn in turns:
+        text = turn.text if turn.role is Role.USER else said(turn.text, whole=True).text
+        if text == turn.text:
+            kept.append(turn)
+        elif text.strip():
+            kept.append(turn.model_copy(update={"text": text.strip()}))
+    return kept
 
 
 def open_mark(text: str) -> Mark | None:

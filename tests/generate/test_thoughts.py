@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.schema import Role, Turn
 from functions.generate.answers import so_far, tidy
+from functions.generate.messages import messages
+from functions.generate.prompts import fit
 from functions.generate.thoughts import MARKS, Mark, open_mark, said, without_thoughts
 
 
@@ -89,9 +92,24 @@ def test_a_frame_may_open_a_thought(frame: str, closing: str | None) -> None:
     assert (mark and mark.closing) == closing
 
 
-def test_an_answer_that_is_nothing_but_a_thought_is_not_remembered() -> None:
-    assert without_thoughts(" <think>Тайна, что <b>") == ""
-    assert without_thoughts("<think>Тайна</think> Да. ") == "Да."
+def test_thoughts_in_what_the_assistant_said_are_not_remembered() -> None:
+    turns = [
+        Turn(role=Role.USER, text="Что такое <think>?"),
+        Turn(role=Role.ASSISTANT, text="<think>Тайна, которая не конч"),
+        Turn(role=Role.ASSISTANT, text="<think>Тайна</think>\n\nЗнак."),
+    ]
+    assert without_thoughts(turns) == [turns[0], Turn(role=Role.ASSISTANT, text="Знак.")]
+
+
+def test_no_prompt_has_a_thought_of_an_earlier_answer() -> None:
+    turns = [
+        Turn(role=Role.USER, text="Да?"),
+        Turn(role=Role.ASSISTANT, text="<think>Тайна</think>Нет."),
+        Turn(role=Role.USER, text="<think>Почему?</think>"),
+    ]
+    kept = fit(turns, 100, lambda some: sum(len(turn.text) for turn in some))
+    assert [turn.text for turn in kept] == ["Да?", "Нет.", "<think>Почему?</think>"]
+    assert "Тайна" not in str(messages(turns, 100))
 
 
 THOUGHT = "<think>тайна</think>"

@@ -1,5 +1,7 @@
 """What the model is shown, and what it learns of it."""
 
+import json
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -7,8 +9,9 @@ from torch.nn.functional import cross_entropy
 from events.schema import Role, Turn
 from functions.generate.encoding import Encoder
 from functions.generate.prompts import Chat, Dialogue, RuDialoGPT
-from training.examples import Example, covering
+from training.examples import Example, covering, read
 from training.packing import IGNORED, Renderer, pack
+from training.splits import Part
 from training.trainer import learned, pack_loss
 from training.vocabulary import Vocabulary
 
@@ -153,3 +156,20 @@ def test_the_oldest_turns_go_first_where_room_is_short(tokenizer):
     assert 2 <= count < 6
     assert room.encode(long) == room.encode(long[-count:])
     assert room.fitting(turns("вопрос" * 100, "ответ")) == 2
+
+
+def test_a_thought_is_not_learned_nor_shown(tmp_path):
+    """An export has what this bot answered before thoughts were hidden."""
+
+    def dialogue(*texts):
+        messages = [{"role": turn.role.value, "content": turn.text} for turn in turns(*texts)]
+        return json.dumps({"messages": messages, "rows": [[place] for place in range(len(texts))]}) + "\n"
+
+    (tmp_path / "train.jsonl").write_text(
+        dialogue("раз <think>?", "<think>Тайна")
+        + dialogue("раз <think>?", "<think>Тайна", "два?", "<think>Тайна</think>\n\nда"),
+        encoding="utf-8",
+    )
+    (example,) = read(tmp_path, Part.TRAIN)
+    assert [turn.text for turn in example.turns] == ["раз <think>?", "два?", "да"]
+    assert example.rows == ((0,), (2,), (3,))
