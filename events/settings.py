@@ -6,7 +6,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, GetCoreSchemaHandler, SecretStr, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema, from_json
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -15,6 +24,7 @@ from events import dotenv
 from events.access import Access
 from events.complaints import UNKNOWN_KEY, BadSettings, complaints
 from events.names import meant, nearest, some
+from events.paths import is_place, resolved
 
 MAX_DURATION = timedelta(days=36_500)
 """A time that far from now can still be counted, and is as good as never."""
@@ -70,6 +80,7 @@ class Settings(BaseSettings):
     """What every command understands. Values come from options, the environment, `.env`, in this order.
 
     A field's variable is its alias, or the prefix and its name; its description says what it takes.
+    Every path is whole: it was resolved against the directory in which the settings were read.
     """
 
     model_config = SettingsConfigDict(
@@ -95,6 +106,21 @@ class Settings(BaseSettings):
         pattern="(?i)^(debug|info|warning|error)$",
         description="debug, info, warning or error",
     )
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _found_from_everywhere(cls, value: object) -> object:
+        return resolved(value) if isinstance(value, Path) else value
+
+    def handed_on(self) -> dict[str, str]:
+        """Return the variables that the environment or `.env` sets, for a process that works in another directory."""
+        return {
+            self.variable(name): self.as_read(name, text) for name, (_, text) in self.written().items() if text.strip()
+        }
+
+    def as_read(self, name: str, text: str) -> str:
+        """Return what is written as a field's value, `text`, with a path made whole."""
+        return str(getattr(self, name)) if is_place(type(self).model_fields[name]) else text
 
     @classmethod
     def read(cls, **given: Any) -> Self:

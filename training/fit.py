@@ -18,8 +18,10 @@ from transformers import set_seed
 
 from events.errors import SettingsError, TimokhaError
 from events.files import fill_whole, write_whole
+from events.paths import resolved
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.writing import writing
+from functions.generate.sources import located
 from observability.telemetry import Telemetry
 from training import plots
 from training.allocator import keep_freed_memory
@@ -96,7 +98,7 @@ def _keep_config(settings: FitSettings) -> None:
     deciding = settings.model_dump(mode="json", exclude=_NOT_DECIDING, exclude_none=True)
     file = settings.out / CONFIG
     try:
-        if file.is_file() and (other := tomllib.loads(file.read_text(encoding="utf-8"))) != deciding:
+        if file.is_file() and (other := _whole(tomllib.loads(file.read_text(encoding="utf-8")))) != deciding:
             changed = sorted({name for name, _ in deciding.items() ^ other.items()})
             raise SettingsError(
                 f"TRAINING_OUT: {settings.out} holds a training with other settings ({', '.join(changed)}): "
@@ -107,6 +109,12 @@ def _keep_config(settings: FitSettings) -> None:
         write_whole(file, "".join(lines))
     except OSError as error:
         raise SettingsError(f"TRAINING_OUT: {settings.out} can't be used: {error.strerror}") from None
+
+
+def _whole(written: dict[str, Any]) -> dict[str, Any]:
+    """What `config.toml` says, its paths resolved: an earlier version wrote them as they were given."""
+    made = {"data": lambda data: str(resolved(Path(data))), "model": located}
+    return {name: made[name](value) if name in made else value for name, value in written.items()}
 
 
 _NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}

@@ -3,14 +3,16 @@
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from platformdirs import user_cache_dir
-from pydantic import Field, NonNegativeFloat
+from pydantic import AfterValidator, Field, NonNegativeFloat
 from pydantic_settings import SettingsConfigDict
 
 from events.errors import SettingsError
+from events.paths import Place, resolved
 from events.settings import Seconds, Settings, unknown_keys
+from functions.generate.sources import located
 
 
 class PrepareSettings(Settings):
@@ -49,7 +51,7 @@ class FitSettings(Settings):
 
     data: Path = Field(description="the directory that `timokha train prepare` wrote")
     out: Path = Field(description="the directory for the model, its checkpoints and its curves")
-    model: str | None = Field(
+    model: Annotated[str | None, Place(), AfterValidator(lambda model: model and located(model))] = Field(
         None, description="the model to start from: a directory, a .gguf file or a hub id; without it the default model"
     )
     cache: Path = Field(
@@ -90,7 +92,7 @@ class FitSettings(Settings):
         if file is None:
             return {}
         try:
-            found = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+            found = tomllib.loads(resolved(Path(file)).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise SettingsError(f"TRAINING_CONFIG: {file} can't be read ({error}); it takes a TOML file") from None
         if said := unknown_keys(found, cls.model_fields):

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, SecretStr
@@ -14,6 +15,7 @@ from events import dotenv
 from events.complaints import is_secret
 from events.dotenv import Line
 from events.errors import SettingsError
+from events.paths import resolved
 from events.secrets import without_passwords
 from events.settings import Origin, Settings
 
@@ -69,10 +71,11 @@ def _value(
     lines: Sequence[Line],
 ) -> Value:
     if field.name in from_file:
-        return Value(field.variable, settings.variable("config"), _shown(_text(from_file[field.name])))
+        text = _whole(field, _text(from_file[field.name]), usual)
+        return Value(field.variable, settings.variable("config"), _shown(text))
     if written:
         origin, text = written
-        return Value(field.variable, _place(origin, field.variable, lines), _hidden(field, text))
+        return Value(field.variable, _place(origin, field.variable, lines), _hidden(field, _whole(field, text, usual)))
     if field.field.is_required():
         return Value(field.variable, "missing", "")
     value = getattr(usual, field.name) if usual else _default(field)
@@ -99,6 +102,16 @@ def _usual(settings: type[Settings]) -> Settings | None:
 def _default(field: Named) -> object:
     """Nothing where it depends on other settings."""
     return None if field.field.default_factory else field.field.get_default()
+
+
+def _whole(field: Named, text: str, usual: Settings | None) -> str:
+    """`text`, as it would be read if it is a path."""
+    if usual:
+        return usual.as_read(field.name, text)
+    try:
+        return str(resolved(Path(text))) if "Path" in str(field.field.annotation) else text
+    except ValueError:
+        return text  # `check` says it
 
 
 def _place(origin: Origin, variable: str, lines: Sequence[Line]) -> str:

@@ -33,11 +33,14 @@ from events.runtime.clock import Clock, SystemClock
 from events.runtime.leftovers import leaving_nothing
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel, together
+from events.settings import ProcessSettings
+from functions.generate.settings import GenerateSettings
 from observability.telemetry import Telemetry
 
 TRACE_FILE = "traces.jsonl"
 STOP_WITHIN = timedelta(seconds=6)
 """How long the processes may take to end."""
+NATS_ACCESS = [ProcessSettings.variable(name) for name in ProcessSettings.model_fields if name.startswith("nats_")]
 OWNER_NAME = "timokha"
 OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 
@@ -59,7 +62,7 @@ async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event
 
 async def _demo(settings: DemoSettings, clock: Clock) -> None:
     with _directory(settings.directory) as directory:
-        trace_file = (settings.trace_file or directory / TRACE_FILE).absolute()
+        trace_file = settings.trace_file or directory / TRACE_FILE
         async with _product(directory, trace_file, clock) as chat:
             await _talk(chat, _traces(trace_file, clock) if settings.trace else None)
             _say("stopping")
@@ -98,9 +101,16 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
         # Left by an earlier demo, it would belong to a Telegram that is gone.
         session.unlink(missing_ok=True)
         await together(run_once("model"), _sign_in(telegram, session))
+        userbot = UserbotSettings.read(api_id=API_ID, api_hash=API_HASH)
         environment = {
+            # They work in `directory`: what a path in `.env` or the environment names lies where the demo began.
+            **GenerateSettings.read().handed_on(),
+            **userbot.handed_on(),
+            # That NATS knows no users, whatever the one of these settings does.
+            **dict.fromkeys(NATS_ACCESS, ""),
             **_userbot_environment(telegram, session, directory),
             "NATS_URL": nats.url,
+            "GENERATE_TRIGGER": "jetstream",
             "TIMOKHA_TRACE_FILE": str(trace_file),
             "GENERATE_GRACE": "1",  # nobody is left to read what it finishes
         }
@@ -118,7 +128,7 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
                 owner=owner.id,
                 visitor=visitor.id,
                 chats=chats,
-                prefix=UserbotSettings.read(api_id=API_ID, api_hash=API_HASH).prefix,
+                prefix=userbot.prefix,
                 names={OWNER_NAME},
                 show=show_text if sys.stdin.isatty() else click.echo,
                 clock=clock,
@@ -160,7 +170,7 @@ def _directory(chosen: Path | None) -> Iterator[Path]:
             chosen.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(f"DEMO_DIRECTORY: {chosen} can't be used ({error.strerror}); name another") from None
-        yield chosen.absolute()
+        yield chosen
         return
     made = Path(tempfile.mkdtemp(prefix="timokha-demo-"))
     with leaving_nothing(made):

@@ -17,6 +17,7 @@ from edge.sandbox_command.files import Files, claimed
 from edge.sandbox_command.settings import SandboxSettings
 from edge.userbot.telegram.prompt import ask
 from events.errors import SettingsError
+from events.paths import shown
 from events.runtime.clock import SystemClock
 from events.runtime.tasks import beside, together, unless
 from observability.telemetry import Telemetry
@@ -67,7 +68,7 @@ def _introduce(telegram: Sandbox, files: Files) -> None:
     _say("a Telegram on this machine alone")
     rows = {
         "address": telegram.address,
-        "public key": files.key,
+        "public key": shown(files.key),
         "api_id": API_ID,
         "api_hash": API_HASH,
         "phone number": OWNER_PHONE,
@@ -75,7 +76,7 @@ def _introduce(telegram: Sandbox, files: Files) -> None:
     }
     for name, value in rows.items():
         click.echo(f"  {name:12}  {value}", err=True)
-    _say(f"the userbot's settings for it are in {files.settings}")
+    _say(f"the userbot's settings for it are in {shown(files.settings)}")
     _say(f"what you type here is written to that account by {VISITOR_PHONE}")
 
 

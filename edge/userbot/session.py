@@ -141,9 +141,9 @@ def choose_server(settings: UserbotSettings) -> None:
     if not (server and key):
         raise SettingsError("USERBOT_TELEGRAM_SERVER and USERBOT_TELEGRAM_KEY go together: set both or none")
     try:
-        pem = Path(key).read_text()
+        pem = key.read_text()
     except (OSError, ValueError) as error:
-        raise SettingsError(f"USERBOT_TELEGRAM_KEY: {key!r} can't be read ({error}); it takes a PEM file") from None
+        raise SettingsError(f"USERBOT_TELEGRAM_KEY: {key} can't be read ({error}); it takes a PEM file") from None
     use_server(server, pem)
 
 

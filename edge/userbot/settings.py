@@ -84,7 +84,7 @@ class UserbotSettings(ProcessSettings):
     telegram_server: str | None = Field(
         None, description="host:port of another MTProto server than Telegram's, e.g. the sandbox"
     )
-    telegram_key: str | None = Field(None, description="PEM file with the RSA public key of that server")
+    telegram_key: Path | None = Field(None, description="PEM file with the RSA public key of that server")
 
     @property
     def session_text(self) -> str:

@@ -49,7 +49,7 @@ async def _jetstream(settings: RecordSettings) -> AsyncIterator[JetStream]:
         async with connect(settings.nats_url, name="record", access=settings.nats_access) as js:
             yield js
         return
-    directory = settings.demo.absolute() / "nats"
+    directory = settings.demo / "nats"
     if not directory.is_dir():
         raise SettingsError(f"RECORD_DEMO: {settings.demo} is no directory of a demo; it takes a DEMO_DIRECTORY")
     async with EmbeddedServer(directory) as server, connect(server.url, name="record") as js:

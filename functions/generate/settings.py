@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from platformdirs import user_cache_dir
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from events.paths import Place
 from events.settings import RabbitMQSettings, Seconds
+from functions.generate.sources import located
 
 
 class EngineName(StrEnum):
@@ -66,7 +68,7 @@ class GenerateSettings(RabbitMQSettings):
         description="sampling (as each request says) or original (20 beams, one of three answers; half a minute each), "
         "for the transformers engine",
     )
-    model: str | None = Field(
+    model: Annotated[str | None, Place()] = Field(
         None,
         description="a model directory, a .gguf file or a hub id; without it the default model. "
         "For the openai engine a name that the server knows; without it the only one",
@@ -101,6 +103,13 @@ class GenerateSettings(RabbitMQSettings):
     attempts: int = Field(5, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000")
     grace: Seconds = Field(timedelta(seconds=20), description="seconds to finish what is in hand at SIGTERM")
     echo_delay: Seconds = Field(timedelta(0), description="seconds that the echo engine waits")
+
+    @field_validator("model")
+    @classmethod
+    def _found_from_here(cls, model: str | None, info: ValidationInfo) -> str | None:
+        """What the openai engine's server has is named as there."""
+        here = info.data.get("engine") is not EngineName.OPENAI
+        return located(model) if model and here else model
 
     @model_validator(mode="after")
     def _has_a_server(self) -> Self:

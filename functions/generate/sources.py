@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from events.errors import SettingsError
+from events.paths import resolved
 
 CONFIG = "config.json"
 TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
@@ -11,6 +12,16 @@ TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruD
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _SHOWN = 200
 """Characters of a name in an error."""
+
+
+def located(source: str) -> str:
+    """Return `source` as every directory understands it: a path is made whole, a hub id stays. Raises ValueError."""
+    try:
+        path = Path(source).expanduser()
+        is_hub_id = not path.exists() and _may_be_hub_id(source)
+    except (OSError, ValueError, RuntimeError):
+        return source  # `path_of` says why
+    return source if is_hub_id else str(resolved(path))
 
 
 def path_of(source: str) -> Path:
@@ -24,13 +35,16 @@ def path_of(source: str) -> Path:
         elif path.exists():
             wrong = "is neither a file nor a directory"
         else:
-            is_hub_id = path.suffix != ".gguf" and len(source) <= _SHOWN and _HUB_ID.fullmatch(source)
-            wrong = None if is_hub_id else "there is no such file or directory"
+            wrong = None if _may_be_hub_id(source) else "there is no such file or directory"
     except (OSError, ValueError, RuntimeError) as error:
         wrong = f"can't be looked at ({getattr(error, 'strerror', None) or error})"
     if wrong:
         raise SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {wrong}; {TAKES}")
     return path
+
+
+def _may_be_hub_id(source: str) -> bool:
+    return not source.endswith(".gguf") and len(source) <= _SHOWN and bool(_HUB_ID.fullmatch(source))
 
 
 def _without_config(directory: Path) -> str:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from events.errors import SettingsError
+from tests.demos import ROOT, WITHIN
 
 pytest.importorskip("mtproto")
 HOLDS = """
@@ -47,3 +48,19 @@ def test_a_directory_of_its_own_goes_even_if_the_demo_ends_at_once(tmp_path):
     finally:
         process.kill()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_dotenv_says_holds_in_the_demos_processes_which_work_elsewhere(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GENERATE_", "USERBOT_"))}
+    (tmp_path / ".env").write_text("GENERATE_ENGINE=echo\nUSERBOT_PREFIX='Эхо,'\nNATS_TLS_CA=none.pem\nBOT_TOKEN=1:x\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "demo", "--directory", "runs"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        input="Эхо, раз\n".encode(),
+        capture_output=True,
+        timeout=WITHIN,
+        check=False,
+    )
+    assert "bot> раз" in done.stdout.decode(), done.stderr.decode()
+    assert (tmp_path / "runs/userbot.log").is_file()

@@ -164,7 +164,7 @@ def test_a_disk_without_room_for_a_model_is_told(directory: Path, monkeypatch: p
 @pytest.fixture
 def prepared(directory: Path) -> Path:
     """`directory`, prepared for the OpenVINO engine."""
-    made = prepared_directory(str(directory), Path("cache"), bits=GenerateSettings.read().bits)
+    made = prepared_directory(str(directory), Path("cache").absolute(), bits=GenerateSettings.read().bits)
     made.mkdir(parents=True)
     Described(card=ModelCard(name="model", format=FormatName.DIALOGUE), context=10, ends=(1,)).write(made)
     for name in ("config.json", "openvino_model.xml", "openvino_model.bin", "tokenizer.json"):
