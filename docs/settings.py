@@ -19,8 +19,8 @@ Written by `make docs` from the settings classes. Each is an environment variabl
 An empty variable counts as unset. A bad or missing value ends the command at once, with exit code 2 and one line
 that says what it takes.
 
-A relative path begins in the directory that the command is started in, wherever it is written: an option, a variable, a line of
-`.env`, which lies there, or of TRAINING_CONFIG. `~` is your home.
+A relative path begins in the directory that the command is started in, wherever it is written: an option, a variable,
+a line of `.env`, which lies there, or of TRAINING_CONFIG. `~` is your home.
 
 So does a name in `.env` that begins like one of these and is none of them, an unknown key in JSON or TOML, and a line
 of `.env` that can't be read. The message names the nearest right name and the line. The environment belongs to others
