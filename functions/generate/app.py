@@ -140,4 +140,5 @@ async def _open_openai(settings: GenerateSettings, clock: Clock) -> Engine:
         timeout=settings.openai_timeout,
         clock=clock,
         max_input_tokens=settings.max_input_tokens,
+        max_thought_tokens=settings.max_thought_tokens,
     )

@@ -1,13 +1,13 @@
 """Conversations as the messages of a chat API, whose server has the prompt format and the tokenizer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from events.schema import Turn
+from events.schema import Role, Turn
 from functions.generate.prompts import alternating, fit
 
 _BYTES_PER_TOKEN = 3
-"""On the safe side: Russian has about 5 in the tokenizers of today's models, English 4."""
+"""A first guess, on the safe side: Russian has about 5 in the tokenizers of today's models, English 4."""
 _TOKENS_PER_MESSAGE = 8
 """What a chat template puts around one, or more."""
 
@@ -26,6 +26,11 @@ def messages(turns: Sequence[Turn], max_input_tokens: int) -> list[dict[str, str
         {"role": turn.role.value, "content": _CONTROL_TOKEN.sub(r"\g<0> ", turn.text.strip())}
         for turn in alternating(kept)
     ]
+
+
+def estimate(sent: Sequence[Mapping[str, str]]) -> int:
+    """About how many tokens a server sees in what `messages` gave."""
+    return _estimate([Turn(role=Role(message["role"]), text=message["content"]) for message in sent])
 
 
 def _estimate(turns: Sequence[Turn]) -> int:

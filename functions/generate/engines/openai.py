@@ -1,26 +1,30 @@
 """The OpenAI engine: any server that speaks its API, such as vLLM, for models that outgrow this machine."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
 import structlog
 from openai import APIError
-from openai.types.chat import ChatCompletionChunk
 
-from events.faults import UNKNOWN_ATTEMPTS, Fault
+from events.faults import Fault
 from events.runtime.clock import Clock
 from events.runtime.seldom import Seldom
-from events.schema import FinishReason, Sampling, Turn, Usage
-from functions.generate.answers import tidy
+from events.schema import Sampling, Turn
 from functions.generate.engine import Generated, Progressed
-from functions.generate.engines.openai_errors import FAULTS, fault, mending, reason, verdict
-from functions.generate.engines.openai_server import Messages, Server
+from functions.generate.engines.openai_answer import Answer
+from functions.generate.engines.openai_errors import FAULTS, fault, mending, out_of_room, reason, verdict
+from functions.generate.engines.openai_overflow import Size, overflow
+from functions.generate.engines.openai_parameters import is_refusal
+from functions.generate.engines.openai_server import Manner, Messages, Server
 from functions.generate.engines.pace import Pace
 from functions.generate.engines.telling import INTERVAL, telling
-from functions.generate.messages import messages
-from functions.verdicts import Reject, Retry
+from functions.generate.messages import estimate, messages
+from functions.verdicts import Reject
 
+_TRIES = 6
+"""For one attempt of a question: every try but the first corrects something that the server has told."""
 LOG_EVERY = 60.0
 """Seconds between two log lines about the same refusal."""
 
@@ -32,10 +36,11 @@ class OpenAIEngine:
 
     provider = "openai"
 
-    def __init__(self, server: Server, *, clock: Clock, max_input_tokens: int) -> None:
+    def __init__(self, server: Server, *, clock: Clock, max_input_tokens: int, max_thought_tokens: int) -> None:
         self._server = server
         self._clock = clock
         self._max_input_tokens = max_input_tokens
+        self._max_thought_tokens = max_thought_tokens
         self._seldom = Seldom(LOG_EVERY)
 
     @classmethod
@@ -48,13 +53,14 @@ class OpenAIEngine:
         timeout: timedelta,
         clock: Clock,
         max_input_tokens: int = 1024,
+        max_thought_tokens: int = 1024,
     ) -> Self:
         """The engine for `model`, or the only one, on the server at `url`, which may be silent for `timeout`.
 
         Raises SettingsError, one line, if it can't be served from there.
         """
-        server = await Server.open(url, key=key, model=model, timeout=timeout)
-        return cls(server, clock=clock, max_input_tokens=max_input_tokens)
+        server = await Server.open(url, key=key, model=model, timeout=timeout, clock=clock)
+        return cls(server, clock=clock, max_input_tokens=max_input_tokens, max_thought_tokens=max_thought_tokens)
 
     @property
     def model(self) -> str:
@@ -64,13 +70,11 @@ class OpenAIEngine:
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
     ) -> Generated:
         """Answer the last turn. Cancelled, it closes the request, and the server's slot is free."""
-        prompt = messages(turns, self._max_input_tokens)
         try:
-            answer = await self._answer(prompt, sampling, progressed)
+            return await self._answered(turns, sampling, progressed)
         except FAULTS as error:
             self._tell(error)
             raise verdict(error, now=self._clock.now()) from None
-        return answer.generated()
 
     async def close(self) -> None:
         await self._server.close()
@@ -80,55 +84,83 @@ class OpenAIEngine:
         if fault(error) is Fault.FATAL and isinstance(error, APIError) and self._seldom.due(reason(error)):
             log.error("openai.refused", error=mending(error, error.request.url))
 
-    async def _answer(self, prompt: Messages, sampling: Sampling, progressed: Progressed | None) -> "_Answer":
-        answer, pace = _Answer(self._clock), Pace(INTERVAL, self._clock)
-        async with telling(progressed, str) as told, await self._server.ask(prompt, sampling) as chunks:
-            async for chunk in chunks:
-                answer.add(chunk)
+    async def _answered(self, turns: Sequence[Turn], sampling: Sampling, progressed: Progressed | None) -> Generated:
+        """Ask, and ask again where the server's answer says how: shorter, with other parameters, or more room."""
+        asked = self._first(sampling)
+        for _ in range(_TRIES):
+            prompt = messages(turns, asked.size.prompt)
+            try:
+                answer = await self._answer(prompt, sampling, asked, progressed)
+            except FAULTS as error:
+                asked = await self._after_refusal(error, asked, prompt, sampling)
+                continue
+            again = self._after_answer(answer, asked, prompt, sampling)
+            if again is None:
+                return answer.generated()
+            asked = again
+        raise Reject("the model server: the conversation is too long for it, however little of it is sent")
+
+    def _first(self, sampling: Sampling) -> "_Asked":
+        manner = self._server.manner
+        thoughts = self._max_thought_tokens if manner.thinks else 0
+        return _Asked(manner, Size(self._max_input_tokens, sampling.max_new_tokens + thoughts), thoughts)
+
+    async def _after_refusal(self, error: Exception, asked: "_Asked", prompt: Messages, sampling: Sampling) -> "_Asked":
+        """How to ask after `error`, which is raised if nothing can help."""
+        too_long = overflow(error)
+        if too_long is not None:
+            size = asked.size.within(too_long, sent=estimate(prompt))
+            if size is None:
+                raise Reject(f"the model server: {reason(error)}: even the question's end is too long for it")
+            return replace(asked, size=size)
+        if out_of_room(error) and not asked.thoughts:
+            return self._with_thoughts(asked, sampling)
+        if is_refusal(error) and await self._server.adapt(asked.manner, sampling):
+            return replace(asked, manner=self._server.manner)
+        raise error
+
+    def _after_answer(self, answer: Answer, asked: "_Asked", prompt: Messages, sampling: Sampling) -> "_Asked | None":
+        """How to ask instead, None if `answer` is one."""
+        too_long = None if asked.shortened else answer.overflow(asked.size.answer)
+        size = too_long and asked.size.within(too_long, sent=estimate(prompt))
+        if size:
+            return replace(asked, size=size, shortened=True)
+        if answer.needs_room:
+            return self._with_thoughts(asked, sampling)
+        if answer.lost_in_thought:
+            raise Reject(
+                f"the model server: its model thought for {asked.size.answer} tokens and said nothing; "
+                "switch thinking off there, or raise GENERATE_MAX_THOUGHT_TOKENS"
+            )
+        return None
+
+    def _with_thoughts(self, asked: "_Asked", sampling: Sampling) -> "_Asked":
+        thoughts = self._max_thought_tokens
+        return replace(asked, thoughts=thoughts, size=replace(asked.size, answer=sampling.max_new_tokens + thoughts))
+
+    async def _answer(
+        self, prompt: Messages, sampling: Sampling, asked: "_Asked", progressed: Progressed | None
+    ) -> Answer:
+        answer = Answer(
+            self._clock, visible=sampling.max_new_tokens, thoughts=asked.thoughts, thinking=asked.manner.opens
+        )
+        pace = Pace(INTERVAL, self._clock)
+        asking = self._server.ask(prompt, sampling, tokens=asked.size.answer, manner=asked.manner)
+        async with telling(progressed, str) as told, asking as events:
+            async for event in events:
+                answer.add(event)
+                if answer.is_full:
+                    break
                 if told and pace.is_due():
-                    told(answer.text)
+                    told(answer.said.text)
         return answer
 
 
-class _Answer:
-    """An answer as it comes in; its clock runs from the start."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How a question is asked. `thoughts`: how many of the answer's tokens are for them."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.text = ""
-        self._clock = clock
-        self._finish_reason: str | None = None
-        self._usage = Usage()
-        self._started = self._clock.monotonic()
-        self._first_at: float | None = None
-
-    def add(self, chunk: ChatCompletionChunk) -> None:
-        if chunk.usage:
-            self._usage = Usage(input_tokens=chunk.usage.prompt_tokens, output_tokens=chunk.usage.completion_tokens)
-        for choice in chunk.choices:
-            self._finish_reason = choice.finish_reason or self._finish_reason
-            if choice.delta.content:
-                self._first_at = self._first_at or self._clock.monotonic()
-                self.text += choice.delta.content
-
-    def generated(self) -> Generated:
-        ended = self._clock.monotonic()
-        first = self._first_at or ended
-        finish_reason = self._finished()
-        return Generated(
-            text=tidy(self.text, cut=finish_reason is FinishReason.LENGTH),
-            finish_reason=finish_reason,
-            usage=self._usage,
-            prompt_seconds=first - self._started,
-            generation_seconds=ended - first,
-        )
-
-    def _finished(self) -> FinishReason:
-        match self._finish_reason:
-            case "stop":
-                return FinishReason.STOP
-            case "length":
-                return FinishReason.LENGTH
-            case "content_filter":
-                raise Reject("the model server: its content filter took the answer")
-            case _:
-                raise Retry("the model server: the answer broke off", attempts=UNKNOWN_ATTEMPTS)
+    manner: Manner
+    size: Size
+    thoughts: int
+    shortened: bool = False

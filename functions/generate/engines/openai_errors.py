@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAIError
+from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, BadRequestError, OpenAIError
 
 from events.certificates import Variables, distrust
 from events.faults import UNKNOWN_ATTEMPTS, Fault
@@ -48,6 +48,11 @@ def fault(error: Exception) -> Fault:
     if status is not None:
         return _STATUSES.get(status, Fault.UNKNOWN)
     return Fault.PASSING if isinstance(error, APIConnectionError) else Fault.UNKNOWN
+
+
+def out_of_room(error: Exception) -> bool:
+    """Whether a model that hides its thoughts had no tokens left for an answer: OpenAI's own way to say so."""
+    return isinstance(error, BadRequestError) and "limit was reached" in error.message
 
 
 def verdict(error: Exception, *, now: datetime) -> Retry | Reject:

@@ -1,15 +1,26 @@
-"""An OpenAI-compatible server: which model is asked, with which parameters, and what is wrong if it can't be."""
+"""An OpenAI-compatible server: where it is, which model is asked, how it speaks, and what is wrong if it can't be."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Self
 
-from openai import APIError, APIStatusError, AsyncOpenAI, AsyncStream, Timeout
-from openai.types.chat import ChatCompletionChunk
+import structlog
+from httpx2 import URL, Response
+from openai import APIError, APIStatusError, AsyncOpenAI, Timeout
 
 from events.errors import SettingsError
+from events.runtime.clock import Clock
+from events.runtime.tasks import within
 from events.schema import Sampling
-from functions.generate.engines.openai_errors import FAULTS, mending
+from functions.generate.engines.openai_address import bases, chosen, missing, moved, names, shown
+from functions.generate.engines.openai_answer import Answer
+from functions.generate.engines.openai_errors import FAULTS, mending, out_of_room
+from functions.generate.engines.openai_parameters import Parameters
+from functions.generate.engines.openai_stream import Event, events
+from functions.verdicts import Reject, Retry
 from observability import propagation
 
 Messages = Sequence[Mapping[str, str]]
@@ -19,28 +30,51 @@ _CONNECT_TIMEOUT = 5.0
 """Seconds."""
 _NO_KEY = "none"
 """The client wants one; servers without keys do not look at it."""
-_LISTED = 10
-"""Names of models in an error."""
+_QUESTION: Messages = [{"role": "user", "content": "?"}]
+_ANSWER = 128
+"""Tokens in which a model that thinks has begun to, and one whose prompt opened a thought has often closed it."""
+_SEEDS = range(3)
+"""A model may have nothing to say once."""
+_PATIENCE = 5
+"""Times the silence that is allowed: all that the short question may take."""
+_NOT_THERE = {404, 405, 410, 501}
+_UNLISTED = _NOT_THERE | {401, 403}
+"""Statuses of a list of models after which the model can still be asked: some keys are for that alone."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a server wants to be asked, found out with a question of our own. `opens`: its prompts open a thought."""
+
+    parameters: Parameters = field(default_factory=Parameters)
+    thinks: bool = False
+    opens: bool = False
+
+
+class _NotHere(Exception):
+    """The API is not at this address; the message says how that shows."""
 
 
 class Server:
-    """`extras`: which of the parameters beyond OpenAI's own it takes."""
-
-    def __init__(self, client: AsyncOpenAI, model: str, extras: frozenset[str]) -> None:
+    def __init__(self, client: AsyncOpenAI, model: str, clock: Clock, timeout: timedelta) -> None:
         self._client = client
         self.model = model
-        self._extras = extras
+        self.manner = Manner()
+        self._clock = clock
+        self._timeout = timeout
+        self._learning = asyncio.Lock()
 
     @classmethod
-    async def open(cls, url: str, *, key: str | None, model: str | None, timeout: timedelta) -> Self:
+    async def open(cls, url: str, *, key: str | None, model: str | None, timeout: timedelta, clock: Clock) -> Self:
         """Ask what it has, and a short question.
 
         Raises SettingsError, one line, if it can't be reached, does not have `model` or can't chat with it.
         """
         client = _client(url, key, timeout)
         try:
-            chosen = _chosen(model, [listed.id async for listed in client.models.list()])
-            return cls(client, chosen, await _accepted_extras(client, chosen))
+            return await cls._somewhere(client, bases(url), model, timeout, clock)
         except BaseException as error:
             await client.close()
             if isinstance(error, FAULTS):
@@ -48,13 +82,128 @@ class Server:
                 raise SettingsError(mending(error, place)) from None
             raise
 
-    async def ask(self, messages: Messages, sampling: Sampling) -> AsyncStream[ChatCompletionChunk]:
-        """The answer's stream, to be closed. Raises APIError, also while it is read."""
-        extras = {name: value for name, value in _extras(sampling).items() if name in self._extras}
-        return await _ask(self._client, self.model, messages, sampling, extras)
+    @classmethod
+    async def _somewhere(
+        cls, client: AsyncOpenAI, places: Sequence[URL], model: str | None, timeout: timedelta, clock: Clock
+    ) -> Self:
+        given, why = shown(client.base_url), ""
+        for place in places:
+            client.base_url = place
+            try:
+                name, unlisted = await _model(client, model)
+                server = cls(client, name, clock, timeout)
+                await server._meet()
+            except _NotHere as error:
+                why = why or str(error)
+                continue
+            if unlisted or shown(client.base_url) != given:
+                log.info("openai.adapted", url=shown(client.base_url), model=name, listed=not unlisted)
+            return server
+        if len(places) == 1:
+            raise SettingsError(why)
+        tried = " and ".join(map(shown, places))
+        raise SettingsError(f"OpenAI's API is neither at {tried} ({why}): correct OPENAI_BASE_URL")
+
+    @asynccontextmanager
+    async def ask(
+        self, messages: Messages, sampling: Sampling, *, tokens: int, manner: Manner
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """The answer's events, hung up on at the end. Raises what is in `FAULTS`, also while they are read."""
+        turns: Any = messages
+        body = manner.parameters.body(sampling, tokens=tokens)
+        stream = await self._client.chat.completions.create(
+            model=self.model,
+            messages=turns,
+            stream=True,
+            extra_body={"stream": False, **body},
+            extra_headers=propagation.inject(),
+        )
+        async with stream, aclosing(events(stream.response, tokens=tokens)) as coming:
+            yield coming
+
+    async def adapt(self, manner: Manner, sampling: Sampling) -> bool:
+        """Whether it wants to be asked otherwise than in `manner`, in which it has refused a question.
+
+        A question of our own finds that out, with the numbers of `sampling`: a server may have been started again in
+        another version.
+        """
+        async with self._learning:
+            if self.manner is manner:
+                try:
+                    self.manner, _ = await self._chat(manner, sampling)
+                except FAULTS:
+                    return False
+            return self.manner.parameters != manner.parameters
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def _meet(self) -> None:
+        limit = self._timeout * _PATIENCE
+        try:
+            await within(limit, self._learn())
+        except TimeoutError:
+            raise SettingsError(
+                f"{shown(self._client.base_url)} has not finished a short answer in {limit.total_seconds():g} seconds: "
+                "look at that server's log, or raise GENERATE_OPENAI_TIMEOUT"
+            ) from None
+        except FAULTS as error:
+            if isinstance(error, APIError) and not _is_nowhere(error):
+                raise
+            place = error.request.url if isinstance(error, APIError) else self._client.base_url
+            raise _NotHere(mending(error, place)) from None
+
+    async def _learn(self) -> None:
+        for seed in _SEEDS:
+            self.manner, answer = await self._chat(self.manner, Sampling(seed=seed))
+            if answer is None or answer.thought or answer.opened:
+                self.manner = replace(self.manner, thinks=True, opens=answer is not None and answer.opened)
+                return
+            if answer.written.strip():
+                return
+        raise SettingsError(
+            f"{shown(self._client.base_url)}/chat/completions answers without a word that can be read: "
+            "set GENERATE_MODEL to a model that chats, or OPENAI_BASE_URL to another server"
+        )
+
+    async def _chat(self, manner: Manner, sampling: Sampling) -> tuple[Manner, Answer | None]:
+        """`manner` less the parameters that are refused, and the answer, None if there was no room for its thoughts.
+
+        Raises the refusal that is about no parameter.
+        """
+        refusal: Exception | None = None
+        while True:
+            try:
+                return manner, await self._answer(manner, sampling)
+            except FAULTS as error:
+                if out_of_room(error):
+                    return manner, None
+                fewer = manner.parameters.without(error, manner.parameters.body(sampling, tokens=_ANSWER))
+                refusal = refusal or error
+                if fewer is None:
+                    raise refusal from None
+                log.info("openai.parameters_refused", refused=sorted(fewer.refused - manner.parameters.refused))
+                manner = replace(manner, parameters=fewer)
+
+    async def _answer(self, manner: Manner, sampling: Sampling) -> Answer:
+        """The short answer, as far as it tells how the model speaks."""
+        answer = Answer(self._clock, visible=_ANSWER, thoughts=0)
+        async with self.ask(_QUESTION, sampling, tokens=_ANSWER, manner=manner) as coming:
+            async for event in coming:
+                answer.add(event)
+                if answer.thought or answer.is_full:
+                    return answer
+        try:
+            answer.generated()
+        except (Retry, Reject) as verdict:
+            raise ValueError(str(verdict)) from None
+        return answer
+
+
+def _is_nowhere(error: APIError) -> bool:
+    """Whether nothing of the API is at an address, rather than its model missing."""
+    status = error.status_code if isinstance(error, APIStatusError) else None
+    return status in _NOT_THERE and "model" not in str(error.body).lower()
 
 
 def _client(url: str, key: str | None, timeout: timedelta) -> AsyncOpenAI:
@@ -69,55 +218,43 @@ def _client(url: str, key: str | None, timeout: timedelta) -> AsyncOpenAI:
         raise SettingsError(f"SSL_CERT_FILE can't be used ({error}); it takes a PEM file of authorities") from None
 
 
-async def _ask(
-    client: AsyncOpenAI, model: str, messages: Messages, sampling: Sampling, extras: Mapping[str, float]
-) -> AsyncStream[ChatCompletionChunk]:
-    turns: Any = messages
-    return await client.chat.completions.create(
-        model=model,
-        messages=turns,
-        max_tokens=sampling.max_new_tokens,  # Ollama does not know its successor, max_completion_tokens
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        seed=sampling.seed,
-        stream=True,
-        stream_options={"include_usage": True},
-        extra_body=extras,
-        extra_headers=propagation.inject(),
-    )
+async def _model(client: AsyncOpenAI, model: str | None) -> tuple[str, bool]:
+    """The model to ask for, and whether it is taken at its word. Raises _NotHere where nothing names one."""
+    try:
+        listed = await _listed(client)
+        why = f"{shown(client.base_url)}/models is no list of models: correct OPENAI_BASE_URL, or set GENERATE_MODEL"
+    except APIStatusError as error:
+        if error.status_code not in (_UNLISTED if model else _NOT_THERE):
+            raise
+        listed, why = None, mending(error, error.request.url)
+    if listed is None:
+        if model is None:
+            raise _NotHere(why)
+        return model, True
+    found = chosen(model, listed)
+    if found is None:
+        raise SettingsError(missing(model, listed))
+    return found, False
 
 
-def _extras(sampling: Sampling) -> dict[str, float]:
-    """Parameters that OpenAI does not have, under the names of vLLM and llama-server; without neutral ones."""
-    extras: dict[str, float] = {"top_k": sampling.top_k} if sampling.top_k else {}
-    if sampling.repetition_penalty != 1:
-        extras |= dict.fromkeys(("repetition_penalty", "repeat_penalty"), sampling.repetition_penalty)
-    return extras
+async def _listed(client: AsyncOpenAI) -> list[str] | None:
+    try:
+        response = await client.get("/models", cast_to=Response)
+    except APIStatusError as error:
+        # A key does not go along to another address.
+        if error.response.history and _follow(client, error.response):
+            return names(await client.get("/models", cast_to=Response))
+        raise
+    _follow(client, response)
+    return names(response)
 
 
-async def _accepted_extras(client: AsyncOpenAI, model: str) -> frozenset[str]:
-    """Those that a short question is not refused for: servers ignore the ones that they don't know, or object."""
-    sampling = Sampling(max_new_tokens=1)
-    extras = _extras(sampling)
-    while True:
-        try:
-            async with await _ask(client, model, [{"role": "user", "content": "?"}], sampling, extras) as chunks:
-                if not [chunk async for chunk in chunks]:
-                    raise ValueError("no stream came")
-        except APIStatusError as error:
-            refused = {name for name in extras if name in error.response.text}
-            if not refused:
-                raise
-            extras = {name: value for name, value in extras.items() if name not in refused}
-        else:
-            return frozenset(extras)
-
-
-def _chosen(model: str | None, listed: Sequence[str]) -> str:
-    if model is None and len(listed) == 1:
-        return listed[0]
-    if model is not None and model in listed:
-        return model
-    names = ", ".join(listed[:_LISTED]) + (" …" if len(listed) > _LISTED else "")
-    said = "is not set" if model is None else f"is {model}"
-    raise SettingsError(f"GENERATE_MODEL {said}; the server at OPENAI_BASE_URL has {names or 'no models'}")
+def _follow(client: AsyncOpenAI, response: Response) -> bool:
+    """Whether the server has sent us on, which then holds for all: a redirected question would lose its words."""
+    base = moved(response, "/models")
+    if base is None:
+        return False
+    if base.host != client.base_url.host:
+        raise SettingsError(f"{shown(client.base_url)} has moved: set OPENAI_BASE_URL to {shown(base)}")
+    client.base_url = base
+    return True

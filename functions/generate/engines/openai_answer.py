@@ -1,0 +1,186 @@
+"""An answer as a chat server's events put it together; what a server leaves empty or adds is passed over."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from events.faults import UNKNOWN_ATTEMPTS
+from events.runtime.clock import Clock
+from events.schema import FinishReason, Usage
+from functions.generate.answers import tidy
+from functions.generate.engine import Generated
+from functions.generate.engines.openai_overflow import Overflow
+from functions.generate.engines.openai_stream import DONE, Event
+from functions.generate.prompts import MAX_CHARACTERS_PER_TOKEN
+from functions.generate.thoughts import MARKS, Said, said
+from functions.verdicts import Reject, Retry
+
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+"""Fields in which servers put thoughts that they keep apart."""
+_TEXTS = {"text", "output_text"}
+"""Kinds of a content's parts that are for the reader."""
+_LETTERS_PER_TOKEN = 3
+"""No fewer in words."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class Answer:
+    """One answer, whose clock runs from the start.
+
+    `visible` and `thoughts` in tokens: how much of each was asked for. `thinking`: the prompt has opened a thought.
+    """
+
+    def __init__(self, clock: Clock, *, visible: int, thoughts: int, thinking: bool = False) -> None:
+        self._clock = clock
+        self._visible = visible
+        self._thoughts = thoughts
+        self._thinking = thinking
+        self._pieces: list[str] = []
+        self._pieces_said = 0
+        self._refusal = ""
+        self._finish_reason: str | None = None
+        self._ended = False
+        self._usage = Usage()
+        self._counted = False
+        self._started = self._clock.monotonic()
+        self._first_at: float | None = None
+        self.reasoned = False
+
+    @property
+    def written(self) -> str:
+        """All of it, thoughts included."""
+        text = "".join(self._pieces) or self._refusal
+        # Some servers split a character between two events, in UTF-16's halves.
+        return _CONTROL.sub("", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+    @property
+    def said(self) -> Said:
+        """What may be shown so far."""
+        return said(self.written, thinking=self._thinking)
+
+    @property
+    def thought(self) -> bool:
+        """Whether there was a thought, here or apart from the answer."""
+        return self.reasoned or self._thinking or any(mark.opening in self.written for mark in MARKS)
+
+    @property
+    def opened(self) -> bool:
+        """Whether it begins inside a thought."""
+        return not self.thought and not said(self.written, thinking=True).thinking
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a server writes more than it was asked for."""
+        most = (self._visible + self._thoughts) * MAX_CHARACTERS_PER_TOKEN
+        if sum(map(len, self._pieces)) > most:
+            return True
+        # Most servers send a token at a time; some proxies send letters.
+        return self._pieces_said > self._visible and len(self.said.text) > self._visible * _LETTERS_PER_TOKEN
+
+    @property
+    def lost_in_thought(self) -> bool:
+        """Whether the limit came before there was anything to show."""
+        return self._finished() is FinishReason.LENGTH and not self._text().strip()
+
+    @property
+    def needs_room(self) -> bool:
+        """Whether thoughts, for which no room was asked, took it from the answer."""
+        return not self._thoughts and self._finished() is FinishReason.LENGTH and (self.thought or not self._text())
+
+    def add(self, event: Event) -> None:
+        if event is DONE:
+            self._ended = True
+            return
+        self._count(event.get("usage"))
+        for choice in _choices(event):
+            reason = choice.get("finish_reason")
+            piece = self._read(choice)
+            self._finish_reason = str(reason) if reason else self._finish_reason
+            # Empty words for a reason may stand in every event; in the last one they are one.
+            self._ended = reason == "" and not piece
+
+    def overflow(self, room: int) -> Overflow | None:
+        """Whether the server's context was full before the answer had its `room`: it says so by no error."""
+        wrote, read = self._usage.output_tokens, self._usage.input_tokens
+        if not self._counted or wrote >= max(1, room // 2) or (self.written and not wrote):
+            return None
+        if self._finished() is not FinishReason.LENGTH and self.written:
+            return None
+        return Overflow(limit=read + wrote, prompt=read) if read and wrote else Overflow()
+
+    def generated(self) -> Generated:
+        ended = self._clock.monotonic()
+        first = self._first_at or ended
+        finish_reason = self._finished()
+        return Generated(
+            text=tidy(self._text(), cut=finish_reason is FinishReason.LENGTH),
+            finish_reason=finish_reason,
+            usage=self._usage,
+            prompt_seconds=first - self._started,
+            generation_seconds=ended - first,
+        )
+
+    def _read(self, choice: Mapping[str, Any]) -> str:
+        """Add what `choice` says, and return it."""
+        delta = _mapping(choice.get("delta"))
+        self.reasoned |= any(delta.get(name) for name in _REASONING)
+        piece = _text(delta.get("content")) or _text(choice.get("text"))
+        if not piece and not self._pieces:
+            # Not streamed, or all of it once more at the end.
+            message = _mapping(choice.get("message"))
+            self.reasoned |= any(message.get(name) for name in _REASONING)
+            piece = _text(message.get("content"))
+            delta = delta or message
+        self._refusal += _text(delta.get("refusal"))
+        if piece:
+            self._first_at = self._first_at or self._clock.monotonic()
+            self._pieces.append(piece)
+            if self._thoughts:
+                self._pieces_said += not self.said.thinking
+        return piece
+
+    def _count(self, usage: object) -> None:
+        counted = _mapping(usage)
+        read, wrote = _number(counted.get("prompt_tokens")), _number(counted.get("completion_tokens"))
+        if read is None and wrote is None:
+            return
+        self._usage, self._counted = Usage(input_tokens=read or 0, output_tokens=wrote or 0), wrote is not None
+        self.reasoned |= bool(_mapping(counted.get("completion_tokens_details")).get("reasoning_tokens"))
+
+    def _text(self) -> str:
+        whole = self._finished() is not FinishReason.LENGTH
+        return said(self.written, thinking=self._thinking, whole=whole).text
+
+    def _finished(self) -> FinishReason:
+        if self._finish_reason == "content_filter":
+            raise Reject("the model server: its content filter took the answer")
+        if self._finish_reason == "length" or self.is_full:
+            return FinishReason.LENGTH
+        if self._finish_reason or self._ended:
+            return FinishReason.STOP
+        raise Retry("the model server: the answer broke off", attempts=UNKNOWN_ATTEMPTS)
+
+
+def _choices(event: Event) -> Iterator[Mapping[str, Any]]:
+    """The first choice: no more are asked for, and a server that gives more writes them side by side."""
+    choices = event.get("choices")
+    for choice in choices if isinstance(choices, list) else []:
+        if isinstance(choice, dict) and not choice.get("index"):
+            yield choice
+
+
+def _text(content: object) -> str:
+    """What is for the reader in a content: text, or parts of several kinds."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict):
+        return _text(content.get("text")) if content.get("type", "text") in _TEXTS else ""
+    return "".join(_text(part) for part in content) if isinstance(content, list) else ""
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,102 @@
+"""Which parameters a server takes, and what is sent instead of those that it refuses."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from openai import APIConnectionError, APIError, APIStatusError
+
+from events.schema import Sampling
+
+_REFUSALS = {None, 400, 415, 422, 500, 501}
+"""Statuses that may be about a parameter; None stands for an error in the stream."""
+_NAMED_REFUSALS = _REFUSALS | {404}
+"""Those that are if the error names one."""
+_LATER = {400, 415, 422}
+"""Those after which a server that has taken every parameter is asked about them again."""
+_EFFORTS = ("none", "minimal", "low")
+"""The less a model thinks, the sooner it answers; not every server knows each word."""
+_SEEDS = 2**31
+"""Some servers keep a seed in 32 bits with a sign."""
+_ALIASES = {
+    "chat_template_kwargs": ("chat_template_kwargs", "chat_template", "enable_thinking", "thinking"),
+    "reasoning_effort": ("reasoning_effort", "reasoning", "thinking"),
+    "stream_options": ("stream_options", "include_usage"),
+}
+"""Other words for a parameter in an error."""
+_GROUPS = (
+    ("chat_template_kwargs", "reasoning_effort", "repeat_penalty", "repetition_penalty", "top_k"),
+    ("seed", "stream_options"),
+    ("temperature", "top_p"),
+)
+"""What goes first where an error names no parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """`refused`: names that are left out; `reasoning_effort` has one for each of its words."""
+
+    refused: frozenset[str] = frozenset()
+
+    def body(self, sampling: Sampling, *, tokens: int) -> dict[str, Any]:
+        """What is sent besides model and messages; `tokens` for thoughts and answer together."""
+        return {name: value for name, value in self._wanted(sampling, tokens) if name not in self.refused}
+
+    def without(self, error: Exception, sent: Iterable[str]) -> Self | None:
+        """What is left when a question of ours was refused; None if that was about no parameter.
+
+        Of ours, because an error may quote the question, and no user's words should decide this.
+        """
+        if not isinstance(error, APIError) or isinstance(error, APIConnectionError):
+            return None
+        if _status(error) not in _NAMED_REFUSALS:
+            return None
+        names = _named(str(error.param or ""), sent) or _named(str(error.body), sent)
+        if not names and _status(error) in _REFUSALS:
+            names = next((some for group in _GROUPS if (some := set(group) & set(sent))), set())
+        return type(self)(self.refused | {self._word(name) for name in names}) if names else None
+
+    def _word(self, name: str) -> str:
+        return f"{name}={self._effort()}" if name == "reasoning_effort" else name
+
+    def _effort(self) -> str | None:
+        return next((word for word in _EFFORTS if f"reasoning_effort={word}" not in self.refused), None)
+
+    def _wanted(self, sampling: Sampling, tokens: int) -> Iterable[tuple[str, Any]]:
+        # Ollama does not know its successor, max_completion_tokens, and OpenAI's newer models not max_tokens.
+        yield ("max_completion_tokens" if "max_tokens" in self.refused else "max_tokens"), tokens
+        yield "temperature", sampling.temperature
+        yield "top_p", sampling.top_p
+        yield "seed", sampling.seed % _SEEDS
+        yield "stream", True
+        yield "stream_options", {"include_usage": True}
+        yield from extras(sampling)
+        yield "chat_template_kwargs", {"enable_thinking": False, "thinking": False}
+        if effort := self._effort():
+            yield "reasoning_effort", effort
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether a question may have been refused for a parameter that was taken before."""
+    return isinstance(error, APIStatusError) and error.status_code in _LATER
+
+
+def _status(error: APIError) -> int | None:
+    return error.status_code if isinstance(error, APIStatusError) else None
+
+
+def extras(sampling: Sampling) -> Iterable[tuple[str, float]]:
+    """Parameters that OpenAI does not have, under the names of vLLM and llama-server; without neutral ones."""
+    if sampling.top_k:
+        yield "top_k", sampling.top_k
+    if sampling.repetition_penalty != 1:
+        yield "repetition_penalty", sampling.repetition_penalty
+        yield "repeat_penalty", sampling.repetition_penalty
+
+
+def _named(text: str, sent: Iterable[str]) -> set[str]:
+    """Those of `sent` that `text` names; `stream` only by itself, as it is a word of many errors."""
+    words = set(re.findall(r"\w+", text))
+    named = {name for name in sent if words & set(_ALIASES.get(name, (name,)))}
+    return named - {"stream"} or named
