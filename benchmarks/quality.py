@@ -115,7 +115,7 @@ def measure(arithmetic: Arithmetic, bits: int) -> dict[str, float | str | int]:
 
 
 def _prompts(checkpoint: Any) -> list[list[int]]:
-    form = checkpoint.card.prompt_format(lambda *_: "")
+    form = checkpoint.card.prompt_format(lambda: None)
     encoder = Encoder(checkpoint.tokenizer)
     turns = [[Turn(role=Role.USER, text=question)] for question in QUESTIONS]
     return [encoder.encode(form.render(turn), begin=True).ids for turn in turns]

@@ -13,6 +13,7 @@ import torch
 from platformdirs import user_cache_path
 from rich.console import Console
 
+from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.default_model import prepare_default_model
 from functions.generate.engines.checkpoints import load
@@ -91,7 +92,7 @@ def _answers(source: str) -> list[str]:
     if source == "default":
         source = str(prepare_default_model(user_cache_path("timokha"), console=Console(stderr=True)))
     asked = [Example((Turn(role=Role.USER, text=question), _NOTHING), ()) for question in QUESTIONS]
-    return answers(load(source, dtype=torch.float32), asked, Sampling(seed=0))
+    return answers(load(source, dtype=torch.float32), asked, Sampling(seed=0), clock=SystemClock())
 
 
 _NOTHING = Turn(role=Role.ASSISTANT, text="?")

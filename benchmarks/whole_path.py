@@ -18,6 +18,7 @@ from benchmarks.ways import NEW
 from benchmarks.weights import openvino
 from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
+from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.openvino import OpenVINOEngine
 from functions.generate.settings import GenerateSettings
@@ -34,7 +35,9 @@ Ask = Callable[[str, Sampling], Awaitable[object]]
 
 async def measure(model: Path, requests: int) -> dict[str, object]:
     """Answers a second of `requests` at once, as medians, and the path's share of the engine's."""
-    engine = await asyncio.to_thread(OpenVINOEngine, model, slots=requests, arithmetic=_FIELDS["arithmetic"].default)
+    engine = await asyncio.to_thread(
+        OpenVINOEngine, model, slots=requests, clock=SystemClock(), arithmetic=_FIELDS["arithmetic"].default
+    )
     settings = {"GENERATE_MODEL": str(model), "GENERATE_SLOTS": str(requests)}
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
         async with (

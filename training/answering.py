@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from events.runtime.clock import SystemClock
+from events.runtime.clock import Clock
 from events.schema import Sampling
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.transformers import TransformersEngine
@@ -15,15 +15,15 @@ LONG_ENOUGH = 5
 """Words from which on the same answer is no coincidence."""
 
 
-def answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling) -> list[str]:
+def answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling, *, clock: Clock) -> list[str]:
     """An answer to each, with a seed of its own that follows from the one of `sampling`."""
     # In a thread, because a notebook's own has an event loop already.
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, _answers(checkpoint, examples, sampling)).result()
+        return thread.submit(asyncio.run, _answers(checkpoint, examples, sampling, clock)).result()
 
 
-async def _answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling) -> list[str]:
-    engine = TransformersEngine(checkpoint, clock=SystemClock())
+async def _answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling, clock: Clock) -> list[str]:
+    engine = TransformersEngine(checkpoint, clock=clock)
     try:
         return [
             (await engine.generate(example.context, sampling.model_copy(update={"seed": sampling.seed + number}))).text

@@ -5,6 +5,7 @@ import asyncio
 from rich.console import Console
 
 from events.files import write_whole
+from events.runtime.clock import Clock, SystemClock
 from observability.telemetry import Telemetry
 from training.answering import distinct
 from training.evaluation import EVALUATION, Evaluation, Score
@@ -19,7 +20,7 @@ from training.weights import run_settings, start_from, trained
 async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Evaluate in a thread, so that a signal is heard."""
     console = Console(stderr=True)
-    evaluation = await asyncio.to_thread(evaluate, settings, console=console, stopped=stop.is_set)
+    evaluation = await asyncio.to_thread(evaluate, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
     bits = evaluation.bits_per_byte
     console.print(
         f"bits per byte {bits.before:.3f} → {bits.after:.3f}; all scores and samples: {settings.run / REPORT}",
@@ -27,7 +28,9 @@ async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.E
     )
 
 
-def evaluate(settings: EvaluateSettings, *, console: Console, stopped: Stopped = lambda: False) -> Evaluation:
+def evaluate(
+    settings: EvaluateSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False
+) -> Evaluation:
     """Write evaluation.json, evaluation.md and its plot to `settings.run`.
 
     Raises
@@ -49,12 +52,17 @@ def evaluate(settings: EvaluateSettings, *, console: Console, stopped: Stopped =
             status.update(f"Evaluating: {name}")
 
         before = measure(
-            start_from(fitted, console), held_out, seed=settings.seed, tick=lambda what: tick(f"before, {what}")
+            start_from(fitted, console),
+            held_out,
+            seed=settings.seed,
+            clock=clock,
+            tick=lambda what: tick(f"before, {what}"),
         )
         after = measure(
             trained(settings.run, fitted, console),
             held_out,
             seed=settings.seed,
+            clock=clock,
             tick=lambda what: tick(f"after, {what}"),
         )
     true = [example.answer for example in held_out.samples]

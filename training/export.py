@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 
 from events.errors import SettingsError, TimokhaError
+from events.runtime.clock import Clock, SystemClock
 from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.writing import writing
 from observability.telemetry import Telemetry
@@ -31,7 +32,7 @@ TOLERANCE = 0.01
 async def main(settings: ExportSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Export in a thread, so that a signal is heard."""
     console = Console(stderr=True)
-    difference = await asyncio.to_thread(export, settings, console=console, stopped=stop.is_set)
+    difference = await asyncio.to_thread(export, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
     console.print(
         f"exported; bits per byte differ by {difference:.2%} from the trained model's. "
         f"Serve it: timokha generate --model {settings.to}",
@@ -39,7 +40,7 @@ async def main(settings: ExportSettings, telemetry: Telemetry, stop: asyncio.Eve
     )
 
 
-def export(settings: ExportSettings, *, console: Console, stopped: Stopped = lambda: False) -> float:
+def export(settings: ExportSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False) -> float:
     """Write the model to `settings.to`, read it back, and return how much it differs: relative, in bits per byte.
 
     Raises
@@ -54,7 +55,7 @@ def export(settings: ExportSettings, *, console: Console, stopped: Stopped = lam
     manifest = Manifest.read(fitted.data)
     _make_empty(settings.to)
     try:
-        return _write(model, manifest, settings, fitted, console=console, stopped=stopped)
+        return _write(model, manifest, settings, fitted, console=console, clock=clock, stopped=stopped)
     except BaseException:
         shutil.rmtree(settings.to, ignore_errors=True)  # or the next run would find it in use
         raise
@@ -67,6 +68,7 @@ def _write(
     fitted: FitSettings,
     *,
     console: Console,
+    clock: Clock,
     stopped: Stopped,
 ) -> float:
     check(stopped)
@@ -80,7 +82,7 @@ def _write(
         shutil.copy(notice, settings.to)
     card.write(settings.to)
     check(stopped)
-    difference = _difference(model, settings.to, fitted.data)
+    difference = _difference(model, settings.to, fitted.data, clock)
     evaluation = Evaluation.find(settings.run)
     if evaluation:
         shutil.copy(settings.run / EVALUATION, settings.to)
@@ -104,11 +106,11 @@ def _notices(source: str) -> list[Path]:
     return [file for pattern in ("LICENSE*", "LICENCE*", "NOTICE*") for file in directory.glob(pattern)]
 
 
-def _difference(model: Checkpoint, directory: Path, data: Path) -> float:
+def _difference(model: Checkpoint, directory: Path, data: Path, clock: Clock) -> float:
     examples = (read(data, Part.TEST) or read(data, Part.TRAIN))[:_COMPARED]
     exported: Any = load(str(directory))
     exported.model.float()
-    before, after = (bits_per_byte(Scorer(checkpoint), examples) for checkpoint in (model, exported))
+    before, after = (bits_per_byte(Scorer(checkpoint, clock=clock), examples) for checkpoint in (model, exported))
     difference = abs(after - before) / before
     if difference > TOLERANCE:
         raise TimokhaError(

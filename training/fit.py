@@ -19,6 +19,7 @@ from transformers import set_seed
 from events.errors import SettingsError, TimokhaError
 from events.files import fill_whole, write_whole
 from events.paths import resolved
+from events.runtime.clock import Clock, SystemClock
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.writing import writing
 from functions.generate.sources import located
@@ -58,7 +59,7 @@ async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event)
     console = Console(stderr=True)
     # Before the thread begins, or it would get memory of its own.
     keep_freed_memory()
-    result = await asyncio.to_thread(fit, settings, console=console, stopped=stop.is_set)
+    result = await asyncio.to_thread(fit, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
     console.print(
         f"{result.steps} steps, training loss {result.train_loss:.3f}, best validation loss {result.best_loss}; "
         f"the model is in {settings.out / MODEL}",
@@ -66,7 +67,7 @@ async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event)
     )
 
 
-def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: False) -> FitResult:
+def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False) -> FitResult:
     """Train, or go on with what was interrupted, in `settings.out`.
 
     Raises
@@ -83,7 +84,7 @@ def fit(settings: FitSettings, *, console: Console, stopped: Stopped = lambda: F
         _check(stopped)
         checkpoint = start_from(settings, console)
         _check(stopped)
-        trainer = _train(checkpoint, settings, console=console, stopped=stopped)
+        trainer = _train(checkpoint, settings, console=console, clock=clock, stopped=stopped)
         _check(stopped)
         return _save(trainer, checkpoint, manifest, settings.out)
 
@@ -120,9 +121,11 @@ def _whole(written: dict[str, Any]) -> dict[str, Any]:
 _NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
 
 
-def _train(checkpoint: Checkpoint, settings: FitSettings, *, console: Console, stopped: Stopped) -> PackTrainer:
-    train = _packs(checkpoint, settings, Part.TRAIN)
-    validation = _packs(checkpoint, settings, Part.VALIDATION)[: settings.validation_packs]
+def _train(
+    checkpoint: Checkpoint, settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopped
+) -> PackTrainer:
+    train = _packs(checkpoint, settings, Part.TRAIN, clock)
+    validation = _packs(checkpoint, settings, Part.VALIDATION, clock)[: settings.validation_packs]
     model = _trainable(checkpoint, settings)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress, warnings.catch_warnings(), ExitStack() as stack:
@@ -138,8 +141,8 @@ def _train(checkpoint: Checkpoint, settings: FitSettings, *, console: Console, s
     return trainer
 
 
-def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part) -> list[Pack]:
-    renderer = renderer_for(checkpoint, settings)
+def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clock) -> list[Pack]:
+    renderer = renderer_for(checkpoint, settings, clock)
 
     def cut(example: Example) -> Example:
         return example.latest(renderer.fitting(example.turns))

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 from events.errors import TimokhaError
+from events.runtime.clock import Clock
 from events.schema import Sampling
 from functions.generate.engines.checkpoints import Checkpoint, fastest_dtype
 from training.answering import answers, distinct, is_long, length_ratio, verbatim
@@ -55,19 +56,21 @@ def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
     )
 
 
-def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, tick: Callable[[str], None]) -> Measured:
+def measure(
+    checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, clock: Clock, tick: Callable[[str], None]
+) -> Measured:
     """`tick` is told what begins; it may raise to end the work."""
     checkpoint.model.to(dtype=fastest_dtype())
-    scorer = Scorer(checkpoint)
+    scorer = Scorer(checkpoint, clock=clock)
     true = [example.answer for example in held_out.samples]
     tick("bits per byte")
     bits = bits_per_byte(scorer, held_out.examples)
     tick("recall")
     places = ranks(scorer, held_out.samples, [example.answer for example in held_out.examples], seed)
     tick("answers")
-    said = answers(checkpoint, held_out.samples, Sampling(seed=seed))
+    said = answers(checkpoint, held_out.samples, Sampling(seed=seed), clock=clock)
     tick("memory")
-    recited = answers(checkpoint, held_out.learned, Sampling(temperature=0))
+    recited = answers(checkpoint, held_out.learned, Sampling(temperature=0), clock=clock)
     same = [plain(text) == plain(example.answer) for text, example in zip(recited, held_out.learned, strict=True)]
     return Measured(
         {

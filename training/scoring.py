@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
+from events.runtime.clock import Clock
 from events.schema import Role, Turn
 from functions.generate.encoding import Encoded, Encoder
 from functions.generate.engines.checkpoints import Checkpoint
@@ -39,10 +40,10 @@ class Surprise:
 class Scorer:
     """Scores answers with one model, prompted as it is served. What prompts begin with is read once."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
         self._model: Any = checkpoint.model
         self._renderer = Renderer(
-            format_of(checkpoint.card, checkpoint.tokenizer),
+            format_of(checkpoint.card, checkpoint.tokenizer, clock),
             Encoder(checkpoint.tokenizer),
             min(_LIMIT, context_of(checkpoint.model)),
         )

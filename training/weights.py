@@ -9,6 +9,7 @@ from peft import PeftModel
 from rich.console import Console
 
 from events.errors import SettingsError
+from events.runtime.clock import Clock
 from functions.generate.card import ModelCard
 from functions.generate.default_model import prepare_default_model
 from functions.generate.encoding import Encoder
@@ -43,11 +44,11 @@ def trained_card(base: ModelCard) -> ModelCard:
     return base.model_copy(update={"name": f"{base.name}-trained", "preamble": False})
 
 
-def renderer_for(checkpoint: Checkpoint, settings: FitSettings) -> Renderer:
+def renderer_for(checkpoint: Checkpoint, settings: FitSettings, clock: Clock) -> Renderer:
     """Prompts as the trained model will see them at work."""
     window = int(getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", settings.context_tokens))
     return Renderer(
-        format_of(trained_card(checkpoint.card), checkpoint.tokenizer),
+        format_of(trained_card(checkpoint.card), checkpoint.tokenizer, clock),
         Encoder(checkpoint.tokenizer),
         min(settings.context_tokens, window),
     )

@@ -116,6 +116,7 @@ def _load_openvino(settings: GenerateSettings, clock: Clock) -> Engine:
     return OpenVINOEngine(
         directory,
         slots=settings.slots,
+        clock=clock,
         max_input_tokens=settings.max_input_tokens,
         arithmetic=settings.arithmetic,
     )

@@ -1,13 +1,18 @@
 """`timokha.json`: what a served model directory says about itself."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from events.errors import SettingsError
-from functions.generate.prompts import Chat, Dialogue, Format, FormatName, RuDialoGPT, Template
+from functions.generate.chat import Chat, Template
+from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT
+from functions.generate.templates import TemplateRefused
 
 FILE_NAME = "timokha.json"
+
+WAYS_OUT = "put another chat_template.jinja into the model's directory, or a timokha.json with the format dialogue"
 
 
 class ModelCard(BaseModel):
@@ -37,12 +42,24 @@ class ModelCard(BaseModel):
     def write(self, directory: Path) -> None:
         (directory / FILE_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
-    def prompt_format(self, template: Template) -> Format:
-        """How the model is prompted, at work and in training; `template` is its tokenizer's."""
+    def prompt_format(self, template: Callable[[], Template | None]) -> Format:
+        """How the model is prompted, at work and in training; `template` makes its tokenizer's, if it has one.
+
+        Raises SettingsError, one line, if that is wanted and can't be followed.
+        """
         match self.format:
             case FormatName.DIALOGUE:
                 return Dialogue(preamble=self.preamble)
             case FormatName.RUDIALOGPT:
                 return RuDialoGPT()
             case FormatName.CHAT:
-                return Chat(template)
+                return self._chat(template)
+
+    def _chat(self, template: Callable[[], Template | None]) -> Format:
+        try:
+            made = template()
+            if made is None:
+                raise TemplateRefused("its tokenizer has no chat template")
+            return Chat(made)
+        except TemplateRefused as error:
+            raise SettingsError(f"{self.name}: {error}: {WAYS_OUT}") from error

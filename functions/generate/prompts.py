@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -44,6 +44,11 @@ class Format(Protocol):
         ...
 
     @property
+    def opening(self) -> str:
+        """What a chat template writes last before an answer; it may open a thought."""
+        ...
+
+    @property
     def bare(self) -> bool:
         """Whether the tokenizer's beginning-of-text token still has to be put in front."""
         ...
@@ -57,6 +62,7 @@ class Dialogue:
     """Plain text, a line a turn, for models without control tokens of their own."""
 
     end = "\n"
+    opening = ""
     bare = True
 
     def __init__(self, *, preamble: bool = False) -> None:
@@ -83,6 +89,7 @@ class RuDialoGPT:
     """
 
     end = FIRST_SPEAKER
+    opening = ""
     bare = True
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
@@ -97,48 +104,6 @@ class RuDialoGPT:
         if answer:
             return [*segments, Segment(SECOND_SPEAKER, framing=True)]
         return [*segments, Segment(FIRST_SPEAKER, framing=True, learned=True)]
-
-
-Template = Callable[[list[dict[str, str]], bool], str]
-"""(messages of {role, content}, open the answer?) -> text: a tokenizer's chat template."""
-
-_MARK = "\ue000{}\ue001"
-_MARKS = re.compile("\ue000(\\d+)\ue001")
-
-
-class Chat:
-    """A tokenizer's chat template. It sees place-holders, so what a person wrote never passes through it."""
-
-    bare = False
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-        sample = self._split([Turn(role=Role.USER, text="."), Turn(role=Role.ASSISTANT, text=".")], answer=False)
-        self.end = sample[-1].strip()
-
-    def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
-        merged = alternating(turns)
-        segments: list[Segment] = []
-        learned = False
-        for place, text in enumerate(self._split(merged, answer=answer)):
-            if place % 2:
-                turn = merged[int(text)]
-                learned = turn.role is Role.ASSISTANT
-                segments.append(Segment(turn.text.strip(), learned=learned))
-            else:
-                segments += self._frame(text, after_answer=learned)
-        return segments
-
-    def _split(self, turns: Sequence[Turn], *, answer: bool) -> list[str]:
-        """Framing and numbers of turns, by turns."""
-        messages = [{"role": turn.role.value, "content": _MARK.format(place)} for place, turn in enumerate(turns)]
-        return _MARKS.split(self._template(messages, answer))
-
-    def _frame(self, text: str, *, after_answer: bool) -> Iterable[Segment]:
-        if after_answer and text.startswith(self.end):
-            yield Segment(self.end, framing=True, learned=True)
-            text = text.removeprefix(self.end)
-        yield Segment(text, framing=True)
 
 
 _LABELS = re.compile(

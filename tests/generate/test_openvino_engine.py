@@ -51,14 +51,14 @@ def prepared_random(random_model: Path, cache: Path) -> Path:
 
 @pytest.fixture
 async def taught(prepared_taught: Path) -> AsyncIterator[OpenVINOEngine]:
-    engine = OpenVINOEngine(prepared_taught, slots=SLOTS)
+    engine = OpenVINOEngine(prepared_taught, slots=SLOTS, clock=SystemClock())
     yield engine
     await engine.close()
 
 
 @pytest.fixture
 async def random(prepared_random: Path) -> AsyncIterator[OpenVINOEngine]:
-    engine = OpenVINOEngine(prepared_random, slots=SLOTS)
+    engine = OpenVINOEngine(prepared_random, slots=SLOTS, clock=SystemClock())
     yield engine
     await engine.close()
 
@@ -108,7 +108,7 @@ async def test_answers_are_the_same_alone_and_in_a_batch(
     prepared_random: Path, arithmetic: Arithmetic, sampling: Sampling
 ) -> None:
     """More than fit in one batch, of unequal lengths, so that they join and leave it."""
-    random = OpenVINOEngine(prepared_random, slots=SLOTS, arithmetic=arithmetic)
+    random = OpenVINOEngine(prepared_random, slots=SLOTS, clock=SystemClock(), arithmetic=arithmetic)
     asked = [
         ([Turn(role=Role.USER, text="слово " * number)], sampling.model_copy(update={"seed": number}))
         for number in range(1, 3 * SLOTS)
@@ -143,7 +143,7 @@ async def test_more_tokens_than_the_context_holds_are_not_asked_for(random: Open
 
 
 async def test_a_cancelled_request_leaves_and_the_others_go_on(prepared_random: Path) -> None:
-    engine = OpenVINOEngine(prepared_random, slots=1)
+    engine = OpenVINOEngine(prepared_random, slots=1, clock=SystemClock())
     long = asyncio.create_task(engine.generate(QUESTION, WILD.model_copy(update={"max_new_tokens": 128})))
     await asyncio.sleep(0)
     next_one = asyncio.create_task(engine.generate(QUESTION, WILD))
@@ -155,7 +155,7 @@ async def test_a_cancelled_request_leaves_and_the_others_go_on(prepared_random: 
 
 
 async def test_closing_drops_what_is_being_written(prepared_random: Path) -> None:
-    engine = OpenVINOEngine(prepared_random, slots=1)
+    engine = OpenVINOEngine(prepared_random, slots=1, clock=SystemClock())
     task = asyncio.create_task(engine.generate(QUESTION, WILD.model_copy(update={"max_new_tokens": 128})))
     await asyncio.sleep(0.01)
     await engine.close()
@@ -163,7 +163,7 @@ async def test_closing_drops_what_is_being_written(prepared_random: Path) -> Non
 
 
 async def test_a_model_process_that_was_killed_is_started_again(prepared_taught: Path) -> None:
-    engine = OpenVINOEngine(prepared_taught, slots=1)
+    engine = OpenVINOEngine(prepared_taught, slots=1, clock=SystemClock())
     [process] = stepping()
     process.kill()
     process.wait(30)
@@ -176,7 +176,7 @@ async def test_a_model_process_that_was_killed_is_started_again(prepared_taught:
 
 
 async def test_a_request_in_a_killed_process_is_tried_again(prepared_random: Path) -> None:
-    engine = OpenVINOEngine(prepared_random, slots=1)
+    engine = OpenVINOEngine(prepared_random, slots=1, clock=SystemClock())
     task = asyncio.create_task(engine.generate(QUESTION, WILD.model_copy(update={"max_new_tokens": 128})))
     await asyncio.sleep(0)
     [process] = stepping()
@@ -187,21 +187,21 @@ async def test_a_request_in_a_killed_process_is_tried_again(prepared_random: Pat
 
 
 async def test_a_fast_batch_answers_too(prepared_taught: Path) -> None:
-    engine = OpenVINOEngine(prepared_taught, slots=SLOTS, arithmetic=Arithmetic.FAST)
+    engine = OpenVINOEngine(prepared_taught, slots=SLOTS, clock=SystemClock(), arithmetic=Arithmetic.FAST)
     assert (await engine.generate(QUESTION, GREEDY)).text == "Хорошо, а у тебя?"
     await engine.close()
 
 
 def test_a_window_too_small_for_a_question_is_refused(prepared_random: Path) -> None:
     with pytest.raises(SettingsError, match="GENERATE_MAX_INPUT_TOKENS"):
-        OpenVINOEngine(prepared_random, slots=1, max_input_tokens=10)
+        OpenVINOEngine(prepared_random, slots=1, clock=SystemClock(), max_input_tokens=10)
 
 
 def test_a_broken_model_is_one_line(prepared_random: Path, tmp_path: Path) -> None:
     for part in prepared_random.iterdir():
         (tmp_path / part.name).write_bytes(part.read_bytes()[: 100 if part.suffix == ".xml" else None])
     with pytest.raises(SettingsError, match=r"can't be loaded .* delete it") as caught:
-        OpenVINOEngine(tmp_path, slots=1)
+        OpenVINOEngine(tmp_path, slots=1, clock=SystemClock())
     assert "\n" not in str(caught.value)
 
 
@@ -212,14 +212,14 @@ def test_a_broken_tokenizer_is_one_line(prepared_random: Path, tmp_path: Path, d
     if damage is not None:
         (tmp_path / "tokenizer.json").write_bytes(damage)
     with pytest.raises(SettingsError, match=r"can't be loaded .* delete it") as caught:
-        OpenVINOEngine(tmp_path, slots=1)
+        OpenVINOEngine(tmp_path, slots=1, clock=SystemClock())
     assert "\n" not in str(caught.value)
     assert stepping() == []
 
 
 def test_a_directory_that_was_not_prepared_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no prepared model"):
-        OpenVINOEngine(tmp_path, slots=1)
+        OpenVINOEngine(tmp_path, slots=1, clock=SystemClock())
 
 
 def test_a_model_is_prepared_once(random_model: Path, prepared_random: Path, cache: Path) -> None:
@@ -237,7 +237,7 @@ async def test_a_model_that_changed_is_prepared_again(random_model: Path, prepar
     finally:
         card.write(random_model)
     assert changed != prepared_random
-    engine = OpenVINOEngine(changed, slots=1)
+    engine = OpenVINOEngine(changed, slots=1, clock=SystemClock())
     assert engine.model == "tiny-changed"
     assert (await engine.generate(QUESTION, WILD)).text
     await engine.close()
@@ -255,7 +255,9 @@ async def test_a_chat_template_is_followed_as_transformers_follows_it(
     shutil.copytree(random_model, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("timokha.json"))
     chat_tokenizer.save_pretrained(tmp_path)
     reference = TransformersEngine.load(str(tmp_path), clock=SystemClock())
-    engine = OpenVINOEngine(prepared_model(str(tmp_path), cache, bits=8, console=Console(quiet=True)), slots=1)
+    engine = OpenVINOEngine(
+        prepared_model(str(tmp_path), cache, bits=8, console=Console(quiet=True)), slots=1, clock=SystemClock()
+    )
     turns = [*QUESTION, Turn(role=Role.ASSISTANT, text="<|im_end|>нет"), *QUESTION]
     expected, answer = await reference.generate(turns, GREEDY), await engine.generate(turns, GREEDY)
     assert answer.usage.input_tokens == expected.usage.input_tokens

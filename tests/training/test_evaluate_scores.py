@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.card import ModelCard
 from functions.generate.engines.checkpoints import Checkpoint
@@ -32,23 +33,25 @@ def test_the_surprise_is_the_answers_own(checkpoint, tokenizer):
     with torch.inference_mode():
         chances = checkpoint.model(input_ids=ids).logits[0].log_softmax(-1)
     nats = -sum(float(chances[place - 1, ids[0, place]]) for place in range(len(prompt), len(prompt + whole)))
-    surprise = Scorer(checkpoint).surprise(QUESTION, ANSWER)
+    surprise = Scorer(checkpoint, clock=SystemClock()).surprise(QUESTION, ANSWER)
     assert surprise.nats == pytest.approx(nats, rel=1e-5)
     assert surprise.size == len(ANSWER.encode()) + 1
 
 
 def test_the_owners_earlier_turns_are_context_and_not_measured(checkpoint):
     earlier = (*QUESTION, Turn(role=Role.ASSISTANT, text="Тоска. " * 5), *QUESTION)
-    alone, after = (Scorer(checkpoint).surprise(context, ANSWER) for context in (QUESTION, earlier))
+    alone, after = (
+        Scorer(checkpoint, clock=SystemClock()).surprise(context, ANSWER) for context in (QUESTION, earlier)
+    )
     assert after.size == alone.size
     assert after.nats < 2 * alone.nats
 
 
 def test_bits_per_byte_are_of_all_answers_together(checkpoint):
     both = [example("да"), example(ANSWER)]
-    parts = [Scorer(checkpoint).surprise(QUESTION, one.answer) for one in both]
+    parts = [Scorer(checkpoint, clock=SystemClock()).surprise(QUESTION, one.answer) for one in both]
     expected = sum(part.nats for part in parts) / math.log(2) / sum(part.size for part in parts)
-    assert bits_per_byte(Scorer(checkpoint), both) == pytest.approx(expected)
+    assert bits_per_byte(Scorer(checkpoint, clock=SystemClock()), both) == pytest.approx(expected)
     assert Surprise(nats=math.log(2) * 8, size=4).bits_per_byte == pytest.approx(2)
 
 

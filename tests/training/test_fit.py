@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 
 from events.errors import SettingsError, TimokhaError
+from events.runtime.clock import SystemClock
 from functions.generate.card import ModelCard
 from training.fit import fit
 from training.settings import FitSettings
@@ -33,7 +34,7 @@ def settings(data, base, out, **chosen):
 def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(data, base, tmp_path, method):
     run = tmp_path / "run"
     chosen = settings(data, base, run, steps=12, method=method, learning_rate=2e-3)
-    result = fit(chosen, console=QUIET)
+    result = fit(chosen, console=QUIET, clock=SystemClock())
     losses = [entry["eval_loss"] for entry in result.history if "eval_loss" in entry]
     assert losses[-1] < losses[0]
     assert result.best_loss == min(losses)
@@ -52,9 +53,9 @@ def test_a_compiled_model_learns_the_same(data, base, tmp_path):
     steady = shutil.copytree(base, tmp_path / "steady")
     config = json.loads((steady / "config.json").read_text())
     (steady / "config.json").write_text(json.dumps({**config, **dict.fromkeys(DROPOUTS, 0)}))
-    plain = fit(settings(data, steady, tmp_path / "plain"), console=QUIET)
+    plain = fit(settings(data, steady, tmp_path / "plain"), console=QUIET, clock=SystemClock())
     compiled = settings(data, steady, tmp_path / "compiled", compile=True)
-    assert fit(compiled, console=QUIET).best_loss == pytest.approx(plain.best_loss, rel=1e-3)
+    assert fit(compiled, console=QUIET, clock=SystemClock()).best_loss == pytest.approx(plain.best_loss, rel=1e-3)
     assert trained(compiled.out, compiled, QUIET).model.dtype == torch.float32
 
 
@@ -63,24 +64,24 @@ def test_without_a_compiler_nothing_is_compiled(data, base, tmp_path, monkeypatc
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SettingsError, match=r"TRAINING_COMPILE: there is no C\+\+ compiler: install g\+\+"):
-        fit(settings(data, base, tmp_path / "run", compile=True), console=QUIET)
+        fit(settings(data, base, tmp_path / "run", compile=True), console=QUIET, clock=SystemClock())
 
 
 def test_the_saved_settings_are_a_config_that_gives_the_same_training(data, base, tmp_path):
-    first = fit(settings(data, base, tmp_path / "one"), console=QUIET)
+    first = fit(settings(data, base, tmp_path / "one"), console=QUIET, clock=SystemClock())
     again = FitSettings.read(config=tmp_path / "one/config.toml", out=tmp_path / "two")
-    assert fit(again, console=QUIET).best_loss == first.best_loss
+    assert fit(again, console=QUIET, clock=SystemClock()).best_loss == first.best_loss
 
 
 def test_a_stopped_training_goes_on_to_the_same_loss(data, base, tmp_path):
-    whole = fit(settings(data, base, tmp_path / "whole"), console=QUIET)
+    whole = fit(settings(data, base, tmp_path / "whole"), console=QUIET, clock=SystemClock())
     halves = settings(data, base, tmp_path / "halves")
     steps = itertools.count()
     with pytest.raises(TimokhaError, match="run the same command again"):
         # It is asked twice before the first step.
-        fit(halves, console=QUIET, stopped=lambda: next(steps) >= 2 + 5)
+        fit(halves, console=QUIET, clock=SystemClock(), stopped=lambda: next(steps) >= 2 + 5)
     assert last_checkpoint(halves.out).name == "checkpoint-6"
-    resumed = fit(halves, console=QUIET)
+    resumed = fit(halves, console=QUIET, clock=SystemClock())
     assert resumed.best_loss == pytest.approx(whole.best_loss, rel=1e-3)
     assert [entry["loss"] for entry in resumed.history if "loss" in entry] == pytest.approx(
         [entry["loss"] for entry in whole.history if "loss" in entry], rel=1e-3
@@ -97,16 +98,16 @@ def test_a_checkpoint_that_was_cut_off_is_passed_over(tmp_path):
 
 
 def test_a_directory_with_another_training_is_refused(data, base, tmp_path):
-    fit(settings(data, base, tmp_path / "run", steps=1), console=QUIET)
+    fit(settings(data, base, tmp_path / "run", steps=1), console=QUIET, clock=SystemClock())
     with pytest.raises(SettingsError, match=r"holds a training with other settings \(rank, seed\)"):
-        fit(settings(data, base, tmp_path / "run", steps=1, rank=4, seed=9), console=QUIET)
+        fit(settings(data, base, tmp_path / "run", steps=1, rank=4, seed=9), console=QUIET, clock=SystemClock())
 
 
 def test_what_is_missing_is_one_line(data, base, tmp_path):
     with pytest.raises(SettingsError, match=r"TRAINING_DATA: .* run timokha train prepare"):
-        fit(settings(tmp_path / "none", base, tmp_path / "run"), console=QUIET)
+        fit(settings(tmp_path / "none", base, tmp_path / "run"), console=QUIET, clock=SystemClock())
     with pytest.raises(SettingsError, match=r"TRAINING_MODEL=.* no such file"):
-        fit(settings(data, "/none", tmp_path / "run"), console=QUIET)
+        fit(settings(data, "/none", tmp_path / "run"), console=QUIET, clock=SystemClock())
     with pytest.raises(SettingsError, match="TRAINING_RANK: got 0, it takes"):
         settings(data, base, tmp_path / "run", rank=0)
     with pytest.raises(SettingsError, match=r"TRAINING_CONFIG: .* takes a TOML file"):
@@ -119,7 +120,7 @@ def test_data_of_an_earlier_version_are_to_be_prepared_anew(data, base, tmp_path
     flat = [{**line, "rows": [row for rows in line["rows"] for row in rows]} for line in lines]
     (old / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in flat))
     with pytest.raises(SettingsError, match=r"TRAINING_DATA: .*train.jsonl can't be read .* run timokha train prepare"):
-        fit(settings(old, base, tmp_path / "run"), console=QUIET)
+        fit(settings(old, base, tmp_path / "run"), console=QUIET, clock=SystemClock())
 
 
 @pytest.mark.slow

@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
+from functions.generate.chat import Chat
 from functions.generate.encoding import Encoder
-from functions.generate.prompts import Chat, Dialogue, RuDialoGPT
+from functions.generate.prompts import Dialogue, RuDialoGPT
+from functions.generate.templates import ChatTemplate
 from training.examples import Example, covering, read
 from training.packing import IGNORED, Renderer, pack
 from training.splits import Part
@@ -28,11 +31,7 @@ def renderer(tokenizer, shape=None, limit=200):
 
 def chat(tokenizer):
     template = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    return Chat(
-        lambda messages, answer: tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=answer, chat_template=template
-        )
-    )
+    return Chat(ChatTemplate(template, {}, controls=tokenizer.all_special_tokens, clock=SystemClock()))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from rich.console import Console
 from events.errors import SettingsError
 from events.runtime import leftovers
 from events.runtime.claims import Claim, InUse
+from events.runtime.clock import SystemClock
 from tests.full_disk import files_up_to
 from training.fit import fit
 from training.outputs import LOCK, scratch
@@ -54,7 +55,10 @@ def test_what_a_prepare_that_ends_at_once_has_of_the_export_is_removed_even_afte
 
 def test_only_one_process_at_a_time_writes_to_a_directory(rusdracor, data, base, tmp_path) -> None:
     claim = Claim(tmp_path, LOCK)
-    for work in (lambda: prepared(rusdracor, tmp_path), lambda: fit(settings(data, base, tmp_path), console=QUIET)):
+    for work in (
+        lambda: prepared(rusdracor, tmp_path),
+        lambda: fit(settings(data, base, tmp_path), console=QUIET, clock=SystemClock()),
+    ):
         with pytest.raises(InUse, match="in use by another process"):
             work()
     claim.release()
@@ -69,12 +73,12 @@ def settings(data: Path, base: Path, out: Path) -> FitSettings:
 def test_a_training_on_a_full_disk_leaves_no_half_of_a_checkpoint_or_a_model_and_goes_on(data, base, tmp_path) -> None:
     chosen = settings(data, base, tmp_path)
     with files_up_to(50_000), pytest.raises(OSError, match=r"File too large|enforce fail"):
-        fit(chosen, console=QUIET)
+        fit(chosen, console=QUIET, clock=SystemClock())
     assert not list(tmp_path.glob("checkpoints/*"))
-    assert fit(chosen, console=QUIET).steps == 2
+    assert fit(chosen, console=QUIET, clock=SystemClock()).steps == 2
     (tmp_path / "model" / "older").touch()
     with files_up_to(50_000), pytest.raises(OSError, match="File too large"):
-        fit(chosen, console=QUIET)  # there is nothing left to learn, and it saves again
+        fit(chosen, console=QUIET, clock=SystemClock())  # there is nothing left to learn, and it saves again
     assert (tmp_path / "model" / "older").exists()
     assert not (tmp_path / "model.partial").exists()
 

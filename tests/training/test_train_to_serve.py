@@ -12,6 +12,7 @@ from rich.console import Console
 from events.errors import SettingsError, TimokhaError
 from events.ids import RequestId
 from events.jetstream.log import JetStreamLog
+from events.runtime.clock import SystemClock
 from events.schema import GenerationCompleted
 from events.transport import Channel
 from functions.generate import app
@@ -42,7 +43,7 @@ def run(data, base, tmp_path_factory):
         learning_rate=5e-3,
         precision="fp32",
     )
-    fit(settings, console=QUIET)
+    fit(settings, console=QUIET, clock=SystemClock())
     return settings.out
 
 
@@ -56,10 +57,14 @@ async def reply(log, request_id):
 
 async def test_a_trained_model_answers_over_jetstream(run, tmp_path, js, nats_server, make_event):
     """prepare → fit (the fixtures) → evaluate → export → serve."""
-    evaluation = await asyncio.to_thread(evaluate, EvaluateSettings.read(run=run, samples=3), console=QUIET)
+    evaluation = await asyncio.to_thread(
+        evaluate, EvaluateSettings.read(run=run, samples=3), console=QUIET, clock=SystemClock()
+    )
     assert evaluation.bits_per_byte.after < evaluation.bits_per_byte.before
     served = tmp_path / "served"
-    await asyncio.to_thread(export, ExportSettings.read(run=run, to=served, name="smirnov"), console=QUIET)
+    await asyncio.to_thread(
+        export, ExportSettings.read(run=run, to=served, name="smirnov"), console=QUIET, clock=SystemClock()
+    )
     stop = asyncio.Event()
     settings = GenerateSettings.read(engine="transformers", model=str(served), nats_url=nats_server.url)
     async with asyncio.TaskGroup() as group:
@@ -73,7 +78,7 @@ async def test_a_trained_model_answers_over_jetstream(run, tmp_path, js, nats_se
 
 
 def test_an_evaluation_has_before_and_after_for_each_score_and_a_report(run):
-    evaluate(EvaluateSettings.read(run=run, samples=4), console=QUIET)
+    evaluate(EvaluateSettings.read(run=run, samples=4), console=QUIET, clock=SystemClock())
     written = json.loads((run / "evaluation.json").read_text())
     scores = {name: value for name, value in written.items() if isinstance(value, dict)}
     assert set(scores) == {
@@ -88,9 +93,9 @@ def test_an_evaluation_has_before_and_after_for_each_score_and_a_report(run):
 
 
 def test_an_exported_model_says_itself_what_it_is(run, tmp_path):
-    evaluate(EvaluateSettings.read(run=run, samples=2), console=QUIET)
+    evaluate(EvaluateSettings.read(run=run, samples=2), console=QUIET, clock=SystemClock())
     served = tmp_path / "served"
-    export(ExportSettings.read(run=run, to=served), console=QUIET)
+    export(ExportSettings.read(run=run, to=served), console=QUIET, clock=SystemClock())
     assert ModelCard.read(served) == ModelCard(name="tiny-trained", format="dialogue", licence="CC0-1.0")
     manifest = json.loads((run_settings(run).data / "manifest.json").read_text())
     readme = (served / "README.md").read_text()
@@ -104,7 +109,7 @@ def test_an_exported_model_says_itself_what_it_is(run, tmp_path):
 
 def test_an_exported_model_gives_the_trained_ones_logits(run, tmp_path):
     served = tmp_path / "served"
-    difference = export(ExportSettings.read(run=run, to=served, weights="fp32"), console=QUIET)
+    difference = export(ExportSettings.read(run=run, to=served, weights="fp32"), console=QUIET, clock=SystemClock())
     assert difference < 1e-2
     model, exported = trained(run, run_settings(run), QUIET), load(str(served))
     ids = torch.tensor([model.tokenizer.encode("Гость: да?\nТимоха:")])
@@ -122,17 +127,17 @@ def test_an_export_that_is_not_the_trained_model_fails(run, tmp_path, monkeypatc
 
     monkeypatch.setattr("training.export.fresh", lambda model, dtype: broken(copy.deepcopy(model), dtype))
     with pytest.raises(TimokhaError, match="is not the trained one"):
-        export(ExportSettings.read(run=run, to=tmp_path / "served"), console=QUIET)
+        export(ExportSettings.read(run=run, to=tmp_path / "served"), console=QUIET, clock=SystemClock())
 
 
 def test_what_can_not_be_evaluated_or_exported_is_one_line(run, tmp_path):
     with pytest.raises(SettingsError, match=r"TRAINING_RUN: .* run timokha train fit"):
-        evaluate(EvaluateSettings.read(run=tmp_path / "none"), console=QUIET)
+        evaluate(EvaluateSettings.read(run=tmp_path / "none"), console=QUIET, clock=SystemClock())
     with pytest.raises(SettingsError, match=r"TRAINING_RUN: .* run timokha train fit"):
-        export(ExportSettings.read(run=tmp_path / "none", to=tmp_path / "served"), console=QUIET)
+        export(ExportSettings.read(run=tmp_path / "none", to=tmp_path / "served"), console=QUIET, clock=SystemClock())
     with pytest.raises(SettingsError, match=r"TRAINING_TO: .* is not empty"):
-        export(ExportSettings.read(run=run, to=run), console=QUIET)
+        export(ExportSettings.read(run=run, to=run), console=QUIET, clock=SystemClock())
     nothing = shutil.copytree(run_settings(run).data, tmp_path / "nothing")
     (nothing / "test.jsonl").write_text("")
     with pytest.raises(TimokhaError, match="TRAINING_TEST_SHARE"):
-        evaluate(EvaluateSettings.read(run=run, data=nothing), console=QUIET)
+        evaluate(EvaluateSettings.read(run=run, data=nothing), console=QUIET, clock=SystemClock())

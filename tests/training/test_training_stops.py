@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from events.errors import TimokhaError
+from events.runtime.clock import SystemClock
 from training import export as exporting
 from training.export import export
 from training.fit import fit
@@ -126,12 +127,13 @@ def test_an_export_that_was_stopped_can_be_run_again(data, base, tmp_path, monke
             data=data, model=str(base), out=run, precision="fp32", steps=1, pack_tokens=256, context_tokens=128
         ),
         console=QUIET,
+        clock=SystemClock(),
     )
     chosen = ExportSettings(run=run, to=to)
     written = iter([False, True])
     with pytest.raises(TimokhaError, match="stopped before the end, nothing was written"):
-        export(chosen, console=QUIET, stopped=lambda: next(written))
+        export(chosen, console=QUIET, clock=SystemClock(), stopped=lambda: next(written))
     assert not to.exists()
     monkeypatch.setattr(exporting, "_difference", lambda *_: 0.0)
-    export(chosen, console=QUIET)
+    export(chosen, console=QUIET, clock=SystemClock())
     assert (to / "README.md").exists()

@@ -24,7 +24,8 @@ class Described(BaseModel):
     special_ids: tuple[int, ...] = ()
     special_tokens: dict[str, str] = {}
     """What a chat template may name: `bos_token` and so on."""
-    chat_template: str | None = None
+    chat_template: str | dict[str, str] | None = None
+    """One, or several by name."""
 
     @classmethod
     def read(cls, directory: Path) -> "Described":

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from events.errors import SettingsError
+from events.runtime.clock import Clock
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.encoding import Encoder
@@ -56,7 +58,13 @@ class OpenVINOEngine:
     provider = "openvino"
 
     def __init__(
-        self, directory: Path, *, slots: int, max_input_tokens: int = 1024, arithmetic: Arithmetic = Arithmetic.EXACT
+        self,
+        directory: Path,
+        *,
+        slots: int,
+        clock: Clock,
+        max_input_tokens: int = 1024,
+        arithmetic: Arithmetic = Arithmetic.EXACT,
     ) -> None:
         """`directory` is a prepared model (see `preparing`); blocks for a second or two.
 
@@ -72,7 +80,7 @@ class OpenVINOEngine:
         self._batch = Batch(served(directory, slots, window, arithmetic))
         try:
             self._tokenizer = _tokenizer(directory, described)
-            self._format = self._card.prompt_format(self._tokenizer.chat)
+            self._format = self._card.prompt_format(partial(self._tokenizer.template, clock))
             encoder = Encoder(self._tokenizer)
             self._prompter = Prompter(
                 self.model, self._format, encoder, context=described.context, max_input_tokens=max_input_tokens

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from events.errors import SettingsError
+from events.runtime.clock import Clock
 from functions.generate.engines.checkpoints import Checkpoint, load
 from functions.generate.engines.described import Described
 from functions.generate.engines.openvino_graph import Unsupported, graph
@@ -14,15 +15,14 @@ from functions.generate.engines.quiet_openvino import ov
 from functions.generate.engines.transformers import context_of, end_tokens, format_of
 from functions.generate.engines.writing import writing
 
-_NAMES = ("bos_token", "eos_token", "unk_token", "pad_token")
 
-
-def export(source: str, directory: Path, *, bits: int) -> None:
+def export(source: str, directory: Path, *, bits: int, clock: Clock) -> None:
     """Write `source` (see `checkpoints.load`) to `directory`, its weights in `bits` bits; takes a minute.
 
     Raises SettingsError, one line, if it can't be read or this engine can't serve its kind, and OSError.
     """
     checkpoint = load(source, dtype=torch.float32)
+    described = describe(checkpoint, clock)
     try:
         model = graph(checkpoint.model)
     except Unsupported as error:
@@ -35,26 +35,26 @@ def export(source: str, directory: Path, *, bits: int) -> None:
         ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
         checkpoint.model.config.save_pretrained(directory)  # GenAI looks into config.json
         _tokenizer(checkpoint).backend_tokenizer.save(str(directory / "tokenizer.json"))
-    describe(checkpoint).write(directory)
+    described.write(directory)
 
 
-def describe(checkpoint: Checkpoint) -> Described:
+def describe(checkpoint: Checkpoint, clock: Clock) -> Described:
+    """Raises SettingsError, one line, if its chat template can't be followed."""
     tokenizer = _tokenizer(checkpoint)
-    names = {name: getattr(tokenizer, name, None) for name in _NAMES}
     return Described(
         card=checkpoint.card,
         context=context_of(checkpoint.model),
-        ends=tuple(_ends(checkpoint)),
+        ends=tuple(_ends(checkpoint, clock)),
         bos_token_id=tokenizer.bos_token_id,
         special_ids=tuple(tokenizer.all_special_ids),
-        special_tokens={name: token for name, token in names.items() if token},
+        special_tokens=tokenizer.special_tokens_map,
         chat_template=tokenizer.chat_template,
     )
 
 
-def _ends(checkpoint: Checkpoint) -> list[int]:
+def _ends(checkpoint: Checkpoint, clock: Clock) -> list[int]:
     """Also the tokens that say more than the format's end: two newlines, or a full stop and a newline."""
-    form = format_of(checkpoint.card, checkpoint.tokenizer)
+    form = format_of(checkpoint.card, checkpoint.tokenizer, clock)
     tokenizer = _tokenizer(checkpoint)
     texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
     return sorted({*end_tokens(checkpoint, form), *(token for token, text in enumerate(texts) if form.end in text)})

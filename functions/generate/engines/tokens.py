@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
+from events.runtime.clock import Clock
 from functions.generate.engines.described import Described
+from functions.generate.templates import ChatTemplate
 
 
 class FastTokenizer:
@@ -16,10 +17,6 @@ class FastTokenizer:
     def __init__(self, directory: Path, described: Described) -> None:
         self._raw: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
         self._described = described
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        environment.globals["raise_exception"] = _refuse
-        template = described.chat_template
-        self._template = environment.from_string(template) if template else None
 
     @property
     def bos_token_id(self) -> int | None:
@@ -57,12 +54,10 @@ class FastTokenizer:
             text = text.replace(self._raw.id_to_token(token), "")
         return text
 
-    def chat(self, messages: list[dict[str, str]], answer: bool) -> str:
-        """The chat template's text, rendered as transformers does it."""
-        if self._template is None:
-            raise ValueError("this model has no chat template")
-        return self._template.render(messages=messages, add_generation_prompt=answer, **self._described.special_tokens)
-
-
-def _refuse(why: str) -> None:
-    raise ValueError(why)
+    def template(self, clock: Clock) -> ChatTemplate | None:
+        """The model's chat template, if it has one. Raises TemplateRefused."""
+        template, tokens = self._described.chat_template, self._described.special_tokens
+        if not template:
+            return None
+        controls = [str(token.content) for token in self.added_tokens_decoder.values()]
+        return ChatTemplate(template, tokens, controls=controls, clock=clock)

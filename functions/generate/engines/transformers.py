@@ -28,6 +28,7 @@ from functions.generate.engines.pace import Pace
 from functions.generate.engines.telling import INTERVAL, telling
 from functions.generate.prompter import Prompter
 from functions.generate.prompts import Format
+from functions.generate.templates import ChatTemplate
 
 
 class TransformersEngine:
@@ -47,7 +48,7 @@ class TransformersEngine:
         self._model: Any = checkpoint.model
         self._tokenizer: Any = checkpoint.tokenizer
         self._card = checkpoint.card
-        self._format = format_of(checkpoint.card, checkpoint.tokenizer)
+        self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock)
         self._prompter = Prompter(
             checkpoint.card.name,
             self._format,
@@ -206,14 +207,19 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
         return torch.tensor([self.ended or self._cancelled.is_set()] * len(input_ids))
 
 
-def format_of(card: ModelCard, tokenizer: Any) -> Format:
-    """How the model of `card` is prompted, at work and in training."""
+def format_of(card: ModelCard, tokenizer: Any, clock: Clock) -> Format:
+    """How the model of `card` is prompted, at work and in training.
 
-    def template(messages: list[dict[str, str]], answer: bool) -> str:
-        text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
-        return text
+    Raises SettingsError, one line, if its chat template can't be followed.
+    """
+    return card.prompt_format(lambda: _template(tokenizer, clock))
 
-    return card.prompt_format(template)
+
+def _template(tokenizer: Any, clock: Clock) -> ChatTemplate | None:
+    if not tokenizer.chat_template:
+        return None
+    controls = [str(token.content) for token in tokenizer.added_tokens_decoder.values()]
+    return ChatTemplate(tokenizer.chat_template, tokenizer.special_tokens_map, controls=controls, clock=clock)
 
 
 def context_of(model: Any) -> int:

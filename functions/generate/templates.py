@@ -1,0 +1,100 @@
+"""Chat templates, rendered as transformers renders them, without it: for the engines that run a model, and training."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from jinja2.meta import find_undeclared_variables
+
+from events.errors import SettingsError
+from events.runtime.clock import Clock
+from functions.generate.sandbox import Sandbox
+
+Message = Mapping[str, Any]
+"""{role, content}; the content is a string, or a list of parts such as {type: text, text: …}."""
+
+THINKING_SWITCHES = ("enable_thinking", "thinking", "enable_reasoning", "think")
+"""What templates call the variable that lets a model think before it answers."""
+
+_DEFAULT = "default"
+_OTHER_PURPOSES = {"tool_use", "rag"}
+
+
+class TemplateRefused(SettingsError):
+    """A template does not take a conversation: it says so, fails, or does too much."""
+
+
+class ChatTemplate:
+    """One model's template, with thinking switched off where it reads a switch for that."""
+
+    def __init__(
+        self,
+        template: str | Mapping[str, str],
+        tokens: Mapping[str, str],
+        *,
+        controls: Collection[str] = (),
+        clock: Clock,
+    ) -> None:
+        """Compile `template`: its text, or several by name.
+
+        Parameters
+        ----------
+        tokens
+            `bos_token` and so on, by the names that templates use.
+        controls
+            The tokenizer's special and added tokens, to tell what ends an answer.
+        clock
+            For templates that write the date.
+
+        Raises
+        ------
+        TemplateRefused
+            One line: it is no template, or several have no default among them.
+        """
+        self.controls = frozenset(controls)
+        self._tokens = dict(tokens)
+        self._sandbox = Sandbox(clock)
+        chosen = _chosen(template)
+        try:
+            tree = self._sandbox.parse(chosen)
+            self._switches = dict.fromkeys(find_undeclared_variables(tree).intersection(THINKING_SWITCHES), False)
+            self._template = self._sandbox.template(tree)
+        except Exception as error:
+            raise _refused(error) from error
+
+    @property
+    def eos(self) -> str:
+        """The token that ends a text; empty if the tokenizer has none."""
+        return self._tokens.get("eos_token", "")
+
+    def render(self, messages: Sequence[Message], *, answer: bool) -> str:
+        """Return the text; `answer` opens the assistant's next turn. Raises TemplateRefused, one line."""
+        values = {
+            "messages": [dict(message) for message in messages],
+            "tools": None,
+            "documents": None,
+            "add_generation_prompt": answer,
+            **self._tokens,
+            **self._switches,
+        }
+        try:
+            return self._sandbox.render(self._template, values)
+        except Exception as error:
+            raise _refused(error) from error
+
+
+def _refused(error: Exception) -> TemplateRefused:
+    """A template is a program: it can raise whatever Python does."""
+    why = " ".join(str(error).split())[:200] or type(error).__name__
+    return TemplateRefused(f"its chat template fails ({why})")
+
+
+def _chosen(template: str | Mapping[str, str]) -> str:
+    """As transformers chooses; where none is called default, the only one for conversations."""
+    if isinstance(template, str):
+        return template
+    if _DEFAULT in template:
+        return template[_DEFAULT]
+    names = sorted(template.keys() - _OTHER_PURPOSES) or sorted(template)
+    if len(names) == 1:
+        return template[names[0]]
+    raise TemplateRefused(f"none of its chat templates ({', '.join(names)}) is called {_DEFAULT}")
