@@ -28,6 +28,7 @@ class Batch:
         self._waiting: dict[int, Future[Written]] = {}
         self._told: dict[int, Callable[[list[int]], None]] = {}
         self._lock = threading.Lock()
+        self._closed = False
         self._open()
 
     def wait(self) -> None:
@@ -49,13 +50,14 @@ class Batch:
                 self._connection.send(job)
             except OSError:
                 self._settle(job.number, _ENDED)
-                self._process.wait()
-                self._open()
+                self._reopen()
         future.add_done_callback(lambda done: self._cancel(job.number) if done.cancelled() else None)
         return future
 
     def close(self) -> None:
-        """Drop what is being written."""
+        """Drop what is being written, and what comes later."""
+        with self._lock:
+            self._closed = True
         with suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as end:
             # The reader sees the end as well; a mere close would leave it waiting.
             end.shutdown(socket.SHUT_RDWR)
@@ -74,6 +76,11 @@ class Batch:
             target=self._read, args=(self._connection, self._ready), name="written", daemon=True
         )
         self._reader.start()
+
+    def _reopen(self) -> None:
+        if not self._closed:
+            self._process.wait()
+            self._open()
 
     def _cancel(self, number: int) -> None:
         with self._lock, suppress(OSError):
