@@ -1,7 +1,6 @@
 """Tiny models made on the spot, and the real default model, prepared once in the user's cache."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,22 @@ from rich.console import Console
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from events.schema import Role, Turn
 from functions.generate.card import ModelCard
 from functions.generate.default_model import prepare_default_model
-from functions.generate.encoding import Encoder
-from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, Dialogue, FormatName
+from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
+from tests.generate.lessons import save_taught
 
 CORPUS = ["Гость: как дела?\nТимоха: Хорошо, а у тебя?\n", "Guest: how are you?\nTimokha: Fine.\n"]
-LESSON = [Turn(role=Role.USER, text="как дела?"), Turn(role=Role.ASSISTANT, text="Хорошо, а у тебя?")]
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 CONTEXT = 256
+
+# Threads wait for one another longer than a tiny model computes, above all where other tests run beside them: here,
+# and in the processes that prepare a model.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def make_tokenizer() -> Any:
@@ -60,18 +62,6 @@ def make_model(tokenizer: Any) -> Any:
         return GPT2LMHeadModel(config)
 
 
-def teach(model: Any, tokenizer: Any, turns: Iterable[Turn]) -> None:
-    """Learn the assistant's words by heart, the loss only on them."""
-    encoded = Encoder(tokenizer).encode(Dialogue().render(list(turns), answer=False), begin=True)
-    ids = torch.tensor([encoded.ids])
-    labels = torch.where(torch.tensor([encoded.learned]), ids, -100)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for _ in range(60):
-        optimizer.zero_grad()
-        model(ids, labels=labels).loss.backward()
-        optimizer.step()
-
-
 def save(directory: Path, model: Any, tokenizer: Any, card: ModelCard | None) -> Path:
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
@@ -99,11 +89,14 @@ def random_model(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Pa
 
 
 @pytest.fixture(scope="session")
-def taught_model(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
-    model = make_model(tokenizer)
-    teach(model, tokenizer, LESSON)
-    card = ModelCard(name="tiny-taught", format=FormatName.DIALOGUE)
-    return save(tmp_path_factory.mktemp("models") / "taught", model, tokenizer, card)
+def taught_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_taught(tmp_path_factory.mktemp("models") / "taught")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For prepared models."""
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")

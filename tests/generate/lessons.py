@@ -1,0 +1,103 @@
+"""A tiny model that has learned a few answers by heart, for tests that must know what a model will say."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from events.schema import Role, Turn
+from functions.generate.card import ModelCard
+from functions.generate.encoding import Encoder
+from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, Dialogue, FormatName
+
+CONTEXT = 512
+GREETING, READING, PLACE, SILENCE, COUNTING = "как дела?", "что читаешь?", "где ты?", "молчи", "считай"
+ANSWERS: Mapping[str, str] = MappingProxyType(
+    {
+        GREETING: "Хорошо, а у тебя?",
+        READING: "Книгу про море. Она длинная, но очень хорошая.",
+        PLACE: "В Токио, 日本 😀 рядом.",
+        SILENCE: "",
+        COUNTING: "раз " * 9,
+    }
+)
+"""By question. The answer to `COUNTING` goes on until the limit, that to `SILENCE` is empty."""
+TEMPLATE = (
+    "{% for m in messages %}{{ 'Гость' if m['role'] == 'user' else 'Тимоха' }}: {{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}Тимоха:{% endif %}"
+)
+"""`Dialogue` as a chat template, for servers."""
+_SPECIAL = ["<eos>", "<|im_start|>", "<|im_end|>"]
+_PIECES_OF_BYTES = "日本 😀"
+
+
+def make_tokenizer() -> Any:
+    """Byte-level; its words are those of the lessons, and what stands in `_PIECES_OF_BYTES` is written in pieces."""
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=480,
+        special_tokens=_SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    spoken = " ".join([*ANSWERS, *ANSWERS.values()]).replace(_PIECES_OF_BYTES, "")
+    raw.train_from_iterator([f"Гость: {spoken}\nТимоха: {spoken}\n"] * 2, trainer)
+    raw.add_tokens([FIRST_SPEAKER, SECOND_SPEAKER])
+    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<eos>", eos_token="<eos>", pad_token="<eos>")
+
+
+def make_model(tokenizer: Any) -> Any:
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=CONTEXT,
+        n_embd=64,
+        n_layer=2,
+        n_head=2,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return GPT2LMHeadModel(config)
+
+
+def teach(model: Any, tokenizer: Any) -> None:
+    """The loss is on the answers alone."""
+    lessons = [_lesson(tokenizer, question, answer) for question, answer in ANSWERS.items()]
+    length = max(len(ids) for ids, _ in lessons)
+    ids = torch.tensor([ids + [0] * (length - len(ids)) for ids, _ in lessons])
+    labels = torch.tensor([labels + [-100] * (length - len(labels)) for _, labels in lessons])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(80):
+        optimizer.zero_grad()
+        model(ids, labels=labels).loss.backward()
+        optimizer.step()
+
+
+def _lesson(tokenizer: Any, question: str, answer: str) -> tuple[list[int], list[int]]:
+    turns = [Turn(role=Role.USER, text=question), Turn(role=Role.ASSISTANT, text=answer)]
+    encoded = Encoder(tokenizer).encode(Dialogue().render(turns, answer=False), begin=True)
+    # Where it counts, it never learns to end.
+    end = -1 if question == COUNTING else None
+    labels = [token if learned else -100 for token, learned in zip(encoded.ids, encoded.learned, strict=True)]
+    return encoded.ids[:end], labels[:end]
+
+
+def save_taught(directory: Path) -> Path:
+    """Make it in a second or two."""
+    tokenizer = make_tokenizer()
+    model = make_model(tokenizer)
+    teach(model, tokenizer)
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    ModelCard(name="tiny-taught", format=FormatName.DIALOGUE).write(directory)
+    return directory

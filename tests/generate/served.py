@@ -1,0 +1,212 @@
+"""The tiny taught model behind each engine: what the shared suite has to know of one to put it to the test."""
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from torch.nn.modules.module import register_module_forward_hook
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
+
+from events.runtime.clock import SystemClock
+from functions.generate.app import open_engine
+from functions.generate.engine import Engine
+from functions.generate.engines.batch import Batch
+from functions.generate.engines.jobs import Written
+from functions.generate.settings import GenerateSettings
+from tests.clocks import ManualClock
+from tests.generate import gpt2_gguf
+from tests.generate.lessons import ANSWERS, CONTEXT, TEMPLATE
+from tests.generate.model_server import ModelServer
+
+SLOTS = 4
+_LLAMA_CPP = Path(__file__).with_name("llama_server.py")
+
+
+class Served:
+    """`given` are settings. Engines are opened as `timokha generate` opens them."""
+
+    def __init__(self, **given: Any) -> None:
+        self._given = given
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def kill(self) -> None:
+        """What runs the model, if that is another process."""
+        raise NotImplementedError
+
+    async def revive(self) -> None:
+        """What nobody else starts again."""
+
+    def says(self, question: str) -> str:
+        """What it answers greedily."""
+        return ANSWERS[question]
+
+    @property
+    def wrote(self) -> int:
+        """Tokens so far, for whomever; grows."""
+        raise NotImplementedError
+
+    @asynccontextmanager
+    async def engine(self, **given: Any) -> AsyncIterator[Engine]:
+        settings = GenerateSettings.read(**{"slots": SLOTS, **self._given, **given})
+        engine = await open_engine(settings, clock=self._clock())
+        try:
+            yield engine
+        finally:
+            await engine.close()
+
+    def _clock(self) -> Any:
+        return SystemClock()
+
+
+class OpenVINO(Served):
+    """Of tokens it knows those of answers that came to an end, even if nobody waited."""
+
+    def __init__(self, model: Path, cache: Path) -> None:
+        super().__init__(engine="openvino", model=str(model), cache=cache)
+        self._patch = pytest.MonkeyPatch()
+        self._wrote = 0
+
+    async def start(self) -> None:
+        settle = Batch._settle
+
+        def counted(batch: Batch, number: int, answer: Any) -> None:
+            self._wrote += len(answer.tokens) if isinstance(answer, Written) else 0
+            settle(batch, number, answer)
+
+        self._patch.setattr(Batch, "_settle", counted)
+
+    async def stop(self) -> None:
+        self._patch.undo()
+
+    async def kill(self) -> None:
+        for process in stepping():
+            process.kill()
+            process.wait(30)
+
+    @property
+    def wrote(self) -> int:
+        return self._wrote
+
+
+class Transformers(Served):
+    """A token a run of the model."""
+
+    def __init__(self, model: Path, cache: Path) -> None:
+        super().__init__(engine="transformers", model=str(model))
+        self._wrote = 0
+
+    async def start(self) -> None:
+        def run(module: Any, *_: Any) -> None:
+            self._wrote += isinstance(module, GPT2LMHeadModel)
+
+        self._hook = register_module_forward_hook(run)
+
+    async def stop(self) -> None:
+        self._hook.remove()
+
+    @property
+    def wrote(self) -> int:
+        return self._wrote
+
+
+class OpenAI(Served):
+    """A server of ours, which knows no limit of requests."""
+
+    def __init__(self, model: Path, cache: Path) -> None:
+        super().__init__(engine="openai")
+        self._server = ModelServer(model, template=TEMPLATE, ends=("\n", "<eos>"), context=CONTEXT)
+
+    async def start(self) -> None:
+        self._server.start()
+        self._given["openai_base_url"] = self._server.url
+
+    async def stop(self) -> None:
+        await self._server.stop()
+
+    async def kill(self) -> None:
+        await self._server.stop()
+
+    async def revive(self) -> None:
+        self._server.start()
+
+    @property
+    def wrote(self) -> int:
+        return self._server.wrote
+
+
+class LlamaCpp(Served):
+    """llama.cpp's server in a process of its own."""
+
+    def __init__(self, model: Path, cache: Path) -> None:
+        if find_spec("xllamacpp") is None:
+            pytest.skip("no llama.cpp here: `pip install xllamacpp`")
+        super().__init__(engine="openai")
+        tokenizer: Any = AutoTokenizer.from_pretrained(model)
+        loaded = AutoModelForCausalLM.from_pretrained(model)
+        [end] = tokenizer.encode("\n")
+        self._file = gpt2_gguf.write(cache / "taught.gguf", loaded, tokenizer, template=TEMPLATE, end=end)
+        self._process: Process | None = None
+        self._url = ""
+
+    async def start(self) -> None:
+        port = self._url.rpartition(":")[2] or "0"
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(_LLAMA_CPP), str(self._file), str(SLOTS), str(CONTEXT), port),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+        )
+        assert self._process.stdout
+        self._url = (await self._process.stdout.readline()).decode().strip()
+        assert self._url, "llama.cpp's server did not start"
+        self._given["openai_base_url"] = f"{self._url}/v1"
+
+    async def stop(self) -> None:
+        if self._process and self._process.returncode is None:
+            await self.kill()
+
+    async def kill(self) -> None:
+        assert self._process
+        self._process.kill()
+        await self._process.wait()
+
+    async def revive(self) -> None:
+        await self.start()
+
+
+class Echo(Served):
+    """It has no model: it says what it is told, over a delay that passes at once."""
+
+    def __init__(self, model: Path, cache: Path) -> None:
+        super().__init__(engine="echo", echo_delay=timedelta(seconds=1))
+
+    def says(self, question: str) -> str:
+        return question
+
+    def _clock(self) -> Any:
+        return ManualClock()
+
+
+EVERY: dict[str, Callable[[Path, Path], Served]] = {
+    "openvino": OpenVINO,
+    "transformers": Transformers,
+    "openai": OpenAI,
+    "llamacpp": LlamaCpp,
+    "echo": Echo,
+}
+
+
+def stepping() -> list[psutil.Process]:
+    """The processes of the OpenVINO engine that run a model."""
+    return [child for child in psutil.Process().children() if any("stepping" in part for part in child.cmdline())]
