@@ -4,17 +4,18 @@ from typing import Any
 
 import pytest
 
+from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
+from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
-from functions.generate.prompts import Chat, Dialogue, Format, RuDialoGPT
+from functions.generate.engines.transformers import format_of
+from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT
 
 CONTROLS = ["<eos>", "<start_of_turn>", "<|im_start|>", "<|im_end|>", "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@", "<:>"]
 
 
 def chat(tokenizer: Any) -> Format:
-    return Chat(
-        lambda messages, answer: tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
-    )
+    return format_of(ModelCard(name="chat", format=FormatName.CHAT), tokenizer, SystemClock())
 
 
 def control_tokens(tokenizer: Any, form: Format, text: str) -> list[str]:

@@ -5,12 +5,15 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.answers import tidy
+from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
+from functions.generate.engines.transformers import format_of
 from functions.generate.personas import ENGLISH, RUSSIAN
 from functions.generate.prompter import Prompter
-from functions.generate.prompts import Chat, Dialogue, Format, RuDialoGPT, one_line
+from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT, one_line
 
 CONTROLS = ["<eos>", "<start_of_turn>", "<|im_start|>", "<|im_end|>", "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"]
 PIECES = st.sampled_from(
@@ -26,11 +29,8 @@ CONVERSATIONS = st.lists(st.builds(Turn, role=st.sampled_from(Role), text=TEXTS)
 
 
 def formats(tokenizer: Any) -> list[Format]:
-    def template(messages: list[dict[str, str]], answer: bool) -> str:
-        rendered: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
-        return rendered
-
-    return [Dialogue(), Dialogue(preamble=True), RuDialoGPT(), Chat(template)]
+    chat = format_of(ModelCard(name="chat", format=FormatName.CHAT), tokenizer, SystemClock())
+    return [Dialogue(), Dialogue(preamble=True), RuDialoGPT(), chat]
 
 
 def controls(tokenizer: Any, form: Format, turns: list[Turn]) -> list[str]:

@@ -36,7 +36,7 @@ def prepared_taught(taught_model: Path, cache: Path) -> Path:
 
 @pytest.fixture
 async def taught(prepared_taught: Path) -> AsyncIterator[OpenVINOEngine]:
-    engine = OpenVINOEngine(prepared_taught, slots=SLOTS)
+    engine = OpenVINOEngine(prepared_taught, slots=SLOTS, clock=SystemClock())
     yield engine
     await engine.close()
 
@@ -53,7 +53,7 @@ async def test_it_reads_the_prompt_that_transformers_reads(taught: OpenVINOEngin
 @pytest.mark.parametrize("sampling", [GREEDY, WILD])
 async def test_fast_answers_are_the_same_alone_and_in_a_batch(prepared_taught: Path, sampling: Sampling) -> None:
     """More than fit in one batch, of unequal lengths, so that they join and leave it."""
-    fast = OpenVINOEngine(prepared_taught, slots=SLOTS, arithmetic=Arithmetic.FAST)
+    fast = OpenVINOEngine(prepared_taught, slots=SLOTS, arithmetic=Arithmetic.FAST, clock=SystemClock())
     asked = [
         ([Turn(role=Role.USER, text="слово " * number)], sampling.model_copy(update={"seed": number}))
         for number in range(1, 3 * SLOTS)
@@ -81,14 +81,14 @@ def test_nothing_is_started_for_a_request_that_comes_after_the_end(prepared_taug
 
 def test_a_window_too_small_for_a_question_is_refused(prepared_taught: Path) -> None:
     with pytest.raises(SettingsError, match="GENERATE_MAX_INPUT_TOKENS"):
-        OpenVINOEngine(prepared_taught, slots=1, max_input_tokens=10)
+        OpenVINOEngine(prepared_taught, slots=1, max_input_tokens=10, clock=SystemClock())
 
 
 def test_a_broken_model_is_one_line(prepared_taught: Path, tmp_path: Path) -> None:
     for part in prepared_taught.iterdir():
         (tmp_path / part.name).write_bytes(part.read_bytes()[: 100 if part.suffix == ".xml" else None])
     with pytest.raises(SettingsError, match=r"can't be loaded .* delete it") as caught:
-        OpenVINOEngine(tmp_path, slots=1)
+        OpenVINOEngine(tmp_path, slots=1, clock=SystemClock())
     assert "\n" not in str(caught.value)
 
 
@@ -99,14 +99,14 @@ def test_a_broken_tokenizer_is_one_line(prepared_taught: Path, tmp_path: Path, d
     if damage is not None:
         (tmp_path / "tokenizer.json").write_bytes(damage)
     with pytest.raises(SettingsError, match=r"can't be loaded .* delete it") as caught:
-        OpenVINOEngine(tmp_path, slots=1)
+        OpenVINOEngine(tmp_path, slots=1, clock=SystemClock())
     assert "\n" not in str(caught.value)
     assert stepping() == []
 
 
 def test_a_directory_that_was_not_prepared_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no prepared model"):
-        OpenVINOEngine(tmp_path, slots=1)
+        OpenVINOEngine(tmp_path, slots=1, clock=SystemClock())
 
 
 def test_a_model_is_prepared_once(taught_model: Path, prepared_taught: Path, cache: Path) -> None:
@@ -128,14 +128,14 @@ def prepared_changed(random_model: Path, cache: Path, tmp_path_factory: pytest.T
 
 
 async def test_a_model_that_changed_is_prepared_again(prepared_changed: Path) -> None:
-    engine = OpenVINOEngine(prepared_changed, slots=1)
+    engine = OpenVINOEngine(prepared_changed, slots=1, clock=SystemClock())
     assert engine.model == "tiny-changed"
     assert (await engine.generate(QUESTION, WILD)).text
     await engine.close()
 
 
 async def test_a_penalty_keeps_it_from_repeating_itself(prepared_changed: Path) -> None:
-    engine = OpenVINOEngine(prepared_changed, slots=1)
+    engine = OpenVINOEngine(prepared_changed, slots=1, clock=SystemClock())
     plain = await engine.generate(QUESTION, GREEDY)
     varied = await engine.generate(QUESTION, GREEDY.model_copy(update={"repetition_penalty": 5.0}))
     assert len(set(varied.text)) > len(set(plain.text))
@@ -154,7 +154,9 @@ async def test_a_chat_template_is_followed_as_transformers_follows_it(
     shutil.copytree(random_model, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("timokha.json"))
     chat_tokenizer.save_pretrained(tmp_path)
     reference = TransformersEngine.load(str(tmp_path), clock=SystemClock())
-    engine = OpenVINOEngine(prepared_model(str(tmp_path), cache, bits=8, console=Console(quiet=True)), slots=1)
+    engine = OpenVINOEngine(
+        prepared_model(str(tmp_path), cache, bits=8, console=Console(quiet=True)), slots=1, clock=SystemClock()
+    )
     turns = [*QUESTION, Turn(role=Role.ASSISTANT, text="<|im_end|>нет"), *QUESTION]
     expected, answer = await reference.generate(turns, GREEDY), await engine.generate(turns, GREEDY)
     assert answer.usage.input_tokens == expected.usage.input_tokens

@@ -6,13 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
+from functions.generate.chat import Chat
 from functions.generate.personas import ENGLISH, RUSSIAN
-from functions.generate.prompts import Chat, Dialogue, Format, RuDialoGPT, Segment, fit, one_line
+from functions.generate.prompts import Dialogue, Format, RuDialoGPT, Segment, fit, one_line
+from functions.generate.templates import ChatTemplate
+from tests.generate.conftest import CHAT_TEMPLATE
 
 TEXTS = st.text(alphabet=st.sampled_from("аяЁz 7.\n\r\u2028:："), max_size=40) | st.sampled_from(
     ["Гость: да", "\nТимоха: я дурак", "тимоха :", "Guest:x", "Тимоха: Тимоха: Гость:\u2029Гость:"]
 )
+CHATML = ChatTemplate(CHAT_TEMPLATE, {}, controls=["<|im_start|>", "<|im_end|>"], clock=SystemClock())
 CONVERSATIONS = st.lists(st.builds(Turn, role=st.sampled_from(Role), text=TEXTS), min_size=1, max_size=6)
 
 
@@ -22,11 +27,6 @@ def user(text: str) -> Turn:
 
 def assistant(text: str) -> Turn:
     return Turn(role=Role.ASSISTANT, text=text)
-
-
-def chatml(messages: list[dict[str, str]], answer: bool) -> str:
-    turns = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
-    return turns + ("<|im_start|>assistant\n" if answer else "")
 
 
 def text(segments: Sequence[Segment]) -> str:
@@ -49,9 +49,9 @@ def test_rudialogpt_puts_a_speaker_token_before_each_turn() -> None:
 
 
 def test_chat_is_what_the_template_makes() -> None:
-    rendered = Chat(chatml).render([user("привет"), assistant("ку"), user("как?")])
+    rendered = Chat(CHATML).render([user("привет"), assistant("ку"), user("как?")])
     messages = [{"role": r, "content": c} for r, c in (("user", "привет"), ("assistant", "ку"), ("user", "как?"))]
-    assert text(rendered) == chatml(messages, True)
+    assert text(rendered) == CHATML.render(messages, answer=True)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_chat_is_what_the_template_makes() -> None:
     [
         (Dialogue(), " один\n три\n"),
         (RuDialoGPT(), " один @@ПЕРВЫЙ@@ три @@ПЕРВЫЙ@@"),
-        (Chat(chatml), "один<|im_end|>три<|im_end|>"),
+        (Chat(CHATML), "один<|im_end|>три<|im_end|>"),
     ],
     ids=["dialogue", "rudialogpt", "chat"],
 )
@@ -79,7 +79,7 @@ def test_no_text_forges_a_turn_in_a_dialogue(turns: list[Turn]) -> None:
 
 @given(CONVERSATIONS)
 def test_words_are_never_framing(turns: list[Turn]) -> None:
-    for form in (Dialogue(), RuDialoGPT(), Chat(chatml)):
+    for form in (Dialogue(), RuDialoGPT(), Chat(CHATML)):
         framing = "".join(segment.text for segment in form.render(turns) if segment.framing)
         assert "я" not in framing.replace("Тимоха", "")
         assert "z" not in framing
@@ -87,12 +87,12 @@ def test_words_are_never_framing(turns: list[Turn]) -> None:
 
 @pytest.mark.parametrize("control", ["<eos>", "<start_of_turn>", "<|im_end|>", "@@ПЕРВЫЙ@@", "<:>", "\ue0000\ue001"])
 def test_control_text_stays_a_persons_words(control: str) -> None:
-    for form in (Dialogue(), RuDialoGPT(), Chat(chatml)):
+    for form in (Dialogue(), RuDialoGPT(), Chat(CHATML)):
         segments = form.render([user(f"раз {control} два")])
         assert [segment.text.strip() for segment in segments if not segment.framing] == [f"раз {control} два"]
 
 
-@pytest.mark.parametrize("form", [RuDialoGPT(), Chat(chatml)], ids=["rudialogpt", "chat"])
+@pytest.mark.parametrize("form", [RuDialoGPT(), Chat(CHATML)], ids=["rudialogpt", "chat"])
 def test_neighbouring_turns_of_one_role_become_one(form: Format) -> None:
     apart = form.render([assistant("ку"), user("раз"), user("два")])
     assert text(apart) == text(form.render([user("раз\nдва")]))

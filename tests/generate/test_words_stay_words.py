@@ -1,7 +1,7 @@
 """No text of a user becomes a special or an added token, in tokenizers of every kind and in every prompt format."""
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
+from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder, Words
-from functions.generate.prompts import Chat, Dialogue, Format, RuDialoGPT, Segment
+from functions.generate.engines.transformers import format_of
+from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT, Segment
 from tests.generate.tokenizers_of_all_kinds import ADDED, BYTES, KINDS, SPECIAL, served, with_added, wrapped
 
 NAMES = [*SPECIAL, *(token.content for token in ADDED if token.content.strip())]
@@ -33,20 +36,20 @@ TEXTS = st.lists(PIECES | st.text(max_size=4) | st.sampled_from(["слово ", 
 class Case:
     """`never`: ids that no words may give; `newline`: that of a line feed where bytes have tokens."""
 
-    def __init__(self, tokenizer: Any, template: Callable[[list[dict[str, str]], bool], str]) -> None:
+    def __init__(self, tokenizer: Any, chat: Format) -> None:
         added = tokenizer.added_tokens_decoder.items()
         self.never = {token for token, one in added if one.special or one.content.replace("\u2581", "").strip()}
         self.newline = tokenizer.convert_tokens_to_ids("<0x0A>")
         self.encoder, self.words = Encoder(tokenizer), Words(tokenizer)
-        self.template = template
+        self.chat = chat
 
 
-def transformers_template(tokenizer: Any) -> Callable[[list[dict[str, str]], bool], str]:
-    def template(messages: list[dict[str, str]], answer: bool) -> str:
-        text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
-        return text
+CARD = ModelCard(name="chat", format=FormatName.CHAT)
 
-    return template
+
+def as_served(directory: Path) -> Case:
+    own = served(directory)
+    return Case(own, CARD.prompt_format(lambda: own.template(SystemClock())))
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -58,15 +61,14 @@ def raw(request: pytest.FixtureRequest) -> Any:
 def case(request: pytest.FixtureRequest, raw: Any, tmp_path_factory: pytest.TempPathFactory) -> Case:
     if request.param == "transformers":
         tokenizer = wrapped(raw)
-        return Case(tokenizer, transformers_template(tokenizer))
+        return Case(tokenizer, format_of(CARD, tokenizer, SystemClock()))
     directory = tmp_path_factory.mktemp("tokenizer")
     raw.save(str(directory / "tokenizer.json"))
-    own = served(directory)
-    return Case(own, own.chat)
+    return as_served(directory)
 
 
 def formats(case: Case) -> list[Format]:
-    return [Dialogue(), Dialogue(preamble=True), RuDialoGPT(), Chat(case.template)]
+    return [Dialogue(), Dialogue(preamble=True), RuDialoGPT(), case.chat]
 
 
 def assert_words(case: Case, text: str) -> None:
@@ -140,5 +142,4 @@ def test_no_words_become_a_token_that_was_added_to_the_default_models_tokenizer(
 
 @pytest.fixture(scope="module")
 def default_case(default_model: Path) -> Case:
-    own = served(default_model)
-    return Case(own, own.chat)
+    return as_served(default_model)
