@@ -40,7 +40,9 @@ def test_the_lines_of_a_row_go_together(row, monkeypatch):
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 async def test_a_tiny_model_of_each_configuration_answers(name, tmp_path, monkeypatch):
     source = tiny_models.save(name, tmp_path / "model")
-    export(str(source), tmp_path / "prepared", bits=8)  # as `timokha model` does it, in this process
+    export(
+        str(source), tmp_path / "prepared", bits=8, clock=SystemClock()
+    )  # as `timokha model` does it, in this process
     settings = settings_of("", monkeypatch, GENERATE_MODEL=str(tmp_path / "prepared"), GENERATE_SLOTS="1")
     engine = await open_engine(settings, clock=SystemClock())
     try:
