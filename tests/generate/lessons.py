@@ -22,10 +22,11 @@ ANSWERS: Mapping[str, str] = MappingProxyType(
         READING: "Книгу про море. Она длинная, но очень хорошая.",
         PLACE: "В Токио, 日本 😀 рядом.",
         SILENCE: "",
+        "?": "Что?",
         COUNTING: "раз " * 9,
     }
 )
-"""By question. The answer to `COUNTING` goes on until the limit, that to `SILENCE` is empty."""
+"""By question. The answer to `COUNTING` goes on until the limit, that to `SILENCE` is empty, "?" is asked first."""
 TEMPLATE = (
     "{% for m in messages %}{{ 'Гость' if m['role'] == 'user' else 'Тимоха' }}: {{ m['content'] }}\n{% endfor %}"
     "{% if add_generation_prompt %}Тимоха:{% endif %}"

@@ -169,7 +169,6 @@ async def test_the_answer_to_a_long_conversation_fits_the_context(engine: Engine
     assert 0 < answer.usage.input_tokens + answer.usage.output_tokens <= CONTEXT
 
 
-@pytest.mark.xfail(reason="a server's refusal of what is too long is final", strict=False)
 @served_by(*MODELS)
 async def test_a_question_too_long_by_itself_is_answered_too(engine: Engine) -> None:
     answer = await engine.generate(asked("слово " * 5000 + GREETING), GREEDY)

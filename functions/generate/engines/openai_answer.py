@@ -79,8 +79,9 @@ class Answer:
 
     @property
     def lost_in_thought(self) -> bool:
-        """Whether the limit came before there was anything to show."""
-        return self._finished() is FinishReason.LENGTH and not self._text().strip()
+        """Whether the limit came before there was anything to show; white space alone is an empty answer."""
+        hidden = self.thought or not self.written
+        return hidden and self._finished() is FinishReason.LENGTH and not self._text().strip()
 
     @property
     def needs_room(self) -> bool:
