@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from events.runtime.clock import SystemClock
 from functions.generate.engines import checkpoints
 from functions.generate.engines.openvino_export import export
 from functions.generate.engines.writing import writing
@@ -21,7 +22,9 @@ REFUSED = r"File too large|iostream error"
 def test_exporting_for_openvino(random_model: Path, tmp_path: Path, limit: int) -> None:
     with pytest.raises(OSError, match=REFUSED), files_up_to(limit):
         made_once(
-            tmp_path / "model", is_ready=lambda: False, make=lambda empty: export(str(random_model), empty, bits=8)
+            tmp_path / "model",
+            is_ready=lambda: False,
+            make=lambda empty: export(str(random_model), empty, bits=8, clock=SystemClock()),
         )
     assert [path.name for path in tmp_path.iterdir()] == ["model.lock"]
 
