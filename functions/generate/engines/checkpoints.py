@@ -95,8 +95,9 @@ def _found(path: Path, source: str) -> str:
 
 
 def _pretrained(source: str, dtype: torch.dtype) -> tuple[Any, PreTrainedTokenizerBase]:
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    return AutoModelForCausalLM.from_pretrained(source, dtype=dtype), tokenizer
+    # Not told, transformers would ask at the terminal whether to run the code that a model brings.
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, trust_remote_code=False), tokenizer
 
 
 def _gguf(path: Path) -> tuple[Any, PreTrainedTokenizerBase]:
