@@ -118,6 +118,7 @@ def _load_openvino(settings: GenerateSettings, clock: Clock) -> Engine:
         slots=settings.slots,
         clock=clock,
         max_input_tokens=settings.max_input_tokens,
+        max_thought_tokens=settings.max_thought_tokens,
         arithmetic=settings.arithmetic,
     )
 
@@ -127,7 +128,13 @@ def _load_transformers(settings: GenerateSettings, clock: Clock) -> Engine:
 
     source = settings.model or str(prepare_default_model(settings.cache, console=Console(stderr=True)))
     beams = settings.decoding is Decoding.ORIGINAL
-    return TransformersEngine.load(source, clock=clock, max_input_tokens=settings.max_input_tokens, beams=beams)
+    return TransformersEngine.load(
+        source,
+        clock=clock,
+        max_input_tokens=settings.max_input_tokens,
+        max_thought_tokens=settings.max_thought_tokens,
+        beams=beams,
+    )
 
 
 async def _open_openai(settings: GenerateSettings, clock: Clock) -> Engine:

@@ -43,10 +43,11 @@ _FRAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """`text` may be shown. `thinking`: the model is inside a thought at the end."""
+    """`text` may be shown. `thinking`: the model is inside a thought at the end, after so many `thoughts` before it."""
 
     text: str
     thinking: bool
+    thoughts: int = 0
 
 
 def _any_of(spellings: Iterable[str]) -> str:
@@ -113,11 +114,12 @@ class _Reader:
         self._whole = whole
         self._shown = ""
         self._frame: Mark | None = None
+        self._thoughts = 0
 
     def read(self, awaited: Sequence[str]) -> Said:
         """`awaited`: the marks that close the thought at the start, if there is one."""
         if awaited and not self._skip_thought(awaited):
-            return Said("", thinking=True)
+            return self._end(0, thinking=True)
         pieces = _PIECE if self._whole else _PIECE_SO_FAR
         while piece := pieces.search(self._rest):
             match piece.lastgroup:
@@ -145,6 +147,7 @@ class _Reader:
 
     def _go_on(self, place: int) -> None:
         """After a thought, white space and the frame of an answer are left out."""
+        self._thoughts += 1
         self._rest = self._rest[place:]
         if not self._shown.strip():
             self._shown = ""
@@ -170,7 +173,7 @@ class _Reader:
         if self._frame:
             text, spellings = text.replace(self._frame.closing, ""), (*spellings, self._frame.closing)
         held_back = 0 if self._whole or thinking else _half(text, spellings)
-        return Said(text[: len(text) - held_back], thinking)
+        return Said(text[: len(text) - held_back], thinking, self._thoughts)
 
 
 def _half(text: str, spellings: Sequence[str]) -> int:

@@ -10,6 +10,8 @@ class Model:
     directory: str
     slots: int
     max_input_tokens: int
+    longest: int
+    """Tokens of a prompt and all that may follow it."""
     properties: dict[str, str]
     """For OpenVINO's CPU plugin."""
     accompanied: bool = False

@@ -9,17 +9,18 @@ from pathlib import Path
 
 from events.errors import SettingsError
 from events.runtime.clock import Clock
-from events.schema import FinishReason, Sampling, Turn, Usage
-from functions.generate.answers import tidy
+from events.schema import MAX_NEW_TOKENS, Sampling, Turn
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated, Progressed
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.described import Described
 from functions.generate.engines.jobs import Job, Model
-from functions.generate.engines.telling import INTERVAL, telling
+from functions.generate.engines.telling import INTERVAL, after, telling
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.prompter import Prompter
 from functions.generate.settings import Arithmetic
+from functions.generate.stages import Stage
+from functions.generate.writer import Times, Writer
 
 _TYPICAL_LOGIT = 16
 """Of a likely token, in the models that were looked at."""
@@ -38,10 +39,10 @@ PROPERTIES = {
 """For OpenVINO's CPU plugin."""
 
 
-def served(directory: Path, slots: int, max_input_tokens: int, arithmetic: Arithmetic) -> Model:
+def served(directory: Path, slots: int, max_input_tokens: int, longest: int, arithmetic: Arithmetic) -> Model:
     """In 8 bits even the last bit of a sum can turn into another word, so there a few answers get company."""
     company = arithmetic is Arithmetic.FAST
-    return Model(str(directory), slots, max_input_tokens, PROPERTIES[arithmetic], accompanied=company)
+    return Model(str(directory), slots, max_input_tokens, longest, PROPERTIES[arithmetic], accompanied=company)
 
 
 def _tokenizer(directory: Path, described: Described) -> FastTokenizer:
@@ -64,6 +65,7 @@ class OpenVINOEngine:
         slots: int,
         clock: Clock,
         max_input_tokens: int = 1024,
+        max_thought_tokens: int = 1024,
         arithmetic: Arithmetic = Arithmetic.EXACT,
     ) -> None:
         """`directory` is a prepared model (see `preparing`); blocks for a second or two.
@@ -76,14 +78,22 @@ class OpenVINOEngine:
         self._numbers = count(1)
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
         window = min(max_input_tokens, described.context)
+        longest = min(window + max_thought_tokens + MAX_NEW_TOKENS, described.context)
         # It loads the model while the tokenizer is loaded here.
-        self._batch = Batch(served(directory, slots, window, arithmetic))
+        self._batch = Batch(served(directory, slots, window, longest, arithmetic))
         try:
             self._tokenizer = _tokenizer(directory, described)
-            self._format = self._card.prompt_format(partial(self._tokenizer.template, clock))
+            form = self._card.prompt_format(partial(self._tokenizer.template, clock))
             encoder = Encoder(self._tokenizer)
-            self._prompter = Prompter(
-                self.model, self._format, encoder, context=described.context, max_input_tokens=max_input_tokens
+            prompter = Prompter(self.model, form, encoder, context=described.context, max_input_tokens=max_input_tokens)
+            self._writer = Writer(
+                prompter,
+                self._tokenizer,
+                ends=self._ends,
+                end=form.end,
+                decode=self._tokenizer.decode,
+                without_special=self._tokenizer.without_special,
+                max_thought_tokens=max_thought_tokens,
             )
             self._batch.wait()
         except BaseException:
@@ -98,41 +108,34 @@ class OpenVINOEngine:
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
     ) -> Generated:
         """Answer the last turn. Cancelled, it leaves the batch at the next step."""
-        limit = self._prompter.limit(sampling)
         loop = asyncio.get_running_loop()
-        prompt = await loop.run_in_executor(self._encoding, self._prompter.prompt, turns, limit)
-        async with telling(progressed, self._text) as told:
-            job = self._job(prompt, sampling, limit, told_every=INTERVAL if told else None)
-            written = await asyncio.wrap_future(self._batch.submit(job, told))
-        return Generated(
-            text=tidy(self._text(written.tokens), cut=written.cut),
-            finish_reason=FinishReason.LENGTH if written.cut else FinishReason.STOP,
-            usage=Usage(input_tokens=len(prompt), output_tokens=len(written.tokens)),
-            prompt_seconds=written.prompt_seconds,
-            generation_seconds=written.generation_seconds,
-        )
+        prompt, stages = await loop.run_in_executor(self._encoding, self._writer.begin, turns, sampling)
+        times = Times()
+        async with telling(progressed, self._writer.so_far) as told:
+            while stage := stages.next():
+                job = self._job([*prompt, *stages.tokens], sampling, stage, told_every=INTERVAL if told else None)
+                written = await asyncio.wrap_future(self._batch.submit(job, after(stages.tokens, told)))
+                times.add(written.prompt_seconds, written.generation_seconds)
+                stages.add(written.tokens, cut=written.cut)
+        return self._writer.generated(prompt, stages, times)
 
     async def close(self) -> None:
         """Drop what is being generated."""
         await asyncio.to_thread(self._batch.close)
         self._encoding.shutdown()
 
-    def _text(self, tokens: Sequence[int]) -> str:
-        text = self._tokenizer.decode(tokens).partition(self._format.end)[0]
-        return self._tokenizer.without_special(text)
-
-    def _job(self, prompt: list[int], sampling: Sampling, limit: int, *, told_every: float | None) -> Job:
+    def _job(self, prompt: list[int], sampling: Sampling, stage: Stage, *, told_every: float | None) -> Job:
         # GenAI's repetition penalty punishes the prompt's words as well, and with them the end of a line.
         penalty = _TYPICAL_LOGIT * (1 - 1 / sampling.repetition_penalty)
         return Job(
             next(self._numbers),
             prompt,
-            limit,
-            self._ends,
+            stage.limit,
+            self._ends | stage.stops,
             presence_penalty=min(_LARGEST_PENALTY, penalty),
             temperature=sampling.temperature,
             top_k=sampling.top_k,
             top_p=sampling.top_p,
-            seed=sampling.seed,
-            told_every=told_every,
+            seed=stage.seed(sampling.seed),
+            told_every=None if stage.thinking else told_every,
         )

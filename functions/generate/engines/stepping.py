@@ -23,6 +23,8 @@ _BLOCK = 32
 """Tokens in a block of the KV cache, on a CPU."""
 _ROOM_FOR_ANSWER = 256
 """Tokens; longer answers borrow from the others' room."""
+_SPARE = 2
+"""Blocks: a companion's, and one that the library keeps."""
 _TOKENS_A_STEP = 256
 """A longer prompt is read over several steps, so that the others' answers go on meanwhile."""
 _EVERY_TOKEN = 2**31
@@ -101,11 +103,14 @@ class Stepper:
                 running.first_at = running.first_at or self._clock.monotonic()
                 running.tokens += output.generated_ids
                 running.cut = output.finish_reason == genai.GenerationFinishReason.LENGTH
-        if running.handle.get_status() == genai.GenerationStatus.RUNNING:
+        status = running.handle.get_status()
+        if status == genai.GenerationStatus.RUNNING:
             if running.pace and running.tokens and running.pace.is_due():
                 self._connection.send(Wrote(running.number, running.tokens))
             return
         del self._running[running.number]
+        # Of what has outgrown the whole cache there is no more either.
+        running.cut = running.cut or status == genai.GenerationStatus.IGNORED
         ended = self._clock.monotonic()
         first = running.first_at or ended
         self._connection.send(
@@ -130,8 +135,9 @@ def _scheduler(model: Model) -> Any:
     config.max_num_batched_tokens = max(_TOKENS_A_STEP, model.slots)
     config.dynamic_split_fuse = True
     config.enable_prefix_caching = True
-    # Memory is taken when it is first written to.
-    config.num_kv_blocks = (model.slots + 1) * -(-(model.max_input_tokens + _ROOM_FOR_ANSWER) // _BLOCK)
+    # Memory is taken when it is first written to. One that has room for none of it would break off.
+    usual = (model.slots + 1) * -(-(model.max_input_tokens + _ROOM_FOR_ANSWER) // _BLOCK)
+    config.num_kv_blocks = max(usual, -(-model.longest // _BLOCK) + _SPARE)
     return config
 
 

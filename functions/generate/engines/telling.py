@@ -1,7 +1,7 @@
 """An engine's way to tell what its thread or process has written so far, while that goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -42,6 +42,12 @@ async def telling(
         if not task.cancelled():
             # The answer is none the worse for it.
             log.warning("progress.not_told", error=type(task.exception()).__name__)
+
+
+def after(earlier: Sequence[int], told: Callable[[list[int]], None] | None) -> Callable[[list[int]], None] | None:
+    """Tells an answer's `earlier` tokens with those of a later stage."""
+    begun = list(earlier)
+    return (lambda tokens: told(begun + tokens)) if told else None
 
 
 def _put(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Written]", news: Written) -> None:

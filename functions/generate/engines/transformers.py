@@ -17,18 +17,19 @@ from transformers import (
 )
 
 from events.runtime.clock import Clock
-from events.schema import FinishReason, Sampling, Turn, Usage
-from functions.generate.answers import tidy
+from events.schema import Sampling, Turn
 from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated, Progressed
 from functions.generate.engines import beams
 from functions.generate.engines.checkpoints import Checkpoint, load
 from functions.generate.engines.pace import Pace
-from functions.generate.engines.telling import INTERVAL, telling
+from functions.generate.engines.telling import INTERVAL, after, telling
 from functions.generate.prompter import Prompter
 from functions.generate.prompts import Format
+from functions.generate.stages import Stage
 from functions.generate.templates import ChatTemplate
+from functions.generate.writer import Times, Writer
 
 
 class TransformersEngine:
@@ -37,7 +38,13 @@ class TransformersEngine:
     provider = "transformers"
 
     def __init__(
-        self, checkpoint: Checkpoint, *, clock: Clock, max_input_tokens: int = 1024, beams: bool = False
+        self,
+        checkpoint: Checkpoint,
+        *,
+        clock: Clock,
+        max_input_tokens: int = 1024,
+        max_thought_tokens: int = 1024,
+        beams: bool = False,
     ) -> None:
         """`max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context.
 
@@ -49,7 +56,7 @@ class TransformersEngine:
         self._tokenizer: Any = checkpoint.tokenizer
         self._card = checkpoint.card
         self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock)
-        self._prompter = Prompter(
+        prompter = Prompter(
             checkpoint.card.name,
             self._format,
             Encoder(self._tokenizer),
@@ -57,6 +64,15 @@ class TransformersEngine:
             max_input_tokens=max_input_tokens,
         )
         self._ends = end_tokens(checkpoint, self._format)
+        self._writer = Writer(
+            prompter,
+            self._tokenizer,
+            ends=self._ends,
+            end=self._format.end,
+            decode=self._tokenizer.decode,
+            without_special=self._without_special,
+            max_thought_tokens=max_thought_tokens,
+        )
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="generate")
 
     @classmethod
@@ -66,6 +82,7 @@ class TransformersEngine:
         *,
         clock: Clock,
         max_input_tokens: int = 1024,
+        max_thought_tokens: int = 1024,
         threads: int | None = None,
         beams: bool = False,
     ) -> Self:
@@ -75,7 +92,13 @@ class TransformersEngine:
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(load(source), clock=clock, max_input_tokens=max_input_tokens, beams=beams)
+        return cls(
+            load(source),
+            clock=clock,
+            max_input_tokens=max_input_tokens,
+            max_thought_tokens=max_thought_tokens,
+            beams=beams,
+        )
 
     @property
     def model(self) -> str:
@@ -88,7 +111,7 @@ class TransformersEngine:
         cancelled = threading.Event()
         try:
             loop = asyncio.get_running_loop()
-            async with telling(progressed, self._text) as told:
+            async with telling(progressed, self._writer.so_far) as told:
                 return await loop.run_in_executor(self._worker, self._answer, turns, sampling, cancelled, told)
         finally:
             cancelled.set()
@@ -100,56 +123,66 @@ class TransformersEngine:
     def _answer(
         self, turns: Sequence[Turn], sampling: Sampling, cancelled: threading.Event, told: "_Told | None"
     ) -> Generated:
-        limit = self._prompter.limit(sampling)
-        prompt = self._prompter.prompt(turns, limit)
-        watch = _Watch(
-            self._tokenizer,
-            len(prompt),
-            self._format.end,
-            cancelled=cancelled,
-            told=None if self._beams else told,
-            clock=self._clock,
-        )
-        started = self._clock.monotonic()
-        tokens = self._sample(prompt, sampling, limit, watch)
-        ended = self._clock.monotonic()
-        first = watch.first_token_at or ended
-        cut = len(tokens) == limit and not watch.ended and tokens[-1] not in self._ends
-        return Generated(
-            text=tidy(self._text(tokens), cut=cut),
-            finish_reason=FinishReason.LENGTH if cut else FinishReason.STOP,
-            usage=Usage(input_tokens=len(prompt), output_tokens=len(tokens)),
-            prompt_seconds=first - started,
-            generation_seconds=ended - first,
-        )
+        prompt, stages = self._writer.begin(turns, sampling)
+        times, cache = Times(), None
+        while (stage := stages.next()) and not cancelled.is_set():
+            read = [*prompt, *stages.tokens]
+            watch = _Watch(
+                self._tokenizer,
+                len(read),
+                self._format.end,
+                cancelled=cancelled,
+                told=None if self._beams or stage.thinking else after(stages.tokens, told),
+                clock=self._clock,
+            )
+            started = self._clock.monotonic()
+            tokens, cache = self._write(read, sampling, stage, watch, cache)
+            ended = self._clock.monotonic()
+            first = watch.first_token_at or ended
+            times.add(first - started, ended - first)
+            cut = len(tokens) == stage.limit and not watch.ended and tokens[-1] not in self._ends
+            stages.add(tokens, cut=cut)
+        return self._writer.generated(prompt, stages, times)
 
-    def _sample(self, prompt: list[int], sampling: Sampling, limit: int, watch: "_Watch") -> list[int]:
+    def _write(
+        self, prompt: list[int], sampling: Sampling, stage: Stage, watch: "_Watch", cache: Any
+    ) -> tuple[list[int], Any]:
+        """The tokens after `prompt`, and what the model remembers of them, as `cache` is of an earlier stage."""
         ids = torch.tensor([prompt])
         # transformers draws from the global generator: seeded here, and given back as it was.
         with torch.inference_mode(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(sampling.seed)
+            torch.manual_seed(stage.seed(sampling.seed))
             output = self._model.generate(
                 ids,
                 attention_mask=torch.ones_like(ids),
-                generation_config=self._config(sampling, limit),
-                logits_processor=self._processors(sampling, len(prompt)),
+                generation_config=self._config(sampling, stage),
+                logits_processor=self._processors(sampling, stage, len(prompt)),
                 stopping_criteria=StoppingCriteriaList([watch]),
+                **({} if cache is None else {"past_key_values": cache}),
             )
         if self._beams:
-            return beams.drawn(output, len(prompt), self._ends, sampling.seed)
-        return [int(token) for token in output[0, len(prompt) :]]
+            return beams.drawn(output.sequences, len(prompt), self._ends, sampling.seed), None
+        return output.sequences[0, len(prompt) :].tolist(), _reusable(output)
 
-    def _config(self, sampling: Sampling, limit: int) -> GenerationConfig:
+    def _config(self, sampling: Sampling, stage: Stage) -> GenerationConfig:
         how: dict[str, Any] = {"do_sample": sampling.temperature > 0}
         if self._beams:
             how = beams.HOW
         elif how["do_sample"]:
             how |= {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
-        return GenerationConfig(max_new_tokens=limit, eos_token_id=self._ends, pad_token_id=self._ends[0], **how)
+        return GenerationConfig(
+            max_new_tokens=stage.limit,
+            eos_token_id=[*self._ends, *stage.stops],
+            pad_token_id=self._ends[0],
+            return_dict_in_generate=True,
+            **how,
+        )
 
-    def _processors(self, sampling: Sampling, prompt_length: int) -> LogitsProcessorList:
+    def _processors(self, sampling: Sampling, stage: Stage, prompt_length: int) -> LogitsProcessorList:
         """No empty answers, and no repetitions; the prompt's own words may be used again."""
-        silent = {*self._ends, *(ids[0] for text in (" ", "\n", "\n\n") if len(ids := self._plain(text)) == 1)}
+        silent = set(self._ends)
+        if stage.number == 0 and not stage.thinking:
+            silent |= {ids[0] for text in (" ", "\n", "\n\n") if len(ids := self._plain(text)) == 1}
         return LogitsProcessorList(
             [
                 RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, prompt_ignore_length=prompt_length),
@@ -157,8 +190,7 @@ class TransformersEngine:
             ]
         )
 
-    def _text(self, tokens: list[int]) -> str:
-        text: str = self._tokenizer.decode(tokens).partition(self._format.end)[0]
+    def _without_special(self, text: str) -> str:
         for special in self._tokenizer.all_special_tokens:
             text = text.replace(special, "")
         return text
@@ -166,6 +198,13 @@ class TransformersEngine:
     def _plain(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return ids
+
+
+def _reusable(output: Any) -> Any:
+    """The cache of `output`, if it is one that has all tokens but the last, which the model has not read yet."""
+    cache = output.past_key_values
+    size = getattr(cache, "get_seq_length", None)
+    return cache if size and size() == output.sequences.shape[1] - 1 else None
 
 
 _Told = Callable[[list[int]], None]
