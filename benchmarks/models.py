@@ -100,7 +100,7 @@ def prepare(name: str, bits: int) -> tuple[Path, dict[str, Any]]:
 def openvino(name: str, bits: int) -> dict[str, Any]:
     directory, cost = prepare(name, bits)
     began = time.perf_counter()
-    batch = Batch(served(directory, 1, max(PROMPTS), Arithmetic.EXACT))
+    batch = Batch(served(directory, 1, max(PROMPTS), max(PROMPTS) + NEW, Arithmetic.EXACT))
     batch.wait()
     loading = time.perf_counter() - began
     numbers = count(1)

@@ -95,7 +95,8 @@ def measure(arithmetic: Arithmetic, bits: int) -> dict[str, float | str | int]:
     directory = prepared_model(None, cache, bits=bits, console=console)
     checkpoint = load(str(prepare_default_model(cache, console=console)), dtype=torch.float32)
     prompts = _prompts(checkpoint)
-    written = _written(served(directory, SLOTS, max(map(len, prompts)), arithmetic), prompts)
+    asked = max(map(len, prompts))
+    written = _written(served(directory, SLOTS, asked, asked + NEW, arithmetic), prompts)
     end: int = checkpoint.tokenizer.encode(END, add_special_tokens=False)[-1]
     same = [_agreed(ours, theirs) for ours, theirs in zip(written, _choices(checkpoint, prompts, written), strict=True)]
     to_the_end = [number > ours.index(end) if end in ours else number == NEW for number, ours in same]

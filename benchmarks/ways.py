@@ -77,7 +77,7 @@ def ctranslate2() -> Callable[[int, int], Timed]:
 
 
 def batch(bits: int, arithmetic: Arithmetic) -> Callable[[int, int], Timed]:
-    model = served(openvino(bits), max(CROWDS), PROMPT, arithmetic)
+    model = served(openvino(bits), max(CROWDS), PROMPT, PROMPT + NEW, arithmetic)
     process = Batch(model)
     process.wait()
 
