@@ -11,14 +11,16 @@ PREPARED: Final = ("openvino_model.xml", "openvino_model.bin", "tokenizer.json")
 """What the OpenVINO engine reads beside `serving.json`."""
 
 LFS: Final = b"version https://git-lfs"
-GGUF: Final = b"GGUF"
 MAX_HEADER: Final = 100_000_000
 """Bytes that safetensors allows for a header."""
 
 
 def flaw(path: Path) -> str:
-    """Return what keeps the directory or `.gguf` file at `path` from being a model; empty if nothing is seen."""
-    return _first(_of_file(path) if path.is_file() else _of_directory(path))
+    """Return what keeps the directory at `path` from being a model; empty if nothing is seen.
+
+    A file has been judged already, by `functions.generate.sources.path_of`.
+    """
+    return "" if path.is_file() else _first(_of_directory(path))
 
 
 def flaw_of_prepared(directory: Path) -> str:
@@ -31,11 +33,6 @@ def _first(flaws: Iterator[str]) -> str:
         return next(flaws, "")
     except OSError as error:
         return f"{error.filename} can't be read ({error.strerror})"
-
-
-def _of_file(path: Path) -> Iterator[str]:
-    if not _begins(path).startswith(GGUF):
-        yield f"{path} is no GGUF file{_pointer(path)}"
 
 
 def _of_directory(directory: Path) -> Iterator[str]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from events.errors import SettingsError
 from events.paths import resolved
+from functions.generate import gguf
+from functions.generate.gguf_kinds import refusal
 
 CONFIG = "config.json"
 TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
@@ -31,7 +33,7 @@ def path_of(source: str) -> Path:
         if path.is_dir():
             wrong = None if (path / CONFIG).is_file() else _without_config(path)
         elif path.is_file():
-            wrong = None if path.suffix == ".gguf" else "is a file of another kind"
+            wrong = _wrong_file(path)
         elif path.exists():
             wrong = "is neither a file nor a directory"
         else:
@@ -39,12 +41,26 @@ def path_of(source: str) -> Path:
     except (OSError, ValueError, RuntimeError) as error:
         wrong = f"can't be looked at ({getattr(error, 'strerror', None) or error})"
     if wrong:
-        raise SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {wrong}; {TAKES}")
+        raise wrong_model(source, wrong)
     return path
 
 
+def wrong_model(source: str, why: str) -> SettingsError:
+    """The error that names the setting, what it got and `why` that can't be served."""
+    return SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {why}; {TAKES}")
+
+
+def _wrong_file(path: Path) -> str | None:
+    if path.suffix != gguf.SUFFIX:
+        return "is a file of another kind"
+    try:
+        return refusal(gguf.read(path)) or None
+    except gguf.NoGGUF as error:
+        return str(error)
+
+
 def _may_be_hub_id(source: str) -> bool:
-    return not source.endswith(".gguf") and len(source) <= _SHOWN and bool(_HUB_ID.fullmatch(source))
+    return not source.endswith(gguf.SUFFIX) and len(source) <= _SHOWN and bool(_HUB_ID.fullmatch(source))
 
 
 def _without_config(directory: Path) -> str:

@@ -12,15 +12,16 @@ from transformers import (
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    modeling_gguf_pytorch_utils,
 )
 from transformers.utils import logging as transformers_logging
 
 from events.errors import SettingsError
 from functions.generate.card import ModelCard
+from functions.generate.engines import gguf_model
 from functions.generate.engines.writing import writing
+from functions.generate.gguf import NoGGUF
 from functions.generate.prompts import FIRST_SPEAKER, FormatName
-from functions.generate.sources import TAKES, path_of
+from functions.generate.sources import TAKES, path_of, wrong_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,13 @@ def load(source: str, *, dtype: torch.dtype | None = None) -> Checkpoint:
     card = ModelCard.read(path) if path.is_dir() else None
     try:
         model, tokenizer = (
-            _gguf(path) if path.is_file() else _pretrained(_found(path, source), dtype or fastest_dtype())
+            gguf_model.load(path) if path.is_file() else _pretrained(_found(path, source), dtype or fastest_dtype())
         )
+    except NoGGUF as error:
+        raise wrong_model(source, str(error)) from None
     except Exception as error:
         raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({_summary(error)}); {TAKES}") from error
-    return Checkpoint(model.eval(), tokenizer, card or _guess(path.name, tokenizer))
+    return Checkpoint(model.eval(), tokenizer, card or _guess(path.stem if path.is_file() else path.name, tokenizer))
 
 
 def convert(gguf: Path, directory: Path) -> None:
@@ -57,8 +60,8 @@ def convert(gguf: Path, directory: Path) -> None:
     would not give the same. Raises OSError.
     """
     _quiet()
-    packed, tokenizer = _gguf(gguf)
-    model = fresh(packed, torch.float16)
+    model, tokenizer = gguf_model.load(gguf)
+    model.to(torch.float16)
     with writing(directory):
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
@@ -100,12 +103,6 @@ def _pretrained(source: str, dtype: torch.dtype) -> tuple[Any, PreTrainedTokeniz
     return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, trust_remote_code=False), tokenizer
 
 
-def _gguf(path: Path) -> tuple[Any, PreTrainedTokenizerBase]:
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
-    return model, tokenizer
-
-
 def _guess(name: str, tokenizer: PreTrainedTokenizerBase) -> ModelCard:
     if FIRST_SPEAKER in tokenizer.get_vocab():
         return ModelCard(name=name, format=FormatName.RUDIALOGPT)
@@ -123,5 +120,3 @@ def _quiet() -> None:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    # This bar alone does not ask whether bars are wanted.
-    modeling_gguf_pytorch_utils.tqdm = lambda tensors, **_: tensors
