@@ -12,6 +12,7 @@ CONFIG = "config.json"
 TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+_PARTS = {".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".json"}
 _SHOWN = 200
 """Characters of a name in an error."""
 
@@ -51,7 +52,9 @@ def wrong_model(source: str, why: str) -> SettingsError:
 
 
 def _wrong_file(path: Path) -> str | None:
-    if path.suffix != gguf.SUFFIX:
+    if path.suffix in _PARTS:
+        return "is a part of a model: give the directory that it lies in"
+    if path.suffix != gguf.SUFFIX and not _begins(path).startswith(gguf.MAGIC):
         return "is a file of another kind"
     try:
         return refusal(gguf.read(path)) or None
@@ -63,5 +66,17 @@ def _may_be_hub_id(source: str) -> bool:
     return not source.endswith(gguf.SUFFIX) and len(source) <= _SHOWN and bool(_HUB_ID.fullmatch(source))
 
 
+def _begins(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(gguf.MAGIC))
+
+
 def _without_config(directory: Path) -> str:
+    if (directory / "adapter_config.json").is_file():
+        return (
+            "is an adapter (LoRA), not a model: if `timokha train fit` wrote it, give what `timokha train export` makes"
+            " of it, else merge it into its model"
+        )
+    if files := sorted(directory.glob(f"*{gguf.SUFFIX}")):
+        return f"is a directory without {CONFIG}, but with {files[0].name}: give that file"
     return f"is a directory without {CONFIG}" if any(directory.iterdir()) else "is an empty directory"

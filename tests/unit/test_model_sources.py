@@ -12,8 +12,11 @@ from functions.generate.sources import path_of
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    for name in ("empty", "folder.gguf", "model"):
+    for name in ("empty", "folder.gguf", "model", "adapter", "quants"):
         (tmp_path / name).mkdir()
+    (tmp_path / "adapter/adapter_config.json").write_text("{}")
+    (tmp_path / "quants/tiny.Q4_K_M.gguf").touch()
+    (tmp_path / "model.safetensors").touch()
     (tmp_path / "model/config.json").write_text("{}")
     for name in ("a.txt", "model.gguf"):
         (tmp_path / name).write_text("x")
@@ -34,6 +37,9 @@ def place(tmp_path: Path) -> Path:
         ("/", "is a directory without config.json"),
         ("{}/a.txt", "is a file of another kind"),
         ("{}/model.gguf", "is no GGUF file"),
+        ("{}/adapter", "is an adapter (LoRA), not a model"),
+        ("{}/quants", "but with tiny.Q4_K_M.gguf: give that file"),
+        ("{}/model.safetensors", "is a part of a model: give the directory"),
         ("/dev/null", "is neither a file nor a directory"),
         ("{}/a.txt/model", ""),
         ("~nobody-of-this-name/model", "can't be looked at"),

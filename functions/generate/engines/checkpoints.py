@@ -18,6 +18,7 @@ from transformers.utils import logging as transformers_logging
 from events.errors import SettingsError
 from functions.generate.card import ModelCard
 from functions.generate.engines import gguf_model
+from functions.generate.engines.unreadable import said
 from functions.generate.engines.writing import writing
 from functions.generate.gguf import NoGGUF
 from functions.generate.prompts import FIRST_SPEAKER, FormatName
@@ -49,7 +50,7 @@ def load(source: str, *, dtype: torch.dtype | None = None) -> Checkpoint:
     except NoGGUF as error:
         raise wrong_model(source, str(error)) from None
     except Exception as error:
-        raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({_summary(error)}); {TAKES}") from error
+        raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({said(error)}); {TAKES}") from error
     return Checkpoint(model.eval(), tokenizer, card or _guess(path.stem if path.is_file() else path.name, tokenizer))
 
 
@@ -100,6 +101,8 @@ def _found(path: Path, source: str) -> str:
 def _pretrained(source: str, dtype: torch.dtype) -> tuple[Any, PreTrainedTokenizerBase]:
     # Not told, transformers would ask at the terminal whether to run the code that a model brings.
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    if len(tokenizer.get_vocab()) <= len(tokenizer.added_tokens_decoder):
+        raise ValueError("the backend tokenizer is empty")  # what transformers makes where there is no file
     return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, trust_remote_code=False), tokenizer
 
 
@@ -109,11 +112,6 @@ def _guess(name: str, tokenizer: PreTrainedTokenizerBase) -> ModelCard:
     if tokenizer.chat_template:
         return ModelCard(name=name, format=FormatName.CHAT)
     return ModelCard(name=name, format=FormatName.DIALOGUE, preamble=True)
-
-
-def _summary(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
 
 
 def _quiet() -> None:
