@@ -72,7 +72,7 @@ def test_broken_weights_are_one_line(random_model: Path, tmp_path: Path) -> None
 
 def test_a_broken_gguf_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF?")
-    with pytest.raises(SettingsError, match=r"GENERATE_MODEL=.*can't be loaded"):
+    with pytest.raises(SettingsError, match=r"GENERATE_MODEL=.*is a GGUF file of a version that can't be read"):
         load(str(tmp_path / "model.gguf"))
 
 
