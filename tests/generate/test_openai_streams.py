@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
@@ -251,6 +252,13 @@ async def test_a_server_that_never_says_a_word_is_one_line_at_the_start(server: 
         async with talking(server):
             pass
     assert "\n" not in str(raised.value)
+
+
+async def test_a_model_that_has_nothing_to_say_to_our_question_is_one_line_in_the_log(server: ChatServer) -> None:
+    server.probed = streams(END, {"choices": [], "usage": USAGE | {"completion_tokens": 1}})
+    with capture_logs() as logs:
+        assert (await answered(server, streams(BEGUN, REST, END))).text == HELLO
+    assert [line["event"] for line in logs] == ["openai.nothing_said"]
 
 
 async def test_a_model_that_had_nothing_to_say_once_is_asked_again_at_the_start(server: ChatServer) -> None:

@@ -64,6 +64,15 @@ class Answer:
         return self.reasoned or self._thinking or any(mark.opening in self.written for mark in MARKS)
 
     @property
+    def has_words(self) -> bool:
+        return bool(self.written.strip())
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether the model wrote nothing but its end, by the server's own count."""
+        return self._counted and self._usage.output_tokens <= 1 and not self.has_words
+
+    @property
     def opened(self) -> bool:
         """Whether it begins inside a thought."""
         return not self.thought and not said(self.written, thinking=True).thinking

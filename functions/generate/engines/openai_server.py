@@ -33,6 +33,8 @@ _NO_KEY = "none"
 _QUESTION: Messages = [{"role": "user", "content": "?"}]
 _ANSWER = 128
 """Tokens in which a model that thinks has begun to, and one whose prompt opened a thought has often closed it."""
+_ENOUGH = 3.0
+"""Seconds after which a slow server's first words will do."""
 _SEEDS = range(3)
 """A model may have nothing to say once."""
 _PATIENCE = 5
@@ -154,13 +156,18 @@ class Server:
             raise _NotHere(mending(error, place)) from None
 
     async def _learn(self) -> None:
+        silence = False
         for seed in _SEEDS:
             self.manner, answer = await self._chat(self.manner, Sampling(seed=seed))
             if answer is None or answer.thought or answer.opened:
                 self.manner = replace(self.manner, thinks=True, opens=answer is not None and answer.opened)
                 return
-            if answer.written.strip():
+            if answer.has_words:
                 return
+            silence = answer.is_silence
+        if silence:
+            log.warning("openai.nothing_said", url=shown(self._client.base_url), model=self.model)
+            return
         raise SettingsError(
             f"{shown(self._client.base_url)}/chat/completions answers without a word that can be read: "
             "set GENERATE_MODEL to a model that chats, or OPENAI_BASE_URL to another server"
@@ -187,11 +194,11 @@ class Server:
 
     async def _answer(self, manner: Manner, sampling: Sampling) -> Answer:
         """The short answer, as far as it tells how the model speaks."""
-        answer = Answer(self._clock, visible=_ANSWER, thoughts=0)
+        answer, until = Answer(self._clock, visible=_ANSWER, thoughts=0), self._clock.monotonic() + _ENOUGH
         async with self.ask(_QUESTION, sampling, tokens=_ANSWER, manner=manner) as coming:
             async for event in coming:
                 answer.add(event)
-                if answer.thought or answer.is_full:
+                if answer.thought or answer.is_full or (answer.has_words and self._clock.monotonic() > until):
                     return answer
         try:
             answer.generated()
