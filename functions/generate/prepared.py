@@ -17,6 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from events.errors import SettingsError, TimokhaError
 from events.extras import install
 from events.runtime.clock import SystemClock
+from functions.generate import room
 from functions.generate.default_model import CARD, prepare_default_model
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once, sweep
@@ -86,6 +87,7 @@ def _name(source: str | None) -> str:
 
 def _make(source: str, directory: Path, bits: int, console: Console) -> None:
     """Fill the empty `directory`."""
+    room.check(source, directory.parent, bits=bits)
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
         progress.add_task(f"Preparing {Path(source).name} for the fast engine, once", total=None)
         _in_its_own_process(source, directory, bits)
