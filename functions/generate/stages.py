@@ -142,7 +142,8 @@ class Stages:
         return self._bounds.answer + self._bounds.thought + MARK_TOKENS // 2 - self.written
 
     def _answering(self) -> tuple[int, frozenset[int]]:
-        return min(self._bounds.answer - self._answered, self._left), self._marks.openings
+        limit = min(self._bounds.answer - self._answered, self._left)
+        return limit, frozenset() if self._said.thoughts else self._marks.openings
 
     def _thinking(self) -> tuple[int, frozenset[int]]:
         left = self._bounds.thought - self._thought

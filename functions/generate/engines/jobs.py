@@ -31,6 +31,8 @@ class Job:
     top_k: int = 0
     top_p: float = 1.0
     seed: int = 0
+    may_be_empty: bool = False
+    """Whether one of `ends` may come first."""
     told_every: float | None = None
     """Seconds between two `Wrote`; None where nobody wants to know what is written meanwhile."""
 

@@ -137,5 +137,7 @@ class OpenVINOEngine:
             top_k=sampling.top_k,
             top_p=sampling.top_p,
             seed=stage.seed(sampling.seed),
+            # An answer has to have words. A mark may come first, though, and the library knows no difference.
+            may_be_empty=bool(stage.stops),
             told_every=None if stage.thinking else told_every,
         )

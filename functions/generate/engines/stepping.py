@@ -144,7 +144,7 @@ def _scheduler(model: Model) -> Any:
 def _config(job: Job) -> Any:
     config = genai.GenerationConfig()
     config.max_new_tokens = job.limit
-    config.min_new_tokens = 1  # no empty answers
+    config.min_new_tokens = 0 if job.may_be_empty else 1
     config.stop_token_ids = set(job.ends)
     if job.ends:
         # Of a model whose configuration names no end GenAI takes no request without one.
