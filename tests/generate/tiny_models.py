@@ -73,7 +73,7 @@ def save(name: str, directory: Path, *, seed: int = 0, **changes: Any) -> Path:
     return directory
 
 
-def random_model(config: PreTrainedConfig, *, seed: int = 0) -> Any:
+def random_model(config: PreTrainedConfig, *, seed: int = 0, balanced: bool = True) -> Any:
     """A causal language model of `config` with weights that make it write without repeating itself."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -81,7 +81,8 @@ def random_model(config: PreTrainedConfig, *, seed: int = 0) -> Any:
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 _shuffle(name, parameter)
-            _balance(model)
+            if balanced:
+                _balance(model)
     return model
 
 

@@ -9,27 +9,29 @@ from events.errors import SettingsError
 from events.runtime.clock import Clock
 from functions.generate.engines.checkpoints import Checkpoint, load
 from functions.generate.engines.described import Described
-from functions.generate.engines.openvino_graph import Unsupported, graph
+from functions.generate.engines.openvino_rehearsal import Unsupported, converted
 from functions.generate.engines.openvino_weights import quantize
 from functions.generate.engines.quiet_openvino import ov
 from functions.generate.engines.transformers import context_of, end_tokens, format_of
 from functions.generate.engines.writing import writing
 
 
-def export(source: str, directory: Path, *, bits: int, clock: Clock) -> None:
-    """Write `source` (see `checkpoints.load`) to `directory`, its weights in `bits` bits; takes a minute.
+def export(source: str, directory: Path, *, bits: int | None, clock: Clock) -> None:
+    """Write `source` (see `checkpoints.load`) to `directory`, its weights in `bits` bits, or as they are if None.
 
     Raises SettingsError, one line, if it can't be read or this engine can't serve its kind, and OSError.
     """
     checkpoint = load(source, dtype=torch.float32)
     described = describe(checkpoint, clock)
     try:
-        model = graph(checkpoint.model)
+        model = converted(checkpoint.model)
     except Unsupported as error:
         raise SettingsError(
-            f"{checkpoint.card.name} has {error}, which the openvino engine can't run: set GENERATE_ENGINE=transformers"
+            f"{checkpoint.card.name} has {error}, which the openvino engine can't run: set "
+            "GENERATE_ENGINE=transformers, or GENERATE_ENGINE=openai and have a server run it"
         ) from None
-    quantize(model, bits)
+    if bits is not None:
+        quantize(model, bits)
     directory.mkdir(parents=True, exist_ok=True)
     with writing(directory):
         ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
@@ -43,13 +45,23 @@ def describe(checkpoint: Checkpoint, clock: Clock) -> Described:
     tokenizer = _tokenizer(checkpoint)
     return Described(
         card=checkpoint.card,
-        context=context_of(checkpoint.model),
+        context=_context(checkpoint.model),
         ends=tuple(_ends(checkpoint, clock)),
         bos_token_id=tokenizer.bos_token_id,
         special_ids=tuple(tokenizer.all_special_ids),
         special_tokens=tokenizer.special_tokens_map,
         chat_template=tokenizer.chat_template,
     )
+
+
+def _context(model: Any) -> int:
+    """Less than the model's own where it would turn all its positions anew beyond so many tokens.
+
+    Here they belong to several requests, and those that have been read are kept.
+    """
+    rope = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
+    limits = [int(rope["original_max_position_embeddings"])] if rope.get("rope_type") == "longrope" else []
+    return min([context_of(model), *limits])
 
 
 def _ends(checkpoint: Checkpoint, clock: Clock) -> list[int]:
