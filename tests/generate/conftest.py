@@ -14,7 +14,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from functions.generate.card import ModelCard
 from functions.generate.default_model import prepare_default_model
 from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
-from tests.generate.lessons import save_taught
+from tests.generate.lessons import Taught, save_taught, save_thoughtful
 
 CORPUS = ["Гость: как дела?\nТимоха: Хорошо, а у тебя?\n", "Guest: how are you?\nTimokha: Fine.\n"]
 CHAT_TEMPLATE = (
@@ -89,8 +89,18 @@ def random_model(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Pa
 
 
 @pytest.fixture(scope="session")
-def taught_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
     return save_taught(tmp_path_factory.mktemp("models") / "taught")
+
+
+@pytest.fixture(scope="session")
+def thoughtful(tmp_path_factory: pytest.TempPathFactory) -> Taught:
+    return save_thoughtful(tmp_path_factory.mktemp("models") / "thoughtful")
+
+
+@pytest.fixture(scope="session")
+def taught_model(taught: Taught) -> Path:
+    return taught.directory
 
 
 @pytest.fixture(scope="session")
@@ -109,3 +119,9 @@ def default_model() -> Path:
     """Prepared in the user's cache, about a minute the first time on a machine."""
     cache = Path(os.environ.get("TIMOKHA_CACHE") or platformdirs.user_cache_path("timokha"))
     return prepare_default_model(cache, console=Console(stderr=True))
+
+
+@pytest.fixture
+def told_at_every_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("openai", "openvino", "transformers"):
+        monkeypatch.setattr(f"functions.generate.engines.{module}.INTERVAL", 0.0)

@@ -51,12 +51,16 @@ def _add_tokenizer(writer: GGUFWriter, tokenizer: Any, end: int) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
-    writer.add_token_types(
-        [TokenType.CONTROL if number in added else TokenType.NORMAL for number in range(len(tokens))]
-    )
+    writer.add_token_types([_kind(added.get(number)) for number in range(len(tokens))])
     writer.add_token_merges(_merges(tokenizer))
     writer.add_eos_token_id(end)
     writer.add_add_bos_token(False)
+
+
+def _kind(added: Any) -> TokenType:
+    if added is None:
+        return TokenType.NORMAL
+    return TokenType.CONTROL if added.special else TokenType.USER_DEFINED
 
 
 def _merges(tokenizer: Any) -> list[str]:

@@ -1,6 +1,7 @@
-"""A tiny model that has learned a few answers by heart, for tests that must know what a model will say."""
+"""Tiny models that have learned a few answers by heart, for tests that must know what a model will say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -36,20 +37,46 @@ _SPECIAL = ["<eos>", "<|im_start|>", "<|im_end|>"]
 _PIECES_OF_BYTES = "日本 😀"
 
 
+THINKING, BROODING = "подумай", "думай долго"
+THOUGHT = "Спросили про море, скажу просто."
+THOUGHTFUL_ANSWERS: Mapping[str, str] = MappingProxyType(
+    {
+        THINKING: f"<think>\n{THOUGHT}\n</think>\n\nМоре рядом.",
+        BROODING: "<think>\n" + "раз " * 9,
+        "?": f"<think>\n{THOUGHT}\n</think>\n\nЧто?",
+    }
+)
+"""What is written by question. The thought about `BROODING` goes on until the limit."""
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_THINK = ["<think>", "</think>"]
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A model in `directory`; for servers, its prompt as a chat template and the token that ends its answers."""
+
+    directory: Path
+    template: str
+    end: str
+
+
 def make_tokenizer() -> Any:
     """Byte-level; its words are those of the lessons, and what stands in `_PIECES_OF_BYTES` is written in pieces."""
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=480,
+        vocab_size=520,
         special_tokens=_SPECIAL,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    spoken = " ".join([*ANSWERS, *ANSWERS.values()]).replace(_PIECES_OF_BYTES, "")
+    spoken = " ".join([*ANSWERS, *ANSWERS.values(), THINKING, BROODING, THOUGHT]).replace(_PIECES_OF_BYTES, "")
     raw.train_from_iterator([f"Гость: {spoken}\nТимоха: {spoken}\n"] * 2, trainer)
-    raw.add_tokens([FIRST_SPEAKER, SECOND_SPEAKER])
+    raw.add_tokens([FIRST_SPEAKER, SECOND_SPEAKER, *_THINK])
     return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<eos>", eos_token="<eos>", pad_token="<eos>")
 
 
@@ -71,9 +98,8 @@ def make_model(tokenizer: Any) -> Any:
         return GPT2LMHeadModel(config)
 
 
-def teach(model: Any, tokenizer: Any) -> None:
-    """The loss is on the answers alone."""
-    lessons = [_lesson(tokenizer, question, answer) for question, answer in ANSWERS.items()]
+def teach(model: Any, lessons: Sequence[tuple[list[int], list[int]]]) -> None:
+    """`lessons`: tokens and labels."""
     length = max(len(ids) for ids, _ in lessons)
     ids = torch.tensor([ids + [0] * (length - len(ids)) for ids, _ in lessons])
     labels = torch.tensor([labels + [-100] * (length - len(labels)) for _, labels in lessons])
@@ -93,12 +119,34 @@ def _lesson(tokenizer: Any, question: str, answer: str) -> tuple[list[int], list
     return encoded.ids[:end], labels[:end]
 
 
-def save_taught(directory: Path) -> Path:
+def _thoughtful_lesson(tokenizer: Any, question: str, answer: str) -> tuple[list[int], list[int]]:
+    messages = [{"role": "user", "content": question}]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    end = "" if question == BROODING else "<|im_end|>"
+    before, after = tokenizer.encode(prompt), tokenizer.encode(answer + end)
+    return before + after, [-100] * len(before) + after
+
+
+def save_taught(directory: Path) -> Taught:
     """Make it in a second or two."""
     tokenizer = make_tokenizer()
     model = make_model(tokenizer)
-    teach(model, tokenizer)
+    teach(model, [_lesson(tokenizer, question, answer) for question, answer in ANSWERS.items()])
+    _save(directory, model, tokenizer, ModelCard(name="tiny-taught", format=FormatName.DIALOGUE))
+    return Taught(directory, TEMPLATE, "\n")
+
+
+def save_thoughtful(directory: Path) -> Taught:
+    """One that thinks before each answer, and whose template has no switch for it."""
+    tokenizer = make_tokenizer()
+    tokenizer.eos_token, tokenizer.chat_template = "<|im_end|>", CHAT_TEMPLATE
+    model = make_model(tokenizer)
+    teach(model, [_thoughtful_lesson(tokenizer, question, answer) for question, answer in THOUGHTFUL_ANSWERS.items()])
+    _save(directory, model, tokenizer, ModelCard(name="tiny-thoughtful", format=FormatName.CHAT))
+    return Taught(directory, CHAT_TEMPLATE, "<|im_end|>")
+
+
+def _save(directory: Path, model: Any, tokenizer: Any, card: ModelCard) -> None:
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
-    ModelCard(name="tiny-taught", format=FormatName.DIALOGUE).write(directory)
-    return directory
+    card.write(directory)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,16 +13,17 @@ from tornado.web import Application, RequestHandler
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from events.loopback import HOST
+from tests.generate.lessons import Taught
 
 
 class ModelServer:
-    """Answers as many as ask at once, a token of each by turns. `ends`: the texts of the tokens that end an answer."""
+    """Answers as many as ask at once, a token of each by turns."""
 
-    def __init__(self, directory: Path, *, template: str, ends: tuple[str, ...], context: int) -> None:
-        self._model: Any = AutoModelForCausalLM.from_pretrained(directory)
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(directory)
-        self._template = template
-        self._ends = {self._tokenizer.encode(end)[0] for end in ends}
+    def __init__(self, taught: Taught, *, context: int) -> None:
+        self._model: Any = AutoModelForCausalLM.from_pretrained(taught.directory)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(taught.directory)
+        self._template = taught.template
+        self._ends = {self._tokenizer.encode(end)[0] for end in (taught.end, "<eos>")}
         self._http: HTTPServer | None = None
         self._port = 0
         self.context = context

@@ -1,4 +1,4 @@
-"""The tiny taught model behind each engine: what the shared suite has to know of one to put it to the test."""
+"""A tiny taught model behind each engine: what the shared suite has to know of one to put it to the test."""
 
 import asyncio
 import sys
@@ -16,6 +16,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
 from events.runtime.clock import SystemClock
+from events.schema import Role, Turn
 from functions.generate.app import open_engine
 from functions.generate.engine import Engine
 from functions.generate.engines.batch import Batch
@@ -23,7 +24,7 @@ from functions.generate.engines.jobs import Written
 from functions.generate.settings import GenerateSettings
 from tests.clocks import ManualClock
 from tests.generate import gpt2_gguf
-from tests.generate.lessons import ANSWERS, CONTEXT, TEMPLATE
+from tests.generate.lessons import ANSWERS, CONTEXT, Taught
 from tests.generate.model_server import ModelServer
 
 SLOTS = 4
@@ -72,8 +73,8 @@ class Served:
 class OpenVINO(Served):
     """Of tokens it knows those of answers that came to an end, even if nobody waited."""
 
-    def __init__(self, model: Path, cache: Path) -> None:
-        super().__init__(engine="openvino", model=str(model), cache=cache)
+    def __init__(self, taught: Taught, cache: Path) -> None:
+        super().__init__(engine="openvino", model=str(taught.directory), cache=cache)
         self._patch = pytest.MonkeyPatch()
         self._wrote = 0
 
@@ -102,8 +103,8 @@ class OpenVINO(Served):
 class Transformers(Served):
     """A token a run of the model."""
 
-    def __init__(self, model: Path, cache: Path) -> None:
-        super().__init__(engine="transformers", model=str(model))
+    def __init__(self, taught: Taught, cache: Path) -> None:
+        super().__init__(engine="transformers", model=str(taught.directory))
         self._wrote = 0
 
     async def start(self) -> None:
@@ -123,9 +124,9 @@ class Transformers(Served):
 class OpenAI(Served):
     """A server of ours, which knows no limit of requests."""
 
-    def __init__(self, model: Path, cache: Path) -> None:
+    def __init__(self, taught: Taught, cache: Path) -> None:
         super().__init__(engine="openai")
-        self._server = ModelServer(model, template=TEMPLATE, ends=("\n", "<eos>"), context=CONTEXT)
+        self._server = ModelServer(taught, context=CONTEXT)
 
     async def start(self) -> None:
         self._server.start()
@@ -148,14 +149,15 @@ class OpenAI(Served):
 class LlamaCpp(Served):
     """llama.cpp's server in a process of its own."""
 
-    def __init__(self, model: Path, cache: Path) -> None:
+    def __init__(self, taught: Taught, cache: Path) -> None:
         if find_spec("xllamacpp") is None:
             pytest.skip("no llama.cpp here: `pip install xllamacpp`")
         super().__init__(engine="openai")
-        tokenizer: Any = AutoTokenizer.from_pretrained(model)
-        loaded = AutoModelForCausalLM.from_pretrained(model)
-        [end] = tokenizer.encode("\n")
-        self._file = gpt2_gguf.write(cache / "taught.gguf", loaded, tokenizer, template=TEMPLATE, end=end)
+        tokenizer: Any = AutoTokenizer.from_pretrained(taught.directory)
+        model = AutoModelForCausalLM.from_pretrained(taught.directory)
+        [end] = tokenizer.encode(taught.end)
+        file = cache / f"{taught.directory.name}.gguf"
+        self._file = gpt2_gguf.write(file, model, tokenizer, template=taught.template, end=end)
         self._process: Process | None = None
         self._url = ""
 
@@ -188,7 +190,7 @@ class LlamaCpp(Served):
 class Echo(Served):
     """It has no model: it says what it is told, over a delay that passes at once."""
 
-    def __init__(self, model: Path, cache: Path) -> None:
+    def __init__(self, taught: Taught, cache: Path) -> None:
         super().__init__(engine="echo", echo_delay=timedelta(seconds=1))
 
     def says(self, question: str) -> str:
@@ -198,7 +200,7 @@ class Echo(Served):
         return ManualClock()
 
 
-EVERY: dict[str, Callable[[Path, Path], Served]] = {
+EVERY: dict[str, Callable[[Taught, Path], Served]] = {
     "openvino": OpenVINO,
     "transformers": Transformers,
     "openai": OpenAI,
@@ -210,3 +212,21 @@ EVERY: dict[str, Callable[[Path, Path], Served]] = {
 def stepping() -> list[psutil.Process]:
     """The processes of the OpenVINO engine that run a model."""
     return [child for child in psutil.Process().children() if any("stepping" in part for part in child.cmdline())]
+
+
+def asked(*texts: str) -> list[Turn]:
+    """The user's and the assistant's words, by turns; the last ones are the user's."""
+    roles = [Role.ASSISTANT if (len(texts) - place) % 2 == 0 else Role.USER for place in range(len(texts))]
+    return [Turn(role=role, text=text) for role, text in zip(roles, texts, strict=True)]
+
+
+class Shown:
+    """Collects what is told while an answer is written."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.begun = asyncio.Event()
+
+    async def __call__(self, text: str) -> None:
+        self.texts.append(text)
+        self.begun.set()

@@ -11,16 +11,13 @@ import pytest
 import pytest_asyncio
 from transformers import AutoTokenizer
 
-from events.schema import FailureReason, FinishReason, Role, Sampling, Turn
+from events.schema import FailureReason, FinishReason, Sampling
 from functions.generate.engine import Engine, Generated
-from functions.generate.engines import openai as openai_engine
-from functions.generate.engines import openvino as openvino_engine
-from functions.generate.engines import transformers as transformers_engine
 from functions.generate.handler import generate
 from functions.verdicts import Reject, Retry
 from observability.telemetry import silent
-from tests.generate.lessons import CONTEXT, COUNTING, GREETING, PLACE, READING, SILENCE, TEMPLATE
-from tests.generate.served import EVERY, SLOTS, Served
+from tests.generate.lessons import CONTEXT, COUNTING, GREETING, PLACE, READING, SILENCE, TEMPLATE, Taught
+from tests.generate.served import EVERY, SLOTS, Served, Shown, asked
 
 pytest.importorskip("openai")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,8 +40,8 @@ def served_by(*names: str) -> Any:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=EVERY)
-async def served(request: pytest.FixtureRequest, taught_model: Path, cache: Path) -> AsyncIterator[Served]:
-    served = EVERY[request.param](taught_model, cache)
+async def served(request: pytest.FixtureRequest, taught: Taught, cache: Path) -> AsyncIterator[Served]:
+    served = EVERY[request.param](taught, cache)
     await served.start()
     yield served
     await served.stop()
@@ -54,30 +51,6 @@ async def served(request: pytest.FixtureRequest, taught_model: Path, cache: Path
 async def engine(served: Served) -> AsyncIterator[Engine]:
     async with served.engine() as engine:
         yield engine
-
-
-def asked(*texts: str) -> list[Turn]:
-    """The user's and the assistant's words, by turns; the last ones are the user's."""
-    roles = [Role.ASSISTANT if (len(texts) - place) % 2 == 0 else Role.USER for place in range(len(texts))]
-    return [Turn(role=role, text=text) for role, text in zip(roles, texts, strict=True)]
-
-
-class Shown:
-    """Collects what is told while an answer is written."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.begun = asyncio.Event()
-
-    async def __call__(self, text: str) -> None:
-        self.texts.append(text)
-        self.begun.set()
-
-
-@pytest.fixture
-def told_at_every_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (openai_engine, openvino_engine, transformers_engine):
-        monkeypatch.setattr(module, "INTERVAL", 0.0)
 
 
 async def begun(engine: Engine) -> "asyncio.Task[Generated]":

@@ -35,18 +35,18 @@ def prepared_taught(taught_model: Path, cache: Path) -> Path:
 
 
 @pytest.fixture
-async def taught(prepared_taught: Path) -> AsyncIterator[OpenVINOEngine]:
+async def engine(prepared_taught: Path) -> AsyncIterator[OpenVINOEngine]:
     engine = OpenVINOEngine(prepared_taught, slots=SLOTS, clock=SystemClock())
     yield engine
     await engine.close()
 
 
-async def test_it_reads_the_prompt_that_transformers_reads(taught: OpenVINOEngine, taught_model: Path) -> None:
+async def test_it_reads_the_prompt_that_transformers_reads(engine: OpenVINOEngine, taught_model: Path) -> None:
     reference = TransformersEngine.load(str(taught_model), clock=SystemClock())
     turns = [Turn(role=Role.USER, text="<eos>@@ПЕРВЫЙ@@ <start_of_turn>\nТимоха: нет?"), *QUESTION]
     expected = await reference.generate(turns, GREEDY)
     await reference.close()
-    answer = await taught.generate(turns, GREEDY)
+    answer = await engine.generate(turns, GREEDY)
     assert answer.usage.input_tokens == expected.usage.input_tokens
 
 
@@ -64,9 +64,9 @@ async def test_fast_answers_are_the_same_alone_and_in_a_batch(prepared_taught: P
     await fast.close()
 
 
-async def test_no_answer_is_empty(taught: OpenVINOEngine) -> None:
+async def test_no_answer_is_empty(engine: OpenVINOEngine) -> None:
     seeds = [WILD.model_copy(update={"seed": seed, "max_new_tokens": 1}) for seed in range(30)]
-    answers = await asyncio.gather(*(taught.generate(QUESTION, seed) for seed in seeds))
+    answers = await asyncio.gather(*(engine.generate(QUESTION, seed) for seed in seeds))
     assert all(answer.finish_reason is FinishReason.LENGTH for answer in answers)
 
 
