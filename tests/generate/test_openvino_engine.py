@@ -71,7 +71,7 @@ async def test_no_answer_is_empty(engine: OpenVINOEngine) -> None:
 
 
 def test_nothing_is_started_for_a_request_that_comes_after_the_end(prepared_taught: Path) -> None:
-    batch = Batch(served(prepared_taught, 1, 64, Arithmetic.EXACT))
+    batch = Batch(served(prepared_taught, 1, 64, 1, Arithmetic.EXACT))
     batch.wait()
     batch.close()
     with pytest.raises(Retry):
