@@ -1,7 +1,7 @@
 """Prepared dialogues as the turns that a prompt format takes."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -36,6 +36,10 @@ class Example:
         """The messages that are shown together with what somebody else said before."""
         first = next((place for place, turn in enumerate(self.turns) if turn.role is Role.USER), len(self.turns))
         return chain.from_iterable(self.rows[first:])
+
+    def messages(self, turns: Collection[int]) -> Iterator[int]:
+        """Those that some of the turns, by their places, are made of."""
+        return chain.from_iterable(self.rows[turn] for turn in turns)
 
     def latest(self, count: int) -> "Example":
         """Only the last `count` turns, at least one."""
@@ -73,16 +77,21 @@ def _turn(message: dict[str, str], *, named: bool) -> Turn:
     return Turn(role=Role(message["role"]), text=name + message["content"])
 
 
-def covering(examples: Sequence[Example], cut: Callable[[Example], Example]) -> list[Example]:
+def covering(
+    examples: Sequence[Example],
+    cut: Callable[[Example], Example],
+    learned: Callable[[Example], Iterable[int]] = lambda example: example.answered,
+) -> list[Example]:
     """As few of `examples`, each one `cut`, as show each answer once or little more; the longest contexts first.
 
-    The loss is on all of the owner's turns of an example, and a dialogue repeats those before it: to learn from every
-    dialogue would be to learn the same answer four times over, each time in a shorter context.
+    The loss is on all of the owner's turns of an example, if a template writes earlier ones as it has them written, and
+    a dialogue repeats those before it: to learn from every dialogue would be to learn the same answer four times over,
+    each time in a shorter context. `learned`: the messages whose answers an example has a loss on.
     """
     shown: set[int] = set()
     chosen: list[Example] = []
     for example in reversed(examples):
         if example.rows[-1][-1] not in shown:
             chosen.append(cut(example))
-            shown.update(chosen[-1].answered)
+            shown.update(learned(chosen[-1]))
     return chosen[::-1]

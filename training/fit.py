@@ -4,6 +4,7 @@ import asyncio
 import json
 import tomllib
 import warnings
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -147,7 +148,10 @@ def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clo
     def cut(example: Example) -> Example:
         return example.latest(renderer.fitting(example.turns))
 
-    encoded = (renderer.encode(example.turns) for example in covering(read(settings.data, part), cut))
+    def learned(example: Example) -> Iterable[int]:
+        return example.messages(renderer.learned(example.turns))
+
+    encoded = (renderer.encode(example.turns) for example in covering(read(settings.data, part), cut, learned))
     return pack(encoded, tokens=settings.pack_tokens, seed=settings.seed)
 
 

@@ -1,50 +1,17 @@
-"""Dialogues as tokens, cut from the left, and packed side by side without seeing each other."""
+"""Dialogues packed side by side without seeing each other."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 import torch
 
-from events.schema import Turn
-from functions.generate.encoding import Encoded, Encoder
-from functions.generate.prompts import Format
+from functions.generate.encoding import Encoded
 
 Pack = dict[str, Any]
 """Tensors of shape (1, tokens): `input_ids`, `position_ids`, `labels`, which are IGNORED where nothing is learned."""
 
 IGNORED = -100
-
-
-@dataclass(frozen=True, slots=True)
-class Renderer:
-    """Dialogues into tokens, by the format that serving uses."""
-
-    format: Format
-    encoder: Encoder
-    limit: int
-    """Tokens."""
-
-    def encode(self, turns: tuple[Turn, ...]) -> Encoded:
-        """The oldest turns go first; a question and answer that are still too long lose their beginning."""
-        _, encoded = self._cut(turns)
-        return Encoded(encoded.ids[-self.limit :], encoded.learned[-self.limit :])
-
-    def fitting(self, turns: tuple[Turn, ...]) -> int:
-        """How many of `turns`, counted from the last, there is room for; a question and its answer always stay."""
-        kept, _ = self._cut(turns)
-        return len(kept)
-
-    def _cut(self, turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], Encoded]:
-        encoded = self._whole(turns)
-        while len(encoded.ids) > self.limit and len(turns) > 2:  # noqa: PLR2004 -- a question and its answer
-            turns = turns[1:]
-            encoded = self._whole(turns)
-        return turns, encoded
-
-    def _whole(self, turns: tuple[Turn, ...]) -> Encoded:
-        return self.encoder.encode(self.format.render(turns, answer=False), begin=self.format.bare)
 
 
 def pack(encoded: Iterable[Encoded], *, tokens: int, seed: int) -> list[Pack]:

@@ -13,11 +13,11 @@ from torch.nn.functional import cross_entropy
 
 from events.runtime.clock import Clock
 from events.schema import Role, Turn
-from functions.generate.encoding import Encoded, Encoder
+from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.transformers import context_of, format_of
 from training.examples import Example
-from training.packing import Renderer
+from training.lessons import Renderer
 
 CANDIDATES = 10
 """Answers that recall chooses among, the true one included."""
@@ -53,10 +53,9 @@ class Scorer:
         """The last one: several answers to it may follow each other."""
 
     def surprise(self, context: Sequence[Turn], answer: str) -> Surprise:
-        encoded = self._renderer.encode((*context, Turn(role=Role.ASSISTANT, text=answer)))
-        start, end = _last_learned(encoded)
+        lesson = self._renderer.lesson((*context, Turn(role=Role.ASSISTANT, text=answer)))
         # The answer's first token is foretold at the prompt's last one.
-        prompt, rest = encoded.ids[: start - 1], torch.tensor([encoded.ids[start - 1 : end]])
+        prompt, rest = lesson.prompt.ids[:-1], torch.tensor([[lesson.prompt.ids[-1], *lesson.answer.ids]])
         if prompt != self._prompt.ids:
             self._prompt = self._read(prompt)
         with torch.inference_mode():
@@ -93,14 +92,6 @@ class _Read:
     def copy(self) -> Any:
         """The model that gets it adds to it."""
         return deepcopy(self.cache)
-
-
-def _last_learned(encoded: Encoded) -> tuple[int, int]:
-    """Where the last of the owner's turns starts and ends: the earlier ones have their own example."""
-    frame = len(list(takewhile(lambda learned: not learned, reversed(encoded.learned))))
-    end = len(encoded.learned) - frame
-    words = len(list(takewhile(bool, reversed(encoded.learned[:end]))))
-    return max(1, end - words), end
 
 
 def bits_per_byte(scorer: Scorer, examples: Iterable[Example]) -> float:

@@ -15,7 +15,7 @@ from functions.generate.default_model import prepare_default_model
 from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.transformers import format_of
-from training.packing import Renderer
+from training.lessons import Renderer
 from training.settings import FitSettings
 
 CONFIG = "config.toml"

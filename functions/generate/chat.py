@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from events.schema import Role, Turn
 from functions.generate.prompts import Segment, alternating
 from functions.generate.templates import Message, TemplateRefused
+from functions.generate.thoughts import open_mark
 
 
 class Template(Protocol):
@@ -55,6 +56,7 @@ _TURNS = [Turn(role=role, text=".") for role in (Role.USER, Role.ASSISTANT)] * 3
 class Chat:
     """Renders as the template does, but for what people write: that is words, whatever it spells."""
 
+    joins = True
     bare = False
 
     def __init__(self, template: Template) -> None:
@@ -63,7 +65,8 @@ class Chat:
         self._content = self._find_content()
         self._changes = {role: self._find_change(role) for role in Role}
         pieces = self._split(_TURNS[:3], answer=True)
-        self.opening = pieces[-1]
+        self._unopened = self._find_unopened(pieces[2])
+        self.opening = pieces[-1] + self._unopened
         self.end = self._find_end(pieces[4])
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
@@ -71,6 +74,7 @@ class Chat:
         segments: list[Segment] = []
         learned = False
         pieces = self._split(merged, answer=answer)
+        pieces[-1] += self._unopened if answer else ""
         for place, text in enumerate(pieces):
             if place % 2:
                 turn = merged[int(text)]
@@ -82,6 +86,13 @@ class Chat:
             # The template leaves it to the model how its last answer ends.
             segments[-1] = Segment(self.end, framing=True, learned=True)
         return segments
+
+    def answer(self, text: str) -> list[Segment]:
+        """Where the prompt opens a thought, it is closed first."""
+        words = Segment(self._changes[Role.ASSISTANT](text.strip()), learned=True)
+        thought = open_mark(self.opening)
+        closing = [Segment(f"{thought.closing}\n\n", framing=True, learned=True)] if thought else []
+        return [*closing, words, Segment(self.end, framing=True, learned=True)]
 
     def _after_answer(self, text: str) -> Iterator[Segment]:
         start = text.find(self.end)
@@ -128,6 +139,12 @@ class Chat:
             if written == _MARKS.sub(lambda mark, texts=texts: texts[int(mark[1])], expected):  # type: ignore[misc]
                 return change
         raise TemplateRefused("its chat template changes what people write")
+
+    def _find_unopened(self, before: str) -> str:
+        """What a template that can't open an answer leaves out: it is in the frame `before` one that was given."""
+        opened, plain = (self._split(_TURNS[:1], answer=answer)[-1] for answer in (True, False))
+        rest = before.removeprefix(opened)
+        return rest if opened == plain and len(rest) < len(before) and rest.strip() else ""
 
     def _find_end(self, between: str) -> str:
         """The token that the template writes after an answer, or else its text; the tokenizer's if it writes none.

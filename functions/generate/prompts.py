@@ -44,6 +44,11 @@ class Format(Protocol):
         ...
 
     @property
+    def joins(self) -> bool:
+        """Whether neighbouring turns of one role become one, as in `alternating`."""
+        ...
+
+    @property
     def opening(self) -> str:
         """What a chat template writes last before an answer; it may open a thought."""
         ...
@@ -57,11 +62,16 @@ class Format(Protocol):
         """The prompt, oldest turn first; `answer` opens the assistant's next turn at the end."""
         ...
 
+    def answer(self, text: str) -> list[Segment]:
+        """What the model is to write after a prompt: an answer and its end."""
+        ...
+
 
 class Dialogue:
     """Plain text, a line a turn, for models without control tokens of their own."""
 
     end = "\n"
+    joins = False
     opening = ""
     bare = True
 
@@ -81,6 +91,9 @@ class Dialogue:
             ]
         return [*segments, Segment(persona.label(Role.ASSISTANT), framing=True)] if answer else segments
 
+    def answer(self, text: str) -> list[Segment]:
+        return [Segment(f" {one_line(text)}", learned=True), Segment(self.end, framing=True, learned=True)]
+
 
 class RuDialoGPT:
     """The original's model: a speaker token before each turn; the user's ends an answer.
@@ -89,6 +102,7 @@ class RuDialoGPT:
     """
 
     end = FIRST_SPEAKER
+    joins = True
     opening = ""
     bare = True
 
@@ -104,6 +118,9 @@ class RuDialoGPT:
         if answer:
             return [*segments, Segment(SECOND_SPEAKER, framing=True)]
         return [*segments, Segment(FIRST_SPEAKER, framing=True, learned=True)]
+
+    def answer(self, text: str) -> list[Segment]:
+        return [Segment(f" {text.strip()} ", learned=True), Segment(self.end, framing=True, learned=True)]
 
 
 _LABELS = re.compile(

@@ -13,7 +13,8 @@ from functions.generate.encoding import Encoder
 from functions.generate.prompts import Dialogue, RuDialoGPT
 from functions.generate.templates import ChatTemplate
 from training.examples import Example, covering, read
-from training.packing import IGNORED, Renderer, pack
+from training.lessons import Renderer
+from training.packing import IGNORED, pack
 from training.splits import Part
 from training.trainer import learned, pack_loss
 from training.vocabulary import Vocabulary

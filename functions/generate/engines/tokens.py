@@ -16,7 +16,15 @@ class FastTokenizer:
 
     def __init__(self, directory: Path, described: Described) -> None:
         self._raw: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        # Its file may say that texts are cut.
+        self._raw.no_truncation()
+        self._raw.no_padding()
         self._described = described
+
+    @property
+    def backend_tokenizer(self) -> Any:
+        """The `tokenizers.Tokenizer` itself."""
+        return self._raw
 
     @property
     def bos_token_id(self) -> int | None:
