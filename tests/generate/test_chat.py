@@ -39,8 +39,8 @@ CHATML += "{% endif %}"
 
 TEMPLATES = {
     "chatml": CHATML,
-    "chatml with a default system text": "{% if messages[0].role != 'system' %}<|im_start|>system\nYou help.<|im_end|>\n"
-    "{% endif %}" + CHATML,
+    "a default system text": "{% if messages[0].role != 'system' %}<|im_start|>system\nHelp.<|im_end|>\n{% endif %}"
+    + CHATML,
     "chatml with a switch": SWITCHED,
     "an empty thought in the last answer": """
 {%- set ns = namespace(asked=0) -%}
@@ -48,11 +48,13 @@ TEMPLATES = {
 {%- for m in messages -%}
 {%- set text = m.content.split('</think>')[-1].lstrip('\n') if m.content is string else '' -%}
 {{- '<|im_start|>' + m.role + '\n' -}}
-{%- if m.role == 'assistant' and loop.index0 > 2 * ns.asked - 2 -%}{{- '<think>\n\n</think>\n\n' -}}{%- endif -%}
+{%- if m.role == 'assistant' and loop.index0 > 2 * ns.asked - 2 -%}
+{{- '<think>\n\n</think>\n\n' -}}
+{%- endif -%}
 {{- text + '<|im_end|>\n' -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}
-{%- if enable_thinking is defined and enable_thinking is false -%}{{- '<think>\n\n</think>\n\n' -}}{%- endif -%}{%- endif -%}""",
+{%- if enable_thinking is false -%}{{- '<think>\n\n</think>\n\n' -}}{%- endif -%}{%- endif -%}""",
     "a thought that is open": THINKS,
     "headers and a date": """
 {{- bos_token + '<|im_start|>system<|im_end|>\n\nToday: ' + strftime_now('%d %b %Y') + '<|im_end|>' -}}
@@ -211,7 +213,7 @@ def test_answers_are_learned_with_their_end(template: str, learned: list[str]) -
         ("{{ messages[-1].content }}", "leaves out messages"),
         ("{% for m in messages %}{{ m.text }}{% endfor %}", "leaves out messages"),
         ("{% if messages[0].role != 'system' %}{{ raise_exception('who am I?') }}{% endif %}", "who am I"),
-        ("{% if messages | length > 3 %}{{ 1 / 0 }}{% endif %}{{ messages }}", "division by zero"),
+        ("{% for m in messages %}{{ m.content }}{{ 1 / (4 - loop.index) }}{% endfor %}", "division by zero"),
         ("{% for m in messages %}{{ m.content }}", "Unexpected end of template"),
         ("{% for m in messages %}{{ m.content }}\ue0009\ue001{% endfor %}", "leaves out messages"),
         ("", "leaves out messages"),
