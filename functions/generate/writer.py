@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
-from functions.generate.encoding import Tokenizer
 from functions.generate.engine import Generated
 from functions.generate.prompter import Prompter
 from functions.generate.stages import Bounds, Marks, Stages
 from functions.generate.thoughts import said
+from functions.generate.words import Tokenizer
 
 
 @dataclass(slots=True)
