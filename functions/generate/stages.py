@@ -101,6 +101,8 @@ class Stages:
         """What to write after the prompt and `tokens`; None when the answer is there."""
         if self._said.thinking and self._thought >= self._bounds.thought:
             self._close()
+        if not self._is_over and self._left <= 0:
+            self._finish(cut=True)
         if self._is_over:
             return None
         limit, stops = self._thinking() if self._said.thinking else self._answering()
