@@ -9,6 +9,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 _NAME = "timokha"
+_jit: Any = torch.jit  # untyped
 _FAR = 150_000
 """A place in a text, beyond any window."""
 _STRANGE = {
@@ -75,7 +76,7 @@ class Attention:
     def _mask(
         self, *, q_length: Any, q_offset: Any, mask_function: Callable[..., Any], attention_mask: Any, **_: Any
     ) -> Any:
-        if not torch.jit.is_tracing():
+        if not _jit.is_tracing():
             self._asked[len(self._masks) :] = [_window(mask_function)]
         window = self._asked[len(self._masks)]
         mask = _written(attention_mask, q_length, q_offset, window)

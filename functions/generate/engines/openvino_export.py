@@ -9,7 +9,8 @@ from events.errors import SettingsError
 from events.runtime.clock import Clock
 from functions.generate.engines.checkpoints import Checkpoint, load
 from functions.generate.engines.described import Described
-from functions.generate.engines.openvino_rehearsal import Unsupported, converted
+from functions.generate.engines.openvino_attention import Unsupported
+from functions.generate.engines.openvino_rehearsal import converted
 from functions.generate.engines.openvino_weights import quantize
 from functions.generate.engines.quiet_openvino import ov
 from functions.generate.engines.transformers import context_of, end_tokens, format_of

@@ -12,6 +12,7 @@ from functions.generate.engines.quiet_openvino import ops, ov, passes
 
 LIFT = 512.0
 """Added to all logits, which changes no probability. GenAI writes 0 for "never", and lowers only positive ones."""
+_jit: Any = torch.jit  # untyped
 _TOKENS = ("input_ids", "attention_mask", "position_ids")
 _BATCH, _BEFORE, _NEW = 2, 3, 4
 """Of the example that is traced."""
@@ -31,7 +32,7 @@ def graph(model: PreTrainedModel) -> ov.Model:
             *(torch.zeros(_BATCH, heads, _BEFORE, width) for heads, width in cache.shapes),
         )
         # Traced once; OpenVINO would do it three times, to compare.
-        step = torch.jit.trace(_Step(model, attention), example, strict=False, check_trace=False)
+        step = _jit.trace(_Step(model, attention), example, strict=False, check_trace=False)
         traced = ov.convert_model(step, example_input=example)
     _name(traced, cache)
     _hide_cache(traced, cache)
