@@ -62,7 +62,7 @@ def transformers(dtype: str, *, compiled: bool = False, **how: Any) -> Callable[
 
 def ctranslate2() -> Callable[[int, int], Timed]:
     """All in one batch; greedy, as it crashes on beams with sampling. The first token's time is not told."""
-    import ctranslate2  # type: ignore[import-not-found]  # noqa: PLC0415 -- only this way needs it
+    import ctranslate2  # noqa: PLC0415 -- only this way needs it
 
     generator = ctranslate2.Generator(str(CTRANSLATE2), compute_type="int8", intra_threads=len(os.sched_getaffinity(0)))
 

@@ -40,7 +40,7 @@ def make() -> None:
         if not (openvino(bits) / "serving.json").is_file():
             _convert(bits)
     if find_spec("ctranslate2") and not (CTRANSLATE2 / "model.bin").is_file():
-        from ctranslate2.converters import TransformersConverter  # type: ignore[import-not-found]  # noqa: PLC0415
+        from ctranslate2.converters import TransformersConverter  # noqa: PLC0415
 
         TransformersConverter(str(REFERENCE)).convert(str(CTRANSLATE2), quantization="int8", force=True)
 

@@ -72,7 +72,7 @@ def start(name: str, command: Command, settings: Settings, signals: Signals, war
     """Configure logs and telemetry, then run the command's `main` on an event loop."""
     logs.configure(name, level=settings.log_level)
     warn()
-    reading.for_opentelemetry()
+    reading.for_libraries()
     main = import_module(command.module).main  # after that: some libraries log when they are imported
     trace_file = settings.trace_file if command.traced else None
     telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)

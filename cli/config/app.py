@@ -7,7 +7,7 @@ import click
 
 from cli.commands import COMMANDS, GROUPS
 from cli.config import values
-from cli.config.reading import Judged, for_opentelemetry, judge
+from cli.config.reading import Judged, for_libraries, judge
 from cli.config.sections import Section, fields, sections
 from cli.config.values import Value
 from events import dotenv
@@ -66,7 +66,7 @@ def _examined(names: Sequence[str]) -> tuple[Judged, "Checked"]:
     from cli.config.checks import check  # noqa: PLC0415 - no other command has to import it
 
     judged = judge()
-    for_opentelemetry()
+    for_libraries()
     return judged, check(names)
 
 

@@ -15,7 +15,7 @@ from events.dotenv import Line
 from events.names import is_slip, meant, nearest
 from events.settings import Settings
 
-SHARED = {"API", "BOT", "LOG", "OPENAI", "OTEL", "TORCH"}
+SHARED = {"API", "BOT", "HF", "LOG", "OPENAI", "OTEL", "TORCH"}
 """First words of our names that others use as well: only what is all but one of ours is meant to be one."""
 FOREIGN = (
     *("*_SERVICE_*", "*_PORT", "*_PORT_*"),  # Kubernetes and Docker tell every process of every service

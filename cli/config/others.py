@@ -1,4 +1,4 @@
-"""Variables that no settings class reads: those of compose.yaml, of deploy/ and of OpenTelemetry."""
+"""Variables that no settings class reads: those of compose.yaml, of deploy/ and of libraries."""
 
 import opentelemetry.environment_variables as api
 import opentelemetry.sdk.environment_variables as sdk
@@ -13,6 +13,8 @@ OTHERS = {
     "OTEL_METRICS_EXPORTER": "`none`: traces only",
     "OTEL_TRACES_SAMPLER": "which traces are recorded, e.g. `parentbased_always_on`; by default all but"
     " for a part of a flood",
+    "HF_TOKEN": "a token of an account at huggingface.co, for models that are private or whose terms it has accepted;"
+    " the hub's other variables hold as well",
     "TORCH_INDEX": "the package index that the Makefile and compose.yaml take torch from, e.g. pytorch's CPU index;"
     " PyPI's build for Linux is a CUDA build of several GB",
     "RABBITMQ_PASSWORD": "compose.yaml: the user `timokha`'s password on RabbitMQ; `deploy/passwords.sh` writes it",

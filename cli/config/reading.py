@@ -64,13 +64,13 @@ def read(settings: type[Settings], judged: Judged, given: dict[str, Any]) -> Set
     raise SettingsError("; ".join([*refused, *judged.doubts()]))
 
 
-def for_opentelemetry() -> None:
-    """Put its variables from `.env` where OpenTelemetry looks for them: into the environment, which wins.
+def for_libraries() -> None:
+    """Put what OpenTelemetry and the hub look for in the environment, which wins, there from `.env`.
 
-    Files that it reads are named by whole paths there.
+    Files that OpenTelemetry reads are named by whole paths there.
     """
     for name, value in dotenv.values(dotenv.read(DOTENV)).items():
-        if name.startswith("OTEL_") and value and not os.environ.get(name):
+        if name.startswith(("OTEL_", "HF_")) and value and not os.environ.get(name):
             os.environ[name] = value
     for name, value in os.environ.items():
         if _ITS_FILE.fullmatch(name) and value:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from functions.generate.gguf import POINTER
+
 WEIGHTS: Final = ("*.safetensors", "pytorch_model*.bin", "openvino_model.bin")
 TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 PREPARED: Final = ("openvino_model.xml", "openvino_model.bin", "tokenizer.json")
 """What the OpenVINO engine reads beside `serving.json`."""
 
-LFS: Final = b"version https://git-lfs"
 MAX_HEADER: Final = 100_000_000
 """Bytes that safetensors allows for a header."""
 
@@ -90,9 +91,9 @@ def _is_cut_off(path: Path) -> bool:
 
 def _pointer(path: Path) -> str:
     """The commonest reason: a clone without Git LFS brings files of a few lines in place of the real ones."""
-    return ": it is a Git LFS pointer, run `git lfs pull`" if _begins(path).startswith(LFS) else ""
+    return ": it is a Git LFS pointer, run `git lfs pull`" if _begins(path).startswith(POINTER) else ""
 
 
 def _begins(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(len(LFS))
+        return file.read(len(POINTER))

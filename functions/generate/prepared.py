@@ -21,7 +21,7 @@ from functions.generate import room
 from functions.generate.default_model import CARD, prepare_default_model
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once, sweep
-from functions.generate.sources import path_of
+from functions.generate.sources import name_of, path_of
 
 _MADE_BY = 3
 """Raise it when what is made from the same model changes."""
@@ -82,7 +82,7 @@ def _name(source: str | None) -> str:
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
     identity = str(path.resolve()) if stats else source
     digest = hashlib.sha256(repr((identity, stats)).encode()).hexdigest()[:12]
-    return f"{path.stem}-{digest}"
+    return f"{name_of(source)}-{digest}"
 
 
 def _make(source: str, directory: Path, bits: int, console: Console) -> None:

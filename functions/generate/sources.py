@@ -46,6 +46,11 @@ def path_of(source: str) -> Path:
     return path
 
 
+def name_of(source: str) -> str:
+    """Return what the model is called: the last part of a path or a hub id, which may have dots in it."""
+    return Path(source).name.removesuffix(gguf.SUFFIX)
+
+
 def wrong_model(source: str, why: str) -> SettingsError:
     """The error that names the setting, what it got and `why` that can't be served."""
     return SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {why}; {TAKES}")

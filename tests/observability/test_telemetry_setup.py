@@ -104,7 +104,7 @@ def test_env_file_may_say_where_telemetry_goes_and_the_environment_wins(collecto
     for name in names:  # what is taken over goes again
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "environment")
-    reading.for_opentelemetry()
+    reading.for_libraries()
     assert [os.environ[name] for name in names] == [collector.url, "environment", "none", ""]
     telemetry = setup.start("generate")
     work(telemetry)

@@ -112,11 +112,16 @@ def test_the_doctor_of_the_tools_looks_for_no_part_in_their_container():
 def test_a_service_gets_its_own_settings_and_nobody_elses(name):
     given = set(OURS[name]["environment"]) - ({"DOCTOR_PARTS"} if name == "tools" else set())
     own = variables_of(OURS[name])
-    assert given <= own | OPENTELEMETRY
+    assert given <= own | OPENTELEMETRY | {"HF_TOKEN"}
     missing = own - given - NOT_PASSED_ON
     if "rabbitmq" not in OURS[name].get("depends_on", {}):
         missing -= {"RABBITMQ_URL"}
     assert not missing, f"compose.yaml does not pass them on to {name}"
+
+
+def test_whoever_loads_a_model_has_the_token_of_the_hub():
+    for name in ("model", "generate", "rabbitmq-worker"):
+        assert "HF_TOKEN" in SERVICES[name]["environment"]
 
 
 def test_the_model_is_prepared_in_a_volume_that_the_workers_can_only_read():

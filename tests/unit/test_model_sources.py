@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from events.errors import SettingsError
-from functions.generate.prepared import prepared_model
+from functions.generate.prepared import prepared_directory, prepared_model
 from functions.generate.sources import path_of
 
 
@@ -61,3 +61,16 @@ def test_what_is_no_model_is_one_line(place: Path, source: str, says: str) -> No
 @pytest.mark.parametrize("source", ["{}/model", "tinkoff-ai/ruDialoGPT-medium"])
 def test_what_may_be_a_model_is_let_through(place: Path, source: str) -> None:
     assert str(path_of(source.format(place))) == source.format(place)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("Qwen/Qwen3-0.6B", "Qwen3-0.6B"),
+        ("models/v1.5/", "v1.5"),
+        ("a/tiny.Q4_K_M.gguf", "tiny.Q4_K_M"),
+        ("a/b.c", "b.c"),
+    ],
+)
+def test_a_model_keeps_the_dots_in_its_name(source: str, name: str) -> None:
+    assert prepared_directory(source, Path("cache"), bits=8).name.startswith(f"{name}-")

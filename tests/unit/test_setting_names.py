@@ -1,5 +1,6 @@
 """Names that are mistyped are found, those of commands, compose and OpenTelemetry known, and those of others let be."""
 
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from cli.commands import COMMANDS
 from cli.config.names import known, repeated, variables
 from cli.config.others import OTHERS
+from cli.config.reading import for_libraries
 from events.dotenv import Line
 from events.names import MAX_NAMED, nearest, some
 from events.schema import Sampling
@@ -149,3 +151,14 @@ def test_a_name_that_is_set_twice_is_told_only_if_the_lines_differ():
 )
 def test_the_nearest_key_of_a_model(key, meant):
     assert nearest(key, Sampling.model_fields) == meant
+
+
+def test_the_hubs_variables_may_stand_in_dotenv(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("HF_TOKEN", "HF_ENDPOINT"):  # what is taken over goes again
+        monkeypatch.setenv(name, "")
+    (tmp_path / ".env").write_text("HF_TOKEN=hf_mine\nHF_ENDPOINT=http://hub\n")
+    for_libraries()
+    assert (os.environ["HF_TOKEN"], os.environ["HF_ENDPOINT"]) == ("hf_mine", "http://hub")
+    assert NAMES.mistyped(lines("HF_TOKEN", "HF_ENDPOINT", "HF_HOME")) == []
+    assert len(NAMES.mistyped(lines("HF_TOKN"))) == 1

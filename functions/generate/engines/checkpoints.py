@@ -22,7 +22,7 @@ from functions.generate.engines.unreadable import said
 from functions.generate.engines.writing import writing
 from functions.generate.gguf import NoGGUF
 from functions.generate.prompts import FIRST_SPEAKER, FormatName
-from functions.generate.sources import TAKES, path_of, wrong_model
+from functions.generate.sources import TAKES, name_of, path_of, wrong_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def load(source: str, *, dtype: torch.dtype | None = None) -> Checkpoint:
         raise wrong_model(source, str(error)) from None
     except Exception as error:
         raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({said(error)}); {TAKES}") from error
-    return Checkpoint(model.eval(), tokenizer, card or _guess(path.stem if path.is_file() else path.name, tokenizer))
+    return Checkpoint(model.eval(), tokenizer, card or _guess(name_of(source), tokenizer))
 
 
 def convert(gguf: Path, directory: Path) -> None:
@@ -69,10 +69,7 @@ def convert(gguf: Path, directory: Path) -> None:
 
 
 def fresh(model: Any, dtype: torch.dtype) -> Any:
-    """A copy of `model` that nothing ties to the file it was read from.
-
-    A model read from GGUF keeps traces of it, which send a saved copy down the slow path.
-    """
+    """A copy of `model` in `dtype`, whose configuration no longer says that its weights were quantized."""
     config = type(model.config).from_dict(model.config.to_dict())
     if hasattr(config, "quantization_config"):
         del config.quantization_config
