@@ -25,6 +25,9 @@ class Tokenizer(Protocol):
     def all_special_ids(self) -> Sequence[int]: ...
 
     @property
+    def all_special_tokens(self) -> Sequence[str]: ...
+
+    @property
     def added_tokens_decoder(self) -> Mapping[int, Any]:
         """Each added token, with its `content` and whether it is `special`."""
         ...
@@ -47,7 +50,7 @@ class Words:
         added = {token: str(details.content) for token, details in tokenizer.added_tokens_decoder.items()}
         special = {token for token, details in tokenizer.added_tokens_decoder.items() if details.special}
         self._never = (special | set(tokenizer.all_special_ids)) | {
-            token for token, content in added.items() if not _is_white_space(content)
+            token for token, content in added.items() if not is_white_space(content)
         }
         """Ids. That of what a tokenizer can't write is among them: it is left out, there is nothing to cut."""
         self._unknown = {tokenizer.unk_token_id} - {None}
@@ -97,6 +100,6 @@ def _bytes_of(text: str) -> Counter[int]:
     return written | apart
 
 
-def _is_white_space(content: str) -> bool:
+def is_white_space(content: str) -> bool:
     """Whether a token stands for nothing but white space, which tokenizers may write as U+2581."""
     return not content.replace("\u2581", " ").strip()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.answers import tidy
 from functions.generate.engine import Generated
+from functions.generate.frames import Frames
 from functions.generate.prompter import Prompter
+from functions.generate.prompts import Format
 from functions.generate.stages import Bounds, Marks, Stages
 from functions.generate.thoughts import said
 from functions.generate.words import Tokenizer
@@ -36,18 +38,17 @@ class Writer:
         tokenizer: Tokenizer,
         *,
         ends: Collection[int],
-        end: str,
+        form: Format,
         decode: Callable[[Sequence[int]], str],
-        without_special: Callable[[str], str],
         max_thought_tokens: int,
     ) -> None:
-        """`ends` and `end`: the tokens and the text that end an answer. `decode` keeps special tokens."""
+        """`ends`: the tokens that end an answer. `decode` keeps special tokens."""
         self._prompter = prompter
         self._marks = Marks.of(tokenizer, prompter.frame)
         self._ends = ends
-        self._end = end
+        self._end = form.end
         self._decode = decode
-        self._without_special = without_special
+        self._frames = Frames.of(tokenizer, form)
         self._max_thought_tokens = max_thought_tokens
         self._reserved = max_thought_tokens if self._marks or prompter.opened else 0
 
@@ -76,4 +77,4 @@ class Writer:
     def _text(self, tokens: Sequence[int], *, whole: bool) -> str:
         # A mark may be a special token, and the end of a line end an answer, but no thought.
         text = said(self._decode(tokens), thinking=self._prompter.opened is not None, whole=whole).text
-        return self._without_special(text.partition(self._end)[0] if self._end else text)
+        return self._frames.without(text.partition(self._end)[0] if self._end else text)

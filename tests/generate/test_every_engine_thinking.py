@@ -10,7 +10,7 @@ import pytest_asyncio
 from events.schema import FinishReason, Sampling
 from functions.generate.engine import Engine
 from functions.verdicts import Reject
-from tests.generate.lessons import BROODING, THINKING, THOUGHT, Taught
+from tests.generate.lessons import BROODING, FRAMED, THINK_IN_CODE, THINKING, THOUGHT, Taught
 from tests.generate.served import EVERY, Served, Shown, asked
 
 pytest.importorskip("openai")
@@ -54,6 +54,14 @@ async def test_nothing_of_a_thought_is_shown(engine: Engine, told_at_every_token
     answer = await engine.generate(asked(THINKING), GREEDY, progressed=shown)
     assert answer.text == ANSWER
     assert all(ANSWER.startswith(text) for text in shown.texts)
+
+
+async def test_no_token_of_a_frame_is_shown(engine: Engine, told_at_every_token: None) -> None:
+    """Nor is one that its tokenizer does not call special. The mark of a thought, in code, is a word."""
+    shown = Shown()
+    answer = await engine.generate(asked(FRAMED), GREEDY, progressed=shown)
+    assert answer.text == f"Море рядом, {THINK_IN_CODE}, Токио."
+    assert all(answer.text.startswith(text) for text in shown.texts)
 
 
 async def test_a_thought_without_an_end_is_never_the_answer(engine: Engine, told_at_every_token: None) -> None:

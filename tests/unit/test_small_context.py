@@ -20,6 +20,7 @@ class Signs:
 
     bos_token_id = unk_token_id = None
     all_special_ids: Sequence[int] = ()
+    all_special_tokens: Sequence[str] = ()
     added_tokens_decoder: Mapping[int, Any] = {}
 
     def convert_tokens_to_ids(self, tokens: str) -> int | None:

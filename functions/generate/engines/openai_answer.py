@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from events.faults import UNKNOWN_ATTEMPTS
@@ -11,6 +12,7 @@ from functions.generate.answers import tidy
 from functions.generate.engine import Generated
 from functions.generate.engines.openai_overflow import Overflow
 from functions.generate.engines.openai_stream import DONE, Event
+from functions.generate.frames import Frames
 from functions.generate.prompts import MAX_CHARACTERS_PER_TOKEN
 from functions.generate.thoughts import MARKS, Said, said
 from functions.verdicts import Reject, Retry
@@ -21,6 +23,7 @@ _TEXTS = {"text", "output_text"}
 """Kinds of a content's parts that are for the reader."""
 _LETTERS_PER_TOKEN = 3
 """No fewer in words."""
+_FRAMES = Frames()
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -56,7 +59,7 @@ class Answer:
     @property
     def said(self) -> Said:
         """What may be shown so far."""
-        return said(self.written, thinking=self._thinking)
+        return self._said(whole=False)
 
     @property
     def thought(self) -> bool:
@@ -159,7 +162,11 @@ class Answer:
 
     def _text(self) -> str:
         whole = self._finished() is not FinishReason.LENGTH
-        return said(self.written, thinking=self._thinking, whole=whole).text
+        return self._said(whole=whole).text
+
+    def _said(self, *, whole: bool) -> Said:
+        found = said(self.written, thinking=self._thinking, whole=whole)
+        return replace(found, text=_FRAMES.without(found.text))
 
     def _finished(self) -> FinishReason:
         if self._finish_reason == "content_filter":

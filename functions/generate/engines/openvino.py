@@ -90,9 +90,8 @@ class OpenVINOEngine:
                 prompter,
                 self._tokenizer,
                 ends=self._ends,
-                end=form.end,
+                form=form,
                 decode=self._tokenizer.decode,
-                without_special=self._tokenizer.without_special,
                 max_thought_tokens=max_thought_tokens,
             )
             self._batch.wait()

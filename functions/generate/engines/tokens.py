@@ -39,6 +39,10 @@ class FastTokenizer:
         return self._described.special_ids
 
     @property
+    def all_special_tokens(self) -> Sequence[str]:
+        return [str(self._raw.id_to_token(token)) for token in self._described.special_ids]
+
+    @property
     def added_tokens_decoder(self) -> Mapping[int, Any]:
         added: Mapping[int, Any] = self._raw.get_added_tokens_decoder()
         return added
@@ -55,11 +59,6 @@ class FastTokenizer:
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of `tokens`, special ones included."""
         text: str = self._raw.decode(list(tokens), skip_special_tokens=False)
-        return text
-
-    def without_special(self, text: str) -> str:
-        for token in self._described.special_ids:
-            text = text.replace(self._raw.id_to_token(token), "")
         return text
 
     def template(self, clock: Clock) -> ChatTemplate | None:

@@ -68,9 +68,8 @@ class TransformersEngine:
             prompter,
             self._tokenizer,
             ends=self._ends,
-            end=self._format.end,
+            form=self._format,
             decode=self._tokenizer.decode,
-            without_special=self._without_special,
             max_thought_tokens=max_thought_tokens,
         )
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="generate")
@@ -189,11 +188,6 @@ class TransformersEngine:
                 SuppressTokensAtBeginLogitsProcessor(sorted(silent), prompt_length),
             ]
         )
-
-    def _without_special(self, text: str) -> str:
-        for special in self._tokenizer.all_special_tokens:
-            text = text.replace(special, "")
-        return text
 
     def _plain(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)

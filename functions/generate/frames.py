@@ -1,0 +1,54 @@
+"""Control tokens in what a model wrote: none is shown, as none comes of what people write (`words`)."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from events.schema import Role, Turn
+from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, Format
+from functions.generate.thoughts import MARKS
+from functions.generate.words import Tokenizer, is_white_space
+
+_KNOWN = (
+    r"<\|[^<>|\s]{1,64}\|>",
+    r"<｜[^<>｜\s]{1,64}｜>",
+    r"<(?:start|end)_of_turn>",
+    r"<unused\d+>",
+    r"\[/?INST\]",
+    re.escape(FIRST_SPEAKER),
+    re.escape(SECOND_SPEAKER),
+)
+"""By their spelling, on every engine: a server does not say which tokens it has."""
+_BRACKETED = re.compile(r"\W.*\w.*\W", re.DOTALL)
+"""What else a tokenizer was given may be an ordinary word."""
+_MARKS = {spelling for mark in MARKS for spelling in (mark.opening, mark.closing)}
+"""Those of thoughts are judged before; what is left of them is code that the answer is about."""
+_TURNS = [Turn(role=role, text=".") for role in (Role.USER, Role.ASSISTANT, Role.USER)]
+
+
+class Frames:
+    """The control tokens of one model, `names` beside those that every engine knows."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        longest_first = sorted({*names} - _MARKS, key=len, reverse=True)
+        self._pattern = re.compile("|".join([*map(re.escape, longest_first), *_KNOWN]))
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, form: Format) -> "Frames":
+        return cls(_names(tokenizer, form))
+
+    def without(self, text: str) -> str:
+        """Return `text` without control tokens."""
+        return self._pattern.sub(lambda found: found[0] if found[0] in _MARKS else "", text)
+
+
+def _names(tokenizer: Tokenizer, form: Format) -> Iterator[str]:
+    """The tokens that are called special, and those added ones that the frame of a prompt names.
+
+    Others that were added are words: Gemma's tokenizer has HTML's tags among them.
+    """
+    yield from tokenizer.all_special_tokens
+    frame = "".join(segment.text for segment in form.render(_TURNS) if segment.framing)
+    for token in tokenizer.added_tokens_decoder.values():
+        name = str(token.content)
+        if not is_white_space(name) and (token.special or (name in frame and _BRACKETED.fullmatch(name))):
+            yield name
