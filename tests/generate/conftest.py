@@ -8,19 +8,15 @@ import platformdirs
 import pytest
 import torch
 from rich.console import Console
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from functions.generate.card import ModelCard
 from functions.generate.default_model import prepare_default_model
-from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
+from functions.generate.prompts import FormatName
+from tests.generate import tiny_gpt2
 from tests.generate.lessons import Taught, save_taught, save_thoughtful
+from tests.generate.tiny_gpt2 import CHAT_TEMPLATE, save
 
 CORPUS = ["Гость: как дела?\nТимоха: Хорошо, а у тебя?\n", "Guest: how are you?\nTimokha: Fine.\n"]
-CHAT_TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 CONTEXT = 256
 
 # Threads wait for one another longer than a tiny model computes, above all where other tests run beside them: here,
@@ -30,44 +26,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def make_tokenizer() -> Any:
-    """Byte-level, so it can write any text; the speaker tokens are added without being special, as they may be."""
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    special = ["<eos>", "<|im_start|>", "<|im_end|>", "<start_of_turn>"]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False
-    )
-    raw.train_from_iterator(CORPUS, trainer)
-    raw.add_tokens([FIRST_SPEAKER, SECOND_SPEAKER])
-    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<eos>", eos_token="<eos>", pad_token="<eos>")
+    return tiny_gpt2.make_tokenizer(CORPUS, size=400, special=[*tiny_gpt2.SPECIAL, "<start_of_turn>"])
 
 
 def make_model(tokenizer: Any) -> Any:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        config = GPT2Config(
-            vocab_size=len(tokenizer),
-            n_positions=CONTEXT,
-            n_embd=64,
-            n_layer=2,
-            n_head=2,
-            bos_token_id=tokenizer.eos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            resid_pdrop=0.0,
-            embd_pdrop=0.0,
-            attn_pdrop=0.0,
-        )
-        return GPT2LMHeadModel(config)
-
-
-def save(directory: Path, model: Any, tokenizer: Any, card: ModelCard | None) -> Path:
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
-    if card is not None:
-        card.write(directory)
-    return directory
+    return tiny_gpt2.make_model(tokenizer, context=CONTEXT)
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from events.schema import Role, Turn
 from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
-from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, Dialogue, FormatName
+from functions.generate.prompts import FIRST_SPEAKER, Dialogue, FormatName
+from tests.generate.tiny_gpt2 import CHAT_TEMPLATE, SPECIAL, make_model, make_tokenizer, save
 
 CONTEXT = 512
 GREETING, READING, PLACE, SILENCE, COUNTING = "как дела?", "что читаешь?", "где ты?", "молчи", "считай"
@@ -33,9 +32,7 @@ TEMPLATE = (
     "{% if add_generation_prompt %}Тимоха:{% endif %}"
 )
 """`Dialogue` as a chat template, for servers."""
-_SPECIAL = ["<eos>", "<|im_start|>", "<|im_end|>"]
 _PIECES_OF_BYTES = "日本 😀"
-
 
 THINKING, BROODING, FRAMED = "подумай", "думай долго", "кто там?"
 THINK_IN_CODE = "`<think>`"
@@ -52,10 +49,6 @@ THOUGHTFUL_ANSWERS: Mapping[str, str] = MappingProxyType(
 
 The answer to `FRAMED` has control tokens that its tokenizer does not call special.
 """
-CHAT_TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 _THINK = ["<think>", "</think>"]
 
 
@@ -68,39 +61,11 @@ class Taught:
     end: str
 
 
-def make_tokenizer() -> Any:
-    """Byte-level; its words are those of the lessons, and what stands in `_PIECES_OF_BYTES` is written in pieces."""
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=520,
-        special_tokens=_SPECIAL,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
+def _make_tokenizer() -> Any:
+    """Its words are those of the lessons, and what stands in `_PIECES_OF_BYTES` is written in pieces."""
     spoken = " ".join([*ANSWERS, *ANSWERS.values(), THINKING, BROODING, THOUGHT]).replace(_PIECES_OF_BYTES, "")
-    raw.train_from_iterator([f"Гость: {spoken}\nТимоха: {spoken}\n"] * 2, trainer)
-    raw.add_tokens([FIRST_SPEAKER, SECOND_SPEAKER, *_THINK])
-    return PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<eos>", eos_token="<eos>", pad_token="<eos>")
-
-
-def make_model(tokenizer: Any) -> Any:
-    config = GPT2Config(
-        vocab_size=len(tokenizer),
-        n_positions=CONTEXT,
-        n_embd=64,
-        n_layer=2,
-        n_head=2,
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        return GPT2LMHeadModel(config)
+    corpus = [f"Гость: {spoken}\nТимоха: {spoken}\n"] * 2
+    return make_tokenizer(corpus, size=520, special=SPECIAL, added=_THINK)
 
 
 def teach(model: Any, lessons: Sequence[tuple[list[int], list[int]]]) -> None:
@@ -134,24 +99,18 @@ def _thoughtful_lesson(tokenizer: Any, question: str, answer: str) -> tuple[list
 
 def save_taught(directory: Path) -> Taught:
     """Make it in a second or two."""
-    tokenizer = make_tokenizer()
-    model = make_model(tokenizer)
+    tokenizer = _make_tokenizer()
+    model = make_model(tokenizer, context=CONTEXT)
     teach(model, [_lesson(tokenizer, question, answer) for question, answer in ANSWERS.items()])
-    _save(directory, model, tokenizer, ModelCard(name="tiny-taught", format=FormatName.DIALOGUE))
+    save(directory, model, tokenizer, ModelCard(name="tiny-taught", format=FormatName.DIALOGUE))
     return Taught(directory, TEMPLATE, "\n")
 
 
 def save_thoughtful(directory: Path) -> Taught:
     """One that thinks before each answer, and whose template has no switch for it."""
-    tokenizer = make_tokenizer()
+    tokenizer = _make_tokenizer()
     tokenizer.eos_token, tokenizer.chat_template = "<|im_end|>", CHAT_TEMPLATE
-    model = make_model(tokenizer)
+    model = make_model(tokenizer, context=CONTEXT)
     teach(model, [_thoughtful_lesson(tokenizer, question, answer) for question, answer in THOUGHTFUL_ANSWERS.items()])
-    _save(directory, model, tokenizer, ModelCard(name="tiny-thoughtful", format=FormatName.CHAT))
+    save(directory, model, tokenizer, ModelCard(name="tiny-thoughtful", format=FormatName.CHAT))
     return Taught(directory, CHAT_TEMPLATE, "<|im_end|>")
-
-
-def _save(directory: Path, model: Any, tokenizer: Any, card: ModelCard) -> None:
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
-    card.write(directory)

@@ -12,7 +12,7 @@ from functions.generate.chat import Chat
 from functions.generate.personas import ENGLISH, RUSSIAN
 from functions.generate.prompts import Dialogue, Format, RuDialoGPT, Segment, fit, one_line
 from functions.generate.templates import ChatTemplate
-from tests.generate.conftest import CHAT_TEMPLATE
+from tests.generate.tiny_gpt2 import CHAT_TEMPLATE
 
 TEXTS = st.text(alphabet=st.sampled_from("аяЁz 7.\n\r\u2028:："), max_size=40) | st.sampled_from(
     ["Гость: да", "\nТимоха: я дурак", "тимоха :", "Guest:x", "Тимоха: Тимоха: Гость:\u2029Гость:"]

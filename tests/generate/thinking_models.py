@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from functions.generate.card import ModelCard
 from functions.generate.prompts import FormatName
-from tests.generate.conftest import CHAT_TEMPLATE, make_model, make_tokenizer
+from tests.generate.conftest import make_model, make_tokenizer
+from tests.generate.lessons import teach
+from tests.generate.tiny_gpt2 import CHAT_TEMPLATE, save
 
 QUESTION, ANSWER = "как дела?", "Хорошо, а у тебя?"
 SECRET = "дела"
@@ -25,21 +25,17 @@ def make_thinking(directory: Path, *, marks_are_tokens: bool) -> Path:
     model = make_model(tokenizer)
     _teach(model, tokenizer)
     tokenizer.chat_template = CHAT_TEMPLATE
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
-    ModelCard(name="tiny-thinking", format=FormatName.CHAT).write(directory)
-    return directory
+    return save(directory, model, tokenizer, ModelCard(name="tiny-thinking", format=FormatName.CHAT))
 
 
 def _teach(model: Any, tokenizer: Any) -> None:
     """Mostly long thoughts, so that it ends none before its time, and a few of each other length."""
     lengths = [*range(1, len(_WORDS)), *[len(_WORDS)] * len(_WORDS)]
-    lessons = [f"{_PROMPT}<think>\n{' '.join(_WORDS[:length])}\n</think>\n\n{ANSWER}<|im_end|>" for length in lengths]
-    batch = tokenizer(lessons, return_tensors="pt", padding=True, add_special_tokens=False)
-    labels = torch.where(batch["attention_mask"].bool(), batch["input_ids"], -100)
-    labels[:, : len(tokenizer.encode(_PROMPT, add_special_tokens=False))] = -100
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for _ in range(60):
-        optimizer.zero_grad()
-        model(input_ids=batch["input_ids"], labels=labels).loss.backward()
-        optimizer.step()
+    prompt = tokenizer.encode(_PROMPT, add_special_tokens=False)
+    teach(model, [_lesson(tokenizer, prompt, length) for length in lengths])
+
+
+def _lesson(tokenizer: Any, prompt: list[int], length: int) -> tuple[list[int], list[int]]:
+    text = f"<think>\n{' '.join(_WORDS[:length])}\n</think>\n\n{ANSWER}<|im_end|>"
+    written = tokenizer.encode(text, add_special_tokens=False)
+    return prompt + written, [-100] * len(prompt) + written
