@@ -138,7 +138,7 @@ def _load_transformers(settings: GenerateSettings, clock: Clock) -> Engine:
 
 
 async def _open_openai(settings: GenerateSettings, clock: Clock) -> Engine:
-    from functions.generate.engines.openai import OpenAIEngine  # noqa: PLC0415
+    from functions.generate.engines.openai.engine import OpenAIEngine  # noqa: PLC0415
 
     key = settings.openai_api_key
     return await OpenAIEngine.open(

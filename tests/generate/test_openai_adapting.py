@@ -27,7 +27,7 @@ pytest.importorskip("openai")
 
 from openai import APIStatusError
 
-from functions.generate.engines.openai_overflow import Overflow, overflow
+from functions.generate.engines.openai.overflow import Overflow, overflow
 
 QUESTION = [Turn(role=Role.USER, text="секрет")]
 SAMPLING = Sampling(max_new_tokens=7, seed=5)

@@ -20,7 +20,7 @@ from tests.generate.chat_server import Chat, ChatServer, Reply, choice, chunk, p
 
 pytest.importorskip("openai")
 
-from functions.generate.engines.openai_answer import Answer
+from functions.generate.engines.openai.answer import Answer
 
 QUESTION = [Turn(role=Role.USER, text="Как дела?")]
 SAMPLING = Sampling(max_new_tokens=7)

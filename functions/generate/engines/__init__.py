@@ -1,1 +1,1 @@
-"""Language models, a vendor a file."""
+"""Language models, a vendor a file or a package."""

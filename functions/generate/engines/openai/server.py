@@ -15,11 +15,11 @@ from events.errors import SettingsError
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
 from events.schema import Sampling
-from functions.generate.engines.openai_address import bases, chosen, missing, moved, names, shown
-from functions.generate.engines.openai_answer import Answer
-from functions.generate.engines.openai_errors import FAULTS, mending, out_of_room
-from functions.generate.engines.openai_parameters import Parameters
-from functions.generate.engines.openai_stream import Event, events
+from functions.generate.engines.openai.address import bases, chosen, missing, moved, names, shown
+from functions.generate.engines.openai.answer import Answer
+from functions.generate.engines.openai.errors import FAULTS, mending, out_of_room
+from functions.generate.engines.openai.parameters import Parameters
+from functions.generate.engines.openai.stream import Event, events
 from functions.verdicts import Reject, Retry
 from observability import propagation
 

@@ -10,8 +10,8 @@ from events.runtime.clock import Clock
 from events.schema import FinishReason, Usage
 from functions.generate.answers import tidy
 from functions.generate.engine import Generated
-from functions.generate.engines.openai_overflow import Overflow
-from functions.generate.engines.openai_stream import DONE, Event
+from functions.generate.engines.openai.overflow import Overflow
+from functions.generate.engines.openai.stream import DONE, Event
 from functions.generate.frames import Frames
 from functions.generate.prompts import MAX_CHARACTERS_PER_TOKEN
 from functions.generate.thoughts import MARKS, Said, said

@@ -13,11 +13,11 @@ from events.runtime.clock import Clock
 from events.runtime.seldom import Seldom
 from events.schema import Sampling, Turn
 from functions.generate.engine import Generated, Progressed
-from functions.generate.engines.openai_answer import Answer
-from functions.generate.engines.openai_errors import FAULTS, fault, mending, out_of_room, reason, verdict
-from functions.generate.engines.openai_overflow import Size, overflow
-from functions.generate.engines.openai_parameters import is_refusal
-from functions.generate.engines.openai_server import Manner, Messages, Server
+from functions.generate.engines.openai.answer import Answer
+from functions.generate.engines.openai.errors import FAULTS, fault, mending, out_of_room, reason, verdict
+from functions.generate.engines.openai.overflow import Size, overflow
+from functions.generate.engines.openai.parameters import is_refusal
+from functions.generate.engines.openai.server import Manner, Messages, Server
 from functions.generate.engines.pace import Pace
 from functions.generate.engines.telling import INTERVAL, telling
 from functions.generate.messages import estimate, messages
