@@ -25,14 +25,12 @@ from functions.generate.sources import name_of, path_of
 
 _MADE_BY = 3
 """Raise it when what is made from the same model changes."""
-_MEMORY = "it takes 2 GB of memory, and 8 GB for each billion of parameters"
-"""Measured: 4 GB for the default model, 6 for 0.6 billion, 14 for 1.7."""
 
 
 def prepared_model(source: str | None, cache: Path, *, bits: int, console: Console) -> Path:
     """The directory of `source` (a directory, a `.gguf` file, a hub id; None is the default model) in `bits` bits.
 
-    Made first if need be, which takes minutes, memory (`_MEMORY`) and torch. Raises TimokhaError, one line.
+    Made first if need be, which takes minutes, memory (`room.TAKES`) and torch. Raises TimokhaError, one line.
     """
     if source and not _is_prepared(source):
         path_of(source)
@@ -103,7 +101,7 @@ def _in_its_own_process(source: str, directory: Path, bits: int) -> None:
         with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) as process:
             process.submit(_export, source, directory, bits).result()
     except BrokenProcessPool:
-        raise TimokhaError(f"{source} could not be prepared, the process was killed: {_MEMORY}") from None
+        raise TimokhaError(f"{source} could not be prepared, the process was killed: {room.TAKES}") from None
 
 
 def _begin() -> None:

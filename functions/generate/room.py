@@ -10,6 +10,7 @@ from functions.generate.gguf_kinds import ELSEWHERE
 
 MEMORY, MORE_MEMORY = 3e9, 7.5
 """Bytes, and for each parameter: measured, see docs/models.md."""
+TAKES = f"it takes {MEMORY / 1e9:g} GB of memory, and {MORE_MEMORY:g} GB for each billion of parameters"
 DISK = {8: 1.06, 4: 0.7}
 """Bytes a parameter, by the bits of a weight."""
 SHARE = 0.8

@@ -151,7 +151,7 @@ class LlamaCpp(Served):
 
     def __init__(self, taught: Taught, cache: Path) -> None:
         if find_spec("xllamacpp") is None:
-            pytest.skip("no llama.cpp here: `pip install xllamacpp`")
+            pytest.skip("llama.cpp's server is not installed: xllamacpp has no wheel here")
         super().__init__(engine="openai")
         tokenizer: Any = AutoTokenizer.from_pretrained(taught.directory)
         model = AutoModelForCausalLM.from_pretrained(taught.directory)

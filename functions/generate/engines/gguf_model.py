@@ -189,26 +189,35 @@ def _tokenizer(path: Path, header: Header) -> Any:
     architecture, tokens, config = get_gguf_tokenizer(str(path))
     raw, _ = convert_gguf_tokenizer(architecture, tokens)
     split = SPLITS[header.metadata["tokenizer.ggml.pre"]] if tokens["tokenizer_type"] == BYTE_LEVEL else None
+    if split:
+        _split(raw, split)
+    elif header.architecture == "llama":
+        # In place of a mark before each text, which one that begins with a space would not get.
+        first = [normalizers.Prepend("▁")] if tokens.get("add_prefix_space", True) else []
+        raw.normalizer = normalizers.Sequence([*first, normalizers.Replace(" ", "▁")])
+        raw.pre_tokenizer = None
+    begins = config.pop("add_bos_token", split in _WITH_BEGINNING)
+    config.pop("add_eos_token", None)
+    raw.post_processor = _beginning(raw, config.get("bos_token") if begins else None)
+    return PreTrainedTokenizerFast(tokenizer_object=raw, clean_up_tokenization_spaces=False, **config)
+
+
+def _split(raw: Any, split: str) -> None:
+    """Have `raw` split texts by a rule of `SPLITS`."""
     if split == "digits":
         digits, words = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
         raw.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
     if split == "qwen2":
         raw.normalizer = normalizers.NFC()
-    if split is None and header.architecture == "llama":
-        # In place of a mark before each text, which one that begins with a space would not get.
-        first = [normalizers.Prepend("▁")] if tokens.get("add_prefix_space", True) else []
-        raw.normalizer = normalizers.Sequence([*first, normalizers.Replace(" ", "▁")])
-        raw.pre_tokenizer = None
     if split in _WHOLE_WORDS:
         raw.model.ignore_merges = True
-    begins = config.pop("add_bos_token", split in _WITH_BEGINNING)
-    config.pop("add_eos_token", None)
-    bos = config.get("bos_token")
-    one = f"{bos} $A" if begins and bos else "$A"
-    raw.post_processor = processors.TemplateProcessing(
-        single=one, pair=f"{one} $B", special_tokens=[(bos, raw.token_to_id(bos))] if begins and bos else []
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=raw, clean_up_tokenization_spaces=False, **config)
+
+
+def _beginning(raw: Any, bos: str | None) -> Any:
+    """Puts the token `bos`, if there is one, before each text."""
+    one = f"{bos} $A" if bos else "$A"
+    special = [(bos, raw.token_to_id(bos))] if bos else []
+    return processors.TemplateProcessing(single=one, pair=f"{one} $B", special_tokens=special)
 
 
 def _ends(header: Header, tokenizer: Any) -> list[int]:

@@ -60,6 +60,8 @@ class _NotHere(Exception):
 
 
 class Server:
+    """One model on a server, asked in the `manner` that was found out."""
+
     def __init__(self, client: AsyncOpenAI, model: str, clock: Clock, timeout: timedelta) -> None:
         self._client = client
         self.model = model
