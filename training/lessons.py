@@ -61,12 +61,15 @@ class Renderer:
         return [len(list(group)) for _, group in groupby(turns, key=lambda turn: turn.role)]
 
     def lesson(self, turns: Sequence[Turn]) -> Lesson:
-        """What is learned of `turns`, which end with an answer, in `limit` tokens."""
+        """What is learned of `turns`, which end with an answer, in `limit` tokens.
+
+        An answer loses its end, and learns none, only where one character of the question leaves no room for it.
+        """
         *context, answer = alternating(turns) if self.format.joins else turns
         if not context:
             return Lesson((), _NOTHING, _NOTHING, frozenset())  # serving asks no model without a question
         size = len(self._answer([context[-1].model_copy(update={"text": "."})], answer))
-        kept = fit(context, max(self.limit - size, self.limit // 2), lambda some: len(self._prompt(some).ids))
+        kept = fit(context, max(self.limit - size, 1), lambda some: len(self._prompt(some).ids))
         prompt = self._prompt(kept)
         written = self._answer(kept, answer)[: max(self.limit - len(prompt.ids), 0)]
         marked, learned = self._earlier(kept, prompt)

@@ -16,6 +16,7 @@ from events.schema import Role, Turn
 from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.transformers import context_of, format_of
+from functions.generate.prompts import alternating
 from training.examples import Example
 from training.lessons import Renderer
 
@@ -53,7 +54,8 @@ class Scorer:
         """The last one: several answers to it may follow each other."""
 
     def surprise(self, context: Sequence[Turn], answer: str) -> Surprise:
-        lesson = self._renderer.lesson((*context, Turn(role=Role.ASSISTANT, text=answer)))
+        turns = [*context, Turn(role=Role.ASSISTANT, text=answer)]
+        lesson = self._renderer.lesson(turns)
         # The answer's first token is foretold at the prompt's last one.
         prompt, rest = lesson.prompt.ids[:-1], torch.tensor([[lesson.prompt.ids[-1], *lesson.answer.ids]])
         if prompt != self._prompt.ids:
@@ -61,7 +63,8 @@ class Scorer:
         with torch.inference_mode():
             logits = self._model(rest, past_key_values=self._prompt.copy(), use_cache=True).logits[0, :-1]
             nats = cross_entropy(logits.float(), rest[0, 1:], reduction="sum")
-        return Surprise(float(nats), len(answer.strip().encode()) + 1)
+        scored = alternating(turns)[-1].text if self._renderer.format.joins else answer
+        return Surprise(float(nats), len(scored.strip().encode()) + 1)
 
     def _shared(self) -> list[int]:
         """The tokens that every prompt begins with."""

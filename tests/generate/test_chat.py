@@ -1,6 +1,7 @@
 """Chat templates of every kind: prompts are transformers', token for token, and training shows what serving writes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -174,6 +175,25 @@ def test_what_is_shown_before_a_learned_answer_is_what_serving_writes(
     assert [encoded.ids[:start] for start in starts] == [
         prompt(kind, template, turns[:place]) for place in sorted(learned)
     ]
+
+
+@pytest.mark.parametrize(("kind", "template"), [("byte_level", template) for template in TEMPLATES])
+@settings(max_examples=5)
+@given(texts=CONVERSATIONS, limit=st.integers(20, 120))
+def test_what_is_cut_is_shown_as_serving_writes_it_and_keeps_the_end_of_the_answer(
+    kind: str, template: str, texts: list[str], limit: int
+) -> None:
+    turns = turns_of(texts[: len(texts) - len(texts) % 2] or ["а", "б"])
+    renderer = replace(renderer_of(kind, template), limit=limit)
+    lesson = renderer.lesson(turns)
+    assert len(lesson.encoded.ids) <= max(limit, len(lesson.prompt.ids))
+    assert lesson.prompt.ids == prompt(kind, template, lesson.context)
+    shortest = prompt(kind, template, [turns[-2].model_copy(update={"text": turns[-2].text[-1:]})])
+    whole = renderer_of(kind, template).lesson(turns[-2:]).answer.ids
+    if len(shortest) + len(whole) <= limit:
+        assert lesson.answer.ids == whole
+    else:
+        assert lesson.answer.ids == whole[: len(lesson.answer.ids)]
 
 
 def written(template: str, turns: Sequence[Turn]) -> list[str]:

@@ -17,6 +17,9 @@ from training.prepare import prepare
 from training.settings import PrepareSettings
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+# Threads that share work this small wait for one another, for minutes where the machine is busy.
+torch.set_num_threads(1)
 START = 1_700_000_000
 
 

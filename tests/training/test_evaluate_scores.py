@@ -47,6 +47,12 @@ def test_the_owners_earlier_turns_are_context_and_not_measured(checkpoint):
     assert after.nats < 2 * alone.nats
 
 
+def test_an_answer_in_two_turns_that_the_format_joins_is_measured_whole(tiny_model, tokenizer):
+    scorer = Scorer(Checkpoint(tiny_model, tokenizer, ModelCard(name="tiny", format="rudialogpt")), clock=SystemClock())
+    begun = (*QUESTION, Turn(role=Role.ASSISTANT, text="Хорошо,"))
+    assert scorer.surprise(begun, "а у вас?") == scorer.surprise(QUESTION, "Хорошо,\nа у вас?")
+
+
 def test_bits_per_byte_are_of_all_answers_together(checkpoint):
     both = [example("да"), example(ANSWER)]
     parts = [Scorer(checkpoint, clock=SystemClock()).surprise(QUESTION, one.answer) for one in both]
