@@ -64,6 +64,14 @@ def test_a_question_that_is_too_long_loses_its_beginning_and_never_the_answer(to
     assert len(encoded.ids) == 40
 
 
+def test_a_long_answer_keeps_its_end_beside_a_question_that_is_cut(tokenizer):
+    answer = "длинный ответ " * 5
+    size = len(renderer(tokenizer, limit=2000).lesson(turns("?", answer)).answer.ids)
+    lesson = renderer(tokenizer, limit=size + 20).lesson(turns("очень длинный вопрос " * 30 + "конец?", answer))
+    assert size > 20
+    assert tokenizer.decode(lesson.answer.ids).endswith("ответ\n")
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_dialogues_of_a_pack_do_not_see_each_other(tokenizer, tiny_model, attention):
     """The loss of a pack is the sum of its dialogues' own, also across a sliding window."""
