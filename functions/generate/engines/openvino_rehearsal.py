@@ -16,6 +16,7 @@ from functions.generate.engines.openvino import PROPERTIES
 from functions.generate.engines.openvino_attention import Unsupported
 from functions.generate.engines.openvino_graph import graph
 from functions.generate.engines.quiet_openvino import genai, ov
+from functions.generate.engines.writing import writing
 from functions.generate.settings import Arithmetic
 
 _SMALL = 20_000_000
@@ -37,7 +38,10 @@ _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_exp
 
 
 def converted(model: Any) -> ov.Model:
-    """The graph of `model`. Raises Unsupported, with a reason, if a model that is built so does not come out right."""
+    """The graph of `model`. Raises Unsupported, with a reason, if a model that is built so does not come out right.
+
+    Raises OSError if there is no room to try it.
+    """
     try:
         if sum(parameter.numel() for parameter in model.parameters()) > _SMALL:
             small = _small(type(model), model.config)
@@ -47,7 +51,10 @@ def converted(model: Any) -> ov.Model:
         _compare(model, made)
     except Unsupported:
         raise
-    except Exception as error:  # whatever transformers, torch and OpenVINO raise about what they have not been made for
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno:  # a disk's; Python's own, about missing sources, has none
+            raise
+        # What transformers, torch and OpenVINO raise about what they have not been made for.
         raise Unsupported(_reason(model, error)) from error
     return made
 
@@ -106,8 +113,9 @@ def _compare(model: Any, made: ov.Model) -> None:
     generator = np.random.default_rng(0)
     prompts = [generator.integers(0, words, length) for length in _PROMPTS]
     with tempfile.TemporaryDirectory() as directory:
-        ov.save_model(made, Path(directory) / "openvino_model.xml", compress_to_fp16=False)
-        model.config.save_pretrained(directory)
+        with writing(Path(directory)):
+            ov.save_model(made, Path(directory) / "openvino_model.xml", compress_to_fp16=False)
+            model.config.save_pretrained(directory)
         answers = _continued(directory, prompts)
     for prompt, (tokens, found) in zip(prompts, answers, strict=True):
         ids = torch.tensor([[*prompt.tolist(), *tokens]])
