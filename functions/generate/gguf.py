@@ -111,7 +111,7 @@ def read(path: Path) -> Header:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
                 header = _Reader(data).header()
-            except (struct.error, UnicodeDecodeError, OverflowError, MemoryError):
+            except (struct.error, ValueError, TypeError, ArithmeticError, MemoryError, RecursionError):
                 raise NoGGUF("is cut off or damaged: download or copy it again") from None
             ends = (tensor.offset + tensor.size for tensor in header.tensors if tensor.kind in BLOCKS)
             if max(ends, default=0) > len(data):

@@ -102,7 +102,10 @@ _SCALINGS: Final = {"none", "linear", "yarn"}
 
 def refusal(header: Header) -> str:
     """Return why this file's model is not read here, to be put after its name; empty if it is."""
-    return _no_model(header) or _unknown(header)
+    try:
+        return _no_model(header) or _unknown(header)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return "has numbers that no model has: download or copy it again"
 
 
 def of(header: Header, name: str, default: Any = None) -> Any:
@@ -171,7 +174,8 @@ def _unknown_tokenizer(header: Header) -> str:
 
 def _unknown_tensors(header: Header) -> str:
     found = {tensor.name for tensor in header.tensors}
-    layers = range(int(of(header, "block_count")))
+    # One layer more than there can be is enough to miss.
+    layers = range(min(int(of(header, "block_count")), len(found) + 1))
     wanted = {*OUTSIDE, *(f"blk.{layer}.{name}" for layer in layers for name in LAYERS[header.architecture])}
     if others := sorted(found - wanted - {FREQUENCIES}):
         return f"has {others[0]}"

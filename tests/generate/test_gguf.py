@@ -115,6 +115,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "heads by layer": ({"attention.head_count": [4, 4, 2]}, "has no single qwen3.attention.head_count"),
     "a tensor more": ({"tensors": {"blk.0.attn_q.bias": np.zeros(128, np.float32)}}, "has blk.0.attn_q.bias"),
     "a tensor less": ({"without": "blk.1.ffn_up.weight"}, "is without blk.1.ffn_up.weight"),
+    "four billion layers": ({"block_count": 2**32 - 1}, "is without blk."),
+    "no heads": ({"attention.key_length": 0, "attention.head_count": 0}, "has numbers that no model has"),
+    "an alignment that is none": ({"general.alignment": [1, 2]}, "is cut off or damaged"),
 }
 
 
