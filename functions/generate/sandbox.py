@@ -26,8 +26,8 @@ SIZE = 1_000_000
 """Characters or items of anything that a template makes."""
 
 _LARGEST_POWER = 64
-_WIDTH = re.compile(r"\d{4,}")
-"""In a format: it would make that many characters."""
+_WIDTH = re.compile(r"%(?:\([^)]*\))?[^a-zA-Z%]{0,9}?\d{4,}|\{[^{}]*:[^{}]*\d{4,}")
+"""Of a format's field: it would make that many characters."""
 
 # Names that no template can write.
 _STEPS_LEFT, _COUNTED, _MEASURED, _JOINED = "steps left", "counted", "measured", "joined"

@@ -266,6 +266,7 @@ WORDINGS = {
     "This endpoint's maximum context length is 16384 tokens. However, you requested about 94307 tokens (94307 of text "
     "input).": (16384, 94307),
     "Please reduce the length of the messages or completion.": (None, None),
+    "the request exceeds the context size of ٣٣٣ tokens": (None, None),
 }
 
 
@@ -275,6 +276,15 @@ def test_the_numbers_of_every_server_are_read(message: str) -> None:
     response = httpx.Response(400, request=httpx.Request("POST", "http://h/v1/chat/completions"))
     error = APIStatusError(message, response=response, body={"message": message})
     assert overflow(error) == Overflow(*WORDINGS[message])
+
+
+@pytest.mark.parametrize("odd", [True, -1, 0, 10**12, float("nan"), "512", None, [512]])
+def test_what_is_no_number_of_tokens_is_not_taken_for_one(odd: Any) -> None:
+    httpx = pytest.importorskip("httpx2")
+    response = httpx.Response(400, request=httpx.Request("POST", "http://h/v1/chat/completions"))
+    message = "the request exceeds the available context size"
+    body = {"message": message, "code": ["a list"], "type": {}, "n_ctx": odd, "n_prompt_tokens": odd}
+    assert overflow(APIStatusError(message, response=response, body=body)) == Overflow()
 
 
 def has_room(limit: int, *, counts: bool = True, total: bool = True) -> Reply:

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn, Usage
+from functions.generate.thoughts import Said, said
 from functions.verdicts import Reject, Retry
 from tests.generate.chat_server import Chat, ChatServer, Reply, choice, chunk, plainly, raw, streams, talking
 
@@ -287,3 +288,21 @@ def test_no_event_breaks_the_reading(events: list[dict[str, Any]]) -> None:
         answer.add(event)
     with suppress(Retry, Reject):
         answer.generated().text.encode()
+
+
+def test_a_long_thought_is_not_read_anew_at_every_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+
+    def counting(text: str, **how: Any) -> Said:
+        nonlocal read
+        read += 1
+        return said(text, **how)
+
+    monkeypatch.setattr("functions.generate.engines.openai.answer.said", counting)
+    answer = Answer(SystemClock(), visible=3000, thoughts=20_000)
+    for piece in ("<think>", *"а" * 20_000, "</think>", *"Да. " * 500):
+        answer.add(json.loads(json.dumps(chunk(piece))))
+        assert not answer.is_full
+    answer.add(chunk(finish="stop"))
+    assert answer.generated().text.startswith("Да. Да.")
+    assert read < 1000

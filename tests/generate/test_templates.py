@@ -52,6 +52,7 @@ def render(template: str | dict[str, str], *, answer: bool = True) -> str:
         "{{ 'a%s' % 1 }}{{ 2 * 'ab' }}{{ 7 // 2 }}{{ 2 ** 5 }}{{ [1] + [2] }}{{ '{:>5}'.format('x') }}",
         "{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | join(',') }}",
         "{% macro f() %}<{{ caller('x') }}>{% endmacro %}{% call(x) f() %}{{ x }}{% endcall %}",
+        "{{ 'Until 2023-10: %s' % messages[0].role }}{{ 'in 2024 {}'.format(2024) }}",
     ],
 )
 def test_a_template_says_what_it_says_with_transformers(template: str, tokenizer: Any) -> None:

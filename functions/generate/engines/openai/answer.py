@@ -23,6 +23,8 @@ _TEXTS = {"text", "output_text"}
 """Kinds of a content's parts that are for the reader."""
 _LETTERS_PER_TOKEN = 3
 """No fewer in words."""
+_GROWTH = 64
+"""Thoughts are looked for again when the text is longer by this part: at every piece, that would take seconds."""
 _FRAMES = Frames()
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -39,6 +41,7 @@ class Answer:
         self._thoughts = thoughts
         self._thinking = thinking
         self._pieces: list[str] = []
+        self._size = 0
         self._pieces_said = 0
         self._refusal = ""
         self._finish_reason: str | None = None
@@ -48,6 +51,8 @@ class Answer:
         self._started = self._clock.monotonic()
         self._first_at: float | None = None
         self.reasoned = False
+        self._judged = self.said
+        self._judged_again_at = 1
 
     @property
     def written(self) -> str:
@@ -84,10 +89,10 @@ class Answer:
     def is_full(self) -> bool:
         """Whether a server writes more than it was asked for."""
         most = (self._visible + self._thoughts) * MAX_CHARACTERS_PER_TOKEN
-        if sum(map(len, self._pieces)) > most:
+        if self._size > most:
             return True
         # Most servers send a token at a time; some proxies send letters.
-        return self._pieces_said > self._visible and len(self.said.text) > self._visible * _LETTERS_PER_TOKEN
+        return self._pieces_said > self._visible and len(self._judged.text) > self._visible * _LETTERS_PER_TOKEN
 
     @property
     def lost_in_thought(self) -> bool:
@@ -148,9 +153,16 @@ class Answer:
         if piece:
             self._first_at = self._first_at or self._clock.monotonic()
             self._pieces.append(piece)
+            self._size += len(piece)
             if self._thoughts:
-                self._pieces_said += not self.said.thinking
+                self._judge()
+                self._pieces_said += not self._judged.thinking
         return piece
+
+    def _judge(self) -> None:
+        if self._size >= self._judged_again_at:
+            self._judged = self.said
+            self._judged_again_at = self._size + self._size // _GROWTH + 1
 
     def _count(self, usage: object) -> None:
         counted = _mapping(usage)

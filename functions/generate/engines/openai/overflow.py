@@ -17,10 +17,10 @@ _TOLD = re.compile(
     r"context (?:length|size|window|limit)|reduce the length|(?:prompt|input) is too long|too many (?:input )?tokens"
     r"|maximum (?:model|allowed|input) length|must have less than \d+ tokens|max_new_tokens. must be <="
     r"|exceeds? the maximum number of tokens|tokens exceed",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _LIMITS = [
-    re.compile(pattern, re.IGNORECASE)
+    re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (
         r"context (?:length|size|window)\D{0,24}?(\d{2,9})",
         r"limit of (\d{2,9})",
@@ -30,7 +30,7 @@ _LIMITS = [
     )
 ]
 _PROMPTS = [
-    re.compile(pattern, re.IGNORECASE)
+    re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (
         r"(\d{1,9}) (?:tokens )?(?:in|from|of) (?:the |your )?(?:input )?(?:messages|prompt|text input)",
         r"(?:resulted in|request has|prompt contains|keep the first)\D{0,3}(\d{1,9})",
@@ -39,7 +39,7 @@ _PROMPTS = [
         r"prompt is too long: (\d{1,9})",
     )
 ]
-_AT_LEAST = re.compile(r"at least \d", re.IGNORECASE)
+_AT_LEAST = re.compile(r"at least \d", re.IGNORECASE | re.ASCII)
 """Such a server stops counting at its limit."""
 _FRAME = 16
 """Tokens that are kept free: counts differ by what a template adds."""
@@ -82,7 +82,7 @@ def overflow(error: Exception) -> Overflow | None:
         return None
     body: Any = error.body if isinstance(error.body, dict) else {"message": error.body}
     message = str(body.get("message") or body.get("detail") or body)[:_READ]
-    if not (status == _TOO_LARGE or {error.code, error.type} & _CODES or _TOLD.search(message)):
+    if not (status == _TOO_LARGE or str(error.code) in _CODES or str(error.type) in _CODES or _TOLD.search(message)):
         return None
     limit = _number(body.get("n_ctx")) or _first(_LIMITS, message)
     prompt = None if _AT_LEAST.search(message) else _first(_PROMPTS, message)
@@ -99,7 +99,7 @@ def _prompt(overflow: Overflow, answer: int, sent: int) -> int:
 
 
 def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and 0 < value < 10**9 else None
+    return value if type(value) is int and 0 < value < 10**9 else None
 
 
 def _first(patterns: list[re.Pattern[str]], message: str) -> int | None:
