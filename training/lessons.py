@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 
 from events.schema import Role, Turn
+from functions.generate.chat import TemplateRefused
 from functions.generate.encoding import Encoded, Encoder
 from functions.generate.prompts import Format, Segment, alternating, fit
-from functions.generate.templates import TemplateRefused
 from functions.generate.thoughts import open_mark
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from events.errors import SettingsError
-from functions.generate.chat import Chat, Template
+from functions.generate.chat import Chat, Template, TemplateRefused
 from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT
-from functions.generate.templates import TemplateRefused
 
 FILE_NAME = "timokha.json"
 

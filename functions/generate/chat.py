@@ -2,14 +2,21 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Protocol
 
+from events.errors import SettingsError
 from events.schema import Role, Turn
 from functions.generate.prompts import Segment, alternating
-from functions.generate.templates import Message, TemplateRefused
 from functions.generate.thoughts import open_mark
+
+Message = Mapping[str, Any]
+"""{role, content}; the content is a string, or a list of parts such as {type: text, text: …}."""
+
+
+class TemplateRefused(SettingsError):
+    """A template does not take a conversation: it says so, fails, or does too much."""
 
 
 class Template(Protocol):

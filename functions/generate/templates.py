@@ -1,26 +1,18 @@
 """Chat templates, rendered as transformers renders them, without it: for the engines that run a model, and training."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from jinja2.meta import find_undeclared_variables
 
-from events.errors import SettingsError
 from events.runtime.clock import Clock
+from functions.generate.chat import Message, TemplateRefused
 from functions.generate.sandbox import Sandbox
-
-Message = Mapping[str, Any]
-"""{role, content}; the content is a string, or a list of parts such as {type: text, text: …}."""
 
 THINKING_SWITCHES = ("enable_thinking", "thinking", "enable_reasoning", "think")
 """What templates call the variable that lets a model think before it answers."""
 
 _DEFAULT = "default"
 _OTHER_PURPOSES = {"tool_use", "rag"}
-
-
-class TemplateRefused(SettingsError):
-    """A template does not take a conversation: it says so, fails, or does too much."""
 
 
 class ChatTemplate:
