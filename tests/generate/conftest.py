@@ -1,6 +1,8 @@
 """Tiny models made on the spot, and the real default model, prepared once in the user's cache."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,15 @@ def make_tokenizer() -> Any:
 
 def make_model(tokenizer: Any) -> Any:
     return tiny_gpt2.make_model(tokenizer, context=CONTEXT)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """A conversion that fails can leave the root logger at errors alone, for whatever test comes next."""
+    root = logging.getLogger()
+    before = root.level
+    yield
+    root.setLevel(before)
 
 
 @pytest.fixture(scope="session")
