@@ -12,7 +12,7 @@ from functions.generate.templates import ChatTemplate
 
 
 class FastTokenizer:
-    """Implements `functions.generate.encoding.Tokenizer`. Encode in one thread at a time."""
+    """Implements `functions.generate.words.Tokenizer`. Encode in one thread at a time."""
 
     def __init__(self, directory: Path, described: Described) -> None:
         self._raw: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
