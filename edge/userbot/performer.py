@@ -12,7 +12,7 @@ from edge.userbot.formatting.styled import Part
 from edge.userbot.live import LiveView
 from edge.userbot.outbox import Outbox
 from edge.userbot.record import NO_MESSAGE, Answer, ChatRecord, Current
-from edge.userbot.settling import settled
+from edge.userbot.settling import report, settled
 from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think
 from edge.userbot.world import World
 from events.errors import TimokhaError, TransportError
@@ -112,7 +112,9 @@ class Performer:
             # A reply that settles nothing must not be asked for again.
             return records.expired(settled(record, reply, now, formatted=formatted) if reply else record, now)
 
-        await self._change(settle)
+        record = await self._change(settle)
+        if reply:
+            report(record, reply)
 
     async def _think(self, record: ChatRecord, current: Current) -> None:
         if current.outcome is None:
@@ -167,5 +169,5 @@ class Performer:
             log.error("chat.history_dropped", chat=self._chat, error=str(error))
             await self._change(lambda record: transition(record).having(history=()))
 
-    async def _change(self, transition: Transition) -> None:
-        await self._world.chats.change(self._chat, transition)
+    async def _change(self, transition: Transition) -> ChatRecord:
+        return await self._world.chats.change(self._chat, transition)

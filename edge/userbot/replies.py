@@ -11,7 +11,7 @@ from edge.userbot.described import described
 from edge.userbot.drivers import Drivers
 from edge.userbot.phrases import INTERNAL
 from edge.userbot.record import ChatRecord
-from edge.userbot.settling import settled
+from edge.userbot.settling import report, settled
 from edge.userbot.versions import UnreadableRecord
 from edge.userbot.world import World
 from events import subjects
@@ -108,6 +108,7 @@ class Replies:
             request_id = delivery.event.request_id
             settle = partial(_settled, reply=delivery.event, trace=propagation.inject(), world=self._world)
             record = await self._world.chats.change(request_id.chat, settle)
+            report(record, delivery.event)
             if _is_about(record, str(request_id)):
                 self._drivers.wake(request_id.chat)
             else:

@@ -5,10 +5,12 @@ from datetime import datetime
 import structlog
 
 from edge.userbot import record as records
-from edge.userbot.record import ChatRecord
+from edge.userbot.record import ChatRecord, Failure
 from events.errors import MalformedEvent
 from events.event import Event
 from events.schema import FailureReason, GenerationCompleted, GenerationFailed
+
+_MALFORMED = Failure(reason=FailureReason.MALFORMED)
 
 log = structlog.get_logger(__name__)
 
@@ -20,14 +22,22 @@ def settled(record: ChatRecord, reply: Event, now: datetime, *, formatted: bool)
     """
     try:
         data = reply.data()
-    except MalformedEvent as error:
-        failed = records.failed(record, reply.subject, FailureReason.MALFORMED, now)
-        if failed is not record:  # nobody waits for any other
-            log.error("reply.malformed", request_id=reply.subject, error=str(error))
-        return failed
+    except MalformedEvent:
+        return records.failed(record, reply.subject, FailureReason.MALFORMED, now)
     match data:
         case GenerationCompleted(request_id=request_id, text=text):
             return records.answered(record, request_id, text, now, formatted=formatted)
         case GenerationFailed(request_id=request_id, reason=reason):
             return records.failed(record, request_id, reason, now)
     return records.failed(record, data.request_id, FailureReason.MALFORMED, now)
+
+
+def report(record: ChatRecord, reply: Event) -> None:
+    """Log that `reply` can't be read, if that failed the question of `record`: nobody waits for any other."""
+    current = record.current
+    if current is None or current.request_id != reply.subject or current.outcome != _MALFORMED:
+        return
+    try:
+        reply.data()
+    except MalformedEvent as error:
+        log.error("reply.malformed", request_id=reply.subject, error=str(error))

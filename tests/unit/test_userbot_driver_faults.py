@@ -578,6 +578,36 @@ def test_a_reply_that_cant_be_read_fails_its_question_at_once_and_does_not_come_
     virtual_places(story)
 
 
+def test_a_reply_that_cant_be_read_is_logged_once_when_another_change_of_the_record_was_faster(
+    virtual_places, monkeypatch
+) -> None:
+    async def story(places) -> None:
+        edge = places.edge(deadline=timedelta(hours=1))
+        await edge.says("Тимоха, раз", 7)
+        await places.telegram.count(1)
+        await asyncio.sleep(1)
+        save, lost = places.records.save, []
+
+        async def second(*args: object) -> int:
+            if not lost:
+                lost.append(args)
+                raise Conflict("changed by somebody else")
+            return await save(*args)
+
+        monkeypatch.setattr(places.records, "save", second)
+        reply = GenerationFailed(request_id="1.2.7.0", reason=FailureReason.EMPTY)
+        subscription = places.log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=1))
+        with capture_logs() as logs:
+            event = Event.of(reply, source="/test", time=places.retrying.clock.now())
+            subscription.put(dataclasses.replace(event, body=b"{"))
+            await places.telegram.count(2)
+            await edge.idle()
+        assert lost
+        assert [log["event"] for log in logs] == ["reply.malformed", "question.settled"]
+
+    virtual_places(story)
+
+
 def test_a_request_that_nats_will_never_take_fails_before_its_deadline(virtual_places, monkeypatch) -> None:
     async def too_large(*_: object) -> None:
         raise TOO_LARGE
