@@ -7,8 +7,8 @@ from rich.console import Console
 from events.files import write_whole
 from events.runtime.clock import Clock, SystemClock
 from observability.telemetry import Telemetry
-from training.answering import distinct
-from training.evaluation import EVALUATION, Evaluation, Score
+from training.comparing import compare
+from training.evaluation import EVALUATION, Evaluation
 from training.manifest import Manifest
 from training.measuring import hold_out, measure
 from training.progress import Stopped, check
@@ -65,14 +65,11 @@ def evaluate(
             clock=clock,
             tick=lambda what: tick(f"after, {what}"),
         )
-    true = [example.answer for example in held_out.samples]
     evaluation = Evaluation(
         data_sha256=manifest.data_sha256,
         dialogues=len(held_out.examples),
         samples=len(held_out.samples),
-        true_distinct_1=distinct(true, 1),
-        true_distinct_2=distinct(true, 2),
-        **{name: Score(before=value, after=after.scores[name]) for name, value in before.scores.items()},
+        **compare(before, after, held_out, seed=settings.seed),
     )
     write_whole(settings.run / EVALUATION, evaluation.model_dump_json(indent=2) + "\n")
     write_report(settings.run, evaluation, held_out.samples, before.answers, after.answers)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from training.intervals import Interval
+
 EVALUATION = "evaluation.json"
 
 
@@ -14,6 +16,11 @@ class Score(BaseModel):
 
     before: float
     after: float
+    before_range: Interval | None = None
+    """95 % of it, as far as the number of dialogues goes; None where that is not known."""
+    after_range: Interval | None = None
+    change_range: Interval | None = None
+    """Of `after` less `before`, dialogue by dialogue: narrower than either's own."""
 
 
 class Evaluation(BaseModel):
@@ -27,15 +34,16 @@ class Evaluation(BaseModel):
     samples: int
     """Of them, the base of the other scores."""
     bits_per_byte: Score
-    recall_at_1: Score
-    recall_at_5: Score
+    recall_at_1: Score | None = None
+    """None where the test part has no ten different answers."""
+    recall_at_5: Score | None = None
     distinct_1: Score
     distinct_2: Score
     length_ratio: Score
     verbatim: Score
     """Share of held-out answers that repeat a long answer of the training data."""
-    memorised: Score
-    """Share of long training answers that the model, decoding greedily, gives word for word."""
+    memorised: Score | None = None
+    """Share of long training answers that the model, decoding greedily, gives word for word; None if none is long."""
     true_distinct_1: float
     true_distinct_2: float
 

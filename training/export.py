@@ -18,7 +18,7 @@ from training.examples import read
 from training.manifest import Manifest
 from training.model_card import model_card
 from training.progress import Stopped, check
-from training.scoring import Scorer, bits_per_byte
+from training.scoring import Scorer, bits_per_byte, surprises
 from training.settings import ExportSettings, FitSettings
 from training.splits import Part
 from training.weights import run_settings, source_of, trained
@@ -110,7 +110,9 @@ def _difference(model: Checkpoint, directory: Path, data: Path, clock: Clock) ->
     examples = (read(data, Part.TEST) or read(data, Part.TRAIN))[:_COMPARED]
     exported: Any = load(str(directory))
     exported.model.float()
-    before, after = (bits_per_byte(Scorer(checkpoint, clock=clock), examples) for checkpoint in (model, exported))
+    before, after = (
+        bits_per_byte(surprises(Scorer(checkpoint, clock=clock), examples)) for checkpoint in (model, exported)
+    )
     difference = abs(after - before) / before
     if difference > TOLERANCE:
         raise TimokhaError(

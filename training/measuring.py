@@ -1,4 +1,4 @@
-"""Every score of one model on the same held-out dialogues."""
+"""What one model makes of the held-out dialogues."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,11 @@ from events.errors import TimokhaError
 from events.runtime.clock import Clock
 from events.schema import Sampling
 from functions.generate.engines.checkpoints import Checkpoint, fastest_dtype
-from training.answering import answers, distinct, is_long, length_ratio, verbatim
+from training.answering import answers, is_long
 from training.duplicates import plain
 from training.examples import Example, read
-from training.scoring import Scorer, bits_per_byte, ranks
+from training.scoring import Scorer, Surprise, ranks, surprises
 from training.splits import Part
-
-_RECALL = (1, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +28,22 @@ class HeldOut:
     """Some of the training part, with long answers."""
     learned_answers: Sequence[str]
     """All of the training part."""
+    candidates: Sequence[str]
+    """The answers that recall chooses among: all of the test part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One model's scores, by name, and its answers to the samples."""
+    """What was found about one model."""
 
-    scores: dict[str, float]
-    answers: list[str]
+    surprises: Sequence[Surprise]
+    """By each true answer."""
+    places: Sequence[int]
+    """Of the samples' true answers among ten, from 1; none where there are not ten."""
+    answers: Sequence[str]
+    """Its own, to the samples."""
+    recited: Sequence[bool]
+    """Whether it gave a training answer word for word, for each of `HeldOut.learned`."""
 
 
 def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
@@ -53,6 +59,7 @@ def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
         samples=draw.sample(examples, min(samples, len(examples))),
         learned=draw.sample(long, min(samples, len(long))),
         learned_answers=[example.answer for example in train],
+        candidates=[example.answer for example in test],
     )
 
 
@@ -62,24 +69,13 @@ def measure(
     """`tick` is told what begins; it may raise to end the work."""
     checkpoint.model.to(dtype=fastest_dtype())
     scorer = Scorer(checkpoint, clock=clock)
-    true = [example.answer for example in held_out.samples]
     tick("bits per byte")
-    bits = bits_per_byte(scorer, held_out.examples)
+    found = surprises(scorer, held_out.examples)
     tick("recall")
-    places = ranks(scorer, held_out.samples, [example.answer for example in held_out.examples], seed)
+    places = ranks(scorer, held_out.samples, held_out.candidates, seed)
     tick("answers")
     said = answers(checkpoint, held_out.samples, Sampling(seed=seed), clock=clock)
     tick("memory")
     recited = answers(checkpoint, held_out.learned, Sampling(temperature=0), clock=clock)
     same = [plain(text) == plain(example.answer) for text, example in zip(recited, held_out.learned, strict=True)]
-    return Measured(
-        {
-            "bits_per_byte": bits,
-            **{f"recall_at_{k}": sum(place <= k for place in places) / len(places) for k in _RECALL},
-            **{f"distinct_{size}": distinct(said, size) for size in (1, 2)},
-            "length_ratio": length_ratio(said, true),
-            "verbatim": verbatim(said, held_out.learned_answers),
-            "memorised": sum(same) / len(same) if same else 0.0,
-        },
-        said,
-    )
+    return Measured(found, places, said, same)

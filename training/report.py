@@ -7,6 +7,7 @@ from events.files import write_whole
 from training import plots
 from training.evaluation import Evaluation
 from training.examples import Example
+from training.intervals import Interval
 
 REPORT = "evaluation.md"
 _PLOT = "evaluation.png"
@@ -41,10 +42,14 @@ def write_report(
         "| score | before | after | what it says |",
         "| --- | --- | --- | --- |",
         *(
-            f"| {name} | {score.before:.3f} | {score.after:.3f} | {_MEANING[name]} |"
+            f"| {name} | {_value(score.before, score.before_range)} | {_value(score.after, score.after_range)} "
+            f"| {_MEANING[name]} |"
             for name, score in evaluation.scores.items()
         ),
         "",
+        "In brackets: 95 % of what other dialogues of the same person would give. Without: not known.",
+        "",
+        *_change(evaluation),
         f"The true answers' distinct_1 is {evaluation.true_distinct_1:.3f}, their distinct_2 "
         f"{evaluation.true_distinct_2:.3f}.",
         "",
@@ -60,6 +65,20 @@ def write_report(
         ),
     ]
     write_whole(run / REPORT, "\n".join(lines) + "\n")
+
+
+def _value(value: float, between: Interval | None) -> str:
+    return f"{value:.3f}" + (f" ({between[0]:.3f}–{between[1]:.3f})" if between else "")
+
+
+def _change(evaluation: Evaluation) -> list[str]:
+    """What training changed in bits per byte, and whether that may be chance."""
+    score = evaluation.bits_per_byte
+    if score.change_range is None:
+        return []
+    low, high = score.change_range
+    verdict = "; it may be chance" if low <= 0 <= high else ""
+    return [f"bits_per_byte changed by {score.after - score.before:+.3f} ({low:+.3f} to {high:+.3f}){verdict}.", ""]
 
 
 def _cell(text: str) -> str:

@@ -34,8 +34,12 @@ class Surprise:
     size: int
 
     @property
+    def bits(self) -> float:
+        return self.nats / math.log(2)
+
+    @property
     def bits_per_byte(self) -> float:
-        return self.nats / math.log(2) / self.size
+        return self.bits / self.size
 
 
 class Scorer:
@@ -97,25 +101,29 @@ class _Read:
         return deepcopy(self.cache)
 
 
-def bits_per_byte(scorer: Scorer, examples: Iterable[Example]) -> float:
+def surprises(scorer: Scorer, examples: Iterable[Example]) -> list[Surprise]:
+    """Of each answer."""
+    return [scorer.surprise(example.context, example.answer) for example in examples]
+
+
+def bits_per_byte(found: Sequence[Surprise]) -> float:
     """Of all the answers together; comparable over tokenizers. Lower is better."""
-    nats, size = 0.0, 0
-    for example in examples:
-        surprise = scorer.surprise(example.context, example.answer)
-        nats += surprise.nats
-        size += surprise.size
-    return Surprise(nats, size).bits_per_byte
+    return Surprise(sum(one.nats for one in found), sum(one.size for one in found)).bits_per_byte
 
 
 def ranks(scorer: Scorer, examples: Sequence[Example], others: Sequence[str], seed: int) -> list[int]:
-    """The place, from 1, of each true answer among CANDIDATES by bits per byte; the rest is drawn from `others`."""
+    """The place, from 1, of each true answer among CANDIDATES by bits per byte; the rest is drawn from `others`.
+
+    None are given where `others` are too few: the likeliest of three is no feat.
+    """
+    if len(set(others)) < CANDIDATES:
+        return []
     draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
     return [_rank(scorer, example, _distractors(example.answer, others, draw)) for example in examples]
 
 
 def _distractors(answer: str, others: Sequence[str], draw: Random) -> list[str]:
-    different = sorted(set(others) - {answer})
-    return draw.sample(different, min(CANDIDATES - 1, len(different)))
+    return draw.sample(sorted(set(others) - {answer}), CANDIDATES - 1)
 
 
 def _rank(scorer: Scorer, example: Example, distractors: Iterable[str]) -> int:

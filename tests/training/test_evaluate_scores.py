@@ -9,9 +9,12 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.card import ModelCard
 from functions.generate.engines.checkpoints import Checkpoint
-from training.answering import distinct, length_ratio, verbatim
+from training.answering import distinct, grams, verbatim
+from training.comparing import compare
 from training.examples import Example
-from training.scoring import Scorer, Surprise, bits_per_byte, ranks
+from training.intervals import of_ratio, of_share
+from training.measuring import HeldOut, Measured
+from training.scoring import Scorer, Surprise, bits_per_byte, ranks, surprises
 
 QUESTION = (Turn(role=Role.USER, text="как дела?"),)
 ANSWER = "Хорошо, а у вас?"
@@ -57,37 +60,83 @@ def test_bits_per_byte_are_of_all_answers_together(checkpoint):
     both = [example("да"), example(ANSWER)]
     parts = [Scorer(checkpoint, clock=SystemClock()).surprise(QUESTION, one.answer) for one in both]
     expected = sum(part.nats for part in parts) / math.log(2) / sum(part.size for part in parts)
-    assert bits_per_byte(Scorer(checkpoint, clock=SystemClock()), both) == pytest.approx(expected)
+    found = surprises(Scorer(checkpoint, clock=SystemClock()), both)
+    assert bits_per_byte(found) == pytest.approx(expected)
     assert Surprise(nats=math.log(2) * 8, size=4).bits_per_byte == pytest.approx(2)
 
 
 class Favourite:
-    """Finds one answer likely."""
+    """Finds some answers likely, the first ones most."""
 
-    def __init__(self, likely):
+    def __init__(self, *likely):
         self.likely = likely
 
     def surprise(self, context, answer):
-        return Surprise(1.0 if answer == self.likely else 2.0, 1)
+        return Surprise(self.likely.index(answer) if answer in self.likely else 10.0, 1)
 
 
 def test_the_rank_is_the_true_answers_place_among_ten():
     others = [f"ответ {number}" for number in range(30)]
     assert ranks(Favourite("ответ 3"), [example("ответ 3")], others, seed=0) == [1]
     assert ranks(Favourite("ничто"), [example("ответ 3")], others, seed=0) == [10]
-    assert ranks(Favourite("ответ 1"), [example("ответ 3")], ["ответ 1", "ответ 3"], seed=0) == [2]
+    assert ranks(Favourite("ответ 1", "ответ 3"), [example("ответ 3")], others[:10], seed=0) == [2]
+
+
+def test_the_rank_among_fewer_than_ten_is_not_given():
+    assert ranks(Favourite("ответ 3"), [example("ответ 3")], ["ответ 1", "ответ 3"] * 9, seed=0) == []
 
 
 def test_distinct_counts_different_words_and_pairs():
-    assert distinct(["кот и кот", "Кот, и пёс!"], 1) == 3 / 6
-    assert distinct(["кот и кот", "Кот, и пёс!"], 2) == 3 / 4
-    assert distinct([], 2) == 0
+    texts = ["кот и кот", "Кот, и пёс!"]
+    assert distinct(grams(texts, 1), among=6) == pytest.approx(3 / 6)
+    assert distinct(grams(texts, 2), among=4) == pytest.approx(3 / 4)
+    assert distinct(grams([], 2), among=0) == 0
 
 
-def test_length_is_compared_with_the_true_answers():
-    assert length_ratio(["аб", "аб"], ["абвг", "абвг"]) == 0.5
+def test_distinct_is_compared_at_one_length():
+    """A text said twice is as varied as said once, among as many words."""
+    once = [f"слово{number} и" for number in range(50)]
+    assert distinct(grams(once, 1), among=40) == pytest.approx(distinct(grams(once * 2, 1), among=40), abs=0.05)
+    assert distinct(grams(["кот кот пёс"], 1), among=2) == pytest.approx((1 + 2 + 2) / 3 / 2), "of all draws of two"
+
+
+def measured(answers, *, nats, places=(1,) * 20, recited=(False,) * 5):
+    return Measured([Surprise(one, 10) for one in nats], places, answers, recited)
+
+
+def held(answers, learned=()):
+    return HeldOut([], [example(answer) for answer in answers], [], learned, [])
+
+
+def test_scores_of_before_and_after_have_the_range_that_so_few_dialogues_leave():
+    true = ["абвг"] * 20
+    before = measured(["аб"] * 20, nats=[20.0 + number for number in range(20)])
+    after = measured(["абвг"] * 20, nats=[10.0 + number for number in range(20)], places=(1, 2) * 10)
+    scores = compare(before, after, held(true), seed=0)
+    bits, recall, length = scores["bits_per_byte"], scores["recall_at_1"], scores["length_ratio"]
+    assert (bits.before, bits.after) == pytest.approx((29.5 / 10 / math.log(2), 19.5 / 10 / math.log(2)))
+    assert bits.before_range[0] < bits.before < bits.before_range[1]
+    assert bits.change_range == pytest.approx((bits.after - bits.before,) * 2), "every dialogue gained the same"
+    assert (recall.before, recall.after, recall.change_range) == (1, 0.5, None)
+    assert recall.after_range == pytest.approx((0.299, 0.701), abs=1e-3)
+    assert (length.before, length.after) == (0.5, 1)
+    assert scores["memorised"].after_range == pytest.approx((0, 0.434), abs=1e-3), "none of five is not none"
+
+
+def test_what_can_not_be_measured_is_not_given():
+    nothing = measured(["да"] * 3, nats=[1.0] * 3, places=(), recited=())
+    scores = compare(nothing, nothing, held(["да"] * 3), seed=0)
+    assert scores["recall_at_1"] is scores["recall_at_5"] is scores["memorised"] is None
+    assert scores["bits_per_byte"].before_range is None, "three dialogues do not say how others would be"
+
+
+def test_the_range_of_a_share_and_of_a_ratio():
+    assert of_share(0, 5) == pytest.approx((0, 0.434), abs=1e-3)
+    assert of_share(5, 5) == pytest.approx((0.566, 1), abs=1e-3)
+    low, high = of_ratio([0.0, 1.0] * 50, [1] * 100, seed=0)
+    assert (low, high) == pytest.approx((0.4, 0.6), abs=0.03)
 
 
 def test_a_long_answer_of_the_training_data_is_recognised_in_other_punctuation():
     learned = ["Я пришёл к тебе с приветом, рассказать", "да"]
-    assert verbatim(["я пришел к тебе с приветом рассказать!", "да"], learned) == 0.5
+    assert verbatim(["я пришел к тебе с приветом рассказать!", "да"], learned) == 1
