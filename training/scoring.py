@@ -1,15 +1,11 @@
 """How likely a model finds an answer: the measure behind bits per byte and recall."""
 
 import math
-from collections.abc import Iterable, Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from random import Random
 from typing import Any
-
-import torch
-from torch.nn.functional import cross_entropy
 
 from events.runtime.clock import Clock
 from events.schema import Role, Turn
@@ -17,8 +13,10 @@ from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.transformers import context_of, format_of
 from functions.generate.prompts import alternating
+from training import side_by_side
 from training.examples import Example
-from training.lessons import Renderer
+from training.lessons import Lesson, Renderer
+from training.side_by_side import NOTHING, Done, Read, Text, ignore
 
 CANDIDATES = 10
 """Answers that recall chooses among, the true one included."""
@@ -43,7 +41,7 @@ class Surprise:
 
 
 class Scorer:
-    """Scores answers with one model, prompted as it is served. What prompts begin with is read once."""
+    """Scores answers with one model, prompted as it is served. What prompts have in common is read once."""
 
     def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
         self._model: Any = checkpoint.model
@@ -52,58 +50,64 @@ class Scorer:
             Encoder(checkpoint.tokenizer),
             min(_LIMIT, context_of(checkpoint.model)),
         )
-        self._opening = _Read([], None)
-        self._opening = self._read(self._shared())
-        self._prompt = self._opening
-        """The last one: several answers to it may follow each other."""
+        # What comes before the first word may depend on the language that it is in.
+        openings = {self._opening(*words) for words in (("a", "b"), ("а", "б"))} - {()}
+        self._openings = [side_by_side.read(self._model, opening) for opening in sorted(openings, key=len)]
 
     def surprise(self, context: Sequence[Turn], answer: str) -> Surprise:
-        turns = [*context, Turn(role=Role.ASSISTANT, text=answer)]
-        lesson = self._renderer.lesson(turns)
-        # The answer's first token is foretold at the prompt's last one.
-        prompt, rest = lesson.prompt.ids[:-1], torch.tensor([[lesson.prompt.ids[-1], *lesson.answer.ids]])
-        if prompt != self._prompt.ids:
-            self._prompt = self._read(prompt)
-        with torch.inference_mode():
-            logits = self._model(rest, past_key_values=self._prompt.copy(), use_cache=True).logits[0, :-1]
-            nats = cross_entropy(logits.float(), rest[0, 1:], reduction="sum")
-        scored = alternating(turns)[-1].text if self._renderer.format.joins else answer
-        return Surprise(float(nats), len(scored.strip().encode()) + 1)
+        """How surprising `answer` is after `context`."""
+        return self.surprises([(context, answer)])[0]
 
-    def _shared(self) -> list[int]:
-        """The tokens that every prompt begins with."""
-        dialogues = ((Turn(role=Role.USER, text=text), Turn(role=Role.ASSISTANT, text=text)) for text in ("a", "б"))
-        pairs = zip(*(self._renderer.encode(dialogue).ids for dialogue in dialogues), strict=False)
-        return [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    def surprises(self, asked: Iterable[tuple[Sequence[Turn], str]], done: Done = ignore) -> list[Surprise]:
+        """How surprising each answer is after its context, in the order of `asked`.
 
-    def _read(self, ids: list[int]) -> "_Read":
-        known = self._opening
-        if known.ids != ids[: len(known.ids)] or len(known.ids) == len(ids):
-            known = _Read([], None)
-        if not ids:
-            return known
-        with torch.inference_mode():
-            read = self._model(
-                torch.tensor([ids[len(known.ids) :]]), past_key_values=known.copy(), use_cache=True, logits_to_keep=1
-            )
-        return _Read(ids, read.past_key_values)
+        Many are read side by side, and what several answers have before them once.
+        """
+        turns = [[*context, Turn(role=Role.ASSISTANT, text=answer)] for context, answer in asked]
+        lessons = list(map(self._renderer.lesson, turns))
+        nats = [0.0] * len(lessons)
+        for known, places in self._groups(lessons):
+            texts = [Text(lessons[place].prompt.ids[len(known.ids) :], lessons[place].answer.ids) for place in places]
+            for place, value in zip(places, side_by_side.nats(self._model, known, texts, done), strict=True):
+                nats[place] = value
+        return [Surprise(*both) for both in zip(nats, map(self._size, turns), strict=True)]
+
+    def _size(self, turns: Sequence[Turn]) -> int:
+        scored = alternating(turns)[-1] if self._renderer.format.joins else turns[-1]
+        return len(scored.text.strip().encode()) + 1
+
+    def _groups(self, lessons: Sequence[Lesson]) -> Iterator[tuple[Read, list[int]]]:
+        """What was read already, and the places of the lessons that begin with it."""
+        asked: dict[tuple[int, ...], list[int]] = {}
+        for place, lesson in enumerate(lessons):
+            # The last token stays: the answer's first one is foretold at it.
+            if lesson.answer.ids:
+                asked.setdefault(tuple(lesson.prompt.ids[:-1]), []).append(place)
+        alone: dict[tuple[int, ...], list[int]] = {}
+        for prompt, places in asked.items():
+            known = self._known(prompt)
+            if len(places) > 1 and len(prompt) > len(known.ids):
+                yield side_by_side.read(self._model, prompt, known), places
+            else:
+                alone.setdefault(known.ids, []).extend(places)
+        for ids, places in alone.items():
+            yield self._known(ids), places
+
+    def _known(self, prompt: tuple[int, ...]) -> Read:
+        """The longest opening that `prompt` begins with."""
+        return next((one for one in reversed(self._openings) if prompt[: len(one.ids)] == one.ids), NOTHING)
+
+    def _opening(self, *words: str) -> tuple[int, ...]:
+        """The tokens before the first word of a prompt, whichever of `words` it is."""
+        user, assistant = Role.USER, Role.ASSISTANT
+        dialogues = ([Turn(role=user, text=word), Turn(role=assistant, text=word)] for word in words)
+        prompts = (self._renderer.lesson(dialogue).prompt.ids for dialogue in dialogues)
+        return tuple(one for one, *others in takewhile(lambda all_: len(set(all_)) == 1, zip(*prompts, strict=False)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """Tokens, and the keys and values that a model has of them."""
-
-    ids: list[int]
-    cache: Any
-
-    def copy(self) -> Any:
-        """The model that gets it adds to it."""
-        return deepcopy(self.cache)
-
-
-def surprises(scorer: Scorer, examples: Iterable[Example]) -> list[Surprise]:
+def surprises(scorer: Scorer, examples: Iterable[Example], done: Done = ignore) -> list[Surprise]:
     """Of each answer."""
-    return [scorer.surprise(example.context, example.answer) for example in examples]
+    return scorer.surprises([(example.context, example.answer) for example in examples], done)
 
 
 def bits_per_byte(found: Sequence[Surprise]) -> float:
@@ -111,7 +115,9 @@ def bits_per_byte(found: Sequence[Surprise]) -> float:
     return Surprise(sum(one.nats for one in found), sum(one.size for one in found)).bits_per_byte
 
 
-def ranks(scorer: Scorer, examples: Sequence[Example], others: Sequence[str], seed: int) -> list[int]:
+def ranks(
+    scorer: Scorer, examples: Sequence[Example], others: Sequence[str], seed: int, done: Done = ignore
+) -> list[int]:
     """The place, from 1, of each true answer among CANDIDATES by bits per byte; the rest is drawn from `others`.
 
     None are given where `others` are too few: the likeliest of three is no feat.
@@ -119,13 +125,17 @@ def ranks(scorer: Scorer, examples: Sequence[Example], others: Sequence[str], se
     if len(set(others)) < CANDIDATES:
         return []
     draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
-    return [_rank(scorer, example, _distractors(example.answer, others, draw)) for example in examples]
+    chosen = [[example.answer, *_distractors(example.answer, others, draw)] for example in examples]
+    asked = [(example.context, answer) for example, answers in zip(examples, chosen, strict=True) for answer in answers]
+    found = iter(scorer.surprises(asked, done))
+    return [_rank([next(found) for _ in answers]) for answers in chosen]
 
 
 def _distractors(answer: str, others: Sequence[str], draw: Random) -> list[str]:
     return draw.sample(sorted(set(others) - {answer}), CANDIDATES - 1)
 
 
-def _rank(scorer: Scorer, example: Example, distractors: Iterable[str]) -> int:
-    true = scorer.surprise(example.context, example.answer).bits_per_byte
-    return 1 + sum(scorer.surprise(example.context, other).bits_per_byte <= true for other in distractors)
+def _rank(surprises: Sequence[Surprise]) -> int:
+    """Of the first one."""
+    true, *others = (surprise.bits_per_byte for surprise in surprises)
+    return 1 + sum(other <= true for other in others)

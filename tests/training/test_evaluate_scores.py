@@ -8,11 +8,14 @@ import torch
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.card import ModelCard
+from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint
+from functions.generate.engines.transformers import format_of
 from training.answering import distinct, grams, verbatim
 from training.comparing import compare
 from training.examples import Example
 from training.intervals import of_ratio, of_share
+from training.lessons import Renderer
 from training.measuring import HeldOut, Measured
 from training.scoring import Scorer, Surprise, bits_per_byte, ranks, surprises
 
@@ -39,6 +42,50 @@ def test_the_surprise_is_the_answers_own(checkpoint, tokenizer):
     surprise = Scorer(checkpoint, clock=SystemClock()).surprise(QUESTION, ANSWER)
     assert surprise.nats == pytest.approx(nats, rel=1e-5)
     assert surprise.size == len(ANSWER.encode()) + 1
+
+
+def plainly(checkpoint, context, answer):
+    """The nats of the answer, read alone, at one go, with all logits."""
+    lesson = Renderer(
+        format_of(checkpoint.card, checkpoint.tokenizer, SystemClock()), Encoder(checkpoint.tokenizer), 1024
+    ).lesson([*context, Turn(role=Role.ASSISTANT, text=answer)])
+    ids = torch.tensor([[*lesson.prompt.ids, *lesson.answer.ids]])
+    with torch.inference_mode():
+        chances = checkpoint.model(input_ids=ids, use_cache=False).logits[0].log_softmax(-1)
+    start = len(lesson.prompt.ids)
+    return -sum(float(chances[place - 1, ids[0, place]]) for place in range(start, ids.shape[1]))
+
+
+@pytest.mark.parametrize("card", [{"format": "dialogue", "preamble": True}, {"format": "rudialogpt"}])
+def test_answers_side_by_side_are_scored_as_each_alone(tiny_model, tokenizer, card):
+    """Of both personas, of several lengths, several after one context, one twice, one after the owner's own turn."""
+    checkpoint = Checkpoint(tiny_model, tokenizer, ModelCard(name="tiny", **card))
+    english = (Turn(role=Role.USER, text="How are you? " * 9),)
+    own = (*QUESTION, Turn(role=Role.ASSISTANT, text="Хорошо."))
+    answers = ["да", ANSWER, "Тоска. " * 20, "да"]
+    asked = [*((QUESTION, answer) for answer in answers), (english, "Well."), (own, "А вы?"), (english * 2, ANSWER)]
+    told = []
+    found = Scorer(checkpoint, clock=SystemClock()).surprises(asked, told.append)
+    assert [one.nats for one in found] == pytest.approx([plainly(checkpoint, *one) for one in asked], rel=1e-4)
+    assert sum(told) == len(asked)
+
+
+def test_what_prompts_begin_with_is_read_once(tiny_model, tokenizer):
+    """The examples of the preamble are most of a prompt, and there are two of them, for two languages."""
+    checkpoint = Checkpoint(tiny_model, tokenizer, ModelCard(name="tiny", format="dialogue", preamble=True))
+    scorer = Scorer(checkpoint, clock=SystemClock())
+    longest = []
+    hook = tiny_model.register_forward_pre_hook(
+        lambda _, given, named: longest.append(given[0].shape[1]), with_kwargs=True
+    )
+    scorer.surprises([(QUESTION, "да"), ((Turn(role=Role.USER, text="how are you?"),), "Well.")])
+    hook.remove()
+    assert max(longest) < 40
+
+
+def test_a_dialogue_without_a_question_has_no_surprise(checkpoint):
+    """Serving asks no model without one."""
+    assert Scorer(checkpoint, clock=SystemClock()).surprise((), ANSWER).nats == 0
 
 
 def test_the_owners_earlier_turns_are_context_and_not_measured(checkpoint):
@@ -71,8 +118,8 @@ class Favourite:
     def __init__(self, *likely):
         self.likely = likely
 
-    def surprise(self, context, answer):
-        return Surprise(self.likely.index(answer) if answer in self.likely else 10.0, 1)
+    def surprises(self, asked, done):
+        return [Surprise(self.likely.index(answer) if answer in self.likely else 10.0, 1) for _, answer in asked]
 
 
 def test_the_rank_is_the_true_answers_place_among_ten():

@@ -1,0 +1,115 @@
+"""Several texts through a model at once: what all begin with is read once, and logits are computed where they count."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+Done = Callable[[int], None]
+"""Is told how many more are done; may raise to end the work."""
+
+_TOKENS = 1024
+"""Of the texts that are read at once, padding included."""
+_LOGITS = 64
+"""Tokens whose logits are taken as float32 at once; each may have a quarter of a million."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Tokens that texts begin with, and the keys and values that a model has of them; `cache` is None for no tokens."""
+
+    ids: tuple[int, ...]
+    cache: Any
+
+    def copies(self, count: int) -> Any:
+        """The keys and values for `count` texts. The model that gets them adds to them."""
+        copy = deepcopy(self.cache)
+        if copy is not None and count > 1:
+            copy.reorder_cache(torch.zeros(count, dtype=torch.long))
+        return copy
+
+
+NOTHING = Read((), None)
+
+
+def ignore(_: int) -> None:
+    """For those who want no news of what is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The tokens from which the ones of `answer` are foretold, and those; `before` has at least one."""
+
+    before: Sequence[int]
+    answer: Sequence[int]
+
+    @property
+    def shown(self) -> list[int]:
+        """All but the last token, after which nothing is foretold."""
+        return [*self.before, *self.answer][:-1]
+
+
+def read(model: Any, ids: Sequence[int], known: Read = NOTHING) -> Read:
+    """Read `ids`, which begin with those that are `known` and go on."""
+    with torch.inference_mode():
+        output = model(
+            torch.tensor([ids[len(known.ids) :]]), past_key_values=known.copies(1), use_cache=True, logits_to_keep=1
+        )
+    return Read(tuple(ids), output.past_key_values)
+
+
+def nats(model: Any, known: Read, texts: Sequence[Text], done: Done = ignore) -> list[float]:
+    """How surprising each answer is after what is `known` and its text.
+
+    Texts of like length go together, so that little is padding. It stands at the end, where a causal model does not
+    look: nothing has to be masked.
+    """
+    found = [0.0] * len(texts)
+    for places in _batches([len(text.shown) for text in texts]):
+        batch = [texts[place] for place in places]
+        for place, value in zip(places, _nats(model, known, batch), strict=True):
+            found[place] = value
+        done(len(places))
+    return found
+
+
+def _batches(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Places in `sizes`, the longest first: what takes too much memory does so at once."""
+    batch: list[int] = []
+    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place]):
+        if batch and (len(batch) + 1) * sizes[batch[0]] > _TOKENS:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _nats(model: Any, known: Read, texts: Sequence[Text]) -> list[float]:
+    width = max(len(text.shown) for text in texts)
+    ids = torch.tensor([[*text.shown, *[0] * (width - len(text.shown))] for text in texts])
+    # An answer's first token is foretold at the last one before it.
+    where = [(row, len(text.before) - 1 + place) for row, text in enumerate(texts) for place in range(len(text.answer))]
+    targets = torch.tensor([token for text in texts for token in text.answer])
+    with torch.inference_mode(), _only(model, where):
+        logits = model(ids, past_key_values=known.copies(len(texts)), use_cache=known.cache is not None).logits[0]
+        pieces = zip(torch.split(logits, _LOGITS), torch.split(targets, _LOGITS), strict=True)
+        each = torch.cat([cross_entropy(some.float(), tokens, reduction="none") for some, tokens in pieces])
+    return [float(some.sum()) for some in torch.split(each, [len(text.answer) for text in texts])]
+
+
+@contextmanager
+def _only(model: Any, where: Sequence[tuple[int, int]]) -> Iterator[None]:
+    """For the time of the context, the logits of `model` are those at `where` (row, place), as of one row."""
+    rows, places = (torch.tensor(one) for one in zip(*where, strict=True))
+    hook = model.get_output_embeddings().register_forward_pre_hook(
+        lambda _, given: (given[0][rows, places].unsqueeze(0), *given[1:])
+    )
+    try:
+        yield
+    finally:
+        hook.remove()
