@@ -1,40 +1,43 @@
 """Where a training's files go: one process at a time writes them, and its result is whole."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from events.errors import SettingsError
 from events.runtime.claims import Claim
-from events.runtime.leftovers import unfinished
+from events.runtime.leftovers import leaving_no_empty, leaving_nothing, unfinished
 
 LOCK = ".lock"
 _SCRATCH = ".workspace"
 
 
 @contextmanager
-def claimed(out: Path) -> Iterator[None]:
-    """Keep other processes out of the directory `out`, which is made if need be. Raises SettingsError, one line."""
-    try:
-        claim = Claim(out, LOCK)
-    except OSError as error:
-        raise SettingsError(f"TRAINING_OUT: {out} can't be used: {error.strerror or error}") from None
-    try:
+def claimed(out: Path, setting: str = "TRAINING_OUT") -> Iterator[None]:
+    """Keep other processes out of the directory `out`, which is made if need be and goes if nothing is put into it.
+
+    Raises SettingsError, one line that names `setting`.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(leaving_no_empty((out, *out.parents)))
+            stack.callback(Claim(out, LOCK).release)
+        except OSError as error:
+            raise SettingsError(f"{setting}: {out} can't be used: {error.strerror or error}") from None
+        stack.enter_context(leaving_nothing(out / LOCK))
         yield
-    finally:
-        claim.release()
 
 
 @contextmanager
-def scratch(out: Path) -> Iterator[Path]:
+def scratch(out: Path, name: str = _SCRATCH) -> Iterator[Path]:
     """A directory in `out`, which has room for it. What killed processes have left of theirs is removed.
 
-    It holds what a chat export holds, so it goes whatever happens. Call it inside `claimed`.
+    It goes whatever happens: it may hold what a chat export holds. Call it inside `claimed`.
     """
-    for left in tuple(out.glob(f"{_SCRATCH}*")):
+    for left in tuple(out.glob(f"{name}*")):
         with unfinished(left):
             pass
-    place = out / _SCRATCH
+    place = out / name
     with unfinished(place):
         place.mkdir()
         yield place

@@ -26,7 +26,8 @@ class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it unt
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
         try:
-            with writing(Path(self.args.output_dir).parent):
+            folder.mkdir(parents=True, exist_ok=True)
+            with writing(folder):
                 super()._save_checkpoint(model, trial)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint would fill a full disk

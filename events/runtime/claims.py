@@ -19,18 +19,29 @@ class Claim:
 
     def __init__(self, directory: Path, name: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.number = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            self._lock(directory)
-        except BaseException:
+        self._path = directory / name
+        self.number = -1
+        while not self._is_there():
             self.release()
-            raise
+            self.number = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self._lock(directory)
+            except BaseException:
+                self.release()
+                raise
 
     def release(self) -> None:
         """Safe to call again."""
         if self.number >= 0:
             os.close(self.number)
             self.number = -1
+
+    def _is_there(self) -> bool:
+        """Return whether the file that is locked is the one at its path: its last holder may have removed it."""
+        try:
+            return self.number >= 0 and os.path.samestat(os.fstat(self.number), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _lock(self, directory: Path) -> None:
         try:

@@ -3,7 +3,7 @@
 Imports only cheap modules: `Signals` needs it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _unfinished: "set[Path]" = set()
+_made: "set[Path]" = set()
 _TRIES = 3
 """At a directory that another thread or a dying child still writes to."""
 
@@ -34,11 +35,30 @@ def leaving_nothing(path: "Path") -> Iterator[None]:
         _unfinished.discard(path)
 
 
+@contextmanager
+def leaving_no_empty(directories: "Iterable[Path]") -> Iterator[None]:
+    """Remove those of `directories` that the block has made and that are empty at its end."""
+    made = {directory for directory in directories if not directory.exists()}
+    _made.update(made)
+    try:
+        yield
+    finally:
+        _remove_empty(made)
+        _made.difference_update(made)
+
+
 def remove() -> None:
     """Remove what is unfinished: this process exits."""
     for path in tuple(_unfinished):
         for _ in range(_TRIES):
             _remove(path)
+    _remove_empty(tuple(_made))
+
+
+def _remove_empty(directories: "Iterable[Path]") -> None:
+    for directory in sorted(directories, key=lambda path: -len(path.parts)):  # the inner ones first
+        with suppress(OSError):
+            directory.rmdir()
 
 
 def _remove(path: "Path") -> None:

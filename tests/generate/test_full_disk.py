@@ -1,6 +1,7 @@
-"""A disk that takes no more while a model is prepared: one line, and nothing is left."""
+"""What a model that is prepared leaves: nothing on a disk that takes no more, else files that others may read."""
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +52,19 @@ def test_a_library_without_an_oserror_of_its_own_is_understood(tokenizer: Any, t
 def test_a_bug_while_writing_is_no_full_disk(tmp_path: Path) -> None:
     with pytest.raises(TypeError), writing(tmp_path):
         raise TypeError
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_others_may_read_what_was_written_as_the_umask_has_it(
+    random_model: Path, tmp_path: Path, umask: int, mode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = checkpoints.load(str(random_model))
+    monkeypatch.setattr(checkpoints.gguf_model, "load", lambda gguf: (checkpoint.model, checkpoint.tokenizer))
+    before = os.umask(umask)
+    try:
+        checkpoints.convert(tmp_path / "x", tmp_path)
+    finally:
+        os.umask(before)
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == dict.fromkeys(
+        ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"), mode
+    )

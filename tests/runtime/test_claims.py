@@ -1,5 +1,6 @@
 """One process at a time in a directory, whatever becomes of the one that was there."""
 
+import os
 import subprocess
 import sys
 
@@ -49,3 +50,21 @@ async def test_two_nats_servers_never_work_on_the_same_store(tmp_path):
             await EmbeddedServer(tmp_path).start()
     async with EmbeddedServer(tmp_path):
         pass
+
+
+def test_a_claim_on_a_file_that_its_last_holder_removed_is_made_anew(tmp_path, monkeypatch):
+    opened = os.open
+    first = Claim(tmp_path, "lock")
+
+    def late(*given, **more):
+        number = opened(*given, **more)
+        monkeypatch.setattr(os, "open", opened)
+        (tmp_path / "lock").unlink()
+        first.release()
+        return number
+
+    monkeypatch.setattr(os, "open", late)
+    claim = Claim(tmp_path, "lock")
+    with pytest.raises(InUse):
+        Claim(tmp_path, "lock")
+    claim.release()

@@ -12,7 +12,7 @@ from events.runtime.claims import Claim, InUse
 from events.runtime.clock import SystemClock
 from tests.full_disk import files_up_to
 from training.fit import fit
-from training.outputs import LOCK, scratch
+from training.outputs import LOCK, claimed, scratch
 from training.prepare import prepare
 from training.settings import FitSettings, PrepareSettings
 from training.trainer import last_checkpoint
@@ -88,3 +88,20 @@ def test_a_checkpoint_whose_state_was_cut_off_is_not_gone_on_from(tmp_path) -> N
         (tmp_path / "checkpoints" / f"checkpoint-{step}").mkdir(parents=True)
         (tmp_path / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").write_text(text)
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoints" / "checkpoint-1"
+
+
+def test_a_directory_that_nothing_was_put_into_goes_and_one_that_was_there_stays(tmp_path) -> None:
+    out = tmp_path / "new" / "run"
+    with claimed(out):
+        assert [file.name for file in out.iterdir()] == [LOCK]
+    assert list(tmp_path.iterdir()) == []
+    out.mkdir(parents=True)
+    with claimed(out):
+        pass
+    assert list(out.iterdir()) == []
+
+
+def test_a_directory_goes_even_if_the_process_ends_at_once(tmp_path) -> None:
+    with claimed(tmp_path / "run"), scratch(tmp_path / "run"):
+        leftovers.remove()
+        assert list(tmp_path.iterdir()) == []

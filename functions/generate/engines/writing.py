@@ -1,4 +1,4 @@
-"""Libraries in Rust and C++ write models, and know no OSError: a full disk is an error of their own."""
+"""Libraries in Rust and C++ write models their own way: a full disk is no OSError, and a file is its owner's alone."""
 
 import errno
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+_WEIGHTS = ".safetensors"
 _NUMBER = re.compile(r"os error (\d+)")
 """Rust's words."""
 _FULL = 64 * 1024
@@ -18,15 +19,32 @@ _FULL = 64 * 1024
 
 @contextmanager
 def writing(directory: Path) -> Iterator[None]:
-    """Raise an OSError that names `directory` for what the libraries raise when they can't write to it."""
+    """Raise an OSError that names `directory` for what the libraries raise when they can't write to it.
+
+    Afterwards others may read in `directory` what the umask lets them.
+    """
     try:
         yield
+        _share(directory)
     except (SafetensorError, RuntimeError) as error:
         raise _explained(error, directory) from None
     except Exception as error:
         if type(error) is not Exception:  # as tokenizers raises it
             raise
         raise _explained(error, directory) from None
+
+
+def _share(directory: Path) -> None:
+    """safetensors makes its files 0600: give them the mode of any new file in their place."""
+    files = [file for file in directory.rglob(f"*{_WEIGHTS}") if file.is_file()]
+    if not files:
+        return
+    new = directory / f".mode{_WEIGHTS}"
+    new.touch()
+    mode = new.stat().st_mode
+    new.unlink()
+    for file in files:
+        file.chmod(mode)
 
 
 def _explained(error: Exception, directory: Path) -> OSError:
