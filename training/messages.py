@@ -1,20 +1,23 @@
 """An item of an export, as a message: whatever is missing, null or of another shape, it has one clear fate."""
 
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from training.dates import When, when
 from training.export_file import Chat
 from training.private_data import Kind, placeholder
+from training.senders import sender_id
 
 
 class Fate(StrEnum):
     """Why an item is not in the dialogues; an item has at most one."""
 
     MALFORMED = "malformed"
+    UNSUPPORTED = "unsupported"
+    """What the exporting program could not read: it writes an id and nothing else."""
     SERVICE = "service"
     BOT = "bot"
     CHANNEL = "channel"
@@ -46,6 +49,10 @@ _CHATS = {
     "verification_codes": Fate.BOT,
     "replies": Fate.BOT,
 }
+_FORWARDED = {"forwarded_from", "forwarded_from_id", "saved_from"}
+_COLUMN = 1 << 63
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_HALVES = re.compile(r"[\ud800-\udfff]")
 _ENTITIES = {
     "link": Kind.LINK,
     "email": Kind.EMAIL,
@@ -78,9 +85,7 @@ class Message:
     id: int
     author: str
     name: str
-    time: int
-    hour: int
-    """Of the day, on the clock of who made the export."""
+    when: When
     reply_to: int | None
     edited: bool
     text: str
@@ -89,35 +94,57 @@ class Message:
 
 def parse(item: Any, chat: Chat) -> Message | Fate:
     """A message, or why the item is none."""
-    if not isinstance(item, Mapping) or not isinstance(item.get("id"), int) or (when := _when(item)) is None:
+    if not isinstance(item, Mapping) or (number := _number(item.get("id"))) is None:
         return Fate.MALFORMED
-    if item.get("type") != "message":
-        return Fate.SERVICE if item.get("type") == "service" else Fate.MALFORMED
-    text = "".join(_pieces(item)).strip()
-    name = item["from"] if isinstance(item.get("from"), str) else ""
+    kind = item.get("type")
+    if kind == "unsupported":
+        return Fate.UNSUPPORTED
+    if (written := when(item)) is None or kind not in ("message", "service"):
+        return Fate.MALFORMED
+    if kind == "service":
+        return Fate.SERVICE
+    text = readable("".join(_pieces(item))).strip()
+    name = " ".join(readable(item["from"]).split()) if isinstance(item.get("from"), str) else ""
+    author = sender_id(item.get("from_id"))
     return Message(
-        id=item["id"],
-        author=str(item.get("from_id") or f"name:{name}"),
-        name=" ".join(name.split()),
-        time=when[0],
-        hour=when[1],
+        id=number,
+        author=readable(author or f"name:{name}"),
+        name=name,
+        when=written,
         reply_to=_reply(item),
-        edited="edited" in item,
-        text=text or _media(item),
-        fate=_fate(item, chat, name=name, has_text=bool(text)),
+        edited=_is_edited(item),
+        text=text or readable(_media(item)),
+        fate=_fate(item, chat, author=author, name=name, has_text=bool(text)),
     )
 
 
-def _fate(item: Mapping[str, Any], chat: Chat, *, name: str, has_text: bool) -> Fate | None:
+def readable(text: str) -> str:
+    """`text` without halves of characters, which no file takes, and control characters but tabs and new lines."""
+    return _CONTROL.sub("", text.encode("utf-8", "replace").decode() if _HALVES.search(text) else text)
+
+
+def _number(value: Any) -> int | None:
+    """`value` if it is an id: a whole number that a column of the store takes."""
+    fits = isinstance(value, int) and not isinstance(value, bool) and -_COLUMN <= value < _COLUMN
+    return value if fits else None
+
+
+def _is_edited(item: Mapping[str, Any]) -> bool:
+    """Exports of 2018 give every message that was never edited the first second of Unix time."""
+    edited = item.get("edited")
+    return bool(edited) and not str(edited).startswith("1970-01-01")
+
+
+def _fate(item: Mapping[str, Any], chat: Chat, *, author: str | None, name: str, has_text: bool) -> Fate | None:
     if not has_text:
         return Fate.NO_TEXT
     if chat.type in _CHATS:
         return _CHATS[chat.type]
-    if str(item.get("from_id") or "").startswith("channel"):
+    if author and author.startswith("channel"):
         return Fate.CHANNEL
     if name.casefold().endswith(("bot", "бот")) and not name.casefold().endswith("робот"):
         return Fate.BOT
-    if "forwarded_from" in item or "forwarded_from_id" in item:
+    if not _FORWARDED.isdisjoint(item):
         return Fate.FORWARDED
     return Fate.VIA_BOT if "via_bot" in item else None
 
@@ -140,16 +167,4 @@ def _media(item: Mapping[str, Any]) -> str:
 
 def _reply(item: Mapping[str, Any]) -> int | None:
     """The message of the same chat that this one answers."""
-    target = item.get("reply_to_message_id")
-    return target if isinstance(target, int) and "reply_to_peer_id" not in item else None
-
-
-def _when(item: Mapping[str, Any]) -> tuple[int, int] | None:
-    local = None
-    with suppress(ValueError):
-        local = datetime.fromisoformat(str(item.get("date"))).replace(tzinfo=UTC)
-    try:
-        seconds = int(item["date_unixtime"])
-    except (KeyError, TypeError, ValueError):
-        return (int(local.timestamp()), local.hour) if local else None
-    return seconds, local.hour if local else seconds // 3600 % 24
+    return _number(item.get("reply_to_message_id")) if "reply_to_peer_id" not in item else None

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from events.errors import SettingsError
+from training.senders import sender_id, user_id
 
 _LISTED = 5
+_LONGEST_ID = 20
 
 
 @dataclass(slots=True)
@@ -33,7 +35,7 @@ def find_owner(wanted: str | None, account: str | None, speakers: Mapping[str, S
         if account is not None and account in speakers:
             return frozenset({account})
         raise SettingsError(f"TRAINING_OWNER is missing (a name or an id); most messages are from {_most(speakers)}")
-    ids = {_as_id(part) for part in wanted.split(",")}
+    ids = {_as_id(part, speakers) for part in wanted.split(",")}
     if ids <= speakers.keys():
         return frozenset(ids)
     named = [speaker for speaker in speakers.values() if _key(speaker.name) == _key(wanted)]
@@ -60,9 +62,12 @@ def _listed(speakers: Iterable[Speaker]) -> str:
     return ", ".join(map(str, speakers))
 
 
-def _as_id(text: str) -> str:
-    stripped = text.strip()
-    return f"user{stripped}" if stripped.isdigit() else stripped
+def _as_id(text: str, speakers: Mapping[str, Speaker]) -> str:
+    """The id that somebody calls `text`; a number may be copied from an old export, where it holds the kind too."""
+    plain, number = user_id(text), text.strip()
+    if plain in speakers or not (number.isascii() and number.isdigit() and len(number) < _LONGEST_ID):
+        return plain
+    return sender_id(int(number)) or plain
 
 
 def _key(name: str) -> str:

@@ -92,7 +92,10 @@ class Workspace:
         """`messages`: (chat, message), in the order of the export."""
         self.insert(
             "messages (chat, id, author, time, hour, reply_to, text, edited, fate)",
-            ((chat, m.id, m.author, m.time, m.hour, m.reply_to, m.text, m.edited, m.fate) for chat, m in messages),
+            (
+                (chat, m.id, m.author, m.when.time, m.when.hour, m.reply_to, m.text, m.edited, m.fate)
+                for chat, m in messages
+            ),
         )
 
     def resolve_replies(self) -> None:

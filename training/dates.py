@@ -1,0 +1,62 @@
+"""When a message of an export was written."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
+"""Unix time of the first and the last second that a date can have: the years 1 to 9999."""
+_CLOCK_SET_BACK = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """`time`: Unix, seconds. `hour`: of the day, on the clock of who made the export."""
+
+    time: int
+    hour: int
+    local: bool
+    """`time` too is what that clock showed: older exports have nothing else."""
+
+    def after(self, latest: int) -> int:
+        """The time of a message that follows one of `latest`, even if the clock was set back in between."""
+        back = latest - self.time
+        return latest if self.local and 0 < back <= _CLOCK_SET_BACK else self.time
+
+
+def when(item: Mapping[str, Any]) -> When | None:
+    """None if the item has no date, or one that can't be."""
+    clock = _clock(item.get("date"))
+    unix = item.get("date_unixtime")
+    if unix is None:
+        return (
+            When(
+                round((clock if clock.tzinfo else clock.replace(tzinfo=UTC)).timestamp()),
+                clock.hour,
+                local=clock.tzinfo is None,
+            )
+            if clock
+            else None
+        )
+    seconds = _seconds(unix)
+    if seconds is None:
+        return None
+    return When(seconds, clock.hour if clock else seconds // 3600 % 24, local=False)
+
+
+def _clock(text: Any) -> datetime | None:
+    with suppress(ValueError):
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    return None
+
+
+def _seconds(unix: Any) -> int | None:
+    if isinstance(unix, bool) or not isinstance(unix, (str, int, float)):
+        return None
+    try:
+        seconds = int(unix)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if _EARLIEST <= seconds <= _LATEST else None
