@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from events.schema import Role
 from training.duplicates import exchange
+from training.languages import Languages
 from training.messages import QUOTABLE, Fate
+from training.placeholders import person
 from training.private_data import says_nothing
 from training.workspace import Row, Turn, Workspace
 
@@ -48,15 +50,19 @@ class Dialogue:
     def answer(self) -> str:
         return self.parts[-1].text
 
-    def messages(self) -> list[dict[str, str]]:
-        """The `messages` form. Others get a `name`, the same for all that one person says in this dialogue."""
+    @property
+    def chat(self) -> int:
+        return self.parts[-1].rows[0].chat
+
+    def messages(self, person: str) -> list[dict[str, str]]:
+        """The `messages` form. Others get a `name`, the same for all that one says in this dialogue: `person` 1."""
         names: dict[str, str] = {}
         return [
             {"role": Role.ASSISTANT.value, "content": part.text}
             if part.author in self.owner
             else {
                 "role": Role.USER.value,
-                "name": names.setdefault(part.author, f"Собеседник {len(names) + 1}"),
+                "name": names.setdefault(part.author, f"{person} {len(names) + 1}"),
                 "content": part.text,
             }
             for part in self.parts
@@ -115,13 +121,13 @@ def _part(workspace: Workspace, turn: Turn, until: int | None = None) -> Part:
     return Part(turn.author, tuple(workspace.spoken(turn.first_row, until or turn.last_row)))
 
 
-def store(workspace: Workspace, found: Iterable[Dialogue]) -> None:
+def store(workspace: Workspace, found: Iterable[Dialogue], languages: Languages) -> None:
     workspace.insert(
         "dialogues (time, messages, rows, first_row, last_row, exchange, fate)",
         (
             (
                 one.time,
-                json.dumps(one.messages(), ensure_ascii=False),
+                json.dumps(one.messages(person(languages.of(one.chat))), ensure_ascii=False),
                 json.dumps(one.rows()),
                 one.parts[-1].rows[0].row,
                 one.parts[-1].rows[-1].row,

@@ -21,10 +21,9 @@ class Intake:
     """Names and ids."""
     speakers: dict[str, Speaker] = field(default_factory=dict)
     never_messages: Counter[Fate] = field(default_factory=Counter)
-    replaced: Counter[str] = field(default_factory=Counter)
 
     def messages(self, items: Iterable[tuple[Chat, Any]]) -> Iterator[tuple[int, Message]]:
-        """(number of the chat, message without private data)."""
+        """(number of the chat, message without links and addresses)."""
         for chat, item in items:
             match parse(item, chat):
                 case Fate() as fate:
@@ -33,9 +32,8 @@ class Intake:
                     yield chat.number, self._take(message)
 
     def _take(self, message: Message) -> Message:
-        cleaned = private_data.clean(message.text)
+        cleaned = private_data.without_addresses(message.text)
         if message.fate is not Fate.NO_TEXT:
-            self.replaced += private_data.count(cleaned)
             speaker = self.speakers.setdefault(message.author, Speaker(message.author, message.name))
             speaker.messages += 1
         return replace(message, text=cleaned, fate=self._fate(message))

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from events.errors import SettingsError
 from training.messages import Fate
@@ -46,6 +46,8 @@ class Manifest(BaseModel):
     speakers: int
     chats: int
     private_data_replaced: dict[str, int]
+    languages: dict[str, float] = Field(default_factory=dict)
+    """Share of the owner's words by ISO 639-1 code, the greatest first; empty if it is not certain."""
     truncated: bool
     """The export ended in the middle; what was whole was used."""
     data_sha256: str

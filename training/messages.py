@@ -8,7 +8,7 @@ from typing import Any
 
 from training.dates import When, when
 from training.export_file import Chat
-from training.private_data import Kind, placeholder
+from training.placeholders import Kind, placeholder, without_signs
 from training.senders import sender_id
 
 
@@ -62,25 +62,25 @@ _ENTITIES = {
     "mention_name": Kind.NAME,
 }
 _MEDIA = {
-    "sticker": "стикер",
-    "voice_message": "голосовое",
-    "video_message": "кружок",
-    "animation": "гифка",
-    "video_file": "видео",
-    "audio_file": "аудио",
+    "sticker": Kind.STICKER,
+    "voice_message": Kind.VOICE,
+    "video_message": Kind.VIDEO_MESSAGE,
+    "animation": Kind.ANIMATION,
+    "video_file": Kind.VIDEO,
+    "audio_file": Kind.AUDIO,
 }
 _ATTACHED = {
-    "photo": "фото",
-    "poll": "опрос",
-    "location_information": "место",
-    "contact_information": "контакт",
-    "file": "файл",
+    "photo": Kind.PHOTO,
+    "poll": Kind.POLL,
+    "location_information": Kind.LOCATION,
+    "contact_information": Kind.CONTACT,
+    "file": Kind.FILE,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`text` is not cleaned yet; for media without text it stands for them, e.g. `[фото]`. `time`: Unix, seconds."""
+    """`text` is not cleaned yet; a place-holder stands for media without text. `time`: Unix, seconds."""
 
     id: int
     author: str
@@ -154,15 +154,17 @@ def _pieces(item: Mapping[str, Any]) -> Iterator[str]:
     text = item.get("text") or item.get("text_entities") or ""
     for piece in text if isinstance(text, list) else [text]:
         if isinstance(piece, str):
-            yield piece
+            yield without_signs(piece)
         elif isinstance(piece, Mapping) and isinstance(piece.get("text"), str):
             kind = _ENTITIES.get(str(piece.get("type")))
-            yield placeholder(kind) if kind and piece["text"] else piece["text"]
+            yield placeholder(kind) if kind and piece["text"] else without_signs(piece["text"])
 
 
 def _media(item: Mapping[str, Any]) -> str:
-    kind = _MEDIA.get(str(item.get("media_type"))) or next((name for key, name in _ATTACHED.items() if key in item), "")
-    return f"[{' '.join(filter(None, (kind or 'вложение', str(item.get('sticker_emoji') or ''))))}]"
+    kind = _MEDIA.get(str(item.get("media_type"))) or next(
+        (kind for key, kind in _ATTACHED.items() if key in item), None
+    )
+    return placeholder(kind or Kind.ATTACHMENT, without_signs(str(item.get("sticker_emoji") or "")))
 
 
 def _reply(item: Mapping[str, Any]) -> int | None:

@@ -1,8 +1,9 @@
 """`timokha train prepare`: from a chat export to dialogues, a manifest that accounts for every item, and plots."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -13,6 +14,7 @@ from training.dialogues import Dialogue, dialogues, store
 from training.duplicates import drop_duplicates
 from training.export_file import ExportFile
 from training.intake import Intake
+from training.languages import Languages
 from training.manifest import CONSENT, MANIFEST, Manifest, counts, settle
 from training.outputs import claimed, publish, scratch
 from training.owner import find_owner
@@ -20,6 +22,7 @@ from training.progress import Stopped, check, reading
 from training.settings import PrepareSettings
 from training.splits import Part, assign, write
 from training.turns import turns
+from training.wording import reword, spoken
 from training.workspace import Workspace
 
 _CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share"}
@@ -45,6 +48,7 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
         One line: nothing to learn from, or it was `stopped`.
     """
     try:
+        countries = private_data.known_countries(_names(settings.countries))
         phrases = settings.blocklist.read_text(encoding="utf-8").splitlines() if settings.blocklist else []
         with (
             settings.export.open("rb") as file,
@@ -60,8 +64,11 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
                 console.print("The export ends in the middle of an item: what came before it is used.")
             owner = find_owner(settings.owner, export.account, intake.speakers)
             with console.status("Arranging the dialogues"):
-                _arrange(workspace, owner, settings, stopped)
-                return _write(workspace, intake, export, owner, settings, result=place / "result")
+                languages = spoken(workspace, owner)
+                replaced = reword(workspace, languages, countries)
+                _arrange(workspace, owner, languages, settings, stopped)
+                said = {"private_data_replaced": replaced, "languages": languages.shares}
+                return _write(workspace, intake, export, owner, settings, said=said, result=place / "result")
     except OSError as error:
         raise SettingsError(f"{error.filename or settings.out} can't be used: {error.strerror or error}") from None
 
@@ -70,7 +77,9 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name for part in text.split(",") if (name := part.strip()))
 
 
-def _arrange(workspace: Workspace, owner: frozenset[str], settings: PrepareSettings, stopped: Stopped) -> None:
+def _arrange(
+    workspace: Workspace, owner: frozenset[str], languages: Languages, settings: PrepareSettings, stopped: Stopped
+) -> None:
     """Turns, dialogues, what is twice, which part has what."""
     workspace.resolve_replies()
     found = turns(
@@ -79,7 +88,8 @@ def _arrange(workspace: Workspace, owner: frozenset[str], settings: PrepareSetti
         burst_gap=settings.burst_gap.total_seconds(),
     )
     workspace.add_turns(found)
-    store(workspace, _watched(dialogues(workspace, owner, context_turns=settings.context_turns), stopped))
+    told = dialogues(workspace, owner, context_turns=settings.context_turns)
+    store(workspace, _watched(told, stopped), languages)
     drop_duplicates(workspace, stopped)
     assign(workspace, {Part.VALIDATION: settings.validation_share, Part.TEST: settings.test_share})
     settle(workspace)
@@ -98,6 +108,7 @@ def _write(
     owner: frozenset[str],
     settings: PrepareSettings,
     *,
+    said: Mapping[str, Any],
     result: Path,
 ) -> Manifest:
     """What is in `settings.out` already stays until all of `result` is there."""
@@ -112,7 +123,7 @@ def _write(
         **numbers,
         speakers=len(intake.speakers),
         chats=export.chats,
-        private_data_replaced=dict(intake.replaced),
+        **said,
         truncated=export.truncated,
         data_sha256=write(workspace, result),
         settings=settings.model_dump(mode="json", include=_CHOICES),

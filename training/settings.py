@@ -42,6 +42,11 @@ class PrepareSettings(Settings):
         None, description="a text file, a word or phrase a line: messages that contain one are dropped"
     )
     bots: str = Field("", description="names or ids of bots in groups, with commas: what they say is dropped")
+    countries: str = Field(
+        "",
+        description="countries whose phone numbers are recognised without their +, such as IE,AU; "
+        "without it those where most live who write the owner's language",
+    )
 
 
 class FitSettings(Settings):

@@ -47,7 +47,17 @@ MODULES = {
         "openvino_genai",
         "peft",
     ),
-    *("phonenumbers", "prompt_toolkit", "pyrogram", "regex", "sentencepiece", "stdnum", "tgcrypto", "tokenizers"),
+    *(
+        "phonenumbers",
+        "prompt_toolkit",
+        "py3langid",
+        "pyrogram",
+        "regex",
+        "sentencepiece",
+        "stdnum",
+        "tgcrypto",
+        "tokenizers",
+    ),
     *("torch", "transformers"),
 }
 """What the extras bring, as it is imported."""

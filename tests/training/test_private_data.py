@@ -2,7 +2,12 @@
 
 import pytest
 
-from training.private_data import clean, says_nothing
+from training.placeholders import in_words
+from training.private_data import says_nothing, without_addresses, without_numbers
+
+
+def clean(text, language="ru", countries=("RU",)):
+    return in_words(without_numbers(without_addresses(text), countries), language)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +41,43 @@ def test_private_data_are_replaced(text, cleaned):
 
 
 @pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("call me: (415) 555-2671", "call me: [phone]"),
+        ("020 7946 0958 after six", "[phone] after six"),
+        ("my ssn is 536-90-4399", "my ssn is [document]"),
+        ("536-90-4399", "[document]"),
+        ("passport no. 533401234", "passport no. [document]"),
+        ("passport on 24/11: X 1234567", "passport on 24/11: X 1234567"),
+        ("my driver's license is D1234567 okay", "my driver's license is [document] okay"),
+        ("national insurance QQ 12 34 56 C", "national insurance [document]"),
+        ("pay to GB29 NWBK 6016 1331 9268 19 please", "pay to [document] please"),
+        ("DE89370400440532013000", "[document]"),
+        ("see bbc.co.uk/news or mit.edu", "see [link] or [link]"),
+        ("card 4111 1111 1111 1111", "card [card]"),
+    ],
+)
+def test_private_data_of_english_people_are_replaced(text, cleaned):
+    assert clean(text, "en", ("US", "GB")) == cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in 1941-1945",
+        "on 2024-11-26 at 10:30, or 11/26/2024",
+        "it costs $1,250,000.00, not 1 250 000",
+        "500-1000 people, pages 120-1345",
+        "order 4510-1234, room 1034",
+        "e.g. this, i.e. that",
+        "000-12-3456 is no number of anybody",
+    ],
+)
+def test_what_is_not_private_in_english_stays(text):
+    assert clean(text, "en", ("US", "GB")) == text
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "в 1941-1945 годах",
@@ -57,6 +99,8 @@ def test_what_is_not_private_stays(text):
 def test_a_text_of_place_holders_alone_says_nothing():
     assert says_nothing("[ссылка]")
     assert says_nothing(" [имя], [ссылка]!")
+    assert says_nothing("[name], [link]")
+    assert says_nothing(without_addresses("https://a.org"))
     assert not says_nothing("!!!")
     assert not says_nothing("вот [ссылка]")
     assert not says_nothing("[смеётся]")
