@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,30 +20,24 @@ class When:
     local: bool
     """`time` too is what that clock showed: older exports have nothing else."""
 
-    def after(self, latest: int) -> int:
+    def following(self, latest: int) -> "When":
         """The time of a message that follows one of `latest`, even if the clock was set back in between."""
         back = latest - self.time
-        return latest if self.local and 0 < back <= _CLOCK_SET_BACK else self.time
+        return replace(self, time=latest) if self.local and 0 < back <= _CLOCK_SET_BACK else self
 
 
 def when(item: Mapping[str, Any]) -> When | None:
     """None if the item has no date, or one that can't be."""
     clock = _clock(item.get("date"))
     unix = item.get("date_unixtime")
-    if unix is None:
-        return (
-            When(
-                round((clock if clock.tzinfo else clock.replace(tzinfo=UTC)).timestamp()),
-                clock.hour,
-                local=clock.tzinfo is None,
-            )
-            if clock
-            else None
-        )
-    seconds = _seconds(unix)
-    if seconds is None:
+    if unix is not None:
+        seconds = _seconds(unix)
+        hour = clock.hour if clock else (seconds or 0) // 3600 % 24
+        return None if seconds is None else When(seconds, hour, local=False)
+    if clock is None:
         return None
-    return When(seconds, clock.hour if clock else seconds // 3600 % 24, local=False)
+    known = clock if clock.tzinfo else clock.replace(tzinfo=UTC)
+    return When(round(known.timestamp()), clock.hour, local=clock.tzinfo is None)
 
 
 def _clock(text: Any) -> datetime | None:

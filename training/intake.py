@@ -8,7 +8,7 @@ from typing import Any
 
 from training import private_data
 from training.export_file import Chat
-from training.messages import Fate, Message, parse
+from training.messages import Fate, Message, begun_topic, parse
 from training.owner import Speaker
 
 
@@ -21,6 +21,12 @@ class Intake:
     """Names and ids."""
     speakers: dict[str, Speaker] = field(default_factory=dict)
     never_messages: Counter[Fate] = field(default_factory=Counter)
+    topics: list[tuple[int, int]] = field(default_factory=list)
+    """(chat, id) of what began a topic of a forum."""
+    reordered: int = 0
+    """Messages that came after newer ones of their chat."""
+    _newest: tuple[int, int, int] = (-1, 0, 0)
+    """Of the chat that is being read: its number, and time and id of the newest message so far."""
 
     def messages(self, items: Iterable[tuple[Chat, Any]]) -> Iterator[tuple[int, Message]]:
         """(number of the chat, message without links and addresses)."""
@@ -28,8 +34,21 @@ class Intake:
             match parse(item, chat):
                 case Fate() as fate:
                     self.never_messages[fate] += 1
+                    if (topic := begun_topic(item)) is not None:
+                        self.topics.append((chat.number, topic))
                 case message:
-                    yield chat.number, self._take(message)
+                    yield chat.number, self._take(self._dated(chat.number, message))
+
+    def _dated(self, chat: int, message: Message) -> Message:
+        """`message` with a time that fits those before it, and a note if it stands out of order."""
+        number, time, last = self._newest
+        if chat == number and message.id > last:
+            message = replace(message, when=message.when.following(time))
+        if chat == number and (message.when.time, message.id) < (time, last):
+            self.reordered += 1
+        else:
+            self._newest = (chat, message.when.time, message.id)
+        return message
 
     def _take(self, message: Message) -> Message:
         cleaned = private_data.without_addresses(message.text)

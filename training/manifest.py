@@ -45,6 +45,10 @@ class Manifest(BaseModel):
     edited: int
     speakers: int
     chats: int
+    topics: int = 0
+    """Of forums, each a conversation; their general topics are not counted."""
+    reordered: int = 0
+    """Messages that came after newer ones of their chat; all are sorted by time."""
     private_data_replaced: dict[str, int]
     languages: dict[str, float] = Field(default_factory=dict)
     """Share of the owner's words by ISO 639-1 code, the greatest first; empty if it is not certain."""
@@ -92,7 +96,10 @@ def counts(workspace: Workspace, never_stored: Counter[Fate]) -> dict[str, Any]:
     )
     parts = workspace.counter("SELECT part, count(*) FROM dialogues WHERE part IS NOT NULL GROUP BY part")
     messages = workspace.count("SELECT count(*) FROM used")
-    replies = "SELECT count(*) FROM messages WHERE reply_to IS NOT NULL AND fate IS NOT 'no_text' AND reply_row IS"
+    replies = (
+        "SELECT count(*) FROM messages WHERE reply_to IS NOT NULL "
+        f"AND coalesce(fate, '') NOT IN ('{Fate.NO_TEXT}', '{Fate.REPEATED}') AND reply_row IS"
+    )
     return {
         "items": messages + dropped.total(),
         "messages": messages,

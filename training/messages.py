@@ -18,6 +18,8 @@ class Fate(StrEnum):
     MALFORMED = "malformed"
     UNSUPPORTED = "unsupported"
     """What the exporting program could not read: it writes an id and nothing else."""
+    REPEATED = "repeated"
+    """The very message of the same chat was there before."""
     SERVICE = "service"
     BOT = "bot"
     CHANNEL = "channel"
@@ -116,6 +118,11 @@ def parse(item: Any, chat: Chat) -> Message | Fate:
         text=text or readable(_media(item)),
         fate=_fate(item, chat, author=author, name=name, has_text=bool(text)),
     )
+
+
+def begun_topic(item: Any) -> int | None:
+    """The id that messages of a forum's topic answer, if `item` began one."""
+    return _number(item.get("id")) if isinstance(item, Mapping) and item.get("action") == "topic_created" else None
 
 
 def readable(text: str) -> str:

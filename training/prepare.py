@@ -16,6 +16,7 @@ from training.export_file import ExportFile
 from training.intake import Intake
 from training.languages import Languages
 from training.manifest import CONSENT, MANIFEST, Manifest, counts, settle
+from training.ordering import find_topics, sort
 from training.outputs import claimed, publish, scratch
 from training.owner import find_owner
 from training.progress import Stopped, check, reading
@@ -62,12 +63,17 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             workspace.add(intake.messages(reading(export, size, console, stopped)))
             if export.truncated:
                 console.print("The export ends in the middle of an item: what came before it is used.")
+            if intake.reordered:
+                console.print(f"{intake.reordered} messages came after newer ones: all are sorted by time.")
             owner = find_owner(settings.owner, export.account, intake.speakers)
             with console.status("Arranging the dialogues"):
+                said: dict[str, Any] = {"topics": _order(workspace, intake), "reordered": intake.reordered}
                 languages = spoken(workspace, owner)
-                replaced = reword(workspace, languages, countries)
+                said |= {
+                    "private_data_replaced": reword(workspace, languages, countries),
+                    "languages": languages.shares,
+                }
                 _arrange(workspace, owner, languages, settings, stopped)
-                said = {"private_data_replaced": replaced, "languages": languages.shares}
                 return _write(workspace, intake, export, owner, settings, said=said, result=place / "result")
     except OSError as error:
         raise SettingsError(f"{error.filename or settings.out} can't be used: {error.strerror or error}") from None
@@ -77,11 +83,19 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name for part in text.split(",") if (name := part.strip()))
 
 
+def _order(workspace: Workspace, intake: Intake) -> int:
+    """Find what was answered and, in forums, the topics; returns how many."""
+    workspace.resolve_replies()
+    topics = find_topics(workspace, intake.topics)
+    if topics or intake.reordered:
+        sort(workspace)
+    return topics
+
+
 def _arrange(
     workspace: Workspace, owner: frozenset[str], languages: Languages, settings: PrepareSettings, stopped: Stopped
 ) -> None:
     """Turns, dialogues, what is twice, which part has what."""
-    workspace.resolve_replies()
     found = turns(
         workspace.rows(),
         session_gap=settings.session_gap.total_seconds(),

@@ -8,7 +8,7 @@ from training.workspace import Row, Turn
 
 
 def turns(rows: Iterable[Row], *, session_gap: float, burst_gap: float) -> Iterator[Turn]:
-    """Turns of `rows`, which come in the order of the export. Gaps in seconds.
+    """Turns of `rows`, which come chat by chat, topic by topic, in the order of time. Gaps in seconds.
 
     Neighbouring messages of one author are one turn while they follow each other within `burst_gap` and answer the
     same message. Somebody else's word or picture ends a turn; a longer silence than `session_gap`, a session.
@@ -19,7 +19,7 @@ def turns(rows: Iterable[Row], *, session_gap: float, burst_gap: float) -> Itera
     for row in rows:
         if row.fate and row.fate not in QUOTABLE:
             continue
-        begins = last is None or row.chat != last.chat or row.time - last.time > session_gap
+        begins = last is None or (row.chat, row.topic) != (last.chat, last.topic) or row.time - last.time > session_gap
         session += begins
         joins = turn and last and not begins and _goes_on(turn, last, row, burst_gap)
         if turn and not joins:

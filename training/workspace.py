@@ -16,11 +16,13 @@ from typing import Any
 from training.messages import Fate, Message
 from training.progress import Stopped, check
 
-_SCHEMA = """
+_MESSAGES = """
 CREATE TABLE messages (
-    row INTEGER PRIMARY KEY, chat INTEGER, id INTEGER, author TEXT, time INTEGER, hour INTEGER,
-    reply_to INTEGER, reply_row INTEGER, text TEXT, edited INTEGER, fate TEXT
+    row INTEGER PRIMARY KEY, chat INTEGER, topic INTEGER NOT NULL DEFAULT 0, id INTEGER, author TEXT, time INTEGER,
+    hour INTEGER, reply_to INTEGER, reply_row INTEGER, text TEXT, edited INTEGER, fate TEXT
 );
+"""
+_SCHEMA = f"""{_MESSAGES}
 CREATE TABLE turns (
     first_row INTEGER PRIMARY KEY, last_row INTEGER, session INTEGER, author TEXT, reply_row INTEGER
 );
@@ -31,10 +33,21 @@ CREATE TABLE dialogues (
 );
 CREATE TABLE used (row INTEGER PRIMARY KEY, part TEXT);
 """
-_RESOLVE = """
+_REPEATED = f"""
+UPDATE messages SET fate = '{Fate.REPEATED}' WHERE row IN (
+    SELECT row FROM (
+        SELECT row, row_number() OVER (PARTITION BY chat, id, time, author, text ORDER BY row) AS copy
+        FROM messages WHERE (chat, id) IN (SELECT chat, id FROM messages GROUP BY chat, id HAVING count(*) > 1)
+    ) WHERE copy > 1
+)
+"""
+_RESOLVE = f"""
 UPDATE messages SET reply_row = (
-    SELECT min(target.row) FROM messages AS target
-    WHERE target.chat = messages.chat AND target.id = messages.reply_to AND target.row != messages.row
+    SELECT target FROM (
+        SELECT target.row AS target, target.time - messages.time AS later FROM messages AS target
+        WHERE target.chat = messages.chat AND target.id = messages.reply_to AND target.row != messages.row
+        AND target.fate IS NOT '{Fate.REPEATED}'
+    ) ORDER BY later > 0, abs(later), target LIMIT 1
 ) WHERE reply_to IS NOT NULL
 """
 _BATCH = 2000
@@ -44,10 +57,11 @@ _LOOK_EVERY = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A stored message. `reply_row` is the row of the message that it answers."""
+    """A stored message. `reply_row` is the row of the message that it answers; `topic` is 0 outside forums."""
 
     row: int
     chat: int
+    topic: int
     author: str
     time: int
     reply_row: int | None
@@ -99,9 +113,19 @@ class Workspace:
         )
 
     def resolve_replies(self) -> None:
-        """Find the row of each message that was answered; call it once, when all are in."""
+        """Find the row of each message that was answered; call it once, when all are in.
+
+        Of several with one id it is the last one before the answer, and one that is there twice gets its fate.
+        """
         self.database.execute("CREATE INDEX by_id ON messages (chat, id)")
+        self.database.execute(_REPEATED)
         self.database.execute(_RESOLVE)
+
+    def messages_anew(self) -> str:
+        """Make an empty table of messages; returns the name that the former one has now."""
+        self.database.execute("ALTER TABLE messages RENAME TO former")
+        self.database.execute(_MESSAGES)
+        return "former"
 
     def rows(self) -> Iterator[Row]:
         """Messages of somebody, with or without a fate, in order."""
@@ -167,7 +191,7 @@ def _explained(error: sqlite3.Error, file: Path) -> OSError | None:
     return OSError(number, os.strerror(number), str(file)) if number else None
 
 
-_ROW = "row, chat, author, time, reply_row, text, fate"
+_ROW = "row, chat, topic, author, time, reply_row, text, fate"
 _TURN = "first_row, last_row, session, author, reply_row"
 
 

@@ -128,10 +128,11 @@ def test_a_date_that_cannot_be_makes_the_item_malformed(fields):
 
 
 def test_the_hour_that_comes_twice_in_autumn_leaves_the_order_as_it_is():
-    first, second = (When(time, 2, local=True) for time in (7100, 3700))
-    assert second.after(first.time) == 7100
-    assert replace(second, local=False).after(first.time) == 3700
-    assert When(3000, 0, local=True).after(7100) == 3000
+    again = When(3700, 2, local=True)
+    assert again.following(7100).time == 7100
+    assert replace(again, local=False).following(7100).time == 3700
+    assert again.following(7400).time == 3700
+    assert again.following(3600).time == 3700
 
 
 def test_what_the_exporting_program_could_not_read_is_no_damage():
