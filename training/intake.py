@@ -17,8 +17,6 @@ class Intake:
     """The counts are complete once `messages` has ended."""
 
     blocked: Pattern[str] | None = None
-    bots: frozenset[str] = frozenset()
-    """Names and ids."""
     speakers: dict[str, Speaker] = field(default_factory=dict)
     never_messages: Counter[Fate] = field(default_factory=Counter)
     topics: list[tuple[int, int]] = field(default_factory=list)
@@ -37,7 +35,7 @@ class Intake:
                     if (topic := begun_topic(item)) is not None:
                         self.topics.append((chat.number, topic))
                 case message:
-                    yield chat.number, self._take(self._dated(chat.number, message))
+                    yield chat.number, self._take(self._dated(chat.number, message), chat)
 
     def _dated(self, chat: int, message: Message) -> Message:
         """`message` with a time that fits those before it, and a note if it stands out of order."""
@@ -50,16 +48,16 @@ class Intake:
             self._newest = (chat, message.when.time, message.id)
         return message
 
-    def _take(self, message: Message) -> Message:
+    def _take(self, message: Message, chat: Chat) -> Message:
         cleaned = private_data.without_addresses(message.text)
         if message.fate is not Fate.NO_TEXT:
             speaker = self.speakers.setdefault(message.author, Speaker(message.author, message.name))
             speaker.messages += 1
+            speaker.buttons += message.has_buttons
+            speaker.chats.add(chat.type)
         return replace(message, text=cleaned, fate=self._fate(message))
 
     def _fate(self, message: Message) -> Fate | None:
-        if message.fate is None and not self.bots.isdisjoint((message.author, message.name)):
-            return Fate.BOT
         if message.fate in (None, Fate.FORWARDED, Fate.VIA_BOT) and self.blocked and self.blocked.search(message.text):
             return Fate.BLOCKLISTED
         return message.fate

@@ -45,6 +45,8 @@ class Manifest(BaseModel):
     edited: int
     speakers: int
     chats: int
+    bots: dict[str, int] = {}
+    """By what somebody was taken for a bot → how many: `setting`, `bot_chat`, `buttons` or `name`."""
     topics: int = 0
     """Of forums, each a conversation; their general topics are not counted."""
     reordered: int = 0

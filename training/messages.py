@@ -92,6 +92,8 @@ class Message:
     edited: bool
     text: str
     fate: Fate | None
+    has_buttons: bool = False
+    """Below it are buttons that no other bot gave it."""
 
 
 def parse(item: Any, chat: Chat) -> Message | Fate:
@@ -116,7 +118,8 @@ def parse(item: Any, chat: Chat) -> Message | Fate:
         reply_to=_reply(item),
         edited=_is_edited(item),
         text=text or readable(_media(item)),
-        fate=_fate(item, chat, author=author, name=name, has_text=bool(text)),
+        fate=_fate(item, chat, author=author, has_text=bool(text)),
+        has_buttons="inline_bot_buttons" in item and "via_bot" not in item and _FORWARDED.isdisjoint(item),
     )
 
 
@@ -142,15 +145,13 @@ def _is_edited(item: Mapping[str, Any]) -> bool:
     return bool(edited) and not str(edited).startswith("1970-01-01")
 
 
-def _fate(item: Mapping[str, Any], chat: Chat, *, author: str | None, name: str, has_text: bool) -> Fate | None:
+def _fate(item: Mapping[str, Any], chat: Chat, *, author: str | None, has_text: bool) -> Fate | None:
     if not has_text:
         return Fate.NO_TEXT
     if chat.type in _CHATS:
         return _CHATS[chat.type]
     if author and author.startswith("channel"):
         return Fate.CHANNEL
-    if name.casefold().endswith(("bot", "бот")) and not name.casefold().endswith("робот"):
-        return Fate.BOT
     if not _FORWARDED.isdisjoint(item):
         return Fate.FORWARDED
     return Fate.VIA_BOT if "via_bot" in item else None

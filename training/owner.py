@@ -1,7 +1,7 @@
 """Find whose voice is to be learned among those who speak in an export."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from events.errors import SettingsError
@@ -13,11 +13,15 @@ _LONGEST_ID = 20
 
 @dataclass(slots=True)
 class Speaker:
-    """`id` as the export has it, e.g. `user123`; `messages`: how many of them have words."""
+    """`id` is e.g. `user123`; `messages`: how many of them have words."""
 
     id: str
     name: str
     messages: int = 0
+    buttons: int = 0
+    """How many of these have buttons of their own."""
+    chats: set[str] = field(default_factory=set)
+    """The types of those that they write in."""
 
     def __str__(self) -> str:
         return f"{self.name or 'no name'} ({self.id}, {self.messages} messages)"
@@ -34,7 +38,9 @@ def find_owner(wanted: str | None, account: str | None, speakers: Mapping[str, S
     if wanted is None:
         if account is not None and account in speakers:
             return frozenset({account})
-        raise SettingsError(f"TRAINING_OWNER is missing (a name or an id); most messages are from {_most(speakers)}")
+        raise SettingsError(
+            f"TRAINING_OWNER is missing (a name or an id); most messages are from {loudest(speakers.values())}"
+        )
     ids = {_as_id(part, speakers) for part in wanted.split(",")}
     if ids <= speakers.keys():
         return frozenset(ids)
@@ -51,11 +57,12 @@ def _nearest(wanted: str, speakers: Mapping[str, Speaker]) -> str:
     close = get_close_matches(_key(wanted), by_name, n=_LISTED, cutoff=0.5)
     if close:
         return f"the nearest are {_listed(by_name[name] for name in close)}"
-    return f"most messages are from {_most(speakers)}"
+    return f"most messages are from {loudest(speakers.values())}"
 
 
-def _most(speakers: Mapping[str, Speaker]) -> str:
-    return _listed(sorted(speakers.values(), key=lambda speaker: -speaker.messages)[:_LISTED]) or "nobody"
+def loudest(speakers: Iterable[Speaker]) -> str:
+    """Those with the most messages, e.g. `Ann (user1, 5 messages), Bob (user2, 4 messages)`."""
+    return _listed(sorted(speakers, key=lambda speaker: -speaker.messages)[:_LISTED]) or "nobody"
 
 
 def _listed(speakers: Iterable[Speaker]) -> str:

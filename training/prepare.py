@@ -1,7 +1,8 @@
 """`timokha train prepare`: from a chat export to dialogues, a manifest that accounts for every item, and plots."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ from rich.console import Console
 from events.errors import SettingsError, TimokhaError
 from observability.telemetry import Telemetry
 from training import data_plots, private_data
+from training.bots import NONE, Sign, find_bots
 from training.dialogues import Dialogue, dialogues, store
 from training.duplicates import drop_duplicates
 from training.export_file import ExportFile
 from training.intake import Intake
 from training.languages import Languages
 from training.manifest import CONSENT, MANIFEST, Manifest, counts, settle
+from training.messages import Fate
 from training.ordering import find_topics, sort
 from training.outputs import claimed, publish, scratch
-from training.owner import find_owner
+from training.owner import find_owner, loudest
 from training.progress import Stopped, check, reading
 from training.settings import PrepareSettings
 from training.splits import Part, assign, write
@@ -57,7 +60,7 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             scratch(settings.out) as place,
             Workspace.open(place / "messages.sqlite", stopped) as workspace,
         ):
-            intake = Intake(private_data.blocklist(phrases), _names(settings.bots))
+            intake = Intake(private_data.blocklist(phrases))
             export = ExportFile(file)
             size = settings.export.stat().st_size
             workspace.add(intake.messages(reading(export, size, console, stopped)))
@@ -66,8 +69,13 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             if intake.reordered:
                 console.print(f"{intake.reordered} messages came after newer ones: all are sorted by time.")
             owner = find_owner(settings.owner, export.account, intake.speakers)
+            bots = _drop_bots(workspace, intake, {*owner, export.account or ""}, _names(settings.bots), console)
             with console.status("Arranging the dialogues"):
-                said: dict[str, Any] = {"topics": _order(workspace, intake), "reordered": intake.reordered}
+                said: dict[str, Any] = {
+                    "topics": _order(workspace, intake),
+                    "reordered": intake.reordered,
+                    "bots": bots,
+                }
                 languages = spoken(workspace, owner)
                 said |= {
                     "private_data_replaced": reword(workspace, languages, countries),
@@ -81,6 +89,18 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(name for part in text.split(",") if (name := part.strip()))
+
+
+def _drop_bots(
+    workspace: Workspace, intake: Intake, people: Collection[str], named: Collection[str], console: Console
+) -> Counter[str]:
+    """Nobody learns from bots; returns how many were told by which sign."""
+    signs = find_bots(intake.speakers, people, named)
+    workspace.drop_authors(signs, Fate.BOT)
+    guessed = [intake.speakers[author] for author, sign in signs.items() if sign in (Sign.BUTTONS, Sign.NAME)]
+    if guessed:
+        console.print(f"Taken for bots: {loudest(guessed)}; for one who is none: TRAINING_BOTS={NONE}{guessed[0].id}.")
+    return Counter(sign.value for sign in signs.values())
 
 
 def _order(workspace: Workspace, intake: Intake) -> int:

@@ -41,7 +41,11 @@ class PrepareSettings(Settings):
     blocklist: Path | None = Field(
         None, description="a text file, a word or phrase a line: messages that contain one are dropped"
     )
-    bots: str = Field("", description="names or ids of bots in groups, with commas: what they say is dropped")
+    bots: str = Field(
+        "",
+        description="names or ids of bots in groups, with commas: what they say is dropped; "
+        "with ! before it, somebody who is none",
+    )
     countries: str = Field(
         "",
         description="countries whose phone numbers are recognised without their +, such as IE,AU; "

@@ -112,6 +112,18 @@ class Workspace:
             ),
         )
 
+    def drop_authors(self, authors: Iterable[str], fate: Fate) -> None:
+        """Give `fate` to all that they wrote, themselves or not."""
+        self.database.execute("CREATE TABLE authors (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        self.insert("authors", ((author,) for author in authors))
+        written = f"'', '{Fate.FORWARDED}', '{Fate.VIA_BOT}', '{Fate.BLOCKLISTED}'"
+        self.database.execute(
+            "UPDATE messages SET fate = ? "
+            f"WHERE author IN (SELECT id FROM authors) AND coalesce(fate, '') IN ({written})",
+            (fate,),
+        )
+        self.database.execute("DROP TABLE authors")
+
     def resolve_replies(self) -> None:
         """Find the row of each message that was answered; call it once, when all are in.
 

@@ -49,6 +49,10 @@ class ExportBuilder:
     def chat(self, **fields: Any) -> dict[str, Any]:
         return {"name": "Chat", "type": "personal_chat", "id": 1, **fields, "messages": self.items}
 
+    def text(self, **fields: Any) -> str:
+        """The chat as a file has it."""
+        return json.dumps(self.chat(**fields), ensure_ascii=False)
+
 
 @pytest.fixture
 def export() -> ExportBuilder:
