@@ -9,6 +9,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from events.errors import SettingsError
 
+BACKEND = "inductor"
+
 
 def compile_layers(model: Module) -> None:
     """Compile each layer of `model` in place when it first runs, once for all that are alike and for packs of any size.
@@ -23,4 +25,4 @@ def compile_layers(model: Module) -> None:
         raise SettingsError("TRAINING_COMPILE: there is no C++ compiler: install g++, or train without --compile")
     for module in model.modules():
         if isinstance(module, GradientCheckpointingLayer):
-            module.compile(dynamic=True)
+            module.compile(backend=BACKEND, dynamic=True)

@@ -81,16 +81,19 @@ def covering(
     examples: Sequence[Example],
     cut: Callable[[Example], Example],
     learned: Callable[[Example], Iterable[int]] = lambda example: example.answered,
+    tick: Callable[[], object] = lambda: None,
 ) -> list[Example]:
     """As few of `examples`, each one `cut`, as show each answer once or little more; the longest contexts first.
 
     The loss is on all of the owner's turns of an example, if a template writes earlier ones as it has them written, and
     a dialogue repeats those before it: to learn from every dialogue would be to learn the same answer four times over,
     each time in a shorter context. `learned`: the messages whose answers an example has a loss on.
+    `tick` is called for each of `examples`; it may raise to end the work.
     """
     shown: set[int] = set()
     chosen: list[Example] = []
     for example in reversed(examples):
+        tick()
         if example.rows[-1][-1] not in shown:
             chosen.append(cut(example))
             shown.update(learned(chosen[-1]))

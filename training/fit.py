@@ -1,12 +1,10 @@
 """`timokha train fit`: dialogues and a model into a trained model, its curves, and checkpoints to go on from."""
 
 import asyncio
-import json
-import tomllib
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +12,31 @@ import torch
 from peft import LoraConfig, get_peft_model
 from pydantic import BaseModel
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers import set_seed
+from transformers.pytorch_utils import Conv1D
 
 from events.errors import SettingsError, TimokhaError
 from events.files import fill_whole, write_whole
-from events.paths import resolved
 from events.runtime.clock import Clock, SystemClock
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.writing import writing
-from functions.generate.sources import located
 from observability.telemetry import Telemetry
 from training import plots
 from training.allocator import keep_freed_memory
+from training.bars import Bars, bars
 from training.compiling import compile_layers
 from training.examples import Example, covering, read
 from training.manifest import Manifest
 from training.outputs import claimed
 from training.packing import Pack, pack
 from training.progress import Stopped
+from training.reporting import Report
+from training.resuming import check_same, keep
 from training.settings import FitSettings
 from training.splits import Part
-from training.trainer import PackTrainer, Report, last_checkpoint, make_trainer, uses_bf16
+from training.trainer import PackTrainer, drop_half_checkpoints, last_checkpoint, make_trainer, uses_bf16
 from training.vocabulary import Vocabulary
-from training.weights import CONFIG, MODEL, renderer_for, start_from, trained_card
+from training.weights import MODEL, adapted, renderer_for, source_of, start_from, trained_card
 
 RESULT = "fit.json"
 
@@ -54,6 +53,10 @@ class FitResult(BaseModel):
     data_sha256: str
     history: list[dict[str, float]]
 
+    def summary(self) -> str:
+        best = "no validation part" if self.best_loss is None else f"best validation loss {self.best_loss:.3f}"
+        return f"{self.steps} steps, training loss {self.train_loss:.3f}, {best}"
+
 
 async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Train in a thread, so that a signal is heard; the next run goes on from the last checkpoint."""
@@ -61,11 +64,7 @@ async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event)
     # Before the thread begins, or it would get memory of its own.
     keep_freed_memory()
     result = await asyncio.to_thread(fit, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
-    console.print(
-        f"{result.steps} steps, training loss {result.train_loss:.3f}, best validation loss {result.best_loss}; "
-        f"the model is in {settings.out / MODEL}",
-        soft_wrap=True,
-    )
+    console.print(f"{result.summary()}; the model is in {settings.out / MODEL}", soft_wrap=True, highlight=False)
 
 
 def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False) -> FitResult:
@@ -76,18 +75,15 @@ def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopp
     SettingsError
         One line: no data, no model, or `out` is in use or holds a training with other settings.
     TimokhaError
-        One line: it was `stopped`; the same call goes on.
+        One line: it was `stopped`, or `out` could not be written to, and the same call goes on; or it came to nothing.
     """
     manifest = Manifest.read(settings.data)
     with claimed(settings.out):
-        _keep_config(settings)
+        check_same(settings, manifest.data_sha256)
         set_seed(settings.seed)
-        _check(stopped)
-        checkpoint = start_from(settings, console)
-        _check(stopped)
-        trainer = _train(checkpoint, settings, console=console, clock=clock, stopped=stopped)
-        _check(stopped)
-        return _save(trainer, checkpoint, manifest, settings.out)
+        source_of(settings, console)  # made ready with a bar of its own
+        with bars(console, clock, partial(_check, stopped)) as shown:
+            return _fit(settings, manifest, console=console, clock=clock, shown=shown, stopped=stopped)
 
 
 def _check(stopped: Stopped) -> None:
@@ -95,54 +91,52 @@ def _check(stopped: Stopped) -> None:
         raise TimokhaError("stopped: run the same command again to go on from the last checkpoint")
 
 
-def _keep_config(settings: FitSettings) -> None:
-    """Write what decides the result, to be read back by `--config`. Raises SettingsError if others were at work."""
-    deciding = settings.model_dump(mode="json", exclude=_NOT_DECIDING, exclude_none=True)
-    file = settings.out / CONFIG
+def _fit(
+    settings: FitSettings, manifest: Manifest, *, console: Console, clock: Clock, shown: Bars, stopped: Stopped
+) -> FitResult:
+    with shown.stage("Loading the model"):
+        checkpoint = start_from(settings, console)
+    shown.check()
+    packs = {
+        Part.TRAIN: _packs(checkpoint, settings, Part.TRAIN, clock, shown),
+        Part.VALIDATION: _packs(checkpoint, settings, Part.VALIDATION, clock, shown)[: settings.validation_packs],
+    }
+    if not packs[Part.TRAIN]:
+        raise SettingsError(
+            f"TRAINING_DATA: {settings.data} has no answer to learn from in {settings.context_tokens} tokens: "
+            "prepare other data, or raise TRAINING_CONTEXT_TOKENS"
+        )
     try:
-        if file.is_file() and (other := _whole(tomllib.loads(file.read_text(encoding="utf-8")))) != deciding:
-            changed = sorted({name for name, _ in deciding.items() ^ other.items()})
-            raise SettingsError(
-                f"TRAINING_OUT: {settings.out} holds a training with other settings ({', '.join(changed)}): "
-                "name another directory, or the same settings to go on"
-            )
-        # What JSON writes for strings, numbers and booleans is TOML too.
-        lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in deciding.items()]
-        write_whole(file, "".join(lines))
+        keep(settings, manifest.data_sha256)
+        trainer = _train(checkpoint, settings, packs, shown, stopped)
+        with shown.stage("Saving the model"):
+            return _save(trainer, checkpoint, manifest, settings.out)
     except OSError as error:
-        raise SettingsError(f"TRAINING_OUT: {settings.out} can't be used: {error.strerror}") from None
-
-
-def _whole(written: dict[str, Any]) -> dict[str, Any]:
-    """What `config.toml` says, its paths resolved: an earlier version wrote them as they were given."""
-    made = {"data": lambda data: str(resolved(Path(data))), "model": located}
-    return {name: made[name](value) if name in made else value for name, value in written.items()}
-
-
-_NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
+        raise TimokhaError(
+            f"{error.filename or settings.out} can't be written ({error.strerror or error}): make room and "
+            "run the same command again to go on from the last checkpoint"
+        ) from None
 
 
 def _train(
-    checkpoint: Checkpoint, settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopped
+    checkpoint: Checkpoint, settings: FitSettings, packs: Mapping[Part, list[Pack]], shown: Bars, stopped: Stopped
 ) -> PackTrainer:
-    train = _packs(checkpoint, settings, Part.TRAIN, clock)
-    validation = _packs(checkpoint, settings, Part.VALIDATION, clock)[: settings.validation_packs]
     model = _trainable(checkpoint, settings)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress, warnings.catch_warnings(), ExitStack() as stack:
-        # transformers warns of names that it uses itself.
-        warnings.simplefilter("ignore", FutureWarning)
+    with ExitStack() as stack:
         if settings.method == "lora":
-            words = Vocabulary.of([*train, *validation])
+            words = Vocabulary.of(chain.from_iterable(packs.values()))
             stack.enter_context(words.narrowed(checkpoint.model))
-            train, validation = [words.label(one) for one in train], [words.label(one) for one in validation]
-        trainer = make_trainer(model, train, validation, settings, callbacks=[Report(progress, stopped)])
+            packs = {part: [words.label(one) for one in some] for part, some in packs.items()}
+        stage = stack.enter_context(shown.stage("Training"))
+        report = Report(shown, stage, stopped)
+        trainer = make_trainer(model, packs[Part.TRAIN], packs[Part.VALIDATION], settings, report)
+        drop_half_checkpoints(settings.out)
         resumed = last_checkpoint(settings.out)
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     return trainer
 
 
-def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clock) -> list[Pack]:
+def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clock, shown: Bars) -> list[Pack]:
     renderer = renderer_for(checkpoint, settings, clock)
 
     def cut(example: Example) -> Example:
@@ -151,7 +145,11 @@ def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clo
     def learned(example: Example) -> Iterable[int]:
         return example.messages(renderer.learned(example.turns))
 
-    encoded = (renderer.encode(example.turns) for example in covering(read(settings.data, part), cut, learned))
+    examples = read(settings.data, part)
+    with shown.stage(f"Cutting {part}", len(examples)) as stage:
+        examples = covering(examples, cut, learned, stage.advance)
+    with shown.stage(f"Encoding {part}", len(examples)) as stage:
+        encoded = [renderer.encode(example.turns) for example in stage.each(examples)]
     return pack(encoded, tokens=settings.pack_tokens, seed=settings.seed)
 
 
@@ -167,13 +165,14 @@ def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
         # Frozen weights need no more precision than they are computed with.
         checkpoint.model.to(dtype=torch.bfloat16)
     adapter = LoraConfig(
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in checkpoint.model.modules()),
         task_type="CAUSAL_LM",
         target_modules="all-linear",
         r=settings.rank,
         lora_alpha=2 * settings.rank,
         lora_dropout=settings.dropout,
     )
-    return get_peft_model(checkpoint.model, adapter)
+    return adapted(lambda: get_peft_model(checkpoint.model, adapter))
 
 
 def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, out: Path) -> FitResult:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import Progress, TaskID
 from torch.nn.functional import cross_entropy
-from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from functions.generate.engines.writing import writing
 from training.packing import IGNORED, Pack
-from training.progress import Stopped
+from training.reporting import Report
 from training.settings import FitSettings
 
 CHECKPOINTS = "checkpoints"
@@ -23,11 +22,15 @@ _STATE = "trainer_state.json"
 class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it untyped
     """Takes packs one by one."""
 
+    def __init__(self, *given: Any, report: Report, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._report = report
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with writing(folder):
+            with self._report.saving(), writing(folder):
                 super()._save_checkpoint(model, trial)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint would fill a full disk
@@ -63,7 +66,7 @@ def learned(pack: Pack) -> int:
 
 
 def make_trainer(
-    model: Any, train: list[Pack], validation: list[Pack], settings: FitSettings, *, callbacks: list[TrainerCallback]
+    model: Any, train: list[Pack], validation: list[Pack], settings: FitSettings, report: Report
 ) -> PackTrainer:
     """Without a validation part there is no early stop, and the last state is the result."""
     looks = {"eval_strategy": "steps", "eval_steps": settings.evaluate_every, "load_best_model_at_end": True}
@@ -81,6 +84,7 @@ def make_trainer(
         save_steps=settings.evaluate_every,
         save_total_limit=2,
         logging_steps=1,
+        logging_nan_inf_filter=False,
         metric_for_best_model="eval_loss",
         bf16=uses_bf16(settings),
         seed=settings.seed,
@@ -91,14 +95,14 @@ def make_trainer(
         label_names=["labels"],
         **(looks if validation else {}),
     )
-    stopping = [EarlyStoppingCallback(settings.patience)] if validation else []
     trainer = PackTrainer(
         model,
         arguments,
         data_collator=_only,
         train_dataset=train,
         eval_dataset=validation or None,
-        callbacks=[*stopping, *callbacks],
+        callbacks=[*([EarlyStoppingCallback(settings.patience)] if validation else []), report],
+        report=report,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -119,10 +123,19 @@ def uses_bf16(settings: FitSettings) -> bool:
 
 def last_checkpoint(directory: Path) -> Path | None:
     """The newest whole checkpoint: the Trainer writes the state last, so one that was cut off has none."""
-    whole = [
-        folder for folder in (directory / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*") if _is_whole(folder / _STATE)
-    ]
+    whole = [folder for folder in _checkpoints(directory) if _is_whole(folder / _STATE)]
     return max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+
+
+def drop_half_checkpoints(directory: Path) -> None:
+    """Remove what a killed training has left of those that it had not finished: each may have gigabytes."""
+    for folder in _checkpoints(directory):
+        if not _is_whole(folder / _STATE):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checkpoints(directory: Path) -> list[Path]:
+    return list((directory / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*"))
 
 
 def _is_whole(state: Path) -> bool:
@@ -131,26 +144,3 @@ def _is_whole(state: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-class Report(TrainerCallback):  # type: ignore[misc]  # transformers exports it untyped
-    """Shows the progress, and ends the training at the next step when it is `stopped`."""
-
-    def __init__(self, progress: Progress, stopped: Stopped) -> None:
-        self._progress = progress
-        self._stopped = stopped
-        self._task: TaskID | None = None
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._task = self._progress.add_task("Training", total=state.max_steps)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._task is not None:
-            self._progress.update(self._task, completed=state.global_step)
-        if self._stopped():
-            control.should_save = control.should_training_stop = True
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
-        if self._task is not None:
-            loss = metrics.get("eval_loss", float("nan"))
-            self._progress.update(self._task, description=f"Training (validation loss {loss:.3f})")

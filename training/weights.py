@@ -1,5 +1,7 @@
 """Models to train on and trained ones: loaded in full precision, adapters merged."""
 
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,5 +78,17 @@ def trained(run: Path, settings: FitSettings, console: Console) -> Checkpoint:
         checkpoint.model.float()
         return checkpoint
     base = start_from(settings, console)
-    adapted: Any = PeftModel.from_pretrained(base.model, str(folder))
-    return Checkpoint(adapted.merge_and_unload().eval(), base.tokenizer, card)
+    both = adapted(lambda: PeftModel.from_pretrained(base.model, str(folder)))
+    return Checkpoint(both.merge_and_unload().eval(), base.tokenizer, card)
+
+
+def adapted(make: Callable[[], Any]) -> Any:
+    """What `make` gives, a model with an adapter of peft's."""
+    with warnings.catch_warnings():
+        # peft asks transformers for it by a name that goes with its version 6.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        model = make()
+    # Or peft asks the hub, whenever it saves, whether the base is there.
+    for config in model.peft_config.values():
+        config.base_model_name_or_path = None
+    return model

@@ -1,10 +1,31 @@
 """Restore the terminal that the process was started in."""
 
 import os
-from contextlib import suppress
-from typing import Any
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any
 
 STDIN = 0
+_CURSOR = b"\n\x1b[?25h"
+"""Below what is drawn, and seen again."""
+_drawn_on: list[int] = []
+
+
+@contextmanager
+def drawing(stream: IO[str]) -> Iterator[None]:
+    """In the block something hides the cursor of `stream` while it draws: `Terminal.restore` shows it again."""
+    try:
+        number = stream.fileno()
+        drawn_on = [number] if os.isatty(number) else []
+    except OSError:
+        drawn_on = []
+    _drawn_on.extend(drawn_on)
+    try:
+        yield
+    finally:
+        for number in drawn_on:
+            _drawn_on.remove(number)
 
 
 class Terminal:
@@ -19,7 +40,14 @@ class Terminal:
                 self._was = termios.tcgetattr(STDIN)
 
     def restore(self) -> None:
-        """Set echo, line mode and so on as before. Does nothing in the background, where it would stop the process."""
+        """Show the cursor, and set echo, line mode and so on as before.
+
+        The latter not in the background, where it would stop the process.
+        """
+        for number in _drawn_on:
+            with suppress(OSError):
+                if select.select([], [number], [], 0)[1]:  # a terminal may be held by Ctrl-S
+                    os.write(number, _CURSOR)
         if self._was is None:
             return
         import termios  # noqa: PLC0415

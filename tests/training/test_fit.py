@@ -12,13 +12,17 @@ import time
 import pytest
 import torch
 from rich.console import Console
+from safetensors.torch import load_file
 
 from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import SystemClock
 from functions.generate.card import ModelCard
+from training import compiling
 from training.fit import fit
+from training.reporting import Report
+from training.resuming import keep
 from training.settings import FitSettings
-from training.trainer import last_checkpoint
+from training.trainer import last_checkpoint, pack_loss
 from training.weights import trained
 
 QUIET = Console(quiet=True)
@@ -28,6 +32,14 @@ DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
 def settings(data, base, out, **chosen):
     fast = {"steps": 8, "evaluate_every": 4, "pack_tokens": 256, "context_tokens": 128, "learning_rate": 5e-3}
     return FitSettings.read(data=data, model=str(base), out=out, precision="fp32", **{**fast, **chosen})
+
+
+def steadied(base, tmp_path):
+    """GPT-2 drops out, and what is compiled draws in another order."""
+    steady = shutil.copytree(base, tmp_path / "steady")
+    config = json.loads((steady / "config.json").read_text())
+    (steady / "config.json").write_text(json.dumps({**config, **dict.fromkeys(DROPOUTS, 0)}))
+    return steady
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
@@ -45,14 +57,23 @@ def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(da
     assert trained(run, chosen, QUIET).model.dtype == torch.float32
 
 
+def test_layers_that_are_compiled_learn_the_same_and_are_saved_as_they_were(data, base, tmp_path, monkeypatch):
+    monkeypatch.setattr(compiling, "BACKEND", "eager")  # without the minutes that a C++ compiler takes
+    monkeypatch.setenv("CXX", sys.executable)
+    steady, chosen = steadied(base, tmp_path), {"steps": 2, "evaluate_every": 2}
+    plain = fit(settings(data, steady, tmp_path / "plain", **chosen), console=QUIET, clock=SystemClock())
+    compiled = settings(data, steady, tmp_path / "compiled", compile=True, **chosen)
+    assert fit(compiled, console=QUIET, clock=SystemClock()).best_loss == pytest.approx(plain.best_loss, rel=1e-3)
+    assert trained(compiled.out, compiled, QUIET).model.dtype == torch.float32
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(
     shutil.which("g++") is None and not os.environ.get("CI"), reason="g++ is not installed (Debian: apt install g++)"
 )
 def test_a_compiled_model_learns_the_same(data, base, tmp_path):
-    # GPT-2 drops out, and what is compiled draws in another order.
-    steady = shutil.copytree(base, tmp_path / "steady")
-    config = json.loads((steady / "config.json").read_text())
-    (steady / "config.json").write_text(json.dumps({**config, **dict.fromkeys(DROPOUTS, 0)}))
+    steady = steadied(base, tmp_path)
     plain = fit(settings(data, steady, tmp_path / "plain"), console=QUIET, clock=SystemClock())
     compiled = settings(data, steady, tmp_path / "compiled", compile=True)
     assert fit(compiled, console=QUIET, clock=SystemClock()).best_loss == pytest.approx(plain.best_loss, rel=1e-3)
@@ -73,13 +94,24 @@ def test_the_saved_settings_are_a_config_that_gives_the_same_training(data, base
     assert fit(again, console=QUIET, clock=SystemClock()).best_loss == first.best_loss
 
 
-def test_a_stopped_training_goes_on_to_the_same_loss(data, base, tmp_path):
+def stop_after(steps, chosen, monkeypatch):
+    """Train up to `steps` and be told to stop there."""
+    reached, heard = [], Report.on_step_end
+
+    def stepped(self, args, state, control, **more):
+        reached.append(state.global_step)
+        return heard(self, args, state, control, **more)
+
+    monkeypatch.setattr(Report, "on_step_end", stepped)
+    with pytest.raises(TimokhaError, match="run the same command again"):
+        fit(chosen, console=QUIET, clock=SystemClock(), stopped=lambda: steps in reached)
+    monkeypatch.setattr(Report, "on_step_end", heard)
+
+
+def test_a_stopped_training_goes_on_to_the_same_loss(data, base, tmp_path, monkeypatch):
     whole = fit(settings(data, base, tmp_path / "whole"), console=QUIET, clock=SystemClock())
     halves = settings(data, base, tmp_path / "halves")
-    steps = itertools.count()
-    with pytest.raises(TimokhaError, match="run the same command again"):
-        # It is asked twice before the first step.
-        fit(halves, console=QUIET, clock=SystemClock(), stopped=lambda: next(steps) >= 2 + 5)
+    stop_after(6, halves, monkeypatch)
     assert last_checkpoint(halves.out).name == "checkpoint-6"
     resumed = fit(halves, console=QUIET, clock=SystemClock())
     assert resumed.best_loss == pytest.approx(whole.best_loss, rel=1e-3)
@@ -141,3 +173,88 @@ def test_a_killed_training_goes_on_to_the_same_loss(data, base, tmp_path):
     whole, killed = (json.loads((tmp_path / name / "fit.json").read_text()) for name in ("whole", "killed"))
     assert killed["best_loss"] == pytest.approx(whole["best_loss"], rel=1e-3)
     assert killed["steps"] == whole["steps"] == 60
+
+
+def test_a_training_that_was_moved_with_its_data_goes_on_to_the_same_result(data, base, tmp_path, monkeypatch):
+    chosen = {"learning_rate": 0.05, "evaluate_every": 2, "patience": 9}  # the best state is an early one
+    whole = fit(settings(data, base, tmp_path / "whole", **chosen), console=QUIET, clock=SystemClock())
+    before = shutil.copytree(data, tmp_path / "before")
+    stop_after(6, settings(before, base, tmp_path / "run", **chosen), monkeypatch)
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("before", "run"):
+        shutil.move(tmp_path / name, tmp_path / "elsewhere")
+    moved = settings(tmp_path / "elsewhere/before", base, tmp_path / "elsewhere/run", **chosen)
+    assert fit(moved, console=QUIET, clock=SystemClock()).best_loss == pytest.approx(whole.best_loss, rel=1e-3)
+    weights = [
+        load_file(run / "model/adapter_model.safetensors") for run in (tmp_path / "whole", tmp_path / "elsewhere/run")
+    ]
+    assert all(torch.allclose(weight, weights[1][name], atol=1e-3) for name, weight in weights[0].items())
+
+
+def test_data_that_were_prepared_anew_are_not_gone_on_with(data, base, tmp_path):
+    changing = shutil.copytree(data, tmp_path / "data")
+    chosen = settings(changing, base, tmp_path / "run", steps=1)
+    fit(chosen, console=QUIET, clock=SystemClock())
+    manifest = json.loads((changing / "manifest.json").read_text())
+    (changing / "manifest.json").write_text(json.dumps({**manifest, "data_sha256": "0" * 64}))
+    with pytest.raises(SettingsError, match=r"TRAINING_DATA: .* has changed since the training in"):
+        fit(chosen, console=QUIET, clock=SystemClock())
+
+
+def test_a_training_that_never_began_is_no_reason_against_other_settings(data, base, tmp_path):
+    chosen = settings(data, base, tmp_path / "run", steps=1, rank=4)
+    chosen.out.mkdir()
+    keep(chosen, "0" * 64)
+    fit(settings(data, base, tmp_path / "run", steps=1), console=QUIET, clock=SystemClock())
+
+
+def test_a_training_with_a_model_that_is_not_there_leaves_nothing(data, tmp_path):
+    with pytest.raises(SettingsError, match="TRAINING_MODEL"):
+        fit(settings(data, "/none", tmp_path / "run"), console=QUIET, clock=SystemClock())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_a_loss_that_is_no_number_ends_the_training_before_it_is_saved(data, base, tmp_path, where, monkeypatch):
+    def broken(model, inputs):
+        loss = pack_loss(model, inputs)
+        return loss * torch.nan if where == "loss" else _NoGradient.apply(loss)
+
+    chosen = settings(data, base, tmp_path / "run", evaluate_every=1)
+    monkeypatch.setattr("training.trainer.pack_loss", broken)
+    with pytest.raises(TimokhaError, match=f"the {where} became nan at step 1: .*LEARN"):
+        fit(chosen, console=QUIET, clock=SystemClock())
+    assert not last_checkpoint(chosen.out)
+
+
+class _NoGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, loss):
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * torch.nan
+
+
+def test_without_a_validation_part_the_last_state_is_the_result(data, base, tmp_path):
+    whole = shutil.copytree(data, tmp_path / "data")
+    (whole / "validation.jsonl").write_text("")
+    result = fit(settings(whole, base, tmp_path / "run", steps=2), console=QUIET, clock=SystemClock())
+    assert result.summary().endswith("no validation part")
+    assert trained(tmp_path / "run", settings(whole, base, tmp_path / "run"), QUIET)
+
+
+def test_data_without_an_answer_to_learn_are_one_line(data, base, tmp_path):
+    empty = shutil.copytree(data, tmp_path / "data")
+    (empty / "train.jsonl").write_text("")
+    with pytest.raises(SettingsError, match=r"TRAINING_DATA: .* has no answer to learn from"):
+        fit(settings(empty, base, tmp_path / "run"), console=QUIET, clock=SystemClock())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_no_library_warns_while_it_trains_and_loads(data, base, tmp_path, method):
+    chosen = settings(data, base, tmp_path / "run", steps=2, evaluate_every=1, method=method)
+    fit(chosen, console=QUIET, clock=SystemClock())
+    trained(chosen.out, chosen, QUIET)

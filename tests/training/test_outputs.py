@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from events.errors import SettingsError
+from events.errors import SettingsError, TimokhaError
 from events.runtime import leftovers
 from events.runtime.claims import Claim, InUse
 from events.runtime.clock import SystemClock
@@ -72,12 +72,12 @@ def settings(data: Path, base: Path, out: Path) -> FitSettings:
 
 def test_a_training_on_a_full_disk_leaves_no_half_of_a_checkpoint_or_a_model_and_goes_on(data, base, tmp_path) -> None:
     chosen = settings(data, base, tmp_path)
-    with files_up_to(50_000), pytest.raises(OSError, match=r"File too large|enforce fail"):
+    with files_up_to(50_000), pytest.raises(TimokhaError, match=r"can't be written .* run the same command again"):
         fit(chosen, console=QUIET, clock=SystemClock())
     assert not list(tmp_path.glob("checkpoints/*"))
     assert fit(chosen, console=QUIET, clock=SystemClock()).steps == 2
     (tmp_path / "model" / "older").touch()
-    with files_up_to(50_000), pytest.raises(OSError, match="File too large"):
+    with files_up_to(50_000), pytest.raises(TimokhaError, match=r"can't be written \(File too large\): make room"):
         fit(chosen, console=QUIET, clock=SystemClock())  # there is nothing left to learn, and it saves again
     assert (tmp_path / "model" / "older").exists()
     assert not (tmp_path / "model.partial").exists()

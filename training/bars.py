@@ -1,0 +1,174 @@
+"""What is being done: a bar with the time left in a terminal and in a notebook, elsewhere a plain line now and then."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
+from rich.text import Text
+
+from events.runtime.clock import Clock
+from events.runtime.terminal import drawing
+
+T = TypeVar("T")
+EVERY = 30.0
+"""Seconds between two plain lines about the same."""
+_PER_SECOND = 4
+_WIDTH = 10
+
+
+@dataclass(slots=True)
+class Stage:
+    """One thing that is being done. `update` it as often as you like; that raises what the command's `check` raises."""
+
+    name: str
+    total: float | None
+    """Of what `done` counts; None: not known."""
+    clock: Clock
+    shown: "_Shown"
+    check: Callable[[], None]
+    done: float = 0
+    note: str = ""
+    _counted: tuple[float, float] | None = field(default=None, init=False)
+    """How much was done when, at the first update: what comes before that is often slower."""
+    _updated: float = field(default=0, init=False)
+
+    def update(self, done: float, note: str | None = None) -> None:
+        """So much of `total` is done; `note` says how it goes."""
+        self.check()
+        self.show(done, note)
+
+    def show(self, done: float, note: str | None = None) -> None:
+        """`update` without the check."""
+        self.done = done
+        self.note = self.note if note is None else note
+        self._updated = self.clock.monotonic()
+        self._counted = self._counted or (done, self._updated)
+        self.shown.changed(self)
+
+    def advance(self) -> None:
+        self.update(self.done + 1)
+
+    def each(self, items: Iterable[T]) -> Iterator[T]:
+        """`items`, of which each is one more that is done."""
+        for item in items:
+            yield item
+            self.advance()
+
+    @property
+    def left(self) -> float | None:
+        """Seconds, at the pace so far; None: not known yet."""
+        if self.total is None or self._counted is None or self.done <= self._counted[0]:
+            return None
+        pace = (self._updated - self._counted[1]) / (self.done - self._counted[0])
+        return max((self.total - self.done) * pace - (self.clock.monotonic() - self._updated), 0)
+
+
+class Bars:
+    """The stages of a command, one after the other, or one within another."""
+
+    def __init__(self, shown: "_Shown", clock: Clock, check: Callable[[], None]) -> None:
+        self._shown = shown
+        self._clock = clock
+        self.check = check
+        self._depth = 0
+
+    @contextmanager
+    def stage(self, name: str, total: float | None = None, *, done: float = 0) -> Iterator[Stage]:
+        """Show the stage `name` while the block runs; a stage within another one goes when it ends."""
+        stage = Stage(name, total, self._clock, self._shown, self.check, done)
+        self._shown.begun(stage, inner=self._depth > 0)
+        self._depth += 1
+        try:
+            yield stage
+        finally:
+            self._depth -= 1
+            self._shown.ended(stage, inner=self._depth > 0)
+
+
+@contextmanager
+def bars(console: Console, clock: Clock, check: Callable[[], None] = lambda: None) -> Iterator[Bars]:
+    """Show stages on `console` while the block runs; `check` may raise to end the work."""
+    if not (console.is_interactive or console.is_jupyter):
+        yield Bars(_Lines(console, clock), clock, check)
+        return
+    columns = (_Name(), BarColumn(bar_width=_WIDTH), _State())
+    with drawing(console.file), Progress(*columns, console=console, refresh_per_second=_PER_SECOND) as progress:
+        yield Bars(_Drawn(progress), clock, check)
+
+
+class _Shown(Protocol):
+    def begun(self, stage: Stage, *, inner: bool) -> None: ...
+
+    def changed(self, stage: Stage) -> None: ...
+
+    def ended(self, stage: Stage, *, inner: bool) -> None: ...
+
+
+class _Name(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(task.description, overflow="ellipsis", no_wrap=True)
+
+
+class _State(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(_said(task.fields["stage"]), overflow="ellipsis", no_wrap=True)
+
+
+class _Drawn:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[int, TaskID] = {}
+
+    def begun(self, stage: Stage, *, inner: bool) -> None:
+        name = f"  {stage.name}" if inner else stage.name
+        self._tasks[id(stage)] = self._progress.add_task(
+            name, total=stage.total, completed=int(stage.done), stage=stage
+        )
+
+    def changed(self, stage: Stage) -> None:
+        self._progress.update(self._tasks[id(stage)], completed=stage.done)
+
+    def ended(self, stage: Stage, *, inner: bool) -> None:
+        task = self._tasks.pop(id(stage))
+        if inner:
+            self._progress.remove_task(task)
+        else:
+            self._progress.update(task, total=stage.total or 1, completed=stage.done if stage.total else 1)
+
+
+class _Lines:
+    def __init__(self, console: Console, clock: Clock) -> None:
+        self._console = console
+        self._clock = clock
+        self._last = 0.0
+        self._line = ""
+
+    def begun(self, stage: Stage, *, inner: bool) -> None:
+        if not inner:
+            self._say(stage)
+
+    def changed(self, stage: Stage) -> None:
+        if self._clock.monotonic() - self._last >= EVERY:
+            self._say(stage)
+
+    def ended(self, stage: Stage, *, inner: bool) -> None:
+        if not inner and stage.done:
+            self._say(stage)
+
+    def _say(self, stage: Stage) -> None:
+        self._last = self._clock.monotonic()
+        said, before = _said(stage), self._line
+        self._line = f"{stage.name}: {said}" if said else stage.name
+        if self._line != before:
+            self._console.print(self._line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _said(stage: Stage) -> str:
+    amount = f"{stage.done:g}/{stage.total:g}" if stage.total else ""
+    left = stage.left
+    time = f"{timedelta(seconds=round(left))} left" if left else ""
+    return ", ".join(filter(None, (amount, time, stage.note)))

@@ -1,0 +1,84 @@
+"""What a training says while it runs: a smoothed loss and the time left; and when it has to end."""
+
+from collections import deque
+from contextlib import AbstractContextManager, ExitStack
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from events.errors import TimokhaError
+from training.bars import Bars, Stage
+from training.progress import Stopped
+
+_SMOOTHED = 20
+"""Steps."""
+_SAVED = {"loss": "loss", "grad_norm": "gradient", "eval_loss": "validation loss"}
+
+
+class Report(TrainerCallback):  # type: ignore[misc]  # transformers exports it untyped
+    """Shows how the stage `training` goes, and ends it with a checkpoint at the next step when it is `stopped`.
+
+    A loss or a gradient that is no number ends it with TimokhaError, before such weights get into a checkpoint.
+    """
+
+    def __init__(self, shown: Bars, training: Stage, stopped: Stopped) -> None:
+        self._shown = shown
+        self._training = training
+        self._stopped = stopped
+        self._losses: deque[float] = deque(maxlen=_SMOOTHED)
+        self._validation: float | None = None
+        self._looks = ExitStack()
+        self._look: Stage | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._training.total = state.max_steps
+        for entry in state.log_history:
+            self._add(entry)
+        best = state.best_model_checkpoint
+        if best and (moved := Path(args.output_dir) / Path(best).name).is_dir():
+            state.best_model_checkpoint = str(moved)  # the directory of the training may have been moved
+        self._training.show(state.global_step, self._note())
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._training.show(self._training.done + 1 / args.gradient_accumulation_steps)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._training.show(state.global_step, self._note())
+        if self._stopped():
+            control.should_save = control.should_training_stop = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        for key, name in _SAVED.items():
+            if not isfinite(logs.get(key, 0)):
+                raise TimokhaError(
+                    f"the {name} became {logs[key]} at step {state.global_step}: start anew in another TRAINING_OUT "
+                    f"with a lower TRAINING_LEARNING_RATE than {args.learning_rate:g}, or with TRAINING_PRECISION=fp32"
+                )
+        self._add(logs)
+        self._training.show(self._training.done, self._note())
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, eval_dataloader: Any, **_: Any) -> None:
+        if self._look is None:
+            self._look = self._looks.enter_context(self._shown.stage("Validating", len(eval_dataloader)))
+        self._look.advance()
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._looks.close()
+        self._look = None
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._shown.check()
+
+    def saving(self) -> AbstractContextManager[Stage]:
+        return self._shown.stage("Saving a checkpoint")
+
+    def _add(self, logs: dict[str, float]) -> None:
+        if "loss" in logs:
+            self._losses.append(logs["loss"])
+        self._validation = logs.get("eval_loss", self._validation)
+
+    def _note(self) -> str:
+        loss = f"loss {sum(self._losses) / len(self._losses):.3f}" if self._losses else ""
+        return loss if self._validation is None else f"{loss} (val. {self._validation:.3f})"
