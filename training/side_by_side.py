@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 
 Done = Callable[[int], None]
 """Is told how many more are done; may raise to end the work."""
 
-_TOKENS = 1024
+_TOKENS = 2048
 """Of the texts that are read at once, padding included."""
-_LOGITS = 64
-"""Tokens whose logits are taken as float32 at once; each may have a quarter of a million."""
+_ANSWERS = 256
+"""Tokens of their answers: each has logits for a whole vocabulary, which may be a quarter of a million."""
+_FLOATS = 8
+"""Of those, how many are taken as float32 at once: what stays in the processor's cache takes half the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def nats(model: Any, known: Read, texts: Sequence[Text], done: Done = ignore) ->
     look: nothing has to be masked.
     """
     found = [0.0] * len(texts)
-    for places in _batches([len(text.shown) for text in texts]):
+    for places in _batches(texts):
         batch = [texts[place] for place in places]
         for place, value in zip(places, _nats(model, known, batch), strict=True):
             found[place] = value
@@ -77,13 +78,15 @@ def nats(model: Any, known: Read, texts: Sequence[Text], done: Done = ignore) ->
     return found
 
 
-def _batches(sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Places in `sizes`, the longest first: what takes too much memory does so at once."""
+def _batches(texts: Sequence[Text]) -> Iterator[list[int]]:
+    """Places in `texts`, the longest first: what takes too much memory does so at once."""
     batch: list[int] = []
-    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place]):
-        if batch and (len(batch) + 1) * sizes[batch[0]] > _TOKENS:
+    answers = 0
+    for place in sorted(range(len(texts)), key=lambda place: -len(texts[place].shown)):
+        answers += len(texts[place].answer)
+        if batch and ((len(batch) + 1) * len(texts[batch[0]].shown) > _TOKENS or answers > _ANSWERS):
             yield batch
-            batch = []
+            batch, answers = [], len(texts[place].answer)
         batch.append(place)
     if batch:
         yield batch
@@ -97,9 +100,13 @@ def _nats(model: Any, known: Read, texts: Sequence[Text]) -> list[float]:
     targets = torch.tensor([token for text in texts for token in text.answer])
     with torch.inference_mode(), _only(model, where):
         logits = model(ids, past_key_values=known.copies(len(texts)), use_cache=known.cache is not None).logits[0]
-        pieces = zip(torch.split(logits, _LOGITS), torch.split(targets, _LOGITS), strict=True)
-        each = torch.cat([cross_entropy(some.float(), tokens, reduction="none") for some, tokens in pieces])
+        pieces = zip(torch.split(logits, _FLOATS), torch.split(targets, _FLOATS), strict=True)
+        each = torch.cat([_surprise(some, tokens) for some, tokens in pieces])
     return [float(some.sum()) for some in torch.split(each, [len(text.answer) for text in texts])]
+
+
+def _surprise(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    return -torch.log_softmax(logits, -1, dtype=torch.float32).gather(-1, tokens[:, None])[:, 0]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.initialization import no_init_weights
 from transformers.utils import logging as transformers_logging
 
 from events.errors import SettingsError
@@ -73,7 +74,9 @@ def fresh(model: Any, dtype: torch.dtype) -> Any:
     config = type(model.config).from_dict(model.config.to_dict())
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    copy = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    with no_init_weights():  # drawing random ones takes longer than all the rest of loading
+        copy = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    copy.tie_weights()
     copy.load_state_dict(model.state_dict())
     copy.generation_config = model.generation_config
     return copy
