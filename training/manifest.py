@@ -60,6 +60,11 @@ class Manifest(BaseModel):
     """Of train.jsonl, validation.jsonl and test.jsonl, one after the other."""
     settings: dict[str, Any]
 
+    @property
+    def language(self) -> str | None:
+        """The owner's main one, if it is known."""
+        return next(iter(self.languages), None)
+
     @classmethod
     def read(cls, data: Path) -> Self:
         """The manifest in the directory `data`. Raises SettingsError, one line, if there is none."""

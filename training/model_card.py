@@ -1,45 +1,109 @@
 """The model card of an exported model: what it is, from what it was made, how good it is, under which licence."""
 
+from dataclasses import dataclass
+
 from functions.generate.card import ModelCard
 from training.evaluation import Evaluation
-from training.manifest import Manifest
+from training.manifest import CONSENT, Manifest
 from training.settings import FitSettings
+
+_SHOWN = 0.1
+"""The share of a language from which on it is one of the model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    body: str
+    see_base: str
+    not_evaluated: str
+    columns: str
+
+
+_ENGLISH = _Texts(
+    body=f"""\
+A language model with the voice of one person, made by `timokha train` from that person's chats.
+Serve it with `timokha generate --model DIRECTORY`.
+
+- **Prompt format**: `{{format}}` (`timokha.json` says so to the engine).
+- **Licence of the base model**: {{licence}}
+- **Data**: {{train}} training, {{validation}} validation and {{test}} test dialogues,
+  SHA-256 `{{sha256}}`.
+- **Training**: {{method}}, learning rate {{rate:g}}, seed {{seed}}.
+- **Parity**: read back, its bits per byte differ by {{difference:.2%}} from the trained model's.
+
+{CONSENT}
+
+## Scores
+""",
+    see_base="see the base model",
+    not_evaluated="Not evaluated: run `timokha train evaluate`, then export again.",
+    columns="| score | before | after |",
+)
+_RUSSIAN = _Texts(
+    body="""\
+Языковая модель с голосом одного человека: `timokha train` обучил её на его переписке.
+Запуск: `timokha generate --model КАТАЛОГ`.
+
+- **Формат запроса**: `{format}` (движок узнаёт его из `timokha.json`).
+- **Лицензия исходной модели**: {licence}
+- **Данные**: диалогов для обучения {train}, для валидации {validation}, для теста {test};
+  SHA-256 `{sha256}`.
+- **Обучение**: {method}, скорость обучения {rate:g}, seed {seed}.
+- **Проверка выгрузки**: после чтения с диска число битов на байт отличается от обученной модели на {difference:.2%}.
+
+За согласие каждого, чьи сообщения есть в этой выгрузке, отвечаете вы. Условия Telegram о лицензировании контента
+ограничивают обучение моделей на данных с его платформы без такого согласия: https://telegram.org/tos/content-licensing
+
+## Оценки
+""",
+    see_base="см. исходную модель",
+    not_evaluated="Модель не оценена: запустите `timokha train evaluate` и выгрузите её ещё раз.",
+    columns="| оценка | до | после |",
+)
 
 
 def model_card(
     card: ModelCard, fitted: FitSettings, manifest: Manifest, evaluation: Evaluation | None, difference: float
 ) -> str:
-    """Markdown with the front matter that Hugging Face's tools read. Names no person and no path."""
+    """Markdown in the language of the data, with the front matter that Hugging Face's tools read.
+
+    Names no person and no path.
+    """
+    texts = _RUSSIAN if manifest.language == "ru" else _ENGLISH
+    body = texts.body.format(
+        format=card.format,
+        licence=f"{card.licence or texts.see_base} {card.licence_url}".strip(),
+        train=manifest.train,
+        validation=manifest.validation,
+        test=manifest.test,
+        sha256=manifest.data_sha256,
+        method=fitted.method,
+        rate=fitted.learning_rate,
+        seed=fitted.seed,
+        difference=difference,
+    )
     return f"""\
 ---
-language: ru
-library_name: transformers
+{_languages(manifest)}library_name: transformers
 pipeline_tag: text-generation
 tags: [timokha, dialogue]
 ---
 
 # {card.name}
 
-A language model with the voice of one person, made by `timokha train` from that person's chats.
-Serve it with `timokha generate --model DIRECTORY`.
-
-- **Prompt format**: `{card.format}` (`timokha.json` says so to the engine).
-- **Licence of the base model**: {card.licence or "see the base model"} {card.licence_url}
-- **Data**: {manifest.train} training, {manifest.validation} validation and {manifest.test} test dialogues,
-  SHA-256 `{manifest.data_sha256}`.
-- **Training**: {fitted.method}, learning rate {fitted.learning_rate:g}, seed {fitted.seed}.
-- **Parity**: read back, its bits per byte differ by {difference:.2%} from the trained model's.
-
-{manifest.consent}
-
-## Scores
-
-{_scores(evaluation)}
+{body}
+{_scores(evaluation, texts)}
 """
 
 
-def _scores(evaluation: Evaluation | None) -> str:
+def _languages(manifest: Manifest) -> str:
+    """In quotation marks, because a bare `no` is no Norwegian in YAML. Nothing where the language is not known."""
+    shown = [f'"{language}"' for language, share in manifest.languages.items() if share >= _SHOWN]
+    return f"language: [{', '.join(shown)}]\n" if shown else ""
+
+
+def _scores(evaluation: Evaluation | None, texts: _Texts) -> str:
     if evaluation is None:
-        return "Not evaluated: run `timokha train evaluate`, then export again."
+        return texts.not_evaluated
     rows = [f"| {name} | {score.before:.3f} | {score.after:.3f} |" for name, score in evaluation.scores.items()]
-    return "\n".join(["| score | before | after |", "| --- | --- | --- |", *rows])
+    return "\n".join([texts.columns, "| --- | --- | --- |", *rows])
