@@ -1,24 +1,96 @@
 """The walk-through runs from its first cell to its last."""
 
+import json
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from training.examples import read
+from training.splits import Part
+
 NOTEBOOK = Path(__file__).parents[2] / "training/train.ipynb"
+AS_IT_IS = "[bold]жирно[/bold] <b>*и*</b> $x$ :smile: " + "и очень широко " * 12
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture(scope="module")
+def executed(rusdracor_with_markup, base, tmp_path_factory):
+    """The notebook after it ran, with the directory that it wrote to."""
+    out = tmp_path_factory.mktemp("notebook")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    settings = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    chosen = {"OWNER": "Смирнов", "MODEL": str(base), "STEPS": 2, "SAMPLES": 2, "EXPORT": str(rusdracor_with_markup)}
+    settings.source += "".join(f"\n{name} = {value!r}" for name, value in chosen.items())
+    settings.source += f"\nDATA, RUN, VOICE = (Path({str(out)!r}) / name for name in ('data', 'run', 'voice'))"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TIMOKHA_CACHE", str(out / "cache"))
+        patched.delenv("GENERATE_ENGINE", raising=False)
+        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOK.parents[1])}}).execute()
+    return notebook, out
+
+
+@pytest.fixture(scope="module")
+def rusdracor_with_markup(tmp_path_factory):
+    """The fixture; what is said first would be changed if it were shown as markup or wrapped."""
+    export = json.loads((Path(__file__).parent / "fixtures/rusdracor.json").read_text())
+    for message in (message for chat in export["chats"]["list"] for message in chat["messages"][:60]):
+        message["text"] += AS_IT_IS
+    file = tmp_path_factory.mktemp("export") / "result.json"
+    file.write_text(json.dumps(export, ensure_ascii=False))
+    return file
+
+
+def outputs(notebook, containing):
+    """Of the code cell with that text."""
+    return next(cell for cell in notebook.cells if cell.cell_type == "code" and containing in cell.source).outputs
+
+
+def printed(notebook, containing):
+    return "".join(one.text for one in outputs(notebook, containing) if one.get("name") == "stdout")
 
 
 @pytest.mark.timeout(300)
-def test_the_notebook_runs_on_a_small_export(rusdracor, base, tmp_path):
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    settings = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    chosen = {"OWNER": "Смирнов", "MODEL": str(base), "STEPS": 2, "SAMPLES": 2}
-    settings.source += f"\nEXPORT, OUT = Path({str(rusdracor)!r}), Path({str(tmp_path)!r})\n"
-    settings.source += "\n".join(f"{name} = {value!r}" for name, value in chosen.items())
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOK.parents[1])}}).execute()
-    assert (tmp_path / "model/timokha.json").is_file()
+def test_the_notebook_runs_on_a_small_export(executed):
+    notebook, out = executed
+    assert (out / "voice/timokha.json").is_file()
     assert "memorised" in str([cell.get("outputs") for cell in notebook.cells])
+
+
+@pytest.mark.timeout(300)
+def test_its_bars_are_live(executed):
+    notebook, _ = executed
+    assert any(WIDGET in one.get("data", {}) for one in outputs(notebook, "prepare(PrepareSettings"))
+    assert any(WIDGET in one.get("data", {}) for one in outputs(notebook, "fit(FitSettings"))
+    assert "ipywidgets" not in json.dumps([cell.get("outputs") for cell in notebook.cells])
+
+
+@pytest.mark.timeout(300)
+def test_dialogues_are_printed_as_they_are(executed):
+    notebook, out = executed
+    turns = read(out / "data", Part.TRAIN)[0].turns
+    assert any(AS_IT_IS.strip() in turn.text for turn in turns)
+    assert printed(notebook, "Part.TRAIN") == "".join(f"{turn.role}: {turn.text}\n" for turn in turns)
+
+
+@pytest.mark.timeout(300)
+def test_the_engine_that_answers_is_the_one_that_generate_runs(executed):
+    notebook, out = executed
+    assert list((out / "cache").rglob("openvino_model.xml"))
+    assert printed(notebook, "open_engine").startswith("Привет! Как дела?\n")
+
+
+def test_the_notebook_names_its_settings_as_the_commands_do():
+    text = "\n".join(cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells)
+    commands = (
+        "timokha train prepare --export result.json --owner",
+        "timokha train fit --data build/data --out build/run",
+        "timokha train evaluate --run build/run",
+        "timokha train export --run build/run --to build/voice",
+        "timokha generate --model build/voice",
+    )
+    assert all(command in text for command in commands)
 
 
 def test_the_committed_notebook_has_no_outputs():
