@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from events.errors import SettingsError
 from training.messages import Fate
-from training.splits import Part
+from training.splits import Part, few
 from training.workspace import Workspace
 
 MANIFEST = "manifest.json"
@@ -77,10 +77,12 @@ class Manifest(BaseModel):
 
     def summary(self) -> str:
         dropped = ", ".join(f"{reason} {number}" for reason, number in self.dropped.items())
-        return (
+        counted = (
             f"{self.items} items: {self.messages} are in {self.dialogues} dialogues "
             f"(train {self.train}, validation {self.validation}, test {self.test}); dropped: {dropped or 'none'}"
         )
+        words = None if self.validation or self.test else few(self.dialogues)
+        return "\n".join(filter(None, (counted, words)))
 
 
 _NOT_USED = "NOT EXISTS (SELECT 1 FROM used WHERE used.row = messages.row)"

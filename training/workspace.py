@@ -31,7 +31,7 @@ CREATE TABLE dialogues (
     id INTEGER PRIMARY KEY, time INTEGER, messages TEXT, rows TEXT, first_row INTEGER, last_row INTEGER,
     exchange TEXT, fate TEXT, part TEXT
 );
-CREATE TABLE used (row INTEGER PRIMARY KEY, part TEXT);
+CREATE TABLE used (row INTEGER PRIMARY KEY, place INTEGER);
 """
 _REPEATED = f"""
 UPDATE messages SET fate = '{Fate.REPEATED}' WHERE row IN (
