@@ -1,17 +1,28 @@
 """Read a Telegram Desktop export as a stream: one chat or a whole account, in memory that does not grow with it."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import ijson
+from training.export_source import no_export
+from training.json_values import Astray, CutOff, Damage, Values
+from training.window import Window
 
-from events.errors import SettingsError
+_KINDS = (
+    r"personal_chat|bot_chat|saved_messages|replies|verification_codes|(?:private|public)_(?:group|supergroup|channel)"
+)
+_KIND = re.compile(rf'"type"\s*:\s*"({_KINDS})"')
+_OTHER_CHAT = re.compile(rf'"messages"\s*:|{_KIND.pattern}')
+_MARK = re.compile(
+    r'(?P<item>\{\s*"id"\s*:\s*-?\d+\s*,\s*"type"\s*:\s*"(?:message|service|unsupported)")'
+    r'|(?P<chat>"type"\s*:\s*(?:null|"(?P<kind>\w*)")\s*,\s*"id"\s*:\s*-?\d+\s*,\s*"messages"\s*:\s*(?=\[))'
+    r'|(?P<account>"personal_information"\s*:\s*(?=\{))'
+)
+"""Where reading can go on after damage. No string of JSON has it: its quotes would be escaped."""
 
-_SINGLE = ""
-_IN_ACCOUNT = ("chats.list.item", "left_chats.list.item")
-HOW_TO_EXPORT = "in Telegram Desktop choose Export chat history, format: Machine-readable JSON"
+_SHOWN = 3
 
 
 @dataclass(slots=True)
@@ -27,75 +38,138 @@ class ExportFile:
     """One pass over an export; the fields are complete once `items` has ended."""
 
     file: BinaryIO
+    on_read: Callable[[int], None] = lambda _: None
+    """Called with the number of bytes that have been read; what it raises ends the reading."""
     account: str | None = None
     """Id of the account's owner (`user123`), where a whole account was exported."""
-    truncated: bool = False
+    truncated_at: int | None = None
+    """The byte at which the file ends in the middle."""
+    repaired: int = 0
+    """Places that were no JSON and could be mended."""
+    damage: Damage = field(default_factory=Damage)
     chats: int = 0
-    _scalars: dict[str, Any] = field(default_factory=dict)
+    _recognised: bool = False
+    _chat: Chat = field(default_factory=lambda: Chat(0))
+    """The latest."""
+
+    @property
+    def truncated(self) -> bool:
+        return self.truncated_at is not None
 
     def items(self) -> Iterator[tuple[Chat, Any]]:
-        """Each element of each `messages` list, whatever it is, with its chat.
+        """Each element of each `messages` list, whatever it is, with its chat; in place of a damaged one, where it is.
 
-        A file that ends in the middle gives what is whole and sets `truncated`.
+        A file that ends in the middle gives what is whole and sets `truncated_at`.
 
         Raises
         ------
         SettingsError
             One line: the file holds no export.
         """
+        values = Values(Window(self.file, self.on_read), _MARK, self.damage)
+        number = 0
         try:
-            yield from self._walk(ijson.parse(self.file, use_float=True))
-        except ijson.IncompleteJSONError as error:
-            self.truncated = True
-            if not self.chats:
-                raise _no_export(self.file, f"it is no whole JSON: {_line(error)}") from None
-        except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise _no_export(self.file, f"it is no JSON: {_line(error)}") from None
+            for number, (chat, item) in enumerate(self._read(values), start=1):  # noqa: B007 -- used behind the loop
+                self._recognised = self._recognised or _is_message(item)
+                yield chat, item
+        except CutOff as cut:
+            self.truncated_at = cut.byte
+        self.repaired = values.repaired
         if not self.chats:
-            raise _no_export(self.file, "it has no messages")
+            raise no_export(Path(self.file.name), self._why("it has no messages"))
+        if number and not self._recognised:
+            raise no_export(Path(self.file.name), self._why(f"none of its {number} messages is one of Telegram's"))
 
-    def _walk(self, events: Iterable[tuple[str, str, Any]]) -> Iterator[tuple[Chat, Any]]:
-        chat = Chat(0)
-        stream = iter(events)
-        for prefix, event, value in stream:
-            if event in ("start_map", "end_map", "map_key", "start_array", "end_array"):
-                if event == "start_map" and prefix in (_SINGLE, *_IN_ACCOUNT):
-                    chat = Chat(self.chats)
-                elif event == "start_array" and _is_messages(prefix):
-                    self.chats += 1
-                    yield from ((chat, item) for item in _elements(stream, prefix))
-            elif prefix == "personal_information.user_id":
-                self.account = f"user{value}"
-            elif prefix.rpartition(".")[0] in (_SINGLE, *_IN_ACCOUNT) and prefix.endswith("type"):
-                chat.type = str(value)
+    def findings(self) -> Iterator[str]:
+        """What was wrong with the file, a line each."""
+        if self.repaired:
+            yield f"The export is no JSON at {_places(self.repaired)}, which could be repaired."
+        if self.damage.places:
+            where = ", ".join(f"{span.start}-{span.end}" for span in self.damage.first[:_SHOWN])
+            more = ", …" if self.damage.places > _SHOWN else ""
+            yield f"The export is damaged at {_places(self.damage.places)} (bytes {where}{more}): all else is used."
+        if self.truncated:
+            yield f"The export ends in the middle, at byte {self.truncated_at}: what came before is used."
 
+    def _why(self, why: str) -> str:
+        """What is wrong with the file, or else `why`."""
+        if self.damage.places:
+            return f"it is no JSON, from byte {self.damage.first[0].start} on"
+        return f"it ends in the middle, at byte {self.truncated_at}" if self.truncated else why
 
-def _elements(stream: Iterator[tuple[str, str, Any]], array: str) -> Iterator[Any]:
-    """The elements of the list whose start was just read; the same iterator goes on behind its end."""
-    for prefix, event, value in stream:
-        if event == "end_array" and prefix == array:
+    def _read(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+        try:
+            yield from self._export(values)
+            values.finish()
+        except Astray:
+            yield from self._found(values)
+
+    def _export(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+        """An account, or one chat."""
+        if values.peek() != "{":
+            values.value()
             return
-        if event not in ("start_map", "start_array"):
-            yield value
-            continue
-        builder = ijson.ObjectBuilder()
-        builder.event(event, value)
-        depth = 1
-        while depth:
-            _, event, value = next(stream)  # noqa: PLW2901 -- the element's own events
-            depth += event in ("start_map", "start_array")
-            depth -= event in ("end_map", "end_array")
-            builder.event(event, value)
-        yield builder.value
+        chat = self._chat = Chat(self.chats)
+        for key in values.members():
+            if key in ("chats", "left_chats") and values.peek() == "{":
+                yield from self._chats(values)
+            elif key == "personal_information":
+                self._take_account(values.value())
+            else:
+                yield from self._of_chat(values, chat, key)
+
+    def _chats(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+        for key in values.members():
+            if key != "list" or values.peek() != "[":
+                values.value()
+                continue
+            for _ in values.elements():
+                if values.peek() == "{":
+                    chat = self._chat = Chat(self.chats)
+                    for field_of_chat in values.members():
+                        yield from self._of_chat(values, chat, field_of_chat)
+                else:
+                    values.value()
+
+    def _of_chat(self, values: Values, chat: Chat, key: str) -> Iterator[tuple[Chat, Any]]:
+        if key == "messages" and values.peek() == "[":
+            yield from self._messages(values, chat)
+        elif key == "type":
+            chat.type = str(values.value() or "")
+        else:
+            values.value()
+
+    def _chat_at(self, mark: re.Match[str], passed: str) -> Chat:
+        """The chat that goes on or begins at `mark`, behind what could not be read."""
+        if mark["item"] and not _OTHER_CHAT.search(passed):
+            return self._chat
+        return Chat(self.chats, mark["kind"] or (_KIND.findall(passed) or [""])[-1])
+
+    def _messages(self, values: Values, chat: Chat) -> Iterator[tuple[Chat, Any]]:
+        self.chats = chat.number + 1
+        self._chat = chat
+        for item in values.items(another=_OTHER_CHAT):
+            yield chat, item
+
+    def _take_account(self, found: Any) -> None:
+        if isinstance(found, dict) and isinstance(number := found.get("user_id"), int | str):
+            self.account = f"user{number}"
+
+    def _found(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+        """What can be recognised after damage."""
+        while mark := values.next_mark():
+            try:
+                if mark["account"]:
+                    self._take_account(values.value())
+                else:
+                    yield from self._messages(values, self._chat_at(mark, values.passed))
+            except Astray:
+                continue
 
 
-def _is_messages(prefix: str) -> bool:
-    return prefix == "messages" or any(prefix == f"{chat}.messages" for chat in _IN_ACCOUNT)
+def _places(number: int) -> str:
+    return "1 place" if number == 1 else f"{number} places"
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:80]
-
-
-def _no_export(file: BinaryIO, why: str) -> SettingsError:
-    return SettingsError(f"TRAINING_EXPORT: {Path(file.name).name} is no Telegram export ({why}): {HOW_TO_EXPORT}")
+def _is_message(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type") in ("message", "service", "unsupported")

@@ -9,6 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from events.errors import SettingsError
+from training.json_values import Span
 from training.messages import Fate
 from training.splits import Part, few
 from training.workspace import Workspace
@@ -54,8 +55,15 @@ class Manifest(BaseModel):
     private_data_replaced: dict[str, int]
     languages: dict[str, float] = Field(default_factory=dict)
     """Share of the owner's words by ISO 639-1 code, the greatest first; empty if it is not certain."""
+    repaired: int = 0
+    """Places of the export that were no JSON and could be mended."""
+    damaged_places: int = 0
+    damaged: list[Span] = []
+    """Where the export could not be read, of the first places: bytes of the file. Each is an item that is malformed."""
     truncated: bool
     """The export ended in the middle; what was whole was used."""
+    truncated_at: int | None = None
+    """The byte of the file at which it does."""
     data_sha256: str
     """Of train.jsonl, validation.jsonl and test.jsonl, one after the other."""
     settings: dict[str, Any]

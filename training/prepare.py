@@ -15,6 +15,7 @@ from training.bots import NONE, Sign, find_bots
 from training.dialogues import Dialogue, dialogues, store
 from training.duplicates import drop_duplicates
 from training.export_file import ExportFile
+from training.export_source import opened
 from training.intake import Intake
 from training.languages import Languages
 from training.manifest import CONSENT, MANIFEST, Manifest, counts, settle
@@ -55,17 +56,16 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
         countries = private_data.known_countries(_names(settings.countries))
         phrases = settings.blocklist.read_text(encoding="utf-8").splitlines() if settings.blocklist else []
         with (
-            settings.export.open("rb") as file,
+            opened(settings.export) as file,
             claimed(settings.out),
             scratch(settings.out) as place,
             Workspace.open(place / "messages.sqlite", stopped) as workspace,
         ):
             intake = Intake(private_data.blocklist(phrases))
             export = ExportFile(file)
-            size = settings.export.stat().st_size
-            workspace.add(intake.messages(reading(export, size, console, stopped)))
-            if export.truncated:
-                console.print("The export ends in the middle of an item: what came before it is used.")
+            workspace.add(intake.messages(reading(export, console, stopped)))
+            for line in export.findings():
+                console.print(line, soft_wrap=True, highlight=False)
             if intake.reordered:
                 console.print(f"{intake.reordered} messages came after newer ones: all are sorted by time.")
             owner = find_owner(settings.owner, export.account, intake.speakers)
@@ -158,7 +158,11 @@ def _write(
         speakers=len(intake.speakers),
         chats=export.chats,
         **said,
+        repaired=export.repaired,
+        damaged_places=export.damage.places,
+        damaged=export.damage.first,
         truncated=export.truncated,
+        truncated_at=export.truncated_at,
         data_sha256=write(workspace, result),
         settings=settings.model_dump(mode="json", include=_CHOICES),
     )

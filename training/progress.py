@@ -1,5 +1,6 @@
 """Progress on the terminal, and a way to stop in the middle."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,20 +13,19 @@ from training.export_file import Chat, ExportFile
 Stopped = Callable[[], bool]
 """Whether somebody wants the work to end."""
 
-_EVERY = 1000
 
-
-def reading(export: ExportFile, size: int, console: Console, stopped: Stopped) -> Iterator[tuple[Chat, Any]]:
-    """The items of `export`, with a bar; `size` in bytes. Raises TimokhaError when `stopped`."""
+def reading(export: ExportFile, console: Console, stopped: Stopped) -> Iterator[tuple[Chat, Any]]:
+    """The items of `export`, with a bar. Raises TimokhaError when `stopped`."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("Reading the export", total=size)
-        for number, item in enumerate(export.items()):
-            if number % _EVERY == 0:
-                progress.update(task, completed=export.file.tell())
-                check(stopped)
-            yield item
-        progress.update(task, completed=size)
+        task = progress.add_task("Reading the export", total=os.fstat(export.file.fileno()).st_size)
+
+        def on_read(size: int) -> None:
+            check(stopped)
+            progress.update(task, completed=size)
+
+        export.on_read = on_read
+        yield from export.items()
 
 
 def check(stopped: Stopped) -> None:
