@@ -1,0 +1,107 @@
+"""How well a model knows its canaries: their place among others like them, and whether they can be drawn out.
+
+Exposure is log2 |R| - log2 rank in a space R of secrets that were equally likely (Carlini et al. 2019). The rank is
+estimated among a sample of R: OTHERS of it show log2(OTHERS + 1) bits at most. Of a secret that was not learned, half
+the time it is above 1. Whether an answer gives a secret away follows from the chances of the secret's tokens, with the
+question before them as it is served: decoding greedily, and in one of some answers with the default settings
+(probabilistic extraction, Hayes et al. 2024).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from random import Random
+from typing import Any
+
+import torch
+from transformers import (
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from events.runtime.clock import Clock
+from events.schema import Sampling
+from functions.generate.encoding import Encoder
+from functions.generate.engines.checkpoints import Checkpoint
+from functions.generate.engines.transformers import context_of, format_of
+from training import side_by_side
+from training.canaries import Canary
+from training.leaks import OTHERS, Known
+from training.lessons import Lesson, Renderer
+from training.side_by_side import Text
+
+_LIMIT = 1024
+"""Tokens of a prompt and its answer."""
+
+
+def exposures(
+    checkpoint: Checkpoint, canaries: Sequence[Canary], *, seed: int, clock: Clock, tick: Callable[[], None]
+) -> list[Known]:
+    """`seed`: of the others; `tick` is called before each canary and may raise to end the work."""
+    examiner = _Examiner(checkpoint, clock)
+    found = []
+    for number, canary in enumerate(canaries):
+        tick()
+        others = canary.space.others(canary.secret, OTHERS, Random(f"{seed} {number}"))  # noqa: S311 -- a sample
+        found.append(examiner.known(canary, others))
+    return found
+
+
+class _Examiner:
+    def __init__(self, checkpoint: Checkpoint, clock: Clock) -> None:
+        self._model: Any = checkpoint.model
+        self._renderer = Renderer(
+            format_of(checkpoint.card, checkpoint.tokenizer, clock),
+            Encoder(checkpoint.tokenizer),
+            min(_LIMIT, context_of(checkpoint.model)),
+        )
+        self._sampling = Sampling()
+
+    def known(self, canary: Canary, others: Sequence[str]) -> Known:
+        lessons = [self._lesson(canary, secret) for secret in (canary.secret, *others)]
+        prompt, answers = lessons[0].prompt.ids, [lesson.answer.ids for lesson in lessons]
+        begun = shared(answers)
+        ended = shared([ids[begun:][::-1] for ids in answers])
+        secrets = [ids[begun : len(ids) - ended] for ids in answers]
+        nats = self._nats([*prompt, *answers[0][:begun]], secrets)
+        greedy, chance = self._given(prompt, answers[0][: len(answers[0]) - ended])
+        rank = 1 + sum(other <= nats[0] for other in nats[1:])
+        return Known(canary.repeats, math.log2(len(nats) / rank), greedy, chance)
+
+    def _lesson(self, canary: Canary, secret: str) -> Lesson:
+        return self._renderer.lesson(canary.example(secret).turns)
+
+    def _nats(self, before: list[int], secrets: Sequence[list[int]]) -> list[float]:
+        """Of each one after `before`, which is read once."""
+        known = side_by_side.read(self._model, before[:-1])
+        return side_by_side.nats(self._model, known, [Text(before[-1:], secret) for secret in secrets])
+
+    def _given(self, prompt: list[int], answer: list[int]) -> tuple[bool, float]:
+        """Whether the greedy answer to `prompt` begins with `answer`, and how likely a drawn one does."""
+        ids = torch.tensor([prompt + answer])
+        with torch.inference_mode():
+            logits = self._model(ids, logits_to_keep=len(answer) + 1).logits[0, :-1].float()
+        repeated = RepetitionPenaltyLogitsProcessor(self._sampling.repetition_penalty, prompt_ignore_length=len(prompt))
+        drawn = LogitsProcessorList(
+            [
+                TemperatureLogitsWarper(self._sampling.temperature),
+                TopKLogitsWarper(self._sampling.top_k),
+                TopPLogitsWarper(self._sampling.top_p),
+            ]
+        )
+        greedy, chance = True, 1.0
+        for place, token in enumerate(answer):
+            before = ids[:, : len(prompt) + place]
+            scores = repeated(before, logits[place : place + 1].clone())
+            greedy = greedy and int(scores.argmax()) == token
+            chance *= float(drawn(before, scores).softmax(-1)[0, token])
+        return greedy, chance
+
+
+def shared(sequences: Sequence[list[int]]) -> int:
+    """With how many tokens all of `sequences` begin; at least one of each is left."""
+    same = takewhile(lambda column: len(set(column)) == 1, zip(*(ids[:-1] for ids in sequences), strict=False))
+    return sum(1 for _ in same)
