@@ -1,19 +1,24 @@
 """`timokha train evaluate`: what a training changed, measured on dialogues that it never saw."""
 
 import asyncio
+from pathlib import Path
 
 from rich.console import Console
 
 from events.files import write_whole
 from events.runtime.clock import Clock, SystemClock
 from observability.telemetry import Telemetry
+from training.canaries import Canary, make
 from training.comparing import compare
 from training.evaluation import EVALUATION, Evaluation
+from training.exposure import exposures
+from training.fit import FitResult
+from training.leaks import leaks
 from training.manifest import Manifest
 from training.measuring import hold_out, measure
 from training.progress import Stopped, check
 from training.report import REPORT, write_report
-from training.settings import EvaluateSettings
+from training.settings import EvaluateSettings, FitSettings
 from training.weights import run_settings, start_from, trained
 
 
@@ -26,6 +31,8 @@ async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.E
         f"bits per byte {bits.before:.3f} → {bits.after:.3f}; all scores and samples: {settings.run / REPORT}",
         soft_wrap=True,
     )
+    if evaluation.canaries and (warning := evaluation.canaries.warning):
+        console.print(warning, soft_wrap=True, highlight=False)
 
 
 def evaluate(
@@ -58,19 +65,34 @@ def evaluate(
             clock=clock,
             tick=lambda what: tick(f"before, {what}"),
         )
+        model = trained(settings.run, fitted, console)
         after = measure(
-            trained(settings.run, fitted, console),
+            model,
             held_out,
             seed=settings.seed,
             clock=clock,
             tick=lambda what: tick(f"after, {what}"),
         )
+        known = exposures(
+            model,
+            _canaries(settings.run, fitted),
+            seed=settings.seed,
+            clock=clock,
+            tick=lambda: tick("after, canaries"),
+        )
     evaluation = Evaluation(
         data_sha256=manifest.data_sha256,
         dialogues=len(held_out.examples),
         samples=len(held_out.samples),
+        canaries=leaks(known),
         **compare(before, after, held_out, seed=settings.seed),
     )
     write_whole(settings.run / EVALUATION, evaluation.model_dump_json(indent=2) + "\n")
     write_report(settings.run, evaluation, held_out.samples, before.answers, after.answers)
     return evaluation
+
+
+def _canaries(run: Path, fitted: FitSettings) -> list[Canary]:
+    """Those that were learned."""
+    result = FitResult.find(run)
+    return make(result.canaries, seed=fitted.seed, language=result.canary_language) if result else []

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from training.intervals import Interval
+from training.leaks import Leaks
 
 EVALUATION = "evaluation.json"
 
@@ -46,6 +47,8 @@ class Evaluation(BaseModel):
     """Share of long training answers that the model, decoding greedily, gives word for word; None if none is long."""
     true_distinct_1: float
     true_distinct_2: float
+    canaries: Leaks | None = None
+    """What the trained model gives away of the invented secrets that it has learned; None if there were none."""
 
     @property
     def scores(self) -> dict[str, Score]:

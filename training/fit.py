@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -24,11 +24,13 @@ from observability.telemetry import Telemetry
 from training import plots
 from training.allocator import keep_freed_memory
 from training.bars import Bars, bars
+from training.canaries import Language, lessons
 from training.compiling import compile_layers
 from training.examples import Example, covering, read
 from training.manifest import Manifest
 from training.outputs import claimed
 from training.packing import Pack, pack
+from training.planting import language, planted, with_canaries
 from training.progress import Stopped
 from training.reporting import Report
 from training.resuming import check_same, keep
@@ -52,10 +54,20 @@ class FitResult(BaseModel):
     best_loss: float | None
     data_sha256: str
     history: list[dict[str, float]]
+    canaries: int = 0
+    canary_language: Language = "en"
+    """With the seed they tell which canaries were learned."""
 
     def summary(self) -> str:
         best = "no validation part" if self.best_loss is None else f"best validation loss {self.best_loss:.3f}"
-        return f"{self.steps} steps, training loss {self.train_loss:.3f}, {best}"
+        secrets = f", {self.canaries} invented secrets learned along" if self.canaries else ""
+        return f"{self.steps} steps, training loss {self.train_loss:.3f}, {best}{secrets}"
+
+    @classmethod
+    def find(cls, run: Path) -> Self | None:
+        """What the training in the directory `run` came to, if it ended."""
+        file = run / RESULT
+        return cls.model_validate_json(file.read_bytes()) if file.is_file() else None
 
 
 async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -79,6 +91,7 @@ def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopp
     """
     manifest = Manifest.read(settings.data)
     with claimed(settings.out):
+        settings = with_canaries(settings)
         check_same(settings, manifest.data_sha256)
         set_seed(settings.seed)
         source_of(settings, console)  # made ready with a bar of its own
@@ -110,7 +123,7 @@ def _fit(
         keep(settings, manifest.data_sha256)
         trainer = _train(checkpoint, settings, packs, shown, stopped)
         with shown.stage("Saving the model"):
-            return _save(trainer, checkpoint, manifest, settings.out)
+            return _save(trainer, checkpoint, manifest, settings)
     except OSError as error:
         raise TimokhaError(
             f"{error.filename or settings.out} can't be written ({error.strerror or error}): make room and "
@@ -148,6 +161,8 @@ def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clo
     examples = read(settings.data, part)
     with shown.stage(f"Cutting {part}", len(examples)) as stage:
         examples = covering(examples, cut, learned, stage.advance)
+    if part is Part.TRAIN:
+        examples += lessons(planted(settings))
     with shown.stage(f"Encoding {part}", len(examples)) as stage:
         encoded = [renderer.encode(example.turns) for example in stage.each(examples)]
     return pack(encoded, tokens=settings.pack_tokens, seed=settings.seed)
@@ -175,14 +190,16 @@ def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
     return adapted(lambda: get_peft_model(checkpoint.model, adapter))
 
 
-def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, out: Path) -> FitResult:
-    history = trainer.state.log_history
+def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, settings: FitSettings) -> FitResult:
+    history, out = trainer.state.log_history, settings.out
     result = FitResult(
         steps=trainer.state.global_step,
         train_loss=next(entry["train_loss"] for entry in reversed(history) if "train_loss" in entry),
         best_loss=trainer.state.best_metric,
         data_sha256=manifest.data_sha256,
         history=history,
+        canaries=settings.canaries or 0,
+        canary_language=language(settings),
     )
     plots.curves(
         out / "loss.png",

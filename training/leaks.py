@@ -73,8 +73,8 @@ class Leaks(BaseModel):
         least = min(repeats for repeats, leak in self.by_repeats.items() if leak.drawn_out)
         return (
             f"{self.overall.drawn_out} of {self.overall.canaries} invented secrets can be drawn out of this model by "
-            f"asking, even of those learned {least} time{'s' * (least > 1)} a pass; what the chats say as often may be too. "
-            "docs/training.md says what lowers it"
+            f"asking, even of those learned {least} time{'s' * (least > 1)} a pass; what the chats say as often may be "
+            "too. docs/training.md says what lowers it"
         )
 
 

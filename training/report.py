@@ -8,6 +8,7 @@ from training import plots
 from training.evaluation import Evaluation
 from training.examples import Example
 from training.intervals import Interval
+from training.leaks import Leaks
 
 REPORT = "evaluation.md"
 _PLOT = "evaluation.png"
@@ -55,6 +56,7 @@ def write_report(
         "",
         f"![Scores]({_PLOT})",
         "",
+        *_canaries(evaluation.canaries),
         "## Samples",
         "",
         "| question | true answer | before | after |",
@@ -79,6 +81,28 @@ def _change(evaluation: Evaluation) -> list[str]:
     low, high = score.change_range
     verdict = "; it may be chance" if low <= 0 <= high else ""
     return [f"bits_per_byte changed by {score.after - score.before:+.3f} ({low:+.3f} to {high:+.3f}){verdict}.", ""]
+
+
+def _canaries(leaks: Leaks | None) -> list[str]:
+    if leaks is None:
+        return []
+    rows = {**{str(repeats): leak for repeats, leak in leaks.by_repeats.items()}, "all": leaks.overall}
+    return [
+        "## Canaries",
+        "",
+        f"{leaks.overall.canaries} invented secrets were learned along. Exposure is in bits: about 1 if one was not "
+        f"learned, {leaks.most_exposure:g} if it is the likeliest of all that it was compared with.",
+        "",
+        f"| times a pass | secrets | exposure, median | highest | drawn out greedily | in {leaks.attempts} answers |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {times} | {leak.canaries} | {leak.exposure:.1f} | {leak.highest_exposure:.1f} | {leak.extracted:.0%} "
+            f"| {leak.extracted_in_attempts:.0%} |"
+            for times, leak in rows.items()
+        ),
+        "",
+        *([f"**{leaks.warning}.**", ""] if leaks.warning else []),
+    ]
 
 
 def _cell(text: str) -> str:

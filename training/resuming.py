@@ -17,11 +17,16 @@ DATA = "data.sha256"
 _NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
 
 
+def begun(out: Path) -> bool:
+    """Whether there is a training in the directory `out` that can be gone on with."""
+    return (out / CONFIG).is_file() and ((out / MODEL).exists() or last_checkpoint(out) is not None)
+
+
 def check_same(settings: FitSettings, data_sha256: str) -> None:
     """Raise SettingsError, one line, if a training with other settings or data has begun in `settings.out`."""
     out = settings.out
-    if not (out / CONFIG).is_file() or not ((out / MODEL).exists() or last_checkpoint(out)):
-        return  # nothing that could be gone on with
+    if not begun(out):
+        return
     try:
         before, now = _whole(tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))), _deciding(settings)
     except (OSError, ValueError) as error:
@@ -54,9 +59,9 @@ def _deciding(settings: FitSettings) -> dict[str, Any]:
 
 
 def _whole(written: dict[str, Any]) -> dict[str, Any]:
-    """What `config.toml` says, its paths resolved: an earlier version wrote them as they were given."""
+    """What `config.toml` says; an earlier version wrote paths as they were given, and had no canaries."""
     made = {"data": lambda data: str(resolved(Path(data))), "model": located}
-    return {name: made[name](value) if name in made else value for name, value in written.items()}
+    return {"canaries": 0} | {name: made[name](value) if name in made else value for name, value in written.items()}
 
 
 def _data(out: Path) -> str | None:

@@ -86,6 +86,13 @@ class FitSettings(Settings):
     evaluate_every: int = Field(20, ge=1, description="steps between two looks at the validation part")
     validation_packs: int = Field(24, ge=1, description="packs of the validation part that a look takes, at most")
     patience: int = Field(3, ge=1, description="looks without progress after which training ends")
+    canaries: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="invented secrets that are learned along, so that evaluate can tell what the model gives away, "
+        "0 to 1000; without it as many as make up 2 % of the lessons, at most 20",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="of everything that is drawn")
     config: Path | None = Field(None, description="a TOML file with any of these settings; options win over it")
 

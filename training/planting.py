@@ -1,0 +1,31 @@
+"""Which canaries a training learns along with the data."""
+
+from training.canaries import Canary, Language, fitting, language_of, make
+from training.examples import covering, read
+from training.resuming import begun
+from training.settings import FitSettings
+from training.splits import Part
+from training.weights import CONFIG
+
+
+def with_canaries(settings: FitSettings) -> FitSettings:
+    """`settings` with the number of canaries: if none is given, that of the training in `out`, or as many as fit.
+
+    Raises SettingsError, one line, if the data can't be read.
+    """
+    if settings.canaries is not None:
+        return settings
+    if begun(settings.out):
+        # A training of before there were any has none.
+        number = int(FitSettings.from_file(settings.out / CONFIG).get("canaries", 0))
+    else:
+        number = fitting(len(covering(read(settings.data, Part.TRAIN), lambda example: example)))
+    return settings.model_copy(update={"canaries": number})
+
+
+def planted(settings: FitSettings) -> list[Canary]:
+    return make(settings.canaries or 0, seed=settings.seed, language=language(settings))
+
+
+def language(settings: FitSettings) -> Language:
+    return language_of(read(settings.data, Part.TRAIN))
