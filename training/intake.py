@@ -23,6 +23,8 @@ class Intake:
     """(chat, id) of what began a topic of a forum."""
     reordered: int = 0
     """Messages that came after newer ones of their chat."""
+    quoted: int = 0
+    """Messages whose quotations were left out."""
     _newest: tuple[int, int, int] = (-1, 0, 0)
     """Of the chat that is being read: its number, and time and id of the newest message so far."""
 
@@ -53,6 +55,7 @@ class Intake:
         if message.fate is not Fate.NO_TEXT:
             speaker = self.speakers.setdefault(message.author, Speaker(message.author, message.name))
             speaker.messages += 1
+            self.quoted += message.has_quote
             speaker.buttons += message.has_buttons
             speaker.chats.add(chat.type)
         return replace(message, text=cleaned, fate=self._fate(message))

@@ -52,6 +52,8 @@ class Manifest(BaseModel):
     """Of forums, each a conversation; their general topics are not counted."""
     reordered: int = 0
     """Messages that came after newer ones of their chat; all are sorted by time."""
+    quoted: int = 0
+    """Messages from which a block of quotation was left out."""
     private_data_replaced: dict[str, int]
     languages: dict[str, float] = Field(default_factory=dict)
     """Share of the owner's words by ISO 639-1 code, the greatest first; empty if it is not certain."""

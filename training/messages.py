@@ -1,7 +1,7 @@
 """An item of an export, as a message: whatever is missing, null or of another shape, it has one clear fate."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -92,6 +92,8 @@ class Message:
     edited: bool
     text: str
     fate: Fate | None
+    has_quote: bool = False
+    """A block of quotation was left out."""
     has_buttons: bool = False
     """Below it are buttons that no other bot gave it."""
 
@@ -107,7 +109,7 @@ def parse(item: Any, chat: Chat) -> Message | Fate:
         return Fate.MALFORMED
     if kind == "service":
         return Fate.SERVICE
-    text = readable("".join(_pieces(item))).strip()
+    text, has_quote = _text(item)
     name = " ".join(readable(item["from"]).split()) if isinstance(item.get("from"), str) else ""
     author = sender_id(item.get("from_id"))
     return Message(
@@ -119,6 +121,7 @@ def parse(item: Any, chat: Chat) -> Message | Fate:
         edited=_is_edited(item),
         text=text or readable(_media(item)),
         fate=_fate(item, chat, author=author, has_text=bool(text)),
+        has_quote=has_quote,
         has_buttons="inline_bot_buttons" in item and "via_bot" not in item and _FORWARDED.isdisjoint(item),
     )
 
@@ -130,6 +133,8 @@ def begun_topic(item: Any) -> int | None:
 
 def readable(text: str) -> str:
     """`text` without halves of characters, which no file takes, and control characters but tabs and new lines."""
+    if text.isprintable():  # a fraction of what the patterns take
+        return text
     return _CONTROL.sub("", text.encode("utf-8", "replace").decode() if _HALVES.search(text) else text)
 
 
@@ -157,15 +162,31 @@ def _fate(item: Mapping[str, Any], chat: Chat, *, author: str | None, has_text: 
     return Fate.VIA_BOT if "via_bot" in item else None
 
 
-def _pieces(item: Mapping[str, Any]) -> Iterator[str]:
-    """The text, whichever form it has: a string, or a list of strings and entities."""
+def _text(item: Mapping[str, Any]) -> tuple[str, bool]:
+    """The text, whether it is a string or a list of strings and entities; and whether its quotations were left out."""
     text = item.get("text") or item.get("text_entities") or ""
-    for piece in text if isinstance(text, list) else [text]:
-        if isinstance(piece, str):
-            yield without_signs(piece)
-        elif isinstance(piece, Mapping) and isinstance(piece.get("text"), str):
-            kind = _ENTITIES.get(str(piece.get("type")))
-            yield placeholder(kind) if kind and piece["text"] else without_signs(piece["text"])
+    pieces = text if isinstance(text, list) else [text]
+    own = [piece for piece in pieces if not _is_quote(piece)]
+    said = _joined(own)
+    return (said, len(own) < len(pieces)) if said else (_joined(pieces), False)
+
+
+def _joined(pieces: Iterable[Any]) -> str:
+    return readable("".join(map(_piece, pieces))).strip()
+
+
+def _piece(piece: Any) -> str:
+    if isinstance(piece, str):
+        return without_signs(piece)
+    if not isinstance(piece, Mapping) or not isinstance(piece.get("text"), str):
+        return ""
+    kind = _ENTITIES.get(str(piece.get("type")))
+    return placeholder(kind) if kind and piece["text"] else without_signs(piece["text"])
+
+
+def _is_quote(piece: Any) -> bool:
+    """Somebody else's words, as a rule."""
+    return isinstance(piece, Mapping) and piece.get("type") == "blockquote"
 
 
 def _media(item: Mapping[str, Any]) -> str:

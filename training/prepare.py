@@ -75,6 +75,7 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
                     "topics": _order(workspace, intake),
                     "reordered": intake.reordered,
                     "bots": bots,
+                    "quoted": intake.quoted,
                 }
                 languages = spoken(workspace, owner)
                 said |= {

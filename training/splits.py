@@ -76,9 +76,9 @@ def few(dialogues: int) -> str | None:
         return None
     counted = f"{dialogues} dialogue{'s' * (dialogues != 1)}"
     return (
-        f"Only {counted}: all are for training, because validation and test take at least {FEWEST}. fit can't see when it "
-        "has learned enough, so give it few TRAINING_EPOCHS, and evaluate has nothing to measure on. More chats, or an "
-        "export of the whole account, give more dialogues."
+        f"Only {counted}: all are for training, because validation and test take at least {FEWEST}. fit can't see when "
+        "it has learned enough, so give it few TRAINING_EPOCHS, and evaluate has nothing to measure on. More chats, or "
+        "an export of the whole account, give more dialogues."
     )
 
 

@@ -139,12 +139,14 @@ def test_formatted_text_is_whole(export, run_prepare):
 
 def test_what_is_not_the_owners_own_word_is_never_learned(export, run_prepare):
     export.say("ann", "что нового?")
+    export.say("me", [{"type": "blockquote", "text": "из газеты"}, "вот"])
     export.say("me", "чужая новость", forwarded_from="Газета")
     export.say("me", "через бота", via_bot="@gif")
     export.say("me", "", photo="x")
     export.say("me", "всё по-старому")
-    _, parts = run_prepare(export.chat())
-    assert [contents(one) for one in parts["train"]] == [["что нового?", "всё по-старому"]]
+    manifest, parts = run_prepare(export.chat())
+    assert [contents(one) for one in parts["train"]] == [["что нового?", "вот\nвсё по-старому"]]
+    assert manifest["quoted"] == 1
 
 
 def test_duplicates_and_near_duplicates_are_dropped(export, run_prepare):

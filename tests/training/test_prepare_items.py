@@ -149,6 +149,19 @@ def test_a_forwarded_message_is_one_even_if_nobody_knows_from_whom(field):
     assert parsed(**{field: None}).fate is Fate.FORWARDED
 
 
+def test_a_quotation_is_left_out_unless_it_is_all_that_a_message_says():
+    quote = {"type": "blockquote", "text": "чужие слова"}
+    answered = parsed(text=[quote, "\nне согласна, ", {"type": "bold", "text": "совсем"}])
+    assert (answered.text, answered.has_quote) == ("не согласна, совсем", True)
+    alone = parsed(text=[quote])
+    assert (alone.text, alone.has_quote, alone.fate) == ("чужие слова", False, None)
+
+
+@pytest.mark.parametrize("kind", ["spoiler", "custom_emoji", "strikethrough", "unknown", "pre", "ещё не придуманный"])
+def test_text_of_any_other_kind_is_kept(kind):
+    assert parsed(text=["а ", {"type": kind, "text": "б"}, " в"]).text == "а б в"
+
+
 def test_a_message_of_2018_that_was_never_edited_is_not_counted_as_edited():
     assert not parsed(edited="1970-01-01T03:00:00").edited
     assert parsed(edited="2025-01-01T12:00:00").edited
