@@ -49,8 +49,8 @@ class Stage:
         self._counted = self._counted or (done, self._updated)
         self.shown.changed(self)
 
-    def advance(self) -> None:
-        self.update(self.done + 1)
+    def advance(self, count: float = 1) -> None:
+        self.update(self.done + count)
 
     def each(self, items: Iterable[T]) -> Iterator[T]:
         """`items`, of which each is one more that is done."""
@@ -168,7 +168,7 @@ class _Lines:
 
 
 def _said(stage: Stage) -> str:
-    amount = f"{stage.done:g}/{stage.total:g}" if stage.total else ""
+    amount = f"{int(stage.done)}/{stage.total:g}" if stage.total else ""
     left = stage.left
     time = f"{timedelta(seconds=round(left))} left" if left else ""
     return ", ".join(filter(None, (amount, time, stage.note)))

@@ -19,7 +19,7 @@ from training.measuring import hold_out, measure
 from training.progress import Stopped, check
 from training.report import REPORT, write_report
 from training.settings import EvaluateSettings, FitSettings
-from training.weights import run_settings, start_from, trained
+from training.weights import data_of, run_settings, start_from, trained
 
 
 async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -48,7 +48,7 @@ def evaluate(
         One line: nothing is held out, or it was `stopped`.
     """
     fitted = run_settings(settings.run)
-    data = settings.data or fitted.data
+    data = data_of(settings.run, settings.data, fitted)
     manifest = Manifest.read(data)
     held_out = hold_out(data, dialogues=settings.dialogues, samples=settings.samples, seed=settings.seed)
 

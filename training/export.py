@@ -2,6 +2,9 @@
 
 import asyncio
 import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +13,24 @@ from rich.console import Console
 
 from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import Clock, SystemClock
+from events.runtime.leftovers import unfinished
+from functions.generate.card import ModelCard
 from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.writing import writing
+from functions.generate.sources import CONFIG as MODEL_CONFIG
+from functions.generate.sources import UNFINISHED
 from observability.telemetry import Telemetry
+from training.bars import Bars, bars
 from training.evaluation import EVALUATION, Evaluation
 from training.examples import read
 from training.manifest import Manifest
 from training.model_card import model_card
+from training.outputs import LOCK, claimed, publish, scratch
 from training.progress import Stopped, check
 from training.scoring import Scorer, bits_per_byte, surprises
 from training.settings import ExportSettings, FitSettings
 from training.splits import Part
-from training.weights import run_settings, source_of, trained
+from training.weights import data_of, run_settings, source_of, trained
 
 _COMPARED = 16
 """Dialogues on which the exported model must be the trained one."""
@@ -51,51 +60,75 @@ def export(settings: ExportSettings, *, console: Console, clock: Clock, stopped:
         One line: what was written is not the trained model, or it was `stopped`.
     """
     fitted = run_settings(settings.run)
-    model = trained(settings.run, fitted, console)
-    manifest = Manifest.read(fitted.data)
-    _make_empty(settings.to)
-    try:
-        return _write(model, manifest, settings, fitted, console=console, clock=clock, stopped=stopped)
-    except BaseException:
-        shutil.rmtree(settings.to, ignore_errors=True)  # or the next run would find it in use
-        raise
-
-
-def _write(
-    model: Checkpoint,
-    manifest: Manifest,
-    settings: ExportSettings,
-    fitted: FitSettings,
-    *,
-    console: Console,
-    clock: Clock,
-    stopped: Stopped,
-) -> float:
-    check(stopped)
-    card = model.card.model_copy(update={"name": settings.name or model.card.name})
-    dtype = torch.bfloat16 if settings.weights == "bf16" else torch.float32
-    copy = fresh(model.model, dtype)
-    with writing(settings.to):
-        copy.save_pretrained(settings.to)
-        model.tokenizer.save_pretrained(settings.to)
-    for notice in _notices(source_of(fitted, console)):
-        shutil.copy(notice, settings.to)
-    card.write(settings.to)
-    check(stopped)
-    difference = _difference(model, settings.to, fitted.data, clock)
-    evaluation = Evaluation.find(settings.run)
-    if evaluation:
-        shutil.copy(settings.run / EVALUATION, settings.to)
-    text = model_card(card, fitted, manifest, evaluation, difference)
-    (settings.to / "README.md").write_text(text, encoding="utf-8")
+    data = data_of(settings.run, settings.data, fitted)
+    manifest = Manifest.read(data)
+    source_of(fitted, console)  # made ready with a bar of its own
+    with claimed(settings.to, "TRAINING_TO"):
+        _make_empty(settings.to)
+        with bars(console, clock, partial(check, stopped)) as shown, scratch(settings.to, UNFINISHED) as place:
+            made = _Made(settings, fitted, manifest, data, place / "model")
+            made.folder.mkdir()
+            difference = _make(made, console=console, clock=clock, shown=shown)
+            publish(made.folder, settings.to, last=MODEL_CONFIG)
     return difference
 
 
-def _make_empty(directory: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What is exported, and the folder in which it is put together."""
+
+    settings: ExportSettings
+    fitted: FitSettings
+    manifest: Manifest
+    data: Path
+    folder: Path
+
+
+def _make(made: _Made, *, console: Console, clock: Clock, shown: Bars) -> float:
+    settings, fitted = made.settings, made.fitted
+    with shown.stage("Loading and merging"):
+        model = trained(settings.run, fitted, console)
+        shown.check()
+        copy = fresh(model.model, torch.bfloat16 if settings.weights == "bf16" else torch.float32)
+    card = model.card.model_copy(update={"name": settings.name or model.card.name})
+    shown.check()
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if any(directory.iterdir()):
-            raise SettingsError(f"TRAINING_TO: {directory} is not empty: name a new directory")
+        with shown.stage("Writing"):
+            _write(copy, model, card, made.folder, _notices(source_of(fitted, console)))
+        del copy
+        difference = _difference(model, made, clock, shown)
+        evaluation = Evaluation.find(settings.run)
+        if evaluation:
+            shutil.copyfile(settings.run / EVALUATION, made.folder / EVALUATION)
+        text = model_card(card, fitted, made.manifest, evaluation, difference)
+        (made.folder / "README.md").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise TimokhaError(
+            f"{settings.to} can't be written ({error.strerror or error}): make room, and run it again"
+        ) from None
+    return difference
+
+
+def _write(copy: Any, model: Checkpoint, card: ModelCard, folder: Path, notices: Iterable[Path]) -> None:
+    with writing(folder):
+        copy.save_pretrained(folder)
+        model.tokenizer.save_pretrained(folder)
+    for notice in notices:
+        shutil.copyfile(notice, folder / notice.name)
+    card.write(folder)
+
+
+def _make_empty(directory: Path) -> None:
+    """Remove what a killed export has left in `directory`. Raises SettingsError if there is anything else."""
+    try:
+        found = [path for path in directory.iterdir() if path.name != LOCK]
+        if (directory / UNFINISHED).is_dir() and not (directory / MODEL_CONFIG).exists():
+            for left in found:
+                with unfinished(left):
+                    pass
+        elif found:
+            what = "holds a model" if (directory / MODEL_CONFIG).exists() else "is not empty"
+            raise SettingsError(f"TRAINING_TO: {directory} {what}: name a new directory")
     except OSError as error:
         raise SettingsError(f"TRAINING_TO: {directory} can't be used: {error.strerror}") from None
 
@@ -106,15 +139,19 @@ def _notices(source: str) -> list[Path]:
     return [file for pattern in ("LICENSE*", "LICENCE*", "NOTICE*") for file in directory.glob(pattern)]
 
 
-def _difference(model: Checkpoint, directory: Path, data: Path, clock: Clock) -> float:
-    examples = (read(data, Part.TEST) or read(data, Part.TRAIN))[:_COMPARED]
-    exported: Any = load(str(directory))
-    exported.model.float()
-    before, after = (
-        bits_per_byte(surprises(Scorer(checkpoint, clock=clock), examples)) for checkpoint in (model, exported)
-    )
+def _difference(model: Checkpoint, made: _Made, clock: Clock, shown: Bars) -> float:
+    examples = (read(made.data, Part.TEST) or read(made.data, Part.TRAIN))[:_COMPARED]
+    with shown.stage("Reading it back"):
+        exported: Any = load(str(made.folder))
+        exported.model.float()
+    bits = []
+    with shown.stage("Comparing", 2 * len(examples)) as stage:
+        for checkpoint in (model, exported):
+            found = surprises(Scorer(checkpoint, clock=clock), examples, stage.advance)
+            bits.append(bits_per_byte(found))
+    before, after = bits
     difference = abs(after - before) / before
-    if difference > TOLERANCE:
+    if not difference <= TOLERANCE:  # it may be no number
         raise TimokhaError(
             f"the exported model is not the trained one: {before:.3f} bits per byte became {after:.3f}; "
             "try TRAINING_WEIGHTS=fp32"

@@ -137,6 +137,9 @@ class ExportSettings(Settings):
 
     run: Path = Field(description="the directory that `timokha train fit` wrote")
     to: Path = Field(description="the directory for `timokha generate --model`")
+    data: Path | None = Field(
+        None, description="where the prepared data are now, if not where they were when it was trained"
+    )
     name: str | None = Field(
         None, description="what the model is called; without it the base model's name and -trained"
     )

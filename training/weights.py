@@ -64,6 +64,16 @@ def run_settings(run: Path) -> FitSettings:
     return FitSettings.read(config=config, out=run)
 
 
+def data_of(run: Path, given: Path | None, fitted: FitSettings) -> Path:
+    """The data that were `given`, or those of the training in `run`. Raises SettingsError if these were moved."""
+    data = given or fitted.data
+    if not given and not data.is_dir():
+        raise SettingsError(
+            f"TRAINING_DATA: {data}, from which {run} was trained, is not there: say with --data where it is now"
+        )
+    return data
+
+
 def trained(run: Path, settings: FitSettings, console: Console) -> Checkpoint:
     """The model that `timokha train fit` left in the directory `run`, an adapter merged into its base; in float32.
 
@@ -77,7 +87,10 @@ def trained(run: Path, settings: FitSettings, console: Console) -> Checkpoint:
         checkpoint = load(str(folder))
         checkpoint.model.float()
         return checkpoint
-    base = start_from(settings, console)
+    try:
+        base = start_from(settings, console)
+    except SettingsError as error:
+        raise SettingsError(f"{error}; {run / CONFIG} names it: if it was moved, name its new place there") from None
     both = adapted(lambda: PeftModel.from_pretrained(base.model, str(folder)))
     return Checkpoint(both.merge_and_unload().eval(), base.tokenizer, card)
 

@@ -51,5 +51,9 @@ class Claim:
             raise InUse(
                 f"{directory} is in use by another process ({holder}): stop that one, or name another directory"
             ) from None
-        os.ftruncate(self.number, 0)
-        os.pwrite(self.number, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(self.number, 0)
+            os.pwrite(self.number, str(os.getpid()).encode(), 0)
+        except OSError:
+            self._path.unlink(missing_ok=True)  # a full disk
+            raise

@@ -9,6 +9,9 @@ from functions.generate import gguf
 from functions.generate.gguf_kinds import refusal
 
 CONFIG = "config.json"
+"""The last file of a model that is written: without it the others are no model yet."""
+UNFINISHED = ".export"
+"""What is in a directory while `timokha train export` writes a model to it."""
 TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
@@ -82,6 +85,8 @@ def _without_config(directory: Path) -> str:
             "is an adapter (LoRA), not a model: if `timokha train fit` wrote it, give what `timokha train export` makes"
             " of it, else merge it into its model"
         )
+    if (directory / UNFINISHED).is_dir():
+        return "is what an export that was cut off has left: run `timokha train export` again"
     if files := sorted(directory.glob(f"*{gguf.SUFFIX}")):
         return f"is a directory without {CONFIG}, but with {files[0].name}: give that file"
     return f"is a directory without {CONFIG}" if any(directory.iterdir()) else "is an empty directory"

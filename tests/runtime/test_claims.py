@@ -8,6 +8,7 @@ import pytest
 
 from events.jetstream.server import EmbeddedServer
 from events.runtime.claims import Claim, InUse
+from tests.full_disk import files_up_to
 
 HOLDS = """
 import sys
@@ -68,3 +69,9 @@ def test_a_claim_on_a_file_that_its_last_holder_removed_is_made_anew(tmp_path, m
     with pytest.raises(InUse):
         Claim(tmp_path, "lock")
     claim.release()
+
+
+def test_a_full_disk_is_no_claim_and_leaves_no_file(tmp_path):
+    with files_up_to(0), pytest.raises(OSError, match="File too large"):
+        Claim(tmp_path, "lock")
+    assert list(tmp_path.iterdir()) == []

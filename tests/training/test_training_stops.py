@@ -1,5 +1,6 @@
 """`timokha train …` ends at one signal, with one line."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from events.errors import TimokhaError
 from events.runtime.clock import SystemClock
+from tests.terminals import CTRL_C, Terminal
 from training import export as exporting
 from training.export import export
 from training.fit import fit
@@ -23,6 +25,8 @@ from training.workspace import Workspace
 ROOT = Path(__file__).parents[2]
 QUIET = Console(quiet=True)
 WITHIN = 100
+# Threads that share work this small wait for one another where the machine is busy.
+ALONE = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 pytestmark = pytest.mark.timeout(400)  # each starts torch anew
 STUCK = """
 import sys, threading
@@ -48,7 +52,7 @@ def ending(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def start(command: list[str]) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    environment = {**os.environ, **ALONE, "COLUMNS": "200"}
     return subprocess.Popen(
         [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -92,6 +96,33 @@ def test_a_training_ends_at_the_next_step_and_leaves_a_checkpoint(data, base, tm
     assert {again, "timokha: interrupted"} & set(err.splitlines())
     assert last_checkpoint(tmp_path)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.slow)])
+async def test_in_a_terminal_a_training_shows_its_loss_and_time_and_ctrl_c_leaves_the_terminal_usable(
+    data, base, tmp_path, times
+):
+    options = {"--steps": 100_000, "--evaluate-every": 5, "--pack-tokens": 256, "--context-tokens": 128}
+    given = [str(word) for option in options.items() for word in option]
+    given += ["--patience", "99999", "--data", str(data), "--model", str(base), "--out", str(tmp_path)]
+    terminal = Terminal()
+    try:
+        process = await terminal.start(
+            sys.executable, "-m", "cli", "train", "fit", *given, settings=ALONE, directory=ROOT
+        )
+        await terminal.shows("left, loss ", within=WITHIN)
+        await terminal.shows("(val. ", within=WITHIN)
+        for _ in range(times):
+            terminal.type(CTRL_C)
+        async with asyncio.timeout(WITHIN):
+            assert await process.wait() == 1
+        await terminal.shows("\x1b[?25h", within=WITHIN)
+        assert "Traceback" not in terminal.screen
+        assert "Warning" not in terminal.screen
+        assert terminal.is_as_it_was()
+        assert times == 2 or "timokha: stopped: run the same command again" in " ".join(terminal.screen.split())
+    finally:
+        terminal.close()
 
 
 def test_a_stopped_prepare_leaves_nothing_of_what_the_export_holds(rusdracor, tmp_path):
