@@ -15,6 +15,7 @@ from events.runtime.clock import SystemClock
 from functions.generate.engines.checkpoints import load
 from functions.generate.sources import path_of
 from tests.full_disk import files_up_to
+from tests.generate.gguf_files import write
 from training import export as exporting
 from training.evaluate import evaluate
 from training.export import export
@@ -167,3 +168,14 @@ def test_weights_that_are_no_numbers_are_not_the_trained_model(run, tmp_path, mo
 @pytest.mark.filterwarnings("error")
 def test_no_library_warns_while_it_exports(run, tmp_path):
     exported(run, tmp_path / "voice")
+
+
+def test_a_gguf_file_is_trained_and_exported(data, tmp_path):
+    pytest.importorskip("gguf")
+    file = tmp_path / "Tiny.F32.gguf"
+    write("qwen3", file)
+    small = {"steps": 1, "pack_tokens": 256, "context_tokens": 128, "precision": "fp32"}
+    settings = FitSettings.read(data=data, model=str(file), out=tmp_path / "run", **small)
+    fit(settings, console=QUIET, clock=SystemClock())
+    assert exported(tmp_path / "run", tmp_path / "voice") < 0.01
+    assert load(str(tmp_path / "voice")).card.name == "Tiny.F32-trained"
