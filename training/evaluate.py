@@ -14,6 +14,7 @@ from training.evaluation import EVALUATION, Evaluation
 from training.exposure import exposures
 from training.fit import FitResult
 from training.leaks import leaks
+from training.likeness import measure_style
 from training.manifest import Manifest
 from training.measuring import hold_out, measure
 from training.progress import Stopped, check
@@ -86,6 +87,7 @@ def evaluate(
         samples=len(held_out.samples),
         canaries=leaks(known),
         **compare(before, after, held_out, seed=settings.seed),
+        **measure_style(data, before.answers, after.answers, seed=settings.seed),
     )
     write_whole(settings.run / EVALUATION, evaluation.model_dump_json(indent=2) + "\n")
     write_report(settings.run, evaluation, held_out.samples, before.answers, after.answers)

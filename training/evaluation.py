@@ -24,6 +24,36 @@ class Score(BaseModel):
     """Of `after` less `before`, dialogue by dialogue: narrower than either's own."""
 
 
+class Distances(BaseModel):
+    """Of draws of one length to the owner's held-out text; 0 is the same style, 1 has nothing of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    floor: float
+    """Of what other people say in the held-out dialogues."""
+    ceiling: float
+    """Of the owner's own text, which the rest of it is compared with."""
+    before: float
+    after: float
+
+
+class Style(BaseModel):
+    """What `likeness` is made of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    letters: Distances
+    """By sequences of three letters."""
+    words: Distances
+    """By the most frequent words."""
+    letters_compared: int
+    """The length of a draw."""
+    told_apart: float
+    """How often a draw of the owner's text is nearer than one of other people's; 0.5 is chance."""
+    answers_needed: int | None
+    """How many tell the owner from others; None if even half of the held-out text does not."""
+
+
 class Evaluation(BaseModel):
     """`evaluation.json`."""
 
@@ -45,6 +75,9 @@ class Evaluation(BaseModel):
     """Share of held-out answers that repeat a long answer of the training data."""
     memorised: Score | None = None
     """Share of long training answers that the model, decoding greedily, gives word for word; None if none is long."""
+    likeness: Score | None = None
+    """How far the answers' style is from other people's (0) to the owner's (1); None where they are too few to say."""
+    style: Style | None = None
     true_distinct_1: float
     true_distinct_2: float
     canaries: Leaks | None = None

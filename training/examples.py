@@ -46,22 +46,24 @@ class Example:
         return Example(self.turns[-count:], self.rows[-count:])
 
 
-def read(directory: Path, part: Part) -> list[Example]:
+def read(directory: Path, part: Part, *, named: bool = True) -> list[Example]:
     """The dialogues of one part, oldest first, without thoughts: an answer of the owner's may be this bot's.
+
+    `named`: where several people speak to the owner, their turns begin with who it is.
 
     Raises SettingsError, one line, if they can't be read.
     """
     file = directory / f"{part}.jsonl"
     try:
-        found = [_example(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+        found = [_example(json.loads(line), named) for line in file.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"TRAINING_DATA: {file} can't be read ({error}): run timokha train prepare") from None
     return [example for example in found if example.turns and example.turns[-1].role is Role.ASSISTANT]
 
 
-def _example(line: dict[str, Any]) -> Example:
+def _example(line: dict[str, Any], named: bool) -> Example:
     messages = line["messages"]
-    several = len({message["name"] for message in messages if "name" in message}) > 1
+    several = named and len({message["name"] for message in messages if "name" in message}) > 1
     rows = map(tuple, line["rows"])
     kept = [
         (turn, row)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from events.files import write_whole
 from training import plots
-from training.evaluation import Evaluation
+from training.evaluation import Distances, Evaluation, Score
 from training.examples import Example
 from training.intervals import Interval
 from training.leaks import Leaks
@@ -22,6 +22,7 @@ _MEANING = {
     "length_ratio": "length of the answers in lengths of the true ones; 1 is best",
     "verbatim": "share of answers that repeat a long one of the training data; 0 is best",
     "memorised": "share of long training answers given word for word; 0 is best",
+    "likeness": "style of the answers: 0 is as far from the owner's as other people's, 1 the owner's own",
 }
 
 
@@ -50,7 +51,10 @@ def write_report(
         "",
         "In brackets: 95 % of what other dialogues of the same person would give. Without: not known.",
         "",
-        *_change(evaluation),
+        *_change("bits_per_byte", evaluation.bits_per_byte),
+        *_change("likeness", evaluation.likeness),
+        style_in_words(evaluation),
+        "",
         f"The true answers' distinct_1 is {evaluation.true_distinct_1:.3f}, their distinct_2 "
         f"{evaluation.true_distinct_2:.3f}.",
         "",
@@ -70,17 +74,41 @@ def write_report(
 
 
 def _value(value: float, between: Interval | None) -> str:
-    return f"{value:.3f}" + (f" ({between[0]:.3f}–{between[1]:.3f})" if between else "")
+    return f"{value:.3f}" + (f" ({between[0]:.3f} to {between[1]:.3f})" if between else "")
 
 
-def _change(evaluation: Evaluation) -> list[str]:
-    """What training changed in bits per byte, and whether that may be chance."""
-    score = evaluation.bits_per_byte
-    if score.change_range is None:
+def _change(name: str, score: Score | None) -> list[str]:
+    """What training changed, and whether that may be chance."""
+    if score is None or score.change_range is None:
         return []
     low, high = score.change_range
     verdict = "; it may be chance" if low <= 0 <= high else ""
-    return [f"bits_per_byte changed by {score.after - score.before:+.3f} ({low:+.3f} to {high:+.3f}){verdict}.", ""]
+    return [f"{name} changed by {score.after - score.before:+.3f} ({low:+.3f} to {high:+.3f}){verdict}.", ""]
+
+
+def style_in_words(evaluation: Evaluation) -> str:
+    """One line: what the likeness is made of, or why there is none."""
+    style = evaluation.style
+    if style is None:
+        return "No likeness: there is no text to compare."
+    if evaluation.likeness:
+        return (
+            f"Likeness is measured on {style.letters_compared} letters; distances by letters "
+            f"{_distances(style.letters)}, by words {_distances(style.words)}."
+        )
+    if style.answers_needed is None:
+        return "No likeness: the test part has too little text to tell the owner's from other people's."
+    return (
+        f"No likeness: {evaluation.samples} answers are too few to tell the owner's style from other people's; "
+        f"it takes about {style.answers_needed} of their length (TRAINING_SAMPLES)."
+    )
+
+
+def _distances(found: Distances) -> str:
+    return (
+        f"{found.before:.2f} before and {found.after:.2f} after, "
+        f"other people's {found.floor:.2f}, the owner's own {found.ceiling:.2f}"
+    )
 
 
 def _canaries(leaks: Leaks | None) -> list[str]:

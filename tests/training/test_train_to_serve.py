@@ -84,10 +84,13 @@ def test_an_evaluation_has_before_and_after_for_each_score_and_a_report(run):
     assert set(scores) == {
         *("bits_per_byte", "distinct_1", "distinct_2", "length_ratio", "verbatim", "memorised"),
         *(f"recall_at_{k}" for k in (1, 5) if written["recall_at_1"]),
+        *(["likeness"] if written["likeness"] else []),
     }
+    assert written["style"]["letters"].keys() == {"floor", "ceiling", "before", "after"}
     assert all({"before", "after"} <= score.keys() for score in scores.values())
     report = (run / "evaluation.md").read_text()
     assert all(f"| {name} |" in report for name in scores)
+    assert ("\nLikeness is" if written["likeness"] else "\nNo likeness: ") in report
     assert len(report[report.index("## Samples") :].splitlines()) == 4 + written["samples"]
     assert (run / "evaluation.png").stat().st_size > 1000
 

@@ -1,0 +1,131 @@
+"""A likeness is the owner's, whoever the owner is; where so little is said that it is chance, none is given."""
+
+from random import Random
+
+import pytest
+
+from events.schema import Role, Turn
+from training.evaluation import Evaluation, Score
+from training.examples import Example
+from training.likeness import likeness
+from training.report import style_in_words
+from training.style import Voices, bare, voices
+
+COMMON = ["the", "and", "I", "you", "it", "that", "of", "to", "in", "is", "we", "what", "for", "my", "not", "on", "so"]
+THINGS = [f"{start}{end}" for start in ("ba", "do", "ki", "mu", "re", "sto", "tra") for end in ("n", "ll", "rd", "sk")]
+NOBODY_LIKE_THAT = [chr(letter) * 3 for letter in range(0x3B1, 0x3C9)]
+
+
+class Person:
+    """Writes sentences with habits of their own: some frequent words more often, and one way to end."""
+
+    def __init__(self, seed, end):
+        self.draw, self.end = Random(seed), end
+        self.weights = [self.draw.random() ** 2 for _ in COMMON]
+
+    def turns(self, count):
+        return [self._turn() for _ in range(count)]
+
+    def _turn(self):
+        common = self.draw.choices(COMMON, self.weights, k=6)
+        words = [word for pair in zip(common, self.draw.choices(THINGS, k=6), strict=True) for word in pair]
+        return " ".join(words) + self.end
+
+
+@pytest.fixture
+def people():
+    return Person(1, ")"), Person(2, ".")
+
+
+def heard(owner, other, count=80):
+    return Voices(owner.turns(count), other.turns(count))
+
+
+def test_the_owners_answers_are_like_the_owner_and_anothers_are_not(people):
+    owner, other = people
+    score, style = likeness(heard(*people), heard(*people), other.turns(40), owner.turns(40), seed=0)
+    assert score.before == pytest.approx(0, abs=0.25)
+    assert score.after == pytest.approx(1, abs=0.25)
+    assert score.after_range[0] < score.after < score.after_range[1]
+    assert style.told_apart > 0.95
+    for found in (style.letters, style.words):
+        assert found.ceiling < found.floor
+        assert found.after < found.before
+
+
+def test_half_of_the_owners_words_are_half_of_the_likeness(people):
+    owner, other = people
+    mixed = owner.turns(20) + other.turns(20)
+    score, _ = likeness(heard(*people), heard(*people), mixed, owner.turns(40), seed=0)
+    assert 0.2 < score.before < 0.95
+
+
+def test_what_nobody_there_would_write_is_not_like_the_owner(people):
+    draw = Random(0)
+    strange = [" ".join(draw.choices(NOBODY_LIKE_THAT, k=12)) for _ in range(40)]
+    score, _ = likeness(heard(*people), heard(*people), strange, people[0].turns(40), seed=0)
+    assert score.before < 0.5
+
+
+def test_the_same_seed_gives_the_same_likeness(people):
+    owner, other = people
+    learned, held_out, before, after = heard(*people), heard(*people), other.turns(30), owner.turns(30)
+    assert likeness(learned, held_out, before, after, seed=3) == likeness(learned, held_out, before, after, seed=3)
+
+
+def evaluation(answers, score, style):
+    numbers = dict.fromkeys(
+        ("bits_per_byte", "distinct_1", "distinct_2", "length_ratio", "verbatim"), Score(before=0, after=0)
+    )
+    known = {"data_sha256": "", "dialogues": answers, "samples": answers, "true_distinct_1": 1, "true_distinct_2": 1}
+    return Evaluation(**known, **numbers, likeness=score, style=style)
+
+
+def test_too_few_answers_give_no_likeness_and_say_how_many_would(people):
+    learned, held_out = heard(*people), heard(*people)
+    score, style = likeness(learned, held_out, ["so, me"], ["yes"], seed=0)
+    assert score is None
+    said = style_in_words(evaluation(1, score, style))
+    assert said.startswith("No likeness: 1 answers are too few")
+    assert f"about {style.answers_needed} of" in said
+    before, after = ([text] * style.answers_needed for text in ("so, me", "yes"))
+    assert likeness(learned, held_out, before, after, seed=0)[0], "so many are enough"
+
+
+def test_a_person_who_writes_like_the_others_gives_no_likeness():
+    one = Person(1, ".")
+    score, style = likeness(heard(one, one), heard(one, one, 30), one.turns(40), one.turns(40), seed=0)
+    assert score is None
+    assert style.answers_needed is None
+    assert "too little text" in style_in_words(evaluation(40, score, style))
+
+
+@pytest.mark.parametrize("answers", [[], ["", " "], ["[photo]"]])
+def test_without_any_text_there_is_nothing_to_compare(people, answers):
+    score, style = likeness(heard(*people), heard(*people), answers, people[0].turns(3), seed=0)
+    assert (score, style) == (None, None)
+    assert style_in_words(evaluation(1, score, style)) == "No likeness: there is no text to compare."
+
+
+def test_a_text_without_any_frequent_word_or_letter_is_far_from_everybody(people):
+    score, style = likeness(heard(*people), heard(*people), ["…" * 30] * 40, people[0].turns(40), seed=0)
+    assert 0.5 < style.words.before < 1.5
+    assert score.before < 0.7
+
+
+def test_each_turn_is_heard_once_without_place_holders_and_digits():
+    first, answer, second = (
+        Turn(role=role, text=text)
+        for role, text in (
+            (Role.USER, "see [link] at  10:30"),
+            (Role.ASSISTANT, "no"),
+            (Role.USER, "[photo]"),
+        )
+    )
+    last = Turn(role=Role.ASSISTANT, text="yes")
+    dialogues = [
+        Example((first, answer), ((1,), (2,))),
+        Example((first, answer, second, last), ((1,), (2,), (3,), (4,))),
+    ]
+    assert voices(dialogues, seed=0) == Voices(["no", "yes"], ["see at 00:00"])
+    assert bare(" [стикер 😹] a\nb ") == "a b"
