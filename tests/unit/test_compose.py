@@ -312,7 +312,7 @@ def test_rabbitmq_lets_the_originals_queue_be_declared():
 
 def test_the_command_line_starts_in_every_image_without_the_packages_of_the_other_roles():
     roles = ["aio_pika", "aiolimiter", "cryptography", "mtproto", "prompt_toolkit", "pyrogram", "regex", "tgcrypto"]
-    heavy = ["torch", "transformers", "accelerate", "ijson", "matplotlib", "peft"]
+    heavy = ["torch", "transformers", "accelerate", "matplotlib", "peft"]
     blocked = "; ".join(f"sys.modules[{name!r}] = None" for name in roles + heavy)
     code = f"import sys; {blocked}; sys.argv = ['timokha', '--help']; import cli; cli.main()"
     result = subprocess.run(
