@@ -215,10 +215,10 @@ class Values:
                 return self._mended(*self._extent())
             if end == len(window.text) and window.text[end - 1] not in '"]}' and window.more():
                 continue  # a number may go on
-            if window.is_odd(end):
-                return self._mended(end, known=True)
             if window.text.count(_ID, window.at, end) > own and self._marks.search(window.text, window.at + 1, end):
                 return self._mended(*self._extent())
+            if window.is_odd(end):
+                return self._mended(end, known=True)
             window.at = end
             return value
 
