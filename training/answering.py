@@ -1,38 +1,13 @@
-"""Answers of a model by the engine that serves it, and what they look like next to the true ones."""
+"""What the answers of a model look like next to the true ones."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from math import exp, lgamma
 
-from events.runtime.clock import Clock
-from events.schema import Sampling
-from functions.generate.engines.checkpoints import Checkpoint
-from functions.generate.engines.transformers import TransformersEngine
 from training.duplicates import plain
-from training.examples import Example
 
 LONG_ENOUGH = 5
 """Words from which on the same answer is no coincidence."""
-
-
-def answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling, *, clock: Clock) -> list[str]:
-    """An answer to each, with a seed of its own that follows from the one of `sampling`."""
-    # In a thread, because a notebook's own has an event loop already.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, _answers(checkpoint, examples, sampling, clock)).result()
-
-
-async def _answers(checkpoint: Checkpoint, examples: Iterable[Example], sampling: Sampling, clock: Clock) -> list[str]:
-    engine = TransformersEngine(checkpoint, clock=clock)
-    try:
-        return [
-            (await engine.generate(example.context, sampling.model_copy(update={"seed": sampling.seed + number}))).text
-            for number, example in enumerate(examples)
-        ]
-    finally:
-        await engine.close()
 
 
 def grams(texts: Iterable[str], size: int) -> Counter[tuple[str, ...]]:

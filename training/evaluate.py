@@ -1,6 +1,7 @@
 """`timokha train evaluate`: what a training changed, measured on dialogues that it never saw."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -8,6 +9,8 @@ from rich.console import Console
 from events.files import write_whole
 from events.runtime.clock import Clock, SystemClock
 from observability.telemetry import Telemetry
+from training.allocator import keep_freed_memory
+from training.bars import Stage, bars
 from training.canaries import Canary, make
 from training.comparing import compare
 from training.evaluation import EVALUATION, Evaluation
@@ -16,16 +19,22 @@ from training.fit import FitResult
 from training.leaks import leaks
 from training.likeness import measure_style
 from training.manifest import Manifest
-from training.measuring import hold_out, measure
+from training.measuring import Doing, hold_out, measure, weight
 from training.progress import Stopped, check
 from training.report import REPORT, write_report
 from training.settings import EvaluateSettings, FitSettings
-from training.weights import data_of, run_settings, start_from, trained
+from training.side_by_side import Done
+from training.weights import data_of, run_settings, source_of, start_from, trained
+
+_CANARY = 3.0
+"""What one takes, next to the 1 of a dialogue that is read."""
 
 
 async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Evaluate in a thread, so that a signal is heard."""
     console = Console(stderr=True)
+    # Before the thread begins, or it would get memory of its own.
+    keep_freed_memory()
     evaluation = await asyncio.to_thread(evaluate, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
     bits = evaluation.bits_per_byte
     console.print(
@@ -53,34 +62,19 @@ def evaluate(
     manifest = Manifest.read(data)
     held_out = hold_out(data, dialogues=settings.dialogues, samples=settings.samples, seed=settings.seed)
 
-    with console.status("Evaluating") as status:
-
-        def tick(name: str) -> None:
-            check(stopped)
-            status.update(f"Evaluating: {name}")
-
-        before = measure(
-            start_from(fitted, console),
-            held_out,
-            seed=settings.seed,
-            clock=clock,
-            tick=lambda what: tick(f"before, {what}"),
-        )
+    canaries = _canaries(settings.run, fitted)
+    total = 2 * weight(held_out) + _CANARY * len(canaries)
+    source_of(fitted, console)  # made ready with a bar of its own
+    with bars(console, clock, partial(check, stopped)) as shown, shown.stage("Evaluating", 100) as stage:
+        base = start_from(fitted, console)
+        before = measure(base, held_out, seed=settings.seed, clock=clock, doing=_counting(stage, "before", total))
+        del base  # there may be no room for two
         model = trained(settings.run, fitted, console)
-        after = measure(
-            model,
-            held_out,
-            seed=settings.seed,
-            clock=clock,
-            tick=lambda what: tick(f"after, {what}"),
-        )
-        known = exposures(
-            model,
-            _canaries(settings.run, fitted),
-            seed=settings.seed,
-            clock=clock,
-            tick=lambda: tick("after, canaries"),
-        )
+        doing = _counting(stage, "after", total)
+        after = measure(model, held_out, seed=settings.seed, clock=clock, doing=doing)
+        done = doing("canaries", _CANARY)
+        known = exposures(model, canaries, seed=settings.seed, clock=clock, tick=lambda: done(1))
+        stage.show(100)
     evaluation = Evaluation(
         data_sha256=manifest.data_sha256,
         dialogues=len(held_out.examples),
@@ -98,3 +92,20 @@ def _canaries(run: Path, fitted: FitSettings) -> list[Canary]:
     """Those that were learned."""
     result = FitResult.find(run)
     return make(result.canaries, seed=fitted.seed, language=result.canary_language) if result else []
+
+
+def _counting(stage: Stage, when: str, total: float) -> Doing:
+    """Show on `stage`, in percent of `total`, what is done of what is measured `when`."""
+    begun = stage.done
+
+    def doing(what: str, each: float) -> Done:
+        stage.update(stage.done, f"{when}: {what}")
+
+        def done(more: int) -> None:
+            nonlocal begun
+            begun += 100 * each * more / total
+            stage.update(round(begun))
+
+        return done
+
+    return doing

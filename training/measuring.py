@@ -1,19 +1,21 @@
 """What one model makes of the held-out dialogues."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from events.errors import TimokhaError
 from events.runtime.clock import Clock
-from events.schema import Sampling
+from events.schema import Role, Sampling, Turn
 from functions.generate.engines.checkpoints import Checkpoint, fastest_dtype
-from training.answering import answers, is_long
+from training.answering import is_long
 from training.duplicates import plain
 from training.examples import Example, read
-from training.scoring import Scorer, Surprise, ranks, surprises
+from training.scoring import CANDIDATES, Scorer, Surprise, ranks, surprises
+from training.side_by_side import Done
 from training.splits import Part
+from training.together import Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +48,62 @@ class Measured:
     """Whether it gave a training answer word for word, for each of `HeldOut.learned`."""
 
 
+Doing = Callable[[str, float], Done]
+"""Is told what begins and what one of it weighs; gives what counts them. Both may raise to end the work."""
+
+_CANDIDATE, _ANSWER = 0.2, 3.0
+"""What they take, next to the 1 of a dialogue that is read."""
+
+
 def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
     """Raises TimokhaError, one line, if nothing is held out."""
     test, train = read(data, Part.TEST), read(data, Part.TRAIN)
-    if not test:
-        raise TimokhaError(f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE")
     draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
     examples = draw.sample(test, min(dialogues, len(test)))
-    long = [example for example in train if is_long(example.answer)]
+    asked = questions(examples)
+    if not asked:
+        raise TimokhaError(
+            f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE, "
+            "or from more chats if there are fewer than 20, or name other prepared data with --data"
+        )
+    long = [example for example in questions(train) if is_long(example.answer)]
     return HeldOut(
         examples=examples,
-        samples=draw.sample(examples, min(samples, len(examples))),
+        samples=draw.sample(asked, min(samples, len(asked))),
         learned=draw.sample(long, min(samples, len(long))),
         learned_answers=[example.answer for example in train],
         candidates=[example.answer for example in test],
     )
 
 
-def measure(
-    checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, clock: Clock, tick: Callable[[str], None]
-) -> Measured:
-    """`tick` is told what begins; it may raise to end the work."""
+def questions(examples: Iterable[Example]) -> list[Example]:
+    """What serving is asked in `examples`, each once: somebody's turn, and what the owner said to it first."""
+    found: dict[tuple[Turn, ...], Example] = {}
+    for example in examples:
+        first = next((n for n, turn in enumerate(reversed(example.turns)) if turn.role is Role.USER), 0)
+        size = len(example.turns) - first + 1
+        if first:
+            found.setdefault(example.turns[:size], Example(example.turns[:size], example.rows[:size]))
+    return list(found.values())
+
+
+def weight(held_out: HeldOut) -> float:
+    """What all that `measure` does weighs."""
+    answers = len(held_out.samples) + len(held_out.learned)
+    return len(held_out.examples) + _CANDIDATE * CANDIDATES * len(held_out.samples) + _ANSWER * answers
+
+
+def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, clock: Clock, doing: Doing) -> Measured:
+    """Everything that is to know of one model, whose weights it rounds to what is fastest here."""
     checkpoint.model.to(dtype=fastest_dtype())
     scorer = Scorer(checkpoint, clock=clock)
-    tick("bits per byte")
-    found = surprises(scorer, held_out.examples)
-    tick("recall")
-    places = ranks(scorer, held_out.samples, held_out.candidates, seed)
-    tick("answers")
-    said = answers(checkpoint, held_out.samples, Sampling(seed=seed), clock=clock)
-    tick("memory")
-    recited = answers(checkpoint, held_out.learned, Sampling(temperature=0), clock=clock)
+    found = surprises(scorer, held_out.examples, doing("bits per byte", 1))
+    places = ranks(scorer, held_out.samples, held_out.candidates, seed, doing("recall", _CANDIDATE))
+    asked = [
+        *((one.context, Sampling(seed=seed + number)) for number, one in enumerate(held_out.samples)),
+        *((one.context, Sampling(temperature=0)) for one in held_out.learned),
+    ]
+    said = Together(checkpoint, clock=clock).answers(asked, doing("answers", _ANSWER))
+    answers, recited = said[: len(held_out.samples)], said[len(held_out.samples) :]
     same = [plain(text) == plain(example.answer) for text, example in zip(recited, held_out.learned, strict=True)]
-    return Measured(found, places, said, same)
+    return Measured(found, places, answers, same)

@@ -56,21 +56,9 @@ class TransformersEngine:
         self._tokenizer: Any = checkpoint.tokenizer
         self._card = checkpoint.card
         self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock)
-        prompter = Prompter(
-            checkpoint.card.name,
-            self._format,
-            Encoder(self._tokenizer),
-            context=context_of(checkpoint.model),
-            max_input_tokens=max_input_tokens,
-        )
         self._ends = end_tokens(checkpoint, self._format)
-        self._writer = Writer(
-            prompter,
-            self._tokenizer,
-            ends=self._ends,
-            form=self._format,
-            decode=self._tokenizer.decode,
-            max_thought_tokens=max_thought_tokens,
+        self._writer = writer_of(
+            checkpoint, self._format, max_input_tokens=max_input_tokens, max_thought_tokens=max_thought_tokens
         )
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="generate")
 
@@ -179,19 +167,14 @@ class TransformersEngine:
 
     def _processors(self, sampling: Sampling, stage: Stage, prompt_length: int) -> LogitsProcessorList:
         """No empty answers, and no repetitions; the prompt's own words may be used again."""
-        silent = set(self._ends)
-        if stage.number == 0 and not stage.thinking:
-            silent |= {ids[0] for text in (" ", "\n", "\n\n") if len(ids := self._plain(text)) == 1}
         return LogitsProcessorList(
             [
                 RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, prompt_ignore_length=prompt_length),
-                SuppressTokensAtBeginLogitsProcessor(sorted(silent), prompt_length),
+                SuppressTokensAtBeginLogitsProcessor(
+                    silent_at_first(self._tokenizer, self._ends, stage), prompt_length
+                ),
             ]
         )
-
-    def _plain(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
-        return ids
 
 
 def _reusable(output: Any) -> Any:
@@ -238,6 +221,37 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
         if self._told and self._pace.is_due():
             self._told(tokens.tolist())
         return torch.tensor([self.ended or self._cancelled.is_set()] * len(input_ids))
+
+
+def writer_of(
+    checkpoint: Checkpoint, form: Format, *, max_input_tokens: int = 1024, max_thought_tokens: int = 1024
+) -> Writer:
+    """Begins the answers of `checkpoint`. Raises SettingsError, one line, if its context is too small for any."""
+    tokenizer: Any = checkpoint.tokenizer
+    prompter = Prompter(
+        checkpoint.card.name,
+        form,
+        Encoder(tokenizer),
+        context=context_of(checkpoint.model),
+        max_input_tokens=max_input_tokens,
+    )
+    return Writer(
+        prompter,
+        tokenizer,
+        ends=end_tokens(checkpoint, form),
+        form=form,
+        decode=tokenizer.decode,
+        max_thought_tokens=max_thought_tokens,
+    )
+
+
+def silent_at_first(tokenizer: Any, ends: Sequence[int], stage: Stage) -> list[int]:
+    """The tokens that may not begin `stage`, so that no answer is empty."""
+    silent = set(ends)
+    if stage.number == 0 and not stage.thinking:
+        blank = (tokenizer.encode(text, add_special_tokens=False) for text in (" ", "\n", "\n\n"))
+        silent |= {ids[0] for ids in blank if len(ids) == 1}
+    return sorted(silent)
 
 
 def format_of(card: ModelCard, tokenizer: Any, clock: Clock) -> Format:
