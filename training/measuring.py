@@ -14,7 +14,7 @@ from training.duplicates import plain
 from training.examples import Example, read
 from training.scoring import CANDIDATES, Scorer, Surprise, ranks, surprises
 from training.side_by_side import Done
-from training.splits import Part
+from training.splits import FEWEST, Part
 from training.together import Together
 
 
@@ -63,8 +63,8 @@ def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
     asked = questions(examples)
     if not asked:
         raise TimokhaError(
-            f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE, "
-            "or from more chats if there are fewer than 20, or name other prepared data with --data"
+            f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE, or, "
+            f"of fewer than {FEWEST} dialogues, from more chats; or name other prepared data with --data"
         )
     long = [example for example in questions(train) if is_long(example.answer)]
     return HeldOut(
