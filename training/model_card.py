@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from functions.generate.card import ModelCard
 from training.evaluation import Evaluation
+from training.leaks import Leaks
 from training.manifest import CONSENT, Manifest
 from training.settings import FitSettings
 
@@ -17,6 +18,9 @@ class _Texts:
     see_base: str
     not_evaluated: str
     columns: str
+    secrets: str
+    leaked: str
+    """Where one can be drawn out."""
 
 
 _ENGLISH = _Texts(
@@ -38,6 +42,9 @@ Serve it with `timokha generate --model DIRECTORY`.
     see_base="see the base model",
     not_evaluated="Not evaluated: run `timokha train evaluate`, then export again.",
     columns="| score | before | after |",
+    secrets="{canaries} invented secrets were learned along. Of them can be drawn out by asking: {drawn_out}.",
+    leaked="**What the chats say as often can be drawn out of this model too: "
+    "give it only to those who may read the chats.**",
 )
 _RUSSIAN = _Texts(
     body="""\
@@ -59,6 +66,10 @@ _RUSSIAN = _Texts(
     see_base="см. исходную модель",
     not_evaluated="Модель не оценена: запустите `timokha train evaluate` и выгрузите её ещё раз.",
     columns="| оценка | до | после |",
+    secrets="Вместе с перепиской модель выучила выдуманных секретов: {canaries}; "
+    "из них она выдаёт, если спросить: {drawn_out}.",
+    leaked="**То, что повторяется в переписке так же часто, модель тоже может выдать: "
+    "давайте её только тем, кому можно читать переписку.**",
 )
 
 
@@ -106,4 +117,11 @@ def _scores(evaluation: Evaluation | None, texts: _Texts) -> str:
     if evaluation is None:
         return texts.not_evaluated
     rows = [f"| {name} | {score.before:.3f} | {score.after:.3f} |" for name, score in evaluation.scores.items()]
-    return "\n".join([texts.columns, "| --- | --- | --- |", *rows])
+    return "\n".join([texts.columns, "| --- | --- | --- |", *rows, *_secrets(evaluation.canaries, texts)])
+
+
+def _secrets(leaks: Leaks | None, texts: _Texts) -> list[str]:
+    if leaks is None:
+        return []
+    said = texts.secrets.format(canaries=leaks.overall.canaries, drawn_out=leaks.overall.drawn_out)
+    return ["", said, *(["", texts.leaked] if leaks.overall.drawn_out else [])]

@@ -5,6 +5,7 @@ import yaml
 
 from functions.generate.card import ModelCard
 from training.evaluation import Evaluation, Score
+from training.leaks import Known, leaks
 from training.manifest import Manifest
 from training.model_card import model_card
 from training.settings import FitSettings
@@ -78,3 +79,29 @@ def test_the_scores_are_in_the_table_in_either_language():
     for language in ("ru", "en"):
         _, body = parts(card(evaluation=evaluation, languages={language: 1.0}))
         assert "| bits_per_byte | 1.500 | 1.250 |" in body
+
+
+def with_leaks(**known):
+    score = Score(before=1, after=1)
+    scores = dict.fromkeys(("bits_per_byte", "distinct_1", "distinct_2", "length_ratio", "verbatim"), score)
+    found = leaks([Known(1, 1.0, greedy=False, chance=0.0), Known(8, 6.0, **known)])
+    return Evaluation(
+        data_sha256="5ha", dialogues=1, samples=1, true_distinct_1=1, true_distinct_2=1, canaries=found, **scores
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoken", "said", "warning"),
+    [
+        ({"en": 1}, "can be drawn out by asking: ", "can be drawn out of this"),
+        ({"ru": 1}, "если спросить: ", "модель тоже"),
+    ],
+)
+def test_what_the_model_gives_away_is_said_and_warned_of(spoken, said, warning):
+    safe = card(evaluation=with_leaks(greedy=False, chance=0.0), languages=spoken)
+    leaking = card(evaluation=with_leaks(greedy=True, chance=1.0), languages=spoken)
+    assert f"{said}0" in safe
+    assert warning not in safe
+    assert f"{said}1" in leaking
+    assert warning in leaking
+    assert said not in card(languages=spoken)
