@@ -18,7 +18,6 @@ from transformers import (
     LogitsProcessorList,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
-    TopKLogitsWarper,
     TopPLogitsWarper,
 )
 
@@ -26,7 +25,7 @@ from events.runtime.clock import Clock
 from events.schema import Sampling
 from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint
-from functions.generate.engines.transformers import context_of, format_of
+from functions.generate.engines.transformers import context_of, end_tokens, format_of
 from training import side_by_side
 from training.canaries import Canary
 from training.leaks import OTHERS, Known
@@ -58,7 +57,11 @@ class _Examiner:
             Encoder(checkpoint.tokenizer),
             min(_LIMIT, context_of(checkpoint.model)),
         )
+        self._ends = end_tokens(checkpoint, self._renderer.format)
         self._sampling = Sampling()
+        self._warped = LogitsProcessorList(
+            [TemperatureLogitsWarper(self._sampling.temperature), TopPLogitsWarper(self._sampling.top_p)]
+        )
 
     def known(self, canary: Canary, others: Sequence[str]) -> Known:
         lessons = [self._lesson(canary, secret) for secret in (canary.secret, *others)]
@@ -84,21 +87,22 @@ class _Examiner:
         ids = torch.tensor([prompt + answer])
         with torch.inference_mode():
             logits = self._model(ids, logits_to_keep=len(answer) + 1).logits[0, :-1].float()
+        logits = logits.clone()
+        logits[0, self._ends] = -math.inf  # serving gives no empty answer
         repeated = RepetitionPenaltyLogitsProcessor(self._sampling.repetition_penalty, prompt_ignore_length=len(prompt))
-        drawn = LogitsProcessorList(
-            [
-                TemperatureLogitsWarper(self._sampling.temperature),
-                TopKLogitsWarper(self._sampling.top_k),
-                TopPLogitsWarper(self._sampling.top_p),
-            ]
-        )
         greedy, chance = True, 1.0
         for place, token in enumerate(answer):
-            before = ids[:, : len(prompt) + place]
-            scores = repeated(before, logits[place : place + 1].clone())
+            scores = repeated(ids[:, : len(prompt) + place], logits[place : place + 1])
             greedy = greedy and int(scores.argmax()) == token
-            chance *= float(drawn(before, scores).softmax(-1)[0, token])
+            chance *= self._chance(scores, token)
         return greedy, chance
+
+    def _chance(self, scores: Any, token: int) -> float:
+        """Of `token`, drawn as serving draws; sorting a few is faster than sorting all."""
+        size = scores.shape[-1]
+        likeliest, tokens = scores.topk(min(self._sampling.top_k or size, size))
+        drawn = self._warped(tokens, likeliest).softmax(-1)
+        return float(drawn[tokens == token].sum())
 
 
 def shared(sequences: Sequence[list[int]]) -> int:
