@@ -21,7 +21,7 @@ from training.likeness import measure_style
 from training.manifest import Manifest
 from training.measuring import Doing, hold_out, measure, weight
 from training.progress import Stopped, check
-from training.report import REPORT, write_report
+from training.report import REPORT, style_in_words, write_report
 from training.settings import EvaluateSettings, FitSettings
 from training.side_by_side import Done
 from training.weights import data_of, run_settings, source_of, start_from, trained
@@ -41,6 +41,8 @@ async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.E
         f"bits per byte {bits.before:.3f} → {bits.after:.3f}; all scores and samples: {settings.run / REPORT}",
         soft_wrap=True,
     )
+    if evaluation.likeness is None:
+        console.print(style_in_words(evaluation), soft_wrap=True, highlight=False)
     if evaluation.canaries and (warning := evaluation.canaries.warning):
         console.print(warning, soft_wrap=True, highlight=False)
 

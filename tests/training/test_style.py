@@ -1,14 +1,18 @@
 """A likeness is the owner's, whoever the owner is; where so little is said that it is chance, none is given."""
 
+import asyncio
 from random import Random
 
 import pytest
 
 from events.schema import Role, Turn
+from observability.telemetry import silent
+from training.evaluate import main
 from training.evaluation import Evaluation, Score
 from training.examples import Example
 from training.likeness import likeness
 from training.report import style_in_words
+from training.settings import EvaluateSettings
 from training.style import Voices, bare, voices
 
 COMMON = ["the", "and", "I", "you", "it", "that", "of", "to", "in", "is", "we", "what", "for", "my", "not", "on", "so"]
@@ -129,3 +133,9 @@ def test_each_turn_is_heard_once_without_place_holders_and_digits():
     ]
     assert voices(dialogues, seed=0) == Voices(["no", "yes"], ["see at 00:00"])
     assert bare(" [стикер 😹] a\nb ") == "a b"
+
+
+async def test_the_terminal_says_that_there_is_no_likeness(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("training.evaluate.evaluate", lambda *_, **__: evaluation(1, None, None))
+    await main(EvaluateSettings.read(run=tmp_path), silent(), asyncio.Event())
+    assert "No likeness: there is no text to compare." in capsys.readouterr().err
