@@ -98,6 +98,7 @@ def bars(console: Console, clock: Clock, check: Callable[[], None] = lambda: Non
     columns = (_Name(), BarColumn(bar_width=_WIDTH), _State())
     with drawing(console.file), Progress(*columns, console=console, refresh_per_second=_PER_SECOND) as progress:
         yield Bars(_Drawn(progress), clock, check)
+        progress.refresh()  # rich leaves out the last look in a notebook
 
 
 class _Shown(Protocol):

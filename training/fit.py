@@ -18,6 +18,7 @@ from transformers.pytorch_utils import Conv1D
 from events.errors import SettingsError, TimokhaError
 from events.files import fill_whole, write_whole
 from events.runtime.clock import Clock, SystemClock
+from functions.generate.card import ModelCard
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.writing import writing
 from observability.telemetry import Telemetry
@@ -210,15 +211,15 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, sett
     )
     write_whole(out / RESULT, result.model_dump_json(indent=2) + "\n")
     # The model last: with it the training is done.
-    fill_whole(out / MODEL, partial(_save_model, trainer, checkpoint))
+    fill_whole(out / MODEL, partial(_save_model, trainer, checkpoint, trained_card(checkpoint.card, manifest.language)))
     return result
 
 
-def _save_model(trainer: PackTrainer, checkpoint: Checkpoint, folder: Path) -> None:
+def _save_model(trainer: PackTrainer, checkpoint: Checkpoint, card: ModelCard, folder: Path) -> None:
     with writing(folder):
         trainer.model.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
-    trained_card(checkpoint.card).write(folder)
+    card.write(folder)
 
 
 _CURVES = {"training": "loss", "validation": "eval_loss"}

@@ -26,6 +26,7 @@ def reading(export: ExportFile, console: Console, stopped: Stopped) -> Iterator[
 
         export.on_read = on_read
         yield from export.items()
+        progress.refresh()  # rich leaves out the last look in a notebook
 
 
 def check(stopped: Stopped) -> None:

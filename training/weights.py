@@ -18,6 +18,7 @@ from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.transformers import format_of
 from training.lessons import Renderer
+from training.manifest import Manifest
 from training.settings import FitSettings
 
 CONFIG = "config.toml"
@@ -41,16 +42,20 @@ def start_from(settings: FitSettings, console: Console) -> Checkpoint:
     return replace(checkpoint, model=fresh(checkpoint.model, torch.float32).eval())
 
 
-def trained_card(base: ModelCard) -> ModelCard:
-    """The card of what becomes of `base`: what it learned replaces the examples in the prompt."""
-    return base.model_copy(update={"name": f"{base.name}-trained", "preamble": False})
+def trained_card(base: ModelCard, language: str | None) -> ModelCard:
+    """The card of what becomes of `base`: what it learned replaces the examples in the prompt.
+
+    `language`: of the data, where it is known.
+    """
+    labels = "ru" if language in (None, "ru") else "en"
+    return base.model_copy(update={"name": f"{base.name}-trained", "preamble": False, "labels": labels})
 
 
 def renderer_for(checkpoint: Checkpoint, settings: FitSettings, clock: Clock) -> Renderer:
     """Prompts as the trained model will see them at work."""
     window = int(getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", settings.context_tokens))
     return Renderer(
-        format_of(trained_card(checkpoint.card), checkpoint.tokenizer, clock),
+        format_of(trained_card(checkpoint.card, Manifest.read(settings.data).language), checkpoint.tokenizer, clock),
         Encoder(checkpoint.tokenizer),
         min(settings.context_tokens, window),
     )

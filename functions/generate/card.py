@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from events.errors import SettingsError
 from functions.generate.chat import Chat, Template, TemplateRefused
+from functions.generate.personas import ENGLISH, RUSSIAN
 from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT
 
 FILE_NAME = "timokha.json"
@@ -23,6 +25,8 @@ class ModelCard(BaseModel):
     format: FormatName
     preamble: bool = False
     """Whether `dialogue` puts examples in front: for a base model that was never trained on dialogues."""
+    labels: Literal["ru", "en"] = "ru"
+    """The language in which `dialogue` names the speakers, where no examples are in front."""
     licence: str = ""
     licence_url: str = ""
 
@@ -48,7 +52,7 @@ class ModelCard(BaseModel):
         """
         match self.format:
             case FormatName.DIALOGUE:
-                return Dialogue(preamble=self.preamble)
+                return Dialogue(preamble=self.preamble, labels=ENGLISH if self.labels == "en" else RUSSIAN)
             case FormatName.RUDIALOGPT:
                 return RuDialoGPT()
             case FormatName.CHAT:

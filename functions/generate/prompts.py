@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Protocol
 
 from events.schema import Role, Turn
-from functions.generate.personas import ENGLISH, RUSSIAN, speaking_to
+from functions.generate.personas import ENGLISH, RUSSIAN, Persona, speaking_to
 from functions.generate.thoughts import without_thoughts
 
 MAX_CHARACTERS_PER_TOKEN = 32
@@ -75,12 +75,16 @@ class Dialogue:
     opening = ""
     bare = True
 
-    def __init__(self, *, preamble: bool = False) -> None:
-        """`preamble` puts a persona's examples in front, for a model that was never trained on dialogues."""
+    def __init__(self, *, preamble: bool = False, labels: Persona = RUSSIAN) -> None:
+        """`preamble` puts a persona's examples in front, for a model that was never trained on dialogues.
+
+        They are in the language of who asks; without them the speakers have the `labels` that training gave them.
+        """
         self._preamble = preamble
+        self._labels = labels
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
-        persona = speaking_to(turns) if self._preamble else RUSSIAN
+        persona = speaking_to(turns) if self._preamble else self._labels
         segments = [Segment(persona.preamble, framing=True)] if self._preamble else []
         for turn in turns:
             learned = turn.role is Role.ASSISTANT

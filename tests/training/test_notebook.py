@@ -1,6 +1,7 @@
 """The walk-through runs from its first cell to its last."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -51,6 +52,12 @@ def printed(notebook, containing):
     return "".join(one.text for one in outputs(notebook, containing) if one.get("name") == "stdout")
 
 
+def last_looks(notebook):
+    """What the bars show at the end."""
+    state = notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    return str([widget["state"].get("outputs") for widget in state.values()])
+
+
 @pytest.mark.timeout(300)
 def test_the_notebook_runs_on_a_small_export(executed):
     notebook, out = executed
@@ -59,10 +66,13 @@ def test_the_notebook_runs_on_a_small_export(executed):
 
 
 @pytest.mark.timeout(300)
-def test_its_bars_are_live(executed):
+def test_its_bars_are_live_and_nothing_warns(executed):
     notebook, _ = executed
     assert any(WIDGET in one.get("data", {}) for one in outputs(notebook, "prepare(PrepareSettings"))
     assert any(WIDGET in one.get("data", {}) for one in outputs(notebook, "fit(FitSettings"))
+    assert re.search(r"\b(\d+\.\d)/\1 kB", last_looks(notebook)), "a bar that ended is full"
+    assert "Saving the model" in last_looks(notebook)
+    assert [one for cell in notebook.cells for one in cell.get("outputs", []) if one.get("name") == "stderr"] == []
     assert "ipywidgets" not in json.dumps([cell.get("outputs") for cell in notebook.cells])
 
 
