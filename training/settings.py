@@ -20,7 +20,9 @@ class PrepareSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix="TRAINING_")
 
-    export: Path = Field(description="result.json of Telegram Desktop (format: machine-readable JSON), or its directory")
+    export: Path = Field(
+        description="result.json of Telegram Desktop (format: machine-readable JSON), or its directory"
+    )
     owner: str | None = Field(
         None,
         description="whose voice to learn: a name, an id such as user123, or several ids with commas; "
