@@ -1,5 +1,6 @@
 """`evaluation.md`: the scores as a table and a plot, and the answers side by side."""
 
+import string
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from training.leaks import Leaks
 
 REPORT = "evaluation.md"
 _PLOT = "evaluation.png"
+_ESCAPED = str.maketrans({sign: f"\\{sign}" for sign in string.punctuation})
+"""Markdown takes any ASCII punctuation behind a backslash as it is (CommonMark, 2.4)."""
 
 _MEANING = {
     "bits_per_byte": "how surprising the true answers are, over any tokenizer; lower is better",
@@ -66,7 +69,7 @@ def write_report(
         "| question | true answer | before | after |",
         "| --- | --- | --- | --- |",
         *(
-            f"| {_cell(example.context[-1].text)} | {_cell(example.answer)} | {_cell(old)} | {_cell(new)} |"
+            row(example.context[-1].text, example.answer, old, new)
             for example, old, new in zip(samples, before, after, strict=True)
         ),
     ]
@@ -133,7 +136,6 @@ def _canaries(leaks: Leaks | None) -> list[str]:
     ]
 
 
-def _cell(text: str) -> str:
-    """`text` as it is: nothing in it is markup."""
-    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
-    return " ".join(escaped.split())
+def row(*texts: str) -> str:
+    """A row of a table that shows `texts` as they are: nothing in them is markup."""
+    return f"| {' | '.join(' '.join(text.translate(_ESCAPED).split()) for text in texts)} |"
