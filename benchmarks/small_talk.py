@@ -17,8 +17,7 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.default_model import prepare_default_model
 from functions.generate.engines.checkpoints import load
-from training.answering import answers
-from training.examples import Example
+from training.together import Together
 
 QUESTIONS = """\
 Привет!
@@ -91,12 +90,8 @@ def main(one: str, two: str, directory: str) -> None:
 def _answers(source: str) -> list[str]:
     if source == "default":
         source = str(prepare_default_model(user_cache_path("timokha"), console=Console(stderr=True)))
-    asked = [Example((Turn(role=Role.USER, text=question), _NOTHING), ()) for question in QUESTIONS]
-    return answers(load(source, dtype=torch.float32), asked, Sampling(seed=0), clock=SystemClock())
-
-
-_NOTHING = Turn(role=Role.ASSISTANT, text="?")
-"""Stands where an example has its true answer; nobody looks at it."""
+    asked = [([Turn(role=Role.USER, text=question)], Sampling(seed=seed)) for seed, question in enumerate(QUESTIONS)]
+    return Together(load(source, dtype=torch.float32), clock=SystemClock()).answers(asked)
 
 
 if __name__ == "__main__":

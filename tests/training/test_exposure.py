@@ -13,13 +13,13 @@ from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint
 from functions.generate.engines.transformers import format_of
-from training.answering import answers
 from training.canaries import make
 from training.exposure import exposures
 from training.leaks import OTHERS
 from training.lessons import Renderer
 from training.packing import pack
 from training.scoring import Scorer
+from training.together import Together
 from training.trainer import pack_loss
 
 CLOCK = SystemClock()
@@ -72,7 +72,8 @@ def test_what_is_learned_by_heart_can_be_drawn_out_and_the_engine_says_it(checkp
     assert not any(one.drawn_out or one.greedy for one in before)
     learn(checkpoint, [canary.example() for canary in CANARIES[:2]], steps=120)
     after = exposures(checkpoint, CANARIES, seed=0, clock=CLOCK, tick=ignore)
-    said = answers(checkpoint, [canary.example() for canary in CANARIES], Sampling(temperature=0), clock=CLOCK)
+    asked = [(canary.example().context, Sampling(temperature=0)) for canary in CANARIES]
+    said = Together(checkpoint, clock=CLOCK).answers(asked)
     given = [canary.secret in text for canary, text in zip(CANARIES, said, strict=True)]
     assert given == [True, True, False, False]
     assert [one.greedy for one in after] == given
