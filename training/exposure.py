@@ -23,17 +23,15 @@ from transformers import (
 
 from events.runtime.clock import Clock
 from events.schema import Sampling
-from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint
-from functions.generate.engines.transformers import context_of, end_tokens, format_of
+from functions.generate.engines.transformers import end_tokens
 from training import side_by_side
 from training.canaries import Canary
 from training.leaks import OTHERS, Known
-from training.lessons import Lesson, Renderer
+from training.lessons import Lesson
+from training.scoring import LIMIT
 from training.side_by_side import Text
-
-_LIMIT = 1024
-"""Tokens of a prompt and its answer."""
+from training.weights import renderer_of
 
 
 def exposures(
@@ -52,11 +50,7 @@ def exposures(
 class _Examiner:
     def __init__(self, checkpoint: Checkpoint, clock: Clock) -> None:
         self._model: Any = checkpoint.model
-        self._renderer = Renderer(
-            format_of(checkpoint.card, checkpoint.tokenizer, clock),
-            Encoder(checkpoint.tokenizer),
-            min(_LIMIT, context_of(checkpoint.model)),
-        )
+        self._renderer = renderer_of(checkpoint, LIMIT, clock)
         self._ends = end_tokens(checkpoint, self._renderer.format)
         self._sampling = Sampling()
         self._warped = LogitsProcessorList(

@@ -9,18 +9,17 @@ from typing import Any
 
 from events.runtime.clock import Clock
 from events.schema import Role, Turn
-from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint
-from functions.generate.engines.transformers import context_of, format_of
 from functions.generate.prompts import alternating
 from training import side_by_side
 from training.examples import Example
-from training.lessons import Lesson, Renderer
+from training.lessons import Lesson
 from training.side_by_side import NOTHING, Done, Read, Text, ignore
+from training.weights import renderer_of
 
 CANDIDATES = 10
 """Answers that recall chooses among, the true one included."""
-_LIMIT = 1024
+LIMIT = 1024
 """Tokens of a prompt and its answer."""
 
 
@@ -45,11 +44,7 @@ class Scorer:
 
     def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
         self._model: Any = checkpoint.model
-        self._renderer = Renderer(
-            format_of(checkpoint.card, checkpoint.tokenizer, clock),
-            Encoder(checkpoint.tokenizer),
-            min(_LIMIT, context_of(checkpoint.model)),
-        )
+        self._renderer = renderer_of(checkpoint, LIMIT, clock)
         # What comes before the first word may depend on the language that it is in.
         openings = {self._opening(*words) for words in (("a", "b"), ("а", "б"))} - {()}
         self._openings = [side_by_side.read(self._model, opening) for opening in sorted(openings, key=len)]

@@ -16,7 +16,7 @@ from functions.generate.card import ModelCard
 from functions.generate.default_model import prepare_default_model
 from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint, fresh, load
-from functions.generate.engines.transformers import format_of
+from functions.generate.engines.transformers import context_of, format_of
 from training.lessons import Renderer
 from training.manifest import Manifest
 from training.settings import FitSettings
@@ -52,13 +52,15 @@ def trained_card(base: ModelCard, language: str | None) -> ModelCard:
 
 
 def renderer_for(checkpoint: Checkpoint, settings: FitSettings, clock: Clock) -> Renderer:
-    """Prompts as the trained model will see them at work."""
-    window = int(getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", settings.context_tokens))
-    return Renderer(
-        format_of(trained_card(checkpoint.card, Manifest.read(settings.data).language), checkpoint.tokenizer, clock),
-        Encoder(checkpoint.tokenizer),
-        min(settings.context_tokens, window),
-    )
+    """Render prompts as the trained model will see them at work."""
+    card = trained_card(checkpoint.card, Manifest.read(settings.data).language)
+    return renderer_of(replace(checkpoint, card=card), settings.context_tokens, clock)
+
+
+def renderer_of(checkpoint: Checkpoint, limit: int, clock: Clock) -> Renderer:
+    """Render prompts as they are served to `checkpoint`: with its answer, one has at most `limit` tokens."""
+    form = format_of(checkpoint.card, checkpoint.tokenizer, clock)
+    return Renderer(form, Encoder(checkpoint.tokenizer), min(limit, context_of(checkpoint.model)))
 
 
 def run_settings(run: Path) -> FitSettings:
