@@ -16,10 +16,10 @@ from training.comparing import compare
 from training.evaluation import EVALUATION, Evaluation
 from training.exposure import exposures
 from training.fit import FitResult
-from training.leaks import leaks
+from training.leaks import Known, leaks
 from training.likeness import measure_style
 from training.manifest import Manifest
-from training.measuring import Doing, hold_out, measure, weight
+from training.measuring import Doing, HeldOut, Measured, hold_out, measure, weight
 from training.progress import Stopped, check
 from training.report import REPORT, style_in_words, write_report
 from training.settings import EvaluateSettings, FitSettings
@@ -27,7 +27,7 @@ from training.side_by_side import Done
 from training.weights import data_of, run_settings, source_of, start_from, trained
 
 _CANARY = 3.0
-"""What one takes, next to the 1 of a dialogue that is read."""
+"""The time one takes, in those of a dialogue that is read."""
 
 
 async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -63,20 +63,9 @@ def evaluate(
     data = data_of(settings.run, settings.data, fitted)
     manifest = Manifest.read(data)
     held_out = hold_out(data, dialogues=settings.dialogues, samples=settings.samples, seed=settings.seed)
-
-    canaries = _canaries(settings.run, fitted)
-    total = 2 * weight(held_out) + _CANARY * len(canaries)
     source_of(fitted, console)  # made ready with a bar of its own
     with bars(console, clock, partial(check, stopped)) as shown, shown.stage("Evaluating", 100) as stage:
-        base = start_from(fitted, console)
-        before = measure(base, held_out, seed=settings.seed, clock=clock, doing=_counting(stage, "before", total))
-        del base  # there may be no room for two
-        model = trained(settings.run, fitted, console)
-        doing = _counting(stage, "after", total)
-        after = measure(model, held_out, seed=settings.seed, clock=clock, doing=doing)
-        done = doing("canaries", _CANARY)
-        known = exposures(model, canaries, seed=settings.seed, clock=clock, tick=lambda: done(1))
-        stage.show(100)
+        before, after, known = _measure(settings, fitted, held_out, console=console, clock=clock, stage=stage)
     evaluation = Evaluation(
         data_sha256=manifest.data_sha256,
         dialogues=len(held_out.examples),
@@ -90,23 +79,41 @@ def evaluate(
     return evaluation
 
 
+def _measure(
+    settings: EvaluateSettings, fitted: FitSettings, held_out: HeldOut, *, console: Console, clock: Clock, stage: Stage
+) -> tuple[Measured, Measured, list[Known]]:
+    """Measure the base model and the trained one, and what the latter knows of its canaries."""
+    canaries = _canaries(settings.run, fitted)
+    total = 2 * weight(held_out) + _CANARY * len(canaries)
+    base = start_from(fitted, console)
+    before = measure(base, held_out, seed=settings.seed, clock=clock, doing=_counting(stage, "before", total))
+    del base  # there may be no room for two
+    model = trained(settings.run, fitted, console)
+    doing = _counting(stage, "after", total)
+    after = measure(model, held_out, seed=settings.seed, clock=clock, doing=doing)
+    done = doing("canaries", _CANARY)
+    known = exposures(model, canaries, seed=settings.seed, clock=clock, tick=lambda: done(1))
+    stage.show(100)
+    return before, after, known
+
+
 def _canaries(run: Path, fitted: FitSettings) -> list[Canary]:
-    """Those that were learned."""
+    """Return those that the training in `run` learned."""
     result = FitResult.find(run)
     return make(result.canaries, seed=fitted.seed, language=result.canary_language) if result else []
 
 
 def _counting(stage: Stage, when: str, total: float) -> Doing:
-    """Show on `stage`, in percent of `total`, what is done of what is measured `when`."""
-    begun = stage.done
+    """Return what shows on `stage`, in percent of `total`, how far the measuring `when` (before, after) is."""
+    percent = stage.done
 
     def doing(what: str, each: float) -> Done:
         stage.update(stage.done, f"{when}: {what}")
 
         def done(more: int) -> None:
-            nonlocal begun
-            begun += 100 * each * more / total
-            stage.update(round(begun))
+            nonlocal percent
+            percent += 100 * each * more / total
+            stage.update(round(percent))
 
         return done
 

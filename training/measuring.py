@@ -1,4 +1,4 @@
-"""What one model makes of the held-out dialogues."""
+"""Measure one model on the held-out dialogues: how likely it finds the true answers, and what it answers itself."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was found about one model."""
+    """What `measure` found."""
 
     surprises: Sequence[Surprise]
     """By each true answer."""
@@ -49,10 +49,10 @@ class Measured:
 
 
 Doing = Callable[[str, float], Done]
-"""Is told what begins and what one of it weighs; gives what counts them. Both may raise to end the work."""
+"""Called with the name of what begins and the weight of one step; returns what counts steps. Both may raise to stop."""
 
 _CANDIDATE, _ANSWER = 0.2, 3.0
-"""What they take, next to the 1 of a dialogue that is read."""
+"""The time one takes, in those of a dialogue that is read."""
 
 
 def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
@@ -77,7 +77,7 @@ def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
 
 
 def questions(examples: Iterable[Example]) -> list[Example]:
-    """What serving is asked in `examples`, each once: somebody's turn, and what the owner said to it first."""
+    """Return each question in `examples` once, with the owner's first turn after it: what serving is asked."""
     found: dict[tuple[Turn, ...], Example] = {}
     for example in examples:
         first = next((n for n, turn in enumerate(reversed(example.turns)) if turn.role is Role.USER), 0)
@@ -88,13 +88,13 @@ def questions(examples: Iterable[Example]) -> list[Example]:
 
 
 def weight(held_out: HeldOut) -> float:
-    """What all that `measure` does weighs."""
+    """Return how long `measure` takes, in the unit of `_ANSWER`."""
     answers = len(held_out.samples) + len(held_out.learned)
     return len(held_out.examples) + _CANDIDATE * CANDIDATES * len(held_out.samples) + _ANSWER * answers
 
 
 def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, clock: Clock, doing: Doing) -> Measured:
-    """Everything that is to know of one model, whose weights it rounds to what is fastest here."""
+    """Measure one model; its weights are rounded to the type that is fastest here."""
     checkpoint.model.to(dtype=fastest_dtype())
     scorer = Scorer(checkpoint, clock=clock)
     found = surprises(scorer, held_out.examples, doing("bits per byte", 1))
