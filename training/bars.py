@@ -131,7 +131,7 @@ class _Drawn:
         )
 
     def changed(self, stage: Stage) -> None:
-        self._progress.update(self._tasks[id(stage)], completed=stage.done)
+        self._progress.update(self._tasks[id(stage)], total=stage.total, completed=stage.done)
 
     def ended(self, stage: Stage, *, inner: bool) -> None:
         task = self._tasks.pop(id(stage))

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
 from events.runtime.clock import SystemClock
 from training.bars import EVERY, bars
@@ -100,3 +101,12 @@ def test_in_a_terminal_each_stage_is_one_line_however_wide_it_is(clock, width):
     assert len(last) == 3  # the cursor is shown again
     assert "2/907, 0:30:10 left, loss" in last[1]
     assert "3.561 (val. 3.586)" in last[1] or width < 80
+
+
+def test_a_bar_fills_although_its_total_is_known_only_later(clock, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Progress, "update", lambda self, task, **given: drawn.append(given))
+    with bars(Console(file=io.StringIO(), force_terminal=True), clock) as shown, shown.stage("Training") as stage:
+        stage.total = 10
+        stage.update(5)
+    assert drawn[0] == {"total": 10, "completed": 5}
