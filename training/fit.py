@@ -160,7 +160,7 @@ def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clo
         return example.messages(renderer.learned(example.turns))
 
     examples = read(settings.data, part)
-    with shown.stage(f"Cutting {part}", len(examples)) as stage:
+    with shown.stage(f"Selecting {part}", len(examples)) as stage:
         examples = covering(examples, cut, learned, stage.advance)
     if part is Part.TRAIN:
         examples += lessons(planted(settings))
@@ -218,6 +218,7 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, sett
 def _save_model(trainer: PackTrainer, checkpoint: Checkpoint, card: ModelCard, folder: Path) -> None:
     with writing(folder):
         trainer.model.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)  # PEFT's form, which nobody has filled in
         checkpoint.tokenizer.save_pretrained(folder)
     card.write(folder)
 

@@ -63,8 +63,8 @@ def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
     asked = questions(examples)
     if not asked:
         raise TimokhaError(
-            f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE, or, "
-            f"of fewer than {FEWEST} dialogues, from more chats; or name other prepared data with --data"
+            f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE, or "
+            f"from more chats if it has fewer than {FEWEST} dialogues; or name other prepared data with --data"
         )
     long = [example for example in questions(train) if is_long(example.answer)]
     return HeldOut(

@@ -17,6 +17,7 @@ class _Texts:
     body: str
     see_base: str
     not_evaluated: str
+    no_test: str
     columns: str
     secrets: str
     leaked: str
@@ -41,6 +42,7 @@ Serve it with `timokha generate --model DIRECTORY`.
 """,
     see_base="see the base model",
     not_evaluated="Not evaluated: run `timokha train evaluate`, then export again.",
+    no_test="Not evaluated: the data have no test dialogues.",
     columns="| score | before | after |",
     secrets="{canaries} invented secrets were learned along. Of them can be drawn out by asking: {drawn_out}.",
     leaked="**What the chats say as often can be drawn out of this model too: "
@@ -65,6 +67,7 @@ _RUSSIAN = _Texts(
 """,
     see_base="см. исходную модель",
     not_evaluated="Модель не оценена: запустите `timokha train evaluate` и выгрузите её ещё раз.",
+    no_test="Модель не оценена: диалогов для теста нет.",
     columns="| оценка | до | после |",
     secrets="Вместе с перепиской модель выучила выдуманных секретов: {canaries}; "
     "из них она выдаёт, если спросить: {drawn_out}.",
@@ -103,7 +106,7 @@ tags: [timokha, dialogue]
 # {card.name}
 
 {body}
-{_scores(evaluation, texts)}
+{_scores(evaluation, texts, manifest)}
 """
 
 
@@ -113,9 +116,9 @@ def _languages(manifest: Manifest) -> str:
     return f"language: [{', '.join(shown)}]\n" if shown else ""
 
 
-def _scores(evaluation: Evaluation | None, texts: _Texts) -> str:
+def _scores(evaluation: Evaluation | None, texts: _Texts, manifest: Manifest) -> str:
     if evaluation is None:
-        return texts.not_evaluated
+        return texts.not_evaluated if manifest.test else texts.no_test
     rows = [f"| {name} | {score.before:.3f} | {score.after:.3f} |" for name, score in evaluation.scores.items()]
     return "\n".join([texts.columns, "| --- | --- | --- |", *rows, *_secrets(evaluation.canaries, texts)])
 

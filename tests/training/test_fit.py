@@ -53,6 +53,7 @@ def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(da
     card = ModelCard.read(run / "model")
     assert card == ModelCard(name="tiny-trained", format="dialogue", preamble=False, licence="CC0-1.0")
     assert (run / "loss.png").stat().st_size > 1000
+    assert not (run / "model/README.md").exists(), "PEFT's form, which nobody has filled in"
     assert result.data_sha256 == json.loads((data / "manifest.json").read_text())["data_sha256"]
     assert trained(run, chosen, QUIET).model.dtype == torch.float32
 

@@ -16,14 +16,14 @@ COUNTS = (
 )
 
 
-def card(*, evaluation=None, **languages):
+def card(*, evaluation=None, **given):
     manifest = Manifest.model_validate(
         {
             **dict.fromkeys(COUNTS, 7),
             **{name: {} for name in ("dropped", "dropped_dialogues", "private_data_replaced", "settings")},
             "truncated": False,
             "data_sha256": "5ha",
-            **languages,
+            **given,
         }
     )
     fitted = FitSettings.read(data="data", out="out")
@@ -105,3 +105,9 @@ def test_what_the_model_gives_away_is_said_and_warned_of(spoken, said, warning):
     assert f"{said}1" in leaking
     assert warning in leaking
     assert said not in card(languages=spoken)
+
+
+@pytest.mark.parametrize("spoken", [{"en": 1}, {"ru": 1}])
+def test_it_advises_to_evaluate_only_where_that_is_possible(spoken):
+    assert "timokha train evaluate" in card(languages=spoken)
+    assert "timokha train evaluate" not in card(languages=spoken, test=0)
