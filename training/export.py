@@ -13,7 +13,7 @@ from rich.console import Console
 
 from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import Clock, SystemClock
-from events.runtime.leftovers import unfinished
+from events.runtime.leftovers import discard
 from functions.generate.card import ModelCard
 from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.writing import writing
@@ -66,16 +66,16 @@ def export(settings: ExportSettings, *, console: Console, clock: Clock, stopped:
     with claimed(settings.to, "TRAINING_TO"):
         _make_empty(settings.to)
         with bars(console, clock, partial(check, stopped)) as shown, scratch(settings.to, UNFINISHED) as place:
-            made = _Made(settings, fitted, manifest, data, place / "model")
-            made.folder.mkdir()
-            difference = _make(made, console=console, clock=clock, shown=shown)
-            publish(made.folder, settings.to, last=MODEL_CONFIG)
+            job = _Job(settings, fitted, manifest, data, place / "model")
+            job.folder.mkdir()
+            difference = _make(job, console=console, clock=clock, shown=shown)
+            publish(job.folder, settings.to, last=MODEL_CONFIG)
     return difference
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """What is exported, and the folder in which it is put together."""
+class _Job:
+    """An export: its settings, the training that it exports, and the folder in which the model is put together."""
 
     settings: ExportSettings
     fitted: FitSettings
@@ -84,8 +84,8 @@ class _Made:
     folder: Path
 
 
-def _make(made: _Made, *, console: Console, clock: Clock, shown: Bars) -> float:
-    settings, fitted = made.settings, made.fitted
+def _make(job: _Job, *, console: Console, clock: Clock, shown: Bars) -> float:
+    settings, fitted = job.settings, job.fitted
     with shown.stage("Loading and merging"):
         model = trained(settings.run, fitted, console)
         shown.check()
@@ -94,14 +94,14 @@ def _make(made: _Made, *, console: Console, clock: Clock, shown: Bars) -> float:
     shown.check()
     try:
         with shown.stage("Writing"):
-            _write(copy, model, card, made.folder, _notices(source_of(fitted, console)))
+            _write(copy, model, card, job.folder, _notices(source_of(fitted, console)))
         del copy
-        difference = _difference(model, made, clock, shown)
+        difference = _difference(model, job, clock, shown)
         evaluation = Evaluation.find(settings.run)
         if evaluation:
-            shutil.copyfile(settings.run / EVALUATION, made.folder / EVALUATION)
-        text = model_card(card, fitted, made.manifest, evaluation, difference)
-        (made.folder / "README.md").write_text(text, encoding="utf-8")
+            shutil.copyfile(settings.run / EVALUATION, job.folder / EVALUATION)
+        text = model_card(card, fitted, job.manifest, evaluation, difference)
+        (job.folder / "README.md").write_text(text, encoding="utf-8")
     except OSError as error:
         raise TimokhaError(
             f"{settings.to} can't be written ({error.strerror or error}): make room, and run it again"
@@ -123,9 +123,8 @@ def _make_empty(directory: Path) -> None:
     try:
         found = [path for path in directory.iterdir() if path.name != LOCK]
         if (directory / UNFINISHED).is_dir() and not (directory / MODEL_CONFIG).exists():
-            for left in found:
-                with unfinished(left):
-                    pass
+            for left in sorted(found, key=lambda path: path.name == UNFINISHED):  # last: it says what the others are
+                discard(left)
         elif found:
             what = "holds a model" if (directory / MODEL_CONFIG).exists() else "is not empty"
             raise SettingsError(f"TRAINING_TO: {directory} {what}: name a new directory")
@@ -139,10 +138,10 @@ def _notices(source: str) -> list[Path]:
     return [file for pattern in ("LICENSE*", "LICENCE*", "NOTICE*") for file in directory.glob(pattern)]
 
 
-def _difference(model: Checkpoint, made: _Made, clock: Clock, shown: Bars) -> float:
-    examples = (read(made.data, Part.TEST) or read(made.data, Part.TRAIN))[:_COMPARED]
+def _difference(model: Checkpoint, job: _Job, clock: Clock, shown: Bars) -> float:
+    examples = (read(job.data, Part.TEST) or read(job.data, Part.TRAIN))[:_COMPARED]
     with shown.stage("Reading it back"):
-        exported: Any = load(str(made.folder))
+        exported: Any = load(str(job.folder))
         exported.model.float()
     bits = []
     with shown.stage("Comparing", 2 * len(examples)) as stage:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from events.errors import SettingsError
 from events.runtime.claims import Claim
-from events.runtime.leftovers import leaving_no_empty, leaving_nothing, unfinished
+from events.runtime.leftovers import discard, leaving_no_empty, leaving_nothing, unfinished
 
 LOCK = ".lock"
 _SCRATCH = ".workspace"
@@ -35,8 +35,7 @@ def scratch(out: Path, name: str = _SCRATCH) -> Iterator[Path]:
     It goes whatever happens: it may hold what a chat export holds. Call it inside `claimed`.
     """
     for left in tuple(out.glob(f"{name}*")):
-        with unfinished(left):
-            pass
+        discard(left)
     place = out / name
     with unfinished(place):
         place.mkdir()

@@ -19,7 +19,7 @@ _TRIES = 3
 @contextmanager
 def unfinished(path: "Path") -> Iterator[None]:
     """Remove what is at `path`, and what the block leaves there: what it has finished it has renamed."""
-    _remove(path)
+    discard(path)
     with leaving_nothing(path):
         yield
 
@@ -31,7 +31,7 @@ def leaving_nothing(path: "Path") -> Iterator[None]:
     try:
         yield
     finally:
-        _remove(path)
+        discard(path)
         _unfinished.discard(path)
 
 
@@ -51,7 +51,7 @@ def remove() -> None:
     """Remove what is unfinished: this process exits."""
     for path in tuple(_unfinished):
         for _ in range(_TRIES):
-            _remove(path)
+            discard(path)
     _remove_empty(tuple(_made))
 
 
@@ -61,7 +61,8 @@ def _remove_empty(directories: "Iterable[Path]") -> None:
             directory.rmdir()
 
 
-def _remove(path: "Path") -> None:
+def discard(path: "Path") -> None:
+    """Remove the file or the directory at `path`, if there is one and as far as that is allowed."""
     import shutil  # noqa: PLC0415 - takes its time
 
     with suppress(OSError):  # most often it is a directory

@@ -13,7 +13,7 @@ from events.runtime import leftovers
 from events.runtime.claims import Claim, InUse
 from events.runtime.clock import SystemClock
 from functions.generate.engines.checkpoints import load
-from functions.generate.sources import path_of
+from functions.generate.sources import UNFINISHED, path_of
 from tests.full_disk import files_up_to
 from tests.generate.gguf_files import write
 from training import export as exporting
@@ -60,7 +60,7 @@ def test_an_export_that_was_killed_is_no_model_and_can_be_run_again(run, tmp_pat
     to = tmp_path / "voice"
     with monkeypatch.context() as patched:
         patched.setattr(exporting, moment, instead)
-        for cleaning in ("_remove", "_remove_empty"):
+        for cleaning in ("discard", "_remove_empty"):
             patched.setattr(leftovers, cleaning, lambda _: None)
         with pytest.raises(Killed):
             exported(run, to)
@@ -74,6 +74,18 @@ def test_an_export_that_was_killed_is_no_model_and_can_be_run_again(run, tmp_pat
         *("README.md", "NOTICE.txt", "config.json", "generation_config.json", "model.safetensors"),
         *("timokha.json", "tokenizer.json", "tokenizer_config.json"),
     }
+
+
+def test_what_another_export_left_is_known_as_that_until_all_of_it_is_gone(run, tmp_path, monkeypatch):
+    (tmp_path / UNFINISHED).mkdir()
+    for number in range(20):
+        (tmp_path / f"left{number}").touch()
+    monkeypatch.setattr(
+        exporting, "discard", lambda left: kill() if left.name == UNFINISHED else leftovers.discard(left)
+    )
+    with pytest.raises(Killed):
+        exported(run, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [UNFINISHED]
 
 
 def test_others_may_read_what_fit_and_export_have_written(run, tmp_path):
