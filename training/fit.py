@@ -29,11 +29,11 @@ from training.canaries import Language, lessons
 from training.compiling import compile_layers
 from training.examples import Example, covering, read
 from training.manifest import Manifest
+from training.monitor import Monitor
 from training.outputs import claimed
 from training.packing import Pack, pack
 from training.planting import language, planted, with_canaries
 from training.progress import Stopped
-from training.reporting import Report
 from training.resuming import check_same, keep
 from training.settings import FitSettings
 from training.splits import Part
@@ -142,8 +142,8 @@ def _train(
             stack.enter_context(words.narrowed(checkpoint.model))
             packs = {part: [words.label(one) for one in some] for part, some in packs.items()}
         stage = stack.enter_context(shown.stage("Training"))
-        report = Report(shown, stage, stopped)
-        trainer = make_trainer(model, packs[Part.TRAIN], packs[Part.VALIDATION], settings, report)
+        monitor = Monitor(shown, stage, stopped)
+        trainer = make_trainer(model, packs[Part.TRAIN], packs[Part.VALIDATION], settings, monitor)
         drop_half_checkpoints(settings.out)
         resumed = last_checkpoint(settings.out)
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)

@@ -1,4 +1,4 @@
-"""What a training says while it runs: a smoothed loss and the time left; and when it has to end."""
+"""Watch a training: show its smoothed loss and the time left, and end it early if it has to."""
 
 from collections import deque
 from contextlib import AbstractContextManager, ExitStack
@@ -14,13 +14,13 @@ from training.progress import Stopped
 
 _SMOOTHED = 20
 """Steps."""
-_SAVED = {"loss": "loss", "grad_norm": "gradient", "eval_loss": "validation loss"}
+_LOGGED = {"loss": "loss", "grad_norm": "gradient", "eval_loss": "validation loss"}
 
 
-class Report(TrainerCallback):  # type: ignore[misc]  # transformers exports it untyped
-    """Shows how the stage `training` goes, and ends it with a checkpoint at the next step when it is `stopped`.
+class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it untyped
+    """Shows the progress of the stage `training`; once `stopped`, saves a checkpoint at the next step and ends it.
 
-    A loss or a gradient that is no number ends it with TimokhaError, before such weights get into a checkpoint.
+    Raises TimokhaError for a loss or a gradient that is no number, before such weights get into a checkpoint.
     """
 
     def __init__(self, shown: Bars, training: Stage, stopped: Stopped) -> None:
@@ -28,9 +28,9 @@ class Report(TrainerCallback):  # type: ignore[misc]  # transformers exports it 
         self._training = training
         self._stopped = stopped
         self._losses: deque[float] = deque(maxlen=_SMOOTHED)
-        self._validation: float | None = None
-        self._looks = ExitStack()
-        self._look: Stage | None = None
+        self._validation_loss: float | None = None
+        self._open = ExitStack()
+        self._validating: Stage | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._training.total = state.max_steps
@@ -50,7 +50,7 @@ class Report(TrainerCallback):  # type: ignore[misc]  # transformers exports it 
             control.should_save = control.should_training_stop = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        for key, name in _SAVED.items():
+        for key, name in _LOGGED.items():
             if not isfinite(logs.get(key, 0)):
                 raise TimokhaError(
                     f"the {name} became {logs[key]} at step {state.global_step}: start anew in another TRAINING_OUT "
@@ -60,13 +60,13 @@ class Report(TrainerCallback):  # type: ignore[misc]  # transformers exports it 
         self._training.show(self._training.done, self._note())
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, eval_dataloader: Any, **_: Any) -> None:
-        if self._look is None:
-            self._look = self._looks.enter_context(self._shown.stage("Validating", len(eval_dataloader)))
-        self._look.advance()
+        if self._validating is None:
+            self._validating = self._open.enter_context(self._shown.stage("Validating", len(eval_dataloader)))
+        self._validating.advance()
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._looks.close()
-        self._look = None
+        self._open.close()
+        self._validating = None
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._shown.check()
@@ -77,8 +77,8 @@ class Report(TrainerCallback):  # type: ignore[misc]  # transformers exports it 
     def _add(self, logs: dict[str, float]) -> None:
         if "loss" in logs:
             self._losses.append(logs["loss"])
-        self._validation = logs.get("eval_loss", self._validation)
+        self._validation_loss = logs.get("eval_loss", self._validation_loss)
 
     def _note(self) -> str:
         loss = f"loss {sum(self._losses) / len(self._losses):.3f}" if self._losses else ""
-        return loss if self._validation is None else f"{loss} (val. {self._validation:.3f})"
+        return loss if self._validation_loss is None else f"{loss} (val. {self._validation_loss:.3f})"

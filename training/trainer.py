@@ -11,8 +11,8 @@ from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, Traini
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from functions.generate.engines.writing import writing
+from training.monitor import Monitor
 from training.packing import IGNORED, Pack
-from training.reporting import Report
 from training.settings import FitSettings
 
 CHECKPOINTS = "checkpoints"
@@ -22,15 +22,15 @@ _STATE = "trainer_state.json"
 class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it untyped
     """Takes packs one by one."""
 
-    def __init__(self, *given: Any, report: Report, **more: Any) -> None:
+    def __init__(self, *given: Any, monitor: Monitor, **more: Any) -> None:
         super().__init__(*given, **more)
-        self._report = report
+        self._monitor = monitor
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with self._report.saving(), writing(folder):
+            with self._monitor.saving(), writing(folder):
                 super()._save_checkpoint(model, trial)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint would fill a full disk
@@ -66,7 +66,7 @@ def learned(pack: Pack) -> int:
 
 
 def make_trainer(
-    model: Any, train: list[Pack], validation: list[Pack], settings: FitSettings, report: Report
+    model: Any, train: list[Pack], validation: list[Pack], settings: FitSettings, monitor: Monitor
 ) -> PackTrainer:
     """Without a validation part there is no early stop, and the last state is the result."""
     looks = {"eval_strategy": "steps", "eval_steps": settings.evaluate_every, "load_best_model_at_end": True}
@@ -101,8 +101,8 @@ def make_trainer(
         data_collator=_only,
         train_dataset=train,
         eval_dataset=validation or None,
-        callbacks=[*([EarlyStoppingCallback(settings.patience)] if validation else []), report],
-        report=report,
+        callbacks=[*([EarlyStoppingCallback(settings.patience)] if validation else []), monitor],
+        monitor=monitor,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -19,7 +19,7 @@ from events.runtime.clock import SystemClock
 from functions.generate.card import ModelCard
 from training import compiling
 from training.fit import fit
-from training.reporting import Report
+from training.monitor import Monitor
 from training.resuming import keep
 from training.settings import FitSettings
 from training.trainer import last_checkpoint, pack_loss
@@ -97,16 +97,16 @@ def test_the_saved_settings_are_a_config_that_gives_the_same_training(data, base
 
 def stop_after(steps, chosen, monkeypatch):
     """Train up to `steps` and be told to stop there."""
-    reached, heard = [], Report.on_step_end
+    reached, heard = [], Monitor.on_step_end
 
     def stepped(self, args, state, control, **more):
         reached.append(state.global_step)
         return heard(self, args, state, control, **more)
 
-    monkeypatch.setattr(Report, "on_step_end", stepped)
+    monkeypatch.setattr(Monitor, "on_step_end", stepped)
     with pytest.raises(TimokhaError, match="run the same command again"):
         fit(chosen, console=QUIET, clock=SystemClock(), stopped=lambda: steps in reached)
-    monkeypatch.setattr(Report, "on_step_end", heard)
+    monkeypatch.setattr(Monitor, "on_step_end", heard)
 
 
 def test_a_stopped_training_goes_on_to_the_same_loss(data, base, tmp_path, monkeypatch):
