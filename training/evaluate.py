@@ -40,6 +40,9 @@ async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.E
     console.print(
         f"bits per byte {bits.before:.3f} → {bits.after:.3f}; all scores and samples: {settings.run / REPORT}",
         soft_wrap=True,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
     if evaluation.likeness is None:
         console.print(style_in_words(evaluation), soft_wrap=True, highlight=False)

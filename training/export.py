@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -42,10 +43,14 @@ async def main(settings: ExportSettings, telemetry: Telemetry, stop: asyncio.Eve
     """Export in a thread, so that a signal is heard."""
     console = Console(stderr=True)
     difference = await asyncio.to_thread(export, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
+    to = quote(str(settings.to))
     console.print(
         f"exported; bits per byte differ by {difference:.2%} from the trained model's. "
-        f"Serve it: timokha generate --model {settings.to}",
+        f"Chat with it: GENERATE_MODEL={to} timokha demo; serve it: timokha generate --model {to}",
         soft_wrap=True,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
 
 

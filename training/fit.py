@@ -77,7 +77,8 @@ async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event)
     # Before the thread begins, or it would get memory of its own.
     keep_freed_memory()
     result = await asyncio.to_thread(fit, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
-    console.print(f"{result.summary()}; the model is in {settings.out / MODEL}", soft_wrap=True, highlight=False)
+    said = f"{result.summary()}; the model is in {settings.out / MODEL}"
+    console.print(said, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False) -> FitResult:

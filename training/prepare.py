@@ -65,7 +65,7 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             export = ExportFile(file)
             workspace.add(intake.messages(reading(export, console, stopped)))
             for line in export.findings():
-                console.print(line, soft_wrap=True, highlight=False)
+                console.print(line, soft_wrap=True, highlight=False, markup=False)
             if intake.reordered:
                 console.print(f"{intake.reordered} messages came after newer ones: all are sorted by time.")
             owner = find_owner(settings.owner, export.account, intake.speakers)
@@ -100,7 +100,13 @@ def _drop_bots(
     workspace.drop_authors(signs, Fate.BOT)
     guessed = [intake.speakers[author] for author, sign in signs.items() if sign in (Sign.BUTTONS, Sign.NAME)]
     if guessed:
-        console.print(f"Taken for bots: {loudest(guessed)}; for one who is none: TRAINING_BOTS={NONE}{guessed[0].id}.")
+        console.print(
+            f"Taken for bots: {loudest(guessed)}; for one who is none: TRAINING_BOTS={NONE}{guessed[0].id}.",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
     return Counter(sign.value for sign in signs.values())
 
 

@@ -86,7 +86,8 @@ def _name(source: str | None) -> str:
 def _make(source: str, directory: Path, bits: int, console: Console) -> None:
     """Fill the empty `directory`."""
     room.check(source, directory.parent, bits=bits)
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
         progress.add_task(f"Preparing {Path(source).name} for the fast engine, once", total=None)
         _in_its_own_process(source, directory, bits)
     notice = Path(source) / "NOTICE.txt"

@@ -64,3 +64,15 @@ def test_what_bots_say_is_dropped_counted_and_said(export, tmp_path):
     assert manifest.dropped == {"bot": 3, "via_bot": 1}
     assert "Rose (user_rose, 2 messages), Quiz Bot (user_quiz, 1 messages)" in said.getvalue()
     assert "Talbot" not in said.getvalue()
+
+
+def test_a_bots_name_is_shown_as_it_is(export, tmp_path):
+    name = "[/b] [red]x :smile: Quiz Bot"
+    export.say("ann", "что за погода?")
+    export.say("quiz", "вопрос!", **{"from": name})
+    export.say("me", "холодно")
+    (tmp_path / "result.json").write_text(export.text(type="private_group"))
+    said = StringIO()
+    settings = PrepareSettings(export=tmp_path / "result.json", owner="user_me", out=tmp_path / "data")
+    prepare(settings, console=Console(file=said, width=40))
+    assert f"Taken for bots: {name} (" in said.getvalue()

@@ -3,12 +3,14 @@
 import signal
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from rich.console import Console
 
+from functions.generate import prepared
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once
 from functions.generate.prepared import prepared_model
@@ -95,3 +97,13 @@ def test_a_process_that_is_told_to_end_at_once_removes_what_it_has_not_finished(
     finally:
         process.kill()
     assert not partials(tmp_path)
+
+
+def test_a_models_name_is_shown_as_it_is(monkeypatch, tmp_path):
+    monkeypatch.setattr(prepared.room, "check", lambda *_, **__: None)
+    monkeypatch.setattr(prepared, "_in_its_own_process", lambda _, directory, __: (directory / "made").touch())
+    (tmp_path / "[b] voice").mkdir()
+    (tmp_path / "[b] voice/config.json").write_text("{}")
+    said = StringIO()
+    prepared.prepared_model(str(tmp_path / "[b] voice"), tmp_path, bits=8, console=Console(file=said, width=100))
+    assert "Preparing [b] voice for" in said.getvalue()
