@@ -7,8 +7,8 @@ import numpy as np
 
 Interval = tuple[float, float]
 
-_SUREST = 1.96
-"""Standard deviations on both sides that hold 95 %."""
+Z = 1.96
+"""Standard deviations on either side of the mean that hold 95 % (z-score)."""
 _DRAWS = 1000
 _FEWEST = 10
 """Dialogues: fewer, drawn again, say little about those that were not drawn."""
@@ -16,9 +16,9 @@ _FEWEST = 10
 
 def of_share(hits: int, of: int) -> Interval:
     """Wilson's interval: 0 of 5 is "below 0.43", not "0"."""
-    share, weight = hits / of, _SUREST**2 / of
+    share, weight = hits / of, Z**2 / of
     middle = share + weight / 2
-    width = _SUREST * math.sqrt(share * (1 - share) / of + weight / of / 4)
+    width = Z * math.sqrt(share * (1 - share) / of + weight / of / 4)
     return max(0.0, (middle - width) / (1 + weight)), min(1.0, (middle + width) / (1 + weight))
 
 

@@ -10,16 +10,16 @@ import numpy as np
 
 from training.evaluation import Distances, Score, Style
 from training.examples import read
+from training.intervals import Z
 from training.splits import Part
 from training.style import Body, Habit, Matrix, Voices, bare, habits, voices
 
 _REPEATS = 100
 _SURE = 0.95
-"""Of the owner's text and another person's, of one length, the owner's has to be the nearer one so often."""
+"""How often the owner's text has to be nearer than another person's of the same length for a score to be given."""
 _SHORTEST = 100
 """Letters."""
 _STEP = 1.5
-_SUREST = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Candidates:
 
     @property
     def longest(self) -> int:
-        """Letters of the longest draw that leaves as much of the held-out text to compare it with."""
+        """Return the letters of the longest draw: as much held-out text has to stay to compare it with."""
         return min(self.owner.letters, self.others.letters) // 2
 
 
@@ -83,7 +83,10 @@ def likeness(
 
 
 def _draws(candidates: Candidates, letters: int, seed: int) -> Drawn:
-    """The distances of draws to the owner's turns that are not in them, seen from the others' that are not."""
+    """Draw so many `letters` of each body; measure each draw's distance to the owner's turns that were not drawn.
+
+    The centre that style deviates from is the other people's turns that were not drawn.
+    """
     rng = np.random.default_rng(seed)
     bodies = (candidates.owner, candidates.others, *candidates.answers)
     (ours, reference), (theirs, centre), *answers = (body.cut(letters, _REPEATS, rng) for body in bodies)
@@ -91,11 +94,11 @@ def _draws(candidates: Candidates, letters: int, seed: int) -> Drawn:
         np.stack(
             [
                 habit.distance(*counts)
-                for habit, *counts in zip(candidates.habits.values(), drawn, reference, centre, strict=True)
+                for habit, *counts in zip(candidates.habits.values(), body, reference, centre, strict=True)
             ],
             axis=1,
         )
-        for drawn in (ours, theirs, *(drawn for drawn, _ in answers))
+        for body in (ours, theirs, *(answer for answer, _ in answers))
     )
     return Drawn(owner, others, rest)
 
@@ -134,12 +137,12 @@ def _style(candidates: Candidates, drawn: Drawn, letters: int, needed: int | Non
 
 
 def _score(drawn: Drawn) -> Score:
-    """Of the two distances' mean; the ranges are as wide as what people's own draws of that length make."""
+    """Score the mean of the two distances. The ranges are as wide as draws of that length from people's text vary."""
     ours, theirs, before, after = (found.mean(1) for found in (drawn.owner, drawn.others, *drawn.answers))
     floor, ceiling = median(theirs), median(ours)
     gap = floor - ceiling
     old, new = ((floor - median(found)) / gap for found in (before, after))
-    width = _SUREST * float(np.sqrt((ours.var() + theirs.var()) / 2)) / gap
+    width = Z * float(np.sqrt((ours.var() + theirs.var()) / 2)) / gap
     change = new - old
     return Score(
         before=old,

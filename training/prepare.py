@@ -27,7 +27,7 @@ from training.progress import Stopped, check, reading
 from training.settings import PrepareSettings
 from training.splits import Part, assign, write
 from training.turns import turns
-from training.wording import reword, spoken
+from training.wording import owner_languages, reword
 from training.workspace import Workspace
 
 _CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share"}
@@ -77,7 +77,7 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
                     "bots": bots,
                     "quoted": intake.quoted,
                 }
-                languages = spoken(workspace, owner)
+                languages = owner_languages(workspace, owner)
                 said |= {
                     "private_data_replaced": reword(workspace, languages, countries),
                     "languages": languages.shares,
