@@ -1,4 +1,4 @@
-"""What is being done: a bar with the time left in a terminal and in a notebook, elsewhere a plain line now and then."""
+"""Show progress: a bar with the time left in a terminal or a notebook, elsewhere a plain line every 30 seconds."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,14 +15,14 @@ from events.runtime.terminal import drawing
 
 T = TypeVar("T")
 EVERY = 30.0
-"""Seconds between two plain lines about the same."""
+"""Seconds between two plain lines about one stage, at least."""
 _PER_SECOND = 4
 _WIDTH = 10
 
 
 @dataclass(slots=True)
 class Stage:
-    """One thing that is being done. `update` it as often as you like; that raises what the command's `check` raises."""
+    """A step of a command. `update` is cheap; it raises what the command's `check` raises."""
 
     name: str
     total: float | None
@@ -37,7 +37,7 @@ class Stage:
     _updated: float = field(default=0, init=False)
 
     def update(self, done: float, note: str | None = None) -> None:
-        """So much of `total` is done; `note` says how it goes."""
+        """Set how much of `total` is done, and a `note` such as the loss."""
         self.check()
         self.show(done, note)
 
@@ -53,14 +53,14 @@ class Stage:
         self.update(self.done + count)
 
     def each(self, items: Iterable[T]) -> Iterator[T]:
-        """`items`, of which each is one more that is done."""
+        """Yield `items` and count each as done."""
         for item in items:
             yield item
             self.advance()
 
     @property
     def left(self) -> float | None:
-        """Seconds, at the pace so far; None: not known yet."""
+        """Return the seconds left at the pace so far, or None if not known yet."""
         if self.total is None or self._counted is None or self.done <= self._counted[0]:
             return None
         pace = (self._updated - self._counted[1]) / (self.done - self._counted[0])

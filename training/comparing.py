@@ -1,4 +1,4 @@
-"""The scores of an evaluation: what was found about a model before training, next to what was after it."""
+"""Compare what was measured before training with what was measured after it: the scores of an evaluation."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -13,7 +13,7 @@ _RECALL = (1, 5)
 
 
 def compare(before: Measured, after: Measured, held_out: HeldOut, *, seed: int) -> dict[str, Any]:
-    """The fields of `Evaluation` that follow from what was measured; `seed`: of the intervals."""
+    """Return the fields of `Evaluation` that follow from the measurements; `seed` is for the bootstrap intervals."""
     return {
         "bits_per_byte": _bits_per_byte(before, after, seed),
         **{f"recall_at_{k}": _share(before.places, after.places, partial(_within, last=k)) for k in _RECALL},
@@ -41,7 +41,7 @@ def _bits_per_byte(before: Measured, after: Measured, seed: int) -> Score:
 
 
 def _length_ratio(before: Measured, after: Measured, held_out: HeldOut, seed: int) -> Score:
-    """How long the answers are, all together, in lengths of the true ones."""
+    """Return the length of all answers, as a multiple of the true ones'."""
     true = [len(example.answer) for example in held_out.samples]
     return _ratio([len(text) for text in before.answers], [len(text) for text in after.answers], true, seed)
 
@@ -58,7 +58,7 @@ def _ratio(old: Sequence[float], new: Sequence[float], below: Sequence[float], s
 
 
 def _distinct(before: Measured, after: Measured, held_out: HeldOut) -> dict[str, Any]:
-    """Each among as many words, or pairs of them, as the shortest of the three has."""
+    """Compare equal numbers of words, and of pairs of words: as many as the shortest of the three bodies has."""
     fields: dict[str, Any] = {}
     for size in (1, 2):
         texts = before.answers, after.answers, [example.answer for example in held_out.samples]

@@ -1,4 +1,4 @@
-"""Which canaries a training learns along with the data."""
+"""Choose the canaries that a training learns along with the data."""
 
 from training.canaries import Canary, Language, fitting, language_of, make
 from training.examples import covering, read
@@ -9,7 +9,7 @@ from training.weights import CONFIG
 
 
 def with_canaries(settings: FitSettings) -> FitSettings:
-    """`settings` with the number of canaries: if none is given, that of the training in `out`, or as many as fit.
+    """Return `settings` with a number of canaries: as given, or as the training in `out` began, or as many as fit.
 
     Raises SettingsError, one line, if the data can't be read.
     """

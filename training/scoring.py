@@ -1,4 +1,4 @@
-"""How likely a model finds an answer: the measure behind bits per byte and recall."""
+"""Score how likely a model finds an answer: the measure behind bits per byte and recall."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,13 +50,13 @@ class Scorer:
         self._openings = [side_by_side.read(self._model, opening) for opening in sorted(openings, key=len)]
 
     def surprise(self, context: Sequence[Turn], answer: str) -> Surprise:
-        """How surprising `answer` is after `context`."""
+        """Return how surprising `answer` is after `context`."""
         return self.surprises([(context, answer)])[0]
 
     def surprises(self, asked: Iterable[tuple[Sequence[Turn], str]], done: Done = ignore) -> list[Surprise]:
-        """How surprising each answer is after its context, in the order of `asked`.
+        """Return how surprising each answer is after its context, in the order of `asked`.
 
-        Many are read side by side, and what several answers have before them once.
+        Texts are read in batches, and a prompt that several answers share is read once.
         """
         turns = [[*context, Turn(role=Role.ASSISTANT, text=answer)] for context, answer in asked]
         lessons = list(map(self._renderer.lesson, turns))
@@ -72,7 +72,7 @@ class Scorer:
         return len(scored.text.strip().encode()) + 1
 
     def _groups(self, lessons: Sequence[Lesson]) -> Iterator[tuple[Read, list[int]]]:
-        """What was read already, and the places of the lessons that begin with it."""
+        """Yield the prompts to read once, each with the places of the lessons that begin with it."""
         asked: dict[tuple[int, ...], list[int]] = {}
         for place, lesson in enumerate(lessons):
             # The last token stays: the answer's first one is foretold at it.
@@ -101,21 +101,21 @@ class Scorer:
 
 
 def surprises(scorer: Scorer, examples: Iterable[Example], done: Done = ignore) -> list[Surprise]:
-    """Of each answer."""
+    """Return how surprising each example's answer is after its context."""
     return scorer.surprises([(example.context, example.answer) for example in examples], done)
 
 
 def bits_per_byte(found: Sequence[Surprise]) -> float:
-    """Of all the answers together; comparable over tokenizers. Lower is better."""
+    """Return the bits per byte of all answers together: comparable between tokenizers, lower is better."""
     return Surprise(sum(one.nats for one in found), sum(one.size for one in found)).bits_per_byte
 
 
 def ranks(
     scorer: Scorer, examples: Sequence[Example], others: Sequence[str], seed: int, done: Done = ignore
 ) -> list[int]:
-    """The place, from 1, of each true answer among CANDIDATES by bits per byte; the rest is drawn from `others`.
+    """Return the rank, from 1, of each true answer among CANDIDATES by bits per byte; the rest is drawn from `others`.
 
-    None are given where `others` are too few: the likeliest of three is no feat.
+    The list is empty if `others` are too few: to be the likeliest of three says nothing.
     """
     if len(set(others)) < CANDIDATES:
         return []
@@ -131,6 +131,6 @@ def _distractors(answer: str, others: Sequence[str], draw: Random) -> list[str]:
 
 
 def _rank(surprises: Sequence[Surprise]) -> int:
-    """Of the first one."""
+    """Return the rank of the first one, from 1: ties go against it."""
     true, *others = (surprise.bits_per_byte for surprise in surprises)
     return 1 + sum(other <= true for other in others)

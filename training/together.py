@@ -1,4 +1,4 @@
-"""Answers of one model to several dialogues, written side by side: each as the engine that serves it writes it."""
+"""Write a model's answers to several dialogues in batches, each as the engine that serves the model writes it."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Together:
         self._writer = writer_of(checkpoint, self._format)
 
     def answers(self, asked: Sequence[tuple[Sequence[Turn], Sampling]], done: Done = ignore) -> list[str]:
-        """An answer to the last turn of each. `done` is told at every token, mostly that none more is done."""
+        """Return an answer to the last turn of each. `done` is called at every token, so that it can end the work."""
         begun = [_Begun(*self._writer.begin(turns, sampling), sampling) for turns, sampling in asked]
         waiting = [one for one in begun if one.goes_on()]
         done(len(begun) - len(waiting))
@@ -54,7 +54,7 @@ class Together:
         return [self._writer.generated(one.prompt, one.stages, Times()).text for one in begun]
 
     def _write(self, batch: Sequence["_Begun"], done: Done) -> None:
-        """Add to each the tokens of its stage."""
+        """Generate the current stage of each answer in `batch`."""
         first, width = batch[0], max(len(one.shown) for one in batch)
         missing = [width - len(one.shown) for one in batch]
         pad = self._ends[0]
@@ -105,12 +105,12 @@ class _Begun:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What those that are written at once have in common."""
+        """What all answers of a batch must have in common."""
         stage = self.stage
         return stage.limit, stage.stops, stage.thinking, stage.number == 0, self.sampling.repetition_penalty
 
     def goes_on(self) -> bool:
-        """Whether there is a stage to write: the next one."""
+        """Move to the next stage, and return whether there is one."""
         stage = self.stages.next()
         if stage:
             self.stage = stage
@@ -118,7 +118,7 @@ class _Begun:
 
 
 def _alike(waiting: Sequence[_Begun]) -> tuple[list[_Begun], list[_Begun]]:
-    """Some that can be written at once, the longest first, so that little is padding; and the rest."""
+    """Split `waiting` into a batch, the longest first so that little is padding, and the rest."""
     ordered = sorted(waiting, key=lambda one: -len(one.shown))
     batch = [one for one in ordered if one.kind == ordered[0].kind][:_ROWS]
     chosen = set(map(id, batch))
@@ -148,7 +148,7 @@ class _Draw(LogitsProcessor):  # type: ignore[misc]  # transformers exports it u
 
 
 def _warpers(sampling: Sampling) -> LogitsProcessorList:
-    """In transformers' order."""
+    """Return what turns logits into those that are drawn from, in transformers' order."""
     return LogitsProcessorList(
         [
             TemperatureLogitsWarper(float(sampling.temperature)),
