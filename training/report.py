@@ -44,16 +44,7 @@ def write_report(
         f"{evaluation.dialogues} held-out dialogues for bits per byte, {evaluation.samples} of them for the rest. "
         f"Data: `{evaluation.data_sha256}`.",
         "",
-        "| score | before | after | what it says |",
-        "| --- | --- | --- | --- |",
-        *(
-            f"| {name} | {_value(score.before, score.before_range)} | {_value(score.after, score.after_range)} "
-            f"| {_MEANING[name]} |"
-            for name, score in evaluation.scores.items()
-        ),
-        "",
-        "In brackets: 95 % of what other dialogues of the same person would give. Without: not known.",
-        "",
+        *_scores(evaluation),
         *_change("bits_per_byte", evaluation.bits_per_byte),
         *_change("likeness", evaluation.likeness),
         style_in_words(evaluation),
@@ -64,6 +55,28 @@ def write_report(
         f"![Scores]({_PLOT})",
         "",
         *_canaries(evaluation.canaries),
+        *_samples(samples, before, after),
+    ]
+    write_whole(run / REPORT, "\n".join(lines) + "\n")
+
+
+def _scores(evaluation: Evaluation) -> list[str]:
+    return [
+        "| score | before | after | what it says |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {name} | {_value(score.before, score.before_range)} | {_value(score.after, score.after_range)} "
+            f"| {_MEANING[name]} |"
+            for name, score in evaluation.scores.items()
+        ),
+        "",
+        "In brackets: 95 % of what other dialogues of the same person would give. Without: not known.",
+        "",
+    ]
+
+
+def _samples(samples: Sequence[Example], before: Sequence[str], after: Sequence[str]) -> list[str]:
+    return [
         "## Samples",
         "",
         "| question | true answer | before | after |",
@@ -73,7 +86,6 @@ def write_report(
             for example, old, new in zip(samples, before, after, strict=True)
         ),
     ]
-    write_whole(run / REPORT, "\n".join(lines) + "\n")
 
 
 def _value(value: float, between: Interval | None) -> str:
