@@ -101,6 +101,11 @@ def bars(console: Console, clock: Clock, check: Callable[[], None] = lambda: Non
         progress.refresh()  # rich leaves out the last look in a notebook
 
 
+def say(console: Console, line: str) -> None:
+    """Print `line` as it is: a name or a path in it is no markup, and nothing is wrapped or coloured."""
+    console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
 class _Shown(Protocol):
     def begun(self, stage: Stage, *, inner: bool) -> None: ...
 
@@ -165,7 +170,7 @@ class _Lines:
         said, before = _said(stage), self._line
         self._line = f"{stage.name}: {said}" if said else stage.name
         if self._line != before:
-            self._console.print(self._line, markup=False, highlight=False, soft_wrap=True)
+            say(self._console, self._line)
 
 
 def _said(stage: Stage) -> str:

@@ -10,7 +10,7 @@ from events.files import write_whole
 from events.runtime.clock import Clock, SystemClock
 from observability.telemetry import Telemetry
 from training.allocator import keep_freed_memory
-from training.bars import Stage, bars
+from training.bars import Stage, bars, say
 from training.canaries import Canary, make
 from training.comparing import compare
 from training.evaluation import EVALUATION, Evaluation
@@ -37,17 +37,14 @@ async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.E
     keep_freed_memory()
     evaluation = await asyncio.to_thread(evaluate, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
     bits = evaluation.bits_per_byte
-    console.print(
+    say(
+        console,
         f"bits per byte {bits.before:.3f} → {bits.after:.3f}; all scores and samples: {settings.run / REPORT}",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-        emoji=False,
     )
     if evaluation.likeness is None:
-        console.print(style_in_words(evaluation), soft_wrap=True, highlight=False)
+        say(console, style_in_words(evaluation))
     if evaluation.canaries and (warning := evaluation.canaries.warning):
-        console.print(warning, soft_wrap=True, highlight=False)
+        say(console, warning)
 
 
 def evaluate(

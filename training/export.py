@@ -21,7 +21,7 @@ from functions.generate.engines.writing import writing
 from functions.generate.sources import CONFIG as MODEL_CONFIG
 from functions.generate.sources import UNFINISHED
 from observability.telemetry import Telemetry
-from training.bars import Bars, bars
+from training.bars import Bars, bars, say
 from training.evaluation import EVALUATION, Evaluation
 from training.examples import read
 from training.manifest import Manifest
@@ -44,13 +44,10 @@ async def main(settings: ExportSettings, telemetry: Telemetry, stop: asyncio.Eve
     console = Console(stderr=True)
     difference = await asyncio.to_thread(export, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
     to = quote(str(settings.to))
-    console.print(
+    say(
+        console,
         f"exported; bits per byte differ by {difference:.2%} from the trained model's. "
         f"Chat with it: GENERATE_MODEL={to} timokha demo; serve it: timokha generate --model {to}",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-        emoji=False,
     )
 
 

@@ -24,7 +24,7 @@ from functions.generate.engines.writing import writing
 from observability.telemetry import Telemetry
 from training import plots
 from training.allocator import keep_freed_memory
-from training.bars import Bars, bars
+from training.bars import Bars, bars, say
 from training.canaries import Language, lessons
 from training.compiling import compile_layers
 from training.examples import Example, covering, read
@@ -78,7 +78,7 @@ async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event)
     keep_freed_memory()
     result = await asyncio.to_thread(fit, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
     said = f"{result.summary()}; the model is in {settings.out / MODEL}"
-    console.print(said, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    say(console, said)
 
 
 def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False) -> FitResult:

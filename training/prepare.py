@@ -11,6 +11,7 @@ from rich.console import Console
 from events.errors import SettingsError, TimokhaError
 from observability.telemetry import Telemetry
 from training import data_plots, private_data
+from training.bars import say
 from training.bots import NONE, Sign, find_bots
 from training.dialogues import Dialogue, dialogues, store
 from training.duplicates import drop_duplicates
@@ -37,9 +38,9 @@ _CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "te
 async def main(settings: PrepareSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Prepare the data in a thread, so that a signal is heard."""
     console = Console(stderr=True)
-    console.print(CONSENT, soft_wrap=True)
+    say(console, CONSENT)
     manifest = await asyncio.to_thread(prepare, settings, console=console, stopped=stop.is_set)
-    console.print(manifest.summary(), soft_wrap=True, highlight=False)
+    say(console, manifest.summary())
 
 
 def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = lambda: False) -> Manifest:
@@ -65,9 +66,9 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             export = ExportFile(file)
             workspace.add(intake.messages(reading(export, console, stopped)))
             for line in export.findings():
-                console.print(line, soft_wrap=True, highlight=False, markup=False)
+                say(console, line)
             if intake.reordered:
-                console.print(f"{intake.reordered} messages came after newer ones: all are sorted by time.")
+                say(console, f"{intake.reordered} messages came after newer ones: all are sorted by time.")
             owner = find_owner(settings.owner, export.account, intake.speakers)
             bots = _drop_bots(workspace, intake, {*owner, export.account or ""}, _names(settings.bots), console)
             with console.status("Arranging the dialogues"):
@@ -100,12 +101,9 @@ def _drop_bots(
     workspace.drop_authors(signs, Fate.BOT)
     guessed = [intake.speakers[author] for author, sign in signs.items() if sign in (Sign.BUTTONS, Sign.NAME)]
     if guessed:
-        console.print(
+        say(
+            console,
             f"Taken for bots: {loudest(guessed)}; for one who is none: TRAINING_BOTS={NONE}{guessed[0].id}.",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
-            emoji=False,
         )
     return Counter(sign.value for sign in signs.values())
 
