@@ -18,3 +18,8 @@ def test_an_answer_is_no_markup():
     cells = [token.children for token in read if token.type == "inline"][4:]
     assert [["text"] for _ in WRITTEN] == [sorted({part.type for part in cell}) for cell in cells]
     assert ["".join(part.content for part in cell) for cell in cells] == WRITTEN
+
+
+def test_prose_is_readable_in_an_editor():
+    prose = 'Хорошо, я объяснюсь с ним... (Пауза.) Что-то не то; да?! "Нет": 5 > 3'
+    assert row(prose) == f"| {prose} |"
