@@ -62,31 +62,28 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             scratch(settings.out) as place,
             Workspace.open(place / "messages.sqlite", stopped) as workspace,
         ):
-            intake = Intake(private_data.blocklist(phrases))
-            export = ExportFile(file)
-            workspace.add(intake.messages(reading(export, console, stopped)))
-            for line in export.findings():
-                say(console, line)
-            if intake.reordered:
-                say(console, f"{intake.reordered} messages came after newer ones: all are sorted by time.")
+            export, intake = ExportFile(file), Intake(private_data.blocklist(phrases))
+            _read(export, intake, workspace, console, stopped)
             owner = find_owner(settings.owner, export.account, intake.speakers)
             bots = _drop_bots(workspace, intake, {*owner, export.account or ""}, _names(settings.bots), console)
             with console.status("Arranging the dialogues"):
-                said: dict[str, Any] = {
-                    "topics": _order(workspace, intake),
-                    "reordered": intake.reordered,
-                    "bots": bots,
-                    "quoted": intake.quoted,
-                }
+                fields: dict[str, Any] = {"bots": bots, "topics": _order(workspace, intake)}
                 languages = owner_languages(workspace, owner)
-                said |= {
-                    "private_data_replaced": reword(workspace, languages, countries),
-                    "languages": languages.shares,
-                }
+                replaced = reword(workspace, languages, countries)
+                fields |= {"private_data_replaced": replaced, "languages": languages.shares}
                 _arrange(workspace, owner, languages, settings, stopped)
-                return _write(workspace, intake, export, owner, settings, said=said, result=place / "result")
+                return _write(workspace, intake, export, owner, settings, fields=fields, result=place / "result")
     except OSError as error:
         raise SettingsError(f"{error.filename or settings.out} can't be used: {error.strerror or error}") from None
+
+
+def _read(export: ExportFile, intake: Intake, workspace: Workspace, console: Console, stopped: Stopped) -> None:
+    """Store the messages of `export`, and say what was wrong with the file."""
+    workspace.add(intake.messages(reading(export, console, stopped)))
+    for line in export.findings():
+        say(console, line)
+    if intake.reordered:
+        say(console, f"{intake.reordered} messages came after newer ones: all are sorted by time.")
 
 
 def _names(text: str) -> frozenset[str]:
@@ -96,7 +93,7 @@ def _names(text: str) -> frozenset[str]:
 def _drop_bots(
     workspace: Workspace, intake: Intake, people: Collection[str], named: Collection[str], console: Console
 ) -> Counter[str]:
-    """Nobody learns from bots; returns how many were told by which sign."""
+    """Drop what bots wrote, and return how many bots were told by which sign."""
     signs = find_bots(intake.speakers, people, named)
     workspace.drop_authors(signs, Fate.BOT)
     guessed = [intake.speakers[author] for author, sign in signs.items() if sign in (Sign.BUTTONS, Sign.NAME)]
@@ -109,7 +106,7 @@ def _drop_bots(
 
 
 def _order(workspace: Workspace, intake: Intake) -> int:
-    """Find what was answered and, in forums, the topics; returns how many."""
+    """Resolve replies, sort what is out of order, and return how many topics of forums there are."""
     workspace.resolve_replies()
     topics = find_topics(workspace, intake.topics)
     if topics or intake.reordered:
@@ -120,7 +117,7 @@ def _order(workspace: Workspace, intake: Intake) -> int:
 def _arrange(
     workspace: Workspace, owner: frozenset[str], languages: Languages, settings: PrepareSettings, stopped: Stopped
 ) -> None:
-    """Turns, dialogues, what is twice, which part has what."""
+    """Make turns and dialogues, drop duplicates, and assign the dialogues to the parts."""
     found = turns(
         workspace.rows(),
         session_gap=settings.session_gap.total_seconds(),
@@ -147,10 +144,10 @@ def _write(
     owner: frozenset[str],
     settings: PrepareSettings,
     *,
-    said: Mapping[str, Any],
+    fields: Mapping[str, Any],
     result: Path,
 ) -> Manifest:
-    """What is in `settings.out` already stays until all of `result` is there."""
+    """Write the data to `result`, then move it to `settings.out`, where earlier data stay until all of it is there."""
     numbers = counts(workspace, intake.never_messages)
     if not numbers["train"]:
         raise TimokhaError(
@@ -162,7 +159,9 @@ def _write(
         **numbers,
         speakers=len(intake.speakers),
         chats=export.chats,
-        **said,
+        reordered=intake.reordered,
+        quoted=intake.quoted,
+        **fields,
         repaired=export.repaired,
         damaged_places=export.damage.places,
         damaged=export.damage.first,
