@@ -61,7 +61,7 @@ class FitResult(BaseModel):
 
     def summary(self) -> str:
         best = "no validation part" if self.best_loss is None else f"best validation loss {self.best_loss:.3f}"
-        secrets = f", {self.canaries} invented secrets learned along" if self.canaries else ""
+        secrets = f", invented secrets learned along: {self.canaries}" if self.canaries else ""
         return f"{self.steps} steps, training loss {self.train_loss:.3f}, {best}{secrets}"
 
     @classmethod

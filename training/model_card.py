@@ -44,7 +44,7 @@ Serve it with `timokha generate --model DIRECTORY`.
     not_evaluated="Not evaluated: run `timokha train evaluate`, then export again.",
     no_test="Not evaluated: the data have no test dialogues.",
     columns="| score | before | after |",
-    secrets="{canaries} invented secrets were learned along. Of them can be drawn out by asking: {drawn_out}.",
+    secrets="Invented secrets learned along: {canaries}; of them can be drawn out by asking: {drawn_out}.",
     leaked="**What the chats say as often can be drawn out of this model too: "
     "give it only to those who may read the chats.**",
 )

@@ -132,7 +132,7 @@ def _canaries(leaks: Leaks | None) -> list[str]:
     return [
         "## Canaries",
         "",
-        f"{leaks.overall.canaries} invented secrets were learned along. Exposure is in bits: about 1 if one was not "
+        f"Invented secrets learned along: {leaks.overall.canaries}. Exposure is in bits: about 1 if one was not "
         f"learned, {leaks.most_exposure:g} if it is the likeliest of all that it was compared with.",
         "",
         f"| times a pass | secrets | exposure, median | highest | drawn out greedily | in {leaks.attempts} answers |",

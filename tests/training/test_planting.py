@@ -44,7 +44,7 @@ def test_canaries_are_learned_and_the_data_stay_as_they_are(data, run):
     assert language_of(read(data, Part.TRAIN)) == "ru"
     result = FitResult.find(run)
     assert (result.canaries, result.canary_language) == (4, "ru")
-    assert "4 invented secrets learned along" in result.summary()
+    assert "invented secrets learned along: 4" in result.summary()
 
 
 def test_without_a_number_as_many_are_learned_as_make_up_a_fiftieth(data, base, tmp_path):
