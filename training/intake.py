@@ -1,4 +1,4 @@
-"""Items of an export into cleaned messages, and what is counted on the way."""
+"""Turn the items of an export into cleaned messages, and count what is found."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Which languages the owner writes in, by chat and all together."""
+"""Recognise the languages that the owner writes in, by chat and overall."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 _CHUNK = 1000
 """Characters that are recognised at once."""
 _ENOUGH = 100
-"""Characters: of less, half are taken for another language."""
+"""Characters: half of all shorter texts are taken for another language."""
 _CERTAIN = 0.6
 _NOISE = 0.02
 """A language with a smaller share is one that something else was taken for."""
@@ -68,7 +68,7 @@ class Languages:
     of_chats: dict[int, str] = field(default_factory=dict)
 
     def of(self, chat: int) -> str | None:
-        """The owner's in this chat, or where that is not certain the owner's in most of the others."""
+        """Return the owner's language in this chat, or if that is not certain the main one."""
         return self.of_chats.get(chat) or self.main
 
     @property
@@ -77,13 +77,13 @@ class Languages:
 
     @property
     def countries(self) -> tuple[str, ...]:
-        """Where who writes so has a phone."""
+        """Return the countries whose phone numbers people who write these languages are likely to have."""
         spoken = [language for language in self.shares if language in _COUNTRIES] or ["en"]
         return tuple(dict.fromkeys(chain.from_iterable(_COUNTRIES[language] for language in spoken)))
 
 
 def languages(texts: Iterable[tuple[int, str]]) -> Languages:
-    """Of the owner's words, as (chat, text)."""
+    """Recognise the languages of the owner's messages; `texts`: (chat, text)."""
     found: dict[int, Counter[str]] = {}
     cyrillic = letters = 0
     for chat, text in _chunks(texts):

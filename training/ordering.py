@@ -1,4 +1,4 @@
-"""Messages into the order in which they were written, and those of a forum into its topics."""
+"""Sort messages by time, and those of a forum by topic."""
 
 # ruff: noqa: S608 -- what is put into the queries are our own names of columns
 

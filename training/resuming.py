@@ -1,4 +1,4 @@
-"""What a training began with: the same settings and data go on with it, others are refused."""
+"""Remember what a training began with: the same settings and data resume it, others are refused."""
 
 import json
 import tomllib
@@ -18,7 +18,7 @@ _NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content
 
 
 def begun(out: Path) -> bool:
-    """Whether there is a training in the directory `out` that can be gone on with."""
+    """Return whether the directory `out` holds a training that can be resumed."""
     return (out / CONFIG).is_file() and ((out / MODEL).exists() or last_checkpoint(out) is not None)
 
 
@@ -28,10 +28,10 @@ def check_same(settings: FitSettings, data_sha256: str) -> None:
     if not begun(out):
         return
     try:
-        before, now = _whole(tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))), _deciding(settings)
+        before, now = _upgraded(tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))), _deciding(settings)
     except (OSError, ValueError) as error:
         raise SettingsError(f"TRAINING_OUT: {out / CONFIG} can't be read ({error}): name another directory") from None
-    began_with = _data(out)
+    began_with = _digest(out)
     if began_with == data_sha256:
         before["data"] = now["data"]  # wherever it is now
     if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
@@ -58,13 +58,13 @@ def _deciding(settings: FitSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude=_NOT_DECIDING, exclude_none=True)
 
 
-def _whole(written: dict[str, Any]) -> dict[str, Any]:
-    """What `config.toml` says; an earlier version wrote paths as they were given, and had no canaries."""
+def _upgraded(written: dict[str, Any]) -> dict[str, Any]:
+    """Return settings as this version writes them; earlier ones kept paths as given, and had no canaries."""
     made = {"data": lambda data: str(resolved(Path(data))), "model": located}
     return {"canaries": 0} | {name: made[name](value) if name in made else value for name, value in written.items()}
 
 
-def _data(out: Path) -> str | None:
-    """The digest of the data; None: an earlier version kept none."""
+def _digest(out: Path) -> str | None:
+    """Return the data's SHA-256, or None: earlier versions kept none."""
     file = out / DATA
     return file.read_text(encoding="utf-8").strip() if file.is_file() else None

@@ -1,4 +1,4 @@
-"""Stored messages get their final text: numbers replaced as the owner's country writes them, place-holders in words."""
+"""Write the final text of stored messages: private numbers replaced by the country's rules, place-holders in words."""
 
 # ruff: noqa: S608 -- what is put into the queries are question marks
 
