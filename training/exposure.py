@@ -30,7 +30,7 @@ from training.canaries import Canary
 from training.leaks import OTHERS, Known
 from training.lessons import Lesson
 from training.scoring import LIMIT
-from training.side_by_side import Text
+from training.side_by_side import NOTHING, Read, Text
 from training.weights import renderer_of
 
 
@@ -38,7 +38,7 @@ def exposures(
     checkpoint: Checkpoint, canaries: Sequence[Canary], *, seed: int, clock: Clock, tick: Callable[[], None]
 ) -> list[Known]:
     """`seed`: of the others; `tick` is called before each canary and may raise to end the work."""
-    examiner = _Examiner(checkpoint, clock)
+    examiner = _Examiner(checkpoint, clock, canaries)
     found = []
     for number, canary in enumerate(canaries):
         tick()
@@ -48,7 +48,9 @@ def exposures(
 
 
 class _Examiner:
-    def __init__(self, checkpoint: Checkpoint, clock: Clock) -> None:
+    """Reads what the questions of `canaries` begin with once."""
+
+    def __init__(self, checkpoint: Checkpoint, clock: Clock, canaries: Sequence[Canary]) -> None:
         self._model: Any = checkpoint.model
         self._renderer = renderer_of(checkpoint, LIMIT, clock)
         self._ends = end_tokens(checkpoint, self._renderer.format)
@@ -56,6 +58,8 @@ class _Examiner:
         self._warped = LogitsProcessorList(
             [TemperatureLogitsWarper(self._sampling.temperature), TopPLogitsWarper(self._sampling.top_p)]
         )
+        prompts = [self._lesson(canary, canary.secret).prompt.ids for canary in canaries]
+        self._opening = side_by_side.read(self._model, prompts[0][: shared(prompts)]) if prompts else NOTHING
 
     def known(self, canary: Canary, others: Sequence[str]) -> Known:
         lessons = [self._lesson(canary, secret) for secret in (canary.secret, *others)]
@@ -63,24 +67,27 @@ class _Examiner:
         begun = shared(answers)
         ended = shared([ids[begun:][::-1] for ids in answers])
         secrets = [ids[begun : len(ids) - ended] for ids in answers]
-        nats = self._nats([*prompt, *answers[0][:begun]], secrets)
-        greedy, chance = self._given(prompt, answers[0][: len(answers[0]) - ended])
+        # The last token stays: the next one is foretold at it.
+        asked = side_by_side.read(self._model, prompt[:-1], self._opening)
+        nats = self._nats(asked, [*prompt, *answers[0][:begun]], secrets)
+        greedy, chance = self._given(asked, prompt, answers[0][: len(answers[0]) - ended])
         rank = 1 + sum(other <= nats[0] for other in nats[1:])
         return Known(canary.repeats, math.log2(len(nats) / rank), greedy, chance)
 
     def _lesson(self, canary: Canary, secret: str) -> Lesson:
         return self._renderer.lesson(canary.example(secret).turns)
 
-    def _nats(self, before: list[int], secrets: Sequence[list[int]]) -> list[float]:
+    def _nats(self, asked: Read, before: list[int], secrets: Sequence[list[int]]) -> list[float]:
         """Of each one after `before`, which is read once."""
-        known = side_by_side.read(self._model, before[:-1])
+        known = side_by_side.read(self._model, before[:-1], asked)
         return side_by_side.nats(self._model, known, [Text(before[-1:], secret) for secret in secrets])
 
-    def _given(self, prompt: list[int], answer: list[int]) -> tuple[bool, float]:
+    def _given(self, asked: Read, prompt: list[int], answer: list[int]) -> tuple[bool, float]:
         """Whether the greedy answer to `prompt` begins with `answer`, and how likely a drawn one does."""
         ids = torch.tensor([prompt + answer])
         with torch.inference_mode():
-            logits = self._model(ids, logits_to_keep=len(answer) + 1).logits[0, :-1].float()
+            new = ids[:, len(asked.ids) : -1]
+            logits = self._model(new, past_key_values=asked.copies(1), use_cache=True).logits[0].float()
         logits = logits.clone()
         logits[0, self._ends] = -math.inf  # serving gives no empty answer
         repeated = RepetitionPenaltyLogitsProcessor(self._sampling.repetition_penalty, prompt_ignore_length=len(prompt))

@@ -55,10 +55,13 @@ class Text:
 
 
 def read(model: Any, ids: Sequence[int], known: Read = NOTHING) -> Read:
-    """Read `ids`, which begin with those that are `known` and go on."""
+    """Read `ids`, which begin with those that are `known` and may go on."""
+    if len(ids) == len(known.ids):
+        return known
     with torch.inference_mode():
-        output = model(
-            torch.tensor([ids[len(known.ids) :]]), past_key_values=known.copies(1), use_cache=True, logits_to_keep=1
+        # Without the head: nothing is foretold here, and of one token it can take seconds (bfloat16).
+        output = model.base_model(
+            torch.tensor([ids[len(known.ids) :]]), past_key_values=known.copies(1), use_cache=True
         )
     return Read(tuple(ids), output.past_key_values)
 
@@ -79,10 +82,10 @@ def nats(model: Any, known: Read, texts: Sequence[Text], done: Done = ignore) ->
 
 
 def _batches(texts: Sequence[Text]) -> Iterator[list[int]]:
-    """Places in `texts`, the longest first: what takes too much memory does so at once."""
+    """Places in `texts`, the longest first: what takes too much memory does so at once. What begins alike is near."""
     batch: list[int] = []
     answers = 0
-    for place in sorted(range(len(texts)), key=lambda place: -len(texts[place].shown)):
+    for place in sorted(range(len(texts)), key=lambda place: (-len(texts[place].shown), texts[place].shown)):
         answers += len(texts[place].answer)
         if batch and ((len(batch) + 1) * len(texts[batch[0]].shown) > _TOKENS or answers > _ANSWERS):
             yield batch
@@ -95,18 +98,29 @@ def _batches(texts: Sequence[Text]) -> Iterator[list[int]]:
 def _nats(model: Any, known: Read, texts: Sequence[Text]) -> list[float]:
     width = max(len(text.shown) for text in texts)
     ids = torch.tensor([[*text.shown, *[0] * (width - len(text.shown))] for text in texts])
-    # An answer's first token is foretold at the last one before it.
-    where = [(row, len(text.before) - 1 + place) for row, text in enumerate(texts) for place in range(len(text.answer))]
-    targets = torch.tensor([token for text in texts for token in text.answer])
+    where, numbers = _foretelling(texts)
+    targets = [token for text in texts for token in text.answer]
     with torch.inference_mode(), _only(model, where):
         logits = model(ids, past_key_values=known.copies(len(texts)), use_cache=known.cache is not None).logits[0]
-        pieces = zip(torch.split(logits, _FLOATS), torch.split(targets, _FLOATS), strict=True)
-        each = torch.cat([_surprise(some, tokens) for some, tokens in pieces])
+        whole = torch.cat([some.float().logsumexp(-1) for some in torch.split(logits, _FLOATS)])
+        each = whole[numbers] - logits[numbers, targets].float()
     return [float(some.sum()) for some in torch.split(each, [len(text.answer) for text in texts])]
 
 
-def _surprise(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    return -torch.log_softmax(logits, -1, dtype=torch.float32).gather(-1, tokens[:, None])[:, 0]
+def _foretelling(texts: Sequence[Text]) -> tuple[list[tuple[int, int]], list[int]]:
+    """At which places (row, place) the tokens of the answers are foretold, and for each token which of those it is.
+
+    An answer's first token is foretold at the last one before it; what begins alike foretells alike: once is enough.
+    """
+    where: dict[tuple[int, ...], tuple[int, int]] = {}
+    begun = []
+    for row, text in enumerate(texts):
+        shown = tuple(text.shown)
+        for place in range(len(text.before) - 1, len(shown)):
+            begun.append(shown[: place + 1])
+            where.setdefault(begun[-1], (row, place))
+    number = {ids: number for number, ids in enumerate(where)}
+    return list(where.values()), [number[ids] for ids in begun]
 
 
 @contextmanager

@@ -89,3 +89,18 @@ def test_each_canary_can_end_the_work(checkpoint):
 
 def stop():
     raise KeyboardInterrupt
+
+
+def test_each_next_token_is_foretold_once(checkpoint):
+    canary = CANARIES[0]
+    foretold = []
+    head = checkpoint.model.get_output_embeddings()
+    hook = head.register_forward_hook(lambda _, given, logits: foretold.append(logits.shape[:-1].numel()))
+    exposures(checkpoint, [canary], seed=7, clock=CLOCK, tick=ignore)
+    hook.remove()
+    renderer = Renderer(format_of(checkpoint.card, checkpoint.tokenizer, CLOCK), Encoder(checkpoint.tokenizer), 512)
+    secrets = [canary.secret, *canary.space.others(canary.secret, OTHERS, Random("7 0"))]
+    answers = [renderer.lesson(canary.example(secret).turns).answer.ids for secret in secrets]
+    begun = {tuple(ids[:place]) for ids in answers for place in range(len(ids))}
+    # And once more where a batch begins anew, and in the answer as it is served.
+    assert sum(foretold) < len(begun) + 20
