@@ -21,6 +21,8 @@ class Lesson:
     answer: Encoded
     learned: frozenset[int]
     """Which turns of the context are learned."""
+    whole: int = 0
+    """Tokens of the answer before it was cut to the room that there is."""
 
     @property
     def encoded(self) -> Encoded:
@@ -71,9 +73,10 @@ class Renderer:
         size = len(self._answer([context[-1].model_copy(update={"text": "."})], answer))
         kept = fit(context, max(self.limit - size, 1), lambda some: len(self._prompt(some).ids))
         prompt = self._prompt(kept)
-        written = self._answer(kept, answer)[: max(self.limit - len(prompt.ids), 0)]
+        whole = self._answer(kept, answer)
+        written = whole[: max(self.limit - len(prompt.ids), 0)]
         marked, learned = self._earlier(kept, prompt)
-        return Lesson(tuple(kept), marked, Encoded(written, [True] * len(written)), learned)
+        return Lesson(tuple(kept), marked, Encoded(written, [True] * len(written)), learned, len(whole))
 
     def _prompt(self, turns: Sequence[Turn]) -> Encoded:
         """What serving writes before it answers."""

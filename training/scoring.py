@@ -64,7 +64,8 @@ class Scorer:
         for known, places in self._groups(lessons):
             texts = [Text(lessons[place].prompt.ids[len(known.ids) :], lessons[place].answer.ids) for place in places]
             for place, value in zip(places, side_by_side.nats(self._model, known, texts, done), strict=True):
-                nats[place] = value
+                # A longer answer than there is room for is taken to go on as it begins.
+                nats[place] = value * lessons[place].whole / len(lessons[place].answer.ids)
         return [Surprise(*both) for both in zip(nats, map(self._size, turns), strict=True)]
 
     def _size(self, turns: Sequence[Turn]) -> int:

@@ -83,6 +83,14 @@ def test_what_prompts_begin_with_is_read_once(tiny_model, tokenizer):
     assert max(longest) < 40
 
 
+def test_an_answer_that_is_too_long_to_be_read_whole_is_as_surprising_a_byte_as_its_beginning(checkpoint):
+    """All of its bytes next to the nats of some would be a low score for nothing."""
+    scorer = Scorer(checkpoint, clock=SystemClock())
+    short, long = (scorer.surprise(QUESTION, " ".join(["Тоска зелёная."] * times)) for times in (60, 600))
+    assert long.size > 9 * short.size
+    assert long.bits_per_byte == pytest.approx(short.bits_per_byte, rel=0.1)
+
+
 def test_a_dialogue_without_a_question_has_no_surprise(checkpoint):
     """Serving asks no model without one."""
     assert Scorer(checkpoint, clock=SystemClock()).surprise((), ANSWER).nats == 0
