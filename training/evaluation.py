@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from events.errors import SettingsError
 from training.intervals import Interval
 from training.leaks import Leaks
 
@@ -89,6 +90,10 @@ class Evaluation(BaseModel):
 
     @classmethod
     def find(cls, run: Path) -> "Evaluation | None":
-        """What was evaluated in the directory `run`, if it was."""
+        """What was evaluated in the directory `run`, if it was. Raises SettingsError if it can't be read."""
         file = run / EVALUATION
-        return cls.model_validate_json(file.read_bytes()) if file.is_file() else None
+        try:
+            return cls.model_validate_json(file.read_bytes()) if file.is_file() else None
+        except ValueError as error:
+            why = str(error).splitlines()[0]
+            raise SettingsError(f"TRAINING_RUN: {file} can't be read ({why}): run timokha train evaluate") from None

@@ -54,7 +54,8 @@ class FitResult(BaseModel):
     train_loss: float
     best_loss: float | None
     data_sha256: str
-    history: list[dict[str, float]]
+    history: list[dict[str, float | None]]
+    """None: it was no number, as an earlier version let gradients be."""
     canaries: int = 0
     canary_language: Language = "en"
     """With the seed they tell which canaries were learned."""
@@ -66,9 +67,14 @@ class FitResult(BaseModel):
 
     @classmethod
     def find(cls, run: Path) -> Self | None:
-        """What the training in the directory `run` came to, if it ended."""
+        """What the training in the directory `run` came to, if it ended. Raises SettingsError if it can't be read."""
         file = run / RESULT
-        return cls.model_validate_json(file.read_bytes()) if file.is_file() else None
+        try:
+            return cls.model_validate_json(file.read_bytes()) if file.is_file() else None
+        except ValueError as error:
+            raise SettingsError(
+                f"TRAINING_RUN: {file} can't be read ({str(error).splitlines()[0]}): run timokha train fit anew"
+            ) from None
 
 
 async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:

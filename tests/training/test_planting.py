@@ -79,6 +79,17 @@ def test_a_training_of_before_there_were_canaries_goes_on_and_is_evaluated(data,
     assert evaluate(chosen, console=QUIET, clock=CLOCK).canaries is None
 
 
+def test_a_result_with_a_gradient_that_was_no_number_is_read_and_a_damaged_one_is_one_line(run, tmp_path):
+    """An earlier version went on after such a step, and JSON has null for what is no number."""
+    file = tmp_path / "fit.json"
+    file.write_text((run / "fit.json").read_text().replace('"grad_norm": ', '"grad_norm": null, "was": '))
+    assert FitResult.find(tmp_path).canaries == 4
+    for name, found in (("fit", FitResult.find), ("evaluation", Evaluation.find)):
+        (tmp_path / f"{name}.json").write_text("{")
+        with pytest.raises(SettingsError, match=rf"TRAINING_RUN: .*{name}.json can't be read .* run timokha train"):
+            found(tmp_path)
+
+
 def test_evaluate_tells_what_the_model_gives_away(run):
     found = evaluate(EvaluateSettings(run=run, dialogues=2, samples=1), console=QUIET, clock=CLOCK).canaries
     assert list(found.by_repeats) == [1, 2, 4, 8]
