@@ -83,18 +83,18 @@ class ExportFile:
     def findings(self) -> Iterator[str]:
         """What was wrong with the file, a line each."""
         if self.repaired:
-            yield f"The export is no JSON at {_places(self.repaired)}, which could be repaired."
+            yield f"Repaired invalid JSON in {_places(self.repaired)} of the export."
         if self.damage.places:
             where = ", ".join(f"{span.start}-{span.end}" for span in self.damage.first[:_SHOWN])
             more = ", …" if self.damage.places > _SHOWN else ""
-            yield f"The export is damaged at {_places(self.damage.places)} (bytes {where}{more}): all else is used."
+            yield f"The export is damaged in {_places(self.damage.places)} (bytes {where}{more}): the rest is used."
         if self.truncated:
             yield f"The export ends in the middle, at byte {self.truncated_at}: what came before is used."
 
     def _why(self, why: str) -> str:
         """What is wrong with the file, or else `why`."""
         if self.damage.places:
-            return f"it is no JSON, from byte {self.damage.first[0].start} on"
+            return f"it is not JSON, from byte {self.damage.first[0].start} on"
         return f"it ends in the middle, at byte {self.truncated_at}" if self.truncated else why
 
     def _read(self, values: Values) -> Iterator[tuple[Chat, Any]]:
@@ -132,7 +132,7 @@ class ExportFile:
                     values.value()
 
     def _of_chat(self, values: Values, chat: Chat, key: str) -> Iterator[tuple[Chat, Any]]:
-        if key == "messages" and values.peek() == "[":
+        if key == "messages" and values.peek() in ("[", "{"):
             yield from self._messages(values, chat)
         elif key == "type":
             chat.type = str(values.value() or "")

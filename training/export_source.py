@@ -39,7 +39,7 @@ def opened(export: Path) -> Iterator[BinaryIO]:
     """
     path = _located(export)
     if not path.is_file() and path.exists():
-        raise no_export(path, "it is no regular file")
+        raise no_export(path, "it is not a regular file")
     with path.open("rb") as file:
         if why := _refusal(file.read(_HEAD)):
             raise no_export(path, why)
@@ -48,7 +48,7 @@ def opened(export: Path) -> Iterator[BinaryIO]:
 
 
 def no_export(path: Path, why: str) -> SettingsError:
-    return SettingsError(f"TRAINING_EXPORT: {path.name} is no Telegram export ({why}): {HOW_TO_EXPORT}")
+    return SettingsError(f"TRAINING_EXPORT: {path.name} is not a Telegram export ({why}): {HOW_TO_EXPORT}")
 
 
 def _located(export: Path) -> Path:
@@ -80,7 +80,7 @@ def _refusal(head: bytes) -> str | None:
     if _HTML.match(head):
         return "it is an export as HTML, which can't be used"
     if not _JSON.match(head):
-        return "it is no JSON"
+        return "it is not JSON"
     return "its text is not UTF-8: save it as UTF-8" if _is_other_encoding(head) else None
 
 

@@ -49,8 +49,12 @@ def repaired(text: str) -> tuple[str, int]:
             case _:
                 return f"\\u00{match['code']}"
 
+    def mended(string: re.Match[str]) -> str:
+        found = string[0]
+        return found if found.isprintable() and "\\" not in found else _WRONG.sub(escaped, found)
+
     quoted_all = _NO_VALUE.sub(quoted, text)
-    return _STRING_OR_BEGINNING.sub(lambda string: _WRONG.sub(escaped, string[0]), quoted_all), places
+    return _STRING_OR_BEGINNING.sub(mended, quoted_all), places
 
 
 def end_of_value(text: str, at: int, limit: int) -> int | None:

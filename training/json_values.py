@@ -13,6 +13,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _SEPARATOR = re.compile(r"[ \t\r\n,]*")
 _FOLLOWS = re.compile(r'[ \t\r\n]*(?:[\]}]|,[ \t\r\n]*(?:["{]|\Z)|\Z)')
 """What stands behind a value."""
+_ANOTHER = re.compile(r"[ \t\r\n]*(?:,[ \t\r\n]*\{|\])")
+"""What stands behind an object of a list."""
 _COMMA = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 _PARTIAL = re.compile(r"[ \t\r\n]*\\?[\w+.\-]*")
 _CLOSED = re.compile(r"\][ \t\r\n]*\}[ \t\r\n]*\Z")
@@ -254,6 +256,8 @@ class Values:
             if end and _is_end(window.text, end, mark):
                 return end, True
             if mark:
+                if end and _ANOTHER.match(window.text, end) and _is_json(window.text[window.at : end]):
+                    return end, True  # it is whole, and the beginning of the next one is not
                 return mark.start(), bool(mark["item"])
             if window.ended or len(window.text) - window.at >= LARGEST:
                 return len(window.text), False
@@ -292,6 +296,14 @@ def _is_end(text: str, at: int, mark: re.Match[str] | None) -> bool:
     if mark and mark["item"]:
         return bool(_COMMA.fullmatch(text, at, mark.start()))
     return bool(_FOLLOWS.match(text, at))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        _PATIENT.decode(repaired(text)[0])
+    except (json.JSONDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _is_cut(error: json.JSONDecodeError, text: str, *, ended: bool) -> bool:

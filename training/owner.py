@@ -33,8 +33,12 @@ def find_owner(wanted: str | None, account: str | None, speakers: Mapping[str, S
     Raises
     ------
     SettingsError
-        One line: nobody was named, nobody is called so (with the nearest names), or several are.
+        One line: nobody was named, nobody is called so (with the nearest names), or several are; or nobody wrote.
     """
+    if not speakers:
+        raise SettingsError(
+            "TRAINING_EXPORT: it has no message with text: export a chat, and dates, in which there are some"
+        )
     if wanted is None:
         if account is not None and account in speakers:
             return frozenset({account})

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import BinaryIO
 
-_PIECE = 1 << 18
+_PIECE = 1 << 16
 """Bytes."""
 LARGEST = 1 << 26
 """Characters of a single value. A longer one is not read."""

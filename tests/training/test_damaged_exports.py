@@ -269,8 +269,8 @@ def test_the_terminal_says_what_was_repaired_damaged_and_cut_off(export, tmp_pat
     said = io.StringIO()
     settings = PrepareSettings(export=file, owner="user_me", out=tmp_path / "data")
     prepare(settings, console=Console(file=said, width=200))
-    assert "is no JSON at 1 place, which could be repaired" in said.getvalue()
-    assert "is damaged at 1 place (bytes " in said.getvalue()
+    assert "Repaired invalid JSON in 1 place of the export." in said.getvalue()
+    assert "is damaged in 1 place (bytes " in said.getvalue()
     assert f"ends in the middle, at byte {file.stat().st_size}: what came before is used" in said.getvalue()
 
 
@@ -289,3 +289,20 @@ def test_the_end_of_a_value_is_found_by_its_brackets():
     assert end_of_value('"a{" x', 0, 6) == 4
     assert end_of_value('{"a": [}', 0, 8) is None
     assert end_of_value("{[}]", 0, 4) is None
+
+
+def test_a_repair_does_not_need_the_beginning_of_the_next_message():
+    text = three().replace("привет 1", "привет \\x0C").replace('"id": 2,', '"?": 2,')
+    _, items = read(text)
+    assert [isinstance(item, dict) for item in items] == [True, True, True]
+    assert items[0]["text"] == "привет \x0c"
+
+
+def test_a_list_without_its_bracket_loses_nothing():
+    _, items = read(three().replace('"messages": [', '"messages": '))
+    assert [item["id"] for item in items] == [1, 2, 3]
+
+
+def test_a_string_that_is_in_order_is_passed_over_by_a_repair():
+    text = '{"a": "обычный 😀", "b": "\\x0C", "c": "раз\tдва\u2028"}'
+    assert repaired(text) == (text.replace("\\x0C", "\\u000C").replace("\t", "\\u0009"), 2)

@@ -65,7 +65,7 @@ def test_of_a_directory_without_an_export_what_to_do_is_said(tmp_path, files, wh
     given.mkdir()
     for name in files:
         (given / name).touch()
-    with pytest.raises(SettingsError, match=f"given is no Telegram export .{why}.* Machine-readable JSON"):
+    with pytest.raises(SettingsError, match=f"given is not a Telegram export .{why}.* Machine-readable JSON"):
         prepared(given, tmp_path / "data")
 
 
@@ -75,7 +75,7 @@ def test_of_a_directory_without_an_export_what_to_do_is_said(tmp_path, files, wh
         (b"", "it is empty"),
         (b"<!DOCTYPE html>\n<html>", "an export as HTML"),
         (b"\xef\xbb\xbf\n<html>", "an export as HTML"),
-        ('date,from,text\n2023,Аня,"привет"\n'.encode(), "it is no JSON"),
+        ('date,from,text\n2023,Аня,"привет"\n'.encode(), "it is not JSON"),
         (zipped("{}"), "it is a zip archive: unpack it"),
         (gzip.compress(b"{}"), "packed with gzip: unpack it"),
         ('{"name": "x", "messages": []}'.encode("utf-16"), "its text is UTF-16: save it as UTF-8"),
@@ -85,13 +85,13 @@ def test_of_a_directory_without_an_export_what_to_do_is_said(tmp_path, files, wh
         (b'{"version": 1, "log": {"entries": []}}', "it has no messages"),
         (b'[{"id": 1}]', "it has no messages"),
         (b'{"name": "x", "type"', "it ends in the middle, at byte 20"),
-        (bytes(5000), "it is no JSON"),
+        (bytes(5000), "it is not JSON"),
     ],
 )
 def test_what_is_no_export_is_told_by_its_content_and_leaves_nothing(tmp_path, content, why):
     file = tmp_path / "given.json"
     file.write_bytes(content)
-    with pytest.raises(SettingsError, match=f"TRAINING_EXPORT: given.json is no Telegram export.*({why})") as caught:
+    with pytest.raises(SettingsError, match=f"TRAINING_EXPORT: given.json is not a Telegram export.*({why})") as caught:
         prepared(file, tmp_path / "new" / "data")
     assert "\n" not in str(caught.value)
     assert os.listdir(tmp_path) == ["given.json"]
@@ -99,7 +99,7 @@ def test_what_is_no_export_is_told_by_its_content_and_leaves_nothing(tmp_path, c
 
 def test_a_pipe_is_no_export_and_nothing_waits_for_it(tmp_path):
     os.mkfifo(tmp_path / "result.json")
-    with pytest.raises(SettingsError, match="it is no regular file"):
+    with pytest.raises(SettingsError, match="it is not a regular file"):
         prepared(tmp_path / "result.json", tmp_path / "data")
 
 

@@ -95,7 +95,9 @@ def test_of_a_file_cut_in_the_middle_what_is_whole_is_used(export, run_prepare, 
     ["", "{", '{"chats"', "привет", "<html>", "[1, 2]", '{"a": {"b": []}}', '{"messages": {}}', "\x00\xff", "3"],
 )
 def test_what_is_no_export_is_one_line_that_says_what_to_do(run_prepare, text):
-    with pytest.raises(SettingsError, match=r"result\.json is no Telegram export .* Machine-readable JSON") as caught:
+    with pytest.raises(
+        SettingsError, match=r"result\.json is not a Telegram export .* Machine-readable JSON"
+    ) as caught:
         run_prepare(text)
     assert "\n" not in str(caught.value)
 

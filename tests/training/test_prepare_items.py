@@ -65,6 +65,11 @@ def test_the_owner_of_an_old_export_of_the_account_is_found_by_itself(export, ru
     assert [[turn["content"] for turn in one["messages"]] for one in parts["train"]] == [["как ты?", "жив"]]
 
 
+def test_an_export_in_which_nobody_wrote_says_so(export, run_prepare):
+    with pytest.raises(SettingsError, match="TRAINING_EXPORT: it has no message with text"):
+        run_prepare(export.chat())
+
+
 def test_a_long_number_as_the_owner_is_one_line():
     with pytest.raises(SettingsError, match="nobody is called"):
         find_owner("9" * 5000, None, {"user1": Speaker("user1", "Ann")})
