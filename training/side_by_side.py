@@ -59,7 +59,7 @@ def read(model: Any, ids: Sequence[int], known: Read = NOTHING) -> Read:
     if len(ids) == len(known.ids):
         return known
     with torch.inference_mode():
-        # Without the head: nothing is foretold here, and of one token it can take seconds (bfloat16).
+        # Without the head, which takes the longest: nothing is foretold here.
         output = model.base_model(
             torch.tensor([ids[len(known.ids) :]]), past_key_values=known.copies(1), use_cache=True
         )
