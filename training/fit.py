@@ -101,6 +101,9 @@ def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopp
     with claimed(settings.out):
         settings = with_canaries(settings)
         check_same(settings, manifest.data_sha256)
+        if (settings.out / MODEL).exists() and (ended := FitResult.find(settings.out)):
+            say(console, f"The training in {settings.out} has ended already: name another TRAINING_OUT for a new one.")
+            return ended
         set_seed(settings.seed)
         source_of(settings, console)  # made ready with a bar of its own
         with bars(console, clock, partial(_check, stopped)) as shown:

@@ -56,6 +56,9 @@ def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(da
     assert not (run / "model/README.md").exists(), "PEFT's form, which nobody has filled in"
     assert result.data_sha256 == json.loads((data / "manifest.json").read_text())["data_sha256"]
     assert trained(run, chosen, QUIET).model.dtype == torch.float32
+    written = (run / "fit.json").read_bytes()
+    assert fit(chosen, console=QUIET, clock=SystemClock()) == result, "it has ended: nothing is trained any more"
+    assert (run / "fit.json").read_bytes() == written
 
 
 def test_layers_that_are_compiled_learn_the_same_and_are_saved_as_they_were(data, base, tmp_path, monkeypatch):
