@@ -1,5 +1,6 @@
 """Choose the canaries that a training learns along with the data."""
 
+from events.errors import SettingsError
 from training.canaries import Canary, Language, fitting, language_of, make
 from training.examples import covering, read
 from training.resuming import begun
@@ -11,13 +12,15 @@ from training.weights import CONFIG
 def with_canaries(settings: FitSettings) -> FitSettings:
     """Return `settings` with a number of canaries: as given, or as the training in `out` began, or as many as fit.
 
-    Raises SettingsError, one line, if the data can't be read.
+    Raises SettingsError, one line, if the data or the settings of that training can't be read.
     """
     if settings.canaries is not None:
         return settings
     if begun(settings.out):
         # A training of before there were any has none.
-        number = int(FitSettings.from_file(settings.out / CONFIG).get("canaries", 0))
+        number = FitSettings.from_file(settings.out / CONFIG).get("canaries", 0)
+        if not isinstance(number, int):
+            raise SettingsError(f"TRAINING_OUT: {settings.out / CONFIG}: canaries = {number!r} is not a number")
     else:
         number = fitting(len(covering(read(settings.data, Part.TRAIN), lambda example: example)))
     return settings.model_copy(update={"canaries": number})

@@ -74,7 +74,13 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
                 _arrange(workspace, owner, languages, settings, stopped)
                 return _write(workspace, intake, export, owner, settings, fields=fields, result=place / "result")
     except OSError as error:
-        raise SettingsError(f"{error.filename or settings.out} can't be used: {error.strerror or error}") from None
+        raise SettingsError(f"{_named(error, settings.out)} can't be used: {error.strerror or error}") from None
+
+
+def _named(error: OSError, out: Path) -> str | Path:
+    """The place to look at: a file that is only there while the work lasts is not."""
+    within = error.filename and Path(error.filename).is_relative_to(out)
+    return out if within or not error.filename else error.filename
 
 
 def _read(export: ExportFile, intake: Intake, workspace: Workspace, console: Console, stopped: Stopped) -> None:

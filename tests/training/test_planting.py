@@ -63,6 +63,10 @@ def test_the_same_command_goes_on_with_the_canaries_that_it_began_with(data, bas
     assert with_canaries(settings(data, base, begun)).canaries == 4
     with pytest.raises(SettingsError, match=r"other settings \(canaries\)"):
         fit(settings(data, base, begun, canaries=5), console=QUIET, clock=CLOCK)
+    written = (begun / CONFIG).read_text()
+    (begun / CONFIG).write_text(written.replace("canaries = 4", 'canaries = "four"'))
+    with pytest.raises(SettingsError, match="canaries = 'four' is not a number"):
+        fit(settings(data, base, begun), console=QUIET, clock=CLOCK)
 
 
 def test_a_training_of_before_there_were_canaries_goes_on_and_is_evaluated(data, base, tmp_path, monkeypatch):
@@ -73,6 +77,7 @@ def test_a_training_of_before_there_were_canaries_goes_on_and_is_evaluated(data,
         (old / name).write_text("\n".join(kept).replace("],\n}", "]\n}") + "\n")
     assert "canaries" not in tomllib.loads((old / CONFIG).read_text())
     assert FitResult.find(old).canaries == 0
+    shutil.rmtree(old / "model")  # cut off before its end, it goes on
     assert fit(settings(data, base, old), console=QUIET, clock=CLOCK).canaries == 0
     monkeypatch.setenv("TRAINING_CANARIES", "4")
     chosen = EvaluateSettings(run=old, dialogues=2, samples=1)

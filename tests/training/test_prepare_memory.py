@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import sys
 
 import pytest
@@ -42,7 +43,12 @@ def peak_memory(export, out):
     command = [sys.executable, "-m", "cli", "train", "prepare"]
     options = ["--export", str(export), "--owner", "user_me", "--out", str(out)]
     pid = os.posix_spawn(sys.executable, [*command, *options], os.environ)
-    _, status, usage = os.wait4(pid, 0)
+    try:
+        _, status, usage = os.wait4(pid, 0)
+    except BaseException:  # the timeout of the test
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
     assert os.waitstatus_to_exitcode(status) == 0
     return usage.ru_maxrss * 1024
 
