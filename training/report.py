@@ -113,8 +113,8 @@ def style_in_words(evaluation: Evaluation) -> str:
     if style.answers_needed is None:
         return "No likeness: the test part has too little text to tell the owner's from other people's."
     return (
-        f"No likeness: to tell the owner's style from other people's takes about {style.answers_needed} answers of this "
-        f"length, and {evaluation.samples} were written (TRAINING_SAMPLES)."
+        "No likeness: to tell the owner's style from other people's takes about "
+        f"{style.answers_needed} answers of this length, and {evaluation.samples} were written (TRAINING_SAMPLES)."
     )
 
 

@@ -90,8 +90,8 @@ def test_too_few_answers_give_no_likeness_and_say_how_many_would(people):
     score, style = likeness(learned, held_out, ["so, me"], ["yes"], seed=0)
     assert score is None
     said = style_in_words(evaluation(1, score, style))
-    assert said.startswith("No likeness: 1 answers are too few")
-    assert f"about {style.answers_needed} of" in said
+    needed = style.answers_needed
+    assert said.startswith(f"No likeness: to tell the owner's style from other people's takes about {needed} answers")
     before, after = ([text] * style.answers_needed for text in ("so, me", "yes"))
     assert likeness(learned, held_out, before, after, seed=0)[0], "so many are enough"
 
