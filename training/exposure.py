@@ -9,7 +9,6 @@ question before them as it is served: decoding greedily, and in one of some answ
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from random import Random
 from typing import Any
 
@@ -30,7 +29,7 @@ from training.canaries import Canary
 from training.leaks import OTHERS, Known
 from training.lessons import Lesson
 from training.scoring import LIMIT
-from training.side_by_side import NOTHING, Read, Text
+from training.side_by_side import NOTHING, Read, Text, shared
 from training.weights import renderer_of
 
 
@@ -59,13 +58,13 @@ class _Examiner:
             [TemperatureLogitsWarper(self._sampling.temperature), TopPLogitsWarper(self._sampling.top_p)]
         )
         prompts = [self._lesson(canary, canary.secret).prompt.ids for canary in canaries]
-        self._opening = side_by_side.read(self._model, prompts[0][: shared(prompts)]) if prompts else NOTHING
+        self._opening = side_by_side.read(self._model, prompts[0][: _begun(prompts)]) if prompts else NOTHING
 
     def known(self, canary: Canary, others: Sequence[str]) -> Known:
         lessons = [self._lesson(canary, secret) for secret in (canary.secret, *others)]
         prompt, answers = lessons[0].prompt.ids, [lesson.answer.ids for lesson in lessons]
-        begun = shared(answers)
-        ended = shared([ids[begun:][::-1] for ids in answers])
+        begun = _begun(answers)
+        ended = _begun([ids[begun:][::-1] for ids in answers])
         secrets = [ids[begun : len(ids) - ended] for ids in answers]
         # The last token stays: the next one is foretold at it.
         asked = side_by_side.read(self._model, prompt[:-1], self._opening)
@@ -106,7 +105,6 @@ class _Examiner:
         return float(drawn[tokens == token].sum())
 
 
-def shared(sequences: Sequence[list[int]]) -> int:
+def _begun(sequences: Sequence[list[int]]) -> int:
     """With how many tokens all of `sequences` begin; at least one of each is left."""
-    same = takewhile(lambda column: len(set(column)) == 1, zip(*(ids[:-1] for ids in sequences), strict=False))
-    return sum(1 for _ in same)
+    return shared([ids[:-1] for ids in sequences])

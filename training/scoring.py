@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from random import Random
 from typing import Any
 
@@ -97,8 +96,8 @@ class Scorer:
         """The tokens before the first word of a prompt, whichever of `words` it is."""
         user, assistant = Role.USER, Role.ASSISTANT
         dialogues = ([Turn(role=user, text=word), Turn(role=assistant, text=word)] for word in words)
-        prompts = (self._renderer.lesson(dialogue).prompt.ids for dialogue in dialogues)
-        return tuple(one for one, *others in takewhile(lambda all_: len(set(all_)) == 1, zip(*prompts, strict=False)))
+        prompts = [self._renderer.lesson(dialogue).prompt.ids for dialogue in dialogues]
+        return tuple(prompts[0][: side_by_side.shared(prompts)])
 
 
 def surprises(scorer: Scorer, examples: Iterable[Example], done: Done = ignore) -> list[Surprise]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -52,6 +53,12 @@ class Text:
     def shown(self) -> list[int]:
         """All but the last token, after which nothing is foretold."""
         return [*self.before, *self.answer][:-1]
+
+
+def shared(sequences: Sequence[Sequence[int]]) -> int:
+    """With how many tokens all of `sequences` begin."""
+    same = takewhile(lambda column: len(set(column)) == 1, zip(*sequences, strict=False))
+    return sum(1 for _ in same)
 
 
 def read(model: Any, ids: Sequence[int], known: Read = NOTHING) -> Read:
