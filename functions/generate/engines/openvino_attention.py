@@ -8,6 +8,8 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from functions.generate.engines.openvino_paged import Unsupported
+
 _NAME = "timokha"
 _jit: Any = torch.jit  # untyped
 _FAR = 150_000
@@ -18,10 +20,6 @@ _STRANGE = {
     "position_bias": "attention that is biased by distance",
 }
 """What a layer may pass along with its queries, and paged attention does not know."""
-
-
-class Unsupported(ValueError):
-    """The model is built in a way that this engine can't run."""
 
 
 class Attention:

@@ -9,12 +9,10 @@ from events.errors import SettingsError
 from events.runtime.clock import Clock
 from functions.generate.engines.checkpoints import Checkpoint, load
 from functions.generate.engines.described import Described
-from functions.generate.engines.openvino_attention import Unsupported
+from functions.generate.engines.openvino_paged import Unsupported
+from functions.generate.engines.openvino_prepared import Servable, write
 from functions.generate.engines.openvino_rehearsal import converted
-from functions.generate.engines.openvino_weights import quantize
-from functions.generate.engines.quiet_openvino import ov
 from functions.generate.engines.transformers import context_of, end_tokens, format_of
-from functions.generate.engines.writing import writing
 
 
 def export(source: str, directory: Path, *, bits: int | None, clock: Clock) -> None:
@@ -31,14 +29,9 @@ def export(source: str, directory: Path, *, bits: int | None, clock: Clock) -> N
             f"{checkpoint.card.name} has {error}, which the openvino engine can't run: set "
             "GENERATE_ENGINE=transformers, or GENERATE_ENGINE=openai and have a server run it"
         ) from None
-    if bits is not None:
-        quantize(model, bits)
-    directory.mkdir(parents=True, exist_ok=True)
-    with writing(directory):
-        ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
-        checkpoint.model.config.save_pretrained(directory)  # GenAI looks into config.json
-        _tokenizer(checkpoint).backend_tokenizer.save(str(directory / "tokenizer.json"))
-    described.write(directory)
+    config = checkpoint.model.config.to_json_string()
+    servable = Servable(model, _tokenizer(checkpoint).backend_tokenizer, config, described)
+    write(servable, directory, bits=bits)
 
 
 def describe(checkpoint: Checkpoint, clock: Clock) -> Described:

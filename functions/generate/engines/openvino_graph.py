@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
-from functions.generate.engines.openvino_attention import Attention, Unsupported
+from functions.generate.engines.openvino_attention import Attention
+from functions.generate.engines.openvino_lift import lift
+from functions.generate.engines.openvino_paged import check
 from functions.generate.engines.quiet_openvino import ops, ov, passes
 
-LIFT = 512.0
-"""Added to all logits, which changes no probability. GenAI writes 0 for "never", and lowers only positive ones."""
 _jit: Any = torch.jit  # untyped
 _TOKENS = ("input_ids", "attention_mask", "position_ids")
 _BATCH, _BEFORE, _NEW = 2, 3, 4
@@ -36,7 +36,8 @@ def graph(model: PreTrainedModel) -> ov.Model:
         traced = ov.convert_model(step, example_input=example)
     _name(traced, cache)
     _hide_cache(traced, cache)
-    _check(traced, attention)
+    lift(traced)
+    check(traced, attention.windows)
     return traced
 
 
@@ -67,7 +68,7 @@ class _Step(torch.nn.Module):
         cache = _Past(past)
         with self._attention.step():
             output = _call(self._model, input_ids, attention_mask, position_ids, cache)
-        return output.logits + LIFT, *cache.tensors
+        return output.logits, *cache.tensors
 
 
 def _call(model: Any, input_ids: Any, attention_mask: Any, position_ids: Any, past: "_Past") -> Any:
@@ -143,17 +144,3 @@ def _hide_cache(model: ov.Model, cache: _Cache) -> None:
             shape = ops.concat([batch, ops.constant(np.array([heads, 0, width], dtype=np.int64))], axis=0)
             node.set_arguments([ops.broadcast(ops.constant(np.float32(0)), shape)])
     model.validate_nodes_and_infer_types()
-
-
-def _check(model: ov.Model, attention: Attention) -> None:
-    """GenAI makes the attention paged when it loads a model; what that would miss is seen here first."""
-    paged = model.clone()
-    passes.paged_attention_transformation(paged)
-    nodes = [node for node in paged.get_ops() if node.get_type_name() == "PagedAttentionExtension"]
-    sliding = [node for node in nodes if node.input_value(10).get_node().get_type_name() != "Constant"]
-    wanted = [window for window in attention.windows if window]
-    if (len(nodes), len(sliding)) != (len(attention.windows), len(wanted)):
-        raise Unsupported(
-            f"attention of which {len(nodes)} of {len(attention.windows)} layers are understood, "
-            f"{len(sliding)} of {len(wanted)} sliding ones"
-        )

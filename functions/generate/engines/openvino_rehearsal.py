@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from functions.generate.engines.openvino import PROPERTIES
-from functions.generate.engines.openvino_attention import Unsupported
 from functions.generate.engines.openvino_graph import graph
+from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.quiet_openvino import genai, ov
 from functions.generate.engines.writing import writing
 from functions.generate.settings import Arithmetic
