@@ -5,7 +5,7 @@ Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 import mmap
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -60,7 +60,7 @@ _NUMBERS: Final = {
 }
 _TEXT, _LIST = 8, 9
 _KEPT = 4096
-"""Entries of a list of numbers that are kept; of longer ones, and of texts, only how many there are."""
+"""Entries of a list of numbers that are kept unless asked for; of longer ones, and of texts, how many there are."""
 
 
 class NoGGUF(ValueError):
@@ -98,8 +98,8 @@ class Header:
         return sum(prod(tensor.shape) for tensor in self.tensors)
 
 
-def read(path: Path) -> Header:
-    """Raises NoGGUF or OSError."""
+def read(path: Path, whole: Collection[str] = ()) -> Header:
+    """Read the head of `path`; the lists named in `whole` are kept, however long. Raises NoGGUF or OSError."""
     with path.open("rb") as file:
         begins = file.read(len(POINTER))
         if begins == POINTER:
@@ -110,7 +110,7 @@ def read(path: Path) -> Header:
             raise NoGGUF("is a GGUF file of a version that can't be read: convert the model again")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                header = _Reader(data).header()
+                header = _Reader(data, whole).header()
             except (struct.error, ValueError, TypeError, ArithmeticError, MemoryError, RecursionError):
                 raise NoGGUF("is cut off or damaged: download or copy it again") from None
             ends = (tensor.offset + tensor.size for tensor in header.tensors if tensor.kind in BLOCKS)
@@ -122,8 +122,9 @@ def read(path: Path) -> Header:
 class _Reader:
     """Walks through the head of a file."""
 
-    def __init__(self, data: mmap.mmap) -> None:
+    def __init__(self, data: mmap.mmap, whole: Collection[str]) -> None:
         self._data = data
+        self._whole = whole
         self._at = 8
 
     def header(self) -> Header:
@@ -131,7 +132,7 @@ class _Reader:
         metadata = {}
         for _ in range(entries):
             name = self._text()
-            metadata[name] = self._value(*self._numbers("<I"))
+            metadata[name] = self._value(*self._numbers("<I"), whole=name in self._whole)
         found = [self._tensor() for _ in range(tensors)]
         alignment = int(metadata.get("general.alignment", 32)) or 1
         begins = -(-self._at // alignment) * alignment
@@ -144,20 +145,22 @@ class _Reader:
         kind, offset = self._numbers("<IQ")
         return name, tuple(reversed(shape)), kind, offset
 
-    def _value(self, kind: int) -> Any:
+    def _value(self, kind: int, *, whole: bool = False) -> Any:
         if kind == _TEXT:
             return self._text()
         if kind == _LIST:
-            return self._list(*self._numbers("<IQ"))
+            return self._list(*self._numbers("<IQ"), whole=whole)
         return self._numbers(_NUMBERS.get(kind) or _damaged())[0]
 
-    def _list(self, kind: int, count: int) -> Any:
+    def _list(self, kind: int, count: int, *, whole: bool) -> Any:
+        if kind == _TEXT and whole:
+            return [self._text() for _ in range(count)]
         if kind not in _NUMBERS:
             for _ in range(count):
                 self._value(kind)
             return count
         code = _NUMBERS[kind]
-        if count <= _KEPT:
+        if whole or count <= _KEPT:
             return list(self._numbers(f"<{count}{code[1]}"))
         self._at += count * struct.calcsize(code)
         return count

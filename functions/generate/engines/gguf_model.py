@@ -1,7 +1,7 @@
 """A model and its tokenizer from a GGUF file that `gguf_kinds` lets through, one tensor at a time.
 
 transformers' own reader forgets how positions are scaled, all ends of a turn but one and the rule by which some
-tokenizers split, passes over tensors that it does not know, and takes three times the memory.
+tokenizers split, passes over tensors that it does not know, takes three times the memory, and minutes for merges.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ from typing import Any
 import gguf as vendor
 import numpy as np
 import torch
-from tokenizers import normalizers, pre_tokenizers, processors
 from transformers import (
     AutoModelForCausalLM,
     Gemma3TextConfig,
@@ -22,15 +21,13 @@ from transformers import (
     Qwen2Config,
     Qwen3Config,
 )
-from transformers.integrations.gguf import convert_gguf_tokenizer, get_gguf_tokenizer
 
+from functions.generate.engines.gguf_tokenizer import LISTS, GGUFTokenizer, built
 from functions.generate.gguf import Header, NoGGUF, Tensor, read
 from functions.generate.gguf_kinds import (
-    BYTE_LEVEL,
     FREQUENCIES,
     LAYERS,
     OUTSIDE,
-    SPLITS,
     TIED,
     head_size,
     of,
@@ -43,21 +40,6 @@ _CONFIGS: Mapping[str, type[PreTrainedConfig]] = {
     "qwen3": Qwen3Config,
     "gemma3": Gemma3TextConfig,
 }
-_ENDS = ("eos_token_id", "eot_token_id", "eom_token_id")
-_ENDS_BY_NAME = {
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<end_of_turn>",
-    "<|end|>",
-    "<|endoftext|>",
-    "<|end_of_text|>",
-}
-"""Control tokens that end a turn by their name, whatever the file calls its end."""
-_WITH_BEGINNING = {"llama3"}
-"""Splits whose tokenizers begin a text with their token unless the file says otherwise."""
-_WHOLE_WORDS = {"llama3", "tekken"}
-"""Splits whose tokenizers take a word that is a token as it is, whatever the merges would give."""
 _EVERY_SIXTH = 6
 """Of Gemma 3's layers one in so many sees everything: a file need not say it."""
 _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
@@ -67,16 +49,16 @@ _LARGEST_GEMMA = 62
 
 def load(path: Path) -> tuple[Any, Any]:
     """The model in float32, and the tokenizer. Raises NoGGUF, after the file's name, or OSError."""
-    header = read(path)
+    header = read(path, whole=LISTS)
     if why := refusal(header):
         raise NoGGUF(why)
     source = vendor.GGUFReader(path)
     frequencies = {tensor.name: tensor.data for tensor in source.tensors}.get(FREQUENCIES)
     model = AutoModelForCausalLM.from_config(_config(header, frequencies), dtype=torch.float32)
     _fill(model, header, source)
-    tokenizer = _tokenizer(path, header)
-    model.generation_config.eos_token_id = _ends(header, tokenizer)
-    return model.eval(), tokenizer
+    tokenizer = built(header)
+    model.generation_config.eos_token_id = list(tokenizer.ends)
+    return model.eval(), _wrapped(tokenizer)
 
 
 def _config(header: Header, frequencies: Any) -> PreTrainedConfig:
@@ -185,46 +167,9 @@ def _copy(parameter: Any, values: Any, name: str) -> None:
     parameter.copy_(torch.from_numpy(np.require(values, requirements=["C", "W"])))
 
 
-def _tokenizer(path: Path, header: Header) -> Any:
-    architecture, tokens, config = get_gguf_tokenizer(str(path))
-    raw, _ = convert_gguf_tokenizer(architecture, tokens)
-    split = SPLITS[header.metadata["tokenizer.ggml.pre"]] if tokens["tokenizer_type"] == BYTE_LEVEL else None
-    if split:
-        _split(raw, split)
-    elif header.architecture == "llama":
-        # In place of a mark before each text, which one that begins with a space would not get.
-        first = [normalizers.Prepend("▁")] if tokens.get("add_prefix_space", True) else []
-        raw.normalizer = normalizers.Sequence([*first, normalizers.Replace(" ", "▁")])
-        raw.pre_tokenizer = None
-    begins = config.pop("add_bos_token", split in _WITH_BEGINNING)
-    config.pop("add_eos_token", None)
-    raw.post_processor = _beginning(raw, config.get("bos_token") if begins else None)
-    return PreTrainedTokenizerFast(tokenizer_object=raw, clean_up_tokenization_spaces=False, **config)
-
-
-def _split(raw: Any, split: str) -> None:
-    """Have `raw` split texts by a rule of `SPLITS`."""
-    if split == "digits":
-        digits, words = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
-        raw.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
-    if split == "qwen2":
-        raw.normalizer = normalizers.NFC()
-    if split in _WHOLE_WORDS:
-        raw.model.ignore_merges = True
-
-
-def _beginning(raw: Any, bos: str | None) -> Any:
-    """Puts the token `bos`, if there is one, before each text."""
-    one = f"{bos} $A" if bos else "$A"
-    special = [(bos, raw.token_to_id(bos))] if bos else []
-    return processors.TemplateProcessing(single=one, pair=f"{one} $B", special_tokens=special)
-
-
-def _ends(header: Header, tokenizer: Any) -> list[int]:
-    """The tokens that end an answer: those that the file names, and those that are known for it."""
-    said = (header.metadata.get(f"tokenizer.ggml.{name}") for name in _ENDS)
-    named = {int(token) for token in said if token is not None}
-    special = set(tokenizer.all_special_tokens) | {
-        token.content for token in tokenizer.added_tokens_decoder.values() if token.special
-    }
-    return sorted(named | {tokenizer.convert_tokens_to_ids(token) for token in special & _ENDS_BY_NAME})
+def _wrapped(tokenizer: GGUFTokenizer) -> Any:
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.raw, clean_up_tokenization_spaces=False, **tokenizer.special_tokens
+    )
+    made.chat_template = tokenizer.chat_template
+    return made

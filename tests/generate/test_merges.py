@@ -1,0 +1,60 @@
+"""Merges derived from a vocabulary, and those among them that matter."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
+
+from functions.generate.engines.merges import Merge, derived, needed
+
+LETTERS = "abc"
+pieces = st.text(LETTERS, min_size=2, max_size=6)
+texts = st.lists(st.text(LETTERS, max_size=40), min_size=1, max_size=8)
+
+
+def tokens_of(text: str, vocabulary: dict[str, int], merges: list[Merge]) -> list[int]:
+    return list(Tokenizer(models.BPE(vocabulary, merges)).encode(text).ids)
+
+
+def agree(vocabulary: dict[str, int], merges: list[Merge], said: list[str]) -> None:
+    fewer = needed(merges)
+    assert set(fewer) <= set(merges)
+    for text in (*said, *vocabulary):
+        assert tokens_of(text, vocabulary, fewer) == tokens_of(text, vocabulary, merges), text
+
+
+@given(st.sets(pieces, max_size=40), st.randoms(use_true_random=False), texts)
+def test_without_the_merges_that_never_come_about_all_texts_are_the_same_tokens(words, random, said):
+    tokens = [*LETTERS, *sorted(words)]
+    random.shuffle(tokens)
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    agree(vocabulary, derived({token: -number for token, number in vocabulary.items()}), said)
+
+
+@given(st.sets(pieces, max_size=40), st.randoms(use_true_random=False), texts)
+def test_merges_that_a_file_gives_in_any_order_are_thinned_out_safely(words, random, said):
+    vocabulary = {token: number for number, token in enumerate([*LETTERS, *sorted(words)])}
+    merges = derived(dict.fromkeys(vocabulary, 0.0))
+    random.shuffle(merges)
+    agree(vocabulary, merges[: random.randint(0, len(merges))], said)
+
+
+def test_one_merge_a_token_is_left():
+    vocabulary = {token: number for number, token in enumerate(["a", "b", "c", "ab", "bc", "abc"])}
+    assert needed(derived({token: -number for token, number in vocabulary.items()})) == [
+        ("a", "b"),
+        ("b", "c"),
+        ("ab", "c"),
+    ]
+
+
+def test_merges_of_byte_tokens_stay_since_they_stand_for_other_text():
+    merges = [("a", "<0x0A>"), ("<", "0"), ("a<0", "x0A>"), ("b", "a<0x0A>")]
+    assert ("a", "<0x0A>") in needed([*merges, ("a<0x0", "A>")], frozenset({"<0x0A>"}))
+
+
+@given(st.dictionaries(st.text(LETTERS, min_size=1, max_size=6), st.integers(-9, 0).map(float), max_size=40))
+def test_merges_are_those_that_transformers_derives(scores):
+    reference = pytest.importorskip("transformers.tokenization_utils_base").generate_merges
+    numbers = {token: number for number, token in enumerate(scores)}
+    assert derived(scores) == reference(numbers, scores)
