@@ -1,0 +1,63 @@
+"""The weights of a GGUF file in float32, one tensor at a time, laid out as transformers has them."""
+
+from pathlib import Path
+from typing import Any
+
+import gguf as vendor
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.generate.gguf import BLOCKS, Header, Tensor
+from functions.generate.gguf_kinds import of
+
+_AT_ONCE = 4096
+"""Blocks that are unpacked together."""
+
+Floats = NDArray[np.float32]
+
+
+class Weights:
+    """Reads what is asked for by its name in the file."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self._header = header
+        self._tensors = {tensor.name: tensor for tensor in header.tensors}
+        self._bytes: Any = np.memmap(path, dtype=np.uint8, mode="r")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
+    def get(self, name: str) -> Floats | None:
+        return self[name] if name in self else None
+
+    def __getitem__(self, name: str) -> Floats:
+        tensor = self._tensors[name]
+        values = _unpacked(self._bytes[tensor.offset : tensor.offset + tensor.size], tensor.kind)
+        return _arranged(self._header, tensor, values.reshape(tensor.shape))
+
+
+def _unpacked(data: Any, kind: int) -> Floats:
+    """In parts of many blocks: the package would take them by a few rows."""
+    weights, size = BLOCKS[kind]
+    blocks = data.reshape(-1, size)
+    values = np.empty((len(blocks), weights), dtype=np.float32)
+    for first in range(0, len(blocks), _AT_ONCE):
+        part = blocks[first : first + _AT_ONCE].reshape(1, -1)
+        values[first : first + _AT_ONCE] = vendor.dequantize(part, vendor.GGMLQuantizationType(kind)).reshape(
+            -1, weights
+        )
+    return values
+
+
+def _arranged(header: Header, tensor: Tensor, values: Floats) -> Floats:
+    if header.architecture == "llama" and ".attn_q." in tensor.name:
+        return _halves(values, int(of(header, "attention.head_count")))
+    if header.architecture == "llama" and ".attn_k." in tensor.name:
+        return _halves(values, int(of(header, "attention.head_count_kv", of(header, "attention.head_count"))))
+    return values
+
+
+def _halves(values: Floats, heads: int) -> Floats:
+    """llama.cpp turns neighbours, transformers the one half of a head against the other."""
+    pairs = values.reshape(heads, -1, 2, *values.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(values.shape)
