@@ -32,8 +32,9 @@ LAYERS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 """By architecture, the tensors of a layer and what transformers calls them."""
+EMBEDDING: Final = "token_embd.weight"
 OUTSIDE: Final = {
-    "token_embd.weight": "model.embed_tokens.weight",
+    EMBEDDING: "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
     "output.weight": "lm_head.weight",
 }

@@ -1,7 +1,7 @@
-"""What each layer of a GGUF file's model looks at, as its head says it."""
+"""What the layers of a GGUF file's model are like, as its head says it."""
 
 from functions.generate.gguf import Header
-from functions.generate.gguf_kinds import head_size, of
+from functions.generate.gguf_kinds import EMBEDDING, TIED, head_size, of
 
 _EVERY_SIXTH = 6
 """Of Gemma 3's layers one in so many sees everything: a file need not say it."""
@@ -25,3 +25,33 @@ def attention_width(header: Header) -> int:
     if header.architecture == "gemma3" and int(of(header, "block_count")) == _LARGEST_GEMMA:
         return int(of(header, "embedding_length")) // int(of(header, "attention.head_count"))
     return head_size(header)
+
+
+def misshapen(header: Header) -> str:
+    """Return what is wrong, after the file's name, with the first tensor of a shape that does not fit; else nothing."""
+    shapes = _shapes(header)
+    for tensor in header.tensors:
+        wanted = shapes.get(tensor.name.split(".", 2)[-1] if tensor.name.startswith("blk.") else tensor.name)
+        if wanted and tensor.shape != wanted:
+            return f"has {tensor.name} in the shape {tensor.shape} in place of {wanted}"
+    return ""
+
+
+def _shapes(header: Header) -> dict[str, tuple[int, ...]]:
+    """By the names of tensors within a layer, and outside of layers."""
+    width, inner = int(of(header, "embedding_length")), int(of(header, "feed_forward_length"))
+    heads, size = int(of(header, "attention.head_count")), head_size(header)
+    own = {"q": heads * size, **dict.fromkeys("kv", int(of(header, "attention.head_count_kv", heads)) * size)}
+    norms = ("attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm", "output_norm")
+    embedding = next(tensor for tensor in header.tensors if tensor.name == EMBEDDING)
+    return {
+        **{f"attn_{which}.weight": (out, width) for which, out in own.items()},
+        **{f"attn_{which}.bias": (out,) for which, out in own.items()},
+        **{f"attn_{which}_norm.weight": (size,) for which in "qk"},
+        **{f"ffn_{which}.weight": (inner, width) for which in ("gate", "up")},
+        **{f"{norm}.weight": (width,) for norm in norms},
+        "attn_output.weight": (width, heads * size),
+        "ffn_down.weight": (width, inner),
+        EMBEDDING: (embedding.shape[0], width),
+        TIED: (embedding.shape[0], width),
+    }

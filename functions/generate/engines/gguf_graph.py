@@ -24,7 +24,7 @@ from functions.generate.engines.openvino_lift import lift
 from functions.generate.engines.openvino_paged import check
 from functions.generate.engines.quiet_openvino import ops, ov
 from functions.generate.gguf import Header
-from functions.generate.gguf_kinds import TIED, head_size, of
+from functions.generate.gguf_kinds import EMBEDDING, TIED, head_size, of
 from functions.generate.gguf_layers import attention_width, windows
 
 
@@ -38,7 +38,7 @@ def graph(header: Header, weights: Weights) -> ov.Model:
     inputs = {**tokens, "beam_idx": beams}
     for name, node in inputs.items():
         node.output(0).get_tensor().set_names({name})
-    logits, memory = _Builder(header, weights).built(*tokens.values(), beams)
+    logits, memory = _Builder(header, weights).built(**tokens, beam_idx=beams)
     logits.output(0).get_tensor().set_names({"logits"})
     model = ov.Model([ops.result(logits)], memory.sinks, list(inputs.values()), "gguf")
     lift(model)
@@ -74,17 +74,18 @@ class _Builder:
         self._size = head_size(header)
         self._scale = attention_width(header) ** -0.5
 
-    def built(self, ids: Node, attention_mask: Node, positions: Node, beams: Node) -> tuple[Node, Memory]:
+    def built(self, input_ids: Node, attention_mask: Node, position_ids: Node, beam_idx: Node) -> tuple[Node, Memory]:
         """The logits, and what is remembered."""
-        embedding = matrix(self._weights["token_embd.weight"])
-        hidden = ops.gather(embedding, ops.convert(ids, "i32"), ops.constant(0))
+        embedding = matrix(self._weights[EMBEDDING])
+        hidden = ops.gather(embedding, ops.convert(input_ids, "i32"), ops.constant(0))
         if self._gemma:
-            hidden = ops.multiply(hidden, number(int(of(self._header, "embedding_length")) ** 0.5))
-        step = _Step(Memory(ids, beams), self._turns(positions), {}, ids, attention_mask)
+            hidden = ops.multiply(hidden, number(of(self._header, "embedding_length") ** 0.5))
+        step = _Step(Memory(input_ids, beam_idx), self._turns(position_ids), {}, input_ids, attention_mask)
         for layer, window in enumerate(windows(self._header)):
             hidden = self._layer(f"blk.{layer}", hidden, step, window)
-        head = matrix(self._weights[TIED]) if TIED in self._weights else embedding
-        return self._capped(linear(self._normed(hidden, "output_norm"), head)), step.memory
+        hidden = self._normed(hidden, "output_norm")
+        logits = self._linear(hidden, "output") if TIED in self._weights else linear(hidden, embedding)
+        return self._capped(logits), step.memory
 
     def _turns(self, positions: Node) -> dict[int | None, Angles]:
         """Gemma's windowed layers turn otherwise."""

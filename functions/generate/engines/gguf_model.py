@@ -9,7 +9,6 @@ from math import pi
 from pathlib import Path
 from typing import Any
 
-import gguf as vendor
 import numpy as np
 import torch
 from transformers import (
@@ -23,8 +22,10 @@ from transformers import (
 )
 
 from functions.generate.engines.gguf_tokenizer import LISTS, GGUFTokenizer, built
-from functions.generate.gguf import Header, NoGGUF, Tensor, read
+from functions.generate.engines.gguf_weights import Weights
+from functions.generate.gguf import Header, NoGGUF, read
 from functions.generate.gguf_kinds import (
+    EMBEDDING,
     FREQUENCIES,
     LAYERS,
     OUTSIDE,
@@ -33,6 +34,7 @@ from functions.generate.gguf_kinds import (
     of,
     refusal,
 )
+from functions.generate.gguf_layers import attention_width, windows
 
 _CONFIGS: Mapping[str, type[PreTrainedConfig]] = {
     "llama": LlamaConfig,
@@ -40,11 +42,7 @@ _CONFIGS: Mapping[str, type[PreTrainedConfig]] = {
     "qwen3": Qwen3Config,
     "gemma3": Gemma3TextConfig,
 }
-_EVERY_SIXTH = 6
-"""Of Gemma 3's layers one in so many sees everything: a file need not say it."""
 _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
-_LARGEST_GEMMA = 62
-"""Layers of Gemma 3 27B, whose attention alone is scaled by the width of the model."""
 
 
 def load(path: Path) -> tuple[Any, Any]:
@@ -52,10 +50,9 @@ def load(path: Path) -> tuple[Any, Any]:
     header = read(path, whole=LISTS)
     if why := refusal(header):
         raise NoGGUF(why)
-    source = vendor.GGUFReader(path)
-    frequencies = {tensor.name: tensor.data for tensor in source.tensors}.get(FREQUENCIES)
-    model = AutoModelForCausalLM.from_config(_config(header, frequencies), dtype=torch.float32)
-    _fill(model, header, source)
+    weights = Weights(path, header)
+    model = AutoModelForCausalLM.from_config(_config(header, weights.get(FREQUENCIES)), dtype=torch.float32)
+    _fill(model, header, weights)
     tokenizer = built(header)
     model.generation_config.eos_token_id = list(tokenizer.ends)
     return model.eval(), _wrapped(tokenizer)
@@ -63,7 +60,7 @@ def load(path: Path) -> tuple[Any, Any]:
 
 def _config(header: Header, frequencies: Any) -> PreTrainedConfig:
     heads = int(of(header, "attention.head_count"))
-    embedding = next(tensor for tensor in header.tensors if tensor.name == "token_embd.weight")
+    embedding = next(tensor for tensor in header.tensors if tensor.name == EMBEDDING)
     same = {
         "vocab_size": embedding.shape[0],
         "hidden_size": int(of(header, "embedding_length")),
@@ -85,16 +82,11 @@ def _config(header: Header, frequencies: Any) -> PreTrainedConfig:
 
 
 def _gemma(header: Header, same: Mapping[str, Any]) -> dict[str, Any]:
-    layers, size = same["num_hidden_layers"], same["head_dim"]
-    pattern = of(header, "attention.sliding_window_pattern", _EVERY_SIXTH)
-    slides = pattern if isinstance(pattern, list) else [bool((layer + 1) % pattern) for layer in range(layers)]
     near = {"rope_type": "default", "rope_theta": float(of(header, "rope.freq_base_swa", 10000.0))}
     return {
         "sliding_window": int(of(header, "attention.sliding_window")),
-        "layer_types": ["sliding_attention" if slide else "full_attention" for slide in slides],
-        "query_pre_attn_scalar": same["hidden_size"] // same["num_attention_heads"]
-        if layers == _LARGEST_GEMMA
-        else size,
+        "layer_types": ["sliding_attention" if window else "full_attention" for window in windows(header)],
+        "query_pre_attn_scalar": attention_width(header),
         "final_logit_softcapping": of(header, "final_logit_softcapping") or None,
         "rope_parameters": {"full_attention": same["rope_parameters"], "sliding_attention": near},
     }
@@ -126,15 +118,14 @@ def _llama3(base: float, divisors: Any) -> dict[str, Any]:
     return {"rope_type": "llama3", "rope_theta": base, "factor": factor, **_LLAMA3}
 
 
-def _fill(model: Any, header: Header, source: Any) -> None:
-    """Put the file's weights in place of the model's. Raises NoGGUF where the shapes differ."""
+def _fill(model: Any, header: Header, weights: Weights) -> None:
+    """Put the file's weights in place of the model's."""
     parameters = dict(model.named_parameters())
-    infos = {tensor.name: tensor for tensor in header.tensors}
     with torch.no_grad():
-        for tensor in source.tensors:
-            if tensor.name != FREQUENCIES:
-                values = vendor.dequantize(tensor.data, tensor.tensor_type)
-                _copy(parameters[_name(header, tensor.name)], _as_here(header, infos[tensor.name], values), tensor.name)
+        for name in weights:
+            if name != FREQUENCIES:
+                values = np.require(_as_here(header, name, weights[name]), requirements=["C", "W"])
+                parameters[_name(header, name)].copy_(torch.from_numpy(values))
 
 
 def _name(header: Header, tensor: str) -> str:
@@ -144,27 +135,10 @@ def _name(header: Header, tensor: str) -> str:
     return f"model.layers.{layer}.{LAYERS[header.architecture][name]}"
 
 
-def _as_here(header: Header, tensor: Tensor, values: Any) -> Any:
-    values = values.reshape(tensor.shape)
-    if header.architecture == "gemma3" and tensor.name.endswith("norm.weight"):
+def _as_here(header: Header, name: str, values: Any) -> Any:
+    if header.architecture == "gemma3" and name.endswith("norm.weight"):
         return values - np.float32(1)  # transformers adds it
-    if header.architecture == "llama" and ".attn_q." in tensor.name:
-        return _halves(values, int(of(header, "attention.head_count")))
-    if header.architecture == "llama" and ".attn_k." in tensor.name:
-        return _halves(values, int(of(header, "attention.head_count_kv", of(header, "attention.head_count"))))
     return values
-
-
-def _halves(values: Any, heads: int) -> Any:
-    """llama.cpp turns neighbours, transformers the one half of a head against the other."""
-    pairs = values.reshape(heads, -1, 2, *values.shape[1:])
-    return pairs.swapaxes(1, 2).reshape(values.shape)
-
-
-def _copy(parameter: Any, values: Any, name: str) -> None:
-    if tuple(parameter.shape) != tuple(values.shape):
-        raise NoGGUF(f"has {name} in the shape {values.shape} in place of {tuple(parameter.shape)}")
-    parameter.copy_(torch.from_numpy(np.require(values, requirements=["C", "W"])))
 
 
 def _wrapped(tokenizer: GGUFTokenizer) -> Any:

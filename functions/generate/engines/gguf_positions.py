@@ -17,7 +17,7 @@ _FAST, _SLOW = 32, 1
 
 @dataclass(frozen=True, slots=True)
 class Turning:
-    frequencies: NDArray[np.float32]
+    frequencies: NDArray[np.floating]
     """Of each pair in a head."""
     scale: float = 1.0
     """Of the sines and cosines."""
@@ -27,13 +27,13 @@ def everywhere(header: Header, weights: Weights) -> Turning:
     """Of the layers that see all tokens."""
     plain = _plain(header, float(of(header, "rope.freq_base", 10000.0)))
     if FREQUENCIES in weights:
-        return Turning(np.float32(plain / weights[FREQUENCIES]))
+        return Turning(plain / weights[FREQUENCIES])
     kind, factor = of(header, "rope.scaling.type", "none"), float(of(header, "rope.scaling.factor", 1.0))
     if kind == "linear":
-        return Turning(np.float32(plain / factor))
+        return Turning(plain / factor)
     if kind == "yarn":
         return _yarn(header, plain, factor)
-    return Turning(np.float32(plain))
+    return Turning(plain)
 
 
 def nearby(header: Header) -> Turning:
@@ -57,4 +57,4 @@ def _yarn(header: Header, plain: Any, factor: float) -> Turning:
     low, high = max(floor(place(_FAST)), 0), min(ceil(place(_SLOW)), size - 1)
     stretched = np.clip((np.arange(size // 2) - low) / max(high - low, 0.001), 0, 1)
     frequencies = plain / factor * stretched + plain * (1 - stretched)
-    return Turning(np.float32(frequencies), 0.1 * log(factor) + 1 if factor > 1 else 1.0)
+    return Turning(frequencies, 0.1 * log(factor) + 1 if factor > 1 else 1.0)

@@ -1,5 +1,6 @@
 """The weights of a GGUF file in float32, one tensor at a time, laid out as transformers has them."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import gguf as vendor
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.generate.gguf import BLOCKS, Header, Tensor
+from functions.generate.gguf import BLOCKS, Header, NoGGUF, Tensor
 from functions.generate.gguf_kinds import of
+from functions.generate.gguf_layers import misshapen
 
 _AT_ONCE = 4096
 """Blocks that are unpacked together."""
@@ -16,19 +18,25 @@ _AT_ONCE = 4096
 Floats = NDArray[np.float32]
 
 
-class Weights:
-    """Reads what is asked for by its name in the file."""
+class Weights(Mapping[str, Floats]):
+    """By the names in the file, read when asked for."""
 
     def __init__(self, path: Path, header: Header) -> None:
+        """Raises NoGGUF, after the file's name, if a tensor has a shape that does not fit the others."""
+        if why := misshapen(header):
+            raise NoGGUF(why)
         self._header = header
         self._tensors = {tensor.name: tensor for tensor in header.tensors}
         self._bytes: Any = np.memmap(path, dtype=np.uint8, mode="r")
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._tensors
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
 
-    def get(self, name: str) -> Floats | None:
-        return self[name] if name in self else None
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors
 
     def __getitem__(self, name: str) -> Floats:
         tensor = self._tensors[name]

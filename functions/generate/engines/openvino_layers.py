@@ -42,10 +42,11 @@ class Angles:
     sines: Node
 
 
-def angles(positions: Node, frequencies: Floats, scale: float = 1.0) -> Angles:
+def angles(positions: Node, frequencies: NDArray[np.floating], scale: float = 1.0) -> Angles:
     """By how much heads are turned at `positions`, [batch, tokens]."""
     turns = ops.multiply(
-        ops.convert(ops.unsqueeze(positions, ops.constant(2)), "f32"), ops.constant(frequencies[None, None])
+        ops.convert(ops.unsqueeze(positions, ops.constant(2)), "f32"),
+        ops.constant(np.asarray(frequencies, dtype=np.float32)[None, None]),
     )
     both = ops.concat([turns, turns], -1)
     waves = [ops.cos(both), ops.sin(both)]
@@ -107,7 +108,9 @@ class Memory:
         name = f"past.{place}present.{place}"
         _, heads, _, width = (dimension.get_max_length() for dimension in new.get_output_partial_shape(0))
         shape = ops.concat([self._batch, ops.constant([heads, 0, width])], 0)
-        known = ops.read_value(ops.broadcast(number(0), shape), name, ov.Type.f32, ov.PartialShape([-1, heads, -1, width]))
+        known = ops.read_value(
+            ops.broadcast(number(0), shape), name, ov.Type.f32, ov.PartialShape([-1, heads, -1, width])
+        )
         past = ops.gather(known, self._beams, ops.constant(0))
         if self.before is None:
             self.before = ops.gather(ops.shape_of(past, "i64"), ops.constant(2), ops.constant(0))
