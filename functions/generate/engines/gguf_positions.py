@@ -38,7 +38,7 @@ def everywhere(header: Header, weights: Weights) -> Turning:
 
 def nearby(header: Header) -> Turning:
     """Of the layers that see a window of tokens."""
-    return Turning(np.float32(_plain(header, float(of(header, "rope.freq_base_swa", 10000.0)))))
+    return Turning(_plain(header, float(of(header, "rope.freq_base_swa", 10000.0))))
 
 
 def _plain(header: Header, base: float) -> Any:
