@@ -19,10 +19,10 @@ from transformers.utils import logging as transformers_logging
 from events.errors import SettingsError
 from functions.generate.card import ModelCard
 from functions.generate.engines import gguf_model
+from functions.generate.engines.describing import guessed
 from functions.generate.engines.unreadable import said
 from functions.generate.engines.writing import writing
 from functions.generate.gguf import NoGGUF
-from functions.generate.prompts import FIRST_SPEAKER, FormatName
 from functions.generate.sources import TAKES, name_of, path_of, wrong_model
 
 
@@ -52,7 +52,11 @@ def load(source: str, *, dtype: torch.dtype | None = None) -> Checkpoint:
         raise wrong_model(source, str(error)) from None
     except Exception as error:
         raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({said(error)}); {TAKES}") from error
-    return Checkpoint(model.eval(), tokenizer, card or _guess(name_of(source), tokenizer))
+    return Checkpoint(
+        model.eval(),
+        tokenizer,
+        card or guessed(name_of(source), vocabulary=tokenizer.get_vocab(), chat_template=tokenizer.chat_template),
+    )
 
 
 def convert(gguf: Path, directory: Path) -> None:
@@ -104,14 +108,6 @@ def _pretrained(source: str, dtype: torch.dtype) -> tuple[Any, PreTrainedTokeniz
     if len(tokenizer.get_vocab()) <= len(tokenizer.added_tokens_decoder):
         raise ValueError("the backend tokenizer is empty")  # what transformers makes where there is no file
     return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, trust_remote_code=False), tokenizer
-
-
-def _guess(name: str, tokenizer: PreTrainedTokenizerBase) -> ModelCard:
-    if FIRST_SPEAKER in tokenizer.get_vocab():
-        return ModelCard(name=name, format=FormatName.RUDIALOGPT)
-    if tokenizer.chat_template:
-        return ModelCard(name=name, format=FormatName.CHAT)
-    return ModelCard(name=name, format=FormatName.DIALOGUE, preamble=True)
 
 
 def _quiet() -> None:

@@ -9,6 +9,7 @@ from events.errors import SettingsError
 from events.runtime.clock import Clock
 from functions.generate.engines.checkpoints import Checkpoint, load
 from functions.generate.engines.described import Described
+from functions.generate.engines.describing import all_ends
 from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.openvino_prepared import Servable, write
 from functions.generate.engines.openvino_rehearsal import converted
@@ -40,7 +41,7 @@ def describe(checkpoint: Checkpoint, clock: Clock) -> Described:
     return Described(
         card=checkpoint.card,
         context=_context(checkpoint.model),
-        ends=tuple(_ends(checkpoint, clock)),
+        ends=_ends(checkpoint, clock),
         bos_token_id=tokenizer.bos_token_id,
         special_ids=tuple(tokenizer.all_special_ids),
         special_tokens=tokenizer.special_tokens_map,
@@ -58,12 +59,10 @@ def _context(model: Any) -> int:
     return min([context_of(model), *limits])
 
 
-def _ends(checkpoint: Checkpoint, clock: Clock) -> list[int]:
+def _ends(checkpoint: Checkpoint, clock: Clock) -> tuple[int, ...]:
     """Also the tokens that say more than the format's end: two newlines, or a full stop and a newline."""
     form = format_of(checkpoint.card, checkpoint.tokenizer, clock)
-    tokenizer = _tokenizer(checkpoint)
-    texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
-    return sorted({*end_tokens(checkpoint, form), *(token for token, text in enumerate(texts) if form.end in text)})
+    return all_ends(_tokenizer(checkpoint).backend_tokenizer, form.end, end_tokens(checkpoint, form))
 
 
 def _tokenizer(checkpoint: Checkpoint) -> Any:
