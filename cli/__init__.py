@@ -3,6 +3,7 @@
 This file imports next to nothing, so that signals are heeded before the rest is imported.
 """
 
+import gc
 import os
 import sys
 
@@ -15,6 +16,8 @@ SERVICES = {"bridge", "demo", "generate", "sandbox", "userbot"}
 def main() -> None:
     """Run the command that `sys.argv` names, and exit: 0 done, 1 failed or interrupted, 2 wrong use or settings."""
     _open_streams()
+    # What is imported stays: `start` ends this when all of it is there.
+    gc.disable()
     signals = Signals(service=any(word in SERVICES for word in sys.argv[1:2]))
     signals.listen()
     from cli.program import run  # noqa: PLC0415 - takes its time

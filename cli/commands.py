@@ -87,7 +87,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "generate": Command(
         GenerateSettings,
-        "functions.generate.app",
+        "functions.generate.serve",
         "One stateless generate function: requests in, answers out.",
         extras="openvino",
         patience=None,

@@ -1,5 +1,6 @@
 """Builds the command line, runs one command, and ends the process as `cli.faults` says."""
 
+import gc
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -74,6 +75,8 @@ def start(name: str, command: Command, settings: Settings, signals: Signals, war
     warn()
     reading.for_libraries()
     main = import_module(command.module).main  # after that: some libraries log when they are imported
+    gc.freeze()
+    gc.enable()
     trace_file = settings.trace_file if command.traced else None
     telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)
     try:

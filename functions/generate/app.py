@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 import structlog
 from rich.console import Console
@@ -28,6 +29,9 @@ from functions.worker import Limits, Worker, answering
 from observability import propagation
 from observability.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from functions.generate.engines.batch import Batch
+
 SOURCE = "/timokha/generate"
 
 CLOSING = timedelta(seconds=1)
@@ -36,14 +40,19 @@ CLOSING = timedelta(seconds=1)
 log = structlog.get_logger(__name__)
 
 
-async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; nothing holds up the end, neither a model that loads nor a broker that is away."""
+async def main(
+    settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event, *, begun: "Batch | None" = None
+) -> None:
+    """Serve until `stop` is set; nothing holds up the end, neither a model that loads nor a broker that is away.
+
+    `begun` loads the model already; it is the caller's to close.
+    """
     clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
     async with AsyncExitStack() as stack:
         broker = await unless(stop, stack.enter_async_context(host(settings, Retrying(clock, random))))
         if broker is None:
             return
-        engine = await unless(stop, open_engine(settings, clock=clock))
+        engine = await unless(stop, open_engine(settings, clock=clock, begun=begun))
         if engine is None:
             return
         stack.push_async_callback(_close, engine)
@@ -93,8 +102,8 @@ def _tell(progress: Progress, clock: Clock) -> Tell:
     return tell
 
 
-async def open_engine(settings: GenerateSettings, *, clock: Clock) -> Engine:
-    """The engine that the settings name; its vendor is imported only here."""
+async def open_engine(settings: GenerateSettings, *, clock: Clock, begun: "Batch | None" = None) -> Engine:
+    """The engine that the settings name; its vendor is imported only here. `begun`: see `head_start`."""
     if settings.engine is EngineName.ECHO:
         from functions.generate.engines.echo import EchoEngine  # noqa: PLC0415
 
@@ -102,14 +111,15 @@ async def open_engine(settings: GenerateSettings, *, clock: Clock) -> Engine:
     try:
         if settings.engine is EngineName.OPENAI:
             return await _open_openai(settings, clock)
-        load = _load_openvino if settings.engine is EngineName.OPENVINO else _load_transformers
-        return await asyncio.to_thread(load, settings, clock)
+        if settings.engine is EngineName.OPENVINO:
+            return await asyncio.to_thread(_load_openvino, settings, clock, begun)
+        return await asyncio.to_thread(_load_transformers, settings, clock)
     except ModuleNotFoundError as error:
         engine = settings.engine.value
         raise SettingsError(f"GENERATE_ENGINE={engine} is not installed ({error}): {install(engine)}") from None
 
 
-def _load_openvino(settings: GenerateSettings, clock: Clock) -> Engine:
+def _load_openvino(settings: GenerateSettings, clock: Clock, begun: "Batch | None") -> Engine:
     from functions.generate.engines.openvino import OpenVINOEngine  # noqa: PLC0415
 
     directory = prepared_model(settings.model, settings.cache, bits=settings.bits, console=Console(stderr=True))
@@ -120,6 +130,7 @@ def _load_openvino(settings: GenerateSettings, clock: Clock) -> Engine:
         max_input_tokens=settings.max_input_tokens,
         max_thought_tokens=settings.max_thought_tokens,
         arithmetic=settings.arithmetic,
+        begun=begun,
     )
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import socket
 from collections.abc import AsyncIterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,17 @@ from rich.console import Console
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
+from functions.generate.app import open_engine
 from functions.generate.card import ModelCard
+from functions.generate.engines import stepping as stepping_process
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.jobs import Job
 from functions.generate.engines.openvino import OpenVINOEngine, served
 from functions.generate.engines.transformers import TransformersEngine
+from functions.generate.head_start import begin
 from functions.generate.prepared import prepared_directory, prepared_model
 from functions.generate.prompts import FormatName
-from functions.generate.settings import Arithmetic
+from functions.generate.settings import Arithmetic, GenerateSettings
 from functions.verdicts import Retry
 from tests.generate.served import stepping
 
@@ -163,3 +168,53 @@ async def test_a_chat_template_is_followed_as_transformers_follows_it(
     assert (await engine.generate(turns, WILD)).usage.input_tokens == expected.usage.input_tokens
     await reference.close()
     await engine.close()
+
+
+def given(model: Path, cache: Path, **more: Any) -> GenerateSettings:
+    return GenerateSettings.read(engine="openvino", model=str(model), cache=cache, slots=SLOTS, **more)
+
+
+async def test_an_engine_takes_over_the_process_that_was_begun_for_it(taught_model, prepared_taught, cache) -> None:
+    settings = given(taught_model, cache)
+    begun = begin(settings)
+    assert begun
+    [process] = stepping()
+    engine = await open_engine(settings, clock=SystemClock(), begun=begun)
+    assert stepping() == [process]
+    assert (await engine.generate(QUESTION, GREEDY)).text
+    await engine.close()
+    assert stepping() == []
+    begun.close()
+
+
+async def test_an_engine_with_other_settings_starts_a_process_of_its_own(taught_model, prepared_taught, cache) -> None:
+    begun = begin(given(taught_model, cache, max_input_tokens=100))
+    assert begun
+    [process] = stepping()
+    engine = await open_engine(given(taught_model, cache), clock=SystemClock(), begun=begun)
+    assert len(stepping()) == 2
+    await engine.close()
+    assert stepping() == [process]
+    begun.close()
+    assert stepping() == []
+
+
+@pytest.mark.parametrize("settings", [{"engine": "echo"}, {"engine": "openvino", "model": "/no/such/model"}])
+def test_nothing_is_begun_without_a_prepared_model(cache, tmp_path, settings) -> None:
+    assert begin(GenerateSettings.read(cache=tmp_path, **settings)) is None
+    assert stepping() == []
+
+
+def test_a_begun_model_that_is_not_wanted_ends_at_once_and_without_a_word(prepared_taught, cache, capfd) -> None:
+    begun = begin(given(prepared_taught, cache))
+    assert begun
+    begun.close()
+    assert stepping() == []
+    assert capfd.readouterr().err == ""
+
+
+def test_a_model_whose_parent_is_gone_when_it_is_loaded_ends_without_a_traceback(prepared_taught) -> None:
+    ours, theirs = socket.socketpair()
+    with Connection(ours.detach()) as parent:
+        parent.send(served(prepared_taught, 1, 64, 64, Arithmetic.EXACT))
+    stepping_process.main(theirs.detach())

@@ -24,7 +24,7 @@ class Batch:
     """Serves `model`. Its process is on its way when this returns; `wait` until the model is loaded."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.model = model
         self._waiting: dict[int, Future[Written]] = {}
         self._told: dict[int, Callable[[list[int]], None]] = {}
         self._lock = threading.Lock()
@@ -61,6 +61,8 @@ class Batch:
         with suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as end:
             # The reader sees the end as well; a mere close would leave it waiting.
             end.shutdown(socket.SHUT_RDWR)
+        if not self._ready.done():
+            self._process.kill()  # a model that still loads is wanted by nobody
         try:
             self._process.wait(_CLOSING)
         except subprocess.TimeoutExpired:
@@ -70,7 +72,7 @@ class Batch:
         self._connection.close()
 
     def _open(self) -> None:
-        self._process, self._connection = _start(self._model)
+        self._process, self._connection = _start(self.model)
         self._ready: Future[None] = Future()
         self._reader = threading.Thread(
             target=self._read, args=(self._connection, self._ready), name="written", daemon=True
@@ -107,7 +109,7 @@ class Batch:
             self._settle(number, _ENDED)
 
     def _unloadable(self, why: str) -> SettingsError:
-        return SettingsError(f"{self._model.directory} can't be loaded ({why}): delete it, and it is made again")
+        return SettingsError(f"{self.model.directory} can't be loaded ({why}): delete it, and it is made again")
 
     def _settle(self, number: int, answer: Written | Failed) -> None:
         future = self._waiting.pop(number, None)
@@ -128,6 +130,8 @@ def _start(model: Model) -> tuple["subprocess.Popen[bytes]", Any]:
             [sys.executable, "-m", "functions.generate.engines.stepping", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             start_new_session=True,
+            # What numpy starts to multiply matrices would only take time from the model.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
     connection: Any = Connection(ours.detach())
     connection.send(model)

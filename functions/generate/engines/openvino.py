@@ -45,6 +45,21 @@ def served(directory: Path, slots: int, max_input_tokens: int, longest: int, ari
     return Model(str(directory), slots, max_input_tokens, longest, PROPERTIES[arithmetic], accompanied=company)
 
 
+def model_of(
+    directory: Path,
+    described: Described,
+    *,
+    slots: int,
+    max_input_tokens: int,
+    max_thought_tokens: int,
+    arithmetic: Arithmetic,
+) -> Model:
+    """The prepared model in `directory`, with room for what these settings allow."""
+    window = min(max_input_tokens, described.context)
+    longest = min(window + max_thought_tokens + MAX_NEW_TOKENS, described.context)
+    return served(directory, slots, window, longest, arithmetic)
+
+
 def _tokenizer(directory: Path, described: Described) -> FastTokenizer:
     try:
         return FastTokenizer(directory, described)
@@ -67,8 +82,9 @@ class OpenVINOEngine:
         max_input_tokens: int = 1024,
         max_thought_tokens: int = 1024,
         arithmetic: Arithmetic = Arithmetic.EXACT,
+        begun: Batch | None = None,
     ) -> None:
-        """`directory` is a prepared model (see `preparing`); blocks for a second or two.
+        """`directory` is a prepared model (see `prepared`); blocks for a second or two. `begun` may load it already.
 
         Raises SettingsError, one line, if the model can't be served.
         """
@@ -77,10 +93,16 @@ class OpenVINOEngine:
         self._ends = frozenset(described.ends)
         self._numbers = count(1)
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        window = min(max_input_tokens, described.context)
-        longest = min(window + max_thought_tokens + MAX_NEW_TOKENS, described.context)
+        model = model_of(
+            directory,
+            described,
+            slots=slots,
+            max_input_tokens=max_input_tokens,
+            max_thought_tokens=max_thought_tokens,
+            arithmetic=arithmetic,
+        )
         # It loads the model while the tokenizer is loaded here.
-        self._batch = Batch(served(directory, slots, window, longest, arithmetic))
+        self._batch = begun if begun and begun.model == model else Batch(model)
         try:
             self._tokenizer = _tokenizer(directory, described)
             form = self._card.prompt_format(partial(self._tokenizer.template, clock))

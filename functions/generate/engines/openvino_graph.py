@@ -10,7 +10,7 @@ from transformers import DynamicCache, PreTrainedModel
 from functions.generate.engines.openvino_attention import Attention
 from functions.generate.engines.openvino_lift import lift
 from functions.generate.engines.openvino_paged import check
-from functions.generate.engines.quiet_openvino import ops, ov, passes
+from functions.generate.engines.quiet_openvino import converted, ops, ov, passes
 
 _jit: Any = torch.jit  # untyped
 _TOKENS = ("input_ids", "attention_mask", "position_ids")
@@ -33,7 +33,7 @@ def graph(model: PreTrainedModel) -> ov.Model:
         )
         # Traced once; OpenVINO would do it three times, to compare.
         step = _jit.trace(_Step(model, attention), example, strict=False, check_trace=False)
-        traced = ov.convert_model(step, example_input=example)
+        traced = converted(step, example)
     _name(traced, cache)
     _hide_cache(traced, cache)
     lift(traced)

@@ -1,13 +1,27 @@
 """OpenVINO as it has to be imported: without the package that reports its use to its makers, unasked."""
 
 import sys
+from typing import Any
 
-# OpenVINO does without it, but where it is installed, merely importing OpenVINO starts a session with it.
+# OpenVINO does without both. Where the first is installed, merely importing OpenVINO starts a session with it; the
+# second, which only `converted` needs, takes a fifth of the import.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+_CONVERTER = "openvino.tools.ovc"
+_put_off = sys.modules.setdefault(_CONVERTER, None) is None  # type: ignore[arg-type]
 
 import openvino as ov  # noqa: E402
 import openvino_genai as genai  # noqa: E402
 from openvino import _offline_transformations as passes  # noqa: E402
 from openvino import opset13 as ops  # noqa: E402
 
-__all__ = ["genai", "ops", "ov", "passes"]
+if _put_off:
+    del sys.modules[_CONVERTER]
+
+__all__ = ["converted", "genai", "ops", "ov", "passes"]
+
+
+def converted(traced: Any, example: Any) -> ov.Model:
+    """The graph of a model that torch has traced."""
+    from openvino.tools.ovc import convert_model  # noqa: PLC0415 -- see above
+
+    return convert_model(traced, example_input=example)

@@ -176,9 +176,9 @@ def main(descriptor: int) -> None:
     except Exception as error:  # noqa: BLE001 - the parent says it
         connection.send(Failed(0, (str(error).strip().splitlines() or [type(error).__name__])[-1], ever=True))
         return
-    connection.send(True)
-    threading.Thread(target=_receive, args=(connection, arriving), daemon=True).start()
     try:
+        connection.send(True)
+        threading.Thread(target=_receive, args=(connection, arriving), daemon=True).start()
         stepper.run()
     except BrokenPipeError:
         return
