@@ -23,10 +23,11 @@ from rich.console import Console
 from events.schema import Role, Turn
 from functions.generate.default_model import prepare_default_model
 from functions.generate.encoding import Encoder
+from functions.generate.engines.arithmetic import computing
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.checkpoints import load
 from functions.generate.engines.jobs import Job, Model
-from functions.generate.engines.openvino import PROPERTIES, served
+from functions.generate.engines.openvino import served
 from functions.generate.engines.quiet_openvino import ov
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import Arithmetic
@@ -161,7 +162,7 @@ def _torch_logits(checkpoint: Any, text: list[int]) -> Any:
 
 
 def _openvino_logits(directory: Path, arithmetic: Arithmetic, text: list[int]) -> Any:
-    compiled = ov.Core().compile_model(directory / "openvino_model.xml", "CPU", PROPERTIES[arithmetic])
+    compiled = ov.Core().compile_model(directory / "openvino_model.xml", "CPU", computing(arithmetic).properties)
     result = compiled(
         {
             "input_ids": np.array([text]),

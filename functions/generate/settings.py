@@ -22,12 +22,14 @@ class EngineName(StrEnum):
 
 
 class Arithmetic(StrEnum):
-    """How the openvino engine computes with activations."""
+    """How the openvino engine computes with activations. An answer is the same alone and in a batch with each."""
 
+    AUTO = "auto"
+    """`fast` on processors that it is faster on, `exact` on others."""
     EXACT = "exact"
-    """In float32: an answer is the same alone and in a batch."""
+    """In float32: the answers are the model's own, but for the rounding of its weights."""
     FAST = "fast"
-    """In 8 bits: twice the answers with many users, but the rounding depends on who else is in the batch."""
+    """Rounded to 8 bits before each product."""
 
 
 class Decoding(StrEnum):
@@ -60,8 +62,9 @@ class GenerateSettings(RabbitMQSettings):
     )
     bits: Bits = Field(8, description="bits a weight, 8 or 4, for the openvino engine")
     arithmetic: Arithmetic = Field(
-        Arithmetic.EXACT,
-        description="exact (an answer is the same alone and in a batch) or fast, for the openvino engine",
+        Arithmetic.AUTO,
+        description="auto (what is fastest on this processor), exact (float32) or fast (rounded to 8 bits), "
+        "for the openvino engine",
     )
     decoding: Decoding = Field(
         Decoding.SAMPLING,

@@ -11,13 +11,12 @@ pytest.importorskip("openvino")
 import numpy as np
 import torch
 
+from functions.generate.engines.arithmetic import EXACT
 from functions.generate.engines.gguf_graph import graph
 from functions.generate.engines.gguf_weights import Weights
-from functions.generate.engines.openvino import PROPERTIES
 from functions.generate.engines.openvino_lift import LIFT
 from functions.generate.engines.quiet_openvino import ov
 from functions.generate.gguf import read
-from functions.generate.settings import Arithmetic
 from tests.generate.gguf_files import ARCHITECTURES, Q8, tiny, write
 from tests.generate.tiny_models import Tiny
 
@@ -32,7 +31,7 @@ def built(path: Path) -> ov.Model:
 
 def computed(model: ov.Model, tokens: list[list[int]]) -> Any:
     """The logits of each step of `PARTS`, of several texts."""
-    request = ov.Core().compile_model(model, "CPU", PROPERTIES[Arithmetic.EXACT]).create_infer_request()
+    request = ov.Core().compile_model(model, "CPU", EXACT.properties).create_infer_request()
     ids, found, first = np.array(tokens), [], 0
     for size in PARTS:
         last = first + size

@@ -12,6 +12,7 @@ from events.runtime.clock import Clock
 from events.schema import MAX_NEW_TOKENS, Sampling, Turn
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated, Progressed
+from functions.generate.engines.arithmetic import computing
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.described import Described
 from functions.generate.engines.jobs import Job, Model
@@ -28,21 +29,10 @@ _LARGEST_PENALTY = 2.0
 """GenAI's limit; a repetition penalty of 1.14 reaches it."""
 
 
-PROPERTIES = {
-    Arithmetic.EXACT: {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "KV_CACHE_PRECISION": "f32",
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
-    },
-    Arithmetic.FAST: {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"},
-}
-"""For OpenVINO's CPU plugin."""
-
-
 def served(directory: Path, slots: int, max_input_tokens: int, longest: int, arithmetic: Arithmetic) -> Model:
-    """In 8 bits even the last bit of a sum can turn into another word, so there a few answers get company."""
-    company = arithmetic is Arithmetic.FAST
-    return Model(str(directory), slots, max_input_tokens, longest, PROPERTIES[arithmetic], accompanied=company)
+    """What the process that steps the model has to know."""
+    how = computing(arithmetic)
+    return Model(str(directory), slots, max_input_tokens, longest, how.properties, accompanied=how.accompanied)
 
 
 def model_of(
@@ -81,7 +71,7 @@ class OpenVINOEngine:
         clock: Clock,
         max_input_tokens: int = 1024,
         max_thought_tokens: int = 1024,
-        arithmetic: Arithmetic = Arithmetic.EXACT,
+        arithmetic: Arithmetic = Arithmetic.AUTO,
         begun: Batch | None = None,
     ) -> None:
         """`directory` is a prepared model (see `prepared`); blocks for a second or two. `begun` may load it already.

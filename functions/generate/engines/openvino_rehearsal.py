@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from functions.generate.engines.openvino import PROPERTIES
+from functions.generate.engines.arithmetic import EXACT
 from functions.generate.engines.openvino_graph import graph
 from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.quiet_openvino import genai, ov
 from functions.generate.engines.writing import writing
-from functions.generate.settings import Arithmetic
 
 _SMALL = 20_000_000
 """Parameters. A model with fewer is compared itself."""
@@ -132,7 +131,7 @@ def _continued(directory: str, prompts: list[Any]) -> list[tuple[list[int], list
     """The next tokens and how likely each was, as the engine has them."""
     scheduler = genai.SchedulerConfig()
     scheduler.num_kv_blocks = 4 * len(prompts)
-    pipeline = genai.ContinuousBatchingPipeline(directory, scheduler, "CPU", PROPERTIES[Arithmetic.EXACT])
+    pipeline = genai.ContinuousBatchingPipeline(directory, scheduler, "CPU", EXACT.properties)
     config = genai.GenerationConfig(
         max_new_tokens=_NEW, ignore_eos=True, logprobs=1, eos_token_id=0, stop_token_ids={0}
     )

@@ -1,6 +1,5 @@
 """Weights in 8 or 4 bits, in groups of 32 that share a scale, as OpenVINO's CPU plugin unpacks them."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +11,6 @@ from functions.generate.engines.quiet_openvino import ops, ov, passes
 GROUP = 32
 """The group of GGUF's formats too, so that a model that comes from there keeps its weights as they were."""
 _ROWS = 8192
-_OUTLIER = 2.0
-"""Times the median error."""
 _LARGEST_MATRIX = 30_000
 """Rows: larger ones are vocabularies, and these stay in 8 bits."""
 
@@ -21,17 +18,11 @@ Floats = NDArray[np.float32]
 
 
 def quantize(model: ov.Model, bits: int) -> None:
-    """Replace the matrices of `model`'s MatMul and Gather operations, in place.
-
-    Those that rounding would change far more than it changes the others, and all that is no matrix, get 16 bits.
-    """
+    """Replace the matrices of `model`'s MatMul and Gather operations, in place. All that is no matrix gets 16 bits."""
     passes.compress_model_transformation(model)
     packed = {place: _pack(place, bits) for place in {_place(port) for port in _ports(model)}}
-    most = _OUTLIER * float(np.median([error for _, error in packed.values()]))
     for port in _ports(model):
-        unpacked, error = packed[_place(port)]
-        if error <= most:
-            _replace(port, unpacked)
+        _replace(port, packed[_place(port)])
     model.validate_nodes_and_infer_types()
 
 
@@ -80,29 +71,28 @@ def _replace(port: Any, unpacked: Any) -> None:
         reader.replace_source_output(product.output(0))
 
 
-def _pack(place: _Place, bits: int) -> tuple[Any, float]:
-    """The operations that unpack the matrix, [out, in], and by how much rounding changed it, as a share."""
+def _pack(place: _Place, bits: int) -> Any:
+    """The operations that unpack the matrix, [out, in]."""
     matrix = np.asarray(place.constant.data, dtype=np.float32)
     matrix = np.ascontiguousarray(matrix.T if place.turned else matrix)
     out, width = matrix.shape
     size = GROUP if width % GROUP == 0 else width
     groups = matrix.reshape(out, width // size, size)
     parts = [groups[row : row + _ROWS] for row in range(0, out, _ROWS)]
-    unpacked, error = _bytes(parts) if bits == 8 or out > _LARGEST_MATRIX else _nibbles(parts)  # noqa: PLR2004
+    unpacked = _bytes(parts) if bits == 8 or out > _LARGEST_MATRIX else _nibbles(parts)  # noqa: PLR2004
     whole = ops.reshape(unpacked, ops.constant(np.array([out, width], dtype=np.int64)), False)
-    return ops.convert(whole, ov.Type.f32), math.sqrt(error / max(float(np.square(matrix).sum()), 1e-30))
+    return ops.convert(whole, ov.Type.f32)
 
 
-def _bytes(parts: list[Floats]) -> tuple[Any, float]:
+def _bytes(parts: list[Floats]) -> Any:
     rounded = [_rounded(part) for part in parts]
-    numbers = np.concatenate([numbers for numbers, _, _ in rounded])
-    scales = np.concatenate([scales for _, scales, _ in rounded])
-    unpacked = ops.multiply(ops.convert(ops.constant(numbers), ov.Type.f16), ops.constant(scales))
-    return unpacked, sum(error for _, _, error in rounded)
+    numbers = np.concatenate([numbers for numbers, _ in rounded])
+    scales = np.concatenate([scales for _, scales in rounded])
+    return ops.multiply(ops.convert(ops.constant(numbers), ov.Type.f16), ops.constant(scales))
 
 
-def _rounded(groups: Floats) -> tuple[NDArray[np.int8], NDArray[np.float16], float]:
-    """Numbers, scales and the squared error. Of two ways to choose a scale the closer one, for each group.
+def _rounded(groups: Floats) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
+    """Numbers and scales. Of two ways to choose a scale the closer one, for each group.
 
     The furthest number becomes ±127, or −128: then weights that had been quantized before, to 8 bits or to 5
     (GGUF's Q8_0 and Q5_0), come out as they went in.
@@ -112,7 +102,7 @@ def _rounded(groups: Floats) -> tuple[NDArray[np.int8], NDArray[np.float16], flo
     errors = [np.square(numbers * scale.astype(np.float32) - groups).sum(-1, keepdims=True) for numbers, scale in tries]
     second = errors[1] < errors[0]
     numbers, scales = (np.where(second, b, a) for a, b in zip(*tries, strict=True))
-    return numbers.astype(np.int8), scales, float(np.minimum(*errors).sum())
+    return numbers.astype(np.int8), scales
 
 
 def _with_scale(groups: Floats, scale: NDArray[Any]) -> tuple[Floats, NDArray[np.float16]]:
@@ -120,7 +110,7 @@ def _with_scale(groups: Floats, scale: NDArray[Any]) -> tuple[Floats, NDArray[np
     return np.clip(np.rint(groups / halved.astype(np.float32)), -128, 127), halved
 
 
-def _nibbles(parts: list[Floats]) -> tuple[Any, float]:
+def _nibbles(parts: list[Floats]) -> Any:
     """Sixteen levels from each group's lowest weight to its highest, zero among them."""
     groups = np.concatenate(parts)
     low, high = np.minimum(groups.min(-1, keepdims=True), 0), np.maximum(groups.max(-1, keepdims=True), 0)
@@ -129,8 +119,7 @@ def _nibbles(parts: list[Floats]) -> tuple[Any, float]:
     zero = np.clip(np.rint(-low / wide), 0, 15)
     numbers = np.clip(np.rint(groups / wide) + zero, 0, 15)
     shifted = ops.subtract(ops.convert(_u4(numbers), ov.Type.f16), ops.convert(_u4(zero), ov.Type.f16))
-    error = float(np.square((numbers - zero) * wide - groups).sum())
-    return ops.multiply(shifted, ops.constant(scales)), error
+    return ops.multiply(shifted, ops.constant(scales))
 
 
 def _not_zero(scale: NDArray[Any]) -> NDArray[np.float16]:
