@@ -5,13 +5,12 @@ from typing import Any
 
 import torch
 
-from events.errors import SettingsError
 from events.runtime.clock import Clock
 from functions.generate.engines.checkpoints import Checkpoint, load
 from functions.generate.engines.described import Described
 from functions.generate.engines.describing import all_ends
 from functions.generate.engines.openvino_paged import Unsupported
-from functions.generate.engines.openvino_prepared import Servable, write
+from functions.generate.engines.openvino_prepared import Servable, not_servable, write
 from functions.generate.engines.openvino_rehearsal import converted
 from functions.generate.engines.transformers import context_of, end_tokens, format_of
 
@@ -26,10 +25,7 @@ def export(source: str, directory: Path, *, bits: int | None, clock: Clock) -> N
     try:
         model = converted(checkpoint.model)
     except Unsupported as error:
-        raise SettingsError(
-            f"{checkpoint.card.name} has {error}, which the openvino engine can't run: set "
-            "GENERATE_ENGINE=transformers, or GENERATE_ENGINE=openai and have a server run it"
-        ) from None
+        raise not_servable(checkpoint.card.name, error) from None
     config = checkpoint.model.config.to_json_string()
     servable = Servable(model, _tokenizer(checkpoint).backend_tokenizer, config, described)
     write(servable, directory, bits=bits)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from events.errors import SettingsError
 from functions.generate.engines.described import Described
+from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.openvino_weights import quantize
 from functions.generate.engines.quiet_openvino import ov
 from functions.generate.engines.writing import writing
@@ -32,3 +34,11 @@ def write(servable: Servable, directory: Path, *, bits: int | None) -> None:
         (directory / "config.json").write_text(servable.config, encoding="utf-8")
         servable.tokenizer.save(str(directory / "tokenizer.json"))
     servable.described.write(directory)
+
+
+def not_servable(name: str, error: Unsupported) -> SettingsError:
+    """What is said of the model `name`, of a kind that this engine can't run."""
+    return SettingsError(
+        f"{name} has {error}, which the openvino engine can't run: set GENERATE_ENGINE=transformers, or "
+        "GENERATE_ENGINE=openai and have a server run it"
+    )

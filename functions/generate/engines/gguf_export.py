@@ -1,0 +1,70 @@
+"""A model directory for the OpenVINO engine from a GGUF file. Needs neither torch nor transformers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from events.runtime.clock import Clock
+from functions.generate.card import ModelCard
+from functions.generate.engines.describing import described, guessed
+from functions.generate.engines.gguf_graph import graph
+from functions.generate.engines.gguf_tokenizer import LISTS, GGUFTokenizer, built
+from functions.generate.engines.gguf_weights import Weights
+from functions.generate.engines.openvino_paged import Unsupported
+from functions.generate.engines.openvino_prepared import Servable, not_servable, write
+from functions.generate.gguf import Header, NoGGUF, read
+from functions.generate.gguf_kinds import EMBEDDING, head_size, of, refusal
+from functions.generate.sources import name_of, wrong_model
+
+
+def export(path: Path, directory: Path, *, card: ModelCard | None, bits: int | None, clock: Clock) -> None:
+    """Write the model at `path` to `directory`, as `openvino_export.export` does. A guess takes the place of no card.
+
+    Raises SettingsError, one line, if it can't be read or this engine can't serve its kind, and OSError.
+    """
+    try:
+        servable = _servable(path, card, clock)
+    except NoGGUF as error:
+        raise wrong_model(str(path), str(error)) from None
+    write(servable, directory, bits=bits)
+
+
+def _servable(path: Path, card: ModelCard | None, clock: Clock) -> Servable:
+    header = read(path, whole=LISTS)
+    if why := refusal(header):
+        raise NoGGUF(why)
+    tokenizer = built(header)
+    card = card or _guessed(path, tokenizer)
+    # At once: a template that can't be followed is known before the work.
+    about = described(card, tokenizer, context=int(of(header, "context_length")), clock=clock)
+    try:
+        model = graph(header, Weights(path, header))
+    except Unsupported as error:
+        raise not_servable(card.name, error) from None
+    return Servable(model, tokenizer.raw, json.dumps(_config(header, tokenizer), indent=2) + "\n", about)
+
+
+def _guessed(path: Path, tokenizer: GGUFTokenizer) -> ModelCard:
+    vocabulary = tokenizer.raw.get_vocab()
+    return guessed(name_of(str(path)), vocabulary=vocabulary, chat_template=tokenizer.chat_template)
+
+
+def _config(header: Header, tokenizer: GGUFTokenizer) -> dict[str, Any]:
+    """By transformers' names."""
+    heads = int(of(header, "attention.head_count"))
+    embedding = next(tensor for tensor in header.tensors if tensor.name == EMBEDDING)
+    said = header.metadata
+    return {
+        "model_type": "gemma3_text" if header.architecture == "gemma3" else header.architecture,
+        "vocab_size": embedding.shape[0],
+        "hidden_size": int(of(header, "embedding_length")),
+        "intermediate_size": int(of(header, "feed_forward_length")),
+        "num_hidden_layers": int(of(header, "block_count")),
+        "num_attention_heads": heads,
+        "num_key_value_heads": int(of(header, "attention.head_count_kv", heads)),
+        "head_dim": head_size(header),
+        "max_position_embeddings": int(of(header, "context_length")),
+        "bos_token_id": said.get("tokenizer.ggml.bos_token_id"),
+        "eos_token_id": list(tokenizer.ends),
+        "pad_token_id": said.get("tokenizer.ggml.padding_token_id"),
+    }
