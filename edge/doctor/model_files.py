@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from functions.generate.engines.described import Described
 from functions.generate.gguf import POINTER
 
 WEIGHTS: Final = ("*.safetensors", "pytorch_model*.bin", "openvino_model.bin")
 TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 PREPARED: Final = ("openvino_model.xml", "openvino_model.bin", "tokenizer.json")
-"""What the OpenVINO engine reads beside `serving.json`."""
+"""What the OpenVINO engine reads beside `serving.json`,"""
+ORDER: Final = "vocabulary.npy"
+"""and this of a model that can't write all its tokens."""
 
 MAX_HEADER: Final = 100_000_000
 """Bytes that safetensors allows for a header."""
@@ -24,9 +27,10 @@ def flaw(path: Path) -> str:
     return "" if path.is_file() else _first(_of_directory(path))
 
 
-def flaw_of_prepared(directory: Path) -> str:
+def flaw_of_prepared(directory: Path, described: Described) -> str:
     """Return what a directory lacks that was prepared for the OpenVINO engine; empty if nothing is seen."""
-    return _first(said for name in PREPARED for said in _of_weights(directory / name))
+    order = () if described.rows is None else (ORDER,)
+    return _first(said for name in (*PREPARED, *order) for said in _of_weights(directory / name))
 
 
 def _first(flaws: Iterator[str]) -> str:

@@ -122,7 +122,10 @@ async def open_engine(settings: GenerateSettings, *, clock: Clock, begun: "Batch
 def _load_openvino(settings: GenerateSettings, clock: Clock, begun: "Batch | None") -> Engine:
     from functions.generate.engines.openvino import OpenVINOEngine  # noqa: PLC0415
 
-    directory = prepared_model(settings.model, settings.cache, bits=settings.bits, console=Console(stderr=True))
+    console = Console(stderr=True)
+    directory = prepared_model(
+        settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary, console=console
+    )
     return OpenVINOEngine(
         directory,
         slots=settings.slots,

@@ -18,7 +18,7 @@ def begin(settings: GenerateSettings) -> "Batch | None":
     """
     if settings.engine is not EngineName.OPENVINO:
         return None
-    directory = prepared_directory(settings.model, settings.cache, bits=settings.bits)
+    directory = prepared_directory(settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary)
     try:
         if not (directory / FILE_NAME).is_file():
             return None

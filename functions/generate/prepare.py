@@ -14,6 +14,13 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
     """Nothing to do where the engine has no model, or reads one as it is."""
     console = Console(stderr=True)
     if settings.engine is EngineName.OPENVINO:
-        await asyncio.to_thread(prepared_model, settings.model, settings.cache, bits=settings.bits, console=console)
+        await asyncio.to_thread(
+            prepared_model,
+            settings.model,
+            settings.cache,
+            bits=settings.bits,
+            vocabulary=settings.vocabulary,
+            console=console,
+        )
     elif settings.engine is EngineName.TRANSFORMERS and not settings.model:
         await asyncio.to_thread(prepare_default_model, settings.cache, console=console)

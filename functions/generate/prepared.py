@@ -21,20 +21,26 @@ from functions.generate import room
 from functions.generate.default_model import CARD, prepare_default_model
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once, sweep
+from functions.generate.settings import Vocabulary
 from functions.generate.sources import name_of, path_of
+from functions.generate.vocabulary import RULE
 
 _MADE_BY = 4
 """Raise it when what is made from the same model changes."""
 
 
-def prepared_model(source: str | None, cache: Path, *, bits: int, console: Console) -> Path:
+def prepared_model(
+    source: str | None, cache: Path, *, bits: int, vocabulary: Vocabulary = Vocabulary.TALK, console: Console
+) -> Path:
     """The directory of `source` (a directory, a `.gguf` file, a hub id; None is the default model) in `bits` bits.
+
+    `vocabulary`: what it can write.
 
     Made first if need be, which takes minutes, memory (`room.TAKES`) and torch. Raises TimokhaError, one line.
     """
     if source and not _is_prepared(source):
         path_of(source)
-    directory = prepared_directory(source, cache, bits=bits)
+    directory = prepared_directory(source, cache, bits=bits, vocabulary=vocabulary)
     sweep(_models(cache))
     if (directory / FILE_NAME).is_file():
         return directory
@@ -43,7 +49,7 @@ def prepared_model(source: str | None, cache: Path, *, bits: int, console: Conso
         made_once(
             directory,
             is_ready=(directory / FILE_NAME).is_file,
-            make=lambda empty: _make(original, empty, bits, console),
+            make=lambda empty: _make(original, empty, bits, vocabulary, console),
         )
     except OSError as error:
         raise TimokhaError(
@@ -53,11 +59,12 @@ def prepared_model(source: str | None, cache: Path, *, bits: int, console: Conso
     return directory
 
 
-def prepared_directory(source: str | None, cache: Path, *, bits: int) -> Path:
+def prepared_directory(source: str | None, cache: Path, *, bits: int, vocabulary: Vocabulary = Vocabulary.TALK) -> Path:
     """Where the prepared model lies or will lie; a directory that was prepared somewhere else is its own."""
     if source and _is_prepared(source):
         return Path(source)
-    return _models(cache) / f"{_name(source)}-openvino-int{bits}-{_MADE_BY}"
+    writes = f"{vocabulary}{RULE}" if vocabulary is Vocabulary.TALK else str(vocabulary)
+    return _models(cache) / f"{_name(source)}-openvino-int{bits}-{writes}-{_MADE_BY}"
 
 
 def _models(cache: Path) -> Path:
@@ -83,24 +90,26 @@ def _name(source: str | None) -> str:
     return f"{name_of(source)}-{digest}"
 
 
-def _make(source: str, directory: Path, bits: int, console: Console) -> None:
+def _make(source: str, directory: Path, bits: int, vocabulary: Vocabulary, console: Console) -> None:
     """Fill the empty `directory`."""
     room.check(source, directory.parent, bits=bits)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         progress.add_task(f"Preparing {Path(source).name} for the fast engine, once", total=None)
-        _in_its_own_process(source, directory, bits)
+        remark = _in_its_own_process(source, directory, bits, vocabulary)
+    if remark:
+        console.print(remark, markup=False, soft_wrap=True)
     notice = Path(source) / "NOTICE.txt"
     if notice.is_file():
         shutil.copy(notice, directory)
 
 
-def _in_its_own_process(source: str, directory: Path, bits: int) -> None:
+def _in_its_own_process(source: str, directory: Path, bits: int, vocabulary: Vocabulary) -> str | None:
     """The gigabytes that it takes, and torch, go when it is done."""
     try:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) as process:
-            process.submit(_export, source, directory, bits).result()
+            return process.submit(_export, source, directory, bits, vocabulary).result()
     except BrokenProcessPool:
         raise TimokhaError(f"{source} could not be prepared, the process was killed: {room.TAKES}") from None
 
@@ -117,7 +126,7 @@ def _end_with(parent: Any) -> None:
     os._exit(1)
 
 
-def _export(source: str, directory: Path, bits: int) -> None:
+def _export(source: str, directory: Path, bits: int, vocabulary: Vocabulary) -> str | None:
     warnings.simplefilter("ignore")  # tracing gives a dozen, all about what is meant
     try:
         from functions.generate.engines.openvino_export import export  # noqa: PLC0415 -- it needs torch
@@ -126,4 +135,4 @@ def _export(source: str, directory: Path, bits: int) -> None:
             f"{source} is not prepared for the openvino engine, and that takes torch and transformers ({error}): "
             f"{install('transformers')}; or prepare it elsewhere and give its directory as GENERATE_MODEL"
         ) from None
-    export(source, directory, bits=bits, clock=SystemClock())
+    return export(source, directory, bits=bits, vocabulary=vocabulary, clock=SystemClock())

@@ -32,6 +32,15 @@ class Arithmetic(StrEnum):
     """Rounded to 8 bits before each product."""
 
 
+class Vocabulary(StrEnum):
+    """Which tokens a model can write."""
+
+    TALK = "talk"
+    """Those that talk needs, where the vocabulary is large; everything else is written byte by byte."""
+    ALL = "all"
+    """All that it has."""
+
+
 class Decoding(StrEnum):
     """How an answer is chosen."""
 
@@ -65,6 +74,11 @@ class GenerateSettings(RabbitMQSettings):
         Arithmetic.AUTO,
         description="auto (what is fastest on this processor), exact (float32) or fast (rounded to 8 bits), "
         "for the openvino engine",
+    )
+    vocabulary: Vocabulary = Field(
+        Vocabulary.TALK,
+        description="talk (a model with a large vocabulary writes the tokens that talk needs, the rest byte by byte) "
+        "or all (every token it has; half as fast), for the openvino engine",
     )
     decoding: Decoding = Field(
         Decoding.SAMPLING,

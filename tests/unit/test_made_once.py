@@ -101,7 +101,7 @@ def test_a_process_that_is_told_to_end_at_once_removes_what_it_has_not_finished(
 
 def test_a_models_name_is_shown_as_it_is(monkeypatch, tmp_path):
     monkeypatch.setattr(prepared.room, "check", lambda *_, **__: None)
-    monkeypatch.setattr(prepared, "_in_its_own_process", lambda _, directory, __: (directory / "made").touch())
+    monkeypatch.setattr(prepared, "_in_its_own_process", lambda _, directory, *__: (directory / "made").touch())
     (tmp_path / "[b] voice").mkdir()
     (tmp_path / "[b] voice/config.json").write_text("{}")
     said = StringIO()

@@ -20,6 +20,8 @@ class Described(BaseModel):
     """Tokens it can look back at."""
     ends: tuple[int, ...]
     """The tokens that end an answer."""
+    rows: int | None = None
+    """How many of its tokens the model can write, in an order of its own (see `renumbering`); None is all."""
     bos_token_id: int | None = None
     special_ids: tuple[int, ...] = ()
     special_tokens: dict[str, str] = {}

@@ -13,10 +13,16 @@ from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.openvino_prepared import Servable, not_servable, write
 from functions.generate.engines.openvino_rehearsal import converted
 from functions.generate.engines.transformers import context_of, end_tokens, format_of
+from functions.generate.settings import Vocabulary
+from functions.generate.used_tokens import used
 
 
-def export(source: str, directory: Path, *, bits: int | None, clock: Clock) -> None:
+def export(
+    source: str, directory: Path, *, bits: int | None, vocabulary: Vocabulary = Vocabulary.TALK, clock: Clock
+) -> str | None:
     """Write `source` (see `checkpoints.load`) to `directory`, its weights in `bits` bits, or as they are if None.
+
+    Returns a remark, if there is one to make (see `openvino_prepared.write`).
 
     Raises SettingsError, one line, if it can't be read or this engine can't serve its kind, and OSError.
     """
@@ -27,8 +33,9 @@ def export(source: str, directory: Path, *, bits: int | None, clock: Clock) -> N
     except Unsupported as error:
         raise not_servable(checkpoint.card.name, error) from None
     config = checkpoint.model.config.to_json_string()
-    servable = Servable(model, _tokenizer(checkpoint).backend_tokenizer, config, described)
-    write(servable, directory, bits=bits)
+    tokenizer = _tokenizer(checkpoint).backend_tokenizer
+    servable = Servable(model, tokenizer, config, described, used=used(Path(source)))
+    return write(servable, directory, bits=bits, vocabulary=vocabulary)
 
 
 def describe(checkpoint: Checkpoint, clock: Clock) -> Described:

@@ -1,15 +1,20 @@
 """A model as the OpenVINO engine serves it, written to a directory. Needs neither torch nor transformers."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from events.errors import SettingsError
+from functions.generate.engines import renumbering
 from functions.generate.engines.described import Described
+from functions.generate.engines.narrowing import narrowed
+from functions.generate.engines.openvino_head import OtherHead
 from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.openvino_weights import quantize
 from functions.generate.engines.quiet_openvino import ov
 from functions.generate.engines.writing import writing
+from functions.generate.settings import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +26,23 @@ class Servable:
     config: str
     """config.json, which GenAI looks into."""
     described: Described
+    used: Collection[int] = ()
+    """The tokens of the data that it was trained on."""
 
 
-def write(servable: Servable, directory: Path, *, bits: int | None) -> None:
-    """Write to `directory`, weights in `bits` bits, as they are if None; changes the model. Raises OSError."""
-    model = servable.model
+def write(
+    servable: Servable, directory: Path, *, bits: int | None, vocabulary: Vocabulary = Vocabulary.TALK
+) -> str | None:
+    """Write to `directory`, weights in `bits` bits, as they are if None; changes the model. Raises OSError.
+
+    Returns a remark, one line, if its vocabulary was to be narrowed and could not be.
+    """
+    model, described, order, remark = servable.model, servable.described, None, None
+    if vocabulary is Vocabulary.TALK:
+        try:
+            described, order = narrowed(model, servable.tokenizer, described, servable.used)
+        except OtherHead:
+            remark = f"{described.card.name} keeps its whole vocabulary: how it computes logits is not known here"
     if bits is not None:
         quantize(model, bits)
     directory.mkdir(parents=True, exist_ok=True)
@@ -33,7 +50,10 @@ def write(servable: Servable, directory: Path, *, bits: int | None) -> None:
         ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
         (directory / "config.json").write_text(servable.config, encoding="utf-8")
         servable.tokenizer.save(str(directory / "tokenizer.json"))
-    servable.described.write(directory)
+        if order is not None:
+            renumbering.write(directory, order)
+    described.write(directory)
+    return remark
 
 
 def not_servable(name: str, error: Unsupported) -> SettingsError:

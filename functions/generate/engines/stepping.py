@@ -8,12 +8,12 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import numpy as np
-
 from events.runtime.clock import Clock, SystemClock
+from functions.generate.engines import renumbering
 from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written, Wrote
 from functions.generate.engines.openvino_companion import Companion
 from functions.generate.engines.pace import Pace
@@ -56,6 +56,7 @@ class Stepper:
             model.directory, _scheduler(model), "CPU", model.properties
         )
         self._companion = Companion(self._pipeline) if model.accompanied else None
+        self._renumbering = renumbering.read(Path(model.directory))
         self._connection = connection
         self._arriving = arriving
         self._clock = clock
@@ -89,9 +90,9 @@ class Stepper:
                     return False
 
     def _start(self, job: Job) -> None:
-        prompt = ov.Tensor(np.array([job.prompt], dtype=np.int64))
+        prompt = ov.Tensor(self._renumbering.inside(job.prompt)[None])
         try:
-            handle = self._pipeline.add_request(job.number, prompt, _config(job))
+            handle = self._pipeline.add_request(job.number, prompt, _config(job, self._renumbering.written(job.ends)))
         except Exception as error:  # noqa: BLE001 - one bad request is nobody else's fault
             self._connection.send(Failed(job.number, f"the model does not take it: {type(error).__name__}", ever=True))
             return
@@ -101,7 +102,7 @@ class Stepper:
         while running.handle.can_read():
             for output in running.handle.read().values():
                 running.first_at = running.first_at or self._clock.monotonic()
-                running.tokens += output.generated_ids
+                running.tokens += self._renumbering.outside(output.generated_ids)
                 running.cut = output.finish_reason == genai.GenerationFinishReason.LENGTH
         status = running.handle.get_status()
         if status == genai.GenerationStatus.RUNNING:
@@ -141,14 +142,15 @@ def _scheduler(model: Model) -> Any:
     return config
 
 
-def _config(job: Job) -> Any:
+def _config(job: Job, ends: set[int]) -> Any:
+    """`ends` are the job's, by the model's own numbers."""
     config = genai.GenerationConfig()
     config.max_new_tokens = job.limit
     config.min_new_tokens = 0 if job.may_be_empty else 1
-    config.stop_token_ids = set(job.ends)
-    if job.ends:
+    config.stop_token_ids = ends
+    if ends:
         # Of a model whose configuration names no end GenAI takes no request without one.
-        config.set_eos_token_id(min(job.ends))
+        config.set_eos_token_id(min(ends))
     config.presence_penalty = job.presence_penalty
     if job.temperature > 0:
         config.do_sample = True
