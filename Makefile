@@ -4,7 +4,7 @@ SHELL := bash
 
 # PYTHON       the interpreter for VENV, 3.11 to 3.13; by default the one that VENV has, else the first on PATH that fits
 # VENV         where the set-up goes, .venv; another one is for another Python, e.g. build/venv-3.13
-# EXTRAS       which of the project's extras are installed; leave out `transformers` to do without torch
+# EXTRAS       which of the project's extras are installed, instead of those that the target needs; nothing is uninstalled
 # TORCH_INDEX  where torch comes from, e.g. the CPU index of pytorch: PyPI's build for Linux is a CUDA build of several GB
 # CHAOS_SEED   which storm `make chaos` makes; by default another one each time
 # CHAOS_KILLS  how many kills it has, 30
@@ -15,18 +15,28 @@ SHELL := bash
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
 VENV ?= .venv
-EXTRAS ?= userbot sandbox rabbitmq openai openvino transformers training speedups
+EXTRAS ?=
 TORCH_INDEX ?=
 ARGS ?=
 export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS
 
 BIN := $(VENV)/bin
-# Another place, interpreter or choice of extras is another set-up.
-STAMP := $(VENV)/.stamp-$(shell printf '%s|' "$(CURDIR)" "$(PYTHON)" "$(EXTRAS)" | cksum | cut -d' ' -f1)
+# What the demo takes; what every command takes but training and models that need converting; what developing takes: with torch.
+DEMO := sandbox openvino speedups
+RUN := userbot sandbox rabbitmq openai openvino speedups
+ALL := $(RUN) transformers training
+set-up = @PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH_INDEX="$(TORCH_INDEX)" bash deploy/setup.sh $(1) </dev/null >&2
 
-$(STAMP): pyproject.toml deploy/setup.sh $(wildcard deploy/locks/*.txt)
-	@PYTHON="$(PYTHON)" VENV="$(VENV)" EXTRAS="$(EXTRAS)" TORCH_INDEX="$(TORCH_INDEX)" bash deploy/setup.sh </dev/null >&2
-	@touch $@
+.NOTPARALLEL:
+.PHONY: set-up-demo set-up-run set-up-dev set-up-bench
+set-up-demo:
+	$(call set-up,$(or $(EXTRAS),$(DEMO)))
+set-up-run:
+	$(call set-up,$(or $(EXTRAS),$(RUN)))
+set-up-dev:
+	$(call set-up,dev $(or $(EXTRAS),$(ALL)))
+set-up-bench:
+	$(call set-up,dev bench $(or $(EXTRAS),$(ALL)))
 
 .PHONY: help
 help: ## this list
@@ -34,40 +44,39 @@ help: ## this list
 	@awk '/^# [A-Z_]+  +/ { sub(/^# /, "     "); print }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(STAMP) ## the whole product on this machine, with a chat in the terminal (piped input works too)
+demo: set-up-demo ## the whole product on this machine, with a chat in the terminal (piped input works too)
 	@exec $(BIN)/timokha demo $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## the tests, without the long suites
+test: set-up-dev ## the tests, without the long suites
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-full
-test-full: $(STAMP) ## all tests, the long suites too
+test-full: set-up-dev ## all tests, the long suites too
 	@$(BIN)/python -m pytest -m "slow or not slow" --hypothesis-profile=long $(ARGS)
 
 .PHONY: chaos
-chaos: $(STAMP) ## kills, freezes and cuts at random under load; the count goes to build/chaos.json
+chaos: set-up-dev ## kills, freezes and cuts at random under load; the count goes to build/chaos.json
 	@$(BIN)/python tests/chaos/run.py
 
 .PHONY: bench
-bench: ## speed, beside what is promised of it; the figures go to build/bench.json
-	@$(MAKE) --no-print-directory venv EXTRAS="$(EXTRAS) bench"
+bench: set-up-bench ## speed, beside what is promised of it; the figures go to build/bench.json
 	@$(BIN)/python -m benchmarks $(PART)
 
 .PHONY: check
-check: $(STAMP) ## formatting, lint, types, and who may import whom
+check: set-up-dev ## formatting, lint, types, and who may import whom
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: format
-format: $(STAMP) ## format the code and mend what the linter can mend
+format: set-up-dev ## format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
 .PHONY: docs
-docs: $(STAMP) ## write docs/settings.md and .env.example anew from the settings classes
+docs: set-up-dev ## write docs/settings.md and .env.example anew from the settings classes
 	@PYTHONPATH=. $(BIN)/python docs/settings.py
 
 .PHONY: up
@@ -76,16 +85,16 @@ up: ## everything in containers, with docker compose
 	docker compose up --build -d $(ARGS)
 
 .PHONY: venv
-venv: $(STAMP) ## just the set-up
+venv: set-up-run ## just the set-up: without torch unless EXTRAS asks for it (transformers: any model; training)
 
 .PHONY: wheel
-wheel: $(STAMP) ## a wheel of this checkout, in dist/
+wheel: set-up-run ## a wheel of this checkout, in dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . </dev/null
 	@ls dist/*.whl
 
 .PHONY: lock
 lock: ## write deploy/locks anew from pyproject.toml (UPGRADE=--upgrade: newest versions)
-	@$(MAKE) --no-print-directory venv EXTRAS=
+	$(call set-up)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv </dev/null
 	@UPGRADE="$(UPGRADE)" bash deploy/lock.sh
 

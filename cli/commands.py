@@ -77,7 +77,7 @@ COMMANDS: dict[str, Command] = {
         "edge.demo.app",
         "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
         "With piped input each line is sent as a message.",
-        extras="sandbox,openvino,transformers",
+        extras="sandbox,openvino",
         patience=HEEDING,
     ),
     "doctor": Command(
@@ -120,7 +120,7 @@ COMMANDS: dict[str, Command] = {
         GenerateSettings,
         "functions.generate.prepare",
         "Prepares the default model in the cache, once, so that `timokha generate` starts in seconds.",
-        extras="openvino,transformers",
+        extras="openvino",
     ),
     "trace": Command(
         TraceSettings,

