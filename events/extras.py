@@ -1,15 +1,19 @@
-"""How to get the packages of an extra: in a checkout, or where a wheel is installed. No registry has timokha itself."""
+"""How to get the packages of an extra: in a checkout, an image, or where a wheel is installed. No registry has timokha."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+_IMAGE = "image"
+"""The file that tells an image's environment."""
 
 
 def install(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> str:
     """Return the command that installs `extras` beside this Python; `root` is where the code lies."""
     names = ",".join(extras)
+    if (Path(environment) / _IMAGE).is_file():
+        return f'IMAGE_EXTRAS="{" ".join(extras)}" in .env, then docker compose up --build -d'
     if not (root / "deploy/setup.sh").is_file():
         return f"pip install 'timokha-{_version()}-py3-none-any.whl[{names}]', where that wheel is"
     if Path(environment).resolve() == (root / ".venv").resolve():

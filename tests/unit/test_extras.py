@@ -35,6 +35,12 @@ def test_in_another_environment_of_a_checkout_pip_brings_it(tmp_path):
     assert said == f"pip install --editable '{tmp_path}[rabbitmq]'"
 
 
+def test_an_image_is_built_with_it(tmp_path):
+    (tmp_path / "image").touch()
+    said = install("transformers", root=tmp_path / "lib", environment=str(tmp_path))
+    assert said == 'IMAGE_EXTRAS="transformers" in .env, then docker compose up --build -d'
+
+
 def test_where_a_wheel_is_installed_pip_takes_that(tmp_path):
     said = install("openvino", "transformers", root=tmp_path)
     assert said == (f"pip install 'timokha-{VERSION}-py3-none-any.whl[openvino,transformers]', where that wheel is")
