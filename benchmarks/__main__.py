@@ -67,7 +67,7 @@ def _measured(part: str) -> Part:
 
 def _explain(part: str, error: Exception, console: Console) -> None:
     if isinstance(error, ModuleNotFoundError):
-        console.print(f"[red]{part} failed: {error.name} is not installed; `make venv` with all EXTRAS brings it")
+        console.print(f"[red]{part} failed: {error.name} is not installed; `make bench` brings it")
     elif isinstance(error, TimokhaError):
         console.print(f"[red]{part} failed: {error}", markup=True)
     else:
