@@ -1,4 +1,4 @@
-"""How to get the packages of an extra: in a checkout, an image, or where a wheel is installed. No registry has timokha."""
+"""How to get the packages of an extra in a checkout, in an image, and from a wheel: no registry has timokha itself."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, version

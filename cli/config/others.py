@@ -15,8 +15,8 @@ OTHERS = {
     " for a part of a flood",
     "HF_TOKEN": "a token of an account at huggingface.co, for models that are private or whose terms it has accepted;"
     " the hub's other variables hold as well",
-    "IMAGE_EXTRAS": "compose.yaml: extras that the image of `generate` has besides, e.g. `transformers`, which brings torch,"
-    " for models that have to be converted",
+    "IMAGE_EXTRAS": "compose.yaml: extras that the image of `generate` has besides, e.g. `transformers`, which brings"
+    " torch, for models that have to be converted",
     "TORCH_INDEX": "the package index that the Makefile and compose.yaml take torch from, e.g. pytorch's CPU index;"
     " PyPI's build for Linux is a CUDA build of several GB",
     "RABBITMQ_PASSWORD": "compose.yaml: the user `timokha`'s password on RabbitMQ; `deploy/passwords.sh` writes it",
