@@ -1,6 +1,5 @@
 """The tokenizer of a GGUF file that `gguf_kinds` lets through, built without torch and transformers."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, Final
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from functions.generate.engines.merges import Merge, derived, needed
+from functions.generate.engines.merges import BYTE, Merge, derived, needed
 from functions.generate.gguf import Header, NoGGUF, read
 from functions.generate.gguf_kinds import BYTE_LEVEL, SPLITS
 
@@ -51,8 +50,6 @@ _WITH_BEGINNING: Final = {"llama3"}
 """Splits whose tokenizers begin a text with their token unless the file says otherwise."""
 _WHOLE_WORDS: Final = {"llama3", "tekken"}
 """Splits whose tokenizers take a word that is a token as it is, whatever the merges would give."""
-_BYTE = re.compile("<0x[0-9A-F]{2}>")
-"""The name of a token that stands for a byte of a character that has no token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +164,7 @@ def _given(said: Mapping[str, Any]) -> list[Merge]:
 
 
 def _usable(merges: Sequence[Merge], tokens: Sequence[str]) -> list[Merge]:
-    return needed(merges, frozenset(token for token in tokens if _BYTE.fullmatch(token)))
+    return needed(merges, frozenset(token for token in tokens if BYTE.fullmatch(token)))
 
 
 def _with_kinds(said: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -1,10 +1,14 @@
 """The merges of a BPE tokenizer: derived from a vocabulary with scores, and without those that no text ever uses."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Final
 
 Merge = tuple[str, str]
 
+BYTE: Final = re.compile("<0x[0-9A-F]{2}>")
+"""The name of a token that stands for a byte of a character that has no token."""
 _NO_MERGE = 1 << 60
 """A rank behind all others."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from events.errors import SettingsError
-from functions.generate.engines import renumbering
+from functions.generate.engines import renumbering, tokenizer_file
 from functions.generate.engines.described import Described
 from functions.generate.engines.narrowing import narrowed
 from functions.generate.engines.openvino_head import OtherHead
@@ -49,7 +49,7 @@ def write(
     with writing(directory):
         ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
         (directory / "config.json").write_text(servable.config, encoding="utf-8")
-        servable.tokenizer.save(str(directory / "tokenizer.json"))
+        tokenizer_file.write(servable.tokenizer, directory)
         if order is not None:
             renumbering.write(directory, order)
     described.write(directory)
