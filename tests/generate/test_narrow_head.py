@@ -11,11 +11,11 @@ import torch
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from functions.generate import vocabulary
-from functions.generate.engines import openvino_export, renumbering
+from functions.generate.engines import arithmetic, openvino_export, renumbering
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.described import Described
 from functions.generate.engines.jobs import Job
-from functions.generate.engines.openvino import PROPERTIES, OpenVINOEngine, served
+from functions.generate.engines.openvino import OpenVINOEngine, served
 from functions.generate.engines.openvino_export import export
 from functions.generate.engines.openvino_graph import graph
 from functions.generate.engines.openvino_head import OtherHead, narrow
@@ -26,7 +26,7 @@ from functions.generate.settings import Arithmetic, Vocabulary
 from tests.generate import tiny_models
 from tests.generate.served import stepping
 
-EXACT = PROPERTIES[Arithmetic.EXACT]
+EXACT = arithmetic.EXACT.properties
 NEW = 16
 
 

@@ -60,9 +60,9 @@ def _head(model: ov.Model) -> tuple[Any, Any, list[Any]]:
 
 
 def _apart(node: Any) -> tuple[Any, list[tuple[Any, Any]]]:
-    """What `node` is computed from, and its inputs that are constants, with these."""
+    """What `node` is computed from, and its inputs that are constants, with these. A number alone has no rows."""
     found = [(port, _constant(port.get_source_output().get_node())) for port in node.inputs()]
-    computed = [port for port, constant in found if constant is None]
+    computed = [port for port, constant in found if constant is None and port.get_partial_shape().rank.get_length()]
     if len(computed) != 1:
         raise OtherHead
     return computed[0].get_source_output().get_node(), [(port, constant) for port, constant in found if constant]
