@@ -2,7 +2,8 @@
 
 Each way to generate is timed in a process of its own (ways.py). The original's way and the default are timed twice, at
 the start and at the end, and a speed-up is the mean of the two. Speed is that of a GPT-2 of 355M with random weights
-(weights.py), agreement that of the default model (quality.py).
+(weights.py) and that of the default model beside an earlier commit (default_model.py), quality that of the default
+model (quality.py). The machine's own speed is measured right beside (limits.py).
 """
 
 import asyncio
@@ -15,18 +16,22 @@ from typing import Any
 
 import click
 
-from benchmarks import live, whole_path
+from benchmarks import default_model, live, whole_path
+from benchmarks.limits import Machine, Work, machine
 from benchmarks.progress import tell
-from benchmarks.ways import NEW, ORIGINAL, WAYS
+from benchmarks.ways import NEW, ONLY_BY_NAME, ORIGINAL, PROMPT, WAYS
 from benchmarks.weights import openvino
+from functions.generate.engines.arithmetic import computing, resolved
 from functions.generate.settings import GenerateSettings
 
 MANY = 32
-LONGEST, LONGEST_TO_COMPILE = 300.0, 120.0
+LONGEST = 300.0
 """Seconds that a way may take."""
 _FIELDS = GenerateSettings.model_fields
 ENGINE, BITS, ARITHMETIC = (_FIELDS[name].default for name in ("engine", "bits", "arithmetic"))
-DEFAULT = f"{ENGINE.value}-int{BITS}-{ARITHMETIC.value}"
+DEFAULT = f"{ENGINE.value}-int{BITS}-{resolved(ARITHMETIC).value}"
+_ABOUT = {"arithmetic", "bits", "questions"}
+"""What quality.py repeats of its question."""
 
 Way = Mapping[str, Any]
 
@@ -35,52 +40,68 @@ async def measure() -> dict[str, object]:
     """Ratios of the default engine at its default precision; `ways` has the figures of each way."""
     tell("making the weights, once")
     await _python("benchmarks.weights", timeout=LONGEST)
-    bandwidth = float(await _python("benchmarks.bandwidth", timeout=60))
-    before = [await _way(ORIGINAL), await _way(DEFAULT)]
-    others = {name: await _tried(name) for name in WAYS if name not in (ORIGINAL, DEFAULT)}
-    after = [await _way(ORIGINAL), await _way(DEFAULT, [1, MANY])]
+    async with machine(computing(ARITHMETIC).properties) as looks:
+        before = [await _way(ORIGINAL), await _beside(looks, DEFAULT)]
+        others = {name: await _tried(name) for name in WAYS if name not in {ORIGINAL, DEFAULT, *ONLY_BY_NAME}}
+        after = [await _way(ORIGINAL), await _beside(looks, DEFAULT, [1, MANY])]
     tell("the whole path beside the engine alone")
     path = await whole_path.measure(openvino(BITS), requests=MANY)
-    tell("agreement with transformers on the default model")
+    default = await default_model.measure()
+    tell("quality of the default model")
     quality = json.loads(await _python("benchmarks.quality", ARITHMETIC.value, str(BITS), timeout=LONGEST))
     return {
         "default_engine": ENGINE.value,
-        "default_precision": f"int{BITS} {ARITHMETIC.value}",
-        **speed([before, after], bandwidth),
+        "default_precision": f"int{BITS} {ARITHMETIC.value}, here {resolved(ARITHMETIC).value}",
+        **speed([before, after], looks),
         **path,
-        "greedy_agreement": quality["greedy_agreement"],
-        "greedy_agreement_to_the_answers_end": quality["greedy_agreement_to_the_answers_end"],
-        "log_likelihood_difference": round(quality["log_likelihood_difference"], 5),
+        **{name: _rounded(figure) for name, figure in quality.items() if name not in _ABOUT},
         **await live.measure(),
+        "default_model": default,
         "ways": {ORIGINAL: before[0], DEFAULT: before[1], **others},
     }
 
 
-def speed(rounds: Sequence[Sequence[Way]], bandwidth: float) -> dict[str, object]:
-    """From rounds of the original's way and the default. `bandwidth` in bytes a second.
+def speed(rounds: Sequence[Sequence[Way]], looks: Machine) -> dict[str, object]:
+    """From rounds of the original's way and the default.
 
-    The limit is the time to read all the weights once for each new token; the prompt comes on top.
+    `bandwidth_limit_ratio`: so many times the least time of one answer. That is to read all the weights once for each
+    new token, or to do the arithmetic, whichever takes longer here.
     """
     one = [(original["1"]["all_seconds"], ours["1"]["all_seconds"]) for original, ours in rounds]
     many = [ours[str(MANY)]["all_seconds"] / MANY for _, ours in rounds]
-    weights = (openvino(BITS) / "openvino_model.bin").stat().st_size
-    limit = NEW * weights / bandwidth
+    work = Work.of(openvino(BITS))
+    limit, by = looks.limit(work, 1, PROMPT, NEW)
+    limit_of_many, by_of_many = looks.limit(work, MANY, PROMPT, NEW)
     return {
         "speedup_one_user": round(statistics.mean(original / ours for original, ours in one), 1),
         "speedup_32_users": round(
             statistics.mean(original / each for (original, _), each in zip(one, many, strict=True)), 1
         ),
         "bandwidth_limit_ratio": round(statistics.median(ours for _, ours in one) / limit, 2),
-        "bandwidth_gb_per_second": round(bandwidth / 1e9, 1),
-        "weights_mb": round(weights / 1e6),
-        "bandwidth_limit_seconds": round(limit, 3),
+        "limit_ratio_32": round(statistics.median(many) * MANY / limit_of_many, 2),
+        "limited_by": f"{by} at one, {by_of_many} at {MANY}",
+        "limit_seconds": round(limit, 3),
+        "bytes_a_step_mb": round(work.bytes / 1e6),
+        **looks.figures(),
     }
+
+
+async def _beside(looks: Machine, name: str, crowds: Sequence[int] = ()) -> dict[str, Any]:
+    """One way, and right before and after it how fast the machine is."""
+    await looks.look()
+    found = await _way(name, crowds)
+    await looks.look()
+    return found
+
+
+def _rounded(figure: Any) -> Any:
+    return round(figure, 5) if isinstance(figure, float) else figure
 
 
 async def _tried(name: str) -> dict[str, Any]:
     """What is not installed or does not get done in time is said in its place."""
     try:
-        return await _way(name, timeout=LONGEST_TO_COMPILE if name.endswith("compiled") else LONGEST)
+        return await _way(name)
     except TimeoutError:
         return {"skipped": "did not end in time"}
     except RuntimeError as error:

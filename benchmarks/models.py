@@ -22,6 +22,7 @@ from rich.console import Console
 from transformers import AutoModelForCausalLM, Gemma3TextConfig, PreTrainedConfig, Qwen3Config
 
 from benchmarks.bandwidth import bytes_per_second
+from benchmarks.limits import Work
 from benchmarks.weights import HERE, words
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
@@ -32,9 +33,10 @@ from functions.generate.engines.openvino import served
 from functions.generate.engines.transformers import TransformersEngine
 from functions.generate.prepared import prepared_model
 from functions.generate.prompts import FormatName
-from functions.generate.settings import Arithmetic
+from functions.generate.settings import GenerateSettings
 
 NEW, PROMPTS, ROUNDS = 24, (40, 200), 8
+ARITHMETIC = GenerateSettings.model_fields["arithmetic"].default
 
 
 def qwen3(width: int, inner: int) -> PreTrainedConfig:
@@ -100,7 +102,7 @@ def prepare(name: str, bits: int) -> tuple[Path, dict[str, Any]]:
 def openvino(name: str, bits: int) -> dict[str, Any]:
     directory, cost = prepare(name, bits)
     began = time.perf_counter()
-    batch = Batch(served(directory, 1, max(PROMPTS), max(PROMPTS) + NEW, Arithmetic.EXACT))
+    batch = Batch(served(directory, 1, max(PROMPTS), max(PROMPTS) + NEW, ARITHMETIC))
     batch.wait()
     loading = time.perf_counter() - began
     numbers = count(1)
@@ -115,7 +117,7 @@ def openvino(name: str, bits: int) -> dict[str, Any]:
             **cost,
             "loading_seconds": round(loading, 1),
             **speed,
-            "bytes_a_token": (directory / "openvino_model.bin").stat().st_size,
+            "bytes_a_token": Work.of(directory).bytes,
             "disk_mb": _size(directory),
             "serving_peak_mb": max(_peak(child.pid) for child in psutil.Process().children(recursive=True)),
         }

@@ -31,10 +31,12 @@ def at_least(limit: float) -> Target:
 
 
 TARGETS: Mapping[str, Target] = {
-    "engines.speedup_one_user": at_least(30),
-    "engines.speedup_32_users": at_least(120),
+    "engines.speedup_one_user": at_least(22),
+    "engines.speedup_32_users": at_least(134),
+    "engines.default_model.narrow_speedup_1": at_least(2),
+    "engines.default_model.narrow_speedup_32": at_least(2.3),
     "engines.path_efficiency_32": at_least(0.9),
-    "engines.first_words_seconds": at_most(0.5),
+    "engines.first_words_seconds": at_most(0.1),
     "engines.bandwidth_limit_ratio": at_most(2),
     "engines.greedy_agreement": at_least(0.95),
     "messaging.overhead_p50_ratio": at_most(1.5),
@@ -42,7 +44,7 @@ TARGETS: Mapping[str, Target] = {
     "bridge.overhead_p50_ratio": at_most(1.3),
     "bridge.schedule_ratio": at_most(1.15),
     "scaling.efficiency_16": at_least(0.95),
-    "start.first_answer_seconds": at_most(3),
+    "start.first_answer_seconds": at_most(1.5),
     "chats.ready_ratio": at_most(2),
     "chats.first_answer_ratio": at_most(2),
     "chats.answer_ratio": at_most(2),

@@ -154,10 +154,10 @@ def test_the_steady_rate_leaves_out_both_ends() -> None:
 
 def test_the_page_gets_the_tables_of_the_parts_that_have_figures_and_nothing_else_changes() -> None:
     page = "a\n<!-- results: start -->\nold\n<!-- end -->\nb\n<!-- results: bridge -->\nkept\n<!-- end -->\n"
-    results = {"start": {"first_answer_seconds": 9, "more": {"x": 1}}}
+    results = {"start": {"first_answer_seconds": 9, "more": {"x": 1}}, "engines": {"ways": {}}}
     assert with_results(page, results) == (
         "a\n<!-- results: start -->\n| figure | measured | target |\n| --- | --- | --- |\n"
-        "| `start.first_answer_seconds` | 9 | ≤ 3, missed |\n<!-- end -->\n"
+        "| `start.first_answer_seconds` | 9 | ≤ 1.5, missed |\n| `start.more.x` | 1 |  |\n<!-- end -->\n"
         "b\n<!-- results: bridge -->\nkept\n<!-- end -->\n"
     )
 

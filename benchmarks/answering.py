@@ -1,0 +1,67 @@
+"""An engine that answers when it is asked to: `python answering.py`, for `GENERATE_…` and TIMOKHA_CACHE.
+
+It is run by its path, so that it works with the modules of another checkout too, a baseline's: it may use only what
+both have. Says first which model it serves and how, then for each question, a line of JSON: `{"crowd": 32, "seed": 1}`,
+how long so many answers took at once.
+"""
+
+import asyncio
+import json
+import statistics
+import sys
+import time
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from events.runtime.clock import SystemClock
+from functions.generate.app import open_engine
+from functions.generate.engines.jobs import Job
+from functions.generate.settings import GenerateSettings
+
+PROMPT, NEW = 58, 60
+_TOKENS = (300, 20_000)
+"""Those of a prompt: words, in the default model."""
+_NUMBERS = count(1)
+_NEVER = frozenset({0})
+"""The padding, which no model writes: every answer is of full length."""
+
+
+def _asked(batch: Any, crowd: int, seed: int) -> dict[str, float]:
+    random = np.random.default_rng(seed)
+    prompts = [random.integers(*_TOKENS, PROMPT).tolist() for _ in range(crowd)]
+    began = time.perf_counter()
+    futures = [
+        batch.submit(
+            Job(next(_NUMBERS), prompt, NEW, _NEVER, presence_penalty=1.4, temperature=0.7, top_k=50, top_p=0.9, seed=n)
+        )
+        for n, prompt in enumerate(prompts)
+    ]
+    written = [future.result() for future in futures]
+    seconds = time.perf_counter() - began
+    return {
+        "seconds": seconds,
+        "tokens": sum(len(one.tokens) for one in written),
+        "first": statistics.median(one.prompt_seconds for one in written),
+    }
+
+
+def main() -> None:
+    """Answer each line of stdin."""
+    engine: Any = asyncio.run(open_engine(GenerateSettings.read(), clock=SystemClock()))
+    batch = engine._batch
+    model = getattr(batch, "model", None) or batch._model
+    _asked(batch, 1, 0)
+    environment = dict(getattr(model, "environment", None) or {})
+    _say({"directory": model.directory, "properties": model.properties, "environment": environment})
+    for line in sys.stdin:
+        _say(_asked(batch, **json.loads(line)))
+
+
+def _say(what: Any) -> None:
+    print(json.dumps(what), flush=True)  # noqa: T201 -- read by default_model.py
+
+
+if __name__ == "__main__":
+    main()
