@@ -11,7 +11,8 @@ import torch
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from functions.generate import vocabulary
-from functions.generate.engines import arithmetic, openvino_export, renumbering
+from functions.generate.engines import openvino_export, renumbering
+from functions.generate.engines.arithmetic import EXACT, FAST, Computing
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.described import Described
 from functions.generate.engines.jobs import Job
@@ -26,7 +27,6 @@ from functions.generate.settings import Arithmetic, Vocabulary
 from tests.generate import tiny_models
 from tests.generate.served import stepping
 
-EXACT = arithmetic.EXACT.properties
 NEW = 16
 
 
@@ -34,8 +34,8 @@ def third(size: int) -> Any:
     return np.arange(1, size, 3, dtype=np.int32)
 
 
-def logits(model: ov.Model, tokens: Sequence[int]) -> Any:
-    request = ov.Core().compile_model(model, "CPU", EXACT).create_infer_request()
+def logits(model: ov.Model, tokens: Sequence[int], how: Computing = EXACT) -> Any:
+    request = ov.Core().compile_model(model, "CPU", how.properties).create_infer_request()
     ids = np.array([tokens], dtype=np.int64)
     given = {
         "input_ids": ids,
@@ -46,8 +46,16 @@ def logits(model: ov.Model, tokens: Sequence[int]) -> Any:
     return request.infer(given)["logits"][0].copy()
 
 
-@pytest.mark.parametrize(("kind", "bits"), [("gpt2", None), ("gemma3", 4), *((kind, 8) for kind in tiny_models.KINDS)])
-def test_the_logits_are_those_of_the_whole_model_to_the_bit(kind: str, bits: int | None) -> None:
+@pytest.mark.parametrize(
+    ("kind", "bits", "how"),
+    [
+        ("gpt2", None, EXACT),
+        ("gemma3", 4, EXACT),
+        *((kind, 8, EXACT) for kind in tiny_models.KINDS),
+        *((kind, 8, FAST) for kind in ("gpt2", "gemma3")),
+    ],
+)
+def test_the_logits_are_those_of_the_whole_model_to_the_bit(kind: str, bits: int | None, how: Computing) -> None:
     tiny = tiny_models.make(kind)
     whole = graph(tiny.model)
     narrowed = whole.clone()
@@ -59,9 +67,9 @@ def test_the_logits_are_those_of_the_whole_model_to_the_bit(kind: str, bits: int
         quantize(narrowed, bits)
     read = np.random.default_rng(0).integers(0, size, 40)
     assert sorted(order) == list(range(size))
-    found = logits(narrowed, Renumbering(order, len(kept)).inside(read.tolist()).tolist())
+    found = logits(narrowed, Renumbering(order, len(kept)).inside(read.tolist()).tolist(), how)
     assert found.shape == (40, len(kept))
-    assert np.array_equal(found, logits(whole, read.tolist())[:, kept])
+    assert np.array_equal(found, logits(whole, read.tolist(), how)[:, kept])
 
 
 def test_a_head_of_its_own_and_one_with_a_bias_are_narrowed_too() -> None:

@@ -33,7 +33,7 @@ def narrow(model: ov.Model, kept: Tokens) -> Tokens:
     order = np.concatenate([kept, np.setdiff1d(np.arange(size), kept)]).astype(np.int32)
     product.input(1).replace_source_output(_narrowed(product, weights, kept).output(0))
     for port in biases:
-        bias = _constant(port.get_source_output().get_node())
+        bias = _constant(_source(port))
         port.replace_source_output(ops.constant(np.ascontiguousarray(bias.data[..., kept])).output(0))
     _renumber(model, order)
     model.validate_nodes_and_infer_types()
@@ -50,22 +50,31 @@ def _head(model: ov.Model) -> tuple[Any, Any, list[Any]]:
     node, biases = _before(model.output("logits").get_node(), 0), []
     size = rows(model)
     while node.get_type_name() in _AFTER:
-        chain, constants = _apart(node)
-        biases += [port for port, constant in constants if constant.shape and constant.shape[-1] == size]
-        node = chain
+        node, constants = _apart(node)
+        biases += [port for port in constants if _constant(_source(port)).shape[-1] == size]
     weights = _constant(_before(node, 1)) if node.get_type_name() == "MatMul" else None
     if weights is None or len(weights.shape) != 2:  # noqa: PLR2004
         raise OtherHead
     return node, weights, biases
 
 
-def _apart(node: Any) -> tuple[Any, list[tuple[Any, Any]]]:
-    """What `node` is computed from, and its inputs that are constants, with these. A number alone has no rows."""
-    found = [(port, _constant(port.get_source_output().get_node())) for port in node.inputs()]
-    computed = [port for port, constant in found if constant is None and port.get_partial_shape().rank.get_length()]
-    if len(computed) != 1:
+def _apart(node: Any) -> tuple[Any, list[Any]]:
+    """What `node` is computed from, and its inputs that are constants of several numbers."""
+    ports = [port for port in node.inputs() if not _is_single(port)]
+    constants = [port for port in ports if _constant(_source(port)) is not None]
+    if len(ports) != len(constants) + 1:
         raise OtherHead
-    return computed[0].get_source_output().get_node(), [(port, constant) for port, constant in found if constant]
+    return next(_source(port) for port in ports if port not in constants), constants
+
+
+def _is_single(port: Any) -> bool:
+    """Whether `port` reads one number, the same for all logits, which may be computed."""
+    shape = port.get_partial_shape()
+    return bool(shape.is_static and shape.get_min_shape() == [1] * len(shape))
+
+
+def _source(port: Any) -> Any:
+    return port.get_source_output().get_node()
 
 
 def _before(node: Any, place: int) -> Any:
