@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 compile() {
     .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url --no-emit-find-links \
-        --custom-compile-command "make lock" --constraint deploy/locks/torch.txt pyproject.toml "$@"
+        --custom-compile-command "make lock" --constraint deploy/locks/torch.txt "$@"
 }
 
 # torch is locked by version only (deploy/locks/torch.txt) and pins its CUDA parts itself, where it has any.
@@ -15,11 +15,15 @@ without_torch() { awk '/^[a-z]/ { skip = /^(torch|triton|nvidia-[a-z0-9-]+|cuda-
 all=build/lock/all.txt
 mkdir -p build/lock
 { grep -h '==' deploy/locks/*.txt || true; } | sed 's/ \\$//' | sort -u >"$all"
-compile --all-extras --group dev --group build --group bench ${UPGRADE:-} --output-file "$all" >/dev/null
+compile pyproject.toml --all-extras --group dev --group build --group bench ${UPGRADE:-} --output-file "$all" >/dev/null
 
 extras=$(.venv/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"])')
 for part in dev build bench $extras; do
-    case $part in dev | build | bench) choice=(--group "$part") ;; *) choice=(--extra "$part") ;; esac
+    case $part in
+        build) choice=(--group "$part") ;; # alone: with it what the project depends on is built
+        dev | bench) choice=(pyproject.toml --group "$part") ;;
+        *) choice=(pyproject.toml --extra "$part") ;;
+    esac
     compile "${choice[@]}" --constraint "$all" --generate-hashes | without_torch >"build/lock/$part.txt"
     mv "build/lock/$part.txt" "deploy/locks/$part.txt"
     echo "deploy/locks/$part.txt: $(grep -c '==' "deploy/locks/$part.txt") packages"

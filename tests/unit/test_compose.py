@@ -170,6 +170,28 @@ def test_the_dockerfile_copies_only_what_is_there_and_not_ignored():
         assert {source, str(Path(source).parent)} & let_in, f"{source} is in .dockerignore"
 
 
+def installed_in_the_image_of_generate(directory, extras):
+    """What its stage asks of pip, by the names of the locks, with the build arguments EXTRAS and TORCH_INDEX."""
+    stage = DOCKERFILE.partition(" AS build-generate\n")[2].partition("\nFROM ")[0].replace("\\\n", "")
+    steps = [
+        step for step in re.findall(r"^RUN (.+)$", stage, re.MULTILINE) if not step.startswith(("--mount", "touch"))
+    ]
+    script = "\n".join(["pip() { echo $* >>asked; }", *steps])
+    environment = {"EXTRAS": extras, "TORCH_INDEX": "https://torch.example"}
+    subprocess.run(["/bin/bash", "-euo", "pipefail", "-c", script], cwd=directory, env=environment, check=True)
+    return (directory / "asked").read_text()
+
+
+def test_the_image_of_generate_has_torch_only_if_it_is_asked_for(tmp_path):
+    arguments = SERVICES["generate"]["build"]["args"]
+    assert (arguments["EXTRAS"], arguments["TORCH_INDEX"]) == ("${IMAGE_EXTRAS:-}", "${TORCH_INDEX:-}")
+    plain = installed_in_the_image_of_generate(tmp_path, "")
+    assert set(re.findall(r"locks/(\w+)\.txt", plain)) == {"openai", "openvino", "rabbitmq"}
+    asked = installed_in_the_image_of_generate(tmp_path, "transformers").removeprefix(plain * 2)
+    assert re.findall(r"locks/(\w+)\.txt", asked) == ["transformers", "torch"]
+    assert "--index-url https://torch.example" in asked
+
+
 def test_the_wheel_holds_every_package_that_the_dockerfile_copies():
     packages = re.search(r"only-include = \[(.+)\]", (ROOT / "pyproject.toml").read_text())
     assert packages
