@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.util import find_spec
@@ -17,10 +17,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
+from functions.generate import vocabulary
 from functions.generate.app import open_engine
 from functions.generate.engine import Engine
 from functions.generate.engines.batch import Batch
+from functions.generate.engines.described import Described
 from functions.generate.engines.jobs import Written
+from functions.generate.engines.openvino_export import export
 from functions.generate.settings import GenerateSettings
 from tests.clocks import ManualClock
 from tests.generate import gpt2_gguf
@@ -98,6 +101,25 @@ class OpenVINO(Served):
     @property
     def wrote(self) -> int:
         return self._wrote
+
+
+class Narrow(OpenVINO):
+    """The same model with the logits of its answers' tokens alone, and of those of single bytes."""
+
+    def __init__(self, taught: Taught, cache: Path) -> None:
+        super().__init__(taught, cache)
+        directory = cache / f"{taught.directory.name}-narrow"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(vocabulary, "kept", _said)
+            export(str(taught.directory), directory, bits=8, clock=SystemClock())
+        assert Described.read(directory).rows
+        self._given["model"] = str(directory)
+
+
+def _said(tokenizer: Any, *, always: Collection[int], size: int) -> list[int]:
+    written = {token for answer in ANSWERS.values() for token in tokenizer.encode(f" {answer}\n").ids}
+    single = {token for piece, token in tokenizer.get_vocab().items() if len(piece) == 1}
+    return sorted({*written, *single, *always})
 
 
 class Transformers(Served):
@@ -202,6 +224,7 @@ class Echo(Served):
 
 EVERY: dict[str, Callable[[Taught, Path], Served]] = {
     "openvino": OpenVINO,
+    "narrow": Narrow,
     "transformers": Transformers,
     "openai": OpenAI,
     "llamacpp": LlamaCpp,

@@ -28,7 +28,7 @@ LONG = GREEDY.model_copy(update={"max_new_tokens": CONTEXT // 2})
 
 UNKNOWN = "где море и что ты читаешь?"
 
-HERE = ["openvino", "transformers"]
+HERE = ["openvino", "narrow", "transformers"]
 SERVERS = ["openai", "llamacpp"]
 MODELS = [*HERE, *SERVERS]
 OWN = [*HERE, "openai"]
