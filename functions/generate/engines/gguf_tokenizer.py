@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from functions.generate.engines.merges import BYTE, Merge, derived, needed
+from functions.generate.engines.merges import BYTE, Merge, Merges, derived, given, needed
 from functions.generate.gguf import Header, NoGGUF, read
 from functions.generate.gguf_kinds import BYTE_LEVEL, SPLITS
 
@@ -111,7 +111,7 @@ def _byte_level(said: Mapping[str, Any], split: str) -> Any:
         raise NoGGUF("has a tokenizer without merges: convert the model again")
     vocabulary = {_in_signs(token, kind): number for number, (token, kind) in enumerate(_with_kinds(said))}
     whole = split in _WHOLE_WORDS
-    raw: Any = Tokenizer(models.BPE(vocabulary, needed(_given(said)), fuse_unk=False, ignore_merges=whole))
+    raw: Any = Tokenizer(models.BPE(vocabulary, needed(_given(said)).spelled(), fuse_unk=False, ignore_merges=whole))
     if split in _EXPRESSIONS:
         parts: Any = pre_tokenizers.Split(Regex(_EXPRESSIONS[split]), "isolated")
         words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -155,16 +155,16 @@ def _pieces(said: Mapping[str, Any]) -> Any:
     return raw
 
 
-def _given(said: Mapping[str, Any]) -> list[Merge]:
-    merges = []
+def _given(said: Mapping[str, Any]) -> Merges:
+    merges: list[Merge] = []
     for merge in said[_MERGES]:
         left, right = merge.split(" ")
         merges.append((left, right))
-    return merges
+    return given(merges)
 
 
-def _usable(merges: Sequence[Merge], tokens: Sequence[str]) -> list[Merge]:
-    return needed(merges, frozenset(token for token in tokens if BYTE.fullmatch(token)))
+def _usable(merges: Merges, tokens: Sequence[str]) -> list[Merge]:
+    return needed(merges, {token for token in tokens if BYTE.fullmatch(token)}).spelled()
 
 
 def _with_kinds(said: Mapping[str, Any]) -> list[tuple[str, int]]:

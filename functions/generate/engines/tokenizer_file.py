@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from functions.generate.engines.merges import BYTE, Merge, needed
+from functions.generate.engines.merges import BYTE, Merge, given, needed
 
 FILE_NAME = "tokenizer.json"
 
@@ -27,7 +27,7 @@ def _light(model: Mapping[str, Any]) -> dict[str, Any]:
     merges: list[Merge] = [(left, right) for left, right in model.get("merges") or ()]
     several_ways = len({left + right for left, right in merges}) < len(merges)
     if several_ways and _plain(model):
-        light["merges"] = needed(merges, frozenset(token for token in vocabulary if BYTE.fullmatch(token)))
+        light["merges"] = needed(given(merges), {token for token in vocabulary if BYTE.fullmatch(token)}).spelled()
     return light
 
 
