@@ -25,7 +25,7 @@ from functions.generate.engines.arithmetic import computing, resolved
 from functions.generate.settings import GenerateSettings
 
 MANY = 32
-LONGEST = 300.0
+LONGEST, LONGEST_FOR_QUALITY = 300.0, 1200.0
 """Seconds that a way may take."""
 _FIELDS = GenerateSettings.model_fields
 ENGINE, BITS, ARITHMETIC = (_FIELDS[name].default for name in ("engine", "bits", "arithmetic"))
@@ -48,7 +48,7 @@ async def measure() -> dict[str, object]:
     path = await whole_path.measure(openvino(BITS), requests=MANY)
     default = await default_model.measure()
     tell("quality of the default model")
-    quality = json.loads(await _python("benchmarks.quality", ARITHMETIC.value, str(BITS), timeout=LONGEST))
+    quality = json.loads(await _python("benchmarks.quality", ARITHMETIC.value, str(BITS), timeout=LONGEST_FOR_QUALITY))
     return {
         "default_engine": ENGINE.value,
         "default_precision": f"int{BITS} {ARITHMETIC.value}, here {resolved(ARITHMETIC).value}",
