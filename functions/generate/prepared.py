@@ -1,6 +1,5 @@
 """Models made ready for the OpenVINO engine: once, in a process of their own, and kept in the user's cache."""
 
-import hashlib
 import multiprocessing
 import os
 import shutil
@@ -8,6 +7,7 @@ import threading
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,17 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from events.errors import SettingsError, TimokhaError
 from events.extras import install
 from events.runtime.clock import SystemClock
-from functions.generate import room
-from functions.generate.default_model import CARD, prepare_default_model
+from functions.generate import copies, room
+from functions.generate.card import ModelCard
+from functions.generate.copies import Copy
+from functions.generate.default_model import CARD, default_gguf, notice
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once, sweep
 from functions.generate.settings import Vocabulary
-from functions.generate.sources import name_of, path_of
+from functions.generate.sources import CONFIG, path_of
 from functions.generate.vocabulary import RULE
 
-_MADE_BY = 4
-"""Raise it when what is made from the same model changes."""
+NOTICE = "NOTICE.txt"
 
 
 def prepared_model(
@@ -34,28 +35,21 @@ def prepared_model(
 ) -> Path:
     """The directory of `source` (a directory, a `.gguf` file, a hub id; None is the default model) in `bits` bits.
 
-    `vocabulary`: what it can write.
+    `vocabulary`: what it can write. No other process removes it while this one lives.
 
-    Made first if need be, which takes minutes, memory (`room.TAKES`) and torch. Raises TimokhaError, one line.
+    Made first if need be, which takes memory (`room.TAKES`) and, if `source` is neither a GGUF file nor None, minutes
+    and torch. What it takes the place of is removed then. Raises TimokhaError, one line.
     """
-    if source and not _is_prepared(source):
-        path_of(source)
-    directory = prepared_directory(source, cache, bits=bits, vocabulary=vocabulary)
     sweep(_models(cache))
-    if (directory / FILE_NAME).is_file():
-        return directory
-    original = source or str(prepare_default_model(cache, console=console))
-    try:
-        made_once(
-            directory,
-            is_ready=(directory / FILE_NAME).is_file,
-            make=lambda empty: _make(original, empty, bits, vocabulary, console),
-        )
-    except OSError as error:
-        raise TimokhaError(
-            f"{original} can't be prepared in {directory} ({error}): TIMOKHA_CACHE must be writable and have 1 GB free "
-            "for each billion of its parameters"
-        ) from None
+    if source and _is_prepared(source):
+        return Path(source)
+    if source and not path_of(source).exists():
+        _find_revision(source)
+    copy = _copy(source, bits, vocabulary)
+    directory = copy.directory(_models(cache))
+    if not copies.hold(directory):
+        _make_once(copy, directory, vocabulary, console)
+        copies.hold(directory)
     return directory
 
 
@@ -63,8 +57,7 @@ def prepared_directory(source: str | None, cache: Path, *, bits: int, vocabulary
     """Where the prepared model lies or will lie; a directory that was prepared somewhere else is its own."""
     if source and _is_prepared(source):
         return Path(source)
-    writes = f"{vocabulary}{RULE}" if vocabulary is Vocabulary.TALK else str(vocabulary)
-    return _models(cache) / f"{_name(source)}-openvino-int{bits}-{writes}-{_MADE_BY}"
+    return _copy(source, bits, vocabulary).directory(_models(cache))
 
 
 def _models(cache: Path) -> Path:
@@ -78,38 +71,66 @@ def _is_prepared(source: str) -> bool:
         return False  # `path_of` says why
 
 
-def _name(source: str | None) -> str:
-    """Other files are another model, by their names, sizes and times."""
-    if source is None:
-        return CARD.name
-    path = Path(source).expanduser()
-    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.is_file() else []
-    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
-    identity = str(path.resolve()) if stats else source
-    digest = hashlib.sha256(repr((identity, stats)).encode()).hexdigest()[:12]
-    return f"{name_of(source)}-{digest}"
+def _copy(source: str | None, bits: int, vocabulary: Vocabulary) -> Copy:
+    return Copy(source, bits, f"{vocabulary}{RULE}" if vocabulary is Vocabulary.TALK else str(vocabulary))
 
 
-def _make(source: str, directory: Path, bits: int, vocabulary: Vocabulary, console: Console) -> None:
+def _find_revision(source: str) -> None:
+    """Learn which revision of a model the hub has now, if none is on this machine: its copy is named by that."""
+    if copies.revision(source):
+        return
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415 -- few models are of the hub
+
+    with suppress(Exception):  # loading it says why
+        hf_hub_download(source, CONFIG)
+
+
+def _make_once(copy: Copy, directory: Path, vocabulary: Vocabulary, console: Console) -> None:
+    """Raises TimokhaError, one line."""
+    try:
+        made_once(
+            directory,
+            is_ready=(directory / FILE_NAME).is_file,
+            make=lambda empty: _make(copy, empty, vocabulary, console),
+        )
+    except OSError as error:
+        raise TimokhaError(
+            f"{copy.source or CARD.name} can't be prepared in {directory} ({error}): TIMOKHA_CACHE must be writable and"
+            " have 1 GB free for each billion of its parameters"
+        ) from None
+    if gone := copies.remove(copy.earlier(directory.parent)):
+        names = ", ".join(old.name for old in gone)
+        console.print(f"Removed what earlier versions had prepared of it: {names}", markup=False, soft_wrap=True)
+
+
+def _make(copy: Copy, directory: Path, vocabulary: Vocabulary, console: Console) -> None:
     """Fill the empty `directory`."""
-    room.check(source, directory.parent, bits=bits)
+    original = copy.source or str(default_gguf(directory, console=console))
+    room.check(original, directory.parent, bits=copy.bits)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        progress.add_task(f"Preparing {Path(source).name} for the fast engine, once", total=None)
-        remark = _in_its_own_process(source, directory, bits, vocabulary)
+        name = Path(copy.source).name if copy.source else CARD.name
+        progress.add_task(f"Preparing {name} for the fast engine, once", total=None)
+        card = None if copy.source else CARD
+        remark = _in_its_own_process(original, directory, copy.bits, vocabulary, card)
     if remark:
         console.print(remark, markup=False, soft_wrap=True)
-    notice = Path(source) / "NOTICE.txt"
-    if notice.is_file():
-        shutil.copy(notice, directory)
+    if copy.source is None:
+        Path(original).unlink()
+        rounded = notice(f"converted for OpenVINO, in {copy.bits} bits,")
+        (directory / NOTICE).write_text(rounded, encoding="utf-8")
+    elif (Path(original) / NOTICE).is_file():
+        shutil.copy(Path(original) / NOTICE, directory)
 
 
-def _in_its_own_process(source: str, directory: Path, bits: int, vocabulary: Vocabulary) -> str | None:
+def _in_its_own_process(
+    source: str, directory: Path, bits: int, vocabulary: Vocabulary, card: ModelCard | None
+) -> str | None:
     """The gigabytes that it takes, and torch, go when it is done."""
     try:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) as process:
-            return process.submit(_export, source, directory, bits, vocabulary).result()
+            return process.submit(_export, source, directory, bits, vocabulary, card).result()
     except BrokenProcessPool:
         raise TimokhaError(f"{source} could not be prepared, the process was killed: {room.TAKES}") from None
 
@@ -126,7 +147,12 @@ def _end_with(parent: Any) -> None:
     os._exit(1)
 
 
-def _export(source: str, directory: Path, bits: int, vocabulary: Vocabulary) -> str | None:
+def _export(source: str, directory: Path, bits: int, vocabulary: Vocabulary, card: ModelCard | None) -> str | None:
+    path, clock = Path(source).expanduser(), SystemClock()
+    if path.is_file():
+        from functions.generate.engines import gguf_export  # noqa: PLC0415 -- OpenVINO takes a while
+
+        return gguf_export.export(path, directory, card=card, bits=bits, vocabulary=vocabulary, clock=clock)
     warnings.simplefilter("ignore")  # tracing gives a dozen, all about what is meant
     try:
         from functions.generate.engines.openvino_export import export  # noqa: PLC0415 -- it needs torch
@@ -135,4 +161,5 @@ def _export(source: str, directory: Path, bits: int, vocabulary: Vocabulary) -> 
             f"{source} is not prepared for the openvino engine, and that takes torch and transformers ({error}): "
             f"{install('transformers')}; or prepare it elsewhere and give its directory as GENERATE_MODEL"
         ) from None
-    return export(source, directory, bits=bits, vocabulary=vocabulary, clock=SystemClock())
+    revision = copies.revision(source) or None
+    return export(source, directory, bits=bits, vocabulary=vocabulary, revision=revision, clock=clock)

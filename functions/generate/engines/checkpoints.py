@@ -33,8 +33,10 @@ class Checkpoint:
     card: ModelCard
 
 
-def load(source: str, *, dtype: torch.dtype | None = None) -> Checkpoint:
-    """Load a model directory, a `.gguf` file (about a minute) or a hub id; `dtype`: the fastest here if None.
+def load(source: str, *, dtype: torch.dtype | None = None, revision: str | None = None) -> Checkpoint:
+    """Load a model directory, a `.gguf` file or a hub id; `dtype`: the fastest here if None.
+
+    `revision`: of the hub's model, its newest if None.
 
     Raises
     ------
@@ -46,7 +48,9 @@ def load(source: str, *, dtype: torch.dtype | None = None) -> Checkpoint:
     card = ModelCard.read(path) if path.is_dir() else None
     try:
         model, tokenizer = (
-            gguf_model.load(path) if path.is_file() else _pretrained(_found(path, source), dtype or fastest_dtype())
+            gguf_model.load(path)
+            if path.is_file()
+            else _pretrained(_found(path, source), dtype or fastest_dtype(), revision)
         )
     except NoGGUF as error:
         raise wrong_model(source, str(error)) from None
@@ -102,12 +106,13 @@ def _found(path: Path, source: str) -> str:
     return source
 
 
-def _pretrained(source: str, dtype: torch.dtype) -> tuple[Any, PreTrainedTokenizerBase]:
+def _pretrained(source: str, dtype: torch.dtype, revision: str | None) -> tuple[Any, PreTrainedTokenizerBase]:
     # Not told, transformers would ask at the terminal whether to run the code that a model brings.
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    how: dict[str, Any] = {"trust_remote_code": False, "revision": revision or "main"}
+    tokenizer = AutoTokenizer.from_pretrained(source, **how)
     if len(tokenizer.get_vocab()) <= len(tokenizer.added_tokens_decoder):
         raise ValueError("the backend tokenizer is empty")  # what transformers makes where there is no file
-    return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, trust_remote_code=False), tokenizer
+    return AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **how), tokenizer
 
 
 def _quiet() -> None:

@@ -14,11 +14,22 @@ from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.openvino_prepared import Servable, not_servable, write
 from functions.generate.gguf import Header, NoGGUF, read
 from functions.generate.gguf_kinds import EMBEDDING, head_size, of, refusal
+from functions.generate.settings import Vocabulary
 from functions.generate.sources import name_of, wrong_model
 
 
-def export(path: Path, directory: Path, *, card: ModelCard | None, bits: int | None, clock: Clock) -> None:
-    """Write the model at `path` to `directory`, as `openvino_export.export` does. A guess takes the place of no card.
+def export(
+    path: Path,
+    directory: Path,
+    *,
+    card: ModelCard | None,
+    bits: int | None,
+    vocabulary: Vocabulary = Vocabulary.TALK,
+    clock: Clock,
+) -> str | None:
+    """Write the model at `path` to `directory`; a guess takes the place of no card.
+
+    Returns a remark, if there is one to make (see `openvino_prepared.write`).
 
     Raises SettingsError, one line, if it can't be read or this engine can't serve its kind, and OSError.
     """
@@ -26,7 +37,7 @@ def export(path: Path, directory: Path, *, card: ModelCard | None, bits: int | N
         servable = _servable(path, card, clock)
     except NoGGUF as error:
         raise wrong_model(str(path), str(error)) from None
-    write(servable, directory, bits=bits)
+    return write(servable, directory, bits=bits, vocabulary=vocabulary)
 
 
 def _servable(path: Path, card: ModelCard | None, clock: Clock) -> Servable:
@@ -65,6 +76,6 @@ def _config(header: Header, tokenizer: GGUFTokenizer) -> dict[str, Any]:
         "head_dim": head_size(header),
         "max_position_embeddings": int(of(header, "context_length")),
         "bos_token_id": said.get("tokenizer.ggml.bos_token_id"),
-        "eos_token_id": list(tokenizer.ends),
+        "eos_token_id": next(iter(tokenizer.ends), None),  # GenAI wants one; `Described` has them all
         "pad_token_id": said.get("tokenizer.ggml.padding_token_id"),
     }

@@ -18,7 +18,13 @@ from functions.generate.used_tokens import used
 
 
 def export(
-    source: str, directory: Path, *, bits: int | None, vocabulary: Vocabulary = Vocabulary.TALK, clock: Clock
+    source: str,
+    directory: Path,
+    *,
+    bits: int | None,
+    vocabulary: Vocabulary = Vocabulary.TALK,
+    revision: str | None = None,
+    clock: Clock,
 ) -> str | None:
     """Write `source` (see `checkpoints.load`) to `directory`, its weights in `bits` bits, or as they are if None.
 
@@ -26,7 +32,7 @@ def export(
 
     Raises SettingsError, one line, if it can't be read or this engine can't serve its kind, and OSError.
     """
-    checkpoint = load(source, dtype=torch.float32)
+    checkpoint = load(source, dtype=torch.float32, revision=revision)
     described = describe(checkpoint, clock)
     try:
         model = converted(checkpoint.model)

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 _WEIGHTS = ".safetensors"
 _NUMBER = re.compile(r"os error (\d+)")
 """Rust's words."""
@@ -26,12 +24,16 @@ def writing(directory: Path) -> Iterator[None]:
     try:
         yield
         _share(directory)
-    except (SafetensorError, RuntimeError) as error:
-        raise _explained(error, directory) from None
     except Exception as error:
-        if type(error) is not Exception:  # as tokenizers raises it
+        if not _is_theirs(error):
             raise
         raise _explained(error, directory) from None
+
+
+def _is_theirs(error: Exception) -> bool:
+    """OpenVINO raises RuntimeError, tokenizers just that, and safetensors, which need not be here, its own."""
+    kind = type(error)
+    return isinstance(error, RuntimeError) or kind is Exception or kind.__name__ == "SafetensorError"
 
 
 def _share(directory: Path) -> None:

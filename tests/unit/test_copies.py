@@ -1,0 +1,177 @@
+"""Copies of a model: whatever decides what is in one decides its name; earlier ones go, unless somebody uses them."""
+
+import mmap
+import os
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from functions.generate import copies
+from functions.generate.copies import MADE_BY, Copy
+from functions.generate.engines.described import FILE_NAME
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    (tmp_path / "models").mkdir()
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    directory = tmp_path / "voice"
+    directory.mkdir()
+    (directory / "config.json").write_text("{}")
+    return directory
+
+
+def make(directory: Path) -> Path:
+    directory.mkdir()
+    (directory / FILE_NAME).write_text("{}")
+    (directory / "openvino_model.bin").write_bytes(b"weights")
+    return directory
+
+
+def copy(source: Path | str | None, bits: int = 8, writes: str = "talk1") -> Copy:
+    return Copy(None if source is None else str(source), bits, writes)
+
+
+def with_versions(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
+    def version(name: str) -> str:
+        if name not in versions:
+            raise PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(copies, "version", version)
+
+
+VERSIONS = {"torch": "2.1", "transformers": "5.1", "openvino": "2026.1"}
+
+
+def test_what_decides_what_is_in_a_copy_decides_its_name(
+    source: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [copy(source, *how).directory(models) for how in ((8, "talk1"), (4, "talk1"), (8, "talk2"), (8, "all"))]
+    (source / "config.json").write_text("{ }")
+    names.append(copy(source).directory(models))
+    for package in VERSIONS:
+        with_versions(monkeypatch, **{**VERSIONS, package: "3"})
+        names.append(copy(source).directory(models))
+    assert len({*names}) == len(names)
+
+
+def test_the_same_file_in_two_folders_of_a_model_is_not_the_same_model(source: Path, models: Path) -> None:
+    for folder in ("a", "b"):
+        (source / folder).mkdir()
+    (source / "a/x").touch()
+    os.utime(source / "a/x", (0, 0))
+    before = copy(source).directory(models)
+    (source / "a/x").rename(source / "b/x")
+    assert copy(source).directory(models) != before
+
+
+def test_the_revision_of_a_model_of_the_hub_is_in_its_name(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    names = [copy("org/model").directory(models)]
+    reference = tmp_path / "hub/models--org--model/refs/main"
+    reference.parent.mkdir(parents=True)
+    for commit in ("1" * 40, "2" * 40):
+        reference.write_text(commit)
+        names.append(copy("org/model").directory(models))
+        assert copies.revision("org/model") == commit
+    assert len({*names}) == 3
+
+
+def test_what_has_no_torch_behind_it_does_not_depend_on_torch(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gguf = tmp_path / "m.gguf"
+    gguf.write_bytes(b"GGUF")
+    for source in (None, gguf):
+        with_versions(monkeypatch)
+        without = copy(source).directory(models)
+        with_versions(monkeypatch, **VERSIONS)
+        assert copy(source).directory(models) == without
+
+
+def test_where_torch_is_missing_a_copy_that_was_made_with_any_version_is_used(
+    source: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_versions(monkeypatch, **VERSIONS)
+    made = make(copy(source).directory(models))
+    with_versions(monkeypatch)
+    assert copy(source).directory(models) == made
+    assert copy(source, bits=4).directory(models) != made
+
+
+def test_a_long_name_has_room_in_that_of_a_directory(tmp_path: Path, models: Path) -> None:
+    source = tmp_path / ("m" * 250)
+    source.mkdir()
+    make(copy(source).directory(models))
+
+
+def test_what_earlier_versions_made_of_it_is_removed_and_nothing_else(source: Path, models: Path) -> None:
+    new = copy(source)
+    name = new.directory(models).name
+    rule = name.replace("talk1", "talk0")
+    format_ = name.replace(f"talk1-{MADE_BY}", f"talk1-{MADE_BY - 1}")
+    content = copies._digest("other", 12)
+    changed = "-".join((*name.split("-")[:2], content, *name.split("-")[3:]))
+    first = f"{new._name_before}-openvino-int8-3"
+    old = {make(models / each) for each in (rule, format_, changed, first)}
+    others = ("int8", "int4"), ("talk1", "all"), ("voice", "voices"), ("voice", "my-voice")
+    kept = [make(models / name.replace(*other)) for other in others]
+    kept += [make(models / f"{new._name_before}-openvino-int4-3"), make(new.directory(models))]
+    (models / rule.replace("talk0", "talk2")).mkdir()  # nobody has finished it
+    assert {*copies.remove(new.earlier(models))} == old
+    assert all(directory.is_dir() for directory in kept)
+    assert not any(directory.exists() for directory in old)
+
+
+def test_those_of_the_default_model_too(models: Path) -> None:
+    old = make(models / "gemma-3-270m-openvino-int8-3")
+    kept = [make(models / name) for name in ("gemma-3-270m-float16", "gemma-3-270m-it-openvino-int8-3")]
+    assert copies.remove(copy(None).earlier(models)) == [old]
+    assert all(directory.is_dir() for directory in kept)
+
+
+HOLDS = """
+import sys
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from functions.generate import copies
+print(copies.hold(Path(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_one_that_a_process_holds_stays_until_it_ends(source: Path, models: Path) -> None:
+    new = copy(source)
+    old = make(models / new.directory(models).name.replace("talk1", "talk0"))
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(old)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holding:
+        assert holding.stdout
+        assert holding.stdout.readline() == b"True\n"
+        assert copies.remove(new.earlier(models)) == []
+        assert (old / FILE_NAME).is_file()
+        holding.kill()
+        holding.wait()
+    assert copies.remove(new.earlier(models)) == [old]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="nobody can tell here: such a copy stays")
+def test_one_of_a_version_without_locks_stays_while_it_is_mapped(models: Path) -> None:
+    old = make(models / "gemma-3-270m-openvino-int8-3")
+    with (old / "openvino_model.bin").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
+        assert copies.remove(copy(None).earlier(models)) == []
+    assert copies.remove(copy(None).earlier(models)) == [old]
+
+
+def test_one_that_is_gone_is_not_held(models: Path) -> None:
+    assert not copies.hold(models / "gone")
