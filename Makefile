@@ -22,9 +22,9 @@ export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS
 
 BIN := $(VENV)/bin
 # What the demo takes; what every command takes but training and models that need converting; what developing takes: with torch.
-DEMO := sandbox openvino transformers speedups
-RUN := userbot sandbox rabbitmq openai openvino transformers speedups
-ALL := $(RUN) training
+DEMO := sandbox openvino speedups
+RUN := userbot sandbox rabbitmq openai openvino speedups
+ALL := $(RUN) transformers training
 set-up = @PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH_INDEX="$(TORCH_INDEX)" bash deploy/setup.sh $(1) </dev/null >&2
 
 .NOTPARALLEL:

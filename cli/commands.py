@@ -77,7 +77,7 @@ COMMANDS: dict[str, Command] = {
         "edge.demo.app",
         "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
         "With piped input each line is sent as a message.",
-        extras="sandbox,openvino,transformers",
+        extras="sandbox,openvino",
         patience=HEEDING,
     ),
     "doctor": Command(

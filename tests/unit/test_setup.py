@@ -130,7 +130,6 @@ def locked(part: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9-]+)==", (ROOT / f"deploy/locks/{part}.txt").read_text(), re.MULTILINE))
 
 
-@pytest.mark.skip(reason="preparing the default model still takes torch")
 @pytest.mark.parametrize("target", ["demo", "venv"])
 def test_the_demo_and_the_worker_are_set_up_without_torch_and_the_developers_tools(target):
     packages = set().union(*map(locked, parts_of(target)))
