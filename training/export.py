@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -20,7 +20,9 @@ from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.writing import writing
 from functions.generate.sources import CONFIG as MODEL_CONFIG
 from functions.generate.sources import UNFINISHED
+from functions.generate.used_tokens import write as write_used_tokens
 from observability.telemetry import Telemetry
+from training import used_tokens
 from training.bars import Bars, bars, say
 from training.evaluation import EVALUATION, Evaluation
 from training.examples import read
@@ -31,7 +33,7 @@ from training.progress import Stopped, check
 from training.scoring import Scorer, bits_per_byte, surprises
 from training.settings import ExportSettings, FitSettings
 from training.splits import Part
-from training.weights import data_of, run_settings, source_of, trained
+from training.weights import data_of, renderer_of, run_settings, source_of, trained
 
 _COMPARED = 16
 """Dialogues on which the exported model must be the trained one."""
@@ -98,6 +100,7 @@ def _make(job: _Job, *, console: Console, clock: Clock, shown: Bars) -> float:
         with shown.stage("Writing"):
             _write(copy, model, card, job.folder, _notices(source_of(fitted, console)))
         del copy
+        _write_used_tokens(model, card, job, clock, shown)
         difference = _difference(model, job, clock, shown)
         evaluation = Evaluation.find(settings.run)
         if evaluation:
@@ -118,6 +121,13 @@ def _write(copy: Any, model: Checkpoint, card: ModelCard, folder: Path, notices:
     for notice in notices:
         shutil.copyfile(notice, folder / notice.name)
     card.write(folder)
+
+
+def _write_used_tokens(model: Checkpoint, card: ModelCard, job: _Job, clock: Clock, shown: Bars) -> None:
+    renderer = renderer_of(replace(model, card=card), job.fitted.context_tokens, clock)
+    said = used_tokens.answers(job.data)
+    with shown.stage("Counting tokens", len(said)) as stage:
+        write_used_tokens(job.folder, used_tokens.used(said, renderer, stage.advance))
 
 
 def _make_empty(directory: Path) -> None:

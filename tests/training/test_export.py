@@ -72,7 +72,7 @@ def test_an_export_that_was_killed_is_no_model_and_can_be_run_again(run, tmp_pat
     assert path_of(str(to)) == to
     assert {path.name for path in to.iterdir()} == {
         *("README.md", "NOTICE.txt", "config.json", "generation_config.json", "model.safetensors"),
-        *("timokha.json", "tokenizer.json", "tokenizer_config.json"),
+        *("timokha.json", "tokenizer.json", "tokenizer_config.json", "used_tokens.json"),
     }
 
 
