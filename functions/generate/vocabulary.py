@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from unicodedata import category, name
 
+from functions.generate.byte_tokens import NAMES
 from functions.generate.thoughts import MARKS
 
 RULE = 1
@@ -21,7 +22,6 @@ LATIN = 10_240
 SMALLEST = 100_000
 """Tokens. A smaller vocabulary is kept whole: its logits are a small part of a step."""
 
-_BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 _NEVER_TRAINED = re.compile(r"<unused\d+>")
 _LETTERS = ("Lu", "Ll", "Lt", "Lo")
 _LETTERLIKE = range(0x2100, 0x2150)
@@ -57,7 +57,7 @@ def _texts(tokenizer: Any, pieces: dict[str, int]) -> dict[int, str] | None:
     decoder = repr(tokenizer.decoder)
     if "ByteFallback" in decoder:
         spelled = {piece: piece.replace("\u2581", " ") for piece in pieces}
-        single = dict.fromkeys(_BYTES, "")
+        single = dict.fromkeys(NAMES, "")
     elif "ByteLevel" in decoder:
         alphabet = _alphabet()
         spelled = {piece: _decoded(piece, alphabet) for piece in pieces}

@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from unicodedata import normalize
 
+from functions.generate.byte_tokens import NAMES
 from functions.generate.cutting import Spellings
 from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER
-
-_BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
-"""As tokenizers call the tokens that stand for a byte of a character that they do not know."""
 
 
 class Tokenizer(Protocol):
@@ -54,9 +52,9 @@ class Words:
         }
         """Ids. That of what a tokenizer can't write is among them: it is left out, there is nothing to cut."""
         self._unknown = {tokenizer.unk_token_id} - {None}
-        self._bytes = {token: byte for byte, token in enumerate(map(self._id, _BYTES)) if token is not None}
+        self._bytes = {token: byte for byte, token in enumerate(map(self._id, NAMES)) if token is not None}
         speakers = (FIRST_SPEAKER, SECOND_SPEAKER)
-        self._spellings = Spellings((*(added[token] for token in added.keys() & self._never), *_BYTES, *speakers))
+        self._spellings = Spellings((*(added[token] for token in added.keys() & self._never), *NAMES, *speakers))
 
     def encode(self, text: str) -> list[int]:
         return [token for piece in self._spellings.cut(text) for token in self._tokens(piece)]

@@ -7,6 +7,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from events.runtime.clock import Clock
+from functions.generate.byte_tokens import ByteTokens
 from functions.generate.engines.described import Described
 from functions.generate.templates import ChatTemplate
 
@@ -20,6 +21,7 @@ class FastTokenizer:
         self._raw.no_truncation()
         self._raw.no_padding()
         self._described = described
+        self._bytes = ByteTokens(self.convert_tokens_to_ids, self.unk_token_id)
 
     @property
     def backend_tokenizer(self) -> Any:
@@ -57,8 +59,8 @@ class FastTokenizer:
         return ids
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of `tokens`, special ones included."""
-        text: str = self._raw.decode(list(tokens), skip_special_tokens=False)
+        """The text of `tokens`, special ones included, bytes that make no character left out."""
+        text: str = self._raw.decode(self._bytes.whole(tokens), skip_special_tokens=False)
         return text
 
     def template(self, clock: Clock) -> ChatTemplate | None:

@@ -18,6 +18,7 @@ from transformers import (
 
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
+from functions.generate.byte_tokens import ByteTokens
 from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated, Progressed
@@ -228,6 +229,7 @@ def writer_of(
 ) -> Writer:
     """Begins the answers of `checkpoint`. Raises SettingsError, one line, if its context is too small for any."""
     tokenizer: Any = checkpoint.tokenizer
+    spelled = ByteTokens(tokenizer.convert_tokens_to_ids, tokenizer.unk_token_id)
     prompter = Prompter(
         checkpoint.card.name,
         form,
@@ -240,7 +242,7 @@ def writer_of(
         tokenizer,
         ends=end_tokens(checkpoint, form),
         form=form,
-        decode=tokenizer.decode,
+        decode=lambda tokens: tokenizer.decode(spelled.whole(tokens)),
         max_thought_tokens=max_thought_tokens,
     )
 
