@@ -21,7 +21,7 @@ from benchmarks.limits import Machine, Work, machine
 from benchmarks.progress import tell
 from benchmarks.ways import NEW, ONLY_BY_NAME, ORIGINAL, PROMPT, WAYS
 from benchmarks.weights import openvino
-from functions.generate.engines.arithmetic import computing, resolved
+from functions.generate.engines.arithmetic import properties, resolved
 from functions.generate.settings import GenerateSettings
 
 MANY = 32
@@ -40,7 +40,7 @@ async def measure() -> dict[str, object]:
     """Ratios of the default engine at its default precision; `ways` has the figures of each way."""
     tell("making the weights, once")
     await _python("benchmarks.weights", timeout=LONGEST)
-    async with machine(computing(ARITHMETIC).properties) as looks:
+    async with machine(properties(ARITHMETIC)) as looks:
         before = [await _way(ORIGINAL), await _beside(looks, DEFAULT)]
         others = {name: await _tried(name) for name in WAYS if name not in {ORIGINAL, DEFAULT, *ONLY_BY_NAME}}
         after = [await _way(ORIGINAL), await _beside(looks, DEFAULT, [1, MANY])]

@@ -24,7 +24,7 @@ from benchmarks import agreement
 from benchmarks.dialogues import halves, kinds, questions
 from benchmarks.reading import Prepared, Reader, Reference
 from functions.generate.default_model import prepare_default_model
-from functions.generate.engines.arithmetic import computing
+from functions.generate.engines.arithmetic import properties
 from functions.generate.engines.checkpoints import load
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import Arithmetic, Vocabulary
@@ -42,7 +42,7 @@ def measure(arithmetic: Arithmetic, bits: int, vocabulary: Vocabulary, *more: Pa
     checkpoint, cache = reference(), user_cache_path("timokha")
     directory = prepared_model(None, cache, bits=bits, vocabulary=vocabulary, console=Console(stderr=True))
     tokenizer = checkpoint.tokenizer
-    ours = Prepared(directory, computing(arithmetic).properties, tokenizer.get_vocab())
+    ours = Prepared(directory, properties(arithmetic), tokenizer.get_vocab())
     return {
         "arithmetic": arithmetic.value,
         "bits": bits,

@@ -14,6 +14,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from functions.generate.card import ModelCard
 from functions.generate.engines.described import Described
+from functions.generate.engines.openvino_aliases import take_off
 from functions.generate.engines.openvino_graph import graph
 from functions.generate.engines.openvino_weights import quantize
 from functions.generate.engines.quiet_openvino import ov
@@ -50,6 +51,7 @@ def _convert(bits: int) -> None:
     model = GPT2LMHeadModel.from_pretrained(REFERENCE).eval()
     converted = graph(model)
     quantize(converted, bits)
+    take_off(converted)
     directory.mkdir(exist_ok=True)
     model.config.save_pretrained(directory)
     ov.save_model(converted, directory / "openvino_model.xml", compress_to_fp16=False)

@@ -31,7 +31,7 @@ def built(path: Path) -> ov.Model:
 
 def computed(model: ov.Model, tokens: list[list[int]]) -> Any:
     """The logits of each step of `PARTS`, of several texts."""
-    request = ov.Core().compile_model(model, "CPU", EXACT.properties).create_infer_request()
+    request = ov.Core().compile_model(model, "CPU", EXACT).create_infer_request()
     ids, found, first = np.array(tokens), [], 0
     for size in PARTS:
         last = first + size

@@ -1,7 +1,6 @@
 """How the openvino engine computes: what each word of GENERATE_ARITHMETIC means on this processor."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from functions.generate.settings import Arithmetic
@@ -11,23 +10,9 @@ _DOTS = frozenset({"avx512_vnni", "avx_vnni"})
 """Instructions that multiply and add bytes. Without them rounding to 8 bits saves nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Computing:
-    """One way to compute."""
-
-    properties: dict[str, str]
-    """For OpenVINO's CPU plugin."""
-    accompanied: bool = False
-    """Whether an answer is only the same alone and in a batch if others step along (`openvino_companion`)."""
-
-
-EXACT = Computing(
-    {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
-)
-FAST = Computing(
-    {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "32"},
-    accompanied=True,
-)
+EXACT = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+FAST = {**EXACT, "DYNAMIC_QUANTIZATION_GROUP_SIZE": "32"}
+"""In bfloat16 a row of a product depends on how many there are; a cache in 8 bits is not what was just computed."""
 
 
 def resolved(arithmetic: Arithmetic, instructions: Collection[str] | None = None) -> Arithmetic:
@@ -38,8 +23,8 @@ def resolved(arithmetic: Arithmetic, instructions: Collection[str] | None = None
     return Arithmetic.FAST if _DOTS.intersection(known) else Arithmetic.EXACT
 
 
-def computing(arithmetic: Arithmetic) -> Computing:
-    """What `arithmetic` means on this processor."""
+def properties(arithmetic: Arithmetic) -> dict[str, str]:
+    """What `arithmetic` means on this processor, for OpenVINO's CPU plugin."""
     return FAST if resolved(arithmetic) is Arithmetic.FAST else EXACT
 
 

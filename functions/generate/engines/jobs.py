@@ -14,8 +14,6 @@ class Model:
     """Tokens of a prompt and all that may follow it."""
     properties: dict[str, str]
     """For OpenVINO's CPU plugin."""
-    accompanied: bool = False
-    """Whether a few requests get company, so that their answers are what they would be among many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,8 @@ class Job:
     top_k: int = 0
     top_p: float = 1.0
     seed: int = 0
+    earlier: tuple[tuple[int, int], ...] = ()
+    """Of the jobs whose prompt and answer this prompt goes on with: their numbers, and the lengths of their prompts."""
     may_be_empty: bool = False
     """Whether one of `ends` may come first."""
     told_every: float | None = None

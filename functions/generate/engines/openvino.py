@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ from events.runtime.clock import Clock
 from events.schema import MAX_NEW_TOKENS, Sampling, Turn
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated, Progressed
-from functions.generate.engines.arithmetic import computing
+from functions.generate.engines.arithmetic import properties
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.described import Described
 from functions.generate.engines.jobs import Job, Model
@@ -31,8 +32,7 @@ _LARGEST_PENALTY = 2.0
 
 def served(directory: Path, slots: int, max_input_tokens: int, longest: int, arithmetic: Arithmetic) -> Model:
     """What the process that steps the model has to know."""
-    how = computing(arithmetic)
-    return Model(str(directory), slots, max_input_tokens, longest, how.properties, accompanied=how.accompanied)
+    return Model(str(directory), slots, max_input_tokens, longest, properties(arithmetic))
 
 
 def model_of(
@@ -121,10 +121,12 @@ class OpenVINOEngine:
         """Answer the last turn. Cancelled, it leaves the batch at the next step."""
         loop = asyncio.get_running_loop()
         prompt, stages = await loop.run_in_executor(self._encoding, self._writer.begin, turns, sampling)
-        times = Times()
+        times, earlier = Times(), list[tuple[int, int]]()
         async with telling(progressed, self._writer.so_far) as told:
             while stage := stages.next():
                 job = self._job([*prompt, *stages.tokens], sampling, stage, told_every=INTERVAL if told else None)
+                job = replace(job, earlier=tuple(earlier))
+                earlier.append((job.number, len(job.prompt)))
                 written = await asyncio.wrap_future(self._batch.submit(job, after(stages.tokens, told)))
                 times.add(written.prompt_seconds, written.generation_seconds)
                 stages.add(written.tokens, cut=written.cut)

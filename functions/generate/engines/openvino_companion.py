@@ -1,40 +1,63 @@
-"""A made-up request that steps along where few others do: an answer is then the same, to the bit, alone and in a batch.
+"""Made-up requests that step along where few others do: an answer is then the same, to the bit, alone and in a batch.
 
 With fewer sequences than threads, and no prompt among them, OpenVINO's attention adds up in another order (`exec` in
-its executor_pa.cpp), and a matrix product of one row does too. Where activations are rounded, such last bits become
-other words. A prompt of two tokens in each of these steps keeps to the order that a full batch has.
+its executor_pa.cpp), and a matrix product of one row does too. So there are always as many sequences as threads: each
+made-up one writes a block of tokens and begins again. With many threads that would be many, and there is a new prompt
+of two tokens in each step instead, which takes longer than one sequence but not than a dozen.
 """
 
 import os
+from itertools import count
 from typing import Any
 
 import numpy as np
 
+from functions.generate.engines.aliases import BITS
 from functions.generate.engines.quiet_openvino import genai, ov
 
-_NUMBER = 0
-"""Jobs count from 1."""
+_FIRST = 2**40
+"""Beyond the numbers of jobs."""
 _LEAST = 2
+_MANY = 8
+"""Threads. Measured with two only."""
+_BLOCK = 31
+"""Tokens to write after one, in a block of the cache."""
 
 
-class Companion:
-    """Of the requests in `pipeline`, which must have room for one more than it is told of."""
+def most() -> int:
+    """How many may step along, and how many sequences there are with them."""
+    return max(_LEAST, os.cpu_count() or 1)
 
-    def __init__(self, pipeline: Any) -> None:
+
+class Companions:
+    """Of the requests in `pipeline`, which must have room for `most()` sequences; `marked`: it takes marks off."""
+
+    def __init__(self, pipeline: Any, *, marked: bool) -> None:
         self._pipeline = pipeline
-        self._enough = max(_LEAST, os.cpu_count() or 1)
-        self._prompt = ov.Tensor(np.ones((1, 2), dtype=np.int64))
-        self._config = genai.GenerationConfig(max_new_tokens=1)
-        self._handle: Any = None
+        self._marked = marked
+        self._numbers = count(_FIRST)
+        self._enough = most()
+        self._handles: list[Any] = []
 
     def join(self, running: int) -> None:
-        """For the next step, if so many requests need one."""
-        stepped = self._handle is None or self._handle.get_status() != genai.GenerationStatus.RUNNING
-        if stepped:
-            self.leave()
-        if stepped and running < self._enough:
-            self._handle = self._pipeline.add_request(_NUMBER, self._prompt, self._config)
+        """Before a step of `running` requests: as many as these need."""
+        missing = max(0, self._enough - running)
+        if self._enough > _MANY:
+            self._handles = [self._begin(tokens=2, new=1)] if missing else []
+            return
+        going = [handle for handle in self._handles if handle.get_status() == genai.GenerationStatus.RUNNING]
+        self._handles = going[:missing]  # a request whose handle is gone is cancelled
+        while len(self._handles) < missing:
+            self._handles.append(self._begin(tokens=1, new=_BLOCK))
 
     def leave(self) -> None:
-        """A request whose handle is gone is cancelled."""
-        self._handle = None
+        self._handles = []
+
+    def _begin(self, *, tokens: int, new: int) -> Any:
+        number = next(self._numbers)
+        prompt = np.ones((1, tokens), dtype=np.int64)
+        if self._marked and tokens > 1:
+            prompt[0, 0] |= (1 + number % (2 ** (31 - BITS) - 1)) << BITS  # or it would be read from the cache
+        config = genai.GenerationConfig(max_new_tokens=new, ignore_eos=True)
+        config.set_eos_token_id(0)
+        return self._pipeline.add_request(number, ov.Tensor(prompt), config)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from events.errors import SettingsError
-from functions.generate.engines import renumbering, tokenizer_file
+from functions.generate.engines import aliases, openvino_aliases, renumbering, tokenizer_file
 from functions.generate.engines.described import Described
 from functions.generate.engines.narrowing import narrowed
 from functions.generate.engines.openvino_head import OtherHead
@@ -45,6 +45,8 @@ def write(
             remark = f"{described.card.name} keeps its whole vocabulary: how it computes logits is not known here"
     if bits is not None:
         quantize(model, bits)
+    if servable.tokenizer.get_vocab_size() <= 1 << aliases.BITS:
+        openvino_aliases.take_off(model)
     directory.mkdir(parents=True, exist_ok=True)
     with writing(directory):
         ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)

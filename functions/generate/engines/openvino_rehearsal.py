@@ -131,7 +131,7 @@ def _continued(directory: str, prompts: list[Any]) -> list[tuple[list[int], list
     """The next tokens and how likely each was, as the engine has them."""
     scheduler = genai.SchedulerConfig()
     scheduler.num_kv_blocks = 4 * len(prompts)
-    pipeline = genai.ContinuousBatchingPipeline(directory, scheduler, "CPU", EXACT.properties)
+    pipeline = genai.ContinuousBatchingPipeline(directory, scheduler, "CPU", EXACT)
     config = genai.GenerationConfig(
         max_new_tokens=_NEW, ignore_eos=True, logprobs=1, eos_token_id=0, stop_token_ids={0}
     )

@@ -6,16 +6,20 @@ process because a step holds Python's global lock. It ends when the socket does,
 
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from events.runtime.clock import Clock, SystemClock
-from functions.generate.engines import renumbering
+from functions.generate.engines import aliases, openvino_companion, renumbering
 from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written, Wrote
-from functions.generate.engines.openvino_companion import Companion
+from functions.generate.engines.openvino_companion import Companions
 from functions.generate.engines.pace import Pace
 from functions.generate.engines.quiet_openvino import genai, ov
 
@@ -23,10 +27,10 @@ _BLOCK = 32
 """Tokens in a block of the KV cache, on a CPU."""
 _ROOM_FOR_ANSWER = 256
 """Tokens; longer answers borrow from the others' room."""
-_SPARE = 2
-"""Blocks: a companion's, and one that the library keeps."""
 _TOKENS_A_STEP = 256
-"""A longer prompt is read over several steps, so that the others' answers go on meanwhile."""
+"""Of prompts: the next ones wait for the next step, so that the others' answers go on meanwhile."""
+_WHOLE = 8192
+"""Tokens of a prompt that are read in one step. In parts, their bounds would depend on the others in the batch."""
 _EVERY_TOKEN = 2**31
 
 
@@ -39,6 +43,12 @@ class _Running:
     first_at: float | None = None
     tokens: list[int] = field(default_factory=list)
     cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    job: Job
+    since: float
 
 
 class Stepper:
@@ -55,48 +65,76 @@ class Stepper:
         self._pipeline: Any = genai.ContinuousBatchingPipeline(
             model.directory, _scheduler(model), "CPU", model.properties
         )
-        self._companion = Companion(self._pipeline) if model.accompanied else None
-        self._renumbering = renumbering.read(Path(model.directory))
+        directory = Path(model.directory)
+        self._marked = aliases.are_known(directory)
+        self._companions = Companions(self._pipeline, marked=self._marked)
+        self._renumbering = renumbering.read(directory)
         self._connection = connection
         self._arriving = arriving
         self._clock = clock
+        self._slots = model.slots
+        self._waiting: dict[int, _Waiting] = {}
         self._running: dict[int, _Running] = {}
+        self._before = np.zeros(0, dtype=np.int64)
 
     def run(self) -> None:
         while self._admit():
-            if self._companion:
-                self._companion.join(len(self._running))
+            if not self._running:
+                continue
+            self._companions.join(len(self._running))
             try:
                 self._pipeline.step()
             except Exception as error:  # noqa: BLE001 - whatever the library raises, the next step may do
                 self._fail_all(f"the model could not be run: {type(error).__name__}")
             for running in list(self._running.values()):
                 self._read(running)
+        self._end()
+
+    def _end(self) -> None:
+        """GenAI complains of requests that are left; a step lets go of those that are cancelled."""
+        for running in self._running.values():
+            running.handle.cancel()
+        self._companions.leave()
+        with suppress(Exception):
+            self._pipeline.step()
 
     def _admit(self) -> bool:
         """Take in what has come, waiting if there is nothing else to do; False when it is over."""
         while True:
             try:
-                message = self._arriving.get(block=not self._running)
+                message = self._arriving.get(block=not self._running and not self._waiting)
             except Empty:
+                self._start_next()
                 return True
             match message:
                 case Job():
-                    self._start(message)
+                    self._waiting[message.number] = _Waiting(message, self._clock.monotonic())
                 case Cancelled(number):
+                    self._waiting.pop(number, None)
                     if running := self._running.pop(number, None):
                         running.handle.cancel()
                 case None:
                     return False
 
-    def _start(self, job: Job) -> None:
-        prompt = ov.Tensor(self._renumbering.inside(job.prompt)[None])
+    def _start_next(self) -> None:
+        """As many as are read in one step, each of them whole, and one at least."""
+        tokens = 0
+        while self._waiting and tokens < _TOKENS_A_STEP and len(self._running) < self._slots:
+            waiting = self._waiting.pop(next(iter(self._waiting)))
+            tokens += self._start(waiting.job, waiting.since)
+
+    def _start(self, job: Job, since: float) -> int:
+        """Returns how many tokens there are to read, about."""
+        ids = self._renumbering.inside(job.prompt)
+        prompt = ov.Tensor((aliases.marked(ids, job) if self._marked else ids)[None])
         try:
             handle = self._pipeline.add_request(job.number, prompt, _config(job, self._renumbering.written(job.ends)))
         except Exception as error:  # noqa: BLE001 - one bad request is nobody else's fault
             self._connection.send(Failed(job.number, f"the model does not take it: {type(error).__name__}", ever=True))
-            return
-        self._running[job.number] = _Running(job.number, handle, self._pace(job), started=self._clock.monotonic())
+            return 0
+        self._running[job.number] = _Running(job.number, handle, self._pace(job), started=since)
+        known, self._before = _shared(self._before, ids), ids
+        return len(ids) - known
 
     def _read(self, running: _Running) -> None:
         while running.handle.can_read():
@@ -126,19 +164,26 @@ class Stepper:
             running.handle.cancel()
             self._connection.send(Failed(running.number, why))
         self._running.clear()
-        if self._companion:
-            self._companion.leave()
+        self._companions.leave()
+
+
+def _shared(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
+    """How many tokens both begin with."""
+    length = min(len(first), len(second))
+    differ = np.flatnonzero(first[:length] != second[:length])
+    return int(differ[0]) if len(differ) else length
 
 
 def _scheduler(model: Model) -> Any:
+    companions = openvino_companion.most()
     config = genai.SchedulerConfig()
-    config.max_num_seqs = model.slots + 1  # a companion
-    config.max_num_batched_tokens = max(_TOKENS_A_STEP, model.slots)
+    config.max_num_seqs = model.slots + companions
+    config.max_num_batched_tokens = max(_WHOLE, model.slots + companions)
     config.dynamic_split_fuse = True
     config.enable_prefix_caching = True
     # Memory is taken when it is first written to. One that has room for none of it would break off.
-    usual = (model.slots + 1) * -(-(model.max_input_tokens + _ROOM_FOR_ANSWER) // _BLOCK)
-    config.num_kv_blocks = max(usual, -(-model.longest // _BLOCK) + _SPARE)
+    usual = companions + (model.slots + 1) * -(-(model.max_input_tokens + _ROOM_FOR_ANSWER) // _BLOCK)
+    config.num_kv_blocks = max(usual, -(-model.longest // _BLOCK) + companions + 1)  # one the library keeps
     return config
 
 
