@@ -1,5 +1,6 @@
 """What is written byte by byte is read character by character, whatever comes before or after it."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
