@@ -53,6 +53,13 @@ def test_what_makes_loading_slow_is_not_written(tmp_path):
     assert len(model["merges"]) == len({left + right for left, right in MERGES}) < len(MERGES)
 
 
+@pytest.mark.parametrize("parts", [("a", " b"), ("#version", "b")])
+def test_merges_that_can_be_misread_are_written_as_pairs(parts, tmp_path):
+    left, right = parts
+    raw = Tokenizer(models.BPE({left: 0, right: 1, left + right: 2}, [(left, right)]))
+    assert json.loads(again(raw, tmp_path).to_str()) == json.loads(raw.to_str())
+
+
 @pytest.mark.parametrize("how", [{"dropout": 0.1}, {"end_of_word_suffix": "т"}])
 def test_merges_that_are_more_than_their_spellings_are_left_alone(how, tmp_path):
     raw = Tokenizer(models.BPE({token: number for number, token in enumerate(WORDS)}, MERGES, **how))

@@ -25,10 +25,18 @@ def _light(model: Mapping[str, Any]) -> dict[str, Any]:
         # The reader sorts them first, which is quick if they are.
         light["vocab"] = {token: vocabulary[token] for token in sorted(vocabulary)}
     merges: list[Merge] = [(left, right) for left, right in model.get("merges") or ()]
-    several_ways = len({left + right for left, right in merges}) < len(merges)
-    if several_ways and _plain(model):
-        light["merges"] = needed(given(merges), {token for token in vocabulary if BYTE.fullmatch(token)}).spelled()
+    if merges and _plain(model):
+        several_ways = len({left + right for left, right in merges}) < len(merges)
+        fallbacks = {token for token in vocabulary if BYTE.fullmatch(token)}
+        light["merges"] = _joined(needed(given(merges), fallbacks).spelled() if several_ways else merges)
     return light
+
+
+def _joined(merges: list[Merge]) -> list[str] | list[Merge]:
+    """One text a merge, as in older files, which is read faster; as they are if that could be misread."""
+    texts = [f"{left} {right}" for left, right in merges]
+    clear = all(text.count(" ") == 1 and not text.startswith("#version") for text in texts)
+    return texts if clear else merges
 
 
 def _plain(model: Mapping[str, Any]) -> bool:
