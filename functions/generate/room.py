@@ -8,9 +8,14 @@ from events.errors import TimokhaError
 from functions.generate import gguf
 from functions.generate.gguf_kinds import ELSEWHERE
 
-MEMORY, MORE_MEMORY = 3e9, 7.5
-"""Bytes, and for each parameter: measured, see docs/models.md."""
-TAKES = f"it takes {MEMORY / 1e9:g} GB of memory, and {MORE_MEMORY:g} GB for each billion of parameters"
+MEMORY, MORE_MEMORY = 1e9, 5.5
+"""Of a GGUF file; bytes, and for each parameter: measured, see docs/models.md."""
+CONVERTING = 7.5
+"""Instead, for each parameter of another model."""
+TAKES = (
+    f"it takes {MEMORY / 1e9:g} GB of memory, and for each billion of parameters {MORE_MEMORY:g} GB more if it is a GGUF"
+    f" file, else {CONVERTING:g}"
+)
 DISK = {8: 1.06, 4: 0.7}
 """Bytes a parameter, by the bits of a weight."""
 SHARE = 0.8

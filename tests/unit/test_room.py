@@ -18,7 +18,7 @@ def file(tmp_path, monkeypatch):
 
 def test_too_little_memory(file, monkeypatch):
     monkeypatch.setattr(room, "_memory", lambda: 16_000_000_000)
-    with pytest.raises(TimokhaError, match=r"4.0 billion parameters takes 33 GB of memory, and this machine has 16"):
+    with pytest.raises(TimokhaError, match=r"4.0 billion parameters takes 23 GB of memory, and this machine has 16"):
         room.check(str(file), file.parent, bits=8)
 
 
