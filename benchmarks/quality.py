@@ -4,7 +4,7 @@ Against float32, on dialogues that nothing was trained on (dialogues.py) and tho
 
 - bits per byte: how much more the model takes for a text, as a ratio. What a narrow head has dropped is scored in the
   cheapest spelling that it has kept (spelling.py).
-- recall: how often the right reply among ten is the likeliest, and for how many questions that changed.
+- recall: how often the right reply among ten gains most by its question, and for how many questions that changed.
 - greedy agreement (agreement.py), which has no target: other words may be as good.
 
 Prints JSON. `python -m benchmarks.precisions` has other ways to compute beside each other.
@@ -95,16 +95,17 @@ def per_byte(parts: list[tuple[float, int]]) -> float:
 
 
 def found(tokenizer: Any, reader: Reader, *more: Path) -> list[int]:
-    """For each question the number of the reply that takes the fewest bits a byte."""
+    """For each question the number of the reply that the question makes likelier than any other."""
     asked = [question for dialogues in kinds(*more).values() for question in questions(dialogues, QUESTIONS)]
     return [_likeliest(tokenizer, reader, question.said, question.replies) for question in asked]
 
 
 def _likeliest(tokenizer: Any, reader: Reader, said: str, replies: tuple[str, ...]) -> int:
     texts = [f"{reply}\n" for reply in replies]
-    bits = reader.bits(_begun(tokenizer, f"{said}\n"), [_ids(tokenizer, text) for text in texts])
-    each = [taken / len(text.encode()) for taken, text in zip(bits, texts, strict=True)]
-    return each.index(min(each))
+    ids = [_ids(tokenizer, text) for text in texts]
+    after, alone = (reader.bits(_begun(tokenizer, before), ids) for before in (f"{said}\n", ""))
+    saved = [without - taken for taken, without in zip(after, alone, strict=True)]
+    return saved.index(max(saved))
 
 
 def _begun(tokenizer: Any, text: str) -> list[int]:
