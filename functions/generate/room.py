@@ -13,8 +13,8 @@ MEMORY, MORE_MEMORY = 1e9, 5.5
 CONVERTING = 7.5
 """Instead, for each parameter of another model."""
 TAKES = (
-    f"it takes {MEMORY / 1e9:g} GB of memory, and for each billion of parameters {MORE_MEMORY:g} GB more if it is a GGUF"
-    f" file, else {CONVERTING:g}"
+    f"it takes {MEMORY / 1e9:g} GB of memory, for each billion of parameters {MORE_MEMORY:g} GB more if it is a"
+    f" GGUF file, else {CONVERTING:g}"
 )
 DISK = {8: 1.06, 4: 0.7}
 """Bytes a parameter, by the bits of a weight."""

@@ -15,8 +15,10 @@ from functions.generate.engines.arithmetic import EXACT
 from functions.generate.engines.gguf_graph import graph
 from functions.generate.engines.gguf_weights import Weights
 from functions.generate.engines.openvino_lift import LIFT
+from functions.generate.engines.openvino_weights import quantize
 from functions.generate.engines.quiet_openvino import ov
 from functions.generate.gguf import read
+from functions.generate.gguf_kinds import head_size
 from tests.generate.gguf_files import ARCHITECTURES, Q8, tiny, write
 from tests.generate.tiny_models import Tiny
 
@@ -102,3 +104,14 @@ def test_the_output_has_the_name_by_which_it_is_asked_for(tmp_path: Path) -> Non
         "beam_idx",
     }
     assert [port.names for port in model.outputs] == [{"logits"}]
+
+
+def test_what_is_no_matrix_keeps_all_its_bits(tmp_path: Path) -> None:
+    """Positions in the thousands are multiplied with the frequencies."""
+    write("gemma3", tmp_path / "m.gguf")
+    model = built(tmp_path / "m.gguf")
+    quantize(model, 8)
+    size = head_size(read(tmp_path / "m.gguf"))
+    found = [node.data.reshape(-1) for node in model.get_ops() if node.get_type_name() == "Constant"]
+    wanted = (10000.0 ** -(np.arange(0, size, 2) / size)).astype(np.float32)
+    assert any(values.dtype == np.float32 and np.array_equal(values, wanted) for values in found)
