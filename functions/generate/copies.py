@@ -40,12 +40,19 @@ class Copy:
 
     def directory(self, models: Path) -> Path:
         """Where it lies, or will lie, in `models`."""
-        exact = models / f"{self._stem}-{self._content}-{self._kind}-{MADE_BY}{self._tools}"
-        if self._tools or not self._is_converted or exact.exists():
+        exact = models / f"{self._stem}-{self._content}-{self._kind}-{MADE_BY}{self.tools}"
+        if exact.exists() or not self._is_converted:
             return exact
-        # Without torch here it was made elsewhere, whatever with.
-        others = sorted(models.glob(f"{_escaped(exact.name)}-*{os.sep}{FILE_NAME}"))
-        return others[-1].parent if others else exact
+        # Without torch here it was made elsewhere, whatever with; of the hub's model, of whatever revision.
+        content = self._content if self.has_content else "*"
+        tools = self.tools or "-*"
+        others = models.glob(f"{_escaped(self._stem)}-{content}-{self._kind}-{MADE_BY}{tools}{os.sep}{FILE_NAME}")
+        return max(others, key=_time, default=exact / FILE_NAME).parent
+
+    @property
+    def has_content(self) -> bool:
+        """Whether it is known here what is made into it: not of the hub's model while nothing of it is here."""
+        return self.source is None or bool(_files(self.source) or revision(self.source))
 
     def earlier(self, models: Path) -> Iterator[Path]:
         """The directories in `models` that this one takes the place of."""
@@ -85,7 +92,8 @@ class Copy:
         return self.source is not None and not Path(self.source).expanduser().is_file()
 
     @property
-    def _tools(self) -> str:
+    def tools(self) -> str:
+        """What it is converted with, for its name; empty if it need not be, or can't be here."""
         if not self._is_converted:
             return ""
         with suppress(PackageNotFoundError):
@@ -179,6 +187,14 @@ def _stats(source: str) -> list[tuple[str, int, int]]:
 def _files(source: str) -> list[Path]:
     path = Path(source).expanduser()
     return sorted(file for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+
+
+def _time(file: Path) -> float:
+    """When `file` was written; long ago if it is gone."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _digest(what: object, digits: int) -> str:

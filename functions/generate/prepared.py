@@ -42,12 +42,16 @@ def prepared_model(
     """
     sweep(_models(cache))
     if source and _is_prepared(source):
+        copies.hold(Path(source))  # it may lie in the cache, too
         return Path(source)
-    if source and not path_of(source).exists():
-        _find_revision(source)
+    if source:
+        path_of(source)  # it says what can be no model
     copy = _copy(source, bits, vocabulary)
     directory = copy.directory(_models(cache))
     if not copies.hold(directory):
+        if source and copy.tools and not copy.has_content:
+            _find_revision(source)
+            directory = copy.directory(_models(cache))
         _make_once(copy, directory, vocabulary, console)
         copies.hold(directory)
     return directory
@@ -76,9 +80,7 @@ def _copy(source: str | None, bits: int, vocabulary: Vocabulary) -> Copy:
 
 
 def _find_revision(source: str) -> None:
-    """Learn which revision of a model the hub has now, if none is on this machine: its copy is named by that."""
-    if copies.revision(source):
-        return
+    """Learn which revision of a model the hub has now: its copy is named by that."""
     from huggingface_hub import hf_hub_download  # noqa: PLC0415 -- few models are of the hub
 
     with suppress(Exception):  # loading it says why

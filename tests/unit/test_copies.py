@@ -8,8 +8,9 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from functions.generate import copies
+from functions.generate import copies, prepared
 from functions.generate.copies import MADE_BY, Copy
 from functions.generate.engines.described import FILE_NAME
 
@@ -107,6 +108,54 @@ def test_where_torch_is_missing_a_copy_that_was_made_with_any_version_is_used(
     with_versions(monkeypatch)
     assert copy(source).directory(models) == made
     assert copy(source, bits=4).directory(models) != made
+
+
+def test_while_no_revision_of_a_hubs_model_is_here_the_newest_copy_is_used(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    with_versions(monkeypatch, **VERSIONS)
+    reference = tmp_path / "hub/models--org--model/refs/main"
+    reference.parent.mkdir(parents=True)
+    made = []
+    for number, commit in enumerate("21"):
+        reference.write_text(commit * 40)
+        made.append(make(copy("org/model").directory(models)))
+        os.utime(made[-1] / FILE_NAME, (number, number))
+    reference.write_text("3" * 40)
+    assert copy("org/model").directory(models) not in made
+    reference.unlink()  # its download was deleted, or this is another container with the same cache
+    assert copy("org/model").directory(models) == made[-1]
+    assert copy("org/model", bits=4).directory(models) not in made
+    with_versions(monkeypatch)
+    assert copy("org/model").directory(models) == made[-1]
+
+
+def test_the_hub_is_asked_only_for_what_can_be_made_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    asked: list[str] = []
+    monkeypatch.setattr(prepared, "_find_revision", asked.append)
+    monkeypatch.setattr(prepared, "_make_once", lambda copy, directory, *_: make(directory))
+    (tmp_path / "models").mkdir()
+
+    def wanted(name: str) -> Path:
+        return prepared.prepared_model(name, tmp_path, bits=8, console=Console(quiet=True))
+
+    with_versions(monkeypatch)
+    wanted("org/without-torch")
+    assert asked == []
+    with_versions(monkeypatch, **VERSIONS)
+    assert wanted("org/with-torch") == wanted("org/with-torch")
+    assert asked == ["org/with-torch"]
+
+
+def test_a_prepared_directory_that_is_named_itself_is_held(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, held = make(copy(None).directory(models)), list[Path]()
+    monkeypatch.setattr(copies, "hold", held.append)
+    assert prepared.prepared_model(str(made), tmp_path, bits=8, console=Console(quiet=True)) == made
+    assert held == [made]
 
 
 def test_a_long_name_has_room_in_that_of_a_directory(tmp_path: Path, models: Path) -> None:
