@@ -37,7 +37,10 @@ def prepare_default_model(cache: Path, *, console: Console) -> Path:
     try:
         made_once(directory, is_ready=lambda: _is_ready(directory), make=lambda empty: _make(empty, console))
     except ImportError as error:
-        raise TimokhaError(f"the default model is not installed ({error}): {install('transformers')}") from None
+        raise TimokhaError(
+            f"converting the default model for transformers takes torch and transformers ({error}): "
+            f"{install('transformers')}"
+        ) from None
     except (OSError, ValueError) as error:
         raise TimokhaError(f"the default model can't be prepared in {directory} ({error}): {_NEEDED}") from None
     return directory

@@ -84,6 +84,17 @@ def test_a_failed_preparation_leaves_nothing_behind_that_looks_ready(
     assert (directory / "model.safetensors").read_bytes() == b"weights"
 
 
+def test_without_torch_it_is_torch_that_is_missing(
+    tmp_path: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(gguf: Path, folder: Path) -> None:
+        raise ModuleNotFoundError("No module named 'torch'")
+
+    monkeypatch.setattr(module, "_convert", missing)
+    with pytest.raises(TimokhaError, match=r"takes torch and transformers \(No module named 'torch'\): .*transformers"):
+        prepare_default_model(tmp_path, console=console())
+
+
 @pytest.mark.timeout(600)
 async def test_the_default_model_answers_in_russian(default_model: Path) -> None:
     engine = TransformersEngine.load(str(default_model), clock=SystemClock())
