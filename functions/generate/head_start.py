@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from events.errors import TimokhaError
-from functions.generate.engines.described import FILE_NAME, Described
+from functions.generate.copies import hold
+from functions.generate.engines.described import Described
 from functions.generate.prepared import prepared_directory
 from functions.generate.settings import EngineName, GenerateSettings
 
@@ -18,9 +19,11 @@ def begin(settings: GenerateSettings) -> "Batch | None":
     """
     if settings.engine is not EngineName.OPENVINO:
         return None
-    directory = prepared_directory(settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary)
     try:
-        if not (directory / FILE_NAME).is_file():
+        directory = prepared_directory(
+            settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary
+        )
+        if not hold(directory):
             return None
         # What is not installed is said by the engine too.
         from functions.generate.engines.batch import Batch  # noqa: PLC0415

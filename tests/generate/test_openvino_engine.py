@@ -199,7 +199,14 @@ async def test_an_engine_with_other_settings_starts_a_process_of_its_own(taught_
     assert stepping() == []
 
 
-@pytest.mark.parametrize("settings", [{"engine": "echo"}, {"engine": "openvino", "model": "/no/such/model"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"engine": "echo"},
+        {"engine": "openvino", "model": "/no/such/model"},
+        {"engine": "openvino", "model": "a" * 5000},
+    ],
+)
 def test_nothing_is_begun_without_a_prepared_model(cache, tmp_path, settings) -> None:
     assert begin(GenerateSettings.read(cache=tmp_path, **settings)) is None
     assert stepping() == []
