@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from events.runtime.tasks import beside, finish, unless
 from events.schema import GenerationProgressed
 from events.transport import Progress, Subscription
 from functions.generate.default_model import prepare_default_model
-from functions.generate.engine import Engine
+from functions.generate.engine import CLOSING, Engine
 from functions.generate.handler import Tell, generate
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import Decoding, EngineName, GenerateSettings
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from functions.generate.engines.batch import Batch
 
 SOURCE = "/timokha/generate"
-
-CLOSING = timedelta(seconds=1)
-"""For the engine at the end: what it still computes is wanted by nobody."""
 
 log = structlog.get_logger(__name__)
 

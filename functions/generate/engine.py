@@ -2,9 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from events.schema import FinishReason, Sampling, Turn, Usage
+
+CLOSING = timedelta(seconds=1)
+"""For the engine at the end: what it still computes is wanted by nobody."""
 
 
 @dataclass(frozen=True, slots=True)

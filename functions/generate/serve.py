@@ -2,6 +2,8 @@
 
 import asyncio
 
+from events.runtime.tasks import finish
+from functions.generate.engine import CLOSING
 from functions.generate.head_start import begin
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import Telemetry
@@ -16,4 +18,4 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
         await app.main(settings, telemetry, stop, begun=begun)
     finally:
         if begun:
-            await asyncio.to_thread(begun.close)
+            await finish(CLOSING, asyncio.to_thread(begun.close))

@@ -22,7 +22,8 @@ from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import finish, unless, within
 from events.transport import Channel
-from functions.generate.app import CLOSING, open_engine
+from functions.generate.app import open_engine
+from functions.generate.engine import CLOSING
 from functions.replay.cases import Case, Reply, cases
 from functions.replay.compare import differences
 from functions.replay.handler import hosted
