@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from events.runtime.clock import SystemClock
-from functions.generate.engines import aliases
-from functions.generate.engines.jobs import Cancelled, Job, Written
+from functions.generate.engines import aliases, stepping
+from functions.generate.engines.jobs import Cancelled, Job, Model, Written
 from functions.generate.engines.openvino import served
+from functions.generate.engines.openvino_companion import most
 from functions.generate.engines.openvino_export import export
 from functions.generate.engines.stepping import Stepper
 from functions.generate.settings import Arithmetic
@@ -174,3 +175,9 @@ def test_what_is_cancelled_before_its_turn_is_not_begun(asked: Asked) -> None:
         asked.put(message)
     asked.answers([asked.job(prompts()[0])])
     assert not any(job.number in asked._likelihoods for job in late)
+
+
+def test_a_step_has_room_for_the_longest_whole_prompt_and_what_all_others_read_before_it() -> None:
+    model = Model("", SLOTS, 1024, 2048, {})
+    others = (SLOTS - 1) * stepping._TOKENS_A_STEP
+    assert stepping._scheduler(model).max_num_batched_tokens >= stepping._WHOLE + others + most()

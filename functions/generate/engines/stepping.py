@@ -178,7 +178,7 @@ def _scheduler(model: Model) -> Any:
     companions = openvino_companion.most()
     config = genai.SchedulerConfig()
     config.max_num_seqs = model.slots + companions
-    config.max_num_batched_tokens = max(_WHOLE, model.slots + companions)
+    config.max_num_batched_tokens = _WHOLE + model.slots * _TOKENS_A_STEP + companions  # what others read or write
     config.dynamic_split_fuse = True
     config.enable_prefix_caching = True
     # Memory is taken when it is first written to. One that has room for none of it would break off.
