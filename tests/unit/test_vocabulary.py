@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken, Tokenizer, decoders, models
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from events.errors import SettingsError
 from functions.generate import used_tokens, vocabulary
@@ -22,35 +22,39 @@ PIECES = [*BYTES, *FIRST, *TALK, *LATER, *OTHERS, *SINGLE]
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A vocabulary of which the first words are enough."""
     monkeypatch.setattr(vocabulary, "SMALLEST", 0)
-    monkeypatch.setattr(vocabulary, "ROWS", 0)
-    monkeypatch.setattr(vocabulary, "LATIN", len(FIRST) - 1)  # é is a single letter
+    monkeypatch.setattr(vocabulary, "ENGLISH", tmp_path / "english.txt")
+    vocabulary.ENGLISH.write_text("\n".join(FIRST), encoding="utf-8")
 
 
 def tokenizer(pieces: list[str], decoder: Any) -> Any:
-    raw = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, []))
+    raw = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, [], ignore_merges=True))
     raw.decoder = decoder
     return raw
 
 
 def byte_fallback(pieces: list[str] = PIECES) -> Any:
-    return tokenizer(pieces, decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback()]))
+    raw = tokenizer(pieces, decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback()]))
+    raw.normalizer = normalizers.Replace(" ", "\u2581")
+    return raw
 
 
 def names(raw: Any, tokens: list[int] | None) -> set[str]:
     return {raw.id_to_token(token) for token in tokens or []}
 
 
-def test_talk_keeps_cyrillic_what_has_no_letters_bytes_and_the_first_of_latin() -> None:
+def test_talk_keeps_cyrillic_what_has_no_letters_bytes_and_english() -> None:
     raw = byte_fallback()
     tokens = kept(raw, always=[], size=len(PIECES))
     assert names(raw, tokens) == {*BYTES, *TALK, *FIRST, *SINGLE}
     assert tokens == sorted(tokens or [])
 
 
-def test_so_many_rows_are_filled_up_with_latin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_rows_are_filled_up_with_the_likeliest_english(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = byte_fallback()
+    vocabulary.ENGLISH.write_text("\n".join([*FIRST, *LATER]), encoding="utf-8")
     monkeypatch.setattr(vocabulary, "ROWS", len(PIECES) - len(OTHERS) - 1)
     assert names(raw, kept(raw, always=[], size=len(PIECES))) == {*PIECES} - {*OTHERS, LATER[1]}
 
@@ -84,7 +88,7 @@ def test_a_byte_level_vocabulary_is_read_by_what_its_tokens_write() -> None:
     later, others = ["Ġnecessity"], [spelled("你好"), spelled("你好", cut=1)]
     pieces = [*alphabet, *first, *talk, *later, *others]
     raw = tokenizer(pieces, decoders.ByteLevel())
-    vocabulary.LATIN = 1
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     assert names(raw, kept(raw, always=[], size=len(pieces))) == {*alphabet, *first, *talk}
 
 
