@@ -1,5 +1,7 @@
 """What the layers of a GGUF file's model are like, as its head says it."""
 
+from typing import Any
+
 from functions.generate.gguf import Header
 from functions.generate.gguf_kinds import EMBEDDING, TIED, head_size, of
 
@@ -25,6 +27,24 @@ def attention_width(header: Header) -> int:
     if header.architecture == "gemma3" and int(of(header, "block_count")) == _LARGEST_GEMMA:
         return int(of(header, "embedding_length")) // int(of(header, "attention.head_count"))
     return head_size(header)
+
+
+def config(header: Header) -> dict[str, Any]:
+    """What all architectures have in their configuration, by transformers' names."""
+    heads = int(of(header, "attention.head_count"))
+    embedding = next(tensor for tensor in header.tensors if tensor.name == EMBEDDING)
+    return {
+        "vocab_size": embedding.shape[0],
+        "hidden_size": int(of(header, "embedding_length")),
+        "intermediate_size": int(of(header, "feed_forward_length")),
+        "num_hidden_layers": int(of(header, "block_count")),
+        "num_attention_heads": heads,
+        "num_key_value_heads": int(of(header, "attention.head_count_kv", heads)),
+        "head_dim": head_size(header),
+        "max_position_embeddings": int(of(header, "context_length")),
+        "bos_token_id": header.metadata.get("tokenizer.ggml.bos_token_id"),
+        "pad_token_id": header.metadata.get("tokenizer.ggml.padding_token_id"),
+    }
 
 
 def misshapen(header: Header) -> str:

@@ -13,7 +13,8 @@ from functions.generate.engines.gguf_weights import Weights
 from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.openvino_prepared import Servable, not_servable, write
 from functions.generate.gguf import Header, NoGGUF, read
-from functions.generate.gguf_kinds import EMBEDDING, head_size, of, refusal
+from functions.generate.gguf_kinds import of, refusal
+from functions.generate.gguf_layers import config
 from functions.generate.settings import Vocabulary
 from functions.generate.sources import name_of, wrong_model
 
@@ -61,21 +62,8 @@ def _guessed(path: Path, tokenizer: GGUFTokenizer) -> ModelCard:
 
 
 def _config(header: Header, tokenizer: GGUFTokenizer) -> dict[str, Any]:
-    """By transformers' names."""
-    heads = int(of(header, "attention.head_count"))
-    embedding = next(tensor for tensor in header.tensors if tensor.name == EMBEDDING)
-    said = header.metadata
     return {
         "model_type": "gemma3_text" if header.architecture == "gemma3" else header.architecture,
-        "vocab_size": embedding.shape[0],
-        "hidden_size": int(of(header, "embedding_length")),
-        "intermediate_size": int(of(header, "feed_forward_length")),
-        "num_hidden_layers": int(of(header, "block_count")),
-        "num_attention_heads": heads,
-        "num_key_value_heads": int(of(header, "attention.head_count_kv", heads)),
-        "head_dim": head_size(header),
-        "max_position_embeddings": int(of(header, "context_length")),
-        "bos_token_id": said.get("tokenizer.ggml.bos_token_id"),
+        **config(header),
         "eos_token_id": next(iter(tokenizer.ends), None),  # GenAI wants one; `Described` has them all
-        "pad_token_id": said.get("tokenizer.ggml.padding_token_id"),
     }

@@ -25,16 +25,14 @@ from functions.generate.engines.gguf_tokenizer import LISTS, GGUFTokenizer, buil
 from functions.generate.engines.gguf_weights import Weights
 from functions.generate.gguf import Header, NoGGUF, read
 from functions.generate.gguf_kinds import (
-    EMBEDDING,
     FREQUENCIES,
     LAYERS,
     OUTSIDE,
     TIED,
-    head_size,
     of,
     refusal,
 )
-from functions.generate.gguf_layers import attention_width, windows
+from functions.generate.gguf_layers import attention_width, config, windows
 
 _CONFIGS: Mapping[str, type[PreTrainedConfig]] = {
     "llama": LlamaConfig,
@@ -59,22 +57,11 @@ def load(path: Path) -> tuple[Any, Any]:
 
 
 def _config(header: Header, frequencies: Any) -> PreTrainedConfig:
-    heads = int(of(header, "attention.head_count"))
-    embedding = next(tensor for tensor in header.tensors if tensor.name == EMBEDDING)
     same = {
-        "vocab_size": embedding.shape[0],
-        "hidden_size": int(of(header, "embedding_length")),
-        "intermediate_size": int(of(header, "feed_forward_length")),
-        "num_hidden_layers": int(of(header, "block_count")),
-        "num_attention_heads": heads,
-        "num_key_value_heads": int(of(header, "attention.head_count_kv", heads)),
-        "head_dim": head_size(header),
+        **config(header),
         "rms_norm_eps": float(of(header, "attention.layer_norm_rms_epsilon")),
-        "max_position_embeddings": int(of(header, "context_length")),
         "tie_word_embeddings": all(tensor.name != TIED for tensor in header.tensors),
-        "bos_token_id": header.metadata.get("tokenizer.ggml.bos_token_id"),
         "eos_token_id": header.metadata.get("tokenizer.ggml.eos_token_id"),
-        "pad_token_id": header.metadata.get("tokenizer.ggml.padding_token_id"),
         "rope_parameters": _positions(header, frequencies),
     }
     own = _gemma(header, same) if header.architecture == "gemma3" else {}

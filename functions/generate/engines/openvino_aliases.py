@@ -3,13 +3,14 @@
 import numpy as np
 
 from functions.generate.engines.aliases import BITS, NAME
+from functions.generate.engines.openvino_head import readers_of
 from functions.generate.engines.quiet_openvino import ops, ov
 
 
 def take_off(model: ov.Model) -> None:
     """Let `model`, of at most 2 ** BITS tokens, read tokens with marks, in place: last of all that is done to it."""
     tokens = model.input("input_ids")
-    readers = [port for port in tokens.get_target_inputs() if port.get_node().get_type_name() != "ShapeOf"]
+    readers = readers_of(tokens)
     plain = ops.bitwise_and(tokens, ops.constant(np.array((1 << BITS) - 1, dtype=np.int64)))
     plain.set_friendly_name(NAME)
     for port in readers:

@@ -4,7 +4,6 @@ What it reads stays whole: its input takes every token. Inside, tokens have numb
 it writes come first.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -105,14 +104,13 @@ def _narrowed(product: Any, weights: Any, kept: Tokens) -> Any:
 def _renumber(model: ov.Model, order: Tokens) -> None:
     """The embeddings stay as they are: the tokenizer's numbers are looked up for the model's own."""
     tokens = model.input("input_ids")
-    readers = list(_readers(tokens))
+    readers = readers_of(tokens)
     looked_up = ops.gather(ops.constant(order), tokens, ops.constant(0))
     converted = ops.convert(looked_up, tokens.get_element_type())
     for port in readers:
         port.replace_source_output(converted.output(0))
 
 
-def _readers(tokens: Any) -> Iterator[Any]:
-    for port in tokens.get_target_inputs():
-        if port.get_node().get_type_name() != "ShapeOf":
-            yield port
+def readers_of(tokens: Any) -> list[Any]:
+    """The inputs that read what `tokens` are, not how many."""
+    return [port for port in tokens.get_target_inputs() if port.get_node().get_type_name() != "ShapeOf"]
