@@ -26,7 +26,7 @@ from functions.generate.engines.jobs import Job, Model
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import Vocabulary
 
-WORDS = 60_000
+WORDS = 80_000
 NEW, SLOTS, TOGETHER = 90, 64, 16
 LONGEST = 40
 """Tokens of a prompt."""
@@ -38,7 +38,7 @@ BEGINNINGS = (
     "Two colleagues message each other about {}.\n- ",
     "SMS about {}:\n",
 )
-SUBJECTS = Path(__file__).with_name("texts") / "subjects.txt"
+SUBJECTS = Path(__file__).with_name("subjects.txt")
 
 Chat = tuple[list[int], list[int]]
 """The tokens of its beginning, and those that the model wrote."""

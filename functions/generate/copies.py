@@ -17,7 +17,7 @@ from functions.generate.default_model import CARD, SHA256
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.sources import name_of
 
-MADE_BY = 6
+MADE_BY = 7
 """Raise it when what is made from the same model changes."""
 _CONVERTING = ("torch", "transformers", "openvino")
 """What decides how a model comes out that is no GGUF file."""

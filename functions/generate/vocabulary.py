@@ -16,7 +16,7 @@ from functions.generate.thoughts import MARKS
 
 RULE = 2
 """Raise it when other tokens are kept."""
-ROWS = 81_920
+ROWS = 98_304
 """Tokens that are kept: English gets what the others leave."""
 ENGLISH = Path(__file__).with_name("english.txt")
 """Words and parts of them, a space as ▁, by how likely they are in English talk: `python -m benchmarks.english`."""

@@ -11,7 +11,7 @@ _DOTS = frozenset({"avx512_vnni", "avx_vnni"})
 
 
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
-FAST = {**EXACT, "DYNAMIC_QUANTIZATION_GROUP_SIZE": "32"}
+FAST = {**EXACT, "DYNAMIC_QUANTIZATION_GROUP_SIZE": "64"}
 """In bfloat16 a row of a product depends on how many there are; a cache in 8 bits is not what was just computed."""
 
 

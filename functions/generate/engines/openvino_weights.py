@@ -1,4 +1,4 @@
-"""Weights in 8 or 4 bits, in groups of 32 that share a scale, as OpenVINO's CPU plugin unpacks them."""
+"""Weights in 8 or 4 bits, in groups that share a scale, as OpenVINO's CPU plugin unpacks them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from functions.generate.engines.quiet_openvino import ops, ov
 
-GROUP = 32
-"""The group of GGUF's formats too, so that a model that comes from there keeps its weights as they were."""
+GROUPS = {8: (64, 32), 4: (32,)}
+"""Weights that share a scale, by their bits: the first that divides a row. In 8 bits larger groups are faster."""
+_SMALLEST = 32
+"""A matrix with a side below it is left as it is."""
 _ROWS = 8192
 _LARGEST_MATRIX = 30_000
 """Rows: larger ones are vocabularies, and these stay in 8 bits."""
@@ -59,7 +61,7 @@ def _place(port: Any) -> _Place:
 
 
 def _is_matrix(node: Any) -> bool:
-    return node.get_type_name() == "Constant" and len(node.shape) == 2 and min(node.shape) >= GROUP  # noqa: PLR2004
+    return node.get_type_name() == "Constant" and len(node.shape) == 2 and min(node.shape) >= _SMALLEST  # noqa: PLR2004
 
 
 def _replace(port: Any, unpacked: Any) -> None:
@@ -78,10 +80,11 @@ def _pack(place: _Place, bits: int) -> Any:
     matrix = np.asarray(place.constant.data, dtype=np.float32)
     matrix = np.ascontiguousarray(matrix.T if place.turned else matrix)
     out, width = matrix.shape
-    size = GROUP if width % GROUP == 0 else width
+    bits = 8 if out > _LARGEST_MATRIX else bits
+    size = next((size for size in GROUPS[bits] if width % size == 0), width)
     groups = matrix.reshape(out, width // size, size)
     parts = [groups[row : row + _ROWS] for row in range(0, out, _ROWS)]
-    unpacked = _bytes(parts) if bits == 8 or out > _LARGEST_MATRIX else _nibbles(parts)  # noqa: PLR2004
+    unpacked = _bytes(parts) if bits == 8 else _nibbles(parts)  # noqa: PLR2004
     whole = ops.reshape(unpacked, ops.constant(np.array([out, width], dtype=np.int64)), False)
     return ops.convert(whole, ov.Type.f32)
 
@@ -96,8 +99,8 @@ def _bytes(parts: list[Floats]) -> Any:
 def _rounded(groups: Floats) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
     """Numbers and scales. Of two ways to choose a scale the closer one, for each group.
 
-    The furthest number becomes ±127, or −128: then weights that had been quantized before, to 8 bits or to 5
-    (GGUF's Q8_0 and Q5_0), come out as they went in.
+    The furthest number becomes ±127, or −128: then weights that had been quantized before in such groups, to 8 bits
+    or to 5, come out as they went in.
     """
     furthest = np.take_along_axis(groups, np.abs(groups).argmax(-1)[..., None], -1)
     tries = [_with_scale(groups, scale) for scale in (np.abs(furthest / 127), furthest / -128)]
