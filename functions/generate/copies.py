@@ -113,12 +113,12 @@ def revision(source: str) -> str:
     """The commit of the hub's model `source` that is on this machine; empty if there is none, or it is no hub id."""
     if _files(source) or source.count("/") != 1 or source.endswith(gguf.SUFFIX):
         return ""
-    from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415 -- few models are of the hub
-
     try:
+        from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415 -- few models are of the hub
+
         reference = Path(HF_HUB_CACHE, f"models--{source.replace('/', '--')}", "refs", "main")
         return reference.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
+    except (ImportError, OSError, ValueError):
         return ""
 
 
