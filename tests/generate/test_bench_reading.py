@@ -31,7 +31,7 @@ def prepared(tiny, pieces, tmp_path):
         if kept is not None:
             renumbering.write(tmp_path, narrow(model, np.array(kept, dtype=np.int32)))
         ov.save_model(model, tmp_path / MODEL, compress_to_fp16=False)
-        return Prepared(tmp_path, EXACT.properties, pieces)
+        return Prepared(tmp_path, EXACT, pieces)
 
     return prepare
 
