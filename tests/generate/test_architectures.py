@@ -85,25 +85,10 @@ def assert_exact(source: Path, directory: Path) -> None:
     encoder = Encoder(checkpoint.tokenizer)
     prompts = [encoder.encode(form.render(turns), begin=form.bare).ids for turns in CONVERSATIONS]
     ends = Described.read(directory).ends
-    expected = [written_by_transformers(checkpoint.model, prompt, ends) for prompt in prompts]
+    expected = [tiny_models.greedy(checkpoint.model, prompt, ends, NEW) for prompt in prompts]
     assert written(directory, prompts, ends) == expected
     assert any(len(tokens) == NEW for tokens in expected)
     assert len({token for tokens in expected for token in tokens}) > NEW // 2
-
-
-def written_by_transformers(model: Any, prompt: Sequence[int], ends: Sequence[int]) -> list[int]:
-    ids = torch.tensor([prompt])
-    with torch.inference_mode():
-        output = model.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            min_new_tokens=1,
-            max_new_tokens=NEW,
-            eos_token_id=list(ends),
-            pad_token_id=ends[0],
-        )
-    return [int(token) for token in output[0, len(prompt) :]]
 
 
 def written(directory: Path, prompts: Sequence[list[int]], ends: Sequence[int]) -> list[list[int]]:

@@ -141,25 +141,9 @@ def test_what_is_written_is_what_torch_writes_without_the_other_tokens(narrowed:
     forbidden = order[described.rows :].tolist()
     assert forbidden
     prompts = [np.random.default_rng(n).integers(0, size, length).tolist() for n, length in enumerate((3, 33, 70))]
-    expected = [by_torch(tiny.model, prompt, described.ends, forbidden) for prompt in prompts]
+    expected = [tiny_models.greedy(tiny.model, prompt, described.ends, NEW, forbidden=forbidden) for prompt in prompts]
     jobs = [Job(number, prompt, NEW, frozenset(described.ends)) for number, prompt in enumerate(prompts * 2, 1)]
     assert run(directory, jobs) == expected * 2
-
-
-def by_torch(model: Any, prompt: list[int], ends: Sequence[int], forbidden: list[int]) -> list[int]:
-    ids = torch.tensor([prompt])
-    with torch.inference_mode():
-        output = model.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            min_new_tokens=1,
-            max_new_tokens=NEW,
-            suppress_tokens=forbidden,
-            eos_token_id=list(ends),
-            pad_token_id=ends[0],
-        )
-    return [int(token) for token in output[0, len(prompt) :]]
 
 
 def run(directory: Path, jobs: Sequence[Job]) -> list[list[int]]:

@@ -5,7 +5,7 @@ scaled so that greedy tokens hardly repeat, and two that agree on 20 of them agr
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -339,3 +339,22 @@ KINDS: dict[str, _Kind] = {
 }
 """In the sizes of real ones: GPT-2 is ruDialoGPT, Llama 3.2 1B, Qwen2.5 0.5B, Qwen3 0.6B, Gemma 3 270M and 1B,
 Mistral 7B v0.3, Phi-3 mini 4k and Granite 3 2B."""
+
+
+def greedy(
+    model: Any, prompt: Sequence[int], ends: Sequence[int], new: int, *, forbidden: Sequence[int] = ()
+) -> list[int]:
+    """The tokens that transformers writes after `prompt`, one at least and `new` at most, none of them `forbidden`."""
+    ids = torch.tensor([prompt])
+    with torch.inference_mode():
+        output = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            min_new_tokens=1,
+            max_new_tokens=new,
+            suppress_tokens=list(forbidden) or None,
+            eos_token_id=list(ends),
+            pad_token_id=ends[0],
+        )
+    return [int(token) for token in output[0, len(prompt) :]]
