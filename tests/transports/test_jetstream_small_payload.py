@@ -26,6 +26,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import Sampling
 from observability.telemetry import silent
+from tests.transports.flushing import flushed
 
 RETRYING = Retrying(SystemClock(), Random(1))
 
@@ -72,7 +73,7 @@ async def test_too_small_a_payload_is_said_at_the_start_after_a_reconnection_and
                 taking.most = most
                 await server.start()
                 await until(lambda: js._nc.is_connected)
-                await js._nc.flush()
+                await flushed(js)
                 assert len(told(logs)) == lines
             assert "4096 bytes" in told(logs)[1]
 

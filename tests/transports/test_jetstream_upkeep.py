@@ -26,6 +26,7 @@ from events.jetstream.watch import watched
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
 from events.transport import Channel
+from tests.transports.flushing import flushed
 
 SECOND = timedelta(seconds=1)
 EVERYTHING = {
@@ -209,7 +210,7 @@ async def test_a_hint_is_answered_nowhere_but_in_an_inbox(nats_server, js):
     await chats.put("1.2", b"{}")
     woken = []
     async with connect(nats_server.url, name="test") as edge, waking(edge, "1", woken.append):
-        await edge._nc.flush()
+        await flushed(edge)
         await js._nc.publish(subjects.wake("1"), b"2", reply="$KV.chats.1.2")
         await js._nc.publish(subjects.wake("1"), b"2")
         assert await wake(js, "1", "2")

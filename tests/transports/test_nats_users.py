@@ -29,6 +29,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import FailureReason, GenerationFailed
 from events.transport import Channel, Published
+from tests.transports.flushing import flushed
 
 SECOND = timedelta(seconds=1)
 SHORT = 0.5
@@ -195,11 +196,11 @@ async def test_a_worker_can_not_read_what_people_wrote(as_user, set_up, user):
     async with as_user(user) as worker, as_user("userbot") as edge:
         for subject in ("$KV.>", "$KV.chats.*.*", "timokha.requests.>", "_INBOX_userbot.>", ">"):
             await worker._nc.subscribe(subject, cb=hear)
-        await worker._nc.flush()
+        await flushed(worker)
         records = await JetStreamRecords.open(edge, subjects.CHATS_BUCKET)
         await records.save("1.2", b"secret", None)
         assert (await records.load("1.2")).value == b"secret"
-        await worker._nc.flush()
+        await flushed(worker)
         hasty = worker._nc.jetstream(timeout=SHORT)
         with pytest.raises(TransportError, match="may not publish to"):
             await JetStreamRecords.open(hasty, subjects.CHATS_BUCKET)
