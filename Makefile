@@ -11,7 +11,8 @@ SHELL := bash
 # CHAOS_QUESTIONS  how many questions are asked meanwhile, 600
 # CHAOS_FAULTS  which other faults it has, e.g. outages=2,terminations=5; without it all of them
 # CHAOS_ACCOUNTS  true: with the accounts of deploy/nats-accounts.conf, without the faults that only an administrator can mend
-# PART         what `make bench` measures: engines, messaging, bridge, scaling, start or chats; without it everything
+# PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats or voice; without it everything
+# VOICE_LIST   which questions `make bench PART=voice` asks, test or halfway
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
 VENV ?= .venv

@@ -32,6 +32,10 @@ DEADLINE = timedelta(minutes=10)
 BATCH = 64
 
 
+class NoAnswer(RuntimeError):
+    """A question's outcome is another one."""
+
+
 class Edge:
     """Publishes requests and takes their replies in, as the userbot does, but for Telegram and the chat records."""
 
@@ -62,6 +66,13 @@ class Edge:
             sampling=sampling or Sampling(),
             deadline=datetime.now(UTC) + DEADLINE,
         )
+        return await self._send(data)
+
+    async def request(self, data: GenerationRequested) -> GenerationCompleted:
+        """The answer to a request of this account. Raises NoAnswer."""
+        return await (await self._send(data))
+
+    async def _send(self, data: GenerationRequested) -> asyncio.Future[GenerationCompleted]:
         reply = self._waiting[data.request_id] = asyncio.get_running_loop().create_future()
         with self._telemetry.spans.send(
             Channel.REQUESTS, Event.of(data, source="/bench", time=datetime.now(UTC))
@@ -82,9 +93,9 @@ class Edge:
         try:
             with self._telemetry.spans.process(Channel.REPLIES, delivery, group=subjects.edge_consumer(ACCOUNT)):
                 data = delivery.event.data()
-                if not isinstance(data, GenerationCompleted):
-                    raise RuntimeError(f"no answer, but {data!r}")
                 await delivery.ack()
+                if not isinstance(data, GenerationCompleted):
+                    raise NoAnswer(f"no answer, but {data!r}")
             reply.set_result(data)
         except Exception as error:  # noqa: BLE001 - whoever asked gets it
             reply.set_exception(error)

@@ -1,0 +1,225 @@
+"""What the default model answers, with each voice that there is, for readers to mark: docs/voice.md.
+
+Everything is asked through a real `timokha generate`, with requests as the userbot makes them, and so with the same
+seeds each time; what a talk remembers are the system's own answers. It is written to build/bench/voice/LIST.
+
+`python -m benchmarks.voice ask NAME [KEY=VALUE…]` asks one system of yours, with these settings;
+`python -m benchmarks.voice sheet` makes the readers' sheet of all that were asked;
+`python -m benchmarks.voice marks ONE TWO` counts what two readers say. VOICE_LIST=halfway: another list of questions.
+"""
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import voice_sheet
+from benchmarks.path import ACCOUNT, DEADLINE, Edge, NoAnswer, edge, functions
+from benchmarks.progress import tell
+from benchmarks.results import RUNS, Part, Results
+from benchmarks.voice_lists import Talk, read_list
+from benchmarks.voice_marks import judged, read_marks, worst
+from benchmarks.voice_sheet import Answered, Exchange
+from edge.userbot.context import request_of
+from edge.userbot.record import ChatRecord, Current, Question
+from edge.userbot.settings import UserbotSettings
+from events.errors import TimokhaError
+from events.ids import RequestId
+from events.jetstream.connection import connect
+from events.jetstream.server import EmbeddedServer
+from events.schema import GenerationRequested, Role, Turn
+from functions.generate.settings import GenerateSettings
+
+HERE = Path("build/bench/voice")
+RESULTS = Path("build/bench.json")
+_SAMPLING = UserbotSettings.model_fields["sampling"].get_default(call_default_factory=True)
+
+Answers = dict[str, list[Answered]]
+"""Of each system."""
+
+
+def systems() -> dict[str, dict[str, str]]:
+    """The settings of each system that this checkout has, by name."""
+    found: dict[str, dict[str, str]] = {"base": {"GENERATE_VOICE": "none"}}
+    if "voice" in GenerateSettings.model_fields:
+        found["trained"] = {}
+    return found
+
+
+async def measure() -> dict[str, object]:
+    """How many answers each system gave, and in how many seconds; the answers are in files."""
+    questions, answers = chosen(), Answers()
+    figures: dict[str, object] = {}
+    for name, settings in systems().items():
+        answers[name], figures[name] = await _asked(name, settings)
+    voice_sheet.write(_directory(), answers)
+    return {questions: figures}
+
+
+def chosen() -> str:
+    """The name of the list that is asked."""
+    return os.environ.get("VOICE_LIST") or "test"
+
+
+def _directory() -> Path:
+    return HERE / chosen()
+
+
+async def _asked(name: str, settings: Mapping[str, str]) -> tuple[list[Answered], dict[str, object]]:
+    """One system's answers, which are also written to a file, and its figures."""
+    talks = read_list(chosen())
+    tell(f"{name}: {sum(map(len, talks))} questions")
+    with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
+        async with (
+            EmbeddedServer(Path(directory, "nats")) as nats,
+            connect(nats.url, name="bench") as js,
+            edge(js) as asking,
+            functions(Path(directory), nats.url, settings),
+        ):
+            began = time.perf_counter()
+            answers = await _all(asking, talks)
+            seconds = time.perf_counter() - began
+    _save(name, settings, answers)
+    unanswered = sum(not one.last.answer for one in answers)
+    return answers, {"answers": len(answers) - unanswered, "unanswered": unanswered, "seconds": round(seconds, 1)}
+
+
+async def _all(asking: Edge, talks: Sequence[Talk]) -> list[Answered]:
+    """Talks at once, the questions of each one after the other."""
+    firsts = [1 + sum(map(len, talks[:number])) for number in range(len(talks))]
+    async with asyncio.TaskGroup() as tasks:
+        held = [tasks.create_task(_talk(asking, talk, first)) for talk, first in zip(talks, firsts, strict=True)]
+    return [answered for talk in held for answered in talk.result()]
+
+
+async def _talk(asking: Edge, talk: Talk, first: int) -> list[Answered]:
+    held: list[Exchange] = []
+    answered = []
+    for number, question in enumerate(talk, first):
+        try:
+            answer = (await asking.request(request(question, number, held))).text
+        except NoAnswer:
+            answer = ""
+        exchange = Exchange(question, answer)
+        answered.append(Answered(number, tuple(held), exchange))
+        held.append(exchange)
+    return answered
+
+
+def request(question: str, number: int, before: Sequence[Exchange]) -> GenerationRequested:
+    """As the userbot asks in a chat with its default settings, where these exchanges were before."""
+    now = datetime.now(UTC)
+    history = tuple(
+        Turn(role=role, text=text)
+        for exchange in before
+        if exchange.answer  # a failure is not remembered
+        for role, text in ((Role.USER, exchange.question), (Role.ASSISTANT, exchange.answer))
+    )
+    current = Current(
+        question=Question(message_id=number, text=question, locale="ru", asked_at=now),
+        request_id=str(RequestId(ACCOUNT, f"voice-{chosen()}", str(number))),
+        deadline=now + DEADLINE,
+    )
+    return request_of(ChatRecord(history=history), current, ACCOUNT, f"voice-{chosen()}", _SAMPLING)
+
+
+def _save(name: str, settings: Mapping[str, str], answers: Sequence[Answered]) -> None:
+    path = _directory() / "answers" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = {"system": name, "settings": dict(settings), "answers": [asdict(one) for one in answers]}
+    path.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _saved(path: Path) -> list[Answered]:
+    return [
+        Answered(one["number"], tuple(Exchange(**each) for each in one["before"]), Exchange(**one["last"]))
+        for one in json.loads(path.read_text(encoding="utf-8"))["answers"]
+    ]
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except TimokhaError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@click.group()
+def main() -> None:
+    """Ask a system of your own, and count marks."""
+
+
+@main.command()
+@click.argument("name")
+@click.argument("settings", nargs=-1)
+def ask(name: str, settings: tuple[str, ...]) -> None:
+    """Ask one system, NAME, that is served with the given settings, e.g. GENERATE_MODEL=DIRECTORY."""
+    for setting in settings:
+        if "=" not in setting:
+            raise click.UsageError(f"{setting} is no setting: write KEY=VALUE")
+    with _one_line():
+        _, figures = asyncio.run(_asked(name, dict(setting.split("=", 1) for setting in settings)))
+    click.echo(f"{name}: {json.dumps(figures)}; written to {_directory()}/answers/{name}.json")
+
+
+@main.command()
+def sheet() -> None:
+    """Make the readers' sheet of all systems that have answers."""
+    answers = {path.stem: _saved(path) for path in sorted((_directory() / "answers").glob("*.json"))}
+    if not answers:
+        raise click.ClickException(f"there are no answers in {_directory()}: make bench PART=voice asks for some")
+    voice_sheet.write(_directory(), answers)
+    click.echo(f"{', '.join(answers)}: written to {_directory() / voice_sheet.SHEET}")
+
+
+@main.command()
+@click.argument("one", type=click.Path(path_type=Path))
+@click.argument("two", type=click.Path(path_type=Path))
+def marks(one: Path, two: Path) -> None:
+    """Print how the systems are judged, by the worse of two readers' marks, and save it."""
+    with _one_line():
+        figures = count(_directory(), one, two)
+    if chosen() == "test":
+        _add_to_results(figures)
+    click.echo(json.dumps(figures, indent=2))
+
+
+def count(directory: Path, one: Path, two: Path) -> dict[str, Any]:
+    """The figures, which are also written beside the sheet, with each answer's two marks and what counts."""
+    try:
+        key = voice_sheet.read_key(directory)
+    except OSError as error:
+        raise TimokhaError(f"there is no sheet to count by ({error}): make bench PART=voice makes one") from None
+    readers = [read_marks(path, set(key)) for path in (one, two)]
+    figures = judged(key, *readers)
+    worse = worst(*readers)
+    each = {
+        number: {**asdict(place), "marks": [str(marks[number]) for marks in readers], "counts": str(worse[number])}
+        for number, place in key.items()
+    }
+    written = json.dumps({**figures, "each": each}, indent=1, ensure_ascii=False)
+    (directory / "marks.json").write_text(written + "\n", encoding="utf-8")
+    return figures
+
+
+def _add_to_results(figures: Mapping[str, Any]) -> None:
+    """To those that the part has in build/bench.json."""
+    results = Results(RESULTS)
+    found = results.read()
+    asked = found.get("voice", {}).get("test", {})
+    both = {name: asked.get(name, {}) | new if isinstance(new, dict) else new for name, new in figures.items()}
+    results.write("voice", Part({"test": asked | both}, found.get(RUNS, {}).get("voice", {})))
+
+
+if __name__ == "__main__":
+    main()
