@@ -164,12 +164,20 @@ def main() -> None:
 @click.argument("settings", nargs=-1)
 def ask(name: str, settings: tuple[str, ...]) -> None:
     """Ask one system, NAME, that is served with the given settings, e.g. GENERATE_MODEL=DIRECTORY."""
-    for setting in settings:
-        if "=" not in setting:
-            raise click.UsageError(f"{setting} is no setting: write KEY=VALUE")
     with _one_line():
-        _, figures = asyncio.run(_asked(name, dict(setting.split("=", 1) for setting in settings)))
+        _, figures = asyncio.run(_asked(name, told(settings)))
     click.echo(f"{name}: {json.dumps(figures)}; written to {_directory()}/answers/{name}.json")
+
+
+def told(settings: Sequence[str]) -> dict[str, str]:
+    """KEY=VALUE, with the whole path of a file that is named: the worker starts in another directory."""
+    made = {}
+    for setting in settings:
+        key, is_one, value = setting.partition("=")
+        if not is_one:
+            raise click.UsageError(f"{setting} is no setting: write KEY=VALUE")
+        made[key] = str(Path(value).absolute()) if value and Path(value).exists() else value
+    return made
 
 
 @main.command()

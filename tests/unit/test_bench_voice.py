@@ -199,6 +199,16 @@ def test_the_commands_say_in_one_line_what_is_missing(arguments, said):
     assert said in done.output.splitlines()[-1]
 
 
+def test_a_model_that_is_named_from_here_is_found_from_where_the_worker_starts(tmp_path):
+    (tmp_path / "mine").mkdir()
+    assert voice.told(["GENERATE_MODEL=mine", "GENERATE_BITS=4", "A=b=c", "B="]) == {
+        "GENERATE_MODEL": str(tmp_path / "mine"),
+        "GENERATE_BITS": "4",
+        "A": "b=c",
+        "B": "",
+    }
+
+
 def test_a_question_is_asked_as_the_userbot_asks_it():
     before = [Exchange("Раз?", "Один."), Exchange("Два?", "")]
     asked = voice.request("Три?", 3, before)
