@@ -13,12 +13,14 @@ SHELL := bash
 # CHAOS_ACCOUNTS  true: with the accounts of deploy/nats-accounts.conf, without the faults that only an administrator can mend
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats or voice; without it everything
 # VOICE_LIST   which questions `make bench PART=voice` asks, test or halfway
+# VOICE        where `make voice` trains, build/voice
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
 VENV ?= .venv
 EXTRAS ?=
 TORCH_INDEX ?=
 ARGS ?=
+VOICE ?= build/voice
 export CHAOS_SEED CHAOS_KILLS CHAOS_QUESTIONS CHAOS_ACCOUNTS
 
 BIN := $(VENV)/bin
@@ -63,6 +65,19 @@ chaos: set-up-dev ## kills, freezes and cuts at random under load; the count goe
 .PHONY: bench
 bench: set-up-bench ## speed, beside what is promised of it; the figures go to build/bench.json
 	@$(BIN)/python -m benchmarks $(PART)
+
+# How: training/voice/fit.toml. The time that it takes is nearly all that of `train fit`.
+.PHONY: voice
+voice: set-up-dev ## train the default model's voice anew from training/voice/talks; the model goes to VOICE/model
+	rm -rf $(VOICE)/export $(VOICE)/data $(VOICE)/run $(VOICE)/model
+	$(BIN)/python -m training.voice report
+	$(BIN)/python -m training.voice export --out $(VOICE)/export
+	$(BIN)/timokha train prepare --export $(VOICE)/export --owner Timokha --out $(VOICE)/data --context-turns 20 \
+		--validation-share 0.04 --test-share 0.02
+	$(BIN)/python -m training.voice losses --data $(VOICE)/data
+	$(BIN)/timokha train fit --config training/voice/fit.toml --data $(VOICE)/data --out $(VOICE)/run $(ARGS)
+	$(BIN)/timokha train evaluate --run $(VOICE)/run --samples 10
+	$(BIN)/timokha train export --run $(VOICE)/run --to $(VOICE)/model
 
 .PHONY: check
 check: set-up-dev ## formatting, lint, types, and who may import whom

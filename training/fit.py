@@ -193,12 +193,15 @@ def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
     adapter = LoraConfig(
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in checkpoint.model.modules()),
         task_type="CAUSAL_LM",
-        target_modules="all-linear",
+        target_modules=settings.target_modules,
         r=settings.rank,
         lora_alpha=2 * settings.rank,
         lora_dropout=settings.dropout,
     )
-    return adapted(lambda: get_peft_model(checkpoint.model, adapter))
+    try:
+        return adapted(lambda: get_peft_model(checkpoint.model, adapter))
+    except ValueError as error:
+        raise SettingsError(f"TRAINING_TARGETS={settings.targets}: {str(error).splitlines()[0]}") from None
 
 
 def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, settings: FitSettings) -> FitResult:
@@ -221,7 +224,8 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, sett
     )
     write_whole(out / RESULT, result.model_dump_json(indent=2) + "\n")
     # The model last: with it the training is done.
-    fill_whole(out / MODEL, partial(_save_model, trainer, checkpoint, trained_card(checkpoint.card, manifest.language)))
+    card = trained_card(checkpoint.card, manifest.language, settings.frame)
+    fill_whole(out / MODEL, partial(_save_model, trainer, checkpoint, card))
     return result
 
 

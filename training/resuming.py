@@ -14,6 +14,8 @@ from training.trainer import last_checkpoint
 from training.weights import CONFIG, MODEL
 
 DATA = "data.sha256"
+_BEFORE = {"canaries": 0, "frame": "labels", "targets": "all-linear"}
+"""What trainings did before there were these settings."""
 _NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
 
 
@@ -59,9 +61,9 @@ def _deciding(settings: FitSettings) -> dict[str, Any]:
 
 
 def _upgraded(written: dict[str, Any]) -> dict[str, Any]:
-    """Return settings as this version writes them; earlier ones kept paths as given, and had no canaries."""
+    """Return settings as this version writes them; earlier ones kept paths as given."""
     made = {"data": lambda data: str(resolved(Path(data))), "model": located}
-    return {"canaries": 0} | {name: made[name](value) if name in made else value for name, value in written.items()}
+    return _BEFORE | {name: made[name](value) if name in made else value for name, value in written.items()}
 
 
 def _digest(out: Path) -> str | None:

@@ -14,6 +14,8 @@ from events.paths import Place, resolved
 from events.settings import Seconds, Settings, unknown_keys
 from functions.generate.sources import located
 
+Frame = Literal["labels", "asked", "scene", "examples"]
+
 
 class PrepareSettings(Settings):
     """From a chat export to dialogues."""
@@ -71,7 +73,16 @@ class FitSettings(Settings):
         description="the directory that prepared models are kept in",
     )
     method: Literal["lora", "full"] = Field("lora", description="lora (a small adapter) or full (all weights)")
+    frame: Frame = Field(
+        "labels",
+        description="what a prompt of plain text has beside words: labels (the speakers', in the language of the data),"
+        " asked (the speakers', in the language of who asks), scene (these and one line that sets the tone) or examples"
+        " (all that and the exchanges that the untrained model is shown)",
+    )
     rank: int = Field(16, ge=1, le=512, description="of the adapter, 1 to 512")
+    targets: str = Field(
+        "all-linear", description="which matrices the adapter changes: all-linear, or names with commas, such as q_proj"
+    )
     dropout: float = Field(0, ge=0, lt=1, description="of the adapter, 0 to below 1; it costs an eighth of the time")
     learning_rate: float = Field(3e-4, gt=0, lt=1, description="peak, between 0 and 1; full training wants less")
     epochs: float = Field(3, gt=0, le=1000, description="passes over the data, above 0")
@@ -97,6 +108,11 @@ class FitSettings(Settings):
     )
     seed: int = Field(0, ge=0, lt=2**32, description="of everything that is drawn")
     config: Path | None = Field(None, description="a TOML file with any of these settings; options win over it")
+
+    @property
+    def target_modules(self) -> str | list[str]:
+        """As peft takes them."""
+        return self.targets if self.targets == "all-linear" else [name.strip() for name in self.targets.split(",")]
 
     @classmethod
     def read(cls, **given: Any) -> Self:

@@ -19,7 +19,7 @@ from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.transformers import context_of, format_of
 from training.lessons import Renderer
 from training.manifest import Manifest
-from training.settings import FitSettings
+from training.settings import FitSettings, Frame
 
 CONFIG = "config.toml"
 MODEL = "model"
@@ -42,18 +42,19 @@ def start_from(settings: FitSettings, console: Console) -> Checkpoint:
     return replace(checkpoint, model=fresh(checkpoint.model, torch.float32).eval())
 
 
-def trained_card(base: ModelCard, language: str | None) -> ModelCard:
-    """The card of what becomes of `base`: what it learned replaces the examples in the prompt.
+def trained_card(base: ModelCard, language: str | None, frame: Frame = "labels") -> ModelCard:
+    """The card of what becomes of `base`: what it learned replaces the examples in the prompt, or follows its `frame`.
 
     `language`: of the data, where it is known.
     """
-    labels = "ru" if language in (None, "ru") else "en"
-    return base.model_copy(update={"name": f"{base.name}-trained", "preamble": False, "labels": labels})
+    labels = "asked" if frame != "labels" else "ru" if language in (None, "ru") else "en"
+    front = {"preamble": frame == "examples", "scene": frame == "scene", "labels": labels}
+    return base.model_copy(update={"name": f"{base.name}-trained", **front})
 
 
 def renderer_for(checkpoint: Checkpoint, settings: FitSettings, clock: Clock) -> Renderer:
     """Render prompts as the trained model will see them at work."""
-    card = trained_card(checkpoint.card, Manifest.read(settings.data).language)
+    card = trained_card(checkpoint.card, Manifest.read(settings.data).language, settings.frame)
     return renderer_of(replace(checkpoint, card=card), settings.context_tokens, clock)
 
 

@@ -25,8 +25,10 @@ class ModelCard(BaseModel):
     format: FormatName
     preamble: bool = False
     """Whether `dialogue` puts examples in front: for a base model that was never trained on dialogues."""
-    labels: Literal["ru", "en"] = "ru"
-    """The language in which `dialogue` names the speakers, where no examples are in front."""
+    scene: bool = False
+    """Whether `dialogue` puts the scene of those examples alone in front."""
+    labels: Literal["ru", "en", "asked"] = "ru"
+    """The language in which `dialogue` names the speakers, where nothing is in front; `asked`: that of who asks."""
     licence: str = ""
     licence_url: str = ""
 
@@ -52,7 +54,8 @@ class ModelCard(BaseModel):
         """
         match self.format:
             case FormatName.DIALOGUE:
-                return Dialogue(preamble=self.preamble, labels=ENGLISH if self.labels == "en" else RUSSIAN)
+                labels = {"ru": RUSSIAN, "en": ENGLISH}.get(self.labels)
+                return Dialogue(preamble=self.preamble, scene=self.scene, labels=labels)
             case FormatName.RUDIALOGPT:
                 return RuDialoGPT()
             case FormatName.CHAT:

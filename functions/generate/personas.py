@@ -9,11 +9,12 @@ from events.schema import Role, Turn
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """`preamble` ends with a newline and speaks with the labels `user` and `assistant`."""
+    """`preamble` is the scene and examples with the labels `user` and `assistant`; both end with a newline."""
 
     user: str
     assistant: str
     preamble: str
+    scene: str
 
     def label(self, role: Role) -> str:
         return f"{self.user if role is Role.USER else self.assistant}:"
@@ -21,7 +22,7 @@ class Persona:
 
 def _persona(user: str, assistant: str, scene: str, exchanges: Sequence[tuple[str, str]]) -> Persona:
     lines = "".join(f"{user}: {question}\n{assistant}: {answer}\n" for question, answer in exchanges)
-    return Persona(user, assistant, f"{scene}\n\n{lines}")
+    return Persona(user, assistant, f"{scene}\n\n{lines}", f"{scene}\n\n")
 
 
 # A small base model copies the nearest examples, so the commonest openings come last.

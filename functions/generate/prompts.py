@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from events.schema import Role, Turn
@@ -75,17 +76,18 @@ class Dialogue:
     opening = ""
     bare = True
 
-    def __init__(self, *, preamble: bool = False, labels: Persona = RUSSIAN) -> None:
-        """`preamble` puts a persona's examples in front, for a model that was never trained on dialogues.
+    def __init__(self, *, preamble: bool = False, scene: bool = False, labels: Persona | None = RUSSIAN) -> None:
+        """`preamble` puts a persona's scene and examples in front, for a model that was never trained on dialogues.
 
-        They are in the language of who asks; without them the speakers have the `labels` that training gave them.
+        `scene` puts the scene alone there. Both are in the language of who asks; without them the speakers have the
+        `labels` that training gave them, or, if that is None, those of who asks, too.
         """
-        self._preamble = preamble
-        self._labels = labels
+        self._front = attrgetter("preamble" if preamble else "scene") if preamble or scene else None
+        self._labels = None if self._front else labels
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
-        persona = speaking_to(turns) if self._preamble else self._labels
-        segments = [Segment(persona.preamble, framing=True)] if self._preamble else []
+        persona = self._labels or speaking_to(turns)
+        segments = [Segment(self._front(persona), framing=True)] if self._front else []
         for turn in turns:
             learned = turn.role is Role.ASSISTANT
             segments += [

@@ -106,6 +106,19 @@ def test_the_preamble_speaks_the_users_language() -> None:
     assert text(dialogue.render([user("?")])).startswith(RUSSIAN.preamble)
 
 
+def test_a_scene_is_a_preamble_without_examples() -> None:
+    russian = text(Dialogue(scene=True).render([user("привет")]))
+    assert russian == f"{RUSSIAN.scene}Гость: привет\nТимоха:"
+    assert RUSSIAN.preamble.startswith(RUSSIAN.scene)
+    assert text(Dialogue(scene=True).render([user("hello")])) == f"{ENGLISH.scene}Guest: hello\nTimokha:"
+
+
+def test_speakers_without_anything_in_front_may_follow_the_users_language() -> None:
+    assert text(Dialogue(labels=None).render([user("привет")])) == "Гость: привет\nТимоха:"
+    assert text(Dialogue(labels=None).render([user("hello")])) == "Guest: hello\nTimokha:"
+    assert text(Dialogue(labels=ENGLISH).render([user("привет")])) == "Guest: привет\nTimokha:"
+
+
 def test_a_label_inside_a_turn_keeps_its_words() -> None:
     assert one_line("Тимоха : как\r\nдела?") == "Тимоха, как дела?"
 

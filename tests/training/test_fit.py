@@ -139,6 +139,25 @@ def test_a_directory_with_another_training_is_refused(data, base, tmp_path):
         fit(settings(data, base, tmp_path / "run", steps=1, rank=4, seed=9), console=QUIET, clock=SystemClock())
 
 
+def test_a_training_of_an_earlier_version_is_still_known(data, base, tmp_path):
+    ended = fit(settings(data, base, tmp_path / "run", steps=1, canaries=0), console=QUIET, clock=SystemClock())
+    config = tmp_path / "run/config.toml"
+    new = ("canaries", "frame", "targets")
+    lines = [line for line in config.read_text().splitlines(keepends=True) if not line.startswith(new)]
+    config.write_text("".join(lines))
+    again = fit(settings(data, base, tmp_path / "run", steps=1, canaries=0), console=QUIET, clock=SystemClock())
+    assert again == ended
+
+
+def test_an_adapter_of_some_matrices_is_smaller_and_of_unknown_ones_refused(data, base, tmp_path):
+    fit(settings(data, base, tmp_path / "all", steps=1), console=QUIET, clock=SystemClock())
+    fit(settings(data, base, tmp_path / "some", steps=1, targets="c_attn, c_proj"), console=QUIET, clock=SystemClock())
+    sizes = [(tmp_path / run / "model/adapter_model.safetensors").stat().st_size for run in ("some", "all")]
+    assert sizes[0] < sizes[1]
+    with pytest.raises(SettingsError, match=r"TRAINING_TARGETS=nothing: .*not found"):
+        fit(settings(data, base, tmp_path / "none", steps=1, targets="nothing"), console=QUIET, clock=SystemClock())
+
+
 def test_what_is_missing_is_one_line(data, base, tmp_path):
     with pytest.raises(SettingsError, match=r"TRAINING_DATA: .* run timokha train prepare"):
         fit(settings(tmp_path / "none", base, tmp_path / "run"), console=QUIET, clock=SystemClock())

@@ -1,0 +1,74 @@
+"""What must not be a template: the skeletons of questions and answers, and how varied the words are.
+
+A skeleton is a line without case and punctuation, its numbers and names masked. A name is a word with a capital letter
+that does not begin a sentence, or one of `_NAMES`. Lines of at most two words ("Привет!", "Да.") are no templates.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from training.voice.talks import Talk
+
+MOST = 3
+"""Lines of the corpus that may share a skeleton."""
+SHORT = 2
+"""Words of a line that may stand as often as it likes."""
+_SIZE = 4
+_WORD = re.compile(r"\w+(?:[-'’]\w+)*")
+_ENDS = re.compile(r"[.!?…:]")
+_NUMBER, _NAME = "0", "*"
+_NAMES = frozenset(
+    re.findall(
+        r"\w+",
+        "маша саша аня оля катя лена дима вова петя коля ваня миша сережа андрей наташа таня юля ира настя вика паша "
+        "игорь олег антон рома женя леша света марина алина даша ксюша кирилл максим денис никита "
+        "anna kate mike john tom sam alex lucy ben emma jack",
+    )
+)
+
+
+def templates(talks: Iterable[Talk]) -> dict[str, dict[str, list[str]]]:
+    """`questions` and `answers` → the skeletons that stand more than `MOST` times, the commonest first."""
+    found: dict[str, dict[str, list[str]]] = {"questions": defaultdict(list), "answers": defaultdict(list)}
+    for talk in talks:
+        for number, exchange in enumerate(talk.exchanges, 1):
+            for kind, text in (("questions", exchange.question), ("answers", exchange.answer)):
+                if (key := skeleton(text)).count(" ") >= SHORT:
+                    found[kind][key].append(f"{talk.place} ({number})")
+    return {
+        kind: dict(sorted(((key, at) for key, at in places.items() if len(at) > MOST), key=lambda item: -len(item[1])))
+        for kind, places in found.items()
+    }
+
+
+def skeleton(text: str) -> str:
+    """`text` with what a template fills in masked."""
+    return " ".join(_masked(text))
+
+
+def _masked(text: str) -> Iterator[str]:
+    end = 0
+    begins = True
+    for found in _WORD.finditer(text):
+        word, before = found[0], text[end : found.start()]
+        begins = begins or bool(_ENDS.search(before))
+        plain = word.casefold().replace("ё", "е")
+        if plain[0].isdigit():
+            yield _NUMBER
+        elif plain in _NAMES or (word[0].isupper() and not begins):
+            yield _NAME
+        else:
+            yield plain
+        begins, end = False, found.end()
+
+
+def distinct(lines: Iterable[str]) -> float:
+    """Share of different ones among the sequences of four words in `lines`; 0 if there are none."""
+    seen = [gram for line in lines for gram in _grams(line)]
+    return len(set(seen)) / len(seen) if seen else 0.0
+
+
+def _grams(line: str) -> Iterator[tuple[str, ...]]:
+    words = [word.casefold() for word in _WORD.findall(line)]
+    return zip(*(words[start:] for start in range(_SIZE)), strict=False)

@@ -1,0 +1,104 @@
+"""The talks that the voice is trained on: `talks/LANGUAGE/*.txt`, written for this project.
+
+A talk is a block of lines, and an empty line ends it. `- ` begins a question and `+ ` its answer, by turns; a line that
+begins with `#` is a comment.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from events.errors import TimokhaError
+
+TALKS = Path(__file__).with_name("talks")
+LANGUAGES = ("ru", "en")
+MOST = 10
+"""Exchanges of a talk."""
+_QUESTION, _ANSWER, _COMMENT = "-", "+", "#"
+_WHAT = {_QUESTION: "question", _ANSWER: "answer"}
+_LABEL = re.compile(r"(?:Гость|Тимоха|Guest|Timokha)\s*:", re.IGNORECASE)
+_LISTED = 20
+
+
+class BadTalks(TimokhaError):
+    """A line for each fault: the file, the line, and what is wrong there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """`place`: the file and the line that it begins at."""
+
+    exchanges: tuple[Exchange, ...]
+    language: str
+    place: str
+
+
+def read(directory: Path = TALKS) -> list[Talk]:
+    """The talks of all languages, file by file. Raises BadTalks."""
+    reader = _Reader()
+    for language in LANGUAGES:
+        for file in sorted((directory / language).glob("*.txt")):
+            reader.read(file, language)
+    if reader.faults:
+        more = [f"… and {len(reader.faults) - _LISTED} more"] if len(reader.faults) > _LISTED else []
+        raise BadTalks("\n".join([*reader.faults[:_LISTED], *more]))
+    return reader.talks
+
+
+@dataclass(slots=True)
+class _Reader:
+    talks: list[Talk] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def read(self, file: Path, language: str) -> None:
+        name = f"{language}/{file.name}"
+        try:
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, ValueError) as error:
+            self.faults.append(f"{name}: can't be read ({error})")
+            return
+        for block in _blocks(lines):
+            self._add(block, language, name)
+
+    def _add(self, block: list[tuple[int, str]], language: str, name: str) -> None:
+        if wrong := [f"{name}:{number}: {fault}" for number, fault in _faults(block)]:
+            self.faults += wrong
+            return
+        said = [text[1:].strip() for _, text in block]
+        exchanges = tuple(map(Exchange, said[::2], said[1::2]))
+        self.talks.append(Talk(exchanges, language, f"{name}:{block[0][0]}"))
+
+
+def _blocks(lines: list[str]) -> Iterator[list[tuple[int, str]]]:
+    """The lines of each talk, numbered, without comments."""
+    block: list[tuple[int, str]] = []
+    for number, line in enumerate([*lines, ""], 1):
+        text = line.strip()
+        if text and not text.startswith(_COMMENT):
+            block.append((number, text))
+        elif not text and block:
+            yield block
+            block = []
+
+
+def _faults(block: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    for place, (number, text) in enumerate(block):
+        wanted = _ANSWER if place % 2 else _QUESTION
+        if text[0] != wanted:
+            yield number, f"a line with {wanted} ({_WHAT[wanted]}) is due here, not {text[:40]!r}"
+            return
+        if not text[1:].strip():
+            yield number, f"an empty {_WHAT[wanted]}"
+        if _LABEL.search(text):
+            yield number, "names a speaker with a colon, which only the prompt may do"
+    if len(block) % 2:
+        yield block[-1][0], "the talk ends with a question"
+    if len(block) > 2 * MOST:
+        yield block[0][0], f"a talk of {len(block) // 2} exchanges, more than {MOST}"
