@@ -80,6 +80,7 @@ def test_a_skeleton_has_neither_numbers_nor_names():
     assert skeleton("Сколько будет 2 + 12?") == skeleton("сколько будет 7 - 5")
     assert skeleton("Я люблю Машу, а Пётр — нет.") == skeleton("я люблю Олю, а Василий - нет")
     assert skeleton("Маша ушла. Она вернётся.") == "* ушла она вернется"
+    assert skeleton("Он в Нижнем Новгороде") == "он в *"
     assert skeleton("Никогда не был в Париже!") == "никогда не был в *"
 
 

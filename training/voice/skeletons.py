@@ -1,7 +1,7 @@
 """What must not be a template: the skeletons of questions and answers, and how varied the words are.
 
 A skeleton is a line without case and punctuation, its numbers and names masked. A name is a word with a capital letter
-that does not begin a sentence, or one of `_NAMES`. Lines of at most two words ("Привет!", "Да.") are no templates.
+that does not begin a sentence, or one of `_NAMES`; several in a row are one name. Lines of at most two words ("Привет!", "Да.") are no templates.
 """
 
 import re
@@ -49,18 +49,19 @@ def skeleton(text: str) -> str:
 
 def _masked(text: str) -> Iterator[str]:
     end = 0
-    begins = True
+    begins, after_name = True, False
     for found in _WORD.finditer(text):
         word, before = found[0], text[end : found.start()]
         begins = begins or bool(_ENDS.search(before))
         plain = word.casefold().replace("ё", "е")
+        is_name = plain in _NAMES or (word[0].isupper() and not begins)
         if plain[0].isdigit():
             yield _NUMBER
-        elif plain in _NAMES or (word[0].isupper() and not begins):
-            yield _NAME
-        else:
+        elif not is_name:
             yield plain
-        begins, end = False, found.end()
+        elif not (after_name and before.isspace()):
+            yield _NAME
+        begins, end, after_name = False, found.end(), is_name
 
 
 def distinct(lines: Iterable[str]) -> float:
