@@ -45,6 +45,11 @@ class Sampling(Data):
     repetition_penalty: float = Field(default=1.1, ge=1, le=5)
     seed: int = Field(default=0, ge=0, lt=2**32)
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether every seed brings the same answer."""
+        return self.temperature == 0 or self.top_k == 1
+
 
 class Usage(Data):
     """Tokens read and written, 0 where the engine does not count."""

@@ -24,6 +24,11 @@ class Chat:
     attributes: Mapping[str, str]
     capture_content: bool
 
+    def drawn_again(self, reason: str, *, number: int) -> None:
+        """Record that draw `number` of this answer begins; `reason` from a small fixed set, e.g. `repeated`."""
+        self.span.set_attribute(names.DRAWS, number)
+        self.metrics.drawn_again(reason, self.attributes)
+
     def answered(
         self,
         text: str,

@@ -45,6 +45,7 @@ class Metrics:
         self._consumed = meter.create_counter(names.CONSUMED_MESSAGES, "{message}", "Deliveries taken")
         self._in_flight = meter.create_up_down_counter(names.IN_FLIGHT, "{message}", "Deliveries in hand now")
         self._retries = meter.create_counter(names.RETRIES, "{message}", "Deliveries that were not the first")
+        self._redraws = meter.create_counter(names.REDRAWS, "{draw}", "Answers drawn again: empty, or said before")
         self._deadletters = meter.create_counter(names.DEADLETTERS, "{message}", "Requests given up")
         self._busy = meter.create_counter(names.BUSY_IGNORED, "{message}", "Questions ignored while busy")
         self._silenced = meter.create_counter(names.SILENCED, "{message}", "Questions in a chat with too many answers")
@@ -75,6 +76,10 @@ class Metrics:
             self._first_token.record(timings.prompt, attributes)
         if output_tokens > 1 and timings.generation > 0:
             self._per_token.record(timings.generation / (output_tokens - 1), attributes)
+
+    def drawn_again(self, reason: str, attributes: Mapping[str, str]) -> None:
+        """An answer was of no use; `attributes` are those of its span's name."""
+        self._redraws.add(1, {**attributes, names.REASON: reason})
 
     def used(self, usage: Usage, attributes: Mapping[str, str]) -> None:
         """Tokens of one generation; `attributes` are those of its span's name."""

@@ -20,7 +20,8 @@ from events.schema import GenerationProgressed
 from events.transport import Progress, Subscription
 from functions.generate.default_model import prepare_default_model
 from functions.generate.engine import CLOSING, Engine
-from functions.generate.handler import Tell, generate
+from functions.generate.handler import generate
+from functions.generate.live import Tell
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import Decoding, EngineName, GenerateSettings
 from functions.generate.triggers import Host, host
@@ -77,7 +78,7 @@ def _worker(
     random: Random,
 ) -> Worker:
     tell = _tell(broker.progress, clock) if broker.progress else None
-    handler = partial(generate, engine=engine, spans=telemetry.spans, tell=tell)
+    handler = partial(generate, engine=engine, spans=telemetry.spans, clock=clock, tell=tell)
     return Worker(
         answering(handler, clock=clock, random=random),
         subscription=subscription,

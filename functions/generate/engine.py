@@ -39,6 +39,11 @@ class Engine(Protocol):
         """OpenTelemetry's `gen_ai.provider.name`, e.g. `transformers`."""
         ...
 
+    @property
+    def samples(self) -> bool:
+        """Whether it samples as a request says, so that another seed may bring another answer."""
+        ...
+
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
     ) -> Generated:

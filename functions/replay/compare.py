@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import ndiff
 
-from events.schema import GenerationCompleted, Sampling, Timings
+from events.schema import GenerationCompleted, Timings
 from functions.replay.cases import Case, Reply
 
 LENGTH_FACTOR, LENGTH_SLACK = 4, 40
@@ -21,11 +21,6 @@ class Difference:
     lines: tuple[str, ...]
 
 
-def is_deterministic(sampling: Sampling) -> bool:
-    """Greedy decoding: the same model says the same."""
-    return sampling.temperature == 0 or sampling.top_k == 1
-
-
 def differences(case: Case, reply: Reply | None) -> list[Difference]:
     """Exact where decoding was greedy; otherwise the reply's shape, its length and its timing. None: it agrees."""
     if case.reply is None:
@@ -36,7 +31,7 @@ def differences(case: Case, reply: Reply | None) -> list[Difference]:
         return [_between("outcome", _kind(case.reply), _kind(reply))]
     if not isinstance(case.reply, GenerationCompleted) or not isinstance(reply, GenerationCompleted):
         return []
-    exact = is_deterministic(case.request.sampling)
+    exact = case.request.sampling.is_greedy
     return list(_exact(case.reply, reply) if exact else _alike(case.reply, reply))
 
 

@@ -28,7 +28,7 @@ async def hosted(
     """A player whose questions `engine` answers, in this process, `slots` at once."""
     log = MemoryLog(clock=clock)
     worker = Worker(
-        answering(partial(generate, engine=engine, spans=telemetry.spans), clock=clock, random=random),
+        answering(partial(generate, engine=engine, spans=telemetry.spans, clock=clock), clock=clock, random=random),
         subscription=log.subscribe(Channel.REQUESTS, subjects.GENERATE_CONSUMER, lease=LEASE),
         publisher=log,
         answered=is_answered(log),

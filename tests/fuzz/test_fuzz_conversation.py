@@ -102,6 +102,7 @@ class Model:
     asked: list[Turn] = field(default_factory=list)
     model = "fuzz"
     provider = "timokha"
+    samples = True
 
     async def generate(self, turns: tuple[Turn, ...], sampling: Sampling, *_: object, **__: object) -> Generated:
         self.asked.append(turns[-1])
@@ -168,7 +169,11 @@ async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue
     drivers = Drivers(world)
     lease = timedelta(seconds=60)
     worker = Worker(
-        answering(partial(generate, engine=model, spans=telemetry.spans), clock=retrying.clock, random=retrying.random),
+        answering(
+            partial(generate, engine=model, spans=telemetry.spans, clock=retrying.clock),
+            clock=retrying.clock,
+            random=retrying.random,
+        ),
         subscription=log.subscribe(Channel.REQUESTS, "generate", lease=lease),
         publisher=log,
         answered=is_answered(log),

@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 from transformers import AutoTokenizer
 
-from events.schema import FailureReason, FinishReason, Sampling
+from events.runtime.clock import SystemClock
+from events.schema import FailureReason, FinishReason, Role, Sampling, Turn
 from functions.generate.engine import Engine, Generated
 from functions.generate.handler import generate
 from functions.verdicts import Reject, Retry
@@ -129,11 +130,30 @@ async def test_answers_are_the_same_alone_and_together(engine: Engine, sampling:
 async def test_no_answer_is_empty(engine: Engine, make_request: Any, sampling: Sampling) -> None:
     """The model is tried again; what stays silent has failed."""
     request = make_request(text=SILENCE).model_copy(update={"sampling": sampling})
-    [completed] = await asyncio.gather(generate(request, engine=engine, spans=silent().spans), return_exceptions=True)
+    [completed] = await asyncio.gather(
+        generate(request, engine=engine, spans=silent().spans, clock=SystemClock()), return_exceptions=True
+    )
     if isinstance(completed, Reject):
         assert completed.reason is FailureReason.EMPTY
     else:
         assert completed.text.strip()
+
+
+@served_by(*MODELS)
+async def test_what_was_said_before_is_drawn_again(served: Served, engine: Engine, make_request: Any) -> None:
+    """Until it differs, or the third time: the model may know no other answer. It sees the question alone."""
+    said = served.says(READING)
+    long = Turn(role=Role.USER, text="слово " * 5000)
+    turns = (Turn(role=Role.ASSISTANT, text=said), long, *asked(READING))
+    sampling = GREEDY.model_copy(update={"temperature": 0.01})
+    once = await engine.generate(turns, sampling)
+    assert once.text == said
+    request = make_request().model_copy(update={"turns": turns, "sampling": sampling})
+    completed = await generate(request, engine=engine, spans=silent().spans, clock=SystemClock())
+    draws = completed.usage.input_tokens // once.usage.input_tokens
+    assert draws == 3 or (draws == 2 and completed.text != said)
+    assert completed.usage.input_tokens == draws * once.usage.input_tokens
+    assert completed.usage.output_tokens > once.usage.output_tokens
 
 
 @served_by(*MODELS)

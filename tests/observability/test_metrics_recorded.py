@@ -70,6 +70,14 @@ def test_a_generation_is_timed_and_its_tokens_are_counted(observed, request_data
     ]
 
 
+def test_a_draw_that_is_made_again_is_counted_by_its_reason(observed, request_data):
+    with observed.telemetry.spans.chat("gemma", "openvino", request_data) as chat:
+        chat.drawn_again("repeated", number=2)
+        chat.drawn_again("repeated", number=3)
+    assert observed.points()["timokha.redraws"] == [({**CHAT, "timokha.reason": "repeated"}, 2)]
+    assert observed.finished["chat gemma"].attributes["timokha.draws"] == 3
+
+
 def test_an_engine_that_does_not_tell_its_times_leaves_them_out(observed, request_data):
     with observed.telemetry.spans.chat("gemma", "openvino", request_data) as chat:
         chat.answered("x", finish_reason=FinishReason.STOP, usage=Usage(input_tokens=5, output_tokens=3))

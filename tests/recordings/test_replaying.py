@@ -48,6 +48,7 @@ class PromptHash:
 
     model = "prompt-hash"
     provider = "test"
+    samples = False
 
     def __init__(self, prompt_format) -> None:
         self._format = prompt_format
@@ -62,7 +63,7 @@ class PromptHash:
 @asynccontextmanager
 async def serving(js, engine):
     async def handle(request):
-        return await generate(request, engine=engine, spans=silent().spans)
+        return await generate(request, engine=engine, spans=silent().spans, clock=SystemClock())
 
     log, stop = JetStreamLog(js), asyncio.Event()
     worker = Worker(

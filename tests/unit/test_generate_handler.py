@@ -14,13 +14,13 @@ from observability.telemetry import silent
 
 
 async def generate(request, *, engine, tell=None):
-    return await generate_with(request, engine=engine, spans=silent().spans, tell=tell)
+    return await generate_with(request, engine=engine, spans=silent().spans, clock=SystemClock(), tell=tell)
 
 
 class Scripted:
     """An engine that says its lines in order and remembers the seeds it was given."""
 
-    model, provider = "scripted", "test"
+    model, provider, samples = "scripted", "test", True
     written: tuple[str, ...] = ()
 
     def __init__(self, *lines: str) -> None:

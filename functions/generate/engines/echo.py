@@ -19,6 +19,7 @@ class EchoEngine:
 
     model = "echo"
     provider = "timokha"
+    samples = False
 
     def __init__(self, delay: timedelta = timedelta(0), *, clock: Clock) -> None:
         self._delay = delay

@@ -62,6 +62,7 @@ class OpenVINOEngine:
     """An `Engine` with continuous batching."""
 
     provider = "openvino"
+    samples = True
 
     def __init__(
         self,

@@ -92,6 +92,10 @@ class TransformersEngine:
     def model(self) -> str:
         return self._card.name
 
+    @property
+    def samples(self) -> bool:
+        return not self._beams
+
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
     ) -> Generated:

@@ -35,6 +35,7 @@ class OpenAIEngine:
     """An `Engine`. The server batches what is asked at once."""
 
     provider = "openai"
+    samples = True
 
     def __init__(self, server: Server, *, clock: Clock, max_input_tokens: int, max_thought_tokens: int) -> None:
         self._server = server

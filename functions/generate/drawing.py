@@ -1,0 +1,121 @@
+"""An answer is drawn from the model, and drawn again if it is empty or repeats what was said."""
+
+from dataclasses import replace
+from datetime import timedelta
+from enum import StrEnum
+
+import structlog
+
+from events.runtime.clock import Clock
+from events.runtime.tasks import within
+from events.schema import FailureReason, GenerationRequested, Sampling, Usage
+from functions.generate.engine import Engine, Generated
+from functions.generate.live import LiveText
+from functions.generate.repetition import Earlier
+from functions.verdicts import Reject
+from observability.chat import Chat
+
+DRAWS = 3
+"""At most, for whatever reason."""
+LIVELIER = (0.7, 1.0)
+"""The least temperature of the second and the third draw, after a repetition: at a low one another seed hardly ever
+brings other words."""
+PATIENCE, LEAST_PATIENCE = 3, timedelta(seconds=5)
+"""While there is an answer already: how many times as long as the longest draw so far the next may take."""
+
+log = structlog.get_logger(__name__)
+
+
+class Again(StrEnum):
+    """Why an answer is drawn again."""
+
+    EMPTY = "empty"
+    REPEATED = "repeated"
+
+
+class Drawing:
+    """Draws the answer to one request. Seeds follow from the request's, so that a redelivery draws the same."""
+
+    def __init__(
+        self,
+        request: GenerationRequested,
+        engine: Engine,
+        *,
+        earlier: Earlier,
+        live: LiveText | None,
+        clock: Clock,
+        chat: Chat,
+    ) -> None:
+        """`earlier`: what is drawn again, unless some of the answer is shown by `live` already."""
+        self._request = request
+        self._engine = engine
+        self._earlier = earlier
+        self._live = live
+        self._clock = clock
+        self._chat = chat
+        self._drawn: list[Generated] = []
+        self._answer: Generated | None = None
+        self._longest = timedelta(0)
+
+    async def answer(self) -> Generated:
+        """Return the last answer that is not empty, with the tokens and the time of all draws.
+
+        Raises what the engine raises while there is no answer, and Reject if there is none.
+        """
+        while await self._draw() and (why := self._why_again()):
+            self._chat.drawn_again(why, number=len(self._drawn) + 1)
+        if self._answer is None:
+            raise Reject(f"the model gave an empty answer {DRAWS} times", reason=FailureReason.EMPTY)
+        return self._with_totals(self._answer)
+
+    async def _draw(self) -> bool:
+        """Whether it has come to its end; if not, there is an answer from before."""
+        began = self._clock.monotonic()
+        drawing = self._engine.generate(self._request.turns, self._sampling(), progressed=self._live)
+        try:
+            drawn = await (drawing if self._answer is None else within(self._patience(), drawing))
+        except Exception as error:
+            if self._answer is None:
+                raise
+            # Not the exception's text: it may hold the user's.
+            log.info("answer.not_redrawn", request_id=self._request.request_id, error=type(error).__name__)
+            return False
+        self._longest = max(self._longest, timedelta(seconds=self._clock.monotonic() - began))
+        self._drawn.append(drawn)
+        self._answer = drawn if drawn.text.strip() else self._answer
+        return True
+
+    def _why_again(self) -> Again | None:
+        if len(self._drawn) == DRAWS:
+            return None
+        if self._answer is None:
+            return Again.EMPTY
+        said_before = not self._drawn[-1].text.strip() or self._earlier.has(self._answer.text)
+        is_shown = self._live is not None and self._live.is_shown
+        has_time = self._longest <= self._patience()
+        return Again.REPEATED if said_before and has_time and not is_shown else None
+
+    def _sampling(self) -> Sampling:
+        """For the next draw."""
+        sampling, number = self._request.sampling, len(self._drawn)
+        temperature = sampling.temperature if self._answer is None else max(sampling.temperature, LIVELIER[number - 1])
+        return sampling.model_copy(update={"seed": (sampling.seed + number) % 2**32, "temperature": temperature})
+
+    def _patience(self) -> timedelta:
+        """How long an answer that is there may wait for another: half of what the deadline leaves, at most."""
+        left = self._request.deadline - self._clock.now()
+        return min(left / 2, max(LEAST_PATIENCE, PATIENCE * self._longest))
+
+    def _with_totals(self, answer: Generated) -> Generated:
+        """All draws are paid for. A prompt that is read for another draw is time spent generating."""
+        first, *others = self._drawn
+        return replace(
+            answer,
+            usage=Usage(
+                input_tokens=sum(drawn.usage.input_tokens for drawn in self._drawn),
+                output_tokens=sum(drawn.usage.output_tokens for drawn in self._drawn),
+            ),
+            prompt_seconds=first.prompt_seconds,
+            generation_seconds=first.generation_seconds
+            + sum(drawn.prompt_seconds + drawn.generation_seconds for drawn in others),
+        )
