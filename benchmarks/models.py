@@ -29,7 +29,7 @@ from events.schema import Role, Sampling, Turn
 from functions.generate.card import ModelCard
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.jobs import Job
-from functions.generate.engines.openvino import served
+from functions.generate.engines.served import served
 from functions.generate.engines.transformers import TransformersEngine
 from functions.generate.prepared import prepared_model
 from functions.generate.prompts import FormatName

@@ -20,7 +20,7 @@ from benchmarks.weights import CTRANSLATE2, REFERENCE, VOCABULARY, openvino
 from functions.generate.engines import beams
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.jobs import Job
-from functions.generate.engines.openvino import served
+from functions.generate.engines.served import served
 from functions.generate.settings import Arithmetic
 
 PROMPT, NEW = 40, 60

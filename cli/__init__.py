@@ -6,8 +6,12 @@ This file imports next to nothing, so that signals are heeded before the rest is
 import gc
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from events.runtime.signals import Signals
+
+if TYPE_CHECKING:
+    from functions.generate.engines.process import Process
 
 SERVICES = {"bridge", "demo", "generate", "sandbox", "userbot"}
 """Commands that run until they are stopped: for them a signal is no failure."""
@@ -20,9 +24,19 @@ def main() -> None:
     gc.disable()
     signals = Signals(service=any(word in SERVICES for word in sys.argv[1:2]))
     signals.listen()
+    process = _begun_early()
     from cli.program import run  # noqa: PLC0415 - takes its time
 
-    run(signals)
+    run(signals, process)
+
+
+def _begun_early() -> "Process | None":
+    """The process of a model, which takes longest."""
+    if sys.argv[1:2] != ["generate"]:
+        return None
+    from functions.generate import early  # noqa: PLC0415 - few commands need it
+
+    return early.begin(sys.argv[2:], os.environ)
 
 
 def _open_streams() -> None:

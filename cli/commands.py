@@ -2,20 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from bridge.settings import BridgeSettings
-from edge.deadletters.settings import DeadLetterSettings, DeadLettersSettings, ResendSettings
-from edge.demo.settings import DemoSettings
-from edge.doctor.settings import DoctorSettings
-from edge.sandbox_command.settings import SandboxSettings
-from edge.userbot.settings import UserbotSettings
-from events.recordings.settings import RecordSettings
-from events.settings import Settings
-from events.setup.settings import SetupSettings
-from functions.generate.settings import GenerateSettings
-from functions.replay.settings import ReplaySettings
-from observability.trace.settings import TraceSettings
-from training.settings import EvaluateSettings, ExportSettings, FitSettings, PrepareSettings
+if TYPE_CHECKING:
+    from events.settings import Settings
 
 HEEDING = timedelta(seconds=5)
 """For a command that looks at `stop`: how long it may take to return after a signal."""
@@ -25,55 +16,64 @@ HEEDING = timedelta(seconds=5)
 class Command:
     """One of `timokha`'s commands.
 
-    `module` has its `main`, and is imported only when it runs; what that needs is in the package's `extras`.
+    `declared` is where its settings are, `module` has its `main`: both are imported only when they are asked for.
+    What `module` needs is in the package's `extras`. `ahead` has a `begin`: what it makes of the settings and of what
+    `cli.main` has begun goes to `main`, as `begun`, which ends it.
     After a signal `main` has `patience` to return, None: its settings' `grace`. Then it is cancelled.
     `traced`: its own spans go into the trace file.
     """
 
-    settings: type[Settings]
+    declared: str
     module: str
     help: str
     extras: str = ""
     patience: timedelta | None = timedelta(0)
     traced: bool = True
+    ahead: str = ""
 
-    def patience_with(self, settings: Settings) -> timedelta:
+    @property
+    def settings(self) -> "type[Settings]":
+        module, _, name = self.declared.partition(":")
+        found: type[Settings] = getattr(import_module(module), name)
+        return found
+
+    def patience_with(self, settings: "Settings") -> timedelta:
         """How long `main` may go on after a signal."""
         return settings.grace if self.patience is None else self.patience  # type: ignore[attr-defined]
 
 
 COMMANDS: dict[str, Command] = {
     "bridge": Command(
-        BridgeSettings,
+        "bridge.settings:BridgeSettings",
         "bridge.app",
         "JetStream to RabbitMQ and back: workers and bots of either kind, the original's too, can be mixed.",
         extras="rabbitmq",
         patience=None,
     ),
     "deadletters list": Command(
-        DeadLettersSettings,
+        "edge.deadletters.settings:DeadLettersSettings",
         "edge.deadletters.list",
         "Which questions nobody could answer, the oldest first.",
     ),
     "deadletters show": Command(
-        DeadLetterSettings,
+        "edge.deadletters.settings:DeadLetterSettings",
         "edge.deadletters.show",
         "Everything that is known of a dead letter, the conversation included.",
         extras="userbot",
     ),
     "deadletters resend": Command(
-        ResendSettings,
+        "edge.deadletters.settings:ResendSettings",
         "edge.deadletters.resend",
         "Asks the question once more: its user gets an answer, or hears that it failed again.",
         extras="userbot",
     ),
     "deadletters drop": Command(
-        DeadLetterSettings,
+        "edge.deadletters.settings:DeadLetterSettings",
         "edge.deadletters.drop",
         "Overwrites a dead letter where it is stored.",
     ),
     "demo": Command(
-        DemoSettings,
+        "edge.demo.settings:DemoSettings",
         "edge.demo.app",
         "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
         "With piped input each line is sent as a message.",
@@ -81,30 +81,31 @@ COMMANDS: dict[str, Command] = {
         patience=HEEDING,
     ),
     "doctor": Command(
-        DoctorSettings,
+        "edge.doctor.settings:DoctorSettings",
         "edge.doctor.app",
         "Checks settings, brokers, model and Telegram session, and says what is wrong and how to mend it.",
     ),
     "generate": Command(
-        GenerateSettings,
+        "functions.generate.settings:GenerateSettings",
         "functions.generate.serve",
         "One stateless generate function: requests in, answers out.",
         extras="openvino",
         patience=None,
+        ahead="functions.generate.head_start",
     ),
     "record": Command(
-        RecordSettings,
+        "events.recordings.settings:RecordSettings",
         "events.recordings.app",
         "Saves questions and their replies from the streams to a file, as JSON Lines.",
     ),
     "replay": Command(
-        ReplaySettings,
+        "functions.replay.settings:ReplaySettings",
         "functions.replay.app",
         "Asks the questions of a recording again and tells which replies differ; with --handler without brokers.",
         patience=HEEDING,
     ),
     "sandbox": Command(
-        SandboxSettings,
+        "edge.sandbox_command.settings:SandboxSettings",
         "edge.sandbox_command.app",
         "A Telegram on this machine alone, to try the userbot with no account: prints how to reach it and to sign in,"
         " and is a chat in the terminal.",
@@ -112,53 +113,53 @@ COMMANDS: dict[str, Command] = {
         patience=HEEDING,
     ),
     "setup": Command(
-        SetupSettings,
+        "events.setup.settings:SetupSettings",
         "events.setup.app",
         "Makes streams, consumers, buckets and queues, and says what it changed; needs an administrator's credentials.",
     ),
     "model": Command(
-        GenerateSettings,
+        "functions.generate.settings:GenerateSettings",
         "functions.generate.prepare",
         "Prepares the default model in the cache, once, so that `timokha generate` starts in seconds.",
         extras="openvino",
     ),
     "trace": Command(
-        TraceSettings,
+        "observability.trace.settings:TraceSettings",
         "observability.trace.app",
         "The trace of a question as a waterfall: of the request id or trace id given, or the newest with --last; "
         "without either a list.",
         traced=False,
     ),
     "train evaluate": Command(
-        EvaluateSettings,
+        "training.settings:EvaluateSettings",
         "training.evaluate",
         "Scores a trained model and its base on held-out dialogues, and shows their answers side by side.",
         extras="training",
         patience=HEEDING,
     ),
     "train export": Command(
-        ExportSettings,
+        "training.settings:ExportSettings",
         "training.export",
         "Writes a trained model as a directory that `timokha generate --model` serves.",
         extras="training",
         patience=HEEDING,
     ),
     "train fit": Command(
-        FitSettings,
+        "training.settings:FitSettings",
         "training.fit",
         "Trains a model on prepared dialogues; interrupted, the same command goes on from its last checkpoint.",
         extras="training",
         patience=HEEDING,
     ),
     "train prepare": Command(
-        PrepareSettings,
+        "training.settings:PrepareSettings",
         "training.prepare",
         "From a Telegram Desktop export to dialogues, a manifest that accounts for every item, and plots.",
         extras="training",
         patience=HEEDING,
     ),
     "userbot": Command(
-        UserbotSettings,
+        "edge.userbot.settings:UserbotSettings",
         "edge.userbot.app",
         "The edge on Telegram: answers from your own account. The first start asks for phone, code and password.",
         extras="userbot",

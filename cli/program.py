@@ -1,30 +1,34 @@
-"""Builds the command line, runs one command, and ends the process as `cli.faults` says."""
+"""Builds the command line, runs one command, and ends the process as `cli.faults` says.
 
-import gc
+What a command needs is imported when it is asked for: `timokha generate` is to be quick.
+"""
+
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.commands import COMMANDS, GROUPS, Command
-from cli.config import app as config
-from cli.config import reading
-from cli.faults import Interrupted, NotInstalled, exit_code
+from cli.config.libraries import for_libraries
+from cli.faults import NotInstalled, exit_code
 from cli.options import options
-from events.errors import TimokhaError
-from events.runtime import running
+from events.errors import SettingsError
 from events.runtime.signals import Signals
-from events.settings import Settings
-from observability import logs, setup
+
+if TYPE_CHECKING:
+    from functions.generate.engines.process import Process
+
+Made = Callable[[], click.Command]
 
 
-def run(signals: Signals) -> None:
-    """Run what `sys.argv` says, and exit."""
+def run(signals: Signals, process: "Process | None" = None) -> None:
+    """Run what `sys.argv` says, and exit. `process` has been begun for it."""
     code = 1
     try:
-        code = int(program(signals)(standalone_mode=False) or 0)
+        code = int(program(signals, process)(standalone_mode=False) or 0)
     except BaseException as error:
         found = exit_code(error)
         if found is None:
@@ -35,58 +39,73 @@ def run(signals: Signals) -> None:
     sys.exit(code)
 
 
-def program(signals: Signals) -> click.Group:
-    """The whole command line."""
+class Group(click.Group):
+    """Commands by name, each of which is made when it is asked for."""
 
-    @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+    def __init__(self, name: str | None, made: Mapping[str, Made], **more: Any) -> None:
+        super().__init__(name, **more)
+        self._made = made
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._made)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._made[cmd_name]() if cmd_name in self._made else None
+
+
+def program(signals: Signals, process: "Process | None" = None) -> click.Group:
+    """The whole command line."""
+    made: dict[str, dict[str, Made]] = {name: {} for name in ("", *GROUPS)}
+    for name, command in COMMANDS.items():
+        group, _, last = name.rpartition(" ")
+        made[group][last] = partial(subcommand, name, command, signals, process)
+    groups = {name: partial(Group, name, made[name], help=text) for name, text in GROUPS.items() if name != "config"}
+
     @click.version_option(package_name="timokha")
     def timokha() -> None:
         """A Telegram userbot that answers with a language model fine-tuned on its owner's chats."""
 
-    groups = {"": timokha, **{name: click.Group(name, help=text) for name, text in GROUPS.items()}}
-    for name in GROUPS:
-        timokha.add_command(groups[name])
-    for name, command in COMMANDS.items():
-        groups[name.rpartition(" ")[0]].add_command(subcommand(name, command, signals))
-    for part in config.commands():
-        groups["config"].add_command(part)
-    return timokha
+    whole: click.Group = click.command(
+        cls=partial(Group, made={**made[""], **groups, "config": _config}),  # type: ignore[call-overload]
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )(timokha)
+    return whole
 
 
-def subcommand(name: str, command: Command, signals: Signals) -> click.Command:
+def _config() -> click.Command:
+    from cli.config import app  # noqa: PLC0415 - it looks at all commands' settings
+
+    return click.Group("config", {str(part.name): part for part in app.commands()}, help=GROUPS["config"])
+
+
+def subcommand(name: str, command: Command, signals: Signals, process: "Process | None" = None) -> click.Command:
     """A command whose options are the fields of its settings."""
 
     def callback(**given: object) -> None:
-        judged = reading.judge()
-        chosen = reading.read(command.settings, judged, {field: v for field, v in given.items() if v is not None})
+        chosen = {field: value for field, value in given.items() if value is not None}
+        begun = _begun(command, chosen, process)
         try:
-            start(name, command, chosen, signals, judged.warn)
+            from cli.start import start  # noqa: PLC0415 - what is begun goes on meanwhile
+
+            start(name, command, chosen, signals, {"begun": begun} if begun else {})
         except ModuleNotFoundError as error:
             raise NotInstalled.of(error, name, command.extras) from error
+        finally:
+            if begun:
+                begun.kill()
 
     return click.Command(
         name.rpartition(" ")[2], callback=callback, params=options(command.settings), help=command.help
     )
 
 
-def start(name: str, command: Command, settings: Settings, signals: Signals, warn: Callable[[], None]) -> None:
-    """Configure logs and telemetry, then run the command's `main` on an event loop."""
-    logs.configure(name, level=settings.log_level)
-    warn()
-    reading.for_libraries()
-    main = import_module(command.module).main  # after that: some libraries log when they are imported
-    gc.freeze()
-    gc.enable()
-    trace_file = settings.trace_file if command.traced else None
-    telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)
+def _begun(command: Command, chosen: dict[str, Any], process: "Process | None") -> Any:
+    """What `command` begins before it is known whether its settings are right: `cli.start` says what is wrong."""
+    if not command.ahead:
+        return None
     try:
-        ended = running.run(partial(main, settings, telemetry), signals, patience=command.patience_with(settings))
-    except TimokhaError as error:
-        if not (signals.service and signals.received):
-            raise
-        click.echo(f"timokha: {error}", err=True)  # it was told to stop anyway
-        return
-    finally:
-        telemetry.shutdown()
-    if not (ended or signals.service):
-        raise Interrupted("interrupted")
+        settings = command.settings.read(**chosen)
+        for_libraries()
+    except SettingsError:
+        return None
+    return import_module(command.ahead).begin(settings, process)

@@ -7,7 +7,8 @@ import click
 
 from cli.commands import COMMANDS, GROUPS
 from cli.config import values
-from cli.config.reading import Judged, for_libraries, judge
+from cli.config.libraries import for_libraries
+from cli.config.reading import Judged, judge
 from cli.config.sections import Section, fields, sections
 from cli.config.values import Value
 from events import dotenv

@@ -1,10 +1,7 @@
 """Judge the names that are set: what would be passed over in silence is refused, or doubted in one line of the log."""
 
 import os
-import re
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,12 +10,9 @@ from cli.config.names import known, repeated
 from events import dotenv
 from events.errors import SettingsError
 from events.names import some
-from events.paths import resolved
 from events.settings import DOTENV, Settings
 
 log = structlog.get_logger()
-
-_ITS_FILE = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?(CERTIFICATE|CLIENT_KEY)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +56,3 @@ def read(settings: type[Settings], judged: Judged, given: dict[str, Any]) -> Set
         if not refused:
             return chosen
     raise SettingsError("; ".join([*refused, *judged.doubts()]))
-
-
-def for_libraries() -> None:
-    """Put what OpenTelemetry and the hub look for in the environment, which wins, there from `.env`.
-
-    Files that OpenTelemetry reads are named by whole paths there.
-    """
-    for name, value in dotenv.values(dotenv.read(DOTENV)).items():
-        if name.startswith(("OTEL_", "HF_")) and value and not os.environ.get(name):
-            os.environ[name] = value
-    for name, value in os.environ.items():
-        if _ITS_FILE.fullmatch(name) and value:
-            with suppress(ValueError):  # OpenTelemetry says that it can't be read
-                os.environ[name] = str(resolved(Path(value)))

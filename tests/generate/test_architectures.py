@@ -27,10 +27,10 @@ from functions.generate.engines.batch import Batch
 from functions.generate.engines.checkpoints import load
 from functions.generate.engines.described import Described
 from functions.generate.engines.jobs import Job
-from functions.generate.engines.openvino import served
 from functions.generate.engines.openvino_export import export
 from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.openvino_rehearsal import converted
+from functions.generate.engines.served import served
 from functions.generate.engines.transformers import format_of
 from functions.generate.settings import Arithmetic
 from tests.generate import tiny_models

@@ -19,9 +19,9 @@ import pytest
 from events.runtime.clock import SystemClock
 from functions.generate.engines import aliases, stepping
 from functions.generate.engines.jobs import Cancelled, Job, Model, Written
-from functions.generate.engines.openvino import served
 from functions.generate.engines.openvino_companion import most
 from functions.generate.engines.openvino_export import export
+from functions.generate.engines.served import served
 from functions.generate.engines.stepping import Stepper
 from functions.generate.settings import Arithmetic
 from tests.generate import tiny_models

@@ -15,13 +15,14 @@ from functions.generate.engines import openvino_export, renumbering
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.described import Described
 from functions.generate.engines.jobs import Job
-from functions.generate.engines.openvino import OpenVINOEngine, served
+from functions.generate.engines.openvino import OpenVINOEngine
 from functions.generate.engines.openvino_export import export
 from functions.generate.engines.openvino_graph import graph
 from functions.generate.engines.openvino_head import OtherHead, narrow
 from functions.generate.engines.openvino_weights import quantize
 from functions.generate.engines.quiet_openvino import ops, ov
 from functions.generate.engines.renumbering import Renumbering
+from functions.generate.engines.served import served
 from functions.generate.settings import Arithmetic, Vocabulary
 from tests.generate import tiny_models
 from tests.generate.served import stepping

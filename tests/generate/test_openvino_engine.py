@@ -19,7 +19,8 @@ from functions.generate.card import ModelCard
 from functions.generate.engines import stepping as stepping_process
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.jobs import Job
-from functions.generate.engines.openvino import OpenVINOEngine, served
+from functions.generate.engines.openvino import OpenVINOEngine
+from functions.generate.engines.served import served
 from functions.generate.engines.transformers import TransformersEngine
 from functions.generate.head_start import begin
 from functions.generate.prepared import prepared_directory, prepared_model

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from cli.config import reading
+from cli.config import libraries
 from events.errors import SettingsError
 from events.loopback import HOST
 from observability import setup
@@ -104,7 +104,7 @@ def test_env_file_may_say_where_telemetry_goes_and_the_environment_wins(collecto
     for name in names:  # what is taken over goes again
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "environment")
-    reading.for_libraries()
+    libraries.for_libraries()
     assert [os.environ[name] for name in names] == [collector.url, "environment", "none", ""]
     telemetry = setup.start("generate")
     work(telemetry)

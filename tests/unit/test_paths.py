@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from cli.commands import COMMANDS
-from cli.config.reading import for_libraries
+from cli.config.libraries import for_libraries
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
 from events.paths import is_place, resolved, shown

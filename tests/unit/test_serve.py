@@ -16,9 +16,9 @@ async def test_a_model_that_is_in_the_middle_of_a_step_does_not_hold_up_the_end(
 
     async def ends_at_once(*_, **__): ...
 
-    monkeypatch.setattr(serve, "begin", lambda settings: Begun())
     monkeypatch.setattr(app, "main", ends_at_once)
     try:
-        await asyncio.wait_for(serve.main(GenerateSettings.read(cache=tmp_path), None, asyncio.Event()), 10)
+        settings = GenerateSettings.read(cache=tmp_path)
+        await asyncio.wait_for(serve.main(settings, None, asyncio.Event(), begun=Begun()), 10)
     finally:
         stepped.set()

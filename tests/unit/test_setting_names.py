@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cli.commands import COMMANDS
+from cli.config.libraries import for_libraries
 from cli.config.names import known, repeated, variables
 from cli.config.others import OTHERS
-from cli.config.reading import for_libraries
 from events.dotenv import Line
 from events.names import MAX_NAMED, nearest, some
 from events.schema import Sampling

@@ -2,8 +2,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,6 +11,7 @@ from typing import Any
 
 from events.errors import SettingsError
 from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written, Wrote
+from functions.generate.engines.process import Process
 from functions.verdicts import Reject, Retry
 
 _CLOSING = 30.0
@@ -23,13 +22,14 @@ _ENDED = Failed(0, "the model's process has ended")
 class Batch:
     """Serves `model`. Its process is on its way when this returns; `wait` until the model is loaded."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, process: Process | None = None) -> None:
+        """`process` has got no model yet; it is ours from now on. Raises OSError if it has just ended."""
         self.model = model
         self._waiting: dict[int, Future[Written]] = {}
         self._told: dict[int, Callable[[list[int]], None]] = {}
         self._lock = threading.Lock()
         self._closed = False
-        self._open()
+        self._open(process or Process())
 
     def wait(self) -> None:
         """Until the model is loaded. Raises SettingsError, one line, if it can't be."""
@@ -63,16 +63,21 @@ class Batch:
             end.shutdown(socket.SHUT_RDWR)
         if not self._ready.done():
             self._process.kill()  # a model that still loads is wanted by nobody
-        try:
-            self._process.wait(_CLOSING)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.wait(_CLOSING)
         self._reader.join()
         self._connection.close()
 
-    def _open(self) -> None:
-        self._process, self._connection = _start(self.model)
+    def kill(self) -> None:
+        """End its process at once, if it has not ended."""
+        with self._lock:
+            self._closed = True
+        self._process.kill()
+        self._process.wait()
+
+    def _open(self, process: Process) -> None:
+        self._process = process
+        self._connection: Any = Connection(process.socket.detach())
+        self._connection.send(self.model)
         self._ready: Future[None] = Future()
         self._reader = threading.Thread(
             target=self._read, args=(self._connection, self._ready), name="written", daemon=True
@@ -82,7 +87,7 @@ class Batch:
     def _reopen(self) -> None:
         if not self._closed:
             self._process.wait()
-            self._open()
+            self._open(Process())
 
     def _cancel(self, number: int) -> None:
         with self._lock, suppress(OSError):
@@ -120,19 +125,3 @@ class Batch:
                 future.set_result(answer)
             case Failed(_, why, ever):
                 future.set_exception(Reject(why) if ever else Retry(why))
-
-
-def _start(model: Model) -> tuple["subprocess.Popen[bytes]", Any]:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        # A session of its own: Ctrl-C is for the parent, which lets it finish.
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "functions.generate.engines.stepping", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,
-            # What numpy starts to multiply matrices would only take time from the model.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-        )
-    connection: Any = Connection(ours.detach())
-    connection.send(model)
-    return process, connection

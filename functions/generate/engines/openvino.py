@@ -10,13 +10,13 @@ from pathlib import Path
 
 from events.errors import SettingsError
 from events.runtime.clock import Clock
-from events.schema import MAX_NEW_TOKENS, Sampling, Turn
+from events.schema import Sampling, Turn
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated, Progressed
-from functions.generate.engines.arithmetic import properties
 from functions.generate.engines.batch import Batch
 from functions.generate.engines.described import Described
-from functions.generate.engines.jobs import Job, Model
+from functions.generate.engines.jobs import Job
+from functions.generate.engines.served import model_of
 from functions.generate.engines.telling import INTERVAL, after, telling
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.prompter import Prompter
@@ -28,26 +28,6 @@ _TYPICAL_LOGIT = 16
 """Of a likely token, in the models that were looked at."""
 _LARGEST_PENALTY = 2.0
 """GenAI's limit; a repetition penalty of 1.14 reaches it."""
-
-
-def served(directory: Path, slots: int, max_input_tokens: int, longest: int, arithmetic: Arithmetic) -> Model:
-    """What the process that steps the model has to know."""
-    return Model(str(directory), slots, max_input_tokens, longest, properties(arithmetic))
-
-
-def model_of(
-    directory: Path,
-    described: Described,
-    *,
-    slots: int,
-    max_input_tokens: int,
-    max_thought_tokens: int,
-    arithmetic: Arithmetic,
-) -> Model:
-    """The prepared model in `directory`, with room for what these settings allow."""
-    window = min(max_input_tokens, described.context)
-    longest = min(window + max_thought_tokens + MAX_NEW_TOKENS, described.context)
-    return served(directory, slots, window, longest, arithmetic)
 
 
 def _tokenizer(directory: Path, described: Described) -> FastTokenizer:

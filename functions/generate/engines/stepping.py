@@ -1,7 +1,7 @@
 """The process that runs a model: all requests step together, and one joins or leaves between two steps.
 
-Started by `batch.py`: `python -m functions.generate.engines.stepping FD`, where FD is the socket to talk over. It is a
-process because a step holds Python's global lock. It ends when the socket does, so it never outlives its parent.
+Started by `process.py`: `python -m functions.generate.engines.stepping FD`, where FD is the socket to talk over. It is
+a process because a step holds Python's global lock. It ends when the socket does, so it never outlives its parent.
 """
 
 import sys
@@ -219,7 +219,11 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     arriving: SimpleQueue[Job | Cancelled | None] = SimpleQueue()
     try:
-        stepper = Stepper(connection.recv(), connection, arriving, clock=SystemClock())
+        model = connection.recv()
+    except (EOFError, OSError):
+        return  # it was begun for nothing
+    try:
+        stepper = Stepper(model, connection, arriving, clock=SystemClock())
     except Exception as error:  # noqa: BLE001 - the parent says it
         connection.send(Failed(0, (str(error).strip().splitlines() or [type(error).__name__])[-1], ever=True))
         return

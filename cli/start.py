@@ -1,0 +1,44 @@
+"""Runs a command: its settings are judged, logs and telemetry configured, and its `main` run on an event loop."""
+
+import gc
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import click
+
+from cli.commands import Command
+from cli.config import reading
+from cli.config.libraries import for_libraries
+from cli.faults import Interrupted
+from events.errors import TimokhaError
+from events.runtime import running
+from events.runtime.signals import Signals
+from observability import logs, setup
+
+
+def start(name: str, command: Command, given: dict[str, Any], signals: Signals, begun: Mapping[str, object]) -> None:
+    """Run it until it has ended. `given` are its options; `begun` goes to `main`. Raises TimokhaError."""
+    judged = reading.judge()
+    settings = reading.read(command.settings, judged, given)
+    logs.configure(name, level=settings.log_level)
+    judged.warn()
+    for_libraries()
+    main = import_module(command.module).main  # after that: some libraries log when they are imported
+    gc.freeze()
+    gc.enable()
+    trace_file = settings.trace_file if command.traced else None
+    telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)
+    work = partial(main, settings, telemetry, **begun)
+    try:
+        ended = running.run(work, signals, patience=command.patience_with(settings))
+    except TimokhaError as error:
+        if not (signals.service and signals.received):
+            raise
+        click.echo(f"timokha: {error}", err=True)  # it was told to stop anyway
+        return
+    finally:
+        telemetry.shutdown()
+    if not (ended or signals.service):
+        raise Interrupted("interrupted")
