@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from events.runtime import children
+from functions.generate.engines import huge_pages
 
 _MODULE = "functions.generate.engines.stepping"
 
@@ -22,7 +23,7 @@ class Process:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 # What numpy starts to multiply matrices would only take time from the model.
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                env={**huge_pages.asked_for(os.environ), "OPENBLAS_NUM_THREADS": "1"},
             )
         children.tie(self._process.pid)
 
