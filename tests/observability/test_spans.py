@@ -7,8 +7,11 @@ import pytest
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from events.event import Event
+from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted, Usage
 from events.transport import Channel
+from functions.generate.engine import Generated
+from functions.generate.handler import generate
 from observability import propagation
 from observability.spans import fail
 
@@ -235,3 +238,24 @@ def test_a_step_reaches_back_to_when_it_became_due(observed, question):
     [step] = observed.named("deliver answer")
     assert step.end_time - step.start_time >= 5e9
     assert step.parent.span_id == observed.finished["receive telegram"].context.span_id
+
+
+async def test_a_chat_span_says_how_often_an_answer_was_drawn_and_no_text(observed, request_data):
+    class Repeating:
+        model, provider, samples = "gemma", "openvino", True
+
+        async def generate(self, turns, sampling, *, progressed=None):
+            return Generated("секрет в четырёх словах", FinishReason.STOP, Usage(input_tokens=5, output_tokens=3))
+
+        async def close(self): ...
+
+    question = request_data.turns[0].model_copy(update={"text": "секрет в четырёх словах"})
+    request = request_data.model_copy(
+        update={"turns": (question,), "deadline": datetime.now(UTC) + timedelta(seconds=60)}
+    )
+    await generate(request, engine=Repeating(), spans=observed.telemetry.spans, clock=SystemClock())
+    [span] = observed.named("chat gemma")
+    assert span.attributes["timokha.draws"] == 3
+    assert span.attributes["gen_ai.usage.output_tokens"] == 9
+    assert "секрет" not in str((dict(span.attributes), span.events))
+    assert [count for _, count in observed.points()["timokha.redraws"]] == [2]

@@ -281,3 +281,18 @@ async def test_after_some_of_it_was_shown_an_answer_is_not_drawn_again(asked) ->
     assert (await generate(asked(live=True), engine, tell=told)).text == SAID
     assert told.texts == [f"{SAID} Потому"]
     assert len(engine.asked) == 1
+
+
+async def test_where_a_draw_that_is_being_shown_fails_the_answer_from_before_is_sent(asked) -> None:
+    class Breaking(Drawn):
+        async def generate(self, turns, sampling, *, progressed=None):
+            if not self.asked:
+                return await super().generate(turns, sampling, progressed=progressed)
+            self.asked.append(sampling)
+            await progressed("Суп с")
+            raise Retry("broke off")
+
+    engine, told = Breaking(SAID), Told()
+    assert (await generate(asked(live=True), engine, tell=told)).text == SAID
+    assert told.texts == ["Суп с"]
+    assert len(engine.asked) == 2
