@@ -3,7 +3,7 @@
 Everything is asked through a real `timokha generate`, with requests as the userbot makes them, and so with the same
 seeds each time; what a talk remembers are the system's own answers. It is written to build/bench/voice/LIST.
 
-`python -m benchmarks.voice ask NAME [KEY=VALUE…]` asks one system of yours, with these settings;
+`python -m benchmarks.voice ask [--near] NAME [KEY=VALUE…]` asks one system of yours, with these settings;
 `python -m benchmarks.voice sheet` makes the readers' sheet of all that were asked;
 `python -m benchmarks.voice marks ONE TWO` counts what two readers say. VOICE_LIST=halfway: another list of questions.
 """
@@ -11,11 +11,12 @@ seeds each time; what a talk remembers are the system's own answers. It is writt
 import asyncio
 import json
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from benchmarks.progress import tell
 from benchmarks.results import RUNS, Part, Results
 from benchmarks.voice_lists import Talk, read_list
 from benchmarks.voice_marks import judged, read_marks, worst
+from benchmarks.voice_near import Near
 from benchmarks.voice_sheet import Answered, Exchange
 from edge.userbot.context import request_of
 from edge.userbot.record import ChatRecord, Current, Question
@@ -38,6 +40,7 @@ from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
 from events.schema import GenerationRequested, Role, Turn
 from functions.generate.settings import GenerateSettings
+from training.voice import talks as corpus
 
 HERE = Path("build/bench/voice")
 RESULTS = Path("build/bench.json")
@@ -47,11 +50,20 @@ Answers = dict[str, list[Answered]]
 """Of each system."""
 
 
-def systems() -> dict[str, dict[str, str]]:
-    """The settings of each system that this checkout has, by name."""
-    found: dict[str, dict[str, str]] = {"base": {"GENERATE_VOICE": "none"}}
+@dataclass(frozen=True, slots=True)
+class System:
+    """`settings` of the worker, and whether near examples of the corpus stand in front of every talk."""
+
+    settings: dict[str, str] = field(default_factory=dict)
+    near: bool = False
+
+
+def systems() -> dict[str, System]:
+    """Those that this checkout has, by name."""
+    base = {"GENERATE_VOICE": "none"}
+    found = {"base": System(base), "near": System(base, near=True)}
     if "voice" in GenerateSettings.model_fields:
-        found["trained"] = {}
+        found |= {"trained": System(), "both": System(near=True)}
     return found
 
 
@@ -59,8 +71,8 @@ async def measure() -> dict[str, object]:
     """How many answers each system gave, and in how many seconds; the answers are in files."""
     questions, answers = chosen(), Answers()
     figures: dict[str, object] = {}
-    for name, settings in systems().items():
-        answers[name], figures[name] = await _asked(name, settings)
+    for name, system in systems().items():
+        answers[name], figures[name] = await _asked(name, system)
     voice_sheet.write(_directory(), answers)
     return {questions: figures}
 
@@ -74,45 +86,69 @@ def _directory() -> Path:
     return HERE / chosen()
 
 
-async def _asked(name: str, settings: Mapping[str, str]) -> tuple[list[Answered], dict[str, object]]:
+async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, object]]:
     """One system's answers, which are also written to a file, and its figures."""
     talks = read_list(chosen())
     tell(f"{name}: {sum(map(len, talks))} questions")
+    near = Near(corpus.read()) if system.near else None
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
         async with (
             EmbeddedServer(Path(directory, "nats")) as nats,
             connect(nats.url, name="bench") as js,
             edge(js) as asking,
-            functions(Path(directory), nats.url, settings),
+            functions(Path(directory), nats.url, system.settings),
         ):
+            asker = _Asker(asking, near)
             began = time.perf_counter()
-            answers = await _all(asking, talks)
+            answers = await asker.all(talks)
             seconds = time.perf_counter() - began
-    _save(name, settings, answers)
+    _save(name, system, answers)
     unanswered = sum(not one.last.answer for one in answers)
-    return answers, {"answers": len(answers) - unanswered, "unanswered": unanswered, "seconds": round(seconds, 1)}
+    return answers, {
+        "answers": len(answers) - unanswered,
+        "unanswered": unanswered,
+        "seconds": round(seconds, 1),
+        "input_tokens": statistics.median(asker.input_tokens) if asker.input_tokens else 0,
+    }
 
 
-async def _all(asking: Edge, talks: Sequence[Talk]) -> list[Answered]:
-    """Talks at once, the questions of each one after the other."""
-    firsts = [1 + sum(map(len, talks[:number])) for number in range(len(talks))]
-    async with asyncio.TaskGroup() as tasks:
-        held = [tasks.create_task(_talk(asking, talk, first)) for talk, first in zip(talks, firsts, strict=True)]
-    return [answered for talk in held for answered in talk.result()]
+@dataclass(slots=True)
+class _Asker:
+    """Holds talks; notes the tokens that were read for each answer."""
 
+    edge: Edge
+    near: Near | None
+    input_tokens: list[int] = field(default_factory=list)
 
-async def _talk(asking: Edge, talk: Talk, first: int) -> list[Answered]:
-    held: list[Exchange] = []
-    answered = []
-    for number, question in enumerate(talk, first):
+    async def all(self, talks: Sequence[Talk]) -> list[Answered]:
+        """Talks at once, the questions of each one after the other."""
+        firsts = [1 + sum(map(len, talks[:number])) for number in range(len(talks))]
+        async with asyncio.TaskGroup() as tasks:
+            held = [tasks.create_task(self._talk(talk, first)) for talk, first in zip(talks, firsts, strict=True)]
+        return [answered for talk in held for answered in talk.result()]
+
+    async def _talk(self, talk: Talk, first: int) -> list[Answered]:
+        held: list[Exchange] = []
+        answered = []
+        for number, question in enumerate(talk, first):
+            exchange = Exchange(question, await self._answer(request(question, number, held)))
+            answered.append(Answered(number, tuple(held), exchange))
+            held.append(exchange)
+        return answered
+
+    async def _answer(self, asked: GenerationRequested) -> str:
+        """Empty if there is none."""
         try:
-            answer = (await asking.request(request(question, number, held))).text
+            completed = await self.edge.request(with_examples(asked, self.near) if self.near else asked)
         except NoAnswer:
-            answer = ""
-        exchange = Exchange(question, answer)
-        answered.append(Answered(number, tuple(held), exchange))
-        held.append(exchange)
-    return answered
+            return ""
+        self.input_tokens.append(completed.usage.input_tokens)
+        return completed.text
+
+
+def with_examples(asked: GenerationRequested, near: Near) -> GenerationRequested:
+    """With near examples in front of the talk: the worker reads them as its beginning, and drops them first."""
+    return asked.model_copy(update={"turns": (*near.turns(asked.turns), *asked.turns)})
 
 
 def request(question: str, number: int, before: Sequence[Exchange]) -> GenerationRequested:
@@ -132,10 +168,10 @@ def request(question: str, number: int, before: Sequence[Exchange]) -> Generatio
     return request_of(ChatRecord(history=history), current, ACCOUNT, f"voice-{chosen()}", _SAMPLING)
 
 
-def _save(name: str, settings: Mapping[str, str], answers: Sequence[Answered]) -> None:
+def _save(name: str, system: System, answers: Sequence[Answered]) -> None:
     path = _directory() / "answers" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = {"system": name, "settings": dict(settings), "answers": [asdict(one) for one in answers]}
+    written = {"system": name, **asdict(system), "answers": [asdict(one) for one in answers]}
     path.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -162,10 +198,11 @@ def main() -> None:
 @main.command()
 @click.argument("name")
 @click.argument("settings", nargs=-1)
-def ask(name: str, settings: tuple[str, ...]) -> None:
+@click.option("--near", is_flag=True, help="Put near examples of the corpus in front of every talk.")
+def ask(name: str, settings: tuple[str, ...], near: bool) -> None:
     """Ask one system, NAME, that is served with the given settings, e.g. GENERATE_MODEL=DIRECTORY."""
     with _one_line():
-        _, figures = asyncio.run(_asked(name, told(settings)))
+        _, figures = asyncio.run(_asked(name, System(told(settings), near)))
     click.echo(f"{name}: {json.dumps(figures)}; written to {_directory()}/answers/{name}.json")
 
 

@@ -221,10 +221,12 @@ def test_a_question_is_asked_as_the_userbot_asks_it():
     assert asked.sampling.seed not in {0, voice.request("Три?", 4, before).sampling.seed}
 
 
-def test_there_is_the_base_model_and_where_there_is_a_voice_the_trained_one(monkeypatch):
+def test_there_is_the_base_model_and_where_there_is_a_voice_the_trained_one_and_each_with_near_examples(monkeypatch):
     field = GenerateSettings.model_fields["model"]
     without = {name: one for name, one in GenerateSettings.model_fields.items() if name != "voice"}
     monkeypatch.setattr(GenerateSettings, "__pydantic_fields__", without)
-    assert voice.systems() == {"base": {"GENERATE_VOICE": "none"}}
+    base = {"GENERATE_VOICE": "none"}
+    assert voice.systems() == {"base": voice.System(base), "near": voice.System(base, near=True)}
     monkeypatch.setattr(GenerateSettings, "__pydantic_fields__", without | {"voice": field})
-    assert list(voice.systems()) == ["base", "trained"]
+    assert voice.systems()["trained"] == voice.System()
+    assert voice.systems()["both"] == voice.System(near=True)
