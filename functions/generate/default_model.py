@@ -8,6 +8,7 @@ from events.extras import install
 from functions.generate.card import ModelCard
 from functions.generate.made_once import made_once
 from functions.generate.prompts import FormatName
+from functions.generate.voices import Voice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,19 +25,22 @@ SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 _NEEDED = "TIMOKHA_CACHE must be writable and have 1 GB free"
 
 
-def default_model_directory(cache: Path) -> Path:
-    """Where the default model lies under `cache`, prepared or not."""
-    return cache / "models" / f"{CARD.name}-float16"
+def default_model_directory(cache: Path, voice: Voice | None = None) -> Path:
+    """Where the default model with `voice` lies under `cache`, prepared or not. Raises SettingsError."""
+    spoken = f"-{voice.name}-{voice.digest}" if voice else ""
+    return cache / "models" / f"{CARD.name}{spoken}-float16"
 
 
-def prepare_default_model(cache: Path, *, console: "Console") -> Path:
-    """The default model's directory, made first if need be (about a minute); safe in several processes at once.
+def prepare_default_model(cache: Path, *, voice: Voice | None = None, console: "Console") -> Path:
+    """The directory of the default model with `voice`, made first if need be (about a minute).
+
+    Safe in several processes at once.
 
     Raises TimokhaError, one line, when it can't be made. `console` shows the progress and the licence.
     """
-    directory = default_model_directory(cache)
+    directory = default_model_directory(cache, voice)
     try:
-        made_once(directory, is_ready=lambda: _is_ready(directory), make=lambda empty: _make(empty, console))
+        made_once(directory, is_ready=lambda: _is_ready(directory), make=lambda empty: _make(empty, voice, console))
     except ImportError as error:
         raise TimokhaError(
             f"converting the default model for transformers takes torch and transformers ({error}): "
@@ -75,16 +79,17 @@ def _assemble(folder: Path) -> Path:
     return gguf
 
 
-def notice(how: str) -> str:
-    """What stands beside the default model once it was converted, `how`."""
+def notice(how: str, voice: Voice | None = None) -> str:
+    """What stands beside the default model once it was converted, `how`, and merged with `voice`."""
+    own = f"\nMerged with the voice {voice.name}:\n\n{voice.notice()}" if voice else ""
     return f"""\
 Gemma is provided under and subject to the Gemma Terms of Use found at {CARD.licence_url}
 
 Modified: the weights of Gemma 3 270M, quantized to Q4_K_M by others, were {how} by Timokha.
-"""
+{own}"""
 
 
-def _make(directory: Path, console: "Console") -> None:
+def _make(directory: Path, voice: Voice | None, console: "Console") -> None:
     """Fill the empty `directory`."""
     gguf = default_gguf(directory, console=console)
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- made once
@@ -92,13 +97,21 @@ def _make(directory: Path, console: "Console") -> None:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         progress.add_task("Converting the default model, once", total=None)
-        _convert(gguf, directory)
+        _convert(gguf, directory, voice)
     gguf.unlink()
-    (directory / "NOTICE.txt").write_text(notice("converted to float16"), encoding="utf-8")
-    CARD.write(directory)
+    (directory / "NOTICE.txt").write_text(notice("converted to float16", voice), encoding="utf-8")
+    (voice.card if voice else CARD).write(directory)
 
 
-def _convert(gguf: Path, folder: Path) -> None:
+def _convert(gguf: Path, folder: Path, voice: Voice | None) -> None:
     from functions.generate.engines.checkpoints import convert  # noqa: PLC0415 -- importing torch takes seconds
 
-    convert(gguf, folder)
+    if voice is None:
+        convert(gguf, folder)
+        return
+    from functions.generate.engines.adapters import BadAdapter  # noqa: PLC0415 -- it needs numpy
+
+    try:
+        convert(gguf, folder, voice.directory)
+    except BadAdapter as error:
+        raise voice.unreadable(str(error)) from None

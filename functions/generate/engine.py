@@ -1,6 +1,6 @@
 """What the handler asks of a language model."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -42,6 +42,11 @@ class Engine(Protocol):
     @property
     def samples(self) -> bool:
         """Whether it samples as a request says, so that another seed may bring another answer."""
+        ...
+
+    @property
+    def own_sampling(self) -> Mapping[str, float]:
+        """What the model prefers of a request's sampling, by its names."""
         ...
 
     async def generate(

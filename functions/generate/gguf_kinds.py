@@ -114,6 +114,16 @@ def of(header: Header, name: str, default: Any = None) -> Any:
     return header.metadata.get(f"{header.architecture}.{name}", default)
 
 
+def parameter(header: Header, tensor: str) -> str:
+    """What transformers calls `tensor`; `FREQUENCIES` are none of its parameters and keep their name."""
+    if tensor in OUTSIDE:
+        return OUTSIDE[tensor]
+    if tensor == FREQUENCIES:
+        return tensor
+    _, layer, name = tensor.split(".", 2)
+    return f"model.layers.{layer}.{LAYERS[header.architecture][name]}"
+
+
 def head_size(header: Header) -> int:
     return int(
         of(header, "attention.key_length") or of(header, "embedding_length") // of(header, "attention.head_count")

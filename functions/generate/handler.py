@@ -21,6 +21,7 @@ async def generate(
     Retry
         The engine can't answer now.
     """
+    request = request.model_copy(update={"sampling": request.sampling.with_own(engine.own_sampling)})
     with spans.chat(engine.model, engine.provider, request) as chat:
         earlier = _earlier(request, engine)
         live = LiveText(request.request_id, tell, earlier) if tell and request.live else None

@@ -9,6 +9,7 @@ from functions.generate.engines.described import Described
 from functions.generate.engines.served import model_of
 from functions.generate.prepared import prepared_directory
 from functions.generate.settings import EngineName, GenerateSettings
+from functions.generate.voices import voice_of
 
 if TYPE_CHECKING:
     from functions.generate.engines.batch import Batch
@@ -32,7 +33,13 @@ def begin(settings: GenerateSettings, process: "Process | None" = None) -> "Batc
 def _begun(settings: GenerateSettings, process: "Process | None") -> "Batch | None":
     if settings.engine is not EngineName.OPENVINO:
         return None
-    directory = prepared_directory(settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary)
+    directory = prepared_directory(
+        settings.model,
+        settings.cache,
+        bits=settings.bits,
+        vocabulary=settings.vocabulary,
+        voice=voice_of(settings.voice, settings.model),
+    )
     if not hold(directory) or not find_spec("openvino_genai"):
         return None
     from functions.generate.engines.batch import Batch  # noqa: PLC0415 -- another engine does without

@@ -7,12 +7,13 @@ from rich.console import Console
 from functions.generate.default_model import prepare_default_model
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import EngineName, GenerateSettings
+from functions.generate.voices import voice_of
 from observability.telemetry import Telemetry
 
 
 async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Nothing to do where the engine has no model, or reads one as it is."""
-    console = Console(stderr=True)
+    console, voice = Console(stderr=True), voice_of(settings.voice, settings.model)
     if settings.engine is EngineName.OPENVINO:
         await asyncio.to_thread(
             prepared_model,
@@ -20,7 +21,8 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
             settings.cache,
             bits=settings.bits,
             vocabulary=settings.vocabulary,
+            voice=voice,
             console=console,
         )
     elif settings.engine is EngineName.TRANSFORMERS and not settings.model:
-        await asyncio.to_thread(prepare_default_model, settings.cache, console=console)
+        await asyncio.to_thread(prepare_default_model, settings.cache, voice=voice, console=console)

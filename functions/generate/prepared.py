@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from events.errors import SettingsError, TimokhaError
 from events.extras import install
-from events.runtime.clock import SystemClock
+from events.runtime.clock import Clock, SystemClock
 from functions.generate import copies, room
-from functions.generate.card import ModelCard
 from functions.generate.copies import Copy
 from functions.generate.default_model import CARD, default_gguf, notice
 from functions.generate.engines.described import FILE_NAME
@@ -23,6 +22,7 @@ from functions.generate.made_once import made_once, sweep
 from functions.generate.settings import Vocabulary
 from functions.generate.sources import CONFIG, path_of
 from functions.generate.vocabulary import RULE
+from functions.generate.voices import Voice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,11 +31,17 @@ NOTICE = "NOTICE.txt"
 
 
 def prepared_model(
-    source: str | None, cache: Path, *, bits: int, vocabulary: Vocabulary = Vocabulary.TALK, console: "Console"
+    source: str | None,
+    cache: Path,
+    *,
+    bits: int,
+    vocabulary: Vocabulary = Vocabulary.TALK,
+    voice: Voice | None = None,
+    console: "Console",
 ) -> Path:
     """The directory of `source` (a directory, a `.gguf` file, a hub id; None is the default model) in `bits` bits.
 
-    `vocabulary`: what it can write. No other process removes it while this one lives.
+    `vocabulary`: what it can write; `voice`: the default model's. No other process removes it while this one lives.
 
     Made first if need be, which takes memory (`room.TAKES`) and, if `source` is neither a GGUF file nor None, minutes
     and torch. What it takes the place of is removed then. Raises TimokhaError, one line.
@@ -46,7 +52,7 @@ def prepared_model(
         return Path(source)
     if source:
         path_of(source)  # it says what can be no model
-    copy = _copy(source, bits, vocabulary)
+    copy = _copy(source, bits, vocabulary, voice)
     directory = copy.directory(_models(cache))
     if not copies.hold(directory):
         if source and copy.tools and not copy.has_content:
@@ -57,11 +63,18 @@ def prepared_model(
     return directory
 
 
-def prepared_directory(source: str | None, cache: Path, *, bits: int, vocabulary: Vocabulary = Vocabulary.TALK) -> Path:
+def prepared_directory(
+    source: str | None,
+    cache: Path,
+    *,
+    bits: int,
+    vocabulary: Vocabulary = Vocabulary.TALK,
+    voice: Voice | None = None,
+) -> Path:
     """Where the prepared model lies or will lie; a directory that was prepared somewhere else is its own."""
     if source and _is_prepared(source):
         return Path(source)
-    return _copy(source, bits, vocabulary).directory(_models(cache))
+    return _copy(source, bits, vocabulary, voice).directory(_models(cache))
 
 
 def _models(cache: Path) -> Path:
@@ -75,8 +88,9 @@ def _is_prepared(source: str) -> bool:
         return False  # `path_of` says why
 
 
-def _copy(source: str | None, bits: int, vocabulary: Vocabulary) -> Copy:
-    return Copy(source, bits, f"{vocabulary}{RULE}" if vocabulary is Vocabulary.TALK else str(vocabulary))
+def _copy(source: str | None, bits: int, vocabulary: Vocabulary, voice: Voice | None) -> Copy:
+    writes = f"{vocabulary}{RULE}" if vocabulary is Vocabulary.TALK else str(vocabulary)
+    return Copy(source, bits, writes, voice if source is None else None)
 
 
 def _find_revision(source: str) -> None:
@@ -115,26 +129,23 @@ def _make(copy: Copy, directory: Path, vocabulary: Vocabulary, console: "Console
     with Progress(*columns, console=console) as progress:
         name = Path(copy.source).name if copy.source else CARD.name
         progress.add_task(f"Preparing {name} for the fast engine, once", total=None)
-        card = None if copy.source else CARD
-        remark = _in_its_own_process(original, directory, copy.bits, vocabulary, card)
+        remark = _in_its_own_process(original, directory, copy, vocabulary)
     if remark:
         console.print(remark, markup=False, soft_wrap=True)
     if copy.source is None:
         Path(original).unlink()
-        rounded = notice(f"converted for OpenVINO, in {copy.bits} bits,")
+        rounded = notice(f"converted for OpenVINO, in {copy.bits} bits,", copy.voice)
         (directory / NOTICE).write_text(rounded, encoding="utf-8")
     elif (Path(original) / NOTICE).is_file():
         shutil.copy(Path(original) / NOTICE, directory)
 
 
-def _in_its_own_process(
-    source: str, directory: Path, bits: int, vocabulary: Vocabulary, card: ModelCard | None
-) -> str | None:
+def _in_its_own_process(source: str, directory: Path, copy: Copy, vocabulary: Vocabulary) -> str | None:
     """The gigabytes that it takes, and torch, go when it is done."""
     try:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) as process:
-            return process.submit(_export, source, directory, bits, vocabulary, card).result()
+            return process.submit(_export, source, directory, copy, vocabulary).result()
     except BrokenProcessPool:
         raise TimokhaError(f"{source} could not be prepared, the process was killed: {room.TAKES}") from None
 
@@ -151,12 +162,10 @@ def _end_with(parent: Any) -> None:
     os._exit(1)
 
 
-def _export(source: str, directory: Path, bits: int, vocabulary: Vocabulary, card: ModelCard | None) -> str | None:
+def _export(source: str, directory: Path, copy: Copy, vocabulary: Vocabulary) -> str | None:
     path, clock = Path(source).expanduser(), SystemClock()
     if path.is_file():
-        from functions.generate.engines import gguf_export  # noqa: PLC0415 -- OpenVINO takes a while
-
-        return gguf_export.export(path, directory, card=card, bits=bits, vocabulary=vocabulary, clock=clock)
+        return _export_gguf(path, directory, copy, vocabulary, clock)
     warnings.simplefilter("ignore")  # tracing gives a dozen, all about what is meant
     try:
         from functions.generate.engines.openvino_export import export  # noqa: PLC0415 -- it needs torch
@@ -166,4 +175,17 @@ def _export(source: str, directory: Path, bits: int, vocabulary: Vocabulary, car
             f"{install('transformers')}; or prepare it elsewhere and give its directory as GENERATE_MODEL"
         ) from None
     revision = copies.revision(source) or None
-    return export(source, directory, bits=bits, vocabulary=vocabulary, revision=revision, clock=clock)
+    return export(source, directory, bits=copy.bits, vocabulary=vocabulary, revision=revision, clock=clock)
+
+
+def _export_gguf(path: Path, directory: Path, copy: Copy, vocabulary: Vocabulary, clock: Clock) -> str | None:
+    from functions.generate.engines import gguf_export  # noqa: PLC0415 -- OpenVINO takes a while
+    from functions.generate.engines.adapters import BadAdapter  # noqa: PLC0415
+
+    how: dict[str, Any] = {"bits": copy.bits, "vocabulary": vocabulary, "clock": clock}
+    if copy.voice is None:
+        return gguf_export.export(path, directory, card=None if copy.source else CARD, **how)
+    try:
+        return gguf_export.export(path, directory, card=copy.voice.card, adapter=copy.voice.directory, **how)
+    except BadAdapter as error:
+        raise copy.voice.unreadable(str(error)) from None

@@ -41,6 +41,15 @@ class Vocabulary(StrEnum):
     """All that it has."""
 
 
+class VoiceName(StrEnum):
+    """How the default model speaks."""
+
+    TIMOKHA = "timokha"
+    """As the talks that were written for this project."""
+    NONE = "none"
+    """As its makers left it."""
+
+
 class Decoding(StrEnum):
     """How an answer is chosen."""
 
@@ -89,6 +98,11 @@ class GenerateSettings(RabbitMQSettings):
         None,
         description="a model directory, a .gguf file or a hub id; without it the default model. "
         "For the openai engine a name that the server knows; without it the only one",
+    )
+    voice: VoiceName = Field(
+        VoiceName.TIMOKHA,
+        description="timokha (what was trained for this project) or none (the model as its makers left it), "
+        "for the default model; another one has its own",
     )
     max_input_tokens: int = Field(
         1024, ge=64, le=1_000_000, description="tokens of context that the model reads, 64 to 1000000"

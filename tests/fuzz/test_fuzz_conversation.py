@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
+from types import MappingProxyType
 from typing import Literal
 
 import regex
@@ -103,6 +104,7 @@ class Model:
     model = "fuzz"
     provider = "timokha"
     samples = True
+    own_sampling = MappingProxyType({})
 
     async def generate(self, turns: tuple[Turn, ...], sampling: Sampling, *_: object, **__: object) -> Generated:
         self.asked.append(turns[-1])

@@ -33,7 +33,7 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         gguf.write_bytes(b"weights")
         return gguf
 
-    def convert(gguf: Path, folder: Path) -> None:
+    def convert(gguf: Path, folder: Path, voice: object) -> None:
         with lock:
             made.append(folder)
         (folder / "model.safetensors").write_bytes(gguf.read_bytes())
@@ -71,7 +71,7 @@ def test_two_at_once_prepare_it_once(tmp_path: Path, conversions: list[Path]) ->
 def test_a_failed_preparation_leaves_nothing_behind_that_looks_ready(
     tmp_path: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(gguf: Path, folder: Path) -> None:
+    def full(gguf: Path, folder: Path, voice: object) -> None:
         (folder / "model.safetensors").write_bytes(b"half")
         raise OSError("No space left on device")
 
@@ -87,7 +87,7 @@ def test_a_failed_preparation_leaves_nothing_behind_that_looks_ready(
 def test_without_torch_it_is_torch_that_is_missing(
     tmp_path: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(gguf: Path, folder: Path) -> None:
+    def missing(gguf: Path, folder: Path, voice: object) -> None:
         raise ModuleNotFoundError("No module named 'torch'")
 
     monkeypatch.setattr(module, "_convert", missing)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from random import Random
+from types import MappingProxyType
 
 import pytest
 
@@ -49,6 +50,7 @@ class PromptHash:
     model = "prompt-hash"
     provider = "test"
     samples = False
+    own_sampling = MappingProxyType({})
 
     def __init__(self, prompt_format) -> None:
         self._format = prompt_format

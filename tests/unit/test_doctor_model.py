@@ -12,12 +12,14 @@ import pytest
 from edge.doctor.finding import Finding, Level
 from edge.doctor.model import model
 from events.extras import install
+from functions.generate import voices
 from functions.generate.card import ModelCard
 from functions.generate.default_model import CARD, default_model_directory
 from functions.generate.engines.described import FILE_NAME, Described
 from functions.generate.prepared import prepared_directory
 from functions.generate.prompts import FormatName
 from functions.generate.settings import GenerateSettings
+from functions.generate.voices import ADAPTER, CONFIG, voice_of
 
 NOBODY = 65534
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 7\n"
@@ -232,3 +234,26 @@ def test_the_default_model_is_fine_once_prepared(directory: Path) -> None:
     assert model(settings).level is Level.OK
     (made / "model.safetensors").unlink()
     assert model(settings).level is Level.WRONG
+
+
+def test_the_voice_of_the_default_model_is_named(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    for name in (ADAPTER, CONFIG):
+        (shipped / name).write_text("x")
+    CARD.write(shipped)
+    monkeypatch.setattr(voices, "DIRECTORY", shipped)
+    settings = GenerateSettings.read(cache=Path("cache"), engine="transformers")
+    made = default_model_directory(Path("cache"), voice_of(settings.voice))
+    made.parent.mkdir(parents=True)
+    directory.rename(made)
+    CARD.write(made)
+    assert model(settings).text == f"model: the default one, prepared in {made}; its voice is timokha (GENERATE_VOICE)"
+    assert model(settings.model_copy(update={"voice": "none"})).level is Level.NOTE
+    (shipped / CONFIG).unlink()
+    found = model(settings)
+    assert found.level is Level.WRONG
+    assert "the voice timokha" in found.text
+    assert "GENERATE_VOICE=none" in found.text

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 
@@ -29,6 +30,8 @@ class Drawn:
     """
 
     model, provider = "drawn", "test"
+
+    own_sampling = MappingProxyType({})
 
     def __init__(self, *draws, samples=True) -> None:
         self._draws = list(draws)

@@ -1,6 +1,7 @@
 """The handler: pure, so its tests need nothing but an engine."""
 
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 
@@ -21,15 +22,18 @@ class Scripted:
     """An engine that says its lines in order and remembers the seeds it was given."""
 
     model, provider, samples = "scripted", "test", True
+    own_sampling = MappingProxyType({})
     written: tuple[str, ...] = ()
 
     def __init__(self, *lines: str) -> None:
         self._lines = list(lines)
         self.seeds: list[int] = []
+        self.samplings: list[Sampling] = []
         self.was_watched = False
 
     async def generate(self, turns, sampling, *, progressed=None):
         self.seeds.append(sampling.seed)
+        self.samplings.append(sampling)
         self.was_watched = progressed is not None
         for text in self.written if progressed else ():
             await progressed(text)
@@ -48,6 +52,22 @@ async def test_an_answer_carries_text_model_usage_and_timings(make_request) -> N
         "usage": {"input_tokens": 1, "output_tokens": 2},
         "timings": {"queued": 0.0, "prompt": 0.5, "generation": 1.5},
     }
+
+
+async def test_a_models_own_sampling_counts_where_nobody_chose(make_request) -> None:
+    engine = Scripted("да")
+    engine.own_sampling = {"temperature": 0.7, "top_p": 0.5, "repetition_penalty": 1.0}
+    chosen = Sampling(temperature=0.1, by_default=("top_p", "top_k", "repetition_penalty"))
+    await generate(make_request().model_copy(update={"sampling": chosen}), engine=engine)
+    (used,) = engine.samplings
+    assert (used.temperature, used.top_p, used.top_k, used.repetition_penalty) == (0.1, 0.5, 20, 1.0)
+
+
+async def test_what_an_earlier_userbot_asks_for_was_chosen(make_request) -> None:
+    engine = Scripted("да")
+    engine.own_sampling = {"temperature": 0.7}
+    await generate(make_request(), engine=engine)
+    assert engine.samplings[0].temperature == 0.2
 
 
 async def test_an_empty_answer_is_tried_again_with_another_seed(make_request) -> None:

@@ -45,6 +45,18 @@ def test_a_request_names_its_question_and_carries_deadline_locale_and_sampling()
     assert requested.turns == (Turn(role=Role.USER, text="вопрос"),)
 
 
+def test_a_request_says_what_of_its_sampling_nobody_chose() -> None:
+    sampling = request(chat(0), current()).sampling
+    assert sampling.by_default == ("repetition_penalty", "temperature", "top_k", "top_p")
+    assert sampling.with_own({"temperature": 0.9, "max_new_tokens": 9}).model_dump(exclude={"seed", "by_default"}) == {
+        **Sampling(max_new_tokens=7).model_dump(exclude={"seed", "by_default"}),
+        "temperature": 0.9,
+    }
+    body = Event.of(request(chat(0), current()), source="/test", time=NOW).data()
+    assert isinstance(body, GenerationRequested)
+    assert body.sampling == sampling
+
+
 @pytest.mark.parametrize(
     ("length", "expected"),
     [(0, ["вопрос"]), (1, ["г", "вопрос"]), (2, ["в", "г", "вопрос"]), (50, ["а", "б", "в", "г", "вопрос"])],

@@ -1,10 +1,11 @@
 """`python -m training.voice`: what `make voice` does beside the product's own commands."""
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from events.errors import TimokhaError
+from functions.generate.voices import DIRECTORY
 from training.voice import report, telegram
 from training.voice.talks import LANGUAGES, TALKS, BadTalks, read
 
@@ -18,9 +19,13 @@ def main(arguments: list[str] | None = None) -> int:
     export.add_argument("--out", type=Path, required=True, help="the directory for result.json")
     losses = steps.add_parser("losses", help="what train prepare did not take of them")
     losses.add_argument("--data", type=Path, required=True, help="the directory that train prepare wrote")
+    ship = steps.add_parser("ship", help="make of a training what the product ships")
+    ship.add_argument("--run", type=Path, required=True, help="the directory that train fit wrote")
+    ship.add_argument("--model", type=Path, required=True, help="the directory that train export wrote")
+    ship.add_argument("--to", type=Path, default=DIRECTORY, help="the voice's directory")
     given = parser.parse_args(arguments)
     try:
-        for line in _step(given.step, given.talks, given):
+        for line in _step(given):
             print(line)  # noqa: T201 -- it is what was asked for
     except TimokhaError as error:
         print(error, file=sys.stderr)  # noqa: T201
@@ -28,17 +33,21 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _step(step: str, directory: Path, given: object) -> list[str]:
-    talks = read(directory)
-    if step == "report":
+def _step(given: Namespace) -> list[str]:
+    if given.step == "ship":
+        from training.voice.shipping import ship  # noqa: PLC0415 -- the others need no numpy
+
+        return [f"the voice is in {ship(given.run, given.model, given.to)}"]
+    talks = read(given.talks)
+    if given.step == "report":
         return report.lines(talks)
     if not talks:
-        raise BadTalks(f"{directory} has no talks: they are in {'/*.txt or '.join(LANGUAGES)}/*.txt")
-    if step == "export":
-        return [f"{len(talks)} talks: {telegram.write(talks, Path(vars(given)['out']))}"]
+        raise BadTalks(f"{given.talks} has no talks: they are in {'/*.txt or '.join(LANGUAGES)}/*.txt")
+    if given.step == "export":
+        return [f"{len(talks)} talks: {telegram.write(talks, given.out)}"]
     from training.voice.losses import losses  # noqa: PLC0415 -- the others need none of the training's packages
 
-    return losses(talks, Path(vars(given)["data"])).lines()
+    return losses(talks, given.data).lines()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What must not be a template: the skeletons of questions and answers, and how varied the words are.
 
 A skeleton is a line without case and punctuation, its numbers and names masked. A name is a word with a capital letter
-that does not begin a sentence, or one of `_NAMES`; several in a row are one. Lines of at most two words are no templates.
+that does not begin a sentence, or one of `_NAMES`; several in a row are one. One or two words are no template.
 """
 
 import re

@@ -63,14 +63,16 @@ def load(source: str, *, dtype: torch.dtype | None = None, revision: str | None 
     )
 
 
-def convert(gguf: Path, directory: Path) -> None:
+def convert(gguf: Path, directory: Path, adapter: Path | None = None) -> None:
     """Write the model in `gguf` to `directory`: later it loads in seconds rather than a minute.
+
+    The adapter in the directory `adapter` is merged into it: raises BadAdapter.
 
     In float16, as GGUF's scales are: bfloat16 would blur what was rounded to few bits with them, and rounding it again
     would not give the same. Raises OSError.
     """
     _quiet()
-    model, tokenizer = gguf_model.load(gguf)
+    model, tokenizer = gguf_model.load(gguf, adapter)
     model.to(torch.float16)
     with writing(directory):
         model.save_pretrained(directory)

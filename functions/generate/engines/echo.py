@@ -1,8 +1,9 @@
 """An engine without a model: it answers with the last turn, after a delay."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 from events.runtime.clock import Clock
 from events.schema import FinishReason, Sampling, Turn, Usage
@@ -20,6 +21,7 @@ class EchoEngine:
     model = "echo"
     provider = "timokha"
     samples = False
+    own_sampling: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, delay: timedelta = timedelta(0), *, clock: Clock) -> None:
         self._delay = delay

@@ -6,10 +6,10 @@ from typing import Any
 
 from events.runtime.clock import Clock
 from functions.generate.card import ModelCard
+from functions.generate.engines.adapters import weights_of
 from functions.generate.engines.describing import described, guessed
 from functions.generate.engines.gguf_graph import graph
 from functions.generate.engines.gguf_tokenizer import LISTS, GGUFTokenizer, built
-from functions.generate.engines.gguf_weights import Weights
 from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.openvino_prepared import Servable, not_servable, write
 from functions.generate.gguf import Header, NoGGUF, read
@@ -17,6 +17,7 @@ from functions.generate.gguf_kinds import of, refusal
 from functions.generate.gguf_layers import config
 from functions.generate.settings import Vocabulary
 from functions.generate.sources import name_of, wrong_model
+from functions.generate.used_tokens import used
 
 
 def export(
@@ -26,22 +27,25 @@ def export(
     card: ModelCard | None,
     bits: int | None,
     vocabulary: Vocabulary = Vocabulary.TALK,
+    adapter: Path | None = None,
     clock: Clock,
 ) -> str | None:
     """Write the model at `path` to `directory`; a guess takes the place of no card.
+
+    The adapter in the directory `adapter` is merged into it: raises BadAdapter.
 
     Returns a remark, if there is one to make (see `openvino_prepared.write`).
 
     Raises SettingsError, one line, if it can't be read or this engine can't serve its kind, and OSError.
     """
     try:
-        servable = _servable(path, card, clock)
+        servable = _servable(path, card, adapter, clock)
     except NoGGUF as error:
         raise wrong_model(str(path), str(error)) from None
     return write(servable, directory, bits=bits, vocabulary=vocabulary)
 
 
-def _servable(path: Path, card: ModelCard | None, clock: Clock) -> Servable:
+def _servable(path: Path, card: ModelCard | None, adapter: Path | None, clock: Clock) -> Servable:
     header = read(path, whole=LISTS)
     if why := refusal(header):
         raise NoGGUF(why)
@@ -50,10 +54,11 @@ def _servable(path: Path, card: ModelCard | None, clock: Clock) -> Servable:
     # At once: a template that can't be followed is known before the work.
     about = described(card, tokenizer, context=int(of(header, "context_length")), clock=clock)
     try:
-        model = graph(header, Weights(path, header))
+        model = graph(header, weights_of(path, header, adapter))
     except Unsupported as error:
         raise not_servable(card.name, error) from None
-    return Servable(model, tokenizer.raw, json.dumps(_config(header, tokenizer), indent=2) + "\n", about)
+    config = json.dumps(_config(header, tokenizer), indent=2) + "\n"
+    return Servable(model, tokenizer.raw, config, about, used=used(adapter) if adapter else ())
 
 
 def _guessed(path: Path, tokenizer: GGUFTokenizer) -> ModelCard:

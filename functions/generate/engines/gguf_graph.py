@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from functions.generate.engines import gguf_positions
-from functions.generate.engines.gguf_weights import Weights
+from functions.generate.engines.gguf_weights import Floats
 from functions.generate.engines.openvino_layers import (
     Angles,
     Memory,
@@ -28,7 +28,7 @@ from functions.generate.gguf_kinds import EMBEDDING, TIED, head_size, of
 from functions.generate.gguf_layers import attention_width, windows
 
 
-def graph(header: Header, weights: Weights) -> ov.Model:
+def graph(header: Header, weights: Mapping[str, Floats]) -> ov.Model:
     """Inputs and outputs as `openvino_graph.graph`. Raises Unsupported."""
     tokens = {
         name: ops.parameter([-1, -1], ov.Type.i64, name=name)
@@ -64,7 +64,7 @@ class _Step:
 
 
 class _Builder:
-    def __init__(self, header: Header, weights: Weights) -> None:
+    def __init__(self, header: Header, weights: Mapping[str, Floats]) -> None:
         self._header = header
         self._weights = weights
         self._gemma = header.architecture == "gemma3"

@@ -21,15 +21,15 @@ from transformers import (
     Qwen3Config,
 )
 
+from functions.generate.engines.adapters import weights_of
 from functions.generate.engines.gguf_tokenizer import LISTS, GGUFTokenizer, built
-from functions.generate.engines.gguf_weights import Weights
+from functions.generate.engines.gguf_weights import Floats
 from functions.generate.gguf import Header, NoGGUF, read
 from functions.generate.gguf_kinds import (
     FREQUENCIES,
-    LAYERS,
-    OUTSIDE,
     TIED,
     of,
+    parameter,
     refusal,
 )
 from functions.generate.gguf_layers import attention_width, config, windows
@@ -43,12 +43,15 @@ _CONFIGS: Mapping[str, type[PreTrainedConfig]] = {
 _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 
 
-def load(path: Path) -> tuple[Any, Any]:
-    """The model in float32, and the tokenizer. Raises NoGGUF, after the file's name, or OSError."""
+def load(path: Path, adapter: Path | None = None) -> tuple[Any, Any]:
+    """The model in float32, merged with the adapter in the directory `adapter`, and the tokenizer.
+
+    Raises NoGGUF, after the file's name, BadAdapter, after the adapter's, or OSError.
+    """
     header = read(path, whole=LISTS)
     if why := refusal(header):
         raise NoGGUF(why)
-    weights = Weights(path, header)
+    weights = weights_of(path, header, adapter)
     model = AutoModelForCausalLM.from_config(_config(header, weights.get(FREQUENCIES)), dtype=torch.float32)
     _fill(model, header, weights)
     tokenizer = built(header)
@@ -105,21 +108,14 @@ def _llama3(base: float, divisors: Any) -> dict[str, Any]:
     return {"rope_type": "llama3", "rope_theta": base, "factor": factor, **_LLAMA3}
 
 
-def _fill(model: Any, header: Header, weights: Weights) -> None:
+def _fill(model: Any, header: Header, weights: Mapping[str, Floats]) -> None:
     """Put the file's weights in place of the model's."""
     parameters = dict(model.named_parameters())
     with torch.no_grad():
         for name in weights:
             if name != FREQUENCIES:
                 values = np.require(_as_here(header, name, weights[name]), requirements=["C", "W"])
-                parameters[_name(header, name)].copy_(torch.from_numpy(values))
-
-
-def _name(header: Header, tensor: str) -> str:
-    if tensor in OUTSIDE:
-        return OUTSIDE[tensor]
-    _, layer, name = tensor.split(".", 2)
-    return f"model.layers.{layer}.{LAYERS[header.architecture][name]}"
+                parameters[parameter(header, name)].copy_(torch.from_numpy(values))
 
 
 def _as_here(header: Header, name: str, values: Any) -> Any:

@@ -1,5 +1,6 @@
 """How the positions of a GGUF file's model turn into angles."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, log, pi
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.generate.engines.gguf_weights import Weights
+from functions.generate.engines.gguf_weights import Floats
 from functions.generate.gguf import Header
 from functions.generate.gguf_kinds import FREQUENCIES, head_size, of
 
@@ -23,7 +24,7 @@ class Turning:
     """Of the sines and cosines."""
 
 
-def everywhere(header: Header, weights: Weights) -> Turning:
+def everywhere(header: Header, weights: Mapping[str, Floats]) -> Turning:
     """Of the layers that see all tokens."""
     plain = _plain(header, float(of(header, "rope.freq_base", 10000.0)))
     if FREQUENCIES in weights:

@@ -1,7 +1,7 @@
 """The OpenVINO engine: quantized models on the CPU, many answers at once, and no torch."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -95,6 +95,10 @@ class OpenVINOEngine:
     @property
     def model(self) -> str:
         return self._card.name
+
+    @property
+    def own_sampling(self) -> Mapping[str, float]:
+        return self._card.sampling.values
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None

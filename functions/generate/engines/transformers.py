@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
@@ -95,6 +95,10 @@ class TransformersEngine:
     @property
     def samples(self) -> bool:
         return not self._beams
+
+    @property
+    def own_sampling(self) -> Mapping[str, float]:
+        return self._card.sampling.values
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None

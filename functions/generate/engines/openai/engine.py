@@ -1,8 +1,9 @@
 """The OpenAI engine: any server that speaks its API, such as vLLM, for models that outgrow this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Self
 
 import structlog
@@ -36,6 +37,8 @@ class OpenAIEngine:
 
     provider = "openai"
     samples = True
+    own_sampling: Mapping[str, float] = MappingProxyType({})
+    """The server has its own, and what a request says wins."""
 
     def __init__(self, server: Server, *, clock: Clock, max_input_tokens: int, max_thought_tokens: int) -> None:
         self._server = server

@@ -1,0 +1,73 @@
+"""The default model's voices: adapters that ship with the product and are merged into it when it is prepared.
+
+A voice is a directory with an adapter as peft writes it, the card of the model that it makes, and a notice.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from events.errors import SettingsError
+from functions.generate.card import FILE_NAME, ModelCard
+from functions.generate.settings import VoiceName
+
+DIRECTORY = Path(__file__).with_name("voice")
+ADAPTER, CONFIG, NOTICE = "adapter_model.safetensors", "adapter_config.json", "NOTICE.txt"
+_DECIDING = (ADAPTER, CONFIG, FILE_NAME)
+"""What makes another model of it."""
+_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    name: str
+    directory: Path
+
+    @property
+    def digest(self) -> str:
+        """Of all that decides what the model becomes. Raises SettingsError."""
+        return _digest(self, tuple(self._stat(name) for name in _DECIDING))
+
+    def _stat(self, name: str) -> tuple[int, int]:
+        try:
+            stat = (self.directory / name).stat()
+        except OSError as error:
+            raise self.unreadable(f"{name}: {error.strerror}") from None
+        return stat.st_size, stat.st_mtime_ns
+
+    @property
+    def card(self) -> ModelCard:
+        """Of the default model with this voice. Raises SettingsError."""
+        card = ModelCard.read(self.directory)
+        if card is None:
+            raise self.unreadable(f"{FILE_NAME} is missing")
+        return card
+
+    def notice(self) -> str:
+        """What is to be said with every copy; empty if there is nothing."""
+        file = self.directory / NOTICE
+        return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+    def unreadable(self, why: str) -> SettingsError:
+        return SettingsError(
+            f"the voice {self.name} in {self.directory} can't be used ({why}): install timokha anew, "
+            "or set GENERATE_VOICE=none"
+        )
+
+
+@cache
+def _digest(voice: Voice, stats: tuple[tuple[int, int], ...]) -> str:
+    """Once a process: a start asks several times. `stats`: of its files, which tell that they are still the same."""
+    found = hashlib.sha256()
+    for name, (size, _) in zip(_DECIDING, stats, strict=True):
+        found.update(f"{name} {size}\n".encode())
+        found.update((voice.directory / name).read_bytes())
+    return found.hexdigest()[:_DIGITS]
+
+
+def voice_of(name: VoiceName, model: str | None = None) -> Voice | None:
+    """The voice `name`; None if there is none, or if `model` is another one than the default model."""
+    if model is not None or name is VoiceName.NONE or not (DIRECTORY / ADAPTER).is_file():
+        return None
+    return Voice(name.value, DIRECTORY)

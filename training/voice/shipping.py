@@ -1,0 +1,78 @@
+"""The voice as the product ships it: the adapter of a training in float16, with its card and its notice."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save
+
+from events.errors import TimokhaError
+from events.files import fill_whole
+from functions.generate import used_tokens
+from functions.generate.card import ModelCard, Preferred
+from functions.generate.default_model import CARD
+from functions.generate.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE
+
+LARGEST = 10_000_000
+"""Bytes of the adapter: it goes with every copy of the product."""
+CHOICES = Path(__file__).with_name("card.toml")
+MODEL = "model"
+_BASE = "google/gemma-3-270m"
+_KEPT = ("peft_type", "task_type", "r", "lora_alpha", "bias")
+
+
+def ship(run: Path, exported: Path, to: Path = DIRECTORY, choices: Path = CHOICES) -> Path:
+    """Make the voice `to` of the training in `run` and of what was exported of it: the same bytes of the same training.
+
+    `choices`: a TOML file with the model's name and its sampling. Raises TimokhaError, one line.
+    """
+    trained = run / MODEL
+    try:
+        weights = load_file(trained / ADAPTER)
+        config = json.loads((trained / CONFIG).read_bytes())
+        tokens = used_tokens.used(exported)
+        card = _card(trained, choices)
+        data = save(
+            {name: values.astype(np.float16) for name, values in sorted(weights.items())}, metadata={"format": "pt"}
+        )
+    except (OSError, ValueError) as error:
+        raise TimokhaError(f"{run} and {exported} hold no training of an adapter that was exported: {error}") from None
+    if len(data) > LARGEST:
+        raise TimokhaError(f"the adapter takes {len(data)} bytes, more than {LARGEST}: lower its rank or its targets")
+
+    def fill(folder: Path) -> None:
+        (folder / ADAPTER).write_bytes(data)
+        (folder / CONFIG).write_text(json.dumps(_config(config), indent=2) + "\n", encoding="utf-8")
+        card.write(folder)
+        used_tokens.write(folder, tokens)
+        (folder / NOTICE).write_text(_notice(), encoding="utf-8")
+
+    fill_whole(to, fill)
+    return to
+
+
+def _card(trained: Path, choices: Path) -> ModelCard:
+    said = tomllib.loads(choices.read_text(encoding="utf-8"))
+    card = ModelCard.read(trained)
+    if card is None or card.licence != CARD.licence:
+        raise ValueError("it is not the default model that was trained")
+    return card.model_copy(update={"name": said["name"], "sampling": Preferred.model_validate(said["sampling"])})
+
+
+def _config(written: dict[str, Any]) -> dict[str, Any]:
+    """What peft needs to load it; of the rest, and of this machine's paths, nothing."""
+    kept = {name: written[name] for name in _KEPT}
+    return {**kept, "target_modules": sorted(written["target_modules"]), "base_model_name_or_path": _BASE}
+
+
+def _notice() -> str:
+    return f"""\
+Gemma is provided under and subject to the Gemma Terms of Use found at {CARD.licence_url}
+
+Use is subject to its Prohibited Use Policy, too: https://ai.google.dev/gemma/prohibited_use_policy
+
+Modified: this adapter (LoRA) changes the weights of Gemma 3 270M. Timokha's authors trained it on talks that they wrote
+(training/voice/talks), starting from weights that others had quantized to Q4_K_M.
+"""
