@@ -18,7 +18,7 @@ from functions.generate.default_model import CARD, default_model_directory
 from functions.generate.engines.described import FILE_NAME, Described
 from functions.generate.prepared import prepared_directory
 from functions.generate.prompts import FormatName
-from functions.generate.settings import GenerateSettings
+from functions.generate.settings import GenerateSettings, VoiceName
 from functions.generate.voices import ADAPTER, CONFIG, voice_of
 
 NOBODY = 65534
@@ -246,12 +246,12 @@ def test_the_voice_of_the_default_model_is_named(
     CARD.write(shipped)
     monkeypatch.setattr(voices, "DIRECTORY", shipped)
     settings = GenerateSettings.read(cache=Path("cache"), engine="transformers")
-    made = default_model_directory(Path("cache"), voice_of(settings.voice))
+    made = default_model_directory(settings.cache, voice_of(settings.voice))
     made.parent.mkdir(parents=True)
     directory.rename(made)
     CARD.write(made)
     assert model(settings).text == f"model: the default one, prepared in {made}; its voice is timokha (GENERATE_VOICE)"
-    assert model(settings.model_copy(update={"voice": "none"})).level is Level.NOTE
+    assert model(settings.model_copy(update={"voice": VoiceName.NONE})).level is Level.NOTE
     (shipped / CONFIG).unlink()
     found = model(settings)
     assert found.level is Level.WRONG
