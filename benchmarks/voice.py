@@ -98,7 +98,7 @@ async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, o
             edge(js) as asking,
             functions(Path(directory), nats.url, system.settings),
         ):
-            asker = _Asker(asking, near)
+            asker = Asker(asking, near)
             began = time.perf_counter()
             answers = await asker.all(talks)
             seconds = time.perf_counter() - began
@@ -113,7 +113,7 @@ async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, o
 
 
 @dataclass(slots=True)
-class _Asker:
+class Asker:
     """Holds talks; notes the tokens that were read for each answer."""
 
     edge: Edge
@@ -138,8 +138,10 @@ class _Asker:
 
     async def _answer(self, asked: GenerationRequested) -> str:
         """Empty if there is none."""
+        if self.near:  # in a thread: many talks begin at once, and a confirmation that is not read in time is an error
+            asked = await asyncio.to_thread(with_examples, asked, self.near)
         try:
-            completed = await self.edge.request(with_examples(asked, self.near) if self.near else asked)
+            completed = await self.edge.request(asked)
         except NoAnswer:
             return ""
         self.input_tokens.append(completed.usage.input_tokens)

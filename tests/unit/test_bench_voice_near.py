@@ -1,12 +1,14 @@
 """Near examples: which exchanges of the corpus stand in front of a question, and where."""
 
 import random
+import threading
+from typing import ClassVar
 
 import pytest
 
 from benchmarks import voice
 from benchmarks.voice_near import K, Near
-from events.schema import Role, Turn
+from events.schema import FinishReason, GenerationCompleted, Role, Turn, Usage
 from functions.generate.prompts import Dialogue, fit
 from training.voice.talks import Exchange, Talk
 
@@ -105,3 +107,43 @@ def test_what_does_not_fit_is_the_farthest_example_first():
     kept = fit(request.turns, 5, len)
     assert said(kept)[-3:] == ["столица Чехии?", "Прага.", "столица Чехии"]
     assert kept == list(request.turns[-5:])
+
+
+class Echoing:
+    """An edge whose every answer says how many turns were asked."""
+
+    def __init__(self):
+        self.requests = []
+
+    async def request(self, asked):
+        self.requests.append(asked)
+        return GenerationCompleted(
+            request_id=asked.request_id,
+            text=f"Их {len(asked.turns)}.",
+            finish_reason=FinishReason.STOP,
+            model="echo",
+            usage=Usage(input_tokens=10 * len(asked.turns)),
+        )
+
+
+class Noting(Near):
+    """Notes in which threads it is asked."""
+
+    threads: ClassVar[set] = set()
+
+    def turns(self, asked):
+        self.threads.add(threading.current_thread())
+        return super().turns(asked)
+
+
+async def test_a_talk_remembers_its_own_turns_and_the_search_holds_nobody_up():
+    edge, near = Echoing(), Noting(TALKS, k=1)
+    asker = voice.Asker(edge, near)
+    answered = await asker.all([["столица Чехии", "А осень?"]])
+    assert said(edge.requests[0].turns) == ["столица Чехии?", "Прага.", "столица Чехии"]
+    assert said(edge.requests[1].turns)[-3:] == ["столица Чехии", "Их 3.", "А осень?"]
+    assert len(edge.requests[1].turns) == 4 + 3
+    assert [one.last.answer for one in answered] == ["Их 3.", "Их 7."]
+    assert answered[1].before == (answered[0].last,)
+    assert asker.input_tokens == [30, 70]
+    assert threading.main_thread() not in near.threads
