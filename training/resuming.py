@@ -14,7 +14,7 @@ from training.trainer import last_checkpoint
 from training.weights import CONFIG, MODEL
 
 DATA = "data.sha256"
-_BEFORE = {"canaries": 0, "frame": "labels", "targets": "all-linear"}
+_BEFORE = {"canaries": 0, "frame": "labels", "targets": "all-linear", "voice": "none"}
 """What trainings did before there were these settings."""
 _NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
 

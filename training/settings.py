@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from events.errors import SettingsError
 from events.paths import Place, resolved
 from events.settings import Seconds, Settings, unknown_keys
+from functions.generate.settings import VoiceName
 from functions.generate.sources import located
 
 Frame = Literal["labels", "asked", "scene", "examples"]
@@ -66,6 +67,10 @@ class FitSettings(Settings):
     out: Path = Field(description="the directory for the model, its checkpoints and its curves")
     model: Annotated[str | None, Place(), AfterValidator(lambda model: model and located(model))] = Field(
         None, description="the model to start from: a directory, a .gguf file or a hub id; without it the default model"
+    )
+    voice: VoiceName = Field(
+        VoiceName.NONE,
+        description="none or timokha: whether the default model is trained as its makers left it, or with its voice",
     )
     cache: Path = Field(
         Path(user_cache_dir("timokha")),

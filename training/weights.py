@@ -17,6 +17,7 @@ from functions.generate.default_model import prepare_default_model
 from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.transformers import context_of, format_of
+from functions.generate.voices import voice_of
 from training.lessons import Renderer
 from training.manifest import Manifest
 from training.settings import FitSettings, Frame
@@ -30,7 +31,9 @@ _ADAPTER = "adapter_config.json"
 
 def source_of(settings: FitSettings, console: Console) -> str:
     """The model that `settings` start from: a directory, a file or a hub id."""
-    return settings.model or str(prepare_default_model(settings.cache, console=console))
+    if settings.model:
+        return settings.model
+    return str(prepare_default_model(settings.cache, voice=voice_of(settings.voice), console=console))
 
 
 def start_from(settings: FitSettings, console: Console) -> Checkpoint:

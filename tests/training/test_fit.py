@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import SystemClock
 from functions.generate.card import ModelCard
-from training import compiling
+from training import compiling, weights
 from training.fit import fit
 from training.monitor import Monitor
 from training.resuming import keep
@@ -142,11 +142,25 @@ def test_a_directory_with_another_training_is_refused(data, base, tmp_path):
 def test_a_training_of_an_earlier_version_is_still_known(data, base, tmp_path):
     ended = fit(settings(data, base, tmp_path / "run", steps=1, canaries=0), console=QUIET, clock=SystemClock())
     config = tmp_path / "run/config.toml"
-    new = ("canaries", "frame", "targets")
+    new = ("canaries", "frame", "targets", "voice")
     lines = [line for line in config.read_text().splitlines(keepends=True) if not line.startswith(new)]
     config.write_text("".join(lines))
     again = fit(settings(data, base, tmp_path / "run", steps=1, canaries=0), console=QUIET, clock=SystemClock())
     assert again == ended
+
+
+def test_a_training_starts_from_the_default_models_base_or_from_its_voice(data, tmp_path, monkeypatch):
+    asked = []
+
+    def prepared(cache, *, voice, console):
+        asked.append(voice)
+        return tmp_path
+
+    monkeypatch.setattr(weights, "prepare_default_model", prepared)
+    monkeypatch.setattr(weights, "voice_of", lambda name: name.value)
+    for chosen in ({}, {"voice": "timokha"}):
+        weights.source_of(FitSettings.read(data=data, out=tmp_path, **chosen), QUIET)
+    assert asked == ["none", "timokha"]
 
 
 def test_an_adapter_of_some_matrices_is_smaller_and_of_unknown_ones_refused(data, base, tmp_path):
