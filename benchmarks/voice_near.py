@@ -19,8 +19,6 @@ from training.voice.talks import Exchange, Talk
 K = 4
 _SIZES = (2, 3, 4)
 """Of n-grams, in characters."""
-_BEFORE = 0.5
-"""What the likeness of the questions before counts, in parts of that of the questions themselves."""
 _OUT_OF_PLACE = 0.75
 """What likeness counts where nothing was said before the question, but was in the corpus, whose answer may need it."""
 
@@ -75,8 +73,7 @@ class _Searched:
         befores = {} if before is None else self._questions.likeness(before)
         for number in scores:
             if self._examples[number].before:  # then it is the exchange before it in the list, too
-                scores[number] *= _OUT_OF_PLACE if before is None else 1
-                scores[number] += _BEFORE * befores.get(number - 1, 0)
+                scores[number] *= _OUT_OF_PLACE if before is None else 1 + befores.get(number - 1, 0)
         order = nlargest(2 * k, scores, key=lambda number: (scores[number], -number))
         answers = {self._examples[number].exchange.answer: self._examples[number] for number in reversed(order)}
         return list(reversed(answers.values()))[:k]

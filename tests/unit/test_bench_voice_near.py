@@ -75,6 +75,15 @@ def test_what_was_asked_before_decides_between_follow_ups_and_stands_before_them
     assert said(Near(TALKS, k=1).turns(dinner))[0] == "Что приготовить?"
 
 
+def test_a_talk_like_the_one_before_is_no_reason_for_an_unlike_question():
+    corpus = [
+        talk("ru", "Расскажи про море", "Было тепло.", "надолго?", "На неделю."),
+        talk("ru", "Скучно", "Бывает.", "Приезжай к нам", "Приеду!"),
+    ]
+    turns = Near(corpus, k=1).turns(asked("Расскажи про море", "Потом.", "Приезжай-ка к ним, только не надо"))
+    assert said(turns)[-1] == "Приеду!"
+
+
 def test_an_answer_stands_once_and_nothing_like_the_question_means_no_example():
     twice = [talk("ru", "пока", "До встречи!"), talk("ru", "пока!", "До встречи!"), talk("ru", "пока-пока", "Пиши!")]
     assert sorted(said(Near(twice).turns(asked("пока")))[1::2]) == ["До встречи!", "Пиши!"]
