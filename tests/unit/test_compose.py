@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -341,3 +342,15 @@ def test_the_command_line_starts_in_every_image_without_the_packages_of_the_othe
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_the_image_is_built_with_every_licence_that_the_wheel_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    copied = re.search(r"^COPY (pyproject.toml .*) \./$", DOCKERFILE, re.MULTILINE)[1].split()
+    let_in = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in project["license-files"]:
+        assert (ROOT / name).is_file()
+        assert name in copied
+        assert f"!{name}" in let_in
+    assert "Gemma Terms of Use" in (ROOT / "NOTICE").read_text(), "the voice ships under them"
+    assert "LicenseRef-Gemma-Terms-of-Use" in project["license"]
