@@ -18,7 +18,7 @@ from functions.generate.engines.described import FILE_NAME
 from functions.generate.sources import name_of
 from functions.generate.voices import Voice
 
-MADE_BY = 7
+MADE_BY = 8
 """Raise it when what is made from the same model changes."""
 _CONVERTING = ("torch", "transformers", "openvino")
 """What decides how a model comes out that is no GGUF file."""

@@ -9,6 +9,7 @@ from events.errors import SettingsError
 from functions.generate.engines import aliases, openvino_aliases, renumbering, tokenizer_file
 from functions.generate.engines.described import Described
 from functions.generate.engines.narrowing import narrowed
+from functions.generate.engines.openvino_constants import share
 from functions.generate.engines.openvino_head import OtherHead
 from functions.generate.engines.openvino_paged import Unsupported
 from functions.generate.engines.openvino_weights import quantize
@@ -47,6 +48,7 @@ def write(
         quantize(model, bits)
     if servable.tokenizer.get_vocab_size() <= 1 << aliases.BITS:
         openvino_aliases.take_off(model)
+    share(model)
     directory.mkdir(parents=True, exist_ok=True)
     with writing(directory):
         ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
