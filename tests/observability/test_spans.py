@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 from opentelemetry.trace import Span, SpanKind, StatusCode
@@ -243,6 +244,7 @@ def test_a_step_reaches_back_to_when_it_became_due(observed, question):
 async def test_a_chat_span_says_how_often_an_answer_was_drawn_and_no_text(observed, request_data):
     class Repeating:
         model, provider, samples = "gemma", "openvino", True
+        own_sampling = MappingProxyType({})
 
         async def generate(self, turns, sampling, *, progressed=None):
             return Generated("секрет в четырёх словах", FinishReason.STOP, Usage(input_tokens=5, output_tokens=3))
