@@ -21,6 +21,7 @@ from events.schema import (
     GenerationCompleted,
     GenerationFailed,
     GenerationRequested,
+    Sampling,
 )
 
 SOURCE = "/timokha/bridge"
@@ -159,6 +160,7 @@ class OriginalCodec:
             chat_id=request_id.chat,
             message_id=request_id.message,
             turns=turns,
+            sampling=Sampling().naming_defaults(),  # the original's bot says nothing of it
             deadline=deadline,
         )
         return request, origin

@@ -49,6 +49,11 @@ class Sampling(Data):
         default=(), description="the fields that nobody chose: where the model knows better, its own values count"
     )
 
+    def naming_defaults(self) -> "Sampling":
+        """Return it with the names of all that was not given: as a request carries it."""
+        left = type(self).model_fields.keys() - self.model_fields_set - {"seed", "by_default"}
+        return self.model_copy(update={"by_default": tuple(sorted(left))})
+
     def with_own(self, values: Mapping[str, float]) -> "Sampling":
         """Return it with a model's own `values` for what nobody chose."""
         own = {name: value for name, value in values.items() if name in self.by_default}

@@ -42,7 +42,7 @@ def request_of(
         message_id=request_id.message,
         revision=request_id.revision,
         turns=_fitting((*earlier, question), max_bytes, max_tokens),
-        sampling=_sampling(sampling, current.request_id),
+        sampling=sampling.naming_defaults().model_copy(update={"seed": _seed(current.request_id)}),
         deadline=current.deadline,
         locale=current.question.locale,
         live=current.question.live,
@@ -70,12 +70,6 @@ def _bytes(turns: Iterable[Turn]) -> int:
 
 def _tokens(turns: Iterable[Turn]) -> int:
     return sum(TOKENS_PER_TURN + -(-len(turn.text) // CHARS_PER_TOKEN) for turn in turns)
-
-
-def _sampling(chosen: Sampling, request_id: str) -> Sampling:
-    """What the owner chose, and the rest by default."""
-    by_default = sorted(Sampling.model_fields.keys() - chosen.model_fields_set - {"seed", "by_default"})
-    return chosen.model_copy(update={"seed": _seed(request_id), "by_default": tuple(by_default)})
 
 
 def _seed(request_id: str) -> int:

@@ -1,11 +1,16 @@
 """The original's way to write a conversation."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import dialogue
+from bridge.codecs import CODECS
+from bridge.settings import CodecName
 from events.errors import MalformedEvent
+from events.rabbitmq.message import Message
 from events.schema import Role, Turn
 
 U, A = Role.USER, Role.ASSISTANT
@@ -62,3 +67,9 @@ def test_what_is_written_is_read_as_the_same_turns(texts) -> None:
     assert [turn.role for turn in read] == [turn.role for turn in expected]
     assert [turn.text for turn in read] == [dialogue.harmless(turn.text) for turn in expected]
     assert not any("@@ПЕРВЫЙ@@" in turn.text or "@@ВТОРОЙ@@" in turn.text for turn in read)
+
+
+def test_what_the_originals_bot_asks_is_answered_with_the_models_own_sampling() -> None:
+    message = Message("вопрос".encode(), message_id="1", reply_to="q", correlation_id="c")
+    asked, _ = CODECS[CodecName.ORIGINAL].asked(message, deadline=datetime.now(UTC))
+    assert asked.sampling.with_own({"temperature": 0.9}).temperature == 0.9
