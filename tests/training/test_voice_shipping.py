@@ -1,12 +1,13 @@
 """The voice that ships: made of a training in the same bytes each time, small, and without this machine's paths."""
 
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
 from rich.console import Console
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from events.errors import TimokhaError
 from events.runtime.clock import SystemClock
@@ -15,7 +16,7 @@ from functions.generate.card import ModelCard
 from functions.generate.default_model import CARD
 from functions.generate.engines.adapters import Adapter
 from functions.generate.settings import VoiceName
-from functions.generate.voices import ADAPTER, CONFIG, NOTICE, voice_of
+from functions.generate.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
 from training.fit import fit
 from training.settings import FitSettings
 from training.voice import shipping
@@ -68,6 +69,25 @@ def test_what_ships_is_the_adapter_in_half_the_bytes(place, tmp_path):
     assert used_tokens.used(voice) == [5, 7]
     assert "Gemma Terms of Use found at https://ai.google.dev/gemma/terms" in (voice / NOTICE).read_text()
     assert "Modified: " in (voice / NOTICE).read_text()
+
+
+def test_other_numbers_are_another_voice_though_only_the_head_is_looked_at(place, tmp_path):
+    voices = [Voice("one", ship(place / "run", place / "exported", tmp_path / name)) for name in ("one", "same")]
+    other = shutil.copytree(place / "run", tmp_path / "run")
+    file = other / "model" / ADAPTER
+    changed = {name: values + 1 for name, values in load_file(file).items()}
+    save_file(changed, file)
+    voices.append(Voice("one", ship(other, place / "exported", tmp_path / "other")))
+    one, same, third = [voice.digest for voice in voices]
+    assert one == same != third
+    by_hand = shutil.copytree(tmp_path / "one", tmp_path / "by_hand")
+    plain = load_file(by_hand / ADAPTER)
+    digests = []
+    for shift in (0, 1):
+        save_file({name: values + np.float16(shift) for name, values in plain.items()}, by_hand / ADAPTER)
+        os.utime(by_hand / ADAPTER, (shift, shift))
+        digests.append(Voice("one", by_hand).digest)
+    assert digests[0] != digests[1]
 
 
 def test_the_card_has_the_frame_of_the_training_and_the_sampling_that_was_chosen(place, tmp_path):

@@ -2,10 +2,12 @@
 
 import json
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
 from events.errors import TimokhaError
@@ -13,7 +15,7 @@ from events.files import fill_whole
 from functions.generate import used_tokens
 from functions.generate.card import ModelCard, Preferred
 from functions.generate.default_model import CARD
-from functions.generate.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE
+from functions.generate.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE, SUM
 
 LARGEST = 10_000_000
 """Bytes of the adapter: it goes with every copy of the product."""
@@ -34,9 +36,7 @@ def ship(run: Path, exported: Path, to: Path = DIRECTORY, choices: Path = CHOICE
         config = json.loads((trained / CONFIG).read_bytes())
         tokens = used_tokens.used(exported)
         card = _card(trained, choices)
-        data = save(
-            {name: values.astype(np.float16) for name, values in sorted(weights.items())}, metadata={"format": "pt"}
-        )
+        data = _saved({name: values.astype(np.float16) for name, values in sorted(weights.items())})
     except (OSError, ValueError) as error:
         raise TimokhaError(f"{run} and {exported} hold no training of an adapter that was exported: {error}") from None
     if len(data) > LARGEST:
@@ -51,6 +51,11 @@ def ship(run: Path, exported: Path, to: Path = DIRECTORY, choices: Path = CHOICE
 
     fill_whole(to, fill)
     return to
+
+
+def _saved(tensors: dict[str, NDArray[np.float16]]) -> bytes:
+    numbers = sha256(b"".join(values.tobytes() for values in tensors.values())).hexdigest()
+    return bytes(save(tensors, metadata={"format": "pt", SUM: numbers}))
 
 
 def _card(trained: Path, choices: Path) -> ModelCard:
