@@ -55,7 +55,8 @@ def ship(run: Path, exported: Path, to: Path = DIRECTORY, choices: Path = CHOICE
 
 def _saved(tensors: dict[str, NDArray[np.float16]]) -> bytes:
     numbers = sha256(b"".join(values.tobytes() for values in tensors.values())).hexdigest()
-    return bytes(save(tensors, metadata={"format": "pt", SUM: numbers}))
+    # One entry alone: of several the order is drawn anew each time.
+    return bytes(save(tensors, metadata={SUM: numbers}))
 
 
 def _card(trained: Path, choices: Path) -> ModelCard:
