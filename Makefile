@@ -76,7 +76,7 @@ voice: set-up-dev ## train the default model's voice anew from training/voice/ta
 		--validation-share 0.04 --test-share 0.02
 	$(BIN)/python -m training.voice losses --data $(VOICE)/data
 	$(BIN)/timokha train fit --config training/voice/fit.toml --data $(VOICE)/data --out $(VOICE)/run $(ARGS)
-	$(BIN)/timokha train evaluate --run $(VOICE)/run --samples 10
+	$(BIN)/timokha train evaluate --run $(VOICE)/run --dialogues 60 --samples 10
 	$(BIN)/timokha train export --run $(VOICE)/run --to $(VOICE)/model
 	$(BIN)/python -m training.voice ship --run $(VOICE)/run --model $(VOICE)/model
 
