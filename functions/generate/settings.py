@@ -87,7 +87,7 @@ class GenerateSettings(RabbitMQSettings):
     vocabulary: Vocabulary = Field(
         Vocabulary.TALK,
         description="talk (a model with a large vocabulary writes the tokens that talk needs, the rest byte by byte) "
-        "or all (every token it has; half as fast), for the openvino engine",
+        "or all (every token it has; about two thirds as fast), for the openvino engine",
     )
     decoding: Decoding = Field(
         Decoding.SAMPLING,
