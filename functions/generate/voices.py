@@ -11,10 +11,11 @@ from pathlib import Path
 from events.errors import SettingsError
 from functions.generate.card import FILE_NAME, ModelCard
 from functions.generate.settings import VoiceName
+from functions.generate.used_tokens import FILE_NAME as TOKENS
 
 DIRECTORY = Path(__file__).with_name("voice")
 ADAPTER, CONFIG, NOTICE = "adapter_model.safetensors", "adapter_config.json", "NOTICE.txt"
-_DECIDING = (ADAPTER, CONFIG, FILE_NAME)
+_DECIDING = (ADAPTER, CONFIG, FILE_NAME, TOKENS)
 """What makes another model of it."""
 _DIGITS = 12
 SUM = "sha256-of-tensors"
@@ -30,14 +31,10 @@ class Voice:
     @property
     def digest(self) -> str:
         """Of all that decides what the model becomes. Raises SettingsError."""
-        return _digest(self, tuple(self._stat(name) for name in _DECIDING))
-
-    def _stat(self, name: str) -> tuple[int, int]:
         try:
-            stat = (self.directory / name).stat()
+            return _digest(self, tuple(_stat(self.directory / name) for name in _DECIDING))
         except OSError as error:
-            raise self.unreadable(f"{name}: {error.strerror}") from None
-        return stat.st_size, stat.st_mtime_ns
+            raise self.unreadable(f"{Path(str(error.filename)).name}: {error.strerror}") from None
 
     @property
     def card(self) -> ModelCard:
@@ -57,6 +54,11 @@ class Voice:
             f"the voice {self.name} in {self.directory} can't be used ({why}): install timokha anew, "
             "or set GENERATE_VOICE=none"
         )
+
+
+def _stat(file: Path) -> tuple[int, int]:
+    stat = file.stat()
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _content(file: Path) -> bytes:
@@ -83,6 +85,6 @@ def _digest(voice: Voice, stats: tuple[tuple[int, int], ...]) -> str:
 
 def voice_of(name: VoiceName, model: str | None = None) -> Voice | None:
     """The voice `name`; None if there is none, or if `model` is another one than the default model."""
-    if model is not None or name is VoiceName.NONE or not (DIRECTORY / ADAPTER).is_file():
+    if model is not None or name is VoiceName.NONE or not DIRECTORY.is_dir():
         return None
     return Voice(name.value, DIRECTORY)

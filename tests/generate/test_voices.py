@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate import default_model, prepared, voices
+from functions.generate import default_model, prepared, used_tokens, voices
 from functions.generate.card import ModelCard, Preferred
 from functions.generate.copies import Copy
 from functions.generate.default_model import default_model_directory, prepare_default_model
@@ -74,6 +74,7 @@ def train(folder: Path, *, seed: int = 1, config: dict[str, Any] | None = None) 
         written = json.loads((folder / "voice" / CONFIG).read_text())
         (folder / "voice" / CONFIG).write_text(json.dumps({**written, **config}))
     CARD.write(folder / "voice")
+    used_tokens.write(folder / "voice", [5])
     (folder / "voice" / NOTICE).write_text("under terms, modified\n")
     return adapted.merge_and_unload()
 
@@ -131,17 +132,20 @@ async def test_what_is_served_was_merged_without_torch(trained: tuple[Path, Any]
     assert ours == theirs != base
 
 
-def test_another_adapter_or_card_is_another_copy_and_none_the_base(trained: tuple[Path, Any], tmp_path: Path) -> None:
+def test_another_adapter_card_or_list_of_tokens_is_another_copy_and_none_the_base(
+    trained: tuple[Path, Any], tmp_path: Path
+) -> None:
     folder, _ = trained
-    other, livelier = tmp_path / "other", tmp_path / "livelier"
-    for place in (other, livelier):
+    other, livelier, wordier = (tmp_path / name for name in ("other", "livelier", "wordier"))
+    for place in (other, livelier, wordier):
         place.mkdir()
         train(place, seed=2 if place == other else 1)
     CARD.model_copy(update={"sampling": Preferred(temperature=1.0)}).write(livelier / "voice")
-    spoken = [voice(place) for place in (folder, other, livelier)]
+    used_tokens.write(wordier / "voice", [5, 6])
+    spoken = [voice(place) for place in (folder, other, livelier, wordier)]
     copies = [Copy(None, 8, "talk2", one).directory(tmp_path).name for one in spoken]
     floats = [default_model_directory(tmp_path, one).name for one in spoken]
-    assert len({*copies}) == len({*floats}) == 3
+    assert len({*copies}) == len({*floats}) == 4
     assert all(name.startswith("gemma-3-270m-timokha-") for name in (*copies, *floats))
     assert Copy(None, 8, "talk2").directory(tmp_path).name.startswith("gemma-3-270m-a5fd3b62230a-")
     assert default_model_directory(tmp_path).name == "gemma-3-270m-float16"

@@ -13,12 +13,14 @@ from edge.doctor.finding import Finding, Level
 from edge.doctor.model import model
 from events.extras import install
 from functions.generate import voices
+from functions.generate.card import FILE_NAME as CARD_NAME
 from functions.generate.card import ModelCard
 from functions.generate.default_model import CARD, default_model_directory
 from functions.generate.engines.described import FILE_NAME, Described
 from functions.generate.prepared import prepared_directory
 from functions.generate.prompts import FormatName
 from functions.generate.settings import GenerateSettings, VoiceName
+from functions.generate.used_tokens import FILE_NAME as TOKENS
 from functions.generate.voices import ADAPTER, CONFIG, voice_of
 
 NOBODY = 65534
@@ -241,7 +243,7 @@ def test_the_voice_of_the_default_model_is_named(
 ) -> None:
     shipped = tmp_path / "shipped"
     shipped.mkdir()
-    for name in (ADAPTER, CONFIG):
+    for name in (ADAPTER, CONFIG, TOKENS):
         (shipped / name).write_text("x")
     CARD.write(shipped)
     monkeypatch.setattr(voices, "DIRECTORY", shipped)
@@ -252,8 +254,21 @@ def test_the_voice_of_the_default_model_is_named(
     CARD.write(made)
     assert model(settings).text == f"model: the default one, prepared in {made}; its voice is timokha (GENERATE_VOICE)"
     assert model(settings.model_copy(update={"voice": VoiceName.NONE})).level is Level.NOTE
-    (shipped / CONFIG).unlink()
-    found = model(settings)
-    assert found.level is Level.WRONG
-    assert "the voice timokha" in found.text
-    assert "GENERATE_VOICE=none" in found.text
+
+
+@pytest.mark.parametrize("name", [ADAPTER, CONFIG, CARD_NAME, TOKENS])
+@pytest.mark.parametrize("why", ["No such file or directory", "Is a directory"])
+def test_a_voice_that_can_not_be_read_is_named_with_the_way_out(
+    name: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in (ADAPTER, CONFIG, CARD_NAME, TOKENS):
+        (tmp_path / file).write_text("x")
+    (tmp_path / name).unlink()
+    if why == "Is a directory":
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(voices, "DIRECTORY", tmp_path)
+    for engine in ("openvino", "transformers"):
+        found = model(GenerateSettings.read(cache=Path("cache"), engine=engine))
+        assert found.level is Level.WRONG
+        assert f"the voice timokha in {tmp_path} can't be used ({name}: {why})" in found.text
+        assert "GENERATE_VOICE=none" in found.text
