@@ -17,6 +17,7 @@ from functions.generate.default_model import prepare_default_model
 from functions.generate.encoding import Encoder
 from functions.generate.engines.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.transformers import context_of, format_of
+from functions.generate.settings import VoiceName
 from functions.generate.voices import voice_of
 from training.lessons import Renderer
 from training.manifest import Manifest
@@ -33,7 +34,13 @@ def source_of(settings: FitSettings, console: Console) -> str:
     """The model that `settings` start from: a directory, a file or a hub id."""
     if settings.model:
         return settings.model
-    return str(prepare_default_model(settings.cache, voice=voice_of(settings.voice), console=console))
+    voice = voice_of(settings.voice)
+    if voice is None and settings.voice is not VoiceName.NONE:
+        raise SettingsError(f"TRAINING_VOICE={settings.voice}: this timokha ships no voice; set TRAINING_VOICE=none")
+    try:
+        return str(prepare_default_model(settings.cache, voice=voice, console=console))
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("GENERATE_VOICE", "TRAINING_VOICE")) from None
 
 
 def start_from(settings: FitSettings, console: Console) -> Checkpoint:

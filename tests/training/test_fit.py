@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import SystemClock
+from functions.generate import voices
 from functions.generate.card import ModelCard
 from training import compiling, weights
 from training.fit import fit
@@ -161,6 +162,16 @@ def test_a_training_starts_from_the_default_models_base_or_from_its_voice(data, 
     for chosen in ({}, {"voice": "timokha"}):
         weights.source_of(FitSettings.read(data=data, out=tmp_path, **chosen), QUIET)
     assert asked == ["none", "timokha"]
+
+
+def test_a_training_from_a_voice_that_is_not_there_or_broken_says_so(data, tmp_path, monkeypatch):
+    settings = FitSettings.read(data=data, out=tmp_path, cache=tmp_path / "cache", voice="timokha")
+    monkeypatch.setattr(voices, "DIRECTORY", tmp_path / "voice")
+    with pytest.raises(SettingsError, match=r"^TRAINING_VOICE=timokha: .* ships no voice; set TRAINING_VOICE=none$"):
+        weights.source_of(settings, QUIET)
+    (tmp_path / "voice").mkdir()
+    with pytest.raises(SettingsError, match=r"the voice timokha .* or set TRAINING_VOICE=none$"):
+        weights.source_of(settings, QUIET)
 
 
 def test_an_adapter_of_some_matrices_is_smaller_and_of_unknown_ones_refused(data, base, tmp_path):
