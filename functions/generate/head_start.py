@@ -52,4 +52,7 @@ def _begun(settings: GenerateSettings, process: "Process | None") -> "Batch | No
         max_thought_tokens=settings.max_thought_tokens,
         arithmetic=settings.arithmetic,
     )
-    return Batch(model, process if process and process.is_alive else None)
+    if process and not process.is_alive:
+        process.drop()
+        process = None
+    return Batch(model, process)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from events.runtime.clock import SystemClock
 from events.schema import Sampling
 from functions.generate import early
 from functions.generate.app import open_engine
+from functions.generate.engines.jobs import Model
 from functions.generate.engines.process import Process
 from functions.generate.head_start import begin
 from functions.generate.prepared import prepared_model
@@ -73,6 +75,7 @@ def test_a_process_that_has_ended_is_made_up_for(process, settings):
     process.wait()
     begun = begin(settings, process)
     assert begun
+    assert process.socket.fileno() == -1
     begun.wait()
     assert len(stepping()) == 1
     begun.kill()
@@ -82,6 +85,14 @@ def test_a_process_that_has_ended_is_made_up_for(process, settings):
 def test_a_process_that_is_never_told_of_a_model_ends_without_a_word(capfd):
     process = Process()
     process.socket.close()
+    process.wait(WITHIN)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_process_whose_parent_is_gone_when_its_model_can_not_be_loaded_ends_without_a_word(tmp_path, capfd):
+    process = Process()
+    with Connection(process.socket.detach()) as connection:
+        connection.send(Model(str(tmp_path), 1, 100, 100, {}))
     process.wait(WITHIN)
     assert capfd.readouterr() == ("", "")
 

@@ -18,7 +18,7 @@ import pytest
 
 from events.runtime.clock import SystemClock
 from functions.generate.engines import aliases, stepping
-from functions.generate.engines.jobs import Cancelled, Job, Model, Written
+from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written
 from functions.generate.engines.openvino_companion import most
 from functions.generate.engines.openvino_export import export
 from functions.generate.engines.served import served
@@ -124,6 +124,22 @@ def stranger(directory: Path, arithmetic: Arithmetic) -> Iterator[Asked]:
     stranger = Asked(directory, arithmetic)
     yield stranger
     stranger.close()
+
+
+def test_companions_that_can_not_join_end_the_answers_in_hand_and_nothing_else(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = asked.job([1, 2, 3])
+    with monkeypatch.context() as broken:
+        broken.setattr(asked._stepper._companions, "join", failing)
+        asked.put(job)
+        assert asked._connection.poll(30)
+        assert asked._connection.recv() == Failed(job.number, "the model could not be run: RuntimeError")
+    assert asked.answers([asked.job([1, 2, 3])])
+
+
+def failing(*_: Any) -> None:
+    raise RuntimeError("no room")
 
 
 def prompts() -> list[list[int]]:

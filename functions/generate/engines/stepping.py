@@ -81,8 +81,8 @@ class Stepper:
         while self._admit():
             if not self._running:
                 continue
-            self._companions.join(len(self._running))
             try:
+                self._companions.join(len(self._running))
                 self._pipeline.step()
             except Exception as error:  # noqa: BLE001 - whatever the library raises, the next step may do
                 self._fail_all(f"the model could not be run: {type(error).__name__}")
@@ -217,22 +217,24 @@ def _receive(connection: Connection, arriving: "SimpleQueue[Job | Cancelled | No
 def main(descriptor: int) -> None:
     """Serve until the other end closes."""
     connection = Connection(descriptor)
-    arriving: SimpleQueue[Job | Cancelled | None] = SimpleQueue()
     try:
         model = connection.recv()
     except (EOFError, OSError):
         return  # it was begun for nothing
+    with suppress(BrokenPipeError):  # nobody is there any more
+        _serve(model, connection)
+
+
+def _serve(model: Model, connection: Connection) -> None:
+    arriving: SimpleQueue[Job | Cancelled | None] = SimpleQueue()
     try:
         stepper = Stepper(model, connection, arriving, clock=SystemClock())
     except Exception as error:  # noqa: BLE001 - the parent says it
         connection.send(Failed(0, (str(error).strip().splitlines() or [type(error).__name__])[-1], ever=True))
         return
-    try:
-        connection.send(True)
-        threading.Thread(target=_receive, args=(connection, arriving), daemon=True).start()
-        stepper.run()
-    except BrokenPipeError:
-        return
+    connection.send(True)
+    threading.Thread(target=_receive, args=(connection, arriving), daemon=True).start()
+    stepper.run()
 
 
 if __name__ == "__main__":
