@@ -38,6 +38,7 @@ from events.errors import TimokhaError
 from events.ids import RequestId
 from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
+from events.runtime.tasks import together
 from events.schema import GenerationRequested, Role, Turn
 from functions.generate.settings import GenerateSettings
 from training.voice import talks as corpus
@@ -123,18 +124,16 @@ class Asker:
     async def all(self, talks: Sequence[Talk]) -> list[Answered]:
         """Talks at once, the questions of each one after the other."""
         firsts = [1 + sum(map(len, talks[:number])) for number in range(len(talks))]
-        async with asyncio.TaskGroup() as tasks:
-            held = [tasks.create_task(self._talk(talk, first)) for talk, first in zip(talks, firsts, strict=True)]
-        return [answered for talk in held for answered in talk.result()]
+        held: list[list[Answered]] = [[] for _ in talks]
+        await together(*map(self._talk, talks, firsts, held))
+        return [answered for talk in held for answered in talk]
 
-    async def _talk(self, talk: Talk, first: int) -> list[Answered]:
-        held: list[Exchange] = []
-        answered = []
+    async def _talk(self, talk: Talk, first: int, held: list[Answered]) -> None:
+        """Adds to `held`."""
         for number, question in enumerate(talk, first):
-            exchange = Exchange(question, await self._answer(request(question, number, held)))
-            answered.append(Answered(number, tuple(held), exchange))
-            held.append(exchange)
-        return answered
+            before = tuple(answered.last for answered in held)
+            answer = await self._answer(request(question, number, before))
+            held.append(Answered(number, before, Exchange(question, answer)))
 
     async def _answer(self, asked: GenerationRequested) -> str:
         """Empty if there is none."""

@@ -221,6 +221,15 @@ def test_a_question_is_asked_as_the_userbot_asks_it():
     assert asked.sampling.seed not in {0, voice.request("Три?", 4, before).sampling.seed}
 
 
+async def test_a_question_that_can_not_be_asked_is_one_error():
+    class Broken:
+        async def request(self, asked):
+            raise TimokhaError("no confirmation")
+
+    with pytest.raises(TimokhaError, match=r"^no confirmation$"):
+        await voice.Asker(Broken(), None).all([["один?"], ["два?", "три?"]])
+
+
 def test_there_is_the_base_model_and_where_there_is_a_voice_the_trained_one_and_each_with_near_examples(monkeypatch):
     field = GenerateSettings.model_fields["model"]
     without = {name: one for name, one in GenerateSettings.model_fields.items() if name != "voice"}
