@@ -10,6 +10,7 @@ from edge.doctor.model_files import flaw, flaw_of_prepared
 from events.errors import SettingsError
 from events.extras import install
 from functions.generate.card import ModelCard
+from functions.generate.copies import is_converted
 from functions.generate.default_model import default_model_directory
 from functions.generate.engines.described import FILE_NAME, Described
 from functions.generate.prepared import prepared_directory
@@ -67,14 +68,9 @@ def _prepared(settings: GenerateSettings) -> Finding | None:
         writes = f"; it writes {described.rows} of its tokens (GENERATE_VOCABULARY=talk)" if described.rows else ""
         return ok(f"model: prepared in {directory}{writes}{_voice(settings)}")
     absent = [name for name in NEEDED[EngineName.TRANSFORMERS] if find_spec(name) is None]
-    if absent and _is_converted(settings.model):
+    if absent and is_converted(settings.model):
         return wrong(f"model: preparing it takes {' and '.join(absent)}: {install('transformers')}")
     return _no_room(directory)
-
-
-def _is_converted(source: str | None) -> bool:
-    """Whether preparing it takes torch: the default model is a GGUF file, too."""
-    return source is not None and not path_of(source).is_file()
 
 
 def _default(settings: GenerateSettings) -> Finding:

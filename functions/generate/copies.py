@@ -44,7 +44,7 @@ class Copy:
     def directory(self, models: Path) -> Path:
         """Where it lies, or will lie, in `models`."""
         exact = models / f"{self._stem}-{self._content}-{self._kind}-{MADE_BY}{self.tools}"
-        if exact.exists() or not self._is_converted:
+        if exact.exists() or not is_converted(self.source):
             return exact
         # Without torch here it was made elsewhere, whatever with; of the hub's model, of whatever revision.
         content = self._content if self.has_content else "*"
@@ -91,13 +91,9 @@ class Copy:
         return _digest((_stats(self.source), revision(self.source)), 12)
 
     @property
-    def _is_converted(self) -> bool:
-        return self.source is not None and not Path(self.source).expanduser().is_file()
-
-    @property
     def tools(self) -> str:
         """What it is converted with, for its name; empty if it need not be, or can't be here."""
-        if not self._is_converted:
+        if not is_converted(self.source):
             return ""
         with suppress(PackageNotFoundError):
             return f"-{_digest([version(name) for name in _CONVERTING], 8)}"
@@ -110,6 +106,11 @@ class Copy:
         stats = [(Path(name).name, *rest) for name, *rest in _stats(self.source)]
         identity = str(Path(self.source).expanduser().resolve()) if stats else self.source
         return f"{name_of(self.source)}-{_digest((identity, stats), 12)}"
+
+
+def is_converted(source: str | None) -> bool:
+    """Whether preparing it takes torch: the default model is a GGUF file, too."""
+    return source is not None and not Path(source).expanduser().is_file()
 
 
 def revision(source: str) -> str:
