@@ -14,7 +14,7 @@ from events.runtime.clock import SystemClock
 from functions.generate import used_tokens
 from functions.generate.card import ModelCard
 from functions.generate.default_model import CARD
-from functions.generate.engines.adapters import Adapter
+from functions.generate.engines.adapters import Adapter, BadAdapter
 from functions.generate.settings import VoiceName
 from functions.generate.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
 from training.fit import fit
@@ -88,6 +88,17 @@ def test_other_numbers_are_another_voice_though_only_the_head_is_looked_at(place
         os.utime(by_hand / ADAPTER, (shift, shift))
         digests.append(Voice("one", by_hand).digest)
     assert digests[0] != digests[1]
+
+
+def test_numbers_that_are_not_those_that_the_head_speaks_of_are_not_merged(place, tmp_path):
+    """Prepared once they would be served under the right voice's name."""
+    voice = ship(place / "run", place / "exported", tmp_path / "voice")
+    assert Adapter.read(voice).matrices
+    data = bytearray((voice / ADAPTER).read_bytes())
+    data[-2] ^= 1
+    (voice / ADAPTER).write_bytes(data)
+    with pytest.raises(BadAdapter, match=f"^{ADAPTER} is cut off or damaged$"):
+        Adapter.read(voice)
 
 
 def test_the_card_has_the_frame_of_the_training_and_the_sampling_that_was_chosen(place, tmp_path):

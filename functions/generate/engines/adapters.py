@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import numpy as np
 from functions.generate.engines.gguf_weights import Floats, Weights
 from functions.generate.gguf import Header
 from functions.generate.gguf_kinds import parameter
+from functions.generate.voices import ADAPTER, CONFIG, SUM
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _NUMBERS = {"F16": np.float16, "F32": np.float32}
 _NAME = re.compile(r"base_model\.model\.(?P<matrix>.+)\.lora_(?P<which>[AB])\.weight")
 _OTHERWISE = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "modules_to_save")
@@ -43,13 +44,13 @@ class Adapter:
             scale = float(config["lora_alpha"]) / int(config["r"])
             if config.get("peft_type") != "LORA" or (others := [name for name in _OTHERWISE if config.get(name)]):
                 raise BadAdapter(f"{CONFIG} has {'no LoRA' if config.get('peft_type') != 'LORA' else others[0]}")
-            tensors = _tensors((directory / WEIGHTS).read_bytes())
+            tensors = _tensors((directory / ADAPTER).read_bytes())
         except BadAdapter:
             raise
         except OSError as error:
             raise BadAdapter(f"{Path(str(error.filename)).name}: {error.strerror}") from None
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-            raise BadAdapter(f"{CONFIG} or {WEIGHTS} is cut off or damaged") from None
+            raise BadAdapter(f"{CONFIG} or {ADAPTER} is cut off or damaged") from None
         return cls(scale, _paired(tensors))
 
 
@@ -96,19 +97,24 @@ class Adapted(Mapping[str, Floats]):
 def _tensors(data: bytes) -> dict[str, Floats]:
     size = int.from_bytes(data[:8], "little")
     if size > min(_LARGEST_HEADER, len(data)):
-        raise BadAdapter(f"{WEIGHTS} is cut off or damaged")
+        raise BadAdapter(f"{ADAPTER} is cut off or damaged")
     header: dict[str, Any] = json.loads(data[8 : 8 + size])
     values = memoryview(data)[8 + size :]
-    return {name: _floats(values, **said) for name, said in sorted(header.items()) if name != "__metadata__"}
+    numbers = (header.pop("__metadata__", None) or {}).get(SUM)
+    tensors = sorted(header.items())
+    all_of_them = b"".join(values[slice(*said["data_offsets"])] for _, said in tensors)
+    if numbers and numbers != sha256(all_of_them).hexdigest():
+        raise BadAdapter(f"{ADAPTER} is cut off or damaged")
+    return {name: _floats(values, **said) for name, said in tensors}
 
 
 def _floats(values: memoryview, *, dtype: str, shape: list[int], data_offsets: list[int]) -> Floats:
     if dtype not in _NUMBERS:
-        raise BadAdapter(f"{WEIGHTS} has numbers of the type {dtype}")
+        raise BadAdapter(f"{ADAPTER} has numbers of the type {dtype}")
     start, end = data_offsets
     found = np.frombuffer(values[start:end], dtype=_NUMBERS[dtype]).reshape(shape).astype(np.float32)
     if not np.isfinite(found).all():
-        raise BadAdapter(f"{WEIGHTS} has numbers that are none")
+        raise BadAdapter(f"{ADAPTER} has numbers that are none")
     return found
 
 
@@ -117,8 +123,8 @@ def _paired(tensors: Mapping[str, Floats]) -> dict[str, tuple[Floats, Floats]]:
     for name, values in tensors.items():
         found = _NAME.fullmatch(name)
         if not found or values.ndim != 2:  # noqa: PLR2004 -- a matrix
-            raise BadAdapter(f"{WEIGHTS} has {name}, which is not read here")
+            raise BadAdapter(f"{ADAPTER} has {name}, which is not read here")
         halves.setdefault(f"{found['matrix']}.weight", {})[found["which"]] = values
     if single := sorted(name for name, pair in halves.items() if len(pair) == 1):
-        raise BadAdapter(f"{WEIGHTS} has only one half of {single[0]}")
+        raise BadAdapter(f"{ADAPTER} has only one half of {single[0]}")
     return {name: (pair["A"], pair["B"]) for name, pair in halves.items()}
