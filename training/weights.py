@@ -36,7 +36,10 @@ def source_of(settings: FitSettings, console: Console) -> str:
         return settings.model
     voice = voice_of(settings.voice)
     if voice is None and settings.voice is not VoiceName.NONE:
-        raise SettingsError(f"TRAINING_VOICE={settings.voice}: this timokha ships no voice; set TRAINING_VOICE=none")
+        raise SettingsError(
+            f"TRAINING_VOICE={settings.voice}: this timokha ships no voice; use one that does, or train with"
+            " TRAINING_VOICE=none"
+        )
     try:
         return str(prepare_default_model(settings.cache, voice=voice, console=console))
     except SettingsError as error:
