@@ -10,7 +10,7 @@ async def test_every_question_is_answered_with_its_talk_before_it_and_stands_on_
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VOICE_LIST", "halfway")
     monkeypatch.setattr(voice, "read_list", lambda name: [["раз?", "два?", "три?"], [name]])
-    monkeypatch.setattr(voice, "systems", lambda: {"blackbird": {"GENERATE_ENGINE": "echo"}})
+    monkeypatch.setattr(voice, "systems", lambda: {"blackbird": voice.System({"GENERATE_ENGINE": "echo"})})
     figures = await voice.measure()
     assert figures["halfway"]["blackbird"].items() >= {"answers": 4, "unanswered": 0}.items()
     directory = tmp_path / "build/bench/voice/halfway"
