@@ -227,7 +227,7 @@ def test_a_prepared_model_whose_description_is_torn_is_wrong(directory: Path, pr
 
 
 def test_the_default_model_is_fine_once_prepared(directory: Path) -> None:
-    settings = GenerateSettings.read(cache=Path("cache"), engine="transformers")
+    settings = GenerateSettings.read(cache=Path("cache"), engine="transformers", voice="none")
     assert model(settings).level is Level.NOTE
     made = default_model_directory(Path("cache"))
     made.parent.mkdir(parents=True)
