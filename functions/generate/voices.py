@@ -45,9 +45,13 @@ class Voice:
         return card
 
     def notice(self) -> str:
-        """What is to be said with every copy; empty if there is nothing."""
-        file = self.directory / NOTICE
-        return file.read_text(encoding="utf-8") if file.is_file() else ""
+        """What is to be said with every copy; empty if there is nothing. Raises SettingsError."""
+        try:
+            return (self.directory / NOTICE).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise self.unreadable(f"{NOTICE}: {error}") from None
 
     def unreadable(self, why: str) -> SettingsError:
         return SettingsError(

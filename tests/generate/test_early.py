@@ -1,5 +1,7 @@
 """The process of a model, begun before the settings are read: taken over where it is needed, gone where it is not."""
 
+import errno
+import os
 import subprocess
 import sys
 from multiprocessing.connection import Connection
@@ -51,6 +53,14 @@ def settings(taught_model, cache) -> GenerateSettings:
 def test_nothing_is_begun_where_another_engine_may_be_meant(arguments, environment):
     assert early.begin(arguments, environment) is None
     assert stepping() == []
+
+
+def test_where_no_process_can_be_started_the_start_goes_on(monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    assert early.begin([], {}) is None
 
 
 async def test_the_process_gets_the_model_that_the_settings_name(process, settings):

@@ -265,3 +265,11 @@ def test_a_voice_is_for_the_default_model_alone(tmp_path: Path, monkeypatch: pyt
     assert voice_of(VoiceName.TIMOKHA) == voice(tmp_path)
     assert voice_of(VoiceName.NONE) is None
     assert voice_of(VoiceName.TIMOKHA, "some/model") is None
+
+
+def test_a_notice_that_can_not_be_read_is_the_voices_fault(tmp_path: Path) -> None:
+    assert voice(tmp_path).notice() == ""
+    (tmp_path / "voice").mkdir(exist_ok=True)
+    (tmp_path / "voice" / NOTICE).write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match=r"the voice timokha .*NOTICE.*set GENERATE_VOICE=none"):
+        voice(tmp_path).notice()
