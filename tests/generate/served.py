@@ -234,7 +234,14 @@ EVERY: dict[str, Callable[[Taught, Path], Served]] = {
 
 def stepping() -> list[psutil.Process]:
     """The processes of the OpenVINO engine that run a model."""
-    return [child for child in psutil.Process().children() if any("stepping" in part for part in child.cmdline())]
+    return [child for child in psutil.Process().children() if any("stepping" in word for word in _words(child))]
+
+
+def _words(child: psutil.Process) -> list[str]:
+    """Its command line; until the kernel has ended its exec it has none."""
+    while not (words := child.cmdline()):
+        pass
+    return words
 
 
 def asked(*texts: str) -> list[Turn]:
