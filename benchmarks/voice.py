@@ -30,7 +30,7 @@ from benchmarks.results import RUNS, Part, Results
 from benchmarks.voice_lists import Talk, read_list
 from benchmarks.voice_marks import judged, read_marks, worst
 from benchmarks.voice_near import Near
-from benchmarks.voice_sheet import Answered, Exchange
+from benchmarks.voice_sheet import Answered
 from edge.userbot.context import request_of
 from edge.userbot.record import ChatRecord, Current, Question
 from edge.userbot.settings import UserbotSettings
@@ -39,9 +39,10 @@ from events.ids import RequestId
 from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
 from events.runtime.tasks import together
-from events.schema import GenerationRequested, Role, Turn
+from events.schema import GenerationRequested
 from functions.generate.settings import GenerateSettings
 from training.voice import talks as corpus
+from training.voice.talks import Exchange
 
 HERE = Path("build/bench/voice")
 RESULTS = Path("build/bench.json")
@@ -155,12 +156,8 @@ def with_examples(asked: GenerationRequested, near: Near) -> GenerationRequested
 def request(question: str, number: int, before: Sequence[Exchange]) -> GenerationRequested:
     """As the userbot asks in a chat with its default settings, where these exchanges were before."""
     now = datetime.now(UTC)
-    history = tuple(
-        Turn(role=role, text=text)
-        for exchange in before
-        if exchange.answer  # a failure is not remembered
-        for role, text in ((Role.USER, exchange.question), (Role.ASSISTANT, exchange.answer))
-    )
+    # A failure is not remembered.
+    history = tuple(turn for exchange in before if exchange.answer for turn in exchange.turns)
     current = Current(
         question=Question(message_id=number, text=question, locale="ru", asked_at=now),
         request_id=str(RequestId(ACCOUNT, f"voice-{chosen()}", str(number))),

@@ -56,7 +56,7 @@ class Near:
             for example in reversed(found)
             for exchange in ((example.before, example.exchange) if before else (example.exchange,))
             if exchange
-            for turn in _turns(exchange)
+            for turn in exchange.turns
         ]
 
 
@@ -114,7 +114,3 @@ def _grams(text: str) -> Iterator[str]:
         ended = f" {word} "
         for size in _SIZES:
             yield from (ended[start : start + size] for start in range(len(ended) - size + 1))
-
-
-def _turns(exchange: Exchange) -> tuple[Turn, Turn]:
-    return Turn(role=Role.USER, text=exchange.question), Turn(role=Role.ASSISTANT, text=exchange.answer)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
+from training.voice.talks import Exchange
+
 SHEET, KEY = "to-mark.md", "key.json"
 NO_ANSWER = "(no answer)"
 EXPLAINED = """\
@@ -22,12 +24,6 @@ Give each answer one mark. Judge it by itself, as what a friend writes back in a
 Write a line for each into a file of your own, number and mark: `17 odd`. What follows a `#` is a note of yours. Mark
 all of them, and look into no other file but this one.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    question: str
-    answer: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from events.extras import install
 from functions.generate.card import ModelCard
 from functions.generate.made_once import made_once
 from functions.generate.prompts import FormatName
-from functions.generate.voices import Voice
+from functions.generate.voices import NOTICE, Voice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,7 +99,7 @@ def _make(directory: Path, voice: Voice | None, console: "Console") -> None:
         progress.add_task("Converting the default model, once", total=None)
         _convert(gguf, directory, voice)
     gguf.unlink()
-    (directory / "NOTICE.txt").write_text(notice("converted to float16", voice), encoding="utf-8")
+    (directory / NOTICE).write_text(notice("converted to float16", voice), encoding="utf-8")
     (voice.card if voice else CARD).write(directory)
 
 

@@ -22,12 +22,10 @@ from functions.generate.made_once import made_once, sweep
 from functions.generate.settings import Vocabulary
 from functions.generate.sources import CONFIG, path_of
 from functions.generate.vocabulary import RULE
-from functions.generate.voices import Voice
+from functions.generate.voices import NOTICE, Voice
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-NOTICE = "NOTICE.txt"
 
 
 def prepared_model(

@@ -20,7 +20,8 @@ _DECIDING = (ADAPTER, CONFIG, FILE_NAME, TOKENS)
 _DIGITS = 12
 SUM = "sha256-of-tensors"
 """What an adapter's metadata may have."""
-_LARGEST_HEAD = 1 << 20
+LARGEST_HEAD = 1 << 20
+"""Bytes of what an adapter's file says of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _content(file: Path) -> bytes:
     with file.open("rb") as opened:
         head = opened.read(8)
         size = int.from_bytes(head, "little")
-        if file.name == ADAPTER and size < _LARGEST_HEAD:
+        if file.name == ADAPTER and size < LARGEST_HEAD:
             head += opened.read(size)
             if SUM.encode() in head:
                 return head

@@ -9,10 +9,11 @@ from benchmarks import voice, voice_sheet
 from benchmarks.results import Part, Results
 from benchmarks.voice_lists import read_list, talks
 from benchmarks.voice_marks import Mark, agreement, judged, kappa, read_marks, worst
-from benchmarks.voice_sheet import Answered, Exchange, Place, drawn, read_key, sheet
+from benchmarks.voice_sheet import Answered, Place, drawn, read_key, sheet
 from events.errors import TimokhaError
 from events.schema import Role
 from functions.generate.settings import GenerateSettings
+from training.voice.talks import Exchange
 
 S, O, B = Mark  # noqa: E741 -- as in a table
 

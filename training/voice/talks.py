@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from events.errors import TimokhaError
+from events.schema import Role, Turn
 
 TALKS = Path(__file__).with_name("talks")
 LANGUAGES = ("ru", "en")
@@ -29,6 +30,10 @@ class BadTalks(TimokhaError):
 class Exchange:
     question: str
     answer: str
+
+    @property
+    def turns(self) -> tuple[Turn, Turn]:
+        return Turn(role=Role.USER, text=self.question), Turn(role=Role.ASSISTANT, text=self.answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,12 @@ import numpy as np
 from functions.generate.engines.gguf_weights import Floats, Weights
 from functions.generate.gguf import Header
 from functions.generate.gguf_kinds import parameter
-from functions.generate.voices import ADAPTER, CONFIG, SUM
+from functions.generate.voices import ADAPTER, CONFIG, LARGEST_HEAD, SUM
 
 _NUMBERS = {"F16": np.float16, "F32": np.float32}
 _NAME = re.compile(r"base_model\.model\.(?P<matrix>.+)\.lora_(?P<which>[AB])\.weight")
 _OTHERWISE = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "modules_to_save")
 """What would make another sum of the matrices; none of it is read here."""
-_LARGEST_HEADER = 1 << 20
 
 
 class BadAdapter(ValueError):
@@ -96,16 +95,22 @@ class Adapted(Mapping[str, Floats]):
 
 def _tensors(data: bytes) -> dict[str, Floats]:
     size = int.from_bytes(data[:8], "little")
-    if size > min(_LARGEST_HEADER, len(data)):
+    if size > min(LARGEST_HEAD, len(data)):
         raise BadAdapter(f"{ADAPTER} is cut off or damaged")
     header: dict[str, Any] = json.loads(data[8 : 8 + size])
     values = memoryview(data)[8 + size :]
     numbers = (header.pop("__metadata__", None) or {}).get(SUM)
-    tensors = sorted(header.items())
-    all_of_them = b"".join(values[slice(*said["data_offsets"])] for _, said in tensors)
-    if numbers and numbers != sha256(all_of_them).hexdigest():
+    if numbers and numbers != _sum(values, header):
         raise BadAdapter(f"{ADAPTER} is cut off or damaged")
-    return {name: _floats(values, **said) for name, said in tensors}
+    return {name: _floats(values, **said) for name, said in header.items()}
+
+
+def _sum(values: memoryview, header: Mapping[str, Any]) -> str:
+    """Of all tensors' bytes, in the order of their names."""
+    found = sha256()
+    for _, said in sorted(header.items()):
+        found.update(values[slice(*said["data_offsets"])])
+    return found.hexdigest()
 
 
 def _floats(values: memoryview, *, dtype: str, shape: list[int], data_offsets: list[int]) -> Floats:
