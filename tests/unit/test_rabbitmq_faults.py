@@ -1,10 +1,12 @@
 """What RabbitMQ answers is judged in one table."""
 
+import asyncio
+import gc
 import ssl
 
 import pytest
 from aiormq import exceptions as amqp
-from aiormq.abc import DeliveredMessage
+from aiormq.abc import DeliveredMessage, TaskWrapper
 from pamqp.commands import Basic, Connection
 from pamqp.exceptions import UnmarshalingException
 from pamqp.header import ContentHeader
@@ -111,3 +113,22 @@ def test_a_connection_that_is_refused_for_a_setting_ends_with_the_settings_code(
         unreachable("h:1/v", refused_vhost(530, "NOT_ALLOWED - vhost v not found")).exit_code == SettingsError.exit_code
     )
     assert unreachable("h:1/v", TimeoutError()).exit_code == TransportUnreachable.exit_code == 1
+
+
+async def test_an_attempt_that_is_refused_while_it_is_cut_off_leaves_no_traceback(caplog) -> None:
+    """As aio-pika connects: `asyncio.wait_for` of Python 3.11 leaves the error to nobody."""
+    be_tolerant()
+    attempt = TaskWrapper(asyncio.ensure_future(asyncio.Event().wait()))
+    connecting = asyncio.create_task(asyncio.wait_for(_awaited(attempt), 60))
+    for _ in range(3):  # until both wait
+        await asyncio.sleep(0)
+    attempt.throw(amqp.ProbableAuthenticationError("ACCESS_REFUSED"))
+    connecting.cancel()
+    await asyncio.wait([connecting])
+    del attempt, connecting
+    gc.collect()
+    assert not caplog.records
+
+
+async def _awaited(attempt: TaskWrapper) -> None:
+    await attempt
