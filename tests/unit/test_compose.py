@@ -10,8 +10,11 @@ import pytest
 import yaml
 
 from cli.commands import COMMANDS
+from cli.config.others import OTHERS
+from cli.config.sections import fields, sections
 from cli.options import options as options_of
 from events.jetstream.server import embedded
+from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings
 
 ROOT = Path(__file__).parents[2]
@@ -22,19 +25,29 @@ OURS = {name: service for name, service in SERVICES.items() if "build" in servic
 LONG_RUNNING = {"userbot", "generate", "bridge", "rabbitmq-worker"}
 
 NOT_PASSED_ON = {
-    "GENERATE_TRIGGER",  # the service's command says it
-    "NATS_TLS_CA",
-    "NATS_TLS_CERTIFICATE",
-    "NATS_TLS_KEY",  # compose's NATS can't be reached from outside; another one's files would have to be mounted too
-    "TIMOKHA_CACHE",  # the image says it
-    "TIMOKHA_TRACE_FILE",  # for the processes of one machine; here Jaeger has the traces
-    "USERBOT_TELEGRAM_KEY",
-    "USERBOT_TELEGRAM_SERVER",  # for tests
+    "GENERATE_TRIGGER": "the service's command says it",
+    "TIMOKHA_CACHE": "the image says it",
+    "TIMOKHA_TRACE_FILE": "it is for the processes of one machine; here Jaeger has the traces",
+    "RECORD_DEMO": "a demo runs on the host, not in a container",
 }
-OPENTELEMETRY = {
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-    "OTEL_METRICS_EXPORTER",
+NOT_FOR_THE_TOOLS = {
+    "RABBITMQ_URL": "their image has no client of it; the bridge's own doctor looks at RabbitMQ",
+    **{
+        GenerateSettings.variable(name): "of an engine, which their image does not have"
+        for name in GenerateSettings.model_fields.keys() - ProcessSettings.model_fields.keys()
+    },
+}
+TOOLS = ("deadletters list", "deadletters show", "deadletters resend", "deadletters drop", "doctor", "record", "replay")
+OPENTELEMETRY = {name for name in OTHERS if name.startswith("OTEL_")}
+OF_LIBRARIES = {
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_SDK_DISABLED",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "SSL_CERT_FILE",
 }
 
 
@@ -45,13 +58,10 @@ def command_of(service):
     return name, words[len(name.split()) :]
 
 
-def settings_of(service):
-    return COMMANDS[command_of(service)[0]].settings
-
-
-def variables_of(service):
-    settings = settings_of(service)
-    return {settings.variable(name) for name in settings.model_fields}
+def variables_of(name):
+    """Everything that the commands of a service can be told by a variable."""
+    commands = TOOLS if name == "tools" else (command_of(OURS[name])[0],)
+    return {field.variable for command in commands for field in fields(COMMANDS[command].settings)} | OPENTELEMETRY
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "deploy/cluster/compose.yaml"])
@@ -106,18 +116,52 @@ def test_a_service_runs_a_command_with_options_that_exist(name):
 
 
 def test_the_doctor_of_the_tools_looks_for_no_part_in_their_container():
-    assert SERVICES["tools"]["environment"]["DOCTOR_PARTS"] == "none"
+    assert SERVICES["tools"]["environment"]["DOCTOR_PARTS"] == "${DOCTOR_PARTS:-none}"
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_service_gets_its_own_settings_and_nobody_elses(name):
-    given = set(OURS[name]["environment"]) - ({"DOCTOR_PARTS"} if name == "tools" else set())
-    own = variables_of(OURS[name])
-    assert given <= own | OPENTELEMETRY | {"HF_TOKEN"}
-    missing = own - given - NOT_PASSED_ON
-    if "rabbitmq" not in OURS[name].get("depends_on", {}):
+def test_every_setting_of_a_service_reaches_it_and_nobody_elses_does(name):
+    given = set(OURS[name]["environment"])
+    own = variables_of(name)
+    assert given <= own | OF_LIBRARIES
+    missing = own - given - NOT_PASSED_ON.keys()
+    if name == "tools":
+        missing -= NOT_FOR_THE_TOOLS.keys()
+    elif "rabbitmq" not in OURS[name].get("depends_on", {}):
         missing -= {"RABBITMQ_URL"}
     assert not missing, f"compose.yaml does not pass them on to {name}"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_is_set_in_dotenv_wins_over_what_compose_has(name):
+    for variable, value in OURS[name]["environment"].items():
+        if variable not in {"NATS_USER", "NATS_PASSWORD"}:  # each process has a user of its own
+            assert value is None or value.startswith(f"${{{variable}:-"), variable
+
+
+def test_every_exception_is_a_setting():
+    known = {field.variable for section in sections() for field in section.fields}
+    assert NOT_PASSED_ON.keys() | NOT_FOR_THE_TOOLS.keys() <= known
+
+
+def test_files_of_the_hosts_reach_every_service_that_can_be_told_of_one():
+    for name, service in OURS.items():
+        assert "./certificates:/certificates:ro" in service["volumes"], name
+
+
+@pytest.mark.parametrize("directory", ["certificates", "recordings"])
+def test_a_directory_for_the_owners_files_is_there_and_git_ignores_what_is_in_it(directory):
+    assert (ROOT / directory / ".gitignore").read_text() == "*\n!.gitignore\n"
+
+
+def test_the_tools_start_nothing_else_and_leave_their_files_on_the_host_for_its_user(tmp_path):
+    tools = SERVICES["tools"]
+    assert "depends_on" not in tools
+    assert f"./recordings:{tools['working_dir']}" in tools["volumes"]
+    assert tools["user"] == "${TOOLS_USER:-10001}"
+    line = next(line for line in made_beside(tmp_path, "").splitlines() if line.startswith("TOOLS_USER="))
+    made = (tmp_path / "recordings").stat()
+    assert line == f"TOOLS_USER={made.st_uid}:{made.st_gid}"
 
 
 def test_whoever_loads_a_model_has_the_token_of_the_hub():
@@ -285,7 +329,7 @@ def test_the_passwords_that_compose_asks_for_are_made_once_and_for_the_owner_onl
     assert asked <= made.keys()
     assert all(made[name] for name in asked)
     assert (made["NATS_SETUP_PASSWORD"], made["API_ID"]) == ("mine", "1")
-    assert len(lines) == 3 + len(asked) - 1
+    assert len(lines) == 3 + len(asked) - 1 + 1  # whose the recordings are
     assert len({made[name] for name in asked}) == len(asked)
     assert dotenv.stat().st_mode & 0o077 == 0
 
