@@ -25,7 +25,8 @@ UNREADABLE = bytes.fromhex("0badc0de")
 class Sandbox:
     """An MTProto server with users, private chats and faults on demand.
 
-    `async with Sandbox() as telegram: ...` listens on `host` (loopback only) and `port` (0: a free one).
+    `async with Sandbox() as telegram: ...` listens on `host` (loopback only, unless `beyond_loopback`) and `port`
+    (0: a free one).
     With the `state` of a closed sandbox it goes on where that one ended, on the same port if it is given none.
     Its time is the `clock`'s, else the state's, which is this machine's by default.
 
@@ -36,12 +37,18 @@ class Sandbox:
     """
 
     def __init__(
-        self, *, host: str = "127.0.0.1", port: int = 0, state: State | None = None, clock: Clock | None = None
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        state: State | None = None,
+        clock: Clock | None = None,
+        beyond_loopback: bool = False,
     ) -> None:
         self.state = state or State()
         self.state.clock = clock or self.state.clock
         self.faults = Faults(self.state.clock)
-        self.state.address = (_loopback(host), port or self.state.address[1])
+        self.state.address = (host if beyond_loopback else _loopback(host), port or self.state.address[1])
         self._hub = Hub(self.state, self.faults)
         self._server: asyncio.Server | None = None
 

@@ -1,6 +1,7 @@
 """`timokha sandbox`: the composition root of the sandbox Telegram alone."""
 
 import asyncio
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -11,9 +12,9 @@ import click
 from edge.demo.terminal import REFRESH, converse, show_text
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, State
-from edge.sandbox.visitor import API_HASH, API_ID
+from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.sandbox_command.chat import Chat
-from edge.sandbox_command.files import Files, claimed
+from edge.sandbox_command.files import Files, claimed, reached_at
 from edge.sandbox_command.settings import SandboxSettings
 from edge.userbot.telegram.prompt import ask
 from events.errors import SettingsError
@@ -40,6 +41,9 @@ async def _serve(settings: SandboxSettings) -> None:
         visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)
         files = Files(settings.directory)
         files.write(telegram)
+        if settings.signed_in:
+            await _sign_in(telegram, files)
+        telegram.state.code_sent = _tell_code
         _introduce(telegram, files)
         chat = Chat(telegram, owner.id, visitor.id, show_text if sys.stdin.isatty() else click.echo, SystemClock())
         if sys.stdin.isatty():
@@ -53,21 +57,29 @@ async def _sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """The server; its accounts are other ones than those of every other sandbox, whose messages NATS remembers."""
     async with AsyncExitStack() as stack:
         stack.callback(claimed(settings.directory).release)
-        state = State(ids_moved=secrets.randbelow(OTHER_IDS), login_code=LOGIN_CODE, code_sent=_tell_code)
+        state = State(ids_moved=secrets.randbelow(OTHER_IDS), login_code=LOGIN_CODE)
+        server = Sandbox(host=settings.host, port=settings.port, state=state, beyond_loopback=True)
         try:
-            telegram = await stack.enter_async_context(Sandbox(port=settings.port, state=state))
+            telegram = await stack.enter_async_context(server)
         except OSError as error:
             raise SettingsError(
-                f"SANDBOX_PORT: 127.0.0.1:{settings.port} can't be listened on ({error.strerror or error});"
-                " choose another port, or 0 for a free one"
+                f"SANDBOX_HOST, SANDBOX_PORT: {settings.host}:{settings.port} can't be listened on"
+                f" ({error.strerror or error}); choose another port, or 0 for a free one"
             ) from None
         yield telegram
+
+
+async def _sign_in(telegram: Sandbox, files: Files) -> None:
+    """Leave a session of the account; it is there once it is signed in."""
+    os.umask(0o077)
+    await signed_in_session(telegram, OWNER_PHONE, session=files.unfinished)
+    files.unfinished.replace(files.session)
 
 
 def _introduce(telegram: Sandbox, files: Files) -> None:
     _say("a Telegram on this machine alone")
     rows = {
-        "address": telegram.address,
+        "address": reached_at(telegram),
         "public key": shown(files.key),
         "api_id": API_ID,
         "api_hash": API_HASH,

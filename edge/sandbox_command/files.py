@@ -1,6 +1,8 @@
 """What the sandbox writes for the userbot: its public key, and settings for a shell or for `.env`."""
 
+import ipaddress
 import shlex
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,15 +28,23 @@ class Files:
         return self.directory / "userbot.session"
 
     @property
+    def unfinished(self) -> Path:
+        """A session that is being made."""
+        return self.directory / "new.session"
+
+    @property
     def settings(self) -> Path:
         return self.directory / "userbot.env"
 
     def write(self, telegram: Sandbox) -> None:
         """Raises OSError."""
         # It was signed in to an earlier sandbox, which is gone.
-        self.session.unlink(missing_ok=True)
+        for session in (self.session, self.unfinished):
+            session.unlink(missing_ok=True)
+            # SQLite would take what a killed process has left for a part of the next session.
+            session.with_name(f"{session.name}-journal").unlink(missing_ok=True)
         write_whole(self.key, telegram.public_key_pem)
-        write_whole(self.settings, self._environment(telegram.address))
+        write_whole(self.settings, self._environment(reached_at(telegram)))
 
     def _environment(self, address: str) -> str:
         values = {
@@ -45,6 +55,16 @@ class Files:
             "USERBOT_SESSION": str(self.session),
         }
         return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def reached_at(telegram: Sandbox) -> str:
+    """Return host:port for the userbot: where the sandbox listens on every address, by this machine's name."""
+    host, port = telegram.state.address
+    try:
+        everywhere = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    return f"{socket.gethostname()}:{port}" if everywhere else telegram.address
 
 
 def claimed(directory: Path) -> Claim:

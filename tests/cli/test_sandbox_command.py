@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from pyrogram import Client
 
 from edge.pyrogram_server import use_server
 from edge.sandbox.server import Sandbox
+from edge.sandbox.visitor import API_HASH, API_ID
 from edge.sandbox_command.app import _sandbox
 from edge.sandbox_command.chat import QUIET, Chat
 from edge.sandbox_command.files import Files, claimed
@@ -94,6 +96,29 @@ def test_a_session_of_an_earlier_sandbox_is_gone(tmp_path):
     assert not session.exists()
 
 
+def test_a_journal_that_a_killed_userbot_has_left_is_gone_too(tmp_path):
+    """SQLite would play it back into the next session."""
+    journal = tmp_path / "userbot.session-journal"
+    journal.touch()
+    Files(tmp_path).write(Sandbox())
+    assert not journal.exists()
+
+
+async def test_a_session_that_is_signed_in_already_is_written_for_its_owner_only(tmp_path) -> None:
+    with sandbox(tmp_path, "--host", "0.0.0.0", "--signed-in") as (process, said):
+        session = tmp_path / ".timokha/sandbox/userbot.session"
+        assert session.stat().st_mode & 0o777 == 0o600
+        settings = (tmp_path / ".timokha/sandbox/userbot.env").read_text()
+        address = re.search("^USERBOT_TELEGRAM_SERVER=(.+):([0-9]+)$", settings, re.MULTILINE)
+        assert address
+        assert address[1] == socket.gethostname()
+        use_server(f"127.0.0.1:{address[2]}", (tmp_path / ".timokha/sandbox/telegram.pem").read_text())
+        async with Client("userbot", API_ID, API_HASH, workdir=str(session.parent)) as client:
+            assert process.stderr.readline() == "timokha: the userbot is connected\n"
+            assert client.me.phone_number == "79990000001"
+    assert "login code for" not in said
+
+
 async def test_each_sandbox_has_accounts_of_its_own_whatever_its_directory(tmp_path) -> None:
     """NATS remembers the messages of others: those of an account that it knows would be taken for repeats."""
     ids = set()
@@ -109,7 +134,7 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
         with sandbox(tmp_path, "--port", port) as (process, said):
             assert process.wait(WITHIN) == 2
     (line,) = said.splitlines()
-    assert line.startswith(f"timokha: SANDBOX_PORT: 127.0.0.1:{port} can't be listened on")
+    assert line.startswith(f"timokha: SANDBOX_HOST, SANDBOX_PORT: 127.0.0.1:{port} can't be listened on")
 
 
 def test_a_directory_is_one_sandboxs(tmp_path):

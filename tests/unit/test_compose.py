@@ -13,6 +13,8 @@ from cli.commands import COMMANDS
 from cli.config.others import OTHERS
 from cli.config.sections import fields, sections
 from cli.options import options as options_of
+from edge.sandbox.visitor import API_HASH, API_ID
+from edge.sandbox_command.files import Files
 from events.jetstream.server import embedded
 from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings
@@ -22,7 +24,7 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-LONG_RUNNING = {"userbot", "generate", "bridge", "rabbitmq-worker"}
+LONG_RUNNING = {"userbot", "sandbox-userbot", "generate", "bridge", "rabbitmq-worker"}
 
 NOT_PASSED_ON = {
     "GENERATE_TRIGGER": "the service's command says it",
@@ -97,6 +99,8 @@ def test_what_a_service_waits_for_exists_and_can_come_true():
             assert needed in SERVICES, name
             if how["condition"] == "service_healthy":
                 assert "healthcheck" in SERVICES[needed], f"{name} waits for the health of {needed}"
+            elif how["condition"] == "service_started":
+                assert needed in LONG_RUNNING, f"{name} does not wait for the end of {needed}"
             else:
                 assert how["condition"] == "service_completed_successfully"
                 assert needed not in LONG_RUNNING, f"{name} waits for the end of {needed}"
@@ -113,6 +117,21 @@ def test_a_service_runs_a_command_with_options_that_exist(name):
     first, options = command_of(OURS[name])
     known = {option for parameter in options_of(COMMANDS[first].settings) for option in parameter.opts}
     assert {option for option in options if option.startswith("--")} <= known
+
+
+def test_the_sandbox_is_seen_by_containers_alone_and_its_userbot_signs_in_with_what_it_has_written():
+    sandbox, userbot = SERVICES["sandbox"], SERVICES["sandbox-userbot"]
+    assert sandbox["profiles"] == userbot["profiles"] == ["sandbox"]
+    assert not sandbox.keys() & {"ports", "network_mode"}
+    here, there = sandbox["environment"], userbot["environment"]
+    files = Files(Path(here["SANDBOX_DIRECTORY"]))
+    assert (there["USERBOT_SESSION"], there["USERBOT_TELEGRAM_KEY"]) == (str(files.session), str(files.key))
+    assert there["USERBOT_TELEGRAM_SERVER"] == f"{sandbox['hostname']}:{here['SANDBOX_PORT']}"
+    assert (there["API_ID"], there["API_HASH"]) == (str(API_ID), API_HASH)
+    assert sandbox["healthcheck"]["test"][-1] == str(files.session)
+    assert sandbox["volumes"] == userbot["volumes"]
+    same = set(SERVICES["userbot"]["environment"]) - {"API_ID", "API_HASH", "BOT_TOKEN", "USERBOT_SESSION"}
+    assert {name: there[name] for name in same} == {name: SERVICES["userbot"]["environment"][name] for name in same}
 
 
 def test_the_doctor_of_the_tools_looks_for_no_part_in_their_container():
@@ -305,13 +324,15 @@ def test_the_cluster_changes_only_what_a_cluster_needs():
 
 
 def test_every_user_of_nats_has_a_password_and_every_process_its_own_user():
-    needed = {service["environment"]["NATS_USER"] for service in OURS.values()}
+    connecting = [service["environment"] for service in OURS.values() if "NATS_URL" in service["environment"]]
+    assert len(connecting) == len(OURS) - len({"sandbox"})
+    needed = {environment["NATS_USER"] for environment in connecting}
     users = set(re.findall(r"^ *user: (\w+)$", (ROOT / "deploy/nats-accounts.conf").read_text(), re.MULTILINE))
     assert needed <= users
     assert set(SERVICES["nats"]["environment"]) == {f"NATS_{user.upper()}_PASSWORD" for user in users}
-    for service in OURS.values():
-        user = service["environment"]["NATS_USER"]
-        assert service["environment"]["NATS_PASSWORD"] == f"${{NATS_{user.upper()}_PASSWORD}}"
+    for environment in connecting:
+        user = environment["NATS_USER"]
+        assert environment["NATS_PASSWORD"] == f"${{NATS_{user.upper()}_PASSWORD}}"
 
 
 def test_the_passwords_that_compose_asks_for_are_made_once_and_for_the_owner_only(tmp_path):
