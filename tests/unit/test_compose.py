@@ -15,6 +15,7 @@ from cli.config.sections import fields, sections
 from cli.options import options as options_of
 from edge.sandbox.visitor import API_HASH, API_ID
 from edge.sandbox_command.files import Files
+from edge.sandbox_command.settings import SandboxSettings
 from events.jetstream.server import embedded
 from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings
@@ -39,6 +40,15 @@ NOT_FOR_THE_TOOLS = {
         for name in GenerateSettings.model_fields.keys() - ProcessSettings.model_fields.keys()
     },
 }
+OF_THE_SANDBOX = {
+    *(
+        SandboxSettings.variable(name)
+        for name in SandboxSettings.model_fields
+        if name in SandboxSettings.__annotations__
+    ),
+    *("API_ID", "API_HASH", "BOT_TOKEN", "USERBOT_SESSION", "USERBOT_TELEGRAM_SERVER", "USERBOT_TELEGRAM_KEY"),
+}
+"""What the two services of the sandbox agree on; what .env has is for the real Telegram."""
 TOOLS = ("deadletters list", "deadletters show", "deadletters resend", "deadletters drop", "doctor", "record", "replay")
 OPENTELEMETRY = {name for name in OTHERS if name.startswith("OTEL_")}
 OF_LIBRARIES = {
@@ -130,7 +140,7 @@ def test_the_sandbox_is_seen_by_containers_alone_and_its_userbot_signs_in_with_w
     assert (there["API_ID"], there["API_HASH"]) == (str(API_ID), API_HASH)
     assert sandbox["healthcheck"]["test"][-1] == str(files.session)
     assert sandbox["volumes"] == userbot["volumes"]
-    same = set(SERVICES["userbot"]["environment"]) - {"API_ID", "API_HASH", "BOT_TOKEN", "USERBOT_SESSION"}
+    same = set(SERVICES["userbot"]["environment"]) - OF_THE_SANDBOX
     assert {name: there[name] for name in same} == {name: SERVICES["userbot"]["environment"][name] for name in same}
 
 
@@ -154,6 +164,8 @@ def test_every_setting_of_a_service_reaches_it_and_nobody_elses_does(name):
 @pytest.mark.parametrize("name", OURS)
 def test_what_is_set_in_dotenv_wins_over_what_compose_has(name):
     for variable, value in OURS[name]["environment"].items():
+        if name in ("sandbox", "sandbox-userbot") and variable in OF_THE_SANDBOX:
+            continue
         if variable not in {"NATS_USER", "NATS_PASSWORD"}:  # each process has a user of its own
             assert value is None or value.startswith(f"${{{variable}:-"), variable
 
