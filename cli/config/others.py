@@ -19,6 +19,8 @@ OTHERS = {
     " torch, for models that have to be converted",
     "TORCH_INDEX": "the package index that the Makefile and compose.yaml take torch from, e.g. pytorch's CPU index;"
     " PyPI's build for Linux is a CUDA build of several GB",
+    "GENERATE_MEMORY": "compose.yaml: the memory that preparing a model may take, and each worker, e.g. `12g`;"
+    " 6g by default",
     "TOOLS_USER": "compose.yaml: the user and group, as numbers, that `tools` runs as and writes recordings as;"
     " `deploy/passwords.sh` writes yours",
     "RABBITMQ_PASSWORD": "compose.yaml: the user `timokha`'s password on RabbitMQ; `deploy/passwords.sh` writes it",

@@ -207,6 +207,28 @@ def test_the_model_is_prepared_in_a_volume_that_the_workers_can_only_read():
         assert SERVICES[name]["depends_on"]["model"]["condition"] == "service_completed_successfully"
 
 
+def with_the_nodes_of_the_cluster():
+    cluster = yaml.safe_load((ROOT / "deploy/cluster/compose.yaml").read_text())["services"]
+    return SERVICES | {name: service for name, service in cluster.items() if name not in SERVICES}
+
+
+@pytest.mark.parametrize(("name", "service"), with_the_nodes_of_the_cluster().items())
+def test_a_service_can_do_no_more_than_it_needs_and_fills_neither_memory_nor_disk(name, service):
+    assert service["cap_drop"] == ["ALL"]
+    assert service.get("cap_add", []) == (["DAC_OVERRIDE"] if name.startswith("nats") else [])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"]
+    assert service["tmpfs"] == ["/tmp"]
+    assert re.fullmatch(r"\d+[mg]|\$\{GENERATE_MEMORY:-\d+g\}", service["mem_limit"])
+    assert service["pids_limit"] == 1024
+    assert service["logging"] == {"driver": "local", "options": {"max-size": "10m", "max-file": "5"}}
+
+
+def test_preparing_a_model_and_serving_it_have_more_room_than_the_rest():
+    for name in ("model", "generate", "rabbitmq-worker"):
+        assert SERVICES[name]["mem_limit"].startswith("${GENERATE_MEMORY:-")
+
+
 def test_every_port_is_on_loopback():
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert ports
@@ -327,8 +349,9 @@ def test_the_cluster_changes_only_what_a_cluster_needs():
         assert cluster["services"]["userbot"]["environment"]["NATS_URL"].count(f"//{name}:4222") == 1
     new = [cluster["services"][name] for name in nodes if name not in SERVICES]
     for service in new:
-        assert {key: service[key] for key in ("image", "command", "restart", "healthcheck")} == {
-            key: SERVICES["nats"][key] for key in ("image", "command", "restart", "healthcheck")
+        same = service.keys() - {"environment", "volumes"}
+        assert {key: service[key] for key in same} == {
+            key: value for key, value in SERVICES["nats"].items() if key not in {"environment", "volumes"}
         }
     volumes = [volume.split(":") for service in new for volume in service["volumes"]]
     for source, *_ in volumes:
