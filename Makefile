@@ -97,9 +97,8 @@ docs: set-up-dev ## write docs/settings.md and .env.example anew from the settin
 	@PYTHONPATH=. $(BIN)/python docs/settings.py
 
 .PHONY: up
-up: ## everything in containers, with docker compose
-	@sh deploy/passwords.sh
-	docker compose up --build -d $(ARGS)
+up: ## everything in containers, with docker compose; also after a change of .env or an upgrade
+	@sh deploy/up.sh $(ARGS)
 
 .PHONY: venv
 venv: set-up-run ## just the set-up: without torch unless EXTRAS asks for it (transformers: any model; training)

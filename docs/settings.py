@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from cli.config.others import OTHERS
+from cli.config.others import EXAMPLES, OTHERS
 from cli.config.sections import sections
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +62,7 @@ def example() -> str:
             lines.append(f"{variable}=" if field.is_required() else f"# {variable}={_default(field)}")
     lines += ["", "# Read by others"]
     for name, text in OTHERS.items():
-        lines += [f"# {text}".replace("`", ""), f"# {name}="]
+        lines += [f"# {text}".replace("`", ""), f"{name}={EXAMPLES[name]}" if name in EXAMPLES else f"# {name}="]
     return "\n".join(lines) + "\n"
 
 

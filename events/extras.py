@@ -12,8 +12,8 @@ _IMAGE = "image"
 def install(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> str:
     """Return the command that installs `extras` beside this Python; `root` is where the code lies."""
     names = ",".join(extras)
-    if (Path(environment) / _IMAGE).is_file():
-        return f'IMAGE_EXTRAS="{" ".join(extras)}" in .env, then docker compose up --build -d'
+    if in_image(environment):
+        return f'IMAGE_EXTRAS="{" ".join(extras)}" in .env, then make up'
     if not (root / "deploy/setup.sh").is_file():
         return f"pip install 'timokha-{_version()}-py3-none-any.whl[{names}]', where that wheel is"
     if Path(environment).resolve() == (root / ".venv").resolve():
@@ -21,6 +21,11 @@ def install(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> s
     if Path(environment).is_relative_to(root):
         return f'make venv VENV={Path(environment).relative_to(root)} EXTRAS="{" ".join(extras)}", in {root}'
     return f"pip install --editable '{root}[{names}]'"
+
+
+def in_image(environment: str = sys.prefix) -> bool:
+    """Return whether this runs in the image of `timokha generate`."""
+    return (Path(environment) / _IMAGE).is_file()
 
 
 def _version() -> str:

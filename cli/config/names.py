@@ -10,12 +10,12 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from cli.commands import COMMANDS
-from cli.config.others import OTHERS, opentelemetry
+from cli.config.others import COMPOSE, OTHERS, opentelemetry
 from events.dotenv import Line
 from events.names import is_slip, meant, nearest
 from events.settings import Settings
 
-SHARED = {"API", "BOT", "HF", "LOG", "OPENAI", "OTEL", "TORCH"}
+SHARED = {"API", "BOT", "COMPOSE", "HF", "LOG", "OPENAI", "OTEL", "TORCH"}
 """First words of our names that others use as well: only what is all but one of ours is meant to be one."""
 FOREIGN = (
     *("*_SERVICE_*", "*_PORT", "*_PORT_*"),  # Kubernetes and Docker tell every process of every service
@@ -86,7 +86,8 @@ def known() -> Names:
     """The names of all commands, whichever runs: they may share one `.env`."""
     classes = {command.settings for command in COMMANDS.values()}
     return Names(
-        frozenset(name for settings in classes for name in variables(settings)), frozenset(OTHERS) | opentelemetry()
+        frozenset(name for settings in classes for name in variables(settings)),
+        frozenset(OTHERS) | COMPOSE | opentelemetry(),
     )
 
 

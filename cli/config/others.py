@@ -15,6 +15,10 @@ OTHERS = {
     " for a part of a flood",
     "HF_TOKEN": "a token of an account at huggingface.co, for models that are private or whose terms it has accepted;"
     " the hub's other variables hold as well",
+    "COMPOSE_PROFILES": "docker compose: what is started besides, comma-separated: `rabbitmq` (RabbitMQ and the"
+    " bridge), `rabbitmq-workers` (workers on it, too), `observability` (Prometheus and Grafana)",
+    "GENERATE_REPLICAS": "compose.yaml: how many workers, by default 1; `--scale` wins over it",
+    "RABBITMQ_WORKER_REPLICAS": "compose.yaml: how many workers on RabbitMQ, by default 1, likewise",
     "IMAGE_EXTRAS": "compose.yaml: extras that the image of `generate` has besides, e.g. `transformers`, which brings"
     " torch, for models that have to be converted",
     "TORCH_INDEX": "the package index that the Makefile and compose.yaml take torch from, e.g. pytorch's CPU index;"
@@ -33,6 +37,22 @@ OTHERS = {
     "NATS_ROUTES": "deploy/cluster/nats.conf: a list of the nodes' addresses",
 }
 """And what each does."""
+
+EXAMPLES = {"COMPOSE_PROFILES": "rabbitmq"}
+"""What stands in `.env.example` from the start."""
+
+COMPOSE = frozenset(
+    f"COMPOSE_{name}"
+    for name in (
+        *("ANSI", "BAKE", "CONVERT_WINDOWS_PATHS", "DISABLE_ENV_FILE", "ENV_FILES", "EXPERIMENTAL", "FILE"),
+        *("IGNORE_ORPHANS", "MENU", "PARALLEL_LIMIT", "PATH_SEPARATOR", "PROGRESS", "PROJECT_NAME", "REMOVE_ORPHANS"),
+        *("STATUS_STDOUT",),
+    )
+)
+"""Docker Compose's other variables, which `.env` may set as well.
+
+Source: https://docs.docker.com/compose/how-tos/environment-variables/envvars/
+"""
 
 
 def opentelemetry() -> frozenset[str]:

@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 from events.access import ANONYMOUS, Access
 from events.certificates import Variables, distrust
 from events.errors import TransportUnreachable
+from events.faults import Fault
 from events.jetstream.addresses import servers, shown
 from events.jetstream.client import Client
 from events.jetstream.credentials import Credentials, tls_context
@@ -61,7 +62,8 @@ async def connect(url: str, *, name: str, access: Access = ANONYMOUS) -> AsyncIt
     Raises
     ------
     TransportUnreachable
-        The first connection could not be made; later losses are mended in the background.
+        The first connection could not be made; FATAL where the server refuses it. Later losses are mended in the
+        background.
     SettingsError
         `url` is no NATS address, or a file of `access` can't be used.
     """
@@ -112,7 +114,7 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
         raise
     except Exception as error:  # noqa: BLE001 - nats-py lets through whatever a stranger's server makes of it
         await finish(CLOSE_TIMEOUT, client.close())
-        raise TransportUnreachable(_explanation(url, _telling(faults) or str(error) or "no answer")) from None
+        raise _unreachable(url, _telling(faults) or str(error) or "no answer") from None
     connected.set()
     client.check_payload()
     return client
@@ -129,15 +131,21 @@ def _telling(faults: list[str]) -> str:
     return (said or faults or [""])[-1]
 
 
-def _explanation(url: str, reason: str) -> str:
+def _unreachable(url: str, reason: str) -> TransportUnreachable:
+    server = f"NATS server {shown(url)}"
+    if refusal := _refusal(reason):
+        return TransportUnreachable(f"{server} {refusal}", Fault.FATAL)
+    return TransportUnreachable(f"{server} could not be reached ({reason}); start it or correct NATS_URL")
+
+
+def _refusal(reason: str) -> str | None:
+    """What a server does that will not let us in next time either, and what to do about it."""
     if "authorization violation" in reason.lower():
-        return f"NATS server {shown(url)} refused the user or its password; correct NATS_USER and NATS_PASSWORD"
+        return "refused the user or its password; correct NATS_USER and NATS_PASSWORD"
     if NO_TLS in reason:
-        return (
-            f"NATS server {shown(url)} offers no TLS; set it up there, or don't ask for it in NATS_URL or NATS_TLS_CA"
-        )
+        return "offers no TLS; set it up there, or don't ask for it in NATS_URL or NATS_TLS_CA"
     if "certificate required" in reason:
-        return f"NATS server {shown(url)} asks for a certificate of ours; set NATS_TLS_CERTIFICATE and NATS_TLS_KEY"
+        return "asks for a certificate of ours; set NATS_TLS_CERTIFICATE and NATS_TLS_KEY"
     if flaw := distrust(reason, TLS):
-        return f"NATS server {shown(url)} could not be reached: {flaw}"
-    return f"NATS server {shown(url)} could not be reached ({reason}); start it or correct NATS_URL"
+        return f"could not be reached: {flaw}"
+    return None

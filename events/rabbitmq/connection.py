@@ -67,7 +67,7 @@ async def connect(url: SecretStr, *, name: str, clock: Clock) -> AsyncIterator[B
     Raises
     ------
     TransportUnreachable
-        The first connection could not be made; later losses are mended in the background.
+        The first connection could not be made; FATAL where it is refused. Later losses are mended in the background.
     SettingsError
         `url` is no AMQP address, or names a server that does not let us in.
     """
@@ -154,7 +154,7 @@ def unreachable(shown: str, error: BaseException) -> TransportUnreachable:
         if verdict.reason.startswith("it refused"):
             what = f"RabbitMQ at {shown} {verdict.reason.removeprefix('it ')}"
         kind = ConnectionRefused if verdict.setting else TransportUnreachable
-        return kind(f"{what}; {verdict.advice}")
+        return kind(f"{what}; {verdict.advice}", verdict.fault)
     advice = verdict.advice or "start it or correct RABBITMQ_URL"
     return TransportUnreachable(f"RabbitMQ at {shown} could not be reached ({verdict.reason}); {advice}")
 

@@ -18,7 +18,11 @@ from events.faults import Fault
 
 RIGHTS = "see its log, and whether this user may configure, write to and read it (docs/security.md)"
 VHOST = "correct the vhost in RABBITMQ_URL, or make it and let this user in (rabbitmqctl add_vhost, set_permissions)"
-USER = "correct RABBITMQ_URL"
+USER = (
+    "correct RABBITMQ_URL; with compose, if RABBITMQ_PASSWORD was changed in .env: `docker compose exec rabbitmq sh -c"
+    " 'rabbitmqctl change_password timokha \"$RABBITMQ_DEFAULT_PASS\"'`, then `make up`"
+)
+"""Its node keeps the password that it was made with; its container knows the one in `.env`."""
 TLS = "correct RABBITMQ_URL: amqps:// where the server speaks TLS, amqp:// where not; cafile= names its authority"
 CERTIFICATES = Variables(
     address="RABBITMQ_URL", authority="RABBITMQ_URL (cafile=)", own="RABBITMQ_URL (certfile= and keyfile=)"

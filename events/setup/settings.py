@@ -34,3 +34,8 @@ class SetupSettings(RabbitMQSettings):
     replicas: int = Field(
         1, ge=1, le=5, description="copies of every stream and bucket, 1 to 5; more than 1 needs a cluster"
     )
+    wait: Seconds = Field(
+        timedelta(0),
+        ge=timedelta(0),
+        description="seconds to wait for a broker that can't be reached yet, 0 or more; compose.yaml has 60",
+    )

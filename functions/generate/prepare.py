@@ -2,6 +2,7 @@
 
 import asyncio
 
+import click
 from rich.console import Console
 
 from functions.generate.default_model import prepare_default_model
@@ -12,10 +13,11 @@ from observability.telemetry import Telemetry
 
 
 async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Nothing to do where the engine has no model, or reads one as it is."""
+    """Say where the prepared model is: there is none where the engine has no model, or reads one as it is."""
     console, voice = Console(stderr=True), voice_of(settings.voice, settings.model)
+    directory = None
     if settings.engine is EngineName.OPENVINO:
-        await asyncio.to_thread(
+        directory = await asyncio.to_thread(
             prepared_model,
             settings.model,
             settings.cache,
@@ -25,4 +27,5 @@ async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.E
             console=console,
         )
     elif settings.engine is EngineName.TRANSFORMERS and not settings.model:
-        await asyncio.to_thread(prepare_default_model, settings.cache, voice=voice, console=console)
+        directory = await asyncio.to_thread(prepare_default_model, settings.cache, voice=voice, console=console)
+    click.echo(f"prepared in {directory}" if directory else "nothing to prepare")

@@ -20,7 +20,7 @@ from functions.generate.default_model import CARD, default_gguf, notice
 from functions.generate.engines.described import FILE_NAME
 from functions.generate.made_once import made_once, sweep
 from functions.generate.settings import Vocabulary
-from functions.generate.sources import CONFIG, path_of
+from functions.generate.sources import CONFIG, check_rights, path_of
 from functions.generate.vocabulary import RULE
 from functions.generate.voices import NOTICE, Voice
 
@@ -44,6 +44,8 @@ def prepared_model(
     Made first if need be, which takes memory (`room.TAKES`) and, if `source` is neither a GGUF file nor None, minutes
     and torch. What it takes the place of is removed then. Raises TimokhaError, one line.
     """
+    if source:
+        check_rights(source)
     sweep(_models(cache))
     if source and _is_prepared(source):
         copies.hold(Path(source))  # it may lie in the cache, too

@@ -1,9 +1,11 @@
 """What GENERATE_MODEL names, judged before anything is read: a model directory, a `.gguf` file or a hub id."""
 
+import os
 import re
 from pathlib import Path
 
 from events.errors import SettingsError
+from events.extras import in_image
 from events.paths import resolved
 from functions.generate import gguf
 from functions.generate.gguf_kinds import refusal
@@ -13,6 +15,9 @@ CONFIG = "config.json"
 UNFINISHED = ".export"
 """What is in a directory while `timokha train export` writes a model to it."""
 TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
+
+OWN = Path("/models")
+"""Where a container has what lies in ./models: see compose.yaml."""
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _PARTS = {".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".json"}
@@ -31,7 +36,11 @@ def located(source: str) -> str:
 
 
 def path_of(source: str) -> Path:
-    """The path `source`; nothing is there if it is a hub id. Raises SettingsError if it can be no model."""
+    """The path `source`; nothing is there if it is a hub id.
+
+    Raises SettingsError if it can be no model, or may not be read.
+    """
+    check_rights(source)
     try:
         path = Path(source).expanduser()
         if path.is_dir():
@@ -41,12 +50,25 @@ def path_of(source: str) -> Path:
         elif path.exists():
             wrong = "is neither a file nor a directory"
         else:
-            wrong = None if _may_be_hub_id(source) else "there is no such file or directory"
+            wrong = _nothing(source)
     except (OSError, ValueError, RuntimeError) as error:
         wrong = f"can't be looked at ({getattr(error, 'strerror', None) or error})"
     if wrong:
         raise wrong_model(source, wrong)
     return path
+
+
+def check_rights(source: str) -> None:
+    """Raise SettingsError, one line, if something is at the path `source` that this process may not read."""
+    try:
+        path = Path(source).expanduser()
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file.is_file():
+                file.open("rb").close()
+    except PermissionError as error:
+        raise SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {_closed(Path(error.filename))}") from None
+    except (OSError, ValueError, RuntimeError):
+        return  # `path_of` says why
 
 
 def name_of(source: str) -> str:
@@ -57,6 +79,27 @@ def name_of(source: str) -> str:
 def wrong_model(source: str, why: str) -> SettingsError:
     """The error that names the setting, what it got and `why` that can't be served."""
     return SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {why}; {TAKES}")
+
+
+def _closed(place: Path) -> str:
+    user = f"{place} may not be read by user {os.geteuid()}, as which this runs"
+    if _is_own(place):
+        return f"{user}: `chmod -R a+rX {OWN.name}` where compose.yaml is, then `make up`"
+    return f"{user}: let that user read it (`chmod`), or run this as its owner"
+
+
+def _nothing(source: str) -> str | None:
+    """What is wrong with a path that leads nowhere; None if it can be a hub id."""
+    path, is_hub_id = Path(source), _may_be_hub_id(source)
+    if not in_image():
+        return None if is_hub_id else "there is no such file or directory"
+    if (OWN / path.name).exists() and (not is_hub_id or path.parts[0] == OWN.name):
+        return f"a container has it as {OWN / path.name}: write GENERATE_MODEL={OWN / path.name}"
+    return None if is_hub_id else f"there is no such file or directory in the container, which has ./models as {OWN}"
+
+
+def _is_own(place: Path) -> bool:
+    return in_image() and place.is_relative_to(OWN)
 
 
 def _wrong_file(path: Path) -> str | None:

@@ -1,11 +1,17 @@
 """`timokha setup` on a real nats-server."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
-from events.errors import TransportError, TransportUnreachable
+from events.errors import SettingsError, TransportError, TransportUnreachable
+from events.faults import Fault
+from events.jetstream import connection
 from events.jetstream.connection import connect
+from events.jetstream.server import EmbeddedServer
+from events.setup import app
 from events.setup.app import main
 from events.setup.settings import SetupSettings
 from observability.telemetry import silent
@@ -82,3 +88,38 @@ async def test_setup_names_the_server_that_it_can_not_reach_without_its_password
 async def test_setup_asks_for_a_cluster_when_one_server_can_not_hold_the_copies(nats_server, capsys):
     with pytest.raises(TransportError, match=r"stream REQUESTS .*replicas.*SETUP_REPLICAS"):
         await set_up(nats_server.url, capsys, replicas=3)
+
+
+async def test_setup_waits_for_a_server_that_starts_later(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(connection, "FIRST_CONNECTION_TIMEOUT", timedelta(seconds=0.2))
+    server = EmbeddedServer(tmp_path / "later")
+    (tmp_path / "later").mkdir()
+    told: asyncio.Queue[str] = asyncio.Queue()
+    monkeypatch.setattr(app.log, "warning", lambda event, **more: told.put_nowait(event), raising=False)
+    try:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(set_up(server.url, capsys, wait=60))
+            assert await told.get() == "setup.waiting"
+            await server.start()
+        assert waiting.result()[0] == "created stream REQUESTS"
+    finally:
+        await server.stop()
+
+
+async def test_setup_does_not_wait_for_a_server_that_refuses_its_user(guarded_nats, capsys, monkeypatch):
+    monkeypatch.setattr(connection, "FIRST_CONNECTION_TIMEOUT", timedelta(seconds=1))
+    with capture_logs() as logs, pytest.raises(TransportUnreachable, match="correct NATS_USER") as refused:
+        await set_up(guarded_nats.server.url, capsys, nats_user="setup", nats_password="wrong", wait=3600)
+    assert refused.value.fault is Fault.FATAL
+    assert logs == []
+
+
+async def test_setup_does_not_wait_for_a_rabbitmq_that_refuses_its_user_and_says_how_a_new_password_gets_there(
+    nats_server, rabbitmq_url, capsys
+):
+    url = rabbitmq_url.replace("guest:guest@", "guest:wrong@")
+    with capture_logs() as logs, pytest.raises(SettingsError, match="refused the user or its password") as refused:
+        await set_up(nats_server.url, capsys, rabbitmq_url=url, wait=3600)
+    assert "rabbitmqctl change_password timokha" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert (refused.value.exit_code, logs) == (2, [])

@@ -1,6 +1,7 @@
 """compose.yaml and its Dockerfile, as far as they can be checked without an engine."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -26,6 +27,8 @@ SERVICES = COMPOSE["services"]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 LONG_RUNNING = {"userbot", "sandbox-userbot", "generate", "bridge", "rabbitmq-worker"}
+ON_RABBITMQ = {"bridge", "rabbitmq-worker"}
+ONCE = {"setup", "rabbitmq-setup", "model"}
 
 NOT_PASSED_ON = {
     "GENERATE_TRIGGER": "the service's command says it",
@@ -116,6 +119,47 @@ def test_what_a_service_waits_for_exists_and_can_come_true():
                 assert needed not in LONG_RUNNING, f"{name} waits for the end of {needed}"
 
 
+@pytest.mark.parametrize("name", ONCE)
+def test_what_runs_once_is_not_started_again_after_a_fault(name):
+    """Or `up` waits for ever until it has worked, and says nothing of why it does not."""
+    assert SERVICES[name]["restart"] == "no"
+
+
+def test_setup_waits_for_brokers_in_itself():
+    for name in ("setup", "rabbitmq-setup"):
+        assert SERVICES[name]["environment"]["SETUP_WAIT"] == "${SETUP_WAIT:-60}"
+
+
+@pytest.mark.parametrize("active", [(), ("rabbitmq",), ("rabbitmq-workers",), ("observability",), ("sandbox",)])
+def test_what_a_service_waits_for_is_started_with_it(active):
+    started = {
+        name
+        for name, service in SERVICES.items()
+        if "profiles" not in service or set(service["profiles"]) & set(active)
+    }
+    for name in started:
+        assert set(SERVICES[name].get("depends_on", {})) <= started, name
+
+
+def test_only_what_uses_rabbitmq_knows_of_it_and_waits_for_it():
+    knows = {name for name, service in OURS.items() if "RABBITMQ_URL" in service["environment"]}
+    assert knows == {*ON_RABBITMQ, "rabbitmq-setup"}
+    for name, service in SERVICES.items():
+        if set(service.get("depends_on", {})) & {"rabbitmq", "rabbitmq-setup"}:
+            assert name in knows
+            assert not set(service["profiles"]) - {"rabbitmq", "rabbitmq-workers"}
+
+
+def test_a_plain_up_after_the_example_brings_the_bridge():
+    assert "\nCOMPOSE_PROFILES=rabbitmq\n" in (ROOT / ".env.example").read_text()
+    assert "rabbitmq" in SERVICES["bridge"]["profiles"]
+
+
+def test_the_number_of_workers_is_in_dotenv():
+    assert SERVICES["generate"]["scale"] == "${GENERATE_REPLICAS:-1}"
+    assert SERVICES["rabbitmq-worker"]["scale"] == "${RABBITMQ_WORKER_REPLICAS:-1}"
+
+
 def test_whatever_runs_on_is_started_again_and_waits_for_setup():
     for name in LONG_RUNNING:
         assert SERVICES[name]["restart"] == "unless-stopped"
@@ -156,7 +200,7 @@ def test_every_setting_of_a_service_reaches_it_and_nobody_elses_does(name):
     missing = own - given - NOT_PASSED_ON.keys()
     if name == "tools":
         missing -= NOT_FOR_THE_TOOLS.keys()
-    elif "rabbitmq" not in OURS[name].get("depends_on", {}):
+    elif name not in {*ON_RABBITMQ, "rabbitmq-setup"}:
         missing -= {"RABBITMQ_URL"}
     assert not missing, f"compose.yaml does not pass them on to {name}"
 
@@ -203,6 +247,9 @@ def test_whoever_loads_a_model_has_the_token_of_the_hub():
 def test_the_model_is_prepared_in_a_volume_that_the_workers_can_only_read():
     assert "models:/var/cache/timokha" in SERVICES["model"]["volumes"]
     for name in ("generate", "rabbitmq-worker"):
+        # But for that it reads what they read: a model of one's own, and what has been downloaded.
+        assert set(SERVICES["model"]["volumes"]) - set(SERVICES[name]["volumes"]) == {"models:/var/cache/timokha"}
+        assert {"./models:/models:ro", "hub:/var/lib/timokha"} <= set(SERVICES["model"]["volumes"])
         assert "models:/var/cache/timokha:ro" in SERVICES[name]["volumes"]
         assert SERVICES[name]["depends_on"]["model"]["condition"] == "service_completed_successfully"
 
@@ -454,3 +501,20 @@ def test_the_image_is_built_with_every_licence_that_the_wheel_names():
         assert f"!{name}" in let_in
     assert "Gemma Terms of Use" in (ROOT / "NOTICE").read_text(), "the voice ships under them"
     assert "LicenseRef-Gemma-Terms-of-Use" in project["license"]
+
+
+def test_a_clone_has_a_place_for_models_whose_content_is_in_no_commit_and_in_no_image(tmp_path):
+    tracked = subprocess.run(["git", "ls-files", "models"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert tracked.split() == ["models/.gitignore"]
+    (tmp_path / "models/mine").mkdir(parents=True)
+    (tmp_path / "models/mine/model.safetensors").touch()
+    shutil.copy(ROOT / "models/.gitignore", tmp_path / "models")
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    seen = ["git", "status", "--porcelain", "--untracked-files=all"]
+    assert (
+        subprocess.run(seen, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        == "?? models/.gitignore\n"
+    )
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    assert not [line for line in ignored if line.startswith("!models")]

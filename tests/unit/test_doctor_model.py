@@ -166,8 +166,7 @@ def test_what_we_may_not_read_is_named(directory: Path, without_rights: Callable
     without_rights(directory / name)
     found = judged(directory, engine="transformers")
     assert found.level is Level.WRONG
-    assert "Permission denied" in found.text
-    assert name in found.text
+    assert f"{directory / name} may not be read by user" in found.text
 
 
 def test_a_cache_that_we_may_not_write_to_is_named(directory: Path, without_rights: Callable[[Path], None]) -> None:

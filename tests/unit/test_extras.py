@@ -38,7 +38,7 @@ def test_in_another_environment_of_a_checkout_pip_brings_it(tmp_path):
 def test_an_image_is_built_with_it(tmp_path):
     (tmp_path / "image").touch()
     said = install("transformers", root=tmp_path / "lib", environment=str(tmp_path))
-    assert said == 'IMAGE_EXTRAS="transformers" in .env, then docker compose up --build -d'
+    assert said == 'IMAGE_EXTRAS="transformers" in .env, then make up'
 
 
 def test_where_a_wheel_is_installed_pip_takes_that(tmp_path):

@@ -1,13 +1,19 @@
 """What GENERATE_MODEL can name: what is no model is one line, before torch is imported or a directory is searched."""
 
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from events.errors import SettingsError
+from functions.generate import sources
+from functions.generate.engines.described import FILE_NAME
 from functions.generate.prepared import prepared_directory, prepared_model
-from functions.generate.sources import path_of
+from functions.generate.sources import located, path_of
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -74,3 +80,74 @@ def test_what_may_be_a_model_is_let_through(place: Path, source: str) -> None:
 )
 def test_a_model_keeps_the_dots_in_its_name(source: str, name: str) -> None:
     assert prepared_directory(source, Path("cache"), bits=8).name.startswith(f"{name}-")
+
+
+@pytest.fixture
+def as_nobody() -> Iterator[Callable[[], int]]:
+    """Go on as another user than the one whose files they are."""
+    was = os.geteuid()
+
+    def become() -> int:
+        if was == 0:
+            os.seteuid(NOBODY)
+        return os.geteuid()
+
+    yield become
+    os.seteuid(was)
+
+
+def judges(place: Path) -> tuple[Callable[[str], object], ...]:
+    return path_of, lambda given: prepared_model(given, place / "cache", bits=8, console=Console(quiet=True))
+
+
+@pytest.mark.parametrize("closed", ["", "config.json", "model.safetensors", FILE_NAME])
+@pytest.mark.parametrize("in_image", [False, True])
+def test_what_may_not_be_read_is_told_from_what_is_not_there(
+    tmp_path: Path, as_nobody: Callable[[], int], monkeypatch: pytest.MonkeyPatch, closed: str, in_image: bool
+) -> None:
+    """As a container meets files that were written under a strict umask."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.name.startswith("pytest-") or folder == tmp_path:
+            folder.chmod(0o755)
+    own = tmp_path / "models"
+    model = own / "mine"
+    model.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", FILE_NAME):
+        (model / name).write_text("{}")
+    (model / closed).chmod(0)
+    monkeypatch.setattr(sources, "OWN", own)
+    monkeypatch.setattr(sources, "in_image", lambda: in_image)
+    user = as_nobody()
+    for judge in judges(tmp_path):
+        with pytest.raises(SettingsError) as raised:
+            judge(located(str(model)))
+        said = str(raised.value)
+        assert said.startswith(f"GENERATE_MODEL={str(model)!r}: {model}")
+        assert f"{model / closed} may not be read by user {user}" in said
+        assert ("`chmod -R a+rX models`" in said) == in_image
+        assert len(said.splitlines()) == 1
+
+
+def test_a_closed_folder_around_models_is_no_missing_model(tmp_path: Path, as_nobody: Callable[[], int]) -> None:
+    (tmp_path / "models/mine").mkdir(parents=True)
+    (tmp_path / "models").chmod(0)
+    as_nobody()
+    for judge in judges(tmp_path):
+        with pytest.raises(SettingsError, match=r"mine may not be read by user"):
+            judge(str(tmp_path / "models/mine"))
+
+
+@pytest.mark.parametrize("given", ["models/mine", "./models/mine", "/home/me/timokha/models/mine"])
+def test_in_a_container_the_place_outside_is_told_from_the_one_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inside/models/mine").mkdir(parents=True)
+    monkeypatch.setattr(sources, "OWN", tmp_path / "inside/models")
+    monkeypatch.setattr(sources, "in_image", lambda: True)
+    for judge in judges(tmp_path):
+        with pytest.raises(SettingsError, match=f"write GENERATE_MODEL={tmp_path}/inside/models/mine"):
+            judge(located(given))
+        with pytest.raises(SettingsError, match=r"no such file or directory in the container, which has \./models as"):
+            judge(str(tmp_path / "inside/models/other"))
+    assert path_of("somebody/mine") == Path("somebody/mine"), "a hub id"
