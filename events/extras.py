@@ -6,14 +6,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 _IMAGE = "image"
-"""The file that tells an image's environment."""
+"""The file that tells an image's environment, and which image it is."""
+_ELSEWHERE = {"rabbitmq": "bridge", "sandbox": "sandbox", "speedups": "userbot", "userbot": "userbot"}
+"""The images that have what the image of `generate` has not, by extra."""
 
 
 def install(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> str:
     """Return the command that installs `extras` beside this Python; `root` is where the code lies."""
     names = ",".join(extras)
-    if in_image(environment):
-        return f'IMAGE_EXTRAS="{" ".join(extras)}" in .env, then make up'
+    if here := image(environment):
+        return _in_images(here, extras)
     if not (root / "deploy/setup.sh").is_file():
         return f"pip install 'timokha-{_version()}-py3-none-any.whl[{names}]', where that wheel is"
     if Path(environment).resolve() == (root / ".venv").resolve():
@@ -23,9 +25,23 @@ def install(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> s
     return f"pip install --editable '{root}[{names}]'"
 
 
+def image(environment: str = sys.prefix) -> str:
+    """Return which of deploy/Dockerfile's images this is: the name of its target; empty if it is none."""
+    name = Path(environment) / _IMAGE
+    return name.read_text(encoding="utf-8").strip() if name.is_file() else ""
+
+
 def in_image(environment: str = sys.prefix) -> bool:
-    """Return whether this runs in the image of `timokha generate`."""
-    return (Path(environment) / _IMAGE).is_file()
+    """Return whether this runs in one of those images."""
+    return bool(image(environment))
+
+
+def _in_images(here: str, extras: tuple[str, ...]) -> str:
+    wanted = next((_ELSEWHERE[extra] for extra in extras if extra in _ELSEWHERE), "generate")
+    if here == wanted == "generate":
+        build = "make up builds the image timokha-generate with it"
+        return f'IMAGE_EXTRAS="{" ".join(extras)}" in .env, then {build}'
+    return f"this is the image timokha-{here}; timokha-{wanted} has it"
 
 
 def _version() -> str:

@@ -8,6 +8,7 @@ import click
 
 from bridge.settings import BridgeSettings
 from edge.doctor.clock import clock
+from edge.doctor.elsewhere import elsewhere
 from edge.doctor.finding import Finding, Level, ok, wrong
 from edge.doctor.model import model
 from edge.doctor.nats import nats
@@ -16,6 +17,7 @@ from edge.doctor.session import session
 from edge.doctor.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError, TimokhaError
+from events.extras import image
 from events.runtime.clock import SystemClock
 from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings
@@ -38,7 +40,7 @@ async def main(settings: DoctorSettings, _telemetry: object, _stop: asyncio.Even
 
 
 async def examine(settings: DoctorSettings) -> list[Finding]:
-    """Every part that is meant to run here, and what it needs."""
+    """Every part that is meant to run here and what it needs, and which parts can't be seen from here."""
     parts = settings.parts.split(",")
     findings = await nats(settings)
     if "bridge" in parts:
@@ -50,7 +52,7 @@ async def examine(settings: DoctorSettings) -> list[Finding]:
     if "userbot" in parts:
         findings += _part("userbot", UserbotSettings, session)
         findings += await clock(SystemClock())
-    return findings
+    return [*findings, *elsewhere(parts, image())]
 
 
 async def _bridge(settings: DoctorSettings) -> list[Finding]:

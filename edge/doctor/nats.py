@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from edge.doctor.elsewhere import PARTS, asked_of
 from edge.doctor.finding import Finding, note, ok, wrong
 from events.errors import TimokhaError
+from events.extras import image
 from events.jetstream.connection import connect
 from events.jetstream.faults import SET_UP
 from events.jetstream.inspection import Inspection, inspect
@@ -15,11 +17,19 @@ FULL = 0.8
 
 
 async def nats(settings: ProcessSettings) -> list[Finding]:
+    """Look at all of it, or as the user of a part, who may not, at whether it answers."""
+    user = settings.nats_user if settings.nats_user in PARTS else None
     try:
-        async with connect(settings.nats_url, name="doctor", access=settings.nats_access) as js:
+        async with connect(settings.nats_url, name=user or "doctor", access=settings.nats_access) as js:
+            if user:
+                return [ok("NATS answers"), note(f"NATS: what is in it the user {user} may not see; {_who_may()}")]
             return [ok("NATS answers, and JetStream is on"), *_topology(await inspect(js))]
     except TimokhaError as error:
         return [wrong(str(error))]
+
+
+def _who_may() -> str:
+    return asked_of("tools") if image() else "`timokha doctor` as the user tools does"
 
 
 def _topology(found: Inspection) -> Iterator[Finding]:

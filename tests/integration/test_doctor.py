@@ -18,6 +18,7 @@ from edge.doctor.settings import DoctorSettings
 from edge.sandbox.server import Sandbox
 from edge.userbot.settings import UserbotSettings
 from events import subjects
+from events.access import Access
 from events.extras import install
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
@@ -78,13 +79,36 @@ def test_a_model_on_a_server_is_not_looked_for_here():
 
 async def test_only_the_parts_that_run_here_are_looked_at(nats_server):
     findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="generate"))
-    assert not [finding for finding in findings if "userbot" in finding.text]
+    assert [finding.level for finding in findings if "userbot" in finding.text] == [Level.NOTE]
 
 
-async def test_where_no_part_runs_only_the_broker_is_looked_at(nats_server):
+async def test_where_no_part_runs_only_the_broker_is_looked_at_and_the_rest_is_named(nats_server):
     findings = await examine(DoctorSettings.read(nats_url=nats_server.url, parts="none"))
     assert findings[0].text == "NATS answers, and JetStream is on"
-    assert not [finding for finding in findings if "settings" in finding.text or "model" in finding.text]
+    assert [finding.text.partition(":")[0] for finding in findings[-2:]] == ["userbot", "generate"]
+    assert {finding.level for finding in findings[-2:]} == {Level.NOTE}
+    assert not [line for line in lines(findings, Level.WRONG) if "settings" in line or "model" in line]
+
+
+async def test_as_the_user_tools_the_doctor_can_be_all_right_and_as_a_parts_user_says_who_sees_the_rest(guarded_nats):
+    def asked(user):
+        password = guarded_nats.passwords[user]
+        url = guarded_nats.server.url
+        return examine(DoctorSettings.read(nats_url=url, nats_user=user, nats_password=password, parts="none"))
+
+    access = Access(user="setup", password=SecretStr(guarded_nats.passwords["setup"]))
+    async with connect(guarded_nats.server.url, name="setup", access=access) as js:
+        await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
+    findings = await asked("tools")
+    assert "streams, consumers and buckets are in place" in lines(findings, Level.OK)
+    assert lines(findings, Level.WRONG) == []
+    for user in ("userbot", "generate", "bridge"):
+        answers, unseen, *_ = await asked(user)
+        assert (answers.level, answers.text) == (Level.OK, "NATS answers")
+        assert (unseen.level, unseen.text) == (
+            Level.NOTE,
+            f"NATS: what is in it the user {user} may not see; `timokha doctor` as the user tools does",
+        )
 
 
 async def test_rabbitmq_is_looked_at_where_it_is_used(nats_server, rabbitmq_url):

@@ -53,6 +53,12 @@ OF_THE_SANDBOX = {
 }
 """What the two services of the sandbox agree on; what .env has is for the real Telegram."""
 TOOLS = ("deadletters list", "deadletters show", "deadletters resend", "deadletters drop", "doctor", "record", "replay")
+ITS_OWN = {
+    "DOCTOR_PARTS": "what `timokha doctor` can see in that container",
+    "NATS_USER": "each process has a user of its own",
+    "NATS_PASSWORD": "likewise",
+}
+"""What compose.yaml says, whatever .env has."""
 OPENTELEMETRY = {name for name in OTHERS if name.startswith("OTEL_")}
 OF_LIBRARIES = {
     "HF_ENDPOINT",
@@ -196,7 +202,7 @@ def test_the_doctor_of_the_tools_looks_for_no_part_in_their_container():
 def test_every_setting_of_a_service_reaches_it_and_nobody_elses_does(name):
     given = set(OURS[name]["environment"])
     own = variables_of(name)
-    assert given <= own | OF_LIBRARIES
+    assert given <= own | OF_LIBRARIES | ITS_OWN.keys()
     missing = own - given - NOT_PASSED_ON.keys()
     if name == "tools":
         missing -= NOT_FOR_THE_TOOLS.keys()
@@ -210,7 +216,7 @@ def test_what_is_set_in_dotenv_wins_over_what_compose_has(name):
     for variable, value in OURS[name]["environment"].items():
         if name in ("sandbox", "sandbox-userbot") and variable in OF_THE_SANDBOX:
             continue
-        if variable not in {"NATS_USER", "NATS_PASSWORD"}:  # each process has a user of its own
+        if variable not in ITS_OWN or (name, variable) == ("tools", "DOCTOR_PARTS"):
             assert value is None or value.startswith(f"${{{variable}:-"), variable
 
 
@@ -319,7 +325,7 @@ def installed_in_the_image_of_generate(directory, extras):
     """What its stage asks of pip, by the names of the locks, with the build arguments EXTRAS and TORCH_INDEX."""
     stage = DOCKERFILE.partition(" AS build-generate\n")[2].partition("\nFROM ")[0].replace("\\\n", "")
     steps = [
-        step for step in re.findall(r"^RUN (.+)$", stage, re.MULTILINE) if not step.startswith(("--mount", "touch"))
+        step for step in re.findall(r"^RUN (.+)$", stage, re.MULTILINE) if not step.startswith(("--mount", "echo"))
     ]
     script = "\n".join(["pip() { echo $* >>asked; }", *steps])
     environment = {"EXTRAS": extras, "TORCH_INDEX": "https://torch.example"}
@@ -518,3 +524,11 @@ def test_a_clone_has_a_place_for_models_whose_content_is_in_no_commit_and_in_no_
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in ignored
     assert not [line for line in ignored if line.startswith("!models")]
+
+
+def test_every_image_knows_which_one_it_is_and_has_no_pip():
+    targets = {service["build"]["target"] for service in OURS.values()}
+    for target in targets:
+        stage = DOCKERFILE.partition(f"FROM build AS build-{target}\n")[2].partition("\nFROM ")[0]
+        assert f"RUN echo {target} >/opt/timokha/image\n" in f"{stage}\n", target
+    assert "RUN python -m venv --without-pip /opt/timokha" in DOCKERFILE

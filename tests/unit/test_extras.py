@@ -36,9 +36,26 @@ def test_in_another_environment_of_a_checkout_pip_brings_it(tmp_path):
 
 
 def test_an_image_is_built_with_it(tmp_path):
-    (tmp_path / "image").touch()
+    (tmp_path / "image").write_text("generate\n")
     said = install("transformers", root=tmp_path / "lib", environment=str(tmp_path))
-    assert said == 'IMAGE_EXTRAS="transformers" in .env, then make up'
+    how = "then make up builds the image timokha-generate with it"
+    assert said == f'IMAGE_EXTRAS="transformers" in .env, {how}'
+
+
+@pytest.mark.parametrize(
+    ("here", "extra", "there"),
+    [
+        ("userbot", "openvino", "generate"),
+        ("userbot", "rabbitmq", "bridge"),
+        ("generate", "userbot", "userbot"),
+        ("bridge", "openai", "generate"),
+        ("userbot", "sandbox", "sandbox"),
+    ],
+)
+def test_what_another_image_has_is_not_built_into_this_one(tmp_path, here, extra, there):
+    (tmp_path / "image").write_text(f"{here}\n")
+    said = install(extra, root=tmp_path / "lib", environment=str(tmp_path))
+    assert said == f"this is the image timokha-{here}; timokha-{there} has it"
 
 
 def test_where_a_wheel_is_installed_pip_takes_that(tmp_path):
