@@ -2,15 +2,17 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from random import Random
 
 import structlog
 
 from bridge.ends import Parts, Run, inward, needs, outward
 from bridge.settings import BridgeSettings, CodecName
+from events.health.keeping import Health, kept
 from events.jetstream.connection import connect as connect_jetstream
 from events.jetstream.topology import Topology
-from events.jetstream.upkeep import keep_topology
+from events.jetstream.upkeep import keep_topology, trouble
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.runtime.clock import SystemClock
@@ -24,15 +26,17 @@ log = structlog.get_logger(__name__)
 async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Carry requests and replies across until `stop` is set."""
     async with AsyncExitStack() as stack:
-        run = await unless(stop, _open(settings, telemetry, stack))
+        health = await stack.enter_async_context(kept(settings.health_file, stop, clock=SystemClock()))
+        run = await unless(stop, _open(settings, telemetry, stack, health))
         if run:
             log.info("bridge.ready", inbound=settings.inbound, outbound=settings.outbound, codec=settings.codec.value)
             await run(stop)
 
 
-async def _open(settings: BridgeSettings, telemetry: Telemetry, stack: AsyncExitStack) -> Run:
+async def _open(settings: BridgeSettings, telemetry: Telemetry, stack: AsyncExitStack, health: Health) -> Run:
     """Everything that runs, connected; closed by `stack`. Raises TransportError."""
     clock, random = SystemClock(), Random()  # noqa: S311 - jitter, not a secret
+    health.waits("it connects to its brokers")
     js = await stack.enter_async_context(
         connect_jetstream(settings.nats_url, name="bridge", access=settings.nats_access)
     )
@@ -51,6 +55,7 @@ async def _open(settings: BridgeSettings, telemetry: Telemetry, stack: AsyncExit
         runs.append(await inward(settings.inbound, settings, parts))
 
     async def run(stop: asyncio.Event) -> None:
+        health.answers(partial(trouble, made), broker.trouble)
         kept = (keep_topology(made, ensure, clock=clock), broker.upkeep.failure())
         await beside(together(*(each(stop) for each in runs)), *kept)
 

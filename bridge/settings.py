@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from events import subjects
+from events.health.settings import Watched
 from events.settings import RabbitMQSettings, Seconds
 from events.transport import Channel
 
@@ -29,7 +30,7 @@ DEFAULT_QUEUES = {
 }
 
 
-class BridgeSettings(RabbitMQSettings):
+class BridgeSettings(Watched, RabbitMQSettings):
     """Which way requests go, how they are written, and through which queues."""
 
     model_config = SettingsConfigDict(env_prefix="BRIDGE_")

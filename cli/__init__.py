@@ -6,10 +6,8 @@ This file imports next to nothing, so that signals are heeded before the rest is
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING
 
-from events.runtime.signals import Signals
-
+TYPE_CHECKING = False  # checkers of types know the name: importing `typing` takes longer than `timokha health`
 if TYPE_CHECKING:
     from functions.generate.engines.process import Process
 
@@ -20,6 +18,10 @@ SERVICES = {"bridge", "demo", "generate", "sandbox", "userbot"}
 def main() -> None:
     """Run the command that `sys.argv` names, and exit: 0 done, 1 failed or interrupted, 2 wrong use or settings."""
     _open_streams()
+    if (code := _answered_quickly()) is not None:
+        sys.exit(code)
+    from events.runtime.signals import Signals  # noqa: PLC0415 - what is answered quickly needs none
+
     # What is imported stays: `start` ends this when all of it is there.
     gc.disable()
     signals = Signals(service=any(word in SERVICES for word in sys.argv[1:2]))
@@ -28,6 +30,15 @@ def main() -> None:
     from cli.program import run  # noqa: PLC0415 - takes its time
 
     run(signals, process)
+
+
+def _answered_quickly() -> int | None:
+    """The exit code of a question that needs next to nothing, None for everything else."""
+    if sys.argv[1:2] != ["health"]:
+        return None
+    from cli import quick_health  # noqa: PLC0415 - other commands do without
+
+    return quick_health.answered(sys.argv[2:], dict(os.environ))
 
 
 def _begun_early() -> "Process | None":

@@ -93,6 +93,13 @@ COMMANDS: dict[str, Command] = {
         patience=None,
         ahead="functions.generate.head_start",
     ),
+    "health": Command(
+        "events.health.settings:HealthSettings",
+        "events.health.app",
+        "Whether the process that keeps TIMOKHA_HEALTH_FILE answers questions now; "
+        "with --live whether its event loop turns.",
+        traced=False,
+    ),
     "record": Command(
         "events.recordings.settings:RecordSettings",
         "events.recordings.app",

@@ -1,6 +1,7 @@
 """`timokha userbot`: the composition root of the edge."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -8,6 +9,7 @@ from random import Random
 
 import structlog
 
+from edge.userbot import sign_in
 from edge.userbot.catch_up import CatchUp
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
@@ -23,18 +25,20 @@ from edge.userbot.telegram.calls import Calls, SessionRevoked
 from edge.userbot.telegram.messenger import Telegram
 from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.updates import Updates
+from edge.userbot.unattended import session_there
 from edge.userbot.watermark import Watermark
 from edge.userbot.world import World
 from events import subjects
+from events.health.keeping import Health, kept
 from events.jetstream.connection import JetStream, connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.progress import progressing
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.jetstream.upkeep import keep_topology
+from events.jetstream.upkeep import keep_topology, trouble
 from events.jetstream.wakeups import waking
-from events.runtime.clock import SystemClock
+from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import finish, together, unless
 from events.transport import Channel
@@ -49,19 +53,24 @@ CLEAN_UP = timedelta(seconds=2)
 
 async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Answer until `stop` is set; what is under way then is left to the next start."""
-    await unless(stop, _answer(settings, telemetry))
+    clock = SystemClock()
+    async with kept(settings.health_file, stop, clock=clock) as health:
+        await unless(stop, _answer(settings, telemetry, health, clock))
 
 
-async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
-    retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
+async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Health, clock: Clock) -> None:
+    retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     time = repair(retrying)
+    await session_there(settings, health.waits, clock=clock)
     client = make_client(settings)
     calls = Calls(client, flood_waited=telemetry.metrics.flood_waited)
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
+    health.waits("it connects to NATS")
     async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
         topology = Topology(js, retrying=retrying)
         await topology.ensure_streams()
         await topology.ensure_buckets()
+        health.waits("it signs in to Telegram")
         async with started(client) as account:
             reconnecting.watch(client, reconnected=updates.reconnected, revoked=calls.revoked)
             ensure = partial(_ensure, topology, account)
@@ -100,7 +109,15 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry) -> None:
             subscription = await JetStreamSubscription.bind(
                 js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
             )
-            edge = _Edge(js, drivers, watermark, catch_up, Replies(world, drivers, subscription))
+            checks = (partial(trouble, topology), partial(reconnecting.trouble, client), catch_up.trouble)
+            edge = _Edge(
+                js,
+                drivers,
+                watermark,
+                catch_up,
+                Replies(world, drivers, subscription),
+                partial(health.answers, *checks),
+            )
             updates.listen(account, catch_up.put)
             await together(
                 edge.run(account),
@@ -125,6 +142,8 @@ class _Edge:
     watermark: Watermark
     catch_up: CatchUp
     replies: Replies
+    answers: Callable[[], None]
+    """Is called when messages are taken from now on."""
 
     async def run(self, account: str) -> None:
         """Run until cancelled. Raises the first error of any part."""
@@ -144,6 +163,7 @@ class _Edge:
 
     async def _tell_ready(self, account: str) -> None:
         await self.catch_up.begun()
+        self.answers()
         log.info("userbot.ready", account=account)
 
     async def _stop(self) -> None:
@@ -153,7 +173,7 @@ class _Edge:
 
 async def _until_revoked(revoked: asyncio.Event) -> None:
     await revoked.wait()
-    raise SessionRevoked("Telegram has ended the session; sign in again with `timokha userbot` in a terminal")
+    raise SessionRevoked(f"Telegram has ended the session; sign in again with {sign_in.command()}")
 
 
 def _rules(settings: UserbotSettings) -> Rules:

@@ -15,7 +15,7 @@ from pyrogram import Client
 from pyrogram.errors import RPCError
 
 from edge.pyrogram_server import use_server
-from edge.userbot import session_file
+from edge.userbot import session_file, sign_in
 from edge.userbot.settings import SESSION_SUFFIX, UserbotSettings
 from edge.userbot.telegram import faults
 from edge.userbot.telegram.calls import SessionRevoked
@@ -125,7 +125,7 @@ def _wrong_setting(error: Exception) -> str | None:
     if isinstance(error, EOFError):
         return "signing in needs a terminal: run `timokha userbot` in one once"
     if faults.is_wrong_centre(error):
-        return f"USERBOT_SESSION: {error}; sign in again with `timokha userbot` in a terminal"
+        return f"USERBOT_SESSION: {error}; sign in again with {sign_in.command()}"
     if str(error) == KEY_UNKNOWN:
         return (
             "USERBOT_TELEGRAM_KEY: the server at USERBOT_TELEGRAM_SERVER has another key; name the file with that one"
@@ -152,5 +152,5 @@ def _require_terminal(path: Path, settings: UserbotSettings) -> None:
         return
     raise SettingsError(
         f"USERBOT_SESSION: there is no session at {path} and no terminal to sign in;"
-        " run `timokha userbot` in a terminal once, or set a session string"
+        f" run {sign_in.command()} once, or set a session string"
     )

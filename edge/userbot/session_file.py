@@ -9,6 +9,7 @@ import struct
 from contextlib import closing
 from pathlib import Path
 
+from edge.userbot import sign_in
 from events.errors import SettingsError, TimokhaError
 
 FORMATS = (">B?256sI?", ">B?256sQ?", ">BI?256sQ?")
@@ -19,7 +20,6 @@ KEY_LENGTH = 256
 DATA_CENTRES = range(1, 6)
 LOCK_TIMEOUT = 1.0
 """Seconds."""
-AGAIN = "delete it and sign in again with `timokha userbot` in a terminal"
 
 _BASE64 = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 
@@ -67,7 +67,7 @@ def signed_in(path: Path) -> int | None:
     if not path.exists():
         return None
     if not path.stat().st_size:
-        raise SettingsError(f"USERBOT_SESSION: {path} is empty; {AGAIN}")
+        raise SettingsError(f"USERBOT_SESSION: {path} is empty; {_again()}")
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None)) as file:
             return _read(path, file)
@@ -82,7 +82,11 @@ def explained(error: sqlite3.Error, path: Path | str) -> TimokhaError:
         return SessionInUse(f"the session {path} is in use by another userbot; stop that one, or sign in another")
     if "readonly" in said or "unable to open" in said or "full" in said or "I/O" in said:
         return SettingsError(f"USERBOT_SESSION: {path} can't be written ({said}); make room, or choose another place")
-    return SettingsError(f"USERBOT_SESSION: {path} is no session file ({said}); {AGAIN}")
+    return SettingsError(f"USERBOT_SESSION: {path} is no session file ({said}); {_again()}")
+
+
+def _again() -> str:
+    return f"delete it and sign in again with {sign_in.command()}"
 
 
 def _check_place(path: Path) -> None:
@@ -106,11 +110,11 @@ def _read(path: Path, file: sqlite3.Connection) -> int | None:
     file.execute("BEGIN IMMEDIATE")
     (version,) = file.execute("SELECT number FROM version").fetchone() or (0,)
     if version not in VERSIONS:
-        raise SettingsError(f"USERBOT_SESSION: {path} was made by another program (version {version}); {AGAIN}")
+        raise SettingsError(f"USERBOT_SESSION: {path} was made by another program (version {version}); {_again()}")
     row = file.execute("SELECT dc_id, auth_key, user_id FROM sessions").fetchone()
     file.execute("ROLLBACK")
     if row is None or row[1] is None or row[2] is None:
         return None
     if row[0] not in DATA_CENTRES or not isinstance(row[1], bytes) or len(row[1]) != KEY_LENGTH:
-        raise SettingsError(f"USERBOT_SESSION: {path} has no whole key; {AGAIN}")
+        raise SettingsError(f"USERBOT_SESSION: {path} has no whole key; {_again()}")
     return int(row[2])

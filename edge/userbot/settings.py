@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from edge.userbot.defaults import DEFAULT_MAX_ANSWERS, DEFAULT_PREFIX
 from edge.userbot.invisible import trimmed, visible
 from events.errors import SettingsError
+from events.health.settings import Watched
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds
 
@@ -29,7 +30,7 @@ def _writable(prefix: str) -> str:
     return prefix
 
 
-class UserbotSettings(ProcessSettings):
+class UserbotSettings(Watched, ProcessSettings):
     """The edge: one Telegram account."""
 
     model_config = SettingsConfigDict(env_prefix="USERBOT_")

@@ -56,6 +56,8 @@ class Topology:
     _places: Places = field(default_factory=Places)
     replaced: list[str] = field(default_factory=list)
     """What another process has recreated since it was seen: it has lost its content."""
+    lacking: str = ""
+    """What `keep_topology` has found last that can't be mended or looked at, empty if nothing."""
     _seen: dict[str, StreamInfo] = field(default_factory=dict)
 
     async def ensure_streams(self) -> None:

@@ -43,6 +43,7 @@ async def keep_topology(
         await clock.sleep(LOOK_EVERY)
         looked_at = clock.monotonic()
         error = await _look(topology, ensure, remade)
+        topology.lacking = str(error or "")
         if error is None or error.fault is Fault.PASSING:
             missing_since = None
             if error and seldom.due("waiting"):
@@ -54,12 +55,16 @@ async def keep_topology(
         log.warning("topology.missing", error=str(error))
 
 
+def trouble(topology: Topology) -> str:
+    """Return what keeps this process from working with NATS now, empty if nothing. `keep_topology` must run."""
+    return topology.lacking if _connection(topology).is_connected else "NATS is away"
+
+
 async def _look(
     topology: Topology, ensure: Callable[[], Awaitable[None]], remade: Callable[[], None]
 ) -> TransportError | None:
     """Check everything once; return what can't be mended, if anything."""
-    # The context has no public way to its connection.
-    nats = cast(Client, topology.js._nc)
+    nats = _connection(topology)
     if nats.is_closed:
         raise TransportUnreachable("the connection to NATS was closed for good; start this process again")
     if not nats.is_connected:
@@ -79,3 +84,8 @@ async def _look(
         if changes or topology.replaced:
             remade()
     return None
+
+
+def _connection(topology: Topology) -> Client:
+    """The context has no public way to it."""
+    return cast(Client, topology.js._nc)

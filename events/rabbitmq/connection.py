@@ -52,12 +52,18 @@ class ConnectionRefused(TransportUnreachable, SettingsError):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """RabbitMQ: `sender` publishes, `consuming` is for receivers and declarations."""
+    """RabbitMQ: `sender` publishes, over `publishing`; `consuming` is for receivers and declarations."""
 
     sender: Sender
+    publishing: AbstractRobustConnection
     consuming: AbstractRobustConnection
     clock: Clock
     upkeep: Upkeep
+
+    def trouble(self) -> str:
+        """Return what keeps this process from working with RabbitMQ now, empty if nothing."""
+        up = self.publishing.connected.is_set() and self.consuming.connected.is_set()
+        return self.upkeep.lacking if up else "RabbitMQ is away"
 
 
 @asynccontextmanager
@@ -84,7 +90,8 @@ async def connect(url: SecretStr, *, name: str, clock: Clock) -> AsyncIterator[B
         publishes.upkeep = consumes.upkeep = upkeep
         task = asyncio.create_task(upkeep.run())
         try:
-            yield Broker(await Sender.open(publishing, clock=clock, upkeep=upkeep), consuming, clock, upkeep)
+            sender = await Sender.open(publishing, clock=clock, upkeep=upkeep)
+            yield Broker(sender, publishing, consuming, clock, upkeep)
         finally:
             await cancel(task)
 

@@ -74,6 +74,11 @@ class Upkeep:
             self._failed.set_exception(error)
             self._failed.exception()  # retrieved, so that asyncio does not complain
 
+    @property
+    def lacking(self) -> str:
+        """What is missing and could not be recreated yet, empty if nothing."""
+        return next((f"RabbitMQ lacks {kept.what}" for kept in self._kept if kept.wrong_since is not None), "")
+
     def check(self) -> None:
         """Raises TransportError if the process can't go on."""
         if self._failed.done():

@@ -13,6 +13,7 @@ from rich.console import Console
 from events.errors import SettingsError
 from events.event import Event
 from events.extras import install
+from events.health.keeping import kept
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import beside, finish, unless
@@ -47,9 +48,12 @@ async def main(
     """
     clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
     async with AsyncExitStack() as stack:
+        health = await stack.enter_async_context(kept(settings.health_file, stop, clock=clock))
+        health.waits("it connects to its broker")
         broker = await unless(stop, stack.enter_async_context(host(settings, Retrying(clock, random))))
         if broker is None:
             return
+        health.waits("it loads its model")
         engine = await unless(stop, open_engine(settings, clock=clock, begun=begun))
         if engine is None:
             return
@@ -61,6 +65,7 @@ async def main(
         # What is loaded now stays: the collector need not look at it for every few answers.
         gc.freeze()
         log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger.value)
+        health.answers(broker.trouble)
         await beside(worker.run(stop), broker.keep())
 
 

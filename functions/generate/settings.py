@@ -9,6 +9,7 @@ from platformdirs import user_cache_dir
 from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from events.health.settings import Watched
 from events.paths import Place
 from events.settings import RabbitMQSettings, Seconds
 from functions.generate.sources import located
@@ -70,7 +71,7 @@ class Trigger(StrEnum):
     RABBITMQ = "rabbitmq"
 
 
-class GenerateSettings(RabbitMQSettings):
+class GenerateSettings(Watched, RabbitMQSettings):
     """One stateless generate function."""
 
     model_config = SettingsConfigDict(env_prefix="GENERATE_")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from events import subjects
@@ -12,7 +13,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.progress import JetStreamProgress
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.jetstream.upkeep import keep_topology
+from events.jetstream.upkeep import keep_topology, trouble
 from events.runtime.clock import Clock
 from events.runtime.retrying import Retrying
 from events.transport import Channel, Progress, Publisher, Subscription
@@ -26,7 +27,8 @@ class Host:
     """What a worker needs of its broker. `subscribe` when the engine is ready: from then on requests come.
 
     Without `progress` nobody can see an answer while it is written. `keep`, beside the work, makes again what has gone;
-    it raises TransportError where that can't be done.
+    it raises TransportError where that can't be done. `trouble` returns what keeps requests from coming now, empty if
+    nothing.
     """
 
     system: str
@@ -34,6 +36,7 @@ class Host:
     answered: Callable[[RequestId], Awaitable[bool]]
     subscribe: Callable[[], Coroutine[Any, Any, Subscription]]
     keep: Callable[[], Coroutine[Any, Any, None]]
+    trouble: Callable[[], str]
     progress: Progress | None = None
 
 
@@ -63,7 +66,15 @@ async def _jetstream(settings: GenerateSettings, retrying: Retrying) -> AsyncIte
             await keep_topology(topology, ensure, clock=retrying.clock)
 
         await ensure()
-        yield Host(names.NATS, events, is_answered(events), subscribe, keep, JetStreamProgress(js))
+        yield Host(
+            names.NATS,
+            events,
+            is_answered(events),
+            subscribe,
+            keep,
+            partial(trouble, topology),
+            JetStreamProgress(js),
+        )
 
 
 @asynccontextmanager
@@ -84,6 +95,7 @@ async def _rabbitmq(settings: GenerateSettings, clock: Clock) -> AsyncIterator[H
             _never_answered,
             subscribe,
             broker.upkeep.failure,
+            broker.trouble,
         )
 
 

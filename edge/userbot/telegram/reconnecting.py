@@ -31,3 +31,8 @@ def watch(client: Client, *, reconnected: Callable[[], None], revoked: asyncio.E
             reconnected()
 
     session.restart = restart_and_tell  # type: ignore[method-assign]
+
+
+def trouble(client: Client) -> str:
+    """Return what keeps the started client from being used now, empty if nothing."""
+    return "" if client.session.is_started.is_set() else "Telegram is away"

@@ -1,0 +1,80 @@
+"""Keep a process's health: a task of its event loop rewrites a small file every `BEAT`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from events.health.line import written
+from events.runtime.clock import Clock
+from events.runtime.leftovers import discard
+from events.runtime.tasks import cancel
+
+BEAT = timedelta(seconds=2)
+
+Check = Callable[[], str]
+"""Returns what keeps the process from answering now, empty if nothing; it waits for nothing."""
+
+log = structlog.get_logger(__name__)
+
+
+class Health:
+    """Whether this process answers questions now, as its composition root says."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+        self._checks: tuple[Check, ...] = ()
+        self.waits("it is starting")
+
+    def waits(self, why: str) -> None:
+        """It does not answer, because of `why`."""
+        self._checks = (lambda: why,)
+
+    def answers(self, *unless: Check) -> None:
+        """From now on it does, unless one of these finds something."""
+        self._checks = unless
+
+    @property
+    def why_not(self) -> str:
+        """The first reason, empty if it answers."""
+        if self._stop.is_set():
+            return "it is stopping"
+        return next((why for check in self._checks if (why := check())), "")
+
+
+@asynccontextmanager
+async def kept(file: Path | None, stop: asyncio.Event, *, clock: Clock) -> AsyncIterator[Health]:
+    """In the block `file`, if there is one, says what the `Health` is. `stop`: the process's."""
+    health = Health(stop)
+    if file is None:
+        yield health
+        return
+    beating = asyncio.create_task(_beat(file, health, clock))
+    try:
+        yield health
+    finally:
+        await cancel(beating)
+        discard(file)
+
+
+async def _beat(file: Path, health: Health, clock: Clock) -> None:
+    failing = False
+    while True:
+        try:
+            _write(file, written(clock.monotonic(), health.why_not))
+            failing = False
+        except OSError as error:
+            if not failing:
+                log.warning("health.not_written", error=str(error))
+            failing = True
+        await clock.sleep(BEAT)
+
+
+def _write(file: Path, line: str) -> None:
+    """Whoever reads it meanwhile finds the old line or the new one. `write_whole` does not replace what is in /dev."""
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(line, encoding="utf-8")
+    new.replace(file)

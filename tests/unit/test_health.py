@@ -1,0 +1,180 @@
+"""A process says whether it lives and answers, in a file that `timokha health` reads without the rest of timokha."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from cli import quick_health
+from events.errors import TimokhaError
+from events.health import app
+from events.health.keeping import BEAT, kept
+from events.health.line import SILENT, complaint, written
+from events.health.settings import HealthSettings
+from tests.clocks import ManualClock
+
+ROOT = Path(__file__).parents[2]
+HUNG = "its event loop has not turned for over 30 s"
+
+
+@pytest.mark.parametrize(
+    ("line", "ready", "live"),
+    [
+        (written(100.0, ""), "", ""),
+        (written(100.0, "NATS is away"), "NATS is away", ""),
+        (written(100.0 - SILENT - 1, ""), HUNG, HUNG),
+        (written(100.0 - SILENT - 1, "NATS is away"), HUNG, HUNG),
+        (written(5000.0, ""), HUNG, HUNG),  # of before the machine started
+        ("", "its file holds something else", "its file holds something else"),
+        ("ready\n", "its file holds something else", "its file holds something else"),
+        ("nan ready\n", HUNG, HUNG),
+    ],
+)
+def test_readiness_takes_what_the_process_says_and_liveness_only_that_it_says_something(line, ready, live):
+    assert complaint(line, 101.0, live=False) == ready
+    assert complaint(line, 101.0, live=True) == live
+
+
+def test_a_line_stays_one_line():
+    assert written(1.0, "one\ntwo \r\n three") == "1.0 one two three\n"
+
+
+class Slow(ManualClock):
+    """Its sleep lasts until `wake`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = asyncio.Queue[None]()
+        self.asleep = asyncio.Event()
+
+    async def sleep(self, duration):
+        self.slept.append(duration.total_seconds())
+        self.asleep.set()
+        await self.turns.get()
+
+    async def beat(self):
+        self.asleep.clear()
+        self.turns.put_nowait(None)
+        await self.asleep.wait()
+
+
+async def test_the_file_follows_what_the_composition_root_says_and_goes_with_the_process(tmp_path):
+    file, clock, stop = tmp_path / "health", Slow(), asyncio.Event()
+    lacking = ""
+    async with kept(file, stop, clock=clock) as health:
+        await clock.asleep.wait()
+        assert file.read_text() == "0 it is starting\n"
+        health.waits("it loads its model")
+        await clock.beat()
+        assert file.read_text() == "2.0 it loads its model\n"
+        health.answers(lambda: "", lambda: lacking)
+        await clock.beat()
+        assert file.read_text() == "4.0 \n"
+        lacking = "NATS is away"
+        await clock.beat()
+        assert file.read_text() == "6.0 NATS is away\n"
+        lacking = ""
+        await clock.beat()
+        assert file.read_text() == "8.0 \n"
+        stop.set()
+        await clock.beat()
+        assert file.read_text() == "10.0 it is stopping\n"
+    assert list(tmp_path.iterdir()) == []
+    assert BEAT.total_seconds() * 5 < SILENT
+
+
+async def test_without_a_file_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with kept(None, asyncio.Event(), clock=ManualClock()) as health:
+        assert health.why_not == "it is starting"
+        health.answers()
+        assert health.why_not == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_that_cannot_be_written_is_told_once_and_ends_nothing(tmp_path):
+    clock = Slow()
+    with capture_logs() as logged:
+        async with kept(tmp_path / "gone/health", asyncio.Event(), clock=clock):
+            await clock.asleep.wait()
+            for _ in range(3):
+                await clock.beat()
+    assert [line["event"] for line in logged].count("health.not_written") == 1
+
+
+def quickly(file, *options, capsys):
+    code = quick_health.answered(list(options), {"TIMOKHA_HEALTH_FILE": str(file)})
+    return code, capsys.readouterr()
+
+
+def fully(file, *options, capsys):
+    """As `timokha health` ends where the quick answer does not do."""
+    settings = HealthSettings.read(health_file=str(file), live="--live" in options)
+    try:
+        asyncio.run(app.main(settings, None, asyncio.Event()))
+    except TimokhaError as error:
+        print(f"timokha: {error}", file=sys.stderr)
+        return error.exit_code, capsys.readouterr()
+    return 0, capsys.readouterr()
+
+
+@pytest.mark.parametrize("options", [(), ("--live",)])
+@pytest.mark.parametrize("why", ["", "NATS is away", None])
+def test_the_quick_answer_is_the_full_one(tmp_path, capsys, options, why):
+    file = tmp_path / "health"
+    if why is not None:
+        file.write_text(written(time.monotonic(), why))
+    assert quickly(file, *options, capsys=capsys) == fully(file, *options, capsys=capsys)
+    assert quickly(file, *options, capsys=capsys)[0] == int(why is None or (why != "" and options == ()))
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        (["--help"], {"TIMOKHA_HEALTH_FILE": "/f"}),
+        (["--health-file", "/f"], {"TIMOKHA_HEALTH_FILE": "/g"}),
+        ([], {}),
+        ([], {"TIMOKHA_HEALTH_FILE": ""}),
+        ([], {"TIMOKHA_HEALTH_FILE": "~/f"}),
+        ([], {"TIMOKHA_HEALTH_FILE": "/f", "TIMOKHA_HEALTH_LIVE": "true"}),
+    ],
+)
+def test_what_needs_settings_is_left_to_the_whole_command_line(options, environment):
+    assert quick_health.answered(options, environment) is None
+
+
+def test_a_health_check_imports_nothing_that_takes_time(tmp_path):
+    file = tmp_path / "health"
+    file.write_text(written(time.monotonic(), ""))
+    code = """if True:
+        import atexit, sys
+        known = set(sys.modules)
+        atexit.register(lambda: print(*sorted(set(sys.modules) - known)))
+        sys.argv = ["timokha", "health"]
+        from cli import main
+        main()
+    """
+    environment = {**os.environ, "TIMOKHA_HEALTH_FILE": str(file)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    said, imported = done.stdout.splitlines()
+    assert said == "ready: it answers questions"
+    assert set(imported.split()) <= {
+        *("cli", "cli.quick_health", "events", "events.health", "events.health.line", "events.health.reading"),
+        *("encodings.utf_8", "gc", "time"),
+    }
+
+
+def test_without_a_file_the_command_says_which_setting_is_missing(tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key != "TIMOKHA_HEALTH_FILE"}
+    command = [sys.executable, "-m", "cli", "health"]
+    environment["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("timokha: TIMOKHA_HEALTH_FILE is missing")
