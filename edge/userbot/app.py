@@ -109,15 +109,8 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             subscription = await JetStreamSubscription.bind(
                 js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
             )
-            checks = (partial(trouble, topology), partial(reconnecting.trouble, client), catch_up.trouble)
-            edge = _Edge(
-                js,
-                drivers,
-                watermark,
-                catch_up,
-                Replies(world, drivers, subscription),
-                partial(health.answers, *checks),
-            )
+            answers = partial(health.answers, partial(trouble, topology), partial(reconnecting.trouble, client))
+            edge = _Edge(js, drivers, watermark, catch_up, Replies(world, drivers, subscription), answers)
             updates.listen(account, catch_up.put)
             await together(
                 edge.run(account),

@@ -110,10 +110,6 @@ class CatchUp:
         """Return when there is a state to go on from: nothing from now on can count as from before the first start."""
         await self._begun.wait()
 
-    def trouble(self) -> str:
-        """Return what keeps changes from coming now, empty if nothing."""
-        return "Telegram does not say what has happened" if self._why and self._asking.stalled else ""
-
     async def stop(self) -> None:
         """Save what has not been saved; nothing is lost if that fails."""
         if self._save_at is not None:

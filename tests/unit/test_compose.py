@@ -33,6 +33,7 @@ ONCE = {"setup", "rabbitmq-setup", "model"}
 NOT_PASSED_ON = {
     "GENERATE_TRIGGER": "the service's command says it",
     "TIMOKHA_CACHE": "the image says it",
+    "TIMOKHA_HEALTH_FILE": "likewise",
     "TIMOKHA_TRACE_FILE": "it is for the processes of one machine; here Jaeger has the traces",
     "RECORD_DEMO": "a demo runs on the host, not in a container",
 }
@@ -170,6 +171,15 @@ def test_whatever_runs_on_is_started_again_and_waits_for_setup():
     for name in LONG_RUNNING:
         assert SERVICES[name]["restart"] == "unless-stopped"
         assert SERVICES[name]["depends_on"]["setup"]["condition"] == "service_completed_successfully"
+
+
+def test_whatever_runs_on_is_asked_whether_it_answers_and_says_so_in_a_file_in_memory():
+    for name in LONG_RUNNING:
+        assert SERVICES[name]["healthcheck"]["test"] == ["CMD", "timokha", "health"]
+        # An engine before 25 does not know it, and compose then refuses the whole file.
+        assert "start_interval" not in SERVICES[name]["healthcheck"]
+    run = DOCKERFILE.partition(" AS run\n")[2].partition("\nFROM ")[0]
+    assert re.search(r"\bTIMOKHA_HEALTH_FILE=/dev/shm/", run)
 
 
 @pytest.mark.parametrize("name", OURS)
