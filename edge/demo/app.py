@@ -106,8 +106,8 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
             # They work in `directory`: what a path in `.env` or the environment names lies where the demo began.
             **GenerateSettings.read().handed_on(),
             **userbot.handed_on(),
-            # That NATS knows no users, whatever the one of these settings does.
-            **dict.fromkeys(NATS_ACCESS, ""),
+            # That NATS knows no users, whatever the one of these settings does; and two can't share a file.
+            **dict.fromkeys([*NATS_ACCESS, UserbotSettings.variable("health_file")], ""),
             **_userbot_environment(telegram, session, directory),
             "NATS_URL": nats.url,
             "GENERATE_TRIGGER": "jetstream",

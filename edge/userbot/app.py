@@ -25,7 +25,7 @@ from edge.userbot.telegram.calls import Calls, SessionRevoked
 from edge.userbot.telegram.messenger import Telegram
 from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.updates import Updates
-from edge.userbot.unattended import session_there
+from edge.userbot.unattended import outlived, session_there
 from edge.userbot.watermark import Watermark
 from edge.userbot.world import World
 from events import subjects
@@ -55,13 +55,19 @@ async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Ev
     """Answer until `stop` is set; what is under way then is left to the next start."""
     clock = SystemClock()
     async with kept(settings.health_file, stop, clock=clock) as health:
-        await unless(stop, _answer(settings, telemetry, health, clock))
+        await unless(stop, _attend(settings, telemetry, health, clock))
+
+
+async def _attend(settings: UserbotSettings, telemetry: Telemetry, health: Health, clock: Clock) -> None:
+    """Answer once there is a session."""
+    await session_there(settings, health.waits, clock=clock)
+    async with outlived(settings, health.waits, clock=clock):
+        await _answer(settings, telemetry, health, clock)
 
 
 async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Health, clock: Clock) -> None:
     retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     time = repair(retrying)
-    await session_there(settings, health.waits, clock=clock)
     client = make_client(settings)
     calls = Calls(client, flood_waited=telemetry.metrics.flood_waited)
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)

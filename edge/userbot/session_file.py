@@ -67,12 +67,22 @@ def signed_in(path: Path) -> int | None:
     if not path.exists():
         return None
     if not path.stat().st_size:
-        raise SettingsError(f"USERBOT_SESSION: {path} is empty; {_again()}")
+        raise SettingsError(f"USERBOT_SESSION: {path} is empty; {sign_in.anew(path)}")
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None)) as file:
             return _read(path, file)
     except sqlite3.Error as error:
         raise explained(error, path) from None
+
+
+def key(path: Path) -> bytes | None:
+    """Return the key in a session file, None where none can be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=LOCK_TIMEOUT)) as file:
+            row = file.execute("SELECT auth_key FROM sessions").fetchone()
+    except sqlite3.Error:
+        return None
+    return row[0] if row and isinstance(row[0], bytes) else None
 
 
 def explained(error: sqlite3.Error, path: Path | str) -> TimokhaError:
@@ -82,11 +92,7 @@ def explained(error: sqlite3.Error, path: Path | str) -> TimokhaError:
         return SessionInUse(f"the session {path} is in use by another userbot; stop that one, or sign in another")
     if "readonly" in said or "unable to open" in said or "full" in said or "I/O" in said:
         return SettingsError(f"USERBOT_SESSION: {path} can't be written ({said}); make room, or choose another place")
-    return SettingsError(f"USERBOT_SESSION: {path} is no session file ({said}); {_again()}")
-
-
-def _again() -> str:
-    return f"delete it and sign in again with {sign_in.command()}"
+    return SettingsError(f"USERBOT_SESSION: {path} is no session file ({said}); {sign_in.anew(path)}")
 
 
 def _check_place(path: Path) -> None:
@@ -110,11 +116,13 @@ def _read(path: Path, file: sqlite3.Connection) -> int | None:
     file.execute("BEGIN IMMEDIATE")
     (version,) = file.execute("SELECT number FROM version").fetchone() or (0,)
     if version not in VERSIONS:
-        raise SettingsError(f"USERBOT_SESSION: {path} was made by another program (version {version}); {_again()}")
+        raise SettingsError(
+            f"USERBOT_SESSION: {path} was made by another program (version {version}); {sign_in.anew(path)}"
+        )
     row = file.execute("SELECT dc_id, auth_key, user_id FROM sessions").fetchone()
     file.execute("ROLLBACK")
     if row is None or row[1] is None or row[2] is None:
         return None
     if row[0] not in DATA_CENTRES or not isinstance(row[1], bytes) or len(row[1]) != KEY_LENGTH:
-        raise SettingsError(f"USERBOT_SESSION: {path} has no whole key; {_again()}")
+        raise SettingsError(f"USERBOT_SESSION: {path} has no whole key; {sign_in.anew(path)}")
     return int(row[2])

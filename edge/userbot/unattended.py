@@ -4,7 +4,8 @@ A person signs in elsewhere, from another container, and the session's file is t
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import structlog
 
 from edge.userbot import session_file, sign_in
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.telegram.calls import SessionRevoked
 from events.errors import TimokhaError
-from events.extras import in_image
 from events.runtime.clock import Clock
 
 LOOK_EVERY = timedelta(seconds=5)
@@ -21,23 +22,50 @@ LOOK_EVERY = timedelta(seconds=5)
 LOOKS = 2
 """In a row that find a session: somebody who has just signed in has the file for himself a moment later."""
 
+Waits = Callable[[str], None]
+"""Is told what is waited for."""
+
 log = structlog.get_logger(__name__)
 
 
-async def session_there(settings: UserbotSettings, waits: Callable[[str], None], *, clock: Clock) -> None:
-    """Return when there is a session to use, or where a person is at hand. `waits` is told what is wrong."""
-    path = settings.session_file
-    if path is None or settings.bot_token or sys.stdin.isatty() or not in_image():
+async def session_there(settings: UserbotSettings, waits: Waits, *, clock: Clock) -> None:
+    """Return when there is a session to use, or where it is not for a person to make one elsewhere."""
+    path = _made_elsewhere(settings)
+    wrong = path and _wrong(path)
+    if not (path and wrong):
         return
-    wrong = _wrong(path)
-    if not wrong:
-        return
-    log.warning("session.awaited", error=wrong)
-    waits(wrong)
+    _await(wrong, waits)
     in_a_row = 0
     while in_a_row < LOOKS:
         await clock.sleep(LOOK_EVERY)
         in_a_row = 0 if _wrong(path) else in_a_row + 1
+
+
+@asynccontextmanager
+async def outlived(settings: UserbotSettings, waits: Waits, *, clock: Clock) -> AsyncIterator[None]:
+    """If Telegram ends the session in the block, raise that only once another one is there: it would come again."""
+    path = _made_elsewhere(settings)
+    key = path and session_file.key(path)
+    try:
+        yield
+    except SessionRevoked as error:
+        if path:
+            log.error("session.ended", error=str(error))
+            _await(f"Telegram takes {path} no more: {sign_in.anew(path)}; this one starts again then", waits)
+            while session_file.key(path) in (key, None):
+                await clock.sleep(LOOK_EVERY)
+        raise
+
+
+def _made_elsewhere(settings: UserbotSettings) -> Path | None:
+    """The session file, if a person has to make it and is not here."""
+    unattended = sign_in.in_a_container() and not (settings.bot_token or sys.stdin.isatty())
+    return settings.session_file if unattended else None
+
+
+def _await(wrong: str, waits: Waits) -> None:
+    log.warning("session.awaited", error=wrong)
+    waits(wrong)
 
 
 def _wrong(path: Path) -> str:

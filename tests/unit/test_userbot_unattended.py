@@ -11,26 +11,26 @@ import pytest
 from pyrogram.storage.sqlite_storage import SCHEMA
 from structlog.testing import capture_logs
 
-from edge.userbot import session_file, sign_in, unattended
+from edge.userbot import session_file, sign_in
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.unattended import session_there
+from edge.userbot.telegram.calls import SessionRevoked
+from edge.userbot.unattended import outlived, session_there
 from tests.clocks import ManualClock
 
 
 @pytest.fixture(autouse=True)
 def _in_a_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(unattended, "in_image", lambda: True)
-    monkeypatch.setattr(sign_in, "in_image", lambda: True)
+    monkeypatch.setattr(sign_in, "image", lambda: "userbot")
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
     monkeypatch.setattr(session_file, "LOCK_TIMEOUT", 0.05)
 
 
-def sign_in_at(path: Path) -> None:
+def sign_in_at(path: Path, key: bytes = b"k" * 256) -> None:
     with closing(sqlite3.connect(path)) as file, file:
         file.executescript(SCHEMA)
         file.execute("INSERT INTO version VALUES (3)")
-        file.execute("INSERT INTO sessions VALUES (2, 1, 0, ?, 0, 7, 0)", (b"k" * 256,))
+        file.execute("INSERT INTO sessions VALUES (2, 1, 0, ?, 0, 7, 0)", (key,))
 
 
 class Scripted(ManualClock):
@@ -44,6 +44,20 @@ class Scripted(ManualClock):
         await super().sleep(duration)
         if self.happens:
             self.happens.pop(0)()
+
+
+def revoke() -> None:
+    raise SessionRevoked("Telegram has ended the session")
+
+
+async def outlives(path: Path, *happens, **more: str) -> tuple[int, list[str]]:
+    """How often it looked for another session before it ended, and what health was told."""
+    settings = UserbotSettings.read(api_id=1, api_hash="x", session=str(path), **more)
+    clock, told = Scripted(*happens), []
+    with pytest.raises(SessionRevoked, match="has ended the session"):
+        async with asyncio.timeout(30), outlived(settings, told.append, clock=clock):
+            revoke()
+    return len(clock.slept), told
 
 
 def nothing() -> None:
@@ -95,7 +109,9 @@ async def test_a_session_that_is_broken_is_told_and_waited_for(tmp_path):
     looks, told, _ = await waited(path, lambda: path.unlink() or sign_in_at(path))
     assert looks == 2
     assert told == [
-        f"USERBOT_SESSION: {path} is empty; delete it and sign in again with `docker compose run --rm userbot`"
+        f"USERBOT_SESSION: {path} is empty; remove it with"
+        f" `docker compose run --rm --no-deps --entrypoint rm userbot {path}` and sign in again with"
+        " `docker compose run --rm userbot`"
     ]
 
 
@@ -109,6 +125,45 @@ async def test_somebody_at_a_terminal_is_asked(tmp_path, monkeypatch):
     assert await waited(tmp_path / "timokha.session") == (0, [], [])
 
 
-async def test_outside_of_a_container_it_ends_as_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(unattended, "in_image", lambda: False)
+@pytest.mark.parametrize("image", ["", "sandbox"])
+async def test_in_no_container_of_its_own_it_ends_as_ever(tmp_path, monkeypatch, image):
+    monkeypatch.setattr(sign_in, "image", lambda: image)
     assert await waited(tmp_path / "timokha.session") == (0, [], [])
+
+
+async def test_a_session_that_telegram_has_ended_ends_it_when_there_is_another(tmp_path):
+    """Started again before, it would ask Telegram again and again, and be refused."""
+    path = tmp_path / "timokha.session"
+    sign_in_at(path)
+    looks, told = await outlives(path, nothing, path.unlink, nothing, lambda: sign_in_at(path, b"n" * 256))
+    assert looks == 4
+    remove = f"docker compose run --rm --no-deps --entrypoint rm userbot {path}"
+    assert told == [
+        f"Telegram takes {path} no more: remove it with `{remove}` and sign in again with"
+        " `docker compose run --rm userbot`; this one starts again then"
+    ]
+
+
+async def test_a_new_session_that_is_there_already_is_not_waited_for(tmp_path):
+    """As that of a sandbox, which writes one whenever it starts."""
+    path = tmp_path / "timokha.session"
+    sign_in_at(path)
+    settings = UserbotSettings.read(api_id=1, api_hash="x", session=str(path))
+    clock = ManualClock()
+
+    async def begin_anew() -> None:
+        async with outlived(settings, lambda _: None, clock=clock):
+            path.unlink()
+            sign_in_at(path, b"n" * 256)
+            revoke()
+
+    with pytest.raises(SessionRevoked):
+        await begin_anew()
+    assert clock.slept == []
+
+
+async def test_where_nobody_has_to_sign_in_elsewhere_an_ended_session_ends_it_at_once(tmp_path, monkeypatch):
+    path = tmp_path / "timokha.session"
+    assert await outlives(path, bot_token="1:x") == (0, [])
+    monkeypatch.setattr(sign_in, "image", lambda: "")
+    assert await outlives(path) == (0, [])
