@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edge.doctor.finding import Finding, note, ok, wrong
+from edge.userbot import sign_in
 from edge.userbot.session_file import SessionInUse, check_account, check_string, signed_in
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
@@ -42,7 +43,7 @@ def _file(path: Path, settings: UserbotSettings) -> Finding:
     if account is None:
         if settings.bot_token:
             return ok("Telegram session: none yet; the first start signs in with BOT_TOKEN")
-        return wrong(f"Telegram session: there is none at {path}; run `timokha userbot` in a terminal once")
+        return wrong(f"Telegram session: there is none at {path}; run {sign_in.command()} once")
     return ok(f"Telegram session: {path}, readable by its owner only")
 
 
