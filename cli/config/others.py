@@ -32,6 +32,11 @@ OTHERS = {
         f"NATS_{user.upper()}_PASSWORD": f"compose.yaml: the password of the user `{user}` on its NATS, likewise"
         for user in ("setup", "userbot", "generate", "bridge", "tools", "cluster")
     },
+    "PYTHON_IMAGE": "compose.yaml: the image that ours are built on, if it is to be another one, e.g. by its digest",
+    **{
+        f"{name}_IMAGE": "compose.yaml: the image of that service, likewise"
+        for name in ("NATS", "RABBITMQ", "JAEGER", "COLLECTOR", "PROMETHEUS", "GRAFANA")
+    },
     "NATS_STORE_DIR": "deploy/nats.conf: where the server keeps its data; `deploy/nats.sh` sets it",
     "NATS_NODE": "deploy/cluster/nats.conf: the name of this node",
     "NATS_ROUTES": "deploy/cluster/nats.conf: a list of the nodes' addresses",

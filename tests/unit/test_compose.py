@@ -100,12 +100,18 @@ def test_compose_keeps_to_the_schema_of_the_compose_specification(name):
     assert result.returncode == 0, result.stdout
 
 
-def test_every_image_is_built_here_or_pinned():
+def test_every_image_is_built_here_or_is_of_an_exact_version_that_dotenv_can_replace_by_a_digest():
     foreign = [service["image"] for service in SERVICES.values() if "build" not in service]
     stages = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
-    bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) - stages
-    for image in [*foreign, *bases]:
-        assert re.search(r":v?\d+\.\d+", image), f"{image} names no version"
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) - stages == {"$PYTHON_IMAGE"}
+    base = re.search(r"^ARG (PYTHON_IMAGE)=(\S+)$", DOCKERFILE, re.MULTILINE)
+    assert re.search(r":\d+\.\d+\.\d+-", base[2])
+    for image in foreign:
+        named = re.fullmatch(r"\$\{([A-Z]+_IMAGE):-[a-z/-]+:v?\d+\.\d+\.\d+(-[a-z]+)?\}", image)
+        assert named, f"{image} names no exact version"
+        assert named[1] in OTHERS
+    for service in OURS.values():
+        assert service["build"]["args"]["PYTHON_IMAGE"] is None  # the Dockerfile's, if .env has none
 
 
 def test_generate_can_be_scaled():
