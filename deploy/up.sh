@@ -4,6 +4,8 @@
 set -eu
 cd -P "$(dirname "$0")/.."
 sh deploy/passwords.sh
+# Containers read these as other users: a clone that was made under a strict umask is its owner's alone.
+chmod -R a+rX deploy observability 2>/dev/null || true
 docker compose build
 services=$(docker compose config --services)
 for service in setup rabbitmq-setup model; do

@@ -65,6 +65,20 @@ def test_what_runs_once_comes_before_what_runs_on(checkout: Checkout) -> None:
     assert "NATS_SETUP_PASSWORD=" in (checkout.directory / ".env").read_text()
 
 
+def test_containers_may_read_the_configurations_of_a_clone_that_was_made_under_a_strict_umask(
+    checkout: Checkout,
+) -> None:
+    configuration = checkout.directory / "observability/prometheus/alerts.yml"
+    configuration.parent.mkdir(parents=True)
+    configuration.touch()
+    for path in (configuration, configuration.parent, checkout.directory / "deploy"):
+        path.chmod(path.stat().st_mode & ~0o077)
+    assert checkout.up().returncode == 0
+    for path in (configuration, configuration.parent, checkout.directory / "deploy/passwords.sh"):
+        assert path.stat().st_mode & 0o044 == 0o044
+    assert (checkout.directory / ".env").stat().st_mode & 0o077 == 0
+
+
 def test_what_is_in_no_active_profile_is_left_out(checkout: Checkout) -> None:
     checkout.up(services=tuple(name for name in ALL if name not in ("rabbitmq-setup", "bridge")))
     assert "run --rm -T rabbitmq-setup" not in checkout.asked
