@@ -1,6 +1,7 @@
 #!/bin/sh
-# Writes random passwords for compose.yaml into .env, those that it does not have yet, and whose user `tools` is. NATS and
-# RabbitMQ have a user for each process (docs/security.md); nobody needs to know these passwords.
+# Writes random passwords for compose.yaml into .env, those that it does not have yet, and whose user `tools` is, and lets
+# containers read their configurations. NATS and RabbitMQ have a user for each process (docs/security.md); nobody needs to
+# know these passwords.
 set -eu
 cd -P "$(dirname "$0")/.."
 umask 077
@@ -13,6 +14,10 @@ has() { grep -q "^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$1[[:space:]]*=[
 for name in NATS_SETUP NATS_USERBOT NATS_GENERATE NATS_BRIDGE NATS_TOOLS NATS_CLUSTER RABBITMQ; do
     has "${name}_PASSWORD" && continue
     printf '%s_PASSWORD=%s\n' "$name" "$(od -An -N 24 -t x1 /dev/urandom | tr -d ' \n')" >>.env
+done
+# Containers have users of their own, who read what is mounted from here, whatever the umask of the checkout was.
+for place in deploy observability; do
+    [ ! -d "$place" ] || find "$place" \( ! -perm -004 -o -type d ! -perm -005 \) -exec chmod a+rX {} +
 done
 # What `tools` writes is to be the owner's of the directory that it writes to.
 mkdir -p recordings

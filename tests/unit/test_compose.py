@@ -284,7 +284,7 @@ def with_the_nodes_of_the_cluster():
 @pytest.mark.parametrize(("name", "service"), with_the_nodes_of_the_cluster().items())
 def test_a_service_can_do_no_more_than_it_needs_and_fills_neither_memory_nor_disk(name, service):
     assert service["cap_drop"] == ["ALL"]
-    assert service.get("cap_add", []) == (["DAC_OVERRIDE"] if name.startswith("nats") else [])
+    assert "cap_add" not in service, name
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["read_only"]
     assert service["tmpfs"] == ["/tmp"]
@@ -459,6 +459,31 @@ def test_the_passwords_that_compose_asks_for_are_made_once_and_for_the_owner_onl
     assert dotenv.stat().st_mode & 0o077 == 0
 
 
+def test_what_containers_read_may_be_read_by_their_users_whatever_the_umask_was_but_no_file_of_the_owners(tmp_path):
+    mounted = [
+        volume.split(":")[0]
+        for service in with_the_nodes_of_the_cluster().values()
+        for volume in service.get("volumes", [])
+        if volume.startswith(("./deploy/", "./observability/"))
+    ]
+    for place in mounted:
+        source, copy = ROOT / place, tmp_path / place
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
+    key = tmp_path / "certificates/own.key"
+    key.parent.mkdir()
+    key.touch()
+    for path in [*tmp_path.rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    made_beside(tmp_path, "")
+    assert len(mounted) > 5
+    for place in mounted:
+        for path in [tmp_path / place, *(tmp_path / place).rglob("*")]:
+            assert path.stat().st_mode & 0o005 == (0o005 if path.is_dir() else 0o004), place
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -490,7 +515,7 @@ def test_a_line_without_a_password_is_none(tmp_path, line):
 def made_beside(directory, line):
     """What passwords.sh makes of `.env` with that line."""
     script = directory / "deploy/passwords.sh"
-    script.parent.mkdir()
+    script.parent.mkdir(exist_ok=True)
     script.write_text((ROOT / "deploy/passwords.sh").read_text())
     (directory / ".env").write_bytes(line.encode())
     subprocess.run(["sh", script], check=True, timeout=30)
