@@ -35,10 +35,7 @@ async def session_there(settings: UserbotSettings, waits: Waits, *, clock: Clock
     if not (path and wrong):
         return
     _await(wrong, waits)
-    in_a_row = 0
-    while in_a_row < LOOKS:
-        await clock.sleep(LOOK_EVERY)
-        in_a_row = 0 if _wrong(path) else in_a_row + 1
+    await _lasting(lambda: not _wrong(path), clock)
 
 
 @asynccontextmanager
@@ -52,8 +49,7 @@ async def outlived(settings: UserbotSettings, waits: Waits, *, clock: Clock) -> 
         if path:
             log.error("session.ended", error=str(error))
             _await(f"Telegram takes {path} no more: {sign_in.anew(path)}; this one starts again then", waits)
-            while session_file.key(path) in (key, None):
-                await clock.sleep(LOOK_EVERY)
+            await _lasting(lambda: session_file.key(path) != key and not _wrong(path), clock)
         raise
 
 
@@ -61,6 +57,13 @@ def _made_elsewhere(settings: UserbotSettings) -> Path | None:
     """The session file, if a person has to make it and is not here."""
     unattended = sign_in.in_a_container() and not (settings.bot_token or sys.stdin.isatty())
     return settings.session_file if unattended else None
+
+
+async def _lasting(usable: Callable[[], bool], clock: Clock) -> None:
+    in_a_row = 0
+    while in_a_row < LOOKS:
+        await clock.sleep(LOOK_EVERY)
+        in_a_row = in_a_row + 1 if usable() else 0
 
 
 def _await(wrong: str, waits: Waits) -> None:

@@ -136,7 +136,7 @@ async def test_a_session_that_telegram_has_ended_ends_it_when_there_is_another(t
     path = tmp_path / "timokha.session"
     sign_in_at(path)
     looks, told = await outlives(path, nothing, path.unlink, nothing, lambda: sign_in_at(path, b"n" * 256))
-    assert looks == 4
+    assert looks == 5
     remove = f"docker compose run --rm --no-deps --entrypoint rm userbot {path}"
     assert told == [
         f"Telegram takes {path} no more: remove it with `{remove}` and sign in again with"
@@ -144,22 +144,22 @@ async def test_a_session_that_telegram_has_ended_ends_it_when_there_is_another(t
     ]
 
 
-async def test_a_new_session_that_is_there_already_is_not_waited_for(tmp_path):
-    """As that of a sandbox, which writes one whenever it starts."""
+async def test_another_session_is_left_to_whoever_is_still_signing_in(tmp_path):
     path = tmp_path / "timokha.session"
     sign_in_at(path)
-    settings = UserbotSettings.read(api_id=1, api_hash="x", session=str(path))
-    clock = ManualClock()
+    others: list[sqlite3.Connection] = []
 
-    async def begin_anew() -> None:
-        async with outlived(settings, lambda _: None, clock=clock):
-            path.unlink()
-            sign_in_at(path, b"n" * 256)
-            revoke()
+    def at_work() -> None:
+        path.unlink()
+        sign_in_at(path, b"n" * 256)
+        others.append(sqlite3.connect(path))
+        others[0].execute("UPDATE sessions SET date = 1")
 
-    with pytest.raises(SessionRevoked):
-        await begin_anew()
-    assert clock.slept == []
+    def done() -> None:
+        others[0].close()
+
+    looks, _ = await outlives(path, at_work, nothing, done, nothing)
+    assert looks == 4
 
 
 async def test_where_nobody_has_to_sign_in_elsewhere_an_ended_session_ends_it_at_once(tmp_path, monkeypatch):
