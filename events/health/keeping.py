@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import structlog
 
 from events.health.line import written
 from events.runtime.clock import Clock
-from events.runtime.leftovers import discard
 from events.runtime.tasks import cancel
 
 BEAT = timedelta(seconds=2)
@@ -42,7 +41,14 @@ class Health:
         """The first reason, empty if it answers."""
         if self._stop.is_set():
             return "it is stopping"
-        return next((why for check in self._checks if (why := check())), "")
+        return next((why for check in self._checks if (why := _found(check))), "")
+
+
+def _found(check: Check) -> str:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one check, the loop turns
+        return f"it can't tell how it is ({type(error).__name__})"
 
 
 @asynccontextmanager
@@ -57,7 +63,7 @@ async def kept(file: Path | None, stop: asyncio.Event, *, clock: Clock) -> Async
         yield health
     finally:
         await cancel(beating)
-        discard(file)
+        _remove(file)
 
 
 async def _beat(file: Path, health: Health, clock: Clock) -> None:
@@ -75,6 +81,16 @@ async def _beat(file: Path, health: Health, clock: Clock) -> None:
 
 def _write(file: Path, line: str) -> None:
     """Whoever reads it meanwhile finds the old line or the new one. `write_whole` does not replace what is in /dev."""
-    new = file.with_name(f"{file.name}.new")
-    new.write_text(line, encoding="utf-8")
-    new.replace(file)
+    _new(file).write_text(line, encoding="utf-8")
+    _new(file).replace(file)
+
+
+def _remove(file: Path) -> None:
+    """A directory, named by mistake, stays as it is."""
+    for path in (file, _new(file)):
+        with suppress(OSError):
+            path.unlink()
+
+
+def _new(file: Path) -> Path:
+    return file.with_name(f"{file.name}.new")

@@ -107,6 +107,25 @@ async def test_a_file_that_cannot_be_written_is_told_once_and_ends_nothing(tmp_p
     assert [line["event"] for line in logged].count("health.not_written") == 1
 
 
+async def test_a_directory_that_is_named_by_mistake_keeps_what_is_in_it(tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/timokha.session").touch()
+    clock = Slow()
+    async with kept(tmp_path / "lib", asyncio.Event(), clock=clock):
+        await clock.asleep.wait()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["lib", "timokha.session"]
+
+
+async def test_a_check_that_fails_is_a_reason_and_does_not_end_the_beat(tmp_path):
+    file, clock = tmp_path / "health", Slow()
+    async with kept(file, asyncio.Event(), clock=clock) as health:
+        await clock.asleep.wait()
+        health.answers(lambda: None.connected)
+        for beat in ("2.0", "4.0"):
+            await clock.beat()
+            assert file.read_text() == f"{beat} it can't tell how it is (AttributeError)\n"
+
+
 def quickly(file, *options, capsys):
     code = quick_health.answered(list(options), {"TIMOKHA_HEALTH_FILE": str(file)})
     return code, capsys.readouterr()
