@@ -13,6 +13,17 @@ _OF_A_NAME = 100
 """Characters of a file's name in that of its partial one: a name has at most 255 bytes."""
 
 
+def unreadable(path: Path) -> str:
+    """Return why a file can't be read; empty if it can. Libraries that read one by its name don't repeat that."""
+    try:
+        with path.open("rb"):
+            return ""
+    except OSError as error:
+        # In a container it is seldom the user whose file it is.
+        user = f" by user {os.geteuid()}" if isinstance(error, PermissionError) else ""
+        return f"{path} can't be read{user} ({error.strerror})"
+
+
 def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Write `text`, in UTF-8, to `path`: what was there stays until all of it is. Raises OSError.
 

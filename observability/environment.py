@@ -9,10 +9,12 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from events.errors import SettingsError
+from events.files import unreadable
 from events.secrets import without_passwords
 
 BASE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -137,7 +139,11 @@ def _check_certificates(signal: str) -> None:
         if certificate:
             context.load_cert_chain(certificate[1], key[1] if key else None, password="")
     except (OSError, ValueError) as error:
-        names = " or ".join(found[0] for found in (ca, certificate, key) if found)
+        named = [found for found in (ca, certificate, key) if found]
+        for name, path in named:
+            if said := unreadable(Path(path)):
+                raise SettingsError(f"{name} can't be used ({said}); it takes a PEM file") from None
+        names = " or ".join(name for name, _ in named)
         raise SettingsError(f"{names} can't be used ({error}); it takes a PEM file, a key without a password") from None
 
 

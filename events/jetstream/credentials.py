@@ -9,6 +9,7 @@ import nkeys  # type: ignore[import-untyped]
 
 from events.access import Access
 from events.errors import SettingsError
+from events.files import unreadable
 
 JWT, SEED = "BEGIN NATS USER JWT", "BEGIN USER NKEY SEED"
 
@@ -30,13 +31,13 @@ class Credentials(UserString):
 
 
 def _read(path: Path) -> str:
+    if said := unreadable(path):
+        raise SettingsError(f"NATS_CREDENTIALS: {said}; {_TAKES}")
     try:
         lines = path.read_text(encoding="ascii").splitlines()
         seed = _after(SEED, lines)
         _after(JWT, lines)
         nkeys.from_seed(bytearray(seed.encode())).wipe()
-    except OSError as error:
-        raise SettingsError(f"NATS_CREDENTIALS: {path} can't be read ({error.strerror}); {_TAKES}") from None
     except Exception:  # noqa: BLE001 - nkeys and base64 raise this and that, and may repeat the seed
         raise SettingsError(f"NATS_CREDENTIALS: {path} has no NATS credentials; {_TAKES}") from None
     return "\n".join([*lines, ""])
@@ -55,6 +56,9 @@ def tls_context(access: Access) -> ssl.SSLContext | None:
         raise SettingsError("NATS_TLS_KEY is the key of NATS_TLS_CERTIFICATE, which is missing")
     if not access.ca and not access.certificate:
         return None
+    for name, path in (("CA", access.ca), ("CERTIFICATE", access.certificate), ("KEY", access.key)):
+        if path and (said := unreadable(path)):
+            raise SettingsError(f"NATS_TLS_{name}: {said}; it takes a PEM file")
     try:
         context = ssl.create_default_context(cafile=access.ca)
         if access.certificate:

@@ -1,5 +1,6 @@
 """NATS_URL and the files beside it: what can't be used is one line that names the variable, and shows no password."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,7 @@ def _missing(path: Path) -> Path:
 @pytest.mark.parametrize("field", ["credentials", "ca", "certificate"])
 async def test_a_file_that_can_not_be_used_is_one_line(tmp_path, make, field):
     access = Access(**{field: make(tmp_path / "file")})
-    with pytest.raises(SettingsError, match=r"NATS_CREDENTIALS|NATS_TLS_CA") as refused:
+    with pytest.raises(SettingsError, match=r"NATS_CREDENTIALS|NATS_TLS_C") as refused:
         async with connect("nats://127.0.0.1:1", name="test", access=access):
             pass
     assert "\n" not in str(refused.value)
@@ -148,3 +149,20 @@ async def test_a_key_without_its_certificate_is_no_silence(tmp_path):
     with pytest.raises(SettingsError, match="NATS_TLS_CERTIFICATE, which is missing"):
         async with connect("nats://127.0.0.1:1", name="test", access=Access(key=_text(tmp_path / "key"))):
             pass
+
+
+@pytest.mark.parametrize(("field", "variable"), [("ca", "NATS_TLS_CA"), ("credentials", "NATS_CREDENTIALS")])
+async def test_a_file_of_somebody_elses_is_named_with_the_user_who_may_not_read_it(tmp_path, field, variable):
+    path = _text(tmp_path / "file")
+    path.chmod(0o600 if os.geteuid() == 0 else 0o200)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(SettingsError) as refused:
+            async with connect("nats://127.0.0.1:1", name="test", access=Access(**{field: path})):
+                pass
+        said = f"{variable}: {path} can't be read by user {os.geteuid()} (Permission denied); it takes "
+    finally:
+        os.seteuid(user)
+    assert str(refused.value).startswith(said)

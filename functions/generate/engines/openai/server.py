@@ -1,10 +1,12 @@
 """An OpenAI-compatible server: where it is, which model is asked, how it speaks, and what is wrong if it can't be."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Self
 
 import structlog
@@ -12,6 +14,7 @@ from httpx2 import URL, Response
 from openai import APIError, APIStatusError, AsyncOpenAI, Timeout
 
 from events.errors import SettingsError
+from events.files import unreadable
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
 from events.schema import Sampling
@@ -224,7 +227,8 @@ def _client(url: str, key: str | None, timeout: timedelta) -> AsyncOpenAI:
             max_retries=0,  # the worker tries again
         )
     except OSError as error:  # it reads the authorities' certificates
-        raise SettingsError(f"SSL_CERT_FILE can't be used ({error}); it takes a PEM file of authorities") from None
+        said = unreadable(Path(os.environ.get("SSL_CERT_FILE", ""))) or error
+        raise SettingsError(f"SSL_CERT_FILE can't be used ({said}); it takes a PEM file of authorities") from None
 
 
 async def _model(client: AsyncOpenAI, model: str | None) -> tuple[str, bool]:
