@@ -28,14 +28,17 @@ class Checkout:
         self.log = directory / "asked"
         (directory / "deploy").mkdir()
         (directory / "bin").mkdir()
+        (directory / ".env").write_text("COMPOSE_PROFILES=rabbitmq\n")
         for name in ("up.sh", "passwords.sh"):
             shutil.copy(ROOT / "deploy" / name, directory / "deploy")
 
-    def up(self, *arguments: str, services: tuple[str, ...] = ALL, fails: str = "") -> subprocess.CompletedProcess[str]:
+    def up(
+        self, *arguments: str, services: tuple[str, ...] = ALL, fails: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         docker = self.directory / "bin/docker"
         docker.write_text(DOCKER.format(log=self.log, services=" ".join(services), fails=fails))
         docker.chmod(0o755)
-        environment = {"PATH": f"{docker.parent}:{os.environ['PATH']}"}
+        environment = {"PATH": f"{docker.parent}:{os.environ['PATH']}", **variables}
         command = ["sh", self.directory / "deploy/up.sh", *arguments]
         return subprocess.run(
             command, env=environment, input="typed\n", capture_output=True, text=True, check=False, timeout=30
@@ -63,6 +66,17 @@ def test_what_runs_once_comes_before_what_runs_on(checkout: Checkout) -> None:
         "up -d --scale generate=4",
     ]
     assert "NATS_SETUP_PASSWORD=" in (checkout.directory / ".env").read_text()
+
+
+@pytest.mark.parametrize("line", ["", "# COMPOSE_PROFILES=rabbitmq"])
+def test_an_env_that_does_not_say_whether_rabbitmq_is_wanted_is_told(checkout: Checkout, line: str) -> None:
+    (checkout.directory / ".env").write_text(f"{line}\n")
+    ran = checkout.up()
+    assert (ran.returncode, ran.stderr.count("\n")) == (0, 1)
+    assert "add COMPOSE_PROFILES=rabbitmq for RabbitMQ and the bridge" in ran.stderr
+    assert checkout.up(COMPOSE_PROFILES="").stderr == ""
+    (checkout.directory / ".env").write_text("COMPOSE_PROFILES=\n")
+    assert checkout.up().stderr == ""
 
 
 def test_containers_may_read_the_configurations_of_a_clone_that_was_made_under_a_strict_umask(
