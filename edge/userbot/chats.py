@@ -56,6 +56,13 @@ class Chats:
         """Return when the store was made: what was asked before is in no record, whatever became of it."""
         return await self._records.made()
 
+    async def put_back(self) -> datetime:
+        """Return when the index was made: a store that was put back from a backup brings none (deploy/restore.sh).
+
+        What was asked before may be further on in Telegram than in its record.
+        """
+        return await self.index.made()
+
     async def recheck(self, chat: str) -> bool:
         """Return whether a marked chat has something to do; if it has nothing, its mark is dropped."""
         return await until_won(lambda: self._recheck(chat), self._retrying, attempts=ATTEMPTS)

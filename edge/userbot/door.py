@@ -14,7 +14,9 @@ from edge.userbot.described import described
 from edge.userbot.driver import Asked
 from edge.userbot.drivers import Drivers
 from edge.userbot.limiting import SILENCE
+from edge.userbot.messenger import MessengerError, Undeliverable
 from edge.userbot.receiving import (
+    ANSWERED,
     Effect,
     Incoming,
     Received,
@@ -32,6 +34,8 @@ from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from observability import names, propagation
 
+LOOK_PAUSE = timedelta(seconds=30)
+"""After a look into a chat that Telegram has not answered."""
 FETCHED = timedelta(seconds=2)
 """A message that is younger comes live: the records have not been made since it was sent."""
 Way = Callable[[ChatRecord, Incoming, Rules, datetime], Received]
@@ -60,6 +64,7 @@ class Door:
         self._owners = rules
         self._names = names
         self._ahead = ahead
+        self._look_at = float("-inf")
 
     @property
     def _rules(self) -> Rules:
@@ -155,8 +160,7 @@ class Door:
 
     async def _change(self, way: Way, message: Incoming, change: Change) -> Received:
         last: list[Received] = []
-        message = self._dated(message)
-        message = replace(message, doubtful=await self._is_doubtful(message))
+        message = await self._known(self._dated(message))
 
         def transition(record: ChatRecord) -> ChatRecord:
             last[:] = [way(record, message, self._rules, self._world.now())]
@@ -169,11 +173,38 @@ class Door:
         """Return `message` with its date by this machine's clock: by Telegram's it could be too old, or never be."""
         return replace(message, date=message.date + self._ahead())
 
-    async def _is_doubtful(self, message: Incoming) -> bool:
-        """Return whether `message`, fetched later, is older than the records. Telegram's dates are in whole seconds."""
+    async def _known(self, message: Incoming) -> Incoming:
+        """Return `message` with what is known of whether it was answered. Telegram's dates are in whole seconds."""
         if self._world.now() - message.date < FETCHED:
-            return False
-        return message.date < (await self._world.chats.made()).replace(microsecond=0)
+            return message
+        chats = self._world.chats
+        if message.date < (await chats.made()).replace(microsecond=0):
+            return replace(message, doubtful=True)
+        if message.date >= (await chats.put_back()).replace(microsecond=0):
+            return message
+        message = replace(message, put_back=True)
+        known = receive(await chats.load(message.chat), message, self._rules, self._world.now()).outcome
+        if known not in ANSWERED | {Effect.IGNORED_BUSY}:
+            return message
+        answered = await self._looking(message)
+        return replace(message, answered=bool(answered), doubtful=answered is None)
+
+    async def _looking(self, message: Incoming) -> bool | None:
+        """Whether the chat shows that `message` was answered; None where it can't be looked into for now."""
+        clock = self._world.retrying.clock
+        if clock.monotonic() < self._look_at:
+            return None
+        try:
+            return await self._world.messenger.has_outcome(
+                message.chat, message.message_id, thinking=phrases.thinking_lines()
+            )
+        except MessengerError as error:
+            # The driver looks again. What is behind this message must not wait for that.
+            self._look_at = clock.monotonic() + LOOK_PAUSE.total_seconds()
+            log.warning("chat.not_looked_into", chat=message.chat, error=str(error))
+        except Undeliverable as error:
+            log.warning("chat.not_looked_into", chat=message.chat, error=str(error))
+        return None
 
 
 def _is_final(error: Exception) -> bool:

@@ -17,7 +17,7 @@ from edge.userbot.messenger import MessengerError
 from edge.userbot.outbox import Outbox
 from edge.userbot.performer import Performer
 from edge.userbot.record import ChatRecord
-from edge.userbot.steps import Deliver, Notify, Step, Think, next_step, wake_at
+from edge.userbot.steps import Deliver, Erase, Notify, Step, Think, next_step, wake_at
 from edge.userbot.versions import UnreadableRecord
 from edge.userbot.world import World, traced
 from events.errors import TimokhaError, TransportError
@@ -58,6 +58,8 @@ class Driver:
         self._record = ChatRecord()
         self._step: Step | None = None
         self._asked = asked
+        self._resumed = resumed
+        self._looked_for = ""
         self._woken = asyncio.Event()
         self._stirred = asyncio.Event()
         self._since = world.now()
@@ -157,6 +159,8 @@ class Driver:
         now = self._clock()
         time, erase, send = self._world.now(), now >= self._performer.erase_at, now >= self._send_at
         step = self._step = next_step(record, time, erase=erase, send=send)
+        if not isinstance(step, Erase | Notify) and await self._is_put_back(record):
+            return True
         if step:
             with traced(step, record.current, self._world, since=self._since):
                 await self._performer.perform(step, record)
@@ -169,6 +173,25 @@ class Driver:
         if due:
             await self._wait(record, min(due))
         return bool(due)
+
+    async def _is_put_back(self, record: ChatRecord) -> bool:
+        """Whether the current question had its outcome in its chat already, or that can't be found out for now.
+
+        Outcomes are stored before they are sent: it has one only if the record is an old one, of a backup.
+        """
+        current = record.current
+        if current is None or current.outcome or current.request_id == self._looked_for:
+            return False
+        if not (self._resumed or current.question.doubtful):
+            return False
+        if (held := self._send_at - self._clock()) > 0:
+            await self._wait(ChatRecord(), held)
+            return True
+        if await self._performer.is_put_back(current):
+            log.info("question.answered_before", request_id=current.request_id)
+            return True
+        self._looked_for = current.request_id
+        return False
 
     def _due(self, record: ChatRecord, now: float, time: datetime) -> Iterator[float]:
         """In how many seconds there may be a step, for each thing that stands in the way of one."""

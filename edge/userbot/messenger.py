@@ -1,5 +1,6 @@
 """What the driver asks of Telegram, and what can become of it."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from hashlib import sha256
 from typing import Protocol
@@ -50,6 +51,14 @@ class Messenger(Protocol):
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         """The id of a recent message of our own with this text, whatever its formatting, and reply.
+
+        Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
+        """
+        ...
+
+    async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
+        """Whether the chat shows that the user's message has been dealt with: a reply to our reply to it, or one to it
+        that is none of the lines of `thinking`. With None no reply to it tells anything by itself.
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """

@@ -1,6 +1,6 @@
 """A chat's messages out, one after the other, each in its span."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    """`unsure` after a restart: the first message may have been sent before it."""
+    """`unsure` after a restart: what is to be sent first may have been before it."""
 
     def __init__(self, chat: str, messenger: Messenger, spans: Spans, *, unsure: bool) -> None:
         self._chat = chat
@@ -33,8 +33,11 @@ class Outbox:
 
         `key`, a request id, and `part` tell it from all others. Raises MessengerError (FloodWaited, UnknownAnswer).
         """
+        found = None
         try:
-            sent = await self._find(message.text, reply_to, f"{key} {part} in the chat") if self._unsure else None
+            if self._unsure:
+                found = await self._find(message.text, reply_to, f"{key} {part} in the chat")
+            sent = found
             if sent is None:
                 with self._bounded(f"{key} {part}"), self._spans.send_telegram(RequestId.parse(key), part=index):
                     sent = await self._messenger.send(
@@ -43,9 +46,18 @@ class Outbox:
         except Undeliverable as error:
             log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))
             sent = None
-        # Sends are serial, so only the first one after a restart can have happened before it.
-        self._unsure = False
+        # Sends are serial: where one has not happened before the restart, none after it has.
+        self._unsure = found is not None
         return sent
+
+    async def is_settled(self, message_id: int, *, thinking: Collection[str] | None) -> bool:
+        """Whether the chat has the outcome of the user's message. Raises MessengerError."""
+        try:
+            with self._bounded(f"{message_id} in the chat"):
+                return await self._messenger.has_outcome(self._chat, message_id, thinking=thinking)
+        except Undeliverable as error:
+            log.warning("chat.not_looked_into", chat=self._chat, error=str(error))
+            return False
 
     async def _find(self, text: str, reply_to: int, what: str) -> int | None:
         """Where the chat can't be looked into, Telegram's own memory of the random id has to do."""

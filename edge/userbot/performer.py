@@ -79,6 +79,20 @@ class Performer:
             case _:
                 raise TimokhaError("nothing is known that could be left out")
 
+    async def is_put_back(self, current: Current) -> bool:
+        """Drop a question if it is of a store that was put back and the chat has its outcome; return whether it has."""
+        world, question = self._world, current.question
+        if not question.doubtful and question.asked_at >= await world.chats.put_back():
+            return False
+        # A line that is known may have some words of a live answer, until the deadline at most.
+        grows = question.live and current.thinking_id is not None and not current.is_over(world.now())
+        thinking = None if grows else phrases.thinking_lines()
+        settled = await self._outbox.is_settled(question.message_id, thinking=thinking)
+        if settled:
+            deadline = world.now() + world.deadline
+            await self._change(lambda record: records.answered_before(record, current.request_id, deadline))
+        return settled
+
     async def publish(self, record: ChatRecord, current: Current) -> None:
         """Publish the request, once a life: the log recognises what an earlier one has published."""
         self._view.watch(current.request_id)

@@ -128,6 +128,11 @@ def thinking(locale: str, request_id: str) -> str:
     return lines[int.from_bytes(sha256(request_id.encode()).digest()[:8], "big") % len(lines)]
 
 
+def thinking_lines() -> frozenset[str]:
+    """Every line that `thinking` chooses from."""
+    return frozenset(line for language in _LANGUAGES.values() for line in language.thinking)
+
+
 def help_text(locale: str, prefix: str) -> str:
     return _of(locale).help.format(prefix=prefix, most=MAX_CONTEXT_LENGTH)
 

@@ -42,7 +42,8 @@ HELP_INTERVAL = timedelta(seconds=5)
 class Incoming:
     """One message of the user; `account` and `chat` are tokens of a request id, `trace` W3C trace context.
 
-    `doubtful`: it may have been answered before the records were lost.
+    `doubtful`: it may have been answered before the records were lost. `put_back`: it was written before a backup of
+    the records was put back; `answered`: and the chat shows that it was answered.
     """
 
     account: str
@@ -53,6 +54,8 @@ class Incoming:
     date: datetime
     trace: Mapping[str, str] = field(default_factory=dict)
     doubtful: bool = False
+    put_back: bool = False
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Effect(StrEnum):
     IGNORED_BUSY = "ignored_busy"
     CANCELLED = "cancelled"
     """It is older than a `/delete_history` that is known."""
+    ANSWERED_BEFORE = "answered_before"
+    """The chat has its answer, from a store that is further on than the one that was put back."""
     UNREADABLE = "unreadable"
     """The chat's record can't be read: one line says so, once."""
     REFUSED = "refused"
@@ -129,10 +134,21 @@ def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) 
     if message.message_id <= record.deleted_to:
         return Received(record, Effect.CANCELLED)
     record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
-    if now - message.date > rules.catch_up_window:
+    too_old = now - message.date > rules.catch_up_window
+    if message.answered or (too_old and message.put_back and isinstance(command, DeleteHistory)):
+        return _obey_silently(record, command, message, rules, now)
+    if too_old:
         return Received(record, Effect.TOO_OLD)
     received = _obey(record, command, message, rules, now)
     return _within_limit(record, received, command, rules, now) if received.outcome in ANSWERED else received
+
+
+def _obey_silently(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:
+    """What a command sets or deletes is not in the store that was put back; its answer is in the chat."""
+    if isinstance(command, Ask | AskHint):
+        return Received(record, Effect.ANSWERED_BEFORE)
+    received = _obey(record, command, message, rules, now)
+    return Received(received.record.having(notices=record.notices), Effect.ANSWERED_BEFORE)
 
 
 def _within_limit(record: ChatRecord, received: Received, command: Command, rules: Rules, now: datetime) -> Received:

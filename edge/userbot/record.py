@@ -268,6 +268,14 @@ def given_up(record: ChatRecord, request_id: str, now: datetime, deadline: datet
     return record.having(current=current.having(**changes))
 
 
+def answered_before(record: ChatRecord, request_id: str, deadline: datetime) -> ChatRecord:
+    """The chat has the outcome of the current question, from a store that is further on than this one: drop it."""
+    if _current(record, request_id) is None:
+        return record
+    previous = RequestId.parse(request_id)
+    return taken_up(record.having(current=None), previous.account, previous.chat, deadline)
+
+
 def passed_over(record: ChatRecord) -> ChatRecord:
     """Drop the question that has waited longest: it can't be taken up, as one line says."""
     if not record.waiting:

@@ -91,6 +91,9 @@ class Telegram:
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         return None
 
+    async def has_outcome(self, chat: str, message_id: int, *, thinking: object) -> bool:
+        return False
+
     async def typing(self, chat: str) -> None:
         pass
 

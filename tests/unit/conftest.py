@@ -1,7 +1,7 @@
 """Door, driver and replies together, on memory; whoever runs them decides when an edge dies."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -66,6 +66,11 @@ class FakeTelegram:
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         return 1001 + self.texts.index((text, reply_to)) if (text, reply_to) in self.texts else None
+
+    async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
+        direct = [1001 + at for at, (_, replied) in enumerate(self.texts) if replied == message_id]
+        told = thinking is not None and any(self.texts[id_ - 1001][0] not in thinking for id_ in direct)
+        return told or any(replied in direct for _, replied in self.texts)
 
     async def edit(self, chat: str, message_id: int, message: Part) -> None:
         assert chat == CHAT

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -134,6 +134,13 @@ class Telegram:
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         seen = (text, reply_to) in self.texts and not self.shut
         return 1001 + self.texts.index((text, reply_to)) if seen else None
+
+    async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
+        if self.shut:
+            return False
+        direct = [1001 + at for at, (_, replied) in enumerate(self.texts) if replied == message_id]
+        told = thinking is not None and any(self.texts[id_ - 1001][0] not in thinking for id_ in direct)
+        return told or any(replied in direct for _, replied in self.texts)
 
     async def edit(self, chat: str, message_id: int, message: Part) -> None:
         if message_id in self.deleted:

@@ -16,3 +16,15 @@ async def page(calls: Calls, peer: Any, *, limit: int, before: int = 0) -> list[
         peer=peer, offset_id=before, offset_date=0, add_offset=0, limit=limit, max_id=0, min_id=0, hash=0
     )
     return list(getattr(await calls.invoke(query), "messages", []))
+
+
+async def following(calls: Calls, peer: Any, message_id: int, *, limit: int) -> list[Any]:
+    """Return the messages after that one, the last one first: of all of them the oldest, fewer than `limit`.
+
+    Raises what `Calls.invoke` raises.
+    """
+    query = raw.functions.messages.GetHistory(
+        peer=peer, offset_id=message_id, offset_date=0, add_offset=-limit, limit=limit, max_id=0, min_id=0, hash=0
+    )
+    page = getattr(await calls.invoke(query), "messages", [])
+    return [message for message in page if message.id > message_id]

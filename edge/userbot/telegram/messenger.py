@@ -1,7 +1,7 @@
 """Messages out: paced, each under its own random id, so that a repeat is recognised."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
 
@@ -118,6 +118,18 @@ class Telegram:
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return None
         return next((int(message.id) for message in found if own_messages.is_ours(message, text, reply_to)), None)
+
+    async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
+        await self._looks.acquire()
+        try:
+            if self._calls.is_bot:
+                found = await own_messages.after(self._calls, chat, message_id)
+            else:
+                found = await own_messages.following(self._calls, await self._peer(chat), message_id)
+        except Refused as error:
+            log.info("telegram.history_refused", chat=chat, reason=error.reason)
+            return False
+        return own_messages.has_outcome(found, message_id, thinking)
 
     async def typing(self, chat: str) -> None:
         try:

@@ -1,5 +1,6 @@
 """Where a message of our own can be: among the chat's newest, or, for a bot, among the ids after another message."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pyrogram import raw
@@ -34,12 +35,34 @@ async def after(calls: Calls, chat: str, message_id: int) -> list[Any]:
     return found
 
 
+async def following(calls: Calls, peer: Any, message_id: int) -> list[Any]:
+    """The chat's messages after `message_id`."""
+    return await history.following(calls, peer, message_id, limit=HISTORY_LOOKED_THROUGH)
+
+
+def has_outcome(messages: list[Any], question: int, thinking: Collection[str] | None) -> bool:
+    """Whether one of our own `messages` is the outcome of the message `question`.
+
+    That is a reply to a reply to it, or a reply that is none of the lines of `thinking`; without those no direct one.
+    """
+    ours = [message for message in messages if getattr(message, "out", False)]
+    direct = [message for message in ours if _replied(message) == question]
+    lines = {_visible(line) for line in thinking or ()}
+    if thinking is not None and any(_visible(message.message) not in lines for message in direct):
+        return True
+    return not {message.id for message in direct}.isdisjoint(map(_replied, ours))
+
+
 def is_ours(message: Any, text: str, reply_to: int | None) -> bool:
     """Whether `message` is our own with this text, and was sent as this reply, or without it after that had gone."""
     if not getattr(message, "out", False) or _visible(message.message) != _visible(text):
         return False
-    replied = getattr(message.reply_to, "reply_to_msg_id", None)
+    replied = _replied(message)
     return replied == reply_to or (replied is None and reply_to is not None and message.id > reply_to)
+
+
+def _replied(message: Any) -> int | None:
+    return getattr(message.reply_to, "reply_to_msg_id", None)
 
 
 def _visible(text: str) -> str:

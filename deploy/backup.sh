@@ -1,0 +1,34 @@
+#!/bin/sh
+# Writes everything that NATS has stored to a new file: sh deploy/backup.sh FILE. docs/operations.md says what is in it.
+#
+# A cold copy: while it is taken NATS is away, and everybody waits.
+set -eu
+[ $# = 1 ] || { echo "usage: sh deploy/backup.sh FILE" >&2; exit 2; }
+case $1 in /*) file=$1 ;; *) file=$PWD/$1 ;; esac
+[ ! -e "$file" ] || { echo "backup.sh: $1 is there already; name another file" >&2; exit 2; }
+cd -P "$(dirname "$0")/.."
+umask 077 # it is what people have written
+
+in_nats() { docker compose run --rm --no-deps -T --entrypoint sh nats -eu -c "$1"; }
+started=
+finish() {
+    rm -f "$file.partial"
+    if [ -n "$started" ]; then docker compose start nats; fi
+}
+trap finish EXIT
+trap 'exit 1' INT TERM HUP
+
+: >"$file.partial"
+if [ -n "$(docker compose ps --status running --quiet nats)" ]; then
+    started=yes
+    docker compose stop nats
+fi
+in_nats '
+    for meta in /data/jetstream/*/_js_/_meta_; do
+        if [ -e "$meta" ]; then echo "backup.sh: NATS is a cluster: see docs/operations.md, Backups" >&2; exit 1; fi
+    done
+    if [ ! -d /data/jetstream ]; then echo "backup.sh: NATS has stored nothing yet" >&2; exit 1; fi
+    exec busybox tar -C /data -czf - jetstream
+' >"$file.partial"
+mv "$file.partial" "$file"
+echo "backup.sh: wrote $1"

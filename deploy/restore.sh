@@ -1,0 +1,48 @@
+#!/bin/sh
+# Puts back what deploy/backup.sh has written, in the place of what NATS has stored: sh deploy/restore.sh FILE.
+#
+# Whatever is connected to NATS is stopped, and what ran is started again. KV_marks is left to `setup`, which makes it anew: that is
+# how the userbot knows that its store is older than what is in the chats (docs/operations.md, Backups).
+set -eu
+[ $# = 1 ] || { echo "usage: sh deploy/restore.sh FILE" >&2; exit 2; }
+[ -r "$1" ] || { echo "restore.sh: $1 can't be read" >&2; exit 2; }
+exec <"$1"
+cd -P "$(dirname "$0")/.."
+export COMPOSE_PROFILES="*" # whatever runs
+services="nats userbot sandbox-userbot generate rabbitmq-worker bridge"
+
+in_nats() { docker compose run --rm --no-deps -T --entrypoint sh nats -eu -c "$1"; }
+
+# Beside what is there: a file that is damaged harms nothing.
+in_nats '
+    for meta in /data/jetstream/*/_js_/_meta_; do
+        if [ -e "$meta" ]; then echo "restore.sh: NATS is a cluster: see docs/operations.md, Backups" >&2; exit 1; fi
+    done
+    rm -rf /data/restoring
+    mkdir /data/restoring
+    busybox tar -C /data/restoring -xzf - && [ -d /data/restoring/jetstream ] || {
+        rm -rf /data/restoring
+        echo "restore.sh: this is no whole backup; nothing was changed" >&2
+        exit 1
+    }
+    rm -rf /data/restoring/jetstream/*/streams/KV_marks
+'
+running=
+for service in $(docker compose ps --status running --services </dev/null); do
+    case " $services " in *" $service "*) running="$running $service" ;; esac
+done
+# shellcheck disable=SC2086 # names of services
+[ -z "$running" ] || docker compose stop $running </dev/null
+in_nats '
+    rm -rf /data/jetstream
+    mv /data/restoring/jetstream /data/jetstream
+    rmdir /data/restoring
+' </dev/null
+if [ -z "$running" ]; then
+    echo "restore.sh: done; nothing ran, and nothing was started"
+    exit
+fi
+# `setup` has ended, but they wait for it: it runs once more.
+# shellcheck disable=SC2086 # names of services
+docker compose up -d --no-recreate $running </dev/null
+echo "restore.sh: done"

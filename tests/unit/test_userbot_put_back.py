@@ -1,0 +1,170 @@
+"""A backup of the store, of any moment, is put back when everything has been answered: nothing is answered again."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from edge.userbot import phrases
+from edge.userbot.chats import Chats
+from edge.userbot.receiving import Effect, Incoming, Rules, receive
+from edge.userbot.record import ChatRecord
+from events.memory import MemoryLog, MemoryMarks
+from events.runtime.clock import SystemClock
+from events.schema import Role, Turn
+from events.transport import Channel
+from tests.unit.test_userbot_crash_points import (
+    ACCOUNT,
+    AT_ONCE,
+    CHAT,
+    MOST_EFFECTS,
+    RETRYING,
+    SCENARIOS,
+    Fuse,
+    Life,
+    Places,
+    Telegram,
+    comes_true,
+    replies,
+    talk,
+)
+
+AGO = timedelta(seconds=10)
+"""So long ago everything was written: what is younger than two seconds counts as live."""
+DELETING = {name for name in SCENARIOS if "deletion" in name or "deleted" in name}
+
+
+class Past(Telegram):
+    def user_says(self, text: str) -> None:
+        super().user_says(text)
+        last = self.questions[-1]
+        self.questions[-1] = Incoming(ACCOUNT, CHAT, last.message_id, text, "ru", datetime.now(UTC) - AGO)
+
+
+@dataclass
+class Copying(Fuse):
+    """Never blows, but copies what is stored before the `at`th effect."""
+
+    places: Places | None = None
+    copy: Places | None = None
+
+    async def around(self, name: str, act: Any) -> Any:
+        if len(self.journal) + 1 == self.at:
+            assert self.places
+            self.copy = copied(self.places)
+        return await super().around(name, act)
+
+    async def _blow(self) -> None:
+        pass
+
+
+def copied(places: Places) -> Places:
+    """As it is in a backup, beside the same Telegram. The index is not in it."""
+    copy = Places(places.answer, places.telegram, log=MemoryLog(clock=SystemClock()))
+    for channel in Channel:
+        copy.log._stored[channel].update(places.log._stored[channel])
+    copy.chats._records.update(places.chats._records)
+    copy.watermarks._records.update(places.watermarks._records)
+    return copy
+
+
+async def make_late(places: Places) -> None:
+    """The deadline of what is under way has passed: until then a live line may be growing."""
+
+    def late(record: ChatRecord) -> ChatRecord:
+        if record.current is None:
+            return record
+        return record.having(current=record.current.having(deadline=datetime.now(UTC)))
+
+    await Chats(places.chats, places.marks, ACCOUNT, retrying=RETRYING).change(CHAT, late)
+
+
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in DELETING])
+async def test_a_backup_of_any_moment_that_is_put_back_answers_nothing_twice(name) -> None:
+    for first in range(1, MOST_EFFECTS, AT_ONCE):
+        if not all(await asyncio.gather(*(is_put_back(name, at) for at in range(first, first + AT_ONCE)))):
+            return
+    pytest.fail("the scenario has no end")
+
+
+async def is_put_back(name: str, at: int) -> bool:
+    """The scenario, then a backup from before its effect number `at`, and one more question; False: it has fewer."""
+    scenario = SCENARIOS[name]
+    places = Places(scenario.answer, Past())
+    await places.open()
+    fuse = Copying(at, False, places=places)
+    await lives(places, fuse, name)
+    after, telegram, said = fuse.copy, places.telegram, list(places.telegram.texts)
+    if after is None:
+        assert at > 4
+        return False
+    if scenario.rules.live:
+        await make_late(after)
+    after.marks = MemoryMarks(made=datetime.now(UTC))
+    after.answer = lambda text: f"другой ответ на {text}"
+    telegram.user_says("Тимоха, ещё")
+    await answers(after, Rules(live=scenario.rules.live))
+    assert telegram.texts[: len(said)] == said, f"{at}: {fuse.journal[at - 1]}"
+    new = telegram.texts[len(said) :]
+    assert len(new) == (1 if scenario.rules.live else 2), f"{at}: {fuse.journal[at - 1]}: {new}"
+    return True
+
+
+async def answers(places: Places, rules: Rules) -> None:
+    """Another life, up to its answer to the last question."""
+    worker = asyncio.create_task(places.work())
+    life = Life(places, Fuse(0, False), rules)
+    await life.start()
+    try:
+        async with asyncio.timeout(15):
+            while "другой ответ на ещё" not in replies(places):  # noqa: ASYNC110 - records have no event
+                await asyncio.sleep(0.002)
+            while (await places.record()).current:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.002)
+    finally:
+        worker.cancel()
+        await life.die()
+
+
+async def lives(places: Places, fuse: Fuse, name: str) -> None:
+    """One life, in which everything is answered."""
+    worker = asyncio.create_task(places.work())
+    life = Life(places, fuse, SCENARIOS[name].rules)
+    await life.start()
+    talking = asyncio.create_task(talk(SCENARIOS[name], places))
+    try:
+        async with asyncio.timeout(15):
+            await comes_true(SCENARIOS[name], places, talking)
+    finally:
+        worker.cancel()
+        talking.cancel()
+        await life.die()
+
+
+def incoming(text: str, **more: Any) -> Incoming:
+    return Incoming(ACCOUNT, CHAT, 7, text, "ru", datetime.now(UTC) - timedelta(days=1), **more)
+
+
+def test_what_was_deleted_after_the_backup_is_deleted_however_long_ago_that_was() -> None:
+    record = ChatRecord(history=(Turn(role=Role.USER, text="тайна"),))
+    received = receive(record, incoming("/delete_history", put_back=True), Rules(), datetime.now(UTC))
+    assert (received.record.history, received.record.erasing, received.record.notices) == ((), True, ())
+    assert receive(record, incoming("/delete_history"), Rules(), datetime.now(UTC)).outcome is Effect.TOO_OLD
+
+
+@pytest.mark.parametrize(
+    ("text", "context_length"), [("/set_context_length 7", 7), ("/help", 2), ("Тимоха, раз", 2), ("Тимоха,", 2)]
+)
+def test_what_the_chat_shows_to_be_answered_gets_no_answer_but_what_it_sets_is_set(text, context_length) -> None:
+    message = Incoming(ACCOUNT, CHAT, 7, text, "ru", datetime.now(UTC), put_back=True, answered=True)
+    received = receive(ChatRecord(), message, Rules(), datetime.now(UTC))
+    assert received.outcome is Effect.ANSWERED_BEFORE
+    assert (received.record.current, received.record.notices, received.record.seen) == (None, (), (7,))
+    assert received.record.settings.context_length == context_length
+
+
+def test_every_thinking_line_is_known() -> None:
+    for locale in ("ru", "en"):
+        assert {phrases.thinking(locale, str(number)) for number in range(200)} <= phrases.thinking_lines()
