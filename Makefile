@@ -14,6 +14,8 @@ SHELL := bash
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats or voice; without it everything
 # VOICE_LIST   which questions `make bench PART=voice` asks, test or halfway
 # VOICE        where `make voice` trains, build/voice
+# CONTAINERS_SETUP  a command that starts a Docker engine, for `make test-containers` where none runs
+# CONTAINERS_ENV    lines for the .env of its clones, e.g. TORCH_INDEX=…
 # ARGS         more arguments for the program that the target runs, e.g. make test ARGS="-k splitting"
 PYTHON ?=
 VENV ?= .venv
@@ -56,7 +58,11 @@ test: set-up-dev ## the tests, without the long suites
 
 .PHONY: test-full
 test-full: set-up-dev ## all tests, the long suites too
-	@$(BIN)/python -m pytest -m "slow or not slow" --hypothesis-profile=long $(ARGS)
+	@$(BIN)/python -m pytest -m "not containers" --hypothesis-profile=long $(ARGS)
+
+.PHONY: test-containers
+test-containers: set-up-dev ## the product in containers, from a clone of the last commit; skipped without a Docker engine
+	@$(BIN)/python -m pytest -m containers -p no:xdist --capture=no -v tests/containers $(ARGS)
 
 .PHONY: chaos
 chaos: set-up-dev ## kills, freezes and cuts at random under load; the count goes to build/chaos.json
