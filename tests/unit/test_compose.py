@@ -188,6 +188,10 @@ def test_whatever_runs_on_is_asked_whether_it_answers_and_says_so_in_a_file_in_m
     assert re.search(r"\bTIMOKHA_HEALTH_FILE=/dev/shm/", run)
 
 
+def test_no_health_check_starts_an_erlang_node_every_few_seconds():
+    assert "rabbitmq-diagnostics" not in SERVICES["rabbitmq"]["healthcheck"]["test"]
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_runs_a_command_with_options_that_exist(name):
     first, options = command_of(OURS[name])
