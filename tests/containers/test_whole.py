@@ -17,13 +17,25 @@ def running(product: Product, *services: str) -> dict[str, list[str]]:
     return {service: product.containers(service) for service in services}
 
 
-def test_everything_is_built_and_the_userbot_is_signed_in(product):
+def test_everything_is_built(product):
     product.write_settings(API_ID="1", API_HASH="sandbox")
     product.run("sh", "deploy/passwords.sh")
     product.compose("build", "--quiet")
     product.start_telegram()
     product.run("docker", "images", "--format", "{{.Repository}} {{.Size}}", "--filter", "reference=timokha-*")
+
+
+def test_a_userbot_without_a_session_says_how_to_sign_in_and_goes_on_when_that_is_done(product):
+    ended = product.compose("up", "-d", "--wait", "userbot", check=False)
+    assert ended.returncode != 0
+    assert "userbot-1 is unhealthy" in ended.stdout
+    [waiting] = product.containers("userbot")
+    health = product.compose("exec", "-T", "userbot", "timokha", "health", check=False)
+    assert "sign in with `docker compose run --rm userbot`" in health.stdout
     product.sign_in("docker", "compose", "run", "--rm", "userbot")
+    until(lambda: product.compose("exec", "-T", "userbot", "timokha", "health", check=False).returncode == 0)
+    assert product.containers("userbot") == [waiting]
+    assert product.run("docker", "inspect", "--format", "{{.RestartCount}}", waiting).stdout.strip() == "0"
 
 
 def test_what_is_up_answers(product):
