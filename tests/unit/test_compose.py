@@ -302,6 +302,12 @@ def test_preparing_a_model_and_serving_it_have_more_room_than_the_rest():
         assert SERVICES[name]["mem_limit"].startswith("${GENERATE_MEMORY:-")
 
 
+def test_rabbitmq_lets_publishers_wait_before_it_reaches_the_containers_limit():
+    lines = (ROOT / "deploy/rabbitmq.conf").read_text().splitlines()
+    assert SERVICES["rabbitmq"]["mem_limit"] == "1g"
+    assert "vm_memory_high_watermark.absolute = 600MiB" in lines
+
+
 def test_every_port_is_on_loopback():
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert ports
