@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,21 @@ class Product:
 
     def compose(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
         return self.run("docker", "compose", *arguments, **more)
+
+    @contextmanager
+    def typing(self, service: str, text: str) -> Iterator[None]:
+        """Write a line to what runs there; `attach` ends with the block, by itself it does not."""
+        command = ["docker", "compose", "attach", "--sig-proxy=false", service]
+        with subprocess.Popen(
+            command, cwd=self.directory, env=self.variables, stdin=subprocess.PIPE, text=True
+        ) as attached:
+            assert attached.stdin
+            attached.stdin.write(f"{text}\n")
+            attached.stdin.flush()
+            try:
+                yield
+            finally:
+                attached.terminate()
 
     def containers(self, service: str) -> list[str]:
         """The ids of those that run."""
