@@ -1,5 +1,6 @@
 """Models made ready for the OpenVINO engine: once, in a process of their own, and kept in the user's cache."""
 
+import logging
 import multiprocessing
 import os
 import shutil
@@ -97,6 +98,7 @@ def _find_revision(source: str) -> None:
     """Learn which revision of a model the hub has now: its copy is named by that."""
     from huggingface_hub import hf_hub_download  # noqa: PLC0415 -- few models are of the hub
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it warns of each attempt
     with suppress(Exception):  # loading it says why
         hf_hub_download(source, CONFIG)
 

@@ -1,5 +1,6 @@
 """Copies of a model: whatever decides what is in one decides its name; earlier ones go, unless somebody uses them."""
 
+import logging
 import mmap
 import os
 import subprocess
@@ -224,3 +225,16 @@ def test_one_of_a_version_without_locks_stays_while_it_is_mapped(models: Path) -
 
 def test_one_that_is_gone_is_not_held(models: Path) -> None:
     assert not copies.hold(models / "gone")
+
+
+def test_a_hub_that_can_not_be_reached_is_told_by_who_loads_the_model_alone(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreachable(*_: object) -> None:
+        logging.getLogger("huggingface_hub.utils._http").warning("thrown while requesting")
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "level", logging.WARNING)
+    prepared._find_revision("Qwen/Qwen3-0.6B")
+    assert (capfd.readouterr(), caplog.text) == (("", ""), "")
