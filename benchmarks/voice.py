@@ -11,6 +11,7 @@ seeds each time; what a talk remembers are the system's own answers. It is writt
 import asyncio
 import json
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from benchmarks import voice_sheet
 from benchmarks.path import ACCOUNT, DEADLINE, Edge, NoAnswer, edge, functions
@@ -29,7 +31,6 @@ from benchmarks.progress import tell
 from benchmarks.results import RUNS, Part, Results
 from benchmarks.voice_lists import Talk, read_list
 from benchmarks.voice_marks import judged, read_marks, worst
-from benchmarks.voice_near import Near
 from benchmarks.voice_sheet import Answered
 from edge.userbot.context import request_of
 from edge.userbot.record import ChatRecord, Current, Question
@@ -40,12 +41,18 @@ from events.jetstream.connection import connect
 from events.jetstream.server import EmbeddedServer
 from events.runtime.tasks import together
 from events.schema import GenerationRequested
-from functions.generate.settings import GenerateSettings
+from functions.generate.engines.described import Described
+from functions.generate.near import Near
+from functions.generate.prepared import prepared_model
+from functions.generate.settings import GenerateSettings, VoiceName
+from functions.generate.voices import voice_of
 from training.voice import talks as corpus
 from training.voice.talks import Exchange
 
 HERE = Path("build/bench/voice")
 RESULTS = Path("build/bench.json")
+NEAR = 4
+"""Examples in front of a talk with a model that has none of its own."""
 _SAMPLING = UserbotSettings.model_fields["sampling"].get_default(call_default_factory=True)
 
 Answers = dict[str, list[Answered]]
@@ -54,18 +61,22 @@ Answers = dict[str, list[Answered]]
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """`settings` of the worker, and whether near examples of the corpus stand in front of every talk."""
+    """`settings` of the worker.
+
+    `near`: near examples of the corpus stand in front of every talk. `alone`: the voice has none of its own.
+    """
 
     settings: dict[str, str] = field(default_factory=dict)
     near: bool = False
+    alone: bool = False
 
 
 def systems() -> dict[str, System]:
     """Those that this checkout has, by name."""
     base = {"GENERATE_VOICE": "none"}
     found = {"base": System(base), "near": System(base, near=True)}
-    if "voice" in GenerateSettings.model_fields:
-        found |= {"trained": System(), "both": System(near=True)}
+    if voice_of(VoiceName.TIMOKHA):
+        found |= {"trained": System(alone=True), "both": System()}
     return found
 
 
@@ -92,13 +103,13 @@ async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, o
     """One system's answers, which are also written to a file, and its figures."""
     talks = read_list(chosen())
     tell(f"{name}: {sum(map(len, talks))} questions")
-    near = Near(corpus.read()) if system.near else None
+    near = Near(map(corpus.texts, corpus.read()), count=NEAR) if system.near else None
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
         async with (
             EmbeddedServer(Path(directory, "nats")) as nats,
             connect(nats.url, name="bench") as js,
             edge(js) as asking,
-            functions(Path(directory), nats.url, system.settings),
+            functions(Path(directory), nats.url, system.settings | (_alone(Path(directory)) if system.alone else {})),
         ):
             asker = Asker(asking, near)
             began = time.perf_counter()
@@ -112,6 +123,23 @@ async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, o
         "seconds": round(seconds, 1),
         "input_tokens": statistics.median(asker.input_tokens) if asker.input_tokens else 0,
     }
+
+
+def _alone(directory: Path) -> dict[str, str]:
+    """The settings that serve the default model's voice without near examples, from a copy in `directory`."""
+    settings = GenerateSettings.read()
+    prepared = prepared_model(
+        None,
+        settings.cache,
+        bits=settings.bits,
+        vocabulary=settings.vocabulary,
+        voice=voice_of(settings.voice),
+        console=Console(stderr=True),
+    )
+    copy = shutil.copytree(prepared, directory / "alone")
+    described = Described.read(copy)
+    described.model_copy(update={"card": described.card.model_copy(update={"near": 0})}).write(copy)
+    return {"GENERATE_MODEL": str(copy)}
 
 
 @dataclass(slots=True)
@@ -150,7 +178,8 @@ class Asker:
 
 def with_examples(asked: GenerationRequested, near: Near) -> GenerationRequested:
     """With near examples in front of the talk: the worker reads them as its beginning, and drops them first."""
-    return asked.model_copy(update={"turns": (*near.turns(asked.turns), *asked.turns)})
+    shown = [turn for example in near.examples(asked.turns) for turn in example.turns]
+    return asked.model_copy(update={"turns": (*shown, *asked.turns)})
 
 
 def request(question: str, number: int, before: Sequence[Exchange]) -> GenerationRequested:

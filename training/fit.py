@@ -224,7 +224,7 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, sett
     )
     write_whole(out / RESULT, result.model_dump_json(indent=2) + "\n")
     # The model last: with it the training is done.
-    card = trained_card(checkpoint.card, manifest.language, settings.frame)
+    card = trained_card(checkpoint.card, manifest.language, settings.frame, settings.data)
     fill_whole(out / MODEL, partial(_save_model, trainer, checkpoint, card))
     return result
 

@@ -15,7 +15,7 @@ from events.settings import Seconds, Settings, unknown_keys
 from functions.generate.settings import VoiceName
 from functions.generate.sources import located
 
-Frame = Literal["labels", "asked", "scene", "examples"]
+Frame = Literal["labels", "asked", "scene", "near", "examples"]
 
 
 class PrepareSettings(Settings):
@@ -81,8 +81,9 @@ class FitSettings(Settings):
     frame: Frame = Field(
         "labels",
         description="what a prompt of plain text has beside words: labels (the speakers', in the language of the data),"
-        " asked (the speakers', in the language of who asks), scene (these and one line that sets the tone) or examples"
-        " (all that and the exchanges that the untrained model is shown)",
+        " asked (the speakers', in the language of who asks), scene (these and one line that sets the tone), near (all"
+        " that and the exchanges of examples.jsonl in the data that are most like the question, for anybody to read)"
+        " or examples (these, one line, and the exchanges that the untrained model is shown)",
     )
     rank: int = Field(16, ge=1, le=512, description="of the adapter, 1 to 512")
     targets: str = Field(

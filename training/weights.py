@@ -55,25 +55,30 @@ def start_from(settings: FitSettings, console: Console) -> Checkpoint:
     return replace(checkpoint, model=fresh(checkpoint.model, torch.float32).eval())
 
 
-def trained_card(base: ModelCard, language: str | None, frame: Frame = "labels") -> ModelCard:
+NEAR = 3
+"""Examples in a prompt."""
+
+
+def trained_card(base: ModelCard, language: str | None, frame: Frame = "labels", data: Path | None = None) -> ModelCard:
     """The card of what becomes of `base`: what it learned replaces the examples in the prompt, or follows its `frame`.
 
-    `language`: of the data, where it is known.
+    `language`: of the data, where it is known. `data`: where near examples lie.
     """
     labels = "asked" if frame != "labels" else "ru" if language in (None, "ru") else "en"
-    front = {"preamble": frame == "examples", "scene": frame == "scene", "labels": labels}
+    front = {"preamble": frame == "examples", "scene": frame in ("scene", "near"), "labels": labels}
+    front |= {"near": NEAR if frame == "near" else 0, "beside": data}
     return base.model_copy(update={"name": f"{base.name}-trained", **front})
 
 
 def renderer_for(checkpoint: Checkpoint, settings: FitSettings, clock: Clock) -> Renderer:
     """Render prompts as the trained model will see them at work."""
-    card = trained_card(checkpoint.card, Manifest.read(settings.data).language, settings.frame)
+    card = trained_card(checkpoint.card, Manifest.read(settings.data).language, settings.frame, settings.data)
     return renderer_of(replace(checkpoint, card=card), settings.context_tokens, clock)
 
 
 def renderer_of(checkpoint: Checkpoint, limit: int, clock: Clock) -> Renderer:
     """Render prompts as they are served to `checkpoint`: with its answer, one has at most `limit` tokens."""
-    form = format_of(checkpoint.card, checkpoint.tokenizer, clock)
+    form = format_of(checkpoint.card, checkpoint.tokenizer, clock, learning=True)
     return Renderer(form, Encoder(checkpoint.tokenizer), min(limit, context_of(checkpoint.model)))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,7 +12,14 @@ from functions.generate.chat import Chat, Template, TemplateRefused
 from functions.generate.personas import ENGLISH, RUSSIAN
 from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT
 
+if TYPE_CHECKING:
+    from functions.generate.near import Near
+
 FILE_NAME = "timokha.json"
+EXAMPLES = "examples.jsonl"
+"""Beside the card of a model with near examples: a talk a line, its questions and answers by turns."""
+ROOM_FOR_EXAMPLES = 512
+"""Tokens of a prompt: in a shorter one near examples would take the question's place."""
 
 WAYS_OUT = "put another chat_template.jinja into the model's directory, or a timokha.json with the format dialogue"
 
@@ -46,6 +53,10 @@ class ModelCard(BaseModel):
     """Whether `dialogue` puts the scene of those examples alone in front."""
     labels: Literal["ru", "en", "asked"] = "ru"
     """The language in which `dialogue` names the speakers, where nothing is in front; `asked`: that of who asks."""
+    near: int = Field(default=0, ge=0, le=16)
+    """How many near examples `dialogue` puts in front, of those that lie beside the card."""
+    beside: Path | None = Field(default=None, exclude=True)
+    """Where the card was read."""
     sampling: Preferred = Preferred()
     """What suits this model; what the owner of the account chose wins."""
     licence: str = ""
@@ -58,27 +69,48 @@ class ModelCard(BaseModel):
         if not path.is_file():
             return None
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(path.read_bytes()).model_copy(update={"beside": directory})
         except (OSError, ValidationError) as error:
             why = str(error).splitlines()[0]
             raise SettingsError(f"{path} is no model card ({why}): mend or delete it") from None
 
     def write(self, directory: Path) -> None:
+        """And what lies beside it. Raises SettingsError, one line, if that can't be read."""
+        self.take_along(directory)
         (directory / FILE_NAME).write_text(self.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8")
 
-    def prompt_format(self, template: Callable[[], Template | None]) -> Format:
+    def take_along(self, directory: Path) -> None:
+        """Write to `directory` what lies beside the card. Raises SettingsError, one line, if that can't be read."""
+        if self.near and self.beside and self.beside != directory:
+            from functions.generate import near  # noqa: PLC0415 -- numpy, for few models
+
+            near.copy(self.beside, directory)
+
+    def prompt_format(
+        self, template: Callable[[], Template | None], *, room: int = ROOM_FOR_EXAMPLES, learning: bool = False
+    ) -> Format:
         """How the model is prompted, at work and in training; `template` makes its tokenizer's, if it has one.
+
+        `room`: tokens that a prompt may have. `learning`: near examples are never what was asked itself.
 
         Raises SettingsError, one line, if that is wanted and can't be followed.
         """
         match self.format:
             case FormatName.DIALOGUE:
                 labels = {"ru": RUSSIAN, "en": ENGLISH}.get(self.labels)
-                return Dialogue(preamble=self.preamble, scene=self.scene, labels=labels)
+                near = self._near(room, learning)
+                return Dialogue(preamble=self.preamble, scene=self.scene, labels=labels, near=near)
             case FormatName.RUDIALOGPT:
                 return RuDialoGPT()
             case FormatName.CHAT:
                 return self._chat(template)
+
+    def _near(self, room: int, learning: bool) -> "Near | None":
+        if not (self.near and self.beside) or room < ROOM_FOR_EXAMPLES:
+            return None
+        from functions.generate.near import load  # noqa: PLC0415 -- numpy, for few models
+
+        return load(self.beside, count=self.near, learning=learning)
 
     def _chat(self, template: Callable[[], Template | None]) -> Format:
         try:

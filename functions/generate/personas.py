@@ -1,7 +1,7 @@
 """Who a model without training of its own plays: speaker labels and a few exchanges that set the tone."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from events.schema import Role, Turn
@@ -64,7 +64,12 @@ ENGLISH = _persona(
 
 def speaking_to(turns: Sequence[Turn]) -> Persona:
     """The persona that speaks the user's language: the newest of the user's turns with letters decides."""
-    for turn in reversed(turns):
-        if turn.role is Role.USER and (found := re.search(r"[Ѐ-ӿ]|[A-Za-z]", turn.text)):
+    return answering(turn.text for turn in reversed(turns) if turn.role is Role.USER)
+
+
+def answering(texts: Iterable[str]) -> Persona:
+    """The persona that speaks the language of the first of `texts` with letters."""
+    for text in texts:
+        if found := re.search(r"[Ѐ-ӿ]|[A-Za-z]", text):
             return ENGLISH if found[0].isascii() else RUSSIAN
     return RUSSIAN

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from events.schema import Role, Turn
 from functions.generate.personas import ENGLISH, RUSSIAN, Persona, speaking_to
 from functions.generate.thoughts import without_thoughts
+
+if TYPE_CHECKING:
+    from functions.generate.near import Near
 
 MAX_CHARACTERS_PER_TOKEN = 32
 """No more text than this is tokenised for a place in the prompt: bounds the work that one long message can cause."""
@@ -76,26 +79,44 @@ class Dialogue:
     opening = ""
     bare = True
 
-    def __init__(self, *, preamble: bool = False, scene: bool = False, labels: Persona | None = RUSSIAN) -> None:
+    def __init__(
+        self,
+        *,
+        preamble: bool = False,
+        scene: bool = False,
+        labels: Persona | None = RUSSIAN,
+        near: "Near | None" = None,
+    ) -> None:
         """`preamble` puts a persona's scene and examples in front, for a model that was never trained on dialogues.
 
         `scene` puts the scene alone there. Both are in the language of who asks; without them the speakers have the
-        `labels` that training gave them, or, if that is None, those of who asks, too.
+        `labels` that training gave them, or, if that is None, those of who asks, too. `near` examples follow the scene,
+        and an empty line follows them.
         """
         self._front = attrgetter("preamble" if preamble else "scene") if preamble or scene else None
         self._labels = None if self._front else labels
+        self._near = near
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
         persona = self._labels or speaking_to(turns)
         segments = [Segment(self._front(persona), framing=True)] if self._front else []
+        if shown := self._examples(turns, persona):
+            segments += [*shown, Segment("\n", framing=True)]
         for turn in turns:
-            learned = turn.role is Role.ASSISTANT
-            segments += [
-                Segment(persona.label(turn.role), framing=True),
-                Segment(f" {one_line(turn.text)}", learned=learned),
-                Segment(self.end, framing=True, learned=learned),
-            ]
+            segments += self._said(turn, persona, learned=turn.role is Role.ASSISTANT)
         return [*segments, Segment(persona.label(Role.ASSISTANT), framing=True)] if answer else segments
+
+    def _examples(self, turns: Sequence[Turn], persona: Persona) -> list[Segment]:
+        examples = self._near.examples(turns) if self._near else ()
+        said = (self._said(turn, persona, learned=False) for example in examples for turn in example.turns)
+        return [segment for segments in said for segment in segments]
+
+    def _said(self, turn: Turn, persona: Persona, *, learned: bool) -> list[Segment]:
+        return [
+            Segment(persona.label(turn.role), framing=True),
+            Segment(f" {one_line(turn.text)}", learned=learned),
+            Segment(self.end, framing=True, learned=learned),
+        ]
 
     def answer(self, text: str) -> list[Segment]:
         return [Segment(f" {one_line(text)}", learned=True), Segment(self.end, framing=True, learned=True)]

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from events.errors import SettingsError
-from functions.generate.card import FILE_NAME, ModelCard
+from functions.generate.card import EXAMPLES, FILE_NAME, ModelCard
 from functions.generate.settings import VoiceName
 from functions.generate.used_tokens import FILE_NAME as TOKENS
 
@@ -33,7 +33,8 @@ class Voice:
     def digest(self) -> str:
         """Of all that decides what the model becomes. Raises SettingsError."""
         try:
-            return _digest(self, tuple(_stat(self.directory / name) for name in _DECIDING))
+            deciding = (*_DECIDING, *([EXAMPLES] if (self.directory / EXAMPLES).exists() else []))
+            return _digest(self.directory, tuple((name, *_stat(self.directory / name)) for name in deciding))
         except OSError as error:
             raise self.unreadable(f"{Path(str(error.filename)).name}: {error.strerror}") from None
 
@@ -79,12 +80,12 @@ def _content(file: Path) -> bytes:
 
 
 @cache
-def _digest(voice: Voice, stats: tuple[tuple[int, int], ...]) -> str:
-    """Once a process: a start asks several times. `stats`: of its files, which tell that they are still the same."""
+def _digest(directory: Path, files: tuple[tuple[str, int, int], ...]) -> str:
+    """Once a process: a start asks several times. `files`: names, and what tells that they are still the same."""
     found = hashlib.sha256()
-    for name, (size, _) in zip(_DECIDING, stats, strict=True):
+    for name, size, _ in files:
         found.update(f"{name} {size}\n".encode())
-        found.update(_content(voice.directory / name))
+        found.update(_content(directory / name))
     return found.hexdigest()[:_DIGITS]
 
 

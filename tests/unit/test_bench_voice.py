@@ -12,7 +12,7 @@ from benchmarks.voice_marks import Mark, agreement, judged, kappa, read_marks, w
 from benchmarks.voice_sheet import Answered, Place, drawn, read_key, sheet
 from events.errors import TimokhaError
 from events.schema import Role
-from functions.generate.settings import GenerateSettings
+from functions.generate import voices
 from training.voice.talks import Exchange
 
 S, O, B = Mark  # noqa: E741 -- as in a table
@@ -231,12 +231,12 @@ async def test_a_question_that_can_not_be_asked_is_one_error():
         await voice.Asker(Broken(), None).all([["один?"], ["два?", "три?"]])
 
 
-def test_there_is_the_base_model_and_where_there_is_a_voice_the_trained_one_and_each_with_near_examples(monkeypatch):
-    field = GenerateSettings.model_fields["model"]
-    without = {name: one for name, one in GenerateSettings.model_fields.items() if name != "voice"}
-    monkeypatch.setattr(GenerateSettings, "__pydantic_fields__", without)
+def test_there_is_the_base_model_and_where_there_is_a_voice_the_trained_one_and_each_with_near_examples(
+    monkeypatch, tmp_path
+):
     base = {"GENERATE_VOICE": "none"}
+    monkeypatch.setattr(voices, "DIRECTORY", tmp_path / "none")
     assert voice.systems() == {"base": voice.System(base), "near": voice.System(base, near=True)}
-    monkeypatch.setattr(GenerateSettings, "__pydantic_fields__", without | {"voice": field})
-    assert voice.systems()["trained"] == voice.System()
-    assert voice.systems()["both"] == voice.System(near=True)
+    monkeypatch.setattr(voices, "DIRECTORY", tmp_path)
+    assert voice.systems()["trained"] == voice.System(alone=True)
+    assert voice.systems()["both"] == voice.System()

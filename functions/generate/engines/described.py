@@ -34,10 +34,13 @@ class Described(BaseModel):
         """Raises SettingsError if `directory` holds no prepared model."""
         path = directory / FILE_NAME
         try:
-            return cls.model_validate_json(path.read_bytes())
+            found = cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             why = str(error).splitlines()[0]
             raise SettingsError(f"{directory} is no prepared model ({why}): delete it, and it is made again") from None
+        return found.model_copy(update={"card": found.card.model_copy(update={"beside": directory})})
 
     def write(self, directory: Path) -> None:
+        """And what lies beside its card."""
+        self.card.take_along(directory)
         (directory / FILE_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -264,12 +264,12 @@ def silent_at_first(tokenizer: Any, ends: Sequence[int], stage: Stage) -> list[i
     return sorted(silent)
 
 
-def format_of(card: ModelCard, tokenizer: Any, clock: Clock) -> Format:
-    """How the model of `card` is prompted, at work and in training.
+def format_of(card: ModelCard, tokenizer: Any, clock: Clock, *, learning: bool = False) -> Format:
+    """How the model of `card` is prompted, at work and, if it is `learning`, in training.
 
     Raises SettingsError, one line, if its chat template can't be followed.
     """
-    return card.prompt_format(lambda: _template(tokenizer, clock))
+    return card.prompt_format(lambda: _template(tokenizer, clock), learning=learning)
 
 
 def _template(tokenizer: Any, clock: Clock) -> ChatTemplate | None:

@@ -1,0 +1,154 @@
+"""Near examples: the exchanges of a voice whose questions are most like the one asked, to be shown before it.
+
+Nothing is drawn: the same question has the same examples each time.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from events.errors import SettingsError
+from events.schema import Role, Turn
+from functions.generate.card import EXAMPLES
+from functions.generate.ngrams import Index
+from functions.generate.personas import ENGLISH, answering
+
+INDEXES = "examples.npz"
+"""Beside them, where a model is prepared: what a search needs, which takes a second to make."""
+_OUT_OF_PLACE = 0.75
+"""What likeness counts for a question in the middle of a talk, unless what was asked before it is alike, too."""
+_REMEMBERED, _REMEMBERED_LEARNING = 4, 1024
+"""Searches: a prompt is rendered several times until it fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`before`: the question before it in its talk."""
+
+    question: str
+    answer: str
+    before: str | None
+
+    @property
+    def turns(self) -> tuple[Turn, Turn]:
+        return Turn(role=Role.USER, text=self.question), Turn(role=Role.ASSISTANT, text=self.answer)
+
+
+Talks = Iterable[Sequence[str]]
+"""Questions and answers by turns."""
+
+
+def read(directory: Path) -> list[list[str]]:
+    """The talks beside the card in `directory`. Raises SettingsError, one line, if they can't be read."""
+    file = directory / EXAMPLES
+    try:
+        return [[str(text) for text in json.loads(line)] for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(f"{file} holds no examples, a talk a line ({error}): make it or the model anew") from None
+
+
+def write(directory: Path, talks: Talks) -> None:
+    lines = (json.dumps(list(talk), ensure_ascii=False) for talk in talks)
+    (directory / EXAMPLES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def copy(source: Path, directory: Path) -> None:
+    """From a model's directory to another one, with what makes them quick to load. Raises SettingsError, OSError."""
+    talks = read(source)
+    write(directory, talks)
+    arrays: dict[str, Any] = {
+        f"{language} {name}": array
+        for language, index in Near(talks, count=1).indexes.items()
+        for name, array in index.arrays().items()
+    }
+    np.savez(directory / INDEXES, examples=_sum(directory), **arrays)
+
+
+def load(directory: Path, *, count: int, learning: bool = False) -> "Near":
+    """Of the talks beside the card in `directory`. Raises SettingsError, one line, if they can't be read."""
+    return Near(read(directory), count=count, learning=learning, indexes=_indexes(directory))
+
+
+def _indexes(directory: Path) -> dict[str, Index]:
+    """None where they are missing, broken, or those of other talks: then they are made."""
+    try:
+        with np.load(directory / INDEXES) as kept:
+            if kept["examples"] != _sum(directory):
+                return {}
+            found = defaultdict[str, dict[str, NDArray[np.generic]]](dict)
+            for key in kept.files:
+                language, _, name = key.rpartition(" ")
+                found[language][name] = kept[key]
+            return {language: Index.from_arrays(arrays) for language, arrays in found.items() if language}
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return {}
+
+
+def _sum(directory: Path) -> int:
+    return crc32((directory / EXAMPLES).read_bytes())
+
+
+class Near:
+    """Talks of all languages, to be searched in that of who asks.
+
+    `learning` leaves out what was asked itself, after the same question: a model that learns is not to be told.
+    """
+
+    def __init__(
+        self, talks: Talks, *, count: int, learning: bool = False, indexes: Mapping[str, Index] | None = None
+    ) -> None:
+        """`indexes`: of the questions of each language, where they have been made."""
+        self.indexes = dict(indexes or {})
+        self._examples = defaultdict[str, list[Example]](list)
+        for talk in talks:
+            questions = talk[::2]
+            self._examples[_language(questions)] += map(Example, questions, talk[1::2], (None, *questions))
+        for language, examples in self._examples.items():
+            if language not in self.indexes:
+                self.indexes[language] = Index.of([example.question for example in examples])
+        self._follows = {
+            language: np.array([example.before is not None for example in examples])
+            for language, examples in self._examples.items()
+        }
+        self._count = count
+        self._learning = learning
+        self._found = lru_cache(_REMEMBERED_LEARNING if learning else _REMEMBERED)(self._search)
+
+    def examples(self, asked: Sequence[Turn]) -> tuple[Example, ...]:
+        """At most `count`, the nearest last."""
+        *before, question = [turn.text for turn in asked if turn.role is Role.USER] or [""]
+        return self._found(_language([*before, question]), question, before[-1] if before else None)
+
+    def _search(self, language: str, question: str, before: str | None) -> tuple[Example, ...]:
+        """Of equally near ones those that the talks have first; each answer once."""
+        if language not in self.indexes:
+            return ()
+        examples, found = self._examples[language], dict[str, Example]()
+        scores = self._scores(language, question, before)
+        for number in np.argsort(-scores, kind="stable"):
+            example = examples[number]
+            if not scores[number] or len(found) == self._count:
+                break
+            if not self._learning or (example.question, example.before) != (question, before):
+                found.setdefault(example.answer, example)
+        return tuple(reversed(found.values()))
+
+    def _scores(self, language: str, question: str, before: str | None) -> NDArray[np.float64]:
+        index = self.indexes[language]
+        befores = np.zeros(index.texts)
+        if before is not None:  # the exchange before it is the one before it in the list, too
+            befores[1:] = index.likeness(before)[:-1]
+        return index.likeness(question) * np.where(self._follows[language], _OUT_OF_PLACE * (1 + befores), 1)
+
+
+def _language(questions: Sequence[str]) -> str:
+    return "en" if answering(reversed(questions)) is ENGLISH else "ru"
