@@ -80,7 +80,9 @@ voice: set-up-dev ## train the default model's voice anew from training/voice/ta
 	$(BIN)/python -m training.voice export --out $(VOICE)/export
 	$(BIN)/timokha train prepare --export $(VOICE)/export --owner Timokha --out $(VOICE)/data --context-turns 20 \
 		--validation-share 0.04 --test-share 0.02
+	$(BIN)/python -m training.voice examples --data $(VOICE)/data
 	$(BIN)/python -m training.voice losses --data $(VOICE)/data
+	$(BIN)/python -m training.voice vary --data $(VOICE)/data
 	$(BIN)/timokha train fit --config training/voice/fit.toml --data $(VOICE)/data --out $(VOICE)/run $(ARGS)
 	$(BIN)/timokha train evaluate --run $(VOICE)/run --dialogues 60 --samples 10
 	$(BIN)/timokha train export --run $(VOICE)/run --to $(VOICE)/model

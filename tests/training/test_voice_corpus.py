@@ -1,9 +1,16 @@
 """The talks of the voice that ship: readable, and no templates."""
 
+from functions.generate import near
+from functions.generate.voices import DIRECTORY
 from training.voice.skeletons import templates
-from training.voice.talks import read
+from training.voice.talks import read, texts
 
 
 def test_no_skeleton_stands_more_than_three_times():
     found = {kind: {key: places[:4] for key, places in keys.items()} for kind, keys in templates(read()).items()}
     assert found == {"questions": {}, "answers": {}}
+
+
+def test_what_the_voice_shows_are_the_talks_as_they_are():
+    """`python -m training.voice examples --data functions/generate/voice` writes them, and so does `make voice`."""
+    assert near.read(DIRECTORY) == [texts(talk) for talk in read()]

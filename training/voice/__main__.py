@@ -5,9 +5,11 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from events.errors import TimokhaError
+from functions.generate import near
+from functions.generate.card import EXAMPLES
 from functions.generate.voices import DIRECTORY
 from training.voice import report, telegram
-from training.voice.talks import LANGUAGES, TALKS, BadTalks, read
+from training.voice.talks import LANGUAGES, TALKS, BadTalks, read, texts
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,6 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     export.add_argument("--out", type=Path, required=True, help="the directory for result.json")
     losses = steps.add_parser("losses", help="what train prepare did not take of them")
     losses.add_argument("--data", type=Path, required=True, help="the directory that train prepare wrote")
+    examples = steps.add_parser("examples", help="write them as what is shown in a prompt")
+    examples.add_argument("--data", type=Path, required=True, help="the directory that train prepare wrote")
+    vary = steps.add_parser("vary", help="put questions that are learned otherwise, so that examples are used")
+    vary.add_argument("--data", type=Path, required=True, help="the directory that train prepare wrote")
     ship = steps.add_parser("ship", help="make of a training what the product ships")
     ship.add_argument("--run", type=Path, required=True, help="the directory that train fit wrote")
     ship.add_argument("--model", type=Path, required=True, help="the directory that train export wrote")
@@ -34,17 +40,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _step(given: Namespace) -> list[str]:
-    if given.step == "ship":
-        from training.voice.shipping import ship  # noqa: PLC0415 -- the others need no numpy
-
-        return [f"the voice is in {ship(given.run, given.model, given.to)}"]
     talks = read(given.talks)
+    if given.step == "ship":
+        from training.voice.shipping import ship  # noqa: PLC0415 -- the others need none of the training's packages
+
+        return [f"the voice is in {ship(given.run, given.model, given.to, talks=talks)}"]
     if given.step == "report":
         return report.lines(talks)
     if not talks:
         raise BadTalks(f"{given.talks} has no talks: they are in {'/*.txt or '.join(LANGUAGES)}/*.txt")
     if given.step == "export":
         return [f"{len(talks)} talks: {telegram.write(talks, given.out)}"]
+    if given.step == "examples":
+        near.write(given.data, map(texts, talks))
+        return [f"{len(talks)} talks: {given.data / EXAMPLES}"]
+    if given.step == "vary":
+        from training.voice.variants import vary  # noqa: PLC0415 -- as above
+
+        return [f"{vary(given.data)} questions are put otherwise"]
     from training.voice.losses import losses  # noqa: PLC0415 -- the others need none of the training's packages
 
     return losses(talks, given.data).lines()

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from safetensors.numpy import load_file, save
 
 from events.errors import TimokhaError
 from events.files import fill_whole
-from functions.generate import used_tokens
+from functions.generate import near, used_tokens
 from functions.generate.card import ModelCard, Preferred
 from functions.generate.default_model import CARD
 from functions.generate.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE, SUM
+from training.voice.talks import Talk, texts
 
 LARGEST = 10_000_000
 """Bytes of the adapter: it goes with every copy of the product."""
@@ -25,10 +27,13 @@ _BASE = "google/gemma-3-270m"
 _KEPT = ("peft_type", "task_type", "r", "lora_alpha", "bias")
 
 
-def ship(run: Path, exported: Path, to: Path = DIRECTORY, choices: Path = CHOICES) -> Path:
+def ship(
+    run: Path, exported: Path, to: Path = DIRECTORY, choices: Path = CHOICES, *, talks: Iterable[Talk] = ()
+) -> Path:
     """Make the voice `to` of the training in `run` and of what was exported of it: the same bytes of the same training.
 
-    `choices`: a TOML file with the model's name and its sampling. Raises TimokhaError, one line.
+    `choices`: a TOML file with the model's name and its sampling. `talks`: its near examples, where it shows some.
+    Raises TimokhaError, one line.
     """
     trained = run / MODEL
     try:
@@ -46,6 +51,8 @@ def ship(run: Path, exported: Path, to: Path = DIRECTORY, choices: Path = CHOICE
         (folder / ADAPTER).write_bytes(data)
         (folder / CONFIG).write_text(json.dumps(_config(config), indent=2) + "\n", encoding="utf-8")
         card.write(folder)
+        if card.near:
+            near.write(folder, map(texts, talks))
         used_tokens.write(folder, tokens)
         (folder / NOTICE).write_text(_notice(), encoding="utf-8")
 
@@ -64,7 +71,8 @@ def _card(trained: Path, choices: Path) -> ModelCard:
     card = ModelCard.read(trained)
     if card is None or card.licence != CARD.licence:
         raise ValueError("it is not the default model that was trained")
-    return card.model_copy(update={"name": said["name"], "sampling": Preferred.model_validate(said["sampling"])})
+    sampling = Preferred.model_validate(said["sampling"])
+    return card.model_copy(update={"name": said["name"], "sampling": sampling, "beside": None})
 
 
 def _config(written: dict[str, Any]) -> dict[str, Any]:
