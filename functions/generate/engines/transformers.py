@@ -19,7 +19,7 @@ from transformers import (
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
 from functions.generate.byte_tokens import ByteTokens
-from functions.generate.card import ModelCard
+from functions.generate.card import ROOM_FOR_EXAMPLES, ModelCard
 from functions.generate.encoding import Encoder
 from functions.generate.engine import Generated, Progressed
 from functions.generate.engines import beams
@@ -56,7 +56,7 @@ class TransformersEngine:
         self._model: Any = checkpoint.model
         self._tokenizer: Any = checkpoint.tokenizer
         self._card = checkpoint.card
-        self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock)
+        self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock, room=max_input_tokens)
         self._ends = end_tokens(checkpoint, self._format)
         self._writer = writer_of(
             checkpoint, self._format, max_input_tokens=max_input_tokens, max_thought_tokens=max_thought_tokens
@@ -264,12 +264,14 @@ def silent_at_first(tokenizer: Any, ends: Sequence[int], stage: Stage) -> list[i
     return sorted(silent)
 
 
-def format_of(card: ModelCard, tokenizer: Any, clock: Clock, *, learning: bool = False) -> Format:
-    """How the model of `card` is prompted, at work and, if it is `learning`, in training.
+def format_of(
+    card: ModelCard, tokenizer: Any, clock: Clock, *, room: int = ROOM_FOR_EXAMPLES, learning: bool = False
+) -> Format:
+    """How the model of `card` is prompted, at work, in `room` tokens, and if it is `learning`.
 
     Raises SettingsError, one line, if its chat template can't be followed.
     """
-    return card.prompt_format(lambda: _template(tokenizer, clock), learning=learning)
+    return card.prompt_format(lambda: _template(tokenizer, clock), room=room, learning=learning)
 
 
 def _template(tokenizer: Any, clock: Clock) -> ChatTemplate | None:
