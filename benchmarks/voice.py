@@ -29,7 +29,7 @@ from benchmarks import voice_sheet
 from benchmarks.path import ACCOUNT, DEADLINE, Edge, NoAnswer, edge, functions
 from benchmarks.progress import tell
 from benchmarks.results import RUNS, Part, Results
-from benchmarks.voice_lists import Talk, read_list
+from benchmarks.voice_lists import UNSEEN, Talk, read_list
 from benchmarks.voice_marks import judged, read_marks, worst
 from benchmarks.voice_sheet import Answered
 from edge.userbot.context import request_of
@@ -261,7 +261,7 @@ def marks(one: Path, two: Path) -> None:
     """Print how the systems are judged, by the worse of two readers' marks, and save it."""
     with _one_line():
         figures = count(_directory(), one, two)
-    if chosen() == "test":
+    if chosen() in UNSEEN:
         _add_to_results(figures)
     click.echo(json.dumps(figures, indent=2))
 
@@ -288,9 +288,10 @@ def _add_to_results(figures: Mapping[str, Any]) -> None:
     """To those that the part has in build/bench.json."""
     results = Results(RESULTS)
     found = results.read()
-    asked = found.get("voice", {}).get("test", {})
+    lists = found.get("voice", {})
+    asked = lists.get(chosen(), {})
     both = {name: asked.get(name, {}) | new if isinstance(new, dict) else new for name, new in figures.items()}
-    results.write("voice", Part({"test": asked | both}, found.get(RUNS, {}).get("voice", {})))
+    results.write("voice", Part(lists | {chosen(): asked | both}, found.get(RUNS, {}).get("voice", {})))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ A talk of one line is a question by itself; a line that begins with # is a comme
 from benchmarks.dialogues import TEXTS
 from events.errors import TimokhaError
 
-LISTS = ("test", "halfway")
-"""`halfway` is for checks while a voice is made. Nobody who makes one reads `test`."""
+UNSEEN = ("test", "second")
+"""Nobody who makes a voice reads these."""
+LISTS = (*UNSEEN, "halfway")
+"""`halfway` is for checks while a voice is made."""
 
 Talk = list[str]
 

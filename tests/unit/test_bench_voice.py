@@ -37,7 +37,9 @@ def test_a_list_is_talks_of_questions():
 
 
 def test_another_list_than_those_there_are_is_named_in_one_line():
-    with pytest.raises(TimokhaError, match=r"^VOICE_LIST=other is no list of questions: it is one of test, halfway$"):
+    with pytest.raises(
+        TimokhaError, match=r"^VOICE_LIST=other is no list of questions: it is one of test, second, halfway$"
+    ):
         read_list("other")
 
 
