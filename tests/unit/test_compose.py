@@ -132,7 +132,7 @@ def test_what_a_service_waits_for_exists_and_can_come_true():
                 assert needed not in LONG_RUNNING, f"{name} waits for the end of {needed}"
 
 
-@pytest.mark.parametrize("name", ONCE)
+@pytest.mark.parametrize("name", sorted(ONCE))
 def test_what_runs_once_is_not_started_again_after_a_fault(name):
     """Or `up` waits for ever until it has worked, and says nothing of why it does not."""
     assert SERVICES[name]["restart"] == "no"
