@@ -28,7 +28,8 @@ in_nats '
     rm -rf /data/restoring/jetstream/*/streams/KV_marks
 '
 running=
-for service in $(docker compose ps --status running --services </dev/null); do
+# A service that ends again and again, as NATS with a broken store does, is between two starts.
+for service in $(docker compose ps --status running --status restarting --services </dev/null); do
     case " $services " in *" $service "*) running="$running $service" ;; esac
 done
 # shellcheck disable=SC2086 # names of services
