@@ -20,7 +20,8 @@ trap 'exit 1' INT TERM HUP
 
 : >"$file.partial"
 # One that ends again and again is between two starts.
-if [ -n "$(docker compose ps --status running --status restarting --quiet nats)" ]; then
+running=$(docker compose ps --status running --status restarting --quiet nats)
+if [ -n "$running" ]; then
     started=yes
     docker compose stop nats
 fi

@@ -74,6 +74,26 @@ def test_what_did_not_run_is_not_started(volume, tmp_path):
     assert not [line for line in volume.asked if " up " in line or " stop" in line]
 
 
+def test_a_restore_that_fails_on_its_way_names_what_it_has_stopped(volume, tmp_path, monkeypatch):
+    volume.backup(tmp_path / "backup")
+    monkeypatch.setenv("UP_FAILS", "3")
+    ended = volume.run("restore.sh", tmp_path / "backup", check=False)
+    said = "restore.sh: it failed, and has stopped nats userbot: see above, run it again, then make up\n"
+    assert (ended.returncode, ended.stderr) == (3, said)
+    assert "restore.sh: done" not in ended.stdout
+
+
+@pytest.mark.parametrize("script", ["backup.sh", "restore.sh"])
+def test_a_store_is_not_touched_where_it_is_not_known_whether_nats_runs(volume, tmp_path, monkeypatch, script):
+    if script == "restore.sh":
+        volume.backup(tmp_path / "backup")
+    volume.running = ()
+    monkeypatch.setenv("PS_FAILS", "1")
+    assert volume.run(script, tmp_path / "backup", check=False).returncode == 1
+    assert {STREAM, INDEX} <= files(volume)
+    assert script == "restore.sh" or not list(tmp_path.glob("backup*"))
+
+
 @pytest.mark.parametrize("damage", ["cut short", "no archive", "of something else"])
 def test_a_file_that_is_no_backup_harms_nothing(volume, tmp_path, damage):
     backup = tmp_path / "backup"
