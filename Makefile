@@ -12,7 +12,7 @@ SHELL := bash
 # CHAOS_FAULTS  which other faults it has, e.g. outages=2,terminations=5; without it all of them
 # CHAOS_ACCOUNTS  true: with the accounts of deploy/nats-accounts.conf, without the faults that only an administrator can mend
 # PART         what `make bench` measures: engines, messaging, bridge, scaling, start, chats or voice; without it everything
-# VOICE_LIST   which questions `make bench PART=voice` asks, test or halfway
+# VOICE_LIST   which questions `make bench PART=voice` asks, test, second or halfway
 # VOICE        where `make voice` trains, build/voice
 # CONTAINERS_SETUP  a command that starts a Docker engine, for `make test-containers` where none runs
 # CONTAINERS_ENV    lines for the .env of its clones, e.g. TORCH_INDEX=…

@@ -19,7 +19,9 @@ trap finish EXIT
 trap 'exit 1' INT TERM HUP
 
 : >"$file.partial"
-if [ -n "$(docker compose ps --status running --quiet nats)" ]; then
+# One that ends again and again is between two starts.
+running=$(docker compose ps --status running --status restarting --quiet nats)
+if [ -n "$running" ]; then
     started=yes
     docker compose stop nats
 fi

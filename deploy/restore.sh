@@ -28,11 +28,19 @@ in_nats '
     rm -rf /data/restoring/jetstream/*/streams/KV_marks
 '
 running=
-for service in $(docker compose ps --status running --services </dev/null); do
+stopped=
+trap '[ -z "$stopped" ] || echo "restore.sh: it failed, and has stopped$stopped: see above, run it again, then make up" >&2' EXIT
+trap 'exit 1' INT TERM HUP
+# A service that ends again and again, as NATS with a broken store does, is between two starts.
+found=$(docker compose ps --status running --status restarting --services </dev/null)
+for service in $found; do
     case " $services " in *" $service "*) running="$running $service" ;; esac
 done
 # shellcheck disable=SC2086 # names of services
-[ -z "$running" ] || docker compose stop $running </dev/null
+if [ -n "$running" ]; then
+    stopped=$running
+    docker compose stop $running </dev/null
+fi
 in_nats '
     rm -rf /data/jetstream
     mv /data/restoring/jetstream /data/jetstream
@@ -45,4 +53,5 @@ fi
 # `setup` has ended, but they wait for it: it runs once more.
 # shellcheck disable=SC2086 # names of services
 docker compose up -d --no-recreate $running </dev/null
+stopped=
 echo "restore.sh: done"

@@ -7,8 +7,6 @@ sh deploy/passwords.sh
 # An .env of a version in which RabbitMQ was always started.
 [ -n "${COMPOSE_PROFILES+set}" ] || grep -q '^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}COMPOSE_PROFILES[[:space:]]*=' .env ||
     echo "deploy/up.sh: .env does not say COMPOSE_PROFILES: add COMPOSE_PROFILES=rabbitmq for RabbitMQ and the bridge, or COMPOSE_PROFILES= to do without" >&2
-# Containers read these as other users: a clone that was made under a strict umask is its owner's alone.
-chmod -R a+rX deploy observability 2>/dev/null || true
 docker compose build
 services=$(docker compose config --services)
 for service in setup rabbitmq-setup model; do

@@ -14,7 +14,11 @@ case $* in
         for script; do :; done
         exec sh -eu -c "$(printf %s "$script" | sed "s#/data#$VOLUME#g")"
         ;;
-    *" ps "*) for service in $RUNNING; do echo "$service"; done ;;
+    *" up "*) exit "${UP_FAILS:-0}" ;;
+    *" ps "*)
+        for service in $RUNNING; do echo "$service"; done
+        exit "${PS_FAILS:-0}"
+        ;;
 esac
 """
 BUSYBOX = """\

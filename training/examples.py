@@ -55,7 +55,8 @@ def read(directory: Path, part: Part, *, named: bool = True) -> list[Example]:
     """
     file = directory / f"{part}.jsonl"
     try:
-        found = [_example(json.loads(line), named) for line in file.read_text(encoding="utf-8").splitlines()]
+        with file.open(encoding="utf-8") as lines:  # `splitlines` would cut a text at U+2028
+            found = [_example(json.loads(line), named) for line in lines]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"TRAINING_DATA: {file} can't be read ({error}): run timokha train prepare") from None
     return [example for example in found if example.turns and example.turns[-1].role is Role.ASSISTANT]

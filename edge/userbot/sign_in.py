@@ -1,6 +1,7 @@
 """How a person signs in, where this process runs."""
 
 from pathlib import Path
+from shlex import quote
 
 from events.extras import image
 
@@ -20,6 +21,6 @@ def command() -> str:
 def anew(session: Path | str) -> str:
     """The same where the file `session` is there already, and of no use."""
     if in_a_container() and Path(session).is_absolute():
-        remove = WITH_COMPOSE.replace("userbot", f"--no-deps --entrypoint rm userbot {session}")
+        remove = WITH_COMPOSE.replace("userbot", f"--no-deps --entrypoint rm userbot {quote(str(session))}")
         return f"remove it with `{remove}` and sign in again with {command()}"
     return f"delete it and sign in again with {command()}"

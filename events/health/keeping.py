@@ -72,7 +72,7 @@ async def _beat(file: Path, health: Health, clock: Clock) -> None:
         try:
             _write(file, written(clock.monotonic(), health.why_not))
             failing = False
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no file can be called that
             if not failing:
                 log.warning("health.not_written", error=str(error))
             failing = True
@@ -81,15 +81,16 @@ async def _beat(file: Path, health: Health, clock: Clock) -> None:
 
 def _write(file: Path, line: str) -> None:
     """Whoever reads it meanwhile finds the old line or the new one. `write_whole` does not replace what is in /dev."""
-    _new(file).write_text(line, encoding="utf-8")
+    _new(file).write_text(line, encoding="utf-8", errors="backslashreplace")
     _new(file).replace(file)
 
 
 def _remove(file: Path) -> None:
     """A directory, named by mistake, stays as it is."""
-    for path in (file, _new(file)):
-        with suppress(OSError):
-            path.unlink()
+    with suppress(OSError):
+        file.unlink()
+    with suppress(OSError, ValueError):
+        _new(file).unlink()
 
 
 def _new(file: Path) -> Path:

@@ -51,7 +51,8 @@ def read(directory: Path) -> list[list[str]]:
     """The talks beside the card in `directory`. Raises SettingsError, one line, if they can't be read."""
     file = directory / EXAMPLES
     try:
-        return [[str(text) for text in json.loads(line)] for line in file.read_text(encoding="utf-8").splitlines()]
+        with file.open(encoding="utf-8") as lines:  # `splitlines` would cut a text at U+2028
+            return [[str(text) for text in json.loads(line)] for line in lines]
     except (OSError, ValueError, TypeError) as error:
         raise SettingsError(f"{file} holds no examples, a talk a line ({error}): make it or the model anew") from None
 
@@ -89,7 +90,7 @@ def _indexes(directory: Path) -> dict[str, Index]:
                 language, _, name = key.rpartition(" ")
                 found[language][name] = kept[key]
             return {language: Index.from_arrays(arrays) for language, arrays in found.items() if language}
-    except (OSError, ValueError, KeyError, BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return {}
 
 

@@ -147,8 +147,16 @@ def test_what_is_kept_beside_the_examples_finds_the_same_and_is_made_anew_where_
     write(served, TALKS[4:])
     assert load(served, count=1).examples(asked("столица Чехии"))[0].answer == "Афины."
     copy(model, served)
-    (served / INDEXES).write_bytes((served / INDEXES).read_bytes()[:500])
-    assert load(served, count=1).examples(asked("столица Чехии"))[0].answer == "Прага."
+    whole = (served / INDEXES).read_bytes()
+    for kept_bytes in (whole[:500], b"", b"no archive"):
+        (served / INDEXES).write_bytes(kept_bytes)
+        assert load(served, count=1).examples(asked("столица Чехии"))[0].answer == "Прага."
+
+
+def test_a_text_keeps_the_line_separators_that_are_no_ends_of_lines_in_json(tmp_path):
+    talks = [["раз\u2028два", "три\u0085четыре"]]
+    write(tmp_path, talks)
+    assert read(tmp_path) == talks
 
 
 def test_a_model_whose_examples_are_gone_or_no_text_says_so_in_one_line(model):

@@ -69,3 +69,13 @@ def test_most_variants_find_the_question_that_they_were():
         asked = [Turn(role=Role.USER, text=variant(QUESTION, random))]
         found += "Меркурий" in "".join(segment.text for segment in form.render(asked))
     assert found > 180
+
+
+def test_a_text_keeps_the_line_separators_that_are_no_ends_of_lines_in_json(tmp_path):
+    line = json.dumps(dialogue("раз\u2028два", "три\u0085четыре", "пять?", "Пять."), ensure_ascii=False)
+    for part in Part:
+        (tmp_path / f"{part}.jsonl").write_text(f"{line}\n", encoding="utf-8")
+    vary(tmp_path)
+    for part in Part:
+        [one] = read(tmp_path, part)
+        assert [turn.text for turn in one.turns[:2]] == ["раз\u2028два", "три\u0085четыре"]

@@ -9,6 +9,7 @@ import yaml
 from tests.volumes import ROOT, Volume
 
 STREAM = "jetstream/STORE/streams/REQUESTS/meta.inf"
+ASKED = "compose ps --status running --status restarting --quiet nats"
 INDEX = "jetstream/STORE/streams/KV_marks/meta.inf"
 
 
@@ -27,7 +28,7 @@ def files(volume):
 
 def test_nats_is_away_while_it_is_copied_and_the_copy_is_its_owners(volume, tmp_path):
     volume.backup(tmp_path / "backup")
-    assert volume.asked == ["compose ps --status running --quiet nats", "compose stop nats", "compose start nats"]
+    assert volume.asked == [ASKED, "compose stop nats", "compose start nats"]
     assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o600
     with tarfile.open(tmp_path / "backup") as archive:
         assert {STREAM, INDEX} <= set(archive.getnames())
@@ -36,7 +37,7 @@ def test_nats_is_away_while_it_is_copied_and_the_copy_is_its_owners(volume, tmp_
 def test_nats_that_did_not_run_is_not_started(volume, tmp_path):
     volume.running = ()
     volume.backup(tmp_path / "backup")
-    assert volume.asked == ["compose ps --status running --quiet nats"]
+    assert volume.asked == [ASKED]
 
 
 def test_a_backup_that_fails_leaves_nats_running_and_no_file(volume, tmp_path):
@@ -62,6 +63,7 @@ def test_what_is_put_back_takes_the_place_of_what_there_is_but_for_the_index(vol
     volume.restore(tmp_path / "backup")
     assert files(volume) == {STREAM}
     assert (volume.store / STREAM).read_text() == "as it was"
+    assert volume.asked[0] == "compose ps --status running --status restarting --services"
     assert volume.asked[-2:] == ["compose stop nats userbot", "compose up -d --no-recreate nats userbot"]
 
 
@@ -70,6 +72,26 @@ def test_what_did_not_run_is_not_started(volume, tmp_path):
     volume.running = ()
     assert "nothing was started" in volume.restore(tmp_path / "backup").stdout
     assert not [line for line in volume.asked if " up " in line or " stop" in line]
+
+
+def test_a_restore_that_fails_on_its_way_names_what_it_has_stopped(volume, tmp_path, monkeypatch):
+    volume.backup(tmp_path / "backup")
+    monkeypatch.setenv("UP_FAILS", "3")
+    ended = volume.run("restore.sh", tmp_path / "backup", check=False)
+    said = "restore.sh: it failed, and has stopped nats userbot: see above, run it again, then make up\n"
+    assert (ended.returncode, ended.stderr) == (3, said)
+    assert "restore.sh: done" not in ended.stdout
+
+
+@pytest.mark.parametrize("script", ["backup.sh", "restore.sh"])
+def test_a_store_is_not_touched_where_it_is_not_known_whether_nats_runs(volume, tmp_path, monkeypatch, script):
+    if script == "restore.sh":
+        volume.backup(tmp_path / "backup")
+    volume.running = ()
+    monkeypatch.setenv("PS_FAILS", "1")
+    assert volume.run(script, tmp_path / "backup", check=False).returncode == 1
+    assert {STREAM, INDEX} <= files(volume)
+    assert script == "restore.sh" or not list(tmp_path.glob("backup*"))
 
 
 @pytest.mark.parametrize("damage", ["cut short", "no archive", "of something else"])

@@ -70,6 +70,12 @@ def test_every_link_inside_the_project_leads_somewhere(path):
             assert fragment in anchors(found), target
 
 
+@pytest.mark.parametrize("path", MARKDOWN, ids=names(MARKDOWN))
+def test_no_chapter_stands_twice(path):
+    chapters = re.findall(r"^## (.+)$", CODE_BLOCK.sub("", path.read_text()), re.MULTILINE)
+    assert sorted(chapters) == sorted(set(chapters))
+
+
 @pytest.mark.parametrize(("place", "write"), [("docs/settings.md", settings.page), (".env.example", settings.example)])
 def test_what_make_docs_writes_is_up_to_date(place, write):
     assert (ROOT / place).read_text() == write(), "run `make docs`"

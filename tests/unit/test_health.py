@@ -116,6 +116,25 @@ async def test_a_directory_that_is_named_by_mistake_keeps_what_is_in_it(tmp_path
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["lib", "timokha.session"]
 
 
+@pytest.mark.parametrize("file", [Path("/"), Path(".")])
+async def test_a_name_that_no_file_can_have_is_told_once_and_ends_nothing(file):
+    clock = Slow()
+    with capture_logs() as logged:
+        async with kept(file, asyncio.Event(), clock=clock):
+            await clock.asleep.wait()
+            await clock.beat()
+    assert [line["event"] for line in logged] == ["health.not_written"]
+
+
+async def test_a_reason_with_the_name_of_a_file_that_is_no_text_is_written(tmp_path):
+    """As Python shows a name of other bytes than UTF-8."""
+    file, clock = tmp_path / "health", Slow()
+    async with kept(file, asyncio.Event(), clock=clock) as health:
+        health.waits("there is no session at \udcff")
+        await clock.asleep.wait()
+        assert file.read_text() == "0 there is no session at \\udcff\n"
+
+
 async def test_a_check_that_fails_is_a_reason_and_does_not_end_the_beat(tmp_path):
     file, clock = tmp_path / "health", Slow()
     async with kept(file, asyncio.Event(), clock=clock) as health:

@@ -252,6 +252,28 @@ async def test_a_message_that_went_out_without_its_reply_is_found_again() -> Non
     assert await telegram(FakeClient(history(messages[2]))).find_own("2", "привет", reply_to=3) is None
 
 
+def event(number: int, reply_to: int | None) -> Any:
+    """What stands in a chat without being written: a call, or the message that was pinned with it."""
+    header = types.MessageReplyHeader(reply_to_msg_id=reply_to) if reply_to else None
+    action = types.MessageActionPinMessage() if reply_to else types.MessageActionPhoneCall(call_id=1)
+    return types.MessageService(
+        id=number, peer_id=types.PeerUser(user_id=2), date=0, action=action, out=True, reply_to=header
+    )
+
+
+async def test_a_call_or_a_pinned_message_in_the_chat_is_passed_over() -> None:
+    client = FakeClient(history(event(9, None), event(8, 3), own(7, "привет", 3)))
+    assert await telegram(client).find_own("2", "привет", reply_to=3) == 7
+
+
+@pytest.mark.parametrize("bot", [False, True])
+async def test_who_has_pinned_a_question_has_not_answered_it(bot: bool) -> None:
+    client = FakeClient(*[history(event(9, None), event(8, 3))] * 9, bot=bot)
+    assert not await telegram(client).has_outcome("2", 3, thinking={"минутку"})
+    client.answers = [history(own(9, "ответ", 3), event(8, 3)), history()]
+    assert await telegram(client).has_outcome("2", 3, thinking={"минутку"})
+
+
 @pytest.mark.parametrize("kept", ["при вет", "привет", "\u200bпри\tвет\u200f"])
 async def test_a_message_is_found_whatever_telegram_has_made_of_its_blanks(kept: str) -> None:
     assert await telegram(FakeClient(history(own(8, kept, 3)))).find_own("2", "при \u00a0вет\u200b", reply_to=3) == 8

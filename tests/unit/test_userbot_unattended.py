@@ -115,6 +115,11 @@ async def test_a_session_that_is_broken_is_told_and_waited_for(tmp_path):
     ]
 
 
+def test_the_command_that_removes_a_session_can_be_copied_whatever_its_name_is():
+    command = "docker compose run --rm --no-deps --entrypoint rm userbot '/var/lib/timokha/my bot.session'"
+    assert f"`{command}`" in sign_in.anew(Path("/var/lib/timokha/my bot.session"))
+
+
 async def test_who_signs_in_without_a_person_waits_for_nobody(tmp_path):
     assert await waited(tmp_path / "timokha.session", bot_token="1:x") == (0, [], [])
     assert await waited("A" * 400) == (0, [], [])

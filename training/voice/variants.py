@@ -33,7 +33,8 @@ def vary(data: Path, *, seed: int = 0) -> int:
 
 
 def _vary(file: Path, random: Random) -> int:
-    dialogues = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    with file.open(encoding="utf-8") as lines:
+        dialogues = [json.loads(line) for line in lines]
     chosen = [dialogue for dialogue in dialogues if random.random() < SHARE]
     for dialogue in chosen:
         question = dialogue["messages"][-2]

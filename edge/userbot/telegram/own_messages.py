@@ -45,7 +45,7 @@ def has_outcome(messages: list[Any], question: int, thinking: Collection[str] | 
 
     That is a reply to a reply to it, or a reply that is none of the lines of `thinking`; without those no direct one.
     """
-    ours = [message for message in messages if getattr(message, "out", False)]
+    ours = [message for message in messages if _is_written_by_us(message)]
     direct = [message for message in ours if _replied(message) == question]
     lines = {_visible(line) for line in thinking or ()}
     if thinking is not None and any(_visible(message.message) not in lines for message in direct):
@@ -55,10 +55,15 @@ def has_outcome(messages: list[Any], question: int, thinking: Collection[str] | 
 
 def is_ours(message: Any, text: str, reply_to: int | None) -> bool:
     """Whether `message` is our own with this text, and was sent as this reply, or without it after that had gone."""
-    if not getattr(message, "out", False) or _visible(message.message) != _visible(text):
+    if not _is_written_by_us(message) or _visible(message.message) != _visible(text):
         return False
     replied = _replied(message)
     return replied == reply_to or (replied is None and reply_to is not None and message.id > reply_to)
+
+
+def _is_written_by_us(message: Any) -> bool:
+    """A call, or a message that was pinned, is in the chat as well, and has no text."""
+    return isinstance(message, raw.types.Message) and bool(message.out)
 
 
 def _replied(message: Any) -> int | None:
