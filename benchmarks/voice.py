@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -42,12 +42,14 @@ from events.jetstream.server import EmbeddedServer
 from events.runtime.tasks import together
 from events.schema import GenerationRequested
 from functions.generate.engines.described import Described
-from functions.generate.near import Near
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import GenerateSettings, VoiceName
 from functions.generate.voices import voice_of
 from training.voice import talks as corpus
 from training.voice.talks import Exchange
+
+if TYPE_CHECKING:
+    from functions.generate.near import Near
 
 HERE = Path("build/bench/voice")
 RESULTS = Path("build/bench.json")
@@ -103,7 +105,7 @@ async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, o
     """One system's answers, which are also written to a file, and its figures."""
     talks = read_list(chosen())
     tell(f"{name}: {sum(map(len, talks))} questions")
-    near = Near(map(corpus.texts, corpus.read()), count=NEAR) if system.near else None
+    near = _near() if system.near else None
     with tempfile.TemporaryDirectory(prefix="timokha-bench-") as directory:
         async with (
             EmbeddedServer(Path(directory, "nats")) as nats,
@@ -123,6 +125,12 @@ async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, o
         "seconds": round(seconds, 1),
         "input_tokens": statistics.median(asker.input_tokens) if asker.input_tokens else 0,
     }
+
+
+def _near() -> "Near":
+    from functions.generate.near import Near  # noqa: PLC0415 -- numpy, which marks do without
+
+    return Near(map(corpus.texts, corpus.read()), count=NEAR)
 
 
 def _alone(directory: Path) -> dict[str, str]:
@@ -147,7 +155,7 @@ class Asker:
     """Holds talks; notes the tokens that were read for each answer."""
 
     edge: Edge
-    near: Near | None
+    near: "Near | None"
     input_tokens: list[int] = field(default_factory=list)
 
     async def all(self, talks: Sequence[Talk]) -> list[Answered]:
@@ -176,7 +184,7 @@ class Asker:
         return completed.text
 
 
-def with_examples(asked: GenerationRequested, near: Near) -> GenerationRequested:
+def with_examples(asked: GenerationRequested, near: "Near") -> GenerationRequested:
     """With near examples in front of the talk: the worker reads them as its beginning, and drops them first."""
     shown = [turn for example in near.examples(asked.turns) for turn in example.turns]
     return asked.model_copy(update={"turns": (*shown, *asked.turns)})
