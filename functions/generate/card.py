@@ -56,11 +56,17 @@ class ModelCard(BaseModel):
     near: int = Field(default=0, ge=0, le=16)
     """How many near examples `dialogue` puts in front, of those that lie beside the card."""
     beside: Path | None = Field(default=None, exclude=True)
-    """Where the card was read."""
+    """Where the card was read, which makes it no other card."""
     sampling: Preferred = Preferred()
     """What suits this model; what the owner of the account chose wins."""
     licence: str = ""
     licence_url: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModelCard) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
 
     @classmethod
     def read(cls, directory: Path) -> "ModelCard | None":

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from events.errors import TimokhaError
 from events.runtime.clock import SystemClock
-from functions.generate import used_tokens
+from functions.generate import near, used_tokens
 from functions.generate.card import ModelCard
 from functions.generate.default_model import CARD
 from functions.generate.engines.adapters import Adapter, BadAdapter
@@ -22,6 +22,9 @@ from training.settings import FitSettings
 from training.voice import shipping
 from training.voice.__main__ import main
 from training.voice.shipping import CHOICES, ship
+from training.voice.talks import Exchange, Talk, texts
+
+TALKS = [Talk((Exchange("Раз?", "Один."), Exchange("Два?", "Два.")), "ru", "somewhere:1")]
 
 
 def train(data, model, out, **chosen):
@@ -39,8 +42,10 @@ def place(data, base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shipping")
     shutil.copytree(base, folder / "base")
     CARD.write(folder / "base")
+    shutil.copytree(data, folder / "data")
+    near.write(folder / "data", map(texts, TALKS))
     for run in ("run", "again"):
-        train(data, folder / "base", folder / run)
+        train(folder / "data", folder / "base", folder / run)
     (folder / "exported").mkdir()
     used_tokens.write(folder / "exported", [5, 7])
     return folder
@@ -51,9 +56,12 @@ def content(directory):
 
 
 def test_the_same_training_ships_the_same_bytes(place, tmp_path):
-    first, again = (content(ship(place / run, place / "exported", tmp_path / run)) for run in ("run", "again"))
+    first, again = (
+        content(ship(place / run, place / "exported", tmp_path / run, talks=TALKS)) for run in ("run", "again")
+    )
     assert first == again
-    assert {*first} == {ADAPTER, CONFIG, NOTICE, "timokha.json", "used_tokens.json"}
+    assert {*first} == {ADAPTER, CONFIG, NOTICE, "examples.jsonl", "timokha.json", "used_tokens.json"}
+    assert near.read(tmp_path / "run") == [texts(TALKS[0])]
     assert str(place).encode() not in b"".join(first.values())
 
 
@@ -107,15 +115,15 @@ def test_the_card_has_the_frame_of_the_training_and_the_sampling_that_was_chosen
     voice = ship(place / "run", place / "exported", tmp_path / "voice", choices)
     card = ModelCard.read(voice)
     trained = ModelCard.read(place / "run/model")
-    assert card.model_dump() == trained.model_dump() | {"name": "spoken", "sampling": card.sampling.model_dump()}
+    assert card == trained.model_copy(update={"name": "spoken", "sampling": card.sampling})
     assert card.sampling.values == {"temperature": 0.6}
 
 
-def test_what_can_not_ship_is_one_line(place, data, base, tmp_path, capsys):
+def test_what_can_not_ship_is_one_line(place, base, tmp_path, capsys):
     nothing = ["ship", "--run", str(tmp_path), "--model", str(tmp_path), "--to", str(tmp_path / "voice")]
     assert main(nothing) == 1
     assert "hold no training of an adapter" in capsys.readouterr().err
-    other = train(data, base, tmp_path / "other", steps=1)
+    other = train(place / "data", base, tmp_path / "other", steps=1)
     with pytest.raises(TimokhaError, match="it is not the default model that was trained"):
         ship(other, place / "exported", tmp_path / "voice")
 
