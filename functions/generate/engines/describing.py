@@ -14,7 +14,7 @@ from functions.generate.templates import ChatTemplate
 def described(card: ModelCard, tokenizer: GGUFTokenizer, *, context: int, clock: Clock) -> Described:
     """Describe the model of a GGUF file. Raises SettingsError, one line, if its chat template can't be followed."""
     raw, special = tokenizer.raw, dict(tokenizer.special_tokens)
-    form = card.prompt_format(lambda: _template(tokenizer, clock))
+    form = card.prompt_format(lambda: _template(tokenizer, clock), room=0)  # its end is asked for, and no examples
     numbers = {name: int(raw.token_to_id(token)) for name, token in special.items()}
     return Described(
         card=card,
