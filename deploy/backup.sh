@@ -5,7 +5,9 @@
 set -eu
 [ $# = 1 ] || { echo "usage: sh deploy/backup.sh FILE" >&2; exit 2; }
 case $1 in /*) file=$1 ;; *) file=$PWD/$1 ;; esac
-[ ! -e "$file" ] || { echo "backup.sh: $1 is there already; name another file" >&2; exit 2; }
+for there in "$file" "$file.partial"; do
+    [ ! -e "$there" ] || { echo "backup.sh: $there is there already; name another file" >&2; exit 2; }
+done
 cd -P "$(dirname "$0")/.."
 umask 077 # it is what people have written
 
@@ -31,6 +33,6 @@ in_nats '
     done
     if [ ! -d /data/jetstream ]; then echo "backup.sh: NATS has stored nothing yet" >&2; exit 1; fi
     exec busybox tar -C /data -czf - jetstream
-' >"$file.partial"
+' </dev/null >"$file.partial"
 mv "$file.partial" "$file"
 echo "backup.sh: wrote $1"

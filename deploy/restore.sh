@@ -32,9 +32,16 @@ stopped=
 trap '[ -z "$stopped" ] || echo "restore.sh: it failed, and has stopped$stopped: see above, run it again, then make up" >&2' EXIT
 trap 'exit 1' INT TERM HUP
 # A service that ends again and again, as NATS with a broken store does, is between two starts.
+scales= # what `--scale` has made of them
 found=$(docker compose ps --status running --status restarting --services </dev/null)
 for service in $found; do
-    case " $services " in *" $service "*) running="$running $service" ;; esac
+    case " $services " in
+        *" $service "*)
+            many=$(docker compose ps --status running --status restarting --quiet "$service" </dev/null | wc -l)
+            running="$running $service"
+            scales="$scales --scale $service=$((many))"
+            ;;
+    esac
 done
 # shellcheck disable=SC2086 # names of services
 if [ -n "$running" ]; then
@@ -42,9 +49,12 @@ if [ -n "$running" ]; then
     docker compose stop $running </dev/null
 fi
 in_nats '
-    rm -rf /data/jetstream
+    if [ -d /data/jetstream ]; then
+        rm -rf /data/replaced
+        mv /data/jetstream /data/replaced
+    fi
     mv /data/restoring/jetstream /data/jetstream
-    rmdir /data/restoring
+    rm -rf /data/restoring /data/replaced
 ' </dev/null
 if [ -z "$running" ]; then
     echo "restore.sh: done; nothing ran, and nothing was started"
@@ -52,6 +62,6 @@ if [ -z "$running" ]; then
 fi
 # `setup` has ended, but they wait for it: it runs once more.
 # shellcheck disable=SC2086 # names of services
-docker compose up -d --no-recreate $running </dev/null
+docker compose up -d --no-recreate $scales $running </dev/null
 stopped=
 echo "restore.sh: done"

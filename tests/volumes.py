@@ -16,7 +16,10 @@ case $* in
         ;;
     *" up "*) exit "${UP_FAILS:-0}" ;;
     *" ps "*)
-        for service in $RUNNING; do echo "$service"; done
+        for wanted; do :; done
+        for service in $RUNNING; do
+            case $wanted in "$service" | --services) echo "$service" ;; esac
+        done | case $* in *" --services") sort -u ;; *) cat ;; esac
         exit "${PS_FAILS:-0}"
         ;;
 esac
@@ -29,7 +32,7 @@ exec "$@"
 
 @dataclass
 class Volume:
-    """`store` is what NATS has as /data; `running`: services; `directory` is for the stand-ins."""
+    """`store` is what NATS has as /data; `running`: the service of each container; `directory` is for the stand-ins."""
 
     directory: Path
     store: Path

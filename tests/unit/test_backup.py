@@ -10,6 +10,7 @@ from tests.volumes import ROOT, Volume
 
 STREAM = "jetstream/STORE/streams/REQUESTS/meta.inf"
 ASKED = "compose ps --status running --status restarting --quiet nats"
+STARTED = "compose up -d --no-recreate --scale nats=1 --scale userbot=1 nats userbot"
 INDEX = "jetstream/STORE/streams/KV_marks/meta.inf"
 
 
@@ -49,10 +50,11 @@ def test_a_backup_that_fails_leaves_nats_running_and_no_file(volume, tmp_path):
     assert not list(tmp_path.glob("backup*"))
 
 
-def test_a_backup_overwrites_nothing(volume, tmp_path):
-    (tmp_path / "backup").write_text("another")
+@pytest.mark.parametrize("name", ["backup", "backup.partial"])
+def test_a_backup_overwrites_nothing(volume, tmp_path, name):
+    (tmp_path / name).write_text("another")
     assert volume.run("backup.sh", tmp_path / "backup", check=False).returncode == 2
-    assert (tmp_path / "backup").read_text() == "another"
+    assert (tmp_path / name).read_text() == "another"
     assert volume.asked == []
 
 
@@ -64,7 +66,21 @@ def test_what_is_put_back_takes_the_place_of_what_there_is_but_for_the_index(vol
     assert files(volume) == {STREAM}
     assert (volume.store / STREAM).read_text() == "as it was"
     assert volume.asked[0] == "compose ps --status running --status restarting --services"
-    assert volume.asked[-2:] == ["compose stop nats userbot", "compose up -d --no-recreate nats userbot"]
+    assert volume.asked[-2:] == ["compose stop nats userbot", STARTED]
+
+
+def test_workers_are_as_many_as_before(volume, tmp_path):
+    volume.backup(tmp_path / "backup")
+    volume.running = ("generate", "generate", "generate", "nats")
+    volume.restore(tmp_path / "backup")
+    assert volume.asked[-1] == "compose up -d --no-recreate --scale generate=3 --scale nats=1 generate nats"
+
+
+def test_what_a_restore_that_was_cut_off_had_set_aside_is_gone(volume, tmp_path):
+    volume.backup(tmp_path / "backup")
+    (volume.store / "jetstream").rename(volume.store / "replaced")
+    volume.restore(tmp_path / "backup")
+    assert files(volume) == {STREAM}
 
 
 def test_what_did_not_run_is_not_started(volume, tmp_path):
