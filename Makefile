@@ -72,6 +72,10 @@ chaos: set-up-dev ## kills, freezes and cuts at random under load; the count goe
 bench: set-up-bench ## speed, beside what is promised of it; the figures go to build/bench.json
 	@$(BIN)/python -m benchmarks $(PART)
 
+.PHONY: structure
+structure: set-up-dev ## lines, private functions used once, and how often one question changes files (ARGS=--verbose: which)
+	@$(BIN)/python tests/structure/run.py $(ARGS)
+
 # How: training/voice/fit.toml. The time that it takes is nearly all that of `train fit`.
 .PHONY: voice
 voice: set-up-dev ## train the default model's voice anew from training/voice/talks, to functions/generate/voice
