@@ -32,7 +32,8 @@ in_nats '
         if [ -e "$meta" ]; then echo "backup.sh: NATS is a cluster: see docs/operations.md, Backups" >&2; exit 1; fi
     done
     if [ ! -d /data/jetstream ]; then echo "backup.sh: NATS has stored nothing yet" >&2; exit 1; fi
-    exec busybox tar -C /data -czf - jetstream
+    set -o pipefail
+    busybox tar -C /data -cf - jetstream | busybox gzip # tar itself would look for gzip in PATH
 ' </dev/null >"$file.partial"
 mv "$file.partial" "$file"
 echo "backup.sh: wrote $1"

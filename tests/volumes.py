@@ -12,7 +12,7 @@ echo "$*" >>"$ASKED"
 case $* in
     *" run "*)
         for script; do :; done
-        exec sh -eu -c "$(printf %s "$script" | sed "s#/data#$VOLUME#g")"
+        exec bash -eu -c "$(printf %s "$script" | sed "s#/data#$VOLUME#g")"
         ;;
     *" up "*) exit "${UP_FAILS:-0}" ;;
     *" ps "*)
