@@ -21,14 +21,14 @@ from nats.js.api import StreamConfig
 
 from benchmarks import schedule
 from benchmarks.progress import tell
+from cli.demo.nats_server import EmbeddedServer
 from events.event import NATS_PREFIX, Event, to_headers
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
-from events.rabbitmq.server import RabbitMQNode
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import GenerationRequested, Role, Turn
+from tests.rabbitmq_node import RabbitMQNode
 
 ROUNDS, A_ROUND, WARM_UP = 60, 5, 30
 """Round trips: rounds of each in turn, and how many in one."""

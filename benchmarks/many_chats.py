@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.stored import at_rest, stored
-from edge.demo.processes import Process, running
+from cli.demo.processes import Process, running
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session

@@ -19,8 +19,8 @@ from nats.js.api import StreamConfig
 from benchmarks import telegram, tracing
 from benchmarks.path import BATCH, Load, Trip, edge, functions, listening, load, percentile
 from benchmarks.progress import tell
+from cli.demo.nats_server import EmbeddedServer
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer
 
 ROUNDS = 20
 TRIPS = {1: 100, 16: 400, 64: 800}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from edge.demo.processes import Process, running
+from cli.demo.processes import Process, running
 from events import subjects
 from events.event import Event
 from events.ids import RequestId

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmarks.path import Trip, edge, functions, load
 from benchmarks.progress import tell
+from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.jetstream.connection import JetStream, connect
-from events.jetstream.server import EmbeddedServer
 from events.transport import Channel
 
 COUNTS = (1, 2, 4, 8, 16)

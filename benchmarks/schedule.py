@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from benchmarks.path import edge, functions, load
-from edge.demo.processes import Process, running
+from cli.demo.processes import Process, running
 from events.jetstream.connection import JetStream
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmarks.path import Edge, edge, functions
 from benchmarks.progress import tell
-from edge.demo.processes import run_once
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.processes import run_once
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer
 
 STARTS = 7
 QUESTION = "Привет! Как дела?"

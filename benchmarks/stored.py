@@ -11,13 +11,13 @@ import nats
 from nats.js import JetStreamContext
 
 from benchmarks.progress import tell
+from cli.demo.nats_server import EmbeddedServer, embedded
 from edge.userbot.record import ChatRecord
 from events import subjects
 from events.event import NATS_PREFIX, Event, to_headers
 from events.ids import RequestId
 from events.jetstream.configs import consumer_config
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer, embedded
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying

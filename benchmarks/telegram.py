@@ -11,11 +11,11 @@ from pathlib import Path
 
 from benchmarks.path import percentile
 from benchmarks.progress import tell
-from edge.demo.processes import Process, running
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.processes import Process, running
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
-from events.jetstream.server import EmbeddedServer
 
 OWNER_PHONE = "+79990000001"
 QUESTION, ANSWER = "Тимоха, как дела?", "как дела?"

@@ -24,12 +24,12 @@ from unittest.mock import patch
 import click
 
 from benchmarks.progress import tell
-from edge.demo.processes import Process, running
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.processes import Process, running
 from events import subjects
 from events.event import Event
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock

@@ -32,13 +32,13 @@ from benchmarks.results import RUNS, Part, Results
 from benchmarks.voice_lists import UNSEEN, Talk, read_list
 from benchmarks.voice_marks import judged, read_marks, worst
 from benchmarks.voice_sheet import Answered
+from cli.demo.nats_server import EmbeddedServer
 from edge.userbot.context import request_of
 from edge.userbot.record import ChatRecord, Current, Question
 from edge.userbot.settings import UserbotSettings
 from events.errors import TimokhaError
 from events.ids import RequestId
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer
 from events.runtime.tasks import together
 from events.schema import GenerationRequested
 from functions.generate.engines.described import Described

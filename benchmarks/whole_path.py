@@ -16,8 +16,8 @@ from benchmarks.path import edge, functions
 from benchmarks.progress import tell
 from benchmarks.ways import NEW
 from benchmarks.weights import openvino
+from cli.demo.nats_server import EmbeddedServer
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.openvino import OpenVINOEngine

@@ -16,7 +16,7 @@ from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
 from events.runtime.clock import Clock
 from events.transport import Channel, Log
-from functions.outcomes import GaveUp, give_up, keep
+from functions.worker.outcomes import GaveUp, give_up, keep
 from observability import names
 from observability.telemetry import Telemetry
 

@@ -29,7 +29,7 @@ from events.runtime.clock import Clock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import beside, together
 from events.transport import Channel
-from functions.worker import Limits, Worker, is_answered
+from functions.worker.loop import Limits, Worker, is_answered
 from observability.telemetry import Telemetry
 
 MAX_IN_FLIGHT = 1024

@@ -29,7 +29,7 @@ from events.runtime.seldom import Seldom
 from events.runtime.tasks import cancel
 from events.schema import FailureReason, GenerationCompleted
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Published, Subscription
-from functions.outcomes import GaveUp
+from functions.worker.outcomes import GaveUp
 from observability import names
 from observability.telemetry import Telemetry
 

@@ -24,7 +24,7 @@ from events.runtime.clock import Clock
 from events.runtime.retrying import Backoff
 from events.schema import FailureReason, GenerationRequested
 from events.transport import Channel, Delivery, Log, Published
-from functions.outcomes import GaveUp, Outcome, Postponed, Relayed, origin
+from functions.worker.outcomes import GaveUp, Outcome, Postponed, Relayed, origin
 from observability import names
 from observability.telemetry import Telemetry
 

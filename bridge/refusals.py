@@ -15,7 +15,7 @@ from events.rabbitmq.message import Message
 from events.runtime.clock import Clock
 from events.schema import GenerationRequested
 from events.transport import Channel, Log
-from functions.outcomes import GaveUp, bury, origin, tell
+from functions.worker.outcomes import GaveUp, bury, origin, tell
 from observability import names
 from observability.telemetry import Telemetry
 

@@ -73,9 +73,9 @@ def program(signals: Signals, process: "Process | None" = None) -> click.Group:
 
 
 def _config() -> click.Command:
-    from cli.config import app  # noqa: PLC0415 - it looks at all commands' settings
+    from cli.config.command import commands  # noqa: PLC0415 - it looks at all commands' settings
 
-    return click.Group("config", {str(part.name): part for part in app.commands()}, help=GROUPS["config"])
+    return click.Group("config", {str(part.name): part for part in commands()}, help=GROUPS["config"])
 
 
 def subcommand(name: str, command: Command, signals: Signals, process: "Process | None" = None) -> click.Command:

@@ -9,7 +9,7 @@ ASKED = {(): False, ("--live",): True}
 
 
 def answered(options: list[str], environment: dict[str, str]) -> int | None:
-    """Say how it is, as `events.health.app` does; return the exit code, None if `options` or `.env` say more."""
+    """Say how it is, as `cli.health` does; return the exit code, None if `options` or `.env` say more."""
     live = ASKED.get(tuple(options))
     file = environment.get("TIMOKHA_HEALTH_FILE")
     if live is None or not file or file.startswith("~") or "TIMOKHA_HEALTH_LIVE" in environment:

@@ -1,1 +1,1 @@
-"""Stateless functions, event in, event out, and the worker loop that hosts them."""
+"""Stateless functions, event in, event out, and the worker that hosts them."""

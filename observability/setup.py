@@ -74,7 +74,7 @@ def _processors(trace_file: Path | None, span_exporter: "SpanExporter | None") -
     for kind in exporters("TRACES"):
         processors.append(_batch(_span_exporter(kind)))
     if trace_file is not None:
-        from observability.trace_file import TraceFile  # noqa: PLC0415
+        from observability.trace_writer import TraceFile  # noqa: PLC0415
 
         processors.append(_batch(TraceFile(trace_file), delay=FILE_DELAY))
     if span_exporter is not None:

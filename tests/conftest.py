@@ -16,17 +16,17 @@ from hypothesis import HealthCheck, Phase, settings
 from nats.js import JetStreamContext
 from pydantic import SecretStr
 
+from cli.demo.nats_server import EmbeddedServer
 from events.event import Event
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.rabbitmq import connection as rabbitmq_connection
 from events.rabbitmq import topology as rabbitmq_topology
-from events.rabbitmq.server import RabbitMQNode, installed
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import GenerationRequested, Role, Turn
 from tests.chaos.shipped_nats import ShippedNats
+from tests.rabbitmq_node import RabbitMQNode, installed
 
 CI = os.environ.get("CI") == "true"
 

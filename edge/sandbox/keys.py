@@ -7,7 +7,7 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edge.pyrogram_server import fingerprint
+from edge.userbot.telegram.server import fingerprint
 
 RSA_BITS = 2048
 RSA_BLOCK = 255

@@ -9,8 +9,8 @@ from pyrogram import Client
 from pyrogram.errors import SessionPasswordNeeded
 from pyrogram.handlers.handler import Handler
 
-from edge.pyrogram_server import use_server
 from edge.sandbox.server import Sandbox
+from edge.userbot.telegram.server import use_server
 
 API_ID, API_HASH = 1, "sandbox"
 

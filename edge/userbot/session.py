@@ -14,11 +14,11 @@ import structlog
 from pyrogram import Client
 from pyrogram.errors import RPCError
 
-from edge.pyrogram_server import use_server
 from edge.userbot import session_file, sign_in
 from edge.userbot.settings import SESSION_SUFFIX, UserbotSettings
 from edge.userbot.telegram import faults
 from edge.userbot.telegram.calls import SessionRevoked
+from edge.userbot.telegram.server import use_server
 from events.errors import SettingsError, TimokhaError, TransportUnreachable
 from events.faults import Fault
 from events.runtime.tasks import cancel, finish

@@ -27,7 +27,7 @@ from functions.generate.prepared import prepared_model
 from functions.generate.settings import Decoding, EngineName, GenerateSettings
 from functions.generate.triggers import Host, host
 from functions.generate.voices import voice_of
-from functions.worker import Limits, Worker, answering
+from functions.worker.loop import Limits, Worker, answering
 from observability import propagation
 from observability.telemetry import Telemetry
 

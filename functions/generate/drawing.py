@@ -12,7 +12,7 @@ from events.schema import FailureReason, GenerationRequested, Sampling, Usage
 from functions.generate.engine import Engine, Generated
 from functions.generate.live import LiveText
 from functions.generate.repetition import Earlier
-from functions.verdicts import Reject
+from functions.worker.verdicts import Reject
 from observability.chat import Chat
 
 DRAWS = 3

@@ -18,7 +18,7 @@ from events.runtime.clock import Clock
 from events.runtime.retrying import Retrying
 from events.transport import Channel, Progress, Publisher, Subscription
 from functions.generate.settings import GenerateSettings, Trigger
-from functions.worker import is_answered
+from functions.worker.loop import is_answered
 from observability import names
 
 

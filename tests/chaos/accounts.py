@@ -9,9 +9,9 @@ from random import Random
 from pydantic import SecretStr
 from shipped_nats import ShippedNats
 
+from cli.demo.nats_server import EmbeddedServer
 from events.access import ANONYMOUS, Access
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying

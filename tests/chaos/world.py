@@ -26,10 +26,10 @@ from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
-from events.rabbitmq.server import RabbitMQNode
 from events.records import Stored
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
+from tests.rabbitmq_node import RabbitMQNode
 
 KINDS = (*EDGES, "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")
 WITHOUT_RABBITMQ = (*EDGES, "generate", "nats")

@@ -13,7 +13,7 @@ from tests.demos import ROOT, WITHIN
 pytest.importorskip("mtproto")
 HOLDS = """
 import threading
-from edge.demo.app import _directory
+from cli.demo.command import _directory
 from events.runtime.signals import Signals
 
 signals = Signals(service=True)
@@ -28,7 +28,7 @@ with _directory(None) as directory:
 
 @pytest.mark.parametrize("name", ["file", "file/below", "dangling"])
 def test_what_can_be_no_directory_is_one_line_that_names_the_setting(tmp_path, name):
-    from edge.demo.app import _directory
+    from cli.demo.command import _directory
 
     (tmp_path / "file").touch()
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")

@@ -17,13 +17,13 @@ pytest.importorskip("mtproto")
 
 from pyrogram import Client
 
-from edge.pyrogram_server import use_server
+from cli.sandbox.chat import QUIET, Chat
+from cli.sandbox.command import _sandbox
+from cli.sandbox.files import Files, claimed
+from cli.sandbox.settings import SandboxSettings
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
-from edge.sandbox_command.app import _sandbox
-from edge.sandbox_command.chat import QUIET, Chat
-from edge.sandbox_command.files import Files, claimed
-from edge.sandbox_command.settings import SandboxSettings
+from edge.userbot.telegram.server import use_server
 from events.errors import SettingsError
 
 ROOT = Path(__file__).parents[2]

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from edge.demo.processes import Process
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.processes import Process
 from edge.sandbox import mail
 from edge.sandbox.boxes import StoredMessage
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot import phrases
-from events.jetstream.server import EmbeddedServer
 from events.runtime.clock import Clock
 
 OWNER_PHONE = "+79990000000"

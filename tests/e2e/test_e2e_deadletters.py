@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from nats.js import JetStreamContext
 
-from edge.deadletters.resend import NotResent, asked_again
+from cli.deadletters.resend import NotResent, asked_again
 from edge.userbot import phrases
 from edge.userbot.record import MAX_WAITING, ChatRecord, Question
 from events.event import Event
@@ -18,7 +18,7 @@ from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.schema import FailureReason, GenerationFailed, GenerationRequested
 from events.transport import Channel
-from functions.outcomes import GaveUp, dead_letter
+from functions.worker.outcomes import GaveUp, dead_letter
 
 OUTCOME = GaveUp(FailureReason.ATTEMPTS_EXHAUSTED, "no worker finished it", 5)
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from edge.demo.chat import Chat
+from cli.demo.chat import Chat
 from edge.sandbox.visitor import connect
 from edge.userbot.stored_chats import open_chats
 from events.jetstream.connection import connect as connect_nats

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from edge.demo.processes import Process
+from cli.demo.processes import Process
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot import phrases
@@ -21,7 +21,7 @@ from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.schema import FailureReason
 from events.transport import Channel
-from functions.outcomes import GaveUp, dead_letter
+from functions.worker.outcomes import GaveUp, dead_letter
 
 ORIGINALS = Path(__file__).parents[1] / "integration"
 OWNER_PHONE = "+79990000000"

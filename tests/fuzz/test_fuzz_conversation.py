@@ -36,7 +36,7 @@ from events.schema import TYPES, FinishReason, GenerationCompleted, Role, Sampli
 from events.transport import Channel
 from functions.generate.engine import Generated
 from functions.generate.handler import generate
-from functions.worker import Limits, Worker, answering, is_answered
+from functions.worker.loop import Limits, Worker, answering, is_answered
 from observability.telemetry import silent
 
 ACCOUNT, CHAT = "1", "2"

@@ -23,7 +23,7 @@ from events.rabbitmq.tolerance import be_tolerant
 from events.runtime.clock import SystemClock
 from events.schema import TYPES, EventData, FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
 from events.transport import Channel
-from functions.worker import Limits, Worker, answering, is_answered
+from functions.worker.loop import Limits, Worker, answering, is_answered
 from observability.telemetry import silent
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")

@@ -15,19 +15,19 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 from tornado.iostream import StreamClosedError
 
+from cli.demo.loopback import HOST
+from cli.demo.nats_server import EmbeddedServer
 from events.errors import SettingsError
 from events.faults import UNKNOWN_ATTEMPTS
 from events.jetstream.following import following
 from events.jetstream.log import JetStreamLog
-from events.jetstream.server import EmbeddedServer
-from events.loopback import HOST
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
 from events.subjects import every_subject
 from events.transport import MAX_FETCH_WAIT, Channel
 from functions.generate.app import main, open_engine
 from functions.generate.settings import EngineName, GenerateSettings
-from functions.verdicts import Reject, Retry
+from functions.worker.verdicts import Reject, Retry
 from observability.telemetry import silent
 from tests.authorities import Authority
 from tests.generate.chat_server import (

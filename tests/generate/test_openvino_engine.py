@@ -26,7 +26,7 @@ from functions.generate.head_start import begin
 from functions.generate.prepared import prepared_directory, prepared_model
 from functions.generate.prompts import FormatName
 from functions.generate.settings import Arithmetic, GenerateSettings
-from functions.verdicts import Retry
+from functions.worker.verdicts import Retry
 from tests.generate.served import stepping
 
 QUESTION = [Turn(role=Role.USER, text="как дела?")]

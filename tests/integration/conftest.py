@@ -13,23 +13,23 @@ import pytest
 from nats.js import JetStreamContext
 from pydantic import SecretStr
 
-from edge.demo.processes import Process
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.processes import Process
 from events import subjects
 from events.errors import TransportError
 from events.event import Event
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.rabbitmq import topology as queues
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.connection import connect as connect_rabbitmq
-from events.rabbitmq.server import RabbitMQNode
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import EventData
 from events.transport import Channel
+from tests.rabbitmq_node import RabbitMQNode
 
 ACCOUNT = "1"
 SECOND = timedelta(seconds=1)

@@ -19,7 +19,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel
-from functions.outcomes import origin
+from functions.worker.outcomes import origin
 
 IN = {"BRIDGE_DIRECTION": "in"}
 SECOND = timedelta(seconds=1)

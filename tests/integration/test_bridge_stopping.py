@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from events.rabbitmq.server import RabbitMQNode
 from tests.listening import listens
+from tests.rabbitmq_node import RabbitMQNode
 
 GRACE = 1
 WITHIN = GRACE + 5

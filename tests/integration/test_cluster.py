@@ -11,16 +11,16 @@ from random import Random
 import pytest
 from pydantic import SecretStr
 
-from edge.demo.processes import Process
+from cli.demo.loopback import HOST, free_ports
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.processes import Process
 from events import subjects
 from events.access import Access
 from events.errors import TransportError
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.loopback import HOST, free_ports
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.transport import Channel

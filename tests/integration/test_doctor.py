@@ -11,10 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.settings import BridgeSettings
-from edge.doctor.app import NotWell, examine, main
-from edge.doctor.finding import Level
-from edge.doctor.model import model
-from edge.doctor.settings import DoctorSettings
+from cli.demo.nats_server import EmbeddedServer
+from cli.doctor.command import NotWell, examine, main
+from cli.doctor.finding import Level
+from cli.doctor.model import model
+from cli.doctor.settings import DoctorSettings
 from edge.sandbox.server import Sandbox
 from edge.userbot.settings import UserbotSettings
 from events import subjects
@@ -22,7 +23,6 @@ from events.access import Access
 from events.extras import install
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.rabbitmq import topology as rabbitmq
 from events.rabbitmq.connection import connect as connect_rabbitmq
@@ -238,7 +238,7 @@ def test_a_model_is_judged_by_its_name(name, level, says, torch_is_there):
 
 
 def test_without_torch_the_model_can_not_run(monkeypatch):
-    monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: None)
+    monkeypatch.setattr("cli.doctor.model.find_spec", lambda name: None)
     finding = model(GenerateSettings.read())
     assert (finding.level, install("openvino") in finding.text) == (Level.WRONG, True)
 
@@ -246,7 +246,7 @@ def test_without_torch_the_model_can_not_run(monkeypatch):
 @pytest.fixture
 def torch_is_there(monkeypatch):
     """The judgement is tested, not the installation."""
-    monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: object())
+    monkeypatch.setattr("cli.doctor.model.find_spec", lambda name: object())
 
 
 async def test_an_account_whose_replies_nobody_brings_is_wrong(nats_server):

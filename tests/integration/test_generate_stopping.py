@@ -10,10 +10,10 @@ import psutil
 import pytest
 from nats.js import JetStreamContext
 
-from edge.demo.processes import Process
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.processes import Process
 from events.event import Event
 from events.jetstream.log import JetStreamLog
-from events.jetstream.server import EmbeddedServer
 from events.schema import GenerationCompleted
 from events.subjects import GENERATE_CONSUMER, stream
 from events.transport import Channel

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from pydantic import SecretStr
 
-from edge.demo.processes import Process
+from cli.demo.processes import Process
 from events.access import Access
 from events.errors import TransportError
 from events.ids import RequestId

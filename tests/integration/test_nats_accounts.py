@@ -15,6 +15,8 @@ from random import Random
 import pytest
 from pydantic import SecretStr
 
+from cli.demo.loopback import HOST, free_ports
+from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.access import Access
 from events.jetstream.configs import Retention
@@ -22,9 +24,7 @@ from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.patience import patiently
 from events.jetstream.records import JetStreamRecords
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
-from events.loopback import HOST, free_ports
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.transport import Channel

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from events.errors import TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect
-from events.rabbitmq.server import RabbitMQNode
 from events.runtime.clock import SystemClock
+from tests.rabbitmq_node import RabbitMQNode
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "1e5"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from nats.js import JetStreamContext
 
-from edge.demo.processes import Process
-from events.jetstream.server import EmbeddedServer
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.processes import Process
 from events.subjects import stream
 from events.transport import Channel
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from cli.demo.nats_server import EmbeddedServer
+from cli.setup import command
+from cli.setup.command import main
+from cli.setup.settings import SetupSettings
 from events.errors import SettingsError, TransportError, TransportUnreachable
 from events.faults import Fault
 from events.jetstream import connection
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer
-from events.setup import app
-from events.setup.app import main
-from events.setup.settings import SetupSettings
 from observability.telemetry import silent
 
 
@@ -95,7 +95,7 @@ async def test_setup_waits_for_a_server_that_starts_later(tmp_path, capsys, monk
     server = EmbeddedServer(tmp_path / "later")
     (tmp_path / "later").mkdir()
     told: asyncio.Queue[str] = asyncio.Queue()
-    monkeypatch.setattr(app.log, "warning", lambda event, **more: told.put_nowait(event), raising=False)
+    monkeypatch.setattr(command.log, "warning", lambda event, **more: told.put_nowait(event), raising=False)
     try:
         async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
             waiting = tasks.create_task(set_up(server.url, capsys, wait=60))

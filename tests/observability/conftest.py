@@ -17,12 +17,12 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from edge.demo.processes import Process
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.processes import Process
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from events.event import Event
 from events.ids import RequestId
-from events.jetstream.server import EmbeddedServer
 from events.schema import GenerationRequested, Role, Sampling, Turn
 from observability import setup
 from observability.telemetry import Telemetry

@@ -18,8 +18,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cli.config import libraries
+from cli.demo.loopback import HOST
 from events.errors import SettingsError
-from events.loopback import HOST
 from observability import setup
 from observability.complaints import explained
 from observability.telemetry import Telemetry

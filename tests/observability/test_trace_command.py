@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cli.trace import command
+from cli.trace.settings import TraceSettings
 from events.errors import SettingsError
 from events.event import Event
 from events.ids import RequestId
 from events.schema import FinishReason, GenerationCompleted, Usage
 from events.transport import Channel
-from observability import names, setup
+from observability import names, setup, trace_reader
 from observability.telemetry import silent
-from observability.trace import app, recorded
-from observability.trace.settings import TraceSettings
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def trace_file(tmp_path, question, event, request_data, in_hand):
 
 
 def trace(path, **given) -> None:
-    asyncio.run(app.main(TraceSettings.read(trace_file=path, **given), silent(), asyncio.Event()))
+    asyncio.run(command.main(TraceSettings.read(trace_file=path, **given), silent(), asyncio.Event()))
 
 
 def test_a_question_is_drawn_as_a_tree_across_services_with_attempts_and_errors(
@@ -79,7 +79,7 @@ def test_the_newest_trace_is_the_last_question(trace_file, capsys):
 
 
 def test_a_trace_is_found_by_the_start_of_its_id_too(trace_file, capsys, question):
-    [first, _] = recorded.read(trace_file).traces
+    [first, _] = trace_reader.read(trace_file).traces
     trace(trace_file, id=first.trace_id[:12])
     assert str(question) in capsys.readouterr().out
 
@@ -97,7 +97,7 @@ def test_a_span_whose_parent_never_came_and_half_a_line_do_not_hide_the_rest(tra
     lines = trace_file.read_text().splitlines()
     orphaned = [line for line in lines if json.loads(line)["name"] != "send timokha.requests"]
     trace_file.write_text("\n".join([*orphaned, lines[0][:40], "[]", "null"]))
-    [first, _] = recorded.read(trace_file).traces
+    [first, _] = trace_reader.read(trace_file).traces
     assert [(depth, span.name) for depth, span in first.tree()][:3] == [
         (0, "receive telegram"),
         (0, "queue timokha.requests"),
@@ -114,12 +114,12 @@ def test_a_span_whose_parent_never_came_and_half_a_line_do_not_hide_the_rest(tra
 )
 def test_nothing_to_show_says_what_to_do(trace_file, change, message):
     change(trace_file)
-    with pytest.raises((SettingsError, app.NoSuchTrace), match=message):
+    with pytest.raises((SettingsError, command.NoSuchTrace), match=message):
         trace(trace_file, last=True)
 
 
 def test_an_unknown_id_and_a_missing_file_say_so(trace_file):
-    with pytest.raises(app.NoSuchTrace, match=r"no trace of '1.2.3.0'; `timokha trace` lists the newest"):
+    with pytest.raises(command.NoSuchTrace, match=r"no trace of '1.2.3.0'; `timokha trace` lists the newest"):
         trace(trace_file, id="1.2.3.0")
     with pytest.raises(SettingsError, match="TIMOKHA_TRACE_FILE is missing"):
         trace(None)
@@ -148,5 +148,5 @@ def test_lines_that_are_no_spans_are_skipped_and_counted_in_one_note(trace_file,
     trace(trace_file)
     said = capsys.readouterr()
     assert said.err == f"timokha: {trace_file}: {len(garbage)} lines are no spans and were skipped\n"
-    assert len(recorded.read(trace_file).traces) == 2
+    assert len(trace_reader.read(trace_file).traces) == 2
     trace(trace_file, last=True)

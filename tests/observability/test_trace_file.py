@@ -10,8 +10,8 @@ from opentelemetry.trace import SpanContext
 
 from events.errors import SettingsError
 from observability import setup
-from observability.trace.recorded import read
-from observability.trace_file import TraceFile
+from observability.trace_reader import read
+from observability.trace_writer import TraceFile
 
 
 def test_spans_are_appended_to_a_file_that_only_its_owner_reads(tmp_path, question):

@@ -13,13 +13,13 @@ from random import Random
 
 import pytest
 
+from cli.replay.cases import Case, Reply, cases
+from cli.replay.command import compared
+from cli.replay.handler import hosted
 from events.recordings.lines import read
 from events.runtime.clock import SystemClock
 from functions.generate.app import open_engine
 from functions.generate.settings import GenerateSettings
-from functions.replay.app import compared
-from functions.replay.cases import Case, Reply, cases
-from functions.replay.handler import hosted
 from observability.telemetry import silent
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.record.selection import Selection
+from cli.record.settings import RecordSettings, at
 from events.errors import SettingsError
 from events.event import Event
 from events.recordings.lines import BadRecording, Recorded, read, write
 from events.recordings.pseudonyms import Pseudonyms, Texts
-from events.recordings.selection import Selection
-from events.recordings.settings import RecordSettings, at
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel
 

@@ -9,12 +9,18 @@ from types import MappingProxyType
 
 import pytest
 
+from cli.record import command as recording
+from cli.record.settings import RecordSettings
+from cli.replay import command as replaying
+from cli.replay.cases import Case, cases
+from cli.replay.compare import differences
+from cli.replay.handler import hosted
+from cli.replay.player import ACCOUNT
+from cli.replay.settings import ReplaySettings
 from events.errors import SettingsError
 from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription
-from events.recordings import app as recording
 from events.recordings.lines import read
-from events.recordings.settings import RecordSettings
 from events.runtime.clock import SystemClock
 from events.schema import (
     FailureReason,
@@ -31,13 +37,7 @@ from functions.generate.engine import Generated
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate
 from functions.generate.prompts import Dialogue, RuDialoGPT
-from functions.replay import app as replaying
-from functions.replay.cases import Case, cases
-from functions.replay.compare import differences
-from functions.replay.handler import hosted
-from functions.replay.player import ACCOUNT
-from functions.replay.settings import ReplaySettings
-from functions.worker import Limits, Worker, answering, is_answered
+from functions.worker.loop import Limits, Worker, answering, is_answered
 from observability.telemetry import silent
 
 GREEDY = Sampling(temperature=0)

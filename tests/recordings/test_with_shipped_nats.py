@@ -4,18 +4,18 @@ import asyncio
 from pathlib import Path
 from random import Random
 
+from cli.record import command as recording
+from cli.record.settings import RecordSettings
+from cli.replay import command as replaying
+from cli.replay.settings import ReplaySettings
 from events.access import Access
 from events.jetstream.connection import connect
 from events.jetstream.topology import Topology
-from events.recordings import app as recording
 from events.recordings.lines import read
-from events.recordings.settings import RecordSettings
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from functions.generate import app as generating
 from functions.generate.settings import GenerateSettings
-from functions.replay import app as replaying
-from functions.replay.settings import ReplaySettings
 from observability.telemetry import silent
 
 RECORDING = Path(__file__).parent / "demo_echo.jsonl"

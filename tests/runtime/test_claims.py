@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from events.jetstream.server import EmbeddedServer
+from cli.demo.nats_server import EmbeddedServer
 from events.runtime.claims import Claim, InUse
 from tests.full_disk import files_up_to
 

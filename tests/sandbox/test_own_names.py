@@ -3,8 +3,8 @@
 import pytest
 from pyrogram import Client
 
-from edge.pyrogram_server import use_server
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
+from edge.userbot.telegram.server import use_server
 from edge.userbot.telegram.updates import Updates
 
 

@@ -19,10 +19,10 @@ from pyrogram.errors import (
 from pyrogram.raw import functions
 from pyrogram.types import InputPhoneContact
 
-from edge.pyrogram_server import use_server
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect, signed_in_session
+from edge.userbot.telegram.server import use_server
 
 
 @pytest.fixture

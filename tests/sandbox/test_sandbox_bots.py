@@ -8,10 +8,10 @@ from pyrogram import Client
 from pyrogram.errors import BotMethodInvalid, PeerIdInvalid, UserIsBlocked, UserIsBot
 from pyrogram.raw import functions, types
 
-from edge.pyrogram_server import use_server
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
+from edge.userbot.telegram.server import use_server
 
 PATIENCE = 10
 EMPTY = types.InputPeerEmpty()

@@ -7,11 +7,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edge.pyrogram_server import use_server
 from edge.sandbox.keys import AuthKey, ServerKey
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
+from edge.userbot.telegram.server import use_server
 from events.errors import SettingsError
 
 PATIENCE = 20

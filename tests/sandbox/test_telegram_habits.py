@@ -8,11 +8,11 @@ import pytest
 from pyrogram import Client
 from pyrogram.raw import functions, types
 
-from edge.pyrogram_server import use_server
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
 from edge.userbot.telegram import pyrogram_repairs
+from edge.userbot.telegram.server import use_server
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 

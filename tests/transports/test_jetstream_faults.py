@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from cli.demo.nats_server import CONFIG, EmbeddedServer
 from events.errors import Conflict, TransportError
 from events.event import Event
 from events.faults import Fault
@@ -15,7 +16,6 @@ from events.jetstream.inspection import inspect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.reading import stored
 from events.jetstream.records import JetStreamRecords
-from events.jetstream.server import CONFIG, EmbeddedServer
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying

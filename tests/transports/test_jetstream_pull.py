@@ -7,10 +7,10 @@ from random import Random
 import pytest
 from structlog.testing import capture_logs
 
+from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock

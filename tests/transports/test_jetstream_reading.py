@@ -6,13 +6,13 @@ from random import Random
 
 import pytest
 
+from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.errors import TransportError
 from events.jetstream.connection import connect
 from events.jetstream.following import following
 from events.jetstream.log import JetStreamLog
 from events.jetstream.reading import stored
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from structlog.testing import capture_logs
 
+from cli.demo.nats_server import EmbeddedServer
 from edge.userbot import phrases
 from edge.userbot.door import Door
 from edge.userbot.drivers import Drivers
@@ -20,7 +21,6 @@ from events.jetstream.client import NEEDED_PAYLOAD
 from events.jetstream.connection import connect
 from events.jetstream.inspection import inspect
 from events.jetstream.log import JetStreamLog
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from cli.demo.nats_server import EmbeddedServer, embedded
 from events import subjects
 from events.access import Access
 from events.errors import TransportError
@@ -17,7 +18,6 @@ from events.jetstream.configs import MIB, Retention
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
-from events.jetstream.server import EmbeddedServer, embedded
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.jetstream.upkeep import keep_topology, trouble

@@ -6,12 +6,12 @@ from random import Random
 import pytest
 from nats.js import JetStreamContext
 
+from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.errors import TransportError
 from events.jetstream.connection import connect
 from events.jetstream.listing import subjects_of
 from events.jetstream.marks import JetStreamMarks
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.topology import Topology
 from events.marks import Marks
 from events.memory import MemoryMarks

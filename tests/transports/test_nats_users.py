@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig
 from pydantic import SecretStr
 
+from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.access import Access
 from events.errors import TransportError, TransportUnreachable
@@ -22,7 +23,6 @@ from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.marks import JetStreamMarks
 from events.jetstream.records import JetStreamRecords
-from events.jetstream.server import EmbeddedServer
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock

@@ -14,8 +14,8 @@ from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker, connect
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Receiver
-from events.rabbitmq.server import RabbitMQNode
 from events.runtime.clock import SystemClock
+from tests.rabbitmq_node import RabbitMQNode
 
 SECOND = timedelta(seconds=1)
 QUEUE = topology.Queue("lost", arguments=topology.QUORUM)

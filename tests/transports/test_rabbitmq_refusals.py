@@ -15,9 +15,9 @@ from events.rabbitmq.faults import Refused
 from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Receiver
 from events.rabbitmq.sender import Unsendable
-from events.rabbitmq.server import RabbitMQNode
 from events.runtime.clock import SystemClock
 from events.transport import MAX_FETCH_WAIT
+from tests.rabbitmq_node import RabbitMQNode
 
 PASSWORD = "geheim"
 

@@ -13,19 +13,19 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from cli.demo.loopback import HOST, free_ports
+from cli.demo.nats_server import EmbeddedServer, embedded
+from cli.setup.command import main
+from cli.setup.settings import SetupSettings
 from events.access import Access
 from events.errors import SettingsError, TransportUnreachable
 from events.jetstream.connection import connect
-from events.jetstream.server import EmbeddedServer, embedded
-from events.loopback import HOST, free_ports
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect as connect_rabbitmq
-from events.rabbitmq.server import RabbitMQNode
 from events.runtime.clock import SystemClock
-from events.setup.app import main
-from events.setup.settings import SetupSettings
 from observability.telemetry import silent
 from tests.authorities import Authority
+from tests.rabbitmq_node import RabbitMQNode
 
 
 @pytest.fixture

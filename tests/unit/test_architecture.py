@@ -15,11 +15,18 @@ VENDORS = {"aio_pika", "aiormq", "mtproto", "nats", "pamqp", "pyrogram", "tgcryp
 
 VIOLATIONS = {
     "Dependencies point inward": ("events/bad.py", "import observability"),
-    "Nothing imports the command line": ("edge/bad.py", "import cli"),
     "Telegram's libraries": ("edge/userbot/bad.py", "import pyrogram.raw"),
     "The model libraries": ("functions/bad.py", "def load():\n    import torch"),
     "NATS stays": ("edge/bad_too.py", "from nats.js import JetStreamContext"),
     "RabbitMQ's client": ("bridge/bad.py", "import aio_pika"),
+}
+
+
+LAYERS = {
+    "events/bad.py": "import observability",
+    "edge/bad.py": "import cli",
+    "bridge/bad.py": "import functions.generate",
+    "functions/worker/bad.py": "import functions.generate",
 }
 
 
@@ -43,18 +50,31 @@ def test_every_import_contract_is_kept():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_every_import_contract_notices_its_violation(tmp_path):
+@pytest.fixture
+def packages(tmp_path) -> Path:
+    """The packages, without a module in them."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for package in ("bridge", "edge", "edge/userbot", "events", "functions", "observability", "training"):
+    inner = ("edge/userbot", "functions/generate", "functions/worker")
+    for package in ("bridge", "cli", "edge", "events", "functions", "observability", "training", *inner):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
+    return tmp_path
+
+
+def test_every_import_contract_notices_its_violation(packages):
     for path, source in VIOLATIONS.values():
-        (tmp_path / path).write_text(source + "\n")
-    result = lint(tmp_path)
+        (packages / path).write_text(source + "\n")
+    result = lint(packages)
     lines = result.stdout.splitlines()
     broken = [line for line in lines if line.endswith(" BROKEN")]
     assert not [line for line in lines if " KEPT" in line]
     assert {name for name in VIOLATIONS if any(line.startswith(name) for line in broken)} == set(VIOLATIONS)
+
+
+@pytest.mark.parametrize(("path", "source"), LAYERS.items())
+def test_no_layer_imports_one_above_or_beside_it(packages, path, source):
+    (packages / path).write_text(source + "\n")
+    assert "Dependencies point inward, and the processes do not know each other BROKEN" in lint(packages).stdout
 
 
 def test_the_command_line_imports_no_vendor():
@@ -110,6 +130,6 @@ def test_a_clock_a_test_and_a_measurement_may(path):
 
 
 def test_the_rule_is_on_for_the_whole_project():
-    command = [LINT_IMPORTS.with_name("ruff"), "check", "--show-settings", "edge/demo/app.py"]
+    command = [LINT_IMPORTS.with_name("ruff"), "check", "--show-settings", "cli/demo/command.py"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert "banned-api (TID251)" in shown.stdout.partition("linter.rules.should_fix")[0]

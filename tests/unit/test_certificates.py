@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from cli.demo.loopback import HOST
 from events.certificates import Variables, distrust
-from events.loopback import HOST
 from tests.authorities import FOR_CLIENTS, Authority
 
 VARIABLES = Variables(address="THE_URL", authority="THE_CA", own="THE_CERTIFICATE")

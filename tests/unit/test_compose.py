@@ -13,11 +13,11 @@ import yaml
 from cli.commands import COMMANDS
 from cli.config.others import OTHERS
 from cli.config.sections import fields, sections
+from cli.demo.nats_server import embedded
 from cli.options import options as options_of
+from cli.sandbox.files import Files
+from cli.sandbox.settings import SandboxSettings
 from edge.sandbox.visitor import API_HASH, API_ID
-from edge.sandbox_command.files import Files
-from edge.sandbox_command.settings import SandboxSettings
-from events.jetstream.server import embedded
 from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings
 

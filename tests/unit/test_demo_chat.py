@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge.demo.chat import Chat
+from cli.demo.chat import Chat
 from edge.userbot.record import ChatRecord, Question, ask
 from events.ids import RequestId
 from events.runtime.clock import SystemClock

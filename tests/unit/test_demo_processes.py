@@ -8,7 +8,7 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from edge.demo.processes import Process, ProcessEnded, running
+from cli.demo.processes import Process, ProcessEnded, running
 
 READY = "print('ready', flush=True)\n"
 WAITS = f"import threading\n{READY}threading.Event().wait()\n"

@@ -12,8 +12,8 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from edge.demo.terminal import converse, show_rendered, show_text, typed
-from edge.demo.traces import Traces
+from cli.demo.terminal import converse, show_rendered, show_text, typed
+from cli.demo.traces import Traces
 from events.runtime.clock import SystemClock
 from observability import names
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge.doctor.elsewhere import PARTS, elsewhere
-from edge.doctor.finding import Level
+from cli.doctor.elsewhere import PARTS, elsewhere
+from cli.doctor.finding import Level
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from edge.doctor.finding import Finding, Level
-from edge.doctor.model import model
+from cli.doctor.finding import Finding, Level
+from cli.doctor.model import model
 from events.extras import install
 from functions.generate import voices
 from functions.generate.card import FILE_NAME as CARD_NAME
@@ -35,7 +35,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     for name in GenerateSettings.model_fields:
         monkeypatch.delenv(GenerateSettings.variable(name), raising=False)
-    monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: object())
+    monkeypatch.setattr("cli.doctor.model.find_spec", lambda name: object())
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_what_is_no_gguf_file_is_wrong(tmp_path: Path, content: bytes, says: str
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
-    monkeypatch.setattr("edge.doctor.model.find_spec", lambda name: None if name in absent else object())
+    monkeypatch.setattr("cli.doctor.model.find_spec", lambda name: None if name in absent else object())
 
 
 def test_torch_is_missing_only_where_a_model_has_to_be_converted(
@@ -126,8 +126,8 @@ def test_torch_is_missing_only_where_a_model_has_to_be_converted(
     installed(monkeypatch, "torch", "transformers")
     found = judged(directory)
     assert (found.level, "torch and transformers: " + install("transformers") in found.text) == (Level.WRONG, True)
-    monkeypatch.setattr("edge.doctor.model.path_of", Path)
-    monkeypatch.setattr("edge.doctor.model.flaw", lambda path: None)
+    monkeypatch.setattr("cli.doctor.model.path_of", Path)
+    monkeypatch.setattr("cli.doctor.model.flaw", lambda path: None)
     (tmp_path / "model.gguf").touch()
     assert judged(tmp_path / "model.gguf").level is Level.OK
     assert model(GenerateSettings.read(cache=Path("cache"))).level is Level.NOTE
@@ -188,7 +188,7 @@ def test_a_disk_without_room_for_a_model_is_told(directory: Path, monkeypatch: p
     class Full:
         free = 10_000_000
 
-    monkeypatch.setattr("edge.doctor.model.disk_usage", lambda place: Full)
+    monkeypatch.setattr("cli.doctor.model.disk_usage", lambda place: Full)
     found = judged(directory, engine="openvino")
     assert found.level is Level.WRONG
     assert "0.0 GB free, and preparing one takes 1" in found.text

@@ -12,9 +12,9 @@ from events.schema import FinishReason, Role, Sampling, Turn, Usage
 from functions.generate.engine import Generated
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate as generate_with
-from functions.outcomes import Answered
-from functions.verdicts import Reject, Retry
-from functions.worker import answering
+from functions.worker.loop import answering
+from functions.worker.outcomes import Answered
+from functions.worker.verdicts import Reject, Retry
 from observability.telemetry import silent
 from tests.clocks import ManualClock
 

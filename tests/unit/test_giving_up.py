@@ -33,7 +33,7 @@ from events.runtime.retrying import Retrying
 from events.runtime.seldom import Seldom
 from events.schema import FailureReason, FinishReason, GenerationCompleted
 from events.transport import Channel, Published
-from functions.outcomes import Answered, GaveUp, Skipped, dead_letter, give_up, settle
+from functions.worker.outcomes import Answered, GaveUp, Skipped, dead_letter, give_up, settle
 from observability.metrics import Metrics
 from observability.telemetry import Telemetry, silent
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from cli import quick_health
+from cli import health, quick_health
 from events.errors import TimokhaError
-from events.health import app
 from events.health.keeping import BEAT, kept
 from events.health.line import SILENT, complaint, written
 from events.health.settings import HealthSettings
@@ -154,7 +153,7 @@ def fully(file, *options, capsys):
     """As `timokha health` ends where the quick answer does not do."""
     settings = HealthSettings.read(health_file=str(file), live="--live" in options)
     try:
-        asyncio.run(app.main(settings, None, asyncio.Event()))
+        asyncio.run(health.main(settings, None, asyncio.Event()))
     except TimokhaError as error:
         print(f"timokha: {error}", file=sys.stderr)
         return error.exit_code, capsys.readouterr()

@@ -26,8 +26,8 @@ from pyrogram.errors import (
 )
 from pyrogram.storage.sqlite_storage import SCHEMA
 
-from edge.doctor.finding import Level
-from edge.doctor.session import session as look
+from cli.doctor.finding import Level
+from cli.doctor.session import session as look
 from edge.userbot import session_file
 from edge.userbot.session import make_client, started
 from edge.userbot.session_file import SessionInUse

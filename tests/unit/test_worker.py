@@ -16,8 +16,8 @@ from events.memory import MemoryLog, MemorySubscription
 from events.runtime.clock import SystemClock
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, GenerationRequested
 from events.transport import Channel, Published
-from functions.verdicts import Reject, Retry
-from functions.worker import Limits, Worker, answering
+from functions.worker.loop import Limits, Worker, answering
+from functions.worker.verdicts import Reject, Retry
 from observability.spans import Spans
 from observability.telemetry import silent
 

@@ -13,7 +13,7 @@ from events.memory import MemoryDelivery, MemoryLog, MemorySubscription
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted
 from events.transport import Channel
-from functions.worker import Limits, Worker, answering
+from functions.worker.loop import Limits, Worker, answering
 from observability.telemetry import silent
 
 AT_ONCE = timedelta(0)

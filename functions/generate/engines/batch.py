@@ -12,7 +12,7 @@ from typing import Any
 from events.errors import SettingsError
 from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written, Wrote
 from functions.generate.engines.process import Process
-from functions.verdicts import Reject, Retry
+from functions.worker.verdicts import Reject, Retry
 
 _CLOSING = 30.0
 """Seconds for the step in hand."""

@@ -15,7 +15,7 @@ from functions.generate.engines.openai.stream import DONE, Event
 from functions.generate.frames import Frames
 from functions.generate.prompts import MAX_CHARACTERS_PER_TOKEN
 from functions.generate.thoughts import MARKS, Said, said
-from functions.verdicts import Reject, Retry
+from functions.worker.verdicts import Reject, Retry
 
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 """Fields in which servers put thoughts that they keep apart."""

@@ -22,7 +22,7 @@ from functions.generate.engines.openai.server import Manner, Messages, Server
 from functions.generate.engines.pace import Pace
 from functions.generate.engines.telling import INTERVAL, telling
 from functions.generate.messages import estimate, messages
-from functions.verdicts import Reject
+from functions.worker.verdicts import Reject
 
 _TRIES = 6
 """For one attempt of a question: every try but the first corrects something that the server has told."""

@@ -10,7 +10,7 @@ from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
 from events.certificates import Variables, distrust
 from events.faults import UNKNOWN_ATTEMPTS, Fault
-from functions.verdicts import Reject, Retry
+from functions.worker.verdicts import Reject, Retry
 
 FAULTS = (OpenAIError, ValueError, TypeError, AttributeError, LookupError)
 """All that the client raises. Those that are Python's own mean that an answer is not what the API promises."""

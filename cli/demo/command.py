@@ -1,0 +1,182 @@
+"""`timokha demo`: the composition root of the whole product on one machine."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import click
+from rich.console import Console
+
+from cli.demo.chat import Chat
+from cli.demo.nats_server import EmbeddedServer
+from cli.demo.piped import read_all
+from cli.demo.processes import Process, run_once, running
+from cli.demo.runs import first_id, without_messages
+from cli.demo.settings import DemoSettings
+from cli.demo.terminal import converse, show_rendered, show_text
+from cli.demo.traces import Traces
+from edge.sandbox.server import Sandbox
+from edge.sandbox.state import State
+from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
+from edge.userbot.chats import Chats
+from edge.userbot.settings import UserbotSettings
+from edge.userbot.stored_chats import open_chats
+from events.errors import SettingsError
+from events.jetstream.connection import connect as connect_nats
+from events.jetstream.topology import Topology
+from events.runtime.clock import Clock, SystemClock
+from events.runtime.leftovers import leaving_nothing
+from events.runtime.retrying import Retrying
+from events.runtime.tasks import cancel, together
+from events.settings import ProcessSettings
+from functions.generate.settings import GenerateSettings
+from observability.telemetry import Telemetry
+
+TRACE_FILE = "traces.jsonl"
+STOP_WITHIN = timedelta(seconds=6)
+"""How long the processes may take to end."""
+NATS_ACCESS = [ProcessSettings.variable(name) for name in ProcessSettings.model_fields if name.startswith("nats_")]
+OWNER_NAME = "timokha"
+OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
+
+
+async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Chat until the input ends or `stop` is set."""
+    clock = SystemClock()
+    demo = asyncio.create_task(_demo(settings, clock))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({demo, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if demo.done():
+            demo.result()
+        else:
+            _say("stopping")
+    finally:
+        await cancel(demo, stopping)
+
+
+async def _demo(settings: DemoSettings, clock: Clock) -> None:
+    with _directory(settings.directory) as directory:
+        trace_file = settings.trace_file or directory / TRACE_FILE
+        async with _product(directory, trace_file, clock) as chat:
+            await _talk(chat, _traces(trace_file, clock) if settings.trace else None)
+            _say("stopping")
+
+
+def _traces(path: Path, clock: Clock) -> Traces:
+    return Traces(path, clock, show_rendered if sys.stdin.isatty() else Console(stderr=True).print)
+
+
+async def _talk(chat: Chat, traces: Traces | None) -> None:
+    if sys.stdin.isatty():
+        await converse(chat, traces)
+        return
+    # The whole input first: nothing that is started here may take a part of it.
+    text, whole = await read_all()
+    if not whole:
+        _say("the input has bytes that are no UTF-8; they are shown as \N{REPLACEMENT CHARACTER}")
+    for line in text.splitlines():
+        if line.strip():
+            await chat.outcome(line, await chat.say(line))
+            if traces and chat.asks(line):
+                await traces.wait()
+
+
+@asynccontextmanager
+async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIterator[Chat]:
+    """Everything runs inside."""
+    _say("starting NATS and the sandbox Telegram")
+    async with (
+        EmbeddedServer(directory / "nats") as nats,  # the first thing: it keeps a second demo out of the directory
+        Sandbox(state=State(begins_after=first_id(directory))) as telegram,
+    ):
+        owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
+        visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)
+        session = directory / "owner.session"
+        # Left by an earlier demo, it would belong to a Telegram that is gone.
+        session.unlink(missing_ok=True)
+        await together(run_once("model"), _sign_in(telegram, session))
+        userbot = UserbotSettings.read(api_id=API_ID, api_hash=API_HASH)
+        environment = {
+            # They work in `directory`: what a path in `.env` or the environment names lies where the demo began.
+            **GenerateSettings.read().handed_on(),
+            **userbot.handed_on(),
+            # That NATS knows no users, whatever the one of these settings does; and two can't share a file.
+            **dict.fromkeys([*NATS_ACCESS, UserbotSettings.variable("health_file")], ""),
+            **_userbot_environment(telegram, session, directory),
+            "NATS_URL": nats.url,
+            "GENERATE_TRIGGER": "jetstream",
+            "TIMOKHA_TRACE_FILE": str(trace_file),
+            "GENERATE_GRACE": "1",  # nobody is left to read what it finishes
+        }
+        processes = [Process(name, directory, environment) for name in ("generate", "userbot")]
+        _say(f"starting the userbot and a generate function; their logs are in {directory}")
+        async with _chats(nats.url, str(owner.id), clock) as chats, AsyncExitStack() as stack:
+            await chats.change(str(visitor.id), without_messages)
+            await stack.enter_async_context(running(*processes, within=STOP_WITHIN))
+            client = await stack.enter_async_context(connect(telegram, VISITOR_PHONE))
+            await client.resolve_peer(OWNER_NAME)
+            await telegram.wait_for(lambda: telegram.sessions(owner.id), timeout=60)
+            yield Chat(
+                telegram=telegram,
+                client=client,
+                owner=owner.id,
+                visitor=visitor.id,
+                chats=chats,
+                prefix=userbot.prefix,
+                names={OWNER_NAME},
+                show=show_text if sys.stdin.isatty() else click.echo,
+                clock=clock,
+            )
+
+
+@asynccontextmanager
+async def _chats(url: str, account: str, clock: Clock) -> AsyncIterator[Chats]:
+    """The chat records, in which earlier demos may have left something."""
+    retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
+    async with connect_nats(url, name="demo") as js:
+        await Topology(js, retrying=retrying).ensure_buckets()
+        yield await open_chats(js, account, retrying=retrying)
+
+
+async def _sign_in(telegram: Sandbox, session: Path) -> None:
+    await signed_in_session(telegram, OWNER_PHONE, session=session)
+
+
+def _userbot_environment(telegram: Sandbox, session: Path, directory: Path) -> dict[str, str]:
+    key = directory / "telegram.pem"
+    key.write_text(telegram.public_key_pem)
+    return {
+        "API_ID": str(API_ID),
+        "API_HASH": API_HASH,
+        "BOT_TOKEN": "",
+        "USERBOT_SESSION": str(session),
+        "USERBOT_TELEGRAM_SERVER": telegram.address,
+        "USERBOT_TELEGRAM_KEY": str(key),
+        # One person can't be set off, and what is piped in may be long.
+        "USERBOT_MAX_ANSWERS_PER_MINUTE": "0",
+    }
+
+
+@contextmanager
+def _directory(chosen: Path | None) -> Iterator[Path]:
+    if chosen:
+        try:
+            chosen.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"DEMO_DIRECTORY: {chosen} can't be used ({error.strerror}); name another") from None
+        yield chosen
+        return
+    made = Path(tempfile.mkdtemp(prefix="timokha-demo-"))
+    with leaving_nothing(made):
+        yield made
+
+
+def _say(line: str) -> None:
+    """What is not the chat goes to stderr."""
+    click.echo(f"timokha: {line}", err=True)

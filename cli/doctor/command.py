@@ -1,0 +1,72 @@
+"""`timokha doctor`: the composition root of the check-up."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import click
+
+from bridge.settings import BridgeSettings
+from cli.doctor.clock import clock
+from cli.doctor.elsewhere import elsewhere
+from cli.doctor.finding import Finding, Level, ok, wrong
+from cli.doctor.model import model
+from cli.doctor.nats import nats
+from cli.doctor.rabbitmq import rabbitmq
+from cli.doctor.session import session
+from cli.doctor.settings import DoctorSettings
+from edge.userbot.settings import UserbotSettings
+from events.errors import SettingsError, TimokhaError
+from events.extras import image
+from events.runtime.clock import SystemClock
+from events.settings import ProcessSettings
+from functions.generate.settings import GenerateSettings
+
+S = TypeVar("S", bound=ProcessSettings)
+
+
+class NotWell(TimokhaError):
+    """Something has to be mended; it has been said what."""
+
+
+async def main(settings: DoctorSettings, _telemetry: object, _stop: asyncio.Event) -> None:
+    """Raises NotWell when anything is wrong."""
+    findings = await examine(settings)
+    for finding in findings:
+        click.echo(finding)
+    faults = sum(finding.level is Level.WRONG for finding in findings)
+    if faults:
+        raise NotWell(f"{faults} of {len(findings)} lines above say what to mend")
+
+
+async def examine(settings: DoctorSettings) -> list[Finding]:
+    """Every part that is meant to run here and what it needs, and which parts can't be seen from here."""
+    parts = settings.parts.split(",")
+    findings = await nats(settings)
+    if "bridge" in parts:
+        findings += await _bridge(settings)
+    elif "rabbitmq_url" in settings.model_fields_set:
+        findings += await rabbitmq(settings.rabbitmq_url)
+    if "generate" in parts:
+        findings += _part("generate", GenerateSettings, lambda chosen: [model(chosen)])
+    if "userbot" in parts:
+        findings += _part("userbot", UserbotSettings, session)
+        findings += await clock(SystemClock())
+    return [*findings, *elsewhere(parts, image())]
+
+
+async def _bridge(settings: DoctorSettings) -> list[Finding]:
+    """RabbitMQ is looked at even if the bridge's settings are bad."""
+    try:
+        chosen = BridgeSettings.read()
+    except SettingsError:
+        chosen = None
+    return [*await rabbitmq(settings.rabbitmq_url, chosen), *_part("bridge", BridgeSettings, lambda _: ())]
+
+
+def _part(name: str, settings: type[S], look: Callable[[S], Iterable[Finding]]) -> list[Finding]:
+    try:
+        chosen = settings.read()
+    except SettingsError as error:
+        return [wrong(f"settings of `timokha {name}`: {error}")]
+    return [ok(f"settings of `timokha {name}`"), *look(chosen)]

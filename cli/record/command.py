@@ -1,0 +1,66 @@
+"""`timokha record`: saves events of the streams."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import click
+
+from cli.demo.nats_server import EmbeddedServer
+from cli.record.selection import Selection
+from cli.record.settings import RecordSettings, at
+from events.errors import SettingsError
+from events.jetstream.connection import JetStream, connect
+from events.jetstream.reading import stored
+from events.recordings.lines import Recorded, write
+from events.recordings.pseudonyms import Pseudonyms
+from events.runtime.clock import SystemClock
+from events.runtime.retrying import Retrying
+from events.subjects import chat_subjects
+from events.transport import Channel
+
+
+async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Event) -> None:
+    """What is in the streams now; nothing is taken from them."""
+    clock = SystemClock()
+    retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
+    async with _jetstream(settings) as js:
+        events = [
+            Recorded(channel, published_at, event)
+            for channel in Channel
+            for published_at, event in await stored(
+                js, channel, chat_subjects(channel, settings.account, settings.chat), retrying=retrying
+            )
+        ]
+    now = clock.now()
+    selected = Selection(at(settings.since, now), at(settings.until, now), settings.count).of(events)
+    if settings.pseudonymise:
+        key = settings.key.get_secret_value().encode() if settings.key else secrets.token_bytes()
+        selected = Pseudonyms(key, settings.pseudonymise).of(selected)
+    _save(selected, settings.file)
+
+
+@asynccontextmanager
+async def _jetstream(settings: RecordSettings) -> AsyncIterator[JetStream]:
+    if settings.demo is None:
+        async with connect(settings.nats_url, name="record", access=settings.nats_access) as js:
+            yield js
+        return
+    directory = settings.demo / "nats"
+    if not directory.is_dir():
+        raise SettingsError(f"RECORD_DEMO: {settings.demo} is no directory of a demo; it takes a DEMO_DIRECTORY")
+    async with EmbeddedServer(directory) as server, connect(server.url, name="record") as js:
+        yield js
+
+
+def _save(events: list[Recorded], file: Path | None) -> None:
+    if file is None:
+        for recorded in events:
+            click.echo(recorded.to_line())
+    else:
+        write(events, file)
+    questions = len({recorded.event.subject for recorded in events})
+    click.echo(f"timokha: recorded {len(events)} events of {questions} questions", err=True)

@@ -1,0 +1,135 @@
+"""`timokha replay`: asks recorded questions again and tells which answers differ."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+import click
+import structlog
+
+from cli.replay.cases import Case, Reply, cases
+from cli.replay.compare import differences
+from cli.replay.handler import hosted
+from cli.replay.player import ACCOUNT, Player, run_name
+from cli.replay.settings import ReplaySettings
+from events import subjects
+from events.errors import SettingsError, TimokhaError, TransportError
+from events.jetstream.connection import connect
+from events.jetstream.following import following
+from events.jetstream.log import JetStreamLog
+from events.jetstream.topology import Topology
+from events.recordings.lines import read
+from events.runtime.clock import Clock, SystemClock
+from events.runtime.retrying import Retrying
+from events.runtime.tasks import finish, unless, within
+from events.transport import Channel
+from functions.generate.app import open_engine
+from functions.generate.engine import CLOSING
+from observability.telemetry import Telemetry
+
+Replies = list[Reply | None]
+
+ERASING = timedelta(seconds=3)
+"""For the questions and answers of the replay to be erased."""
+
+log = structlog.get_logger(__name__)
+
+
+class Disagreement(TimokhaError):
+    """At least one reply is not what was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What to print, and how many of the recorded replies came again."""
+
+    lines: Sequence[str]
+    agreed: int
+    differed: int
+    unanswered: int
+
+    def __str__(self) -> str:
+        counts = f"{self.agreed} of {self.agreed + self.differed} replies agree"
+        without = f"; {self.unanswered} questions without a recorded reply" if self.unanswered else ""
+        return "\n".join([*self.lines, counts + without])
+
+
+class Interrupted(TimokhaError):
+    """Somebody did not want to wait for the end."""
+
+
+async def main(settings: ReplaySettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Raises Disagreement when a reply differs, Interrupted when `stop` is set first."""
+    if settings.file is None:
+        raise SettingsError("REPLAY_FILE is missing: name a file that `timokha record` wrote")
+    recorded = cases(read(settings.file))
+    if not recorded:
+        raise SettingsError(f"REPLAY_FILE: {settings.file} has no question; record some with `timokha record`")
+    replies = await unless(stop, _played(settings, telemetry, recorded))
+    if replies is None:
+        raise Interrupted("stopped before the last reply; nothing was compared")
+    report = compared(recorded, replies)
+    click.echo(report)
+    if report.differed:
+        raise Disagreement(f"{report.differed} of {report.agreed + report.differed} replies differ from the recording")
+
+
+async def _played(settings: ReplaySettings, telemetry: Telemetry, recorded: Sequence[Case]) -> Replies:
+    async with _player(settings, telemetry, SystemClock()) as player:
+        return await player.play(recorded)
+
+
+def compared(recorded: Sequence[Case], replies: Sequence[Reply | None]) -> Report:
+    """What is said of all replies, in the recording's order."""
+    lines: list[str] = []
+    differed = 0
+    for case, reply in zip(recorded, replies, strict=True):
+        found = differences(case, reply)
+        differed += bool(found)
+        for difference in found:
+            lines.append(f"{case.request.request_id}: {difference.what} differs")
+            lines += [f"  {line}" for line in difference.lines]
+    unanswered = sum(case.reply is None for case in recorded)
+    return Report(lines, len(recorded) - unanswered - differed, differed, unanswered)
+
+
+@asynccontextmanager
+async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) -> AsyncIterator[Player]:
+    random = Random()  # noqa: S311 - jitter, not a secret
+    if settings.handler:
+        engine = await open_engine(settings, clock=clock)
+        try:
+            async with hosted(
+                engine,
+                slots=settings.slots,
+                telemetry=telemetry,
+                clock=clock,
+                random=random,
+                speed=settings.speed,
+            ) as player:
+                yield player
+        finally:
+            await finish(CLOSING, engine.close())
+        return
+    async with connect(settings.nats_url, name="replay", access=settings.nats_access) as js:
+        await Topology(js, retrying=Retrying(clock, random)).ensure_streams()
+        events, run = JetStreamLog(js), run_name(clock.now())
+        replies = await following(
+            js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run), clock=clock
+        )
+        try:
+            yield Player(run, events, replies, telemetry, clock, settings.speed, settings.in_flight)
+        finally:
+            await finish(2 * ERASING, _erase(events, run))
+
+
+async def _erase(events: JetStreamLog, run: str) -> None:
+    """Nobody else knows that these texts are there."""
+    try:
+        await within(ERASING, events.erase_chat(ACCOUNT, run, up_to=sys.maxsize))
+    except (TransportError, TimeoutError) as error:
+        log.warning("replay.not_erased", account=ACCOUNT, chat=run, error=str(error) or "NATS does not answer")

@@ -1,0 +1,46 @@
+"""The generate function on a transport in memory: a replay without brokers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from random import Random
+
+from cli.replay.player import ACCOUNT, SOURCE, Player, Speed
+from events import subjects
+from events.memory import MemoryLog
+from events.runtime.clock import Clock
+from events.runtime.tasks import cancel
+from events.transport import Channel
+from functions.generate.engine import Engine
+from functions.generate.handler import generate
+from functions.worker.loop import Limits, Worker, answering, is_answered
+from observability.telemetry import Telemetry
+
+LEASE = timedelta(seconds=60)
+
+
+@asynccontextmanager
+async def hosted(
+    engine: Engine, *, slots: int, telemetry: Telemetry, clock: Clock, random: Random, speed: Speed = "maximal"
+) -> AsyncIterator[Player]:
+    """A player whose questions `engine` answers, in this process, `slots` at once."""
+    log = MemoryLog(clock=clock)
+    worker = Worker(
+        answering(partial(generate, engine=engine, spans=telemetry.spans, clock=clock), clock=clock, random=random),
+        subscription=log.subscribe(Channel.REQUESTS, subjects.GENERATE_CONSUMER, lease=LEASE),
+        publisher=log,
+        answered=is_answered(log),
+        source=SOURCE,
+        limits=Limits(slots=slots),
+        telemetry=telemetry,
+        clock=clock,
+        random=random,
+    )
+    replies = log.subscribe(Channel.REPLIES, subjects.edge_consumer(ACCOUNT), lease=LEASE)
+    working = asyncio.create_task(worker.run(asyncio.Event()))
+    try:
+        yield Player("handler", log, replies, telemetry, clock, speed, in_flight=slots)
+    finally:
+        await cancel(working)

@@ -1,0 +1,80 @@
+"""A trace as a waterfall: a line a span, where it ran, when it began, how long it took."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from observability import names
+from observability.trace_reader import RecordedSpan, Trace
+
+BAR_WIDTH = 24
+"""Characters; with it a waterfall fits into a terminal of 80 columns, nested as a question's spans are."""
+EIGHTHS = " ▏▎▍▌▋▊▉"
+TEN_MILLISECONDS = timedelta(milliseconds=10)
+
+
+def waterfall(trace: Trace) -> RenderableType:
+    """Times are relative to the start of the trace."""
+    total = trace.end - trace.start
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for heading in ("span", "service"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("start", "took"):
+        table.add_column(heading, no_wrap=True, justify="right")
+    table.add_column("", no_wrap=True, min_width=BAR_WIDTH)
+    for depth, span in trace.tree():
+        style = _style(span)
+        took = span.end - span.start
+        cells = (span.service, milliseconds(span.start - trace.start), milliseconds(took), _bar(span, trace, total))
+        table.add_row(Text(" " * depth) + Text(_label(span)), *cells, style=style)
+    return Group(Text(_heading(trace), style="bold"), Text(f"trace {trace.trace_id}", style="dim"), table)
+
+
+def listing(traces: Sequence[Trace]) -> RenderableType:
+    """One line a trace."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for heading in ("request", "trace", "started (UTC)", "took", "attempts", "errors"):
+        table.add_column(heading, no_wrap=True)
+    for trace in traces:
+        attempts = str(trace.attempts) if trace.attempts else ""
+        took, started = milliseconds(trace.end - trace.start), f"{trace.start:%m-%d %H:%M:%S}"
+        row = (trace.request_id, trace.trace_id[:8], started, took, attempts, ", ".join(trace.errors))
+        table.add_row(*row, style="red" if trace.errors else "")
+    return table
+
+
+def milliseconds(duration: timedelta) -> str:
+    """As a person reads it: 0.4 ms, 38 ms, 12.3 s."""
+    if abs(duration) >= 1000 * TEN_MILLISECONDS:
+        return f"{duration.total_seconds():.1f} s"
+    value = duration / timedelta(milliseconds=1)
+    return f"{value:.0f} ms" if abs(duration) >= TEN_MILLISECONDS else f"{value:.1f} ms"
+
+
+def _heading(trace: Trace) -> str:
+    took = milliseconds(trace.end - trace.start)
+    return f"{trace.request_id or trace.spans[0].name}  {trace.start:%Y-%m-%d %H:%M:%S} UTC  {took}"
+
+
+def _label(span: RecordedSpan) -> str:
+    attempt = span.attributes.get(names.ATTEMPT, 1)
+    error = span.attributes.get(names.ERROR_TYPE)
+    return span.name + (f" #{attempt}" if attempt > 1 else "") + (f" ✗ {error}" if error else "")
+
+
+def _style(span: RecordedSpan) -> str:
+    if span.attributes.get(names.ERROR_TYPE):
+        return "red"
+    return "dim" if span.name.startswith(f"{names.QUEUE} ") else ""
+
+
+def _bar(span: RecordedSpan, trace: Trace, total: timedelta) -> str:
+    scale = BAR_WIDTH * len(EIGHTHS) / max(total / timedelta(microseconds=1), 1)
+    start = int((span.start - trace.start) / timedelta(microseconds=1) * scale)
+    length = max(1, round((span.end - span.start) / timedelta(microseconds=1) * scale))
+    # The block characters grow from the left only, so a bar starts on a whole character.
+    full, rest = divmod(length, len(EIGHTHS))
+    return " " * (start // len(EIGHTHS)) + "█" * full + EIGHTHS[rest].strip()

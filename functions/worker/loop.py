@@ -1,0 +1,231 @@
+"""The worker loop: fetch, handle, publish, settle. It hosts any handler on any transport."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import structlog
+
+from events.errors import MalformedEvent, TransportError
+from events.ids import RequestId
+from events.runtime.clock import Clock
+from events.runtime.retrying import Backoff, Pauses
+from events.runtime.tasks import finish, within
+from events.schema import FailureReason, GenerationCompleted, GenerationRequested
+from events.subjects import GENERATE_CONSUMER
+from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Publisher, Subscription
+from functions.worker import outcomes
+from functions.worker.in_hand import ENDING, HANDING_BACK, InHand
+from functions.worker.lease import kept
+from functions.worker.outcomes import Answered, GaveUp, Outcome, Postponed, Skipped
+from functions.worker.verdicts import Reject, Retry
+from observability.spans import fail
+from observability.telemetry import Telemetry
+
+BACKOFF = Backoff(first=timedelta(seconds=1), most=timedelta(seconds=30))
+"""Between two attempts of a request."""
+
+SHORT = MAX_FETCH_WAIT.total_seconds() / 2
+"""Seconds: a fetch that brings nothing sooner did not wait, and is not repeated at once."""
+HOLLOW = Backoff(first=timedelta(seconds=0.05), most=timedelta(seconds=1))
+
+FETCHING, LEAVING = timedelta(seconds=1.5), timedelta(seconds=2.5)
+"""At the end: for the fetch in hand, which waits for `MAX_FETCH_WAIT`, and for the subscription."""
+
+Handler = Callable[[GenerationRequested], Awaitable[GenerationCompleted]]
+"""Returns the answer or raises a verdict (`Retry`, `Reject`). Anything else that it raises is a passing fault."""
+
+Handle = Callable[[GenerationRequested, Delivery], Awaitable[Outcome]]
+"""What becomes of a request that is due; `answering` makes one of a handler."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`slots` requests at once; after `attempts` deliveries a request is a dead letter.
+
+    At the end there is a `grace` to finish; what is left comes to somebody else, not before `handback` has passed.
+    """
+
+    slots: int = 1
+    attempts: int = 5
+    grace: timedelta = timedelta(seconds=20)
+    handback: timedelta = timedelta(0)
+
+
+class Worker:
+    """Hosts `handle`; `answered` tells whether a request's reply exists already. Only the worker settles.
+
+    `slots` stands in for the limit where the number of requests at once changes.
+    """
+
+    def __init__(
+        self,
+        handle: Handle,
+        *,
+        subscription: Subscription,
+        publisher: Publisher,
+        answered: Callable[[RequestId], Awaitable[bool]],
+        source: str,
+        limits: Limits,
+        telemetry: Telemetry,
+        clock: Clock,
+        random: Random,
+        slots: Callable[[], int] | None = None,
+    ) -> None:
+        self._handle = handle
+        self._subscription = subscription
+        self._publisher = publisher
+        self._answered = answered
+        self._source = source
+        self._limits = limits
+        self._telemetry = telemetry
+        self._clock = clock
+        self._random = random
+        self._slots = slots or (lambda: limits.slots)
+        self._in_hand = InHand()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what is in hand, or hand it back when the grace is over.
+
+        Cancelled, it hands back at once. Raises TransportError where the broker will never bring anything.
+        """
+        stopping = asyncio.ensure_future(stop.wait())
+        stopping.add_done_callback(self._in_hand.wake)
+        taking = asyncio.ensure_future(self._take_until(stopping))
+        try:
+            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await self._wind_up(taking)
+        finally:
+            await finish(ENDING + 2 * HANDING_BACK, self._in_hand.hand_back(self._limits.handback, taking, stopping))
+
+    async def _take_until(self, stopping: asyncio.Future[Any]) -> None:
+        pauses = Pauses(HOLLOW, self._random)
+        while not stopping.done():
+            free = self._in_hand.free(self._slots())
+            if free <= 0:
+                await self._in_hand.until_free()
+                continue
+            began = self._clock.monotonic()
+            fetched = await self._subscription.fetch(free, MAX_FETCH_WAIT)
+            for delivery in fetched:
+                self._in_hand.take(delivery, self._process)
+            if fetched or self._clock.monotonic() - began >= SHORT:
+                pauses.reset()
+            else:
+                await self._clock.sleep(pauses.next())
+
+    async def _wind_up(self, taking: asyncio.Task[None]) -> None:
+        """Take nothing more, and let what is in hand come to its end."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._limits.grace.total_seconds()
+        # Not cancelled: what is on its way would be lost until its lease is over.
+        await asyncio.wait({taking}, timeout=FETCHING.total_seconds())
+        if taking.done():
+            taking.result()
+        with suppress(OSError):  # a time-out, or the client gives the connection up
+            await within(LEAVING, self._subscription.leave())
+        if self._in_hand:
+            log.info("worker.draining", in_hand=len(self._in_hand))
+        await self._in_hand.settled(end - loop.time())
+
+    async def _process(self, delivery: Delivery, handled: Callable[[], None]) -> None:
+        try:
+            async with kept(delivery, self._subscription.lease, clock=self._clock):
+                await self._take(delivery, handled)
+        except TransportError as error:
+            log.warning("worker.unsettled", request_id=delivery.event.subject, error=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one delivery, the loop goes on
+            # Not the exception's text: it may hold the user's.
+            why = f"{type(error).__name__} at {_place(error)}"
+            log.error("worker.failed", request_id=delivery.event.subject, error=why)
+
+    async def _take(self, delivery: Delivery, handled: Callable[[], None]) -> None:
+        with self._telemetry.spans.process(Channel.REQUESTS, delivery, group=GENERATE_CONSUMER) as span:
+            try:
+                outcome = await self._outcome(delivery)
+            finally:
+                handled()
+            if isinstance(outcome, GaveUp | Postponed):
+                fail(span, type(outcome).__name__)
+            await outcomes.settle(
+                outcome,
+                delivery,
+                self._publisher,
+                source=self._source,
+                telemetry=self._telemetry,
+                now=self._clock.now(),
+            )
+
+    async def _outcome(self, delivery: Delivery) -> Outcome:
+        if delivery.attempt > self._limits.attempts:
+            return GaveUp.exhausted(delivery.attempt - 1)
+        try:
+            request = delivery.event.data()
+        except MalformedEvent as error:
+            return GaveUp.malformed(str(error), delivery.attempt)
+        if not isinstance(request, GenerationRequested):
+            return GaveUp.malformed(f"{request.TYPE} is no request", delivery.attempt)
+        return await self._without(request, delivery) or await self._handle(request, delivery)
+
+    async def _without(self, request: GenerationRequested, delivery: Delivery) -> Outcome | None:
+        """The outcome of a request that needs no handler, or none yet."""
+        try:
+            answered = delivery.attempt > 1 and await self._answered(delivery.event.request_id)
+        except TransportError as error:
+            return Postponed(str(error), BACKOFF.pause(delivery.attempt, self._random))
+        if answered:
+            return Skipped("it is answered already")
+        expired = self._clock.now() >= request.deadline
+        return Skipped("the deadline has passed", expired=True) if expired else None
+
+
+def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:
+    """Host a handler, within the request's deadline."""
+
+    def pause(request: GenerationRequested, delivery: Delivery, least: timedelta = timedelta(0)) -> timedelta:
+        """Not beyond the deadline: then the request is skipped, and is not kept for nothing."""
+        left = max(request.deadline - clock.now(), timedelta(0))
+        return min(max(least, BACKOFF.pause(delivery.attempt, random)), left)
+
+    async def handle(request: GenerationRequested, delivery: Delivery) -> Outcome:
+        now = clock.now()
+        queued = (now - delivery.published_at).total_seconds()
+        remaining = request.deadline - now
+        try:
+            completed = await within(remaining, handler(request))
+        except Reject as verdict:
+            return GaveUp(verdict.reason, str(verdict), delivery.attempt)
+        except Retry as verdict:
+            if verdict.attempts is not None and delivery.attempt >= verdict.attempts:
+                return GaveUp(FailureReason.ATTEMPTS_EXHAUSTED, str(verdict), delivery.attempt)
+            return Postponed(str(verdict), pause(request, delivery, verdict.delay))
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises, the loop goes on
+            if isinstance(error, TimeoutError) and clock.now() >= request.deadline:
+                return Skipped("the deadline has passed while it was handled", expired=True)
+            # Not the exception's text: it may hold the user's.
+            why = f"the handler raised {type(error).__name__} at {_place(error)}"
+            return Postponed(why, pause(request, delivery))
+        timings = completed.timings.model_copy(update={"queued": max(queued, 0.0)})
+        return Answered(completed.model_copy(update={"timings": timings}))
+
+    return handle
+
+
+def is_answered(events: Log) -> Callable[[RequestId], Awaitable[bool]]:
+    async def answered(request_id: RequestId) -> bool:
+        return await events.find(Channel.REPLIES, request_id) is not None
+
+    return answered
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
