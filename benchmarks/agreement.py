@@ -13,9 +13,9 @@ import torch
 
 from events.schema import Role, Turn
 from functions.generate.encoding import Encoder
-from functions.generate.engines.batch import Batch
-from functions.generate.engines.jobs import Job, Model
-from functions.generate.engines.served import served
+from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.protocol import Job, Model
+from functions.generate.engines.openvino.served import served
 from functions.generate.settings import Arithmetic
 
 NEW, SLOTS, END = 20, 16, "\n"

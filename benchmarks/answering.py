@@ -17,7 +17,7 @@ import numpy as np
 
 from events.runtime.clock import SystemClock
 from functions.generate.app import open_engine
-from functions.generate.engines.jobs import Job
+from functions.generate.engines.openvino.protocol import Job
 from functions.generate.settings import GenerateSettings
 
 PROMPT, NEW = 58, 60

@@ -21,7 +21,7 @@ from benchmarks.limits import Machine, Work, machine
 from benchmarks.progress import tell
 from benchmarks.ways import NEW, ONLY_BY_NAME, ORIGINAL, PROMPT, WAYS
 from benchmarks.weights import openvino
-from functions.generate.engines.arithmetic import properties, resolved
+from functions.generate.engines.openvino.arithmetic import properties, resolved
 from functions.generate.settings import GenerateSettings
 
 MANY = 32

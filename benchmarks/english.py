@@ -19,10 +19,10 @@ from tokenizers import Tokenizer
 
 from functions.generate import vocabulary
 from functions.generate.default_model import prepare_default_model
-from functions.generate.engines.arithmetic import FAST
-from functions.generate.engines.batch import Batch
-from functions.generate.engines.checkpoints import load
-from functions.generate.engines.jobs import Job, Model
+from functions.generate.engines.openvino.arithmetic import FAST
+from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.protocol import Job, Model
+from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import Vocabulary
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.bandwidth import figures
 from benchmarks.helpers import Helper, helper, module
-from functions.generate.engines.quiet_openvino import ov
+from functions.generate.engines.openvino.library import ov
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ from benchmarks.weights import HERE, words
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.card import ModelCard
-from functions.generate.engines.batch import Batch
-from functions.generate.engines.jobs import Job
-from functions.generate.engines.served import served
-from functions.generate.engines.transformers import TransformersEngine
+from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.protocol import Job
+from functions.generate.engines.openvino.served import served
+from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.prepared import prepared_model
 from functions.generate.prompts import FormatName
 from functions.generate.settings import GenerateSettings

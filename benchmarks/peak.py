@@ -10,8 +10,8 @@ import time
 
 import numpy as np
 
-from functions.generate.engines.openvino_weights import quantize
-from functions.generate.engines.quiet_openvino import ops, ov
+from functions.generate.engines.openvino.export.weights import quantize
+from functions.generate.engines.openvino.library import ops, ov
 
 _ROWS, _WIDTH, _OUT = 256, 2048, 8192
 _OPERATIONS = 2 * _ROWS * _WIDTH * _OUT

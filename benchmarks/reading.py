@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.spelling import Speller
-from functions.generate.engines.quiet_openvino import ov
-from functions.generate.engines.renumbering import FILE_NAME
+from functions.generate.engines.openvino.library import ov
+from functions.generate.engines.openvino.renumbering import FILE_NAME
 
 MODEL = "openvino_model.xml"
 _PADDING = 0

@@ -41,7 +41,7 @@ from events.ids import RequestId
 from events.jetstream.connection import connect
 from events.runtime.tasks import together
 from events.schema import GenerationRequested
-from functions.generate.engines.described import Described
+from functions.generate.engines.serving_file import Described
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import GenerateSettings, VoiceName
 from functions.generate.voices import voice_of

@@ -17,10 +17,10 @@ import numpy as np
 import psutil
 
 from benchmarks.weights import CTRANSLATE2, REFERENCE, VOCABULARY, openvino
-from functions.generate.engines import beams
-from functions.generate.engines.batch import Batch
-from functions.generate.engines.jobs import Job
-from functions.generate.engines.served import served
+from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.protocol import Job
+from functions.generate.engines.openvino.served import served
+from functions.generate.engines.transformers import beams
 from functions.generate.settings import Arithmetic
 
 PROMPT, NEW = 40, 60

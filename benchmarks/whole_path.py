@@ -20,7 +20,7 @@ from cli.demo.nats_server import EmbeddedServer
 from events.jetstream.connection import connect
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate.engines.openvino import OpenVINOEngine
+from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.settings import GenerateSettings
 
 ROUNDS = 3

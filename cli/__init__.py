@@ -9,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False  # checkers of types know the name: importing `typing` takes longer than `timokha health`
 if TYPE_CHECKING:
-    from functions.generate.engines.process import Process
+    from functions.generate.engines.openvino.process import Process
 
 SERVICES = {"bridge", "demo", "generate", "sandbox", "userbot"}
 """Commands that run until they are stopped: for them a signal is no failure."""

@@ -19,7 +19,7 @@ from events.errors import SettingsError
 from events.runtime.signals import Signals
 
 if TYPE_CHECKING:
-    from functions.generate.engines.process import Process
+    from functions.generate.engines.openvino.process import Process
 
 Made = Callable[[], click.Command]
 

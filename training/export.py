@@ -16,8 +16,8 @@ from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.leftovers import discard
 from functions.generate.card import ModelCard
-from functions.generate.engines.checkpoints import Checkpoint, fresh, load
-from functions.generate.engines.writing import writing
+from functions.generate.engines.model_files import writing
+from functions.generate.engines.transformers.checkpoints import Checkpoint, fresh, load
 from functions.generate.sources import CONFIG as MODEL_CONFIG
 from functions.generate.sources import UNFINISHED
 from functions.generate.used_tokens import write as write_used_tokens

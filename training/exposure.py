@@ -22,8 +22,8 @@ from transformers import (
 
 from events.runtime.clock import Clock
 from events.schema import Sampling
-from functions.generate.engines.checkpoints import Checkpoint
-from functions.generate.engines.transformers import end_tokens
+from functions.generate.engines.transformers.checkpoints import Checkpoint
+from functions.generate.engines.transformers.engine import end_tokens
 from training import side_by_side
 from training.canaries import Canary
 from training.leaks import OTHERS, Known

@@ -8,7 +8,7 @@ from random import Random
 from events.errors import TimokhaError
 from events.runtime.clock import Clock
 from events.schema import Role, Sampling, Turn
-from functions.generate.engines.checkpoints import Checkpoint, fastest_dtype
+from functions.generate.engines.transformers.checkpoints import Checkpoint, fastest_dtype
 from training.answering import is_long
 from training.duplicates import plain
 from training.examples import Example, read

@@ -20,8 +20,8 @@ from transformers import (
 
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
-from functions.generate.engines.checkpoints import Checkpoint
-from functions.generate.engines.transformers import end_tokens, format_of, silent_at_first, writer_of
+from functions.generate.engines.transformers.checkpoints import Checkpoint
+from functions.generate.engines.transformers.engine import end_tokens, format_of, silent_at_first, writer_of
 from functions.generate.stages import Stage, Stages
 from functions.generate.writer import Times
 from training.side_by_side import Done, ignore

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from functions.generate.engines.writing import writing
+from functions.generate.engines.model_files import writing
 from training.monitor import Monitor
 from training.packing import IGNORED, Pack
 from training.settings import FitSettings

@@ -15,8 +15,8 @@ from events.runtime.clock import Clock
 from functions.generate.card import ModelCard
 from functions.generate.default_model import prepare_default_model
 from functions.generate.encoding import Encoder
-from functions.generate.engines.checkpoints import Checkpoint, fresh, load
-from functions.generate.engines.transformers import context_of, format_of
+from functions.generate.engines.transformers.checkpoints import Checkpoint, fresh, load
+from functions.generate.engines.transformers.engine import context_of, format_of
 from functions.generate.settings import VoiceName
 from functions.generate.voices import voice_of
 from training.lessons import Renderer

@@ -12,7 +12,7 @@ from events.extras import install
 from functions.generate.card import ModelCard
 from functions.generate.copies import is_converted
 from functions.generate.default_model import default_model_directory
-from functions.generate.engines.described import FILE_NAME, Described
+from functions.generate.engines.serving_file import FILE_NAME, Described
 from functions.generate.prepared import prepared_directory
 from functions.generate.settings import EngineName, GenerateSettings
 from functions.generate.sources import path_of

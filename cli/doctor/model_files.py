@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from functions.generate.engines.described import Described
-from functions.generate.gguf import POINTER
+from functions.generate.engines.gguf.header import POINTER
+from functions.generate.engines.serving_file import Described
 
 WEIGHTS: Final = ("*.safetensors", "pytorch_model*.bin", "openvino_model.bin")
 TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")

@@ -32,7 +32,7 @@ from observability import propagation
 from observability.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from functions.generate.engines.batch import Batch
+    from functions.generate.engines.openvino.batch import Batch
 
 SOURCE = "/timokha/generate"
 
@@ -123,7 +123,7 @@ async def open_engine(settings: GenerateSettings, *, clock: Clock, begun: "Batch
 
 
 def _load_openvino(settings: GenerateSettings, clock: Clock, begun: "Batch | None") -> Engine:
-    from functions.generate.engines.openvino import OpenVINOEngine  # noqa: PLC0415
+    from functions.generate.engines.openvino.engine import OpenVINOEngine  # noqa: PLC0415
 
     directory = prepared_model(
         settings.model,
@@ -145,7 +145,7 @@ def _load_openvino(settings: GenerateSettings, clock: Clock, begun: "Batch | Non
 
 
 def _load_transformers(settings: GenerateSettings, clock: Clock) -> Engine:
-    from functions.generate.engines.transformers import TransformersEngine  # noqa: PLC0415
+    from functions.generate.engines.transformers.engine import TransformersEngine  # noqa: PLC0415
 
     source = settings.model or str(
         prepare_default_model(settings.cache, voice=voice_of(settings.voice), console=Console(stderr=True))

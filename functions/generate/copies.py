@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from events.files import PARTIAL
-from functions.generate import gguf
 from functions.generate.default_model import CARD, SHA256
-from functions.generate.engines.described import FILE_NAME
+from functions.generate.engines.gguf import header
+from functions.generate.engines.serving_file import FILE_NAME
 from functions.generate.sources import name_of
 from functions.generate.voices import Voice
 
@@ -115,7 +115,7 @@ def is_converted(source: str | None) -> bool:
 
 def revision(source: str) -> str:
     """The commit of the hub's model `source` that is on this machine; empty if there is none, or it is no hub id."""
-    if _files(source) or source.count("/") != 1 or source.endswith(gguf.SUFFIX):
+    if _files(source) or source.count("/") != 1 or source.endswith(header.SUFFIX):
         return ""
     try:
         from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415 -- few models are of the hub

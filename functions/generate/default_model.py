@@ -104,12 +104,12 @@ def _make(directory: Path, voice: Voice | None, console: "Console") -> None:
 
 
 def _convert(gguf: Path, folder: Path, voice: Voice | None) -> None:
-    from functions.generate.engines.checkpoints import convert  # noqa: PLC0415 -- importing torch takes seconds
+    from functions.generate.engines.transformers.checkpoints import convert  # noqa: PLC0415 -- importing torch takes seconds
 
     if voice is None:
         convert(gguf, folder)
         return
-    from functions.generate.engines.adapters import BadAdapter  # noqa: PLC0415 -- it needs numpy
+    from functions.generate.engines.gguf.adapters import BadAdapter  # noqa: PLC0415 -- it needs numpy
 
     try:
         convert(gguf, folder, voice.directory)

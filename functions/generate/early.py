@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
-from functions.generate.engines.process import Process
+from functions.generate.engines.openvino.process import Process
 
 
 def begin(arguments: Sequence[str], environment: Mapping[str, str]) -> Process | None:

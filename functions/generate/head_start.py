@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from events.errors import TimokhaError
 from functions.generate.copies import hold
-from functions.generate.engines.described import Described
-from functions.generate.engines.served import model_of
+from functions.generate.engines.openvino.served import model_of
+from functions.generate.engines.serving_file import Described
 from functions.generate.prepared import prepared_directory
 from functions.generate.settings import EngineName, GenerateSettings
 from functions.generate.voices import voice_of
 
 if TYPE_CHECKING:
-    from functions.generate.engines.batch import Batch
-    from functions.generate.engines.process import Process
+    from functions.generate.engines.openvino.batch import Batch
+    from functions.generate.engines.openvino.process import Process
 
 
 def begin(settings: GenerateSettings, process: "Process | None" = None) -> "Batch | None":
@@ -42,7 +42,7 @@ def _begun(settings: GenerateSettings, process: "Process | None") -> "Batch | No
     )
     if not hold(directory) or not find_spec("openvino_genai"):
         return None
-    from functions.generate.engines.batch import Batch  # noqa: PLC0415 -- another engine does without
+    from functions.generate.engines.openvino.batch import Batch  # noqa: PLC0415 -- another engine does without
 
     model = model_of(
         directory,

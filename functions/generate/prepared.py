@@ -18,7 +18,7 @@ from events.runtime.clock import Clock, SystemClock
 from functions.generate import copies, room
 from functions.generate.copies import Copy
 from functions.generate.default_model import CARD, default_gguf, notice
-from functions.generate.engines.described import FILE_NAME
+from functions.generate.engines.serving_file import FILE_NAME
 from functions.generate.made_once import made_once, sweep
 from functions.generate.settings import Vocabulary
 from functions.generate.sources import CONFIG, check_rights, path_of
@@ -170,7 +170,7 @@ def _export(source: str, directory: Path, copy: Copy, vocabulary: Vocabulary) ->
         return _export_gguf(path, directory, copy, vocabulary, clock)
     warnings.simplefilter("ignore")  # tracing gives a dozen, all about what is meant
     try:
-        from functions.generate.engines.openvino_export import export  # noqa: PLC0415 -- it needs torch
+        from functions.generate.engines.openvino.export.transformers_export import export  # noqa: PLC0415 -- it needs torch
     except ImportError as error:
         raise SettingsError(
             f"{source} is not prepared for the openvino engine, and that takes torch and transformers ({error}): "
@@ -181,8 +181,8 @@ def _export(source: str, directory: Path, copy: Copy, vocabulary: Vocabulary) ->
 
 
 def _export_gguf(path: Path, directory: Path, copy: Copy, vocabulary: Vocabulary, clock: Clock) -> str | None:
-    from functions.generate.engines import gguf_export  # noqa: PLC0415 -- OpenVINO takes a while
-    from functions.generate.engines.adapters import BadAdapter  # noqa: PLC0415
+    from functions.generate.engines.gguf.adapters import BadAdapter  # noqa: PLC0415
+    from functions.generate.engines.openvino.export import gguf_export  # noqa: PLC0415 -- OpenVINO takes a while
 
     how: dict[str, Any] = {"bits": copy.bits, "vocabulary": vocabulary, "clock": clock}
     if copy.voice is None:

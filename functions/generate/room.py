@@ -5,8 +5,8 @@ from pathlib import Path
 from shutil import disk_usage
 
 from events.errors import TimokhaError
-from functions.generate import gguf
-from functions.generate.gguf_kinds import ELSEWHERE
+from functions.generate.engines.gguf import header
+from functions.generate.engines.gguf.kinds import ELSEWHERE
 
 MEMORY, MORE_MEMORY = 1e9, 5.5
 """Of a GGUF file; bytes, and for each parameter: measured, see docs/models.md."""
@@ -26,7 +26,7 @@ def check(source: str, directory: Path, *, bits: int) -> None:
     """Raise TimokhaError if the GGUF file `source` clearly can't be prepared in `directory`."""
     if not Path(source).is_file():
         return
-    parameters = gguf.read(Path(source)).parameters
+    parameters = header.read(Path(source)).parameters
     memory, disk = MEMORY + MORE_MEMORY * parameters, DISK[bits] * parameters
     there, free = _memory(), disk_usage(directory).free
     if there < SHARE * memory:

@@ -9,7 +9,7 @@ from functions.generate.settings import GenerateSettings
 from observability.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from functions.generate.engines.batch import Batch
+    from functions.generate.engines.openvino.batch import Batch
 
 
 async def main(

@@ -7,8 +7,8 @@ from pathlib import Path
 from events.errors import SettingsError
 from events.extras import in_image
 from events.paths import resolved
-from functions.generate import gguf
-from functions.generate.gguf_kinds import refusal
+from functions.generate.engines.gguf import header
+from functions.generate.engines.gguf.kinds import refusal
 
 CONFIG = "config.json"
 """The last file of a model that is written: without it the others are no model yet."""
@@ -73,7 +73,7 @@ def check_rights(source: str) -> None:
 
 def name_of(source: str) -> str:
     """Return what the model is called: the last part of a path or a hub id, which may have dots in it."""
-    return Path(source).name.removesuffix(gguf.SUFFIX)
+    return Path(source).name.removesuffix(header.SUFFIX)
 
 
 def wrong_model(source: str, why: str) -> SettingsError:
@@ -105,21 +105,21 @@ def _is_own(place: Path) -> bool:
 def _wrong_file(path: Path) -> str | None:
     if path.suffix in _PARTS:
         return "is a part of a model: give the directory that it lies in"
-    if path.suffix != gguf.SUFFIX and not _begins(path).startswith(gguf.MAGIC):
+    if path.suffix != header.SUFFIX and not _begins(path).startswith(header.MAGIC):
         return "is a file of another kind"
     try:
-        return refusal(gguf.read(path)) or None
-    except gguf.NoGGUF as error:
+        return refusal(header.read(path)) or None
+    except header.NoGGUF as error:
         return str(error)
 
 
 def _may_be_hub_id(source: str) -> bool:
-    return not source.endswith(gguf.SUFFIX) and len(source) <= _SHOWN and bool(_HUB_ID.fullmatch(source))
+    return not source.endswith(header.SUFFIX) and len(source) <= _SHOWN and bool(_HUB_ID.fullmatch(source))
 
 
 def _begins(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(len(gguf.MAGIC))
+        return file.read(len(header.MAGIC))
 
 
 def _without_config(directory: Path) -> str:
@@ -130,6 +130,6 @@ def _without_config(directory: Path) -> str:
         )
     if (directory / UNFINISHED).is_dir():
         return "is what an export that was cut off has left: run `timokha train export` again"
-    if files := sorted(directory.glob(f"*{gguf.SUFFIX}")):
+    if files := sorted(directory.glob(f"*{header.SUFFIX}")):
         return f"is a directory without {CONFIG}, but with {files[0].name}: give that file"
     return f"is a directory without {CONFIG}" if any(directory.iterdir()) else "is an empty directory"

@@ -97,5 +97,5 @@ def default_model() -> Path:
 
 @pytest.fixture
 def told_at_every_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("openai.engine", "openvino", "transformers"):
-        monkeypatch.setattr(f"functions.generate.engines.{module}.INTERVAL", 0.0)
+    for module in ("openai", "openvino", "transformers"):
+        monkeypatch.setattr(f"functions.generate.engines.{module}.engine.INTERVAL", 0.0)

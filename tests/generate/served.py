@@ -20,10 +20,10 @@ from events.schema import Role, Turn
 from functions.generate import vocabulary
 from functions.generate.app import open_engine
 from functions.generate.engine import Engine
-from functions.generate.engines.batch import Batch
-from functions.generate.engines.described import Described
-from functions.generate.engines.jobs import Written
-from functions.generate.engines.openvino_export import export
+from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.export.transformers_export import export
+from functions.generate.engines.openvino.protocol import Written
+from functions.generate.engines.serving_file import Described
 from functions.generate.settings import GenerateSettings
 from tests.clocks import ManualClock
 from tests.generate import gpt2_gguf

@@ -22,16 +22,16 @@ from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.encoding import Encoder
-from functions.generate.engines import openvino_attention, openvino_rehearsal
-from functions.generate.engines.batch import Batch
-from functions.generate.engines.checkpoints import load
-from functions.generate.engines.described import Described
-from functions.generate.engines.jobs import Job
-from functions.generate.engines.openvino_export import export
-from functions.generate.engines.openvino_paged import Unsupported
-from functions.generate.engines.openvino_rehearsal import converted
-from functions.generate.engines.served import served
-from functions.generate.engines.transformers import format_of
+from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.export import attention, rehearsal
+from functions.generate.engines.openvino.export.paged import Unsupported
+from functions.generate.engines.openvino.export.rehearsal import converted
+from functions.generate.engines.openvino.export.transformers_export import export
+from functions.generate.engines.openvino.protocol import Job
+from functions.generate.engines.openvino.served import served
+from functions.generate.engines.serving_file import Described
+from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.engine import format_of
 from functions.generate.settings import Arithmetic
 from tests.generate import tiny_models
 from tests.generate.tiny_models import CONTEXT, WINDOW
@@ -159,7 +159,7 @@ def test_what_cannot_be_converted_is_one_line_with_the_ways_out(tmp_path: Path, 
 
 @pytest.mark.parametrize("name", ["gemma3", "phi3"])
 def test_a_large_model_is_tried_in_small_first(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(openvino_rehearsal, "_SMALL", 0)
+    monkeypatch.setattr(rehearsal, "_SMALL", 0)
     assert converted(tiny_models.make(name).model).inputs
 
 
@@ -167,20 +167,20 @@ def test_the_small_one_has_layers_of_each_kind() -> None:
     large = tiny_models.make(
         "gemma3", num_hidden_layers=12, layer_types=["sliding_attention"] * 11 + ["full_attention"]
     )
-    small = openvino_rehearsal._small(type(large.model), large.model.config)
+    small = rehearsal._small(type(large.model), large.model.config)
     assert small.config.layer_types == ["sliding_attention", "sliding_attention", "full_attention"]
     assert small.config.num_hidden_layers == 3
 
 
 @pytest.mark.parametrize("small", [0, 20_000_000])
 def test_a_model_that_comes_out_wrong_is_not_served(monkeypatch: pytest.MonkeyPatch, small: int) -> None:
-    written = openvino_attention._written
+    written = attention._written
 
     def wider(mask: Any, tokens: Any, before: Any, window: int | None) -> Any:
         return written(mask, tokens, before, window and window + 4)
 
-    monkeypatch.setattr(openvino_attention, "_written", wider)
-    monkeypatch.setattr(openvino_rehearsal, "_SMALL", small)
+    monkeypatch.setattr(attention, "_written", wider)
+    monkeypatch.setattr(rehearsal, "_SMALL", small)
     with pytest.raises(Unsupported, match="come out different"):
         converted(tiny_models.make("gemma3").model)
 
@@ -190,7 +190,7 @@ def test_attention_in_chunks_is_no_window() -> None:
         return (key <= query) & (query // 8192 == key // 8192)
 
     with pytest.raises(Unsupported, match="neither all tokens nor a window"):
-        openvino_attention._window(chunked)
+        attention._window(chunked)
 
 
 def test_it_looks_back_no_further_than_its_positions_stay_the_same(tmp_path: Path) -> None:

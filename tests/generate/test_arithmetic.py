@@ -2,8 +2,8 @@
 
 import pytest
 
-from functions.generate.engines import arithmetic
-from functions.generate.engines.arithmetic import EXACT, FAST, properties, resolved
+from functions.generate.engines.openvino import arithmetic
+from functions.generate.engines.openvino.arithmetic import EXACT, FAST, properties, resolved
 from functions.generate.settings import Arithmetic, GenerateSettings
 
 PROCESSORS = {

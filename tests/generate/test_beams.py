@@ -10,9 +10,9 @@ import torch
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
-from functions.generate.engines import beams
-from functions.generate.engines.checkpoints import load
-from functions.generate.engines.transformers import TransformersEngine
+from functions.generate.engines.transformers import beams
+from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.settings import GenerateSettings
 
 QUESTION = [Turn(role=Role.USER, text="как дела?")]

@@ -12,8 +12,8 @@ from benchmarks.default_model import figures
 from benchmarks.helpers import HelperEnded, helper
 from benchmarks.limits import Machine, Work
 from benchmarks.ways import ONLY_BY_NAME, WAYS
-from functions.generate.engines.openvino_weights import quantize
-from functions.generate.engines.quiet_openvino import ops, ov
+from functions.generate.engines.openvino.export.weights import quantize
+from functions.generate.engines.openvino.library import ops, ov
 
 WIDTH, ROWS = 64, 256
 

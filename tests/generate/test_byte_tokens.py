@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.generate.card import ModelCard
-from functions.generate.engines.described import Described
+from functions.generate.engines.serving_file import Described
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.prompts import FormatName
 from tests.generate import tiny_models

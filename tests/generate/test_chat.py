@@ -16,7 +16,7 @@ from events.schema import Role, Turn
 from functions.generate.card import ModelCard
 from functions.generate.chat import Chat, TemplateRefused
 from functions.generate.encoding import Encoder
-from functions.generate.engines.transformers import format_of
+from functions.generate.engines.transformers.engine import format_of
 from functions.generate.prompts import FormatName, alternating, fit
 from functions.generate.templates import ChatTemplate
 from tests.generate.tokenizers_of_all_kinds import KINDS, with_added, wrapped

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from events.errors import SettingsError
-from functions.generate.engines.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load
 from tests.generate import tiny_models
 
 CODE = """

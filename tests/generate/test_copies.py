@@ -13,7 +13,7 @@ from rich.console import Console
 
 from functions.generate import copies, prepared
 from functions.generate.copies import MADE_BY, Copy
-from functions.generate.engines.described import FILE_NAME
+from functions.generate.engines.serving_file import FILE_NAME
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from events.schema import Role, Sampling, Turn
 from functions.generate import default_model as module
 from functions.generate.card import ModelCard
 from functions.generate.default_model import default_model_directory, prepare_default_model
-from functions.generate.engines.transformers import TransformersEngine
+from functions.generate.engines.transformers.engine import TransformersEngine
 
 
 def console() -> Console:

@@ -14,8 +14,8 @@ from events.runtime.clock import SystemClock
 from events.schema import Sampling
 from functions.generate import early
 from functions.generate.app import open_engine
-from functions.generate.engines.jobs import Model
-from functions.generate.engines.process import Process
+from functions.generate.engines.openvino.process import Process
+from functions.generate.engines.openvino.protocol import Model
 from functions.generate.head_start import begin
 from functions.generate.prepared import prepared_model
 from functions.generate.settings import GenerateSettings

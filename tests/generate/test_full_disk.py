@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from events.runtime.clock import SystemClock
-from functions.generate.engines import checkpoints
-from functions.generate.engines.openvino_export import export
-from functions.generate.engines.writing import writing
+from functions.generate.engines.model_files import writing
+from functions.generate.engines.openvino.export.transformers_export import export
+from functions.generate.engines.transformers import checkpoints
 from functions.generate.made_once import made_once
 from tests.full_disk import files_up_to
 

@@ -10,7 +10,7 @@ from events.schema import Role, Sampling, Turn
 from functions.generate.answers import tidy
 from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
-from functions.generate.engines.transformers import format_of
+from functions.generate.engines.transformers.engine import format_of
 from functions.generate.personas import ENGLISH, RUSSIAN
 from functions.generate.prompter import Prompter
 from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT, one_line

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from events.errors import SettingsError
-from functions.generate.engines.checkpoints import load
-from functions.generate.gguf import BLOCKS
+from functions.generate.engines.gguf.header import BLOCKS
+from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.prompts import FormatName
 from functions.generate.sources import path_of
 from tests.generate.gguf_files import ARCHITECTURES, Q8, tiny, write

@@ -17,9 +17,9 @@ from rich.console import Console
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate.engines import openvino_export
-from functions.generate.engines.described import Described
-from functions.generate.engines.openvino import OpenVINOEngine
+from functions.generate.engines.openvino.engine import OpenVINOEngine
+from functions.generate.engines.openvino.export import transformers_export
+from functions.generate.engines.serving_file import Described
 from functions.generate.prepared import prepared_model
 from tests.generate.gguf_files import ARCHITECTURES, write
 
@@ -37,7 +37,7 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 from events.runtime.clock import SystemClock
 from functions.generate.engines import openvino
-from functions.generate.engines.gguf_export import export
+from functions.generate.engines.openvino.export.gguf_export import export
 export(Path(sys.argv[1]), Path(sys.argv[2]), card=None, bits=8, clock=SystemClock())
 """
 
@@ -58,7 +58,7 @@ async def answered(directory: Path) -> Any:
 async def test_it_answers_as_what_conversion_makes(name: str, tmp_path: Path) -> None:
     write(name, tmp_path / "m.gguf")
     converted = tmp_path / "converted"
-    openvino_export.export(str(tmp_path / "m.gguf"), converted, bits=8, clock=SystemClock())
+    transformers_export.export(str(tmp_path / "m.gguf"), converted, bits=8, clock=SystemClock())
     answers = [await answered(directory) for directory in (prepared(tmp_path / "m.gguf", tmp_path), converted)]
     assert answers[0].text == answers[1].text
     assert answers[0].usage == answers[1].usage

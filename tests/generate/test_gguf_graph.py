@@ -11,14 +11,14 @@ pytest.importorskip("openvino")
 import numpy as np
 import torch
 
-from functions.generate.engines.arithmetic import EXACT
-from functions.generate.engines.gguf_graph import graph
-from functions.generate.engines.gguf_weights import Weights
-from functions.generate.engines.openvino_lift import LIFT
-from functions.generate.engines.openvino_weights import quantize
-from functions.generate.engines.quiet_openvino import ov
-from functions.generate.gguf import read
-from functions.generate.gguf_kinds import head_size
+from functions.generate.engines.gguf.header import read
+from functions.generate.engines.gguf.kinds import head_size
+from functions.generate.engines.gguf.weights import Weights
+from functions.generate.engines.openvino.arithmetic import EXACT
+from functions.generate.engines.openvino.export.gguf_graph import graph
+from functions.generate.engines.openvino.export.lift import LIFT
+from functions.generate.engines.openvino.export.weights import quantize
+from functions.generate.engines.openvino.library import ov
 from tests.generate.gguf_files import ARCHITECTURES, Q8, tiny, write
 from tests.generate.tiny_models import Tiny
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from events.runtime.clock import SystemClock
 from functions.generate.card import ModelCard
-from functions.generate.engines.describing import described, guessed
-from functions.generate.engines.gguf_tokenizer import GGUFTokenizer, tokenizer
+from functions.generate.engines.gguf.header import NoGGUF
+from functions.generate.engines.gguf.kinds import SPLITS
+from functions.generate.engines.gguf.tokenizer import GGUFTokenizer, tokenizer
+from functions.generate.engines.serving_file_writer import described, guessed
 from functions.generate.engines.tokens import FastTokenizer
-from functions.generate.gguf import NoGGUF
-from functions.generate.gguf_kinds import SPLITS
 from functions.generate.prompts import FormatName
 from tests.generate.gguf_heads import CONTROL, DEFINED, END, TURN, byte_level, pieces
 

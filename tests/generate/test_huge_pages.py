@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from functions.generate.engines.huge_pages import asked_for
-from functions.generate.engines.process import Process
+from functions.generate.engines.openvino.huge_pages import asked_for
+from functions.generate.engines.openvino.process import Process
 
 _ENABLED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _ALLOCATE = "held = bytearray(16 << 20); print(open('/proc/self/smaps').read())"

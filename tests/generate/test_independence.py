@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from events.runtime.clock import SystemClock
-from functions.generate.engines import aliases, stepping
-from functions.generate.engines.jobs import Cancelled, Failed, Job, Model, Written
-from functions.generate.engines.openvino_companion import most
-from functions.generate.engines.openvino_export import export
-from functions.generate.engines.served import served
-from functions.generate.engines.stepping import Stepper
+from functions.generate.engines.openvino import aliases, model_process
+from functions.generate.engines.openvino.companion import most
+from functions.generate.engines.openvino.export.transformers_export import export
+from functions.generate.engines.openvino.model_process import Stepper
+from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, Model, Written
+from functions.generate.engines.openvino.served import served
 from functions.generate.settings import Arithmetic
 from tests.generate import tiny_models
 from tests.generate.tiny_models import CONTEXT
@@ -195,5 +195,5 @@ def test_what_is_cancelled_before_its_turn_is_not_begun(asked: Asked) -> None:
 
 def test_a_step_has_room_for_the_longest_whole_prompt_and_what_all_others_read_before_it() -> None:
     model = Model("", SLOTS, 1024, 2048, {})
-    others = (SLOTS - 1) * stepping._TOKENS_A_STEP
-    assert stepping._scheduler(model).max_num_batched_tokens >= stepping._WHOLE + others + most()
+    others = (SLOTS - 1) * model_process._TOKENS_A_STEP
+    assert model_process._scheduler(model).max_num_batched_tokens >= model_process._WHOLE + others + most()

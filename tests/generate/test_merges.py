@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
-from functions.generate.engines import merges as all_merges
-from functions.generate.engines.merges import Merge, Merges, derived, needed
+from functions.generate.engines.gguf import merges as all_merges
+from functions.generate.engines.gguf.merges import Merge, Merges, derived, needed
 
 LETTERS = "abc"
 pieces = st.text(LETTERS, min_size=2, max_size=6)

@@ -8,7 +8,7 @@ import pytest
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.app import open_engine
-from functions.generate.engines.openvino_export import export
+from functions.generate.engines.openvino.export.transformers_export import export
 from functions.generate.settings import EngineName, GenerateSettings
 from tests.generate import tiny_models
 

@@ -11,18 +11,19 @@ import torch
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from functions.generate import vocabulary
-from functions.generate.engines import openvino_export, renumbering
-from functions.generate.engines.batch import Batch
-from functions.generate.engines.described import Described
-from functions.generate.engines.jobs import Job
-from functions.generate.engines.openvino import OpenVINOEngine
-from functions.generate.engines.openvino_export import export
-from functions.generate.engines.openvino_graph import graph
-from functions.generate.engines.openvino_head import OtherHead, narrow
-from functions.generate.engines.openvino_weights import quantize
-from functions.generate.engines.quiet_openvino import ops, ov
-from functions.generate.engines.renumbering import Renumbering
-from functions.generate.engines.served import served
+from functions.generate.engines.openvino import renumbering
+from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.engine import OpenVINOEngine
+from functions.generate.engines.openvino.export import transformers_export
+from functions.generate.engines.openvino.export.head import OtherHead, narrow
+from functions.generate.engines.openvino.export.transformers_export import export
+from functions.generate.engines.openvino.export.transformers_graph import graph
+from functions.generate.engines.openvino.export.weights import quantize
+from functions.generate.engines.openvino.library import ops, ov
+from functions.generate.engines.openvino.protocol import Job
+from functions.generate.engines.openvino.renumbering import Renumbering
+from functions.generate.engines.openvino.served import served
+from functions.generate.engines.serving_file import Described
 from functions.generate.settings import Arithmetic, Vocabulary
 from tests.generate import tiny_models
 from tests.generate.served import stepping
@@ -190,7 +191,7 @@ def test_a_model_whose_head_is_not_known_keeps_its_vocabulary_and_says_so(
     def unknown(*_: Any) -> Any:
         raise OtherHead
 
-    monkeypatch.setattr("functions.generate.engines.openvino_head.narrow", unknown)
+    monkeypatch.setattr("functions.generate.engines.openvino.export.head.narrow", unknown)
     source = tiny_models.save("qwen2", tmp_path / "source")
     remark = export(str(source), tmp_path / "prepared", bits=8, clock=SystemClock())
     assert remark == "source keeps its whole vocabulary: how it computes logits is not known here"
@@ -200,6 +201,6 @@ def test_a_model_whose_head_is_not_known_keeps_its_vocabulary_and_says_so(
 
 def test_all_keeps_everything(tmp_path: Path, some_words: None) -> None:
     source = tiny_models.save("qwen2", tmp_path / "source")
-    openvino_export.export(str(source), tmp_path / "all", bits=8, vocabulary=Vocabulary.ALL, clock=SystemClock())
+    transformers_export.export(str(source), tmp_path / "all", bits=8, vocabulary=Vocabulary.ALL, clock=SystemClock())
     assert Described.read(tmp_path / "all").rows is None
     assert not (tmp_path / "all" / renumbering.FILE_NAME).exists()

@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("openvino")
 
-from functions.generate.engines.openvino_constants import share
-from functions.generate.engines.quiet_openvino import ops, ov
+from functions.generate.engines.openvino.export.constants import share
+from functions.generate.engines.openvino.library import ops, ov
 
 
 def graph() -> ov.Model:

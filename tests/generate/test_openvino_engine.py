@@ -16,12 +16,12 @@ from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
 from functions.generate.app import open_engine
 from functions.generate.card import ModelCard
-from functions.generate.engines import stepping as stepping_process
-from functions.generate.engines.batch import Batch
-from functions.generate.engines.jobs import Job
-from functions.generate.engines.openvino import OpenVINOEngine
-from functions.generate.engines.served import served
-from functions.generate.engines.transformers import TransformersEngine
+from functions.generate.engines.openvino import model_process as stepping_process
+from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.engine import OpenVINOEngine
+from functions.generate.engines.openvino.protocol import Job
+from functions.generate.engines.openvino.served import served
+from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.head_start import begin
 from functions.generate.prepared import prepared_directory, prepared_model
 from functions.generate.prompts import FormatName

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from functions.generate.engines.openvino_lift import LIFT, lift
-from functions.generate.engines.openvino_weights import quantize
-from functions.generate.engines.quiet_openvino import ops, ov
+from functions.generate.engines.openvino.export.lift import LIFT, lift
+from functions.generate.engines.openvino.export.weights import quantize
+from functions.generate.engines.openvino.library import ops, ov
 
 WIDTH, TOKENS = 64, 512
 

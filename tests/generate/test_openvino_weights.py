@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from functions.generate.engines.openvino_weights import GROUPS, quantize
-from functions.generate.engines.quiet_openvino import ops, ov
+from functions.generate.engines.openvino.export.weights import GROUPS, quantize
+from functions.generate.engines.openvino.library import ops, ov
 
 GROUP = GROUPS[8][0]
 WIDTH, OUT = 4 * GROUP, 64

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers
 
-from functions.generate.engines.merges import derived
+from functions.generate.engines.gguf.merges import derived
 from functions.generate.engines.tokenizer_file import write
 
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]

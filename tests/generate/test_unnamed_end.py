@@ -2,8 +2,8 @@
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate.engines.openvino import OpenVINOEngine
-from functions.generate.engines.openvino_export import export
+from functions.generate.engines.openvino.engine import OpenVINOEngine
+from functions.generate.engines.openvino.export.transformers_export import export
 from tests.generate import tiny_models
 
 

@@ -11,8 +11,8 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
 from events.errors import SettingsError
-from functions.generate.engines import checkpoints
-from functions.generate.engines.checkpoints import load
+from functions.generate.engines.transformers import checkpoints
+from functions.generate.engines.transformers.checkpoints import load
 from tests.generate.tiny_models import save
 
 

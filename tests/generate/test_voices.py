@@ -25,12 +25,13 @@ from functions.generate import default_model, prepared, used_tokens, voices
 from functions.generate.card import ModelCard, Preferred
 from functions.generate.copies import Copy
 from functions.generate.default_model import default_model_directory, prepare_default_model
-from functions.generate.engines import gguf_export, gguf_model
-from functions.generate.engines.adapters import Adapter, BadAdapter, weights_of
-from functions.generate.engines.described import Described
-from functions.generate.engines.openvino import OpenVINOEngine
-from functions.generate.gguf import read
-from functions.generate.gguf_kinds import parameter
+from functions.generate.engines.gguf import loading
+from functions.generate.engines.gguf.adapters import Adapter, BadAdapter, weights_of
+from functions.generate.engines.gguf.header import read
+from functions.generate.engines.gguf.kinds import parameter
+from functions.generate.engines.openvino.engine import OpenVINOEngine
+from functions.generate.engines.openvino.export import gguf_export
+from functions.generate.engines.serving_file import Described
 from functions.generate.settings import VoiceName
 from functions.generate.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
 from tests.generate.gguf_files import tiny, write
@@ -53,7 +54,7 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 from events.runtime.clock import SystemClock
-from functions.generate.engines.gguf_export import export
+from functions.generate.engines.openvino.export.gguf_export import export
 gguf, made, adapter = map(Path, sys.argv[1:])
 export(gguf, made, card=None, bits=8, adapter=adapter, clock=SystemClock())
 """
@@ -105,7 +106,7 @@ def test_without_torch_it_is_merged_as_peft_merges_it(trained: tuple[Path, Any])
 
 def test_what_transformers_reads_is_merged_alike(trained: tuple[Path, Any]) -> None:
     folder, merged = trained
-    model, _ = gguf_model.load(folder / "m.gguf", folder / "voice")
+    model, _ = loading.load(folder / "m.gguf", folder / "voice")
     for name, weights in merged.named_parameters():
         torch.testing.assert_close(dict(model.named_parameters())[name], weights, atol=1e-5, rtol=0)
 

@@ -13,7 +13,7 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.card import ModelCard
 from functions.generate.encoding import Encoder
-from functions.generate.engines.transformers import format_of
+from functions.generate.engines.transformers.engine import format_of
 from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT, Segment
 from functions.generate.words import Words
 from tests.generate.tokenizers_of_all_kinds import ADDED, BYTES, KINDS, SPECIAL, served, with_added, wrapped

@@ -9,7 +9,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import PreTrainedTokenizerFast
 
 from functions.generate.card import ModelCard
-from functions.generate.engines.described import Described
+from functions.generate.engines.serving_file import Described
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
 

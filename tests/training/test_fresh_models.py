@@ -2,7 +2,7 @@
 
 import torch
 
-from functions.generate.engines.checkpoints import fresh
+from functions.generate.engines.transformers.checkpoints import fresh
 
 
 def test_a_copy_is_the_model_and_nothing_is_drawn_for_it(tiny_model):

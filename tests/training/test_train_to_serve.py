@@ -17,7 +17,7 @@ from events.schema import GenerationCompleted
 from events.transport import Channel
 from functions.generate import app
 from functions.generate.card import ModelCard
-from functions.generate.engines.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.settings import GenerateSettings
 from functions.generate.used_tokens import used
 from observability.telemetry import silent

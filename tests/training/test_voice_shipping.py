@@ -14,7 +14,7 @@ from events.runtime.clock import SystemClock
 from functions.generate import near, used_tokens
 from functions.generate.card import ModelCard
 from functions.generate.default_model import CARD
-from functions.generate.engines.adapters import Adapter, BadAdapter
+from functions.generate.engines.gguf.adapters import Adapter, BadAdapter
 from functions.generate.settings import VoiceName
 from functions.generate.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
 from training.fit import fit

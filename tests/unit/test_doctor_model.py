@@ -16,7 +16,7 @@ from functions.generate import voices
 from functions.generate.card import FILE_NAME as CARD_NAME
 from functions.generate.card import ModelCard
 from functions.generate.default_model import CARD, default_model_directory
-from functions.generate.engines.described import FILE_NAME, Described
+from functions.generate.engines.serving_file import FILE_NAME, Described
 from functions.generate.prepared import prepared_directory
 from functions.generate.prompts import FormatName
 from functions.generate.settings import GenerateSettings, VoiceName

@@ -11,7 +11,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from functions.generate import prepared
-from functions.generate.engines.described import FILE_NAME
+from functions.generate.engines.serving_file import FILE_NAME
 from functions.generate.made_once import made_once
 from functions.generate.prepared import prepared_model
 
@@ -69,7 +69,7 @@ FILLS = """
 import sys, threading
 from pathlib import Path
 from events.runtime.signals import Signals
-from functions.generate.engines.described import FILE_NAME
+from functions.generate.engines.serving_file import FILE_NAME
 from functions.generate.made_once import made_once
 from functions.generate.prepared import prepared_model
 

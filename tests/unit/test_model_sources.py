@@ -9,7 +9,7 @@ from rich.console import Console
 
 from events.errors import SettingsError
 from functions.generate import sources
-from functions.generate.engines.described import FILE_NAME
+from functions.generate.engines.serving_file import FILE_NAME
 from functions.generate.prepared import prepared_directory, prepared_model
 from functions.generate.sources import located, path_of
 

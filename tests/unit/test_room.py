@@ -4,7 +4,7 @@ import pytest
 
 from events.errors import TimokhaError
 from functions.generate import room
-from functions.generate.gguf import Header, Tensor
+from functions.generate.engines.gguf.header import Header, Tensor
 
 BIG = Header({}, (Tensor("x", (4_000_000_000,), 8, 0),))
 

@@ -1,1 +1,1 @@
-"""Language models, a vendor a file or a package."""
+"""Language models, a package for each vendor; what they share lies beside them."""

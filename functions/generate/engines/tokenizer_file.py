@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from functions.generate.engines.merges import BYTE, Merge, given, needed
+from functions.generate.engines.gguf.merges import BYTE, Merge, given, needed
 
 FILE_NAME = "tokenizer.json"
 

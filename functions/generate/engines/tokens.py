@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from events.runtime.clock import Clock
 from functions.generate.byte_tokens import ByteTokens
-from functions.generate.engines.described import Described
+from functions.generate.engines.serving_file import Described
 from functions.generate.templates import ChatTemplate
 
 

@@ -1,0 +1,1 @@
+"""GGUF files, read without torch: header, weights, tokenizer."""

@@ -1,0 +1,206 @@
+"""The tokenizer of a GGUF file that `gguf.kinds` lets through, built without torch and transformers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+from functions.generate.engines.gguf.header import Header, NoGGUF, read
+from functions.generate.engines.gguf.kinds import BYTE_LEVEL, SPLITS
+from functions.generate.engines.gguf.merges import BYTE, Merge, Merges, derived, given, needed
+
+_PREFIX: Final = "tokenizer.ggml."
+_TOKENS, _KINDS, _SCORES, _MERGES = (f"{_PREFIX}{name}" for name in ("tokens", "token_type", "scores", "merges"))
+LISTS: Final = (_TOKENS, _KINDS, _SCORES, _MERGES)
+"""What has to be whole in the header of a file whose tokenizer is built."""
+_CONTROL, _USER_DEFINED = 3, 4
+"""Kinds of tokens that are matched whole in a text; of the others' names none means anything."""
+_SPECIAL: Final = {
+    "bos_token": "bos_token_id",
+    "eos_token": "eos_token_id",
+    "unk_token": "unknown_token_id",
+    "pad_token": "padding_token_id",
+}
+_ENDS: Final = ("eos_token_id", "eot_token_id", "eom_token_id")
+_ENDS_BY_NAME: Final = {
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<end_of_turn>",
+    "<|end|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+}
+"""Control tokens that end a turn by their name, whatever the file calls its end."""
+_LETTERS: Final = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+)
+_CONTRACTIONS: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
+_SIGNS: Final = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_EXPRESSIONS: Final[Mapping[str, str]] = {
+    "llama3": _CONTRACTIONS + r"|\p{N}{1,3}" + _SIGNS,
+    "qwen2": _CONTRACTIONS + r"|\p{N}" + _SIGNS,
+    "tekken": _LETTERS + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+}
+"""By a rule of `SPLITS`, the parts of a text that are merged each for itself; the others' are GPT-2's."""
+_WITH_BEGINNING: Final = {"llama3"}
+"""Splits whose tokenizers begin a text with their token unless the file says otherwise."""
+_WHOLE_WORDS: Final = {"llama3", "tekken"}
+"""Splits whose tokenizers take a word that is a token as it is, whatever the merges would give."""
+
+
+@dataclass(frozen=True, slots=True)
+class GGUFTokenizer:
+    """A tokenizer, and what the file says of it."""
+
+    raw: Any
+    """A `tokenizers.Tokenizer`."""
+    special_tokens: Mapping[str, str]
+    """Those of `bos_token`, `eos_token`, `unk_token` and `pad_token` that the file has."""
+    ends: tuple[int, ...]
+    """The tokens that end an answer: those that the file names, and those that are known for it."""
+    chat_template: str | None
+
+
+def tokenizer(path: Path) -> GGUFTokenizer:
+    """Build the tokenizer of the file at `path`. Raises NoGGUF, after the file's name, or OSError."""
+    return built(read(path, whole=LISTS))
+
+
+def built(header: Header) -> GGUFTokenizer:
+    """Build a tokenizer from a header that was read with `whole=LISTS`. Raises NoGGUF, after the file's name."""
+    try:
+        return _built(header)
+    except NoGGUF:
+        raise
+    except Exception as error:  # what tokenizers raises is just that
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise NoGGUF(f"has a tokenizer that can't be built ({why[:100]}): download or convert it again") from error
+
+
+def _built(header: Header) -> GGUFTokenizer:
+    said = header.metadata
+    special = _special(said)
+    byte_level = said[f"{_PREFIX}model"] == BYTE_LEVEL
+    split = SPLITS[said[f"{_PREFIX}pre"]] if byte_level else None
+    if split:
+        raw = _byte_level(said, split)
+    elif header.architecture == "gemma3":
+        raw = _gemma(said, special.get("unk_token", "<unk>"))
+    else:
+        raw = _pieces(said)
+    _add(raw, said, special)
+    begins = said.get(f"{_PREFIX}add_bos_token", split in _WITH_BEGINNING if split else True)
+    raw.post_processor = _beginning(raw, special.get("bos_token") if begins else None)
+    return GGUFTokenizer(raw, special, _ends(said, raw, special), said.get("tokenizer.chat_template"))
+
+
+def _special(said: Mapping[str, Any]) -> dict[str, str]:
+    """By transformers' names; a number beyond the vocabulary is none."""
+    tokens: Sequence[str] = said[_TOKENS]
+    numbers = {name: said.get(f"{_PREFIX}{key}") for name, key in _SPECIAL.items()}
+    return {name: tokens[token] for name, token in numbers.items() if token is not None and 0 <= token < len(tokens)}
+
+
+def _byte_level(said: Mapping[str, Any], split: str) -> Any:
+    """As GPT-2's, Qwen's and Llama 3's: each byte has a sign."""
+    if _MERGES not in said:
+        raise NoGGUF("has a tokenizer without merges: convert the model again")
+    vocabulary = {_in_signs(token, kind): number for number, (token, kind) in enumerate(_with_kinds(said))}
+    whole = split in _WHOLE_WORDS
+    raw: Any = Tokenizer(models.BPE(vocabulary, needed(_given(said)).spelled(), fuse_unk=False, ignore_merges=whole))
+    if split in _EXPRESSIONS:
+        parts: Any = pre_tokenizers.Split(Regex(_EXPRESSIONS[split]), "isolated")
+        words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        raw.pre_tokenizer = pre_tokenizers.Sequence([parts, words])
+    elif split == "digits":
+        parts, words = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+        raw.pre_tokenizer = pre_tokenizers.Sequence([parts, words])
+    else:
+        raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if split == "qwen2":
+        raw.normalizer = normalizers.NFC()
+    raw.decoder = decoders.ByteLevel()
+    return raw
+
+
+def _gemma(said: Mapping[str, Any], unknown: str) -> Any:
+    """The file has no merges: they follow the order of the tokens, not their scores, which rank them otherwise."""
+    # Tokens of several spaces stand there as such, while texts have the sign for a space in their place.
+    names = ["▁" * len(token) if token and not token.strip(" ") else token for token in said[_TOKENS]]
+    vocabulary = {name: number for number, name in enumerate(names)}
+    merges = _given(said) if _MERGES in said else derived({name: -number for name, number in vocabulary.items()})
+    known = {"unk_token": unknown} if unknown in vocabulary else {}
+    raw: Any = Tokenizer(models.BPE(vocabulary, _usable(merges, names), fuse_unk=True, byte_fallback=True, **known))
+    raw.normalizer = normalizers.Replace(" ", "▁")
+    raw.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    return raw
+
+
+def _pieces(said: Mapping[str, Any]) -> Any:
+    """As Llama 2's: a space is put before a text unless the file says otherwise."""
+    tokens = said[_TOKENS]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    merges = _given(said) if _MERGES in said else derived(dict(zip(tokens, said[_SCORES], strict=True)))
+    raw: Any = Tokenizer(models.BPE(vocabulary, _usable(merges, tokens), fuse_unk=True, byte_fallback=True))
+    spaced = bool(said.get(f"{_PREFIX}add_space_prefix", True))
+    first = [normalizers.Prepend("▁")] if spaced else []
+    raw.normalizer = normalizers.Sequence([*first, normalizers.Replace(" ", "▁")])
+    strip = [decoders.Strip(" ", 1, 0)] if spaced else []
+    fused = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    raw.decoder = decoders.Sequence([*fused, *strip])
+    return raw
+
+
+def _given(said: Mapping[str, Any]) -> Merges:
+    merges: list[Merge] = []
+    for merge in said[_MERGES]:
+        left, right = merge.split(" ")
+        merges.append((left, right))
+    return given(merges)
+
+
+def _usable(merges: Merges, tokens: Sequence[str]) -> list[Merge]:
+    return needed(merges, {token for token in tokens if BYTE.fullmatch(token)}).spelled()
+
+
+def _with_kinds(said: Mapping[str, Any]) -> list[tuple[str, int]]:
+    tokens = said[_TOKENS]
+    kinds = said.get(_KINDS) or [1] * len(tokens)
+    return list(zip(tokens, kinds, strict=True))
+
+
+def _in_signs(token: str, kind: int) -> str:
+    """`token` in the signs that bytes have; some files have normal ones as they read."""
+    if kind in {_CONTROL, _USER_DEFINED} or _SIGNS_OF_BYTES.issuperset(token):
+        return token
+    return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(token)[0][0]
+
+
+_SIGNS_OF_BYTES: Final = frozenset(pre_tokenizers.ByteLevel.alphabet())
+
+
+def _add(raw: Any, said: Mapping[str, Any], special: Mapping[str, str]) -> None:
+    """Have `raw` find control tokens, and those that somebody defined, whole in a text."""
+    added = _with_kinds(said)
+    controls = dict.fromkeys([*(token for token, kind in added if kind == _CONTROL and token), *special.values()])
+    raw.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in controls])
+    words = [token for token, kind in added if kind == _USER_DEFINED and token and raw.token_to_id(token) is not None]
+    raw.add_tokens([AddedToken(token, normalized=False, special=False) for token in words if token not in controls])
+
+
+def _beginning(raw: Any, bos: str | None) -> Any:
+    """Puts the token `bos`, if there is one, before each text."""
+    one = f"{bos} $A" if bos else "$A"
+    special = [(bos, raw.token_to_id(bos))] if bos else []
+    return processors.TemplateProcessing(single=one, pair=f"{one} $B", special_tokens=special)
+
+
+def _ends(said: Mapping[str, Any], raw: Any, special: Mapping[str, str]) -> tuple[int, ...]:
+    numbers = (said.get(f"{_PREFIX}{name}") for name in _ENDS)
+    named = {int(token) for token in numbers if token is not None and 0 <= token < len(said[_TOKENS])}
+    controls = {token.content for token in raw.get_added_tokens_decoder().values() if token.special}
+    return tuple(sorted(named | {raw.token_to_id(token) for token in (controls | {*special.values()}) & _ENDS_BY_NAME}))

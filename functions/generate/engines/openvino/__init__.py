@@ -1,0 +1,1 @@
+"""Models on OpenVINO: `engine.py` is where to begin. The model runs in a process of its own."""

@@ -1,0 +1,141 @@
+"""The OpenVINO engine: quantized models on the CPU, many answers at once, and no torch."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from events.errors import SettingsError
+from events.runtime.clock import Clock
+from events.schema import Sampling, Turn
+from functions.generate.encoding import Encoder
+from functions.generate.engine import Generated, Progressed
+from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.protocol import Job
+from functions.generate.engines.openvino.served import model_of
+from functions.generate.engines.partial_text import INTERVAL, after, telling
+from functions.generate.engines.serving_file import Described
+from functions.generate.engines.tokens import FastTokenizer
+from functions.generate.prompter import Prompter
+from functions.generate.settings import Arithmetic
+from functions.generate.stages import Stage
+from functions.generate.writer import Times, Writer
+
+_TYPICAL_LOGIT = 16
+"""Of a likely token, in the models that were looked at."""
+_LARGEST_PENALTY = 2.0
+"""GenAI's limit; a repetition penalty of 1.14 reaches it."""
+
+
+def _tokenizer(directory: Path, described: Described) -> FastTokenizer:
+    try:
+        return FastTokenizer(directory, described)
+    except Exception as error:  # noqa: BLE001 - tokenizers raises that itself
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SettingsError(f"{directory} can't be loaded ({why}): delete it, and it is made again") from None
+
+
+class OpenVINOEngine:
+    """An `Engine` with continuous batching."""
+
+    provider = "openvino"
+    samples = True
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        slots: int,
+        clock: Clock,
+        max_input_tokens: int = 1024,
+        max_thought_tokens: int = 1024,
+        arithmetic: Arithmetic = Arithmetic.AUTO,
+        begun: Batch | None = None,
+    ) -> None:
+        """`directory` is a prepared model (see `prepared`); blocks for a second or two. `begun` may load it already.
+
+        Raises SettingsError, one line, if the model can't be served.
+        """
+        described = Described.read(directory)
+        self._card = described.card
+        self._ends = frozenset(described.ends)
+        self._numbers = count(1)
+        self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        model = model_of(
+            directory,
+            described,
+            slots=slots,
+            max_input_tokens=max_input_tokens,
+            max_thought_tokens=max_thought_tokens,
+            arithmetic=arithmetic,
+        )
+        # It loads the model while the tokenizer is loaded here.
+        self._batch = begun if begun and begun.model == model else Batch(model)
+        try:
+            self._tokenizer = _tokenizer(directory, described)
+            form = self._card.prompt_format(partial(self._tokenizer.template, clock), room=max_input_tokens)
+            encoder = Encoder(self._tokenizer)
+            prompter = Prompter(self.model, form, encoder, context=described.context, max_input_tokens=max_input_tokens)
+            self._writer = Writer(
+                prompter,
+                self._tokenizer,
+                ends=self._ends,
+                form=form,
+                decode=self._tokenizer.decode,
+                max_thought_tokens=max_thought_tokens,
+            )
+            self._batch.wait()
+        except BaseException:
+            self._batch.close()
+            raise
+
+    @property
+    def model(self) -> str:
+        return self._card.name
+
+    @property
+    def own_sampling(self) -> Mapping[str, float]:
+        return self._card.sampling.values
+
+    async def generate(
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+    ) -> Generated:
+        """Answer the last turn. Cancelled, it leaves the batch at the next step."""
+        loop = asyncio.get_running_loop()
+        prompt, stages = await loop.run_in_executor(self._encoding, self._writer.begin, turns, sampling)
+        times, earlier = Times(), list[tuple[int, int]]()
+        async with telling(progressed, self._writer.so_far) as told:
+            while stage := stages.next():
+                job = self._job([*prompt, *stages.tokens], sampling, stage, told_every=INTERVAL if told else None)
+                job = replace(job, earlier=tuple(earlier))
+                earlier.append((job.number, len(job.prompt)))
+                written = await asyncio.wrap_future(self._batch.submit(job, after(stages.tokens, told)))
+                times.add(written.prompt_seconds, written.generation_seconds)
+                stages.add(written.tokens, cut=written.cut)
+        return self._writer.generated(prompt, stages, times)
+
+    async def close(self) -> None:
+        """Drop what is being generated."""
+        await asyncio.to_thread(self._batch.close)
+        self._encoding.shutdown()
+
+    def _job(self, prompt: list[int], sampling: Sampling, stage: Stage, *, told_every: float | None) -> Job:
+        # GenAI's repetition penalty punishes the prompt's words as well, and with them the end of a line.
+        penalty = _TYPICAL_LOGIT * (1 - 1 / sampling.repetition_penalty)
+        return Job(
+            next(self._numbers),
+            prompt,
+            stage.limit,
+            self._ends | stage.stops,
+            presence_penalty=min(_LARGEST_PENALTY, penalty),
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            seed=stage.seed(sampling.seed),
+            # An answer has to have words. A mark may come first, though, and the library knows no difference.
+            may_be_empty=bool(stage.stops),
+            told_every=None if stage.thinking else told_every,
+        )

@@ -1,0 +1,1 @@
+"""Write a model directory for the OpenVINO engine: from a GGUF file without torch, from anything else with it."""

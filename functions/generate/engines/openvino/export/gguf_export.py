@@ -1,0 +1,74 @@
+"""A model directory for the OpenVINO engine from a GGUF file. Needs neither torch nor transformers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from events.runtime.clock import Clock
+from functions.generate.card import ModelCard
+from functions.generate.engines.gguf.adapters import weights_of
+from functions.generate.engines.gguf.header import Header, NoGGUF, read
+from functions.generate.engines.gguf.kinds import of, refusal
+from functions.generate.engines.gguf.layers import config
+from functions.generate.engines.gguf.tokenizer import LISTS, GGUFTokenizer, built
+from functions.generate.engines.openvino.export.gguf_graph import graph
+from functions.generate.engines.openvino.export.paged import Unsupported
+from functions.generate.engines.openvino.export.prepared import Servable, not_servable, write
+from functions.generate.engines.serving_file_writer import described, guessed
+from functions.generate.settings import Vocabulary
+from functions.generate.sources import name_of, wrong_model
+from functions.generate.used_tokens import used
+
+
+def export(
+    path: Path,
+    directory: Path,
+    *,
+    card: ModelCard | None,
+    bits: int | None,
+    vocabulary: Vocabulary = Vocabulary.TALK,
+    adapter: Path | None = None,
+    clock: Clock,
+) -> str | None:
+    """Write the model at `path` to `directory`; a guess takes the place of no card.
+
+    The adapter in the directory `adapter` is merged into it: raises BadAdapter.
+
+    Returns a remark, if there is one to make (see `export.prepared.write`).
+
+    Raises SettingsError, one line, if it can't be read or this engine can't serve its kind, and OSError.
+    """
+    try:
+        servable = _servable(path, card, adapter, clock)
+    except NoGGUF as error:
+        raise wrong_model(str(path), str(error)) from None
+    return write(servable, directory, bits=bits, vocabulary=vocabulary)
+
+
+def _servable(path: Path, card: ModelCard | None, adapter: Path | None, clock: Clock) -> Servable:
+    header = read(path, whole=LISTS)
+    if why := refusal(header):
+        raise NoGGUF(why)
+    tokenizer = built(header)
+    card = card or _guessed(path, tokenizer)
+    # At once: a template that can't be followed is known before the work.
+    about = described(card, tokenizer, context=int(of(header, "context_length")), clock=clock)
+    try:
+        model = graph(header, weights_of(path, header, adapter))
+    except Unsupported as error:
+        raise not_servable(card.name, error) from None
+    config = json.dumps(_config(header, tokenizer), indent=2) + "\n"
+    return Servable(model, tokenizer.raw, config, about, used=used(adapter) if adapter else ())
+
+
+def _guessed(path: Path, tokenizer: GGUFTokenizer) -> ModelCard:
+    vocabulary = tokenizer.raw.get_vocab()
+    return guessed(name_of(str(path)), vocabulary=vocabulary, chat_template=tokenizer.chat_template)
+
+
+def _config(header: Header, tokenizer: GGUFTokenizer) -> dict[str, Any]:
+    return {
+        "model_type": "gemma3_text" if header.architecture == "gemma3" else header.architecture,
+        **config(header),
+        "eos_token_id": next(iter(tokenizer.ends), None),  # GenAI wants one; `Described` has them all
+    }

@@ -1,0 +1,116 @@
+"""Narrow a model's head to the tokens that it is to write: with a large vocabulary the logits are most of a step.
+
+What it reads stays whole: its input takes every token. Inside, tokens have numbers of their own, in which those that
+it writes come first.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.generate.engines.openvino.library import ops, ov
+
+_AFTER = {"Add", "Subtract", "Multiply", "Divide", "Tanh", "Convert", "Clamp"}
+"""What may be done to logits, each for itself: a bias, a scale, a cap."""
+
+Tokens = NDArray[np.int32]
+
+
+class OtherHead(Exception):
+    """The logits are computed in a way that is not known here."""
+
+
+def narrow(model: ov.Model, kept: Tokens) -> Tokens:
+    """Let `model` write only the tokens `kept`, in place. Its weights must not be quantized yet.
+
+    Returns its vocabulary: the tokenizer's ids in the order of the model's own, of which the first `len(kept)` are
+    what it writes. Raises OtherHead, the model unchanged, if it isn't known how it computes logits.
+    """
+    product, weights, biases = _head(model)
+    size = _rows(product, weights).shape[0]
+    order = np.concatenate([kept, np.setdiff1d(np.arange(size), kept)]).astype(np.int32)
+    product.input(1).replace_source_output(_narrowed(product, weights, kept).output(0))
+    for port in biases:
+        bias = _constant(_source(port))
+        port.replace_source_output(ops.constant(np.ascontiguousarray(bias.data[..., kept])).output(0))
+    _renumber(model, order)
+    model.validate_nodes_and_infer_types()
+    return order
+
+
+def rows(model: ov.Model) -> int:
+    """The tokens that `model` writes, or could write."""
+    return int(model.output("logits").partial_shape[-1].get_length())
+
+
+def _head(model: ov.Model) -> tuple[Any, Any, list[Any]]:
+    """The matrix product that gives the logits, its weights, and the inputs of what follows it that have a row each."""
+    node, biases = _before(model.output("logits").get_node(), 0), []
+    size = rows(model)
+    while node.get_type_name() in _AFTER:
+        node, constants = _apart(node)
+        biases += [port for port in constants if _constant(_source(port)).shape[-1] == size]
+    weights = _constant(_before(node, 1)) if node.get_type_name() == "MatMul" else None
+    if weights is None or len(weights.shape) != 2:  # noqa: PLR2004
+        raise OtherHead
+    return node, weights, biases
+
+
+def _apart(node: Any) -> tuple[Any, list[Any]]:
+    """What `node` is computed from, and its inputs that are constants of several numbers."""
+    ports = [port for port in node.inputs() if not _is_single(port)]
+    constants = [port for port in ports if _constant(_source(port)) is not None]
+    if len(ports) != len(constants) + 1:
+        raise OtherHead
+    return next(_source(port) for port in ports if port not in constants), constants
+
+
+def _is_single(port: Any) -> bool:
+    """Whether `port` reads one number, the same for all logits, which may be computed."""
+    shape = port.get_partial_shape()
+    return bool(shape.is_static and shape.get_min_shape() == [1] * len(shape))
+
+
+def _source(port: Any) -> Any:
+    return port.get_source_output().get_node()
+
+
+def _before(node: Any, place: int) -> Any:
+    return node.input_value(place).get_node()
+
+
+def _constant(node: Any) -> Any:
+    """The constant that `node` is, or converts; else None."""
+    if node.get_type_name() == "Convert":
+        node = _before(node, 0)
+    return node if node.get_type_name() == "Constant" else None
+
+
+def _rows(product: Any, weights: Any) -> NDArray[Any]:
+    """[tokens, width]"""
+    return weights.data if product.get_attributes()["transpose_b"] else weights.data.T  # type: ignore[no-any-return]
+
+
+def _narrowed(product: Any, weights: Any, kept: Tokens) -> Any:
+    chosen = _rows(product, weights)[kept]
+    turned = chosen if product.get_attributes()["transpose_b"] else chosen.T
+    constant = ops.constant(np.ascontiguousarray(turned))
+    constant.set_friendly_name(f"{weights.get_friendly_name()}.written")
+    kind = product.input(1).get_element_type()
+    return constant if constant.get_element_type() == kind else ops.convert(constant, kind)
+
+
+def _renumber(model: ov.Model, order: Tokens) -> None:
+    """The embeddings stay as they are: the tokenizer's numbers are looked up for the model's own."""
+    tokens = model.input("input_ids")
+    readers = readers_of(tokens)
+    looked_up = ops.gather(ops.constant(order), tokens, ops.constant(0))
+    converted = ops.convert(looked_up, tokens.get_element_type())
+    for port in readers:
+        port.replace_source_output(converted.output(0))
+
+
+def readers_of(tokens: Any) -> list[Any]:
+    """The inputs that read what `tokens` are, not how many."""
+    return [port for port in tokens.get_target_inputs() if port.get_node().get_type_name() != "ShapeOf"]

@@ -1,0 +1,70 @@
+"""A model as the OpenVINO engine serves it, written to a directory. Needs neither torch nor transformers."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from events.errors import SettingsError
+from functions.generate.engines import tokenizer_file
+from functions.generate.engines.model_files import writing
+from functions.generate.engines.openvino import aliases, renumbering
+from functions.generate.engines.openvino.export import alias_graph
+from functions.generate.engines.openvino.export.constants import share
+from functions.generate.engines.openvino.export.head import OtherHead
+from functions.generate.engines.openvino.export.narrowing import narrowed
+from functions.generate.engines.openvino.export.paged import Unsupported
+from functions.generate.engines.openvino.export.weights import quantize
+from functions.generate.engines.openvino.library import ov
+from functions.generate.engines.serving_file import Described
+from functions.generate.settings import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Servable:
+    model: ov.Model
+    """As `export.transformers_graph.graph` makes it, its weights in float32."""
+    tokenizer: Any
+    """A `tokenizers.Tokenizer`."""
+    config: str
+    """config.json, which GenAI looks into."""
+    described: Described
+    used: Collection[int] = ()
+    """The tokens of the data that it was trained on."""
+
+
+def write(
+    servable: Servable, directory: Path, *, bits: int | None, vocabulary: Vocabulary = Vocabulary.TALK
+) -> str | None:
+    """Write to `directory`, weights in `bits` bits, as they are if None; changes the model. Raises OSError.
+
+    Returns a remark, one line, if its vocabulary was to be narrowed and could not be.
+    """
+    model, described, order, remark = servable.model, servable.described, None, None
+    if vocabulary is Vocabulary.TALK:
+        try:
+            described, order = narrowed(model, servable.tokenizer, described, servable.used)
+        except OtherHead:
+            remark = f"{described.card.name} keeps its whole vocabulary: how it computes logits is not known here"
+    if bits is not None:
+        quantize(model, bits)
+    if servable.tokenizer.get_vocab_size() <= 1 << aliases.BITS:
+        alias_graph.take_off(model)
+    share(model)
+    directory.mkdir(parents=True, exist_ok=True)
+    with writing(directory):
+        ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
+        (directory / "config.json").write_text(servable.config, encoding="utf-8")
+        tokenizer_file.write(servable.tokenizer, directory)
+        if order is not None:
+            renumbering.write(directory, order)
+    described.write(directory)
+    return remark
+
+
+def not_servable(name: str, error: Unsupported) -> SettingsError:
+    """What is said of the model `name`, of a kind that this engine can't run."""
+    return SettingsError(
+        f"{name} has {error}, which the openvino engine can't run: set GENERATE_ENGINE=transformers, or "
+        "GENERATE_ENGINE=openai and have a server run it"
+    )

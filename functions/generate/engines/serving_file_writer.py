@@ -1,0 +1,52 @@
+"""What `serving.json` says of a model, found out from its tokenizer. Needs neither torch nor transformers."""
+
+from collections.abc import Collection
+from typing import Any
+
+from events.runtime.clock import Clock
+from functions.generate.card import ModelCard
+from functions.generate.engines.gguf.tokenizer import GGUFTokenizer
+from functions.generate.engines.serving_file import Described
+from functions.generate.prompts import FIRST_SPEAKER, FormatName
+from functions.generate.templates import ChatTemplate
+
+
+def described(card: ModelCard, tokenizer: GGUFTokenizer, *, context: int, clock: Clock) -> Described:
+    """Describe the model of a GGUF file. Raises SettingsError, one line, if its chat template can't be followed."""
+    raw, special = tokenizer.raw, dict(tokenizer.special_tokens)
+    form = card.prompt_format(lambda: _template(tokenizer, clock), room=0)  # its end is asked for, and no examples
+    numbers = {name: int(raw.token_to_id(token)) for name, token in special.items()}
+    return Described(
+        card=card,
+        context=context,
+        ends=all_ends(raw, form.end, tokenizer.ends),
+        bos_token_id=numbers.get("bos_token"),
+        special_ids=tuple(dict.fromkeys(numbers.values())),
+        special_tokens=special,
+        chat_template=tokenizer.chat_template,
+    )
+
+
+def guessed(name: str, *, vocabulary: Collection[str], chat_template: Any) -> ModelCard:
+    """The card of a model that has none."""
+    if FIRST_SPEAKER in vocabulary:
+        return ModelCard(name=name, format=FormatName.RUDIALOGPT)
+    if chat_template:
+        return ModelCard(name=name, format=FormatName.CHAT)
+    return ModelCard(name=name, format=FormatName.DIALOGUE, preamble=True)
+
+
+def all_ends(raw: Any, end: str, own: Collection[int]) -> tuple[int, ...]:
+    """The tokens that end an answer: the model's `own`, and all that write a format's `end`, alone or with more."""
+    alone = raw.encode(end, add_special_tokens=False).ids
+    tokens = list(raw.get_vocab().values())
+    texts = raw.decode_batch([[token] for token in tokens], skip_special_tokens=False)
+    writing = (token for token, text in zip(tokens, texts, strict=True) if end in text)
+    return tuple(sorted({*own, *writing, *(alone if len(alone) == 1 else [])}))
+
+
+def _template(tokenizer: GGUFTokenizer, clock: Clock) -> ChatTemplate | None:
+    if not tokenizer.chat_template:
+        return None
+    controls = [str(token.content) for token in tokenizer.raw.get_added_tokens_decoder().values()]
+    return ChatTemplate(tokenizer.chat_template, tokenizer.special_tokens, controls=controls, clock=clock)

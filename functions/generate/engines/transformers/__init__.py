@@ -1,0 +1,1 @@
+"""Models on transformers: `engine.py` is where to begin."""
