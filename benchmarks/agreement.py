@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from events.schema import Role, Turn
-from functions.generate.encoding import Encoder
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.protocol import Job, Model
 from functions.generate.engines.openvino.served import served
+from functions.generate.prompts.encoding import Encoder
 from functions.generate.settings import Arithmetic
 
 NEW, SLOTS, END = 20, 16, "\n"

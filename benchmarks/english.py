@@ -1,4 +1,4 @@
-"""Which words English talk needs: writes functions/generate/english.txt anew, in about half an hour on two cores.
+"""Which words English talk needs: writes functions/generate/models/english.txt anew, in half an hour on two cores.
 
 `python -m benchmarks.english`. The default model writes chats about many subjects with its whole vocabulary, and for
 each place in them says how likely every token is there. The sums rank tokens far better than counts of so short a text
@@ -17,13 +17,13 @@ from platformdirs import user_cache_path
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from functions.generate import vocabulary
-from functions.generate.default_model import prepare_default_model
 from functions.generate.engines.openvino.arithmetic import FAST
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.protocol import Job, Model
 from functions.generate.engines.transformers.checkpoints import load
-from functions.generate.prepared import prepared_model
+from functions.generate.models import vocabulary
+from functions.generate.models.default_model import prepare_default_model
+from functions.generate.models.prepared import prepared_model
 from functions.generate.settings import Vocabulary
 
 WORDS = 80_000

@@ -26,13 +26,13 @@ from benchmarks.limits import Work
 from benchmarks.weights import HERE, words
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate.card import ModelCard
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.openvino.served import served
 from functions.generate.engines.transformers.engine import TransformersEngine
-from functions.generate.prepared import prepared_model
-from functions.generate.prompts import FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.models.prepared import prepared_model
+from functions.generate.prompts.formats import FormatName
 from functions.generate.settings import GenerateSettings
 
 NEW, PROMPTS, ROUNDS = 24, (40, 200), 8

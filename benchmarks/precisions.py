@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.quality import found, per_byte, recalls, reference, scores
 from benchmarks.reading import Prepared, Reference
-from functions.generate.prepared import prepared_model
+from functions.generate.models.prepared import prepared_model
 from functions.generate.settings import Vocabulary
 
 WEIGHTS = (8, 4)

@@ -23,10 +23,10 @@ from rich.console import Console
 from benchmarks import agreement
 from benchmarks.dialogues import halves, kinds, questions
 from benchmarks.reading import Prepared, Reader, Reference
-from functions.generate.default_model import prepare_default_model
 from functions.generate.engines.openvino.arithmetic import properties
 from functions.generate.engines.transformers.checkpoints import load
-from functions.generate.prepared import prepared_model
+from functions.generate.models.default_model import prepare_default_model
+from functions.generate.models.prepared import prepared_model
 from functions.generate.settings import Arithmetic, Vocabulary
 
 BYTES = 600

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate.default_model import prepare_default_model
 from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.models.default_model import prepare_default_model
 from training.together import Together
 
 QUESTIONS = """\

@@ -42,14 +42,14 @@ from events.jetstream.connection import connect
 from events.runtime.tasks import together
 from events.schema import GenerationRequested
 from functions.generate.engines.serving_file import Described
-from functions.generate.prepared import prepared_model
+from functions.generate.models.prepared import prepared_model
+from functions.generate.models.voices import voice_of
 from functions.generate.settings import GenerateSettings, VoiceName
-from functions.generate.voices import voice_of
 from training.voice import talks as corpus
 from training.voice.talks import Exchange
 
 if TYPE_CHECKING:
-    from functions.generate.near import Near
+    from functions.generate.prompts.near import Near
 
 HERE = Path("build/bench/voice")
 RESULTS = Path("build/bench.json")
@@ -128,7 +128,7 @@ async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, o
 
 
 def _near() -> "Near":
-    from functions.generate.near import Near  # noqa: PLC0415 -- numpy, which marks do without
+    from functions.generate.prompts.near import Near  # noqa: PLC0415 -- numpy, which marks do without
 
     return Near(map(corpus.texts, corpus.read()), count=NEAR)
 

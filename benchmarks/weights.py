@@ -12,13 +12,13 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from functions.generate.card import ModelCard
 from functions.generate.engines.openvino.export.alias_graph import take_off
 from functions.generate.engines.openvino.export.transformers_graph import graph
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ov
 from functions.generate.engines.serving_file import Described
-from functions.generate.prompts import FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.formats import FormatName
 
 HERE = Path(__file__).parents[1] / "build" / "bench"
 REFERENCE = HERE / "gpt2-355m"

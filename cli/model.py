@@ -5,10 +5,10 @@ import asyncio
 import click
 from rich.console import Console
 
-from functions.generate.default_model import prepare_default_model
-from functions.generate.prepared import prepared_model
+from functions.generate.models.default_model import prepare_default_model
+from functions.generate.models.prepared import prepared_model
+from functions.generate.models.voices import voice_of
 from functions.generate.settings import EngineName, GenerateSettings
-from functions.generate.voices import voice_of
 from observability.telemetry import Telemetry
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from events.errors import SettingsError
 from events.schema import Role, Turn
-from functions.generate.thoughts import without_thoughts
+from functions.generate.decoding.thoughts import without_thoughts
 from training.splits import Part
 
 

@@ -15,12 +15,12 @@ from rich.console import Console
 from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.leftovers import discard
-from functions.generate.card import ModelCard
 from functions.generate.engines.model_files import writing
 from functions.generate.engines.transformers.checkpoints import Checkpoint, fresh, load
-from functions.generate.sources import CONFIG as MODEL_CONFIG
-from functions.generate.sources import UNFINISHED
-from functions.generate.used_tokens import write as write_used_tokens
+from functions.generate.models.card import ModelCard
+from functions.generate.models.sources import CONFIG as MODEL_CONFIG
+from functions.generate.models.sources import UNFINISHED
+from functions.generate.models.used_tokens import write as write_used_tokens
 from observability.telemetry import Telemetry
 from training import used_tokens
 from training.bars import Bars, bars, say

@@ -18,9 +18,9 @@ from transformers.pytorch_utils import Conv1D
 from events.errors import SettingsError, TimokhaError
 from events.files import fill_whole, write_whole
 from events.runtime.clock import Clock, SystemClock
-from functions.generate.card import ModelCard
 from functions.generate.engines.model_files import writing
 from functions.generate.engines.transformers.checkpoints import Checkpoint
+from functions.generate.models.card import ModelCard
 from observability.telemetry import Telemetry
 from training import plots
 from training.allocator import keep_freed_memory

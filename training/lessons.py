@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 
 from events.schema import Role, Turn
-from functions.generate.chat import TemplateRefused
-from functions.generate.encoding import Encoded, Encoder
-from functions.generate.prompts import Format, Segment, alternating, fit
-from functions.generate.thoughts import open_mark
+from functions.generate.decoding.thoughts import open_mark
+from functions.generate.prompts.chat import TemplateRefused
+from functions.generate.prompts.encoding import Encoded, Encoder
+from functions.generate.prompts.formats import Format, Segment, alternating, fit
 
 
 @dataclass(frozen=True, slots=True)

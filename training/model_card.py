@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from functions.generate.card import ModelCard
+from functions.generate.models.card import ModelCard
 from training.evaluation import Evaluation
 from training.leaks import Leaks
 from training.manifest import CONSENT, Manifest

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from functions.generate.encoding import Encoded
+from functions.generate.prompts.encoding import Encoded
 
 Pack = dict[str, Any]
 """Tensors of shape (1, tokens): `input_ids`, `position_ids`, `labels`, which are IGNORED where nothing is learned."""

@@ -8,7 +8,7 @@ from typing import Any
 from events.errors import SettingsError
 from events.files import write_whole
 from events.paths import resolved
-from functions.generate.sources import located
+from functions.generate.models.sources import located
 from training.settings import FitSettings
 from training.trainer import last_checkpoint
 from training.weights import CONFIG, MODEL

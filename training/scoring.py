@@ -9,7 +9,7 @@ from typing import Any
 from events.runtime.clock import Clock
 from events.schema import Role, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint
-from functions.generate.prompts import alternating
+from functions.generate.prompts.formats import alternating
 from training import side_by_side
 from training.examples import Example
 from training.lessons import Lesson

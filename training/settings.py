@@ -12,8 +12,8 @@ from pydantic_settings import SettingsConfigDict
 from events.errors import SettingsError
 from events.paths import Place, resolved
 from events.settings import Seconds, Settings, unknown_keys
+from functions.generate.models.sources import located
 from functions.generate.settings import VoiceName
-from functions.generate.sources import located
 
 Frame = Literal["labels", "asked", "scene", "near", "examples"]
 

@@ -20,10 +20,10 @@ from transformers import (
 
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
+from functions.generate.decoding.stages import Stage, Stages
+from functions.generate.decoding.writer import Times
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import end_tokens, format_of, silent_at_first, writer_of
-from functions.generate.stages import Stage, Stages
-from functions.generate.writer import Times
 from training.side_by_side import Done, ignore
 
 _ROWS = 8

@@ -12,13 +12,13 @@ from rich.console import Console
 
 from events.errors import SettingsError
 from events.runtime.clock import Clock
-from functions.generate.card import ModelCard
-from functions.generate.default_model import prepare_default_model
-from functions.generate.encoding import Encoder
 from functions.generate.engines.transformers.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.transformers.engine import context_of, format_of
+from functions.generate.models.card import ModelCard
+from functions.generate.models.default_model import prepare_default_model
+from functions.generate.models.voices import voice_of
+from functions.generate.prompts.encoding import Encoder
 from functions.generate.settings import VoiceName
-from functions.generate.voices import voice_of
 from training.lessons import Renderer
 from training.manifest import Manifest
 from training.settings import FitSettings, Frame

@@ -9,14 +9,14 @@ from cli.doctor.finding import Finding, Level, note, ok, wrong
 from cli.doctor.model_files import flaw, flaw_of_prepared
 from events.errors import SettingsError
 from events.extras import install
-from functions.generate.card import ModelCard
-from functions.generate.copies import is_converted
-from functions.generate.default_model import default_model_directory
 from functions.generate.engines.serving_file import FILE_NAME, Described
-from functions.generate.prepared import prepared_directory
+from functions.generate.models.card import ModelCard
+from functions.generate.models.copies import is_converted
+from functions.generate.models.default_model import default_model_directory
+from functions.generate.models.prepared import prepared_directory
+from functions.generate.models.sources import path_of
+from functions.generate.models.voices import voice_of
 from functions.generate.settings import EngineName, GenerateSettings
-from functions.generate.sources import path_of
-from functions.generate.voices import voice_of
 
 NEEDED = {
     EngineName.OPENAI: ("openai",),

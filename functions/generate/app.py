@@ -19,14 +19,14 @@ from events.runtime.retrying import Retrying
 from events.runtime.tasks import beside, finish, unless
 from events.schema import GenerationProgressed
 from events.transport import Progress, Subscription
-from functions.generate.default_model import prepare_default_model
+from functions.generate.decoding.live import Tell
 from functions.generate.engine import CLOSING, Engine
 from functions.generate.handler import generate
-from functions.generate.live import Tell
-from functions.generate.prepared import prepared_model
+from functions.generate.models.default_model import prepare_default_model
+from functions.generate.models.prepared import prepared_model
+from functions.generate.models.voices import voice_of
 from functions.generate.settings import Decoding, EngineName, GenerateSettings
 from functions.generate.triggers import Host, host
-from functions.generate.voices import voice_of
 from functions.worker.loop import Limits, Worker, answering
 from observability import propagation
 from observability.telemetry import Telemetry

@@ -2,10 +2,10 @@
 
 from events.runtime.clock import Clock
 from events.schema import GenerationCompleted, GenerationRequested, Timings
-from functions.generate.drawing import Drawing
+from functions.generate.decoding.drawing import Drawing
+from functions.generate.decoding.live import LiveText, Tell
+from functions.generate.decoding.repetition import Earlier
 from functions.generate.engine import Engine
-from functions.generate.live import LiveText, Tell
-from functions.generate.repetition import Earlier
 from observability.spans import Spans
 
 

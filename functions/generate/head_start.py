@@ -4,12 +4,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from events.errors import TimokhaError
-from functions.generate.copies import hold
 from functions.generate.engines.openvino.served import model_of
 from functions.generate.engines.serving_file import Described
-from functions.generate.prepared import prepared_directory
+from functions.generate.models.copies import hold
+from functions.generate.models.prepared import prepared_directory
+from functions.generate.models.voices import voice_of
 from functions.generate.settings import EngineName, GenerateSettings
-from functions.generate.voices import voice_of
 
 if TYPE_CHECKING:
     from functions.generate.engines.openvino.batch import Batch

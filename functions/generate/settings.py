@@ -12,7 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from events.health.settings import Watched
 from events.paths import Place
 from events.settings import RabbitMQSettings, Seconds
-from functions.generate.sources import located
+from functions.generate.models.sources import located
 
 
 class EngineName(StrEnum):

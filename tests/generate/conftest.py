@@ -11,9 +11,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from functions.generate.card import ModelCard
-from functions.generate.default_model import prepare_default_model
-from functions.generate.prompts import FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.models.default_model import prepare_default_model
+from functions.generate.prompts.formats import FormatName
 from tests.generate import tiny_gpt2
 from tests.generate.lessons import Taught, save_taught, save_thoughtful
 from tests.generate.tiny_gpt2 import CHAT_TEMPLATE, save

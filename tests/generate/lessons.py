@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from events.schema import Role, Turn
-from functions.generate.card import ModelCard
-from functions.generate.encoding import Encoder
-from functions.generate.prompts import FIRST_SPEAKER, Dialogue, FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import FIRST_SPEAKER, Dialogue, FormatName
 from tests.generate.tiny_gpt2 import CHAT_TEMPLATE, SPECIAL, make_model, make_tokenizer, save
 
 CONTEXT = 512

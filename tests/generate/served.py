@@ -17,13 +17,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate import vocabulary
 from functions.generate.app import open_engine
 from functions.generate.engine import Engine
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.export.transformers_export import export
 from functions.generate.engines.openvino.protocol import Written
 from functions.generate.engines.serving_file import Described
+from functions.generate.models import vocabulary
 from functions.generate.settings import GenerateSettings
 from tests.clocks import ManualClock
 from tests.generate import gpt2_gguf

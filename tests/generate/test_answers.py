@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.generate.answers import so_far, tidy
+from functions.generate.decoding.answers import so_far, tidy
 
 PIECES = ["Тимоха", ":", " ", "\n", "«", "»", '"', "Да", "timo", "нет.", "\ufffd", "😀", "Гость", "слово"]
 

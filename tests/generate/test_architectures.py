@@ -21,7 +21,6 @@ from transformers import (
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.encoding import Encoder
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.export import attention, rehearsal
 from functions.generate.engines.openvino.export.paged import Unsupported
@@ -32,6 +31,7 @@ from functions.generate.engines.openvino.served import served
 from functions.generate.engines.serving_file import Described
 from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.engines.transformers.engine import format_of
+from functions.generate.prompts.encoding import Encoder
 from functions.generate.settings import Arithmetic
 from tests.generate import tiny_models
 from tests.generate.tiny_models import CONTEXT, WINDOW

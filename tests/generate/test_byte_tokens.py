@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from functions.generate.card import ModelCard
 from functions.generate.engines.serving_file import Described
 from functions.generate.engines.tokens import FastTokenizer
-from functions.generate.prompts import FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.formats import FormatName
 from tests.generate import tiny_models
 
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.card import ModelCard
-from functions.generate.chat import Chat, TemplateRefused
-from functions.generate.encoding import Encoder
 from functions.generate.engines.transformers.engine import format_of
-from functions.generate.prompts import FormatName, alternating, fit
-from functions.generate.templates import ChatTemplate
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.chat import Chat, TemplateRefused
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import FormatName, alternating, fit
+from functions.generate.prompts.templates import ChatTemplate
 from tests.generate.tokenizers_of_all_kinds import KINDS, with_added, wrapped
 from training.lessons import Renderer
 

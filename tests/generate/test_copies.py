@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from functions.generate import copies, prepared
-from functions.generate.copies import MADE_BY, Copy
 from functions.generate.engines.serving_file import FILE_NAME
+from functions.generate.models import copies, prepared
+from functions.generate.models.copies import MADE_BY, Copy
 
 
 @pytest.fixture

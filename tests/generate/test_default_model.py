@@ -12,10 +12,10 @@ from rich.console import Console
 from events.errors import TimokhaError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate import default_model as module
-from functions.generate.card import ModelCard
-from functions.generate.default_model import default_model_directory, prepare_default_model
 from functions.generate.engines.transformers.engine import TransformersEngine
+from functions.generate.models import default_model as module
+from functions.generate.models.card import ModelCard
+from functions.generate.models.default_model import default_model_directory, prepare_default_model
 
 
 def console() -> Console:

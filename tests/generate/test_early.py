@@ -17,7 +17,7 @@ from functions.generate.app import open_engine
 from functions.generate.engines.openvino.process import Process
 from functions.generate.engines.openvino.protocol import Model
 from functions.generate.head_start import begin
-from functions.generate.prepared import prepared_model
+from functions.generate.models.prepared import prepared_model
 from functions.generate.settings import GenerateSettings
 from tests.generate.served import SLOTS, asked, stepping
 

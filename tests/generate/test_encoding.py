@@ -6,10 +6,10 @@ import pytest
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.card import ModelCard
-from functions.generate.encoding import Encoder
 from functions.generate.engines.transformers.engine import format_of
-from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import Dialogue, Format, FormatName, RuDialoGPT
 
 CONTROLS = ["<eos>", "<start_of_turn>", "<|im_start|>", "<|im_end|>", "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@", "<:>"]
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken
 
-from functions.generate.frames import Frames
-from functions.generate.prompts import Dialogue, RuDialoGPT
+from functions.generate.prompts.formats import Dialogue, RuDialoGPT
+from functions.generate.prompts.frames import Frames
 from tests.generate.conftest import make_tokenizer
 
 

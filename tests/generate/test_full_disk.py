@@ -11,7 +11,7 @@ from events.runtime.clock import SystemClock
 from functions.generate.engines.model_files import writing
 from functions.generate.engines.openvino.export.transformers_export import export
 from functions.generate.engines.transformers import checkpoints
-from functions.generate.made_once import made_once
+from functions.generate.models.made_once import made_once
 from tests.full_disk import files_up_to
 
 LIMITS = (0, 20_000)

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate.answers import tidy
-from functions.generate.card import ModelCard
-from functions.generate.encoding import Encoder
+from functions.generate.decoding.answers import tidy
 from functions.generate.engines.transformers.engine import format_of
-from functions.generate.personas import ENGLISH, RUSSIAN
-from functions.generate.prompter import Prompter
-from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT, one_line
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import Dialogue, Format, FormatName, RuDialoGPT, one_line
+from functions.generate.prompts.personas import ENGLISH, RUSSIAN
+from functions.generate.prompts.prompter import Prompter
 
 CONTROLS = ["<eos>", "<start_of_turn>", "<|im_start|>", "<|im_end|>", "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"]
 PIECES = st.sampled_from(

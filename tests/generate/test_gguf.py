@@ -15,8 +15,8 @@ import torch
 from events.errors import SettingsError
 from functions.generate.engines.gguf.header import BLOCKS
 from functions.generate.engines.transformers.checkpoints import load
-from functions.generate.prompts import FormatName
-from functions.generate.sources import path_of
+from functions.generate.models.sources import path_of
+from functions.generate.prompts.formats import FormatName
 from tests.generate.gguf_files import ARCHITECTURES, Q8, tiny, write
 from tests.generate.tiny_models import Tiny
 

@@ -20,7 +20,7 @@ from events.schema import Role, Sampling, Turn
 from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.export import transformers_export
 from functions.generate.engines.serving_file import Described
-from functions.generate.prepared import prepared_model
+from functions.generate.models.prepared import prepared_model
 from tests.generate.gguf_files import ARCHITECTURES, write
 
 QUESTION = [Turn(role=Role.USER, text="Привет! Как дела?")]

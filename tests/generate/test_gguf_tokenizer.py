@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.runtime.clock import SystemClock
-from functions.generate.card import ModelCard
 from functions.generate.engines.gguf.header import NoGGUF
 from functions.generate.engines.gguf.kinds import SPLITS
 from functions.generate.engines.gguf.tokenizer import GGUFTokenizer, tokenizer
 from functions.generate.engines.serving_file_writer import described, guessed
 from functions.generate.engines.tokens import FastTokenizer
-from functions.generate.prompts import FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.formats import FormatName
 from tests.generate.gguf_heads import CONTROL, DEFINED, END, TURN, byte_level, pieces
 
 Made = Callable[[Path], Path]

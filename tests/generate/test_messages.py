@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.schema import Role, Turn
-from functions.generate.messages import messages
+from functions.generate.prompts.messages import messages
 
 CONTROL = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Za-z_][A-Za-z_0-9]{1,31}\]")
 

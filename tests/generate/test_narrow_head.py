@@ -10,7 +10,6 @@ import torch
 
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
-from functions.generate import vocabulary
 from functions.generate.engines.openvino import renumbering
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.engine import OpenVINOEngine
@@ -24,6 +23,7 @@ from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.openvino.renumbering import Renumbering
 from functions.generate.engines.openvino.served import served
 from functions.generate.engines.serving_file import Described
+from functions.generate.models import vocabulary
 from functions.generate.settings import Arithmetic, Vocabulary
 from tests.generate import tiny_models
 from tests.generate.served import stepping

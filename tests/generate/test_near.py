@@ -9,11 +9,11 @@ import pytest
 from benchmarks import voice
 from events.errors import SettingsError
 from events.schema import FinishReason, GenerationCompleted, Role, Turn, Usage
-from functions.generate.card import EXAMPLES, ROOM_FOR_EXAMPLES, ModelCard
 from functions.generate.engines.serving_file import Described
-from functions.generate.near import INDEXES, Near, copy, load, read, write
-from functions.generate.prompts import FormatName, fit
-from functions.generate.voices import Voice
+from functions.generate.models.card import EXAMPLES, ROOM_FOR_EXAMPLES, ModelCard
+from functions.generate.models.voices import Voice
+from functions.generate.prompts.formats import FormatName, fit
+from functions.generate.prompts.near import INDEXES, Near, copy, load, read, write
 
 TALKS = [
     ["столица Франции?", "Париж.", "а столица Польши?", "Варшава.", "спасибо!", "Обращайся!"],

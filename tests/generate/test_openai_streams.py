@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn, Usage
-from functions.generate.thoughts import Said, said
+from functions.generate.decoding.thoughts import Said, said
 from functions.worker.verdicts import Reject, Retry
 from tests.generate.chat_server import Chat, ChatServer, Reply, choice, chunk, plainly, raw, streams, talking
 

@@ -15,7 +15,6 @@ from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
 from functions.generate.app import open_engine
-from functions.generate.card import ModelCard
 from functions.generate.engines.openvino import model_process as stepping_process
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.engine import OpenVINOEngine
@@ -23,8 +22,9 @@ from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.openvino.served import served
 from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.head_start import begin
-from functions.generate.prepared import prepared_directory, prepared_model
-from functions.generate.prompts import FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.models.prepared import prepared_directory, prepared_model
+from functions.generate.prompts.formats import FormatName
 from functions.generate.settings import Arithmetic, GenerateSettings
 from functions.worker.verdicts import Retry
 from tests.generate.served import stepping

@@ -7,13 +7,13 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from functions.generate.prepared import prepared_model
+from functions.generate.models.prepared import prepared_model
 
 PREPARE = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from functions.generate.prepared import prepared_model
+from functions.generate.models.prepared import prepared_model
 if __name__ == "__main__":
     prepared_model(sys.argv[1], Path(sys.argv[2]), bits=8, console=Console(quiet=True))
 """

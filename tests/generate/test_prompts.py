@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.chat import Chat
-from functions.generate.personas import ENGLISH, RUSSIAN
-from functions.generate.prompts import Dialogue, Format, RuDialoGPT, Segment, fit, one_line
-from functions.generate.templates import ChatTemplate
+from functions.generate.prompts.chat import Chat
+from functions.generate.prompts.formats import Dialogue, Format, RuDialoGPT, Segment, fit, one_line
+from functions.generate.prompts.personas import ENGLISH, RUSSIAN
+from functions.generate.prompts.templates import ChatTemplate
 from tests.generate.tiny_gpt2 import CHAT_TEMPLATE
 
 TEXTS = st.text(alphabet=st.sampled_from("аяЁz 7.\n\r\u2028:："), max_size=40) | st.sampled_from(

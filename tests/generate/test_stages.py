@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.generate.stages import MARK_TOKENS, Bounds, Marks, Stages
-from functions.generate.thoughts import MARKS, Mark, said
+from functions.generate.decoding.stages import MARK_TOKENS, Bounds, Marks, Stages
+from functions.generate.decoding.thoughts import MARKS, Mark, said
 
 THINK = MARKS[0]
 END = 1

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from events.runtime.clock import SystemClock
-from functions.generate.chat import TemplateRefused
-from functions.generate.templates import ChatTemplate
+from functions.generate.prompts.chat import TemplateRefused
+from functions.generate.prompts.templates import ChatTemplate
 
 MESSAGES = [{"role": "user", "content": "привет"}, {"role": "assistant", "content": "ку"}]
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>"}

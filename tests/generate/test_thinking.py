@@ -14,11 +14,11 @@ from rich.console import Console
 
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
+from functions.generate.decoding.stages import Stage, Stages
 from functions.generate.engine import Engine
 from functions.generate.engines.openvino import engine as openvino_engine
 from functions.generate.engines.transformers import engine as transformers_engine
-from functions.generate.prepared import prepared_model
-from functions.generate.stages import Stage, Stages
+from functions.generate.models.prepared import prepared_model
 from tests.generate.thinking_models import ANSWER, OPENING_TEMPLATE, QUESTION, SECRET, make_thinking
 
 ASKED = [Turn(role=Role.USER, text=QUESTION)]

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.schema import Role, Turn
-from functions.generate.answers import so_far, tidy
-from functions.generate.messages import messages
-from functions.generate.prompts import fit
-from functions.generate.thoughts import MARKS, Mark, open_mark, said, without_thoughts
+from functions.generate.decoding.answers import so_far, tidy
+from functions.generate.decoding.thoughts import MARKS, Mark, open_mark, said, without_thoughts
+from functions.generate.prompts.formats import fit
+from functions.generate.prompts.messages import messages
 
 
 @pytest.mark.parametrize("mark", MARKS)

@@ -9,9 +9,9 @@ import torch
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate.card import FILE_NAME
 from functions.generate.engines.transformers.checkpoints import Checkpoint, load
 from functions.generate.engines.transformers.engine import TransformersEngine
+from functions.generate.models.card import FILE_NAME
 
 QUESTION = [Turn(role=Role.USER, text="как дела?")]
 GREEDY = Sampling(temperature=0, max_new_tokens=40, repetition_penalty=1)

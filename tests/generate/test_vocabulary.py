@@ -7,9 +7,9 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from events.errors import SettingsError
-from functions.generate import used_tokens, vocabulary
-from functions.generate.thoughts import MARKS
-from functions.generate.vocabulary import kept
+from functions.generate.decoding.thoughts import MARKS
+from functions.generate.models import used_tokens, vocabulary
+from functions.generate.models.vocabulary import kept
 
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 TALK = ["\u2581привет", "Їжак", "ok\u2581ладно", "123", "?!", "\u2581\u2581\u2581", "😀", "❤\ufe0f", "ℹ", "₴", "\n\n"]

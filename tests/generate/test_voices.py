@@ -21,10 +21,6 @@ from safetensors.numpy import save_file
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate import default_model, prepared, used_tokens, voices
-from functions.generate.card import ModelCard, Preferred
-from functions.generate.copies import Copy
-from functions.generate.default_model import default_model_directory, prepare_default_model
 from functions.generate.engines.gguf import loading
 from functions.generate.engines.gguf.adapters import Adapter, BadAdapter, weights_of
 from functions.generate.engines.gguf.header import read
@@ -32,8 +28,12 @@ from functions.generate.engines.gguf.kinds import parameter
 from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.export import gguf_export
 from functions.generate.engines.serving_file import Described
+from functions.generate.models import default_model, prepared, used_tokens, voices
+from functions.generate.models.card import ModelCard, Preferred
+from functions.generate.models.copies import Copy
+from functions.generate.models.default_model import default_model_directory, prepare_default_model
+from functions.generate.models.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
 from functions.generate.settings import VoiceName
-from functions.generate.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
 from tests.generate.gguf_files import tiny, write
 
 CARD = ModelCard(

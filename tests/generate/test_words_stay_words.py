@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.card import ModelCard
-from functions.generate.encoding import Encoder
 from functions.generate.engines.transformers.engine import format_of
-from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT, Segment
-from functions.generate.words import Words
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import Dialogue, Format, FormatName, RuDialoGPT, Segment
+from functions.generate.prompts.words import Words
 from tests.generate.tokenizers_of_all_kinds import ADDED, BYTES, KINDS, SPECIAL, served, with_added, wrapped
 
 NAMES = [*SPECIAL, *(token.content for token in ADDED if token.content.strip())]

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from functions.generate.card import ModelCard
-from functions.generate.prompts import FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.formats import FormatName
 from tests.generate.conftest import make_model, make_tokenizer
 from tests.generate.lessons import teach
 from tests.generate.tiny_gpt2 import CHAT_TEMPLATE, save

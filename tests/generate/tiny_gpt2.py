@@ -8,8 +8,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from functions.generate.card import ModelCard
-from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

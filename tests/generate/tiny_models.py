@@ -26,7 +26,7 @@ from transformers import (
     Qwen3Config,
 )
 
-from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER
+from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER
 
 CONTEXT = 512
 WINDOW = 16

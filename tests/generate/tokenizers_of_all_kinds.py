@@ -8,10 +8,10 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from functions.generate.card import ModelCard
 from functions.generate.engines.serving_file import Described
 from functions.generate.engines.tokens import FastTokenizer
-from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

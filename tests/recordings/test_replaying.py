@@ -36,7 +36,7 @@ from events.transport import Channel
 from functions.generate.engine import Generated
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate
-from functions.generate.prompts import Dialogue, RuDialoGPT
+from functions.generate.prompts.formats import Dialogue, RuDialoGPT
 from functions.worker.loop import Limits, Worker, answering, is_answered
 from observability.telemetry import silent
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from functions.generate.card import ModelCard
-from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
 from training.prepare import prepare
 from training.settings import PrepareSettings
 

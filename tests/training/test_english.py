@@ -8,7 +8,7 @@ from rich.console import Console
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.card import ModelCard
+from functions.generate.models.card import ModelCard
 from training.evaluate import evaluate
 from training.export import export as export_model
 from training.fit import fit

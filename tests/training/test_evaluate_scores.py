@@ -7,10 +7,10 @@ import torch
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.card import ModelCard
-from functions.generate.encoding import Encoder
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import format_of
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.encoding import Encoder
 from training.answering import distinct, grams, verbatim
 from training.comparing import compare
 from training.examples import Example

@@ -13,7 +13,7 @@ from events.runtime import leftovers
 from events.runtime.claims import Claim, InUse
 from events.runtime.clock import SystemClock
 from functions.generate.engines.transformers.checkpoints import load
-from functions.generate.sources import UNFINISHED, path_of
+from functions.generate.models.sources import UNFINISHED, path_of
 from tests.full_disk import files_up_to
 from tests.generate.gguf_files import write
 from training import export as exporting

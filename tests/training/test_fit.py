@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 
 from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import SystemClock
-from functions.generate import voices
-from functions.generate.card import ModelCard
+from functions.generate.models import voices
+from functions.generate.models.card import ModelCard
 from training import compiling, weights
 from training.fit import fit
 from training.monitor import Monitor

@@ -8,10 +8,10 @@ from torch.nn.functional import cross_entropy
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.chat import Chat
-from functions.generate.encoding import Encoder
-from functions.generate.prompts import Dialogue, RuDialoGPT
-from functions.generate.templates import ChatTemplate
+from functions.generate.prompts.chat import Chat
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import Dialogue, RuDialoGPT
+from functions.generate.prompts.templates import ChatTemplate
 from training.examples import Example, covering, read
 from training.lessons import Renderer
 from training.packing import IGNORED, pack

@@ -4,8 +4,8 @@ import pytest
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.card import ModelCard
 from functions.generate.engines.transformers.checkpoints import Checkpoint
+from functions.generate.models.card import ModelCard
 from training.examples import Example
 from training.measuring import HeldOut, measure, questions, weight
 

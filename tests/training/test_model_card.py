@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from functions.generate.card import ModelCard
+from functions.generate.models.card import ModelCard
 from training.evaluation import Evaluation, Score
 from training.leaks import Known, leaks
 from training.manifest import Manifest

@@ -16,10 +16,10 @@ from events.runtime.clock import SystemClock
 from events.schema import GenerationCompleted
 from events.transport import Channel
 from functions.generate import app
-from functions.generate.card import ModelCard
 from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.models.card import ModelCard
+from functions.generate.models.used_tokens import used
 from functions.generate.settings import GenerateSettings
-from functions.generate.used_tokens import used
 from observability.telemetry import silent
 from training.evaluate import evaluate
 from training.export import export

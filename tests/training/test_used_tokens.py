@@ -2,8 +2,8 @@
 
 import json
 
-from functions.generate.encoding import Encoder
-from functions.generate.prompts import Dialogue
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import Dialogue
 from training import used_tokens
 from training.lessons import Renderer
 

@@ -1,7 +1,7 @@
 """The talks of the voice that ship: readable, and no templates."""
 
-from functions.generate import near
-from functions.generate.voices import DIRECTORY
+from functions.generate.models.voices import DIRECTORY
+from functions.generate.prompts import near
 from training.voice.skeletons import templates
 from training.voice.talks import read, texts
 

@@ -11,12 +11,13 @@ from safetensors.numpy import load_file, save_file
 
 from events.errors import TimokhaError
 from events.runtime.clock import SystemClock
-from functions.generate import near, used_tokens
-from functions.generate.card import ModelCard
-from functions.generate.default_model import CARD
 from functions.generate.engines.gguf.adapters import Adapter, BadAdapter
+from functions.generate.models import used_tokens
+from functions.generate.models.card import ModelCard
+from functions.generate.models.default_model import CARD
+from functions.generate.models.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
+from functions.generate.prompts import near
 from functions.generate.settings import VoiceName
-from functions.generate.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
 from training.fit import fit
 from training.settings import FitSettings
 from training.voice import shipping

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from events.runtime.clock import SystemClock
-from functions.generate.card import ModelCard
+from functions.generate.models.card import ModelCard
 from training.examples import read as read_examples
 from training.fit import fit
 from training.prepare import prepare

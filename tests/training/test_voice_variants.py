@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from events.schema import Role, Turn
-from functions.generate.near import Near
-from functions.generate.prompts import Dialogue
+from functions.generate.prompts.formats import Dialogue
+from functions.generate.prompts.near import Near
 from training.examples import read
 from training.splits import Part
 from training.voice.__main__ import main

@@ -12,7 +12,7 @@ from benchmarks.voice_marks import Mark, agreement, judged, kappa, read_marks, w
 from benchmarks.voice_sheet import Answered, Place, drawn, read_key, sheet
 from events.errors import TimokhaError
 from events.schema import Role
-from functions.generate import voices
+from functions.generate.models import voices
 from training.voice.talks import Exchange
 
 S, O, B = Mark  # noqa: E741 -- as in a table

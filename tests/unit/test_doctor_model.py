@@ -12,16 +12,16 @@ import pytest
 from cli.doctor.finding import Finding, Level
 from cli.doctor.model import model
 from events.extras import install
-from functions.generate import voices
-from functions.generate.card import FILE_NAME as CARD_NAME
-from functions.generate.card import ModelCard
-from functions.generate.default_model import CARD, default_model_directory
 from functions.generate.engines.serving_file import FILE_NAME, Described
-from functions.generate.prepared import prepared_directory
-from functions.generate.prompts import FormatName
+from functions.generate.models import voices
+from functions.generate.models.card import FILE_NAME as CARD_NAME
+from functions.generate.models.card import ModelCard
+from functions.generate.models.default_model import CARD, default_model_directory
+from functions.generate.models.prepared import prepared_directory
+from functions.generate.models.used_tokens import FILE_NAME as TOKENS
+from functions.generate.models.voices import ADAPTER, CONFIG, voice_of
+from functions.generate.prompts.formats import FormatName
 from functions.generate.settings import GenerateSettings, VoiceName
-from functions.generate.used_tokens import FILE_NAME as TOKENS
-from functions.generate.voices import ADAPTER, CONFIG, voice_of
 
 NOBODY = 65534
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 7\n"

@@ -10,10 +10,10 @@ import pytest
 from filelock import FileLock
 from rich.console import Console
 
-from functions.generate import prepared
 from functions.generate.engines.serving_file import FILE_NAME
-from functions.generate.made_once import made_once
-from functions.generate.prepared import prepared_model
+from functions.generate.models import prepared
+from functions.generate.models.made_once import made_once
+from functions.generate.models.prepared import prepared_model
 
 
 def make(directory: Path, fill) -> None:
@@ -70,8 +70,8 @@ import sys, threading
 from pathlib import Path
 from events.runtime.signals import Signals
 from functions.generate.engines.serving_file import FILE_NAME
-from functions.generate.made_once import made_once
-from functions.generate.prepared import prepared_model
+from functions.generate.models.made_once import made_once
+from functions.generate.models.prepared import prepared_model
 
 def forever(directory):
     (directory / "weights").write_bytes(b"half")

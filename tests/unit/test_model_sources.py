@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from events.errors import SettingsError
-from functions.generate import sources
 from functions.generate.engines.serving_file import FILE_NAME
-from functions.generate.prepared import prepared_directory, prepared_model
-from functions.generate.sources import located, path_of
+from functions.generate.models import sources
+from functions.generate.models.prepared import prepared_directory, prepared_model
+from functions.generate.models.sources import located, path_of
 
 NOBODY = 65534
 

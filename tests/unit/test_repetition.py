@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from events.schema import Role, Sampling, Turn
-from functions.generate.repetition import LEAST_WORDS, Earlier
+from functions.generate.decoding.repetition import LEAST_WORDS, Earlier
 
 SAID = "Я тебе всё это приготовлю."
 LETTERS = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyzäéçñष中0123456789"

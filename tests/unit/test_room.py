@@ -3,8 +3,8 @@
 import pytest
 
 from events.errors import TimokhaError
-from functions.generate import room
 from functions.generate.engines.gguf.header import Header, Tensor
+from functions.generate.models import room
 
 BIG = Header({}, (Tensor("x", (4_000_000_000,), 8, 0),))
 

@@ -7,9 +7,9 @@ import pytest
 
 from events.errors import SettingsError
 from events.schema import Role, Sampling, Turn
-from functions.generate.encoding import Encoder
-from functions.generate.prompter import Prompter
-from functions.generate.prompts import Dialogue
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import Dialogue
+from functions.generate.prompts.prompter import Prompter
 
 QUESTION = [Turn(role=Role.USER, text="Какая столица Франции?")]
 LONG = Sampling(max_new_tokens=1000)

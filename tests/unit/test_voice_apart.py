@@ -16,7 +16,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from benchmarks.voice_lists import read_list
-from functions.generate.personas import ENGLISH, RUSSIAN
+from functions.generate.prompts.personas import ENGLISH, RUSSIAN
 
 ROOT = Path(__file__).parents[2]
 LISTS = ROOT / "benchmarks/texts/voice"
@@ -83,7 +83,7 @@ def of_corpus(directory):
 
 def of_personas():
     return [
-        Asked("functions/generate/personas.py", line.removeprefix(f"{persona.user}:"))
+        Asked("functions/generate/prompts/personas.py", line.removeprefix(f"{persona.user}:"))
         for persona in (RUSSIAN, ENGLISH)
         for line in persona.preamble.splitlines()
         if line.startswith(f"{persona.user}:")

@@ -5,9 +5,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from events.errors import TimokhaError
-from functions.generate import near
-from functions.generate.card import EXAMPLES
-from functions.generate.voices import DIRECTORY
+from functions.generate.models.card import EXAMPLES
+from functions.generate.models.voices import DIRECTORY
+from functions.generate.prompts import near
 from training.voice import report, telegram
 from training.voice.talks import LANGUAGES, TALKS, BadTalks, read, texts
 

@@ -13,10 +13,11 @@ from safetensors.numpy import load_file, save
 
 from events.errors import TimokhaError
 from events.files import fill_whole
-from functions.generate import near, used_tokens
-from functions.generate.card import ModelCard, Preferred
-from functions.generate.default_model import CARD
-from functions.generate.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE, SUM
+from functions.generate.models import used_tokens
+from functions.generate.models.card import ModelCard, Preferred
+from functions.generate.models.default_model import CARD
+from functions.generate.models.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE, SUM
+from functions.generate.prompts import near
 from training.voice.talks import Talk, texts
 
 LARGEST = 10_000_000

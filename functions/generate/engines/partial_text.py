@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 
 from events.runtime.tasks import cancel
-from functions.generate.answers import so_far
+from functions.generate.decoding.answers import so_far
 from functions.generate.engine import Progressed
 
 INTERVAL = 0.05

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from events.errors import SettingsError
-from functions.generate.card import ModelCard
+from functions.generate.models.card import ModelCard
 
 FILE_NAME = "serving.json"
 

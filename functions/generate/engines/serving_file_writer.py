@@ -4,11 +4,11 @@ from collections.abc import Collection
 from typing import Any
 
 from events.runtime.clock import Clock
-from functions.generate.card import ModelCard
 from functions.generate.engines.gguf.tokenizer import GGUFTokenizer
 from functions.generate.engines.serving_file import Described
-from functions.generate.prompts import FIRST_SPEAKER, FormatName
-from functions.generate.templates import ChatTemplate
+from functions.generate.models.card import ModelCard
+from functions.generate.prompts.formats import FIRST_SPEAKER, FormatName
+from functions.generate.prompts.templates import ChatTemplate
 
 
 def described(card: ModelCard, tokenizer: GGUFTokenizer, *, context: int, clock: Clock) -> Described:

@@ -7,13 +7,13 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from events.runtime.clock import Clock
-from functions.generate.byte_tokens import ByteTokens
+from functions.generate.decoding.byte_tokens import ByteTokens
 from functions.generate.engines.serving_file import Described
-from functions.generate.templates import ChatTemplate
+from functions.generate.prompts.templates import ChatTemplate
 
 
 class FastTokenizer:
-    """Implements `functions.generate.words.Tokenizer`. Encode in one thread at a time."""
+    """Implements `functions.generate.prompts.words.Tokenizer`. Encode in one thread at a time."""
 
     def __init__(self, directory: Path, described: Described) -> None:
         self._raw: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))

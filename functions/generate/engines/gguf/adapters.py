@@ -16,7 +16,7 @@ import numpy as np
 from functions.generate.engines.gguf.header import Header
 from functions.generate.engines.gguf.kinds import parameter
 from functions.generate.engines.gguf.weights import Floats, Weights
-from functions.generate.voices import ADAPTER, CONFIG, LARGEST_HEAD, SUM
+from functions.generate.models.voices import ADAPTER, CONFIG, LARGEST_HEAD, SUM
 
 _NUMBERS = {"F16": np.float16, "F32": np.float32}
 _NAME = re.compile(r"base_model\.model\.(?P<matrix>.+)\.lora_(?P<which>[AB])\.weight")

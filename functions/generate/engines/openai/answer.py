@@ -8,13 +8,13 @@ from typing import Any
 from events.faults import UNKNOWN_ATTEMPTS
 from events.runtime.clock import Clock
 from events.schema import FinishReason, Usage
-from functions.generate.answers import tidy
+from functions.generate.decoding.answers import tidy
+from functions.generate.decoding.thoughts import MARKS, Said, said
 from functions.generate.engine import Generated
 from functions.generate.engines.openai.overflow import Overflow
 from functions.generate.engines.openai.stream import DONE, Event
-from functions.generate.frames import Frames
-from functions.generate.prompts import MAX_CHARACTERS_PER_TOKEN
-from functions.generate.thoughts import MARKS, Said, said
+from functions.generate.prompts.formats import MAX_CHARACTERS_PER_TOKEN
+from functions.generate.prompts.frames import Frames
 from functions.worker.verdicts import Reject, Retry
 
 _REASONING = ("reasoning_content", "reasoning", "thinking")

@@ -21,7 +21,7 @@ from functions.generate.engines.openai.parameters import is_refusal
 from functions.generate.engines.openai.server import Manner, Messages, Server
 from functions.generate.engines.pace import Pace
 from functions.generate.engines.partial_text import INTERVAL, telling
-from functions.generate.messages import estimate, messages
+from functions.generate.prompts.messages import estimate, messages
 from functions.worker.verdicts import Reject
 
 _TRIES = 6

@@ -11,7 +11,8 @@ from pathlib import Path
 from events.errors import SettingsError
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
-from functions.generate.encoding import Encoder
+from functions.generate.decoding.stages import Stage
+from functions.generate.decoding.writer import Times, Writer
 from functions.generate.engine import Generated, Progressed
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.protocol import Job
@@ -19,10 +20,9 @@ from functions.generate.engines.openvino.served import model_of
 from functions.generate.engines.partial_text import INTERVAL, after, telling
 from functions.generate.engines.serving_file import Described
 from functions.generate.engines.tokens import FastTokenizer
-from functions.generate.prompter import Prompter
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.prompter import Prompter
 from functions.generate.settings import Arithmetic
-from functions.generate.stages import Stage
-from functions.generate.writer import Times, Writer
 
 _TYPICAL_LOGIT = 16
 """Of a likely token, in the models that were looked at."""

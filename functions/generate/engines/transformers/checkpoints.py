@@ -17,13 +17,13 @@ from transformers.initialization import no_init_weights
 from transformers.utils import logging as transformers_logging
 
 from events.errors import SettingsError
-from functions.generate.card import ModelCard
 from functions.generate.engines.gguf import loading
 from functions.generate.engines.gguf.header import NoGGUF
 from functions.generate.engines.model_files import writing
 from functions.generate.engines.serving_file_writer import guessed
 from functions.generate.engines.transformers.load_errors import said
-from functions.generate.sources import TAKES, name_of, path_of, wrong_model
+from functions.generate.models.card import ModelCard
+from functions.generate.models.sources import TAKES, name_of, path_of, wrong_model
 
 
 @dataclass(frozen=True, slots=True)

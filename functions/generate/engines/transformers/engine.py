@@ -18,19 +18,19 @@ from transformers import (
 
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
-from functions.generate.byte_tokens import ByteTokens
-from functions.generate.card import ROOM_FOR_EXAMPLES, ModelCard
-from functions.generate.encoding import Encoder
+from functions.generate.decoding.byte_tokens import ByteTokens
+from functions.generate.decoding.stages import Stage
+from functions.generate.decoding.writer import Times, Writer
 from functions.generate.engine import Generated, Progressed
 from functions.generate.engines.pace import Pace
 from functions.generate.engines.partial_text import INTERVAL, after, telling
 from functions.generate.engines.transformers import beams
 from functions.generate.engines.transformers.checkpoints import Checkpoint, load
-from functions.generate.prompter import Prompter
-from functions.generate.prompts import Format
-from functions.generate.stages import Stage
-from functions.generate.templates import ChatTemplate
-from functions.generate.writer import Times, Writer
+from functions.generate.models.card import ROOM_FOR_EXAMPLES, ModelCard
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import Format
+from functions.generate.prompts.prompter import Prompter
+from functions.generate.prompts.templates import ChatTemplate
 
 
 class TransformersEngine:

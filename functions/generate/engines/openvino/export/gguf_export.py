@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from events.runtime.clock import Clock
-from functions.generate.card import ModelCard
 from functions.generate.engines.gguf.adapters import weights_of
 from functions.generate.engines.gguf.header import Header, NoGGUF, read
 from functions.generate.engines.gguf.kinds import of, refusal
@@ -15,9 +14,10 @@ from functions.generate.engines.openvino.export.gguf_graph import graph
 from functions.generate.engines.openvino.export.paged import Unsupported
 from functions.generate.engines.openvino.export.prepared import Servable, not_servable, write
 from functions.generate.engines.serving_file_writer import described, guessed
+from functions.generate.models.card import ModelCard
+from functions.generate.models.sources import name_of, wrong_model
+from functions.generate.models.used_tokens import used
 from functions.generate.settings import Vocabulary
-from functions.generate.sources import name_of, wrong_model
-from functions.generate.used_tokens import used
 
 
 def export(

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from functions.generate import vocabulary
 from functions.generate.engines.openvino.export import head
 from functions.generate.engines.openvino.library import ov
 from functions.generate.engines.serving_file import Described
+from functions.generate.models import vocabulary
 
 
 def narrowed(

@@ -13,8 +13,8 @@ from functions.generate.engines.serving_file import Described
 from functions.generate.engines.serving_file_writer import all_ends
 from functions.generate.engines.transformers.checkpoints import Checkpoint, load
 from functions.generate.engines.transformers.engine import context_of, end_tokens, format_of
+from functions.generate.models.used_tokens import used
 from functions.generate.settings import Vocabulary
-from functions.generate.used_tokens import used
 
 
 def export(

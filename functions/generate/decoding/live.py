@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from events.schema import GenerationProgressed
-from functions.generate.repetition import Earlier
+from functions.generate.decoding.repetition import Earlier
 
 Tell = Callable[[GenerationProgressed], Awaitable[None]]
 

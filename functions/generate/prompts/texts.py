@@ -6,8 +6,8 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from functions.generate.prompts import Segment
-from functions.generate.words import Words
+from functions.generate.prompts.formats import Segment
+from functions.generate.prompts.words import Words
 
 
 class Texts:

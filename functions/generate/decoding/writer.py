@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from events.schema import FinishReason, Sampling, Turn, Usage
-from functions.generate.answers import tidy
+from functions.generate.decoding.answers import tidy
+from functions.generate.decoding.stages import Bounds, Marks, Stages
+from functions.generate.decoding.thoughts import said
 from functions.generate.engine import Generated
-from functions.generate.frames import Frames
-from functions.generate.prompter import Prompter
-from functions.generate.prompts import Format
-from functions.generate.stages import Bounds, Marks, Stages
-from functions.generate.thoughts import said
-from functions.generate.words import Tokenizer
+from functions.generate.prompts.formats import Format
+from functions.generate.prompts.frames import Frames
+from functions.generate.prompts.prompter import Prompter
+from functions.generate.prompts.words import Tokenizer
 
 
 @dataclass(slots=True)

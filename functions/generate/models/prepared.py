@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from events.errors import SettingsError, TimokhaError
 from events.extras import install
 from events.runtime.clock import Clock, SystemClock
-from functions.generate import copies, room
-from functions.generate.copies import Copy
-from functions.generate.default_model import CARD, default_gguf, notice
 from functions.generate.engines.serving_file import FILE_NAME
-from functions.generate.made_once import made_once, sweep
+from functions.generate.models import copies, room
+from functions.generate.models.copies import Copy
+from functions.generate.models.default_model import CARD, default_gguf, notice
+from functions.generate.models.made_once import made_once, sweep
+from functions.generate.models.sources import CONFIG, check_rights, path_of
+from functions.generate.models.vocabulary import RULE
+from functions.generate.models.voices import NOTICE, Voice
 from functions.generate.settings import Vocabulary
-from functions.generate.sources import CONFIG, check_rights, path_of
-from functions.generate.vocabulary import RULE
-from functions.generate.voices import NOTICE, Voice
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from unicodedata import category, normalize
 
 from events.schema import Role, Sampling, Turn
-from functions.generate.prompts import MAX_CHARACTERS_PER_TOKEN
-from functions.generate.thoughts import without_thoughts
+from functions.generate.decoding.thoughts import without_thoughts
+from functions.generate.prompts.formats import MAX_CHARACTERS_PER_TOKEN
 
 LEAST_WORDS = 4
 """Shorter answers, such as «Да.», may be given again."""

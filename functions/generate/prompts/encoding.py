@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from functions.generate.prompts import Segment
-from functions.generate.texts import Texts
-from functions.generate.words import Tokenizer, Words
+from functions.generate.prompts.formats import Segment
+from functions.generate.prompts.texts import Texts
+from functions.generate.prompts.words import Tokenizer, Words
 
 
 @dataclass(frozen=True, slots=True)

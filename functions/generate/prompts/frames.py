@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from events.schema import Role, Turn
-from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER, Format
-from functions.generate.thoughts import MARKS
-from functions.generate.words import Tokenizer, is_white_space
+from functions.generate.decoding.thoughts import MARKS
+from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER, Format
+from functions.generate.prompts.words import Tokenizer, is_white_space
 
 _KNOWN = (
     r"<\|[^<>|\s]{1,64}\|>",

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from functions.generate.thoughts import MARKS, Mark, Said, open_mark, said
-from functions.generate.words import Tokenizer
+from functions.generate.decoding.thoughts import MARKS, Mark, Said, open_mark, said
+from functions.generate.prompts.words import Tokenizer
 
 CHUNK = 64
 """Tokens of a thought that are written at a time where its closing mark is no token, and so ends no stage."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from events.schema import Role, Turn
-from functions.generate.prompts import alternating, fit
+from functions.generate.prompts.formats import alternating, fit
 
 _BYTES_PER_TOKEN = 3
 """A first guess, on the safe side: Russian has about 5 in the tokenizers of today's models, English 4."""

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 from events.errors import SettingsError
-from functions.generate.card import EXAMPLES, FILE_NAME, ModelCard
+from functions.generate.models.card import EXAMPLES, FILE_NAME, ModelCard
+from functions.generate.models.used_tokens import FILE_NAME as TOKENS
 from functions.generate.settings import VoiceName
-from functions.generate.used_tokens import FILE_NAME as TOKENS
 
-DIRECTORY = Path(__file__).with_name("voice")
+DIRECTORY = Path(__file__).parents[1] / "voice"
 ADAPTER, CONFIG, NOTICE = "adapter_model.safetensors", "adapter_config.json", "NOTICE.txt"
 _DECIDING = (ADAPTER, CONFIG, FILE_NAME, TOKENS)
 """What makes another model of it."""

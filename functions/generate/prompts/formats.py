@@ -10,11 +10,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 from events.schema import Role, Turn
-from functions.generate.personas import ENGLISH, RUSSIAN, Persona, speaking_to
-from functions.generate.thoughts import without_thoughts
+from functions.generate.decoding.thoughts import without_thoughts
+from functions.generate.prompts.personas import ENGLISH, RUSSIAN, Persona, speaking_to
 
 if TYPE_CHECKING:
-    from functions.generate.near import Near
+    from functions.generate.prompts.near import Near
 
 MAX_CHARACTERS_PER_TOKEN = 32
 """No more text than this is tokenised for a place in the prompt: bounds the work that one long message can cause."""

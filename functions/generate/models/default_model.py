@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from events.errors import TimokhaError
 from events.extras import install
-from functions.generate.card import ModelCard
-from functions.generate.made_once import made_once
-from functions.generate.prompts import FormatName
-from functions.generate.voices import NOTICE, Voice
+from functions.generate.models.card import ModelCard
+from functions.generate.models.made_once import made_once
+from functions.generate.models.voices import NOTICE, Voice
+from functions.generate.prompts.formats import FormatName
 
 if TYPE_CHECKING:
     from rich.console import Console

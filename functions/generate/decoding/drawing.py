@@ -9,9 +9,9 @@ import structlog
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
 from events.schema import FailureReason, GenerationRequested, Sampling, Usage
+from functions.generate.decoding.live import LiveText
+from functions.generate.decoding.repetition import Earlier
 from functions.generate.engine import Engine, Generated
-from functions.generate.live import LiveText
-from functions.generate.repetition import Earlier
 from functions.worker.verdicts import Reject
 from observability.chat import Chat
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from unicodedata import category, name
 
-from functions.generate.byte_tokens import NAMES
-from functions.generate.thoughts import MARKS
+from functions.generate.decoding.byte_tokens import NAMES
+from functions.generate.decoding.thoughts import MARKS
 
 RULE = 2
 """Raise it when other tokens are kept."""

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from jinja2.meta import find_undeclared_variables
 
 from events.runtime.clock import Clock
-from functions.generate.chat import Message, TemplateRefused
-from functions.generate.sandbox import Sandbox
+from functions.generate.prompts.chat import Message, TemplateRefused
+from functions.generate.prompts.jinja_sandbox import Sandbox
 
 THINKING_SWITCHES = ("enable_thinking", "thinking", "enable_reasoning", "think")
 """What templates call the variable that lets a model think before it answers."""

@@ -2,7 +2,7 @@
 
 import re
 
-from functions.generate.prompts import may_be_label, without_label
+from functions.generate.prompts.formats import may_be_label, without_label
 
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[»”\")]*+(?=\s|$)")
 """Looked for once in a run of dots, however long it is."""

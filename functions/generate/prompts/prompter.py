@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from events.errors import SettingsError
 from events.schema import Role, Sampling, Turn
-from functions.generate.encoding import Encoder
-from functions.generate.prompts import Dialogue, Format, Segment, fit
-from functions.generate.stages import MARK_TOKENS
-from functions.generate.thoughts import open_mark
+from functions.generate.decoding.stages import MARK_TOKENS
+from functions.generate.decoding.thoughts import open_mark
+from functions.generate.prompts.encoding import Encoder
+from functions.generate.prompts.formats import Dialogue, Format, Segment, fit
 
 _LEAST_QUESTION, _LEAST_ANSWER = 16, 32
 """Tokens: a context that leaves them less than this can't be served."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from unicodedata import normalize
 
-from functions.generate.byte_tokens import NAMES
-from functions.generate.cutting import Spellings
-from functions.generate.prompts import FIRST_SPEAKER, SECOND_SPEAKER
+from functions.generate.decoding.byte_tokens import NAMES
+from functions.generate.prompts.cutting import Spellings
+from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER
 
 
 class Tokenizer(Protocol):

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from events.errors import SettingsError
 from events.schema import Role, Turn
-from functions.generate.prompts import Segment, alternating
-from functions.generate.thoughts import open_mark
+from functions.generate.decoding.thoughts import open_mark
+from functions.generate.prompts.formats import Segment, alternating
 
 Message = Mapping[str, Any]
 """{role, content}; the content is a string, or a list of parts such as {type: text, text: …}."""

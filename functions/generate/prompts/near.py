@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from events.errors import SettingsError
 from events.schema import Role, Turn
-from functions.generate.card import EXAMPLES
-from functions.generate.ngrams import Index
-from functions.generate.personas import ENGLISH, answering
+from functions.generate.models.card import EXAMPLES
+from functions.generate.prompts.ngrams import Index
+from functions.generate.prompts.personas import ENGLISH, answering
 
 INDEXES = "examples.npz"
 """Beside them, where a model is prepared: what a search needs, which takes a second to make."""

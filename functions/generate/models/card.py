@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from events.errors import SettingsError
 from events.schema import MAX_NEW_TOKENS
-from functions.generate.chat import Chat, Template, TemplateRefused
-from functions.generate.personas import ENGLISH, RUSSIAN
-from functions.generate.prompts import Dialogue, Format, FormatName, RuDialoGPT
+from functions.generate.prompts.chat import Chat, Template, TemplateRefused
+from functions.generate.prompts.formats import Dialogue, Format, FormatName, RuDialoGPT
+from functions.generate.prompts.personas import ENGLISH, RUSSIAN
 
 if TYPE_CHECKING:
-    from functions.generate.near import Near
+    from functions.generate.prompts.near import Near
 
 FILE_NAME = "timokha.json"
 EXAMPLES = "examples.jsonl"
@@ -88,7 +88,7 @@ class ModelCard(BaseModel):
     def take_along(self, directory: Path) -> None:
         """Write to `directory` what lies beside the card. Raises SettingsError, one line, if that can't be read."""
         if self.near and self.beside and self.beside != directory:
-            from functions.generate import near  # noqa: PLC0415 -- numpy, for few models
+            from functions.generate.prompts import near  # noqa: PLC0415 -- numpy, for few models
 
             near.copy(self.beside, directory)
 
@@ -114,7 +114,7 @@ class ModelCard(BaseModel):
     def _near(self, room: int, learning: bool) -> "Near | None":
         if not (self.near and self.beside) or room < ROOM_FOR_EXAMPLES:
             return None
-        from functions.generate.near import load  # noqa: PLC0415 -- numpy, for few models
+        from functions.generate.prompts.near import load  # noqa: PLC0415 -- numpy, for few models
 
         return load(self.beside, count=self.near, learning=learning)
 

@@ -12,11 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from events.files import PARTIAL
-from functions.generate.default_model import CARD, SHA256
 from functions.generate.engines.gguf import header
 from functions.generate.engines.serving_file import FILE_NAME
-from functions.generate.sources import name_of
-from functions.generate.voices import Voice
+from functions.generate.models.default_model import CARD, SHA256
+from functions.generate.models.sources import name_of
+from functions.generate.models.voices import Voice
 
 MADE_BY = 8
 """Raise it when what is made from the same model changes."""
