@@ -42,7 +42,7 @@ def start(
 ) -> Telemetry:
     """Telemetry of `timokha-<service>`, going where OpenTelemetry's environment variables say; nowhere by default.
 
-    `capture_content` lets message text into spans. `trace_file` gets a JSON object a line and span (`trace_file.py`).
+    `capture_content` lets message text into spans. `trace_file` gets a JSON object a line and span (`trace_writer.py`).
     `span_exporter` and `metric_reader` are called in this process, at once.
     Raises SettingsError if a variable is bad.
     """

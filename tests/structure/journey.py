@@ -28,12 +28,12 @@ from types import CodeType, FrameType
 
 import structlog
 
+from cli.demo.nats_server import EmbeddedServer
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot import app as userbot
 from edge.userbot.settings import UserbotSettings
-from events.jetstream.server import EmbeddedServer
 from functions.generate import app as generate
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import silent
