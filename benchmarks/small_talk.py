@@ -17,7 +17,7 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.models.default_model import prepare_default_model
-from training.together import Together
+from training.evaluation.together import Together
 
 QUESTIONS = """\
 Привет!

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.style import Body, Habit, Voices, bare, habits
+from training.evaluation.style import Body, Habit, Voices, bare, habits
 
 _LETTERS = (250, 500, 1000, 2000, 4000)
 _SPEAKS = 12_000

@@ -139,7 +139,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "train evaluate": Command(
         "training.settings:EvaluateSettings",
-        "training.evaluate",
+        "training.evaluation.command",
         "Scores a trained model and its base on held-out dialogues, and shows their answers side by side.",
         extras="training",
         patience=HEEDING,
@@ -153,14 +153,14 @@ COMMANDS: dict[str, Command] = {
     ),
     "train fit": Command(
         "training.settings:FitSettings",
-        "training.fit",
+        "training.fit.command",
         "Trains a model on prepared dialogues; interrupted, the same command goes on from its last checkpoint.",
         extras="training",
         patience=HEEDING,
     ),
     "train prepare": Command(
         "training.settings:PrepareSettings",
-        "training.prepare",
+        "training.data.command",
         "From a Telegram Desktop export to dialogues, a manifest that accounts for every item, and plots.",
         extras="training",
         patience=HEEDING,

@@ -10,7 +10,7 @@ from typing import Any
 from events.errors import SettingsError
 from events.schema import Role, Turn
 from functions.generate.decoding.thoughts import without_thoughts
-from training.splits import Part
+from training.data.splits import Part
 
 
 @dataclass(frozen=True, slots=True)

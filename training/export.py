@@ -22,17 +22,17 @@ from functions.generate.models.sources import CONFIG as MODEL_CONFIG
 from functions.generate.models.sources import UNFINISHED
 from functions.generate.models.used_tokens import write as write_used_tokens
 from observability.telemetry import Telemetry
-from training import used_tokens
 from training.bars import Bars, bars, say
-from training.evaluation import EVALUATION, Evaluation
+from training.data.manifest import Manifest
+from training.data.splits import Part
+from training.evaluation.result import EVALUATION, Evaluation
+from training.evaluation.scoring import Scorer, bits_per_byte, surprises
 from training.examples import read
-from training.manifest import Manifest
+from training.fit import used_tokens
 from training.model_card import model_card
 from training.outputs import LOCK, claimed, publish, scratch
 from training.progress import Stopped, check
-from training.scoring import Scorer, bits_per_byte, surprises
 from training.settings import ExportSettings, FitSettings
-from training.splits import Part
 from training.weights import data_of, renderer_of, run_settings, source_of, trained
 
 _COMPARED = 16

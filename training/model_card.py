@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from functions.generate.models.card import ModelCard
-from training.evaluation import Evaluation
-from training.leaks import Leaks
-from training.manifest import CONSENT, Manifest
+from training.data.manifest import CONSENT, Manifest
+from training.evaluation.leaks import Leaks
+from training.evaluation.result import Evaluation
 from training.settings import FitSettings
 
 _SHOWN = 0.1

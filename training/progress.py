@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from events.errors import TimokhaError
-from training.export_file import Chat, ExportFile
+from training.data.telegram.export_reader import Chat, ExportFile
 
 Stopped = Callable[[], bool]
 """Whether somebody wants the work to end."""

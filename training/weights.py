@@ -19,8 +19,8 @@ from functions.generate.models.default_model import prepare_default_model
 from functions.generate.models.voices import voice_of
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.settings import VoiceName
-from training.lessons import Renderer
-from training.manifest import Manifest
+from training.data.manifest import Manifest
+from training.fit.lessons import Renderer
 from training.settings import FitSettings, Frame
 
 CONFIG = "config.toml"

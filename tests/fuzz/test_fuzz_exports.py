@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import SettingsError
-from training.export_file import Chat, ExportFile
-from training.json_repair import repaired
-from training.json_values import Span
-from training.messages import Fate, Message, parse
+from training.data.telegram.export_reader import Chat, ExportFile
+from training.data.telegram.json_repair import repaired
+from training.data.telegram.json_values import Span
+from training.data.telegram.messages import Fate, Message, parse
 
 NEAR = 500
 """Bytes; longer than a message here."""

@@ -20,7 +20,7 @@ from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import FormatName, alternating, fit
 from functions.generate.prompts.templates import ChatTemplate
 from tests.generate.tokenizers_of_all_kinds import KINDS, with_added, wrapped
-from training.lessons import Renderer
+from training.fit.lessons import Renderer
 
 CARD = ModelCard(name="model", format=FormatName.CHAT)
 

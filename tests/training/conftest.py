@@ -13,7 +13,7 @@ from transformers import Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LM
 
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
-from training.prepare import prepare
+from training.data.command import prepare
 from training.settings import PrepareSettings
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.canaries import MOST, fitting, language_of, lessons, make
+from training.data.private_data import without_addresses, without_numbers
+from training.evaluation.leaks import Known, Leaks, leaks
 from training.examples import Example
-from training.leaks import Known, Leaks, leaks
-from training.private_data import without_addresses, without_numbers
+from training.fit.canaries import MOST, fitting, language_of, lessons, make
 
 LANGUAGES = ("en", "ru")
 

@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from events.errors import SettingsError
-from training import window
-from training.export_file import ExportFile
-from training.json_repair import end_of_value, repaired
-from training.json_values import Span
-from training.prepare import prepare
+from training.data.command import prepare
+from training.data.telegram import window
+from training.data.telegram.export_reader import ExportFile
+from training.data.telegram.json_repair import end_of_value, repaired
+from training.data.telegram.json_values import Span
 from training.settings import PrepareSettings
 
 
@@ -142,7 +142,7 @@ def test_a_message_nested_too_deep_harms_only_itself():
 
 def test_a_message_that_is_too_long_harms_only_itself(monkeypatch):
     monkeypatch.setattr(window, "_PIECE", 1000)
-    monkeypatch.setattr("training.json_values.LARGEST", 4000)
+    monkeypatch.setattr("training.data.telegram.json_values.LARGEST", 4000)
     text = written(chat(message(1), message(2, "а" * 1500), message(3, "б" * 90_000), message(4)))
     _, items = read(text)
     assert ids(items) == [1, 2, Span, 4]

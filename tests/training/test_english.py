@@ -9,10 +9,10 @@ from rich.console import Console
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.models.card import ModelCard
-from training.evaluate import evaluate
+from training.data.command import prepare
+from training.evaluation.command import evaluate
 from training.export import export as export_model
-from training.fit import fit
-from training.prepare import prepare
+from training.fit.command import fit
 from training.settings import EvaluateSettings, ExportSettings, FitSettings, PrepareSettings
 
 QUIET = Console(quiet=True)

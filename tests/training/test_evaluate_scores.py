@@ -11,13 +11,13 @@ from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.encoding import Encoder
-from training.answering import distinct, grams, verbatim
-from training.comparing import compare
+from training.evaluation.answering import distinct, grams, verbatim
+from training.evaluation.comparing import compare
+from training.evaluation.intervals import of_ratio, of_share
+from training.evaluation.measuring import HeldOut, Measured
+from training.evaluation.scoring import Scorer, Surprise, bits_per_byte, ranks, surprises
 from training.examples import Example
-from training.intervals import of_ratio, of_share
-from training.lessons import Renderer
-from training.measuring import HeldOut, Measured
-from training.scoring import Scorer, Surprise, bits_per_byte, ranks, surprises
+from training.fit.lessons import Renderer
 
 QUESTION = (Turn(role=Role.USER, text="как дела?"),)
 ANSWER = "Хорошо, а у вас?"

@@ -17,9 +17,9 @@ from functions.generate.models.sources import UNFINISHED, path_of
 from tests.full_disk import files_up_to
 from tests.generate.gguf_files import write
 from training import export as exporting
-from training.evaluate import evaluate
+from training.evaluation.command import evaluate
 from training.export import export
-from training.fit import fit
+from training.fit.command import fit
 from training.outputs import LOCK
 from training.settings import EvaluateSettings, ExportSettings, FitSettings
 

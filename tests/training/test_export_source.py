@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from events.errors import SettingsError, TimokhaError
-from training.prepare import prepare
+from training.data.command import prepare
 from training.settings import PrepareSettings
 
 

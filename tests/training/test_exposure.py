@@ -13,14 +13,14 @@ from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.encoding import Encoder
-from training.canaries import make
-from training.exposure import exposures
-from training.leaks import OTHERS
-from training.lessons import Renderer
-from training.packing import pack
-from training.scoring import Scorer
-from training.together import Together
-from training.trainer import pack_loss
+from training.evaluation.exposure import exposures
+from training.evaluation.leaks import OTHERS
+from training.evaluation.scoring import Scorer
+from training.evaluation.together import Together
+from training.fit.canaries import make
+from training.fit.lessons import Renderer
+from training.fit.packing import pack
+from training.fit.trainer import pack_loss
 
 CLOCK = SystemClock()
 CANARIES = make(4, seed=0, language="ru")

@@ -18,12 +18,13 @@ from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import SystemClock
 from functions.generate.models import voices
 from functions.generate.models.card import ModelCard
-from training import compiling, weights
-from training.fit import fit
-from training.monitor import Monitor
-from training.resuming import keep
+from training import weights
+from training.fit import compiling
+from training.fit.command import fit
+from training.fit.monitor import Monitor
+from training.fit.resuming import keep
+from training.fit.trainer import last_checkpoint, pack_loss
 from training.settings import FitSettings
-from training.trainer import last_checkpoint, pack_loss
 from training.weights import trained
 
 QUIET = Console(quiet=True)
@@ -269,7 +270,7 @@ def test_a_loss_that_is_no_number_ends_the_training_before_it_is_saved(data, bas
         return loss * torch.nan if where == "loss" else _NoGradient.apply(loss)
 
     chosen = settings(data, base, tmp_path / "run", evaluate_every=1)
-    monkeypatch.setattr("training.trainer.pack_loss", broken)
+    monkeypatch.setattr("training.fit.trainer.pack_loss", broken)
     with pytest.raises(TimokhaError, match=f"the {where} became nan at step 1: .*LEARN"):
         fit(chosen, console=QUIET, clock=SystemClock())
     assert not last_checkpoint(chosen.out)

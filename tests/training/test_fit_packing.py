@@ -12,12 +12,12 @@ from functions.generate.prompts.chat import Chat
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import Dialogue, RuDialoGPT
 from functions.generate.prompts.templates import ChatTemplate
+from training.data.splits import Part
 from training.examples import Example, covering, read
-from training.lessons import Renderer
-from training.packing import IGNORED, pack
-from training.splits import Part
-from training.trainer import learned, pack_loss
-from training.vocabulary import Vocabulary
+from training.fit.lessons import Renderer
+from training.fit.packing import IGNORED, pack
+from training.fit.trainer import learned, pack_loss
+from training.fit.vocabulary import Vocabulary
 
 
 def turns(*texts):

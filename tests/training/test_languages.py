@@ -3,8 +3,8 @@
 import pytest
 
 from events.errors import SettingsError
-from training.languages import languages, recognise
-from training.placeholders import Kind, in_words, placeholder
+from training.data.languages import languages, recognise
+from training.data.placeholders import Kind, in_words, placeholder
 
 RUSSIAN = [
     "ты сегодня придёшь вечером? я купила пирог и жду тебя дома",

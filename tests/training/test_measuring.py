@@ -6,8 +6,8 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.models.card import ModelCard
+from training.evaluation.measuring import HeldOut, measure, questions, weight
 from training.examples import Example
-from training.measuring import HeldOut, measure, questions, weight
 
 QUESTION, FIRST, SECOND = (
     Turn(role=role, text=text)

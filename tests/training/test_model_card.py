@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from functions.generate.models.card import ModelCard
-from training.evaluation import Evaluation, Score
-from training.leaks import Known, leaks
-from training.manifest import Manifest
+from training.data.manifest import Manifest
+from training.evaluation.leaks import Known, leaks
+from training.evaluation.result import Evaluation, Score
 from training.model_card import model_card
 from training.settings import FitSettings
 

@@ -8,8 +8,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from training.data.splits import Part
 from training.examples import read
-from training.splits import Part
 
 NOTEBOOK = Path(__file__).parents[2] / "training/train.ipynb"
 AS_IT_IS = "[bold]жирно[/bold] <b>*и*</b> $x$ :smile: " + "и очень широко " * 12

@@ -12,11 +12,11 @@ from events.runtime import leftovers
 from events.runtime.claims import Claim, InUse
 from events.runtime.clock import SystemClock
 from tests.full_disk import files_up_to
-from training.fit import RESULT, fit
+from training.data.command import prepare
+from training.fit.command import RESULT, fit
+from training.fit.trainer import last_checkpoint
 from training.outputs import LOCK, claimed, scratch
-from training.prepare import prepare
 from training.settings import FitSettings, PrepareSettings
-from training.trainer import last_checkpoint
 
 QUIET = Console(quiet=True)
 

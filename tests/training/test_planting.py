@@ -9,14 +9,14 @@ from rich.console import Console
 
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
-from training.canaries import language_of
-from training.evaluate import evaluate
-from training.evaluation import Evaluation
+from training.data.splits import Part
+from training.evaluation.command import evaluate
+from training.evaluation.result import Evaluation
 from training.examples import read
-from training.fit import FitResult, fit
-from training.planting import planted, with_canaries
+from training.fit.canaries import language_of
+from training.fit.command import FitResult, fit
+from training.fit.planting import planted, with_canaries
 from training.settings import EvaluateSettings, FitSettings
-from training.splits import Part
 from training.weights import CONFIG
 
 QUIET = Console(quiet=True)

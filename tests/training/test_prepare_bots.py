@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from training.bots import Sign, find_bots, looks_like_a_bot
-from training.owner import Speaker
-from training.prepare import prepare
+from training.data.bots import Sign, find_bots, looks_like_a_bot
+from training.data.command import prepare
+from training.data.owner import Speaker
 from training.settings import PrepareSettings
 
 

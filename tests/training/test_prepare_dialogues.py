@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from training.dialogues import dialogues
-from training.export_file import ExportFile
-from training.intake import Intake
-from training.turns import turns
-from training.workspace import Workspace
+from training.data.dialogues import dialogues
+from training.data.intake import Intake
+from training.data.telegram.export_reader import ExportFile
+from training.data.turns import turns
+from training.data.workspace import Workspace
 
 REAL_EXPORT = Path(os.environ.get("REAL_EXPORT", ""))
 WITH_A_REAL_EXPORT = pytest.mark.skipif(not REAL_EXPORT.is_file(), reason="REAL_EXPORT names no export of a group")

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import SettingsError
-from training.dates import When, when
-from training.export_file import Chat
-from training.messages import Fate, Message, parse
-from training.owner import Speaker, find_owner
-from training.senders import sender_id
+from training.data.owner import Speaker, find_owner
+from training.data.telegram.dates import When, when
+from training.data.telegram.export_reader import Chat
+from training.data.telegram.messages import Fate, Message, parse
+from training.data.telegram.senders import sender_id
 
 GROUP = Chat(0, type="private_group")
 WHOLE = {

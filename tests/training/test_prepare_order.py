@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from training.dialogues import dialogues
-from training.export_file import Chat
-from training.intake import Intake
-from training.ordering import find_topics, sort
-from training.turns import turns
-from training.workspace import Workspace
+from training.data.dialogues import dialogues
+from training.data.intake import Intake
+from training.data.ordering import find_topics, sort
+from training.data.telegram.export_reader import Chat
+from training.data.turns import turns
+from training.data.workspace import Workspace
 
 
 class Arranged:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.manifest import Manifest
-from training.splits import FEWEST, Part, assign, few
-from training.workspace import Workspace
+from training.data.manifest import Manifest
+from training.data.splits import FEWEST, Part, assign, few
+from training.data.workspace import Workspace
 
 SHARES = {Part.VALIDATION: 0.1, Part.TEST: 0.1}
 DEFAULT = {"validation_share": 0.1, "test_share": 0.1}

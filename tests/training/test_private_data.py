@@ -2,8 +2,8 @@
 
 import pytest
 
-from training.placeholders import in_words
-from training.private_data import says_nothing, without_addresses, without_numbers
+from training.data.placeholders import in_words
+from training.data.private_data import says_nothing, without_addresses, without_numbers
 
 
 def clean(text, language="ru", countries=("RU",)):

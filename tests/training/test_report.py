@@ -2,7 +2,7 @@
 
 from markdown_it import MarkdownIt
 
-from training.report import row
+from training.evaluation.report import row
 
 WRITTEN = [
     "**жирно** _и_ ~~нет~~ `код`",

@@ -7,13 +7,13 @@ import pytest
 
 from events.schema import Role, Turn
 from observability.telemetry import silent
-from training.evaluate import main
-from training.evaluation import Evaluation, Score
+from training.evaluation.command import main
+from training.evaluation.likeness import likeness
+from training.evaluation.report import style_in_words
+from training.evaluation.result import Evaluation, Score
+from training.evaluation.style import Voices, bare, voices
 from training.examples import Example
-from training.likeness import likeness
-from training.report import style_in_words
 from training.settings import EvaluateSettings
-from training.style import Voices, bare, voices
 
 COMMON = ["the", "and", "I", "you", "it", "that", "of", "to", "in", "is", "we", "what", "for", "my", "not", "on", "so"]
 THINGS = [f"{start}{end}" for start in ("ba", "do", "ki", "mu", "re", "sto", "tra") for end in ("n", "ll", "rd", "sk")]
@@ -136,6 +136,6 @@ def test_each_turn_is_heard_once_without_place_holders_and_digits():
 
 
 async def test_the_terminal_says_that_there_is_no_likeness(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("training.evaluate.evaluate", lambda *_, **__: evaluation(1, None, None))
+    monkeypatch.setattr("training.evaluation.command.evaluate", lambda *_, **__: evaluation(1, None, None))
     await main(EvaluateSettings.read(run=tmp_path), silent(), asyncio.Event())
     assert "No likeness: there is no text to compare." in capsys.readouterr().err

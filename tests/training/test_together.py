@@ -10,7 +10,7 @@ from events.schema import Role, Sampling, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.models.card import ModelCard
-from training.together import Together
+from training.evaluation.together import Together
 
 QUESTIONS = ["как дела?", "что ты делаешь? " * 12, "да", "How are you?", "кто там? " * 3, "где?", "а?", "о", "нет", "и"]
 

@@ -21,9 +21,9 @@ from functions.generate.models.card import ModelCard
 from functions.generate.models.used_tokens import used
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import silent
-from training.evaluate import evaluate
+from training.evaluation.command import evaluate
 from training.export import export
-from training.fit import fit
+from training.fit.command import fit
 from training.settings import EvaluateSettings, ExportSettings, FitSettings
 from training.weights import run_settings, trained
 

@@ -15,12 +15,12 @@ from events.errors import TimokhaError
 from events.runtime.clock import SystemClock
 from tests.terminals import CTRL_C, Terminal
 from training import export as exporting
+from training.data.command import prepare
+from training.data.workspace import Workspace
 from training.export import export
-from training.fit import fit
-from training.prepare import prepare
+from training.fit.command import fit
+from training.fit.trainer import last_checkpoint
 from training.settings import ExportSettings, FitSettings, PrepareSettings
-from training.trainer import last_checkpoint
-from training.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 QUIET = Console(quiet=True)

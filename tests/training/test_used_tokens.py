@@ -4,8 +4,8 @@ import json
 
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import Dialogue
-from training import used_tokens
-from training.lessons import Renderer
+from training.fit import used_tokens
+from training.fit.lessons import Renderer
 
 
 def renderer(tokenizer):

@@ -18,7 +18,7 @@ from functions.generate.models.default_model import CARD
 from functions.generate.models.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
 from functions.generate.prompts import near
 from functions.generate.settings import VoiceName
-from training.fit import fit
+from training.fit.command import fit
 from training.settings import FitSettings
 from training.voice import shipping
 from training.voice.__main__ import main

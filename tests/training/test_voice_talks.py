@@ -8,11 +8,11 @@ from rich.console import Console
 
 from events.runtime.clock import SystemClock
 from functions.generate.models.card import ModelCard
+from training.data.command import prepare
+from training.data.splits import Part
 from training.examples import read as read_examples
-from training.fit import fit
-from training.prepare import prepare
+from training.fit.command import fit
 from training.settings import FitSettings, PrepareSettings
-from training.splits import Part
 from training.voice import telegram
 from training.voice.__main__ import main
 from training.voice.losses import losses

@@ -8,8 +8,8 @@ import pytest
 from events.schema import Role, Turn
 from functions.generate.prompts.formats import Dialogue
 from functions.generate.prompts.near import Near
+from training.data.splits import Part
 from training.examples import read
-from training.splits import Part
 from training.voice.__main__ import main
 from training.voice.variants import SHARE, variant, vary
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from events.schema import Role
+from training.data.manifest import Manifest
+from training.data.splits import Part
 from training.examples import read
-from training.manifest import Manifest
-from training.splits import Part
 from training.voice.talks import Talk
 
 

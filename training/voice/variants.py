@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from training.splits import Part
+from training.data.splits import Part
 
 SHARE = 0.9
 """Of the questions that are put otherwise: the rest are learned without an example of their own."""

@@ -1,0 +1,1 @@
+"""From a chat export to dialogues: `timokha train prepare`. `command.py` is where to begin."""

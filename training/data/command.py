@@ -1,0 +1,182 @@
+"""`timokha train prepare`: from a chat export to dialogues, a manifest that accounts for every item, and plots."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from events.errors import SettingsError, TimokhaError
+from observability.telemetry import Telemetry
+from training.bars import say
+from training.data import plots, private_data
+from training.data.bots import NONE, Sign, find_bots
+from training.data.dialogues import Dialogue, dialogues, store
+from training.data.duplicates import drop_duplicates
+from training.data.intake import Intake
+from training.data.languages import Languages
+from training.data.manifest import CONSENT, MANIFEST, Manifest, counts, settle
+from training.data.ordering import find_topics, sort
+from training.data.owner import find_owner, loudest
+from training.data.splits import Part, assign, write
+from training.data.telegram.export_reader import ExportFile
+from training.data.telegram.export_source import opened
+from training.data.telegram.messages import Fate
+from training.data.turns import turns
+from training.data.wording import owner_languages, reword
+from training.data.workspace import Workspace
+from training.outputs import claimed, publish, scratch
+from training.progress import Stopped, check, reading
+from training.settings import PrepareSettings
+
+_CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share"}
+"""Settings that the manifest repeats: those that say how, and nothing about who."""
+
+
+async def main(settings: PrepareSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Prepare the data in a thread, so that a signal is heard."""
+    console = Console(stderr=True)
+    say(console, CONSENT)
+    manifest = await asyncio.to_thread(prepare, settings, console=console, stopped=stop.is_set)
+    say(console, manifest.summary())
+
+
+def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = lambda: False) -> Manifest:
+    """Write train.jsonl, validation.jsonl, test.jsonl, manifest.json and plots to `settings.out`.
+
+    Raises
+    ------
+    SettingsError
+        One line: no such file, no export, or no such owner.
+    TimokhaError
+        One line: nothing to learn from, or it was `stopped`.
+    """
+    try:
+        countries = private_data.known_countries(_names(settings.countries))
+        phrases = settings.blocklist.read_text(encoding="utf-8").splitlines() if settings.blocklist else []
+        with (
+            opened(settings.export) as file,
+            claimed(settings.out),
+            scratch(settings.out) as place,
+            Workspace.open(place / "messages.sqlite", stopped) as workspace,
+        ):
+            export, intake = ExportFile(file), Intake(private_data.blocklist(phrases))
+            _read(export, intake, workspace, console, stopped)
+            owner = find_owner(settings.owner, export.account, intake.speakers)
+            bots = _drop_bots(workspace, intake, {*owner, export.account or ""}, _names(settings.bots), console)
+            with console.status("Arranging the dialogues"):
+                fields: dict[str, Any] = {"bots": bots, "topics": _order(workspace, intake)}
+                languages = owner_languages(workspace, owner)
+                replaced = reword(workspace, languages, countries)
+                fields |= {"private_data_replaced": replaced, "languages": languages.shares}
+                _arrange(workspace, owner, languages, settings, stopped)
+                return _write(workspace, intake, export, owner, settings, fields=fields, result=place / "result")
+    except OSError as error:
+        raise SettingsError(f"{_named(error, settings.out)} can't be used: {error.strerror or error}") from None
+
+
+def _named(error: OSError, out: Path) -> str | Path:
+    """The place to look at: a file that is only there while the work lasts is not."""
+    within = error.filename and Path(error.filename).is_relative_to(out)
+    return out if within or not error.filename else error.filename
+
+
+def _read(export: ExportFile, intake: Intake, workspace: Workspace, console: Console, stopped: Stopped) -> None:
+    """Store the messages of `export`, and say what was wrong with the file."""
+    workspace.add(intake.messages(reading(export, console, stopped)))
+    for line in export.findings():
+        say(console, line)
+    if intake.reordered:
+        say(console, f"{intake.reordered} messages came after newer ones: all are sorted by time.")
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for part in text.split(",") if (name := part.strip()))
+
+
+def _drop_bots(
+    workspace: Workspace, intake: Intake, people: Collection[str], named: Collection[str], console: Console
+) -> Counter[str]:
+    """Drop what bots wrote, and return how many bots were told by which sign."""
+    signs = find_bots(intake.speakers, people, named)
+    workspace.drop_authors(signs, Fate.BOT)
+    guessed = [intake.speakers[author] for author, sign in signs.items() if sign in (Sign.BUTTONS, Sign.NAME)]
+    if guessed:
+        say(
+            console,
+            f"Taken for bots: {loudest(guessed)}; for one who is none: TRAINING_BOTS={NONE}{guessed[0].id}.",
+        )
+    return Counter(sign.value for sign in signs.values())
+
+
+def _order(workspace: Workspace, intake: Intake) -> int:
+    """Resolve replies, sort what is out of order, and return how many topics of forums there are."""
+    workspace.resolve_replies()
+    topics = find_topics(workspace, intake.topics)
+    if topics or intake.reordered:
+        sort(workspace)
+    return topics
+
+
+def _arrange(
+    workspace: Workspace, owner: frozenset[str], languages: Languages, settings: PrepareSettings, stopped: Stopped
+) -> None:
+    """Make turns and dialogues, drop duplicates, and assign the dialogues to the parts."""
+    found = turns(
+        workspace.rows(),
+        session_gap=settings.session_gap.total_seconds(),
+        burst_gap=settings.burst_gap.total_seconds(),
+    )
+    workspace.add_turns(found)
+    told = dialogues(workspace, owner, context_turns=settings.context_turns)
+    store(workspace, _watched(told, stopped), languages)
+    drop_duplicates(workspace, stopped)
+    assign(workspace, {Part.VALIDATION: settings.validation_share, Part.TEST: settings.test_share})
+    settle(workspace)
+
+
+def _watched(found: Iterator[Dialogue], stopped: Stopped) -> Iterator[Dialogue]:
+    for dialogue in found:
+        check(stopped)
+        yield dialogue
+
+
+def _write(
+    workspace: Workspace,
+    intake: Intake,
+    export: ExportFile,
+    owner: frozenset[str],
+    settings: PrepareSettings,
+    *,
+    fields: Mapping[str, Any],
+    result: Path,
+) -> Manifest:
+    """Write the data to `result`, then move it to `settings.out`, where earlier data stay until all of it is there."""
+    numbers = counts(workspace, intake.never_messages)
+    if not numbers["train"]:
+        raise TimokhaError(
+            f"nobody's words were answered by the owner ({numbers['turns']} turns, dropped: {numbers['dropped']}): "
+            "check TRAINING_OWNER and TRAINING_SESSION_GAP"
+        )
+    result.mkdir()
+    manifest = Manifest(
+        **numbers,
+        speakers=len(intake.speakers),
+        chats=export.chats,
+        reordered=intake.reordered,
+        quoted=intake.quoted,
+        **fields,
+        repaired=export.repaired,
+        damaged_places=export.damage.places,
+        damaged=export.damage.first,
+        truncated=export.truncated,
+        truncated_at=export.truncated_at,
+        data_sha256=write(workspace, result),
+        settings=settings.model_dump(mode="json", include=_CHOICES),
+    )
+    plots.draw(workspace, owner, result)
+    (result / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    publish(result, settings.out, last=MANIFEST)
+    return manifest

@@ -1,0 +1,139 @@
+"""Turns into dialogues: each ends in a turn of the owner, with what led to it."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from events.schema import Role
+from training.data.duplicates import exchange
+from training.data.languages import Languages
+from training.data.placeholders import person
+from training.data.private_data import says_nothing
+from training.data.telegram.messages import QUOTABLE, Fate
+from training.data.workspace import Row, Turn, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A turn, or the beginning of one, as a dialogue shows it."""
+
+    author: str
+    rows: tuple[Row, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(row.text for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """`parts` oldest first; the last one is the owner's."""
+
+    parts: tuple[Part, ...]
+    owner: frozenset[str]
+
+    @property
+    def time(self) -> int:
+        return self.parts[-1].rows[0].time
+
+    @property
+    def question(self) -> str:
+        """All that others said since the owner spoke last."""
+        said: list[str] = []
+        for part in reversed(self.parts[:-1]):
+            if part.author in self.owner and said:
+                break
+            said[:0] = [part.text]
+        return "\n".join(said)
+
+    @property
+    def answer(self) -> str:
+        return self.parts[-1].text
+
+    @property
+    def chat(self) -> int:
+        return self.parts[-1].rows[0].chat
+
+    def messages(self, person: str) -> list[dict[str, str]]:
+        """The `messages` form. Others get a `name`, the same for all that one says in this dialogue: `person` 1."""
+        names: dict[str, str] = {}
+        return [
+            {"role": Role.ASSISTANT.value, "content": part.text}
+            if part.author in self.owner
+            else {
+                "role": Role.USER.value,
+                "name": names.setdefault(part.author, f"{person} {len(names) + 1}"),
+                "content": part.text,
+            }
+            for part in self.parts
+        ]
+
+    def rows(self) -> list[list[int]]:
+        """Of each message."""
+        return [[row.row for row in part.rows] for part in self.parts]
+
+    @property
+    def fate(self) -> Fate | None:
+        """Why it teaches nothing, if so."""
+        if all(part.author in self.owner for part in self.parts):
+            return Fate.NO_QUESTION
+        return Fate.ONLY_PLACEHOLDERS if says_nothing(self.answer) else None
+
+
+def dialogues(workspace: Workspace, owner: frozenset[str], *, context_turns: int) -> Iterator[Dialogue]:
+    """A dialogue for each turn of the owner.
+
+    The context is the thread of replies that leads to the turn. Where nobody else speaks in it, what came before in
+    the session leads to it.
+    """
+    for turn in workspace.turns_of(owner):
+        thread = _thread(workspace, turn, owner, context_turns)
+        if all(part.author in owner for part in thread):
+            begun = workspace.turn_with(thread[0].rows[0].row) if thread else turn
+            earlier = workspace.turns_before(begun, context_turns - len(thread))
+            thread = [*(_part(workspace, other) for other in earlier), *thread]
+        yield Dialogue((*thread, _part(workspace, turn)), owner)
+
+
+def _thread(workspace: Workspace, turn: Turn, owner: frozenset[str], limit: int) -> list[Part]:
+    """What `turn` answers, what that answers, and so on, oldest first; in a circle each one once."""
+    thread: list[Part] = []
+    row, seen = turn.reply_row, {turn.first_row}
+    while row is not None and len(thread) < limit:
+        message = workspace.row(row)
+        if message.fate is None:
+            said = workspace.turn_with(row)
+            part, first, answers = _part(workspace, said, until=row), said.first_row, said.reply_row
+        else:
+            part, first, answers = Part(message.author, (message,)), row, message.reply_row
+        if first in seen or (message.fate and message.fate not in QUOTABLE):
+            break
+        seen.add(first)
+        # What the owner merely showed or passed on is not the owner's voice.
+        if message.fate is None or message.author not in owner:
+            thread.insert(0, part)
+        row = answers
+    return thread
+
+
+def _part(workspace: Workspace, turn: Turn, until: int | None = None) -> Part:
+    """A turn, if need be only up to the message that was answered."""
+    return Part(turn.author, tuple(workspace.spoken(turn.first_row, until or turn.last_row)))
+
+
+def store(workspace: Workspace, found: Iterable[Dialogue], languages: Languages) -> None:
+    workspace.insert(
+        "dialogues (time, messages, rows, first_row, last_row, exchange, fate)",
+        (
+            (
+                one.time,
+                json.dumps(one.messages(person(languages.of(one.chat))), ensure_ascii=False),
+                json.dumps(one.rows()),
+                one.parts[-1].rows[0].row,
+                one.parts[-1].rows[-1].row,
+                exchange(one.question, one.answer),
+                one.fate,
+            )
+            for one in found
+        ),
+    )

@@ -1,0 +1,66 @@
+"""Turn the items of an export into cleaned messages, and count what is found."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from re import Pattern
+from typing import Any
+
+from training.data import private_data
+from training.data.owner import Speaker
+from training.data.telegram.export_reader import Chat
+from training.data.telegram.messages import Fate, Message, begun_topic, parse
+
+
+@dataclass(slots=True)
+class Intake:
+    """The counts are complete once `messages` has ended."""
+
+    blocked: Pattern[str] | None = None
+    speakers: dict[str, Speaker] = field(default_factory=dict)
+    never_messages: Counter[Fate] = field(default_factory=Counter)
+    topics: list[tuple[int, int]] = field(default_factory=list)
+    """(chat, id) of what began a topic of a forum."""
+    reordered: int = 0
+    """Messages that came after newer ones of their chat."""
+    quoted: int = 0
+    """Messages whose quotations were left out."""
+    _newest: tuple[int, int, int] = (-1, 0, 0)
+    """Of the chat that is being read: its number, and time and id of the newest message so far."""
+
+    def messages(self, items: Iterable[tuple[Chat, Any]]) -> Iterator[tuple[int, Message]]:
+        """(number of the chat, message without links and addresses)."""
+        for chat, item in items:
+            match parse(item, chat):
+                case Fate() as fate:
+                    self.never_messages[fate] += 1
+                    if (topic := begun_topic(item)) is not None:
+                        self.topics.append((chat.number, topic))
+                case message:
+                    yield chat.number, self._take(self._dated(chat.number, message), chat)
+
+    def _dated(self, chat: int, message: Message) -> Message:
+        """`message` with a time that fits those before it, and a note if it stands out of order."""
+        number, time, last = self._newest
+        if chat == number and message.id > last:
+            message = replace(message, when=message.when.following(time))
+        if chat == number and (message.when.time, message.id) < (time, last):
+            self.reordered += 1
+        else:
+            self._newest = (chat, message.when.time, message.id)
+        return message
+
+    def _take(self, message: Message, chat: Chat) -> Message:
+        cleaned = private_data.without_addresses(message.text)
+        if message.fate is not Fate.NO_TEXT:
+            speaker = self.speakers.setdefault(message.author, Speaker(message.author, message.name))
+            speaker.messages += 1
+            self.quoted += message.has_quote
+            speaker.buttons += message.has_buttons
+            speaker.chats.add(chat.type)
+        return replace(message, text=cleaned, fate=self._fate(message))
+
+    def _fate(self, message: Message) -> Fate | None:
+        if message.fate in (None, Fate.FORWARDED, Fate.VIA_BOT) and self.blocked and self.blocked.search(message.text):
+            return Fate.BLOCKLISTED
+        return message.fate

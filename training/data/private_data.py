@@ -1,0 +1,110 @@
+"""Replace what points to a person: phones, cards, documents, e-mails, links and @names, Russian and English."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+
+from phonenumbers import SUPPORTED_REGIONS, Leniency, PhoneNumberMatcher
+from stdnum import iban, luhn
+from stdnum.ru import inn
+from stdnum.us import ssn
+
+from events.errors import SettingsError
+from training.data.placeholders import PRIVATE, Kind, placeholder, worded
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_LINK = re.compile(
+    r"(?:https?|tg|ftp)://\S+|\bwww\.\S+|"
+    r"\b(?:[\w-]+\.)+(?:ru|рф|su|com|org|net|io|me|info|dev|app|gg|tv|by|ua|kz|"
+    r"uk|de|fr|eu|edu|gov|ai|ca|au|ie|nz|site|online|store|biz|pro)\b(?:[/?#]\S*)?",
+    re.IGNORECASE,
+)
+_AT_NAME = re.compile(r"(?<!\w)@[A-Za-z]\w{3,31}", re.ASCII)
+_MANY_DIGITS = re.compile(r"\d(?:\D{0,3}\d){5,}")
+_NAMED_DOCUMENT = re.compile(
+    r"(?P<name>\b(?:паспорт\w*|снилс\w*|инн|омс|полис\w*|огрн\w*|загран\w*|в/у|водительск\w+|свидетельств\w+|"
+    r"passport|ssn|social security|driver'?s licen[cs]e|driving licen[cs]e|national insurance|"
+    r"id card|tax id|itin|medicare)\b\D{0,25}?)(?-i:\b[A-Z]{1,2} ?)?\d[\d \-–№]{4,24}\d(?-i: ?[A-D]\b)?",
+    re.IGNORECASE,
+)
+_SNILS = re.compile(r"(?<!\d)\d{3}-\d{3}-\d{3}[ -]\d{2}(?!\d)")
+_PASSPORT = re.compile(r"(?<!\d)\d{2} ?\d{2} (?:№ ?)?\d{6}(?!\d)")
+_ACCOUNT = re.compile(r"(?<!\d)\d{20}(?!\d)")
+_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+_INN = re.compile(r"(?<!\d)(?:\d{12}|\d{10})(?!\d)")
+_LOCAL_PHONE = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{2}(?![\d-])")
+
+_SSN = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
+_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
+_AT_HOME = "RU"
+"""Its rules are in any case those that are the least strict about spaces: bare numbers of phones are common there."""
+
+_ONLY_PLACEHOLDERS = re.compile(rf"(?:{'|'.join(map(re.escape, worded(PRIVATE)))}|\W)*")
+
+
+def known_countries(codes: Iterable[str]) -> list[str]:
+    """Countries whose phone numbers can be recognised. Raises SettingsError for another code."""
+    given = sorted(code.upper() for code in codes)
+    if unknown := [code for code in given if code not in SUPPORTED_REGIONS]:
+        raise SettingsError(f"TRAINING_COUNTRIES: there is no {', '.join(unknown)}; it takes codes such as IE,AU")
+    return given
+
+
+def says_nothing(text: str) -> bool:
+    """Whether only place-holders are left of `text`, in whichever language."""
+    return "[" in text and _ONLY_PLACEHOLDERS.fullmatch(text) is not None
+
+
+def without_addresses(text: str) -> str:
+    """`text` with a place-holder for each e-mail, link and @name. Place-holders pass unchanged."""
+    if "." in text or "@" in text or "://" in text:
+        text = _EMAIL.sub(placeholder(Kind.EMAIL), text)
+        text = _LINK.sub(placeholder(Kind.LINK), text)
+        text = _AT_NAME.sub(placeholder(Kind.NAME), text)
+    return text
+
+
+def without_numbers(text: str, countries: Collection[str]) -> str:
+    """`text` with a place-holder for each document, card and phone; in `countries` phones need no country code."""
+    if not _MANY_DIGITS.search(text):
+        return text
+    document = placeholder(Kind.DOCUMENT)
+    text = _NAMED_DOCUMENT.sub(lambda found: found["name"] + document, text)
+    text = _valid(_IBAN, iban.is_valid, document, text)
+    for form in (_SNILS, _ACCOUNT):
+        text = form.sub(document, text)
+    text = _valid(_SSN, ssn.is_valid, document, text)
+    text = _CARD.sub(lambda found: placeholder(Kind.CARD) if luhn.is_valid(_digits(found[0])) else found[0], text)
+    text = _phones(text, countries)
+    text = _PASSPORT.sub(document, text)
+    text = _valid(_INN, inn.is_valid, document, text)
+    return _LOCAL_PHONE.sub(placeholder(Kind.PHONE), text)
+
+
+def _valid(form: re.Pattern[str], valid: Callable[[str], bool], instead: str, text: str) -> str:
+    """`text` with `instead` for what has this form and the right check digits."""
+    return form.sub(lambda found: instead if valid(found[0]) else found[0], text)
+
+
+def _phones(text: str, countries: Collection[str]) -> str:
+    for country in countries or (None,):
+        leniency = Leniency.VALID if country == _AT_HOME else Leniency.STRICT_GROUPING
+        # From the end, so that the places of the earlier ones stay right.
+        for match in reversed(list(PhoneNumberMatcher(text, country, leniency=leniency))):
+            text = text[: match.start] + placeholder(Kind.PHONE) + text[match.end :]
+    return text
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)
+
+
+def count(text: str) -> Counter[str]:
+    """How many of each kind were replaced in `text`, which is not in words yet."""
+    return Counter({kind.value: found for kind in PRIVATE if (found := text.count(placeholder(kind)))})
+
+
+def blocklist(phrases: Iterable[str]) -> re.Pattern[str] | None:
+    """A pattern that finds any of `phrases` as whole words, or None if there are none."""
+    kept = [re.escape(phrase.strip()) for phrase in phrases if phrase.strip()]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(kept)})(?!\w)", re.IGNORECASE) if kept else None

@@ -1,0 +1,1 @@
+"""Read what Telegram Desktop exports, of any size and in any state of repair."""

@@ -1,0 +1,175 @@
+"""Read a Telegram Desktop export as a stream: one chat or a whole account, in memory that does not grow with it."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from training.data.telegram.export_source import no_export
+from training.data.telegram.json_values import Astray, CutOff, Damage, Values
+from training.data.telegram.window import Window
+
+_KINDS = (
+    r"personal_chat|bot_chat|saved_messages|replies|verification_codes|(?:private|public)_(?:group|supergroup|channel)"
+)
+_KIND = re.compile(rf'"type"\s*:\s*"({_KINDS})"')
+_OTHER_CHAT = re.compile(rf'"messages"\s*:|{_KIND.pattern}')
+_MARK = re.compile(
+    r'(?P<item>\{\s*"id"\s*:\s*-?\d+\s*,\s*"type"\s*:\s*"(?:message|service|unsupported)")'
+    r'|(?P<chat>"type"\s*:\s*(?:null|"(?P<kind>\w*)")\s*,\s*"id"\s*:\s*-?\d+\s*,\s*"messages"\s*:\s*(?=\[))'
+    r'|(?P<account>"personal_information"\s*:\s*(?=\{))'
+)
+"""Where reading can go on after damage. No string of JSON has it: its quotes would be escaped."""
+
+_SHOWN = 3
+
+
+@dataclass(slots=True)
+class Chat:
+    """What the export says about a chat before its messages. `type` is e.g. `personal_chat` or `private_supergroup`."""
+
+    number: int
+    type: str = ""
+
+
+@dataclass(slots=True)
+class ExportFile:
+    """One pass over an export; the fields are complete once `items` has ended."""
+
+    file: BinaryIO
+    on_read: Callable[[int], None] = lambda _: None
+    """Called with the number of bytes that have been read; what it raises ends the reading."""
+    account: str | None = None
+    """Id of the account's owner (`user123`), where a whole account was exported."""
+    truncated_at: int | None = None
+    """The byte at which the file ends in the middle."""
+    repaired: int = 0
+    """Places that were no JSON and could be mended."""
+    damage: Damage = field(default_factory=Damage)
+    chats: int = 0
+    _recognised: bool = False
+    _chat: Chat = field(default_factory=lambda: Chat(0))
+    """The latest."""
+
+    @property
+    def truncated(self) -> bool:
+        return self.truncated_at is not None
+
+    def items(self) -> Iterator[tuple[Chat, Any]]:
+        """Each element of each `messages` list, whatever it is, with its chat; in place of a damaged one, where it is.
+
+        A file that ends in the middle gives what is whole and sets `truncated_at`.
+
+        Raises
+        ------
+        SettingsError
+            One line: the file holds no export.
+        """
+        values = Values(Window(self.file, self.on_read), _MARK, self.damage)
+        number = 0
+        try:
+            for number, (chat, item) in enumerate(self._read(values), start=1):  # noqa: B007 -- used behind the loop
+                self._recognised = self._recognised or _is_message(item)
+                yield chat, item
+        except CutOff as cut:
+            self.truncated_at = cut.byte
+        self.repaired = values.repaired
+        if not self.chats:
+            raise no_export(Path(self.file.name), self._why("it has no messages"))
+        if number and not self._recognised:
+            raise no_export(Path(self.file.name), self._why(f"none of its {number} messages is one of Telegram's"))
+
+    def findings(self) -> Iterator[str]:
+        """What was wrong with the file, a line each."""
+        if self.repaired:
+            yield f"Repaired invalid JSON in {_places(self.repaired)} of the export."
+        if self.damage.places:
+            where = ", ".join(f"{span.start}-{span.end}" for span in self.damage.first[:_SHOWN])
+            more = ", …" if self.damage.places > _SHOWN else ""
+            yield f"The export is damaged in {_places(self.damage.places)} (bytes {where}{more}): the rest is used."
+        if self.truncated:
+            yield f"The export ends in the middle, at byte {self.truncated_at}: what came before is used."
+
+    def _why(self, why: str) -> str:
+        """What is wrong with the file, or else `why`."""
+        if self.damage.places:
+            return f"it is not JSON, from byte {self.damage.first[0].start} on"
+        return f"it ends in the middle, at byte {self.truncated_at}" if self.truncated else why
+
+    def _read(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+        try:
+            yield from self._export(values)
+            values.finish()
+        except Astray:
+            yield from self._found(values)
+
+    def _export(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+        """An account, or one chat."""
+        if values.peek() != "{":
+            values.value()
+            return
+        chat = self._chat = Chat(self.chats)
+        for key in values.members():
+            if key in ("chats", "left_chats") and values.peek() == "{":
+                yield from self._chats(values)
+            elif key == "personal_information":
+                self._take_account(values.value())
+            else:
+                yield from self._of_chat(values, chat, key)
+
+    def _chats(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+        for key in values.members():
+            if key != "list" or values.peek() != "[":
+                values.value()
+                continue
+            for _ in values.elements():
+                if values.peek() == "{":
+                    chat = self._chat = Chat(self.chats)
+                    for field_of_chat in values.members():
+                        yield from self._of_chat(values, chat, field_of_chat)
+                else:
+                    values.value()
+
+    def _of_chat(self, values: Values, chat: Chat, key: str) -> Iterator[tuple[Chat, Any]]:
+        if key == "messages" and values.peek() in ("[", "{"):
+            yield from self._messages(values, chat)
+        elif key == "type":
+            chat.type = str(values.value() or "")
+        else:
+            values.value()
+
+    def _chat_at(self, mark: re.Match[str], passed: str) -> Chat:
+        """The chat that goes on or begins at `mark`, behind what could not be read."""
+        if mark["item"] and not _OTHER_CHAT.search(passed):
+            return self._chat
+        return Chat(self.chats, mark["kind"] or (_KIND.findall(passed) or [""])[-1])
+
+    def _messages(self, values: Values, chat: Chat) -> Iterator[tuple[Chat, Any]]:
+        self.chats = chat.number + 1
+        self._chat = chat
+        for item in values.items(another=_OTHER_CHAT):
+            yield chat, item
+
+    def _take_account(self, found: Any) -> None:
+        if isinstance(found, dict) and isinstance(number := found.get("user_id"), int | str):
+            self.account = f"user{number}"
+
+    def _found(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+        """What can be recognised after damage."""
+        while mark := values.next_mark():
+            try:
+                if mark["account"]:
+                    self._take_account(values.value())
+                else:
+                    yield from self._messages(values, self._chat_at(mark, values.passed))
+            except Astray:
+                continue
+
+
+def _places(number: int) -> str:
+    return "1 place" if number == 1 else f"{number} places"
+
+
+def _is_message(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type") in ("message", "service", "unsupported")

@@ -1,0 +1,201 @@
+"""An item of an export, as a message: whatever is missing, null or of another shape, it has one clear fate."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from training.data.placeholders import Kind, placeholder, without_signs
+from training.data.telegram.dates import When, when
+from training.data.telegram.export_reader import Chat
+from training.data.telegram.senders import sender_id
+
+
+class Fate(StrEnum):
+    """Why an item is not in the dialogues; an item has at most one."""
+
+    MALFORMED = "malformed"
+    UNSUPPORTED = "unsupported"
+    """What the exporting program could not read: it writes an id and nothing else."""
+    REPEATED = "repeated"
+    """The very message of the same chat was there before."""
+    SERVICE = "service"
+    BOT = "bot"
+    CHANNEL = "channel"
+    SAVED_MESSAGES = "saved_messages"
+    FORWARDED = "forwarded"
+    VIA_BOT = "via_bot"
+    NO_TEXT = "no_text"
+    BLOCKLISTED = "blocklisted"
+    ONLY_PLACEHOLDERS = "only_placeholders"
+    """Nothing else is left of the owner's turn once private data are replaced."""
+    NO_QUESTION = "no_question"
+    """The owner spoke, and nobody had before him."""
+    DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    SPLIT_OVERLAP = "split_overlap"
+    """The dialogue would have shown a part of the data to another part."""
+    NO_DIALOGUE = "no_dialogue"
+    """No dialogue that was kept has it: nobody's answer was the owner's, or it is too far back."""
+
+
+QUOTABLE = frozenset({Fate.FORWARDED, Fate.VIA_BOT, Fate.NO_TEXT})
+"""Not somebody's own words, but a reply to them is understood only with them."""
+
+_CHATS = {
+    "bot_chat": Fate.BOT,
+    "saved_messages": Fate.SAVED_MESSAGES,
+    "public_channel": Fate.CHANNEL,
+    "private_channel": Fate.CHANNEL,
+    "verification_codes": Fate.BOT,
+    "replies": Fate.BOT,
+}
+_FORWARDED = {"forwarded_from", "forwarded_from_id", "saved_from"}
+_COLUMN = 1 << 63
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_HALVES = re.compile(r"[\ud800-\udfff]")
+_ENTITIES = {
+    "link": Kind.LINK,
+    "email": Kind.EMAIL,
+    "phone": Kind.PHONE,
+    "bank_card": Kind.CARD,
+    "mention": Kind.NAME,
+    "mention_name": Kind.NAME,
+}
+_MEDIA = {
+    "sticker": Kind.STICKER,
+    "voice_message": Kind.VOICE,
+    "video_message": Kind.VIDEO_MESSAGE,
+    "animation": Kind.ANIMATION,
+    "video_file": Kind.VIDEO,
+    "audio_file": Kind.AUDIO,
+}
+_ATTACHED = {
+    "photo": Kind.PHOTO,
+    "poll": Kind.POLL,
+    "location_information": Kind.LOCATION,
+    "contact_information": Kind.CONTACT,
+    "file": Kind.FILE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`text` is not cleaned yet; a place-holder stands for media without text. `time`: Unix, seconds."""
+
+    id: int
+    author: str
+    name: str
+    when: When
+    reply_to: int | None
+    edited: bool
+    text: str
+    fate: Fate | None
+    has_quote: bool = False
+    """A block of quotation was left out."""
+    has_buttons: bool = False
+    """Below it are buttons that no other bot gave it."""
+
+
+def parse(item: Any, chat: Chat) -> Message | Fate:
+    """A message, or why the item is none."""
+    if not isinstance(item, Mapping) or (number := _number(item.get("id"))) is None:
+        return Fate.MALFORMED
+    kind = item.get("type")
+    if kind == "unsupported":
+        return Fate.UNSUPPORTED
+    if (written := when(item)) is None or kind not in ("message", "service"):
+        return Fate.MALFORMED
+    if kind == "service":
+        return Fate.SERVICE
+    text, has_quote = _text(item)
+    name = " ".join(readable(item["from"]).split()) if isinstance(item.get("from"), str) else ""
+    author = sender_id(item.get("from_id"))
+    return Message(
+        id=number,
+        author=readable(author or f"name:{name}"),
+        name=name,
+        when=written,
+        reply_to=_reply(item),
+        edited=_is_edited(item),
+        text=text or readable(_media(item)),
+        fate=_fate(item, chat, author=author, has_text=bool(text)),
+        has_quote=has_quote,
+        has_buttons="inline_bot_buttons" in item and "via_bot" not in item and _FORWARDED.isdisjoint(item),
+    )
+
+
+def begun_topic(item: Any) -> int | None:
+    """The id that messages of a forum's topic answer, if `item` began one."""
+    return _number(item.get("id")) if isinstance(item, Mapping) and item.get("action") == "topic_created" else None
+
+
+def readable(text: str) -> str:
+    """`text` without halves of characters, which no file takes, and control characters but tabs and new lines."""
+    if text.isprintable():  # a fraction of what the patterns take
+        return text
+    return _CONTROL.sub("", text.encode("utf-8", "replace").decode() if _HALVES.search(text) else text)
+
+
+def _number(value: Any) -> int | None:
+    """`value` if it is an id: a whole number that a column of the store takes."""
+    fits = isinstance(value, int) and not isinstance(value, bool) and -_COLUMN <= value < _COLUMN
+    return value if fits else None
+
+
+def _is_edited(item: Mapping[str, Any]) -> bool:
+    """Exports of 2018 give every message that was never edited the first second of Unix time."""
+    edited = item.get("edited")
+    return bool(edited) and not str(edited).startswith("1970-01-01")
+
+
+def _fate(item: Mapping[str, Any], chat: Chat, *, author: str | None, has_text: bool) -> Fate | None:
+    if not has_text:
+        return Fate.NO_TEXT
+    if chat.type in _CHATS:
+        return _CHATS[chat.type]
+    if author and author.startswith("channel"):
+        return Fate.CHANNEL
+    if not _FORWARDED.isdisjoint(item):
+        return Fate.FORWARDED
+    return Fate.VIA_BOT if "via_bot" in item else None
+
+
+def _text(item: Mapping[str, Any]) -> tuple[str, bool]:
+    """The text, whether it is a string or a list of strings and entities; and whether its quotations were left out."""
+    text = item.get("text") or item.get("text_entities") or ""
+    pieces = text if isinstance(text, list) else [text]
+    own = [piece for piece in pieces if not _is_quote(piece)]
+    said = _joined(own)
+    return (said, len(own) < len(pieces)) if said else (_joined(pieces), False)
+
+
+def _joined(pieces: Iterable[Any]) -> str:
+    return readable("".join(map(_piece, pieces))).strip()
+
+
+def _piece(piece: Any) -> str:
+    if isinstance(piece, str):
+        return without_signs(piece)
+    if not isinstance(piece, Mapping) or not isinstance(piece.get("text"), str):
+        return ""
+    kind = _ENTITIES.get(str(piece.get("type")))
+    return placeholder(kind) if kind and piece["text"] else without_signs(piece["text"])
+
+
+def _is_quote(piece: Any) -> bool:
+    """Somebody else's words, as a rule."""
+    return isinstance(piece, Mapping) and piece.get("type") == "blockquote"
+
+
+def _media(item: Mapping[str, Any]) -> str:
+    kind = _MEDIA.get(str(item.get("media_type"))) or next(
+        (kind for key, kind in _ATTACHED.items() if key in item), None
+    )
+    return placeholder(kind or Kind.ATTACHMENT, without_signs(str(item.get("sticker_emoji") or "")))
+
+
+def _reply(item: Mapping[str, Any]) -> int | None:
+    """The message of the same chat that this one answers."""
+    return _number(item.get("reply_to_message_id")) if "reply_to_peer_id" not in item else None

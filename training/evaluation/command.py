@@ -1,0 +1,120 @@
+"""`timokha train evaluate`: what a training changed, measured on dialogues that it never saw."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from events.files import write_whole
+from events.runtime.clock import Clock, SystemClock
+from observability.telemetry import Telemetry
+from training.bars import Stage, bars, say
+from training.data.manifest import Manifest
+from training.evaluation.comparing import compare
+from training.evaluation.exposure import exposures
+from training.evaluation.leaks import Known, leaks
+from training.evaluation.likeness import measure_style
+from training.evaluation.measuring import Doing, HeldOut, Measured, hold_out, measure, weight
+from training.evaluation.report import REPORT, style_in_words, write_report
+from training.evaluation.result import EVALUATION, Evaluation
+from training.evaluation.side_by_side import Done
+from training.fit.allocator import keep_freed_memory
+from training.fit.canaries import Canary, make
+from training.fit.command import FitResult
+from training.progress import Stopped, check
+from training.settings import EvaluateSettings, FitSettings
+from training.weights import data_of, run_settings, source_of, start_from, trained
+
+_CANARY = 3.0
+"""The time one takes, in those of a dialogue that is read."""
+
+
+async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Evaluate in a thread, so that a signal is heard."""
+    console = Console(stderr=True)
+    # Before the thread begins, or it would get memory of its own.
+    keep_freed_memory()
+    evaluation = await asyncio.to_thread(evaluate, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
+    bits = evaluation.bits_per_byte
+    say(
+        console,
+        f"bits per byte {bits.before:.3f} → {bits.after:.3f}; all scores and samples: {settings.run / REPORT}",
+    )
+    if evaluation.likeness is None:
+        say(console, style_in_words(evaluation))
+    if evaluation.canaries and (warning := evaluation.canaries.warning):
+        say(console, warning)
+
+
+def evaluate(
+    settings: EvaluateSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False
+) -> Evaluation:
+    """Write evaluation.json, evaluation.md and its plot to `settings.run`.
+
+    Raises
+    ------
+    SettingsError
+        One line: no such training or data.
+    TimokhaError
+        One line: nothing is held out, or it was `stopped`.
+    """
+    fitted = run_settings(settings.run)
+    data = data_of(settings.run, settings.data, fitted)
+    manifest = Manifest.read(data)
+    held_out = hold_out(data, dialogues=settings.dialogues, samples=settings.samples, seed=settings.seed)
+    source_of(fitted, console)  # made ready with a bar of its own
+    with bars(console, clock, partial(check, stopped)) as shown, shown.stage("Evaluating", 100) as stage:
+        before, after, known = _measure(settings, fitted, held_out, console=console, clock=clock, stage=stage)
+    evaluation = Evaluation(
+        data_sha256=manifest.data_sha256,
+        dialogues=len(held_out.examples),
+        samples=len(held_out.samples),
+        canaries=leaks(known),
+        **compare(before, after, held_out, seed=settings.seed),
+        **measure_style(data, before.answers, after.answers, seed=settings.seed),
+    )
+    write_whole(settings.run / EVALUATION, evaluation.model_dump_json(indent=2) + "\n")
+    write_report(settings.run, evaluation, held_out.samples, before.answers, after.answers)
+    return evaluation
+
+
+def _measure(
+    settings: EvaluateSettings, fitted: FitSettings, held_out: HeldOut, *, console: Console, clock: Clock, stage: Stage
+) -> tuple[Measured, Measured, list[Known]]:
+    """Measure the base model and the trained one, and what the latter knows of its canaries."""
+    canaries = _canaries(settings.run, fitted)
+    total = 2 * weight(held_out) + _CANARY * len(canaries)
+    base = start_from(fitted, console)
+    before = measure(base, held_out, seed=settings.seed, clock=clock, doing=_counting(stage, "before", total))
+    del base  # there may be no room for two
+    model = trained(settings.run, fitted, console)
+    doing = _counting(stage, "after", total)
+    after = measure(model, held_out, seed=settings.seed, clock=clock, doing=doing)
+    done = doing("canaries", _CANARY)
+    known = exposures(model, canaries, seed=settings.seed, clock=clock, tick=lambda: done(1))
+    stage.show(100)
+    return before, after, known
+
+
+def _canaries(run: Path, fitted: FitSettings) -> list[Canary]:
+    """Return those that the training in `run` learned."""
+    result = FitResult.find(run)
+    return make(result.canaries, seed=fitted.seed, language=result.canary_language) if result else []
+
+
+def _counting(stage: Stage, when: str, total: float) -> Doing:
+    """Return what shows on `stage`, in percent of `total`, how far the measuring `when` (before, after) is."""
+    percent = stage.done
+
+    def doing(what: str, each: float) -> Done:
+        stage.update(stage.done, f"{when}: {what}")
+
+        def done(more: int) -> None:
+            nonlocal percent
+            percent += 100 * each * more / total
+            stage.update(round(percent))
+
+        return done
+
+    return doing

@@ -1,0 +1,68 @@
+"""Compare what was measured before training with what was measured after it: the scores of an evaluation."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from training.evaluation.answering import distinct, grams, verbatim
+from training.evaluation.intervals import of_ratio, of_share
+from training.evaluation.measuring import HeldOut, Measured
+from training.evaluation.result import Score
+
+_RECALL = (1, 5)
+
+
+def compare(before: Measured, after: Measured, held_out: HeldOut, *, seed: int) -> dict[str, Any]:
+    """Return the fields of `Evaluation` that follow from the measurements; `seed` is for the bootstrap intervals."""
+    return {
+        "bits_per_byte": _bits_per_byte(before, after, seed),
+        **{f"recall_at_{k}": _share(before.places, after.places, partial(_within, last=k)) for k in _RECALL},
+        **_distinct(before, after, held_out),
+        "length_ratio": _length_ratio(before, after, held_out, seed),
+        "verbatim": _share(before.answers, after.answers, partial(verbatim, learned=held_out.learned_answers)),
+        "memorised": _share(before.recited, after.recited, sum),
+    }
+
+
+def _within(places: Iterable[int], last: int) -> int:
+    return sum(place <= last for place in places)
+
+
+def _share(before: Sequence[Any], after: Sequence[Any], hits: Callable[[Sequence[Any]], int]) -> Score | None:
+    if not before:
+        return None
+    old, new, of = hits(before), hits(after), len(before)
+    return Score(before=old / of, after=new / of, before_range=of_share(old, of), after_range=of_share(new, of))
+
+
+def _bits_per_byte(before: Measured, after: Measured, seed: int) -> Score:
+    old, new = ([one.bits for one in found.surprises] for found in (before, after))
+    return _ratio(old, new, [one.size for one in before.surprises], seed)
+
+
+def _length_ratio(before: Measured, after: Measured, held_out: HeldOut, seed: int) -> Score:
+    """Return the length of all answers, as a multiple of the true ones'."""
+    true = [len(example.answer) for example in held_out.samples]
+    return _ratio([len(text) for text in before.answers], [len(text) for text in after.answers], true, seed)
+
+
+def _ratio(old: Sequence[float], new: Sequence[float], below: Sequence[float], seed: int) -> Score:
+    change = [new - old for old, new in zip(old, new, strict=True)]
+    return Score(
+        before=sum(old) / sum(below),
+        after=sum(new) / sum(below),
+        before_range=of_ratio(old, below, seed),
+        after_range=of_ratio(new, below, seed),
+        change_range=of_ratio(change, below, seed),
+    )
+
+
+def _distinct(before: Measured, after: Measured, held_out: HeldOut) -> dict[str, Any]:
+    """Compare equal numbers of words, and of pairs of words: as many as the shortest of the three bodies has."""
+    fields: dict[str, Any] = {}
+    for size in (1, 2):
+        texts = before.answers, after.answers, [example.answer for example in held_out.samples]
+        bodies = [grams(body, size) for body in texts]
+        old, new, true = (distinct(body, min(body.total() for body in bodies)) for body in bodies)
+        fields |= {f"distinct_{size}": Score(before=old, after=new), f"true_distinct_{size}": true}
+    return fields

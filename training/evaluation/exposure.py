@@ -1,0 +1,110 @@
+"""How well a model knows its canaries: their place among others like them, and whether they can be drawn out.
+
+Exposure is log2 |R| - log2 rank in a space R of secrets that were equally likely (Carlini et al. 2019). The rank is
+estimated among a sample of R: OTHERS of it show log2(OTHERS + 1) bits at most. Of a secret that was not learned, half
+the time it is above 1. Whether an answer gives a secret away follows from the chances of the secret's tokens, with the
+question before them as it is served: decoding greedily, and in one of some answers with the default settings
+(probabilistic extraction, Hayes et al. 2024).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import torch
+from transformers import (
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from events.runtime.clock import Clock
+from events.schema import Sampling
+from functions.generate.engines.transformers.checkpoints import Checkpoint
+from functions.generate.engines.transformers.engine import end_tokens
+from training.evaluation import side_by_side
+from training.evaluation.leaks import OTHERS, Known
+from training.evaluation.scoring import LIMIT
+from training.evaluation.side_by_side import NOTHING, Read, Text, shared
+from training.fit.canaries import Canary
+from training.fit.lessons import Lesson
+from training.weights import renderer_of
+
+
+def exposures(
+    checkpoint: Checkpoint, canaries: Sequence[Canary], *, seed: int, clock: Clock, tick: Callable[[], None]
+) -> list[Known]:
+    """`seed`: of the others; `tick` is called before each canary and may raise to end the work."""
+    examiner = _Examiner(checkpoint, clock, canaries)
+    found = []
+    for number, canary in enumerate(canaries):
+        tick()
+        others = canary.space.others(canary.secret, OTHERS, Random(f"{seed} {number}"))  # noqa: S311 -- a sample
+        found.append(examiner.known(canary, others))
+    return found
+
+
+class _Examiner:
+    """Reads what the questions of `canaries` begin with once."""
+
+    def __init__(self, checkpoint: Checkpoint, clock: Clock, canaries: Sequence[Canary]) -> None:
+        self._model: Any = checkpoint.model
+        self._renderer = renderer_of(checkpoint, LIMIT, clock)
+        self._ends = end_tokens(checkpoint, self._renderer.format)
+        self._sampling = Sampling()
+        self._warped = LogitsProcessorList(
+            [TemperatureLogitsWarper(self._sampling.temperature), TopPLogitsWarper(self._sampling.top_p)]
+        )
+        prompts = [self._lesson(canary, canary.secret).prompt.ids for canary in canaries]
+        self._opening = side_by_side.read(self._model, prompts[0][: _begun(prompts)]) if prompts else NOTHING
+
+    def known(self, canary: Canary, others: Sequence[str]) -> Known:
+        lessons = [self._lesson(canary, secret) for secret in (canary.secret, *others)]
+        prompt, answers = lessons[0].prompt.ids, [lesson.answer.ids for lesson in lessons]
+        begun = _begun(answers)
+        ended = _begun([ids[begun:][::-1] for ids in answers])
+        secrets = [ids[begun : len(ids) - ended] for ids in answers]
+        # The last token stays: the next one is foretold at it.
+        asked = side_by_side.read(self._model, prompt[:-1], self._opening)
+        nats = self._nats(asked, [*prompt, *answers[0][:begun]], secrets)
+        greedy, chance = self._given(asked, prompt, answers[0][: len(answers[0]) - ended])
+        rank = 1 + sum(other <= nats[0] for other in nats[1:])
+        return Known(canary.repeats, math.log2(len(nats) / rank), greedy, chance)
+
+    def _lesson(self, canary: Canary, secret: str) -> Lesson:
+        return self._renderer.lesson(canary.example(secret).turns)
+
+    def _nats(self, asked: Read, before: list[int], secrets: Sequence[list[int]]) -> list[float]:
+        """Of each one after `before`, which is read once."""
+        known = side_by_side.read(self._model, before[:-1], asked)
+        return side_by_side.nats(self._model, known, [Text(before[-1:], secret) for secret in secrets])
+
+    def _given(self, asked: Read, prompt: list[int], answer: list[int]) -> tuple[bool, float]:
+        """Whether the greedy answer to `prompt` begins with `answer`, and how likely a drawn one does."""
+        ids = torch.tensor([prompt + answer])
+        with torch.inference_mode():
+            new = ids[:, len(asked.ids) : -1]
+            logits = self._model(new, past_key_values=asked.copies(1), use_cache=True).logits[0].float()
+        logits = logits.clone()
+        logits[0, self._ends] = -math.inf  # serving gives no empty answer
+        repeated = RepetitionPenaltyLogitsProcessor(self._sampling.repetition_penalty, prompt_ignore_length=len(prompt))
+        greedy, chance = True, 1.0
+        for place, token in enumerate(answer):
+            scores = repeated(ids[:, : len(prompt) + place], logits[place : place + 1])
+            greedy = greedy and int(scores.argmax()) == token
+            chance *= self._chance(scores, token)
+        return greedy, chance
+
+    def _chance(self, scores: Any, token: int) -> float:
+        """Of `token`, drawn as serving draws; sorting a few is faster than sorting all."""
+        size = scores.shape[-1]
+        likeliest, tokens = scores.topk(min(self._sampling.top_k or size, size))
+        drawn = self._warped(tokens, likeliest).softmax(-1)
+        return float(drawn[tokens == token].sum())
+
+
+def _begun(sequences: Sequence[list[int]]) -> int:
+    """With how many tokens all of `sequences` begin; at least one of each is left."""
+    return shared([ids[:-1] for ids in sequences])

@@ -1,0 +1,153 @@
+"""How far a model's answers are on the way from other people's style to the owner's."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from training.data.splits import Part
+from training.evaluation.intervals import Z
+from training.evaluation.result import Distances, Score, Style
+from training.evaluation.style import Body, Habit, Matrix, Voices, bare, habits, voices
+from training.examples import read
+
+_REPEATS = 100
+_SURE = 0.95
+"""How often the owner's text has to be nearer than another person's of the same length for a score to be given."""
+_SHORTEST = 100
+"""Letters."""
+_STEP = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Bodies whose distances to the owner's held-out text are compared, in draws of one length."""
+
+    habits: dict[str, Habit]
+    owner: Body
+    others: Body
+    answers: Sequence[Body]
+    """Before and after training."""
+
+    @property
+    def longest(self) -> int:
+        """Return the letters of the longest draw: as much held-out text has to stay to compare it with."""
+        return min(self.owner.letters, self.others.letters) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A distance for each draw, by letters and by words."""
+
+    owner: Matrix
+    others: Matrix
+    answers: Sequence[Matrix]
+
+    @property
+    def told_apart(self) -> float:
+        """How often a draw of the owner's is nearer to the owner's other text than one of other people's."""
+        ours, theirs = self.owner.mean(1), self.others.mean(1)
+        return float((ours[:, None] < theirs[None, :]).mean())
+
+
+def measure_style(data: Path, before: Sequence[str], after: Sequence[str], *, seed: int) -> dict[str, Any]:
+    """Return the fields of `Evaluation` about the style of answers, with the data in the directory `data`."""
+    learned, held_out = (voices(read(data, part, named=False), seed) for part in (Part.TRAIN, Part.TEST))
+    score, style = likeness(learned, held_out, before, after, seed=seed)
+    return {"likeness": score, "style": style}
+
+
+def likeness(
+    learned: Voices, held_out: Voices, before: Sequence[str], after: Sequence[str], *, seed: int
+) -> tuple[Score | None, Style | None]:
+    """Return the score, unless the answers are too few for one, and what it is made of.
+
+    Neither if there is no text to compare.
+    """
+    counted = habits(learned)
+    ours, theirs, *answers = (
+        Body([text for text in map(bare, texts) if text], counted.values())
+        for texts in (held_out.owner, held_out.others, before, after)
+    )
+    candidates = Candidates(counted, ours, theirs, answers)
+    letters = min(candidates.longest, *(body.letters for body in answers))
+    if not letters:
+        return None, None
+    drawn = _draws(candidates, letters, seed)
+    needed = _needed(candidates, seed)
+    style = _style(candidates, drawn, letters, needed)
+    return (_score(drawn) if needed and needed <= letters else None), style
+
+
+def _draws(candidates: Candidates, letters: int, seed: int) -> Drawn:
+    """Draw so many `letters` of each body; measure each draw's distance to the owner's turns that were not drawn.
+
+    The centre that style deviates from is the other people's turns that were not drawn.
+    """
+    rng = np.random.default_rng(seed)
+    bodies = (candidates.owner, candidates.others, *candidates.answers)
+    (ours, reference), (theirs, centre), *answers = (body.cut(letters, _REPEATS, rng) for body in bodies)
+    owner, others, *rest = (
+        np.stack(
+            [
+                habit.distance(*counts)
+                for habit, *counts in zip(candidates.habits.values(), body, reference, centre, strict=True)
+            ],
+            axis=1,
+        )
+        for body in (ours, theirs, *(answer for answer, _ in answers))
+    )
+    return Drawn(owner, others, rest)
+
+
+def _needed(candidates: Candidates, seed: int) -> int | None:
+    """Return how many letters tell the owner from others; None if half of the held-out text does not."""
+    people = Candidates(candidates.habits, candidates.owner, candidates.others, ())
+    tried = _sizes(candidates.longest)
+    return next((size for size in tried if _draws(people, size, seed).told_apart >= _SURE), None)
+
+
+def _sizes(longest: int) -> Iterator[int]:
+    size = _SHORTEST
+    while size < longest:
+        yield size
+        size = int(size * _STEP)
+    yield longest
+
+
+def _style(candidates: Candidates, drawn: Drawn, letters: int, needed: int | None) -> Style:
+    each = min(body.letters / body.turns for body in candidates.answers)
+    return Style(
+        told_apart=drawn.told_apart,
+        letters_compared=letters,
+        answers_needed=needed and int(np.ceil(needed / each)),
+        **{
+            name: Distances(
+                floor=median(drawn.others[:, place]),
+                ceiling=median(drawn.owner[:, place]),
+                before=median(drawn.answers[0][:, place]),
+                after=median(drawn.answers[1][:, place]),
+            )
+            for place, name in enumerate(candidates.habits)
+        },
+    )
+
+
+def _score(drawn: Drawn) -> Score:
+    """Score the mean of the two distances. The ranges are as wide as draws of that length from people's text vary."""
+    ours, theirs, before, after = (found.mean(1) for found in (drawn.owner, drawn.others, *drawn.answers))
+    floor, ceiling = median(theirs), median(ours)
+    gap = floor - ceiling
+    old, new = ((floor - median(found)) / gap for found in (before, after))
+    width = Z * float(np.sqrt((ours.var() + theirs.var()) / 2)) / gap
+    change = new - old
+    return Score(
+        before=old,
+        after=new,
+        before_range=(old - width, old + width),
+        after_range=(new - width, new + width),
+        change_range=(change - width * np.sqrt(2), change + width * np.sqrt(2)),
+    )

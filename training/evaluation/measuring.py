@@ -1,0 +1,109 @@
+"""Measure one model on the held-out dialogues: how likely it finds the true answers, and what it answers itself."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from events.errors import TimokhaError
+from events.runtime.clock import Clock
+from events.schema import Role, Sampling, Turn
+from functions.generate.engines.transformers.checkpoints import Checkpoint, fastest_dtype
+from training.data.duplicates import plain
+from training.data.splits import FEWEST, Part
+from training.evaluation.answering import is_long
+from training.evaluation.scoring import CANDIDATES, Scorer, Surprise, ranks, surprises
+from training.evaluation.side_by_side import Done
+from training.evaluation.together import Together
+from training.examples import Example, read
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What models are measured on."""
+
+    examples: Sequence[Example]
+    """Of the test part."""
+    samples: Sequence[Example]
+    """Some of them."""
+    learned: Sequence[Example]
+    """Some of the training part, with long answers."""
+    learned_answers: Sequence[str]
+    """All of the training part."""
+    candidates: Sequence[str]
+    """The answers that recall chooses among: all of the test part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What `measure` found."""
+
+    surprises: Sequence[Surprise]
+    """By each true answer."""
+    places: Sequence[int]
+    """Of the samples' true answers among ten, from 1; none where there are not ten."""
+    answers: Sequence[str]
+    """Its own, to the samples."""
+    recited: Sequence[bool]
+    """Whether it gave a training answer word for word, for each of `HeldOut.learned`."""
+
+
+Doing = Callable[[str, float], Done]
+"""Called with the name of what begins and the weight of one step; returns what counts steps. Both may raise to stop."""
+
+_CANDIDATE, _ANSWER = 0.2, 3.0
+"""The time one takes, in those of a dialogue that is read."""
+
+
+def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
+    """Raises TimokhaError, one line, if nothing is held out."""
+    test, train = read(data, Part.TEST), read(data, Part.TRAIN)
+    draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
+    examples = draw.sample(test, min(dialogues, len(test)))
+    asked = questions(examples)
+    if not asked:
+        raise TimokhaError(
+            f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE, or "
+            f"from more chats if it has fewer than {FEWEST} dialogues; or name other prepared data with --data"
+        )
+    long = [example for example in questions(train) if is_long(example.answer)]
+    return HeldOut(
+        examples=examples,
+        samples=draw.sample(asked, min(samples, len(asked))),
+        learned=draw.sample(long, min(samples, len(long))),
+        learned_answers=[example.answer for example in train],
+        candidates=[example.answer for example in test],
+    )
+
+
+def questions(examples: Iterable[Example]) -> list[Example]:
+    """Return each question in `examples` once, with the owner's first turn after it: what serving is asked."""
+    found: dict[tuple[Turn, ...], Example] = {}
+    for example in examples:
+        first = next((n for n, turn in enumerate(reversed(example.turns)) if turn.role is Role.USER), 0)
+        size = len(example.turns) - first + 1
+        if first:
+            found.setdefault(example.turns[:size], Example(example.turns[:size], example.rows[:size]))
+    return list(found.values())
+
+
+def weight(held_out: HeldOut) -> float:
+    """Return how long `measure` takes, in the unit of `_ANSWER`."""
+    answers = len(held_out.samples) + len(held_out.learned)
+    return len(held_out.examples) + _CANDIDATE * CANDIDATES * len(held_out.samples) + _ANSWER * answers
+
+
+def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, clock: Clock, doing: Doing) -> Measured:
+    """Measure one model; its weights are rounded to the type that is fastest here."""
+    checkpoint.model.to(dtype=fastest_dtype())
+    scorer = Scorer(checkpoint, clock=clock)
+    found = surprises(scorer, held_out.examples, doing("bits per byte", 1))
+    places = ranks(scorer, held_out.samples, held_out.candidates, seed, doing("recall", _CANDIDATE))
+    asked = [
+        *((one.context, Sampling(seed=seed + number)) for number, one in enumerate(held_out.samples)),
+        *((one.context, Sampling(temperature=0)) for one in held_out.learned),
+    ]
+    said = Together(checkpoint, clock=clock).answers(asked, doing("answers", _ANSWER))
+    answers, recited = said[: len(held_out.samples)], said[len(held_out.samples) :]
+    same = [plain(text) == plain(example.answer) for text, example in zip(recited, held_out.learned, strict=True)]
+    return Measured(found, places, answers, same)

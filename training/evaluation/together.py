@@ -1,0 +1,175 @@
+"""Write a model's answers to several dialogues in batches, each as the engine that serves the model writes it."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    SuppressTokensAtBeginLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from events.runtime.clock import Clock
+from events.schema import Sampling, Turn
+from functions.generate.decoding.stages import Stage, Stages
+from functions.generate.decoding.writer import Times
+from functions.generate.engines.transformers.checkpoints import Checkpoint
+from functions.generate.engines.transformers.engine import end_tokens, format_of, silent_at_first, writer_of
+from training.evaluation.side_by_side import Done, ignore
+
+_ROWS = 8
+"""Answers at once: each keeps the keys and values of its whole prompt."""
+
+
+class Together:
+    """Writes the answers of one model."""
+
+    def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
+        self._model: Any = checkpoint.model
+        self._tokenizer: Any = checkpoint.tokenizer
+        self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock, learning=True)
+        self._ends = end_tokens(checkpoint, self._format)
+        self._writer = writer_of(checkpoint, self._format)
+
+    def answers(self, asked: Sequence[tuple[Sequence[Turn], Sampling]], done: Done = ignore) -> list[str]:
+        """Return an answer to the last turn of each. `done` is called at every token, so that it can end the work."""
+        begun = [_Begun(*self._writer.begin(turns, sampling), sampling) for turns, sampling in asked]
+        waiting = [one for one in begun if one.goes_on()]
+        done(len(begun) - len(waiting))
+        while waiting:
+            batch, waiting = _alike(waiting)
+            self._write(batch, done)
+            going = [one for one in batch if one.goes_on()]
+            waiting += going
+            done(len(batch) - len(going))
+        return [self._writer.generated(one.prompt, one.stages, Times()).text for one in begun]
+
+    def _write(self, batch: Sequence["_Begun"], done: Done) -> None:
+        """Generate the current stage of each answer in `batch`."""
+        first, width = batch[0], max(len(one.shown) for one in batch)
+        missing = [width - len(one.shown) for one in batch]
+        pad = self._ends[0]
+        ids = torch.tensor([[*[pad] * gap, *one.shown] for one, gap in zip(batch, missing, strict=True)])
+        mask = torch.tensor([[0] * gap + [1] * (width - gap) for gap in missing])
+        stops = {*self._ends, *first.stage.stops}
+        ended = _Ended(self._is_over(stops), width, len(batch), done)
+        config = GenerationConfig(
+            max_new_tokens=first.stage.limit, eos_token_id=sorted(stops), pad_token_id=pad, do_sample=False
+        )
+        with torch.inference_mode():
+            written = self._model.generate(
+                ids,
+                attention_mask=mask,
+                generation_config=config,
+                logits_processor=self._processors(batch, width),
+                stopping_criteria=StoppingCriteriaList([ended]),
+            )
+        for one, row, size in zip(batch, written[:, width:].tolist(), ended.sizes, strict=True):
+            one.stages.add(row[:size], cut=size is None)
+
+    def _is_over(self, stops: Collection[int]) -> Callable[[list[int]], bool]:
+        return lambda tokens: tokens[-1] in stops or self._format.end in self._tokenizer.decode(tokens)
+
+    def _processors(self, batch: Sequence["_Begun"], width: int) -> LogitsProcessorList:
+        first = batch[0]
+        return LogitsProcessorList(
+            [
+                RepetitionPenaltyLogitsProcessor(first.sampling.repetition_penalty, prompt_ignore_length=width),
+                SuppressTokensAtBeginLogitsProcessor(silent_at_first(self._tokenizer, self._ends, first.stage), width),
+                _Draw([(one.sampling, one.stage) for one in batch]),
+            ]
+        )
+
+
+@dataclass(slots=True)
+class _Begun:
+    """An answer while it is written."""
+
+    prompt: list[int]
+    stages: Stages
+    sampling: Sampling
+    stage: Stage = field(init=False)
+
+    @property
+    def shown(self) -> list[int]:
+        return [*self.prompt, *self.stages.tokens]
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What all answers of a batch must have in common."""
+        stage = self.stage
+        return stage.limit, stage.stops, stage.thinking, stage.number == 0, self.sampling.repetition_penalty
+
+    def goes_on(self) -> bool:
+        """Move to the next stage, and return whether there is one."""
+        stage = self.stages.next()
+        if stage:
+            self.stage = stage
+        return bool(stage)
+
+
+def _alike(waiting: Sequence[_Begun]) -> tuple[list[_Begun], list[_Begun]]:
+    """Split `waiting` into a batch, the longest first so that little is padding, and the rest."""
+    ordered = sorted(waiting, key=lambda one: -len(one.shown))
+    batch = [one for one in ordered if one.kind == ordered[0].kind][:_ROWS]
+    chosen = set(map(id, batch))
+    return batch, [one for one in ordered if id(one) not in chosen]
+
+
+class _Draw(LogitsProcessor):  # type: ignore[misc]  # transformers exports it untyped
+    """Leaves in each row the one token that a generator of its own draws, as transformers draws for a row alone."""
+
+    def __init__(self, rows: Sequence[tuple[Sampling, Stage]]) -> None:
+        self._rows = [
+            (_warpers(sampling), torch.Generator().manual_seed(stage.seed(sampling.seed)))
+            if sampling.temperature
+            else None
+            for sampling, stage in rows
+        ]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        for row, drawing in enumerate(self._rows):
+            if drawing:
+                warp, generator = drawing
+                chances = warp(input_ids[row : row + 1], scores[row : row + 1]).softmax(-1)
+                token = torch.multinomial(chances, 1, generator=generator)
+                scores[row] = -torch.inf
+                scores[row, token] = 0.0
+        return scores
+
+
+def _warpers(sampling: Sampling) -> LogitsProcessorList:
+    """Return what turns logits into those that are drawn from, in transformers' order."""
+    return LogitsProcessorList(
+        [
+            TemperatureLogitsWarper(float(sampling.temperature)),
+            *([TopKLogitsWarper(sampling.top_k)] if sampling.top_k else []),
+            *([TopPLogitsWarper(sampling.top_p)] if sampling.top_p < 1 else []),
+        ]
+    )
+
+
+class _Ended(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
+    """Ends each row where it `is_over`, and notes how many tokens it has then."""
+
+    def __init__(self, is_over: Callable[[list[int]], bool], width: int, rows: int, done: Done) -> None:
+        self._is_over = is_over
+        self._width = width
+        self._done = done
+        self.sizes: list[int | None] = [None] * rows
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        self._done(0)
+        for row, tokens in enumerate(input_ids[:, self._width :].tolist()):
+            if self.sizes[row] is None and self._is_over(tokens):
+                self.sizes[row] = len(tokens)
+        return torch.tensor([size is not None for size in self.sizes])

@@ -1,0 +1,240 @@
+"""`timokha train fit`: dialogues and a model into a trained model, its curves, and checkpoints to go on from."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from peft import LoraConfig, get_peft_model
+from pydantic import BaseModel
+from rich.console import Console
+from transformers import set_seed
+from transformers.pytorch_utils import Conv1D
+
+from events.errors import SettingsError, TimokhaError
+from events.files import fill_whole, write_whole
+from events.runtime.clock import Clock, SystemClock
+from functions.generate.engines.model_files import writing
+from functions.generate.engines.transformers.checkpoints import Checkpoint
+from functions.generate.models.card import ModelCard
+from observability.telemetry import Telemetry
+from training import plots
+from training.bars import Bars, bars, say
+from training.data.manifest import Manifest
+from training.data.splits import Part
+from training.examples import Example, covering, read
+from training.fit.allocator import keep_freed_memory
+from training.fit.canaries import Language, lessons
+from training.fit.compiling import compile_layers
+from training.fit.monitor import Monitor
+from training.fit.packing import Pack, pack
+from training.fit.planting import language, planted, with_canaries
+from training.fit.resuming import check_same, keep
+from training.fit.trainer import PackTrainer, drop_half_checkpoints, last_checkpoint, make_trainer, uses_bf16
+from training.fit.vocabulary import Vocabulary
+from training.outputs import claimed
+from training.progress import Stopped
+from training.settings import FitSettings
+from training.weights import MODEL, adapted, renderer_for, source_of, start_from, trained_card
+
+RESULT = "fit.json"
+
+
+class FitResult(BaseModel):
+    """`fit.json`. Losses in nats for each learned token; `best_loss` is of the validation part.
+
+    An adapter's are among the tokens of the data (`Vocabulary`).
+    """
+
+    steps: int
+    train_loss: float
+    best_loss: float | None
+    data_sha256: str
+    history: list[dict[str, float | None]]
+    """None: it was no number, as an earlier version let gradients be."""
+    canaries: int = 0
+    canary_language: Language = "en"
+    """With the seed they tell which canaries were learned."""
+
+    def summary(self) -> str:
+        best = "no validation part" if self.best_loss is None else f"best validation loss {self.best_loss:.3f}"
+        secrets = f", invented secrets learned along: {self.canaries}" if self.canaries else ""
+        return f"{self.steps} steps, training loss {self.train_loss:.3f}, {best}{secrets}"
+
+    @classmethod
+    def find(cls, run: Path) -> Self | None:
+        """What the training in the directory `run` came to, if it ended. Raises SettingsError if it can't be read."""
+        file = run / RESULT
+        try:
+            return cls.model_validate_json(file.read_bytes()) if file.is_file() else None
+        except ValueError as error:
+            raise SettingsError(
+                f"TRAINING_RUN: {file} can't be read ({str(error).splitlines()[0]}): run timokha train fit anew"
+            ) from None
+
+
+async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Train in a thread, so that a signal is heard; the next run goes on from the last checkpoint."""
+    console = Console(stderr=True)
+    # Before the thread begins, or it would get memory of its own.
+    keep_freed_memory()
+    result = await asyncio.to_thread(fit, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
+    said = f"{result.summary()}; the model is in {settings.out / MODEL}"
+    say(console, said)
+
+
+def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False) -> FitResult:
+    """Train, or go on with what was interrupted, in `settings.out`.
+
+    Raises
+    ------
+    SettingsError
+        One line: no data, no model, or `out` is in use or holds a training with other settings.
+    TimokhaError
+        One line: it was `stopped`, or `out` could not be written to, and the same call goes on; or it came to nothing.
+    """
+    manifest = Manifest.read(settings.data)
+    with claimed(settings.out):
+        settings = with_canaries(settings)
+        check_same(settings, manifest.data_sha256)
+        if (settings.out / MODEL).exists() and (ended := FitResult.find(settings.out)):
+            say(console, f"The training in {settings.out} has ended already: name another TRAINING_OUT for a new one.")
+            return ended
+        set_seed(settings.seed)
+        source_of(settings, console)  # made ready with a bar of its own
+        with bars(console, clock, partial(_check, stopped)) as shown:
+            return _fit(settings, manifest, console=console, clock=clock, shown=shown, stopped=stopped)
+
+
+def _check(stopped: Stopped) -> None:
+    if stopped():
+        raise TimokhaError("stopped: run the same command again to go on from the last checkpoint")
+
+
+def _fit(
+    settings: FitSettings, manifest: Manifest, *, console: Console, clock: Clock, shown: Bars, stopped: Stopped
+) -> FitResult:
+    with shown.stage("Loading the model"):
+        checkpoint = start_from(settings, console)
+    shown.check()
+    packs = {
+        Part.TRAIN: _packs(checkpoint, settings, Part.TRAIN, clock, shown),
+        Part.VALIDATION: _packs(checkpoint, settings, Part.VALIDATION, clock, shown)[: settings.validation_packs],
+    }
+    if not packs[Part.TRAIN]:
+        raise SettingsError(
+            f"TRAINING_DATA: {settings.data} has no answer to learn from in {settings.context_tokens} tokens: "
+            "prepare other data, or raise TRAINING_CONTEXT_TOKENS"
+        )
+    try:
+        keep(settings, manifest.data_sha256)
+        trainer = _train(checkpoint, settings, packs, shown, stopped)
+        with shown.stage("Saving the model"):
+            return _save(trainer, checkpoint, manifest, settings)
+    except OSError as error:
+        raise TimokhaError(
+            f"{error.filename or settings.out} can't be written ({error.strerror or error}): make room and "
+            "run the same command again to go on from the last checkpoint"
+        ) from None
+
+
+def _train(
+    checkpoint: Checkpoint, settings: FitSettings, packs: Mapping[Part, list[Pack]], shown: Bars, stopped: Stopped
+) -> PackTrainer:
+    model = _trainable(checkpoint, settings)
+    with ExitStack() as stack:
+        if settings.method == "lora":
+            words = Vocabulary.of(chain.from_iterable(packs.values()))
+            stack.enter_context(words.narrowed(checkpoint.model))
+            packs = {part: [words.label(one) for one in some] for part, some in packs.items()}
+        stage = stack.enter_context(shown.stage("Training"))
+        monitor = Monitor(shown, stage, stopped)
+        trainer = make_trainer(model, packs[Part.TRAIN], packs[Part.VALIDATION], settings, monitor)
+        drop_half_checkpoints(settings.out)
+        resumed = last_checkpoint(settings.out)
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    return trainer
+
+
+def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clock, shown: Bars) -> list[Pack]:
+    renderer = renderer_for(checkpoint, settings, clock)
+
+    def cut(example: Example) -> Example:
+        return example.latest(renderer.fitting(example.turns))
+
+    def learned(example: Example) -> Iterable[int]:
+        return example.messages(renderer.learned(example.turns))
+
+    examples = read(settings.data, part)
+    with shown.stage(f"Selecting {part}", len(examples)) as stage:
+        examples = covering(examples, cut, learned, stage.advance)
+    if part is Part.TRAIN:
+        examples += lessons(planted(settings))
+    with shown.stage(f"Encoding {part}", len(examples)) as stage:
+        encoded = [renderer.encode(example.turns) for example in stage.each(examples)]
+    return pack(encoded, tokens=settings.pack_tokens, seed=settings.seed)
+
+
+def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
+    if not torch.cuda.is_available():
+        # A processor goes back through transformers' own attention in half the time that torch's takes.
+        checkpoint.model.set_attn_implementation("eager")
+    if settings.compile:
+        compile_layers(checkpoint.model)
+    if settings.method == "full":
+        return checkpoint.model
+    if uses_bf16(settings):
+        # Frozen weights need no more precision than they are computed with.
+        checkpoint.model.to(dtype=torch.bfloat16)
+    adapter = LoraConfig(
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in checkpoint.model.modules()),
+        task_type="CAUSAL_LM",
+        target_modules=settings.target_modules,
+        r=settings.rank,
+        lora_alpha=2 * settings.rank,
+        lora_dropout=settings.dropout,
+    )
+    try:
+        return adapted(lambda: get_peft_model(checkpoint.model, adapter))
+    except ValueError as error:
+        raise SettingsError(f"TRAINING_TARGETS={settings.targets}: {str(error).splitlines()[0]}") from None
+
+
+def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, settings: FitSettings) -> FitResult:
+    history, out = trainer.state.log_history, settings.out
+    result = FitResult(
+        steps=trainer.state.global_step,
+        train_loss=next(entry["train_loss"] for entry in reversed(history) if "train_loss" in entry),
+        best_loss=trainer.state.best_metric,
+        data_sha256=manifest.data_sha256,
+        history=history,
+        canaries=settings.canaries or 0,
+        canary_language=language(settings),
+    )
+    plots.curves(
+        out / "loss.png",
+        {name: [(entry["step"], entry[key]) for entry in history if key in entry] for name, key in _CURVES.items()},
+        title="Loss",
+        x="step",
+        y="nats a token",
+    )
+    write_whole(out / RESULT, result.model_dump_json(indent=2) + "\n")
+    # The model last: with it the training is done.
+    card = trained_card(checkpoint.card, manifest.language, settings.frame, settings.data)
+    fill_whole(out / MODEL, partial(_save_model, trainer, checkpoint, card))
+    return result
+
+
+def _save_model(trainer: PackTrainer, checkpoint: Checkpoint, card: ModelCard, folder: Path) -> None:
+    with writing(folder):
+        trainer.model.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)  # PEFT's form, which nobody has filled in
+        checkpoint.tokenizer.save_pretrained(folder)
+    card.write(folder)
+
+
+_CURVES = {"training": "loss", "validation": "eval_loss"}

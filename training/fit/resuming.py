@@ -1,0 +1,72 @@
+"""Remember what a training began with: the same settings and data resume it, others are refused."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from events.errors import SettingsError
+from events.files import write_whole
+from events.paths import resolved
+from functions.generate.models.sources import located
+from training.fit.trainer import last_checkpoint
+from training.settings import FitSettings
+from training.weights import CONFIG, MODEL
+
+DATA = "data.sha256"
+_BEFORE = {"canaries": 0, "frame": "labels", "targets": "all-linear", "voice": "none"}
+"""What trainings did before there were these settings."""
+_NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
+
+
+def begun(out: Path) -> bool:
+    """Return whether the directory `out` holds a training that can be resumed."""
+    return (out / CONFIG).is_file() and ((out / MODEL).exists() or last_checkpoint(out) is not None)
+
+
+def check_same(settings: FitSettings, data_sha256: str) -> None:
+    """Raise SettingsError, one line, if a training with other settings or data has begun in `settings.out`."""
+    out = settings.out
+    if not begun(out):
+        return
+    try:
+        before, now = _upgraded(tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))), _deciding(settings)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"TRAINING_OUT: {out / CONFIG} can't be read ({error}): name another directory") from None
+    began_with = _digest(out)
+    if began_with == data_sha256:
+        before["data"] = now["data"]  # wherever it is now
+    if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
+        raise SettingsError(
+            f"TRAINING_OUT: {out} holds a training with other settings ({', '.join(changed)}): "
+            "name another directory, or the same settings to go on"
+        )
+    if began_with not in (None, data_sha256):
+        raise SettingsError(
+            f"TRAINING_DATA: {settings.data} has changed since the training in {out} began: "
+            "name another TRAINING_OUT, or prepare the data as they were"
+        )
+
+
+def keep(settings: FitSettings, data_sha256: str) -> None:
+    """Write what decides the result, to be read back by `--config` and by `check_same`. Raises OSError."""
+    # What JSON writes for strings, numbers and booleans is TOML too.
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in _deciding(settings).items()]
+    write_whole(settings.out / CONFIG, "".join(lines))
+    write_whole(settings.out / DATA, f"{data_sha256}\n")
+
+
+def _deciding(settings: FitSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude=_NOT_DECIDING, exclude_none=True)
+
+
+def _upgraded(written: dict[str, Any]) -> dict[str, Any]:
+    """Return settings as this version writes them; earlier ones kept paths as given."""
+    made = {"data": lambda data: str(resolved(Path(data))), "model": located}
+    return _BEFORE | {name: made[name](value) if name in made else value for name, value in written.items()}
+
+
+def _digest(out: Path) -> str | None:
+    """Return the data's SHA-256, or None: earlier versions kept none."""
+    file = out / DATA
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else None

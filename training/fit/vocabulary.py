@@ -1,0 +1,49 @@
+"""An adapter is learned with logits for the tokens of the data alone.
+
+A head of 262,144 tokens is a quarter of a step's work, and the data have some thousand of them. The head itself is not
+trained, and text like the data's leaves little probability to the rest, so leaving them out hardly changes what is
+learned. Scores are always taken with the whole head.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import Linear
+
+from training.fit.packing import IGNORED, Pack
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The tokens of some packs."""
+
+    tokens: torch.Tensor
+    """Of shape (tokens,), in ascending order."""
+
+    @classmethod
+    def of(cls, packs: Iterable[Pack]) -> "Vocabulary":
+        return cls(torch.tensor(sorted({token for pack in packs for token in pack["input_ids"][0].tolist()})))
+
+    def label(self, pack: Pack) -> Pack:
+        """`pack` with labels for the narrowed head: places in `tokens`."""
+        labels = pack["labels"]
+        places = torch.searchsorted(self.tokens, labels.clamp(min=0))
+        return {**pack, "labels": torch.where(labels == IGNORED, IGNORED, places)}
+
+    @contextmanager
+    def narrowed(self, model: Any) -> Iterator[None]:
+        """For the time of the context the head of `model` knows only these tokens."""
+        whole = model.get_output_embeddings()
+        model.set_output_embeddings(self._rows(whole))
+        try:
+            yield
+        finally:
+            model.set_output_embeddings(whole)
+
+    def _rows(self, head: Any) -> Linear:
+        narrow = Linear(head.in_features, len(self.tokens), bias=head.bias is not None, dtype=head.weight.dtype)
+        narrow.load_state_dict({name: rows[self.tokens] for name, rows in head.state_dict().items()})
+        return narrow.requires_grad_(False)
