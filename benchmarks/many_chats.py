@@ -17,10 +17,10 @@ from cli.demo.processes import Process, running
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
-from edge.userbot import record as records
-from edge.userbot.chats import Chats
-from edge.userbot.record import ChatRecord, Question
-from edge.userbot.stored_chats import open_chats
+from edge.userbot.chat import record as records
+from edge.userbot.chat.record import ChatRecord, Question
+from edge.userbot.storage.chats import Chats
+from edge.userbot.storage.stored_chats import open_chats
 from events.ids import RequestId
 from events.jetstream.connection import JetStream, connect
 from events.runtime.clock import SystemClock

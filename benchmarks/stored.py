@@ -12,7 +12,7 @@ from nats.js import JetStreamContext
 
 from benchmarks.progress import tell
 from cli.demo.nats_server import EmbeddedServer, embedded
-from edge.userbot.record import ChatRecord
+from edge.userbot.chat.record import ChatRecord
 from events import subjects
 from events.event import NATS_PREFIX, Event, to_headers
 from events.ids import RequestId

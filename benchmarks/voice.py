@@ -33,8 +33,8 @@ from benchmarks.voice_lists import UNSEEN, Talk, read_list
 from benchmarks.voice_marks import judged, read_marks, worst
 from benchmarks.voice_sheet import Answered
 from cli.demo.nats_server import EmbeddedServer
-from edge.userbot.context import request_of
-from edge.userbot.record import ChatRecord, Current, Question
+from edge.userbot.chat.record import ChatRecord, Current, Question
+from edge.userbot.chat.request_builder import request_of
 from edge.userbot.settings import UserbotSettings
 from events.errors import TimokhaError
 from events.ids import RequestId

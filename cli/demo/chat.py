@@ -10,9 +10,9 @@ from pyrogram.types import Message
 
 from cli.demo.look import looking
 from edge.sandbox.server import Sandbox
-from edge.userbot.chats import Chats
-from edge.userbot.commands import Ask, parse
-from edge.userbot.record import ChatRecord
+from edge.userbot.chat.commands import Ask, parse
+from edge.userbot.chat.record import ChatRecord
+from edge.userbot.storage.chats import Chats
 from events.runtime.clock import Clock
 
 SILENCE = timedelta(seconds=2)

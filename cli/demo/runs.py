@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edge.userbot.record import ChatRecord
+from edge.userbot.chat.record import ChatRecord
 from events.errors import SettingsError
 from events.files import write_whole
 

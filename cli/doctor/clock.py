@@ -20,8 +20,8 @@ async def clock(own: Clock) -> list[Finding]:
 
 
 async def _compared(settings: UserbotSettings, own: Clock) -> Finding:
-    from edge.userbot.session import choose_server  # noqa: PLC0415 - pyrogram may be missing
     from edge.userbot.telegram import asked_time, server_time  # noqa: PLC0415 - likewise
+    from edge.userbot.telegram.session import choose_server  # noqa: PLC0415 - pyrogram may be missing
 
     try:
         choose_server(settings)

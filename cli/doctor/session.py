@@ -5,9 +5,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cli.doctor.finding import Finding, note, ok, wrong
-from edge.userbot import sign_in
-from edge.userbot.session_file import SessionInUse, check_account, check_string, signed_in
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.telegram import sign_in
+from edge.userbot.telegram.session_file import SessionInUse, check_account, check_string, signed_in
 from events.errors import SettingsError
 from events.extras import install
 

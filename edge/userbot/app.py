@@ -9,25 +9,24 @@ from random import Random
 
 import structlog
 
-from edge.userbot import sign_in
-from edge.userbot.catch_up import CatchUp
-from edge.userbot.door import Door
-from edge.userbot.drivers import Drivers
-from edge.userbot.hints import Hints
-from edge.userbot.receiving import Rules
-from edge.userbot.replies import Replies
-from edge.userbot.session import make_client, started
+from edge.userbot.chat.transitions import Rules
+from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.ports import World
+from edge.userbot.driving.replies import Replies
+from edge.userbot.intake.catch_up import CatchUp
+from edge.userbot.intake.hints import Hints
+from edge.userbot.intake.intake import Door
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.stored_chats import open_chats
-from edge.userbot.telegram import reconnecting
+from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.storage.watermark import Watermark
+from edge.userbot.telegram import reconnecting, sign_in
 from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.calls import Calls, SessionRevoked
 from edge.userbot.telegram.messenger import Telegram
 from edge.userbot.telegram.pyrogram_repairs import repair
+from edge.userbot.telegram.session import make_client, started
+from edge.userbot.telegram.unattended import outlived, session_there
 from edge.userbot.telegram.updates import Updates
-from edge.userbot.unattended import outlived, session_there
-from edge.userbot.watermark import Watermark
-from edge.userbot.world import World
 from events import subjects
 from events.health.keeping import Health, kept
 from events.jetstream.connection import JetStream, connect

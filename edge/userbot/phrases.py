@@ -6,7 +6,7 @@ No text starts with a command or with the prefix: two bots must never set each o
 from dataclasses import dataclass
 from hashlib import sha256
 
-from edge.userbot.commands import MAX_CONTEXT_LENGTH
+from edge.userbot.chat.commands import MAX_CONTEXT_LENGTH
 from events.schema import FailureReason
 
 DEFAULT_LANGUAGE = "ru"

@@ -11,7 +11,7 @@ from storm import Storm
 from users import FAILURES, Break, Crowd, Question, outcomes, thoughts, told_unreadable
 from world import World, records_of
 
-from edge.userbot.record import ChatRecord
+from edge.userbot.chat.record import ChatRecord
 from events import subjects
 from events.errors import TransportError
 from events.ids import RequestId

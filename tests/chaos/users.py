@@ -13,7 +13,7 @@ from world import World
 from edge.sandbox.boxes import StoredMessage
 from edge.sandbox.state import Account
 from edge.userbot import phrases
-from edge.userbot.messenger import random_id
+from edge.userbot.driving.messenger import random_id
 from events import subjects
 
 PUSHY = 0.1

@@ -20,8 +20,8 @@ from processes import End, Program, left_behind
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
-from edge.userbot.record import ChatRecord, from_json
-from edge.userbot.versions import UnreadableRecord
+from edge.userbot.chat.record import ChatRecord, from_json
+from edge.userbot.chat.versions import UnreadableRecord
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog

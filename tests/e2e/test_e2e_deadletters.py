@@ -11,7 +11,7 @@ from nats.js import JetStreamContext
 
 from cli.deadletters.resend import NotResent, asked_again
 from edge.userbot import phrases
-from edge.userbot.record import MAX_WAITING, ChatRecord, Question
+from edge.userbot.chat.record import MAX_WAITING, ChatRecord, Question
 from events.event import Event
 from events.ids import RequestId
 from events.jetstream.connection import connect

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.userbot import session_file
-from edge.userbot.session_file import SessionInUse
+from edge.userbot.telegram import session_file
+from edge.userbot.telegram.session_file import SessionInUse
 from events.health.reading import look
 from tests.e2e.conftest import WAIT
 

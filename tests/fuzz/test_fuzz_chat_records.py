@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.userbot.receiving import Effect
-from edge.userbot.steps import next_step, wake_at
+from edge.userbot.chat.steps import next_step, wake_at
+from edge.userbot.chat.transitions import Effect
 from events.memory import MemoryLog
 from events.runtime.retrying import Retrying
 from tests.answers import ANSWERS

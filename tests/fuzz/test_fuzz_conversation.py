@@ -15,18 +15,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyrogram import raw
 
-from edge.userbot.chats import Chats
-from edge.userbot.commands import Ask, parse, parse_context_length
-from edge.userbot.door import Door
-from edge.userbot.drivers import Drivers
+from edge.userbot.chat.commands import Ask, parse, parse_context_length
+from edge.userbot.chat.record import MAX_ANSWER_BYTES, ChatRecord, shortened
+from edge.userbot.chat.transitions import Effect, Incoming, Rules, receive
+from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.ports import World
+from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.parts import parts as parts_of
 from edge.userbot.formatting.styled import Part
-from edge.userbot.incoming import incoming
-from edge.userbot.receiving import Effect, Incoming, Rules, receive
-from edge.userbot.record import MAX_ANSWER_BYTES, ChatRecord, shortened
-from edge.userbot.replies import Replies
+from edge.userbot.intake.intake import Door
 from edge.userbot.splitting import clean, is_blank, split, utf16_length
-from edge.userbot.world import World
+from edge.userbot.storage.chats import Chats
+from edge.userbot.telegram.incoming import incoming
 from events.event import NATS_PREFIX, Event, from_headers
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryMarks, MemoryRecords

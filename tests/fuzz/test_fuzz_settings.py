@@ -15,7 +15,7 @@ from cli.config.names import known
 from cli.config.sections import fields
 from cli.config.values import of_settings
 from edge.userbot import phrases
-from edge.userbot.commands import Ask, parse
+from edge.userbot.chat.commands import Ask, parse
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.splitting import clean
 from events.dotenv import Line

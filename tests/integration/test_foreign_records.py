@@ -9,12 +9,12 @@ from nats.js import JetStreamContext
 
 from bridge.ids import correlation
 from bridge.notes import Note, Notes
-from edge.userbot.changes import State, StateLost
-from edge.userbot.chats import Chats
-from edge.userbot.record import ChatRecord
-from edge.userbot.stored_chats import open_chats
-from edge.userbot.versions import UnreadableRecord
-from edge.userbot.watermark import Watermark
+from edge.userbot.chat.record import ChatRecord
+from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.intake.account_updates import State, StateLost
+from edge.userbot.storage.chats import Chats
+from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.storage.watermark import Watermark
 from events import subjects
 from events.jetstream.records import JetStreamRecords
 from events.runtime.clock import SystemClock

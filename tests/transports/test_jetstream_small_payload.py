@@ -11,12 +11,12 @@ from structlog.testing import capture_logs
 
 from cli.demo.nats_server import EmbeddedServer
 from edge.userbot import phrases
-from edge.userbot.door import Door
-from edge.userbot.drivers import Drivers
+from edge.userbot.chat.transitions import Effect, Incoming, Rules
+from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.ports import World
 from edge.userbot.formatting.styled import Part
-from edge.userbot.receiving import Effect, Incoming, Rules
-from edge.userbot.stored_chats import open_chats
-from edge.userbot.world import World
+from edge.userbot.intake.intake import Door
+from edge.userbot.storage.stored_chats import open_chats
 from events.jetstream.client import NEEDED_PAYLOAD
 from events.jetstream.connection import connect
 from events.jetstream.inspection import inspect

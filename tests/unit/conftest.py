@@ -8,14 +8,14 @@ from random import Random
 
 import pytest
 
-from edge.userbot.chats import Chats
-from edge.userbot.door import Door
-from edge.userbot.drivers import Drivers
+from edge.userbot.chat.transitions import Effect, Incoming, Rules
+from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.messenger import Undeliverable
+from edge.userbot.driving.ports import World
+from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.styled import Part
-from edge.userbot.messenger import Undeliverable
-from edge.userbot.receiving import Effect, Incoming, Rules
-from edge.userbot.replies import Replies
-from edge.userbot.world import World
+from edge.userbot.intake.intake import Door
+from edge.userbot.storage.chats import Chats
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryMarks, MemoryRecords

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.chats import figures
 from benchmarks.many_chats import Round, Start
 from benchmarks.stored import at_rest, named, stored
-from edge.userbot.record import from_json
+from edge.userbot.chat.record import from_json
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.inspection import inspect

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from cli.demo.chat import Chat
-from edge.userbot.record import ChatRecord, Question, ask
+from edge.userbot.chat.record import ChatRecord, Question, ask
 from events.ids import RequestId
 from events.runtime.clock import SystemClock
 

@@ -4,7 +4,7 @@ import pytest
 
 from cli.demo.runs import FILE, MOST, ROOM, first_id, without_messages
 from edge.sandbox.state import State
-from edge.userbot.record import ChatRecord, Notice
+from edge.userbot.chat.record import ChatRecord, Notice
 from events.errors import SettingsError
 
 

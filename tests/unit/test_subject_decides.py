@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from edge.userbot.record import ChatRecord, Failure, Question, ask
-from edge.userbot.settling import settled
+from edge.userbot.chat.record import ChatRecord, Failure, Question, ask
+from edge.userbot.chat.settling import settled
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog

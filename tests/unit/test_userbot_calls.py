@@ -25,9 +25,9 @@ from pyrogram.errors import (
     UserIsBlocked,
 )
 
-from edge.userbot.changes import State
+from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.formatting.styled import Entity, Part
-from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
+from edge.userbot.intake.account_updates import State
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.calls import Calls, SessionRevoked

@@ -8,11 +8,11 @@ from random import Random
 
 import pytest
 
-from edge.userbot.catch_up import CatchUp
-from edge.userbot.changes import Behind, Change, Difference, State, StateLost, TooLong
-from edge.userbot.messenger import FloodWaited, MessengerError
-from edge.userbot.receiving import Incoming
-from edge.userbot.watermark import Watermark
+from edge.userbot.chat.transitions import Incoming
+from edge.userbot.driving.messenger import FloodWaited, MessengerError
+from edge.userbot.intake.account_updates import Behind, Change, Difference, State, StateLost, TooLong
+from edge.userbot.intake.catch_up import CatchUp
+from edge.userbot.storage.watermark import Watermark
 from events.memory import MemoryRecords
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying

@@ -11,12 +11,12 @@ from random import Random
 import pytest
 from structlog.testing import capture_logs
 
-from edge.userbot.asking import Asking
-from edge.userbot.catch_up import CatchUp
-from edge.userbot.changes import Behind, Change, Difference, State, StateLost, TooLong
-from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.receiving import Incoming
-from edge.userbot.watermark import Watermark
+from edge.userbot.chat.transitions import Incoming
+from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
+from edge.userbot.intake.account_updates import Behind, Change, Difference, State, StateLost, TooLong
+from edge.userbot.intake.asking import Asking
+from edge.userbot.intake.catch_up import CatchUp
+from edge.userbot.storage.watermark import Watermark
 from events.errors import Conflict, TransportError
 from events.faults import UNKNOWN_ATTEMPTS
 from events.memory import MemoryRecords

@@ -11,12 +11,12 @@ from pyrogram import raw
 from pyrogram.raw.core import Message, MsgContainer
 from structlog.testing import capture_logs
 
-from edge.userbot.catch_up import CatchUp
-from edge.userbot.changes import Difference, State, TooLong
-from edge.userbot.door import Door
-from edge.userbot.receiving import Effect, Incoming, Rules
+from edge.userbot.chat.transitions import Effect, Incoming, Rules
+from edge.userbot.intake.account_updates import Difference, State, TooLong
+from edge.userbot.intake.catch_up import CatchUp
+from edge.userbot.intake.intake import Door
+from edge.userbot.storage.watermark import Watermark
 from edge.userbot.telegram.server_time import TICKS, ServerTime, difference
-from edge.userbot.watermark import Watermark
 from events.memory import MemoryRecords
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

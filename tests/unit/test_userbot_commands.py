@@ -7,7 +7,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.userbot.commands import Ask, AskHint, DeleteHistory, Help, SetContextLength, parse, parse_context_length
+from edge.userbot.chat.commands import Ask, AskHint, DeleteHistory, Help, SetContextLength, parse, parse_context_length
 from edge.userbot.invisible import is_invisible, trimmed, visible
 
 NAMES = {"timokha", "timokha_bot"}

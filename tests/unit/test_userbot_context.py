@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.userbot.context import CHARS_PER_TOKEN, TOKENS_PER_TURN, request_of
-from edge.userbot.record import ChatRecord, Current, Question, Settings, ask, from_json
+from edge.userbot.chat.record import ChatRecord, Current, Question, Settings, ask, from_json
+from edge.userbot.chat.request_builder import CHARS_PER_TOKEN, TOKENS_PER_TURN, request_of
 from events.event import Event
 from events.ids import RequestId
 from events.schema import GenerationRequested, Role, Sampling, Turn

@@ -7,8 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edge.userbot.receiving import Effect, Incoming, Rules, receive
-from edge.userbot.record import (
+from edge.userbot.chat.record import (
     MAX_HISTORY,
     MAX_NOTICES,
     MAX_SEEN,
@@ -26,8 +25,9 @@ from edge.userbot.record import (
     part_sent,
     thought,
 )
+from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, Think, next_step, wake_at
+from edge.userbot.chat.transitions import Effect, Incoming, Rules, receive
 from edge.userbot.splitting import split
-from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, Step, Think, next_step, wake_at
 
 DEADLINE = timedelta(seconds=120)
 TEXTS = ["Тимоха, раз", "тимоха,два", "Тимоха,", "/help", "/set_context_length 5", "/set_context_length x", "привет"]

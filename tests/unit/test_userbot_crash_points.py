@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.catch_up import CatchUp
-from edge.userbot.changes import Change, Difference, State
-from edge.userbot.chats import Chats
-from edge.userbot.door import Door
-from edge.userbot.drivers import Drivers
+from edge.userbot.chat.record import ChatRecord
+from edge.userbot.chat.transitions import Incoming, Rules
+from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.messenger import Undeliverable
+from edge.userbot.driving.ports import World
+from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.parts import parts
 from edge.userbot.formatting.styled import Part
-from edge.userbot.messenger import Undeliverable
-from edge.userbot.receiving import Incoming, Rules
-from edge.userbot.record import ChatRecord
-from edge.userbot.replies import Replies
+from edge.userbot.intake.account_updates import Change, Difference, State
+from edge.userbot.intake.catch_up import CatchUp
+from edge.userbot.intake.intake import Door
 from edge.userbot.splitting import split
-from edge.userbot.watermark import Watermark
-from edge.userbot.world import World
+from edge.userbot.storage.chats import Chats
+from edge.userbot.storage.watermark import Watermark
 from events.errors import Conflict
 from events.event import Event
 from events.ids import RequestId

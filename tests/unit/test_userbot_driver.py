@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable
-from edge.userbot.receiving import Effect
-from edge.userbot.record import Question
+from edge.userbot.chat.record import Question
+from edge.userbot.chat.transitions import Effect
+from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable
 from events.errors import TransportError
 from events.ids import RequestId
 from events.memory import MemoryRecords

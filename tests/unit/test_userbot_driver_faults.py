@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge.userbot import phrases
-from edge.userbot.door import Door
-from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.receiving import Effect, Rules
-from edge.userbot.record import Question, ask
+from edge.userbot.chat.record import Question, ask
+from edge.userbot.chat.transitions import Effect, Rules
+from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
+from edge.userbot.intake.intake import Door
 from events.errors import Conflict, TransportError
 from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault

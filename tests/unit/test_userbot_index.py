@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from edge.userbot.chats import Chats
-from edge.userbot.record import ChatRecord, Notice
-from edge.userbot.resuming import MOST_NAMED, Resuming
-from edge.userbot.versions import UnreadableRecord
+from edge.userbot.chat.record import ChatRecord, Notice
+from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.driving.resuming import MOST_NAMED, Resuming
+from edge.userbot.storage.chats import Chats
 from events.errors import Conflict, TransportError
 from events.faults import Fault
 from events.memory import MemoryMarks, MemoryRecords

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
+from edge.userbot.chat.record import ChatRecord, Question, ask, from_json
+from edge.userbot.chat.transitions import Effect
+from edge.userbot.driving.live import EDIT_INTERVAL, LiveView
+from edge.userbot.driving.messenger import FloodWaited, MessengerError
 from edge.userbot.formatting.styled import Entity, Part
-from edge.userbot.live import EDIT_INTERVAL, LiveView
-from edge.userbot.messenger import FloodWaited, MessengerError
-from edge.userbot.receiving import Effect
-from edge.userbot.record import ChatRecord, Question, ask, from_json
 from edge.userbot.splitting import split
 from events.event import Event
 from events.ids import RequestId

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from edge.userbot.chats import Chats
-from edge.userbot.door import Door
-from edge.userbot.drivers import Drivers
+from edge.userbot.chat.limiting import SILENCE
+from edge.userbot.chat.transitions import Incoming, Rules
+from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.ports import World
+from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.styled import Part
-from edge.userbot.limiting import SILENCE
-from edge.userbot.receiving import Incoming, Rules
-from edge.userbot.replies import Replies
-from edge.userbot.world import World
+from edge.userbot.intake.intake import Door
+from edge.userbot.storage.chats import Chats
 from events.event import Event
 from events.memory import MemoryLog, MemoryMarks, MemoryRecords
 from events.runtime.retrying import Retrying

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pyrogram import Client, raw
 
-from edge.userbot.commands import Help, parse
-from edge.userbot.door import Door
-from edge.userbot.receiving import Effect, Incoming, Rules
+from edge.userbot.chat.commands import Help, parse
+from edge.userbot.chat.transitions import Effect, Incoming, Rules
+from edge.userbot.intake.intake import Door
 from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.own_names import OwnNames
 

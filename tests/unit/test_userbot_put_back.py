@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.chats import Chats
-from edge.userbot.receiving import Effect, Incoming, Rules, receive
-from edge.userbot.record import ChatRecord
+from edge.userbot.chat.record import ChatRecord
+from edge.userbot.chat.transitions import Effect, Incoming, Rules, receive
+from edge.userbot.storage.chats import Chats
 from events.memory import MemoryLog, MemoryMarks
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn

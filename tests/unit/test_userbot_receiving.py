@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.receiving import Effect, Incoming, Received, Rules, receive, refuse_and_forget
-from edge.userbot.record import (
+from edge.userbot.chat.record import (
     MAX_NOTICES,
     MAX_SEEN,
     MAX_WAITING,
@@ -19,6 +18,7 @@ from edge.userbot.record import (
     from_json,
     notified,
 )
+from edge.userbot.chat.transitions import Effect, Incoming, Received, Rules, receive, refuse_and_forget
 from events.schema import Role, Turn
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

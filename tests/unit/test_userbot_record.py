@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.record import (
+from edge.userbot.chat.record import (
     MAX_ANSWER_BYTES,
     MAX_HISTORY,
     MAX_HISTORY_BYTES,
@@ -30,7 +30,7 @@ from edge.userbot.record import (
     part_sent,
     thought,
 )
-from edge.userbot.versions import UnreadableRecord
+from edge.userbot.chat.versions import UnreadableRecord
 from events.ids import RequestId
 from events.schema import FailureReason, Role, Turn
 from tests.answers import ANSWERS

@@ -28,13 +28,13 @@ from pyrogram.storage.sqlite_storage import SCHEMA
 
 from cli.doctor.finding import Level
 from cli.doctor.session import session as look
-from edge.userbot import session_file
-from edge.userbot.session import make_client, started
-from edge.userbot.session_file import SessionInUse
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.telegram import session_file
 from edge.userbot.telegram.calls import SessionRevoked
 from edge.userbot.telegram.faults import TransportRefused
 from edge.userbot.telegram.pyrogram_repairs import repair
+from edge.userbot.telegram.session import make_client, started
+from edge.userbot.telegram.session_file import SessionInUse
 from events.errors import SettingsError, TimokhaError, TransportUnreachable
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying

@@ -5,9 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.formatting.parts import parts
-from edge.userbot.formatting.styled import Part
-from edge.userbot.record import (
+from edge.userbot.chat.record import (
     ChatRecord,
     Notice,
     Question,
@@ -21,8 +19,10 @@ from edge.userbot.record import (
     taken_up,
     thought,
 )
+from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, TakeUp, Think, next_step, wake_at
+from edge.userbot.formatting.parts import parts
+from edge.userbot.formatting.styled import Part
 from edge.userbot.splitting import split
-from edge.userbot.steps import Deliver, Erase, Expire, Finish, Notify, TakeUp, Think, next_step, wake_at
 from events.ids import RequestId
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from edge.userbot import app
-from edge.userbot.messenger import MessengerError
+from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram.calls import SessionRevoked
 from events.errors import TransportUnreachable

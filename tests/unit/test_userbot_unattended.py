@@ -11,10 +11,10 @@ import pytest
 from pyrogram.storage.sqlite_storage import SCHEMA
 from structlog.testing import capture_logs
 
-from edge.userbot import session_file, sign_in
 from edge.userbot.settings import UserbotSettings
+from edge.userbot.telegram import session_file, sign_in
 from edge.userbot.telegram.calls import SessionRevoked
-from edge.userbot.unattended import outlived, session_there
+from edge.userbot.telegram.unattended import outlived, session_there
 from tests.clocks import ManualClock
 
 

@@ -9,8 +9,8 @@ import pytest
 import structlog
 from pyrogram import Client, raw, utils
 
-from edge.userbot.changes import Behind, Change
-from edge.userbot.receiving import Incoming
+from edge.userbot.chat.transitions import Incoming
+from edge.userbot.intake.account_updates import Behind, Change
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.updates import Updates
 from events.runtime.clock import SystemClock

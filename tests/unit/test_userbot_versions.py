@@ -9,13 +9,13 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from edge.userbot import record as records
-from edge.userbot import watermark as watermarks
-from edge.userbot.changes import State
-from edge.userbot.chats import Chats
-from edge.userbot.record import ChatRecord, from_json
-from edge.userbot.versions import UnreadableRecord
-from edge.userbot.watermark import Watermark
+from edge.userbot.chat import record as records
+from edge.userbot.chat.record import ChatRecord, from_json
+from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.intake.account_updates import State
+from edge.userbot.storage import watermark as watermarks
+from edge.userbot.storage.chats import Chats
+from edge.userbot.storage.watermark import Watermark
 from events.memory import MemoryMarks, MemoryRecords
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying

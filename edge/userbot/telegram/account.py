@@ -7,12 +7,12 @@ from typing import Any
 import structlog
 from pyrogram import raw
 
-from edge.userbot.changes import Difference, State, StateLost, TooLong
-from edge.userbot.incoming import incoming
-from edge.userbot.messenger import UnknownAnswer
-from edge.userbot.receiving import Incoming
+from edge.userbot.chat.transitions import Incoming
+from edge.userbot.driving.messenger import UnknownAnswer
+from edge.userbot.intake.account_updates import Difference, State, StateLost, TooLong
 from edge.userbot.telegram import dialogs, history
 from edge.userbot.telegram.calls import Calls, Refused
+from edge.userbot.telegram.incoming import incoming
 from events.runtime.seldom import Seldom
 
 PAGE = 100
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class TelegramAccount:
-    """Implements `edge.userbot.changes.Source`. `other` is told of the changes that are no messages."""
+    """Implements `edge.userbot.intake.account_updates.Source`. `other` is told of the changes that are no messages."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from pyrogram import Client
 
-from edge.userbot.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
+from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.telegram.faults import flood_wait, judge, name
 from events.errors import TimokhaError
 from events.faults import Fault

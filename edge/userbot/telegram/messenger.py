@@ -10,8 +10,8 @@ from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
+from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.formatting.styled import Part
-from edge.userbot.messenger import Undeliverable
 from edge.userbot.telegram import dialogs, entities, own_messages
 from edge.userbot.telegram.calls import AlreadyDone, Calls, Refused
 from edge.userbot.telegram.faults import FORMATTING_REFUSED, REPLY_GONE, judge
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Telegram:
-    """Implements `edge.userbot.messenger.Messenger` on a started client.
+    """Implements `edge.userbot.driving.messenger.Messenger` on a started client.
 
     `rate`: messages a second in all chats together, and looks into chats. `changed` is told what a send did to the
     account's state.

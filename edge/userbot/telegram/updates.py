@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 from pyrogram import Client, raw, utils
 
-from edge.userbot.changes import Behind, Change
-from edge.userbot.incoming import incoming
-from edge.userbot.receiving import Incoming
+from edge.userbot.chat.transitions import Incoming
+from edge.userbot.intake.account_updates import Behind, Change
+from edge.userbot.telegram.incoming import incoming
 from edge.userbot.telegram.own_names import OwnNames
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
 from events.runtime.seldom import Seldom

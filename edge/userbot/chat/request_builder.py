@@ -1,0 +1,77 @@
+"""From the chat record to the request: what the model is told, within bounds, always the same for the same question."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from edge.userbot.chat.record import ChatRecord, Current
+from events.ids import RequestId
+from events.schema import GenerationRequested, Role, Sampling, Turn
+
+MAX_BYTES = 200_000
+"""UTF-8 of all turns: JetStream takes 1 MiB a message, and escapes and headers come on top."""
+MAX_TOKENS = 1500
+"""Rough; leaves room for a reply in the 2,048 positions of the original's model."""
+CHARS_PER_TOKEN = 3
+TOKENS_PER_TURN = 4
+"""Estimates on the safe side for Russian and English; only the worker has the tokenizer."""
+
+
+def request_of(
+    record: ChatRecord,
+    current: Current,
+    account: str,
+    chat: str,
+    sampling: Sampling,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_tokens: int = MAX_TOKENS,
+) -> GenerationRequested:
+    """The request that `current` makes.
+
+    Turns are the last `context_length` messages of the history, as many of them as fit, and the question, which is
+    cut from its start if it alone does not fit. `account` and `chat` are the request id's first two tokens.
+    """
+    request_id = RequestId.parse(current.request_id)
+    question = Turn(role=Role.USER, text=_end(current.question.text, max_bytes, max_tokens))
+    length = record.settings.context_length
+    earlier = record.history[-length:] if length else ()
+    return GenerationRequested(
+        request_id=current.request_id,
+        account_id=account,
+        chat_id=chat,
+        message_id=request_id.message,
+        revision=request_id.revision,
+        turns=_fitting((*earlier, question), max_bytes, max_tokens),
+        sampling=sampling.naming_defaults().model_copy(update={"seed": _seed(current.request_id)}),
+        deadline=current.deadline,
+        locale=current.question.locale,
+        live=current.question.live,
+    )
+
+
+def _fitting(turns: tuple[Turn, ...], max_bytes: int, max_tokens: int) -> tuple[Turn, ...]:
+    """`turns` without the oldest ones that do not fit, nor an answer whose question was dropped for that."""
+    fitting = turns
+    while len(fitting) > 1 and (_bytes(fitting) > max_bytes or _tokens(fitting) > max_tokens):
+        fitting = fitting[1:]
+    orphaned = len(fitting) < len(turns) and fitting[0].role is Role.ASSISTANT
+    return fitting[1:] if orphaned else fitting
+
+
+def _end(text: str, max_bytes: int, max_tokens: int) -> str:
+    """The end of `text` that fits, at least one character of it."""
+    chars = max(1, (max_tokens - TOKENS_PER_TURN) * CHARS_PER_TOKEN)
+    return text[-chars:].encode()[-max_bytes:].decode(errors="ignore").lstrip() or text[-1:]
+
+
+def _bytes(turns: Iterable[Turn]) -> int:
+    return sum(len(turn.text.encode()) for turn in turns)
+
+
+def _tokens(turns: Iterable[Turn]) -> int:
+    return sum(TOKENS_PER_TURN + -(-len(turn.text) // CHARS_PER_TOKEN) for turn in turns)
+
+
+def _seed(request_id: str) -> int:
+    """32 bits, the same in every process, unlike Python's `hash`."""
+    return int.from_bytes(sha256(request_id.encode()).digest()[:4], "big")

@@ -1,0 +1,263 @@
+"""A message arrives: what it changes in the chat record, and what that was."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from edge.userbot import phrases
+from edge.userbot.chat import limiting
+from edge.userbot.chat.commands import (
+    Ask,
+    AskHint,
+    Command,
+    DeleteHistory,
+    Help,
+    SetContextLength,
+    parse,
+    parse_context_length,
+)
+from edge.userbot.chat.record import (
+    MAX_NOTICES,
+    MAX_QUESTION_BYTES,
+    MAX_SEEN,
+    MAX_WAITING,
+    ChatRecord,
+    Current,
+    Notice,
+    Question,
+    Rate,
+    Settings,
+    ask,
+    shortened,
+)
+from edge.userbot.defaults import DEFAULT_MAX_ANSWERS, DEFAULT_PREFIX
+from events.ids import RequestId
+
+HELP_INTERVAL = timedelta(seconds=5)
+"""In a flood of `/help`, one in this time is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message of the user; `account` and `chat` are tokens of a request id, `trace` W3C trace context.
+
+    `doubtful`: it may have been answered before the records were lost. `put_back`: it was written before a backup of
+    the records was put back; `answered`: and the chat shows that it was answered.
+    """
+
+    account: str
+    chat: str
+    message_id: int
+    text: str
+    locale: str
+    date: datetime
+    trace: Mapping[str, str] = field(default_factory=dict)
+    doubtful: bool = False
+    put_back: bool = False
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the owner has set.
+
+    `locale` is spoken to users of any other language; `live`: answers grow visibly; `max_answers`: in a chat and
+    minute, 0 for no limit. `names`: the account's usernames in lower case, which Telegram tells.
+    """
+
+    prefix: str = DEFAULT_PREFIX
+    when_busy: Literal["ignore", "queue"] = "ignore"
+    deadline: timedelta = timedelta(seconds=120)
+    catch_up_window: timedelta = timedelta(minutes=10)
+    locale: str = phrases.DEFAULT_LANGUAGE
+    live: bool = False
+    max_answers: int = DEFAULT_MAX_ANSWERS
+    names: Set[str] = frozenset()
+
+
+class Effect(StrEnum):
+    """What became of a message."""
+
+    SILENT = "silent"
+    DUPLICATE = "duplicate"
+    TOO_OLD = "too_old"
+    ASKED = "asked"
+    QUEUED = "queued"
+    IGNORED_BUSY = "ignored_busy"
+    CANCELLED = "cancelled"
+    """It is older than a `/delete_history` that is known."""
+    ANSWERED_BEFORE = "answered_before"
+    """The chat has its answer, from a store that is further on than the one that was put back."""
+    UNREADABLE = "unreadable"
+    """The chat's record can't be read: one line says so, once."""
+    REFUSED = "refused"
+    """A question that can't be stored: one line says so."""
+    TOO_MANY = "too_many"
+    """One answer more than the limit allows: the chat's silence begins."""
+    SILENCED = "silenced"
+    """It came in that silence."""
+    HINTED = "hinted"
+    HELPED = "helped"
+    HELP_SUPPRESSED = "help_suppressed"
+    DELETED = "deleted"
+    SET = "set"
+    REFUSED_ARGUMENT = "refused_argument"
+
+
+ANSWERED = {
+    Effect.ASKED,
+    Effect.QUEUED,
+    Effect.HINTED,
+    Effect.HELPED,
+    Effect.DELETED,
+    Effect.SET,
+    Effect.REFUSED_ARGUMENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The record to store, which is the one given if there is nothing to store, and the effect to count."""
+
+    record: ChatRecord
+    outcome: Effect
+
+
+def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
+    """Take in one message. The same message again changes nothing; nor does one that is not for the bot."""
+    command = parse(message.text, rules.prefix, rules.names)
+    if command is None:
+        return Received(record, Effect.SILENT)
+    if message.message_id in record.seen:
+        return Received(record, Effect.DUPLICATE)
+    if message.message_id <= record.deleted_to:
+        return Received(record, Effect.CANCELLED)
+    record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
+    too_old = now - message.date > rules.catch_up_window
+    if message.answered or (too_old and message.put_back and isinstance(command, DeleteHistory)):
+        return _obey_silently(record, command, message, rules, now)
+    if too_old:
+        return Received(record, Effect.TOO_OLD)
+    received = _obey(record, command, message, rules, now)
+    return _within_limit(record, received, command, rules, now) if received.outcome in ANSWERED else received
+
+
+def _obey_silently(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:
+    """What a command sets or deletes is not in the store that was put back; its answer is in the chat."""
+    if isinstance(command, Ask | AskHint):
+        return Received(record, Effect.ANSWERED_BEFORE)
+    received = _obey(record, command, message, rules, now)
+    return Received(received.record.having(notices=record.notices), Effect.ANSWERED_BEFORE)
+
+
+def _within_limit(record: ChatRecord, received: Received, command: Command, rules: Rules, now: datetime) -> Received:
+    """`received`, counted, or silence for `record`. No command is refused: nobody can set one off for ever."""
+    if isinstance(command, Ask | AskHint):
+        if limiting.is_silent(record.rate, now):
+            return Received(record, Effect.SILENCED)
+        if limiting.is_reached(record.rate, rules.max_answers, now):
+            return Received(record.having(rate=Rate(silent_since=now)), Effect.TOO_MANY)
+    return Received(received.record.having(rate=limiting.counted(record.rate, now)), received.outcome)
+
+
+def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
+    """Like `receive`, without the history; where that makes no room, a question is refused."""
+    if not record.history:
+        return refuse(record, message, rules, now, reason=phrases.TOO_LARGE)
+    return _forgetting(record, receive(record, message, rules, now))
+
+
+def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Received:
+    """Like `receive`, but a question gets one line instead of an answer: `reason` as in `phrases.failure`."""
+    received = receive(record, message, rules, now)
+    if received.outcome not in (Effect.ASKED, Effect.QUEUED):
+        return received
+    line = phrases.failure(phrases.language(message.locale, rules.locale), reason)
+    kept = record.having(seen=received.record.seen, rate=received.record.rate)
+    return _reply(kept, message, line, Effect.REFUSED)
+
+
+def refuse_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
+    """The same without the history, for a record that has no room left."""
+    return _forgetting(record, refuse(record, message, rules, now, reason=phrases.INTERNAL))
+
+
+def _forgetting(record: ChatRecord, received: Received) -> Received:
+    """`received` without the history; where nothing is to be stored, nothing is forgotten."""
+    if received.record is record:
+        return received
+    return Received(received.record.having(history=()), received.outcome)
+
+
+def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:
+    locale = phrases.language(message.locale, rules.locale)
+    match command:
+        case Ask(question):
+            return _ask(record, question, message, rules, now)
+        case AskHint():
+            return _reply(record, message, phrases.hint(locale, rules.prefix), Effect.HINTED)
+        case Help():
+            return _help(record, message, phrases.help_text(locale, rules.prefix), now)
+        case DeleteHistory():
+            return _delete(record, message, locale)
+        case SetContextLength(argument):
+            return _set_context_length(record, message, locale, argument)
+
+
+def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Received:
+    question = Question(
+        message_id=message.message_id,
+        text=shortened(text, MAX_QUESTION_BYTES),
+        locale=phrases.language(message.locale, rules.locale),
+        asked_at=now,
+        trace=dict(message.trace),
+        live=rules.live,
+        doubtful=message.doubtful,
+    )
+    if record.current is None:
+        request_id = RequestId(message.account, message.chat, str(message.message_id))
+        return Received(record.having(current=ask(question, request_id, now + rules.deadline)), Effect.ASKED)
+    if len(record.waiting) >= _room(record.current, rules, now):
+        return Received(record, Effect.IGNORED_BUSY)
+    return Received(record.having(waiting=(*record.waiting, question)), Effect.QUEUED)
+
+
+def _room(current: Current, rules: Rules, now: datetime) -> int:
+    """How many questions may wait for `current`.
+
+    Its user may have its outcome already although the record does not say so: whoever asks then is not too early.
+    """
+    if rules.when_busy == "queue":
+        return MAX_WAITING
+    return 1 if current.is_over(now) or current.question.doubtful else 0
+
+
+def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> Received:
+    # A clock set back must not silence /help until it has caught up.
+    if record.helped_at and timedelta(0) <= now - record.helped_at < HELP_INTERVAL:
+        return Received(record, Effect.HELP_SUPPRESSED)
+    return _reply(record.having(helped_at=now), message, text, Effect.HELPED)
+
+
+def _delete(record: ChatRecord, message: Incoming, locale: str) -> Received:
+    text = phrases.deleted(locale, cancelled=record.current is not None)
+    record = record.having(
+        history=(), current=None, waiting=(), erasing=True, deleted_to=max(record.deleted_to, message.message_id)
+    )
+    return _reply(record, message, text, Effect.DELETED)
+
+
+def _set_context_length(record: ChatRecord, message: Incoming, locale: str, argument: str) -> Received:
+    length = parse_context_length(argument)
+    if length is None:
+        return _reply(record, message, phrases.context_length_refused(locale), Effect.REFUSED_ARGUMENT)
+    record = record.having(settings=Settings(context_length=length))
+    return _reply(record, message, phrases.context_length_set(locale, length), Effect.SET)
+
+
+def _reply(record: ChatRecord, message: Incoming, text: str, effect: Effect) -> Received:
+    """Keep the latest notices only: while none can be sent, a flood of commands must not swell the record."""
+    notice = Notice(message_id=message.message_id, text=text)
+    return Received(record.having(notices=(*record.notices, notice)[-MAX_NOTICES:]), effect)

@@ -1,0 +1,187 @@
+"""How each step of a chat is done: to Telegram, to the streams, and then to the record."""
+
+from datetime import timedelta
+
+import structlog
+
+from edge.userbot import phrases
+from edge.userbot.chat import record as records
+from edge.userbot.chat.record import NO_MESSAGE, Answer, ChatRecord, Current
+from edge.userbot.chat.request_builder import request_of
+from edge.userbot.chat.settling import report, settled
+from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think
+from edge.userbot.driving.live import LiveView
+from edge.userbot.driving.outbox import Outbox
+from edge.userbot.driving.ports import World
+from edge.userbot.formatting.styled import Part
+from edge.userbot.storage.chats import Transition
+from events.errors import TimokhaError, TransportError
+from events.event import Event
+from events.faults import Fault
+from events.ids import RequestId
+from events.transport import Channel
+
+SOURCE = "/timokha/userbot"
+ERASE_PAUSE = timedelta(seconds=30)
+
+log = structlog.get_logger(__name__)
+
+
+class Performer:
+    """Of one chat. What goes wrong is raised, for the driver to judge; a refused `Erase` alone waits by itself."""
+
+    def __init__(self, chat: str, world: World, outbox: Outbox, view: LiveView) -> None:
+        self._chat = chat
+        self._world = world
+        self._outbox = outbox
+        self._view = view
+        self._published = ""
+        self._undelivered = ""
+        self.erase_at = float("-inf")
+        """The monotonic time from which on `Erase` may be tried."""
+
+    async def perform(self, step: Step, record: ChatRecord) -> None:
+        """Do `step`, and change the record accordingly."""
+        match step:
+            case Erase(up_to):
+                await self._erase(up_to)
+            case Notify(notice):
+                key = str(RequestId(self._world.account, self._chat, str(notice.message_id)))
+                await self._outbox.send(Part(notice.text), reply_to=notice.message_id, key=key, part="notice")
+                await self._change(lambda record: records.notified(record, notice.message_id))
+            case TakeUp():
+                world = self._world
+                deadline = world.now() + world.deadline
+                await self._change(lambda record: records.taken_up(record, world.account, self._chat, deadline))
+            case Expire(current):
+                await self._expire(current)
+            case Think(current):
+                await self._think(record, current)
+            case Deliver():
+                await self._deliver(step)
+            case Finish():
+                assert record.current
+                await self._finish(record.current)
+
+    async def skip(self, step: Step | None, record: ChatRecord) -> None:
+        """Leave out a step that does not work: its question fails, or is dropped if that can't be told either."""
+        now, current = self._world.now(), record.current
+        deadline = now + self._world.deadline
+        match step:
+            case Erase():
+                self._erase_later()
+            case Notify(notice):
+                await self._surely(lambda record: records.notified(record, notice.message_id))
+            case TakeUp():
+                await self._surely(records.passed_over)
+            case _ if current:
+                await self._surely(lambda record: records.given_up(record, current.request_id, now, deadline))
+            case _:
+                raise TimokhaError("nothing is known that could be left out")
+
+    async def is_put_back(self, current: Current) -> bool:
+        """Drop a question if it is of a store that was put back and the chat has its outcome; return whether it has."""
+        world, question = self._world, current.question
+        if not question.doubtful and question.asked_at >= await world.chats.put_back():
+            return False
+        # A line that is known may have some words of a live answer, until the deadline at most.
+        grows = question.live and current.thinking_id is not None and not current.is_over(world.now())
+        thinking = None if grows else phrases.thinking_lines()
+        settled = await self._outbox.is_settled(question.message_id, thinking=thinking)
+        if settled:
+            deadline = world.now() + world.deadline
+            await self._change(lambda record: records.answered_before(record, current.request_id, deadline))
+        return settled
+
+    async def publish(self, record: ChatRecord, current: Current) -> None:
+        """Publish the request, once a life: the log recognises what an earlier one has published."""
+        self._view.watch(current.request_id)
+        if self._published == current.request_id:
+            return
+        world = self._world
+        data = request_of(record, current, world.account, self._chat, world.sampling)
+        with world.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE, time=world.now())) as event:
+            await world.log.publish(Channel.REQUESTS, event)
+        self._published = current.request_id
+
+    async def _erase(self, up_to: int) -> None:
+        """The chat goes on when that is refused, e.g. for want of permission; the user is told nothing untrue."""
+        try:
+            await self._world.log.erase_chat(self._world.account, self._chat, up_to=up_to)
+        except TransportError as error:
+            self._erase_later()
+            log.error("chat.not_erased", chat=self._chat, again_in=ERASE_PAUSE.total_seconds(), error=str(error))
+        else:
+            await self._change(lambda record: records.erased(record, up_to))
+
+    def _erase_later(self) -> None:
+        self.erase_at = self._world.retrying.clock.monotonic() + ERASE_PAUSE.total_seconds()
+
+    async def _expire(self, current: Current) -> None:
+        """An answer that is already there wins."""
+        reply = await self._world.log.find(Channel.REPLIES, RequestId.parse(current.request_id))
+        now, formatted = self._world.now(), self._world.formatted
+
+        def settle(record: ChatRecord) -> ChatRecord:
+            # A reply that settles nothing must not be asked for again.
+            return records.expired(settled(record, reply, now, formatted=formatted) if reply else record, now)
+
+        record = await self._change(settle)
+        if reply:
+            report(record, reply)
+
+    async def _think(self, record: ChatRecord, current: Current) -> None:
+        if current.outcome is None:
+            await self.publish(record, current)
+            self._view.type(self._world.now())
+        question = current.question
+        line = phrases.thinking(question.locale, current.request_id)
+        sent = await self._outbox.send(
+            Part(line), reply_to=question.message_id, key=current.request_id, part="thinking"
+        )
+        self._view.spoke()
+        await self._change(lambda record: records.thought(record, current.request_id, sent or NO_MESSAGE))
+
+    async def _deliver(self, step: Deliver) -> None:
+        current = step.current
+        if step.edits:
+            if not await self._outbox.edit(step.edits, step.part, key=current.request_id):
+                await self._change(lambda record: records.line_lost(record, current.request_id))
+                return
+        else:
+            await self._send_part(step)
+        if step.part_index + 1 < step.parts_total:
+            await self._change(lambda record: records.part_sent(record, current.request_id, step.part_index + 1))
+        else:
+            await self._finish(current)
+
+    async def _send_part(self, step: Deliver) -> None:
+        current, number = step.current, step.part_index
+        reply_to = current.thinking_id or current.question.message_id
+        # A failure may come after parts of an answer, which it must not be taken for.
+        part = str(number) if isinstance(current.outcome, Answer) else "failure"
+        sent = await self._outbox.send(step.part, reply_to=reply_to, key=current.request_id, part=part, index=number)
+        if sent is None:
+            self._undelivered = current.request_id
+
+    async def _finish(self, current: Current) -> None:
+        now = self._world.now()
+        await self._surely(lambda record: records.finished(record, current.request_id, now, self._world.deadline))
+        outcome = "answered" if isinstance(current.outcome, Answer) else "failed"
+        if current.request_id == self._undelivered:
+            outcome = "undeliverable"
+        self._world.telemetry.metrics.answered(now - current.question.asked_at, outcome)
+        log.info("question.settled", request_id=current.request_id, outcome=outcome)
+
+    async def _surely(self, transition: Transition) -> None:
+        """`_change`, if need be at the price of the history: without it the chat would be stuck."""
+        try:
+            await self._change(transition)
+        except TransportError as error:
+            if error.fault is not Fault.FINAL:
+                raise
+            log.error("chat.history_dropped", chat=self._chat, error=str(error))
+            await self._change(lambda record: transition(record).having(history=()))
+
+    async def _change(self, transition: Transition) -> ChatRecord:
+        return await self._world.chats.change(self._chat, transition)

@@ -1,0 +1,87 @@
+"""What can be known of an account's changes (https://core.telegram.org/api/updates), and who can be asked for more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from edge.userbot.chat.transitions import Incoming
+from events.errors import TimokhaError
+
+
+class State(BaseModel):
+    """How far the account's changes are known: `pts` counts them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    pts: int = 0
+    qts: int = 0
+    date: int = 0
+    seq: int = 0
+
+    def at(self, pts: int) -> Self:
+        return self.model_copy(update={"pts": pts})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A live change, which takes the state from `pts - count` to `pts`; `message` if it is one for us."""
+
+    pts: int
+    count: int
+    message: Incoming | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Something may have been missed, up to `pts` if that is known."""
+
+    why: str
+    pts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The next changes after a state, in order, and the state after them; not `complete`: there are more."""
+
+    state: State
+    messages: Sequence[Incoming]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """Telegram gives no difference; go on from `pts`."""
+
+    pts: int
+
+
+class StateLost(TimokhaError):
+    """Telegram does not know the state that it was asked to go on from."""
+
+
+class Phase(StrEnum):
+    """What catching up asks a `Source` for at the moment."""
+
+    FIRST_STATE = "first state"
+    CHECK = "check of the saved state"
+    DIFFERENCE = "difference"
+    NEW_STATE = "new state"
+    RECENT = "recent messages"
+
+
+class Source(Protocol):
+    """Every method raises MessengerError or FloodWaited."""
+
+    async def state(self) -> State: ...
+
+    async def difference(self, since: State) -> Difference | TooLong:
+        """Raises StateLost as well."""
+        ...
+
+    async def recent(self, since: datetime) -> list[Incoming]:
+        """All private messages from `since` on, oldest first."""
+        ...

@@ -1,0 +1,215 @@
+"""The one door for messages, live or caught up: what comes through is in the chat record, once."""
+
+from collections.abc import Awaitable, Callable, Set
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from edge.userbot import phrases
+from edge.userbot.chat.commands import parse
+from edge.userbot.chat.limiting import SILENCE
+from edge.userbot.chat.record import ChatRecord
+from edge.userbot.chat.transitions import (
+    ANSWERED,
+    Effect,
+    Incoming,
+    Received,
+    Rules,
+    receive,
+    receive_and_forget,
+    refuse,
+    refuse_and_forget,
+)
+from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.driving.driver import Asked
+from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.messenger import MessengerError, Undeliverable
+from edge.userbot.driving.ports import World
+from edge.userbot.error_lines import described
+from edge.userbot.storage.chats import AWAY, Transition
+from events.errors import TimokhaError, TransportError
+from events.faults import UNKNOWN_ATTEMPTS, Fault
+from events.ids import RequestId
+from observability import names, propagation
+
+LOOK_PAUSE = timedelta(seconds=30)
+"""After a look into a chat that Telegram has not answered."""
+FETCHED = timedelta(seconds=2)
+"""A message that is younger comes live: the records have not been made since it was sent."""
+Way = Callable[[ChatRecord, Incoming, Rules, datetime], Received]
+Change = Callable[[str, Transition], Awaitable[ChatRecord]]
+
+log = structlog.get_logger(__name__)
+
+
+class Door:
+    """`receive` returns when the message's effect is stored, however long that takes, or can never be.
+
+    `names`: the account's usernames at the moment; `ahead`: how far this machine's clock is ahead of Telegram's.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        drivers: Drivers,
+        rules: Rules,
+        *,
+        names: Callable[[], Set[str]] = frozenset,
+        ahead: Callable[[], timedelta] = timedelta,
+    ) -> None:
+        self._world = world
+        self._drivers = drivers
+        self._owners = rules
+        self._names = names
+        self._ahead = ahead
+        self._look_at = float("-inf")
+
+    @property
+    def _rules(self) -> Rules:
+        return replace(self._owners, names=self._names())
+
+    async def receive(self, message: Incoming) -> Effect:
+        rules = self._rules
+        if parse(message.text, rules.prefix, rules.names) is None:
+            return Effect.SILENT
+        request_id = RequestId(message.account, message.chat, str(message.message_id))
+        with self._world.telemetry.spans.receive_telegram(request_id):
+            effect = await self._stored(replace(message, trace=propagation.inject()), request_id)
+            tell = log.debug if effect is Effect.SILENCED else log.info
+            tell("message.received", chat=message.chat, message=message.message_id, effect=effect)
+        self._count(effect, message)
+        return effect
+
+    def _count(self, effect: Effect, message: Incoming) -> None:
+        metrics = self._world.telemetry.metrics
+        match effect:
+            case Effect.IGNORED_BUSY:
+                metrics.busy_ignored()
+            case Effect.TOO_MANY | Effect.SILENCED:
+                metrics.silenced()
+        if effect is Effect.TOO_MANY:
+            seconds = SILENCE.total_seconds()
+            log.warning("chat.too_many", chat=message.chat, limit=self._rules.max_answers, silent_for=seconds)
+
+    async def _stored(self, message: Incoming, request_id: RequestId) -> Effect:
+        spans, now = self._world.telemetry.spans, self._world.now()
+        with spans.step(names.STORE_QUESTION, request_id, trace=message.trace, since=now):
+            return await self._store(message)
+
+    async def _store(self, message: Incoming) -> Effect:
+        """What has no room is taken without the chat's history, or refused in one line, as what can't be stored is."""
+        ways: list[Way] = [partial(refuse, reason=phrases.INTERNAL), refuse_and_forget]
+        try:
+            return await self._take(message)
+        except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
+            log.error("message.not_stored", chat=message.chat, message=message.message_id, error=described(error))
+            if _is_final(error):
+                ways[:1] = [receive_and_forget, partial(refuse, reason=phrases.TOO_LARGE)]
+        for way in ways:
+            try:
+                return await self._persistently(way, message, attempts=1)
+            except Exception as error:  # noqa: BLE001 - as above
+                last = described(error)
+        log.error("message.dropped", chat=message.chat, message=message.message_id, error=last)
+        return Effect.SILENT
+
+    async def _take(self, message: Incoming) -> Effect:
+        try:
+            return await self._persistently(receive, message, attempts=UNKNOWN_ATTEMPTS)
+        except UnreadableRecord as error:
+            return await self._take_unreadable(message, error)
+
+    async def _take_unreadable(self, message: Incoming, error: UnreadableRecord) -> Effect:
+        """Nothing but `/delete_history` changes a record that can't be read."""
+        chats, rules = self._world.chats, self._rules
+        chats.unreadable.note(message.chat, error)
+        effect = receive(ChatRecord(), self._dated(message), rules, self._world.now()).outcome
+        match effect:
+            case Effect.TOO_OLD:
+                return effect
+            case Effect.DELETED:
+                return await self._persistently(receive, message, attempts=UNKNOWN_ATTEMPTS, change=chats.start_afresh)
+        asked = Asked(message.message_id, phrases.language(message.locale, rules.locale))
+        self._drivers.wake(message.chat, asked=asked)
+        return Effect.UNREADABLE
+
+    async def _persistently(
+        self, way: Way, message: Incoming, *, attempts: int, change: Change | None = None
+    ) -> Effect:
+        """Store what `way` makes of the message, for as long as the store is away, or `attempts` times."""
+        faults = 0
+
+        def passing(error: Exception) -> bool:
+            nonlocal faults
+            if isinstance(error, TimokhaError) and not _is_unknown(error):
+                return isinstance(error, TransportError) and not _is_final(error)
+            faults += 1
+            return faults < attempts
+
+        def failed(error: Exception, pause: timedelta) -> None:
+            log.warning("message.again", chat=message.chat, message=message.message_id, error=described(error))
+
+        change = change or self._world.chats.change
+        received = await self._world.retrying(
+            partial(self._change, way, message, change), passing=passing, backoff=AWAY, failed=failed
+        )
+        self._drivers.wake(message.chat)
+        return received.outcome
+
+    async def _change(self, way: Way, message: Incoming, change: Change) -> Received:
+        last: list[Received] = []
+        message = await self._known(self._dated(message))
+
+        def transition(record: ChatRecord) -> ChatRecord:
+            last[:] = [way(record, message, self._rules, self._world.now())]
+            return last[0].record
+
+        await change(message.chat, transition)
+        return last[0]
+
+    def _dated(self, message: Incoming) -> Incoming:
+        """Return `message` with its date by this machine's clock: by Telegram's it could be too old, or never be."""
+        return replace(message, date=message.date + self._ahead())
+
+    async def _known(self, message: Incoming) -> Incoming:
+        """Return `message` with what is known of whether it was answered. Telegram's dates are in whole seconds."""
+        if self._world.now() - message.date < FETCHED:
+            return message
+        chats = self._world.chats
+        if message.date < (await chats.made()).replace(microsecond=0):
+            return replace(message, doubtful=True)
+        if message.date >= (await chats.put_back()).replace(microsecond=0):
+            return message
+        message = replace(message, put_back=True)
+        known = receive(await chats.load(message.chat), message, self._rules, self._world.now()).outcome
+        if known not in ANSWERED | {Effect.IGNORED_BUSY}:
+            return message
+        answered = await self._looking(message)
+        return replace(message, answered=bool(answered), doubtful=answered is None)
+
+    async def _looking(self, message: Incoming) -> bool | None:
+        """Whether the chat shows that `message` was answered; None where it can't be looked into for now."""
+        clock = self._world.retrying.clock
+        if clock.monotonic() < self._look_at:
+            return None
+        try:
+            return await self._world.messenger.has_outcome(
+                message.chat, message.message_id, thinking=phrases.thinking_lines()
+            )
+        except MessengerError as error:
+            # The driver looks again. What is behind this message must not wait for that.
+            self._look_at = clock.monotonic() + LOOK_PAUSE.total_seconds()
+            log.warning("chat.not_looked_into", chat=message.chat, error=str(error))
+        except Undeliverable as error:
+            log.warning("chat.not_looked_into", chat=message.chat, error=str(error))
+        return None
+
+
+def _is_final(error: Exception) -> bool:
+    return isinstance(error, TransportError) and error.fault is Fault.FINAL
+
+
+def _is_unknown(error: Exception) -> bool:
+    return isinstance(error, TransportError) and error.fault is Fault.UNKNOWN

@@ -1,0 +1,163 @@
+"""The chat records of one account, changed only by compare-and-set, and the index of those that have work."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from edge.userbot.chat.record import ChatRecord, from_json, unreadable
+from edge.userbot.chat.steps import next_step, wake_at
+from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.storage.chat_names import names_chat
+from edge.userbot.storage.contention import until_won
+from edge.userbot.storage.index import Index
+from edge.userbot.storage.unreadable import Unreadable
+from events.marks import Marks
+from events.records import Records, Stored
+from events.runtime.retrying import Backoff, Retrying
+
+Transition = Callable[[ChatRecord], ChatRecord]
+
+ATTEMPTS = 20
+"""At a record that others change all the time; over some 10 s."""
+AWAY = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
+"""Pauses of a caller that tries again while the store is away."""
+
+
+class Chats:
+    """Every method raises TransportError when the store is away, UnreadableRecord when a record can't be read."""
+
+    def __init__(self, records: Records, marks: Marks, account: str, *, retrying: Retrying) -> None:
+        self._records = records
+        self.index = Index(marks, account)
+        self.unreadable = Unreadable(marks, account)
+        self._account = account
+        self._retrying = retrying
+
+    async def load(self, chat: str) -> ChatRecord:
+        record, _ = await self._load(chat)
+        return record
+
+    async def change(self, chat: str, transition: Transition) -> ChatRecord:
+        """Apply `transition`, again if another process was faster. It must be pure: it may run more than once.
+
+        Raises TransportError also when others are faster all the time.
+        """
+        return await until_won(lambda: self._change(chat, transition), self._retrying, attempts=ATTEMPTS)
+
+    async def start_afresh(self, chat: str, transition: Transition) -> ChatRecord:
+        """Like `change`, but a record that can't be read counts as that of a chat that never wrote, and is overwritten.
+
+        Its user counts as one who was never told.
+        """
+        record = await until_won(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
+        await self.unreadable.forget(chat)
+        return record
+
+    async def made(self) -> datetime:
+        """Return when the store was made: what was asked before is in no record, whatever became of it."""
+        return await self._records.made()
+
+    async def put_back(self) -> datetime:
+        """Return when the index was made: a store that was put back from a backup brings none (deploy/restore.sh).
+
+        What was asked before may be further on in Telegram than in its record.
+        """
+        return await self.index.made()
+
+    async def recheck(self, chat: str) -> bool:
+        """Return whether a marked chat has something to do; if it has nothing, its mark is dropped."""
+        return await until_won(lambda: self._recheck(chat), self._retrying, attempts=ATTEMPTS)
+
+    async def each(self, take: Callable[[str, bool], Awaitable[None]]) -> None:
+        """Hand every chat that has a record to `take`, and whether it has something to do or can't be read.
+
+        Several at once; one that changes meanwhile comes as it was, or as it is, or both.
+        """
+        prefix = f"{self._account}."
+
+        async def read(key: str, stored: Stored) -> None:
+            chat = key.removeprefix(prefix)
+            if names_chat(chat):
+                await take(chat, self._may_be_unfinished(chat, stored))
+
+        await self._records.each(prefix, read, retrying=self._retrying)
+
+    async def _change(self, chat: str, transition: Transition) -> ChatRecord:
+        record, version = await self._load(chat)
+        changed = transition(record)
+        if changed is not record:
+            await self._save(chat, changed, version, was_unfinished=self._unfinished(record))
+        return changed
+
+    async def _start_afresh(self, chat: str, transition: Transition) -> ChatRecord:
+        stored = await self._records.load(self._key(chat))
+        try:
+            record = self._read(chat, stored.value) if stored else ChatRecord()
+        except UnreadableRecord:
+            record = ChatRecord()
+        changed = transition(record)
+        await self._save(chat, changed, stored.version if stored else None, was_unfinished=False)
+        return changed
+
+    async def _recheck(self, chat: str) -> bool:
+        mark = await self.index.version(chat)
+        stored = await self._records.load(self._key(chat))
+        record = self._read(chat, stored.value) if stored else ChatRecord()
+        unfinished = self._unfinished(record)
+        if mark is None:
+            return unfinished
+        if unfinished:
+            self.index.learn(chat, mark)
+            return True
+        # Whoever has added this mark may be about to save: that fails now, and then the chat is marked once more.
+        value, version = (stored.value, stored.version) if stored else (record.to_json(), None)
+        await self._records.save(self._key(chat), value, version)
+        await self.index.drop(chat, mark)
+        return False
+
+    async def _save(self, chat: str, record: ChatRecord, version: int | None, *, was_unfinished: bool) -> None:
+        """Keep the index so that a crash at any point leaves no unfinished chat without a mark."""
+        if self._unfinished(record):
+            if not was_unfinished or not self.index.knows(chat):
+                await self.index.add(chat)
+            await self._records.save(self._key(chat), record.to_json(), version)
+            if not self.index.knows(chat):
+                await self.index.add(chat)  # the index was lost and built again meanwhile
+            return
+        mark = self.index.take(chat)
+        try:
+            await self._records.save(self._key(chat), record.to_json(), version)
+        except BaseException:
+            if mark is not None:
+                self.index.put_back(chat, mark)
+            raise
+        if mark is not None:
+            await self.index.drop(chat, mark)
+
+    def _may_be_unfinished(self, chat: str, stored: Stored) -> bool:
+        try:
+            return self._unfinished(self._read(chat, stored.value))
+        except UnreadableRecord:
+            return True
+
+    def _unfinished(self, record: ChatRecord) -> bool:
+        return next_step(record, self._retrying.clock.now()) is not None or wake_at(record) is not None
+
+    async def _load(self, chat: str) -> tuple[ChatRecord, int | None]:
+        stored = await self._records.load(self._key(chat))
+        if stored is None:
+            return ChatRecord(), None
+        try:
+            return self._read(chat, stored.value), stored.version
+        except UnreadableRecord as error:
+            error.version = stored.version
+            raise
+
+    def _read(self, chat: str, value: bytes) -> ChatRecord:
+        """A record that was copied to another chat must not ask in the name of the first."""
+        record = from_json(value)
+        if record.current and not record.current.request_id.startswith(f"{self._key(chat)}."):
+            raise unreadable("it is about another chat")
+        return record
+
+    def _key(self, chat: str) -> str:
+        return f"{self._account}.{chat}"

@@ -1,0 +1,50 @@
+"""From Telegram's message to ours, or to nothing: who is answered at all is decided here."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pyrogram import raw
+
+from edge.userbot.chat.transitions import Incoming
+
+CHANNEL_BASE = -1_000_000_000_000
+"""How the Bot API and pyrogram number channels and supergroups."""
+
+
+def incoming(account: str, message: Any, users: Mapping[int, Any], *, groups: bool, bots: bool) -> Incoming | None:
+    """None for our own messages, service messages, channels, and groups and bots unless they are let in."""
+    if not isinstance(message, raw.types.Message) or message.out or not message.message:
+        return None
+    chat = _chat(message, groups=groups)
+    sender = _sender(message)
+    if chat is None or sender is None or str(sender) == account:
+        return None
+    user = users.get(sender)
+    if user is not None and user.bot and not bots:
+        return None
+    return Incoming(
+        account=account,
+        chat=str(chat),
+        message_id=message.id,
+        text=message.message,
+        locale=getattr(user, "lang_code", None) or "",
+        date=datetime.fromtimestamp(message.date, UTC),
+    )
+
+
+def _chat(message: Any, *, groups: bool) -> int | None:
+    match message.peer_id:
+        case raw.types.PeerUser(user_id=user_id):
+            return int(user_id)
+        case raw.types.PeerChat(chat_id=chat_id) if groups:
+            return -int(chat_id)
+        case raw.types.PeerChannel(channel_id=channel_id) if groups and not message.post:
+            return CHANNEL_BASE - int(channel_id)
+    return None
+
+
+def _sender(message: Any) -> int | None:
+    """In private chats the sender may be left out: it is the other one."""
+    author = message.from_id or message.peer_id
+    return int(author.user_id) if isinstance(author, raw.types.PeerUser) else None

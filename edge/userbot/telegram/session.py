@@ -1,0 +1,155 @@
+"""Signing in: a session file only its owner can read, or a session string; questions only in a terminal."""
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pyrogram import Client
+from pyrogram.errors import RPCError
+
+from edge.userbot.settings import SESSION_SUFFIX, UserbotSettings
+from edge.userbot.telegram import faults, session_file, sign_in
+from edge.userbot.telegram.calls import SessionRevoked
+from edge.userbot.telegram.server import use_server
+from events.errors import SettingsError, TimokhaError, TransportUnreachable
+from events.faults import Fault
+from events.runtime.tasks import cancel, finish
+
+STOP_TIMEOUT = timedelta(seconds=5)
+"""For signing off, where Telegram does not answer."""
+WRONG_SETTINGS = {
+    "ACCESS_TOKEN_EXPIRED": "BOT_TOKEN: Telegram has withdrawn it; ask @BotFather for another",
+    "ACCESS_TOKEN_INVALID": "BOT_TOKEN: Telegram does not know it; copy it again from @BotFather",
+    "API_ID_INVALID": "API_ID, API_HASH: Telegram does not know this pair; copy both again from https://my.telegram.org",
+    "API_ID_PUBLISHED_FLOOD": "API_ID: Telegram does not accept it from everybody; get your own at https://my.telegram.org",
+    "CONNECTION_API_ID_INVALID": "API_ID: Telegram does not know it; copy it again from https://my.telegram.org",
+    "PHONE_NUMBER_BANNED": "Telegram has banned this phone number; sign in with another",
+    "PHONE_NUMBER_INVALID": "Telegram takes this for no phone number; start again with the country's code, +…",
+}
+
+KEY_UNKNOWN = "Public key not found"
+"""pyrogram's words."""
+
+log = structlog.get_logger(__name__)
+
+
+def make_client(settings: UserbotSettings) -> Client:
+    """A client that is not started yet, of the pyrogram that is mended. Raises SettingsError, or SessionInUse."""
+    choose_server(settings)
+    token = settings.bot_token.get_secret_value() if settings.bot_token else ""
+    common: dict[str, Any] = {
+        "api_id": settings.api_id,
+        "api_hash": settings.api_hash.get_secret_value(),
+        "bot_token": token or None,
+        "hide_password": True,
+    }
+    path = settings.session_file
+    if path is None:
+        session_file.check_account(session_file.check_string(settings.session_text), token)
+        return Client("timokha", session_string=settings.session_text, in_memory=True, **common)
+    account = session_file.signed_in(path)
+    session_file.check_account(account, token)
+    if account is None:
+        _require_terminal(path, settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The file is the key to the account: nobody else may read it, not for a moment.
+    os.umask(0o077)
+    if path.exists():
+        path.chmod(0o600)
+    return Client(path.name.removesuffix(SESSION_SUFFIX), workdir=str(path.parent), **common)
+
+
+@asynccontextmanager
+async def started(client: Client) -> AsyncIterator[str]:
+    """The account's id, while the client is connected. Raises SessionRevoked or another TimokhaError."""
+    try:
+        try:
+            await client.start()
+        except Exception as error:
+            log.debug("telegram.not_signed_in", exc_info=True)
+            raise _explained(error) from None
+        assert client.me
+        yield str(client.me.id)
+    finally:
+        await finish(STOP_TIMEOUT, _stop(client))
+
+
+async def _stop(client: Client) -> None:
+    """Sign off as far as the client has come."""
+    session = getattr(client, "session", None)
+    await cancel(getattr(session, "restarting", None))
+    with contextlib.suppress(Exception):
+        if client.is_initialized:
+            await client.terminate()
+    client.is_initialized = False
+    with contextlib.suppress(Exception):
+        if client.is_connected:
+            await client.disconnect()
+        elif session:
+            await session.stop()
+            await client.storage.close()
+
+
+def _explained(error: Exception) -> TimokhaError:
+    """What kept the client from starting, in one line."""
+    reason = faults.name(error)
+    if isinstance(error, sqlite3.Error):
+        return session_file.explained(error, "file")
+    if wrong := _wrong_setting(error):
+        return SettingsError(wrong)
+    if faults.judge(error) is Fault.FATAL:
+        return SessionRevoked(
+            f"Telegram does not accept the session ({reason}): delete the session file, or set another"
+            " USERBOT_SESSION, and sign in again"
+        )
+    if wait := faults.flood_wait(error):
+        return TransportUnreachable(f"Telegram: signing in has to wait {wait.total_seconds():.0f} s ({reason})")
+    said = reason if isinstance(error, RPCError) else str(error) or reason
+    if isinstance(error, ConnectionError | TimeoutError) and not isinstance(error, faults.TransportRefused):
+        return TransportUnreachable(
+            f"Telegram could not be reached ({said}); is this machine's network up? If USERBOT_TELEGRAM_SERVER is set,"
+            " start what it names or correct it"
+        )
+    return TransportUnreachable(f"Telegram: signing in failed ({said}); try again in a while")
+
+
+def _wrong_setting(error: Exception) -> str | None:
+    if isinstance(error, EOFError):
+        return "signing in needs a terminal: run `timokha userbot` in one once"
+    if faults.is_wrong_centre(error):
+        return f"USERBOT_SESSION: {error}; sign in again with {sign_in.command()}"
+    if str(error) == KEY_UNKNOWN:
+        return (
+            "USERBOT_TELEGRAM_KEY: the server at USERBOT_TELEGRAM_SERVER has another key; name the file with that one"
+        )
+    return WRONG_SETTINGS.get(faults.name(error))
+
+
+def choose_server(settings: UserbotSettings) -> None:
+    """Point this process at the server that `settings` name, if they name one. Raises SettingsError."""
+    server, key = settings.telegram_server, settings.telegram_key
+    if not server and not key:
+        return
+    if not (server and key):
+        raise SettingsError("USERBOT_TELEGRAM_SERVER and USERBOT_TELEGRAM_KEY go together: set both or none")
+    try:
+        pem = key.read_text()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"USERBOT_TELEGRAM_KEY: {key} can't be read ({error}); it takes a PEM file") from None
+    use_server(server, pem)
+
+
+def _require_terminal(path: Path, settings: UserbotSettings) -> None:
+    if settings.bot_token or sys.stdin.isatty():
+        return
+    raise SettingsError(
+        f"USERBOT_SESSION: there is no session at {path} and no terminal to sign in;"
+        f" run {sign_in.command()} once, or set a session string"
+    )

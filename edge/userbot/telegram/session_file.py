@@ -1,0 +1,128 @@
+"""Check a session file or a session string without asking Telegram."""
+
+import base64
+import binascii
+import os
+import re
+import sqlite3
+import struct
+from contextlib import closing
+from pathlib import Path
+
+from edge.userbot.telegram import sign_in
+from events.errors import SettingsError, TimokhaError
+
+FORMATS = (">B?256sI?", ">B?256sQ?", ">BI?256sQ?")
+"""Of session strings: pyrogram's oldest, its next, and today's."""
+VERSIONS = range(1, 4)
+"""Of session files that pyrogram 2.0 opens."""
+KEY_LENGTH = 256
+DATA_CENTRES = range(1, 6)
+LOCK_TIMEOUT = 1.0
+"""Seconds."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9_-]+={0,2}")
+
+
+class SessionInUse(TimokhaError):
+    """Another process has the session file open."""
+
+
+def check_string(session: str) -> int:
+    """Return the id of the account that a session string signs in.
+
+    Raises SettingsError if `session` is none; the error never shows any of it.
+    """
+    wrong = "USERBOT_SESSION: neither a session file nor a whole session string"
+    advice = "copy the string again, or name a file that ends in .session"
+    if not _BASE64.fullmatch(session):
+        raise SettingsError(f"{wrong} (it has characters that no session string has); {advice}")
+    bare = session.rstrip("=")
+    try:
+        data = base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
+    except binascii.Error:
+        data = b""
+    format_ = {struct.calcsize(known): known for known in FORMATS}.get(len(data))
+    if format_ is None or data[0] not in DATA_CENTRES:
+        raise SettingsError(f"{wrong} ({len(session)} characters); {advice}")
+    return int(struct.unpack(format_, data)[-2])
+
+
+def check_account(account: int | None, bot_token: str) -> None:
+    """Raise SettingsError if a session that is there already is not of the bot whose token is set."""
+    if not account or not bot_token or str(account) == bot_token.partition(":")[0]:
+        return
+    raise SettingsError(
+        f"BOT_TOKEN, USERBOT_SESSION: the session is account {account}'s, the token is another account's;"
+        " give the bot a session file of its own, or leave BOT_TOKEN empty"
+    )
+
+
+def signed_in(path: Path) -> int | None:
+    """Return the id of the account whose session the file at `path` holds, None if it holds none that can be used.
+
+    Raises SettingsError or SessionInUse.
+    """
+    _check_place(path)
+    if not path.exists():
+        return None
+    if not path.stat().st_size:
+        raise SettingsError(f"USERBOT_SESSION: {path} is empty; {sign_in.anew(path)}")
+    try:
+        with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None)) as file:
+            return _read(path, file)
+    except sqlite3.Error as error:
+        raise explained(error, path) from None
+
+
+def key(path: Path) -> bytes | None:
+    """Return the key in a session file, None where none can be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=LOCK_TIMEOUT)) as file:
+            row = file.execute("SELECT auth_key FROM sessions").fetchone()
+    except sqlite3.Error:
+        return None
+    return row[0] if row and isinstance(row[0], bytes) else None
+
+
+def explained(error: sqlite3.Error, path: Path | str) -> TimokhaError:
+    """Return the SettingsError or SessionInUse that an error of sqlite's means for a session."""
+    said = str(error)
+    if "locked" in said:
+        return SessionInUse(f"the session {path} is in use by another userbot; stop that one, or sign in another")
+    if "readonly" in said or "unable to open" in said or "full" in said or "I/O" in said:
+        return SettingsError(f"USERBOT_SESSION: {path} can't be written ({said}); make room, or choose another place")
+    return SettingsError(f"USERBOT_SESSION: {path} is no session file ({said}); {sign_in.anew(path)}")
+
+
+def _check_place(path: Path) -> None:
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a directory" if path.is_dir() else "no file"
+            raise SettingsError(f"USERBOT_SESSION: {path} is {kind}; name a file")
+    except OSError as error:
+        raise SettingsError(f"USERBOT_SESSION: the session file can't be reached ({error.strerror})") from None
+    place = next(folder for folder in path.parents if folder.exists())
+    for needed in (place, path) if path.exists() else (place,):
+        if not os.access(needed, os.R_OK | os.W_OK):
+            raise SettingsError(
+                f"USERBOT_SESSION: {needed} can't be written; the session must be, choose another place"
+            )
+    if not place.is_dir():
+        raise SettingsError(f"USERBOT_SESSION: {place} is no directory; choose another place")
+
+
+def _read(path: Path, file: sqlite3.Connection) -> int | None:
+    file.execute("BEGIN IMMEDIATE")
+    (version,) = file.execute("SELECT number FROM version").fetchone() or (0,)
+    if version not in VERSIONS:
+        raise SettingsError(
+            f"USERBOT_SESSION: {path} was made by another program (version {version}); {sign_in.anew(path)}"
+        )
+    row = file.execute("SELECT dc_id, auth_key, user_id FROM sessions").fetchone()
+    file.execute("ROLLBACK")
+    if row is None or row[1] is None or row[2] is None:
+        return None
+    if row[0] not in DATA_CENTRES or not isinstance(row[1], bytes) or len(row[1]) != KEY_LENGTH:
+        raise SettingsError(f"USERBOT_SESSION: {path} has no whole key; {sign_in.anew(path)}")
+    return int(row[2])
