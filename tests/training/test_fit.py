@@ -100,6 +100,15 @@ def test_the_saved_settings_are_a_config_that_gives_the_same_training(data, base
     assert fit(again, console=QUIET, clock=SystemClock()).best_loss == first.best_loss
 
 
+def test_a_model_that_had_to_be_prepared_first_is_trained_to_the_same_bytes(data, base, tmp_path, monkeypatch):
+    fit(settings(data, base, tmp_path / "one"), console=QUIET, clock=SystemClock())
+    # Preparing it makes layers with numbers at random before they are loaded.
+    monkeypatch.setattr("training.fit.command.source_of", lambda *_: torch.rand(1000))
+    fit(settings(data, base, tmp_path / "two"), console=QUIET, clock=SystemClock())
+    one, two = (tmp_path / name / "model/adapter_model.safetensors" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+
+
 def stop_after(steps, chosen, monkeypatch):
     """Train up to `steps` and be told to stop there."""
     reached, heard = [], Monitor.on_step_end

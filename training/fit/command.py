@@ -104,7 +104,6 @@ def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopp
         if (settings.out / MODEL).exists() and (ended := FitResult.find(settings.out)):
             say(console, f"The training in {settings.out} has ended already: name another TRAINING_OUT for a new one.")
             return ended
-        set_seed(settings.seed)
         source_of(settings, console)  # made ready with a bar of its own
         with bars(console, clock, partial(_check, stopped)) as shown:
             return _fit(settings, manifest, console=console, clock=clock, shown=shown, stopped=stopped)
@@ -145,6 +144,7 @@ def _fit(
 def _train(
     checkpoint: Checkpoint, settings: FitSettings, packs: Mapping[Part, list[Pack]], shown: Bars, stopped: Stopped
 ) -> PackTrainer:
+    set_seed(settings.seed)  # not before: the first use of a model on a machine prepares it, and draws numbers
     model = _trainable(checkpoint, settings)
     with ExitStack() as stack:
         if settings.method == "lora":
