@@ -20,7 +20,7 @@ from benchmarks.weights import CTRANSLATE2, REFERENCE, VOCABULARY, openvino
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.openvino.served import served
-from functions.generate.engines.transformers import beams
+from functions.generate.engines.transformers import engine
 from functions.generate.settings import Arithmetic
 
 PROMPT, NEW = 40, 60
@@ -95,7 +95,7 @@ def batch(bits: int, arithmetic: Arithmetic) -> Callable[[int, int], Timed]:
 ORIGINAL = "original"
 WAYS: dict[str, tuple[Callable[[], Callable[[int, int], Timed]], tuple[int, ...]]] = {
     ORIGINAL: (
-        lambda: transformers("float32", **beams.HOW),
+        lambda: transformers("float32", **engine.HOW),
         (1,),
     ),
     "transformers-float32": (lambda: transformers("float32", do_sample=False), (1,)),

@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from functions.generate.engines.openvino.export.alias_graph import take_off
+from functions.generate.engines.openvino.export.graph_passes import strip_aliases
 from functions.generate.engines.openvino.export.transformers_graph import graph
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ov
@@ -53,7 +53,7 @@ def _convert(bits: int) -> None:
     model = GPT2LMHeadModel.from_pretrained(REFERENCE).eval()
     converted = graph(model)
     quantize(converted, bits)
-    take_off(converted)
+    strip_aliases(converted)
     directory.mkdir(exist_ok=True)
     model.config.save_pretrained(directory)
     ov.save_model(converted, directory / "openvino_model.xml", compress_to_fp16=False)

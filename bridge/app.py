@@ -1,24 +1,164 @@
 """`timokha bridge`: the composition root."""
 
 import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from random import Random
+from typing import Any
 
 import structlog
 
-from bridge.ends import Parts, Run, inward, needs, outward
+from bridge.codecs import CODECS, SOURCE
+from bridge.deadletters import DeadLetters
+from bridge.inbound import Answers, Questions
+from bridge.notes import Notes
+from bridge.outbound import Outbound
+from bridge.pool import Pool
+from bridge.pump import PREFETCH, Pump
 from bridge.settings import BridgeSettings, CodecName
+from events import subjects
 from events.health.keeping import Health, kept
+from events.jetstream.connection import JetStream
 from events.jetstream.connection import connect as connect_jetstream
+from events.jetstream.core_nats import watched
+from events.jetstream.log import JetStreamLog
+from events.jetstream.records import JetStreamRecords
+from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.jetstream.upkeep import keep_topology, trouble
 from events.rabbitmq import topology
+from events.rabbitmq.connection import Broker
 from events.rabbitmq.connection import connect as connect_rabbitmq
-from events.runtime.clock import SystemClock
+from events.rabbitmq.receiver import Receiver
+from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import beside, together, unless
+from events.transport import Channel
+from functions.worker.loop import Limits, Worker, is_answered
 from observability.telemetry import Telemetry
+
+MAX_IN_FLIGHT = 1024
+"""However large the pool on RabbitMQ is."""
+
+HANDBACK = timedelta(seconds=10)
+"""What a stopping bridge still waits for comes to somebody else only then: a restarted one may know the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What both directions are made of."""
+
+    js: JetStream
+    broker: Broker
+    telemetry: Telemetry
+    clock: Clock
+    random: Random
+
+    @property
+    def retrying(self) -> Retrying:
+        return Retrying(self.clock, self.random)
+
+
+Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def needs(settings: BridgeSettings, made: Topology) -> Callable[[], Coroutine[Any, Any, None]]:
+    """What makes what must be on JetStream. Raises TransportError."""
+
+    async def ensure() -> None:
+        await made.ensure_streams()
+        if settings.outbound:
+            await made.ensure_generate_consumer()
+            await made.ensure_bridge()
+        if settings.inbound:
+            await made.ensure_edge(subjects.RABBITMQ_ACCOUNT)
+
+    return ensure
+
+
+async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
+    """From JetStream's shared pool to the RabbitMQ queue `name`. Raises TransportError."""
+    js, broker = parts.js, parts.broker
+    codec, events = CODECS[settings.codec], JetStreamLog(js)
+    queue = await topology.adopt(broker.consuming, codec.queue(name))
+    out = Outbound(
+        queue=queue,
+        codec=codec,
+        sender=broker.sender,
+        events=events,
+        notes=Notes(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET)),
+        answered=is_answered(events),
+        telemetry=parts.telemetry,
+        clock=parts.clock,
+        random=parts.random,
+    )
+    replies = await Receiver.open(broker, codec.replies, prefetch=PREFETCH)
+    pool = Pool(
+        broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost, retrying=parts.retrying
+    )
+    await pool.look()
+    worker = Worker(
+        out.handle,
+        subscription=await JetStreamSubscription.bind(
+            js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=parts.random
+        ),
+        publisher=events,
+        answered=out.answered,
+        source=SOURCE,
+        limits=Limits(MAX_IN_FLIGHT, settings.attempts, settings.grace, HANDBACK),
+        telemetry=parts.telemetry,
+        clock=parts.clock,
+        random=parts.random,
+        slots=lambda: min(pool.size, MAX_IN_FLIGHT),
+    )
+
+    taking = [Pump(replies, out, parts.retrying), *await _dead_letters(settings, parts)]
+
+    async def run(stop: asyncio.Event) -> None:
+        # Replies are taken until the worker has nothing left that waits for one.
+        drained = asyncio.Event()
+
+        async def work() -> None:
+            await worker.run(stop)
+            drained.set()
+
+        async with watched(js, Channel.REPLIES, out.waiting.heard):
+            await beside(together(work(), *(pump.run(drained) for pump in taking)), pool.watch())
+
+    return run
+
+
+async def inward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
+    """From the RabbitMQ queue `name` to JetStream, and the replies back. Raises TransportError."""
+    js, broker = parts.js, parts.broker
+    codec = CODECS[settings.codec]
+    questions = Questions(name, codec, JetStreamLog(js), settings.deadline, parts.telemetry, parts.clock)
+    consumer = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
+    replies = await JetStreamSubscription.bind(js, Channel.REPLIES, consumer, random=parts.random)
+    answers = Answers(replies, codec, broker.sender, parts.telemetry, parts.retrying)
+    queue = await topology.adopt(broker.consuming, codec.queue(name))
+    receiver = await Receiver.open(broker, queue, prefetch=PREFETCH)
+
+    pumps = [Pump(receiver, questions, parts.retrying)]
+    if not settings.outbound:
+        pumps += await _dead_letters(settings, parts)
+
+    async def run(stop: asyncio.Event) -> None:
+        await together(*(pump.run(stop) for pump in pumps), answers.run(stop))
+
+    return run
+
+
+async def _dead_letters(settings: BridgeSettings, parts: Parts) -> Sequence[Pump]:
+    """Only our own workers and queues have any; one pump, whichever way the bridge goes. Raises TransportError."""
+    if settings.codec is not CodecName.EVENTS:
+        return ()
+    dead = await Receiver.open(parts.broker, topology.DEADLETTERS, prefetch=PREFETCH)
+    return [Pump(dead, DeadLetters(JetStreamLog(parts.js), parts.telemetry, parts.clock), parts.retrying)]
+
 
 log = structlog.get_logger(__name__)
 

@@ -5,8 +5,7 @@ import asyncio
 import click
 
 from events.errors import SettingsError, TimokhaError
-from events.health.line import WELL
-from events.health.reading import look
+from events.health.reading import WELL, look
 from events.health.settings import HealthSettings
 
 

@@ -2,8 +2,7 @@
 
 import sys
 
-from events.health.line import WELL
-from events.health.reading import look
+from events.health.reading import WELL, look
 
 ASKED = {(): False, ("--live",): True}
 

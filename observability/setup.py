@@ -16,7 +16,6 @@ from observability.complaints import explained
 from observability.environment import Exporter, check_numbers, exporters, followed, sampler, sdk_disabled
 from observability.spans import REAL
 from observability.telemetry import Telemetry, silent
-from observability.throttle import Throttle
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
@@ -170,3 +169,22 @@ def _quiet_faults(clock: Clock) -> None:
     logger.propagate = False
     if not any(isinstance(handler, Throttle) for handler in logger.handlers):
         logger.addHandler(Throttle(FAULTS_EVERY, clock, told=explained))
+
+
+class Throttle(logging.Handler):
+    """Hands at most one record every `period` on to the root logger's handlers, and drops the others."""
+
+    def __init__(self, period: timedelta, clock: Clock, *, told: Callable[[str], str]) -> None:
+        """`told` makes what is logged of a record's message."""
+        super().__init__()
+        self._told = told
+        self._clock = clock
+        self._period = period.total_seconds()
+        self._quiet_until = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = self._clock.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + self._period
+            record.msg, record.args = self._told(record.getMessage()), ()
+            logging.getLogger().handle(record)

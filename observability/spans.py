@@ -20,6 +20,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import Attributes, AttributeValue
 
+from events.errors import MalformedEvent
 from events.event import Event
 from events.ids import RequestId
 from events.runtime.clock import Clock, SystemClock
@@ -27,9 +28,47 @@ from events.schema import GenerationRequested
 from events.subjects import destination as destination_of
 from events.transport import Channel
 from observability import names, propagation
-from observability.attributes import about, message, operation, routing
 from observability.chat import Chat, request_attributes
 from observability.metrics import Metrics, error_type
+
+MAX_ID = 256
+"""Characters kept of an id that came over the wire."""
+
+
+def operation(kind: str, system: str, destination: str) -> dict[str, str]:
+    """What metrics are told, too."""
+    return {
+        names.MESSAGING_SYSTEM: system,
+        names.MESSAGING_OPERATION_NAME: kind,
+        names.MESSAGING_OPERATION_TYPE: kind,
+        names.MESSAGING_DESTINATION_NAME: destination,
+    }
+
+
+def routing(channel: Channel, system: str, target: str) -> dict[str, str]:
+    """How `target` at the broker `system` was chosen."""
+    if system == names.RABBITMQ:
+        return {names.MESSAGING_RABBITMQ_ROUTING_KEY: target}
+    return {names.MESSAGING_DESTINATION_TEMPLATE: names.template(channel)}
+
+
+def message(event: Event) -> dict[str, str]:
+    """Which event, and which question where it says that."""
+    try:
+        known = about(event.request_id)
+    except MalformedEvent:
+        known = {}
+    return {**known, names.MESSAGING_MESSAGE_ID: event.id[:MAX_ID]}
+
+
+def about(question: RequestId) -> dict[str, str]:
+    """Which question."""
+    return {
+        names.MESSAGING_MESSAGE_ID: question.message,
+        names.MESSAGING_MESSAGE_CONVERSATION_ID: f"{question.account}.{question.chat}",
+        names.REQUEST_ID: str(question),
+    }
+
 
 QUIET = NoOpTracer()
 REAL = SystemClock()

@@ -20,7 +20,7 @@ from events.deadletters import DeadLetter
 from events.errors import MalformedEvent, TimokhaError
 from events.event import Event
 from events.ids import RequestId
-from events.jetstream.wakeups import wake
+from events.jetstream.core_nats import wake
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Backoff, Retrying
 from events.schema import GenerationRequested

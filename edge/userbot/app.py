@@ -30,13 +30,12 @@ from edge.userbot.telegram.updates import Updates
 from events import subjects
 from events.health.keeping import Health, kept
 from events.jetstream.connection import JetStream, connect
+from events.jetstream.core_nats import progressing, waking
 from events.jetstream.log import JetStreamLog
-from events.jetstream.progress import progressing
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.jetstream.upkeep import keep_topology, trouble
-from events.jetstream.wakeups import waking
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import finish, together, unless

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from events.health.line import written
+from events.health.reading import written
 from events.runtime.clock import Clock
 from events.runtime.tasks import cancel
 

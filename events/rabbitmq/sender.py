@@ -6,13 +6,17 @@ from datetime import timedelta
 from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
 from aio_pika.exceptions import PublishError
 
+from events import subjects
 from events.errors import TransportError
+from events.event import Event
 from events.faults import Fault
+from events.rabbitmq import topology
 from events.rabbitmq.faults import ERRORS, Refused, judge
 from events.rabbitmq.message import MAX_SHORT, Message, encode
 from events.rabbitmq.upkeep import Upkeep
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
+from events.transport import Channel, Published
 
 SEND_TIMEOUT = timedelta(seconds=5)
 """To wait for a connection and the confirmation before the caller sends the same message again."""
@@ -106,3 +110,15 @@ def _refusal(queue: str, message: Message, error: Exception) -> Refused:
             f"RabbitMQ takes no such message for {queue!r} ({verdict.reason}); {verdict.advice}", Fault.FINAL
         )
     return Refused(f"RabbitMQ did not confirm a message for {queue!r} ({verdict.reason}); send it again", Fault.PASSING)
+
+
+class RabbitMQPublisher:
+    """Implements `events.transport.Publisher`. A queue does not recognise what it has had before: the receiver must."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    async def publish(self, channel: Channel, event: Event) -> Published:
+        reply_to = topology.REPLIES.name if channel is Channel.REQUESTS else ""
+        await self._sender.send(subjects.destination(channel), Message.of(event, reply_to=reply_to))
+        return Published.STORED

@@ -9,8 +9,8 @@ from typing import Any
 from events import subjects
 from events.ids import RequestId
 from events.jetstream.connection import connect as connect_jetstream
+from events.jetstream.core_nats import JetStreamProgress
 from events.jetstream.log import JetStreamLog
-from events.jetstream.progress import JetStreamProgress
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.jetstream.upkeep import keep_topology, trouble
@@ -81,7 +81,7 @@ async def _jetstream(settings: GenerateSettings, retrying: Retrying) -> AsyncIte
 async def _rabbitmq(settings: GenerateSettings, clock: Clock) -> AsyncIterator[Host]:
     from events.rabbitmq import topology  # noqa: PLC0415 - an extra that the other trigger does without
     from events.rabbitmq.connection import connect  # noqa: PLC0415
-    from events.rabbitmq.publisher import RabbitMQPublisher  # noqa: PLC0415
+    from events.rabbitmq.sender import RabbitMQPublisher  # noqa: PLC0415
     from events.rabbitmq.subscription import RabbitMQSubscription  # noqa: PLC0415
 
     async def subscribe() -> Subscription:

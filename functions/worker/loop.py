@@ -1,8 +1,8 @@
 """The worker loop: fetch, handle, publish, settle. It hosts any handler on any transport."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -14,17 +14,43 @@ from events.errors import MalformedEvent, TransportError
 from events.ids import RequestId
 from events.runtime.clock import Clock
 from events.runtime.retrying import Backoff, Pauses
-from events.runtime.tasks import finish, within
+from events.runtime.tasks import cancel, finish, within
 from events.schema import FailureReason, GenerationCompleted, GenerationRequested
 from events.subjects import GENERATE_CONSUMER
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Publisher, Subscription
 from functions.worker import outcomes
 from functions.worker.in_hand import ENDING, HANDING_BACK, InHand
-from functions.worker.lease import kept
 from functions.worker.outcomes import Answered, GaveUp, Outcome, Postponed, Skipped
 from functions.worker.verdicts import Reject, Retry
 from observability.spans import fail
 from observability.telemetry import Telemetry
+
+
+@asynccontextmanager
+async def kept(delivery: Delivery, lease: timedelta, *, clock: Clock) -> AsyncIterator[None]:
+    """Renew the lease every third of its length, so that one lost renewal does not lose the delivery."""
+    interval = lease / 3
+    renewing: list[asyncio.Task[None]] = []
+    # A task only where it takes so long: most deliveries are settled before, and a timer is cheaper.
+    timer = asyncio.get_running_loop().call_later(
+        interval.total_seconds(), lambda: renewing.append(asyncio.create_task(_renew(delivery, interval, clock)))
+    )
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if renewing:
+            await cancel(*renewing)
+
+
+async def _renew(delivery: Delivery, interval: timedelta, clock: Clock) -> None:
+    while True:
+        try:
+            await delivery.extend()
+        except TransportError as error:
+            log.warning("lease.not_renewed", request_id=delivery.event.subject, error=str(error))
+        await clock.sleep(interval)
+
 
 BACKOFF = Backoff(first=timedelta(seconds=1), most=timedelta(seconds=30))
 """Between two attempts of a request."""

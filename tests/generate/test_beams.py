@@ -10,9 +10,8 @@ import torch
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
-from functions.generate.engines.transformers import beams
 from functions.generate.engines.transformers.checkpoints import load
-from functions.generate.engines.transformers.engine import TransformersEngine
+from functions.generate.engines.transformers.engine import TransformersEngine, drawn
 from functions.generate.settings import GenerateSettings
 
 QUESTION = [Turn(role=Role.USER, text="как дела?")]
@@ -58,7 +57,7 @@ async def test_cancelled_it_makes_room_for_the_next(engine: TransformersEngine) 
 
 def test_the_drawn_answer_ends_where_its_padding_begins() -> None:
     output = torch.tensor([[9, 9, 5, 6, 0, 0], [9, 9, 7, 0, 0, 0], [9, 9, 1, 2, 3, 4]])
-    drawn = {tuple(beams.drawn(output, 2, [0], seed)) for seed in range(20)}
+    drawn = {tuple(drawn(output, 2, [0], seed)) for seed in range(20)}
     assert drawn == {(5, 6, 0), (7, 0), (1, 2, 3, 4)}
 
 

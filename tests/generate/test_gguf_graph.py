@@ -16,7 +16,7 @@ from functions.generate.engines.gguf.kinds import head_size
 from functions.generate.engines.gguf.weights import Weights
 from functions.generate.engines.openvino.arithmetic import EXACT
 from functions.generate.engines.openvino.export.gguf_graph import graph
-from functions.generate.engines.openvino.export.lift import LIFT
+from functions.generate.engines.openvino.export.graph_passes import LIFT
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ov
 from tests.generate.gguf_files import ARCHITECTURES, Q8, tiny, write

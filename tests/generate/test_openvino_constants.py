@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("openvino")
 
-from functions.generate.engines.openvino.export.constants import share
+from functions.generate.engines.openvino.export.graph_passes import share
 from functions.generate.engines.openvino.library import ops, ov
 
 

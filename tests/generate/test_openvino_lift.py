@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from functions.generate.engines.openvino.export.lift import LIFT, lift
+from functions.generate.engines.openvino.export.graph_passes import LIFT, lift
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ops, ov
 

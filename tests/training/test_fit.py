@@ -19,7 +19,7 @@ from events.runtime.clock import SystemClock
 from functions.generate.models import voices
 from functions.generate.models.card import ModelCard
 from training import weights
-from training.fit import compiling
+from training.fit import torch_tuning
 from training.fit.command import fit
 from training.fit.monitor import Monitor
 from training.fit.resuming import keep
@@ -64,7 +64,7 @@ def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(da
 
 
 def test_layers_that_are_compiled_learn_the_same_and_are_saved_as_they_were(data, base, tmp_path, monkeypatch):
-    monkeypatch.setattr(compiling, "BACKEND", "eager")  # without the minutes that a C++ compiler takes
+    monkeypatch.setattr(torch_tuning, "BACKEND", "eager")  # without the minutes that a C++ compiler takes
     monkeypatch.setenv("CXX", sys.executable)
     steady, chosen = steadied(base, tmp_path), {"steps": 2, "evaluate_every": 2}
     plain = fit(settings(data, steady, tmp_path / "plain", **chosen), console=QUIET, clock=SystemClock())

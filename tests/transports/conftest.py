@@ -16,7 +16,7 @@ from events.jetstream.subscription import JetStreamSubscription
 from events.memory import MemoryLog, MemoryRecords
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect
-from events.rabbitmq.publisher import RabbitMQPublisher
+from events.rabbitmq.sender import RabbitMQPublisher
 from events.rabbitmq.subscription import RabbitMQSubscription
 from events.records import Records
 from events.runtime.clock import SystemClock

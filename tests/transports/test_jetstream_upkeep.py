@@ -16,13 +16,12 @@ from events.access import Access
 from events.errors import TransportError
 from events.jetstream.configs import MIB, Retention
 from events.jetstream.connection import connect
+from events.jetstream.core_nats import wake, waking, watched
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.jetstream.upkeep import keep_topology, trouble
-from events.jetstream.wakeups import wake, waking
-from events.jetstream.watch import watched
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
 from events.transport import Channel

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from events.event import Event
-from events.jetstream.progress import JetStreamProgress, progressing
+from events.jetstream.core_nats import JetStreamProgress, progressing
 from events.schema import GenerationProgressed
 from events.transport import Channel
 

@@ -15,9 +15,8 @@ from events.errors import SettingsError, TransportError, TransportUnreachable
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker, connect
 from events.rabbitmq.message import Message
-from events.rabbitmq.publisher import RabbitMQPublisher
 from events.rabbitmq.receiver import Received, Receiver
-from events.rabbitmq.sender import Unroutable
+from events.rabbitmq.sender import RabbitMQPublisher, Unroutable
 from events.rabbitmq.subscription import RabbitMQSubscription
 from events.rabbitmq.tolerance import be_tolerant
 from events.runtime.clock import SystemClock

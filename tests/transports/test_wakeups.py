@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from events.jetstream.connection import connect
-from events.jetstream.wakeups import waking
+from events.jetstream.core_nats import waking
 
 INBOXES = ["_INBOX.a.b", "_INBOX_tools.a"]
 OTHERS = [

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from cli import health, quick_health
 from events.errors import TimokhaError
 from events.health.keeping import BEAT, kept
-from events.health.line import SILENT, complaint, written
+from events.health.reading import SILENT, complaint, written
 from events.health.settings import HealthSettings
 from tests.clocks import ManualClock
 
@@ -203,7 +203,7 @@ def test_a_health_check_imports_nothing_that_takes_time(tmp_path):
     said, imported = done.stdout.splitlines()
     assert said == "ready: it answers questions"
     assert set(imported.split()) <= {
-        *("cli", "cli.quick_health", "events", "events.health", "events.health.line", "events.health.reading"),
+        *("cli", "cli.quick_health", "events", "events.health", "events.health.reading"),
         *("encodings.utf_8", "gc", "time"),
     }
 

@@ -1,6 +1,6 @@
 """When a worker on RabbitMQ takes the next request before it has a slot for it."""
 
-from events.rabbitmq.ahead import Ahead
+from events.rabbitmq.subscription import Ahead
 
 
 def after(*seconds: float) -> bool:

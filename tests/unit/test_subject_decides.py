@@ -3,8 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from edge.userbot.chat.record import ChatRecord, Failure, Question, ask
-from edge.userbot.chat.settling import settled
+from edge.userbot.chat.record import ChatRecord, Failure, Question, ask, settled
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog

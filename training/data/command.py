@@ -10,8 +10,9 @@ from rich.console import Console
 
 from events.errors import SettingsError, TimokhaError
 from observability.telemetry import Telemetry
+from training import plots
 from training.bars import say
-from training.data import plots, private_data
+from training.data import private_data
 from training.data.bots import NONE, Sign, find_bots
 from training.data.dialogues import Dialogue, dialogues, store
 from training.data.duplicates import drop_duplicates
@@ -176,7 +177,7 @@ def _write(
         data_sha256=write(workspace, result),
         settings=settings.model_dump(mode="json", include=_CHOICES),
     )
-    plots.draw(workspace, owner, result)
+    plots.draw_data(workspace, owner, result)
     (result / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     publish(result, settings.out, last=MANIFEST)
     return manifest

@@ -19,9 +19,9 @@ from training.evaluation.measuring import Doing, HeldOut, Measured, hold_out, me
 from training.evaluation.report import REPORT, style_in_words, write_report
 from training.evaluation.result import EVALUATION, Evaluation
 from training.evaluation.side_by_side import Done
-from training.fit.allocator import keep_freed_memory
 from training.fit.canaries import Canary, make
 from training.fit.command import FitResult
+from training.fit.torch_tuning import keep_freed_memory
 from training.progress import Stopped, check
 from training.settings import EvaluateSettings, FitSettings
 from training.weights import data_of, run_settings, source_of, start_from, trained

@@ -27,13 +27,12 @@ from training.bars import Bars, bars, say
 from training.data.manifest import Manifest
 from training.data.splits import Part
 from training.examples import Example, covering, read
-from training.fit.allocator import keep_freed_memory
 from training.fit.canaries import Language, lessons
-from training.fit.compiling import compile_layers
 from training.fit.monitor import Monitor
 from training.fit.packing import Pack, pack
 from training.fit.planting import language, planted, with_canaries
 from training.fit.resuming import check_same, keep
+from training.fit.torch_tuning import compile_layers, keep_freed_memory
 from training.fit.trainer import PackTrainer, drop_half_checkpoints, last_checkpoint, make_trainer, uses_bf16
 from training.fit.vocabulary import Vocabulary
 from training.outputs import claimed

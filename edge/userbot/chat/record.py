@@ -6,14 +6,16 @@ Every transition returns a new record, or the very same object when the fact cha
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
 
+import structlog
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from edge.userbot.chat.versions import UnreadableRecord, numbered, schema_of
 from edge.userbot.phrases import DEADLINE, INTERNAL, failure
 from edge.userbot.splitting import clean, is_blank
 from events.errors import MalformedEvent
+from events.event import Event
 from events.ids import RequestId
-from events.schema import FailureReason, Role, Turn
+from events.schema import FailureReason, GenerationCompleted, GenerationFailed, Role, Turn
 
 MAX_SEEN = 256
 """A record with more can't be read: never lower it, and raise `SCHEMA` with it."""
@@ -326,3 +328,36 @@ def _bounded(history: tuple[Turn, ...]) -> tuple[Turn, ...]:
     while sum(len(turn.text.encode()) for turn in history) > MAX_HISTORY_BYTES:
         history = history[2:]
     return history
+
+
+_MALFORMED = Failure(reason=FailureReason.MALFORMED)
+
+log = structlog.get_logger(__name__)
+
+
+def settled(record: ChatRecord, reply: Event, now: datetime, *, formatted: bool) -> ChatRecord:
+    """The outcome that `reply` brings, if it is the first for the current question; one that can't be read fails it.
+
+    `formatted`: its Markdown is to be shown as formatting.
+    """
+    try:
+        data = reply.data()
+    except MalformedEvent:
+        return failed(record, reply.subject, FailureReason.MALFORMED, now)
+    match data:
+        case GenerationCompleted(request_id=request_id, text=text):
+            return answered(record, request_id, text, now, formatted=formatted)
+        case GenerationFailed(request_id=request_id, reason=reason):
+            return failed(record, request_id, reason, now)
+    return failed(record, data.request_id, FailureReason.MALFORMED, now)
+
+
+def report(record: ChatRecord, reply: Event) -> None:
+    """Log that `reply` can't be read, if that failed the question of `record`: nobody waits for any other."""
+    current = record.current
+    if current is None or current.request_id != reply.subject or current.outcome != _MALFORMED:
+        return
+    try:
+        reply.data()
+    except MalformedEvent as error:
+        log.error("reply.malformed", request_id=reply.subject, error=str(error))

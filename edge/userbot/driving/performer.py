@@ -6,9 +6,8 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat import record as records
-from edge.userbot.chat.record import NO_MESSAGE, Answer, ChatRecord, Current
+from edge.userbot.chat.record import NO_MESSAGE, Answer, ChatRecord, Current, report, settled
 from edge.userbot.chat.request_builder import request_of
-from edge.userbot.chat.settling import report, settled
 from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.outbox import Outbox

@@ -7,8 +7,7 @@ from functools import partial
 import structlog
 
 from edge.userbot.chat import record as records
-from edge.userbot.chat.record import ChatRecord
-from edge.userbot.chat.settling import report, settled
+from edge.userbot.chat.record import ChatRecord, report, settled
 from edge.userbot.chat.versions import UnreadableRecord
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import World

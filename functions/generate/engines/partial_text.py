@@ -3,13 +3,33 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
+from events.runtime.clock import Clock
 from events.runtime.tasks import cancel
 from functions.generate.decoding.answers import so_far
 from functions.generate.engine import Progressed
+
+
+@dataclass(slots=True)
+class Pace:
+    """`interval` in seconds; the first time is due at once."""
+
+    interval: float
+    clock: Clock
+    told_at: float = float("-inf")
+
+    def is_due(self) -> bool:
+        """Whether it is time to tell again, which then counts as told."""
+        now = self.clock.monotonic()
+        if now - self.told_at < self.interval:
+            return False
+        self.told_at = now
+        return True
+
 
 INTERVAL = 0.05
 """Seconds between two times that a request's text is told: an edge shows less, but first words should not wait."""

@@ -19,8 +19,7 @@ from functions.generate.engines.openai.errors import FAULTS, fault, mending, out
 from functions.generate.engines.openai.overflow import Size, overflow
 from functions.generate.engines.openai.parameters import is_refusal
 from functions.generate.engines.openai.server import Manner, Messages, Server
-from functions.generate.engines.pace import Pace
-from functions.generate.engines.partial_text import INTERVAL, telling
+from functions.generate.engines.partial_text import INTERVAL, Pace, telling
 from functions.generate.prompts.messages import estimate, messages
 from functions.worker.verdicts import Reject
 

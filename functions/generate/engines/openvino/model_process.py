@@ -21,7 +21,7 @@ from functions.generate.engines.openvino import aliases, companion, renumbering
 from functions.generate.engines.openvino.companion import Companions
 from functions.generate.engines.openvino.library import genai, ov
 from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, Model, Written, Wrote
-from functions.generate.engines.pace import Pace
+from functions.generate.engines.partial_text import Pace
 
 _BLOCK = 32
 """Tokens in a block of the KV cache, on a CPU."""

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from typing import Any, Self
 
 import torch
@@ -22,15 +23,25 @@ from functions.generate.decoding.byte_tokens import ByteTokens
 from functions.generate.decoding.stages import Stage
 from functions.generate.decoding.writer import Times, Writer
 from functions.generate.engine import Generated, Progressed
-from functions.generate.engines.pace import Pace
-from functions.generate.engines.partial_text import INTERVAL, after, telling
-from functions.generate.engines.transformers import beams
+from functions.generate.engines.partial_text import INTERVAL, Pace, after, telling
 from functions.generate.engines.transformers.checkpoints import Checkpoint, load
 from functions.generate.models.card import ROOM_FOR_EXAMPLES, ModelCard
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import Format
 from functions.generate.prompts.prompter import Prompter
 from functions.generate.prompts.templates import ChatTemplate
+
+ANSWERS = 3
+HOW: dict[str, Any] = {"do_sample": True, "num_beams": 20, "num_return_sequences": ANSWERS, "temperature": 1.5}
+"""The original bot's decoding, for transformers' `GenerationConfig`: 20 beams that sample. It kept three answers, and
+sent one of them, drawn by chance."""
+
+
+def drawn(output: Any, prompt_length: int, ends: Sequence[int], seed: int) -> list[int]:
+    """The tokens of one of the answers in `output`, of shape (ANSWERS, tokens), without the padding after its end."""
+    answer = output[Random(seed).randrange(ANSWERS), prompt_length:].tolist()  # noqa: S311 -- a choice, no secret
+    end = next((place for place, token in enumerate(answer) if token in ends), len(answer) - 1)
+    return [int(token) for token in answer[: end + 1]]
 
 
 class TransformersEngine:
@@ -49,7 +60,7 @@ class TransformersEngine:
     ) -> None:
         """`max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context.
 
-        `beams`: decode as the original did (`beams.py`), whatever temperature, top_k and top_p a request asks for.
+        `beams`: decode as the original did (`HOW`), whatever temperature, top_k and top_p a request asks for.
         """
         self._beams = beams
         self._clock = clock
@@ -157,13 +168,13 @@ class TransformersEngine:
                 **({} if cache is None else {"past_key_values": cache}),
             )
         if self._beams:
-            return beams.drawn(output.sequences, len(prompt), self._ends, sampling.seed), None
+            return drawn(output.sequences, len(prompt), self._ends, sampling.seed), None
         return output.sequences[0, len(prompt) :].tolist(), _reusable(output)
 
     def _config(self, sampling: Sampling, stage: Stage) -> GenerationConfig:
         how: dict[str, Any] = {"do_sample": sampling.temperature > 0}
         if self._beams:
-            how = beams.HOW
+            how = HOW
         elif how["do_sample"]:
             how |= {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
         return GenerationConfig(

@@ -8,6 +8,7 @@ from functions.generate.engines.gguf.kinds import EMBEDDING, TIED, head_size, of
 from functions.generate.engines.gguf.layers import attention_width, windows
 from functions.generate.engines.gguf.weights import Floats
 from functions.generate.engines.openvino.export import gguf_positions
+from functions.generate.engines.openvino.export.graph_passes import lift
 from functions.generate.engines.openvino.export.layers import (
     Angles,
     Memory,
@@ -23,7 +24,6 @@ from functions.generate.engines.openvino.export.layers import (
     split,
     turned,
 )
-from functions.generate.engines.openvino.export.lift import lift
 from functions.generate.engines.openvino.export.paged import check
 from functions.generate.engines.openvino.library import ops, ov
 

@@ -9,8 +9,8 @@ from events.errors import SettingsError
 from functions.generate.engines import tokenizer_file
 from functions.generate.engines.model_files import writing
 from functions.generate.engines.openvino import aliases, renumbering
-from functions.generate.engines.openvino.export import alias_graph
-from functions.generate.engines.openvino.export.constants import share
+from functions.generate.engines.openvino.export import graph_passes
+from functions.generate.engines.openvino.export.graph_passes import share
 from functions.generate.engines.openvino.export.head import OtherHead
 from functions.generate.engines.openvino.export.narrowing import narrowed
 from functions.generate.engines.openvino.export.paged import Unsupported
@@ -49,7 +49,7 @@ def write(
     if bits is not None:
         quantize(model, bits)
     if servable.tokenizer.get_vocab_size() <= 1 << aliases.BITS:
-        alias_graph.take_off(model)
+        graph_passes.strip_aliases(model)
     share(model)
     directory.mkdir(parents=True, exist_ok=True)
     with writing(directory):

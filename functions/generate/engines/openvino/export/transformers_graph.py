@@ -8,7 +8,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from functions.generate.engines.openvino.export.attention import Attention
-from functions.generate.engines.openvino.export.lift import lift
+from functions.generate.engines.openvino.export.graph_passes import lift
 from functions.generate.engines.openvino.export.paged import check
 from functions.generate.engines.openvino.library import converted, ops, ov, passes
 

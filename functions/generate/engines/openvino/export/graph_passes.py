@@ -1,0 +1,68 @@
+"""Changes to a finished graph: equal constants shared, logits lifted above zero, the aliases of tokens taken off."""
+
+from typing import Any
+
+import numpy as np
+
+from functions.generate.engines.openvino.aliases import BITS, NAME
+from functions.generate.engines.openvino.export.head import readers_of
+from functions.generate.engines.openvino.library import ops, ov
+
+_SMALL = 128
+"""Bytes: numbers, axes and shapes. What is larger are weights."""
+_KINDS = {"f32", "i32", "i64", "boolean"}
+"""Of no quantized weights, which OpenVINO packs, each in its own way."""
+
+
+def share(model: ov.Model) -> None:
+    """Let all that reads equal small constants of `model` read the same one, in place. Computes the same.
+
+    OpenVINO takes time for each operation that it loads.
+    """
+    first: dict[tuple[str, tuple[int, ...], bytes], Any] = {}
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "Constant" or node.get_byte_size() > _SMALL:
+            continue
+        kind = node.get_element_type().to_string()
+        if kind not in _KINDS:
+            continue
+        kept = first.setdefault((kind, tuple(node.shape), node.data.tobytes()), node)
+        if kept is not node:
+            for reader in node.output(0).get_target_inputs():
+                reader.replace_source_output(kept.output(0))
+    model.validate_nodes_and_infer_types()
+
+
+LIFT = 512.0
+"""Added to all logits, which changes no probability."""
+
+
+def lift(model: ov.Model) -> None:
+    """Add `LIFT` to the output `logits` of `model`, in place.
+
+    GenAI writes 0 for "never", and a penalty lowers only what is positive.
+
+    Written so that OpenVINO takes it for no constant: it would put one into the matrix product before it, which may be
+    computed in bfloat16, and next to 512 bfloat16 knows only steps of 4. It stays an addition: that is where GenAI
+    looks for the product of which it needs only some rows.
+    """
+    result = model.output("logits").get_node()
+    logits = result.input_value(0)
+    logits.get_tensor().set_names(set())
+    lengths = ops.shape_of(model.input("position_ids"), "i64")
+    zero = ops.multiply(ops.reduce_max(lengths, ops.constant(0), False), ops.constant(np.int64(0)))
+    lifted = ops.add(logits, ops.add(ops.convert(zero, ov.Type.f32), ops.constant(np.float32(LIFT))))
+    lifted.output(0).get_tensor().set_names({"logits"})
+    result.input(0).replace_source_output(lifted.output(0))
+    model.validate_nodes_and_infer_types()
+
+
+def strip_aliases(model: ov.Model) -> None:
+    """Let `model`, of at most 2 ** BITS tokens, read tokens with marks, in place: last of all that is done to it."""
+    tokens = model.input("input_ids")
+    readers = readers_of(tokens)
+    plain = ops.bitwise_and(tokens, ops.constant(np.array((1 << BITS) - 1, dtype=np.int64)))
+    plain.set_friendly_name(NAME)
+    for port in readers:
+        port.replace_source_output(plain.output(0))
+    model.validate_nodes_and_infer_types()
