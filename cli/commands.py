@@ -1,9 +1,10 @@
 """The commands: what each is called, which settings it takes, which module runs it."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from events.settings import Settings
@@ -16,7 +17,8 @@ HEEDING = timedelta(seconds=5)
 class Command:
     """One of `timokha`'s commands.
 
-    `declared` is where its settings are, `module` has its `main`: both are imported only when they are asked for.
+    `declared` is where its settings are, `module` has its `main`, or is `module:function`: both are imported only when
+    they are asked for.
     What `module` needs is in the package's `extras`. `ahead` has a `begin`: what it makes of the settings and of what
     `cli.main` has begun goes to `main`, as `begun`, which ends it.
     After a signal `main` has `patience` to return, None: its settings' `grace`. Then it is cancelled.
@@ -37,6 +39,13 @@ class Command:
         found: type[Settings] = getattr(import_module(module), name)
         return found
 
+    @property
+    def main(self) -> Callable[..., Coroutine[Any, Any, None]]:
+        """What runs it, with its settings, telemetry and a stop event."""
+        module, _, name = self.module.partition(":")
+        found: Callable[..., Coroutine[Any, Any, None]] = getattr(import_module(module), name or "main")
+        return found
+
     def patience_with(self, settings: "Settings") -> timedelta:
         """How long `main` may go on after a signal."""
         return settings.grace if self.patience is None else self.patience  # type: ignore[attr-defined]
@@ -52,12 +61,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "deadletters list": Command(
         "cli.deadletters.settings:DeadLettersSettings",
-        "cli.deadletters.list",
+        "cli.deadletters.commands:list_all",
         "Which questions nobody could answer, the oldest first.",
     ),
     "deadletters show": Command(
         "cli.deadletters.settings:DeadLetterSettings",
-        "cli.deadletters.show",
+        "cli.deadletters.commands:show",
         "Everything that is known of a dead letter, the conversation included.",
         extras="userbot",
     ),
@@ -69,7 +78,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "deadletters drop": Command(
         "cli.deadletters.settings:DeadLetterSettings",
-        "cli.deadletters.drop",
+        "cli.deadletters.commands:drop",
         "Overwrites a dead letter where it is stored.",
     ),
     "demo": Command(

@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Mapping
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import click
@@ -25,7 +24,7 @@ def start(name: str, command: Command, given: dict[str, Any], signals: Signals, 
     logs.configure(name, level=settings.log_level)
     judged.warn()
     for_libraries()
-    main = import_module(command.module).main  # after that: some libraries log when they are imported
+    main = command.main  # after that: some libraries log when they are imported
     gc.freeze()
     gc.enable()
     trace_file = settings.trace_file if command.traced else None
