@@ -35,7 +35,7 @@ def test_converting_the_default_model(
     random_model: Path, tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = checkpoints.load(str(random_model))
-    monkeypatch.setattr(checkpoints.gguf_model, "load", lambda gguf, adapter: (checkpoint.model, checkpoint.tokenizer))
+    monkeypatch.setattr(checkpoints.loading, "load", lambda gguf, adapter: (checkpoint.model, checkpoint.tokenizer))
     with pytest.raises(OSError, match=REFUSED), files_up_to(limit):
         made_once(
             tmp_path / "model", is_ready=lambda: False, make=lambda empty: checkpoints.convert(tmp_path / "x", empty)
@@ -59,7 +59,7 @@ def test_others_may_read_what_was_written_as_the_umask_has_it(
     random_model: Path, tmp_path: Path, umask: int, mode: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = checkpoints.load(str(random_model))
-    monkeypatch.setattr(checkpoints.gguf_model, "load", lambda gguf, adapter: (checkpoint.model, checkpoint.tokenizer))
+    monkeypatch.setattr(checkpoints.loading, "load", lambda gguf, adapter: (checkpoint.model, checkpoint.tokenizer))
     before = os.umask(umask)
     try:
         checkpoints.convert(tmp_path / "x", tmp_path)
