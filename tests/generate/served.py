@@ -234,7 +234,7 @@ EVERY: dict[str, Callable[[Taught, Path], Served]] = {
 
 def stepping() -> list[psutil.Process]:
     """The processes of the OpenVINO engine that run a model."""
-    return [child for child in psutil.Process().children() if any("stepping" in word for word in _words(child))]
+    return [child for child in psutil.Process().children() if any("model_process" in word for word in _words(child))]
 
 
 def _words(child: psutil.Process) -> list[str]:

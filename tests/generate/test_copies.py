@@ -194,7 +194,7 @@ HOLDS = """
 import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from functions.generate import copies
+from functions.generate.models import copies
 print(copies.hold(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """

@@ -29,10 +29,19 @@ def make_thinking(directory: Path, *, marks_are_tokens: bool) -> Path:
 
 
 def _teach(model: Any, tokenizer: Any) -> None:
-    """Mostly long thoughts, so that it ends none before its time, and a few of each other length."""
-    lengths = [*range(1, len(_WORDS)), *[len(_WORDS)] * len(_WORDS)]
-    prompt = tokenizer.encode(_PROMPT, add_special_tokens=False)
-    teach(model, [_lesson(tokenizer, prompt, length) for length in lengths])
+    """Mostly long thoughts, so that it ends none before its time, and a few of each other length, none included.
+
+    The question up to six times over: what a test asks was learned, or its answer would depend on the processor.
+    """
+    lengths = [*range(len(_WORDS)), *[len(_WORDS)] * len(_WORDS)]
+    longer = [(times, length) for times in range(2, 7) for length in (0, 8, len(_WORDS))]
+    lessons = [*((1, length) for length in lengths), *longer]
+    teach(model, [_lesson(tokenizer, _prompt(tokenizer, times), length) for times, length in lessons])
+
+
+def _prompt(tokenizer: Any, times: int) -> list[int]:
+    encoded: list[int] = tokenizer.encode(_PROMPT.replace(QUESTION, QUESTION * times), add_special_tokens=False)
+    return encoded
 
 
 def _lesson(tokenizer: Any, prompt: list[int], length: int) -> tuple[list[int], list[int]]:

@@ -33,7 +33,8 @@ import sys, threading
 from importlib import import_module
 import cli
 name = sys.argv[2]
-module = import_module(f"training.{name}")
+places = {"prepare": "data.command", "fit": "fit.command", "evaluate": "evaluation.command", "export": "export"}
+module = import_module(f"training.{places[name]}")
 def stuck(*given, **more):
     print("ready", flush=True)
     threading.Event().wait()
