@@ -66,7 +66,7 @@ test-containers: set-up-dev ## the product in containers, from a clone of the la
 
 .PHONY: chaos
 chaos: set-up-dev ## kills, freezes and cuts at random under load; the count goes to build/chaos.json
-	@$(BIN)/python tests/chaos/run.py
+	@$(BIN)/python -m tests.chaos.run
 
 .PHONY: bench
 bench: set-up-bench ## speed, beside what is promised of it; the figures go to build/bench.json
@@ -74,7 +74,7 @@ bench: set-up-bench ## speed, beside what is promised of it; the figures go to b
 
 .PHONY: structure
 structure: set-up-dev ## lines, private functions used once, and how often one question changes files (ARGS=--verbose: which)
-	@$(BIN)/python tests/structure/run.py $(ARGS)
+	@$(BIN)/python -m tests.structure.run $(ARGS)
 
 # How: training/voice/fit.toml. The time that it takes is nearly all that of `train fit`.
 .PHONY: voice

@@ -7,7 +7,6 @@ from pathlib import Path
 from random import Random
 
 from pydantic import SecretStr
-from shipped_nats import ShippedNats
 
 from cli.demo.nats_server import EmbeddedServer
 from events.access import ANONYMOUS, Access
@@ -16,6 +15,7 @@ from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.subjects import RABBITMQ_ACCOUNT
+from tests.chaos.shipped_nats import ShippedNats
 
 STORM = "storm"
 """The storm's own user, beside `setup` in the account of the streams."""

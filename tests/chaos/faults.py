@@ -10,14 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from chronicle import FOR_EVER, Disturbance
-from edges import EDGES, Edge
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
-from nonsense import HINTS, RECORDS, reply
-from users import Break, Crowd, Question, outcomes
-from world import World
 
 from edge.sandbox.faults import SEND
 from edge.sandbox.server import Sandbox
@@ -27,6 +22,11 @@ from events.ids import RequestId
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.transport import Channel
+from tests.chaos.chronicle import FOR_EVER, Disturbance
+from tests.chaos.edges import EDGES, Edge
+from tests.chaos.nonsense import HINTS, RECORDS, reply
+from tests.chaos.users import Break, Crowd, Question, outcomes
+from tests.chaos.world import World
 
 EDIT = "messages.EditMessage"
 DIFFERENCE = "updates.GetDifference"

@@ -4,13 +4,6 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-from chronicle import Disturbance
-from edges import BOT, EDGES, Edge
-from logbook import Logbook
-from storm import Storm
-from users import FAILURES, Break, Crowd, Question, outcomes, thoughts, told_unreadable
-from world import World, records_of
-
 from edge.userbot.chat.record import ChatRecord
 from events import subjects
 from events.errors import TransportError
@@ -18,6 +11,12 @@ from events.ids import RequestId
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.transport import Channel
+from tests.chaos.chronicle import Disturbance
+from tests.chaos.edges import BOT, EDGES, Edge
+from tests.chaos.logbook import Logbook
+from tests.chaos.storm import Storm
+from tests.chaos.users import FAILURES, Break, Crowd, Question, outcomes, thoughts, told_unreadable
+from tests.chaos.world import World, records_of
 
 DEADLINE = 120.0
 """USERBOT_DEADLINE, in seconds; likewise:"""

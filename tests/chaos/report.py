@@ -3,12 +3,12 @@
 from collections import Counter
 from typing import Any
 
-from judge import Verdict, of_edge, percentiles, recoveries
-from logbook import busiest, tracebacks
-from processes import End
-from storm import Storm
-from users import Crowd
-from world import KINDS, LOOP, World
+from tests.chaos.judge import Verdict, of_edge, percentiles, recoveries
+from tests.chaos.logbook import busiest, tracebacks
+from tests.chaos.processes import End
+from tests.chaos.storm import Storm
+from tests.chaos.users import Crowd
+from tests.chaos.world import KINDS, LOOP, World
 
 IMPORTING = 5.0
 """Seconds of life in which a process may not listen to signals yet, and SIGTERM just ends it."""

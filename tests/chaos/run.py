@@ -17,17 +17,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import logbook
-from faults import Faults, planned
-from judge import Judge, calm
-from report import report_of
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from storm import Storm
-from users import Crowd
-from world import World, has_rabbitmq, world
 
 from events.errors import TransportError
+from tests.chaos import logbook
+from tests.chaos.faults import Faults, planned
+from tests.chaos.judge import Judge, calm
+from tests.chaos.report import report_of
+from tests.chaos.storm import Storm
+from tests.chaos.users import Crowd
+from tests.chaos.world import World, has_rabbitmq, world
 
 SETTINGS = {
     "GENERATE_ENGINE": "echo",

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from faults import Faults
-from users import Crowd
-from world import KINDS, WITHOUT_RABBITMQ, World
+from tests.chaos.faults import Faults
+from tests.chaos.users import Crowd
+from tests.chaos.world import KINDS, WITHOUT_RABBITMQ, World
 
 DOWN = (0.0, 2.0)
 """Seconds for which a killed process stays down; likewise:"""

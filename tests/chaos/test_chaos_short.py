@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults import NOT_WITH_ACCOUNTS
 
-RUN = Path(__file__).with_name("run.py")
+from tests.chaos.faults import NOT_WITH_ACCOUNTS
+
+ROOT = Path(__file__).parents[2]
 QUESTIONS = 60
 PATIENCE = 450
 """Seconds. It takes about 60, on a busy machine too; whoever stays busy is waited for another 240."""
@@ -60,7 +61,9 @@ async def finished(settings: dict[str, str]) -> tuple[int | None, str]:
     """The storm's exit code, and what it said. Raises TimeoutError."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(RUN),
+        "-m",
+        "tests.chaos.run",
+        cwd=ROOT,
         env={**os.environ, **settings},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,

@@ -5,11 +5,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from chronicle import Chronicle, Disturbance
-from edges import Edge
-from judge import Case, Judge
-from logbook import busiest, read
-from users import Break, Question
+
+from tests.chaos.chronicle import Chronicle, Disturbance
+from tests.chaos.edges import Edge
+from tests.chaos.judge import Case, Judge
+from tests.chaos.logbook import busiest, read
+from tests.chaos.users import Break, Question
 
 USER = 2
 EDGE = Edge("userbot", SimpleNamespace(id=1), {}, Path("userbot.log"))
@@ -134,7 +135,7 @@ def test_whose_record_cant_be_read_is_told_once(make_judge, monkeypatch, told, h
     broken = Break(EDGE, USER, own_id=0, at=100, afresh_at=110, hasty=hasty)
     judge = make_judge(breaks=[broken])
     judge._asked = [question(105)]
-    monkeypatch.setattr("judge.told_unreadable", lambda world, broken: told)
+    monkeypatch.setattr("tests.chaos.judge.told_unreadable", lambda world, broken: told)
     said = judge._telling(broken)
     assert wrong in said
     assert bool(said) == bool(wrong)

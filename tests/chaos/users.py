@@ -6,15 +6,14 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from chronicle import FOR_EVER
-from edges import Edge
-from world import World
-
 from edge.sandbox.boxes import StoredMessage
 from edge.sandbox.state import Account
 from edge.userbot import phrases
 from edge.userbot.driving.messenger import random_id
 from events import subjects
+from tests.chaos.chronicle import FOR_EVER
+from tests.chaos.edges import Edge
+from tests.chaos.world import World
 
 PUSHY = 0.1
 """How likely a user asks again before the outcome."""

@@ -12,11 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from accounts import Nats, running
-from chronicle import Chronicle
-from edges import BOT, EDGES, USER, Edge, bot_account, user_account
 from nats.js import JetStreamContext
-from processes import End, Program, left_behind
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
@@ -29,6 +25,10 @@ from events.jetstream.records import JetStreamRecords
 from events.records import Stored
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
+from tests.chaos.accounts import Nats, running
+from tests.chaos.chronicle import Chronicle
+from tests.chaos.edges import BOT, EDGES, USER, Edge, bot_account, user_account
+from tests.chaos.processes import End, Program, left_behind
 from tests.rabbitmq_node import RabbitMQNode
 
 KINDS = (*EDGES, "generate", "bridge", "nats", "rabbitmq", "generate-rabbitmq")

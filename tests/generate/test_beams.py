@@ -57,8 +57,8 @@ async def test_cancelled_it_makes_room_for_the_next(engine: TransformersEngine) 
 
 def test_the_drawn_answer_ends_where_its_padding_begins() -> None:
     output = torch.tensor([[9, 9, 5, 6, 0, 0], [9, 9, 7, 0, 0, 0], [9, 9, 1, 2, 3, 4]])
-    drawn = {tuple(drawn(output, 2, [0], seed)) for seed in range(20)}
-    assert drawn == {(5, 6, 0), (7, 0), (1, 2, 3, 4)}
+    answers = {tuple(drawn(output, 2, [0], seed)) for seed in range(20)}
+    assert answers == {(5, 6, 0), (7, 0), (1, 2, 3, 4)}
 
 
 def test_an_engine_without_beams_refuses_them_in_one_line() -> None:

@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 
 import click
-import journey
-import static
+
+from tests.structure import journey, static
 
 ROOT = Path(__file__).parents[2]
 

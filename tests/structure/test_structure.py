@@ -115,6 +115,6 @@ def test_what_only_some_questions_run_through_is_left_out():
 
 
 def test_the_script_prints_figures_of_the_product():
-    command = [sys.executable, str(Path(__file__).with_name("run.py")), "--static", "--json"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout
+    command = [sys.executable, "-m", "tests.structure.run", "--static", "--json"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=100).stdout
     assert json.loads(printed).keys() == static.measure(static.read(ROOT)).keys()
