@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from events.runtime.seldom import REMEMBERED, Seldom
+from events.runtime.log_throttle import REMEMBERED, LogThrottle
 
 VALUES = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d+")
 """What makes two errors of a kind differ."""
@@ -21,13 +21,13 @@ class Complaints:
     """One for each queue that is read."""
 
     def __init__(self) -> None:
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
         self._unsaid: Counter[str] = Counter()
 
     def __call__(self, event: str, error: str, **fields: Any) -> None:
         """Log `event`; the line says how many of its kind were left out since the last one."""
         kind = f"{event} {VALUES.sub('', error)}"
-        if not self._seldom.due(kind):
+        if not self._log_throttle.due(kind):
             if len(self._unsaid) < REMEMBERED or kind in self._unsaid:
                 self._unsaid[kind] += 1
             return

@@ -24,8 +24,8 @@ from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
 from events.rabbitmq.sender import Sender, Unroutable, Unsendable
 from events.runtime.clock import Clock
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Backoff, Retrying
-from events.runtime.seldom import Seldom
 from events.runtime.tasks import cancel
 from events.schema import FailureReason, GenerationCompleted
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Published, Subscription
@@ -131,11 +131,11 @@ class Answers:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises TransportError if this process may not."""
         stopping = asyncio.ensure_future(stop.wait())
-        seldom, tasks = Seldom(), set[asyncio.Task[None]]()
+        log_throttle, tasks = LogThrottle(), set[asyncio.Task[None]]()
         try:
             while not stop.is_set():
                 deliveries = await self.subscription.fetch(BATCH, MAX_FETCH_WAIT)
-                tasks = {asyncio.ensure_future(self._settle(delivery, seldom)) for delivery in deliveries}
+                tasks = {asyncio.ensure_future(self._settle(delivery, log_throttle)) for delivery in deliveries}
                 while tasks and not stop.is_set():
                     await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
                     tasks = {task for task in tasks if not task.done()}
@@ -144,7 +144,7 @@ class Answers:
         finally:
             await cancel(stopping, *tasks)
 
-    async def _settle(self, delivery: Delivery, seldom: Seldom) -> None:
+    async def _settle(self, delivery: Delivery, log_throttle: LogThrottle) -> None:
         try:
             outcome = await self._answer(delivery)
             self._count(delivery, outcome)
@@ -154,20 +154,20 @@ class Answers:
             await self._drop(delivery, str(error))
         except Unroutable as error:
             # A requester whose queue went with its broker's data makes it again soon.
-            await self._some_times(delivery, str(error), seldom)
+            await self._some_times(delivery, str(error), log_throttle)
         except TransportError as error:
             retry = self._some_times if error.fault is Fault.UNKNOWN else self._again
-            await retry(delivery, str(error), seldom)
+            await retry(delivery, str(error), log_throttle)
         except Exception as error:  # noqa: BLE001 - one answer must not stop the others
             # Not the exception's text: it may hold the user's.
-            await self._some_times(delivery, f"the bridge could not send it ({type(error).__name__})", seldom)
+            await self._some_times(delivery, f"the bridge could not send it ({type(error).__name__})", log_throttle)
 
-    async def _some_times(self, delivery: Delivery, why: str, seldom: Seldom) -> None:
+    async def _some_times(self, delivery: Delivery, why: str, log_throttle: LogThrottle) -> None:
         if len(self._failures) >= COUNTED:
             self._failures.clear()  # what another bridge has settled is never taken out
         self._failures[delivery.event.subject] += 1
         if self._failures[delivery.event.subject] < UNKNOWN_ATTEMPTS:
-            await self._again(delivery, why, seldom)
+            await self._again(delivery, why, log_throttle)
         else:
             await self._drop(delivery, why)
 
@@ -178,8 +178,8 @@ class Answers:
         self._count(delivery, "undeliverable")
         await _quietly(delivery.discard())
 
-    async def _again(self, delivery: Delivery, why: str, seldom: Seldom) -> None:
-        if seldom.due(why):
+    async def _again(self, delivery: Delivery, why: str, log_throttle: LogThrottle) -> None:
+        if log_throttle.due(why):
             log.warning("answer.again", request_id=delivery.event.subject, error=why)
         await _quietly(delivery.retry(BACKOFF.pause(delivery.attempt, self.retrying.random)))
 

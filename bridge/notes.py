@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from bridge.ids import correlation
 from events.errors import Conflict, TransportError
 from events.records import Records
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -38,7 +38,7 @@ class Notes:
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
 
     async def find(self, correlation_id: str) -> Note | None:
         """None if it is no id of ours, or what is stored under it is no note of ours. Raises TransportError."""
@@ -48,7 +48,7 @@ class Notes:
             return None
         stored = await self._records.load(key)
         note = _read(key, stored.value) if stored else None
-        if stored and note is None and self._seldom.due("unreadable"):
+        if stored and note is None and self._log_throttle.due("unreadable"):
             log.warning("bridge.note_unreadable", correlation_id=key, error="it is not one of ours, and is left out")
         return note
 

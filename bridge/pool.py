@@ -10,8 +10,8 @@ from events.errors import TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.topology import Queue
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Backoff, Retrying
-from events.runtime.seldom import Seldom
 
 INTERVAL = timedelta(seconds=0.5)
 """Between two looks at the queues."""
@@ -40,7 +40,7 @@ class Pool:
     ) -> None:
         self._broker = broker
         self._clock = retrying.clock
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
         self._pauses = retrying.pauses(BACKOFF)
         self._requests = requests
         self._replies = replies
@@ -63,14 +63,14 @@ class Pool:
         try:
             workers, bridges = await topology.consumers(self._broker.consuming, self._requests, self._replies)
         except TransportError as error:
-            if self._seldom.due(str(error)):
+            if self._log_throttle.due(str(error)):
                 log.warning("bridge.pool_unknown", error=str(error))
             self._resize(0)
             if not self._requests.durable:
                 # Such a queue goes with its node, and what was in it too.
                 self._lost()
             return False
-        self._seldom.reset()
+        self._log_throttle.reset()
         self._pauses.reset()
         self._resize(math.ceil(workers * self._prefetch / max(bridges, 1)))
         return True

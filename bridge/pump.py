@@ -11,8 +11,8 @@ from bridge.complaints import Complaints
 from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.rabbitmq.receiver import Received, Receiver
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Backoff, Retrying
-from events.runtime.seldom import Seldom
 from events.runtime.tasks import cancel, unless
 from events.transport import MAX_FETCH_WAIT
 
@@ -45,7 +45,7 @@ class Pump:
         self._receiver = receiver
         self._taker = taker
         self._retrying = retrying
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
         self._complain = Complaints()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -111,5 +111,5 @@ class Pump:
 
     def _failed(self, error: Exception, pause: timedelta) -> None:
         what = str(error) if isinstance(error, TransportError) else type(error).__name__
-        if self._seldom.due(type(error).__name__):
+        if self._log_throttle.due(type(error).__name__):
             log.warning("bridge.again", error=what, seconds=round(pause.total_seconds(), 1))

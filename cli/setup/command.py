@@ -17,8 +17,8 @@ from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Backoff, Retrying
-from events.runtime.seldom import Seldom
 
 PAUSES = Backoff(timedelta(seconds=0.5), timedelta(seconds=2))
 
@@ -44,10 +44,10 @@ async def main(settings: SetupSettings, _telemetry: object, _stop: asyncio.Event
 
 async def _patiently(make: Callable[[], Awaitable[None]], settings: SetupSettings, retrying: Retrying) -> None:
     """Wait for a broker that is away, never for one that refuses us."""
-    seldom = Seldom()
+    log_throttle = LogThrottle()
 
     def failed(error: Exception, _: timedelta) -> None:
-        if seldom.due(str(error)):
+        if log_throttle.due(str(error)):
             log.warning("setup.waiting", error=str(error))
 
     await retrying(make, passing=_is_passing, backoff=PAUSES, patience=settings.wait, failed=failed)

@@ -13,7 +13,7 @@ from nats.errors import MaxPayloadError, NoRespondersError, SecureConnWantedErro
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from events.jetstream.credentials import Credentials
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 
 REFUSALS_EVERY = 60.0
 """Seconds between two log lines about the same subject."""
@@ -60,8 +60,8 @@ class Client(NatsClient):
         self._credentials = credentials
         self._refused: dict[str, float] = {}
         self._first_wait: float | None = None
-        self._refusals = Seldom(REFUSALS_EVERY)
-        self._seldom = Seldom()
+        self._refusals = LogThrottle(REFUSALS_EVERY)
+        self._log_throttle = LogThrottle()
         self._payload = NEEDED_PAYLOAD
 
     async def request(
@@ -120,7 +120,7 @@ class Client(NatsClient):
             await self._process_op_err(NatsError(f"nats: {err_msg}"))
 
     async def log_disconnected(self) -> None:
-        if not self.is_closed and self._seldom.due("disconnected"):
+        if not self.is_closed and self._log_throttle.due("disconnected"):
             log.warning("nats.disconnected")
 
     def check_payload(self) -> None:
@@ -138,14 +138,14 @@ class Client(NatsClient):
     async def log_reconnected(self) -> None:
         if self._first_wait:
             self.options["reconnect_time_wait"] = self._first_wait
-        if self._seldom.due("reconnected"):
+        if self._log_throttle.due("reconnected"):
             log.info("nats.reconnected")
         self.check_payload()
 
     def warn(self, error: Exception) -> None:
         """Log it, but not again and again."""
         reason = str(error) or type(error).__name__
-        if self._seldom.due(reason):
+        if self._log_throttle.due(reason):
             log.warning("nats.error", error=reason)
 
     def _note(self, doing: str, subject: str) -> None:

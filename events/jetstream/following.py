@@ -16,7 +16,7 @@ from events.jetstream.faults import failed
 from events.jetstream.log import event_of
 from events.jetstream.walking import next_message
 from events.runtime.clock import Clock
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 from events.transport import Channel
 
 LOOK_EVERY = timedelta(seconds=0.05)
@@ -55,7 +55,7 @@ class Following:
         self._filter = filter_subject
         self._next = first
         self._clock = clock
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
 
     async def leave(self) -> None:
         """Nothing is on its way to anybody."""
@@ -84,7 +84,7 @@ class Following:
             fault = failed(f"stream {self._stream} could not be followed", error)
             if fault.fault is Fault.FATAL:
                 raise fault from None
-            if self._seldom.due("failed"):
+            if self._log_throttle.due("failed"):
                 log.warning("nats.fetch_failed", error=str(fault))
             return None
 

@@ -19,8 +19,8 @@ from nats.errors import Error as NatsError
 
 from events.jetstream.client import Client
 from events.jetstream.configs import ACK_WAIT
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Backoff, Pauses
-from events.runtime.seldom import Seldom
 
 SLACK = timedelta(seconds=0.25)
 """A request that the server has not ended so long after it expired was lost."""
@@ -51,7 +51,7 @@ class Pull:
         self._arrived: deque[tuple[float, Msg]] = deque()
         self._changed = asyncio.Event()
         self._refused = Pauses(REFUSED, random)
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
 
     @classmethod
     async def open(cls, nats: Client, stream: str, consumer: str, *, random: Random) -> Self:
@@ -122,7 +122,7 @@ class Pull:
 
     def _refuse(self, kind: str, why: str) -> None:
         self._end(self._refused.next())
-        if self._seldom.due(kind):
+        if self._log_throttle.due(kind):
             log.warning("nats.fetch_failed", error=why, subject=self.subject)
 
     def _end(self, pause: timedelta) -> None:

@@ -11,7 +11,7 @@ from events.faults import Fault
 from events.jetstream.client import Client
 from events.jetstream.topology import Topology
 from events.runtime.clock import Clock
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 
 LOOK_EVERY = timedelta(seconds=5)
 GRACE = timedelta(seconds=12)
@@ -38,7 +38,7 @@ async def keep_topology(
     """
     topology.patience = timedelta(0)
     missing_since: float | None = None
-    seldom = Seldom(SAY_EVERY)
+    log_throttle = LogThrottle(SAY_EVERY)
     while True:
         await clock.sleep(LOOK_EVERY)
         looked_at = clock.monotonic()
@@ -46,7 +46,7 @@ async def keep_topology(
         topology.lacking = str(error or "")
         if error is None or error.fault is Fault.PASSING:
             missing_since = None
-            if error and seldom.due("waiting"):
+            if error and log_throttle.due("waiting"):
                 log.warning("topology.waiting", error=str(error))
             continue
         missing_since = looked_at if missing_since is None else missing_since

@@ -20,7 +20,7 @@ from events.rabbitmq.sender import Sender
 from events.rabbitmq.tolerance import be_tolerant
 from events.rabbitmq.upkeep import PATIENCE, Upkeep
 from events.runtime.clock import Clock
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.tasks import cancel, finish, within
 
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
@@ -105,7 +105,7 @@ class _State:
         self._name = name
         self._shown = shown
         self._clock = clock
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
         self._refused_since: float | None = None
 
     def lost(self, _: object, error: BaseException | None) -> None:
@@ -114,7 +114,7 @@ class _State:
         if self.upkeep is None or error is None:
             return
         verdict = judge(error)
-        if self._seldom.due(verdict.reason):
+        if self._log_throttle.due(verdict.reason):
             log.warning("rabbitmq.disconnected", connection=self._name, error=verdict.reason)
         if verdict.fault is not Fault.FATAL:
             self._refused_since = None
@@ -126,7 +126,7 @@ class _State:
 
     def back(self, _: object) -> None:
         log.info("rabbitmq.reconnected", connection=self._name)
-        self._seldom.reset()
+        self._log_throttle.reset()
         self._refused_since = None
         if self.upkeep:
             self.upkeep.wake()

@@ -11,7 +11,7 @@ import structlog
 from events.errors import TimokhaError, TransportError
 from events.faults import Fault
 from events.runtime.clock import Clock
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.tasks import within
 
 LOOK_EVERY = timedelta(seconds=3)
@@ -51,7 +51,7 @@ class Upkeep:
     _kept: list[_Kept] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _failed: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    _seldom: Seldom = field(default_factory=Seldom)
+    _log_throttle: LogThrottle = field(default_factory=LogThrottle)
 
     def keep(self, what: str, restore: Restore) -> Callable[[], None]:
         """Call `restore` from now on, until the returned function is called."""
@@ -125,5 +125,5 @@ class Upkeep:
         patience = LONG_PATIENCE if error.fault is Fault.PASSING else PATIENCE
         if now - kept.wrong_since >= patience.total_seconds():
             self.fail(error)
-        elif self._seldom.due(f"{kept.what} {error.fault}"):
+        elif self._log_throttle.due(f"{kept.what} {error.fault}"):
             log.warning("rabbitmq.missing", what=kept.what, error=str(error))

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from bridge.complaints import Complaints
 from events.errors import MalformedEvent
 from events.ids import RequestId
-from events.runtime.seldom import EVERY
+from events.runtime.log_throttle import EVERY
 
 
 def test_a_thousand_bad_messages_are_a_line_of_each_kind(virtually) -> None:

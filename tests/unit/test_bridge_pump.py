@@ -30,8 +30,8 @@ from events.rabbitmq.receiver import Received, Receiver
 from events.rabbitmq.sender import Sender, Unroutable, Unsendable
 from events.rabbitmq.topology import Queue
 from events.runtime.clock import SystemClock
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
-from events.runtime.seldom import Seldom
 from events.schema import FinishReason, GenerationCompleted
 from events.transport import Channel
 from observability.telemetry import silent
@@ -235,7 +235,7 @@ async def test_an_answer_is_sent_again_for_as_long_as_its_fault_may_pass(errors,
         subscription.put(event, attempt)
         [delivery] = await subscription.fetch(1, timedelta(seconds=1))
         with capture_logs() as logs:
-            await answers._settle(delivery, Seldom())
+            await answers._settle(delivery, LogThrottle())
         was_dropped.append("answer.dropped" in [log["event"] for log in logs])
     assert was_dropped == [*[False] * (len(errors) - 1), dropped]
 

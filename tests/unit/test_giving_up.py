@@ -29,8 +29,8 @@ from events.rabbitmq.message import Message
 from events.rabbitmq.receiver import Received
 from events.rabbitmq.sender import Sender, Unsendable
 from events.runtime.clock import SystemClock
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
-from events.runtime.seldom import Seldom
 from events.schema import FailureReason, FinishReason, GenerationCompleted
 from events.transport import Channel, Published
 from functions.worker.outcomes import Answered, GaveUp, Skipped, dead_letter, give_up, settle
@@ -277,7 +277,7 @@ async def test_a_question_from_rabbitmq_counts_with_its_outcome(telemetry, metri
     sender = cast("Sender", FakeSender(error))
     answers = Answers(replies, codec, sender, telemetry, Retrying(SystemClock(), Random(1)))
     [delivery] = await replies.fetch(1, timedelta(seconds=1))
-    await answers._settle(delivery, Seldom())
+    await answers._settle(delivery, LogThrottle())
     assert metrics.outcomes == [(outcome, True)]
 
 

@@ -18,8 +18,8 @@ from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Backoff
-from events.runtime.seldom import Seldom
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Subscription
 from observability import propagation
 
@@ -37,7 +37,7 @@ class Replies:
         self._world = world
         self._drivers = drivers
         self._subscription = subscription
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
 
     async def run(self) -> None:
         """For ever."""
@@ -91,7 +91,7 @@ class Replies:
 
     async def _drop(self, delivery: Delivery, error: Exception) -> None:
         """Its question fails at its deadline, if it is still asked. What names no question comes from anybody."""
-        if not isinstance(error, MalformedEvent) or self._seldom.due("malformed"):
+        if not isinstance(error, MalformedEvent) or self._log_throttle.due("malformed"):
             log.error("reply.dropped", request_id=delivery.event.subject, error=described(error))
         with suppress(TransportError):
             await delivery.discard()

@@ -12,8 +12,8 @@ from edge.userbot.chat.versions import UnreadableRecord
 from edge.userbot.storage.chats import AWAY, Chats
 from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
-from events.runtime.seldom import Seldom
 from events.runtime.tasks import for_each
 
 AT_ONCE = 16
@@ -47,7 +47,7 @@ class Resuming:
     def __init__(self, chats: Chats, retrying: Retrying) -> None:
         self._chats = chats
         self._retrying = retrying
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
         self._remade = asyncio.Event()
         self.was_complete = False
         """Whether the index was there at the start: then an earlier life has been here."""
@@ -120,7 +120,7 @@ class Resuming:
             if unfinished:
                 await self._patiently(lambda: index.add(chat))
             read += 1
-            if self._seldom.due("progress"):
+            if self._log_throttle.due("progress"):
                 log.info("index.building", read=read)
 
         async def look_through() -> None:
@@ -147,7 +147,7 @@ class Resuming:
             return error.fault is not Fault.FINAL and unknown < UNKNOWN_ATTEMPTS
 
         def failed(error: Exception, pause: timedelta) -> None:
-            if self._seldom.due("away"):
+            if self._log_throttle.due("away"):
                 log.warning("chats.not_read", error=str(error))
 
         return await self._retrying(ask, passing=passing, backoff=AWAY, failed=failed)

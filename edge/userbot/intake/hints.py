@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 
 from edge.userbot.storage.chat_names import names_chat
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 
 IGNORED_EVERY = 60.0
 """Seconds between two log lines about hints that name no chat."""
@@ -18,7 +18,7 @@ class Hints:
 
     def __init__(self, wake: Callable[[str], None]) -> None:
         self._wake = wake
-        self._ignored = Seldom(IGNORED_EVERY)
+        self._ignored = LogThrottle(IGNORED_EVERY)
 
     def hear(self, text: str) -> None:
         if names_chat(text):

@@ -8,7 +8,7 @@ import structlog
 from edge.userbot.storage.chat_names import names_chat
 from events.errors import TransportError
 from events.marks import Marks
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ class Index:
         self._marks = marks
         self._account = account
         self._known: dict[str, int] = {}
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
 
     async def is_complete(self) -> bool:
         """Return whether every chat that has something to do is marked."""
@@ -68,7 +68,7 @@ class Index:
         try:
             await self._marks.drop(self._unfinished(chat), version)
         except TransportError as error:
-            if self._seldom.due("drop"):
+            if self._log_throttle.due("drop"):
                 log.warning("chat.still_marked", chat=chat, error=str(error))
 
     async def chats(self) -> Sequence[str]:

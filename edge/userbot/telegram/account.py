@@ -13,7 +13,7 @@ from edge.userbot.intake.account_updates import Difference, State, StateLost, To
 from edge.userbot.telegram import dialogs, history
 from edge.userbot.telegram.calls import Calls, Refused
 from edge.userbot.telegram.incoming import incoming
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 
 PAGE = 100
 """As many messages as one call brings."""
@@ -41,7 +41,7 @@ class TelegramAccount:
         self._groups = groups
         self._bots = bots
         self._other = other
-        self._seldom = Seldom(NOT_SHOWN_EVERY)
+        self._log_throttle = LogThrottle(NOT_SHOWN_EVERY)
 
     async def state(self) -> State:
         try:
@@ -84,7 +84,7 @@ class TelegramAccount:
 
     def _say_not_shown(self, since: datetime, reason: str) -> None:
         """Where Telegram has no difference again and again, once in a while will do."""
-        if self._seldom.due(reason):
+        if self._log_throttle.due(reason):
             log.warning("telegram.chats_not_shown", missed_since=since.isoformat(), reason=reason)
 
     async def _dialogs(self, since: datetime) -> Any:

@@ -12,7 +12,7 @@ from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undelive
 from edge.userbot.telegram.faults import flood_wait, judge, name
 from events.errors import TimokhaError
 from events.faults import Fault
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 
 TIMEOUT = 5
 """Seconds: a call whose connection was cut never gets its answer, so it must be made again soon."""
@@ -42,7 +42,7 @@ class Calls:
     def __init__(self, client: Client, *, flood_waited: Callable[[timedelta], None]) -> None:
         self._client = client
         self._flood_waited = flood_waited
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
         self.revoked: asyncio.Event = asyncio.Event()
 
     @property
@@ -65,7 +65,7 @@ class Calls:
         try:
             await self._client.storage.save()
         except Exception as error:  # noqa: BLE001 - whatever it is, what the calls brought must not go with it
-            if self._seldom.due(type(error).__name__):
+            if self._log_throttle.due(type(error).__name__):
                 log.warning("telegram.peers_not_remembered", error=type(error).__name__)
 
     async def show(self, query: Any) -> str | None:

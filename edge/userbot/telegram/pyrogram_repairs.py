@@ -17,8 +17,8 @@ from pyrogram.storage.sqlite_storage import SQLiteStorage, get_input_peer
 from edge.userbot.telegram import pyrogram_session
 from edge.userbot.telegram.prompt import ask
 from edge.userbot.telegram.server_time import ServerTime, tells_of_new_session
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
-from events.runtime.seldom import Seldom
 
 KEPT = 10_000
 """People and chats in memory, those seen last, in case that the session file can't be written."""
@@ -66,14 +66,14 @@ def _errors_leave_no_file() -> None:
 def _results_survive_the_session_file() -> None:
     """A session file that was locked or on a full disk cost the result of a call that had succeeded."""
     fetch = _original(Client.fetch_peers)
-    seldom = Seldom()
+    log_throttle = LogThrottle()
 
     @wraps(fetch)
     async def fetch_or_warn(self: Client, peers: Any) -> bool:
         try:
             return bool(await fetch(self, peers))
         except sqlite3.Error as error:
-            if seldom.due(str(error)):
+            if log_throttle.due(str(error)):
                 log.warning("telegram.peers_not_remembered", error=str(error))
             return False
 

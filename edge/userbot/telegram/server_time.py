@@ -9,7 +9,7 @@ from pyrogram.raw.core import Message, MsgContainer
 
 from edge.userbot.telegram.faults import ABOUT_TIME
 from events.runtime.clock import Clock
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 
 OFF = 15.0
 """Seconds by which the estimate of the server's time may be off before it is corrected."""
@@ -33,7 +33,7 @@ class ServerTime:
         self._offset = clock.now().timestamp() - clock.monotonic()
         self._last = 0
         self._heard = False
-        self._seldom = Seldom(SAID_EVERY)
+        self._log_throttle = LogThrottle(SAID_EVERY)
 
     def message_id(self) -> int:
         """Return the id of the next message to the server: later than all before, divisible by 4."""
@@ -57,7 +57,7 @@ class ServerTime:
     def report(self) -> None:
         """Say, now and then, that this machine's clock is wrong."""
         ahead = self.ahead()
-        if abs(ahead) <= WORTH_SAYING or not self._seldom.due(f"{ahead / timedelta(minutes=1):.0f}"):
+        if abs(ahead) <= WORTH_SAYING or not self._log_throttle.due(f"{ahead / timedelta(minutes=1):.0f}"):
             return
         seconds = round(ahead.total_seconds())
         log.warning(

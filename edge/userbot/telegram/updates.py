@@ -15,7 +15,7 @@ from edge.userbot.intake.account_updates import Behind, Change
 from edge.userbot.telegram.incoming import incoming
 from edge.userbot.telegram.own_names import OwnNames
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 
 Item = Change | Behind | Incoming
 
@@ -38,7 +38,7 @@ class Updates:
         self._put: Callable[[Item], None] | None = None
         self._waiting: list[Any] = []
         self._remembered: set[int] = set()
-        self._seldom = Seldom()
+        self._log_throttle = LogThrottle()
         client.handle_updates = self._handle  # type: ignore[method-assign]
         utils.MIN_CHANNEL_ID = LOWEST_CHANNEL_ID
         utils.MIN_CHAT_ID = LOWEST_CHAT_ID
@@ -81,7 +81,7 @@ class Updates:
             await remember_peers(self._client, peers)
             await self._client.storage.save()
         except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not go with it
-            if self._seldom.due(type(error).__name__):
+            if self._log_throttle.due(type(error).__name__):
                 log.warning("telegram.peers_not_remembered", error=type(error).__name__)
         else:
             self._remembered |= new

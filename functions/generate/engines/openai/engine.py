@@ -11,7 +11,7 @@ from openai import APIError
 
 from events.faults import Fault
 from events.runtime.clock import Clock
-from events.runtime.seldom import Seldom
+from events.runtime.log_throttle import LogThrottle
 from events.schema import Sampling, Turn
 from functions.generate.engine import Generated, Progressed
 from functions.generate.engines.openai.answer import Answer
@@ -44,7 +44,7 @@ class OpenAIEngine:
         self._clock = clock
         self._max_input_tokens = max_input_tokens
         self._max_thought_tokens = max_thought_tokens
-        self._seldom = Seldom(LOG_EVERY)
+        self._log_throttle = LogThrottle(LOG_EVERY)
 
     @classmethod
     async def open(
@@ -84,7 +84,7 @@ class OpenAIEngine:
 
     def _tell(self, error: Exception) -> None:
         """What a person has to put right in the server; until then every question would say so."""
-        if fault(error) is Fault.FATAL and isinstance(error, APIError) and self._seldom.due(reason(error)):
+        if fault(error) is Fault.FATAL and isinstance(error, APIError) and self._log_throttle.due(reason(error)):
             log.error("openai.refused", error=mending(error, error.request.url))
 
     async def _answered(self, turns: Sequence[Turn], sampling: Sampling, progressed: Progressed | None) -> Generated:

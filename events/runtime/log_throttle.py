@@ -9,7 +9,7 @@ REMEMBERED = 100
 """Kinds. When there are more, those that are due again are forgotten; a new one has to wait for that."""
 
 
-class Seldom:
+class LogThrottle:
     """Allows one line of a kind every `every` seconds, and `REMEMBERED` of all kinds; a kind is any text.
 
     One instance per connection or consumer.
