@@ -12,7 +12,7 @@ from bridge.settings import CodecName
 from events.errors import MalformedEvent
 from events.event import Event
 from events.rabbitmq import topology
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.topology import Queue
 from events.schema import (
     EventData,
@@ -57,23 +57,23 @@ class Codec(Protocol):
         """A request queue as this codec's programs declare it."""
         ...
 
-    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> Message:
+    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
         """The request as a worker on RabbitMQ reads it."""
         ...
 
-    def about(self, reply: Message) -> Note | None:
+    def about(self, reply: AmqpMessage) -> Note | None:
         """Which request a reply is about, if it says so itself."""
         ...
 
-    def answered(self, reply: Message, request_id: str) -> EventData:
+    def answered(self, reply: AmqpMessage, request_id: str) -> EventData:
         """What a worker on RabbitMQ answered."""
         ...
 
-    def asked(self, message: Message, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
+    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
         """What a requester on RabbitMQ asks, and where its answer goes."""
         ...
 
-    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message:
+    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> AmqpMessage:
         """The answer as that requester reads it. `time` is the reply's."""
         ...
 
@@ -87,20 +87,20 @@ class EventsCodec:
     def queue(self, name: str) -> Queue:
         return topology.requests(name)
 
-    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> Message:
-        return Message.of(event, reply_to=self.replies.name, expires_in=expires_in)
+    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
+        return AmqpMessage.of(event, reply_to=self.replies.name, expires_in=expires_in)
 
-    def about(self, reply: Message) -> Note | None:
+    def about(self, reply: AmqpMessage) -> Note | None:
         event = reply.event()
         return Note(request_id=str(event.request_id), headers=event.headers)
 
-    def answered(self, reply: Message, request_id: str) -> EventData:
+    def answered(self, reply: AmqpMessage, request_id: str) -> EventData:
         data = reply.event().data()
         if data.request_id != request_id or not isinstance(data, GenerationCompleted | GenerationFailed):
             raise MalformedEvent(f"{data.TYPE} is no answer to {request_id}")
         return data
 
-    def asked(self, message: Message, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
+    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
         data = message.event().data()
         if not isinstance(data, GenerationRequested):
             raise MalformedEvent(f"{data.TYPE} is no request")
@@ -115,9 +115,9 @@ class EventsCodec:
         }
         return data.model_copy(update=ids), origin
 
-    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message:
+    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> AmqpMessage:
         own = data.model_copy(update={"request_id": origin.subject})
-        return replace(Message.of(Event.of(own, source=SOURCE, time=time)), correlation_id=origin.correlation_id)
+        return replace(AmqpMessage.of(Event.of(own, source=SOURCE, time=time)), correlation_id=origin.correlation_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,8 @@ class OriginalCodec:
     def queue(self, name: str) -> Queue:
         return topology.original(name)
 
-    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> Message:
-        return Message(
+    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
+        return AmqpMessage(
             dialogue.write(data.turns).encode("utf-8", errors="replace"),
             event.headers,
             content_type="text/plain",
@@ -140,17 +140,17 @@ class OriginalCodec:
             expires_in=expires_in,
         )
 
-    def about(self, reply: Message) -> Note | None:
+    def about(self, reply: AmqpMessage) -> Note | None:
         return None
 
-    def answered(self, reply: Message, request_id: str) -> EventData:
+    def answered(self, reply: AmqpMessage, request_id: str) -> EventData:
         text = _text(reply)
         if not text.strip():
             detail = "the model server gave an empty answer"
             return GenerationFailed(request_id=request_id, reason=FailureReason.EMPTY, detail=detail)
         return GenerationCompleted(request_id=request_id, text=text, finish_reason=FinishReason.STOP, model="original")
 
-    def asked(self, message: Message, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
+    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
         origin = Origin.of(message)
         turns = dialogue.read(_text(message))
         request_id = request_id_for(message)
@@ -165,7 +165,7 @@ class OriginalCodec:
         )
         return request, origin
 
-    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> Message:
+    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> AmqpMessage:
         """The original's bot has no time limit: without an answer its user would be busy for ever."""
         match data:
             case GenerationCompleted(text=text):
@@ -176,10 +176,10 @@ class OriginalCodec:
                 body = NO_ANSWER.encode()
             case _:
                 raise MalformedEvent(f"{data.TYPE} is no answer")
-        return Message(body, content_type="text/plain", correlation_id=origin.correlation_id)
+        return AmqpMessage(body, content_type="text/plain", correlation_id=origin.correlation_id)
 
 
-def _text(message: Message) -> str:
+def _text(message: AmqpMessage) -> str:
     try:
         return message.body.decode()
     except UnicodeDecodeError as error:

@@ -12,8 +12,8 @@ from events.deadletters import REASON_HEADER
 from events.errors import MalformedEvent
 from events.event import Event
 from events.rabbitmq import topology
-from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Received
+from events.rabbitmq.message import AmqpMessage
+from events.rabbitmq.receiver import ReceivedMessage
 from events.runtime.clock import Clock
 from events.transport import Channel, Log
 from functions.worker.outcomes import GaveUp, give_up, keep
@@ -33,7 +33,7 @@ class DeadLetters:
     clock: Clock
     complain: Complaints = field(default_factory=Complaints)
 
-    async def take(self, received: Received) -> None:
+    async def take(self, received: ReceivedMessage) -> None:
         """Raises TransportError."""
         message = received.message
         if message.death == EXPIRED:
@@ -50,10 +50,10 @@ class DeadLetters:
             return
         await self._keep(event, message, ours=ours)
 
-    async def give_up(self, received: Received, why: str) -> None:
+    async def give_up(self, received: ReceivedMessage, why: str) -> None:
         """Nobody waits for it, and its request is known to the edge by its deadline."""
 
-    async def _keep(self, event: Event, message: Message, *, ours: bool) -> None:
+    async def _keep(self, event: Event, message: AmqpMessage, *, ours: bool) -> None:
         destination = topology.DEADLETTERS.name
         with self.telemetry.spans.process(
             Channel.DEADLETTERS,
@@ -70,14 +70,14 @@ class DeadLetters:
             await give_up(outcome, event, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
             _say(outcome, event)
 
-    async def _refuse(self, message: Message) -> None:
+    async def _refuse(self, message: AmqpMessage) -> None:
         """A requester's question that no bridge could take: it has an id of its own here."""
         outcome = _exhausted(message)
         await Refusals(topology.DEADLETTERS.name, self.events, self.telemetry, self.clock).refuse(message, outcome)
         _say(outcome, message.event())
 
 
-def _exhausted(message: Message) -> GaveUp:
+def _exhausted(message: AmqpMessage) -> GaveUp:
     """RabbitMQ gave it up: nobody has counted or told yet."""
     outcome = GaveUp.exhausted(message.attempts)
     return replace(outcome, detail=f"{outcome.detail}; RabbitMQ says {message.death[:50] or 'nothing'}")

@@ -12,7 +12,7 @@ from events import subjects
 from events.errors import MalformedEvent
 from events.event import ORIGIN_HEADERS
 from events.ids import RequestId
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 
 NAMESPACE = UUID("6f1f1d0c-2f0e-5a53-9c0b-3f2b6c9a7d11")
 """Of our correlation ids: any fixed UUID, as long as it never changes."""
@@ -35,7 +35,7 @@ class Origin:
     """When the bridge took the question."""
 
     @classmethod
-    def of(cls, message: Message, *, subject: str = "") -> Self:
+    def of(cls, message: AmqpMessage, *, subject: str = "") -> Self:
         """Raises MalformedEvent if nobody could be answered."""
         if not message.reply_to:
             raise MalformedEvent("it has no reply_to: nobody could be answered")
@@ -73,7 +73,7 @@ def _time(text: str) -> datetime | None:
     return time if time.tzinfo else None
 
 
-def request_id_for(message: Message) -> RequestId:
+def request_id_for(message: AmqpMessage) -> RequestId:
     """The same message always makes the same request, however often it is delivered.
 
     Its body counts too: a requester that starts to count its correlation ids anew still gets new answers.

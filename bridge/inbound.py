@@ -20,8 +20,8 @@ from events import subjects
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
-from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Received
+from events.rabbitmq.message import AmqpMessage
+from events.rabbitmq.receiver import ReceivedMessage
 from events.rabbitmq.sender import Sender, Unroutable, Unsendable
 from events.runtime.clock import Clock
 from events.runtime.log_throttle import LogThrottle
@@ -62,7 +62,7 @@ class Questions:
     clock: Clock
     complain: Complaints = field(default_factory=Complaints)
 
-    async def take(self, received: Received) -> None:
+    async def take(self, received: ReceivedMessage) -> None:
         """Publish one request, or refuse it if it can't be one. Raises TransportError."""
         message = received.message
         try:
@@ -77,11 +77,11 @@ class Questions:
         else:
             await self._publish(event, message)
 
-    async def give_up(self, received: Received, why: str) -> None:
+    async def give_up(self, received: ReceivedMessage, why: str) -> None:
         """It becomes a dead letter, and its asker is told. Raises TransportError."""
         await self._refuse(received.message, _rejected(why))
 
-    async def _publish(self, event: Event, message: Message) -> None:
+    async def _publish(self, event: Event, message: AmqpMessage) -> None:
         spans = self.telemetry.spans
         taken = Taken.of(event, message)
         with (
@@ -93,7 +93,7 @@ class Questions:
             published = await self.events.publish(Channel.REQUESTS, traced)
         log.info("request.taken", request_id=event.subject, again=published is Published.ALREADY_THERE)
 
-    def _read(self, message: Message) -> Event:
+    def _read(self, message: AmqpMessage) -> Event:
         if MARK in message.headers:
             raise MalformedEvent(f"it came out of a bridge: requests go out and in through {self.queue!r}")
         if len(message.body) > MAX_BODY:
@@ -103,7 +103,7 @@ class Questions:
         headers = {**trace_of(message.headers), **replace(origin, asked_at=now).headers()}
         return fitting(Event.of(request, source=SOURCE, time=now, headers=headers))
 
-    async def _refuse(self, message: Message, outcome: GaveUp) -> None:
+    async def _refuse(self, message: AmqpMessage, outcome: GaveUp) -> None:
         self.complain("request.refused", outcome.detail, request_id=str(request_id_for(message)), queue=self.queue)
         await self._refusals().refuse(message, outcome)
 

@@ -17,7 +17,7 @@ from bridge.waiting import End, Wait, Waiting
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.ids import RequestId
-from events.rabbitmq.receiver import Received
+from events.rabbitmq.receiver import ReceivedMessage
 from events.rabbitmq.sender import Sender, Unsendable
 from events.rabbitmq.topology import Queue
 from events.runtime.clock import Clock
@@ -101,7 +101,7 @@ class Outbound:
             await self.notes.keep(note.model_copy(update={"until": self.clock.now()}))
         return Postponed(f"no answer from RabbitMQ ({end.value})", timedelta(0))
 
-    async def take(self, received: Received) -> None:
+    async def take(self, received: ReceivedMessage) -> None:
         """Store one reply; what can't be read or placed is dropped with a log line. Raises TransportError."""
         message = received.message
         try:
@@ -116,12 +116,12 @@ class Outbound:
             return
         await self._store(Taken.of(event, message))
 
-    async def give_up(self, received: Received, why: str) -> None:
+    async def give_up(self, received: ReceivedMessage, why: str) -> None:
         """Its request fails at once if it is in hand here. Elsewhere it is asked again, or becomes a dead letter."""
         with suppress(MalformedEvent):
             self.waiting.unusable((await self._about(received)).request_id, why)
 
-    async def _about(self, received: Received) -> Note:
+    async def _about(self, received: ReceivedMessage) -> Note:
         message = received.message
         note = self.codec.about(message) or self.waiting.note(message.correlation_id)
         note = note or await self.notes.find(message.correlation_id)

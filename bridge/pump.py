@@ -10,7 +10,7 @@ import structlog
 from bridge.complaints import Complaints
 from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
-from events.rabbitmq.receiver import Received, Receiver
+from events.rabbitmq.receiver import ReceivedMessage, Receiver
 from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Backoff, Retrying
 from events.runtime.tasks import cancel, unless
@@ -29,11 +29,11 @@ log = structlog.get_logger(__name__)
 
 
 class Taker(Protocol):
-    async def take(self, received: Received) -> None:
+    async def take(self, received: ReceivedMessage) -> None:
         """Process a message, except for acknowledging it. Raises TransportError: try again."""
         ...
 
-    async def give_up(self, received: Received, why: str) -> None:
+    async def give_up(self, received: ReceivedMessage, why: str) -> None:
         """Record a message that can't be processed. Raises TransportError: try again."""
         ...
 
@@ -65,7 +65,7 @@ class Pump:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def _until_done(self, received: Received) -> None:
+    async def _until_done(self, received: ReceivedMessage) -> None:
         # Retried here and not by requeueing, which would count as an attempt each time.
         try:
             await self._settle(received)
@@ -74,7 +74,7 @@ class Pump:
         except Exception as error:  # noqa: BLE001 - the others go on, and asyncio must not log what it says
             log.error("bridge.unsettled", error=type(error).__name__)
 
-    async def _settle(self, received: Received) -> None:
+    async def _settle(self, received: ReceivedMessage) -> None:
         why = await self._tried(received, lambda: self._taker.take(received))
         if why:
             self._complain("bridge.dropped", why, correlation_id=received.message.correlation_id[:100])
@@ -86,7 +86,7 @@ class Pump:
                 return
         await received.ack()
 
-    async def _tried(self, received: Received, do: Callable[[], Awaitable[None]]) -> str:
+    async def _tried(self, received: ReceivedMessage, do: Callable[[], Awaitable[None]]) -> str:
         """Return an empty string on success, else why it will never succeed. Raises TransportError if it is stale."""
         unknown = 0
 

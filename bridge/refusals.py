@@ -11,7 +11,7 @@ from bridge.taken import Taken, trace_of
 from events.errors import MalformedEvent
 from events.event import Event
 from events.ids import RequestId
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 from events.runtime.clock import Clock
 from events.schema import GenerationRequested
 from events.transport import Channel, Log
@@ -32,14 +32,14 @@ class Refusals:
     telemetry: Telemetry
     clock: Clock
 
-    async def refuse(self, message: Message, outcome: GaveUp) -> None:
+    async def refuse(self, message: AmqpMessage, outcome: GaveUp) -> None:
         """Keep a question as a dead letter, and tell its asker, if anybody can be told. Raises TransportError."""
         with self._processing(message) as refused:
             await bury(outcome, refused, self.events, self.telemetry)
             if origin(refused.headers):
                 await self._tell(refused, outcome)
 
-    async def answer(self, message: Message, outcome: GaveUp) -> None:
+    async def answer(self, message: AmqpMessage, outcome: GaveUp) -> None:
         """Tell its asker only: there is nothing to look into. Raises TransportError."""
         with self._processing(message) as refused:
             await self._tell(refused, outcome)
@@ -49,7 +49,7 @@ class Refusals:
         await tell(outcome, refused, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
 
     @contextmanager
-    def _processing(self, message: Message) -> Iterator[Event]:
+    def _processing(self, message: AmqpMessage) -> Iterator[Event]:
         refused = self._refused(message)
         with self.telemetry.spans.process(
             Channel.REQUESTS,
@@ -61,7 +61,7 @@ class Refusals:
         ):
             yield refused
 
-    def _refused(self, message: Message) -> Event:
+    def _refused(self, message: AmqpMessage) -> Event:
         request_id, now, asker = request_id_for(message), self.clock.now(), _asker(message)
         return Event(
             id=f"{request_id}:refused",
@@ -74,7 +74,7 @@ class Refusals:
         )
 
 
-def _asker(message: Message) -> Origin | None:
+def _asker(message: AmqpMessage) -> Origin | None:
     """Who asked, if anybody can be told. A bridge that sent a request here by mistake lets somebody else try."""
     try:
         return None if MARK in message.headers else Origin.of(message, subject=_own_id(message))
@@ -82,7 +82,7 @@ def _asker(message: Message) -> Origin | None:
         return None
 
 
-def _own_id(message: Message) -> str:
+def _own_id(message: AmqpMessage) -> str:
     """The requester's request id, if it speaks in events."""
     try:
         return str(RequestId.parse(message.event().subject))

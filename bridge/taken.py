@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Self
 
 from events.event import Event
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 
 TRACE_HEADERS = ("traceparent", "tracestate")
 MAX_TRACE = 512
@@ -22,7 +22,7 @@ class Taken:
     published_at: datetime
 
     @classmethod
-    def of(cls, event: Event, message: Message) -> Self:
+    def of(cls, event: Event, message: AmqpMessage) -> Self:
         return cls(event, message.attempts + 1, message.sent_at or event.time)
 
 

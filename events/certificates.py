@@ -15,7 +15,7 @@ ANOTHER = ("it is for another name", "add this one to its subjectAltName, or cor
 
 
 @dataclass(frozen=True, slots=True)
-class Variables:
+class SettingNames:
     """The settings of one connection: the server's address, its authority's file, and the files of our certificate."""
 
     address: str
@@ -24,7 +24,7 @@ class Variables:
 
 
 @dataclass(frozen=True, slots=True)
-class Distrust:
+class CertificateProblem:
     """`reason` is what is wrong with a certificate; `advice` what to do about it."""
 
     reason: str
@@ -69,16 +69,16 @@ OURS: Final = re.compile(
 VERIFY_FAILED: Final = "certificate verify failed"
 
 
-def distrust(reason: str, variables: Variables) -> Distrust | None:
+def certificate_problem(reason: str, variables: SettingNames) -> CertificateProblem | None:
     """Return what is wrong with a certificate, or None if `reason` is about something else.
 
     `reason` contains the text of an ssl.SSLError.
     """
     lowered = reason.lower()
     if answer := OURS.search(lowered):
-        return Distrust(f"it does not accept our certificate ({answer[1]})", f"correct {variables.own}")
+        return CertificateProblem(f"it does not accept our certificate ({answer[1]})", f"correct {variables.own}")
     if VERIFY_FAILED not in lowered:
         return None
     flaw, advice = next((flaw for words, flaw in FLAWS.items() if words in lowered), (reason, "correct {authority}"))
     advice = advice.replace("{authority}", variables.authority).replace("{address}", variables.address)
-    return Distrust(f"its certificate is not trusted: {flaw}", advice)
+    return CertificateProblem(f"its certificate is not trusted: {flaw}", advice)

@@ -34,39 +34,39 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class SizeLimits:
     """Bytes that are kept of a dead letter."""
 
     headers: int
     body: int
 
 
-ROOMS = (Room(16 * 1024, 64 * 1024), Room(2 * 1024, 1024))
+SIZE_LIMITS = (SizeLimits(16 * 1024, 64 * 1024), SizeLimits(2 * 1024, 1024))
 """For what a broker does not take whole: JetStream has 64 KB for headers, and as much as its `max_payload` for all."""
 
 
-def cuts(letter: Event) -> Iterator[Event]:
+def truncations(letter: Event) -> Iterator[Event]:
     """What can be kept of a dead letter that a broker does not take whole, the most first."""
-    for room in ROOMS:
-        yield cut(letter, room)
+    for limits in SIZE_LIMITS:
+        yield _truncated(letter, limits)
 
 
-def cut(letter: Event, room: Room) -> Event:
-    """What fits into `room`, with a header that says what is missing.
+def _truncated(letter: Event, limits: SizeLimits) -> Event:
+    """What fits into `limits`, with a header that says what is missing.
 
     First what became of the request, then where its asker is, then the smallest headers.
     """
     kept: dict[str, str] = {}
-    left = room.headers
+    left = limits.headers
     for name, value in sorted(letter.headers.items(), key=_rank):
         left -= _size(name, value)
         if left < 0:
             break
         kept[name] = value
     missing = f"{len(letter.headers) - len(kept)} of {len(letter.headers)} headers"
-    if len(letter.body) > room.body:
-        missing += f", {len(letter.body) - room.body} of {len(letter.body)} bytes of the body"
-    return replace(letter, body=letter.body[: room.body], headers={**kept, CUT_HEADER: missing})
+    if len(letter.body) > limits.body:
+        missing += f", {len(letter.body) - limits.body} of {len(letter.body)} bytes of the body"
+    return replace(letter, body=letter.body[: limits.body], headers={**kept, CUT_HEADER: missing})
 
 
 def _rank(header: tuple[str, str]) -> tuple[int, int]:

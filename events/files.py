@@ -1,4 +1,4 @@
-"""Files and directories that are written whole or not at all."""
+"""Write files and directories whole or not at all, and resolve and show paths."""
 
 import os
 import shutil
@@ -11,6 +11,22 @@ from events.runtime.leftovers import unfinished
 PARTIAL = ".partial"
 _OF_A_NAME = 100
 """Characters of a file's name in that of its partial one: a name has at most 255 bytes."""
+
+
+def absolute(path: Path) -> Path:
+    """Return `path` independent of the working directory, with `~` expanded; symbolic links stay. Raises ValueError."""
+    try:
+        return path.expanduser().absolute()
+    except (OSError, RuntimeError) as error:  # no such user, or the working directory is gone
+        raise ValueError(str(error)) from None
+
+
+def shown(path: Path) -> str:
+    """Return `path` relative to the working directory where it lies below it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (OSError, ValueError):
+        return str(path)
 
 
 def unreadable(path: Path) -> str:

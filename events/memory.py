@@ -124,7 +124,7 @@ class MemoryDelivery:
 
 
 class MemoryMarks:
-    """Implements `events.marks.Marks`."""
+    """Implements `events.records.Marks`."""
 
     def __init__(self, made: datetime = LONG_AGO) -> None:
         self._made = made

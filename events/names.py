@@ -41,12 +41,12 @@ def is_slip(name: str, other: str) -> bool:
     )
 
 
-def meant(name: str | None) -> str:
+def did_you_mean(name: str | None) -> str:
     """Return the end of a complaint: the right name, if there is one."""
     return f" (did you mean {name}?)" if name else ""
 
 
-def some(complaints: Sequence[str]) -> str:
+def short_list(complaints: Sequence[str]) -> str:
     """Return all of them in one line, or the first and how many more there are."""
     more = len(complaints) - MAX_NAMED
     return "; ".join([*complaints[:MAX_NAMED], *([f"and {more} more"] if more > 0 else [])])

@@ -21,10 +21,10 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema, from_jso
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from events import dotenv
-from events.access import Access
-from events.complaints import UNKNOWN_KEY, BadSettings, complaints
-from events.names import meant, nearest, some
-from events.paths import is_place, resolved
+from events.files import absolute
+from events.jetstream.addresses import Access
+from events.names import did_you_mean, nearest, short_list
+from events.setting_problems import UNKNOWN_KEY, BadSettings, setting_problems
 
 MAX_DURATION = timedelta(days=36_500)
 """A time that far from now can still be counted, and is as good as never."""
@@ -62,14 +62,25 @@ class Json:
 
 def unknown_keys(given: Mapping[str, object], known: Mapping[str, object]) -> str:
     """Return what is said of the keys that are not known, nothing if all are."""
-    return some([f"there is no {key[:MAX_KEY]!r}{meant(nearest(key, known))}" for key in given if key not in known])
+    return short_list(
+        [f"there is no {key[:MAX_KEY]!r}{did_you_mean(nearest(key, known))}" for key in given if key not in known]
+    )
 
 
-class Origin(StrEnum):
+class SettingSource(StrEnum):
     """Where a value is written."""
 
     ENVIRONMENT = "environment"
     DOTENV = ".env"
+
+
+class PathLike:
+    """Marks, in the annotation of a field that is no `Path`, a text that may be a path; its class makes it absolute."""
+
+
+def is_path(field: FieldInfo) -> bool:
+    """Return whether a field's value is, or may be, a path."""
+    return "Path" in str(field.annotation) or any(isinstance(mark, PathLike) for mark in field.metadata)
 
 
 class Positional:
@@ -110,7 +121,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="after")
     @classmethod
     def _found_from_everywhere(cls, value: object) -> object:
-        return resolved(value) if isinstance(value, Path) else value
+        return absolute(value) if isinstance(value, Path) else value
 
     def handed_on(self) -> dict[str, str]:
         """Return the variables that the environment or `.env` sets, for a process that works in another directory."""
@@ -120,7 +131,7 @@ class Settings(BaseSettings):
 
     def as_read(self, name: str, text: str) -> str:
         """Return what is written as a field's value, `text`, with a path made whole."""
-        return str(getattr(self, name)) if is_place(type(self).model_fields[name]) else text
+        return str(getattr(self, name)) if is_path(type(self).model_fields[name]) else text
 
     @classmethod
     def read(cls, **given: Any) -> Self:
@@ -128,7 +139,7 @@ class Settings(BaseSettings):
         try:
             return cls(**{cls._key(name): value for name, value in given.items()})
         except ValidationError as error:
-            raise BadSettings(list(complaints(error, cls._field_of))) from None
+            raise BadSettings(list(setting_problems(error, cls._field_of))) from None
 
     @classmethod
     def settings_customise_sources(
@@ -151,10 +162,13 @@ class Settings(BaseSettings):
         return str(alias) if alias else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
 
     @classmethod
-    def written(cls) -> Mapping[str, tuple[Origin, str]]:
+    def written(cls) -> Mapping[str, tuple[SettingSource, str]]:
         """Return what the environment or `.env` says of fields, as it is written there. Raises SettingsError."""
-        found: dict[str, tuple[Origin, str]] = {}
-        for origin, source in ((Origin.DOTENV, DotEnv(cls)), (Origin.ENVIRONMENT, EnvSettingsSource(cls))):
+        found: dict[str, tuple[SettingSource, str]] = {}
+        for origin, source in (
+            (SettingSource.DOTENV, DotEnv(cls)),
+            (SettingSource.ENVIRONMENT, EnvSettingsSource(cls)),
+        ):
             for name, field in cls.model_fields.items():
                 text, _, _ = source.get_field_value(field, name)
                 if text is not None:

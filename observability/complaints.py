@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from events.certificates import Variables, distrust
+from events.certificates import SettingNames, certificate_problem
 from observability.environment import sends_to
 
 FAILED: Final = re.compile(r"Failed to export (spans|metrics) batch code: (\w+), reason: (.*)", re.DOTALL)
@@ -61,7 +61,7 @@ def _told(code: str, reason: str, variable: str, signal: str) -> tuple[str, str]
         return f"{code} {reason}", f"no collector takes them there: correct {variable} ({where})"
     if code != "None":
         return f"{code} {reason}", STATUSES.get(code, "see its log")
-    if flaw := distrust(reason, Variables(address=variable, authority=CERTIFICATE, own=OWN)):
+    if flaw := certificate_problem(reason, SettingNames(address=variable, authority=CERTIFICATE, own=OWN)):
         return flaw.reason, flaw.advice
     for words, why, advice in TEXTS:
         if words.search(reason):

@@ -11,7 +11,7 @@ from nats.js import JetStreamContext
 from pydantic import SecretStr
 
 from events import subjects
-from events.access import Access
+from events.jetstream.addresses import Access
 from events.jetstream.connection import connect
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock

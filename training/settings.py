@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, NonNegativeFloat
 from pydantic_settings import SettingsConfigDict
 
 from events.errors import SettingsError
-from events.paths import Place, resolved
-from events.settings import Seconds, Settings, unknown_keys
+from events.files import absolute
+from events.settings import PathLike, Seconds, Settings, unknown_keys
 from functions.generate.models.sources import located
 from functions.generate.settings import VoiceName
 
@@ -65,7 +65,7 @@ class FitSettings(Settings):
 
     data: Path = Field(description="the directory that `timokha train prepare` wrote")
     out: Path = Field(description="the directory for the model, its checkpoints and its curves")
-    model: Annotated[str | None, Place(), AfterValidator(lambda model: model and located(model))] = Field(
+    model: Annotated[str | None, PathLike(), AfterValidator(lambda model: model and located(model))] = Field(
         None, description="the model to start from: a directory, a .gguf file or a hub id; without it the default model"
     )
     voice: VoiceName = Field(
@@ -132,7 +132,7 @@ class FitSettings(Settings):
         if file is None:
             return {}
         try:
-            found = tomllib.loads(resolved(Path(file)).read_text(encoding="utf-8"))
+            found = tomllib.loads(absolute(Path(file)).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise SettingsError(f"TRAINING_CONFIG: {file} can't be read ({error}); it takes a TOML file") from None
         if said := unknown_keys(found, cls.model_fields):

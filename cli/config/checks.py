@@ -7,10 +7,10 @@ from functools import partial
 from cli.commands import COMMANDS
 from cli.config.sections import fields
 from edge.userbot.settings import UserbotSettings
-from events.complaints import BadSettings, Complaint
 from events.errors import SettingsError
 from events.jetstream.addresses import servers
 from events.jetstream.credentials import Credentials, tls_context
+from events.setting_problems import BadSettings, SettingProblem
 from events.settings import ProcessSettings, RabbitMQSettings, Settings
 from observability.environment import check_numbers, exporters, sdk_disabled
 
@@ -20,7 +20,7 @@ class Checked:
     """What is bad, and by command what it needs and is not set."""
 
     bad: list[str] = field(default_factory=list)
-    missing: dict[str, list[Complaint]] = field(default_factory=dict)
+    missing: dict[str, list[SettingProblem]] = field(default_factory=dict)
 
 
 def check(commands: Iterable[str]) -> Checked:
@@ -31,9 +31,9 @@ def check(commands: Iterable[str]) -> Checked:
         try:
             checked.bad += _deeper(settings.read())
         except BadSettings as error:
-            checked.bad += [complaint.text for complaint in error.complaints if not complaint.missing]
+            checked.bad += [problem.text for problem in error.problems if not problem.missing]
             by_variable = {field.variable for field in fields(settings)}  # the rest stands on the command line
-            missing = [complaint for complaint in error.complaints if complaint.missing in by_variable]
+            missing = [problem for problem in error.problems if problem.missing in by_variable]
             checked.missing |= {name: missing} if missing else {}
         except SettingsError as error:
             checked.bad.append(str(error))

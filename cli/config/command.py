@@ -13,7 +13,7 @@ from cli.config.sections import Section, fields, sections
 from cli.config.values import Value
 from events import dotenv
 from events.errors import SettingsError
-from events.names import meant, nearest
+from events.names import did_you_mean, nearest
 from events.settings import DOTENV
 
 if TYPE_CHECKING:
@@ -44,22 +44,22 @@ def show(command: Sequence[str]) -> None:
     ]
     click.echo("\n\n".join(_table(*part) for part in [*shown, ("Read by others", values.of_others(lines))] if part[1]))
     judged, checked = _examined(names)
-    for complaint in [*judged.refused, *checked.bad, *judged.doubts()]:
-        click.echo(complaint, err=True)
+    for problem in [*judged.refused, *checked.bad, *judged.doubts()]:
+        click.echo(problem, err=True)
 
 
 def check_settings(command: Sequence[str]) -> None:
     """Print what is bad, a line each. Raises SettingsError if something is."""
     names = _names(command)
     judged, checked = _examined(names)
-    missing = [complaint.text for complaints in checked.missing.values() for complaint in complaints]
+    missing = [problem.text for problems in checked.missing.values() for problem in problems]
     bad = [*judged.refused, *checked.bad, *(missing if command else [])]
-    for complaint in [*bad, *judged.doubts()]:
-        click.echo(complaint)
+    for problem in [*bad, *judged.doubts()]:
+        click.echo(problem)
     if bad:
         raise SettingsError(f"{len(bad)} {'settings have' if len(bad) > 1 else 'setting has'} to be mended")
-    for name, complaints in checked.missing.items():
-        click.echo(f"timokha {name} also needs {', '.join(str(complaint.missing) for complaint in complaints)}")
+    for name, problems in checked.missing.items():
+        click.echo(f"timokha {name} also needs {', '.join(str(problem.missing) for problem in problems)}")
     click.echo("ok: every name is known, and every value can be read")
 
 
@@ -76,7 +76,7 @@ def _names(command: Sequence[str]) -> list[str]:
     wanted = " ".join(command)
     found = [name for name in COMMANDS if not wanted or name == wanted or name.startswith(f"{wanted} ")]
     if not found:
-        raise click.UsageError(f"There is no command {wanted!r}{meant(nearest(wanted, [*COMMANDS, *GROUPS]))}.")
+        raise click.UsageError(f"There is no command {wanted!r}{did_you_mean(nearest(wanted, [*COMMANDS, *GROUPS]))}.")
     return found
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from events import dotenv
-from events.paths import resolved
+from events.files import absolute
 from events.settings import DOTENV
 
 _ITS_FILE = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?(CERTIFICATE|CLIENT_KEY)")
@@ -23,4 +23,4 @@ def for_libraries() -> None:
     for name, value in os.environ.items():
         if _ITS_FILE.fullmatch(name) and value:
             with suppress(ValueError):  # OpenTelemetry says that it can't be read
-                os.environ[name] = str(resolved(Path(value)))
+                os.environ[name] = str(absolute(Path(value)))

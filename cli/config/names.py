@@ -12,7 +12,7 @@ from functools import cached_property
 from cli.commands import COMMANDS
 from cli.config.others import COMPOSE, OTHERS, opentelemetry
 from events.dotenv import Line
-from events.names import is_slip, meant, nearest
+from events.names import did_you_mean, is_slip, nearest
 from events.settings import Settings
 
 SHARED = {"API", "BOT", "COMPOSE", "HF", "LOG", "OPENAI", "OTEL", "TORCH"}
@@ -71,7 +71,7 @@ class Names:
         return first in self._firsts and first != _plain(name)
 
     def _meant(self, name: str) -> str:
-        return meant(nearest(_plain(name), self._all))
+        return did_you_mean(nearest(_plain(name), self._all))
 
     @cached_property
     def _all(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ import structlog
 from cli.config.names import known, repeated
 from events import dotenv
 from events.errors import SettingsError
-from events.names import some
+from events.names import short_list
 from events.settings import DOTENV, Settings
 
 log = structlog.get_logger()
@@ -27,14 +27,14 @@ class Judged:
         """Log what does not end a command."""
         if self.unknown:
             log.warning(
-                "settings.unknown", names=some(self.unknown), advice="no setting has that name; mend or unset it"
+                "settings.unknown", names=short_list(self.unknown), advice="no setting has that name; mend or unset it"
             )
         if self.repeated:
-            log.warning("settings.repeated", names=some(self.repeated))
+            log.warning("settings.repeated", names=short_list(self.repeated))
 
     def doubts(self) -> list[str]:
         """The same as sentences."""
-        unknown = [f"in the environment there may be a mistyped {some(self.unknown)}"] if self.unknown else []
+        unknown = [f"in the environment there may be a mistyped {short_list(self.unknown)}"] if self.unknown else []
         return [*unknown, *self.repeated]
 
 
@@ -47,7 +47,7 @@ def judge() -> Judged:
 
 def read(settings: type[Settings], judged: Judged, given: dict[str, Any]) -> Settings:
     """Read a command's settings. Raises SettingsError, which says everything at once."""
-    refused = [some(judged.refused)] if judged.refused else []
+    refused = [short_list(judged.refused)] if judged.refused else []
     try:
         chosen = settings.read(**given)
     except SettingsError as error:

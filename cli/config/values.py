@@ -12,14 +12,14 @@ from pydantic import BaseModel, SecretStr
 from cli.config.others import OTHERS, opentelemetry
 from cli.config.sections import Named
 from events import dotenv
-from events.complaints import is_secret
 from events.dotenv import Line
 from events.errors import SettingsError
-from events.paths import resolved
+from events.files import absolute
 from events.secrets import without_passwords
-from events.settings import Origin, Settings
+from events.setting_problems import is_secret
+from events.settings import Settings, SettingSource
 
-Written = tuple[Origin, str]
+Written = tuple[SettingSource, str]
 
 HIDDEN = "***"
 DEFAULT = "default"
@@ -53,7 +53,10 @@ def of_others(lines: Sequence[Line]) -> list[Value]:
     in_dotenv = dotenv.values(lines)
     found = []
     for name in sorted(set(OTHERS) | opentelemetry()):
-        for origin, value in ((Origin.ENVIRONMENT, os.environ.get(name)), (Origin.DOTENV, in_dotenv.get(name))):
+        for origin, value in (
+            (SettingSource.ENVIRONMENT, os.environ.get(name)),
+            (SettingSource.DOTENV, in_dotenv.get(name)),
+        ):
             if value:
                 hidden = HIDDEN if _SECRET_NAME.search(name) else _shown(without_passwords(value))
                 found.append(Value(name, _place(origin, name, lines), hidden))
@@ -109,13 +112,13 @@ def _whole(field: Named, text: str, usual: Settings | None) -> str:
     if usual:
         return usual.as_read(field.name, text)
     try:
-        return str(resolved(Path(text))) if "Path" in str(field.field.annotation) else text
+        return str(absolute(Path(text))) if "Path" in str(field.field.annotation) else text
     except ValueError:
         return text  # `check` says it
 
 
-def _place(origin: Origin, variable: str, lines: Sequence[Line]) -> str:
-    if origin is Origin.ENVIRONMENT:
+def _place(origin: SettingSource, variable: str, lines: Sequence[Line]) -> str:
+    if origin is SettingSource.ENVIRONMENT:
         return str(origin)
     numbers = [line.number for line in lines if line.name.upper() == variable and line.value is not None]
     return f".env:{numbers[-1]}"

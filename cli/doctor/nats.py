@@ -8,7 +8,7 @@ from events.errors import TimokhaError
 from events.extras import image
 from events.jetstream.connection import connect
 from events.jetstream.faults import SET_UP
-from events.jetstream.inspection import Inspection, inspect
+from events.jetstream.inspection import JetStreamInspection, inspect
 from events.settings import ProcessSettings
 from events.subjects import edge_consumer
 
@@ -32,7 +32,7 @@ def _who_may() -> str:
     return asked_of("tools") if image() else "`timokha doctor` as the user tools does"
 
 
-def _topology(found: Inspection) -> Iterator[Finding]:
+def _topology(found: JetStreamInspection) -> Iterator[Finding]:
     if found.is_empty:
         yield wrong(f"JetStream is empty: it was never set up, or the server has been given another store; {SET_UP}")
     elif found.missing:

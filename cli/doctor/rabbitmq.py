@@ -12,7 +12,7 @@ from events.extras import install
 from events.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
-    from events.rabbitmq.inspection import Inspection
+    from events.rabbitmq.inspection import RabbitMQInspection
     from events.rabbitmq.topology import Queue
 
 
@@ -39,7 +39,7 @@ def _queues(bridge: BridgeSettings) -> "list[Queue]":
     return [kind(name) for name in (bridge.inbound, bridge.outbound) if name]
 
 
-def _queues_found(found: "Inspection") -> Iterator[Finding]:
+def _queues_found(found: "RabbitMQInspection") -> Iterator[Finding]:
     yield from (wrong(fault) for fault in found.faults)
     for name in found.adopted:
         yield note(f"RabbitMQ: {name!r} is not declared as the bridge would; it is used as it is")

@@ -15,7 +15,7 @@ from cli.record.settings import RecordSettings, at
 from events.errors import SettingsError
 from events.jetstream.connection import JetStream, connect
 from events.jetstream.reading import stored
-from events.recordings.lines import Recorded, write
+from events.recordings.lines import RecordedEvent, write
 from events.recordings.pseudonyms import Pseudonyms
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -29,7 +29,7 @@ async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Even
     retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     async with _jetstream(settings) as js:
         events = [
-            Recorded(channel, published_at, event)
+            RecordedEvent(channel, published_at, event)
             for channel in Channel
             for published_at, event in await stored(
                 js, channel, chat_subjects(channel, settings.account, settings.chat), retrying=retrying
@@ -56,7 +56,7 @@ async def _jetstream(settings: RecordSettings) -> AsyncIterator[JetStream]:
         yield js
 
 
-def _save(events: list[Recorded], file: Path | None) -> None:
+def _save(events: list[RecordedEvent], file: Path | None) -> None:
     if file is None:
         for recorded in events:
             click.echo(recorded.to_line())

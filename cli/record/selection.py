@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.recordings.lines import Recorded
+from events.recordings.lines import RecordedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +15,9 @@ class Selection:
     until: datetime | None = None
     count: int | None = None
 
-    def of(self, events: Iterable[Recorded]) -> list[Recorded]:
+    def of(self, events: Iterable[RecordedEvent]) -> list[RecordedEvent]:
         """In the order in which they were published, over all channels."""
-        questions: dict[str, list[Recorded]] = {}
+        questions: dict[str, list[RecordedEvent]] = {}
         for recorded in sorted(events, key=lambda recorded: recorded.published_at):
             questions.setdefault(recorded.event.subject, []).append(recorded)
         chosen = [question for question in questions.values() if self._includes(question[0].published_at)]

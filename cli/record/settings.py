@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from events.recordings.pseudonyms import Texts
+from events.recordings.pseudonyms import TextPolicy
 from events.settings import MAX_DURATION, Positional, ProcessSettings
 
 
@@ -53,7 +53,7 @@ class RecordSettings(ProcessSettings):
     account: str = Field("*", pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$", description="the id of one account")
     chat: str = Field("*", pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$", description="the id of one chat")
     count: int | None = Field(None, ge=1, description="at most as many questions, the newest, 1 or more")
-    pseudonymise: Texts | None = Field(
+    pseudonymise: TextPolicy | None = Field(
         None, description="keep, mask or replace: other ids, and what becomes of the texts; without it all stays"
     )
     key: SecretStr | None = Field(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from events.errors import MalformedEvent
-from events.recordings.lines import Recorded
+from events.recordings.lines import RecordedEvent
 from events.schema import EventData, GenerationCompleted, GenerationFailed, GenerationRequested
 from events.transport import Channel
 
@@ -26,7 +26,7 @@ class Case:
         return max(self.request.deadline - self.asked_at, timedelta(0))
 
 
-def cases(events: Iterable[Recorded]) -> list[Case]:
+def cases(events: Iterable[RecordedEvent]) -> list[Case]:
     """In the order in which they were asked. Requests that can't be read are left out."""
     events = sorted(events, key=lambda recorded: recorded.published_at)
     replies = {
@@ -41,7 +41,7 @@ def cases(events: Iterable[Recorded]) -> list[Case]:
     ]
 
 
-def _data(recorded: Recorded) -> EventData | None:
+def _data(recorded: RecordedEvent) -> EventData | None:
     try:
         return recorded.event.data()
     except MalformedEvent:

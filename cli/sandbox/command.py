@@ -18,7 +18,7 @@ from edge.sandbox.state import Account, State
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot.telegram.prompt import ask
 from events.errors import SettingsError
-from events.paths import shown
+from events.files import shown
 from events.runtime.clock import SystemClock
 from events.runtime.tasks import beside, together, unless
 from observability.telemetry import Telemetry

@@ -1,7 +1,11 @@
-"""What `NATS_URL` may say. nats-py asserts where it should complain, and would show passwords."""
+"""Parse `NATS_URL` and hold what a process signs in with. nats-py asserts on bad addresses and shows passwords."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
 
 from events.errors import SettingsError
 
@@ -13,6 +17,25 @@ SCHEME = re.compile(r"(?:(nats|tls)://)?(.*)", re.DOTALL)
 OTHER_SCHEME = re.compile(r"(\w+)://")
 HOST = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\[\]:/?#@,%\\\s\x00-\x20\x7f]+)(?::([0-9]{1,5}))?/?")
 USER_INFO = re.compile(r"[^/?#,\[\]\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Hold a process's user, and the authority of the server's certificate (`ca`).
+
+    `certificate` and `key` are the process's own, for mutual TLS.
+    """
+
+    user: str | None = None
+    password: SecretStr | None = None
+    credentials: Path | None = None
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+ANONYMOUS = Access()
+"""For servers without users."""
 
 
 def servers(url: str) -> Sequence[str]:

@@ -8,11 +8,10 @@ from typing import Any
 
 from nats.js import JetStreamContext
 
-from events.access import ANONYMOUS, Access
-from events.certificates import Variables, distrust
+from events.certificates import SettingNames, certificate_problem
 from events.errors import TransportUnreachable
 from events.faults import Fault
-from events.jetstream.addresses import servers, shown
+from events.jetstream.addresses import ANONYMOUS, Access, servers, shown
 from events.jetstream.client import Client
 from events.jetstream.credentials import Credentials, tls_context
 from events.runtime.tasks import finish, within
@@ -45,7 +44,7 @@ OPTIONS: dict[str, Any] = {
 PUBLISH_TIMEOUT = 5
 """Seconds to wait for a confirmation before the caller publishes the same event again."""
 
-TLS = Variables(address="NATS_URL", authority="NATS_TLS_CA", own="NATS_TLS_CERTIFICATE and NATS_TLS_KEY")
+TLS = SettingNames(address="NATS_URL", authority="NATS_TLS_CA", own="NATS_TLS_CERTIFICATE and NATS_TLS_KEY")
 
 NO_TLS = "secure connection not available"
 
@@ -86,7 +85,7 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
     async def on_error(error: Exception) -> None:
         client.wait_longer(RECONNECT_MOST)
         if connected.is_set():
-            flaw = distrust(str(error), TLS)
+            flaw = certificate_problem(str(error), TLS)
             client.warn(TransportUnreachable(str(flaw)) if flaw else error)
         else:
             faults.append(str(error) or type(error).__name__)
@@ -122,7 +121,7 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
 
 def _is_lasting(fault: str) -> bool:
     """Return whether another attempt is in vain."""
-    return NO_TLS in fault or distrust(fault, TLS) is not None
+    return NO_TLS in fault or certificate_problem(fault, TLS) is not None
 
 
 def _telling(faults: list[str]) -> str:
@@ -146,6 +145,6 @@ def _refusal(reason: str) -> str | None:
         return "offers no TLS; set it up there, or don't ask for it in NATS_URL or NATS_TLS_CA"
     if "certificate required" in reason:
         return "asks for a certificate of ours; set NATS_TLS_CERTIFICATE and NATS_TLS_KEY"
-    if flaw := distrust(reason, TLS):
+    if flaw := certificate_problem(reason, TLS):
         return f"could not be reached: {flaw}"
     return None

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import nkeys  # type: ignore[import-untyped]
 
-from events.access import Access
 from events.errors import SettingsError
 from events.files import unreadable
+from events.jetstream.addresses import Access
 
 JWT, SEED = "BEGIN NATS USER JWT", "BEGIN USER NKEY SEED"
 

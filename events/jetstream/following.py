@@ -25,7 +25,7 @@ LOOK_EVERY = timedelta(seconds=0.05)
 log = structlog.get_logger(__name__)
 
 
-class Read:
+class ReadOnlyDelivery:
     """Implements `events.transport.Delivery` for what stays where it is: there is nothing to settle."""
 
     attempt = 1
@@ -60,15 +60,15 @@ class Following:
     async def leave(self) -> None:
         """Nothing is on its way to anybody."""
 
-    async def fetch(self, limit: int, timeout: timedelta) -> Sequence[Read]:
+    async def fetch(self, limit: int, timeout: timedelta) -> Sequence[ReadOnlyDelivery]:
         """Raises TransportError if the stream is gone or this user may not read it."""
         end = self._clock.monotonic() + timeout.total_seconds()
-        found: list[Read] = []
+        found: list[ReadOnlyDelivery] = []
         while len(found) < limit:
             message = await self._look()
             if message:
                 self._next = (message.seq or 0) + 1
-                found.append(Read(message))
+                found.append(ReadOnlyDelivery(message))
             elif found or self._clock.monotonic() >= end:
                 break
             else:

@@ -19,7 +19,7 @@ from events.transport import Channel
 
 
 @dataclass(frozen=True, slots=True)
-class Inspection:
+class JetStreamInspection:
     """`faults`: what to mend, a line each; `fill`: how much of each stream's `max_bytes` is used, 0 to 1.
 
     `deaf`: accounts that have a userbot, and no consumer that brings it the replies.
@@ -33,7 +33,7 @@ class Inspection:
     """Whether nothing of ours is there."""
 
 
-async def inspect(js: JetStreamContext) -> Inspection:
+async def inspect(js: JetStreamContext) -> JetStreamInspection:
     """Raises TransportError if JetStream is off or this user may not look."""
     try:
         await js.account_info()
@@ -53,7 +53,7 @@ async def inspect(js: JetStreamContext) -> Inspection:
     found = {channel: info for channel, info in streams.items() if info is not None}
     # The context has no public way to its connection.
     small = small_payload(js._nc.max_payload)
-    return Inspection(
+    return JetStreamInspection(
         tuple(missing),
         tuple(deaf),
         (*_faults(found, buckets), *([small] if small else [])),

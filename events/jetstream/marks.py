@@ -19,7 +19,7 @@ OURS = b"timokha"
 
 
 class JetStreamMarks:
-    """Implements `events.marks.Marks`. Its bucket must let single messages be deleted."""
+    """Implements `events.records.Marks`. Its bucket must let single messages be deleted."""
 
     def __init__(self, js: JetStreamContext, bucket: str) -> None:
         self._js = js

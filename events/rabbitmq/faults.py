@@ -12,7 +12,7 @@ from aio_pika import exceptions as aio
 from aiormq import exceptions as amqp
 from pamqp.exceptions import PAMQPException
 
-from events.certificates import Variables, distrust
+from events.certificates import SettingNames, certificate_problem
 from events.errors import TransportError
 from events.faults import Fault
 
@@ -24,7 +24,7 @@ USER = (
 )
 """Its node keeps the password that it was made with; its container knows the one in `.env`."""
 TLS = "correct RABBITMQ_URL: amqps:// where the server speaks TLS, amqp:// where not; cafile= names its authority"
-CERTIFICATES = Variables(
+CERTIFICATES = SettingNames(
     address="RABBITMQ_URL", authority="RABBITMQ_URL (cafile=)", own="RABBITMQ_URL (certfile= and keyfile=)"
 )
 FILES = "correct the files that RABBITMQ_URL names"
@@ -35,15 +35,15 @@ TRANSIENT = (
 )
 
 
-class Refused(TransportError):
+class RequestRefused(TransportError):
     """RabbitMQ did not do what was asked of it."""
 
 
-class DeclaredDifferently(Refused):
+class DeclaredDifferently(RequestRefused):
     """There is a queue of this name with other settings."""
 
 
-class Missing(Refused):
+class Missing(RequestRefused):
     """There is no queue of this name."""
 
 
@@ -149,7 +149,7 @@ def judge(error: BaseException) -> Verdict:
     if code is not None:
         return _answered(code, reason)
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    if flaw := distrust(reason, CERTIFICATES):
+    if flaw := certificate_problem(reason, CERTIFICATES):
         return Verdict(Fault.FATAL, flaw.reason, flaw.advice, setting=True)
     for kinds, verdict in KINDS:
         if isinstance(error, kinds) or isinstance(cause, kinds):
@@ -157,7 +157,7 @@ def judge(error: BaseException) -> Verdict:
     return Verdict(Fault.UNKNOWN, reason)
 
 
-def refusal(what: str, error: BaseException) -> Refused:
+def refusal(what: str, error: BaseException) -> RequestRefused:
     """The error that tells a person what became of `what`."""
     verdict = judge(error)
     if verdict.advice == OTHERWISE:
@@ -165,8 +165,8 @@ def refusal(what: str, error: BaseException) -> Refused:
             f"RabbitMQ has {what!r} with other settings{_difference(verdict.reason)}; {OTHERWISE}", verdict.fault
         )
     if verdict.advice == TRANSIENT:
-        return Refused(f"RabbitMQ refuses {what!r}, {TRANSIENT}", verdict.fault)
-    kind = Missing if isinstance(error, amqp.ChannelNotFoundEntity) else Refused
+        return RequestRefused(f"RabbitMQ refuses {what!r}, {TRANSIENT}", verdict.fault)
+    kind = Missing if isinstance(error, amqp.ChannelNotFoundEntity) else RequestRefused
     advice = verdict.advice or ("it is tried again" if verdict.fault is Fault.PASSING else RIGHTS)
     return kind(f"RabbitMQ refused {what!r} ({verdict.reason}); {advice}", verdict.fault)
 

@@ -17,7 +17,7 @@ STREAM = "its x-queue-type is 'stream'"
 
 
 @dataclass(frozen=True, slots=True)
-class Inspection:
+class RabbitMQInspection:
     """`missing`: names; `faults`: what to mend, a line each; `adopted`: what a bridge uses as others made it."""
 
     missing: tuple[str, ...]
@@ -25,7 +25,7 @@ class Inspection:
     adopted: tuple[str, ...]
 
 
-async def inspect(broker: Broker, others: Iterable[Queue] = ()) -> Inspection:
+async def inspect(broker: Broker, others: Iterable[Queue] = ()) -> RabbitMQInspection:
     """Look at our queues, and at `others` that a bridge takes from or puts into."""
     missing, faults, adopted = [], [], []
     theirs = [queue for queue in others if queue not in OURS]
@@ -43,7 +43,7 @@ async def inspect(broker: Broker, others: Iterable[Queue] = ()) -> Inspection:
             faults.append(str(error))
     if DEADLETTERS.name not in missing:
         faults += await _exchange(broker.consuming)
-    return Inspection(tuple(missing), tuple(dict.fromkeys(faults)), tuple(adopted))
+    return RabbitMQInspection(tuple(missing), tuple(dict.fromkeys(faults)), tuple(adopted))
 
 
 async def _look(connection: AbstractRobustConnection, queue: Queue) -> None:

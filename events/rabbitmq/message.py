@@ -26,7 +26,7 @@ MAX_SHORT = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class AmqpMessage:
     """What is sent and received; an empty property is an absent one."""
 
     body: bytes
@@ -45,7 +45,7 @@ class Message:
     @classmethod
     def of(
         cls, event: Event, *, reply_to: str = "", expires_in: timedelta | None = None, attempts: int = 0
-    ) -> "Message":
+    ) -> "AmqpMessage":
         """A CloudEvent in binary mode.
 
         Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md
@@ -72,7 +72,7 @@ class Message:
         )
 
 
-def encode(message: Message, now: datetime) -> aio_pika.Message:
+def encode(message: AmqpMessage, now: datetime) -> aio_pika.Message:
     """As it is sent at the time `now`."""
     headers: HeadersType = {**message.headers, SENT_HEADER: (now - EPOCH) // timedelta(milliseconds=1)}
     if message.attempts:
@@ -90,10 +90,10 @@ def encode(message: Message, now: datetime) -> aio_pika.Message:
     )
 
 
-def decode(incoming: AbstractIncomingMessage, now: datetime) -> Message:
+def decode(incoming: AbstractIncomingMessage, now: datetime) -> AmqpMessage:
     """As it was received at the time `now`."""
     headers = incoming.headers.items()
-    return Message(
+    return AmqpMessage(
         incoming.body,
         {name: value for name, value in headers if isinstance(value, str) and _travels(name, value)},
         content_type=incoming.content_type or "",

@@ -14,7 +14,7 @@ from events.errors import TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.faults import ERRORS, judge
-from events.rabbitmq.message import Message, decode
+from events.rabbitmq.message import AmqpMessage, decode
 from events.rabbitmq.topology import Queue
 from events.runtime.tasks import finish, within
 
@@ -25,12 +25,12 @@ ANSWER_TIMEOUT = timedelta(seconds=5)
 """For the broker to answer anything else."""
 
 
-class Received:
+class ReceivedMessage:
     """One message in hand. Settle it once; unsettled it comes again when the connection ends."""
 
     def __init__(self, incoming: AbstractIncomingMessage, now: datetime) -> None:
         self._incoming = incoming
-        self.message: Message = decode(incoming, now)
+        self.message: AmqpMessage = decode(incoming, now)
 
     @property
     def stale(self) -> bool:
@@ -121,13 +121,13 @@ class Receiver:
                     await within(ANSWER_TIMEOUT, self._consume(tag, priority))
                 return True
 
-    async def fetch(self, limit: int, timeout: timedelta) -> Sequence[Received]:
+    async def fetch(self, limit: int, timeout: timedelta) -> Sequence[ReceivedMessage]:
         """At most `limit` messages; none if nothing came within `timeout`.
 
         Raises TransportError if the process can't go on.
         """
         self._broker.upkeep.check()
-        fetched: list[Received] = []
+        fetched: list[ReceivedMessage] = []
         try:
             async with asyncio.timeout(timeout.total_seconds()):
                 while not fetched:
@@ -174,6 +174,6 @@ class Receiver:
         queue = await self._channel.get_queue(self._queue.name, ensure=False)
         await queue.consume(self._ready.put, arguments={"x-priority": priority}, consumer_tag=tag)
 
-    def _fresh(self, incoming: AbstractIncomingMessage) -> list[Received]:
-        received = Received(incoming, self._broker.clock.now())
+    def _fresh(self, incoming: AbstractIncomingMessage) -> list[ReceivedMessage]:
+        received = ReceivedMessage(incoming, self._broker.clock.now())
         return [] if received.stale else [received]

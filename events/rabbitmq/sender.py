@@ -11,8 +11,8 @@ from events.errors import TransportError
 from events.event import Event
 from events.faults import Fault
 from events.rabbitmq import topology
-from events.rabbitmq.faults import ERRORS, Refused, judge
-from events.rabbitmq.message import MAX_SHORT, Message, encode
+from events.rabbitmq.faults import ERRORS, RequestRefused, judge
+from events.rabbitmq.message import MAX_SHORT, AmqpMessage, encode
 from events.rabbitmq.upkeep import Upkeep
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
@@ -37,7 +37,7 @@ class Unroutable(TransportError):
     """No queue of this name; sending again helps only after somebody has made one."""
 
 
-class Unsendable(Refused):
+class Unsendable(RequestRefused):
     """RabbitMQ will never take this message; others it may."""
 
 
@@ -59,7 +59,7 @@ class Sender:
             raise TransportError(f"RabbitMQ gave no channel to publish ({judge(error).reason}); try again") from None
         return cls(channel, clock, upkeep)
 
-    async def send(self, queue: str, message: Message) -> None:
+    async def send(self, queue: str, message: AmqpMessage) -> None:
         """Raises Unroutable if there is no such queue, Unsendable if it will never take this message, TransportError
         if nothing was confirmed.
         """
@@ -81,14 +81,14 @@ class Sender:
                 self._may_not(refusal)
             raise refusal from None
 
-    def _may_not(self, refusal: Refused) -> None:
+    def _may_not(self, refusal: RequestRefused) -> None:
         """Everything goes the same way: who may not send this may not send anything."""
         now = self._clock.monotonic()
         self._refused_since = now if self._refused_since is None else self._refused_since
         if now - self._refused_since >= REFUSED_FOR.total_seconds():
             self._upkeep.fail(refusal)
 
-    async def _publish(self, queue: str, message: Message) -> None:
+    async def _publish(self, queue: str, message: AmqpMessage) -> None:
         await self._channel.ready()
         await self._channel.default_exchange.publish(
             encode(message, self._clock.now()), routing_key=queue, mandatory=True
@@ -99,17 +99,21 @@ def _size(headers: Mapping[str, str]) -> int:
     return sum(len(name.encode()) + len(value.encode()) + PER_HEADER for name, value in headers.items())
 
 
-def _refusal(queue: str, message: Message, error: Exception) -> Refused:
+def _refusal(queue: str, message: AmqpMessage, error: Exception) -> RequestRefused:
     verdict = judge(error)
     if verdict.fault is not Fault.FINAL:
         advice = verdict.advice if verdict.fault is Fault.FATAL else "send it again"
-        return Refused(f"RabbitMQ did not confirm a message for {queue!r} ({verdict.reason}); {advice}", verdict.fault)
+        return RequestRefused(
+            f"RabbitMQ did not confirm a message for {queue!r} ({verdict.reason}); {advice}", verdict.fault
+        )
     # The channel is closed for one that is too large, and others that were on their way fail with the same error.
     if f"size {len(message.body)} " in verdict.reason:
         return Unsendable(
             f"RabbitMQ takes no such message for {queue!r} ({verdict.reason}); {verdict.advice}", Fault.FINAL
         )
-    return Refused(f"RabbitMQ did not confirm a message for {queue!r} ({verdict.reason}); send it again", Fault.PASSING)
+    return RequestRefused(
+        f"RabbitMQ did not confirm a message for {queue!r} ({verdict.reason}); send it again", Fault.PASSING
+    )
 
 
 class RabbitMQPublisher:
@@ -120,5 +124,5 @@ class RabbitMQPublisher:
 
     async def publish(self, channel: Channel, event: Event) -> Published:
         reply_to = topology.REPLIES.name if channel is Channel.REQUESTS else ""
-        await self._sender.send(subjects.destination(channel), Message.of(event, reply_to=reply_to))
+        await self._sender.send(subjects.destination(channel), AmqpMessage.of(event, reply_to=reply_to))
         return Published.STORED

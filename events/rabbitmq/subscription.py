@@ -10,8 +10,8 @@ from events.errors import TransportError
 from events.event import Event
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
-from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Received, Receiver
+from events.rabbitmq.message import AmqpMessage
+from events.rabbitmq.receiver import ReceivedMessage, Receiver
 from events.rabbitmq.sender import Sender
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 class RabbitMQDelivery:
     """Implements `events.transport.Delivery`."""
 
-    def __init__(self, received: Received, sender: Sender, lease: timedelta, ahead: Ahead, clock: Clock) -> None:
+    def __init__(self, received: ReceivedMessage, sender: Sender, lease: timedelta, ahead: Ahead, clock: Clock) -> None:
         self.event: Event = received.message.event()
         self.attempt: int = received.message.attempts + 1
         self.published_at: datetime = received.message.sent_at or self.event.time
@@ -82,7 +82,7 @@ class RabbitMQDelivery:
         if delay <= timedelta(0):
             await self._received.requeue()
             return
-        again = Message.of(self.event, reply_to=self._received.message.reply_to, attempts=self.attempt)
+        again = AmqpMessage.of(self.event, reply_to=self._received.message.reply_to, attempts=self.attempt)
         try:
             await self._sender.send(topology.retries(delay).name, again)
         except TransportError:

@@ -26,7 +26,7 @@ class BadRecording(TimokhaError):
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedEvent:
     """An event of a stream."""
 
     channel: Channel
@@ -46,7 +46,7 @@ class Recorded:
         return json.dumps(line) if any("\ud800" <= character <= "\udfff" for character in text) else text
 
     @classmethod
-    def from_line(cls, line: str) -> "Recorded":
+    def from_line(cls, line: str) -> "RecordedEvent":
         """Raises ValueError, KeyError, TypeError or RecursionError if the line is no recorded event."""
         fields = json.loads(line)
         event = fields["event"]
@@ -65,7 +65,7 @@ class Recorded:
         )
 
 
-def read(path: Path) -> list[Recorded]:
+def read(path: Path) -> list[RecordedEvent]:
     """What `write` wrote, in its order. Raises BadRecording."""
     try:
         # Not splitlines: it also splits at separators that a text may have.
@@ -77,14 +77,14 @@ def read(path: Path) -> list[Recorded]:
         if not line:
             continue
         try:
-            recorded.append(Recorded.from_line(line))
+            recorded.append(RecordedEvent.from_line(line))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise BadRecording(f"{path}, line {number} is no recorded event ({reason}); record it again") from None
     return recorded
 
 
-def write(recorded: Iterable[Recorded], path: Path) -> None:
+def write(recorded: Iterable[RecordedEvent], path: Path) -> None:
     """Only its owner may read the file: it has what people wrote. Raises BadRecording."""
     text = "".join(f"{one.to_line()}\n" for one in recorded)
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from events.errors import MalformedEvent
 from events.ids import RequestId
-from events.recordings.lines import Recorded, dump
+from events.recordings.lines import RecordedEvent, dump
 
 KEPT_HEADERS = {"timokha-reason", "timokha-attempts"}
 """What became of a dead letter. Traces and what bridges add would lead back to other systems."""
@@ -22,7 +22,7 @@ ID_LENGTH = 12
 SYLLABLES = ("ба", "ве", "ди", "жо", "зу", "ка", "ле", "ми", "но", "пу", "ра", "се", "ти", "фо", "ху", "ча")
 
 
-class Texts(StrEnum):
+class TextPolicy(StrEnum):
     """What becomes of what people and the model wrote."""
 
     KEEP = "keep"
@@ -33,11 +33,11 @@ class Texts(StrEnum):
 class Pseudonyms:
     """`texts` kept still say whatever people said about themselves."""
 
-    def __init__(self, key: bytes, texts: Texts) -> None:
+    def __init__(self, key: bytes, texts: TextPolicy) -> None:
         self._key = key
         self._texts = texts
 
-    def of(self, events: Iterable[Recorded]) -> list[Recorded]:
+    def of(self, events: Iterable[RecordedEvent]) -> list[RecordedEvent]:
         """Events that can't be read are left out: nobody knows what is in them."""
         renamed = []
         for recorded in events:
@@ -47,7 +47,7 @@ class Pseudonyms:
                 continue
         return renamed
 
-    def _rename(self, recorded: Recorded) -> Recorded:
+    def _rename(self, recorded: RecordedEvent) -> RecordedEvent:
         event = recorded.event
         data = event.data()
         request_id = self._request_id(event.request_id)
@@ -82,11 +82,11 @@ class Pseudonyms:
 
     def _text(self, text: str) -> str:
         match self._texts:
-            case Texts.KEEP:
+            case TextPolicy.KEEP:
                 return text
-            case Texts.MASK:
+            case TextPolicy.MASK:
                 return "".join(map(_masked, text))
-            case Texts.REPLACE:
+            case TextPolicy.REPLACE:
                 return re.sub(r"\w+", lambda word: self._word(word[0]), text)
 
     def _word(self, word: str) -> str:

@@ -10,8 +10,7 @@ from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationInfo,
 from pydantic_settings import SettingsConfigDict
 
 from events.health.settings import Watched
-from events.paths import Place
-from events.settings import RabbitMQSettings, Seconds
+from events.settings import PathLike, RabbitMQSettings, Seconds
 from functions.generate.models.sources import located
 
 
@@ -95,7 +94,7 @@ class GenerateSettings(Watched, RabbitMQSettings):
         description="sampling (as each request says) or original (20 beams, one of three answers; half a minute each), "
         "for the transformers engine",
     )
-    model: Annotated[str | None, Place()] = Field(
+    model: Annotated[str | None, PathLike()] = Field(
         None,
         description="a model directory, a .gguf file or a hub id; without it the default model. "
         "For the openai engine a name that the server knows; without it the only one",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from events.deadletters import ATTEMPTS_HEADER, DETAIL_HEADER, REASON_HEADER, cuts
+from events.deadletters import ATTEMPTS_HEADER, DETAIL_HEADER, REASON_HEADER, truncations
 from events.errors import MalformedEvent, TransportError
 from events.event import ORIGIN_HEADERS, Event
 from events.faults import Fault
@@ -134,7 +134,7 @@ async def tell(
 
 async def keep(letter: Event, publisher: Publisher, telemetry: Telemetry) -> None:
     """Publish a dead letter: what fits of it, if the broker will never take it whole. Raises TransportError."""
-    smaller = cuts(letter)
+    smaller = truncations(letter)
     while True:
         try:
             await _publish(Channel.DEADLETTERS, letter, publisher, telemetry)

@@ -9,7 +9,7 @@ from random import Random
 from pydantic import SecretStr
 
 from cli.demo.nats_server import EmbeddedServer
-from events.access import ANONYMOUS, Access
+from events.jetstream.addresses import ANONYMOUS, Access
 from events.jetstream.connection import connect
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock

@@ -15,8 +15,8 @@ from cli.demo.processes import Process
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot import phrases
-from events.access import Access
 from events.ids import RequestId
+from events.jetstream.addresses import Access
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.schema import FailureReason

@@ -22,8 +22,8 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker, connect
-from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Received, Receiver
+from events.rabbitmq.message import AmqpMessage
+from events.rabbitmq.receiver import ReceivedMessage, Receiver
 from events.runtime.clock import SystemClock
 from events.schema import GenerationRequested
 from events.transport import Channel, Published
@@ -109,8 +109,8 @@ async def test_any_dead_letter_of_rabbitmq_is_kept(
     request_id = RequestId("1", "2", str((await js.stream_info("DEADLETTERS")).state.last_seq + 1))
     outcome = {REASON_HEADER: "rejected"} if given_up else {}
     subject = {"cloudEvents:subject": str(request_id), "cloudEvents:type": GenerationRequested.TYPE}
-    message = Message(body, {**headers, **orders, **outcome, **subject})
-    taken = cast("Received", SimpleNamespace(message=message, stale=False))
+    message = AmqpMessage(body, {**headers, **orders, **outcome, **subject})
+    taken = cast("ReceivedMessage", SimpleNamespace(message=message, stale=False))
     await DeadLetters(JetStreamLog(js), silent(), SystemClock()).take(taken)
     kept = await JetStreamLog(js).find(Channel.DEADLETTERS, request_id)
     assert kept is not None
@@ -138,7 +138,7 @@ PROPERTY = st.text(max_size=80)
 @FEWER
 @given(
     message=st.builds(
-        Message,
+        AmqpMessage,
         body=st.binary(max_size=60),
         headers=st.dictionaries(st.text(max_size=63), PROPERTY, max_size=4),
         content_type=PROPERTY,
@@ -148,7 +148,7 @@ PROPERTY = st.text(max_size=80)
         expires_in=st.none() | st.timedeltas(timedelta(seconds=60)),
     )
 )
-async def test_any_message_sent_over_rabbitmq_arrives(rabbit: tuple[Broker, Receiver], message: Message) -> None:
+async def test_any_message_sent_over_rabbitmq_arrives(rabbit: tuple[Broker, Receiver], message: AmqpMessage) -> None:
     broker, receiver = rabbit
     await broker.sender.send(topology.REQUESTS.name, message)
     [received] = await receiver.fetch(1, timedelta(seconds=10))

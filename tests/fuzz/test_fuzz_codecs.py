@@ -22,8 +22,8 @@ from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryRecords
 from events.rabbitmq import topology
-from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Received
+from events.rabbitmq.message import AmqpMessage
+from events.rabbitmq.receiver import ReceivedMessage
 from events.rabbitmq.sender import Sender
 from events.runtime.clock import SystemClock
 from events.runtime.log_throttle import LogThrottle
@@ -78,7 +78,7 @@ HEADERS = st.dictionaries(
     max_size=5,
 )
 MESSAGES = st.builds(
-    Message,
+    AmqpMessage,
     body=BODIES,
     headers=HEADERS,
     correlation_id=PROPERTY,
@@ -105,15 +105,15 @@ def request(turns: tuple[Turn, ...], request_id: str = "1.2.3.0") -> GenerationR
     )
 
 
-def received(message: Message) -> Received:
-    return cast("Received", SimpleNamespace(message=message, stale=False))
+def received(message: AmqpMessage) -> ReceivedMessage:
+    return cast("ReceivedMessage", SimpleNamespace(message=message, stale=False))
 
 
 @dataclass
 class FakeSender:
-    sent: list[tuple[str, Message]] = field(default_factory=list)
+    sent: list[tuple[str, AmqpMessage]] = field(default_factory=list)
 
-    async def send(self, queue: str, message: Message) -> None:
+    async def send(self, queue: str, message: AmqpMessage) -> None:
         self.sent.append((queue, message))
 
 
@@ -147,7 +147,7 @@ def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: 
 
 
 @given(ANY_CODEC, MESSAGES)
-async def test_any_message_becomes_one_request_or_is_refused(codec: Codec, message: Message) -> None:
+async def test_any_message_becomes_one_request_or_is_refused(codec: Codec, message: AmqpMessage) -> None:
     log = MemoryLog(clock=SystemClock())
     questions = Questions("q", codec, log, timedelta(seconds=60), silent(), SystemClock())
     await questions.take(received(message))
@@ -165,7 +165,7 @@ async def test_any_message_becomes_one_request_or_is_refused(codec: Codec, messa
 
 @given(ANY_CODEC, MESSAGES, st.booleans())
 async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
-    codec: Codec, message: Message, asked: bool
+    codec: Codec, message: AmqpMessage, asked: bool
 ) -> None:
     log, notes = MemoryLog(clock=SystemClock()), Notes(MemoryRecords())
     if asked:
@@ -190,7 +190,7 @@ async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
 
 
 @given(MESSAGES, st.sampled_from(["1.2.3.0", "1.2.3.x", ""]))
-async def test_any_dead_letter_is_kept_or_dropped(message: Message, subject: str) -> None:
+async def test_any_dead_letter_is_kept_or_dropped(message: AmqpMessage, subject: str) -> None:
     log = MemoryLog(clock=SystemClock())
     message = replace(message, headers={**message.headers, "cloudEvents:subject": subject}, correlation_id=subject)
     await DeadLetters(log, silent(), SystemClock()).take(received(message))
@@ -202,7 +202,9 @@ async def test_any_dead_letter_is_kept_or_dropped(message: Message, subject: str
 
 
 @given(ANY_CODEC, MESSAGES)
-async def test_any_reply_to_a_requester_is_sent_or_dropped_and_always_settled(codec: Codec, message: Message) -> None:
+async def test_any_reply_to_a_requester_is_sent_or_dropped_and_always_settled(
+    codec: Codec, message: AmqpMessage
+) -> None:
     log, sender = MemoryLog(clock=SystemClock()), FakeSender()
     subscription = log.subscribe(Channel.REPLIES, "edge-rabbitmq", lease=timedelta(seconds=60))
     event = replace(message.event(), subject="rabbitmq.a.b.0")
@@ -224,7 +226,7 @@ def test_no_text_holds_a_separator_or_a_speaker_once_it_is_harmless(text: str) -
 
 @given(BODIES, PROPERTY, PROPERTY, PROPERTY)
 def test_the_same_message_always_makes_the_same_request(body: bytes, reply_to: str, one: str, two: str) -> None:
-    message = Message(body, reply_to=reply_to, correlation_id=one, message_id=two)
+    message = AmqpMessage(body, reply_to=reply_to, correlation_id=one, message_id=two)
     assert request_id_for(message) == request_id_for(replace(message, headers={"x": "y"}, attempts=3))
     if one != two:
         assert request_id_for(message) != request_id_for(replace(message, correlation_id=two, message_id=one))
@@ -244,7 +246,7 @@ def _is_utf8(body: bytes) -> bool:
 def test_a_request_without_anybody_to_answer_is_refused() -> None:
     for codec in CODECS.values():
         try:
-            codec.asked(Message("вопрос".encode()), deadline=datetime.now(UTC))
+            codec.asked(AmqpMessage("вопрос".encode()), deadline=datetime.now(UTC))
         except MalformedEvent:
             continue
         raise AssertionError("taken")

@@ -18,7 +18,7 @@ from events.errors import MalformedEvent
 from events.event import AMQP_PREFIX, NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
 from events.memory import MemoryLog
-from events.rabbitmq.message import Message, decode, encode
+from events.rabbitmq.message import AmqpMessage, decode, encode
 from events.rabbitmq.tolerance import be_tolerant
 from events.runtime.clock import SystemClock
 from events.schema import TYPES, EventData, FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
@@ -262,7 +262,7 @@ def _readable() -> None:
 @given(events())
 def test_an_event_survives_amqp(event: Event) -> None:
     """Through the client's own encoder and decoder; what AMQP has no room for is cut or left out, never a fault."""
-    sent = encode(Message.of(event, reply_to="q"), datetime.now(UTC))
+    sent = encode(AmqpMessage.of(event, reply_to="q"), datetime.now(UTC))
     frame = header.ContentHeader(0, len(event.body), sent.properties)
     read = header.ContentHeader()
     read.unmarshal(frame.marshal())

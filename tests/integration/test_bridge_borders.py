@@ -10,7 +10,7 @@ from events.deadletters import CUT_HEADER, REASON_HEADER
 from events.ids import RequestId
 from events.jetstream.log import JetStreamLog
 from events.rabbitmq import topology
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 from events.transport import Channel
 
 LARGE = {f"h{number}": "x" * 200 for number in range(400)}
@@ -19,10 +19,10 @@ ORDERS = {"Nats-Expected-Last-Msg-Id": "nobody's", "Nats-Rollup": "sub"}
 """JetStream obeys such headers, or refuses the message for them."""
 
 
-def dead(world, number: int, headers: dict[str, str], body: bytes | None = None) -> Message:
+def dead(world, number: int, headers: dict[str, str], body: bytes | None = None) -> AmqpMessage:
     """A request that was given up, with headers of somebody else's."""
     event = world.edge.event(f"1.2.{number}.0", headers=headers)
-    return Message.of(event if body is None else replace(event, body=body))
+    return AmqpMessage.of(event if body is None else replace(event, body=body))
 
 
 @pytest.mark.parametrize("headers", [LARGE, ORDERS], ids=["large", "orders"])

@@ -13,7 +13,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
 from events.rabbitmq import topology
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -34,10 +34,10 @@ async def requester(world, broker):
     receiver = await Receiver.open(broker, callback, prefetch=16)
 
     class Requester:
-        async def send(self, message: Message) -> None:
+        async def send(self, message: AmqpMessage) -> None:
             await broker.sender.send("timokha.requests", message)
 
-        async def answer(self) -> Message:
+        async def answer(self) -> AmqpMessage:
             async with asyncio.timeout(60):
                 while True:
                     for received in await receiver.fetch(1, SECOND):
@@ -49,10 +49,10 @@ async def requester(world, broker):
     await topology.delete(broker.consuming, CALLBACK)
 
 
-def asking(world, number: int, text: str = "привет") -> Message:
+def asking(world, number: int, text: str = "привет") -> AmqpMessage:
     """As a requester with request ids and correlation ids of its own asks."""
     event = world.edge.event(f"77.8.{number}.0", text=text)
-    return replace(Message.of(event, reply_to=CALLBACK), correlation_id=f"mine-{number}")
+    return replace(AmqpMessage.of(event, reply_to=CALLBACK), correlation_id=f"mine-{number}")
 
 
 async def test_a_requester_is_answered_under_its_own_ids(world, requester) -> None:
@@ -85,7 +85,7 @@ async def test_a_requester_is_told_that_there_will_be_no_answer(world, requester
     assert (answer.event().data().request_id, answer.event().data().reason) == ("77.8.1.0", "rejected")
 
 
-def no_request(world) -> dict[str, Message]:
+def no_request(world) -> dict[str, AmqpMessage]:
     """By what the bridge's log says about each."""
     good = asking(world, 1)
     completed = world.edge.event("77.8.2.0")
@@ -94,8 +94,8 @@ def no_request(world) -> dict[str, Message]:
         "no reply_to": replace(good, reply_to=""),
         "no correlation_id": replace(good, correlation_id=""),
         "bytes": replace(good, body=b"x" * 5_000_000, correlation_id="large"),
-        "unknown event type": Message(b"hello", correlation_id="c", reply_to=CALLBACK),
-        "differs from the subject": replace(Message.of(replace(completed, subject="77.8.3.0")), reply_to=CALLBACK),
+        "unknown event type": AmqpMessage(b"hello", correlation_id="c", reply_to=CALLBACK),
+        "differs from the subject": replace(AmqpMessage.of(replace(completed, subject="77.8.3.0")), reply_to=CALLBACK),
         "came out of a bridge": replace(good, headers={**good.headers, "timokha-bridge": "out"}),
     }
 
@@ -132,17 +132,17 @@ async def test_what_can_not_be_a_request_is_a_dead_letter_its_asker_is_told_and_
         assert sum(why in entry for entry in refused) == 1, (why, refused)
 
 
-def no_reply(world, request_id: str) -> dict[str, Message]:
+def no_reply(world, request_id: str) -> dict[str, AmqpMessage]:
     """By what the bridge's log says about each."""
     data = GenerationCompleted(request_id=request_id, text="x", finish_reason=FinishReason.STOP, model="m")
     good = Event.of(data, source="/test", time=datetime.now(UTC))
     long = Event.of(data.model_copy(update={"text": "x" * 5_000_000}), source="/test", time=datetime.now(UTC))
     return {
-        "Invalid JSON": Message.of(replace(good, body=b"\xff")),
-        "bytes are too many": Message.of(long),
-        "is no answer to": Message.of(world.edge.event(request_id)),
-        "unknown event type": Message.of(replace(good, type="somebody.elses.v1")),
-        "request id": Message(b"hello"),
+        "Invalid JSON": AmqpMessage.of(replace(good, body=b"\xff")),
+        "bytes are too many": AmqpMessage.of(long),
+        "is no answer to": AmqpMessage.of(world.edge.event(request_id)),
+        "unknown event type": AmqpMessage.of(replace(good, type="somebody.elses.v1")),
+        "request id": AmqpMessage(b"hello"),
     }
 
 

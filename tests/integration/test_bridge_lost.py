@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from events.errors import TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import SystemClock
 from events.transport import MAX_FETCH_WAIT
@@ -27,10 +27,10 @@ CALLBACK = topology.Queue("requester", durable=False)
 async def ask(broker, world, queue: str, number: int, codec: str) -> bytes:
     """As a requester does that waits for its answer, and asks again where there is no queue."""
     receiver = await Receiver.open(broker, CALLBACK, prefetch=16)
-    event = Message.of(world.edge.event(f"77.8.{number}.0", text=f"вопрос {number}"), reply_to=CALLBACK.name)
+    event = AmqpMessage.of(world.edge.event(f"77.8.{number}.0", text=f"вопрос {number}"), reply_to=CALLBACK.name)
     message = replace(event, correlation_id=f"mine-{number}")
     if codec == "original":
-        message = Message(f"вопрос {number}".encode(), reply_to=CALLBACK.name, correlation_id=f"mine-{number}")
+        message = AmqpMessage(f"вопрос {number}".encode(), reply_to=CALLBACK.name, correlation_id=f"mine-{number}")
     async with asyncio.timeout(WITHIN):
         while True:
             try:

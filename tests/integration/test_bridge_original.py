@@ -8,7 +8,7 @@ from pamqp import encode
 
 from bridge.codecs import NO_ANSWER, NO_QUESTION
 from events.rabbitmq import topology
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import Receiver
 from events.schema import FinishReason
 from events.transport import MAX_FETCH_WAIT
@@ -100,11 +100,11 @@ def forging(encoder):
 
 
 BAD = {
-    "not UTF-8": Message(b"\xff\xfe", correlation_id="c", reply_to="bad-replies"),
-    "no reply_to": Message(b"hello", correlation_id="c"),
-    "no correlation_id": Message(b"hello", reply_to="bad-replies"),
-    "bytes": Message(b"x" * 5_000_000, correlation_id="c", reply_to="bad-replies"),
-    "came out of a bridge": Message(b"x", {"timokha-bridge": "out"}, correlation_id="c", reply_to="bad-replies"),
+    "not UTF-8": AmqpMessage(b"\xff\xfe", correlation_id="c", reply_to="bad-replies"),
+    "no reply_to": AmqpMessage(b"hello", correlation_id="c"),
+    "no correlation_id": AmqpMessage(b"hello", reply_to="bad-replies"),
+    "bytes": AmqpMessage(b"x" * 5_000_000, correlation_id="c", reply_to="bad-replies"),
+    "came out of a bridge": AmqpMessage(b"x", {"timokha-bridge": "out"}, correlation_id="c", reply_to="bad-replies"),
 }
 
 
@@ -158,7 +158,7 @@ async def test_an_answer_whose_requester_has_gone_is_dropped_with_a_log_line_and
 ) -> None:
     bridge = await world.bridge(**IN)
     await world.worker("jetstream")
-    await broker.sender.send("rpc_queue", Message(b"hello", correlation_id="c", reply_to="nobody-listens"))
+    await broker.sender.send("rpc_queue", AmqpMessage(b"hello", correlation_id="c", reply_to="nobody-listens"))
     await wait_for_log(bridge, "answer.dropped")
     await wait_for_log(bridge, "nobody-listens")
     requester = await world.program("original_requester.py", "rpc_queue", "привет")
@@ -171,10 +171,10 @@ async def test_a_reply_that_nobody_asked_for_or_can_read_is_dropped_and_the_next
     await model_server(world)
     bridge = await world.bridge(**ORIGINAL)
     for message in (
-        Message(b"?", correlation_id="00000000-0000-0000-0000-000000000000"),
-        Message(b"?", correlation_id="*.>"),
-        Message(b"?"),
-        Message(b"\xff"),
+        AmqpMessage(b"?", correlation_id="00000000-0000-0000-0000-000000000000"),
+        AmqpMessage(b"?", correlation_id="*.>"),
+        AmqpMessage(b"?"),
+        AmqpMessage(b"\xff"),
     ):
         await broker.sender.send("timokha.replies.original", message)
     await world.edge.answers(await world.edge.ask([1]))

@@ -15,8 +15,8 @@ from cli.demo.loopback import HOST, free_ports
 from cli.demo.nats_server import EmbeddedServer
 from cli.demo.processes import Process
 from events import subjects
-from events.access import Access
 from events.errors import TransportError
+from events.jetstream.addresses import Access
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription

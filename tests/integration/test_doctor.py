@@ -19,8 +19,8 @@ from cli.doctor.settings import DoctorSettings
 from edge.sandbox.server import Sandbox
 from edge.userbot.settings import UserbotSettings
 from events import subjects
-from events.access import Access
 from events.extras import install
+from events.jetstream.addresses import Access
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
 from events.jetstream.topology import Topology

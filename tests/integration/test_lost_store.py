@@ -8,9 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from cli.demo.processes import Process
-from events.access import Access
 from events.errors import TransportError
 from events.ids import RequestId
+from events.jetstream.addresses import Access
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.jetstream.topology import Topology

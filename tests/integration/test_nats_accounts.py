@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from cli.demo.loopback import HOST, free_ports
 from cli.demo.nats_server import EmbeddedServer
 from events import subjects
-from events.access import Access
+from events.jetstream.addresses import Access
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog

@@ -12,16 +12,16 @@ from cli.record.selection import Selection
 from cli.record.settings import RecordSettings, at
 from events.errors import SettingsError
 from events.event import Event
-from events.recordings.lines import BadRecording, Recorded, read, write
-from events.recordings.pseudonyms import Pseudonyms, Texts
+from events.recordings.lines import BadRecording, RecordedEvent, read, write
+from events.recordings.pseudonyms import Pseudonyms, TextPolicy
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def recorded(event: Event, minutes: float = 0, channel: Channel = Channel.REQUESTS) -> Recorded:
-    return Recorded(channel, NOON + timedelta(minutes=minutes), event)
+def recorded(event: Event, minutes: float = 0, channel: Channel = Channel.REQUESTS) -> RecordedEvent:
+    return RecordedEvent(channel, NOON + timedelta(minutes=minutes), event)
 
 
 def answer(request_id: str, text: str) -> Event:
@@ -37,8 +37,8 @@ def answer(request_id: str, text: str) -> Event:
 def test_any_event_comes_back_as_it_was(body, text, headers):
     event = Event(id=text, type=text, source=text, subject=text, time=NOON, body=body, headers=headers)
     for channel in Channel:
-        original = Recorded(channel, NOON, event)
-        assert Recorded.from_line(original.to_line()) == original
+        original = RecordedEvent(channel, NOON, event)
+        assert RecordedEvent.from_line(original.to_line()) == original
 
 
 def test_readable_data_is_written_readably(make_event):
@@ -72,7 +72,7 @@ def three_questions(make_event):
     return [*events, *(recorded(make_event(f"1.2.{n}.0"), n) for n in (2, 3, 1))]
 
 
-def chosen(selection: Selection, events: list[Recorded]) -> list[str]:
+def chosen(selection: Selection, events: list[RecordedEvent]) -> list[str]:
     return [f"{one.channel.value[:3]} {one.event.request_id.message}" for one in selection.of(events)]
 
 
@@ -98,7 +98,7 @@ def test_a_time_is_a_moment_or_seconds_ago():
             RecordSettings.read(since=bad)
 
 
-def pseudonymised(texts: Texts, events: list[Recorded], key: bytes = b"key") -> list[Recorded]:
+def pseudonymised(texts: TextPolicy, events: list[RecordedEvent], key: bytes = b"key") -> list[RecordedEvent]:
     return Pseudonyms(key, texts).of(events)
 
 
@@ -111,7 +111,7 @@ def test_pseudonyms_leave_nothing_of_ids_traces_and_details(make_event):
         recorded(Event.of(failed, source="/test", time=datetime.now(UTC)), 1, Channel.REPLIES),
         recorded(replace(make_event(), body=b"secret, and no JSON")),
     ]
-    request, failure = pseudonymised(Texts.MASK, events)
+    request, failure = pseudonymised(TextPolicy.MASK, events)
     lines = request.to_line() + failure.to_line()
     assert not [word for word in ("7770001234", "4815162342", "3141592653", "secret") if word in lines]
     assert request.event.headers == {"timokha-reason": "rejected"}
@@ -122,9 +122,9 @@ def test_pseudonyms_leave_nothing_of_ids_traces_and_details(make_event):
 
 def test_pseudonyms_are_stable_under_a_key_and_tell_chats_apart(make_event):
     events = [recorded(make_event(request_id)) for request_id in ("1.2.7.0", "1.2.8.0", "1.3.7.0")]
-    first, second = (pseudonymised(Texts.KEEP, events) for _ in range(2))
+    first, second = (pseudonymised(TextPolicy.KEEP, events) for _ in range(2))
     assert first == second
-    assert pseudonymised(Texts.KEEP, events, b"other") != first
+    assert pseudonymised(TextPolicy.KEEP, events, b"other") != first
     ids = [one.event.request_id for one in first]
     assert ids[0].chat == ids[1].chat != ids[2].chat
     assert len({(id_.chat, id_.message) for id_ in ids}) == len({id_.message for id_ in ids}) == 3
@@ -132,7 +132,7 @@ def test_pseudonyms_are_stable_under_a_key_and_tell_chats_apart(make_event):
 
 @pytest.mark.parametrize(
     ("texts", "expected"),
-    [(Texts.KEEP, "Привет, 2 мира! 🙂"), (Texts.MASK, "Xxxxxx, 0 xxxx! x")],
+    [(TextPolicy.KEEP, "Привет, 2 мира! 🙂"), (TextPolicy.MASK, "Xxxxxx, 0 xxxx! x")],
 )
 def test_texts_are_kept_or_masked(make_event, texts, expected):
     [one] = pseudonymised(texts, [recorded(make_event(text="Привет, 2 мира! 🙂"))])
@@ -140,7 +140,7 @@ def test_texts_are_kept_or_masked(make_event, texts, expected):
 
 
 def test_replaced_words_are_other_words_of_the_same_length_and_always_the_same(make_event):
-    [one] = pseudonymised(Texts.REPLACE, [recorded(make_event(text="Привет, привет! Пока."))])
+    [one] = pseudonymised(TextPolicy.REPLACE, [recorded(make_event(text="Привет, привет! Пока."))])
     first, second, third = one.event.data().turns[0].text.split()
     assert (len(first), len(second), len(third)) == (7, 7, 5)
     assert first[0].isupper()
@@ -191,4 +191,4 @@ def test_a_file_that_is_no_utf_8_is_one_line(tmp_path, content):
 
 
 def test_an_event_of_a_type_that_nobody_knows_is_left_out_of_pseudonyms(make_event):
-    assert pseudonymised(Texts.MASK, [recorded(replace(make_event(), type="x"))]) == []
+    assert pseudonymised(TextPolicy.MASK, [recorded(replace(make_event(), type="x"))]) == []

@@ -8,7 +8,7 @@ from cli.record import command as recording
 from cli.record.settings import RecordSettings
 from cli.replay import command as replaying
 from cli.replay.settings import ReplaySettings
-from events.access import Access
+from events.jetstream.addresses import Access
 from events.jetstream.connection import connect
 from events.jetstream.topology import Topology
 from events.recordings.lines import read

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from cli.demo.nats_server import EmbeddedServer, embedded
 from events import subjects
-from events.access import Access
 from events.errors import TransportError
+from events.jetstream.addresses import Access
 from events.jetstream.configs import MIB, Retention
 from events.jetstream.connection import connect
 from events.jetstream.core_nats import wake, waking, watched

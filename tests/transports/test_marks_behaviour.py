@@ -13,8 +13,8 @@ from events.jetstream.connection import connect
 from events.jetstream.listing import subjects_of
 from events.jetstream.marks import JetStreamMarks
 from events.jetstream.topology import Topology
-from events.marks import Marks
 from events.memory import MemoryMarks
+from events.records import Marks
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from tests.answers import ANSWERS

@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from cli.demo.nats_server import EmbeddedServer
 from events import subjects
-from events.access import Access
 from events.errors import TransportError, TransportUnreachable
 from events.event import Event
 from events.ids import RequestId
+from events.jetstream.addresses import Access
 from events.jetstream.client import NotPermitted
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog

@@ -14,8 +14,8 @@ from yarl import URL
 from events.errors import SettingsError, TransportError, TransportUnreachable
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker, connect
-from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Received, Receiver
+from events.rabbitmq.message import AmqpMessage
+from events.rabbitmq.receiver import ReceivedMessage, Receiver
 from events.rabbitmq.sender import RabbitMQPublisher, Unroutable
 from events.rabbitmq.subscription import RabbitMQSubscription
 from events.rabbitmq.tolerance import be_tolerant
@@ -39,14 +39,14 @@ async def fetch_one(source):
                 return one
 
 
-async def received_from(broker: Broker, queue: topology.Queue) -> Received:
+async def received_from(broker: Broker, queue: topology.Queue) -> ReceivedMessage:
     return await fetch_one(await Receiver.open(broker, queue))
 
 
 async def test_a_message_for_a_queue_that_does_not_exist_is_refused_and_the_next_one_is_sent(broker) -> None:
     with pytest.raises(Unroutable, match="'nobody'"):
-        await broker.sender.send("nobody", Message(b"x"))
-    await broker.sender.send(topology.REPLIES.name, Message(b"y"))
+        await broker.sender.send("nobody", AmqpMessage(b"x"))
+    await broker.sender.send(topology.REPLIES.name, AmqpMessage(b"y"))
     assert (await received_from(broker, topology.REPLIES)).message.body == b"y"
 
 
@@ -88,7 +88,7 @@ async def test_a_stopped_subscription_hands_back_what_nobody_has_fetched(broker,
 
 
 async def test_a_request_that_outlives_its_deadline_is_a_dead_letter_that_says_so(broker, make_event) -> None:
-    expiring = Message.of(make_event(), expires_in=timedelta(seconds=0.1))
+    expiring = AmqpMessage.of(make_event(), expires_in=timedelta(seconds=0.1))
     await broker.sender.send(topology.REQUESTS.name, expiring)
     dead = await received_from(broker, topology.DEADLETTERS)
     assert (dead.message.death, dead.message.event()) == ("expired", expiring.event())

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from events.errors import SettingsError, TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker, connect
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import SystemClock
 from tests.rabbitmq_node import RabbitMQNode
@@ -36,7 +36,7 @@ async def arrives(broker: Broker, receiver: Receiver, body: bytes) -> None:
     async with asyncio.timeout(30):
         while True:
             with suppress(TransportError):
-                await broker.sender.send(QUEUE.name, Message(body))
+                await broker.sender.send(QUEUE.name, AmqpMessage(body))
             for received in await receiver.fetch(9, SECOND):
                 await received.ack()
                 if received.message.body == body:
@@ -76,7 +76,7 @@ async def test_a_receiver_gets_what_is_sent_after_a_loss(
 async def test_a_receiver_outlives_its_channel_and_gets_again_what_it_had_in_hand(broker: Broker) -> None:
     receiver = await Receiver.open(broker, QUEUE, prefetch=5)
     for body in (b"1", b"2"):
-        await broker.sender.send(QUEUE.name, Message(body))
+        await broker.sender.send(QUEUE.name, AmqpMessage(body))
     in_hand = [*await receiver.fetch(1, SECOND), *await receiver.fetch(1, SECOND)]
     await in_hand[0].ack()
     incoming = in_hand[0]._incoming
@@ -95,7 +95,7 @@ async def test_a_stopped_receiver_does_not_come_back(broker: Broker) -> None:
     await receiver.stop()
     await topology.delete(broker.consuming, QUEUE.name)
     await topology.adopt(broker.consuming, QUEUE)
-    await broker.sender.send(QUEUE.name, Message(b"x"))
+    await broker.sender.send(QUEUE.name, AmqpMessage(b"x"))
     broker.upkeep.wake()
     assert await receiver.fetch(1, SECOND) == []
     assert await topology.consumers(broker.consuming, QUEUE) == [0]
@@ -115,7 +115,7 @@ async def test_what_nobody_had_fetched_when_the_connection_was_lost_is_no_fault(
     broker: Broker, shared_rabbitmq: RabbitMQNode
 ) -> None:
     receiver = await Receiver.open(broker, QUEUE, prefetch=5)
-    await broker.sender.send(QUEUE.name, Message(b"x"))
+    await broker.sender.send(QUEUE.name, AmqpMessage(b"x"))
     async with asyncio.timeout(20):
         while receiver._ready.empty():  # noqa: ASYNC110 - it is the client that puts it there
             await asyncio.sleep(0.01)

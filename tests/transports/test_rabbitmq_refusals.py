@@ -11,8 +11,8 @@ from events.errors import SettingsError, TransportUnreachable
 from events.faults import Fault
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker, connect
-from events.rabbitmq.faults import Refused
-from events.rabbitmq.message import Message
+from events.rabbitmq.faults import RequestRefused
+from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import Receiver
 from events.rabbitmq.sender import Unsendable
 from events.runtime.clock import SystemClock
@@ -115,12 +115,12 @@ async def test_a_message_that_is_too_large_harms_no_other(tmp_path, rabbitmq_nee
     ):
         queue = topology.Queue("small")
         receiver = await Receiver.open(broker, queue)
-        sends = [broker.sender.send(queue.name, Message(b"x" * size)) for size in (10, 2000, 20)]
+        sends = [broker.sender.send(queue.name, AmqpMessage(b"x" * size)) for size in (10, 2000, 20)]
         results = await asyncio.gather(*sends, return_exceptions=True)
         assert isinstance(results[1], Unsendable)
         assert "max_message_size" in str(results[1])
         assert all(result is None or type(result) is not Unsendable for result in (results[0], results[2]))
-        await broker.sender.send(queue.name, Message(b"after"))
+        await broker.sender.send(queue.name, AmqpMessage(b"after"))
         assert await receiver.fetch(1, MAX_FETCH_WAIT)
 
 
@@ -130,7 +130,7 @@ async def test_a_message_whose_headers_are_too_large_does_not_end_the_connection
         queue = topology.Queue("frames", durable=False)
         receiver = await Receiver.open(broker, queue, prefetch=16)
         fits, none = {"a": "я" * 61_000}, {"a": "я" * 65_600}
-        sends = [broker.sender.send(queue.name, Message(b"x", headers)) for headers in (fits, none, fits)]
+        sends = [broker.sender.send(queue.name, AmqpMessage(b"x", headers)) for headers in (fits, none, fits)]
         with capture_logs() as logs:
             results = await asyncio.gather(*sends, return_exceptions=True)
         assert [type(result) for result in results] == [type(None), Unsendable, type(None)]
@@ -158,9 +158,9 @@ async def test_a_broker_without_memory_is_waited_for(own_rabbitmq: RabbitMQNode)
                 pass
 
 
-async def _sent(broker: Broker, queue: topology.Queue) -> Refused | None:
+async def _sent(broker: Broker, queue: topology.Queue) -> RequestRefused | None:
     try:
-        await broker.sender.send(queue.name, Message(b"x"))
-    except Refused as error:
+        await broker.sender.send(queue.name, AmqpMessage(b"x"))
+    except RequestRefused as error:
         return error
     return None

@@ -17,8 +17,8 @@ from cli.demo.loopback import HOST, free_ports
 from cli.demo.nats_server import EmbeddedServer, embedded
 from cli.setup.command import main
 from cli.setup.settings import SetupSettings
-from events.access import Access
 from events.errors import SettingsError, TransportUnreachable
+from events.jetstream.addresses import Access
 from events.jetstream.connection import connect
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect as connect_rabbitmq

@@ -10,7 +10,7 @@ from bridge import dialogue
 from bridge.codecs import CODECS
 from bridge.settings import CodecName
 from events.errors import MalformedEvent
-from events.rabbitmq.message import Message
+from events.rabbitmq.message import AmqpMessage
 from events.schema import Role, Turn
 
 U, A = Role.USER, Role.ASSISTANT
@@ -70,6 +70,6 @@ def test_what_is_written_is_read_as_the_same_turns(texts) -> None:
 
 
 def test_what_the_originals_bot_asks_is_answered_with_the_models_own_sampling() -> None:
-    message = Message("вопрос".encode(), message_id="1", reply_to="q", correlation_id="c")
+    message = AmqpMessage("вопрос".encode(), message_id="1", reply_to="q", correlation_id="c")
     asked, _ = CODECS[CodecName.ORIGINAL].asked(message, deadline=datetime.now(UTC))
     assert asked.sampling.with_own({"temperature": 0.9}).temperature == 0.9

@@ -25,8 +25,8 @@ from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from events.memory import MemoryLog
 from events.rabbitmq.connection import Broker
-from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Received, Receiver
+from events.rabbitmq.message import AmqpMessage
+from events.rabbitmq.receiver import ReceivedMessage, Receiver
 from events.rabbitmq.sender import Sender, Unroutable, Unsendable
 from events.rabbitmq.topology import Queue
 from events.runtime.clock import SystemClock
@@ -40,7 +40,7 @@ from tests.clocks import ManualClock
 
 @dataclass
 class FakeReceived:
-    message: Message = field(default_factory=lambda: Message(b"q", reply_to="r", correlation_id="c"))
+    message: AmqpMessage = field(default_factory=lambda: AmqpMessage(b"q", reply_to="r", correlation_id="c"))
     stale: bool = False
     acked: asyncio.Event = field(default_factory=asyncio.Event)
     rejected: bool = False
@@ -141,7 +141,7 @@ async def test_a_message_that_can_not_even_be_given_up_makes_room_with_a_line(er
     taker, received = Breaking([TransportError("too large", Fault.FINAL)]), FakeReceived()
     pump = Pump(cast("Receiver", FakeReceiver(received)), taker, Retrying(ManualClock(), Random(1)))
     with capture_logs() as logs:
-        await pump._until_done(cast("Received", received))
+        await pump._until_done(cast("ReceivedMessage", received))
     assert len(taker.given_up) == tried
     assert received.rejected
     assert not received.acked.is_set()

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from cli.demo.loopback import HOST
-from events.certificates import Variables, distrust
+from events.certificates import SettingNames, certificate_problem
 from tests.authorities import FOR_CLIENTS, Authority
 
-VARIABLES = Variables(address="THE_URL", authority="THE_CA", own="THE_CERTIFICATE")
+VARIABLES = SettingNames(address="THE_URL", authority="THE_CA", own="THE_CERTIFICATE")
 DAY = timedelta(days=1)
 
 
@@ -44,7 +44,7 @@ def trusting(ca=None):
 def refused(authority, *, ca=None, name=HOST, **flaws):
     with pytest.raises(ssl.SSLError) as raised:
         handshake(serving(*authority.issue("server", HOST, **flaws)), trusting(ca or authority.ca), name=name)
-    explained = str(distrust(str(raised.value), VARIABLES))
+    explained = str(certificate_problem(str(raised.value), VARIABLES))
     assert "\n" not in explained
     return explained
 
@@ -98,7 +98,7 @@ def test_a_server_that_wants_another_certificate_of_ours_is_not_the_one_distrust
     with pytest.raises(ssl.SSLError):
         handshake(server, client)
     for alert in ("tlsv1 alert unknown ca", "sslv3 alert bad certificate", "tlsv13 alert certificate required"):
-        explained = str(distrust(f"[SSL: X] {alert} (_ssl.c:1)", VARIABLES))
+        explained = str(certificate_problem(f"[SSL: X] {alert} (_ssl.c:1)", VARIABLES))
         assert explained.startswith("it does not accept our certificate (")
         assert explained.endswith("correct THE_CERTIFICATE")
 
@@ -128,7 +128,7 @@ def test_a_server_that_wants_another_certificate_of_ours_is_not_the_one_distrust
     ],
 )
 def test_every_verdict_of_openssl_is_one_line_that_says_what_to_do(words):
-    explained = str(distrust(f"certificate verify failed: {words} (_ssl.c:1000)", VARIABLES))
+    explained = str(certificate_problem(f"certificate verify failed: {words} (_ssl.c:1000)", VARIABLES))
     assert explained.startswith("its certificate is not trusted: ")
     assert "{" not in explained
     assert "; " in explained
@@ -136,4 +136,4 @@ def test_every_verdict_of_openssl_is_one_line_that_says_what_to_do(words):
 
 @pytest.mark.parametrize("reason", ["", "[Errno 111] Connection refused", "[SSL: WRONG_VERSION_NUMBER] wrong version"])
 def test_what_is_not_about_a_certificate_is_not_explained(reason):
-    assert distrust(reason, VARIABLES) is None
+    assert certificate_problem(reason, VARIABLES) is None

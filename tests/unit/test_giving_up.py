@@ -18,15 +18,15 @@ from bridge.inbound import MAX_BODY, Answers, Questions
 from bridge.notes import Notes
 from bridge.outbound import Outbound
 from bridge.settings import CodecName
-from events.deadletters import ATTEMPTS_HEADER, CUT_HEADER, DETAIL_HEADER, REASON_HEADER, cuts
+from events.deadletters import ATTEMPTS_HEADER, CUT_HEADER, DETAIL_HEADER, REASON_HEADER, truncations
 from events.errors import TransportError
 from events.event import NATS_PREFIX, Event, to_headers
 from events.faults import Fault
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryRecords
 from events.rabbitmq import topology
-from events.rabbitmq.message import Message
-from events.rabbitmq.receiver import Received
+from events.rabbitmq.message import AmqpMessage
+from events.rabbitmq.receiver import ReceivedMessage
 from events.rabbitmq.sender import Sender, Unsendable
 from events.runtime.clock import SystemClock
 from events.runtime.log_throttle import LogThrottle
@@ -117,7 +117,7 @@ async def test_a_dead_letter_is_kept_as_far_as_the_broker_takes_it(make_event, t
 
 def test_what_is_cut_is_said(make_event) -> None:
     event = replace(make_event(headers={f"h{number}": "x" * 1000 for number in range(100)}), body=b"x" * 100_000)
-    first, least = cuts(dead_letter(event, OUTCOME))
+    first, least = truncations(dead_letter(event, OUTCOME))
     assert first.headers[CUT_HEADER] == "84 of 103 headers, 34464 of 100000 bytes of the body"
     assert len(least.body) == 1024
     assert {REASON_HEADER, DETAIL_HEADER, ATTEMPTS_HEADER} <= least.headers.keys()
@@ -154,14 +154,14 @@ async def test_a_request_from_a_bridge_that_came_too_late_is_told_its_asker(make
     assert delivery.settled == ["discard" if bridged else "ack"]
 
 
-def received(message: Message, death: str = "") -> Received:
-    return cast("Received", SimpleNamespace(message=replace(message, death=death), stale=False))
+def received(message: AmqpMessage, death: str = "") -> ReceivedMessage:
+    return cast("ReceivedMessage", SimpleNamespace(message=replace(message, death=death), stale=False))
 
 
 @pytest.mark.parametrize("death", ["delivery_limit", "rejected", "maxlen", ""])
 async def test_what_rabbitmq_gives_up_counts_and_its_asker_is_told(make_event, telemetry, metrics, death) -> None:
     log = NarrowLog()
-    message = Message.of(make_event(), reply_to=topology.REPLIES.name)
+    message = AmqpMessage.of(make_event(), reply_to=topology.REPLIES.name)
     await DeadLetters(log, telemetry, SystemClock()).take(received(message, death))
     assert await log.find(Channel.DEADLETTERS, REQUEST_ID)
     assert await log.find(Channel.REPLIES, REQUEST_ID)
@@ -170,7 +170,7 @@ async def test_what_rabbitmq_gives_up_counts_and_its_asker_is_told(make_event, t
 
 @pytest.mark.parametrize("asker", [topology.REPLIES.name, "requester"])
 async def test_what_rabbitmq_gives_up_is_logged_once_and_not_with_every_try(make_event, telemetry, asker) -> None:
-    log, message = NarrowLog(fails=[TransportError("away")] * 3), Message.of(make_event(), reply_to=asker)
+    log, message = NarrowLog(fails=[TransportError("away")] * 3), AmqpMessage.of(make_event(), reply_to=asker)
     letters = DeadLetters(log, telemetry, SystemClock())
     with capture_logs() as logs:
         for _ in range(3):
@@ -182,7 +182,7 @@ async def test_what_rabbitmq_gives_up_is_logged_once_and_not_with_every_try(make
 
 async def test_what_a_worker_has_given_up_was_counted_by_it(make_event, telemetry, metrics) -> None:
     log = NarrowLog()
-    message = Message.of(dead_letter(make_event(), OUTCOME))
+    message = AmqpMessage.of(dead_letter(make_event(), OUTCOME))
     await DeadLetters(log, telemetry, SystemClock()).take(received(message))
     kept = await log.find(Channel.DEADLETTERS, REQUEST_ID)
     assert kept is not None
@@ -194,7 +194,7 @@ async def test_a_requesters_question_that_rabbitmq_gives_up_is_told_to_whoever_a
     make_event, telemetry, metrics
 ) -> None:
     log = NarrowLog()
-    message = replace(Message.of(make_event(), reply_to="requester"), correlation_id="mine")
+    message = replace(AmqpMessage.of(make_event(), reply_to="requester"), correlation_id="mine")
     await DeadLetters(log, telemetry, SystemClock()).take(received(message, "delivery_limit"))
     reply = await log.find(Channel.REPLIES, request_id_for(message))
     assert reply is not None
@@ -207,7 +207,7 @@ async def test_a_requesters_question_that_rabbitmq_gives_up_is_told_to_whoever_a
 async def refused(log: MemoryLog, telemetry: Telemetry, codec: CodecName, body: bytes) -> FailureReason:
     """Why the bridge does not take a question with such a body, as its asker is told."""
     questions = Questions("q", CODECS[codec], log, timedelta(seconds=60), telemetry, SystemClock())
-    message = Message(body, reply_to="requester", correlation_id="mine")
+    message = AmqpMessage(body, reply_to="requester", correlation_id="mine")
     await questions.take(received(message))
     reply = await log.find(Channel.REPLIES, request_id_for(message))
     assert reply is not None
@@ -230,7 +230,7 @@ async def test_a_question_that_is_too_large_is_not_said_to_be_missing(telemetry,
 async def test_a_question_that_the_broker_never_takes_is_not_said_to_be_missing(telemetry, metrics) -> None:
     log = NarrowLog()
     questions = Questions("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=60), telemetry, SystemClock())
-    message = Message(b"hello", reply_to="requester", correlation_id="mine")
+    message = AmqpMessage(b"hello", reply_to="requester", correlation_id="mine")
     await questions.give_up(received(message), "it is too large")
     reply = await log.find(Channel.REPLIES, request_id_for(message))
     assert reply is not None
@@ -242,7 +242,7 @@ async def test_a_bare_prefix_is_told_and_is_no_dead_letter(telemetry, metrics, b
     """Whoever tries the bot out would set off an alert."""
     log = NarrowLog()
     assert await refused(log, telemetry, CodecName.ORIGINAL, body.encode()) is FailureReason.MALFORMED
-    message = Message(body.encode(), reply_to="requester", correlation_id="mine")
+    message = AmqpMessage(body.encode(), reply_to="requester", correlation_id="mine")
     assert await log.find(Channel.DEADLETTERS, request_id_for(message)) is None
     assert metrics.dead == []
 
@@ -251,7 +251,7 @@ class FakeSender:
     def __init__(self, error: Exception | None) -> None:
         self._error = error
 
-    async def send(self, queue: str, message: Message) -> None:
+    async def send(self, queue: str, message: AmqpMessage) -> None:
         if self._error:
             raise self._error
 
@@ -269,7 +269,7 @@ async def test_a_question_from_rabbitmq_counts_with_its_outcome(telemetry, metri
     replies = log.subscribe(Channel.REPLIES, "edge-rabbitmq", lease=timedelta(seconds=60))
     codec = CODECS[CodecName.ORIGINAL]
     questions = Questions("q", codec, log, timedelta(seconds=60), telemetry, SystemClock())
-    message = Message(body.encode(), reply_to="requester", correlation_id="mine")
+    message = AmqpMessage(body.encode(), reply_to="requester", correlation_id="mine")
     await questions.take(received(message))
     if asked := await log.find(Channel.REQUESTS, request_id_for(message)):
         data = GenerationCompleted(request_id=asked.subject, text="да", finish_reason=FinishReason.STOP, model="m")
@@ -284,7 +284,7 @@ async def test_a_question_from_rabbitmq_counts_with_its_outcome(telemetry, metri
 async def test_a_trace_that_is_too_long_does_not_cost_its_question(telemetry) -> None:
     log = NarrowLog(room=20_000)
     questions = Questions("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=60), telemetry, SystemClock())
-    message = Message(b"hello", {"tracestate": "x" * 70_000}, reply_to="requester", correlation_id="mine")
+    message = AmqpMessage(b"hello", {"tracestate": "x" * 70_000}, reply_to="requester", correlation_id="mine")
     await questions.take(received(message))
     assert await log.find(Channel.REQUESTS, request_id_for(message))
 
@@ -313,7 +313,7 @@ async def test_a_reply_that_is_too_large_fails_its_request_at_once(make_event, t
         request_id=str(REQUEST_ID), text="x" * 1_000_000, finish_reason=FinishReason.STOP, model="m"
     )
     with capture_logs() as logs:
-        await out.take(received(Message.of(Event.of(data, source="/test", time=NOW))))
+        await out.take(received(AmqpMessage.of(Event.of(data, source="/test", time=NOW))))
     outcome = await handling
     assert isinstance(outcome, GaveUp)
     assert (outcome.reason, "bytes are too many" in outcome.detail) == (FailureReason.REJECTED, True)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from events.access import Access
 from events.errors import SettingsError
-from events.jetstream.addresses import servers, shown
+from events.jetstream.addresses import Access, servers, shown
 from events.jetstream.connection import connect
 
 SECRET = "geheim"

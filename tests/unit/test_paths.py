@@ -11,8 +11,8 @@ from cli.commands import COMMANDS
 from cli.config.libraries import for_libraries
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
-from events.paths import is_place, resolved, shown
-from events.settings import ProcessSettings, RabbitMQSettings, Settings
+from events.files import absolute, shown
+from events.settings import ProcessSettings, RabbitMQSettings, Settings, is_path
 from functions.generate.settings import GenerateSettings
 from training.settings import FitSettings
 
@@ -36,7 +36,7 @@ def home(tmp_path, monkeypatch):
 
 
 def places(settings: type[Settings]) -> list[str]:
-    return [name for name, field in settings.model_fields.items() if is_place(field)]
+    return [name for name, field in settings.model_fields.items() if is_path(field)]
 
 
 def read(settings: type[Settings], **given: object) -> Settings:
@@ -97,7 +97,7 @@ def test_a_home_of_nobody_is_one_line():
 def test_symbolic_links_stay(tmp_path):
     (tmp_path / "there").mkdir()
     Path("link").symlink_to(tmp_path / "there")
-    assert resolved(Path("link/x")) == Path.cwd() / "link/x"
+    assert absolute(Path("link/x")) == Path.cwd() / "link/x"
 
 
 def test_a_path_is_shown_as_it_would_be_typed(tmp_path):

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from events.errors import TransportError
 from events.faults import Fault
 from events.rabbitmq.connection import Broker
-from events.rabbitmq.faults import Refused
+from events.rabbitmq.faults import RequestRefused
 from events.rabbitmq.receiver import Receiver
 from events.rabbitmq.topology import Queue
 from events.rabbitmq.upkeep import LONG_PATIENCE, PATIENCE, Upkeep
@@ -64,8 +64,8 @@ async def looked(outcome: bool | Exception, times: int, *, up: bool = True) -> t
     return upkeep, look
 
 
-PASSING = Refused("q is not there yet", Fault.PASSING)
-FATAL = Refused("q may not be made", Fault.FATAL)
+PASSING = RequestRefused("q is not there yet", Fault.PASSING)
+FATAL = RequestRefused("q may not be made", Fault.FATAL)
 
 
 @pytest.mark.parametrize(

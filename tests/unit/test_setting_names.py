@@ -11,7 +11,7 @@ from cli.config.libraries import for_libraries
 from cli.config.names import known, repeated, variables
 from cli.config.others import OTHERS
 from events.dotenv import Line
-from events.names import MAX_NAMED, nearest, some
+from events.names import MAX_NAMED, nearest, short_list
 from events.schema import Sampling
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ def test_what_is_no_name_at_all_is_told_in_one_short_line():
         assert said.isprintable()
         assert len(said) < 200
     many = [f"USERBOT_X{number}" for number in range(30)]
-    assert some(NAMES.mistyped(lines(*many))).endswith(f"and {30 - MAX_NAMED} more")
+    assert short_list(NAMES.mistyped(lines(*many))).endswith(f"and {30 - MAX_NAMED} more")
 
 
 @pytest.mark.parametrize(

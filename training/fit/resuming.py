@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from events.errors import SettingsError
-from events.files import write_whole
-from events.paths import resolved
+from events.files import absolute, write_whole
 from functions.generate.models.sources import located
 from training.fit.trainer import last_checkpoint
 from training.settings import FitSettings
@@ -62,7 +61,7 @@ def _deciding(settings: FitSettings) -> dict[str, Any]:
 
 def _upgraded(written: dict[str, Any]) -> dict[str, Any]:
     """Return settings as this version writes them; earlier ones kept paths as given."""
-    made = {"data": lambda data: str(resolved(Path(data))), "model": located}
+    made = {"data": lambda data: str(absolute(Path(data))), "model": located}
     return _BEFORE | {name: made[name](value) if name in made else value for name, value in written.items()}
 
 

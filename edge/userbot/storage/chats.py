@@ -10,8 +10,7 @@ from edge.userbot.storage.chat_names import names_chat
 from edge.userbot.storage.contention import until_won
 from edge.userbot.storage.index import Index
 from edge.userbot.storage.unreadable import Unreadable
-from events.marks import Marks
-from events.records import Records, Stored
+from events.records import Marks, Records, Stored
 from events.runtime.retrying import Backoff, Retrying
 
 Transition = Callable[[ChatRecord], ChatRecord]

@@ -7,7 +7,7 @@ import structlog
 
 from edge.userbot.storage.chat_names import names_chat
 from events.errors import TransportError
-from events.marks import Marks
+from events.records import Marks
 from events.runtime.log_throttle import LogThrottle
 
 log = structlog.get_logger(__name__)

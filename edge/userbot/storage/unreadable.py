@@ -3,7 +3,7 @@
 import structlog
 
 from edge.userbot.chat.versions import UnreadableRecord
-from events.marks import Marks
+from events.records import Marks
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from events.errors import SettingsError
 from events.extras import in_image
-from events.paths import resolved
+from events.files import absolute
 from functions.generate.engines.gguf import header
 from functions.generate.engines.gguf.kinds import refusal
 
@@ -32,7 +32,7 @@ def located(source: str) -> str:
         is_hub_id = not path.exists() and _may_be_hub_id(source)
     except (OSError, ValueError, RuntimeError):
         return source  # `path_of` says why
-    return source if is_hub_id else str(resolved(path))
+    return source if is_hub_id else str(absolute(path))
 
 
 def path_of(source: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, BadRequestError, OpenAIError
 
-from events.certificates import Variables, distrust
+from events.certificates import SettingNames, certificate_problem
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from functions.worker.verdicts import Reject, Retry
 
@@ -32,7 +32,7 @@ _STATUSES = {
     504: Fault.PASSING,
     529: Fault.PASSING,
 }
-_CERTIFICATES = Variables(address="OPENAI_BASE_URL", authority="SSL_CERT_FILE", own="OPENAI_BASE_URL")
+_CERTIFICATES = SettingNames(address="OPENAI_BASE_URL", authority="SSL_CERT_FILE", own="OPENAI_BASE_URL")
 _AWAY = {502, 503, 504, 529}
 _LOADING = timedelta(seconds=10)
 """A server that is away has a model to load before it is back, and a question has only so many attempts."""
@@ -71,7 +71,7 @@ def reason(error: Exception) -> str:
     """A few words: the status, and the server's code for it; or how the connection failed."""
     status = _status(error)
     if status is None or not isinstance(error, APIError):
-        flaw = distrust(_causes(error), _CERTIFICATES)
+        flaw = certificate_problem(_causes(error), _CERTIFICATES)
         return flaw.reason if flaw else type(error).__name__
     code = next((word for word in (error.code, error.type) if _CODE.fullmatch(str(word or ""))), None)
     return f"status {status}{f' ({code})' if code else ''}"
@@ -80,7 +80,7 @@ def reason(error: Exception) -> str:
 def mending(error: Exception, url: Any) -> str:
     """One line: what is wrong with the server at `url`, as its client has it, and what to do."""
     match _status(error):
-        case None if flaw := distrust(_causes(error), _CERTIFICATES):
+        case None if flaw := certificate_problem(_causes(error), _CERTIFICATES):
             what, cure = "can't be reached", flaw.advice
         case 401 | 403:
             what, cure = "refuses the key", "correct OPENAI_API_KEY"
