@@ -13,12 +13,12 @@ import structlog
 
 from bridge.codecs import CODECS, SOURCE
 from bridge.deadletters import DeadLetters
-from bridge.inbound import Answers, Questions
-from bridge.notes import Notes
+from bridge.inbound import InboundReplies, InboundRequests
 from bridge.outbound import Outbound
-from bridge.pool import Pool
-from bridge.pump import PREFETCH, Pump
+from bridge.queue_consumer import PREFETCH, QueueConsumer
+from bridge.sent_requests import SentRequests
 from bridge.settings import BridgeSettings, CodecName
+from bridge.worker_pool import WorkerPool
 from events import subjects
 from events.health.keeping import Health, kept
 from events.jetstream.connection import JetStream
@@ -37,7 +37,7 @@ from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import beside, together, unless
 from events.transport import Channel
-from functions.worker.loop import Limits, Worker, is_answered
+from functions.worker.loop import Limits, Worker, reply_lookup
 from observability.telemetry import Telemetry
 
 MAX_IN_FLIGHT = 1024
@@ -89,14 +89,14 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
         codec=codec,
         sender=broker.sender,
         events=events,
-        notes=Notes(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET)),
-        answered=is_answered(events),
+        notes=SentRequests(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET)),
+        is_answered=reply_lookup(events),
         telemetry=parts.telemetry,
         clock=parts.clock,
         random=parts.random,
     )
     replies = await Receiver.open(broker, codec.replies, prefetch=PREFETCH)
-    pool = Pool(
+    pool = WorkerPool(
         broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost, retrying=parts.retrying
     )
     await pool.look()
@@ -106,7 +106,7 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
             js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=parts.random
         ),
         publisher=events,
-        answered=out.answered,
+        is_answered=out.is_answered,
         source=SOURCE,
         limits=Limits(MAX_IN_FLIGHT, settings.attempts, settings.grace, HANDBACK),
         telemetry=parts.telemetry,
@@ -115,7 +115,7 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
         slots=lambda: min(pool.size, MAX_IN_FLIGHT),
     )
 
-    taking = [Pump(replies, out, parts.retrying), *await _dead_letters(settings, parts)]
+    taking = [QueueConsumer(replies, out, parts.retrying), *await _dead_letters(settings, parts)]
 
     async def run(stop: asyncio.Event) -> None:
         # Replies are taken until the worker has nothing left that waits for one.
@@ -135,14 +135,14 @@ async def inward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     """From the RabbitMQ queue `name` to JetStream, and the replies back. Raises TransportError."""
     js, broker = parts.js, parts.broker
     codec = CODECS[settings.codec]
-    questions = Questions(name, codec, JetStreamLog(js), settings.deadline, parts.telemetry, parts.clock)
+    questions = InboundRequests(name, codec, JetStreamLog(js), settings.deadline, parts.telemetry, parts.clock)
     consumer = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
     replies = await JetStreamSubscription.bind(js, Channel.REPLIES, consumer, random=parts.random)
-    answers = Answers(replies, codec, broker.sender, parts.telemetry, parts.retrying)
+    answers = InboundReplies(replies, codec, broker.sender, parts.telemetry, parts.retrying)
     queue = await topology.adopt(broker.consuming, codec.queue(name))
     receiver = await Receiver.open(broker, queue, prefetch=PREFETCH)
 
-    pumps = [Pump(receiver, questions, parts.retrying)]
+    pumps = [QueueConsumer(receiver, questions, parts.retrying)]
     if not settings.outbound:
         pumps += await _dead_letters(settings, parts)
 
@@ -152,12 +152,12 @@ async def inward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
     return run
 
 
-async def _dead_letters(settings: BridgeSettings, parts: Parts) -> Sequence[Pump]:
+async def _dead_letters(settings: BridgeSettings, parts: Parts) -> Sequence[QueueConsumer]:
     """Only our own workers and queues have any; one pump, whichever way the bridge goes. Raises TransportError."""
     if settings.codec is not CodecName.EVENTS:
         return ()
     dead = await Receiver.open(parts.broker, topology.DEADLETTERS, prefetch=PREFETCH)
-    return [Pump(dead, DeadLetters(JetStreamLog(parts.js), parts.telemetry, parts.clock), parts.retrying)]
+    return [QueueConsumer(dead, DeadLetters(JetStreamLog(parts.js), parts.telemetry, parts.clock), parts.retrying)]
 
 
 log = structlog.get_logger(__name__)

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bridge import dialogue
-from bridge.ids import Origin, correlation, request_id_for
-from bridge.notes import Note
+from bridge.ids import RequestOrigin, correlation, request_id_for
+from bridge.sent_requests import SentRequest
 from bridge.settings import CodecName
 from events.errors import MalformedEvent
 from events.event import Event
@@ -61,7 +61,7 @@ class Codec(Protocol):
         """The request as a worker on RabbitMQ reads it."""
         ...
 
-    def about(self, reply: AmqpMessage) -> Note | None:
+    def about(self, reply: AmqpMessage) -> SentRequest | None:
         """Which request a reply is about, if it says so itself."""
         ...
 
@@ -69,11 +69,11 @@ class Codec(Protocol):
         """What a worker on RabbitMQ answered."""
         ...
 
-    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
+    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
         """What a requester on RabbitMQ asks, and where its answer goes."""
         ...
 
-    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> AmqpMessage:
+    def answer(self, data: EventData, origin: RequestOrigin, *, time: datetime) -> AmqpMessage:
         """The answer as that requester reads it. `time` is the reply's."""
         ...
 
@@ -90,9 +90,9 @@ class EventsCodec:
     def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
         return AmqpMessage.of(event, reply_to=self.replies.name, expires_in=expires_in)
 
-    def about(self, reply: AmqpMessage) -> Note | None:
+    def about(self, reply: AmqpMessage) -> SentRequest | None:
         event = reply.event()
-        return Note(request_id=str(event.request_id), headers=event.headers)
+        return SentRequest(request_id=str(event.request_id), headers=event.headers)
 
     def answered(self, reply: AmqpMessage, request_id: str) -> EventData:
         data = reply.event().data()
@@ -100,11 +100,11 @@ class EventsCodec:
             raise MalformedEvent(f"{data.TYPE} is no answer to {request_id}")
         return data
 
-    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
+    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
         data = message.event().data()
         if not isinstance(data, GenerationRequested):
             raise MalformedEvent(f"{data.TYPE} is no request")
-        origin = Origin.of(message, subject=data.request_id)
+        origin = RequestOrigin.of(message, subject=data.request_id)
         request_id = request_id_for(message)
         ids = {
             "request_id": str(request_id),
@@ -115,7 +115,7 @@ class EventsCodec:
         }
         return data.model_copy(update=ids), origin
 
-    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> AmqpMessage:
+    def answer(self, data: EventData, origin: RequestOrigin, *, time: datetime) -> AmqpMessage:
         own = data.model_copy(update={"request_id": origin.subject})
         return replace(AmqpMessage.of(Event.of(own, source=SOURCE, time=time)), correlation_id=origin.correlation_id)
 
@@ -140,7 +140,7 @@ class OriginalCodec:
             expires_in=expires_in,
         )
 
-    def about(self, reply: AmqpMessage) -> Note | None:
+    def about(self, reply: AmqpMessage) -> SentRequest | None:
         return None
 
     def answered(self, reply: AmqpMessage, request_id: str) -> EventData:
@@ -150,8 +150,8 @@ class OriginalCodec:
             return GenerationFailed(request_id=request_id, reason=FailureReason.EMPTY, detail=detail)
         return GenerationCompleted(request_id=request_id, text=text, finish_reason=FinishReason.STOP, model="original")
 
-    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, Origin]:
-        origin = Origin.of(message)
+    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
+        origin = RequestOrigin.of(message)
         turns = dialogue.read(_text(message))
         request_id = request_id_for(message)
         request = GenerationRequested(
@@ -165,7 +165,7 @@ class OriginalCodec:
         )
         return request, origin
 
-    def answer(self, data: EventData, origin: Origin, *, time: datetime) -> AmqpMessage:
+    def answer(self, data: EventData, origin: RequestOrigin, *, time: datetime) -> AmqpMessage:
         """The original's bot has no time limit: without an answer its user would be busy for ever."""
         match data:
             case GenerationCompleted(text=text):

@@ -7,7 +7,7 @@ import structlog
 from bridge.codecs import SOURCE
 from bridge.complaints import Complaints
 from bridge.refusals import Refusals
-from bridge.taken import Taken
+from bridge.taken import TracedMessage
 from events.deadletters import REASON_HEADER
 from events.errors import MalformedEvent
 from events.event import Event
@@ -16,7 +16,8 @@ from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import ReceivedMessage
 from events.runtime.clock import Clock
 from events.transport import Channel, Log
-from functions.worker.outcomes import GaveUp, give_up, keep
+from functions.worker.outcomes import GaveUp
+from functions.worker.settling import give_up, publish_dead_letter
 from observability import names
 from observability.telemetry import Telemetry
 
@@ -57,14 +58,14 @@ class DeadLetters:
         destination = topology.DEADLETTERS.name
         with self.telemetry.spans.process(
             Channel.DEADLETTERS,
-            Taken.of(event, message),
+            TracedMessage.of(event, message),
             group="bridge",
             system=names.RABBITMQ,
             destination=destination,
         ):
             if ours:
                 # The worker that gave it up has counted it, and has told so in a reply of its own.
-                await keep(event, self.events, self.telemetry)
+                await publish_dead_letter(event, self.events, self.telemetry)
                 return
             outcome = _exhausted(message)
             await give_up(outcome, event, self.events, self.telemetry, source=SOURCE, now=self.clock.now())

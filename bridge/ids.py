@@ -24,7 +24,7 @@ def correlation(request_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RequestOrigin:
     """Where the answer to a request from RabbitMQ goes. It travels in the headers of request and reply."""
 
     reply_to: str

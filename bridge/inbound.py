@@ -12,10 +12,10 @@ import structlog
 from bridge.codecs import SOURCE, Codec, TooLarge, fitting
 from bridge.complaints import Complaints
 from bridge.dialogue import NoQuestion
-from bridge.ids import Origin, request_id_for
+from bridge.ids import RequestOrigin, request_id_for
 from bridge.outbound import MARK
 from bridge.refusals import Refusals
-from bridge.taken import Taken, trace_of
+from bridge.taken import TracedMessage, trace_of
 from events import subjects
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
@@ -45,13 +45,13 @@ GRACE = timedelta(seconds=1)
 """To finish what is in hand at the end; what is left comes again."""
 
 COUNTED = 10_000
-"""Answers whose failures are remembered."""
+"""Replies whose failures are remembered."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class InboundRequests:
     """From RabbitMQ's queue to JetStream."""
 
     queue: str
@@ -83,7 +83,7 @@ class Questions:
 
     async def _publish(self, event: Event, message: AmqpMessage) -> None:
         spans = self.telemetry.spans
-        taken = Taken.of(event, message)
+        taken = TracedMessage.of(event, message)
         with (
             spans.process(
                 Channel.REQUESTS, taken, group="bridge", system=names.RABBITMQ, destination=self.queue, entry=True
@@ -117,7 +117,7 @@ def _rejected(why: str) -> GaveUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class InboundReplies:
     """From JetStream to whoever asked on RabbitMQ."""
 
     subscription: Subscription
@@ -186,15 +186,15 @@ class Answers:
     def _count(self, delivery: Delivery, outcome: str) -> None:
         """As the edge does for Telegram's questions."""
         with suppress(MalformedEvent):
-            if asked_at := Origin.read(delivery.event.headers).asked_at:
-                self.telemetry.metrics.answered(self.retrying.clock.now() - asked_at, outcome)
+            if asked_at := RequestOrigin.read(delivery.event.headers).asked_at:
+                self.telemetry.metrics.record_finished(self.retrying.clock.now() - asked_at, outcome)
 
     async def _answer(self, delivery: Delivery) -> str:
         """Send it; the question's outcome. Raises MalformedEvent, TransportError."""
         spans, event = self.telemetry.spans, delivery.event
         group = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
         with spans.process(Channel.REPLIES, delivery, group=group):
-            origin = Origin.read(event.headers)
+            origin = RequestOrigin.read(event.headers)
             data = event.data()
             message = self.codec.answer(data, origin, time=event.time)
             with spans.send(Channel.REPLIES, event, system=names.RABBITMQ, destination=names.ANONYMOUS) as traced:

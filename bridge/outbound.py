@@ -8,12 +8,12 @@ from random import Random
 
 import structlog
 
+from bridge.awaited_replies import AwaitedReplies, AwaitedReply, WaitEnd
 from bridge.codecs import SOURCE, Codec, TooLarge, fitting
 from bridge.complaints import Complaints
 from bridge.ids import correlation
-from bridge.notes import Note, Notes
-from bridge.taken import Taken, trace_of
-from bridge.waiting import End, Wait, Waiting
+from bridge.sent_requests import SentRequest, SentRequests
+from bridge.taken import TracedMessage, trace_of
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.ids import RequestId
@@ -24,7 +24,8 @@ from events.runtime.clock import Clock
 from events.runtime.retrying import Backoff
 from events.schema import FailureReason, GenerationRequested
 from events.transport import Channel, Delivery, Log, Published
-from functions.worker.outcomes import GaveUp, Outcome, Postponed, Relayed, origin
+from functions.worker.outcomes import GaveUp, Outcome, Postponed, Relayed
+from functions.worker.settling import origin_headers
 from observability import names
 from observability.telemetry import Telemetry
 
@@ -48,12 +49,12 @@ class Outbound:
     codec: Codec
     sender: Sender
     events: Log
-    notes: Notes
-    answered: Callable[[RequestId], Awaitable[bool]]
+    notes: SentRequests
+    is_answered: Callable[[RequestId], Awaitable[bool]]
     telemetry: Telemetry
     clock: Clock
     random: Random
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: AwaitedReplies = field(default_factory=AwaitedReplies)
     complain: Complaints = field(default_factory=Complaints)
 
     async def handle(self, request: GenerationRequested, delivery: Delivery) -> Outcome:
@@ -66,7 +67,7 @@ class Outbound:
             except TransportError as error:
                 return Postponed(str(error), BACKOFF.pause(delivery.attempt, self.random))
 
-    async def _handle(self, request: GenerationRequested, delivery: Delivery, wait: Wait) -> Outcome:
+    async def _handle(self, request: GenerationRequested, delivery: Delivery, wait: AwaitedReply) -> Outcome:
         note = await self.notes.find(correlation(request.request_id)) if delivery.attempt > 1 else None
         if note and note.valid(self.clock.now()):
             # Asked before a restart, or by another bridge: once is enough.
@@ -74,30 +75,30 @@ class Outbound:
         else:
             note = await self._ask(request, delivery.event, wait)
         end = await wait.end(NOTE_AFTER)
-        if end is End.TIMED_OUT:
+        if end is WaitEnd.TIMED_OUT:
             await self.notes.keep(note)
             end = await wait.end(note.until - self.clock.now())
-        if end is End.UNUSABLE:
+        if end is WaitEnd.UNUSABLE:
             return GaveUp(FailureReason.REJECTED, wait.why, delivery.attempt)
         return await self._outcome(end, note)
 
-    async def _ask(self, request: GenerationRequested, event: Event, wait: Wait) -> Note:
+    async def _ask(self, request: GenerationRequested, event: Event, wait: AwaitedReply) -> SentRequest:
         now = self.clock.now()
         remaining = request.deadline - now
         target = self.queue.name
         with self.telemetry.spans.send(Channel.REQUESTS, event, system=names.RABBITMQ, destination=target) as traced:
-            wait.headers = {**trace_of(traced.headers), **origin(traced.headers)}
+            wait.headers = {**trace_of(traced.headers), **origin_headers(traced.headers)}
             message = self.codec.ask(traced, request, expires_in=remaining)
             await self.sender.send(target, replace(message, headers={**message.headers, MARK: "out"}))
-        return Note(request_id=request.request_id, until=now + remaining / 2, headers=wait.headers)
+        return SentRequest(request_id=request.request_id, until=now + remaining / 2, headers=wait.headers)
 
-    async def _outcome(self, end: End, note: Note) -> Outcome:
-        if end is End.STORED:
+    async def _outcome(self, end: WaitEnd, note: SentRequest) -> Outcome:
+        if end is WaitEnd.STORED:
             return Relayed()
-        if end is End.HEARD:
-            stored = await self.answered(RequestId.parse(note.request_id))
+        if end is WaitEnd.HEARD:
+            stored = await self.is_answered(RequestId.parse(note.request_id))
             return Relayed() if stored else Postponed("a reply was heard of that is not stored", timedelta(seconds=1))
-        if end is End.LOST and not self.queue.durable:
+        if end is WaitEnd.LOST and not self.queue.durable:
             await self.notes.keep(note.model_copy(update={"until": self.clock.now()}))
         return Postponed(f"no answer from RabbitMQ ({end.value})", timedelta(0))
 
@@ -107,21 +108,21 @@ class Outbound:
         try:
             note = await self._about(received)
             data = self.codec.answered(message, note.request_id)
-            headers = {**trace_of(note.headers), **origin(note.headers)}
+            headers = {**trace_of(note.headers), **origin_headers(note.headers)}
             event = fitting(Event.of(data, source=SOURCE, time=self.clock.now(), headers=headers))
         except MalformedEvent as error:
             self.complain("reply.dropped", str(error), correlation_id=message.correlation_id[:100])
             if isinstance(error, TooLarge):
                 await self.give_up(received, str(error))
             return
-        await self._store(Taken.of(event, message))
+        await self._store(TracedMessage.of(event, message))
 
     async def give_up(self, received: ReceivedMessage, why: str) -> None:
         """Its request fails at once if it is in hand here. Elsewhere it is asked again, or becomes a dead letter."""
         with suppress(MalformedEvent):
             self.waiting.unusable((await self._about(received)).request_id, why)
 
-    async def _about(self, received: ReceivedMessage) -> Note:
+    async def _about(self, received: ReceivedMessage) -> SentRequest:
         message = received.message
         note = self.codec.about(message) or self.waiting.note(message.correlation_id)
         note = note or await self.notes.find(message.correlation_id)
@@ -129,7 +130,7 @@ class Outbound:
             raise MalformedEvent("nobody has asked for it, or too long ago")
         return note
 
-    async def _store(self, reply: Taken) -> None:
+    async def _store(self, reply: TracedMessage) -> None:
         spans, request_id = self.telemetry.spans, reply.event.subject
         source = self.codec.replies.name
         with (

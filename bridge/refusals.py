@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bridge.codecs import SOURCE
-from bridge.ids import Origin, request_id_for
+from bridge.ids import RequestOrigin, request_id_for
 from bridge.outbound import MARK
-from bridge.taken import Taken, trace_of
+from bridge.taken import TracedMessage, trace_of
 from events.errors import MalformedEvent
 from events.event import Event
 from events.ids import RequestId
@@ -15,7 +15,8 @@ from events.rabbitmq.message import AmqpMessage
 from events.runtime.clock import Clock
 from events.schema import GenerationRequested
 from events.transport import Channel, Log
-from functions.worker.outcomes import GaveUp, bury, origin, tell
+from functions.worker.outcomes import GaveUp
+from functions.worker.settling import dead_letter, origin_headers, publish_failure
 from observability import names
 from observability.telemetry import Telemetry
 
@@ -35,8 +36,8 @@ class Refusals:
     async def refuse(self, message: AmqpMessage, outcome: GaveUp) -> None:
         """Keep a question as a dead letter, and tell its asker, if anybody can be told. Raises TransportError."""
         with self._processing(message) as refused:
-            await bury(outcome, refused, self.events, self.telemetry)
-            if origin(refused.headers):
+            await dead_letter(outcome, refused, self.events, self.telemetry)
+            if origin_headers(refused.headers):
                 await self._tell(refused, outcome)
 
     async def answer(self, message: AmqpMessage, outcome: GaveUp) -> None:
@@ -46,14 +47,14 @@ class Refusals:
 
     async def _tell(self, refused: Event, outcome: GaveUp) -> None:
         """Through REPLIES, like any answer, so that it is not lost."""
-        await tell(outcome, refused, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
+        await publish_failure(outcome, refused, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
 
     @contextmanager
     def _processing(self, message: AmqpMessage) -> Iterator[Event]:
         refused = self._refused(message)
         with self.telemetry.spans.process(
             Channel.REQUESTS,
-            Taken.of(refused, message),
+            TracedMessage.of(refused, message),
             group="bridge",
             system=names.RABBITMQ,
             destination=self.queue,
@@ -74,10 +75,10 @@ class Refusals:
         )
 
 
-def _asker(message: AmqpMessage) -> Origin | None:
+def _asker(message: AmqpMessage) -> RequestOrigin | None:
     """Who asked, if anybody can be told. A bridge that sent a request here by mistake lets somebody else try."""
     try:
-        return None if MARK in message.headers else Origin.of(message, subject=_own_id(message))
+        return None if MARK in message.headers else RequestOrigin.of(message, subject=_own_id(message))
     except MalformedEvent:
         return None
 

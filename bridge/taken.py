@@ -14,8 +14,8 @@ MAX_TRACE = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """Implements `observability.spans.InHand`."""
+class TracedMessage:
+    """Implements `observability.spans.TracedDelivery`."""
 
     event: Event
     attempt: int

@@ -50,51 +50,51 @@ class Metrics:
         self._busy = meter.create_counter(names.BUSY_IGNORED, "{message}", "Questions ignored while busy")
         self._silenced = meter.create_counter(names.SILENCED, "{message}", "Questions in a chat with too many answers")
 
-    def answered(self, took: timedelta, outcome: str) -> None:
+    def record_finished(self, took: timedelta, outcome: str) -> None:
         """A question came to its end; `outcome` from a small fixed set, e.g. `answered`, `failed`, `expired`."""
         self._answer.record(took.total_seconds(), {names.OUTCOME: outcome})
 
-    def flood_waited(self, wait: timedelta) -> None:
+    def record_flood_wait(self, wait: timedelta) -> None:
         self._flood_wait.record(wait.total_seconds())
 
-    def dead_lettered(self, reason: FailureReason) -> None:
+    def count_dead_letter(self, reason: FailureReason) -> None:
         self._deadletters.add(1, {names.REASON: reason.value})
 
-    def busy_ignored(self) -> None:
+    def count_busy_ignored(self) -> None:
         self._busy.add(1)
 
-    def silenced(self) -> None:
+    def count_silenced(self) -> None:
         self._silenced.add(1)
 
-    def caught_up(self, messages: int) -> None:
+    def record_catch_up(self, messages: int) -> None:
         """One catch-up is over, and has brought as many messages."""
         self._catch_up.record(messages)
 
-    def generated(self, timings: Timings, output_tokens: int, attributes: Mapping[str, str]) -> None:
+    def record_generation(self, timings: Timings, output_tokens: int, attributes: Mapping[str, str]) -> None:
         """How fast one generation was, where its engine tells."""
         if timings.prompt > 0:
             self._first_token.record(timings.prompt, attributes)
         if output_tokens > 1 and timings.generation > 0:
             self._per_token.record(timings.generation / (output_tokens - 1), attributes)
 
-    def drawn_again(self, reason: str, attributes: Mapping[str, str]) -> None:
+    def count_redraw(self, reason: str, attributes: Mapping[str, str]) -> None:
         """An answer was of no use; `attributes` are those of its span's name."""
         self._redraws.add(1, {**attributes, names.REASON: reason})
 
-    def used(self, usage: Usage, attributes: Mapping[str, str]) -> None:
+    def record_tokens(self, usage: Usage, attributes: Mapping[str, str]) -> None:
         """Tokens of one generation; `attributes` are those of its span's name."""
         self._tokens.record(usage.input_tokens, {**attributes, names.GEN_AI_TOKEN_TYPE: "input"})
         self._tokens.record(usage.output_tokens, {**attributes, names.GEN_AI_TOKEN_TYPE: "output"})
 
     @contextmanager
-    def sending(self, attributes: Mapping[str, str]) -> Iterator[None]:
+    def measure_send(self, attributes: Mapping[str, str]) -> Iterator[None]:
         """One event on its way to the broker."""
         self._sent.add(1, attributes)
         with self._timed(self._send, attributes):
             yield
 
     @contextmanager
-    def processing(self, attributes: Mapping[str, str], *, attempt: int, waited: timedelta) -> Iterator[None]:
+    def measure_process(self, attributes: Mapping[str, str], *, attempt: int, waited: timedelta) -> Iterator[None]:
         """One delivery in hand, `waited` since its event was published."""
         self._consumed.add(1, attributes)
         if attempt > 1:
@@ -110,7 +110,7 @@ class Metrics:
             self._in_flight.add(-1, attributes)
 
     @contextmanager
-    def chatting(self, attributes: Mapping[str, str]) -> Iterator[None]:
+    def measure_chat(self, attributes: Mapping[str, str]) -> Iterator[None]:
         """One generation."""
         with self._timed(self._chat, attributes):
             yield

@@ -24,15 +24,15 @@ def inject() -> dict[str, str]:
     return headers
 
 
-def onward(headers: Mapping[str, str]) -> dict[str, str]:
+def with_current_trace(headers: Mapping[str, str]) -> dict[str, str]:
     """`headers` with the current trace in place of the one they had; unchanged where nothing is traced."""
     current = inject()
     if not current:
         return dict(headers)
-    return without(headers) | current
+    return without_trace(headers) | current
 
 
-def without(headers: Mapping[str, str]) -> dict[str, str]:
+def without_trace(headers: Mapping[str, str]) -> dict[str, str]:
     """`headers` without a trace."""
     return {name: value for name, value in headers.items() if name.lower() not in _FIELDS}
 
@@ -45,7 +45,7 @@ def extract(headers: Mapping[str, str]) -> Context:
 
 
 @contextmanager
-def within(context: Context) -> Iterator[None]:
+def activate(context: Context) -> Iterator[None]:
     """Go on in the trace of `context`."""
     token = attach(context)
     try:
@@ -54,6 +54,6 @@ def within(context: Context) -> Iterator[None]:
         detach(token)
 
 
-def resumed(headers: Mapping[str, str]) -> AbstractContextManager[None]:
+def resume(headers: Mapping[str, str]) -> AbstractContextManager[None]:
     """Go on in the trace that was stored with `inject()`, e.g. when a timer fires or after a restart."""
-    return within(extract(headers))
+    return activate(extract(headers))

@@ -57,7 +57,7 @@ def start(
         traces, may_begin, close_traces = _traces(resource, processors, clock)
         meters, close_meters = _meters(resource, readers, clock)
     closers = [close for close in (close_traces, close_meters) if close]
-    return Telemetry.over(
+    return Telemetry.from_providers(
         traces,
         meters,
         capture_content=capture_content,

@@ -28,7 +28,7 @@ from events.schema import GenerationRequested
 from events.subjects import destination as destination_of
 from events.transport import Channel
 from observability import names, propagation
-from observability.chat import Chat, request_attributes
+from observability.chat_span import ChatSpan, request_attributes
 from observability.metrics import Metrics, error_type
 
 MAX_ID = 256
@@ -76,7 +76,7 @@ REAL = SystemClock()
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-class InHand(Protocol):
+class TracedDelivery(Protocol):
     """What is told about a delivery."""
 
     @property
@@ -112,7 +112,7 @@ class Spans:
     def receive_telegram(self, question: RequestId) -> Iterator[Span]:
         """A Telegram message arrived: the first span of a new trace, whatever is current."""
         if self._silent(root := self._root()):
-            with propagation.within(root):
+            with propagation.activate(root):
                 yield INVALID_SPAN
             return
         attributes = operation(names.RECEIVE, names.TELEGRAM, names.TELEGRAM) | about(question)
@@ -124,7 +124,7 @@ class Spans:
         """A step of the edge that began at `since`, in the trace that was stored with `propagation.inject()`."""
         parent = self._parent(trace)
         if self._silent(parent):
-            with propagation.within(parent):
+            with propagation.activate(parent):
                 yield
             return
         with self._span(name, SpanKind.INTERNAL, about(question), context=parent, start=since):
@@ -139,7 +139,7 @@ class Spans:
         metered = operation(names.SEND, names.TELEGRAM, names.TELEGRAM)
         attributes = metered | about(question)
         name = names.span(names.SEND, names.TELEGRAM)
-        with self.metrics.sending(metered), self._span(name, SpanKind.PRODUCER, attributes) as span:
+        with self.metrics.measure_send(metered), self._span(name, SpanKind.PRODUCER, attributes) as span:
             span.set_attribute(names.PART, part)
             yield span
 
@@ -159,14 +159,14 @@ class Spans:
         metered = operation(names.SEND, system, target)
         attributes = metered | routing(channel, system, target) | message(event)
         name = names.span(names.SEND, target)
-        with self.metrics.sending(metered), self._span(name, SpanKind.PRODUCER, attributes, context=context):
+        with self.metrics.measure_send(metered), self._span(name, SpanKind.PRODUCER, attributes, context=context):
             yield self._sent_on(event)
 
     @contextmanager
     def process(
         self,
         channel: Channel,
-        delivery: InHand,
+        delivery: TracedDelivery,
         *,
         group: str,
         system: str | None = None,
@@ -180,7 +180,7 @@ class Spans:
         """
         parent = self._parent(delivery.event.headers, entry=entry)
         if self._silent(parent):
-            with propagation.within(parent):
+            with propagation.activate(parent):
                 yield INVALID_SPAN
             return
         system, target = system or self.system, destination or destination_of(channel)
@@ -191,7 +191,7 @@ class Spans:
         name = names.span(names.PROCESS, target)
         self._queued(target, attributes, delivery, parent)
         with (
-            self.metrics.processing(metered, attempt=delivery.attempt, waited=waited),
+            self.metrics.measure_process(metered, attempt=delivery.attempt, waited=waited),
             self._span(
                 name,
                 SpanKind.CONSUMER,
@@ -203,10 +203,10 @@ class Spans:
             yield span
 
     @contextmanager
-    def chat(self, model: str, provider: str, request: GenerationRequested) -> Iterator[Chat]:
-        """One generation. Tell what came out with `Chat.answered`."""
+    def chat(self, model: str, provider: str, request: GenerationRequested) -> Iterator[ChatSpan]:
+        """One generation. Tell what came out with `ChatSpan.record_answer`."""
         if self._silent():
-            yield Chat(INVALID_SPAN, self.metrics, {names.GEN_AI_REQUEST_MODEL: model}, capture_content=False)
+            yield ChatSpan(INVALID_SPAN, self.metrics, {names.GEN_AI_REQUEST_MODEL: model}, capture_content=False)
             return
         metered = {
             names.GEN_AI_OPERATION_NAME: names.CHAT,
@@ -215,12 +215,14 @@ class Spans:
         }
         attributes = {**metered, **request_attributes(request, capture_content=self.capture_content)}
         with (
-            self.metrics.chatting(metered),
+            self.metrics.measure_chat(metered),
             self._span(names.span(names.CHAT, model), SpanKind.CLIENT, attributes) as span,
         ):
-            yield Chat(span, self.metrics, metered, self.capture_content)
+            yield ChatSpan(span, self.metrics, metered, self.capture_content)
 
-    def _queued(self, target: str, process: Mapping[str, AttributeValue], delivery: InHand, parent: Context) -> None:
+    def _queued(
+        self, target: str, process: Mapping[str, AttributeValue], delivery: TracedDelivery, parent: Context
+    ) -> None:
         """The time that a delivery spent at the broker, beside its `process` span.
 
         A later attempt's starts at the publication too: what earlier ones did, a killed worker can't tell.
@@ -254,7 +256,7 @@ class Spans:
             try:
                 yield span
             except BaseException as error:
-                fail(span, error_type(error))
+                mark_failed(span, error_type(error))
                 if self.capture_content:
                     span.record_exception(error)
                 raise
@@ -270,25 +272,25 @@ class Spans:
         return Context() if self.may_begin is None or self.may_begin() else propagation.UNRECORDED
 
     def _sent_on(self, event: Event) -> Event:
-        leave = propagation.without if self.may_begin and unrecorded() else propagation.onward
+        leave = propagation.without_trace if self.may_begin and is_unrecorded() else propagation.with_current_trace
         return replace(event, headers=leave(event.headers))
 
     def _tracer(self, context: Context | None) -> Tracer:
         """The SDK would come to the same end in a trace that is not recorded, but takes four times as long."""
-        return QUIET if self.parent_decides and unrecorded(context) else self.tracer
+        return QUIET if self.parent_decides and is_unrecorded(context) else self.tracer
 
     def _silent(self, context: Context | None = None) -> bool:
         """Whether nobody would see a span under `context`, by default the current one, nor its metrics."""
         return not self.measured and isinstance(self._tracer(context), NoOpTracer)
 
 
-def unrecorded(context: Context | None = None) -> bool:
+def is_unrecorded(context: Context | None = None) -> bool:
     """Whether whoever began the trace of `context`, by default the current one, decided not to record it."""
     span = get_current_span(context).get_span_context()
     return span.is_valid and not span.trace_flags.sampled
 
 
-def fail(span: Span, kind: str) -> None:
+def mark_failed(span: Span, kind: str) -> None:
     """Mark a span as failed where no exception leaves it; `kind` from a small fixed set."""
     span.set_attribute(names.ERROR_TYPE, kind)
     span.set_status(Status(StatusCode.ERROR))

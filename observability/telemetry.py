@@ -30,7 +30,7 @@ class Telemetry:
     clock: Clock = REAL
 
     @classmethod
-    def over(
+    def from_providers(
         cls,
         traces: TracerProvider,
         meters: MeterProvider,
@@ -47,7 +47,7 @@ class Telemetry:
         spans = Spans(tracer, metrics, capture_content, parent_decides, may_begin, measured, clock=clock)
         return cls(tracer, meter, spans, metrics, list(closers), clock)
 
-    def on(self, system: str) -> Self:
+    def for_broker(self, system: str) -> Self:
         """The same for a process whose broker is `system`."""
         return replace(self, spans=replace(self.spans, system=system))
 
@@ -65,4 +65,4 @@ class Telemetry:
 
 def silent(clock: Clock = REAL) -> Telemetry:
     """Telemetry that goes nowhere; the trace of an incoming message still travels on."""
-    return Telemetry.over(NoOpTracerProvider(), NoOpMeterProvider(), clock=clock)
+    return Telemetry.from_providers(NoOpTracerProvider(), NoOpMeterProvider(), clock=clock)

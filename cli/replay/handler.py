@@ -15,7 +15,7 @@ from events.runtime.tasks import cancel
 from events.transport import Channel
 from functions.generate.engine import Engine
 from functions.generate.handler import generate
-from functions.worker.loop import Limits, Worker, answering, is_answered
+from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
 from observability.telemetry import Telemetry
 
 LEASE = timedelta(seconds=60)
@@ -28,10 +28,10 @@ async def hosted(
     """A player whose questions `engine` answers, in this process, `slots` at once."""
     log = MemoryLog(clock=clock)
     worker = Worker(
-        answering(partial(generate, engine=engine, spans=telemetry.spans, clock=clock), clock=clock, random=random),
+        host_handler(partial(generate, engine=engine, spans=telemetry.spans, clock=clock), clock=clock, random=random),
         subscription=log.subscribe(Channel.REQUESTS, subjects.GENERATE_CONSUMER, lease=LEASE),
         publisher=log,
-        answered=is_answered(log),
+        is_answered=reply_lookup(log),
         source=SOURCE,
         limits=Limits(slots=slots),
         telemetry=telemetry,

@@ -67,7 +67,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
     retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     time = repair(retrying)
     client = make_client(settings)
-    calls = Calls(client, flood_waited=telemetry.metrics.flood_waited)
+    calls = Calls(client, flood_waited=telemetry.metrics.record_flood_wait)
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
     health.waits("it connects to NATS")
     async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
@@ -107,7 +107,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
                 window=settings.catch_up_window,
                 known_since=world.chats.made,
                 ahead=time.ahead,
-                fetched=telemetry.metrics.caught_up,
+                fetched=telemetry.metrics.record_catch_up,
                 was_here=lambda: drivers.resuming.was_complete,
             )
             subscription = await JetStreamSubscription.bind(

@@ -27,7 +27,7 @@ from functions.generate.models.prepared import prepared_model
 from functions.generate.models.voices import voice_of
 from functions.generate.settings import Decoding, EngineName, GenerateSettings
 from functions.generate.triggers import Host, host
-from functions.worker.loop import Limits, Worker, answering
+from functions.worker.loop import Limits, Worker, host_handler
 from observability import propagation
 from observability.telemetry import Telemetry
 
@@ -86,13 +86,13 @@ def _worker(
     tell = _tell(broker.progress, clock) if broker.progress else None
     handler = partial(generate, engine=engine, spans=telemetry.spans, clock=clock, tell=tell)
     return Worker(
-        answering(handler, clock=clock, random=random),
+        host_handler(handler, clock=clock, random=random),
         subscription=subscription,
         publisher=broker.publisher,
-        answered=broker.answered,
+        is_answered=broker.answered,
         source=SOURCE,
         limits=Limits(slots=settings.slots, attempts=settings.attempts, grace=settings.grace),
-        telemetry=telemetry.on(broker.system),
+        telemetry=telemetry.for_broker(broker.system),
         clock=clock,
         random=random,
     )

@@ -27,7 +27,9 @@ async def generate(
         live = LiveText(request.request_id, tell, earlier) if tell and request.live else None
         generated = await Drawing(request, engine, earlier=earlier, live=live, clock=clock, chat=chat).answer()
         timings = Timings(prompt=generated.prompt_seconds, generation=generated.generation_seconds)
-        chat.answered(generated.text, finish_reason=generated.finish_reason, usage=generated.usage, timings=timings)
+        chat.record_answer(
+            generated.text, finish_reason=generated.finish_reason, usage=generated.usage, timings=timings
+        )
     return GenerationCompleted(
         request_id=request.request_id,
         text=generated.text,

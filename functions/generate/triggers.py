@@ -18,7 +18,7 @@ from events.runtime.clock import Clock
 from events.runtime.retrying import Retrying
 from events.transport import Channel, Progress, Publisher, Subscription
 from functions.generate.settings import GenerateSettings, Trigger
-from functions.worker.loop import is_answered
+from functions.worker.loop import reply_lookup
 from observability import names
 
 
@@ -69,7 +69,7 @@ async def _jetstream(settings: GenerateSettings, retrying: Retrying) -> AsyncIte
         yield Host(
             names.NATS,
             events,
-            is_answered(events),
+            reply_lookup(events),
             subscribe,
             keep,
             partial(trouble, topology),

@@ -18,11 +18,10 @@ from events.runtime.tasks import cancel, finish, within
 from events.schema import FailureReason, GenerationCompleted, GenerationRequested
 from events.subjects import GENERATE_CONSUMER
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Publisher, Subscription
-from functions.worker import outcomes
-from functions.worker.in_hand import ENDING, HANDING_BACK, InHand
-from functions.worker.outcomes import Answered, GaveUp, Outcome, Postponed, Skipped
-from functions.worker.verdicts import Reject, Retry
-from observability.spans import fail
+from functions.worker.in_flight import ENDING, HANDING_BACK, InFlight
+from functions.worker.outcomes import Answered, GaveUp, Outcome, Postponed, Reject, Retry, Skipped
+from functions.worker.settling import settle
+from observability.spans import mark_failed
 from observability.telemetry import Telemetry
 
 
@@ -65,8 +64,8 @@ FETCHING, LEAVING = timedelta(seconds=1.5), timedelta(seconds=2.5)
 Handler = Callable[[GenerationRequested], Awaitable[GenerationCompleted]]
 """Returns the answer or raises a verdict (`Retry`, `Reject`). Anything else that it raises is a passing fault."""
 
-Handle = Callable[[GenerationRequested, Delivery], Awaitable[Outcome]]
-"""What becomes of a request that is due; `answering` makes one of a handler."""
+DeliveryHandler = Callable[[GenerationRequested, Delivery], Awaitable[Outcome]]
+"""What becomes of a request that is due; `host_handler` makes one of a handler."""
 
 log = structlog.get_logger(__name__)
 
@@ -92,11 +91,11 @@ class Worker:
 
     def __init__(
         self,
-        handle: Handle,
+        handle: DeliveryHandler,
         *,
         subscription: Subscription,
         publisher: Publisher,
-        answered: Callable[[RequestId], Awaitable[bool]],
+        is_answered: Callable[[RequestId], Awaitable[bool]],
         source: str,
         limits: Limits,
         telemetry: Telemetry,
@@ -107,14 +106,14 @@ class Worker:
         self._handle = handle
         self._subscription = subscription
         self._publisher = publisher
-        self._answered = answered
+        self._is_answered = is_answered
         self._source = source
         self._limits = limits
         self._telemetry = telemetry
         self._clock = clock
         self._random = random
         self._slots = slots or (lambda: limits.slots)
-        self._in_hand = InHand()
+        self._in_flight = InFlight()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is in hand, or hand it back when the grace is over.
@@ -122,25 +121,25 @@ class Worker:
         Cancelled, it hands back at once. Raises TransportError where the broker will never bring anything.
         """
         stopping = asyncio.ensure_future(stop.wait())
-        stopping.add_done_callback(self._in_hand.wake)
+        stopping.add_done_callback(self._in_flight.wake)
         taking = asyncio.ensure_future(self._take_until(stopping))
         try:
             await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await self._wind_up(taking)
         finally:
-            await finish(ENDING + 2 * HANDING_BACK, self._in_hand.hand_back(self._limits.handback, taking, stopping))
+            await finish(ENDING + 2 * HANDING_BACK, self._in_flight.hand_back(self._limits.handback, taking, stopping))
 
     async def _take_until(self, stopping: asyncio.Future[Any]) -> None:
         pauses = Pauses(HOLLOW, self._random)
         while not stopping.done():
-            free = self._in_hand.free(self._slots())
+            free = self._in_flight.free(self._slots())
             if free <= 0:
-                await self._in_hand.until_free()
+                await self._in_flight.until_free()
                 continue
             began = self._clock.monotonic()
             fetched = await self._subscription.fetch(free, MAX_FETCH_WAIT)
             for delivery in fetched:
-                self._in_hand.take(delivery, self._process)
+                self._in_flight.take(delivery, self._process)
             if fetched or self._clock.monotonic() - began >= SHORT:
                 pauses.reset()
             else:
@@ -156,9 +155,9 @@ class Worker:
             taking.result()
         with suppress(OSError):  # a time-out, or the client gives the connection up
             await within(LEAVING, self._subscription.leave())
-        if self._in_hand:
-            log.info("worker.draining", in_hand=len(self._in_hand))
-        await self._in_hand.settled(end - loop.time())
+        if self._in_flight:
+            log.info("worker.draining", in_hand=len(self._in_flight))
+        await self._in_flight.settled(end - loop.time())
 
     async def _process(self, delivery: Delivery, handled: Callable[[], None]) -> None:
         try:
@@ -178,8 +177,8 @@ class Worker:
             finally:
                 handled()
             if isinstance(outcome, GaveUp | Postponed):
-                fail(span, type(outcome).__name__)
-            await outcomes.settle(
+                mark_failed(span, type(outcome).__name__)
+            await settle(
                 outcome,
                 delivery,
                 self._publisher,
@@ -202,7 +201,7 @@ class Worker:
     async def _without(self, request: GenerationRequested, delivery: Delivery) -> Outcome | None:
         """The outcome of a request that needs no handler, or none yet."""
         try:
-            answered = delivery.attempt > 1 and await self._answered(delivery.event.request_id)
+            answered = delivery.attempt > 1 and await self._is_answered(delivery.event.request_id)
         except TransportError as error:
             return Postponed(str(error), BACKOFF.pause(delivery.attempt, self._random))
         if answered:
@@ -211,7 +210,7 @@ class Worker:
         return Skipped("the deadline has passed", expired=True) if expired else None
 
 
-def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:
+def host_handler(handler: Handler, *, clock: Clock, random: Random) -> DeliveryHandler:
     """Host a handler, within the request's deadline."""
 
     def pause(request: GenerationRequested, delivery: Delivery, least: timedelta = timedelta(0)) -> timedelta:
@@ -243,7 +242,7 @@ def answering(handler: Handler, *, clock: Clock, random: Random) -> Handle:
     return handle
 
 
-def is_answered(events: Log) -> Callable[[RequestId], Awaitable[bool]]:
+def reply_lookup(events: Log) -> Callable[[RequestId], Awaitable[bool]]:
     async def answered(request_id: RequestId) -> bool:
         return await events.find(Channel.REPLIES, request_id) is not None
 

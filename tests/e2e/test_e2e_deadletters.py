@@ -18,7 +18,8 @@ from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.schema import FailureReason, GenerationFailed, GenerationRequested
 from events.transport import Channel
-from functions.worker.outcomes import GaveUp, dead_letter
+from functions.worker.outcomes import GaveUp
+from functions.worker.settling import dead_letter_of
 
 OUTCOME = GaveUp(FailureReason.ATTEMPTS_EXHAUSTED, "no worker finished it", 5)
 
@@ -41,7 +42,7 @@ async def given_up(log: JetStreamLog, request_id: RequestId) -> None:
     async with asyncio.timeout(20):
         while (request := await log.find(Channel.REQUESTS, request_id)) is None:  # noqa: ASYNC110 - a stream
             await asyncio.sleep(0.02)
-    await log.publish(Channel.DEADLETTERS, dead_letter(request, OUTCOME))
+    await log.publish(Channel.DEADLETTERS, dead_letter_of(request, OUTCOME))
     failed = GenerationFailed(request_id=str(request_id), reason=OUTCOME.reason)
     await log.publish(Channel.REPLIES, Event.of(failed, source="/test", time=datetime.now(UTC)))
 
@@ -104,7 +105,7 @@ async def test_a_dropped_dead_letter_is_gone_and_one_from_rabbitmq_is_published_
         event = Event.of(
             make_request(request_id, seconds=-60), source="/test", time=datetime.now(UTC), headers={"kept": "yes"}
         )
-        await log.publish(Channel.DEADLETTERS, dead_letter(event, OUTCOME))
+        await log.publish(Channel.DEADLETTERS, dead_letter_of(event, OUTCOME))
     assert (await deadletters(nats_server.url, "drop", here))[:2] == (0, f"dropped {here}\n")
     assert (await deadletters(nats_server.url, "resend", there))[:2] == (0, "asked again as rabbitmq.a.b.1\n")
     assert (await deadletters(nats_server.url, "list"))[1:] == ("", "no dead letters\n")

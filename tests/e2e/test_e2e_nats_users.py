@@ -21,7 +21,8 @@ from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog
 from events.schema import FailureReason
 from events.transport import Channel
-from functions.worker.outcomes import GaveUp, dead_letter
+from functions.worker.outcomes import GaveUp
+from functions.worker.settling import dead_letter_of
 
 ORIGINALS = Path(__file__).parents[1] / "integration"
 OWNER_PHONE = "+79990000000"
@@ -225,4 +226,4 @@ async def given_up(product, request_id):
         request = await JetStreamLog(js).find(Channel.REQUESTS, request_id)
     outcome = GaveUp(FailureReason.ATTEMPTS_EXHAUSTED, "no worker finished it", 5)
     async with connect(url, name="generate", access=worker) as js:
-        await JetStreamLog(js).publish(Channel.DEADLETTERS, dead_letter(request, outcome))
+        await JetStreamLog(js).publish(Channel.DEADLETTERS, dead_letter_of(request, outcome))

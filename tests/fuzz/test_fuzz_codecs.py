@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bridge import dialogue
 from bridge.codecs import CODECS, MAX_BYTES, SOURCE, Codec
 from bridge.deadletters import DeadLetters
-from bridge.ids import Origin, correlation, request_id_for
-from bridge.inbound import Answers, Questions
-from bridge.notes import Note, Notes
+from bridge.ids import RequestOrigin, correlation, request_id_for
+from bridge.inbound import InboundReplies, InboundRequests
 from bridge.outbound import MARK, Outbound
+from bridge.sent_requests import SentRequest, SentRequests
 from events.errors import MalformedEvent
 from events.event import Event
 from events.ids import RequestId
@@ -134,8 +134,8 @@ def test_a_conversation_sent_out_and_taken_in_has_the_same_turns(codec: Codec, t
 
 @given(ANY_CODEC, PIECES.filter(str.strip), PROPERTY.filter(bool), PROPERTY.filter(bool))
 def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: str, correlation_id: str) -> None:
-    origin = Origin(reply_to, correlation_id, subject="7.8.9.0")
-    assert Origin.read(origin.headers()) == origin
+    origin = RequestOrigin(reply_to, correlation_id, subject="7.8.9.0")
+    assert RequestOrigin.read(origin.headers()) == origin
     assert all(value.isascii() and value.isprintable() for value in origin.headers().values())
     data = GenerationCompleted(request_id="7.8.9.0", text=text, finish_reason=FinishReason.STOP, model="m")
     answer = codec.answer(data, origin, time=datetime.now(UTC))
@@ -149,7 +149,7 @@ def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: 
 @given(ANY_CODEC, MESSAGES)
 async def test_any_message_becomes_one_request_or_is_refused(codec: Codec, message: AmqpMessage) -> None:
     log = MemoryLog(clock=SystemClock())
-    questions = Questions("q", codec, log, timedelta(seconds=60), silent(), SystemClock())
+    questions = InboundRequests("q", codec, log, timedelta(seconds=60), silent(), SystemClock())
     await questions.take(received(message))
     await questions.take(received(message))
     request_id = request_id_for(message)
@@ -160,24 +160,24 @@ async def test_any_message_becomes_one_request_or_is_refused(codec: Codec, messa
     assert len((asked or dead or told).body) <= MAX_BYTES  # type: ignore[union-attr]
     if asked:
         assert isinstance(asked.data(), GenerationRequested)
-        assert Origin.read(asked.headers).reply_to == message.reply_to
+        assert RequestOrigin.read(asked.headers).reply_to == message.reply_to
 
 
 @given(ANY_CODEC, MESSAGES, st.booleans())
 async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
     codec: Codec, message: AmqpMessage, asked: bool
 ) -> None:
-    log, notes = MemoryLog(clock=SystemClock()), Notes(MemoryRecords())
+    log, notes = MemoryLog(clock=SystemClock()), SentRequests(MemoryRecords())
     if asked:
         message = replace(message, correlation_id=correlation("1.2.3.0"))
-        await notes.keep(Note(request_id="1.2.3.0"))
+        await notes.keep(SentRequest(request_id="1.2.3.0"))
     out = Outbound(
         queue=codec.queue("q"),
         codec=codec,
         sender=cast("Sender", FakeSender()),
         events=log,
         notes=notes,
-        answered=_nothing,
+        is_answered=_nothing,
         telemetry=silent(),
         clock=SystemClock(),
         random=Random(1),
@@ -210,7 +210,7 @@ async def test_any_reply_to_a_requester_is_sent_or_dropped_and_always_settled(
     event = replace(message.event(), subject="rabbitmq.a.b.0")
     subscription.put(event)
     [delivery] = await subscription.fetch(1, timedelta(seconds=1))
-    answers = Answers(subscription, codec, cast("Sender", sender), silent(), Retrying(SystemClock(), Random(1)))
+    answers = InboundReplies(subscription, codec, cast("Sender", sender), silent(), Retrying(SystemClock(), Random(1)))
     await answers._settle(delivery, LogThrottle())
     assert delivery._lease is not None
     assert delivery._lease.cancelled()

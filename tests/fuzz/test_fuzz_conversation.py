@@ -36,7 +36,7 @@ from events.schema import TYPES, FinishReason, GenerationCompleted, Role, Sampli
 from events.transport import Channel
 from functions.generate.engine import Generated
 from functions.generate.handler import generate
-from functions.worker.loop import Limits, Worker, answering, is_answered
+from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
 from observability.telemetry import silent
 
 ACCOUNT, CHAT = "1", "2"
@@ -174,14 +174,14 @@ async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue
     drivers = Drivers(world)
     lease = timedelta(seconds=60)
     worker = Worker(
-        answering(
+        host_handler(
             partial(generate, engine=model, spans=telemetry.spans, clock=retrying.clock),
             clock=retrying.clock,
             random=retrying.random,
         ),
         subscription=log.subscribe(Channel.REQUESTS, "generate", lease=lease),
         publisher=log,
-        answered=is_answered(log),
+        is_answered=reply_lookup(log),
         source="/test",
         limits=Limits(),
         telemetry=telemetry,

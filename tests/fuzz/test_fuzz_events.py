@@ -23,7 +23,7 @@ from events.rabbitmq.tolerance import be_tolerant
 from events.runtime.clock import SystemClock
 from events.schema import TYPES, EventData, FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
 from events.transport import Channel
-from functions.worker.loop import Limits, Worker, answering, is_answered
+from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
 from observability.telemetry import silent
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -139,10 +139,10 @@ async def test_a_worker_settles_whatever_it_is_given_and_tells_whoever_can_be_to
         )
 
     worker = Worker(
-        answering(handler, clock=SystemClock(), random=Random(1)),
+        host_handler(handler, clock=SystemClock(), random=Random(1)),
         subscription=requests,
         publisher=log,
-        answered=is_answered(log),
+        is_answered=reply_lookup(log),
         source="/test",
         limits=Limits(),
         telemetry=silent(),

@@ -15,7 +15,7 @@ from events.runtime.clock import SystemClock
 from events.schema import FailureReason, FinishReason, Role, Sampling, Turn
 from functions.generate.engine import Engine, Generated
 from functions.generate.handler import generate
-from functions.worker.verdicts import Reject, Retry
+from functions.worker.outcomes import Reject, Retry
 from observability.telemetry import silent
 from tests.generate.lessons import CONTEXT, COUNTING, GREETING, PLACE, READING, SILENCE, TEMPLATE, Taught
 from tests.generate.served import EVERY, SLOTS, Served, Shown, asked

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from events.schema import FinishReason, Sampling
 from functions.generate.engine import Engine
-from functions.worker.verdicts import Reject
+from functions.worker.outcomes import Reject
 from tests.generate.lessons import BROODING, FRAMED, THINK_IN_CODE, THINKING, THOUGHT, Taught
 from tests.generate.served import EVERY, Served, Shown, asked
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from events.errors import SettingsError
 from events.schema import FinishReason, Role, Sampling, Turn
-from functions.worker.verdicts import Reject
+from functions.worker.outcomes import Reject
 from tests.generate.chat_server import (
     Chat,
     ChatServer,

@@ -27,7 +27,7 @@ from events.subjects import every_subject
 from events.transport import MAX_FETCH_WAIT, Channel
 from functions.generate.app import main, open_engine
 from functions.generate.settings import EngineName, GenerateSettings
-from functions.worker.verdicts import Reject, Retry
+from functions.worker.outcomes import Reject, Retry
 from observability.telemetry import silent
 from tests.authorities import Authority
 from tests.generate.chat_server import (

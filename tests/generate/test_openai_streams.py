@@ -16,7 +16,7 @@ from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn, Usage
 from functions.generate.decoding.thoughts import Said, said
-from functions.worker.verdicts import Reject, Retry
+from functions.worker.outcomes import Reject, Retry
 from tests.generate.chat_server import Chat, ChatServer, Reply, choice, chunk, plainly, raw, streams, talking
 
 pytest.importorskip("openai")

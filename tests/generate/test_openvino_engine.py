@@ -26,7 +26,7 @@ from functions.generate.models.card import ModelCard
 from functions.generate.models.prepared import prepared_directory, prepared_model
 from functions.generate.prompts.formats import FormatName
 from functions.generate.settings import Arithmetic, GenerateSettings
-from functions.worker.verdicts import Retry
+from functions.worker.outcomes import Retry
 from tests.generate.served import stepping
 
 QUESTION = [Turn(role=Role.USER, text="как дела?")]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.codecs import NO_QUESTION
-from bridge.pump import PREFETCH
+from bridge.queue_consumer import PREFETCH
 from events.deadletters import CUT_HEADER, REASON_HEADER
 from events.ids import RequestId
 from events.jetstream.log import JetStreamLog

@@ -19,7 +19,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed
 from events.transport import Channel
-from functions.worker.outcomes import origin
+from functions.worker.settling import origin_headers
 
 IN = {"BRIDGE_DIRECTION": "in"}
 SECOND = timedelta(seconds=1)
@@ -77,7 +77,8 @@ async def test_a_requester_is_told_that_there_will_be_no_answer(world, requester
     [taken] = deliveries
     failed = GenerationFailed(request_id=taken.event.subject, reason=FailureReason.REJECTED)
     await JetStreamLog(js).publish(
-        Channel.REPLIES, Event.of(failed, source="/test", time=datetime.now(UTC), headers=origin(taken.event.headers))
+        Channel.REPLIES,
+        Event.of(failed, source="/test", time=datetime.now(UTC), headers=origin_headers(taken.event.headers)),
     )
     await taken.ack()
     answer = await requester.answer()

@@ -8,7 +8,7 @@ import pytest
 from nats.js import JetStreamContext
 
 from bridge.ids import correlation
-from bridge.notes import Note, Notes
+from bridge.sent_requests import SentRequest, SentRequests
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat.versions import UnreadableRecord
 from edge.userbot.intake.account_updates import State, StateLost
@@ -21,7 +21,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
 RETRYING = Retrying(SystemClock(), Random())
-NOTE = Note(request_id="1.2.3.0")
+NOTE = SentRequest(request_id="1.2.3.0")
 WITHIN = 10
 
 PUBLISHED = {
@@ -101,7 +101,7 @@ async def test_a_state_that_was_overwritten_is_lost_and_not_the_first(js, chats,
 
 
 async def test_a_note_that_was_overwritten_is_none(js, chats, overwrite) -> None:
-    notes = Notes(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET))
+    notes = SentRequests(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET))
     await notes.keep(NOTE)
     await overwrite(subjects.BRIDGE_BUCKET, correlation(NOTE.request_id))
     assert await notes.find(correlation(NOTE.request_id)) is None

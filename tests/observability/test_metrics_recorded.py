@@ -59,7 +59,7 @@ def test_a_first_delivery_has_waited_and_a_later_one_is_a_retry(observed, event,
 def test_a_generation_is_timed_and_its_tokens_are_counted(observed, request_data):
     with observed.telemetry.spans.chat("gemma", "openvino", request_data) as chat:
         usage, timings = Usage(input_tokens=5, output_tokens=3), Timings(prompt=0.5, generation=1.0)
-        chat.answered("x", finish_reason=FinishReason.STOP, usage=usage, timings=timings)
+        chat.record_answer("x", finish_reason=FinishReason.STOP, usage=usage, timings=timings)
     points = observed.points()
     assert points["gen_ai.client.operation.duration"] == [(CHAT, 1)]
     assert points["gen_ai.server.time_to_first_token"] == [(CHAT, 1)]
@@ -72,26 +72,26 @@ def test_a_generation_is_timed_and_its_tokens_are_counted(observed, request_data
 
 def test_a_draw_that_is_made_again_is_counted_by_its_reason(observed, request_data):
     with observed.telemetry.spans.chat("gemma", "openvino", request_data) as chat:
-        chat.drawn_again("repeated", number=2)
-        chat.drawn_again("repeated", number=3)
+        chat.record_redraw("repeated", number=2)
+        chat.record_redraw("repeated", number=3)
     assert observed.points()["timokha.redraws"] == [({**CHAT, "timokha.reason": "repeated"}, 2)]
     assert observed.finished["chat gemma"].attributes["timokha.draws"] == 3
 
 
 def test_an_engine_that_does_not_tell_its_times_leaves_them_out(observed, request_data):
     with observed.telemetry.spans.chat("gemma", "openvino", request_data) as chat:
-        chat.answered("x", finish_reason=FinishReason.STOP, usage=Usage(input_tokens=5, output_tokens=3))
+        chat.record_answer("x", finish_reason=FinishReason.STOP, usage=Usage(input_tokens=5, output_tokens=3))
     assert not {"gen_ai.server.time_to_first_token", "gen_ai.server.time_per_output_token"} & set(observed.points())
 
 
 def test_what_befalls_a_question_is_counted(observed):
     metrics = observed.telemetry.metrics
-    metrics.answered(timedelta(seconds=2), "answered")
-    metrics.flood_waited(timedelta(seconds=15))
-    metrics.dead_lettered(FailureReason.REJECTED)
-    metrics.busy_ignored()
-    metrics.silenced()
-    metrics.caught_up(7)
+    metrics.record_finished(timedelta(seconds=2), "answered")
+    metrics.record_flood_wait(timedelta(seconds=15))
+    metrics.count_dead_letter(FailureReason.REJECTED)
+    metrics.count_busy_ignored()
+    metrics.count_silenced()
+    metrics.record_catch_up(7)
     points = observed.points()
     [(_, uptime)] = points.pop("process.uptime")
     assert uptime > 0
@@ -106,5 +106,5 @@ def test_what_befalls_a_question_is_counted(observed):
 
 
 def test_durations_are_told_apart_up_to_the_longest_deadline(observed):
-    observed.telemetry.metrics.answered(timedelta(seconds=100), "answered")
+    observed.telemetry.metrics.record_finished(timedelta(seconds=100), "answered")
     assert observed.bounds("timokha.answer.duration")[-3:] == (30, 60, 120)

@@ -11,13 +11,13 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def test_a_hop_over_headers_keeps_the_trace_and_its_state():
     headers = {"traceparent": PARENT, "tracestate": "vendor=1", "ce-id": "x"}
-    with propagation.resumed(headers):
+    with propagation.resume(headers):
         assert propagation.inject() == {"traceparent": PARENT, "tracestate": "vendor=1"}
     assert propagation.inject() == {}
 
 
 def test_header_names_are_read_in_any_case():
-    with propagation.resumed({"Traceparent": PARENT}):
+    with propagation.resume({"Traceparent": PARENT}):
         assert propagation.inject() == {"traceparent": PARENT}
 
 
@@ -39,7 +39,7 @@ def test_a_process_without_telemetry_passes_the_trace_on(event: Event, in_hand):
 def test_a_trace_that_was_stored_goes_on_after_a_restart(observed, question):
     with observed.telemetry.spans.receive_telegram(question):
         stored = propagation.inject()
-    with propagation.resumed(stored), observed.telemetry.spans.send_telegram(question):
+    with propagation.resume(stored), observed.telemetry.spans.send_telegram(question):
         pass
     spans = observed.finished
     assert spans["send telegram"].parent.span_id == spans["receive telegram"].context.span_id

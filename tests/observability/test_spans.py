@@ -14,7 +14,7 @@ from events.transport import Channel
 from functions.generate.engine import Generated
 from functions.generate.handler import generate
 from observability import propagation
-from observability.spans import fail
+from observability.spans import mark_failed
 
 REQUESTS = {
     "messaging.system": "nats",
@@ -45,7 +45,7 @@ def answer(observed, delivery, request_data):
     spans = observed.telemetry.spans
     with spans.process(Channel.REQUESTS, delivery, group="generate"):
         with spans.chat("gemma", "openvino", request_data) as chat:
-            chat.answered("ответ", finish_reason=FinishReason.STOP, usage=Usage(input_tokens=5, output_tokens=3))
+            chat.record_answer("ответ", finish_reason=FinishReason.STOP, usage=Usage(input_tokens=5, output_tokens=3))
         completed = GenerationCompleted(
             request_id=request_data.request_id, text="ответ", finish_reason=FinishReason.STOP, model="gemma"
         )
@@ -159,7 +159,7 @@ def test_an_error_keeps_its_message_where_content_was_asked_for(capturing, event
 def test_a_span_can_fail_without_an_exception(observed, question):
     with observed.telemetry.spans.send_telegram(question) as span:
         assert isinstance(span, Span)
-        fail(span, "attempts_exhausted")
+        mark_failed(span, "attempts_exhausted")
     failed = observed.finished["send telegram"]
     assert (failed.attributes["error.type"], failed.status.status_code) == ("attempts_exhausted", StatusCode.ERROR)
 

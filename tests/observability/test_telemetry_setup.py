@@ -66,7 +66,7 @@ def test_spans_and_metrics_arrive_at_a_collector(collector, monkeypatch):
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
     telemetry = setup.start("generate")
     work(telemetry)
-    telemetry.metrics.busy_ignored()
+    telemetry.metrics.count_busy_ignored()
     telemetry.shutdown()
 
     traces = ExportTraceServiceRequest.FromString(collector.bodies["/v1/traces"][0])

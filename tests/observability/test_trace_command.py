@@ -30,7 +30,7 @@ def trace_file(tmp_path, question, event, request_data, in_hand):
         raise TimeoutError
     with worker.spans.process(Channel.REQUESTS, second, group="generate"):
         with worker.spans.chat("gemma", "openvino", request_data) as chat:
-            chat.answered("ответ", finish_reason=FinishReason.STOP, usage=Usage())
+            chat.record_answer("ответ", finish_reason=FinishReason.STOP, usage=Usage())
         completed = GenerationCompleted(
             request_id=str(question), text="ответ", finish_reason=FinishReason.STOP, model="gemma"
         )

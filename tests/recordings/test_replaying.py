@@ -37,7 +37,7 @@ from functions.generate.engine import Generated
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate
 from functions.generate.prompts.formats import Dialogue, RuDialoGPT
-from functions.worker.loop import Limits, Worker, answering, is_answered
+from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
 from observability.telemetry import silent
 
 GREEDY = Sampling(temperature=0)
@@ -69,10 +69,10 @@ async def serving(js, engine):
 
     log, stop = JetStreamLog(js), asyncio.Event()
     worker = Worker(
-        answering(handle, clock=SystemClock(), random=Random(1)),
+        host_handler(handle, clock=SystemClock(), random=Random(1)),
         subscription=await JetStreamSubscription.bind(js, Channel.REQUESTS, GENERATE_CONSUMER, random=Random()),
         publisher=log,
-        answered=is_answered(log),
+        is_answered=reply_lookup(log),
         source="/test",
         limits=Limits(slots=4),
         telemetry=silent(),

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from bridge.codecs import CODECS
 from bridge.ids import request_id_for
-from bridge.inbound import Answers, Questions
-from bridge.pool import Pool
-from bridge.pump import Pump
+from bridge.inbound import InboundReplies, InboundRequests
+from bridge.queue_consumer import QueueConsumer
 from bridge.settings import CodecName
+from bridge.worker_pool import WorkerPool
 from events import subjects
 from events.errors import TransportError
 from events.event import Event
@@ -83,7 +83,7 @@ class FakeTaker:
 async def pumped(taker, received: FakeReceived) -> list[float]:
     """The pauses until the message was acknowledged."""
     clock, stop = ManualClock(), asyncio.Event()
-    pump = Pump(cast("Receiver", FakeReceiver(received)), taker, Retrying(clock, Random(1)))
+    pump = QueueConsumer(cast("Receiver", FakeReceiver(received)), taker, Retrying(clock, Random(1)))
     running = asyncio.create_task(pump.run(stop))
     async with asyncio.timeout(10):
         await received.acked.wait()
@@ -139,7 +139,7 @@ async def test_a_message_that_can_not_even_be_given_up_makes_room_with_a_line(er
             raise error
 
     taker, received = Breaking([TransportError("too large", Fault.FINAL)]), FakeReceived()
-    pump = Pump(cast("Receiver", FakeReceiver(received)), taker, Retrying(ManualClock(), Random(1)))
+    pump = QueueConsumer(cast("Receiver", FakeReceiver(received)), taker, Retrying(ManualClock(), Random(1)))
     with capture_logs() as logs:
         await pump._until_done(cast("ReceivedMessage", received))
     assert len(taker.given_up) == tried
@@ -163,7 +163,7 @@ async def test_a_question_that_can_not_be_taken_is_kept_as_a_dead_letter() -> No
             return await super().publish(channel, event)
 
     log, received = Breaking(clock=SystemClock()), FakeReceived()
-    questions = Questions("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=9), silent(), SystemClock())
+    questions = InboundRequests("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=9), silent(), SystemClock())
     await pumped(questions, received)
     assert await log.find(Channel.DEADLETTERS, request_id_for(received.message))
 
@@ -188,7 +188,7 @@ async def test_a_message_that_loses_a_cancellation_does_not_hold_up_the_end() ->
             await asyncio.Event().wait()
 
     stop = asyncio.Event()
-    pump = Pump(cast("Receiver", FakeReceiver(FakeReceived())), Deaf([]), Retrying(SystemClock(), Random(1)))
+    pump = QueueConsumer(cast("Receiver", FakeReceiver(FakeReceived())), Deaf([]), Retrying(SystemClock(), Random(1)))
     running = asyncio.create_task(pump.run(stop))
     async with asyncio.timeout(10):
         await taking.wait()
@@ -229,7 +229,7 @@ async def test_an_answer_is_sent_again_for_as_long_as_its_fault_may_pass(errors,
 
     retrying = Retrying(SystemClock(), Random(1))
     subscription, event = reply(MemoryLog(clock=SystemClock()))
-    answers = Answers(subscription, CODECS[CodecName.EVENTS], cast("Sender", BrokenSender()), silent(), retrying)
+    answers = InboundReplies(subscription, CODECS[CodecName.EVENTS], cast("Sender", BrokenSender()), silent(), retrying)
     was_dropped = []
     for attempt, error in enumerate(errors, 1):  # noqa: B007 - the sender raises it
         subscription.put(event, attempt)
@@ -249,7 +249,7 @@ async def test_a_pool_that_is_unknown_is_told_once_and_looked_at_less_often() ->
 
     broker = cast("Broker", SimpleNamespace(consuming=Away()))
     queue = Queue("q")
-    pool = Pool(broker, queue, queue, prefetch=1, lost=lambda: None, retrying=Retrying(clock, Random(1)))
+    pool = WorkerPool(broker, queue, queue, prefetch=1, lost=lambda: None, retrying=Retrying(clock, Random(1)))
     with capture_logs() as logs:
         watching = asyncio.create_task(pool.watch())
         async with asyncio.timeout(10):

@@ -12,9 +12,8 @@ from events.schema import FinishReason, Role, Sampling, Turn, Usage
 from functions.generate.engine import Generated
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate as generate_with
-from functions.worker.loop import answering
-from functions.worker.outcomes import Answered
-from functions.worker.verdicts import Reject, Retry
+from functions.worker.loop import host_handler
+from functions.worker.outcomes import Answered, Reject, Retry
 from observability.telemetry import silent
 from tests.clocks import ManualClock
 
@@ -210,7 +209,7 @@ def test_a_worker_that_another_draw_holds_up_answers_before_the_deadline(asked, 
         async def handler(request):
             return await generate(request, engine, clock=clock)
 
-        handle = answering(handler, clock=clock, random=retrying.random)
+        handle = host_handler(handler, clock=clock, random=retrying.random)
         outcome = await handle(request, InHand(request, clock.now()))
         assert isinstance(outcome, Answered)
         assert outcome.data.text == SAID

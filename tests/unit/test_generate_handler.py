@@ -10,7 +10,7 @@ from events.schema import FailureReason, FinishReason, Role, Sampling, Turn, Usa
 from functions.generate.engine import Generated
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate as generate_with
-from functions.worker.verdicts import Reject
+from functions.worker.outcomes import Reject
 from observability.telemetry import silent
 
 

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from bridge.codecs import CODECS
 from bridge.deadletters import DeadLetters
-from bridge.ids import Origin, request_id_for
-from bridge.inbound import MAX_BODY, Answers, Questions
-from bridge.notes import Notes
+from bridge.ids import RequestOrigin, request_id_for
+from bridge.inbound import MAX_BODY, InboundReplies, InboundRequests
 from bridge.outbound import Outbound
+from bridge.sent_requests import SentRequests
 from bridge.settings import CodecName
 from events.deadletters import ATTEMPTS_HEADER, CUT_HEADER, DETAIL_HEADER, REASON_HEADER, truncations
 from events.errors import TransportError
@@ -33,7 +33,8 @@ from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
 from events.schema import FailureReason, FinishReason, GenerationCompleted
 from events.transport import Channel, Published
-from functions.worker.outcomes import Answered, GaveUp, Skipped, dead_letter, give_up, settle
+from functions.worker.outcomes import Answered, GaveUp, Skipped
+from functions.worker.settling import dead_letter_of, give_up, settle
 from observability.metrics import Metrics
 from observability.telemetry import Telemetry, silent
 
@@ -48,10 +49,10 @@ class Counting(Metrics):
         self.dead: list[str] = []
         self.outcomes: list[tuple[str, bool]] = []
 
-    def dead_lettered(self, reason: FailureReason) -> None:
+    def count_dead_letter(self, reason: FailureReason) -> None:
         self.dead.append(reason.value)
 
-    def answered(self, took: timedelta, outcome: str) -> None:
+    def record_finished(self, took: timedelta, outcome: str) -> None:
         self.outcomes.append((outcome, timedelta(0) <= took < timedelta(seconds=60)))
 
 
@@ -102,22 +103,22 @@ class FakeDelivery:
 @pytest.mark.parametrize("room", [2**30, 80_000, 5_000])
 async def test_a_dead_letter_is_kept_as_far_as_the_broker_takes_it(make_event, telemetry, room) -> None:
     log = NarrowLog(room=room)
-    own = {"large": "я" * 40_000, "small": "x", **Origin("queue", "mine").headers()}
+    own = {"large": "я" * 40_000, "small": "x", **RequestOrigin("queue", "mine").headers()}
     event = replace(make_event(headers=own), body=b"x" * 200_000)
     await give_up(OUTCOME, event, log, telemetry, source="/test", now=NOW)
     kept = await log.find(Channel.DEADLETTERS, REQUEST_ID)
     assert kept is not None
     assert (kept.headers[REASON_HEADER], kept.headers["small"]) == ("rejected", "x")
-    assert Origin.read(kept.headers).reply_to == "queue"
+    assert RequestOrigin.read(kept.headers).reply_to == "queue"
     assert (CUT_HEADER in kept.headers) == (room < 2**30)
     reply = await log.find(Channel.REPLIES, REQUEST_ID)
     assert reply is not None
-    assert Origin.read(reply.headers).correlation_id == "mine"
+    assert RequestOrigin.read(reply.headers).correlation_id == "mine"
 
 
 def test_what_is_cut_is_said(make_event) -> None:
     event = replace(make_event(headers={f"h{number}": "x" * 1000 for number in range(100)}), body=b"x" * 100_000)
-    first, least = truncations(dead_letter(event, OUTCOME))
+    first, least = truncations(dead_letter_of(event, OUTCOME))
     assert first.headers[CUT_HEADER] == "84 of 103 headers, 34464 of 100000 bytes of the body"
     assert len(least.body) == 1024
     assert {REASON_HEADER, DETAIL_HEADER, ATTEMPTS_HEADER} <= least.headers.keys()
@@ -146,7 +147,7 @@ async def test_an_answer_that_the_broker_never_takes_fails_its_question_at_once(
 @pytest.mark.parametrize("bridged", [True, False])
 async def test_a_request_from_a_bridge_that_came_too_late_is_told_its_asker(make_event, telemetry, bridged) -> None:
     """A Telegram user hears of it from the edge, which looks at the clock."""
-    headers = Origin("queue", "mine").headers() if bridged else {}
+    headers = RequestOrigin("queue", "mine").headers() if bridged else {}
     delivery, log = FakeDelivery(make_event(headers=headers)), NarrowLog()
     late = Skipped("the deadline has passed", expired=True)
     await settle(late, delivery, log, source="/test", telemetry=telemetry, now=NOW)
@@ -182,7 +183,7 @@ async def test_what_rabbitmq_gives_up_is_logged_once_and_not_with_every_try(make
 
 async def test_what_a_worker_has_given_up_was_counted_by_it(make_event, telemetry, metrics) -> None:
     log = NarrowLog()
-    message = AmqpMessage.of(dead_letter(make_event(), OUTCOME))
+    message = AmqpMessage.of(dead_letter_of(make_event(), OUTCOME))
     await DeadLetters(log, telemetry, SystemClock()).take(received(message))
     kept = await log.find(Channel.DEADLETTERS, REQUEST_ID)
     assert kept is not None
@@ -198,7 +199,7 @@ async def test_a_requesters_question_that_rabbitmq_gives_up_is_told_to_whoever_a
     await DeadLetters(log, telemetry, SystemClock()).take(received(message, "delivery_limit"))
     reply = await log.find(Channel.REPLIES, request_id_for(message))
     assert reply is not None
-    asker = Origin.read(reply.headers)
+    asker = RequestOrigin.read(reply.headers)
     assert (asker.reply_to, asker.correlation_id, asker.subject) == ("requester", "mine", str(REQUEST_ID))
     assert await log.find(Channel.REPLIES, REQUEST_ID) is None
     assert metrics.dead == ["attempts_exhausted"]
@@ -206,7 +207,7 @@ async def test_a_requesters_question_that_rabbitmq_gives_up_is_told_to_whoever_a
 
 async def refused(log: MemoryLog, telemetry: Telemetry, codec: CodecName, body: bytes) -> FailureReason:
     """Why the bridge does not take a question with such a body, as its asker is told."""
-    questions = Questions("q", CODECS[codec], log, timedelta(seconds=60), telemetry, SystemClock())
+    questions = InboundRequests("q", CODECS[codec], log, timedelta(seconds=60), telemetry, SystemClock())
     message = AmqpMessage(body, reply_to="requester", correlation_id="mine")
     await questions.take(received(message))
     reply = await log.find(Channel.REPLIES, request_id_for(message))
@@ -229,7 +230,7 @@ async def test_a_question_that_is_too_large_is_not_said_to_be_missing(telemetry,
 
 async def test_a_question_that_the_broker_never_takes_is_not_said_to_be_missing(telemetry, metrics) -> None:
     log = NarrowLog()
-    questions = Questions("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=60), telemetry, SystemClock())
+    questions = InboundRequests("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=60), telemetry, SystemClock())
     message = AmqpMessage(b"hello", reply_to="requester", correlation_id="mine")
     await questions.give_up(received(message), "it is too large")
     reply = await log.find(Channel.REPLIES, request_id_for(message))
@@ -268,14 +269,14 @@ async def test_a_question_from_rabbitmq_counts_with_its_outcome(telemetry, metri
     log = NarrowLog()
     replies = log.subscribe(Channel.REPLIES, "edge-rabbitmq", lease=timedelta(seconds=60))
     codec = CODECS[CodecName.ORIGINAL]
-    questions = Questions("q", codec, log, timedelta(seconds=60), telemetry, SystemClock())
+    questions = InboundRequests("q", codec, log, timedelta(seconds=60), telemetry, SystemClock())
     message = AmqpMessage(body.encode(), reply_to="requester", correlation_id="mine")
     await questions.take(received(message))
     if asked := await log.find(Channel.REQUESTS, request_id_for(message)):
         data = GenerationCompleted(request_id=asked.subject, text="да", finish_reason=FinishReason.STOP, model="m")
         await settle(Answered(data), FakeDelivery(asked), log, source="/test", telemetry=telemetry, now=NOW)
     sender = cast("Sender", FakeSender(error))
-    answers = Answers(replies, codec, sender, telemetry, Retrying(SystemClock(), Random(1)))
+    answers = InboundReplies(replies, codec, sender, telemetry, Retrying(SystemClock(), Random(1)))
     [delivery] = await replies.fetch(1, timedelta(seconds=1))
     await answers._settle(delivery, LogThrottle())
     assert metrics.outcomes == [(outcome, True)]
@@ -283,7 +284,7 @@ async def test_a_question_from_rabbitmq_counts_with_its_outcome(telemetry, metri
 
 async def test_a_trace_that_is_too_long_does_not_cost_its_question(telemetry) -> None:
     log = NarrowLog(room=20_000)
-    questions = Questions("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=60), telemetry, SystemClock())
+    questions = InboundRequests("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=60), telemetry, SystemClock())
     message = AmqpMessage(b"hello", {"tracestate": "x" * 70_000}, reply_to="requester", correlation_id="mine")
     await questions.take(received(message))
     assert await log.find(Channel.REQUESTS, request_id_for(message))
@@ -301,8 +302,8 @@ async def test_a_reply_that_is_too_large_fails_its_request_at_once(make_event, t
         codec=codec,
         sender=cast("Sender", FakeSender(None)),
         events=NarrowLog(),
-        notes=Notes(MemoryRecords()),
-        answered=_never,
+        notes=SentRequests(MemoryRecords()),
+        is_answered=_never,
         telemetry=telemetry,
         clock=SystemClock(),
         random=Random(1),

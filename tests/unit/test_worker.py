@@ -16,8 +16,8 @@ from events.memory import MemoryLog, MemorySubscription
 from events.runtime.clock import SystemClock
 from events.schema import FailureReason, FinishReason, GenerationCompleted, GenerationFailed, GenerationRequested
 from events.transport import Channel, Published
-from functions.worker.loop import Limits, Worker, answering
-from functions.worker.verdicts import Reject, Retry
+from functions.worker.loop import Limits, Worker, host_handler
+from functions.worker.outcomes import Reject, Retry
 from observability.spans import Spans
 from observability.telemetry import silent
 
@@ -43,10 +43,10 @@ class World:
 
         stop = asyncio.Event()
         worker = Worker(
-            answering(handler, clock=SystemClock(), random=Random(1)),
+            host_handler(handler, clock=SystemClock(), random=Random(1)),
             subscription=self.requests,
             publisher=publisher or self.log,
-            answered=answered,
+            is_answered=answered,
             source="/test",
             limits=Limits(**limits),
             telemetry=telemetry or silent(),

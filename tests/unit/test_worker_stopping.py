@@ -13,7 +13,7 @@ from events.memory import MemoryDelivery, MemoryLog, MemorySubscription
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted
 from events.transport import Channel
-from functions.worker.loop import Limits, Worker, answering
+from functions.worker.loop import Limits, Worker, host_handler
 from observability.telemetry import silent
 
 AT_ONCE = timedelta(0)
@@ -55,10 +55,10 @@ class World:
 
         self.stop = asyncio.Event()
         worker = Worker(
-            answering(handler, clock=SystemClock(), random=Random(1)),
+            host_handler(handler, clock=SystemClock(), random=Random(1)),
             subscription=self.requests,
             publisher=self.log,
-            answered=answered or never,
+            is_answered=answered or never,
             source="/test",
             limits=Limits(**{"grace": AT_ONCE, **limits}),
             telemetry=silent(),

@@ -224,7 +224,7 @@ class Driver:
     async def _wait(self, record: ChatRecord, seconds: float) -> None:
         current = record.current
         if current and current.outcome is None:
-            with propagation.resumed(current.question.trace):
+            with propagation.resume(current.question.trace):
                 await self._performer.publish(record, current)
             until = await self._view.show(current, self._world.now(), edits=self._clock() >= self._send_at)
             seconds = min(seconds, (until - self._world.now()).total_seconds())

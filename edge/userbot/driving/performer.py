@@ -169,7 +169,7 @@ class Performer:
         outcome = "answered" if isinstance(current.outcome, Answer) else "failed"
         if current.request_id == self._undelivered:
             outcome = "undeliverable"
-        self._world.telemetry.metrics.answered(now - current.question.asked_at, outcome)
+        self._world.telemetry.metrics.record_finished(now - current.question.asked_at, outcome)
         log.info("question.settled", request_id=current.request_id, outcome=outcome)
 
     async def _surely(self, transition: Transition) -> None:

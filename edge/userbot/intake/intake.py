@@ -86,9 +86,9 @@ class Door:
         metrics = self._world.telemetry.metrics
         match effect:
             case Effect.IGNORED_BUSY:
-                metrics.busy_ignored()
+                metrics.count_busy_ignored()
             case Effect.TOO_MANY | Effect.SILENCED:
-                metrics.silenced()
+                metrics.count_silenced()
         if effect is Effect.TOO_MANY:
             seconds = SILENCE.total_seconds()
             log.warning("chat.too_many", chat=message.chat, limit=self._rules.max_answers, silent_for=seconds)

@@ -12,8 +12,8 @@ from events.schema import FailureReason, GenerationRequested, Sampling, Usage
 from functions.generate.decoding.live import LiveText
 from functions.generate.decoding.repetition import Earlier
 from functions.generate.engine import Engine, Generated
-from functions.worker.verdicts import Reject
-from observability.chat import Chat
+from functions.worker.outcomes import Reject
+from observability.chat_span import ChatSpan
 
 DRAWS = 3
 """At most, for whatever reason."""
@@ -44,7 +44,7 @@ class Drawing:
         earlier: Earlier,
         live: LiveText | None,
         clock: Clock,
-        chat: Chat,
+        chat: ChatSpan,
     ) -> None:
         """`earlier`: what is drawn again, unless some of the answer is shown by `live` already."""
         self._request = request
@@ -63,7 +63,7 @@ class Drawing:
         Raises what the engine raises while there is no answer, and Reject if there is none.
         """
         while await self._draw() and (why := self._why_again()):
-            self._chat.drawn_again(why, number=len(self._drawn) + 1)
+            self._chat.record_redraw(why, number=len(self._drawn) + 1)
         if self._answer is None:
             raise Reject(f"the model gave an empty answer {DRAWS} times", reason=FailureReason.EMPTY)
         return self._with_totals(self._answer)

@@ -15,7 +15,7 @@ from functions.generate.engines.openai.overflow import Overflow
 from functions.generate.engines.openai.stream import DONE, Event
 from functions.generate.prompts.formats import MAX_CHARACTERS_PER_TOKEN
 from functions.generate.prompts.frames import Frames
-from functions.worker.verdicts import Reject, Retry
+from functions.worker.outcomes import Reject, Retry
 
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 """Fields in which servers put thoughts that they keep apart."""

@@ -21,7 +21,7 @@ from functions.generate.engines.openai.parameters import is_refusal
 from functions.generate.engines.openai.server import Manner, Messages, Server
 from functions.generate.engines.partial_text import INTERVAL, Pace, telling
 from functions.generate.prompts.messages import estimate, messages
-from functions.worker.verdicts import Reject
+from functions.worker.outcomes import Reject
 
 _TRIES = 6
 """For one attempt of a question: every try but the first corrects something that the server has told."""

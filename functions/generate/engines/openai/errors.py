@@ -10,7 +10,7 @@ from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
 from events.certificates import SettingNames, certificate_problem
 from events.faults import UNKNOWN_ATTEMPTS, Fault
-from functions.worker.verdicts import Reject, Retry
+from functions.worker.outcomes import Reject, Retry
 
 FAULTS = (OpenAIError, ValueError, TypeError, AttributeError, LookupError)
 """All that the client raises. Those that are Python's own mean that an answer is not what the API promises."""

@@ -23,7 +23,7 @@ from functions.generate.engines.openai.answer import Answer
 from functions.generate.engines.openai.errors import FAULTS, mending, out_of_room
 from functions.generate.engines.openai.parameters import Parameters
 from functions.generate.engines.openai.stream import Event, events
-from functions.worker.verdicts import Reject, Retry
+from functions.worker.outcomes import Reject, Retry
 from observability import propagation
 
 Messages = Sequence[Mapping[str, str]]

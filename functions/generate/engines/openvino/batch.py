@@ -12,7 +12,7 @@ from typing import Any
 from events.errors import SettingsError
 from functions.generate.engines.openvino.process import Process
 from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, Model, Written, Wrote
-from functions.worker.verdicts import Reject, Retry
+from functions.worker.outcomes import Reject, Retry
 
 _CLOSING = 30.0
 """Seconds for the step in hand."""

@@ -28,7 +28,7 @@ GRACE = timedelta(seconds=1)
 log = structlog.get_logger(__name__)
 
 
-class Taker(Protocol):
+class MessageHandler(Protocol):
     async def take(self, received: ReceivedMessage) -> None:
         """Process a message, except for acknowledging it. Raises TransportError: try again."""
         ...
@@ -38,10 +38,10 @@ class Taker(Protocol):
         ...
 
 
-class Pump:
+class QueueConsumer:
     """Passes messages from `receiver` to `taker` and acknowledges them when it has finished."""
 
-    def __init__(self, receiver: Receiver, taker: Taker, retrying: Retrying) -> None:
+    def __init__(self, receiver: Receiver, taker: MessageHandler, retrying: Retrying) -> None:
         self._receiver = receiver
         self._taker = taker
         self._retrying = retrying

@@ -7,10 +7,10 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bridge.ids import correlation
-from bridge.notes import Note
+from bridge.sent_requests import SentRequest
 
 
-class End(StrEnum):
+class WaitEnd(StrEnum):
     """How the waiting for a request ended."""
 
     STORED = "stored"
@@ -24,7 +24,7 @@ class End(StrEnum):
     TIMED_OUT = "timed out"
 
 
-class Wait:
+class AwaitedReply:
     """For one request."""
 
     def __init__(self, request_id: str) -> None:
@@ -32,37 +32,37 @@ class Wait:
         self.headers: Mapping[str, str] = {}
         self.why = ""
         """Why its reply is unusable."""
-        self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._end: asyncio.Future[WaitEnd] = asyncio.get_running_loop().create_future()
 
-    def over(self, end: End) -> None:
+    def over(self, end: WaitEnd) -> None:
         if not self._end.done():
             self._end.set_result(end)
 
-    async def end(self, within: timedelta) -> End:
+    async def end(self, within: timedelta) -> WaitEnd:
         await asyncio.wait({self._end}, timeout=max(within.total_seconds(), 0))
-        return self._end.result() if self._end.done() else End.TIMED_OUT
+        return self._end.result() if self._end.done() else WaitEnd.TIMED_OUT
 
 
-class Waiting:
+class AwaitedReplies:
     """All of them, by correlation id."""
 
     def __init__(self) -> None:
-        self._waits: dict[str, Wait] = {}
+        self._waits: dict[str, AwaitedReply] = {}
 
     @contextmanager
-    def open(self, request_id: str) -> Iterator[Wait]:
+    def open(self, request_id: str) -> Iterator[AwaitedReply]:
         key = correlation(request_id)
-        wait = self._waits[key] = Wait(request_id)
+        wait = self._waits[key] = AwaitedReply(request_id)
         try:
             yield wait
         finally:
             if self._waits.get(key) is wait:
                 del self._waits[key]
 
-    def note(self, correlation_id: str) -> Note | None:
+    def note(self, correlation_id: str) -> SentRequest | None:
         """What is known about a request that is waited for."""
         wait = self._waits.get(correlation_id)
-        return Note(request_id=wait.request_id, headers=wait.headers) if wait else None
+        return SentRequest(request_id=wait.request_id, headers=wait.headers) if wait else None
 
     @contextmanager
     def storing(self, request_id: str) -> Iterator[None]:
@@ -76,17 +76,17 @@ class Waiting:
                 self._waits.setdefault(key, wait)
             raise
         if wait:
-            wait.over(End.STORED)
+            wait.over(WaitEnd.STORED)
 
     def heard(self, request_id: str) -> None:
         if wait := self._waits.get(correlation(request_id)):
-            wait.over(End.HEARD)
+            wait.over(WaitEnd.HEARD)
 
     def unusable(self, request_id: str, why: str) -> None:
         if wait := self._waits.get(correlation(request_id)):
             wait.why = why
-            wait.over(End.UNUSABLE)
+            wait.over(WaitEnd.UNUSABLE)
 
     def lost(self) -> None:
         for wait in self._waits.values():
-            wait.over(End.LOST)
+            wait.over(WaitEnd.LOST)

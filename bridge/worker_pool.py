@@ -25,7 +25,7 @@ EMPTY_GRACE = timedelta(seconds=5)
 log = structlog.get_logger(__name__)
 
 
-class Pool:
+class WorkerPool:
     """Knows the number of requests that the workers can take; `lost` is called when no worker is left to answer."""
 
     def __init__(

@@ -16,7 +16,7 @@ from observability.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
-class Chat:
+class ChatSpan:
     """A generation that is being traced."""
 
     span: Span
@@ -24,12 +24,12 @@ class Chat:
     attributes: Mapping[str, str]
     capture_content: bool
 
-    def drawn_again(self, reason: str, *, number: int) -> None:
+    def record_redraw(self, reason: str, *, number: int) -> None:
         """Record that draw `number` of this answer begins; `reason` from a small fixed set, e.g. `repeated`."""
         self.span.set_attribute(names.DRAWS, number)
-        self.metrics.drawn_again(reason, self.attributes)
+        self.metrics.count_redraw(reason, self.attributes)
 
-    def answered(
+    def record_answer(
         self,
         text: str,
         *,
@@ -50,8 +50,8 @@ class Chat:
         if self.capture_content:
             answer = {**_message("assistant", text), "finish_reason": finish_reason.value}
             self.span.set_attribute(names.GEN_AI_OUTPUT_MESSAGES, _dump([answer]))
-        self.metrics.used(usage, self.attributes)
-        self.metrics.generated(timings, usage.output_tokens, self.attributes)
+        self.metrics.record_tokens(usage, self.attributes)
+        self.metrics.record_generation(timings, usage.output_tokens, self.attributes)
 
 
 def request_attributes(request: GenerationRequested, *, capture_content: bool) -> dict[str, AttributeValue]:

@@ -8,24 +8,24 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.ids import correlation
-from bridge.notes import Note, Notes
+from bridge.sent_requests import SentRequest, SentRequests
 from events.memory import MemoryRecords
 from tests.answers import ANSWERS
 
-NOTE = Note(request_id="1.2.3.0", until=datetime(2026, 11, 26, tzinfo=UTC), headers={"traceparent": "x"})
+NOTE = SentRequest(request_id="1.2.3.0", until=datetime(2026, 11, 26, tzinfo=UTC), headers={"traceparent": "x"})
 KEY = correlation("1.2.3.0")
 FIRST = b'{"request_id":"1.2.3.0","until":"2026-11-26T00:00:00Z","headers":{"traceparent":"x"}}'
 """As the first version wrote it."""
 
 
-async def stored(value: bytes, key: str = KEY) -> Notes:
+async def stored(value: bytes, key: str = KEY) -> SentRequests:
     records = MemoryRecords()
     await records.save(key, value, None)
-    return Notes(records)
+    return SentRequests(records)
 
 
 async def test_a_note_that_was_kept_is_found_under_its_correlation_id() -> None:
-    notes = Notes(MemoryRecords())
+    notes = SentRequests(MemoryRecords())
     with capture_logs() as logs:
         assert await notes.find(KEY) is None
         await notes.keep(NOTE)

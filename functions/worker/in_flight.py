@@ -24,7 +24,7 @@ Work = Callable[[Delivery, Callable[[], None]], Coroutine[Any, Any, None]]
 log = structlog.get_logger(__name__)
 
 
-class InHand:
+class InFlight:
     """A slot is free when its handler has finished: settling goes on beside the next request."""
 
     def __init__(self) -> None:

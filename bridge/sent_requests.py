@@ -17,7 +17,7 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 log = structlog.get_logger(__name__)
 
 
-class Note(BaseModel):
+class SentRequest(BaseModel):
     """A request was sent to RabbitMQ; before `until` there is no sense in sending it again.
 
     `headers` are what its reply takes over: the trace, and where the request came from.
@@ -33,14 +33,14 @@ class Note(BaseModel):
         return now < self.until
 
 
-class Notes:
+class SentRequests:
     """Kept under the request's correlation id, which is all that a foreign worker sends back."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
         self._log_throttle = LogThrottle()
 
-    async def find(self, correlation_id: str) -> Note | None:
+    async def find(self, correlation_id: str) -> SentRequest | None:
         """None if it is no id of ours, or what is stored under it is no note of ours. Raises TransportError."""
         try:
             key = str(UUID(correlation_id))
@@ -52,7 +52,7 @@ class Notes:
             log.warning("bridge.note_unreadable", correlation_id=key, error="it is not one of ours, and is left out")
         return note
 
-    async def keep(self, note: Note) -> None:
+    async def keep(self, note: SentRequest) -> None:
         """Without it a restarted bridge would ask once more, and not know a foreign worker's late answer."""
         key = correlation(note.request_id)
         try:
@@ -62,10 +62,10 @@ class Notes:
             log.warning("bridge.not_noted", request_id=note.request_id, error=str(error))
 
 
-def _read(key: str, value: bytes) -> Note | None:
+def _read(key: str, value: bytes) -> SentRequest | None:
     try:
-        note = Note.model_validate_json(value)
+        note = SentRequest.model_validate_json(value)
     except ValidationError:
         return None
-    ours = note.model_fields_set == Note.model_fields.keys() and correlation(note.request_id) == key
+    ours = note.model_fields_set == SentRequest.model_fields.keys() and correlation(note.request_id) == key
     return note if ours else None

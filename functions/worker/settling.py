@@ -1,0 +1,134 @@
+"""How a delivery ends: publish first, confirmed; only then settle."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from events.deadletters import ATTEMPTS_HEADER, DETAIL_HEADER, REASON_HEADER, truncations
+from events.errors import MalformedEvent, TransportError
+from events.event import ORIGIN_HEADERS, Event
+from events.faults import Fault
+from events.schema import FailureReason, GenerationFailed
+from events.transport import Channel, Delivery, Publisher
+from functions.worker.outcomes import Answered, GaveUp, Outcome, Postponed, Relayed, Skipped
+from observability.telemetry import Telemetry
+
+MAX_DETAIL = 500
+"""Characters of why a request was given up: an error may repeat what it was about."""
+
+MAX_ORIGIN = 4096
+"""Characters of such a header: a percent-encoded name of a queue has fewer. A longer one is no bridge's."""
+
+log = structlog.get_logger(__name__)
+
+
+async def settle(
+    outcome: Outcome, delivery: Delivery, publisher: Publisher, *, source: str, telemetry: Telemetry, now: datetime
+) -> None:
+    """Raises TransportError; the delivery then comes again."""
+    request_id = delivery.event.subject
+    match outcome:
+        case Answered(data):
+            reply = Event.of(data, source=source, time=now, headers=origin_headers(delivery.event.headers))
+            if refusal := await _refusal(reply, publisher, telemetry):
+                # Another attempt would bring another answer that does not fit.
+                refused = GaveUp(FailureReason.REJECTED, refusal, delivery.attempt)
+                await settle(refused, delivery, publisher, source=source, telemetry=telemetry, now=now)
+                return
+            await delivery.ack()
+            log.info("request.answered", request_id=request_id, attempt=delivery.attempt)
+        case GaveUp(reason=reason, detail=detail):
+            log.error("request.gave_up", request_id=request_id, reason=reason, detail=detail[:MAX_DETAIL])
+            await give_up(outcome, delivery.event, publisher, telemetry, source=source, now=now)
+            await delivery.discard()
+        case Postponed(why, delay):
+            log.warning("request.postponed", request_id=request_id, why=why, seconds=round(delay.total_seconds(), 1))
+            await delivery.retry(delay)
+        case Relayed():
+            await delivery.ack()
+            log.info("request.relayed", request_id=request_id, attempt=delivery.attempt)
+        case Skipped(why, expired=True) if origin_headers(delivery.event.headers):
+            # It came over a bridge: there is no edge that looks at the clock, and its asker would wait for ever.
+            late = GaveUp(FailureReason.ATTEMPTS_EXHAUSTED, why, delivery.attempt)
+            await settle(late, delivery, publisher, source=source, telemetry=telemetry, now=now)
+        case Skipped(why):
+            log.info("request.skipped", request_id=request_id, why=why)
+            await delivery.ack()
+
+
+async def give_up(
+    outcome: GaveUp, event: Event, publisher: Publisher, telemetry: Telemetry, *, source: str, now: datetime
+) -> None:
+    """Bury a request and tell its asker. Raises TransportError: give up again."""
+    try:
+        event.request_id  # noqa: B018
+    except MalformedEvent:
+        # It can't be addressed, so nobody can be told; a line in the log is all that is left of it.
+        telemetry.metrics.count_dead_letter(outcome.reason)
+        return
+    await dead_letter(outcome, event, publisher, telemetry)
+    await publish_failure(outcome, event, publisher, telemetry, source=source, now=now)
+
+
+async def dead_letter(outcome: GaveUp, event: Event, publisher: Publisher, telemetry: Telemetry) -> None:
+    """Keep a request as a dead letter, and count it. Raises TransportError."""
+    await publish_dead_letter(dead_letter_of(event, outcome), publisher, telemetry)
+    # Not before it is kept: while that fails it is tried again and again.
+    telemetry.metrics.count_dead_letter(outcome.reason)
+
+
+async def publish_failure(
+    outcome: GaveUp, event: Event, publisher: Publisher, telemetry: Telemetry, *, source: str, now: datetime
+) -> None:
+    """Publish the reply that says so. Raises TransportError."""
+    detail = outcome.detail[:MAX_DETAIL]
+    failed = GenerationFailed(request_id=event.subject, reason=outcome.reason, detail=detail, attempts=outcome.attempts)
+    reply = Event.of(failed, source=source, time=now, headers=origin_headers(event.headers))
+    await _publish(Channel.REPLIES, reply, publisher, telemetry)
+
+
+async def publish_dead_letter(letter: Event, publisher: Publisher, telemetry: Telemetry) -> None:
+    """Publish a dead letter: what fits of it, if the broker will never take it whole. Raises TransportError."""
+    smaller = truncations(letter)
+    while True:
+        try:
+            await _publish(Channel.DEADLETTERS, letter, publisher, telemetry)
+            return
+        except TransportError as error:
+            if error.fault is not Fault.FINAL or not (shorter := next(smaller, None)):
+                raise
+            letter = shorter
+
+
+def origin_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """What the reply takes over from the request: where it came from, if it came over a bridge."""
+    found = {name: headers[name] for name in ORIGIN_HEADERS if name in headers}
+    return {name: value for name, value in found.items() if len(value) <= MAX_ORIGIN}
+
+
+def dead_letter_of(event: Event, outcome: GaveUp) -> Event:
+    """The event as it was, its own headers included, with what became of it."""
+    why: Mapping[str, str] = {
+        REASON_HEADER: outcome.reason.value,
+        DETAIL_HEADER: " ".join(outcome.detail[:MAX_DETAIL].split()),
+        ATTEMPTS_HEADER: str(outcome.attempts),
+    }
+    return replace(event, headers={**event.headers, **why})
+
+
+async def _refusal(reply: Event, publisher: Publisher, telemetry: Telemetry) -> str:
+    """Publish a reply; why the broker will never take it, or nothing. Raises TransportError."""
+    try:
+        await _publish(Channel.REPLIES, reply, publisher, telemetry)
+    except TransportError as error:
+        if error.fault is not Fault.FINAL:
+            raise
+        return str(error)
+    return ""
+
+
+async def _publish(channel: Channel, event: Event, publisher: Publisher, telemetry: Telemetry) -> None:
+    with telemetry.spans.send(channel, event) as traced:
+        await publisher.publish(channel, traced)
