@@ -186,7 +186,7 @@ async def _open(settings: BridgeSettings, telemetry: Telemetry, stack: AsyncExit
     await ensure()
     if settings.codec is CodecName.EVENTS:
         await topology.ensure(broker.consuming)
-        broker.upkeep.keep("our queues", topology.kept(broker.consuming))
+        broker.upkeep.keep("our queues", partial(topology.restore, broker.consuming))
     parts = Parts(js, broker, telemetry, clock, random)
     runs: list[Run] = []
     if settings.outbound:

@@ -14,7 +14,7 @@ from cli.record.selection import Selection
 from cli.record.settings import RecordSettings, at
 from events.errors import SettingsError
 from events.jetstream.connection import JetStream, connect
-from events.jetstream.reading import stored
+from events.jetstream.reading import stored_events
 from events.recordings.lines import RecordedEvent, write
 from events.recordings.pseudonyms import Pseudonyms
 from events.runtime.clock import SystemClock
@@ -31,7 +31,7 @@ async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Even
         events = [
             RecordedEvent(channel, published_at, event)
             for channel in Channel
-            for published_at, event in await stored(
+            for published_at, event in await stored_events(
                 js, channel, chat_subjects(channel, settings.account, settings.chat), retrying=retrying
             )
         ]

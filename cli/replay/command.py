@@ -19,8 +19,8 @@ from cli.replay.settings import ReplaySettings
 from events import subjects
 from events.errors import SettingsError, TimokhaError, TransportError
 from events.jetstream.connection import connect
-from events.jetstream.following import following
 from events.jetstream.log import JetStreamLog
+from events.jetstream.reading import StreamReader
 from events.jetstream.topology import Topology
 from events.recordings.lines import read
 from events.runtime.clock import Clock, SystemClock
@@ -118,7 +118,7 @@ async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) 
     async with connect(settings.nats_url, name="replay", access=settings.nats_access) as js:
         await Topology(js, retrying=Retrying(clock, random)).ensure_streams()
         events, run = JetStreamLog(js), run_name(clock.now())
-        replies = await following(
+        replies = await StreamReader.open(
             js, Channel.REPLIES, subjects.chat_subjects(Channel.REPLIES, ACCOUNT, run), clock=clock
         )
         try:

@@ -70,12 +70,14 @@ async def _streams(settings: SetupSettings, retrying: Retrying, tell: Callable[[
 
 async def _queues(url: SecretStr, tell: Callable[[Iterable[str]], None]) -> None:
     try:
-        from events.rabbitmq.setup import set_up  # noqa: PLC0415 - where nobody uses RabbitMQ its client may be missing
+        from events.rabbitmq.connection import connect as connect_rabbitmq  # noqa: PLC0415 - its client may be missing
+        from events.rabbitmq.topology import set_up  # noqa: PLC0415
     except ImportError as error:
         raise SettingsError(
             f"RABBITMQ_URL is set, but its client is not installed ({error}): {install('rabbitmq')}"
         ) from None
-    tell(await set_up(url, clock=SystemClock()))
+    async with connect_rabbitmq(url, name="setup", clock=SystemClock()) as broker:
+        tell(await set_up(broker.consuming))
 
 
 def _retention(settings: SetupSettings) -> Retention:

@@ -4,23 +4,40 @@ An edge is woken for a chat, answers are followed while they are written, events
 """
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import structlog
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from events import subjects
 from events.event import NATS_PREFIX, Event, from_headers, to_headers
-from events.jetstream.listening import listening
+from events.jetstream.api import client_of
+from events.jetstream.faults import ERRORS
+from events.runtime.tasks import finish
 from events.transport import Channel
 
 TIMEOUT = 2
 """Seconds that an edge may take to say that it has heard."""
+GOODBYE = timedelta(seconds=1)
+"""To unsubscribe. A server that does not get that notices the end of the connection."""
 ANSWERED = re.compile(r"_INBOX(_\w+)?\.|_R_\.")
 """How subjects start on which a client hears answers: its own, or the server's for a client of another account."""
+
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def listening(js: JetStreamContext, subject: str, hear: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
+    """Inside the context, call `hear` with every message under `subject`."""
+    subscription = await client_of(js).subscribe(subject, cb=hear)
+    try:
+        yield
+    finally:
+        await finish(GOODBYE, subscription.unsubscribe())
 
 
 @asynccontextmanager
@@ -40,21 +57,17 @@ async def waking(js: JetStreamContext, account: str, wake: Callable[[str], None]
 async def wake(js: JetStreamContext, account: str, chat: str) -> bool:
     """Whether an edge has heard."""
     try:
-        await js._nc.request(subjects.wake(account), chat.encode(), timeout=TIMEOUT)
-    except (NatsError, OSError):
+        await client_of(js).request(subjects.wake(account), chat.encode(), timeout=TIMEOUT)
+    except ERRORS:
         return False
     return True
-
-
-log = structlog.get_logger(__name__)
 
 
 class JetStreamProgress:
     """Implements `events.transport.Progress`."""
 
     def __init__(self, js: JetStreamContext) -> None:
-        # The context has no public way to its connection.
-        self._nats = js._nc
+        self._nats = client_of(js)
 
     async def tell(self, event: Event) -> None:
         """Lost while there is no connection: an old text is no news."""
@@ -63,7 +76,7 @@ class JetStreamProgress:
             return
         try:
             await self._nats.publish(subject, event.body, headers=to_headers(event, NATS_PREFIX))
-        except (NatsError, OSError) as error:
+        except ERRORS as error:
             log.debug("progress.lost", request_id=event.subject, error=str(error))
 
 

@@ -3,14 +3,19 @@
 Source: https://github.com/nats-io/nats-server/blob/main/server/errors.json
 """
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
 
+import structlog
 from nats import errors as nats
 from nats.js import errors as js
 
 from events.errors import TransportError
-from events.faults import Fault
+from events.faults import Diagnosis, Fault
 from events.jetstream.client import JetStreamOff, NotPermitted
+from events.runtime.retrying import Backoff, Retrying
 
 SET_UP = "run `timokha setup` as an administrator (with compose `docker compose up -d` runs it)"
 ROOM = "raise SETUP_MAX_BYTES or lower SETUP_MAX_AGE and run `timokha setup`"
@@ -26,17 +31,17 @@ SUBJECT_TAKEN = "maximum messages per subject exceeded"
 EXISTS = {10013, 10058, 10105, 10148}
 """Another process has created it in the meantime."""
 
+PATIENCE = timedelta(seconds=15)
+"""An election takes up to 10 s."""
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`reason` is what was answered, `advice` what to do about it, or empty."""
+PAUSES = Backoff(timedelta(seconds=0.25), timedelta(seconds=1))
 
-    fault: Fault
-    reason: str
-    advice: str = ""
+ERRORS = (nats.Error, OSError)
+"""What nats-py raises for what a server or the network does."""
 
-    def __str__(self) -> str:
-        return f"{self.reason}; {self.advice}" if self.advice else self.reason
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 CODES: dict[int, tuple[Fault, str]] = {
@@ -81,49 +86,64 @@ CLASSES: tuple[tuple[type[Exception], Fault, str], ...] = (
 """Errors without a code."""
 
 
-def judge(error: Exception) -> Verdict:
+def classify(error: Exception) -> Diagnosis:
     """Classify any error that nats-py raises."""
     if isinstance(error, NotPermitted):
-        return Verdict(Fault.FATAL, error.refusal, error.advice)
+        return Diagnosis(Fault.FATAL, error.refusal, error.advice)
     if isinstance(error, js.APIError) and not isinstance(error, js.BucketNotFoundError):
-        return _api(error)
+        return _classify_answer(error)
     for kind, fault, advice in CLASSES:
         if isinstance(error, kind):
-            return Verdict(fault, _reason(error), advice)
-    return Verdict(Fault.UNKNOWN, _reason(error))
+            return Diagnosis(fault, _reason(error), advice)
+    return Diagnosis(Fault.UNKNOWN, _reason(error))
 
 
-def failed(what: str, error: Exception) -> TransportError:
-    """Return the TransportError for `error`: `what` says what failed."""
-    verdict = judge(error)
-    return TransportError(f"{what}: {verdict}", verdict.fault)
-
-
-def is_passing(error: Exception) -> bool:
-    """Return whether a retry may help."""
-    return judge(error).fault is Fault.PASSING
-
-
-def is_lost_stream(error: js.NotFoundError) -> bool:
-    """Return whether the stream or bucket itself was not found, and not a message or key in it."""
-    return getattr(error, "err_code", None) == STREAM_NOT_FOUND
-
-
-def _api(error: js.APIError) -> Verdict:
+def _classify_answer(error: js.APIError) -> Diagnosis:
     # Some subclasses have neither.
     description, code = getattr(error, "description", None), getattr(error, "err_code", None)
     reason = description or _reason(error)
     if code == STORE_FAILED:
-        return Verdict(Fault.PASSING, reason, ROOM if description == FULL else STORAGE)
+        return Diagnosis(Fault.PASSING, reason, ROOM if description == FULL else STORAGE)
     if code in CODES:
-        return Verdict(CODES[code][0], reason, CODES[code][1])
+        return Diagnosis(CODES[code][0], reason, CODES[code][1])
     if isinstance(error, js.ServiceUnavailableError):
-        return Verdict(Fault.PASSING, description or "nobody answers")
-    return Verdict(Fault.UNKNOWN, reason)
+        return Diagnosis(Fault.PASSING, description or "nobody answers")
+    return Diagnosis(Fault.UNKNOWN, reason)
 
 
 def _reason(error: Exception) -> str:
     try:
         return str(error) or type(error).__name__
-    except TypeError:  # one of nats-py's can't always say what it is
+    except TypeError:  # the text of one of nats-py's errors depends on what it was made with
         return type(error).__name__
+
+
+def is_lost_stream(error: js.NotFoundError) -> bool:
+    """Return whether the stream or bucket itself was not found, rather than a message or key in it."""
+    return getattr(error, "err_code", None) == STREAM_NOT_FOUND
+
+
+@contextmanager
+def translate_errors(what: str) -> Iterator[None]:
+    """Raise the client's errors as TransportError; `what` says what failed."""
+    try:
+        yield
+    except ERRORS as error:
+        diagnosis = classify(error)
+        raise TransportError(f"{what}: {diagnosis}", diagnosis.fault) from None
+
+
+async def patiently(ask: Callable[[], Awaitable[T]], *, retrying: Retrying, patience: timedelta = PATIENCE) -> T:
+    """Return what `ask` returns, retrying passing errors for `patience`, e.g. during an election. Raises NatsError."""
+    logged = False
+
+    def log_once(error: Exception, pause: timedelta) -> None:
+        nonlocal logged
+        if not logged:
+            log.warning("nats.waiting", error=str(error) or type(error).__name__)
+            logged = True
+
+    def is_passing(error: Exception) -> bool:
+        return classify(error).fault is Fault.PASSING
+
+    return await retrying(ask, passing=is_passing, backoff=PAUSES, patience=patience, failed=log_once)

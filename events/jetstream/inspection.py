@@ -4,17 +4,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
 
 from events import subjects
 from events.errors import TransportError
+from events.jetstream.api import client_of, subjects_of
 from events.jetstream.client import small_payload
 from events.jetstream.configs import Retention, stream_config, verify_marks, verify_stream, verify_writable
-from events.jetstream.faults import failed
-from events.jetstream.listing import subjects_of
+from events.jetstream.faults import translate_errors
 from events.transport import Channel
 
 
@@ -35,7 +34,7 @@ class JetStreamInspection:
 
 async def inspect(js: JetStreamContext) -> JetStreamInspection:
     """Raises TransportError if JetStream is off or this user may not look."""
-    try:
+    with translate_errors("JetStream can't be looked at"):
         await js.account_info()
         streams = {channel: await _stream(js, subjects.stream(channel)) for channel in Channel}
         missing = [f"stream {subjects.stream(channel)}" for channel, info in streams.items() if info is None]
@@ -48,11 +47,8 @@ async def inspect(js: JetStreamContext) -> JetStreamInspection:
             for account in await _accounts(js)
             if not await _has_consumer(js, Channel.REPLIES, subjects.edge_consumer(account))
         ]
-    except NatsError as error:
-        raise failed("JetStream can't be looked at", error) from None
     found = {channel: info for channel, info in streams.items() if info is not None}
-    # The context has no public way to its connection.
-    small = small_payload(js._nc.max_payload)
+    small = small_payload(client_of(js).max_payload)
     return JetStreamInspection(
         tuple(missing),
         tuple(deaf),

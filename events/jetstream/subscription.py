@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import cast
 
 import structlog
 from nats.aio.msg import Msg
@@ -14,9 +13,10 @@ from events import subjects
 from events.errors import TransportError
 from events.event import NATS_PREFIX, Event, from_headers
 from events.faults import Fault
+from events.jetstream.api import client_of
 from events.jetstream.client import Client, NotPermitted
 from events.jetstream.configs import ACK_WAIT
-from events.jetstream.pull import Pull
+from events.jetstream.receiver import PullReceiver
 from events.transport import MAX_FETCH_WAIT, Channel
 
 log = structlog.get_logger(__name__)
@@ -68,30 +68,29 @@ class JetStreamSubscription:
 
     lease = ACK_WAIT
 
-    def __init__(self, nats: Client, pull: Pull) -> None:
+    def __init__(self, nats: Client, receiver: PullReceiver) -> None:
         self._nats = nats
-        self._pull = pull
+        self._receiver = receiver
 
     @classmethod
     async def bind(
         cls, js: JetStreamContext, channel: Channel, consumer: str, *, random: Random
     ) -> "JetStreamSubscription":
         """The consumer must exist (topology)."""
-        # The context has no public way to its connection.
-        nats = cast(Client, js._nc)
-        return cls(nats, await Pull.open(nats, subjects.stream(channel), consumer, random=random))
+        nats = client_of(js)
+        return cls(nats, await PullReceiver.open(nats, subjects.stream(channel), consumer, random=random))
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[JetStreamDelivery]:
         """Raises TransportError if this user may not: that looks like silence otherwise."""
         since = self._nats.now
-        messages = await self._pull.take(limit, min(timeout, MAX_FETCH_WAIT))
+        messages = await self._receiver.take(limit, min(timeout, MAX_FETCH_WAIT))
         if not messages:
             self._check(since)
         return _deliveries(messages)
 
     async def leave(self) -> None:
         """Fetch no more: what was on its way goes to somebody else at once. Takes a second."""
-        for delivery in _deliveries(await self._pull.leave()):
+        for delivery in _deliveries(await self._receiver.leave()):
             try:
                 await delivery.retry(timedelta(0))
             except TransportError as error:
@@ -99,7 +98,7 @@ class JetStreamSubscription:
 
     def _check(self, since: float) -> None:
         try:
-            self._nats.check(self._pull.subject, since)
+            self._nats.check(self._receiver.subject, since)
         except NotPermitted as error:
             raise TransportError(str(error), Fault.FATAL) from None
 

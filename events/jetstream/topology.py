@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import KeyValueConfig, StorageType, StreamConfig, StreamInfo
+from nats.js.api import ConsumerInfo, KeyValueConfig, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
 
 from events import subjects
@@ -23,9 +22,7 @@ from events.jetstream.configs import (
     verify_stream,
     verify_writable,
 )
-from events.jetstream.faults import SET_UP, judge
-from events.jetstream.patience import PATIENCE, patiently
-from events.jetstream.places import Places
+from events.jetstream.faults import ERRORS, PATIENCE, SET_UP, classify, patiently, translate_errors
 from events.runtime.retrying import Retrying
 from events.transport import Channel
 
@@ -37,15 +34,41 @@ RECENT = timedelta(minutes=10)
 """Longer than questions wait for replies, unless the deadline was raised: then the edge looks up the reply."""
 
 
-class NotInPlace(TransportError):
-    """Something that must exist does not, or can't be looked at."""
+@dataclass(frozen=True, slots=True)
+class ConsumerPosition:
+    """`made` tells a stream from an earlier one of the same name."""
+
+    made: datetime | None
+    acknowledged: int
+
+
+@dataclass(slots=True)
+class ConsumerPositions:
+    """The last known position of each durable consumer, so that a recreated one does not deliver everything again."""
+
+    _known: dict[str, ConsumerPosition] = field(default_factory=dict)
+
+    def remember(self, stream: StreamInfo, consumer: ConsumerInfo) -> None:
+        """Store the consumer's acknowledgement floor: everything up to it is settled."""
+        floor = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
+        self._known[consumer.name] = ConsumerPosition(stream.created, floor)
+
+    def next(self, stream: StreamInfo, durable: str, *, unknown: datetime | None) -> int | datetime | None:
+        """Return where a recreated consumer must start: a sequence number, a time, or None for the stream's beginning.
+
+        `unknown` is returned for a consumer that was never seen.
+        """
+        position = self._known.get(durable)
+        if position is None:
+            return unknown
+        return position.acknowledged + 1 if position.made == stream.created else None
 
 
 @dataclass(slots=True)
 class Topology:
     """Creates and checks what must exist for one process; `changes` says what was done.
 
-    It remembers what it has seen, so what it recreates has the same limits as before. Every method raises NotInPlace.
+    It recreates streams and buckets with the limits that it has seen them with. Every method raises TransportError.
     """
 
     js: JetStreamContext
@@ -53,7 +76,7 @@ class Topology:
     changes: list[str] = field(default_factory=list)
     patience: timedelta = PATIENCE
     retrying: Retrying = field(kw_only=True)
-    _places: Places = field(default_factory=Places)
+    _positions: ConsumerPositions = field(default_factory=ConsumerPositions)
     replaced: list[str] = field(default_factory=list)
     """What another process has recreated since it was seen: it has lost its content."""
     lacking: str = ""
@@ -115,17 +138,14 @@ class Topology:
     async def _retain(self, stream: str, **wanted: float | None) -> None:
         found = await self._look(f"stream {stream}", lambda: self.js.stream_info(stream))
         if found is None:
-            raise NotInPlace(f"stream {stream} is missing; {SET_UP}", Fault.FATAL)
+            raise TransportError(f"stream {stream} is missing; {SET_UP}", Fault.FATAL)
         new = {name: value for name, value in wanted.items() if getattr(found.config, name) != value}
         if not new:
             return
         old = {name: getattr(found.config, name) for name in new}
         what = ", ".join(f"{name} from {old[name]:.0f} to {value:.0f}" for name, value in new.items())
-        try:
+        with translate_errors(f"stream {stream} could not be given {what}"):
             await self._patiently(lambda: self.js.update_stream(found.config.evolve(**new)))
-        except NatsError as error:
-            verdict = judge(error)
-            raise NotInPlace(f"stream {stream} could not be given {what}: {verdict}", verdict.fault) from None
         self.changes.append(f"changed stream {stream}: {what}")
 
     async def _ensure_stream(self, wanted: StreamConfig) -> None:
@@ -145,16 +165,16 @@ class Topology:
         # Looked at before the consumer, so that a place is never noted under a newer stream than its own.
         on = await self._look(f"stream {stream}", lambda: self.js.stream_info(stream))
         if on is None:
-            raise NotInPlace(f"stream {stream} is missing; {SET_UP}", Fault.FATAL)
+            raise TransportError(f"stream {stream} is missing; {SET_UP}", Fault.FATAL)
 
         async def look() -> object:
             found = await self._look(what, lambda: self.js.consumer_info(stream, durable))
             if found:
-                self._places.remember(on, found)
+                self._positions.remember(on, found)
             return found
 
         if await look() is None:
-            config = consumer_config(durable, filter_subject, start=self._places.next(on, durable, unknown=unknown))
+            config = consumer_config(durable, filter_subject, start=self._positions.next(on, durable, unknown=unknown))
             await self._make(what, lambda: self.js.add_consumer(stream, config), look)
 
     async def _ensure_bucket(self, bucket: str, *, ttl: timedelta | None = None) -> None:
@@ -207,25 +227,23 @@ class Topology:
 
     async def _look(self, what: str, ask: Ask[T]) -> T | None:
         """Return what `ask` returns, or None if it does not exist."""
-        try:
-            return await self._patiently(ask)
-        except NotFoundError:
-            return None
-        except NatsError as error:
-            verdict = judge(error)
-            raise NotInPlace(f"{what} could not be looked at: {verdict}", verdict.fault) from None
+        with translate_errors(f"{what} could not be looked at"):
+            try:
+                return await self._patiently(ask)
+            except NotFoundError:
+                return None
 
     async def _make(self, what: str, make: Ask[object], look: Ask[object]) -> None:
         try:
             await self._patiently(make)
-        except NatsError as error:
+        except ERRORS as error:
             if await look():
                 return  # another process was faster
-            verdict = judge(error)
+            diagnosis = classify(error)
             # It need not have the right to create this: advise to run setup, not to change the user.
-            advice = SET_UP if isinstance(error, NotPermitted) else verdict.advice or SET_UP
-            raise NotInPlace(
-                f"{what} is missing and could not be created: {verdict.reason}; {advice}", verdict.fault
+            advice = SET_UP if isinstance(error, NotPermitted) else diagnosis.advice or SET_UP
+            raise TransportError(
+                f"{what} is missing and could not be created: {diagnosis.reason}; {advice}", diagnosis.fault
             ) from None
         self.changes.append(f"created {what}")
         self._seen.pop(what, None)

@@ -2,13 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import cast
 
 import structlog
 
 from events.errors import TransportError, TransportUnreachable
 from events.faults import Fault
-from events.jetstream.client import Client
+from events.jetstream.api import client_of
 from events.jetstream.topology import Topology
 from events.runtime.clock import Clock
 from events.runtime.log_throttle import LogThrottle
@@ -57,14 +56,14 @@ async def keep_topology(
 
 def trouble(topology: Topology) -> str:
     """Return what keeps this process from working with NATS now, empty if nothing. `keep_topology` must run."""
-    return topology.lacking if _connection(topology).is_connected else "NATS is away"
+    return topology.lacking if client_of(topology.js).is_connected else "NATS is away"
 
 
 async def _look(
     topology: Topology, ensure: Callable[[], Awaitable[None]], remade: Callable[[], None]
 ) -> TransportError | None:
     """Check everything once; return what can't be mended, if anything."""
-    nats = _connection(topology)
+    nats = client_of(topology.js)
     if nats.is_closed:
         raise TransportUnreachable("the connection to NATS was closed for good; start this process again")
     if not nats.is_connected:
@@ -84,8 +83,3 @@ async def _look(
         if changes or topology.replaced:
             remade()
     return None
-
-
-def _connection(topology: Topology) -> Client:
-    """The context has no public way to it."""
-    return cast(Client, topology.js._nc)

@@ -15,9 +15,9 @@ from yarl import URL
 
 from events.errors import SettingsError, TransportUnreachable
 from events.faults import Fault
-from events.rabbitmq.faults import ERRORS, judge
+from events.rabbitmq.client import fix_client
+from events.rabbitmq.faults import ERRORS, classify
 from events.rabbitmq.sender import Sender
-from events.rabbitmq.tolerance import be_tolerant
 from events.rabbitmq.upkeep import PATIENCE, Upkeep
 from events.runtime.clock import Clock
 from events.runtime.log_throttle import LogThrottle
@@ -78,7 +78,7 @@ async def connect(url: SecretStr, *, name: str, clock: Clock) -> AsyncIterator[B
         `url` is no AMQP address, or names a server that does not let us in.
     """
     address = parsed(url)
-    be_tolerant()
+    fix_client()
     # What they log of every attempt comes to us as exceptions and callbacks.
     for library in ("aio_pika", "aiormq"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
@@ -113,10 +113,10 @@ class _State:
         self.error = error
         if self.upkeep is None or error is None:
             return
-        verdict = judge(error)
-        if self._log_throttle.due(verdict.reason):
-            log.warning("rabbitmq.disconnected", connection=self._name, error=verdict.reason)
-        if verdict.fault is not Fault.FATAL:
+        diagnosis = classify(error)
+        if self._log_throttle.due(diagnosis.reason):
+            log.warning("rabbitmq.disconnected", connection=self._name, error=diagnosis.reason)
+        if diagnosis.fault is not Fault.FATAL:
             self._refused_since = None
             return
         now = self._clock.monotonic()
@@ -154,16 +154,16 @@ async def _connected(address: URL, name: str, clock: Clock) -> AsyncIterator[tup
 
 def unreachable(shown: str, error: BaseException) -> TransportUnreachable:
     """The error that tells a person why there is no connection."""
-    verdict = judge(error)
-    if verdict.fault is Fault.FATAL:
+    diagnosis = classify(error)
+    if diagnosis.fault is Fault.FATAL:
         ours = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
-        what = f"RabbitMQ at {shown} {'could not be reached' if ours else 'did not let us in'} ({verdict.reason})"
-        if verdict.reason.startswith("it refused"):
-            what = f"RabbitMQ at {shown} {verdict.reason.removeprefix('it ')}"
-        kind = ConnectionRefused if verdict.setting else TransportUnreachable
-        return kind(f"{what}; {verdict.advice}", verdict.fault)
-    advice = verdict.advice or "start it or correct RABBITMQ_URL"
-    return TransportUnreachable(f"RabbitMQ at {shown} could not be reached ({verdict.reason}); {advice}")
+        what = f"RabbitMQ at {shown} {'could not be reached' if ours else 'did not let us in'} ({diagnosis.reason})"
+        if diagnosis.reason.startswith("it refused"):
+            what = f"RabbitMQ at {shown} {diagnosis.reason.removeprefix('it ')}"
+        kind = ConnectionRefused if diagnosis.bad_setting else TransportUnreachable
+        return kind(f"{what}; {diagnosis.advice}", diagnosis.fault)
+    advice = diagnosis.advice or "start it or correct RABBITMQ_URL"
+    return TransportUnreachable(f"RabbitMQ at {shown} could not be reached ({diagnosis.reason}); {advice}")
 
 
 def parsed(url: SecretStr) -> URL:

@@ -5,7 +5,9 @@ Source: https://www.rabbitmq.com/amqp-0-9-1-reference#constants
 
 import re
 import ssl
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from aio_pika import exceptions as aio
@@ -14,7 +16,7 @@ from pamqp.exceptions import PAMQPException
 
 from events.certificates import SettingNames, certificate_problem
 from events.errors import TransportError
-from events.faults import Fault
+from events.faults import Diagnosis, Fault
 
 RIGHTS = "see its log, and whether this user may configure, write to and read it (docs/security.md)"
 VHOST = "correct the vhost in RABBITMQ_URL, or make it and let this user in (rabbitmqctl add_vhost, set_permissions)"
@@ -45,22 +47,6 @@ class DeclaredDifferently(RequestRefused):
 
 class Missing(RequestRefused):
     """There is no queue of this name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`reason` is what was answered; `advice` what a person can do about it, if anybody knows.
-
-    `setting`: RABBITMQ_URL is at fault.
-    """
-
-    fault: Fault
-    reason: str
-    advice: str = ""
-    setting: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.reason}; {self.advice}" if self.advice else self.reason
 
 
 CODES: Final[dict[int, tuple[Fault, str]]] = {
@@ -113,28 +99,28 @@ CLASSES: Final[dict[type[BaseException], int]] = {
     amqp.PublishError: 312,
 }
 
-KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Verdict], ...]] = (
+KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Diagnosis], ...]] = (
     (
         (aio.ProbableAuthenticationError,),
-        Verdict(Fault.FATAL, "it refused the user or its password", USER, setting=True),
+        Diagnosis(Fault.FATAL, "it refused the user or its password", USER, bad_setting=True),
     ),
     (
         (aio.AuthenticationError,),
-        Verdict(Fault.FATAL, "it does not offer the way to sign in that the address names", USER, setting=True),
+        Diagnosis(Fault.FATAL, "it does not offer the way to sign in that the address names", USER, bad_setting=True),
     ),
-    ((aio.DeliveryError,), Verdict(Fault.PASSING, "the queue is full", "try again")),
-    ((ssl.SSLError,), Verdict(Fault.FATAL, "", TLS, setting=True)),
+    ((aio.DeliveryError,), Diagnosis(Fault.PASSING, "the queue is full", "try again")),
+    ((ssl.SSLError,), Diagnosis(Fault.FATAL, "", TLS, bad_setting=True)),
     (
         (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError),
-        Verdict(Fault.FATAL, "", FILES, setting=True),
+        Diagnosis(Fault.FATAL, "", FILES, bad_setting=True),
     ),
-    ((aio.ProtocolSyntaxError, PAMQPException, ValueError, KeyError), Verdict(Fault.UNKNOWN, "")),
-    ((aio.AMQPError, OSError, RuntimeError, StopAsyncIteration), Verdict(Fault.PASSING, "")),
+    ((aio.ProtocolSyntaxError, PAMQPException, ValueError, KeyError), Diagnosis(Fault.UNKNOWN, "")),
+    ((aio.AMQPError, OSError, RuntimeError, StopAsyncIteration), Diagnosis(Fault.PASSING, "")),
 )
 """What has no code; the first that fits."""
 
 CLOSE: Final = re.compile(r"got <Connection\.Close (\d+) (.*)>", re.DOTALL)
-"""How `tolerance.be_tolerant` makes the client tell a refusal of the vhost."""
+"""How `client.fix_client` makes the client report a refusal of the vhost."""
 
 INEQUIVALENT: Final = re.compile(r"inequivalent arg '([^']+)' for .*: received (.+) but current is (.+)")
 VALUE: Final = re.compile(r"the value ('.*') of type '.*'")
@@ -143,32 +129,32 @@ ERRORS = (aio.AMQPError, PAMQPException, OSError, RuntimeError, TimeoutError, Va
 """What the client raises for what RabbitMQ or the network answers."""
 
 
-def judge(error: BaseException) -> Verdict:
+def classify(error: BaseException) -> Diagnosis:
     """Of any error that the client raises."""
     reason, code = reason_of(error), _code(error)
     if code is not None:
-        return _answered(code, reason)
+        return _classify_reply(code, reason)
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     if flaw := certificate_problem(reason, CERTIFICATES):
-        return Verdict(Fault.FATAL, flaw.reason, flaw.advice, setting=True)
-    for kinds, verdict in KINDS:
+        return Diagnosis(Fault.FATAL, flaw.reason, flaw.advice, bad_setting=True)
+    for kinds, diagnosis in KINDS:
         if isinstance(error, kinds) or isinstance(cause, kinds):
-            return replace(verdict, reason=verdict.reason or reason)
-    return Verdict(Fault.UNKNOWN, reason)
+            return replace(diagnosis, reason=diagnosis.reason or reason)
+    return Diagnosis(Fault.UNKNOWN, reason)
 
 
 def refusal(what: str, error: BaseException) -> RequestRefused:
     """The error that tells a person what became of `what`."""
-    verdict = judge(error)
-    if verdict.advice == OTHERWISE:
+    diagnosis = classify(error)
+    if diagnosis.advice == OTHERWISE:
         return DeclaredDifferently(
-            f"RabbitMQ has {what!r} with other settings{_difference(verdict.reason)}; {OTHERWISE}", verdict.fault
+            f"RabbitMQ has {what!r} with other settings{_difference(diagnosis.reason)}; {OTHERWISE}", diagnosis.fault
         )
-    if verdict.advice == TRANSIENT:
-        return RequestRefused(f"RabbitMQ refuses {what!r}, {TRANSIENT}", verdict.fault)
+    if diagnosis.advice == TRANSIENT:
+        return RequestRefused(f"RabbitMQ refuses {what!r}, {TRANSIENT}", diagnosis.fault)
     kind = Missing if isinstance(error, amqp.ChannelNotFoundEntity) else RequestRefused
-    advice = verdict.advice or ("it is tried again" if verdict.fault is Fault.PASSING else RIGHTS)
-    return kind(f"RabbitMQ refused {what!r} ({verdict.reason}); {advice}", verdict.fault)
+    advice = diagnosis.advice or ("it is tried again" if diagnosis.fault is Fault.PASSING else RIGHTS)
+    return kind(f"RabbitMQ refused {what!r} ({diagnosis.reason}); {advice}", diagnosis.fault)
 
 
 def _difference(reason: str) -> str:
@@ -190,12 +176,12 @@ def reason_of(error: BaseException) -> str:
     return _line(str(error) or type(error).__name__)
 
 
-def _answered(code: int, reason: str) -> Verdict:
+def _classify_reply(code: int, reason: str) -> Diagnosis:
     for text, fault, advice in TEXTS:
         if text in reason:
-            return Verdict(fault, reason, advice)
+            return Diagnosis(fault, reason, advice)
     fault, advice = CODES.get(code, (Fault.UNKNOWN, ""))
-    return Verdict(fault, reason, advice, setting=advice == VHOST)
+    return Diagnosis(fault, reason, advice, bad_setting=advice == VHOST)
 
 
 def _code(error: BaseException) -> int | None:
@@ -210,3 +196,12 @@ def _code(error: BaseException) -> int | None:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
+
+
+@contextmanager
+def translate_errors(what: str) -> Iterator[None]:
+    """Raise the client's errors as RequestRefused; `what` names what was asked of the broker."""
+    try:
+        yield
+    except ERRORS as error:
+        raise refusal(what, error) from None

@@ -8,8 +8,8 @@ from aio_pika.abc import AbstractRobustConnection
 
 from events.errors import TransportError
 from events.rabbitmq.connection import Broker
-from events.rabbitmq.faults import DeclaredDifferently, Missing
-from events.rabbitmq.topology import ANSWER_TIMEOUT, DEADLETTERS, OURS, Queue, declare, explained, opened
+from events.rabbitmq.faults import DeclaredDifferently, Missing, translate_errors
+from events.rabbitmq.topology import ANSWER_TIMEOUT, DEADLETTERS, OURS, Queue, declare, opened
 from events.runtime.tasks import within
 
 STREAM = "its x-queue-type is 'stream'"
@@ -59,7 +59,7 @@ async def _exchange(connection: AbstractRobustConnection) -> list[str]:
     try:
         for passive in (True, False):
             async with opened(connection) as channel:
-                with explained(f"exchange {DEADLETTERS.name}"):
+                with translate_errors(f"exchange {DEADLETTERS.name}"):
                     declaring = channel.declare_exchange(
                         DEADLETTERS.name, ExchangeType.FANOUT, durable=True, robust=False, passive=passive
                     )

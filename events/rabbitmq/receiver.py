@@ -13,7 +13,7 @@ from aiormq import Channel
 from events.errors import TransportError
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
-from events.rabbitmq.faults import ERRORS, judge
+from events.rabbitmq.faults import ERRORS, classify, translate_errors
 from events.rabbitmq.message import AmqpMessage, decode
 from events.rabbitmq.topology import Queue
 from events.runtime.tasks import finish, within
@@ -57,7 +57,7 @@ class ReceivedMessage:
             await settling  # type: ignore[misc]
         except ERRORS as error:
             raise TransportError(
-                f"a message of RabbitMQ could not be settled ({judge(error).reason}); it will be delivered again"
+                f"a message of RabbitMQ could not be settled ({classify(error).reason}); it will be delivered again"
             ) from None
 
 
@@ -79,7 +79,7 @@ class Receiver:
     async def open(cls, broker: Broker, queue: Queue, *, consumers: int = 1, prefetch: int = 1) -> "Receiver":
         """Each of `consumers` has at most `prefetch` unsettled messages. Raises TransportError."""
         queue = await topology.adopt(broker.consuming, queue)
-        with topology.explained(queue.name):
+        with translate_errors(queue.name):
             channel = broker.consuming.channel(publisher_confirms=False)
             await within(ANSWER_TIMEOUT, channel.initialize())
             await within(ANSWER_TIMEOUT, channel.set_qos(prefetch_count=prefetch))
@@ -99,7 +99,7 @@ class Receiver:
         The newest go first, and what they have brought stays. Raises TransportError.
         """
         async with self._changing:
-            with topology.explained(self._queue.name):
+            with translate_errors(self._queue.name):
                 while len(self._consumers) < consumers:
                     tag = f"timokha.{next(self._numbers)}"
                     await self._consume(tag, priority)
@@ -111,7 +111,7 @@ class Receiver:
     async def restore(self) -> bool:
         """Declare the queue and consume again if the broker has ended that. Returns whether it had."""
         async with self._changing:
-            with topology.explained(self._queue.name):
+            with translate_errors(self._queue.name):
                 underlay = await within(ANSWER_TIMEOUT, self._underlay())
                 lost = {tag: priority for tag, priority in self._consumers.items() if tag not in underlay.consumers}
                 if not lost:

@@ -11,7 +11,7 @@ from events.errors import TransportError
 from events.event import Event
 from events.faults import Fault
 from events.rabbitmq import topology
-from events.rabbitmq.faults import ERRORS, RequestRefused, judge
+from events.rabbitmq.faults import ERRORS, RequestRefused, classify
 from events.rabbitmq.message import MAX_SHORT, AmqpMessage, encode
 from events.rabbitmq.upkeep import Upkeep
 from events.runtime.clock import Clock
@@ -56,7 +56,7 @@ class Sender:
         try:
             await within(SEND_TIMEOUT, channel.initialize())
         except ERRORS as error:
-            raise TransportError(f"RabbitMQ gave no channel to publish ({judge(error).reason}); try again") from None
+            raise TransportError(f"RabbitMQ gave no channel to publish ({classify(error).reason}); try again") from None
         return cls(channel, clock, upkeep)
 
     async def send(self, queue: str, message: AmqpMessage) -> None:
@@ -100,19 +100,19 @@ def _size(headers: Mapping[str, str]) -> int:
 
 
 def _refusal(queue: str, message: AmqpMessage, error: Exception) -> RequestRefused:
-    verdict = judge(error)
-    if verdict.fault is not Fault.FINAL:
-        advice = verdict.advice if verdict.fault is Fault.FATAL else "send it again"
+    diagnosis = classify(error)
+    if diagnosis.fault is not Fault.FINAL:
+        advice = diagnosis.advice if diagnosis.fault is Fault.FATAL else "send it again"
         return RequestRefused(
-            f"RabbitMQ did not confirm a message for {queue!r} ({verdict.reason}); {advice}", verdict.fault
+            f"RabbitMQ did not confirm a message for {queue!r} ({diagnosis.reason}); {advice}", diagnosis.fault
         )
     # The channel is closed for one that is too large, and others that were on their way fail with the same error.
-    if f"size {len(message.body)} " in verdict.reason:
+    if f"size {len(message.body)} " in diagnosis.reason:
         return Unsendable(
-            f"RabbitMQ takes no such message for {queue!r} ({verdict.reason}); {verdict.advice}", Fault.FINAL
+            f"RabbitMQ takes no such message for {queue!r} ({diagnosis.reason}); {diagnosis.advice}", Fault.FINAL
         )
     return RequestRefused(
-        f"RabbitMQ did not confirm a message for {queue!r} ({verdict.reason}); send it again", Fault.PASSING
+        f"RabbitMQ did not confirm a message for {queue!r} ({diagnosis.reason}); send it again", Fault.PASSING
     )
 
 

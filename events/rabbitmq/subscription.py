@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -130,7 +131,7 @@ class RabbitMQSubscription:
     async def open(cls, broker: Broker, *, slots: int, lease: timedelta = LEASE) -> "RabbitMQSubscription":
         """The queues must exist (topology), and are made again when they have gone. Raises TransportError."""
         receiver = await Receiver.open(broker, topology.REQUESTS, consumers=slots)
-        broker.upkeep.keep("our queues", topology.kept(broker.consuming))
+        broker.upkeep.keep("our queues", partial(topology.restore, broker.consuming))
         return cls(receiver, broker, slots=slots, lease=lease)
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[RabbitMQDelivery]:

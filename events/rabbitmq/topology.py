@@ -1,7 +1,7 @@
 """Queues: ours are durable and replicated; the original's are declared as the original declares them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -9,7 +9,8 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection, AbstractRobustQueue
 
 from events import subjects
-from events.rabbitmq.faults import ERRORS, DeclaredDifferently, Missing, refusal
+from events.errors import TransportError
+from events.rabbitmq.faults import DeclaredDifferently, Missing, translate_errors
 from events.runtime.tasks import finish, within
 from events.transport import Channel
 
@@ -116,26 +117,38 @@ async def ensure(connection: AbstractRobustConnection) -> None:
     """Our queues and the dead-letter exchange exist. Raises TransportError."""
     async with opened(connection) as channel:
         queues = [await declare(channel, queue) for queue in OURS]
-        with explained(DEADLETTERS.name):
+        with translate_errors(DEADLETTERS.name):
             exchange = await channel.declare_exchange(DEADLETTERS.name, ExchangeType.FANOUT, durable=True, robust=False)
             await queues[0].bind(exchange)
 
 
-def kept(connection: AbstractRobustConnection) -> Callable[[], Awaitable[bool]]:
-    """For `Upkeep.keep`: our queues are there again, whoever has deleted them."""
+async def restore(connection: AbstractRobustConnection) -> bool:
+    """Create our queues where they are missing, for `Upkeep.keep`. Raises TransportError."""
+    await ensure(connection)
+    return False
 
-    async def restore() -> bool:
-        await ensure(connection)
-        return False
 
-    return restore
+async def set_up(connection: AbstractRobustConnection) -> Sequence[str]:
+    """Create our queues and the dead-letter exchange; return one line for each queue created. Raises TransportError."""
+    missing = [queue.name for queue in OURS if not await _exists(connection, queue)]
+    await ensure(connection)
+    return [f"created queue {name}" for name in missing]
+
+
+async def _exists(connection: AbstractRobustConnection, queue: Queue) -> bool:
+    try:
+        async with opened(connection) as channel:
+            await declare(channel, replace(queue, passive=True))
+    except TransportError:
+        return False  # creating the queue reports any other error
+    return True
 
 
 async def delete(connection: AbstractRobustConnection, *names: str) -> None:
     """Delete queues with all that is in them; one that does not exist is no fault. Raises TransportError."""
     async with opened(connection) as channel:
         for name in names:
-            with explained(name):
+            with translate_errors(name):
                 await channel.queue_delete(name)
 
 
@@ -168,7 +181,7 @@ async def _declared(connection: AbstractRobustConnection, *queues: Queue) -> lis
 
 async def declare(channel: AbstractRobustChannel, queue: Queue) -> AbstractRobustQueue:
     """Raises TransportError."""
-    with explained(queue.name):
+    with translate_errors(queue.name):
         declaring = channel.declare_queue(
             queue.name,
             durable=queue.durable,
@@ -183,7 +196,7 @@ async def declare(channel: AbstractRobustChannel, queue: Queue) -> AbstractRobus
 @asynccontextmanager
 async def opened(connection: AbstractRobustConnection) -> AsyncIterator[AbstractRobustChannel]:
     """A channel for a moment: a refused declaration closes it."""
-    with explained("a channel"):
+    with translate_errors("a channel"):
         channel = connection.channel(publisher_confirms=False)
         try:
             await within(CHANNEL_TIMEOUT, channel.initialize())
@@ -199,12 +212,3 @@ async def opened(connection: AbstractRobustConnection) -> AsyncIterator[Abstract
 async def closed(channel: AbstractRobustChannel) -> None:
     """For `finish`, which takes a coroutine."""
     await channel.close()
-
-
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """The broker's errors as one line that says what to do next."""
-    try:
-        yield
-    except ERRORS as error:
-        raise refusal(what, error) from None

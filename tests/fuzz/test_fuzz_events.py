@@ -18,8 +18,8 @@ from events.errors import MalformedEvent
 from events.event import AMQP_PREFIX, NATS_PREFIX, Event, from_headers, to_headers
 from events.ids import RequestId
 from events.memory import MemoryLog
+from events.rabbitmq.client import fix_client
 from events.rabbitmq.message import AmqpMessage, decode, encode
-from events.rabbitmq.tolerance import be_tolerant
 from events.runtime.clock import SystemClock
 from events.schema import TYPES, EventData, FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
 from events.transport import Channel
@@ -209,7 +209,7 @@ def table(depth: int) -> bytes:
 @given(st.binary(max_size=80).map(lambda rest: len(rest).to_bytes(4, "big") + rest))
 @example(table(20_000))
 def test_no_table_of_headers_breaks_the_connection(value: bytes) -> None:
-    be_tolerant()
+    fix_client()
     consumed, read = METHODS["table"](value)
     assert consumed == len(value)
     assert isinstance(read, dict)
@@ -217,7 +217,7 @@ def test_no_table_of_headers_breaks_the_connection(value: bytes) -> None:
 
 @given(SHORT.map(lambda text: bytes([len(text)]) + text))
 def test_no_short_text_breaks_the_connection(value: bytes) -> None:
-    be_tolerant()
+    fix_client()
     consumed, read = METHODS["shortstr"](value)
     assert consumed == len(value)
     read.encode()
@@ -256,7 +256,7 @@ def test_any_amqp_message_is_a_message_of_ours(properties: dict[str, Any], body:
 
 @pytest.fixture(autouse=True)
 def _readable() -> None:
-    be_tolerant()
+    fix_client()
 
 
 @given(events())

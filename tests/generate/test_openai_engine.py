@@ -19,8 +19,8 @@ from cli.demo.loopback import HOST
 from cli.demo.nats_server import EmbeddedServer
 from events.errors import SettingsError
 from events.faults import UNKNOWN_ATTEMPTS
-from events.jetstream.following import following
 from events.jetstream.log import JetStreamLog
+from events.jetstream.reading import StreamReader
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
 from events.subjects import every_subject
@@ -448,7 +448,7 @@ async def test_a_question_on_jetstream_is_answered_although_the_server_first_has
     stop = asyncio.Event()
     serving = asyncio.create_task(main(settings(server, nats_url=nats_server.url), silent(), stop))
     await JetStreamLog(js).publish(Channel.REQUESTS, make_event())
-    replies = await following(js, Channel.REPLIES, every_subject(Channel.REPLIES), clock=SystemClock())
+    replies = await StreamReader.open(js, Channel.REPLIES, every_subject(Channel.REPLIES), clock=SystemClock())
     while not (arrived := await replies.fetch(1, MAX_FETCH_WAIT)):
         assert not serving.done()
     stop.set()

@@ -21,8 +21,8 @@ from events import subjects
 from events.jetstream.addresses import Access
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
+from events.jetstream.faults import patiently
 from events.jetstream.log import JetStreamLog
-from events.jetstream.patience import patiently
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock

@@ -11,10 +11,9 @@ from events.faults import Fault
 from events.ids import RequestId
 from events.jetstream.configs import MIB, Retention
 from events.jetstream.connection import connect
-from events.jetstream.following import following
 from events.jetstream.inspection import inspect
 from events.jetstream.log import JetStreamLog
-from events.jetstream.reading import stored
+from events.jetstream.reading import StreamReader, stored_events
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
@@ -50,8 +49,8 @@ async def test_a_server_without_jetstream_is_told_at_once(server):
         for look in (
             lambda: ensured(js).ensure_all(),
             lambda: inspect(js),
-            lambda: stored(js, Channel.REQUESTS, ">", retrying=Retrying(NoPatience(), Random(1))),
-            lambda: following(js, Channel.REPLIES, ">", clock=NoPatience()),
+            lambda: stored_events(js, Channel.REQUESTS, ">", retrying=Retrying(NoPatience(), Random(1))),
+            lambda: StreamReader.open(js, Channel.REPLIES, ">", clock=NoPatience()),
         ):
             with pytest.raises(TransportError, match="runs without JetStream; enable JetStream") as told:
                 await look()
@@ -63,7 +62,7 @@ async def test_a_recording_of_a_server_that_was_not_set_up_says_what_does(server
         with pytest.raises(
             TransportError, match="stream REQUESTS could not be read: stream not found; run `timokha setup`"
         ):
-            await stored(js, Channel.REQUESTS, ">", retrying=Retrying(NoPatience(), Random(1)))
+            await stored_events(js, Channel.REQUESTS, ">", retrying=Retrying(NoPatience(), Random(1)))
 
 
 async def test_an_account_without_jetstream_is_told_at_once(server):

@@ -10,9 +10,8 @@ from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.errors import TransportError
 from events.jetstream.connection import connect
-from events.jetstream.following import following
 from events.jetstream.log import JetStreamLog
-from events.jetstream.reading import stored
+from events.jetstream.reading import StreamReader, stored_events
 from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -50,7 +49,7 @@ async def reader(server, writer):
 
 
 async def read(js, filter_subject=">"):
-    found = await stored(js, Channel.REQUESTS, filter_subject, retrying=Retrying(SystemClock(), Random(1)))
+    found = await stored_events(js, Channel.REQUESTS, filter_subject, retrying=Retrying(SystemClock(), Random(1)))
     return [event.subject for _, event in found]
 
 
@@ -66,14 +65,14 @@ async def test_a_stream_is_read_in_the_order_in_which_it_was_written(reader, wri
 async def test_what_is_read_is_what_was_written_with_its_headers_and_time(reader, writer, make_event):
     event = make_event("1.2.3.0", "тест")
     await writer.publish(Channel.REQUESTS, event)
-    [(since, found)] = await stored(reader, Channel.REQUESTS, ">", retrying=Retrying(SystemClock(), Random(1)))
+    [(since, found)] = await stored_events(reader, Channel.REQUESTS, ">", retrying=Retrying(SystemClock(), Random(1)))
     assert found == event
     assert abs(since - SystemClock().now()) < timedelta(minutes=1)
 
 
 async def test_a_follower_gets_what_was_there_what_comes_and_nothing_twice(reader, writer, make_event):
     await writer.publish(Channel.REQUESTS, make_event("1.2.1.0"))
-    follower = await following(
+    follower = await StreamReader.open(
         reader, Channel.REQUESTS, subjects.chat_subjects(Channel.REQUESTS, "1", "2"), clock=SystemClock()
     )
     assert [one.event.subject for one in await follower.fetch(9, MOMENT)] == ["1.2.1.0"]
@@ -88,7 +87,7 @@ async def test_a_follower_gets_what_was_there_what_comes_and_nothing_twice(reade
 async def test_a_follower_takes_no_more_than_it_asks_for(reader, writer, make_event):
     for number in range(3):
         await writer.publish(Channel.REQUESTS, make_event(f"1.2.{number}.0"))
-    follower = await following(reader, Channel.REQUESTS, ">", clock=SystemClock())
+    follower = await StreamReader.open(reader, Channel.REQUESTS, ">", clock=SystemClock())
     assert [len(await follower.fetch(2, MOMENT)) for _ in range(3)] == [2, 1, 0]
 
 
@@ -96,7 +95,7 @@ async def test_a_follower_goes_on_after_the_server_was_away_and_ends_when_the_st
     server, reader, writer, make_event
 ):
     await writer.publish(Channel.REQUESTS, make_event("1.2.1.0"))
-    follower = await following(reader, Channel.REQUESTS, ">", clock=SystemClock())
+    follower = await StreamReader.open(reader, Channel.REQUESTS, ">", clock=SystemClock())
     await server.kill()
     async with asyncio.timeout(20):
         while reader._nc.is_connected:  # noqa: ASYNC110 - another process decides

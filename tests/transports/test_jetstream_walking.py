@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from nats.js.errors import NotFoundError
 
-from events.jetstream.walking import walk
+from events.jetstream.reading import walk
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 

@@ -9,8 +9,8 @@ from nats.js import JetStreamContext
 from cli.demo.nats_server import EmbeddedServer
 from events import subjects
 from events.errors import TransportError
+from events.jetstream.api import subjects_of
 from events.jetstream.connection import connect
-from events.jetstream.listing import subjects_of
 from events.jetstream.marks import JetStreamMarks
 from events.jetstream.topology import Topology
 from events.memory import MemoryMarks

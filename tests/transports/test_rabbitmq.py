@@ -13,12 +13,12 @@ from yarl import URL
 
 from events.errors import SettingsError, TransportError, TransportUnreachable
 from events.rabbitmq import topology
+from events.rabbitmq.client import fix_client
 from events.rabbitmq.connection import Broker, connect
 from events.rabbitmq.message import AmqpMessage
 from events.rabbitmq.receiver import ReceivedMessage, Receiver
 from events.rabbitmq.sender import RabbitMQPublisher, Unroutable
 from events.rabbitmq.subscription import RabbitMQSubscription
-from events.rabbitmq.tolerance import be_tolerant
 from events.runtime.clock import SystemClock
 from events.transport import Channel
 
@@ -226,5 +226,5 @@ async def test_a_broker_that_refuses_the_originals_queue_is_told_how_to_be_mende
     ],
 )
 def test_a_property_that_can_not_be_read_does_not_break_the_connection(kind, value, read) -> None:
-    be_tolerant()
+    fix_client()
     assert decode.by_type(value, kind) == read

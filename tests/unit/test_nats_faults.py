@@ -9,7 +9,7 @@ from nats.js.errors import APIError
 
 from events.faults import Fault
 from events.jetstream.client import Client, JetStreamOff, NotPermitted
-from events.jetstream.faults import judge
+from events.jetstream.faults import classify
 
 
 def _made(kind: type[Exception]) -> Exception:
@@ -31,9 +31,9 @@ EVERY = [
 
 @pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
 def test_every_error_of_the_client_is_judged_in_one_line(kind):
-    verdict = judge(_made(kind))
-    assert verdict.reason
-    assert "\n" not in str(verdict)
+    diagnosis = classify(_made(kind))
+    assert diagnosis.reason
+    assert "\n" not in str(diagnosis)
 
 
 @pytest.mark.parametrize(
@@ -60,17 +60,17 @@ def test_every_error_of_the_client_is_judged_in_one_line(kind):
 def test_what_the_api_answers_is_judged_by_its_code(code, status, description, fault, advice):
     with pytest.raises(APIError) as answered:
         APIError.from_error({"code": status, "err_code": code, "description": description})
-    verdict = judge(answered.value)
-    assert verdict.fault is fault
-    assert advice in verdict.advice
-    assert "NATS_USER" not in str(verdict)
+    diagnosis = classify(answered.value)
+    assert diagnosis.fault is fault
+    assert advice in diagnosis.advice
+    assert "NATS_USER" not in str(diagnosis)
 
 
 def test_refusals_and_a_server_without_jetstream_end_a_process():
-    assert judge(NotPermitted("publish to", "x")).fault is Fault.FATAL
-    assert judge(JetStreamOff()).fault is Fault.FATAL
-    assert judge(ConnectionResetError("reset")).fault is Fault.PASSING
-    assert judge(RuntimeError("what")).fault is Fault.UNKNOWN
+    assert classify(NotPermitted("publish to", "x")).fault is Fault.FATAL
+    assert classify(JetStreamOff()).fault is Fault.FATAL
+    assert classify(ConnectionResetError("reset")).fault is Fault.PASSING
+    assert classify(RuntimeError("what")).fault is Fault.UNKNOWN
 
 
 async def test_refused_subjects_take_no_more_memory_than_is_of_use() -> None:

@@ -13,16 +13,16 @@ from pamqp.header import ContentHeader
 
 from events.errors import SettingsError, TransportUnreachable
 from events.faults import Fault
+from events.rabbitmq.client import fix_client
 from events.rabbitmq.connection import unreachable
-from events.rabbitmq.faults import DeclaredDifferently, Missing, judge, refusal
-from events.rabbitmq.tolerance import be_tolerant
+from events.rabbitmq.faults import DeclaredDifferently, Missing, classify, refusal
 
 URL = "RABBITMQ_URL"
 
 
 def refused_vhost(code: int, text: str) -> Exception:
     """As the client tells it: with the frame's repr."""
-    be_tolerant()
+    fix_client()
     return amqp.InvalidFrameError(f"Expected one of ['Connection.OpenOk'], got {Connection.Close(code, text)!r}")
 
 
@@ -91,15 +91,15 @@ def unroutable() -> Exception:
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
 def test_every_answer_has_its_meaning_in_one_line(error: Exception, fault: Fault, says: str) -> None:
-    verdict = judge(error)
-    assert verdict.fault is fault
-    assert says in str(verdict)
+    diagnosis = classify(error)
+    assert diagnosis.fault is fault
+    assert says in str(diagnosis)
     assert "\n" not in str(refusal("q", error))
 
 
 def test_what_was_on_the_wire_is_not_told() -> None:
     for error in (amqp.InvalidFrameError(b"a secret"), UnmarshalingException("a secret", "b")):
-        assert "secret" not in str(judge(error))
+        assert "secret" not in str(classify(error))
         assert "secret" not in str(refusal("q", error))
 
 
@@ -117,7 +117,7 @@ def test_a_connection_that_is_refused_for_a_setting_ends_with_the_settings_code(
 
 async def test_an_attempt_that_is_refused_while_it_is_cut_off_leaves_no_traceback(caplog) -> None:
     """As aio-pika connects: `asyncio.wait_for` of Python 3.11 leaves the error to nobody."""
-    be_tolerant()
+    fix_client()
     attempt = TaskWrapper(asyncio.ensure_future(asyncio.Event().wait()))
     connecting = asyncio.create_task(asyncio.wait_for(_awaited(attempt), 60))
     for _ in range(3):  # until both wait

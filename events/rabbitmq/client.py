@@ -15,7 +15,7 @@ Decoder = Callable[[bytes], tuple[int, Any]]
 """From bytes to how many of them were read, and what they say."""
 
 
-def be_tolerant() -> None:
+def fix_client() -> None:
     """From now on unreadable characters are replaced, unreadable headers and times are left out. Safe to call again.
 
     And why a connection is refused can be read in the client's error, which is logged by us alone.

@@ -1,4 +1,4 @@
-"""What is particular to asking a JetStream consumer ahead (events/jetstream/pull.py)."""
+"""What is particular to asking a JetStream consumer ahead (events/jetstream/receiver.py)."""
 
 import asyncio
 from datetime import timedelta
@@ -100,7 +100,7 @@ async def test_who_has_left_is_given_nothing(js, subscribe, publish) -> None:
 
 
 async def test_what_lay_here_too_long_is_left_to_the_next(js, subscribe, publish, monkeypatch) -> None:
-    monkeypatch.setattr("events.jetstream.pull.TOO_LONG", timedelta(0))
+    monkeypatch.setattr("events.jetstream.receiver.TOO_LONG", timedelta(0))
     subscription = await subscribe()
     await publish(1)
     await publish(2)
@@ -177,7 +177,7 @@ async def test_what_a_stranger_sends_to_our_inbox_is_no_delivery(js, subscribe, 
     subscription = await subscribe()
     fetching = asyncio.create_task(fetched(subscription, 2, 1))
     await asking(js)
-    pull = subscription._pull
+    pull = subscription._receiver
     await js._nc.publish(f"{pull._inbox}.{pull._number}", b"x", reply=reply)
     await publish(1)
     [delivery] = await fetching

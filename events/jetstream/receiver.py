@@ -36,7 +36,7 @@ HEARTBEAT, EXPIRED = "100", "408"
 log = structlog.get_logger(__name__)
 
 
-class Pull:
+class PullReceiver:
     """One process's pull requests to a consumer. Use it in one task at a time."""
 
     def __init__(self, nats: Client, stream: str, consumer: str, *, random: Random) -> None:
@@ -56,9 +56,9 @@ class Pull:
     @classmethod
     async def open(cls, nats: Client, stream: str, consumer: str, *, random: Random) -> Self:
         """Subscribe to the replies. While the consumer is missing nothing comes."""
-        pull = cls(nats, stream, consumer, random=random)
-        await nats.subscribe(f"{pull._inbox}.*", cb=pull._hear)
-        return pull
+        receiver = cls(nats, stream, consumer, random=random)
+        await nats.subscribe(f"{receiver._inbox}.*", cb=receiver._hear)
+        return receiver
 
     async def take(self, limit: int, timeout: timedelta) -> Sequence[Msg]:
         """Return at most `limit` messages, as soon as there are any; none if none came within `timeout`.
