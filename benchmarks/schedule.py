@@ -72,7 +72,7 @@ async def _all_take(rabbitmq_url: str) -> None:
     ):
         await topology.ensure(broker.consuming)
         while True:
-            workers, bridges = await topology.consumers(broker.consuming, topology.REQUESTS, topology.REPLIES)
+            workers, bridges = await topology.consumer_counts(broker.consuming, topology.REQUESTS, topology.REPLIES)
             if workers >= len(DELAYS) and bridges:
                 return
             await asyncio.sleep(0.1)

@@ -20,10 +20,10 @@ from bridge.sent_requests import SentRequests
 from bridge.settings import BridgeSettings, CodecName
 from bridge.worker_pool import WorkerPool
 from events import subjects
-from events.health.keeping import Health, kept
+from events.health.keeping import Health, health_file
 from events.jetstream.connection import JetStream
 from events.jetstream.connection import connect as connect_jetstream
-from events.jetstream.core_nats import watched
+from events.jetstream.core_nats import listen_for_events
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
@@ -125,7 +125,7 @@ async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
             await worker.run(stop)
             drained.set()
 
-        async with watched(js, Channel.REPLIES, out.waiting.heard):
+        async with listen_for_events(js, Channel.REPLIES, out.waiting.heard):
             await beside(together(work(), *(pump.run(drained) for pump in taking)), pool.watch())
 
     return run
@@ -166,7 +166,7 @@ log = structlog.get_logger(__name__)
 async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Carry requests and replies across until `stop` is set."""
     async with AsyncExitStack() as stack:
-        health = await stack.enter_async_context(kept(settings.health_file, stop, clock=SystemClock()))
+        health = await stack.enter_async_context(health_file(settings.health_file, stop, clock=SystemClock()))
         run = await unless(stop, _open(settings, telemetry, stack, health))
         if run:
             log.info("bridge.ready", inbound=settings.inbound, outbound=settings.outbound, codec=settings.codec.value)
@@ -176,7 +176,7 @@ async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Eve
 async def _open(settings: BridgeSettings, telemetry: Telemetry, stack: AsyncExitStack, health: Health) -> Run:
     """Everything that runs, connected; closed by `stack`. Raises TransportError."""
     clock, random = SystemClock(), Random()  # noqa: S311 - jitter, not a secret
-    health.waits("it connects to its brokers")
+    health.not_ready("it connects to its brokers")
     js = await stack.enter_async_context(
         connect_jetstream(settings.nats_url, name="bridge", access=settings.nats_access)
     )
@@ -195,7 +195,7 @@ async def _open(settings: BridgeSettings, telemetry: Telemetry, stack: AsyncExit
         runs.append(await inward(settings.inbound, settings, parts))
 
     async def run(stop: asyncio.Event) -> None:
-        health.answers(partial(trouble, made), broker.trouble)
+        health.ready_unless(partial(trouble, made), broker.trouble)
         kept = (keep_topology(made, ensure, clock=clock), broker.upkeep.failure())
         await beside(together(*(each(stop) for each in runs)), *kept)
 

@@ -85,7 +85,7 @@ class EventsCodec:
     replies: Queue = topology.REPLIES
 
     def queue(self, name: str) -> Queue:
-        return topology.requests(name)
+        return topology.requests_queue(name)
 
     def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
         return AmqpMessage.of(event, reply_to=self.replies.name, expires_in=expires_in)
@@ -127,7 +127,7 @@ class OriginalCodec:
     replies: Queue = topology.ORIGINAL_REPLIES
 
     def queue(self, name: str) -> Queue:
-        return topology.original(name)
+        return topology.original_queue(name)
 
     def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
         return AmqpMessage(

@@ -8,8 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from events import subjects
-from events.health.settings import Watched
-from events.settings import RabbitMQSettings, Seconds
+from events.settings import RabbitMQSettings, Seconds, ServiceSettings
 from events.transport import Channel
 
 
@@ -30,7 +29,7 @@ DEFAULT_QUEUES = {
 }
 
 
-class BridgeSettings(Watched, RabbitMQSettings):
+class BridgeSettings(ServiceSettings, RabbitMQSettings):
     """Which way requests go, how they are written, and through which queues."""
 
     model_config = SettingsConfigDict(env_prefix="BRIDGE_")

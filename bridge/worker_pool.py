@@ -61,7 +61,7 @@ class WorkerPool:
         A consumer counts `prefetch` times; several bridges share, each has its own consumer on the replies.
         """
         try:
-            workers, bridges = await topology.consumers(self._broker.consuming, self._requests, self._replies)
+            workers, bridges = await topology.consumer_counts(self._broker.consuming, self._requests, self._replies)
         except TransportError as error:
             if self._log_throttle.due(str(error)):
                 log.warning("bridge.pool_unknown", error=str(error))

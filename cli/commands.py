@@ -103,7 +103,7 @@ COMMANDS: dict[str, Command] = {
         ahead="functions.generate.head_start",
     ),
     "health": Command(
-        "events.health.settings:HealthSettings",
+        "events.settings:HealthSettings",
         "cli.health",
         "Whether the process that keeps TIMOKHA_HEALTH_FILE answers questions now; "
         "with --live whether its event loop turns.",

@@ -7,7 +7,7 @@ from typing import Self
 import click
 
 from events.errors import SettingsError, TimokhaError
-from events.extras import install
+from events.extras import install_command
 
 OURS = {"bridge", "cli", "edge", "events", "functions", "observability", "training"}
 
@@ -25,7 +25,7 @@ class NotInstalled(SettingsError):
         package = (error.name or "").partition(".")[0]
         if not extras or not package or package in OURS:
             raise error
-        return cls(f"timokha {command} needs {package}: {install(*extras.split(','))}")
+        return cls(f"timokha {command} needs {package}: {install_command(*extras.split(','))}")
 
 
 def exit_code(error: BaseException) -> int | None:

@@ -5,8 +5,8 @@ import asyncio
 import click
 
 from events.errors import SettingsError, TimokhaError
-from events.health.reading import WELL, look
-from events.health.settings import HealthSettings
+from events.health.reading import HEALTHY, check_health
+from events.settings import HealthSettings
 
 
 class NotWell(TimokhaError):
@@ -17,6 +17,6 @@ async def main(settings: HealthSettings, _telemetry: object, _stop: asyncio.Even
     """Print that all is well. Raises NotWell."""
     if settings.health_file is None:
         raise SettingsError("TIMOKHA_HEALTH_FILE is missing: the file in which the process keeps its health")
-    if wrong := look(str(settings.health_file), live=settings.live):
+    if wrong := check_health(str(settings.health_file), live=settings.live):
         raise NotWell(wrong)
-    click.echo(WELL[settings.live])
+    click.echo(HEALTHY[settings.live])

@@ -35,7 +35,7 @@ def run(signals: Signals, process: "Process | None" = None) -> None:
             raise
         code = found
     finally:
-        signals.leave(code)
+        signals.exit(code)
     sys.exit(code)
 
 

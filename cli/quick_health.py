@@ -2,7 +2,7 @@
 
 import sys
 
-from events.health.reading import WELL, look
+from events.health.reading import HEALTHY, check_health
 
 ASKED = {(): False, ("--live",): True}
 
@@ -13,8 +13,8 @@ def answered(options: list[str], environment: dict[str, str]) -> int | None:
     file = environment.get("TIMOKHA_HEALTH_FILE")
     if live is None or not file or file.startswith("~") or "TIMOKHA_HEALTH_LIVE" in environment:
         return None
-    if wrong := look(file, live=live):
+    if wrong := check_health(file, live=live):
         sys.stderr.write(f"timokha: {wrong}\n")
         return 1
-    sys.stdout.write(f"{WELL[live]}\n")
+    sys.stdout.write(f"{HEALTHY[live]}\n")
     return 0

@@ -11,7 +11,7 @@ _ELSEWHERE = {"rabbitmq": "bridge", "sandbox": "sandbox", "speedups": "userbot",
 """The images that have what the image of `generate` has not, by extra."""
 
 
-def install(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> str:
+def install_command(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> str:
     """Return the command that installs `extras` beside this Python; `root` is where the code lies."""
     names = ",".join(extras)
     if here := image(environment):

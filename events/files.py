@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from events.runtime.leftovers import unfinished
+from events.runtime.leftovers import removing_unfinished
 
 PARTIAL = ".partial"
 _OF_A_NAME = 100
@@ -29,7 +29,7 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def unreadable(path: Path) -> str:
+def read_problem(path: Path) -> str:
     """Return why a file can't be read; empty if it can. Libraries that read one by its name don't repeat that."""
     try:
         with path.open("rb"):
@@ -56,7 +56,7 @@ def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
 
 def _replace(place: Path, data: bytes, mode: int) -> None:
     partial = place.with_name(f".{place.name[:_OF_A_NAME]}.{os.getpid()}{PARTIAL}")
-    with unfinished(partial):
+    with removing_unfinished(partial):
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
         partial.replace(place)
@@ -68,7 +68,7 @@ def fill_whole(directory: Path, fill: Callable[[Path], None]) -> None:
     Call it from one process at a time: the other directory has `PARTIAL` added to its name.
     """
     partial = Path(f"{directory}{PARTIAL}")
-    with unfinished(partial):
+    with removing_unfinished(partial):
         partial.mkdir()
         fill(partial)
         with suppress(OSError):

@@ -123,13 +123,15 @@ class Settings(BaseSettings):
     def _found_from_everywhere(cls, value: object) -> object:
         return absolute(value) if isinstance(value, Path) else value
 
-    def handed_on(self) -> dict[str, str]:
+    def variables_for_child(self) -> dict[str, str]:
         """Return the variables that the environment or `.env` sets, for a process that works in another directory."""
         return {
-            self.variable(name): self.as_read(name, text) for name, (_, text) in self.written().items() if text.strip()
+            self.variable(name): self.absolute_text(name, text)
+            for name, (_, text) in self.sources().items()
+            if text.strip()
         }
 
-    def as_read(self, name: str, text: str) -> str:
+    def absolute_text(self, name: str, text: str) -> str:
         """Return what is written as a field's value, `text`, with a path made whole."""
         return str(getattr(self, name)) if is_path(type(self).model_fields[name]) else text
 
@@ -162,7 +164,7 @@ class Settings(BaseSettings):
         return str(alias) if alias else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
 
     @classmethod
-    def written(cls) -> Mapping[str, tuple[SettingSource, str]]:
+    def sources(cls) -> Mapping[str, tuple[SettingSource, str]]:
         """Return what the environment or `.env` says of fields, as it is written there. Raises SettingsError."""
         found: dict[str, tuple[SettingSource, str]] = {}
         for origin, source in (
@@ -247,4 +249,24 @@ class RabbitMQSettings(ProcessSettings):
         SecretStr("amqp://guest:guest@127.0.0.1:5672/"),
         validation_alias="RABBITMQ_URL",
         description="amqp://user:password@host:port/vhost",
+    )
+
+
+class ServiceSettings(Settings):
+    """A command that runs until it is stopped."""
+
+    health_file: Path | None = Field(
+        None,
+        validation_alias="TIMOKHA_HEALTH_FILE",
+        description="a file for `timokha health`, one for each process, best in memory (a tmpfs); without it none",
+    )
+
+
+class HealthSettings(ServiceSettings):
+    """The check of a service's health."""
+
+    live: bool = Field(
+        False,
+        validation_alias="TIMOKHA_HEALTH_LIVE",
+        description="true or false: ask only whether the event loop turns, not whether questions are answered now",
     )

@@ -80,7 +80,7 @@ class Publisher(Protocol):
 
 
 class Progress(Protocol):
-    async def tell(self, event: Event) -> None:
+    async def publish(self, event: Event) -> None:
         """Whoever listens hears it; nothing is stored, and it may be lost."""
         ...
 

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from events.errors import SettingsError
-from events.files import unreadable
+from events.files import read_problem
 from events.secrets import without_passwords
 
 BASE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -141,7 +141,7 @@ def _check_certificates(signal: str) -> None:
     except (OSError, ValueError) as error:
         named = [found for found in (ca, certificate, key) if found]
         for name, path in named:
-            if said := unreadable(Path(path)):
+            if said := read_problem(Path(path)):
                 raise SettingsError(f"{name} can't be used ({said}); it takes a PEM file") from None
         names = " or ".join(name for name, _ in named)
         raise SettingsError(f"{names} can't be used ({error}); it takes a PEM file, a key without a password") from None

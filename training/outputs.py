@@ -6,7 +6,7 @@ from pathlib import Path
 
 from events.errors import SettingsError
 from events.runtime.claims import Claim
-from events.runtime.leftovers import discard, leaving_no_empty, leaving_nothing, unfinished
+from events.runtime.leftovers import discard, removing, removing_empty, removing_unfinished
 
 LOCK = ".lock"
 _SCRATCH = ".workspace"
@@ -20,11 +20,11 @@ def claimed(out: Path, setting: str = "TRAINING_OUT") -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(leaving_no_empty((out, *out.parents)))
+            stack.enter_context(removing_empty((out, *out.parents)))
             stack.callback(Claim(out, LOCK).release)
         except OSError as error:
             raise SettingsError(f"{setting}: {out} can't be used: {error.strerror or error}") from None
-        stack.enter_context(leaving_nothing(out / LOCK))
+        stack.enter_context(removing(out / LOCK))
         yield
 
 
@@ -37,7 +37,7 @@ def scratch(out: Path, name: str = _SCRATCH) -> Iterator[Path]:
     for left in tuple(out.glob(f"{name}*")):
         discard(left)
     place = out / name
-    with unfinished(place):
+    with removing_unfinished(place):
         place.mkdir()
         yield place
 

@@ -123,7 +123,7 @@ class FitSettings(Settings):
     @classmethod
     def read(cls, **given: Any) -> Self:
         """Options that were `given` win over `config`, which wins over the environment."""
-        _, written = cls.written().get("config") or (None, None)
+        _, written = cls.sources().get("config") or (None, None)
         return super().read(**{**cls.from_file(given.get("config") or written), **given})
 
     @classmethod

@@ -60,10 +60,10 @@ def _deeper(settings: Settings) -> Iterator[str]:
 
 def _rabbitmq(settings: RabbitMQSettings) -> None:
     try:
-        from events.rabbitmq.connection import parsed  # noqa: PLC0415 - its client may not be installed
+        from events.rabbitmq.connection import parse_url  # noqa: PLC0415 - its client may not be installed
     except ModuleNotFoundError:
         return
-    parsed(settings.rabbitmq_url)
+    parse_url(settings.rabbitmq_url)
 
 
 def _said(use: Callable[[], object]) -> Iterator[str]:

@@ -7,14 +7,13 @@ from pydantic.fields import FieldInfo
 
 from cli.commands import COMMANDS
 from edge.userbot.settings import UserbotSettings
-from events.health.settings import Watched
-from events.settings import Positional, ProcessSettings, RabbitMQSettings, Settings
+from events.settings import Positional, ProcessSettings, RabbitMQSettings, ServiceSettings, Settings
 
 COMMON: tuple[tuple[str, type[Settings]], ...] = (
     ("Every command", Settings),
     ("NATS: every command but `trace` and `train`", ProcessSettings),
     ("RabbitMQ", RabbitMQSettings),
-    ("`userbot`, `generate` and `bridge`, which run until they are stopped", Watched),
+    ("`userbot`, `generate` and `bridge`, which run until they are stopped", ServiceSettings),
 )
 
 

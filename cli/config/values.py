@@ -39,7 +39,7 @@ class Value(NamedTuple):
 
 def of_settings(settings: type[Settings], fields: Iterable[Named], lines: Sequence[Line]) -> list[Value]:
     """The values of a command's fields."""
-    written = settings.written()
+    written = settings.sources()
     from_file = _from_file(settings, written)
     usual = _usual(settings)
     return [
@@ -110,7 +110,7 @@ def _default(field: Named) -> object:
 def _whole(field: Named, text: str, usual: Settings | None) -> str:
     """`text`, as it would be read if it is a path."""
     if usual:
-        return usual.as_read(field.name, text)
+        return usual.absolute_text(field.name, text)
     try:
         return str(absolute(Path(text))) if "Path" in str(field.field.annotation) else text
     except ValueError:

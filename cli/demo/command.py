@@ -30,7 +30,7 @@ from events.errors import SettingsError
 from events.jetstream.connection import connect as connect_nats
 from events.jetstream.topology import Topology
 from events.runtime.clock import Clock, SystemClock
-from events.runtime.leftovers import leaving_nothing
+from events.runtime.leftovers import removing
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel, together
 from events.settings import ProcessSettings
@@ -104,8 +104,8 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
         userbot = UserbotSettings.read(api_id=API_ID, api_hash=API_HASH)
         environment = {
             # They work in `directory`: what a path in `.env` or the environment names lies where the demo began.
-            **GenerateSettings.read().handed_on(),
-            **userbot.handed_on(),
+            **GenerateSettings.read().variables_for_child(),
+            **userbot.variables_for_child(),
             # That NATS knows no users, whatever the one of these settings does; and two can't share a file.
             **dict.fromkeys([*NATS_ACCESS, UserbotSettings.variable("health_file")], ""),
             **_userbot_environment(telegram, session, directory),
@@ -173,7 +173,7 @@ def _directory(chosen: Path | None) -> Iterator[Path]:
         yield chosen
         return
     made = Path(tempfile.mkdtemp(prefix="timokha-demo-"))
-    with leaving_nothing(made):
+    with removing(made):
         yield made
 
 

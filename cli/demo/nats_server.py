@@ -91,9 +91,9 @@ class EmbeddedServer:
                 stderr=log,
                 start_new_session=True,
                 pass_fds=[claim.number],
-                preexec_fn=children.end_with_us(),
+                preexec_fn=children.kill_with_parent(),
             )
-        children.tie(self._process.pid)
+        children.register_group(self._process.pid)
         await self._wait_until_open()
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
@@ -101,7 +101,7 @@ class EmbeddedServer:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(how)
             await self._process.wait()
-            children.untie(self._process.pid)
+            children.unregister_group(self._process.pid)
         self._release()
 
     def _release(self) -> None:

@@ -37,9 +37,9 @@ async def run_once(name: str) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=sys.stderr,
         start_new_session=True,
-        preexec_fn=children.end_with_us(),
+        preexec_fn=children.kill_with_parent(),
     )
-    children.tie(process.pid)
+    children.register_group(process.pid)
     try:
         code = await process.wait()
     finally:
@@ -80,15 +80,15 @@ class Process:
                 stderr=log,
                 # Ctrl-C in the terminal is for the demo: it ends them in order.
                 start_new_session=True,
-                preexec_fn=children.end_with_us(),
+                preexec_fn=children.kill_with_parent(),
             )
-        children.tie(self._process.pid)
+        children.register_group(self._process.pid)
 
     async def ended(self) -> ProcessEnded:
         """Wait until the process has ended by itself; return an error with its last line of output."""
         assert self._process
         code = await self._process.wait()
-        children.untie(self._process.pid)
+        children.unregister_group(self._process.pid)
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return ProcessEnded(f"{self._name} ended with exit code {code}: {lines[-1] if lines else 'no output'}")
 
@@ -105,7 +105,7 @@ async def _end(process: asyncio.subprocess.Process, name: str, how: signal.Signa
     if not in_time:
         log.warning("process.killed", process=name, pid=process.pid, after=within.total_seconds())
         await _signalled(process, signal.SIGKILL, KILL_TIMEOUT)
-    children.untie(process.pid)
+    children.unregister_group(process.pid)
     return in_time
 
 

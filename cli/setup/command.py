@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from cli.setup.settings import SetupSettings
 from events.errors import SettingsError, TransportError
-from events.extras import install
+from events.extras import install_command
 from events.faults import Fault
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
@@ -74,7 +74,7 @@ async def _queues(url: SecretStr, tell: Callable[[Iterable[str]], None]) -> None
         from events.rabbitmq.topology import set_up  # noqa: PLC0415
     except ImportError as error:
         raise SettingsError(
-            f"RABBITMQ_URL is set, but its client is not installed ({error}): {install('rabbitmq')}"
+            f"RABBITMQ_URL is set, but its client is not installed ({error}): {install_command('rabbitmq')}"
         ) from None
     async with connect_rabbitmq(url, name="setup", clock=SystemClock()) as broker:
         tell(await set_up(broker.consuming))

@@ -28,9 +28,9 @@ from edge.userbot.telegram.session import make_client, started
 from edge.userbot.telegram.unattended import outlived, session_there
 from edge.userbot.telegram.updates import Updates
 from events import subjects
-from events.health.keeping import Health, kept
+from events.health.keeping import Health, health_file
 from events.jetstream.connection import JetStream, connect
-from events.jetstream.core_nats import progressing, waking
+from events.jetstream.core_nats import listen_for_progress, listen_for_wakes
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
@@ -52,14 +52,14 @@ CLEAN_UP = timedelta(seconds=2)
 async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Answer until `stop` is set; what is under way then is left to the next start."""
     clock = SystemClock()
-    async with kept(settings.health_file, stop, clock=clock) as health:
+    async with health_file(settings.health_file, stop, clock=clock) as health:
         await unless(stop, _attend(settings, telemetry, health, clock))
 
 
 async def _attend(settings: UserbotSettings, telemetry: Telemetry, health: Health, clock: Clock) -> None:
     """Answer once there is a session."""
-    await session_there(settings, health.waits, clock=clock)
-    async with outlived(settings, health.waits, clock=clock):
+    await session_there(settings, health.not_ready, clock=clock)
+    async with outlived(settings, health.not_ready, clock=clock):
         await _answer(settings, telemetry, health, clock)
 
 
@@ -69,12 +69,12 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
     client = make_client(settings)
     calls = Calls(client, flood_waited=telemetry.metrics.record_flood_wait)
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
-    health.waits("it connects to NATS")
+    health.not_ready("it connects to NATS")
     async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
         topology = Topology(js, retrying=retrying)
         await topology.ensure_streams()
         await topology.ensure_buckets()
-        health.waits("it signs in to Telegram")
+        health.not_ready("it signs in to Telegram")
         async with started(client) as account:
             reconnecting.watch(client, reconnected=updates.reconnected, revoked=calls.revoked)
             ensure = partial(_ensure, topology, account)
@@ -113,7 +113,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             subscription = await JetStreamSubscription.bind(
                 js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
             )
-            answers = partial(health.answers, partial(trouble, topology), partial(reconnecting.trouble, client))
+            answers = partial(health.ready_unless, partial(trouble, topology), partial(reconnecting.trouble, client))
             edge = _Edge(js, drivers, watermark, catch_up, Replies(world, drivers, subscription), answers)
             updates.listen(account, catch_up.put)
             await together(
@@ -148,7 +148,10 @@ class _Edge:
             # That version may have left unfinished chats that an index from before does not name.
             await self.drivers.resume(outdated=self.watermark.is_of_earlier_version)
             hints = Hints(self.drivers.wake)
-            async with waking(self.js, account, hints.hear), progressing(self.js, account, self.drivers.hear):
+            async with (
+                listen_for_wakes(self.js, account, hints.hear),
+                listen_for_progress(self.js, account, self.drivers.hear),
+            ):
                 await together(self.catch_up.run(), self.replies.run(), self.drivers.keep(), self._tell_ready(account))
         finally:
             await finish(CLEAN_UP, self._stop())

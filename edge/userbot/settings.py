@@ -12,9 +12,8 @@ from pydantic_settings import SettingsConfigDict
 from edge.userbot.defaults import DEFAULT_MAX_ANSWERS, DEFAULT_PREFIX
 from edge.userbot.invisible import trimmed, visible
 from events.errors import SettingsError
-from events.health.settings import Watched
 from events.schema import Sampling
-from events.settings import Json, ProcessSettings, Seconds
+from events.settings import Json, ProcessSettings, Seconds, ServiceSettings
 
 _LIKE_A_STRING = re.compile(r"[A-Za-z0-9_=-]{80,}")
 LONG_FOR_A_PATH = 200
@@ -30,7 +29,7 @@ def _writable(prefix: str) -> str:
     return prefix
 
 
-class UserbotSettings(Watched, ProcessSettings):
+class UserbotSettings(ServiceSettings, ProcessSettings):
     """The edge: one Telegram account."""
 
     model_config = SettingsConfigDict(env_prefix="USERBOT_")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from events.health.reading import written
+from events.health.reading import health_line
 from events.runtime.clock import Clock
 from events.runtime.tasks import cancel
 
@@ -26,18 +26,18 @@ class Health:
     def __init__(self, stop: asyncio.Event) -> None:
         self._stop = stop
         self._checks: tuple[Check, ...] = ()
-        self.waits("it is starting")
+        self.not_ready("it is starting")
 
-    def waits(self, why: str) -> None:
+    def not_ready(self, why: str) -> None:
         """It does not answer, because of `why`."""
         self._checks = (lambda: why,)
 
-    def answers(self, *unless: Check) -> None:
+    def ready_unless(self, *unless: Check) -> None:
         """From now on it does, unless one of these finds something."""
         self._checks = unless
 
     @property
-    def why_not(self) -> str:
+    def problem(self) -> str:
         """The first reason, empty if it answers."""
         if self._stop.is_set():
             return "it is stopping"
@@ -52,7 +52,7 @@ def _found(check: Check) -> str:
 
 
 @asynccontextmanager
-async def kept(file: Path | None, stop: asyncio.Event, *, clock: Clock) -> AsyncIterator[Health]:
+async def health_file(file: Path | None, stop: asyncio.Event, *, clock: Clock) -> AsyncIterator[Health]:
     """In the block `file`, if there is one, says what the `Health` is. `stop`: the process's."""
     health = Health(stop)
     if file is None:
@@ -70,7 +70,7 @@ async def _beat(file: Path, health: Health, clock: Clock) -> None:
     failing = False
     while True:
         try:
-            _write(file, written(clock.monotonic(), health.why_not))
+            _write(file, health_line(clock.monotonic(), health.problem))
             failing = False
         except (OSError, ValueError) as error:  # ValueError: no file can be called that
             if not failing:

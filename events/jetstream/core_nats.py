@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def listening(js: JetStreamContext, subject: str, hear: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
+async def listen(js: JetStreamContext, subject: str, hear: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
     """Inside the context, call `hear` with every message under `subject`."""
     subscription = await client_of(js).subscribe(subject, cb=hear)
     try:
@@ -41,7 +41,7 @@ async def listening(js: JetStreamContext, subject: str, hear: Callable[[Msg], Aw
 
 
 @asynccontextmanager
-async def waking(js: JetStreamContext, account: str, wake: Callable[[str], None]) -> AsyncIterator[None]:
+async def listen_for_wakes(js: JetStreamContext, account: str, wake: Callable[[str], None]) -> AsyncIterator[None]:
     """Meanwhile `wake` gets the text of every hint: a chat, if its sender means well."""
 
     async def hear(message: Msg) -> None:
@@ -50,7 +50,7 @@ async def waking(js: JetStreamContext, account: str, wake: Callable[[str], None]
         if ANSWERED.match(message.reply):
             await message.respond(b"")
 
-    async with listening(js, subjects.wake(account), hear):
+    async with listen(js, subjects.wake(account), hear):
         yield
 
 
@@ -69,7 +69,7 @@ class JetStreamProgress:
     def __init__(self, js: JetStreamContext) -> None:
         self._nats = client_of(js)
 
-    async def tell(self, event: Event) -> None:
+    async def publish(self, event: Event) -> None:
         """Lost while there is no connection: an old text is no news."""
         subject = subjects.progress(event.request_id)
         if not self._nats.is_connected:
@@ -81,23 +81,25 @@ class JetStreamProgress:
 
 
 @asynccontextmanager
-async def progressing(js: JetStreamContext, account: str, hear: Callable[[Event], None]) -> AsyncIterator[None]:
+async def listen_for_progress(js: JetStreamContext, account: str, hear: Callable[[Event], None]) -> AsyncIterator[None]:
     """Meanwhile `hear` gets what is written for the account, in the order in which each worker wrote it."""
 
     async def take(message: Msg) -> None:
         place = subjects.request_id_of(message.subject)
         hear(from_headers(message.headers or {}, message.data, NATS_PREFIX, place=place))
 
-    async with listening(js, subjects.account_progress(account), take):
+    async with listen(js, subjects.account_progress(account), take):
         yield
 
 
 @asynccontextmanager
-async def watched(js: JetStreamContext, channel: Channel, heard: Callable[[str], None]) -> AsyncIterator[None]:
+async def listen_for_events(
+    js: JetStreamContext, channel: Channel, heard: Callable[[str], None]
+) -> AsyncIterator[None]:
     """`heard` gets the request id of whatever anybody publishes meanwhile; it may not be stored yet, or be missed."""
 
     async def hear(message: Msg) -> None:
         heard(subjects.request_id_of(message.subject))
 
-    async with listening(js, subjects.every_subject(channel), hear):
+    async with listen(js, subjects.every_subject(channel), hear):
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 import nkeys  # type: ignore[import-untyped]
 
 from events.errors import SettingsError
-from events.files import unreadable
+from events.files import read_problem
 from events.jetstream.addresses import Access
 
 JWT, SEED = "BEGIN NATS USER JWT", "BEGIN USER NKEY SEED"
@@ -31,7 +31,7 @@ class Credentials(UserString):
 
 
 def _read(path: Path) -> str:
-    if said := unreadable(path):
+    if said := read_problem(path):
         raise SettingsError(f"NATS_CREDENTIALS: {said}; {_TAKES}")
     try:
         lines = path.read_text(encoding="ascii").splitlines()
@@ -57,7 +57,7 @@ def tls_context(access: Access) -> ssl.SSLContext | None:
     if not access.ca and not access.certificate:
         return None
     for name, path in (("CA", access.ca), ("CERTIFICATE", access.certificate), ("KEY", access.key)):
-        if path and (said := unreadable(path)):
+        if path and (said := read_problem(path)):
             raise SettingsError(f"NATS_TLS_{name}: {said}; it takes a PEM file")
     try:
         context = ssl.create_default_context(cafile=access.ca)

@@ -21,11 +21,11 @@ from events.transport import Channel
 class JetStreamInspection:
     """`faults`: what to mend, a line each; `fill`: how much of each stream's `max_bytes` is used, 0 to 1.
 
-    `deaf`: accounts that have a userbot, and no consumer that brings it the replies.
+    `without_consumer`: accounts that have a userbot, and no consumer that brings it the replies.
     """
 
     missing: tuple[str, ...]
-    deaf: tuple[str, ...]
+    without_consumer: tuple[str, ...]
     faults: tuple[str, ...]
     fill: Mapping[str, float]
     is_empty: bool
@@ -42,7 +42,7 @@ async def inspect(js: JetStreamContext) -> JetStreamInspection:
             missing.append(f"consumer {subjects.GENERATE_CONSUMER}")
         buckets = {bucket: await _stream(js, f"KV_{bucket}") for bucket in subjects.BUCKETS}
         missing += [f"bucket {bucket}" for bucket, info in buckets.items() if info is None]
-        deaf = [
+        without_consumer = [
             account
             for account in await _accounts(js)
             if not await _has_consumer(js, Channel.REPLIES, subjects.edge_consumer(account))
@@ -51,7 +51,7 @@ async def inspect(js: JetStreamContext) -> JetStreamInspection:
     small = small_payload(client_of(js).max_payload)
     return JetStreamInspection(
         tuple(missing),
-        tuple(deaf),
+        tuple(without_consumer),
         (*_faults(found, buckets), *([small] if small else [])),
         _fill(found),
         is_empty=not found and not any(buckets.values()),

@@ -77,7 +77,7 @@ async def connect(url: SecretStr, *, name: str, clock: Clock) -> AsyncIterator[B
     SettingsError
         `url` is no AMQP address, or names a server that does not let us in.
     """
-    address = parsed(url)
+    address = parse_url(url)
     fix_client()
     # What they log of every attempt comes to us as exceptions and callbacks.
     for library in ("aio_pika", "aiormq"):
@@ -122,7 +122,7 @@ class _State:
         now = self._clock.monotonic()
         self._refused_since = now if self._refused_since is None else self._refused_since
         if now - self._refused_since >= PATIENCE.total_seconds():
-            self.upkeep.fail(unreachable(self._shown, error))
+            self.upkeep.fail(connection_error(self._shown, error))
 
     def back(self, _: object) -> None:
         log.info("rabbitmq.reconnected", connection=self._name)
@@ -144,7 +144,7 @@ async def _connected(address: URL, name: str, clock: Clock) -> AsyncIterator[tup
         try:
             await within(FIRST_TIMEOUT, connection.connect(CONNECT_TIMEOUT.total_seconds()))
         except ERRORS as error:
-            raise unreachable(_shown(address), state.error or error) from None
+            raise connection_error(_shown(address), state.error or error) from None
         connection.reconnect_callbacks.add(state.back)
         yield connection, state
     finally:
@@ -152,7 +152,7 @@ async def _connected(address: URL, name: str, clock: Clock) -> AsyncIterator[tup
         await finish(CLOSE_TIMEOUT, connection.close())
 
 
-def unreachable(shown: str, error: BaseException) -> TransportUnreachable:
+def connection_error(shown: str, error: BaseException) -> TransportUnreachable:
     """The error that tells a person why there is no connection."""
     diagnosis = classify(error)
     if diagnosis.fault is Fault.FATAL:
@@ -166,7 +166,7 @@ def unreachable(shown: str, error: BaseException) -> TransportUnreachable:
     return TransportUnreachable(f"RabbitMQ at {shown} could not be reached ({diagnosis.reason}); {advice}")
 
 
-def parsed(url: SecretStr) -> URL:
+def parse_url(url: SecretStr) -> URL:
     """Raises SettingsError, which never repeats what may hold a password."""
     try:
         address = URL(url.get_secret_value())

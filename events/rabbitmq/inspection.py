@@ -9,7 +9,7 @@ from aio_pika.abc import AbstractRobustConnection
 from events.errors import TransportError
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.faults import DeclaredDifferently, Missing, translate_errors
-from events.rabbitmq.topology import ANSWER_TIMEOUT, DEADLETTERS, OURS, Queue, declare, opened
+from events.rabbitmq.topology import ANSWER_TIMEOUT, DEADLETTERS, OURS, Queue, declare, open_channel
 from events.runtime.tasks import within
 
 STREAM = "its x-queue-type is 'stream'"
@@ -48,9 +48,9 @@ async def inspect(broker: Broker, others: Iterable[Queue] = ()) -> RabbitMQInspe
 
 async def _look(connection: AbstractRobustConnection, queue: Queue) -> None:
     """Raises TransportError."""
-    async with opened(connection) as channel:
+    async with open_channel(connection) as channel:
         await declare(channel, replace(queue, passive=True))  # a queue that is missing is not made
-    async with opened(connection) as channel:
+    async with open_channel(connection) as channel:
         await declare(channel, queue)
 
 
@@ -58,7 +58,7 @@ async def _exchange(connection: AbstractRobustConnection) -> list[str]:
     """What the dead letters come through."""
     try:
         for passive in (True, False):
-            async with opened(connection) as channel:
+            async with open_channel(connection) as channel:
                 with translate_errors(f"exchange {DEADLETTERS.name}"):
                     declaring = channel.declare_exchange(
                         DEADLETTERS.name, ExchangeType.FANOUT, durable=True, robust=False, passive=passive

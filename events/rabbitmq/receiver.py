@@ -160,7 +160,7 @@ class Receiver:
     async def close(self) -> None:
         """What is unsettled comes again."""
         self._forget()
-        await finish(STOP_TIMEOUT, topology.closed(self._channel))
+        await finish(STOP_TIMEOUT, topology.close_channel(self._channel))
 
     async def _underlay(self) -> Channel:
         """The channel itself: aio-pika's own robust queues would not let it come back without them."""

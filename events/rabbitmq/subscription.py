@@ -24,7 +24,7 @@ WEIGHT = 0.2
 """Of the latest request in the average."""
 
 
-class Ahead:
+class Prefetching:
     """Whether the next request should be here before a slot is free for it: `wanted`, learned from every request.
 
     Its way from the broker takes a few milliseconds, which count where a request takes 20. Where one takes seconds they
@@ -35,7 +35,7 @@ class Ahead:
         self.wanted = False
         self._mean: float | None = None
 
-    def took(self, seconds: float) -> None:
+    def record(self, seconds: float) -> None:
         """A request is done."""
         self._mean = seconds if self._mean is None else self._mean + WEIGHT * (seconds - self._mean)
         self.wanted = self._mean < (LONG if self.wanted else SHORT)
@@ -56,7 +56,9 @@ log = structlog.get_logger(__name__)
 class RabbitMQDelivery:
     """Implements `events.transport.Delivery`."""
 
-    def __init__(self, received: ReceivedMessage, sender: Sender, lease: timedelta, ahead: Ahead, clock: Clock) -> None:
+    def __init__(
+        self, received: ReceivedMessage, sender: Sender, lease: timedelta, ahead: Prefetching, clock: Clock
+    ) -> None:
         self.event: Event = received.message.event()
         self.attempt: int = received.message.attempts + 1
         self.published_at: datetime = received.message.sent_at or self.event.time
@@ -75,7 +77,7 @@ class RabbitMQDelivery:
 
     async def ack(self) -> None:
         self._end_lease()
-        self._ahead.took(self._clock.monotonic() - self._taken)
+        self._ahead.record(self._clock.monotonic() - self._taken)
         await self._received.ack()
 
     async def retry(self, delay: timedelta) -> None:
@@ -85,7 +87,7 @@ class RabbitMQDelivery:
             return
         again = AmqpMessage.of(self.event, reply_to=self._received.message.reply_to, attempts=self.attempt)
         try:
-            await self._sender.send(topology.retries(delay).name, again)
+            await self._sender.send(topology.retry_queue(delay).name, again)
         except TransportError:
             # Still unsettled, so it must come back some other way.
             self._start_lease()
@@ -117,13 +119,13 @@ class RabbitMQSubscription:
     """Implements `events.transport.Subscription`.
 
     One consumer a slot, each with one message: so the queue's consumer count is the pool's size, which the bridge
-    reads, and RabbitMQ spreads the load by slots. Two a slot while requests are short (`Ahead`).
+    reads, and RabbitMQ spreads the load by slots. Two a slot while requests are short (`Prefetching`).
     """
 
     def __init__(self, receiver: Receiver, broker: Broker, *, slots: int, lease: timedelta) -> None:
         self._receiver = receiver
         self._slots = slots
-        self._ahead = Ahead()
+        self._ahead = Prefetching()
         self._broker = broker
         self.lease = lease
 

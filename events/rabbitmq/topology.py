@@ -17,10 +17,10 @@ from events.transport import Channel
 DELIVERY_LIMIT = 1000
 """A safety net for receivers that do not count; as high as `GENERATE_ATTEMPTS` may be. The broker's default is 20."""
 
-KEPT = timedelta(hours=24)
+REPLIES_EXPIRE = timedelta(hours=24)
 """How long an answer waits for a bridge to fetch it."""
 
-DEADLETTERS_KEPT = timedelta(days=7)
+DEADLETTERS_EXPIRE = timedelta(days=7)
 
 CHANNEL_TIMEOUT = timedelta(seconds=2)
 """To wait for a channel while the connection may be away."""
@@ -50,7 +50,7 @@ class Queue:
     passive: bool = False
 
 
-def requests(name: str) -> Queue:
+def requests_queue(name: str) -> Queue:
     """Where requests wait for workers; what is given up, or outlives its deadline, goes to the dead letters."""
     return Queue(
         name,
@@ -63,39 +63,39 @@ def requests(name: str) -> Queue:
     )
 
 
-REQUESTS = requests(subjects.destination(Channel.REQUESTS))
+REQUESTS = requests_queue(subjects.destination(Channel.REQUESTS))
 DEADLETTERS = Queue(
     subjects.destination(Channel.DEADLETTERS),
     arguments={
         **QUORUM,
-        "x-message-ttl": DEADLETTERS_KEPT // timedelta(milliseconds=1),
+        "x-message-ttl": DEADLETTERS_EXPIRE // timedelta(milliseconds=1),
         "x-delivery-limit": DELIVERY_LIMIT,
     },
 )
 
 
-def replies(name: str) -> Queue:
+def replies_queue(name: str) -> Queue:
     """Where answers wait; for the original's model servers too, whose answers are not persistent by themselves."""
     return Queue(
         name,
         arguments={
             **QUORUM,
-            "x-message-ttl": KEPT // timedelta(milliseconds=1),
+            "x-message-ttl": REPLIES_EXPIRE // timedelta(milliseconds=1),
             "x-delivery-limit": DELIVERY_LIMIT,
         },
     )
 
 
-REPLIES = replies(subjects.destination(Channel.REPLIES))
-ORIGINAL_REPLIES = replies(f"{REPLIES.name}.original")
+REPLIES = replies_queue(subjects.destination(Channel.REPLIES))
+ORIGINAL_REPLIES = replies_queue(f"{REPLIES.name}.original")
 
 
-def original(name: str) -> Queue:
+def original_queue(name: str) -> Queue:
     """As the original's model server declares it."""
     return Queue(name, durable=False)
 
 
-def retries(delay: timedelta) -> Queue:
+def retry_queue(delay: timedelta) -> Queue:
     """Where a request waits out the first of `DELAYS` that is not shorter than `delay`, or the longest."""
     wait = next((step for step in DELAYS if step >= delay), DELAYS[-1]) // timedelta(milliseconds=1)
     return Queue(
@@ -110,12 +110,12 @@ def retries(delay: timedelta) -> Queue:
     )
 
 
-OURS = (DEADLETTERS, REQUESTS, REPLIES, *map(retries, DELAYS))
+OURS = (DEADLETTERS, REQUESTS, REPLIES, *map(retry_queue, DELAYS))
 
 
 async def ensure(connection: AbstractRobustConnection) -> None:
     """Our queues and the dead-letter exchange exist. Raises TransportError."""
-    async with opened(connection) as channel:
+    async with open_channel(connection) as channel:
         queues = [await declare(channel, queue) for queue in OURS]
         with translate_errors(DEADLETTERS.name):
             exchange = await channel.declare_exchange(DEADLETTERS.name, ExchangeType.FANOUT, durable=True, robust=False)
@@ -137,7 +137,7 @@ async def set_up(connection: AbstractRobustConnection) -> Sequence[str]:
 
 async def _exists(connection: AbstractRobustConnection, queue: Queue) -> bool:
     try:
-        async with opened(connection) as channel:
+        async with open_channel(connection) as channel:
             await declare(channel, replace(queue, passive=True))
     except TransportError:
         return False  # creating the queue reports any other error
@@ -146,7 +146,7 @@ async def _exists(connection: AbstractRobustConnection, queue: Queue) -> bool:
 
 async def delete(connection: AbstractRobustConnection, *names: str) -> None:
     """Delete queues with all that is in them; one that does not exist is no fault. Raises TransportError."""
-    async with opened(connection) as channel:
+    async with open_channel(connection) as channel:
         for name in names:
             with translate_errors(name):
                 await channel.queue_delete(name)
@@ -166,7 +166,7 @@ async def adopt(connection: AbstractRobustConnection, queue: Queue) -> Queue:
     return queue
 
 
-async def consumers(connection: AbstractRobustConnection, *queues: Queue) -> list[int]:
+async def consumer_counts(connection: AbstractRobustConnection, *queues: Queue) -> list[int]:
     """How many consumers each has; one that went with its node is made anew. Raises TransportError."""
     try:
         return await _declared(connection, *queues)
@@ -175,7 +175,7 @@ async def consumers(connection: AbstractRobustConnection, *queues: Queue) -> lis
 
 
 async def _declared(connection: AbstractRobustConnection, *queues: Queue) -> list[int]:
-    async with opened(connection) as channel:
+    async with open_channel(connection) as channel:
         return [(await declare(channel, queue)).declaration_result.consumer_count or 0 for queue in queues]
 
 
@@ -194,21 +194,21 @@ async def declare(channel: AbstractRobustChannel, queue: Queue) -> AbstractRobus
 
 
 @asynccontextmanager
-async def opened(connection: AbstractRobustConnection) -> AsyncIterator[AbstractRobustChannel]:
+async def open_channel(connection: AbstractRobustConnection) -> AsyncIterator[AbstractRobustChannel]:
     """A channel for a moment: a refused declaration closes it."""
     with translate_errors("a channel"):
         channel = connection.channel(publisher_confirms=False)
         try:
             await within(CHANNEL_TIMEOUT, channel.initialize())
         except BaseException:
-            await finish(CLOSE_TIMEOUT, closed(channel))
+            await finish(CLOSE_TIMEOUT, close_channel(channel))
             raise
     try:
         yield channel
     finally:
-        await finish(CLOSE_TIMEOUT, closed(channel))
+        await finish(CLOSE_TIMEOUT, close_channel(channel))
 
 
-async def closed(channel: AbstractRobustChannel) -> None:
+async def close_channel(channel: AbstractRobustChannel) -> None:
     """For `finish`, which takes a coroutine."""
     await channel.close()

@@ -9,10 +9,10 @@ from contextlib import suppress
 PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG, see prctl(2)."""
 
-_tied: set[int] = set()
+_groups: set[int] = set()
 
 
-def end_with_us() -> Callable[[], None] | None:
+def kill_with_parent() -> Callable[[], None] | None:
     """Return a `preexec_fn` with which the system kills the child when this thread ends; None if it can't."""
     if sys.platform != "linux":
         return None
@@ -29,19 +29,19 @@ def end_with_us() -> Callable[[], None] | None:
     return begin
 
 
-def tie(pid: int) -> None:
-    """Register the leader of a process group: the group is killed if this process exits before `untie`."""
-    _tied.add(pid)
+def register_group(pid: int) -> None:
+    """Register the leader of a process group: the group is killed if this process exits before `unregister_group`."""
+    _groups.add(pid)
 
 
-def untie(pid: int) -> None:
+def unregister_group(pid: int) -> None:
     """Forget a process group that has ended."""
-    _tied.discard(pid)
+    _groups.discard(pid)
 
 
-def kill() -> None:
+def kill_all() -> None:
     """Kill every registered group, and the children that `multiprocessing` has started."""
-    for pid in tuple(_tied):
+    for pid in tuple(_groups):
         with suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
     if multiprocessing := sys.modules.get("multiprocessing"):

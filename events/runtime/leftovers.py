@@ -17,15 +17,15 @@ _TRIES = 3
 
 
 @contextmanager
-def unfinished(path: "Path") -> Iterator[None]:
+def removing_unfinished(path: "Path") -> Iterator[None]:
     """Remove what is at `path`, and what the block leaves there: what it has finished it has renamed."""
     discard(path)
-    with leaving_nothing(path):
+    with removing(path):
         yield
 
 
 @contextmanager
-def leaving_nothing(path: "Path") -> Iterator[None]:
+def removing(path: "Path") -> Iterator[None]:
     """Remove `path` at the end of the block."""
     _unfinished.add(path)
     try:
@@ -36,7 +36,7 @@ def leaving_nothing(path: "Path") -> Iterator[None]:
 
 
 @contextmanager
-def leaving_no_empty(directories: "Iterable[Path]") -> Iterator[None]:
+def removing_empty(directories: "Iterable[Path]") -> Iterator[None]:
     """Remove those of `directories` that the block has made and that are empty at its end."""
     made = {directory for directory in directories if not directory.exists()}
     _made.update(made)

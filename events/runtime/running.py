@@ -22,7 +22,7 @@ def run(main: Main, signals: Signals, *, patience: timedelta) -> bool:
     """Run `main(stop)` on a new event loop; return whether it ended by itself. Raises what `main` raises.
 
     A signal sets `stop`. `main` then has `patience` to return, and is cancelled after that.
-    Unlike `asyncio.run` this does not wait for threads: `Signals.leave` does, for a limited time.
+    Unlike `asyncio.run` this does not wait for threads: `Signals.exit` does, for a limited time.
     """
     loop = asyncio.new_event_loop()
     try:
@@ -44,7 +44,7 @@ async def _until_stopped(main: Main, signals: Signals, patience: timedelta) -> b
     def forced() -> None:
         log.error("process.forced", after=patience.total_seconds())
 
-    signals.heed(tell, patience=patience.total_seconds(), forced=forced)
+    signals.stop_with(tell, patience=patience.total_seconds(), forced=forced)
     work = asyncio.ensure_future(main(stop))
     try:
         return await _ended(work, stop, patience)

@@ -25,7 +25,7 @@ SPEAK = 1.0
 class Signals:
     """Handles the signals of this process. Create and use one, in the main thread.
 
-    Before `heed` the first signal ends the process at once: nothing has been started yet. Afterwards the first one
+    Before `stop_with` the first signal ends the process at once: nothing has been started yet. Afterwards the first one
     calls `tell`, and the process is ended by force if it still runs `TO_END` after its patience. The second one ends
     it at once, with exit code 1.
 
@@ -56,17 +56,17 @@ class Signals:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(signal.SIGHUP, self._handle)
 
-    def heed(self, tell: Callable[[], None], *, patience: float, forced: Callable[[], None]) -> None:
+    def stop_with(self, tell: Callable[[], None], *, patience: float, forced: Callable[[], None]) -> None:
         """Make the first signal call `tell`, and `forced` before the process is ended by force. `patience`: seconds."""
         self._limit = patience + TO_END
         self._forced = forced
         self._code = 0 if self.service else 1
         self._tell = tell
 
-    def leave(self, code: int) -> None:
+    def exit(self, code: int) -> None:
         """Exit with `code` within `AT_EXIT`, even if threads still run. Call it when `main` has ended."""
         self._left = code
-        children.kill()  # a thread may be waiting for one
+        children.kill_all()  # a thread may be waiting for one
         timer = threading.Timer(AT_EXIT, self._end, [code])
         timer.daemon = True
         timer.start()
@@ -126,7 +126,7 @@ class Signals:
         self._end_now(code)
 
     def _end_now(self, code: int) -> None:
-        children.kill()
+        children.kill_all()
         leftovers.remove()
         self._terminal.restore()
         os._exit(code)

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from events.errors import SettingsError
 from events.event import Event
-from events.extras import install
-from events.health.keeping import kept
+from events.extras import install_command
+from events.health.keeping import health_file
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import beside, finish, unless
@@ -48,12 +48,12 @@ async def main(
     """
     clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
     async with AsyncExitStack() as stack:
-        health = await stack.enter_async_context(kept(settings.health_file, stop, clock=clock))
-        health.waits("it connects to its broker")
+        health = await stack.enter_async_context(health_file(settings.health_file, stop, clock=clock))
+        health.not_ready("it connects to its broker")
         broker = await unless(stop, stack.enter_async_context(host(settings, Retrying(clock, random))))
         if broker is None:
             return
-        health.waits("it loads its model")
+        health.not_ready("it loads its model")
         engine = await unless(stop, open_engine(settings, clock=clock, begun=begun))
         if engine is None:
             return
@@ -65,7 +65,7 @@ async def main(
         # What is loaded now stays: the collector need not look at it for every few answers.
         gc.freeze()
         log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger.value)
-        health.answers(broker.trouble)
+        health.ready_unless(broker.trouble)
         await beside(worker.run(stop), broker.keep())
 
 
@@ -100,7 +100,7 @@ def _worker(
 
 def _tell(progress: Progress, clock: Clock) -> Tell:
     async def tell(data: GenerationProgressed) -> None:
-        await progress.tell(Event.of(data, source=SOURCE, time=clock.now(), headers=propagation.inject()))
+        await progress.publish(Event.of(data, source=SOURCE, time=clock.now(), headers=propagation.inject()))
 
     return tell
 
@@ -119,7 +119,7 @@ async def open_engine(settings: GenerateSettings, *, clock: Clock, begun: "Batch
         return await asyncio.to_thread(_load_transformers, settings, clock)
     except ModuleNotFoundError as error:
         engine = settings.engine.value
-        raise SettingsError(f"GENERATE_ENGINE={engine} is not installed ({error}): {install(engine)}") from None
+        raise SettingsError(f"GENERATE_ENGINE={engine} is not installed ({error}): {install_command(engine)}") from None
 
 
 def _load_openvino(settings: GenerateSettings, clock: Clock, begun: "Batch | None") -> Engine:

@@ -9,8 +9,7 @@ from platformdirs import user_cache_dir
 from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from events.health.settings import Watched
-from events.settings import PathLike, RabbitMQSettings, Seconds
+from events.settings import PathLike, RabbitMQSettings, Seconds, ServiceSettings
 from functions.generate.models.sources import located
 
 
@@ -70,7 +69,7 @@ class Trigger(StrEnum):
     RABBITMQ = "rabbitmq"
 
 
-class GenerateSettings(Watched, RabbitMQSettings):
+class GenerateSettings(ServiceSettings, RabbitMQSettings):
     """One stateless generate function."""
 
     model_config = SettingsConfigDict(env_prefix="GENERATE_")

@@ -18,7 +18,7 @@ from events.runtime.signals import Signals
 
 signals = Signals(service=True)
 signals.listen()
-signals.heed(lambda: None, patience=60, forced=lambda: None)
+signals.stop_with(lambda: None, patience=60, forced=lambda: None)
 with _directory(None) as directory:
     (directory / "nats").mkdir()
     print(directory, flush=True)

@@ -9,7 +9,7 @@ import pytest
 
 from cli.faults import NotInstalled, exit_code
 from events.errors import SettingsError, TransportUnreachable
-from events.extras import install
+from events.extras import install_command
 
 ROOT = Path(__file__).parents[2]
 AWAY = TransportUnreachable("NATS is away")
@@ -47,7 +47,7 @@ def test_what_is_not_known_keeps_its_traceback(error, capsys):
 def test_a_missing_package_is_a_fault_of_the_installation():
     error = ModuleNotFoundError("No module named 'pyrogram.raw'", name="pyrogram.raw")
     said = str(NotInstalled.of(error, "demo", "sandbox,openvino"))
-    assert said == f"timokha demo needs pyrogram: {install('sandbox', 'openvino')}"
+    assert said == f"timokha demo needs pyrogram: {install_command('sandbox', 'openvino')}"
 
 
 @pytest.mark.parametrize(("module", "extras"), [("edge.gone", "userbot"), ("nats", "")])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import COMMANDS
-from events.extras import install
+from events.extras import install_command
 
 ROOT = Path(__file__).parents[2]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -95,7 +95,7 @@ def test_a_command_whose_packages_are_missing_says_how_to_get_them(tmp_path, nam
     assert code == 2, said
     (line,) = said.splitlines()
     assert line.startswith(f"timokha {name} needs ")
-    assert line.endswith(f": {install(*COMMANDS[name].extras.split(','))}")
+    assert line.endswith(f": {install_command(*COMMANDS[name].extras.split(','))}")
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"demo", "trace"}])

@@ -7,14 +7,14 @@ import pytest
 
 from edge.userbot.telegram import session_file
 from edge.userbot.telegram.session_file import SessionInUse
-from events.health.reading import look
+from events.health.reading import check_health
 from tests.e2e.conftest import WAIT
 
 
 async def becomes(file: str, wanted: str) -> None:
     async with asyncio.timeout(WAIT):
-        while look(file, live=False) != wanted:
-            assert look(file, live=True) == ""
+        while check_health(file, live=False) != wanted:
+            assert check_health(file, live=True) == ""
             await asyncio.sleep(0.05)
 
 

@@ -60,7 +60,7 @@ async def test_a_worker_alone_makes_all_of_our_queues_again(world, broker, poll)
 
     async def all_there() -> bool:
         try:
-            async with topology.opened(broker.consuming) as channel:
+            async with topology.open_channel(broker.consuming) as channel:
                 for queue in topology.OURS:
                     await topology.declare(channel, replace(queue, passive=True))
         except TransportError:
@@ -130,7 +130,7 @@ async def test_a_process_that_can_not_make_a_queue_again_says_so_and_ends(world,
     await topology.delete(broker.consuming, topology.REPLIES.name)
     while True:
         try:  # before the process does
-            async with topology.opened(broker.consuming) as channel:
+            async with topology.open_channel(broker.consuming) as channel:
                 await topology.declare(channel, topology.Queue(topology.REPLIES.name, arguments={"x-max-length": 5}))
             break
         except TransportError:

@@ -64,7 +64,7 @@ async def test_one_bridge_takes_in_and_sends_out_through_two_queues(world) -> No
 
 
 async def test_a_queue_that_was_declared_otherwise_is_used_as_it_is(world, broker) -> None:
-    async with topology.opened(broker.consuming) as channel:
+    async with topology.open_channel(broker.consuming) as channel:
         await topology.declare(channel, topology.Queue("rpc_queue", durable=True))
     await world.bridge(**IN)
     await world.worker("jetstream")

@@ -19,7 +19,7 @@ from cli.doctor.settings import DoctorSettings
 from edge.sandbox.server import Sandbox
 from edge.userbot.settings import UserbotSettings
 from events import subjects
-from events.extras import install
+from events.extras import install_command
 from events.jetstream.addresses import Access
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
@@ -240,7 +240,7 @@ def test_a_model_is_judged_by_its_name(name, level, says, torch_is_there):
 def test_without_torch_the_model_can_not_run(monkeypatch):
     monkeypatch.setattr("cli.doctor.model.find_spec", lambda name: None)
     finding = model(GenerateSettings.read())
-    assert (finding.level, install("openvino") in finding.text) == (Level.WRONG, True)
+    assert (finding.level, install_command("openvino") in finding.text) == (Level.WRONG, True)
 
 
 @pytest.fixture

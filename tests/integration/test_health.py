@@ -2,13 +2,13 @@
 
 import pytest
 
-from events.health.reading import look
+from events.health.reading import check_health
 
 
 async def becomes(poll, wanted: str, *files: str) -> None:
     async def so() -> bool:
-        assert [look(file, live=True) for file in files] == [""] * len(files)
-        return all(look(file, live=False) == wanted for file in files)
+        assert [check_health(file, live=True) for file in files] == [""] * len(files)
+        return all(check_health(file, live=False) == wanted for file in files)
 
     await poll(so, within=60)
 
@@ -25,7 +25,7 @@ async def test_generate_and_the_bridge_answer_while_nats_is_there(world, nats_se
         await nats_server.start()
     await becomes(poll, "", *files)
     await worker.stop()
-    assert look(files[0], live=True) == f"no process keeps {files[0]}: it has not begun yet, or it has ended"
+    assert check_health(files[0], live=True) == f"no process keeps {files[0]}: it has not begun yet, or it has ended"
 
 
 @pytest.mark.slow

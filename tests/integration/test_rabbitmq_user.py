@@ -76,7 +76,7 @@ async def refused(url, *queues):
     async with connect(SecretStr(url), name="test", clock=SystemClock()) as broker:
         for name in queues:
             with pytest.raises(TransportError, match="ACCESS_REFUSED"):
-                async with topology.opened(broker.consuming) as channel:
+                async with topology.open_channel(broker.consuming) as channel:
                     await topology.declare(channel, topology.Queue(name))
 
 

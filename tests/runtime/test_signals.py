@@ -24,7 +24,7 @@ signals.listen()
 {body}
 ended = running.run(main, signals, patience=timedelta(seconds={patience}))
 print("ended" if ended else "cancelled", flush=True)
-signals.leave(0)
+signals.exit(0)
 """
 READY = 'print("ready", flush=True)'
 HEEDS = f"""
@@ -227,7 +227,7 @@ import subprocess
 from events.runtime import children
 async def main(stop):
     child = subprocess.Popen(["sleep", "3600"], start_new_session=True)
-    children.tie(child.pid)
+    children.register_group(child.pid)
     {READY}
     print(child.pid, flush=True)
     threading.Event().wait()

@@ -16,7 +16,7 @@ from events.errors import TransportError
 from events.jetstream.addresses import Access
 from events.jetstream.configs import MIB, Retention
 from events.jetstream.connection import connect
-from events.jetstream.core_nats import wake, waking, watched
+from events.jetstream.core_nats import listen_for_events, listen_for_wakes, wake
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
@@ -191,7 +191,7 @@ async def test_what_somebody_else_made_again_is_news_too(nats_server):
 async def test_wakeups_and_watches_outlive_an_emptied_store(nats_server, tmp_path, publish):
     woken, seen = [], []
     async with connect(nats_server.url, name="test") as js, keeping(js) as kept:
-        async with waking(js, "1", woken.append), watched(js, Channel.REQUESTS, seen.append):
+        async with listen_for_wakes(js, "1", woken.append), listen_for_events(js, Channel.REQUESTS, seen.append):
             await empty(nats_server, tmp_path / "nats")
             await until(lambda: kept.remade)
             assert await wake(js, "1", "2")
@@ -208,7 +208,7 @@ async def test_a_hint_is_answered_nowhere_but_in_an_inbox(nats_server, js):
     chats = await js.key_value("chats")
     await chats.put("1.2", b"{}")
     woken = []
-    async with connect(nats_server.url, name="test") as edge, waking(edge, "1", woken.append):
+    async with connect(nats_server.url, name="test") as edge, listen_for_wakes(edge, "1", woken.append):
         await flushed(edge)
         await js._nc.publish(subjects.wake("1"), b"2", reply="$KV.chats.1.2")
         await js._nc.publish(subjects.wake("1"), b"2")

@@ -96,11 +96,11 @@ async def test_a_request_that_outlives_its_deadline_is_a_dead_letter_that_says_s
 
 async def test_the_queue_counts_one_consumer_for_each_slot(broker) -> None:
     await RabbitMQSubscription.open(broker, slots=3)
-    assert await topology.consumers(broker.consuming, topology.REQUESTS, topology.REPLIES) == [3, 0]
+    assert await topology.consumer_counts(broker.consuming, topology.REQUESTS, topology.REPLIES) == [3, 0]
 
 
 async def consumers(broker: Broker) -> int:
-    return (await topology.consumers(broker.consuming, topology.REQUESTS))[0]
+    return (await topology.consumer_counts(broker.consuming, topology.REQUESTS))[0]
 
 
 async def test_the_next_request_is_at_hand_while_they_are_short_and_no_longer_when_one_was_long(
@@ -146,11 +146,11 @@ async def test_an_idle_worker_comes_before_the_spare_consumer_of_a_busy_one(brok
 
 async def test_setting_up_twice_is_harmless_and_other_settings_are_told(broker) -> None:
     await topology.ensure(broker.consuming)
-    async with topology.opened(broker.consuming) as channel:
+    async with topology.open_channel(broker.consuming) as channel:
         with pytest.raises(
             TransportError, match=r"'timokha.requests' with other settings \(its .+, ours is .+\); delete it"
         ):
-            await topology.declare(channel, topology.original(topology.REQUESTS.name))
+            await topology.declare(channel, topology.original_queue(topology.REQUESTS.name))
 
 
 async def test_a_broker_that_is_away_is_named_without_its_password() -> None:
@@ -214,7 +214,7 @@ async def test_a_broker_that_refuses_the_originals_queue_is_told_how_to_be_mende
     ):
         async with asyncio.timeout(20):
             with pytest.raises(TransportError, match=r"deprecated_features.permit.transient_nonexcl_queues = true"):
-                await topology.adopt(broker.consuming, topology.original("rpc_queue"))
+                await topology.adopt(broker.consuming, topology.original_queue("rpc_queue"))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.rabbitmq_node import RabbitMQNode
 
 SECOND = timedelta(seconds=1)
 QUEUE = topology.Queue("lost", arguments=topology.QUORUM)
-TRANSIENT = topology.original("lost")
+TRANSIENT = topology.original_queue("lost")
 
 Lose = Callable[[Broker, RabbitMQNode], Awaitable[object]]
 
@@ -98,7 +98,7 @@ async def test_a_stopped_receiver_does_not_come_back(broker: Broker) -> None:
     await broker.sender.send(QUEUE.name, AmqpMessage(b"x"))
     broker.upkeep.wake()
     assert await receiver.fetch(1, SECOND) == []
-    assert await topology.consumers(broker.consuming, QUEUE) == [0]
+    assert await topology.consumer_counts(broker.consuming, QUEUE) == [0]
 
 
 async def test_a_vhost_that_is_deleted_ends_the_process_that_used_it(shared_rabbitmq: RabbitMQNode) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from events.jetstream.connection import connect
-from events.jetstream.core_nats import waking
+from events.jetstream.core_nats import listen_for_wakes
 
 INBOXES = ["_INBOX.a.b", "_INBOX_tools.a"]
 OTHERS = [
@@ -25,7 +25,7 @@ async def test_a_hint_is_heard_and_nothing_but_an_inbox_is_answered(nats_server,
     async with (
         connect(nats_server.url, name="edge") as edge,
         connect(nats_server.url, name="other") as other,
-        waking(edge, "1", heard.put_nowait),
+        listen_for_wakes(edge, "1", heard.put_nowait),
         asyncio.timeout(20),
     ):
         await edge.account_info()  # its subscription is at the server; a flush of nats-py's may overtake it

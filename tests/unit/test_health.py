@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from cli import health, quick_health
 from events.errors import TimokhaError
-from events.health.keeping import BEAT, kept
-from events.health.reading import SILENT, complaint, written
-from events.health.settings import HealthSettings
+from events.health.keeping import BEAT, health_file
+from events.health.reading import MAX_SILENCE, health_line, problem_in
+from events.settings import HealthSettings
 from tests.clocks import ManualClock
 
 ROOT = Path(__file__).parents[2]
@@ -24,23 +24,23 @@ HUNG = "its event loop has not turned for over 30 s"
 @pytest.mark.parametrize(
     ("line", "ready", "live"),
     [
-        (written(100.0, ""), "", ""),
-        (written(100.0, "NATS is away"), "NATS is away", ""),
-        (written(100.0 - SILENT - 1, ""), HUNG, HUNG),
-        (written(100.0 - SILENT - 1, "NATS is away"), HUNG, HUNG),
-        (written(5000.0, ""), HUNG, HUNG),  # of before the machine started
+        (health_line(100.0, ""), "", ""),
+        (health_line(100.0, "NATS is away"), "NATS is away", ""),
+        (health_line(100.0 - MAX_SILENCE - 1, ""), HUNG, HUNG),
+        (health_line(100.0 - MAX_SILENCE - 1, "NATS is away"), HUNG, HUNG),
+        (health_line(5000.0, ""), HUNG, HUNG),  # of before the machine started
         ("", "its file holds something else", "its file holds something else"),
         ("ready\n", "its file holds something else", "its file holds something else"),
         ("nan ready\n", HUNG, HUNG),
     ],
 )
 def test_readiness_takes_what_the_process_says_and_liveness_only_that_it_says_something(line, ready, live):
-    assert complaint(line, 101.0, live=False) == ready
-    assert complaint(line, 101.0, live=True) == live
+    assert problem_in(line, 101.0, live=False) == ready
+    assert problem_in(line, 101.0, live=True) == live
 
 
 def test_a_line_stays_one_line():
-    assert written(1.0, "one\ntwo \r\n three") == "1.0 one two three\n"
+    assert health_line(1.0, "one\ntwo \r\n three") == "1.0 one two three\n"
 
 
 class Slow(ManualClock):
@@ -65,13 +65,13 @@ class Slow(ManualClock):
 async def test_the_file_follows_what_the_composition_root_says_and_goes_with_the_process(tmp_path):
     file, clock, stop = tmp_path / "health", Slow(), asyncio.Event()
     lacking = ""
-    async with kept(file, stop, clock=clock) as health:
+    async with health_file(file, stop, clock=clock) as health:
         await clock.asleep.wait()
         assert file.read_text() == "0 it is starting\n"
-        health.waits("it loads its model")
+        health.not_ready("it loads its model")
         await clock.beat()
         assert file.read_text() == "2.0 it loads its model\n"
-        health.answers(lambda: "", lambda: lacking)
+        health.ready_unless(lambda: "", lambda: lacking)
         await clock.beat()
         assert file.read_text() == "4.0 \n"
         lacking = "NATS is away"
@@ -84,22 +84,22 @@ async def test_the_file_follows_what_the_composition_root_says_and_goes_with_the
         await clock.beat()
         assert file.read_text() == "10.0 it is stopping\n"
     assert list(tmp_path.iterdir()) == []
-    assert BEAT.total_seconds() * 5 < SILENT
+    assert BEAT.total_seconds() * 5 < MAX_SILENCE
 
 
 async def test_without_a_file_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    async with kept(None, asyncio.Event(), clock=ManualClock()) as health:
-        assert health.why_not == "it is starting"
-        health.answers()
-        assert health.why_not == ""
+    async with health_file(None, asyncio.Event(), clock=ManualClock()) as health:
+        assert health.problem == "it is starting"
+        health.ready_unless()
+        assert health.problem == ""
     assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_file_that_cannot_be_written_is_told_once_and_ends_nothing(tmp_path):
     clock = Slow()
     with capture_logs() as logged:
-        async with kept(tmp_path / "gone/health", asyncio.Event(), clock=clock):
+        async with health_file(tmp_path / "gone/health", asyncio.Event(), clock=clock):
             await clock.asleep.wait()
             for _ in range(3):
                 await clock.beat()
@@ -110,7 +110,7 @@ async def test_a_directory_that_is_named_by_mistake_keeps_what_is_in_it(tmp_path
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib/timokha.session").touch()
     clock = Slow()
-    async with kept(tmp_path / "lib", asyncio.Event(), clock=clock):
+    async with health_file(tmp_path / "lib", asyncio.Event(), clock=clock):
         await clock.asleep.wait()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["lib", "timokha.session"]
 
@@ -119,7 +119,7 @@ async def test_a_directory_that_is_named_by_mistake_keeps_what_is_in_it(tmp_path
 async def test_a_name_that_no_file_can_have_is_told_once_and_ends_nothing(file):
     clock = Slow()
     with capture_logs() as logged:
-        async with kept(file, asyncio.Event(), clock=clock):
+        async with health_file(file, asyncio.Event(), clock=clock):
             await clock.asleep.wait()
             await clock.beat()
     assert [line["event"] for line in logged] == ["health.not_written"]
@@ -128,17 +128,17 @@ async def test_a_name_that_no_file_can_have_is_told_once_and_ends_nothing(file):
 async def test_a_reason_with_the_name_of_a_file_that_is_no_text_is_written(tmp_path):
     """As Python shows a name of other bytes than UTF-8."""
     file, clock = tmp_path / "health", Slow()
-    async with kept(file, asyncio.Event(), clock=clock) as health:
-        health.waits("there is no session at \udcff")
+    async with health_file(file, asyncio.Event(), clock=clock) as health:
+        health.not_ready("there is no session at \udcff")
         await clock.asleep.wait()
         assert file.read_text() == "0 there is no session at \\udcff\n"
 
 
 async def test_a_check_that_fails_is_a_reason_and_does_not_end_the_beat(tmp_path):
     file, clock = tmp_path / "health", Slow()
-    async with kept(file, asyncio.Event(), clock=clock) as health:
+    async with health_file(file, asyncio.Event(), clock=clock) as health:
         await clock.asleep.wait()
-        health.answers(lambda: None.connected)
+        health.ready_unless(lambda: None.connected)
         for beat in ("2.0", "4.0"):
             await clock.beat()
             assert file.read_text() == f"{beat} it can't tell how it is (AttributeError)\n"
@@ -165,7 +165,7 @@ def fully(file, *options, capsys):
 def test_the_quick_answer_is_the_full_one(tmp_path, capsys, options, why):
     file = tmp_path / "health"
     if why is not None:
-        file.write_text(written(time.monotonic(), why))
+        file.write_text(health_line(time.monotonic(), why))
     assert quickly(file, *options, capsys=capsys) == fully(file, *options, capsys=capsys)
     assert quickly(file, *options, capsys=capsys)[0] == int(why is None or (why != "" and options == ()))
 
@@ -187,7 +187,7 @@ def test_what_needs_settings_is_left_to_the_whole_command_line(options, environm
 
 def test_a_health_check_imports_nothing_that_takes_time(tmp_path):
     file = tmp_path / "health"
-    file.write_text(written(time.monotonic(), ""))
+    file.write_text(health_line(time.monotonic(), ""))
     code = """if True:
         import atexit, sys
         known = set(sys.modules)

@@ -80,7 +80,7 @@ def forever(directory):
 
 signals = Signals(service=False)
 signals.listen()
-signals.heed(lambda: None, patience=60, forced=lambda: None)
+signals.stop_with(lambda: None, patience=60, forced=lambda: None)
 made_once(Path(sys.argv[1]), is_ready=lambda: False, make=forever)
 """
 

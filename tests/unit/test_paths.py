@@ -109,13 +109,13 @@ def test_what_is_written_is_handed_on_to_a_process_in_another_directory(home):
     Path("mine").mkdir()
     Path(".env").write_text("GENERATE_MODEL=mine\nGENERATE_SLOTS=3\nTIMOKHA_CACHE=~/c\nUSERBOT_PREFIX='Бот, '\n")
     os.environ |= {"NATS_TLS_CA": "ca.pem", "GENERATE_SLOTS": "2", "LOG_LEVEL": ""}
-    assert GenerateSettings.read().handed_on() == {
+    assert GenerateSettings.read().variables_for_child() == {
         "GENERATE_MODEL": str(Path.cwd() / "mine"),
         "GENERATE_SLOTS": "2",
         "TIMOKHA_CACHE": str(home / "c"),
         "NATS_TLS_CA": str(Path.cwd() / "ca.pem"),
     }
-    handed = UserbotSettings.read(api_id=1, api_hash="x").handed_on()
+    handed = UserbotSettings.read(api_id=1, api_hash="x").variables_for_child()
     assert handed["USERBOT_PREFIX"] == "Бот, "
 
 

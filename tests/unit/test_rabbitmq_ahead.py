@@ -1,12 +1,12 @@
 """When a worker on RabbitMQ takes the next request before it has a slot for it."""
 
-from events.rabbitmq.subscription import Ahead
+from events.rabbitmq.subscription import Prefetching
 
 
 def after(*seconds: float) -> bool:
-    ahead = Ahead()
+    ahead = Prefetching()
     for each in seconds:
-        ahead.took(each)
+        ahead.record(each)
     return ahead.wanted
 
 

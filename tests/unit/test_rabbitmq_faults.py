@@ -14,7 +14,7 @@ from pamqp.header import ContentHeader
 from events.errors import SettingsError, TransportUnreachable
 from events.faults import Fault
 from events.rabbitmq.client import fix_client
-from events.rabbitmq.connection import unreachable
+from events.rabbitmq.connection import connection_error
 from events.rabbitmq.faults import DeclaredDifferently, Missing, classify, refusal
 
 URL = "RABBITMQ_URL"
@@ -110,9 +110,10 @@ def test_a_queue_that_is_declared_otherwise_or_missing_is_told_from_other_refusa
 
 def test_a_connection_that_is_refused_for_a_setting_ends_with_the_settings_code() -> None:
     assert (
-        unreachable("h:1/v", refused_vhost(530, "NOT_ALLOWED - vhost v not found")).exit_code == SettingsError.exit_code
+        connection_error("h:1/v", refused_vhost(530, "NOT_ALLOWED - vhost v not found")).exit_code
+        == SettingsError.exit_code
     )
-    assert unreachable("h:1/v", TimeoutError()).exit_code == TransportUnreachable.exit_code == 1
+    assert connection_error("h:1/v", TimeoutError()).exit_code == TransportUnreachable.exit_code == 1
 
 
 async def test_an_attempt_that_is_refused_while_it_is_cut_off_leaves_no_traceback(caplog) -> None:

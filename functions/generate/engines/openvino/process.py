@@ -25,7 +25,7 @@ class Process:
                 # What numpy starts to multiply matrices would only take time from the model.
                 env={**huge_pages.asked_for(os.environ), "OPENBLAS_NUM_THREADS": "1"},
             )
-        children.tie(self._process.pid)
+        children.register_group(self._process.pid)
 
     @property
     def is_alive(self) -> bool:
@@ -38,7 +38,7 @@ class Process:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        children.untie(self._process.pid)
+        children.unregister_group(self._process.pid)
 
     def kill(self) -> None:
         self._process.kill()
