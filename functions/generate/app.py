@@ -8,7 +8,6 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import structlog
-from rich.console import Console
 
 from events.errors import SettingsError
 from events.event import Event
@@ -22,11 +21,9 @@ from events.transport import Progress, Subscription
 from functions.generate.decoding.live import Tell
 from functions.generate.engine import CLOSING, Engine
 from functions.generate.handler import generate
-from functions.generate.models.default_model import prepare_default_model
-from functions.generate.models.prepared import prepared_model
-from functions.generate.models.voices import voice_of
-from functions.generate.settings import Decoding, EngineName, GenerateSettings
-from functions.generate.triggers import Host, host
+from functions.generate.registry import TRIGGERS
+from functions.generate.settings import GenerateSettings
+from functions.generate.triggers.host import Host
 from functions.worker.loop import Limits, Worker, host_handler
 from observability import propagation
 from observability.telemetry import Telemetry
@@ -42,15 +39,24 @@ log = structlog.get_logger(__name__)
 async def main(
     settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event, *, begun: "Batch | None" = None
 ) -> None:
-    """Serve until `stop` is set; nothing holds up the end, neither a model that loads nor a broker that is away.
+    """Serve until `stop` is set, also while the model loads or the broker is away.
 
-    `begun` loads the model already; it is the caller's to close.
+    `begun` loads the model already (see `openvino.head_start`); it is closed at the end.
     """
+    try:
+        await _serve(settings, telemetry, stop, begun)
+    finally:
+        if begun:
+            await finish(CLOSING, asyncio.to_thread(begun.close))
+
+
+async def _serve(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event, begun: "Batch | None") -> None:
     clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
+    host = TRIGGERS[settings.trigger].load_opener()
     async with AsyncExitStack() as stack:
         health = await stack.enter_async_context(health_file(settings.health_file, stop, clock=clock))
         health.not_ready("it connects to its broker")
-        broker = await unless(stop, stack.enter_async_context(host(settings, Retrying(clock, random))))
+        broker: Host | None = await unless(stop, stack.enter_async_context(host(settings, Retrying(clock, random))))
         if broker is None:
             return
         health.not_ready("it loads its model")
@@ -64,7 +70,7 @@ async def main(
         worker = _worker(engine, broker, subscription, settings, telemetry=telemetry, clock=clock, random=random)
         # What is loaded now stays: the collector need not look at it for every few answers.
         gc.freeze()
-        log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger.value)
+        log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger)
         health.ready_unless(broker.trouble)
         await beside(worker.run(stop), broker.keep())
 
@@ -106,70 +112,16 @@ def _tell(progress: Progress, clock: Clock) -> Tell:
 
 
 async def open_engine(settings: GenerateSettings, *, clock: Clock, begun: "Batch | None" = None) -> Engine:
-    """The engine that the settings name; its vendor is imported only here. `begun`: see `head_start`."""
-    if settings.engine is EngineName.ECHO:
-        from functions.generate.engines.echo import EchoEngine  # noqa: PLC0415
+    """Open the engine that the settings name. Its vendor is imported only here. `begun`: see `main`.
 
-        return EchoEngine(settings.echo_delay, clock=clock)
+    Raises SettingsError, one line, if a package is missing or it can't serve the model.
+    """
+    entry = settings.engine_entry
     try:
-        if settings.engine is EngineName.OPENAI:
-            return await _open_openai(settings, clock)
-        if settings.engine is EngineName.OPENVINO:
-            return await asyncio.to_thread(_load_openvino, settings, clock, begun)
-        return await asyncio.to_thread(_load_transformers, settings, clock)
+        opener = await asyncio.to_thread(entry.load_opener)
+        engine: Engine = await opener(settings, clock=clock, **({"begun": begun} if begun else {}))
     except ModuleNotFoundError as error:
-        engine = settings.engine.value
-        raise SettingsError(f"GENERATE_ENGINE={engine} is not installed ({error}): {install_command(engine)}") from None
-
-
-def _load_openvino(settings: GenerateSettings, clock: Clock, begun: "Batch | None") -> Engine:
-    from functions.generate.engines.openvino.engine import OpenVINOEngine  # noqa: PLC0415
-
-    directory = prepared_model(
-        settings.model,
-        settings.cache,
-        bits=settings.bits,
-        vocabulary=settings.vocabulary,
-        voice=voice_of(settings.voice, settings.model),
-        console=Console(stderr=True),
-    )
-    return OpenVINOEngine(
-        directory,
-        slots=settings.slots,
-        clock=clock,
-        max_input_tokens=settings.max_input_tokens,
-        max_thought_tokens=settings.max_thought_tokens,
-        arithmetic=settings.arithmetic,
-        begun=begun,
-    )
-
-
-def _load_transformers(settings: GenerateSettings, clock: Clock) -> Engine:
-    from functions.generate.engines.transformers.engine import TransformersEngine  # noqa: PLC0415
-
-    source = settings.model or str(
-        prepare_default_model(settings.cache, voice=voice_of(settings.voice), console=Console(stderr=True))
-    )
-    beams = settings.decoding is Decoding.ORIGINAL
-    return TransformersEngine.load(
-        source,
-        clock=clock,
-        max_input_tokens=settings.max_input_tokens,
-        max_thought_tokens=settings.max_thought_tokens,
-        beams=beams,
-    )
-
-
-async def _open_openai(settings: GenerateSettings, clock: Clock) -> Engine:
-    from functions.generate.engines.openai.engine import OpenAIEngine  # noqa: PLC0415
-
-    key = settings.openai_api_key
-    return await OpenAIEngine.open(
-        str(settings.openai_base_url),
-        key=key.get_secret_value() if key else None,
-        model=settings.model,
-        timeout=settings.openai_timeout,
-        clock=clock,
-        max_input_tokens=settings.max_input_tokens,
-        max_thought_tokens=settings.max_thought_tokens,
-    )
+        raise SettingsError(
+            f"GENERATE_ENGINE={settings.engine} is not installed ({error}): {install_command(entry.extra)}"
+        ) from None
+    return engine

@@ -1,23 +1,31 @@
-"""What `timokha generate` can be told."""
+"""The settings of `timokha generate`."""
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from platformdirs import user_cache_dir
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
 from events.settings import PathLike, RabbitMQSettings, Seconds, ServiceSettings
 from functions.generate.models.sources import located
+from functions.generate.registry import ENGINES, TRIGGERS, EngineEntry, ModelSource, alternatives
 
-
-class EngineName(StrEnum):
-    OPENVINO = "openvino"
-    TRANSFORMERS = "transformers"
-    OPENAI = "openai"
-    ECHO = "echo"
+MAX_INPUT_TOKENS = 1024
+MAX_THOUGHT_TOKENS = 1024
+_SLOTS_OF_A_BATCH = 16
 
 
 class Arithmetic(StrEnum):
@@ -60,13 +68,29 @@ class Decoding(StrEnum):
 
 Bits = Annotated[Literal[8, 4], BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value)]
 
-_SLOTS = {EngineName.OPENVINO: 16, EngineName.OPENAI: 16}
-"""Of engines whose requests share each step; the others would only keep theirs from other workers."""
+
+def _one_of(table: Mapping[str, object]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in table:
+            raise ValueError(f"it takes {alternatives(table)}")
+        return name
+
+    return AfterValidator(check)
 
 
-class Trigger(StrEnum):
-    JETSTREAM = "jetstream"
-    RABBITMQ = "rabbitmq"
+def _named_with_notes() -> Iterator[str]:
+    for name, engine in ENGINES.items():
+        yield f"{name} ({engine.about})" if engine.about else name
+
+
+def _readers(option: str) -> str:
+    """The engine that reads the setting `option`, as descriptions name it."""
+    return f"for the {' and '.join(name for name, engine in ENGINES.items() if option in engine.options)} engine"
+
+
+def _default_slots(engine: str | None) -> int:
+    """With an engine that does not batch, more slots would only keep requests from other workers."""
+    return _SLOTS_OF_A_BATCH if engine in ENGINES and ENGINES[engine].batches else 1
 
 
 class GenerateSettings(ServiceSettings, RabbitMQSettings):
@@ -74,24 +98,22 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
 
     model_config = SettingsConfigDict(env_prefix="GENERATE_")
 
-    engine: EngineName = Field(
-        EngineName.OPENVINO, description="openvino, transformers, openai (a server that speaks its API) or echo"
-    )
-    bits: Bits = Field(8, description="bits a weight, 8 or 4, for the openvino engine")
+    engine: Annotated[str, _one_of(ENGINES)] = Field("openvino", description=alternatives(_named_with_notes()))
+    bits: Bits = Field(8, description=f"bits a weight, 8 or 4, {_readers('bits')}")
     arithmetic: Arithmetic = Field(
         Arithmetic.AUTO,
         description="auto (what is fastest on this processor), exact (float32) or fast (rounded to 8 bits), "
-        "for the openvino engine",
+        f"{_readers('arithmetic')}",
     )
     vocabulary: Vocabulary = Field(
         Vocabulary.TALK,
         description="talk (a model with a large vocabulary writes the tokens that talk needs, the rest byte by byte) "
-        "or all (every token it has; about two thirds as fast), for the openvino engine",
+        f"or all (every token it has; about two thirds as fast), {_readers('vocabulary')}",
     )
     decoding: Decoding = Field(
         Decoding.SAMPLING,
         description="sampling (as each request says) or original (20 beams, one of three answers; half a minute each), "
-        "for the transformers engine",
+        f"{_readers('decoding')}",
     )
     model: Annotated[str | None, PathLike()] = Field(
         None,
@@ -104,13 +126,16 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
         "for the default model; another one has its own",
     )
     max_input_tokens: int = Field(
-        1024, ge=64, le=1_000_000, description="tokens of context that the model reads, 64 to 1000000"
+        MAX_INPUT_TOKENS, ge=64, le=1_000_000, description="tokens of context that the model reads, 64 to 1000000"
     )
     max_thought_tokens: int = Field(
-        1024, ge=0, le=1_000_000, description="tokens that a reasoning model may think before its answer, 0 to 1000000"
+        MAX_THOUGHT_TOKENS,
+        ge=0,
+        le=1_000_000,
+        description="tokens that a reasoning model may think before its answer, 0 to 1000000",
     )
     openai_base_url: HttpUrl | None = Field(
-        None, validation_alias="OPENAI_BASE_URL", description="http://host:port/v1, for the openai engine"
+        None, validation_alias="OPENAI_BASE_URL", description=f"http://host:port/v1, {_readers('openai_base_url')}"
     )
     openai_api_key: SecretStr | None = Field(
         None, validation_alias="OPENAI_API_KEY", description="the key of that server, if it wants one"
@@ -123,12 +148,13 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
         validation_alias="TIMOKHA_CACHE",
         description="the directory that prepared models are kept in",
     )
-    trigger: Trigger = Field(Trigger.JETSTREAM, description="jetstream or rabbitmq")
+    trigger: Annotated[str, _one_of(TRIGGERS)] = Field("jetstream", description=alternatives(TRIGGERS))
     slots: int = Field(
-        default_factory=lambda chosen: _SLOTS.get(chosen.get("engine"), 1),
+        default_factory=lambda chosen: _default_slots(chosen.get("engine")),
         ge=1,
         le=1024,
-        description="how many requests at once, 1 to 1024; without it 16 for openvino and openai, else 1",
+        description=f"how many requests at once, 1 to 1024; without it {_SLOTS_OF_A_BATCH} for "
+        f"{' and '.join(name for name, engine in ENGINES.items() if engine.batches)}, else 1",
     )
     attempts: int = Field(5, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000")
     grace: Seconds = Field(timedelta(seconds=20), description="seconds to finish what is in hand at SIGTERM")
@@ -137,18 +163,25 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
     @field_validator("model")
     @classmethod
     def _found_from_here(cls, model: str | None, info: ValidationInfo) -> str | None:
-        """What the openai engine's server has is named as there."""
-        here = info.data.get("engine") is not EngineName.OPENAI
-        return located(model) if model and here else model
+        """A server's model keeps the name that it has there; elsewhere a relative path is made whole."""
+        engine = ENGINES.get(info.data.get("engine", ""))
+        on_a_server = engine and engine.model is ModelSource.SERVER
+        return located(model) if model and not on_a_server else model
 
     @model_validator(mode="after")
-    def _has_a_server(self) -> Self:
-        if self.engine is EngineName.OPENAI and self.openai_base_url is None:
-            raise ValueError("OPENAI_BASE_URL is missing (http://host:port/v1): the openai engine asks that server")
+    def _has_what_the_engine_requires(self) -> Self:
+        for name in self.engine_entry.required:
+            if getattr(self, name) is None:
+                raise ValueError(f"{self.variable(name)} is missing ({type(self).model_fields[name].description})")
         return self
 
     @model_validator(mode="after")
     def _has_beams(self) -> Self:
-        if self.decoding is Decoding.ORIGINAL and self.engine is not EngineName.TRANSFORMERS:
-            raise ValueError("GENERATE_DECODING=original needs GENERATE_ENGINE=transformers: no other engine has beams")
+        if self.decoding is Decoding.ORIGINAL and "decoding" not in self.engine_entry.options:
+            able = alternatives(name for name, engine in ENGINES.items() if "decoding" in engine.options)
+            raise ValueError(f"GENERATE_DECODING=original needs GENERATE_ENGINE={able}: no other engine has beams")
         return self
+
+    @property
+    def engine_entry(self) -> EngineEntry:
+        return ENGINES[self.engine]

@@ -12,11 +12,10 @@ from rich.console import Console
 
 from events.runtime.clock import SystemClock
 from events.schema import Sampling
-from functions.generate import early
 from functions.generate.app import open_engine
-from functions.generate.engines.openvino.process import Process
+from functions.generate.engines.openvino.head_start import begin
+from functions.generate.engines.openvino.process import Process, start_early
 from functions.generate.engines.openvino.protocol import Model
-from functions.generate.head_start import begin
 from functions.generate.models.prepared import prepared_model
 from functions.generate.settings import GenerateSettings
 from tests.generate.served import SLOTS, asked, stepping
@@ -28,7 +27,7 @@ GREEDY = Sampling(temperature=0, max_new_tokens=40, repetition_penalty=1)
 
 @pytest.fixture
 def process():
-    begun = early.begin(["--slots", "4"], {})
+    begun = start_early(["--slots", "4"], {})
     assert begun
     yield begun
     begun.drop()
@@ -51,7 +50,7 @@ def settings(taught_model, cache) -> GenerateSettings:
     ],
 )
 def test_nothing_is_begun_where_another_engine_may_be_meant(arguments, environment):
-    assert early.begin(arguments, environment) is None
+    assert start_early(arguments, environment) is None
     assert stepping() == []
 
 
@@ -60,7 +59,7 @@ def test_where_no_process_can_be_started_the_start_goes_on(monkeypatch):
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setattr(subprocess, "Popen", full)
-    assert early.begin([], {}) is None
+    assert start_early([], {}) is None
 
 
 async def test_the_process_gets_the_model_that_the_settings_name(process, settings):
@@ -108,7 +107,8 @@ def test_a_process_whose_parent_is_gone_when_its_model_can_not_be_loaded_ends_wi
 
 
 def test_it_ends_with_a_parent_that_is_killed():
-    code = "import os; from functions.generate import early; early.begin([], {}); os.kill(os.getpid(), 9)"
+    module = start_early.__module__
+    code = f"import os; from {module} import start_early; start_early([], {{}}); os.kill(os.getpid(), 9)"
     # Its output ends when both have ended.
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=WITHIN, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (-9, b"", b"")

@@ -15,6 +15,7 @@ from events.runtime.clock import SystemClock
 from events.schema import FailureReason, FinishReason, Role, Sampling, Turn
 from functions.generate.engine import Engine, Generated
 from functions.generate.handler import generate
+from functions.generate.registry import ENGINES
 from functions.worker.outcomes import Reject, Retry
 from observability.telemetry import silent
 from tests.generate.lessons import CONTEXT, COUNTING, GREETING, PLACE, READING, SILENCE, TEMPLATE, Taught
@@ -52,6 +53,10 @@ async def served(request: pytest.FixtureRequest, taught: Taught, cache: Path) ->
 async def engine(served: Served) -> AsyncIterator[Engine]:
     async with served.engine() as engine:
         yield engine
+
+
+async def test_every_registered_engine_is_put_to_the_test() -> None:
+    assert set(ENGINES) <= set(EVERY)
 
 
 async def begun(engine: Engine) -> "asyncio.Task[Generated]":

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.generate.engines.openvino.huge_pages import asked_for
-from functions.generate.engines.openvino.process import Process
+from functions.generate.engines.openvino.process import Process, with_huge_pages
 
 _ENABLED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _ALLOCATE = "held = bytearray(16 << 20); print(open('/proc/self/smaps').read())"
@@ -32,7 +31,7 @@ def _are_for_who_asks() -> bool:
 )
 def test_the_owners_own_word_holds(given: str | None, expected: str) -> None:
     environment = {"HOME": "/"} if given is None else {"HOME": "/", "GLIBC_TUNABLES": given}
-    assert asked_for(environment) == {"HOME": "/", "GLIBC_TUNABLES": expected}
+    assert with_huge_pages(environment) == {"HOME": "/", "GLIBC_TUNABLES": expected}
 
 
 def test_the_process_that_steps_a_model_asks_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,12 +44,12 @@ def test_the_process_that_steps_a_model_asks_for_them(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(subprocess, "Popen", noted)
     Process().drop()
-    assert [env["GLIBC_TUNABLES"] for env in started] == [asked_for(os.environ)["GLIBC_TUNABLES"]]
+    assert [env["GLIBC_TUNABLES"] for env in started] == [with_huge_pages(os.environ)["GLIBC_TUNABLES"]]
 
 
 @pytest.mark.skipif(not _are_for_who_asks(), reason="no huge pages for whoever asks, or an older glibc, or none")
 def test_a_process_that_asks_gets_them() -> None:
     told = subprocess.run(
-        [sys.executable, "-c", _ALLOCATE], env=asked_for({}), capture_output=True, text=True, check=True
+        [sys.executable, "-c", _ALLOCATE], env=with_huge_pages({}), capture_output=True, text=True, check=True
     ).stdout
     assert any("hg" in line.split() for line in told.splitlines() if line.startswith("VmFlags"))

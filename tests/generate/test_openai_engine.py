@@ -26,7 +26,7 @@ from events.schema import FinishReason, GenerationCompleted, Role, Sampling, Tur
 from events.subjects import every_subject
 from events.transport import MAX_FETCH_WAIT, Channel
 from functions.generate.app import main, open_engine
-from functions.generate.settings import EngineName, GenerateSettings
+from functions.generate.settings import GenerateSettings
 from functions.worker.outcomes import Reject, Retry
 from observability.telemetry import silent
 from tests.authorities import Authority
@@ -438,7 +438,7 @@ async def test_one_of_several_models_can_be_chosen(server: ChatServer) -> None:
 
 def test_many_requests_share_the_server_by_default(server: ChatServer) -> None:
     assert settings(server).slots == 16
-    assert settings(server, engine=EngineName.TRANSFORMERS).slots == 1
+    assert settings(server, engine="transformers").slots == 1
 
 
 async def test_a_question_on_jetstream_is_answered_although_the_server_first_has_no_time(

@@ -18,10 +18,10 @@ from functions.generate.app import open_engine
 from functions.generate.engines.openvino import model_process as stepping_process
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.engine import OpenVINOEngine
+from functions.generate.engines.openvino.head_start import begin
 from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.openvino.served import served
 from functions.generate.engines.transformers.engine import TransformersEngine
-from functions.generate.head_start import begin
 from functions.generate.models.card import ModelCard
 from functions.generate.models.prepared import prepared_directory, prepared_model
 from functions.generate.prompts.formats import FormatName

@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from events.errors import TransportError
-from events.rabbitmq import connection, topology
 from events.rabbitmq.upkeep import Upkeep
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
-from functions.generate.settings import GenerateSettings, Trigger
-from functions.generate.triggers import host
+from functions.generate.settings import GenerateSettings
+from functions.generate.triggers import rabbitmq
 
 
 async def test_it_ends_although_all_its_slots_are_busy_when_rabbitmq_fails_for_good(monkeypatch) -> None:
@@ -25,9 +24,9 @@ async def test_it_ends_although_all_its_slots_are_busy_when_rabbitmq_fails_for_g
     async def ensure(_) -> None:
         pass
 
-    monkeypatch.setattr(connection, "connect", connect)
-    monkeypatch.setattr(topology, "ensure", ensure)
-    async with host(GenerateSettings(trigger=Trigger.RABBITMQ), Retrying(SystemClock(), Random(1))) as broker:
+    monkeypatch.setattr(rabbitmq, "connect", connect)
+    monkeypatch.setattr(rabbitmq.topology, "ensure", ensure)
+    async with rabbitmq.host(GenerateSettings(trigger="rabbitmq"), Retrying(SystemClock(), Random(1))) as broker:
         upkeep.fail(TransportError("this user may not"))
         with pytest.raises(TransportError, match="may not"):
             await broker.keep()

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from functions.generate import app, serve
+from functions.generate import app
 from functions.generate.settings import GenerateSettings
 
 
@@ -16,9 +16,9 @@ async def test_a_model_that_is_in_the_middle_of_a_step_does_not_hold_up_the_end(
 
     async def ends_at_once(*_, **__): ...
 
-    monkeypatch.setattr(app, "main", ends_at_once)
+    monkeypatch.setattr(app, "_serve", ends_at_once)
     try:
         settings = GenerateSettings.read(cache=tmp_path)
-        await asyncio.wait_for(serve.main(settings, None, asyncio.Event(), begun=Begun()), 10)
+        await asyncio.wait_for(app.main(settings, None, asyncio.Event(), begun=Begun()), 10)
     finally:
         stepped.set()

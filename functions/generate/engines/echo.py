@@ -8,11 +8,17 @@ from types import MappingProxyType
 from events.runtime.clock import Clock
 from events.schema import FinishReason, Sampling, Turn, Usage
 from functions.generate.engine import Generated, Progressed
+from functions.generate.settings import GenerateSettings
 
 INTERVAL = timedelta(seconds=0.1)
 """At least between two times that the text so far is told."""
 
 _WORD = re.compile(r"\S+")
+
+
+async def open_engine(settings: GenerateSettings, *, clock: Clock) -> "EchoEngine":
+    """Open the engine as the settings say."""
+    return EchoEngine(settings.echo_delay, clock=clock)
 
 
 class EchoEngine:

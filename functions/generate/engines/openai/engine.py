@@ -21,6 +21,7 @@ from functions.generate.engines.openai.parameters import is_refusal
 from functions.generate.engines.openai.server import Manner, Messages, Server
 from functions.generate.engines.partial_text import INTERVAL, Pace, telling
 from functions.generate.prompts.messages import estimate, messages
+from functions.generate.settings import MAX_INPUT_TOKENS, MAX_THOUGHT_TOKENS, GenerateSettings
 from functions.worker.outcomes import Reject
 
 _TRIES = 6
@@ -29,6 +30,20 @@ LOG_EVERY = 60.0
 """Seconds between two log lines about the same refusal."""
 
 log = structlog.get_logger(__name__)
+
+
+async def open_engine(settings: GenerateSettings, *, clock: Clock) -> "OpenAIEngine":
+    """Open the engine as the settings say. Raises SettingsError, one line, if the server can't serve the model."""
+    key = settings.openai_api_key
+    return await OpenAIEngine.open(
+        str(settings.openai_base_url),
+        key=key.get_secret_value() if key else None,
+        model=settings.model,
+        timeout=settings.openai_timeout,
+        clock=clock,
+        max_input_tokens=settings.max_input_tokens,
+        max_thought_tokens=settings.max_thought_tokens,
+    )
 
 
 class OpenAIEngine:
@@ -55,8 +70,8 @@ class OpenAIEngine:
         model: str | None,
         timeout: timedelta,
         clock: Clock,
-        max_input_tokens: int = 1024,
-        max_thought_tokens: int = 1024,
+        max_input_tokens: int = MAX_INPUT_TOKENS,
+        max_thought_tokens: int = MAX_THOUGHT_TOKENS,
     ) -> Self:
         """The engine for `model`, or the only one, on the server at `url`, which may be silent for `timeout`.
 

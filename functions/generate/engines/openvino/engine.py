@@ -8,6 +8,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+from rich.console import Console
+
 from events.errors import SettingsError
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
@@ -18,16 +20,37 @@ from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.openvino.served import model_of
 from functions.generate.engines.partial_text import INTERVAL, after, telling
+from functions.generate.engines.prepared_models import prepare_for_openvino
 from functions.generate.engines.serving_file import Described
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.prompter import Prompter
-from functions.generate.settings import Arithmetic
+from functions.generate.settings import MAX_INPUT_TOKENS, MAX_THOUGHT_TOKENS, Arithmetic, GenerateSettings
 
 _TYPICAL_LOGIT = 16
 """Of a likely token, in the models that were looked at."""
 _LARGEST_PENALTY = 2.0
 """GenAI's limit; a repetition penalty of 1.14 reaches it."""
+
+
+async def open_engine(settings: GenerateSettings, *, clock: Clock, begun: Batch | None = None) -> "OpenVINOEngine":
+    """Open the engine as the settings say; prepares the model if need be. `begun` may load it already.
+
+    Raises TimokhaError, one line, if the model can't be served.
+    """
+    return await asyncio.to_thread(_load, settings, clock, begun)
+
+
+def _load(settings: GenerateSettings, clock: Clock, begun: Batch | None) -> "OpenVINOEngine":
+    return OpenVINOEngine(
+        prepare_for_openvino(settings, Console(stderr=True)),
+        slots=settings.slots,
+        clock=clock,
+        max_input_tokens=settings.max_input_tokens,
+        max_thought_tokens=settings.max_thought_tokens,
+        arithmetic=settings.arithmetic,
+        begun=begun,
+    )
 
 
 def _tokenizer(directory: Path, described: Described) -> FastTokenizer:
@@ -50,8 +73,8 @@ class OpenVINOEngine:
         *,
         slots: int,
         clock: Clock,
-        max_input_tokens: int = 1024,
-        max_thought_tokens: int = 1024,
+        max_input_tokens: int = MAX_INPUT_TOKENS,
+        max_thought_tokens: int = MAX_THOUGHT_TOKENS,
         arithmetic: Arithmetic = Arithmetic.AUTO,
         begun: Batch | None = None,
     ) -> None:

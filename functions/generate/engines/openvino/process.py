@@ -1,18 +1,37 @@
-"""The process that steps a model, started before it is known which: what it imports takes as long as what we do."""
+"""The process that runs a model, started before it is known which: its imports take as long as ours."""
 
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 
 from events.runtime import children
-from functions.generate.engines.openvino import huge_pages
 
 _MODULE = "functions.generate.engines.openvino.model_process"
+_MALLOC = "GLIBC_TUNABLES"
+_HUGE_PAGES = "glibc.malloc.hugetlb"
+
+
+def start_early(arguments: Sequence[str], environment: Mapping[str, str]) -> "Process | None":
+    """Start the process before the settings are read, unless another engine, or only help, seems to be asked for.
+
+    `head_start` ends it if the settings say otherwise.
+    """
+    elsewhere = environment.get("GENERATE_ENGINE") not in {None, "", "openvino"}  # openvino is the default
+    if elsewhere or any(word.startswith(("-h", "--h", "--e")) for word in arguments):
+        return None
+    if not find_spec("openvino_genai"):
+        return None
+    try:
+        return Process()
+    except OSError:
+        return None  # the engine says why, if it can't start one either
 
 
 class Process:
-    """On its way when this returns; it waits at the other end of `socket` for its model. It ends with us."""
+    """Started when this returns; it waits at the other end of `socket` for its model, and ends with this process."""
 
     def __init__(self) -> None:
         self.socket, theirs = socket.socketpair()
@@ -23,7 +42,7 @@ class Process:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 # What numpy starts to multiply matrices would only take time from the model.
-                env={**huge_pages.asked_for(os.environ), "OPENBLAS_NUM_THREADS": "1"},
+                env={**with_huge_pages(os.environ), "OPENBLAS_NUM_THREADS": "1"},
             )
         children.register_group(self._process.pid)
 
@@ -32,7 +51,7 @@ class Process:
         return self._process.poll() is None
 
     def wait(self, seconds: float | None = None) -> None:
-        """Until it has ended; kill it if that takes longer than so many `seconds`."""
+        """Wait until it has ended; kill it if that takes longer than `seconds`."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -44,7 +63,20 @@ class Process:
         self._process.kill()
 
     def drop(self) -> None:
-        """End it, if it has got no model."""
+        """End it, if it has not been given a model."""
         self.socket.close()
         self.kill()
         self.wait()
+
+
+def with_huge_pages(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return `environment` for a process whose memory is in pages of 2 MB, unless it says something else of them.
+
+    A step reads all of a model's weights once, and waits for the tables of small pages. Linux gives large ones on
+    request (`/sys/kernel/mm/transparent_hugepage/enabled`, "madvise" by default). OpenVINO makes none; glibc, from
+    2.35, does for whatever it allocates, if a process is started so. Elsewhere this changes nothing.
+    """
+    given = [one for one in environment.get(_MALLOC, "").split(":") if one]
+    if not any(one.startswith(f"{_HUGE_PAGES}=") for one in given):
+        given.append(f"{_HUGE_PAGES}=1")
+    return {**environment, _MALLOC: ":".join(given)}

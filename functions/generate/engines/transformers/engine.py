@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Self
 
 import torch
+from rich.console import Console
 from transformers import (
     GenerationConfig,
     LogitsProcessorList,
@@ -24,12 +25,14 @@ from functions.generate.decoding.stages import Stage
 from functions.generate.decoding.writer import Times, Writer
 from functions.generate.engine import Generated, Progressed
 from functions.generate.engines.partial_text import INTERVAL, Pace, after, telling
+from functions.generate.engines.prepared_models import prepare_for_transformers
 from functions.generate.engines.transformers.checkpoints import Checkpoint, load
 from functions.generate.models.card import ROOM_FOR_EXAMPLES, ModelCard
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import Format
 from functions.generate.prompts.prompter import Prompter
 from functions.generate.prompts.templates import ChatTemplate
+from functions.generate.settings import MAX_INPUT_TOKENS, MAX_THOUGHT_TOKENS, Decoding, GenerateSettings
 
 ANSWERS = 3
 HOW: dict[str, Any] = {"do_sample": True, "num_beams": 20, "num_return_sequences": ANSWERS, "temperature": 1.5}
@@ -44,6 +47,25 @@ def drawn(output: Any, prompt_length: int, ends: Sequence[int], seed: int) -> li
     return [int(token) for token in answer[: end + 1]]
 
 
+async def open_engine(settings: GenerateSettings, *, clock: Clock) -> "TransformersEngine":
+    """Open the engine as the settings say; prepares the default model if need be.
+
+    Raises TimokhaError, one line, if the model can't be served.
+    """
+    return await asyncio.to_thread(_load, settings, clock)
+
+
+def _load(settings: GenerateSettings, clock: Clock) -> "TransformersEngine":
+    source = settings.model or str(prepare_for_transformers(settings, Console(stderr=True)))
+    return TransformersEngine.load(
+        source,
+        clock=clock,
+        max_input_tokens=settings.max_input_tokens,
+        max_thought_tokens=settings.max_thought_tokens,
+        beams=settings.decoding is Decoding.ORIGINAL,
+    )
+
+
 class TransformersEngine:
     """An `Engine`. Requests wait for one another: two at once would share the same cores."""
 
@@ -54,8 +76,8 @@ class TransformersEngine:
         checkpoint: Checkpoint,
         *,
         clock: Clock,
-        max_input_tokens: int = 1024,
-        max_thought_tokens: int = 1024,
+        max_input_tokens: int = MAX_INPUT_TOKENS,
+        max_thought_tokens: int = MAX_THOUGHT_TOKENS,
         beams: bool = False,
     ) -> None:
         """`max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context.
@@ -80,8 +102,8 @@ class TransformersEngine:
         source: str,
         *,
         clock: Clock,
-        max_input_tokens: int = 1024,
-        max_thought_tokens: int = 1024,
+        max_input_tokens: int = MAX_INPUT_TOKENS,
+        max_thought_tokens: int = MAX_THOUGHT_TOKENS,
         threads: int | None = None,
         beams: bool = False,
     ) -> Self:
@@ -244,7 +266,11 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
 
 
 def writer_of(
-    checkpoint: Checkpoint, form: Format, *, max_input_tokens: int = 1024, max_thought_tokens: int = 1024
+    checkpoint: Checkpoint,
+    form: Format,
+    *,
+    max_input_tokens: int = MAX_INPUT_TOKENS,
+    max_thought_tokens: int = MAX_THOUGHT_TOKENS,
 ) -> Writer:
     """Begins the answers of `checkpoint`. Raises SettingsError, one line, if its context is too small for any."""
     tokenizer: Any = checkpoint.tokenizer

@@ -1,15 +1,14 @@
-"""Loads a prepared model before its engine is there to ask for it, so that what a start does is done side by side."""
+"""Load a prepared model before its engine is opened, while the rest of the program is imported and connects."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from events.errors import TimokhaError
 from functions.generate.engines.openvino.served import model_of
+from functions.generate.engines.prepared_models import openvino_directory
 from functions.generate.engines.serving_file import Described
 from functions.generate.models.copies import hold
-from functions.generate.models.prepared import prepared_directory
-from functions.generate.models.voices import voice_of
-from functions.generate.settings import EngineName, GenerateSettings
+from functions.generate.settings import GenerateSettings
 
 if TYPE_CHECKING:
     from functions.generate.engines.openvino.batch import Batch
@@ -17,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def begin(settings: GenerateSettings, process: "Process | None" = None) -> "Batch | None":
-    """Have the openvino engine's model loaded, by `process` if there is one; it is ended if it is not needed.
+    """Start to load the openvino engine's model, in `process` if there is one; end that if it is not needed.
 
-    None for another engine, or if the model is not prepared. What is wrong is said by the engine, when it is opened.
+    Return None for another engine, or if the model is not prepared. Errors are left to `open_engine`.
     """
     try:
-        begun = _begun(settings, process)
+        begun = _load(settings, process) if settings.engine == "openvino" else None
     except (TimokhaError, OSError, ValueError, ImportError):
         begun = None
     if process and not begun:
@@ -30,16 +29,8 @@ def begin(settings: GenerateSettings, process: "Process | None" = None) -> "Batc
     return begun
 
 
-def _begun(settings: GenerateSettings, process: "Process | None") -> "Batch | None":
-    if settings.engine is not EngineName.OPENVINO:
-        return None
-    directory = prepared_directory(
-        settings.model,
-        settings.cache,
-        bits=settings.bits,
-        vocabulary=settings.vocabulary,
-        voice=voice_of(settings.voice, settings.model),
-    )
+def _load(settings: GenerateSettings, process: "Process | None") -> "Batch | None":
+    directory = openvino_directory(settings)
     if not hold(directory) or not find_spec("openvino_genai"):
         return None
     from functions.generate.engines.openvino.batch import Batch  # noqa: PLC0415 -- another engine does without

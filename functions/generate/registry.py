@@ -1,0 +1,140 @@
+"""The engines and triggers that settings can name: a row each says what it needs, takes, and where its code is.
+
+Importing this imports none of them: `opener`, `preparer` and `locator` are `module:function`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from functions.generate.settings import GenerateSettings
+
+
+class ModelSource(StrEnum):
+    """Where an engine has its model."""
+
+    NONE = "none"
+    """It has no model."""
+    SERVER = "server"
+    """On a server, which knows it by a name of its own."""
+    FILES = "files"
+    """In a directory, a `.gguf` file or the hub, read as it is."""
+    COPY = "copy"
+    """In a copy that it has made of those files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineEntry:
+    """An engine. Its options are settings that no other engine reads, the required ones among them have no default.
+
+    `opener`: `async (settings, *, clock) -> Engine`. `preparer`: `(settings, console) -> Path | None`, the directory of
+    the model, made first if need be, None if it reads the model as it is; `locator`: `(settings) -> Path | None`, that
+    directory, made or not. Neither imports the engine's packages.
+    """
+
+    opener: str
+    preparer: str = ""
+    locator: str = ""
+    model: ModelSource = ModelSource.FILES
+    about: str = ""
+    """For the description of GENERATE_ENGINE."""
+    extra: str = ""
+    """What brings `packages`, in pyproject.toml."""
+    packages: Sequence[str] = ()
+    """As they are imported."""
+    in_image: bool = True
+    """Whether deploy/Dockerfile installs `extra` unasked."""
+    options: Sequence[str] = ()
+    required: Sequence[str] = ()
+    batches: bool = False
+    """Whether requests share each step of the model, so that many at once take hardly longer than one."""
+
+    def load_opener(self) -> Callable[..., Any]:
+        """Import the engine. Raises ModuleNotFoundError if a package is missing."""
+        return load(self.opener)
+
+    def prepare(self, settings: "GenerateSettings", console: "Console") -> "Path | None":
+        """Make the engine's copy of the model unless it is there; `console` shows the progress. Raises TimokhaError."""
+        return load(self.preparer)(settings, console) if self.preparer else None
+
+    def model_directory(self, settings: "GenerateSettings") -> "Path | None":
+        """Return where `prepare` puts the copy. Raises SettingsError."""
+        return load(self.locator)(settings) if self.locator else None
+
+
+_PREPARED = "functions.generate.engines.prepared_models"
+
+ENGINES: dict[str, EngineEntry] = {
+    "openvino": EngineEntry(
+        opener="functions.generate.engines.openvino.engine:open_engine",
+        preparer=f"{_PREPARED}:prepare_for_openvino",
+        locator=f"{_PREPARED}:openvino_directory",
+        model=ModelSource.COPY,
+        extra="openvino",
+        packages=("openvino_genai", "tokenizers"),
+        options=("bits", "arithmetic", "vocabulary"),
+        batches=True,
+    ),
+    "transformers": EngineEntry(
+        opener="functions.generate.engines.transformers.engine:open_engine",
+        preparer=f"{_PREPARED}:prepare_for_transformers",
+        locator=f"{_PREPARED}:transformers_directory",
+        extra="transformers",
+        packages=("torch", "transformers"),
+        in_image=False,
+        options=("decoding",),
+    ),
+    "openai": EngineEntry(
+        opener="functions.generate.engines.openai.engine:open_engine",
+        model=ModelSource.SERVER,
+        about="a server that speaks its API",
+        extra="openai",
+        packages=("openai",),
+        options=("openai_base_url", "openai_api_key", "openai_timeout"),
+        required=("openai_base_url",),
+        batches=True,
+    ),
+    "echo": EngineEntry(
+        opener="functions.generate.engines.echo:open_engine", model=ModelSource.NONE, options=("echo_delay",)
+    ),
+}
+"""By their names for GENERATE_ENGINE."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerEntry:
+    """Where requests come from. `opener`: `(settings, retrying) -> AbstractAsyncContextManager[Host]`."""
+
+    opener: str
+    extra: str = ""
+
+    def load_opener(self) -> Callable[..., Any]:
+        """Import the trigger. Raises ModuleNotFoundError if a package is missing."""
+        return load(self.opener)
+
+
+TRIGGERS: dict[str, TriggerEntry] = {
+    "jetstream": TriggerEntry(opener="functions.generate.triggers.jetstream:host"),
+    "rabbitmq": TriggerEntry(opener="functions.generate.triggers.rabbitmq:host", extra="rabbitmq"),
+}
+"""By their names for GENERATE_TRIGGER."""
+
+
+def load(place: str) -> Callable[..., Any]:
+    """Import `module:function`."""
+    module, _, name = place.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
+
+
+def alternatives(words: Iterable[str]) -> str:
+    """Join `words` as in "one, two or three"."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
