@@ -11,11 +11,11 @@ import structlog
 
 from edge.userbot.chat.transitions import Rules
 from edge.userbot.driving.drivers import Drivers
-from edge.userbot.driving.ports import World
+from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.hints import Hints
-from edge.userbot.intake.intake import Door
+from edge.userbot.intake.intake import Intake
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.stored_chats import open_chats
 from edge.userbot.storage.watermark import Watermark
@@ -79,7 +79,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             reconnecting.watch(client, reconnected=updates.reconnected, revoked=calls.revoked)
             ensure = partial(_ensure, topology, account)
             await ensure()
-            world = World(
+            ports = Ports(
                 account=account,
                 chats=await open_chats(js, account, retrying=retrying),
                 log=JetStreamLog(js),
@@ -90,7 +90,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
                 retrying=retrying,
                 formatted=settings.formatting == "markdown",
             )
-            drivers = Drivers(world)
+            drivers = Drivers(ports)
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
             watermark = Watermark(stored, account, retrying=retrying)
             catch_up = CatchUp(
@@ -102,10 +102,10 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
                     other=updates.names.hear_update,
                 ),
                 watermark,
-                Door(world, drivers, _rules(settings), names=updates.names, ahead=time.ahead).receive,
+                Intake(ports, drivers, _rules(settings), names=updates.names, ahead=time.ahead).receive,
                 retrying=retrying,
                 window=settings.catch_up_window,
-                known_since=world.chats.made,
+                known_since=ports.chats.made,
                 ahead=time.ahead,
                 fetched=telemetry.metrics.record_catch_up,
                 was_here=lambda: drivers.resuming.was_complete,
@@ -114,7 +114,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
                 js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
             )
             answers = partial(health.ready_unless, partial(trouble, topology), partial(reconnecting.trouble, client))
-            edge = _Edge(js, drivers, watermark, catch_up, Replies(world, drivers, subscription), answers)
+            edge = _Edge(js, drivers, watermark, catch_up, Replies(ports, drivers, subscription), answers)
             updates.listen(account, catch_up.put)
             await together(
                 edge.run(account),

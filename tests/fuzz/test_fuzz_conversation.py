@@ -19,11 +19,11 @@ from edge.userbot.chat.commands import Ask, parse, parse_context_length
 from edge.userbot.chat.record import MAX_ANSWER_BYTES, ChatRecord, shortened
 from edge.userbot.chat.transitions import Effect, Incoming, Rules, receive
 from edge.userbot.driving.drivers import Drivers
-from edge.userbot.driving.ports import World
+from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.parts import parts as parts_of
-from edge.userbot.formatting.styled import Part
-from edge.userbot.intake.intake import Door
+from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.intake.intake import Intake
 from edge.userbot.splitting import clean, is_blank, split, utf16_length
 from edge.userbot.storage.chats import Chats
 from edge.userbot.telegram.incoming import incoming
@@ -77,7 +77,7 @@ class Telegram:
     refused: list[str] = field(default_factory=list)
     ids: dict[int, int] = field(default_factory=dict)
 
-    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         text = message.text
         fits = 0 < utf16_length(text) <= MOST and not is_blank(text)
         if not fits or clean(text) != text or text.rstrip() != text or random_id in self.ids:
@@ -121,7 +121,7 @@ class Model:
 
 @dataclass
 class Talk:
-    door: Door
+    intake: Intake
     drivers: Drivers
     chats: Chats
     log: MemoryLog
@@ -161,7 +161,7 @@ async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue
     retrying = Retrying(SystemClock(), Random())
     chats = Chats(MemoryRecords(), MemoryMarks(), ACCOUNT, retrying=retrying)
     rules = Rules(when_busy=when_busy, deadline=timedelta(seconds=5))
-    world = World(
+    ports = Ports(
         account=ACCOUNT,
         chats=chats,
         log=log,
@@ -171,7 +171,7 @@ async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue
         telemetry=telemetry,
         retrying=retrying,
     )
-    drivers = Drivers(world)
+    drivers = Drivers(ports)
     lease = timedelta(seconds=60)
     worker = Worker(
         host_handler(
@@ -188,10 +188,10 @@ async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue
         clock=retrying.clock,
         random=retrying.random,
     )
-    replies = Replies(world, drivers, log.subscribe(Channel.REPLIES, "edge-1", lease=lease))
+    replies = Replies(ports, drivers, log.subscribe(Channel.REPLIES, "edge-1", lease=lease))
     running = [asyncio.create_task(worker.run(asyncio.Event())), asyncio.create_task(replies.run())]
     try:
-        yield Talk(Door(world, drivers, rules), drivers, chats, log, telegram, model)
+        yield Talk(Intake(ports, drivers, rules), drivers, chats, log, telegram, model)
         assert not any(task.done() for task in running)
     finally:
         await drivers.stop()
@@ -236,7 +236,7 @@ async def test_any_talk_comes_to_rest(
         for number, text in enumerate(texts, 1):
             message = arriving(number, text)
             if message:
-                effects[number] = await talk.door.receive(message)
+                effects[number] = await talk.intake.receive(message)
             if patient:
                 await talk.rest()
         record = await talk.rest()
@@ -272,7 +272,7 @@ async def test_no_reply_stops_the_edge(before: list[Event], after: list[Event]) 
         for number, events in enumerate((before, after, []), 1):
             message = arriving(number, "Тимоха, да")
             assert message
-            assert await talk.door.receive(message) is Effect.ASKED
+            assert await talk.intake.receive(message) is Effect.ASKED
             for event in events:
                 replies.put(event)
             await talk.rest()
@@ -283,10 +283,10 @@ async def test_no_reply_stops_the_edge(before: list[Event], after: list[Event]) 
 def test_any_message_is_a_question_a_command_or_nothing(text: str) -> None:
     message = Incoming(ACCOUNT, CHAT, 7, text, "ru", NOW)
     received = receive(ChatRecord(), message, Rules(), NOW)
-    assert receive(received.record, message, Rules(), NOW).outcome in (Effect.DUPLICATE, Effect.SILENT)
+    assert receive(received.record, message, Rules(), NOW).effect in (Effect.DUPLICATE, Effect.SILENT)
     assert ChatRecord.model_validate_json(received.record.to_json()) == received.record
     command = parse(text)
-    assert (received.outcome is Effect.ASKED) == isinstance(command, Ask)
+    assert (received.effect is Effect.ASKED) == isinstance(command, Ask)
     if isinstance(command, Ask):
         assert received.record.current is not None
         assert command.question.startswith(received.record.current.question.text)
@@ -298,10 +298,10 @@ def test_any_argument_sets_a_context_length_in_bounds_or_changes_nothing(argumen
     received = receive(ChatRecord(), message, Rules(), NOW)
     length = parse_context_length(argument)
     if length is None:
-        assert received.outcome is Effect.REFUSED_ARGUMENT
+        assert received.effect is Effect.REFUSED_ARGUMENT
         assert received.record.settings == ChatRecord().settings
     else:
-        assert received.outcome is Effect.SET
+        assert received.effect is Effect.SET
         assert received.record.settings.context_length == length == int(argument.strip())
         assert 0 <= length <= 50
     assert len(received.record.notices) == 1

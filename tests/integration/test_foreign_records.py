@@ -11,7 +11,7 @@ from bridge.ids import correlation
 from bridge.sent_requests import SentRequest, SentRequests
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat.versions import UnreadableRecord
-from edge.userbot.intake.account_updates import State, StateLost
+from edge.userbot.intake.account_updates import StateLost, UpdatesState
 from edge.userbot.storage.chats import Chats
 from edge.userbot.storage.stored_chats import open_chats
 from edge.userbot.storage.watermark import Watermark
@@ -94,7 +94,7 @@ async def test_marks_that_were_overwritten_do_not_vouch_for_anything(chats, over
 
 async def test_a_state_that_was_overwritten_is_lost_and_not_the_first(js, chats, overwrite) -> None:
     watermark = Watermark(await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET), "1", retrying=RETRYING)
-    await watermark.save(State(pts=5))
+    await watermark.save(UpdatesState(pts=5))
     await overwrite(subjects.TELEGRAM_BUCKET, "1")
     with pytest.raises(StateLost, match="can't be read"):
         await watermark.load()

@@ -8,7 +8,7 @@ from pyrogram.raw import functions, types
 from cli.demo.look import looking
 from edge.sandbox.server import Sandbox
 from edge.userbot.formatting.parts import parts
-from edge.userbot.formatting.styled import Part
+from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.telegram.calls import Calls
 from edge.userbot.telegram.messenger import Telegram
 
@@ -46,13 +46,13 @@ async def test_every_part_arrives_as_it_was_sent_and_is_known_again_by_another_l
 
 async def test_a_line_is_edited_into_a_formatted_answer_and_once_more_changes_nothing(people, messenger) -> None:
     chat = str(people.boris.id)
-    line = await messenger.send(chat, Part("Думаю…"), reply_to=None, random_id=1)
+    line = await messenger.send(chat, FormattedText("Думаю…"), reply_to=None, random_id=1)
     [answer] = parts("Это **важно**", formatted=True)
     for _ in range(2):
         await messenger.edit(chat, line, answer)
     [message] = [message async for message in people.boris_client.get_chat_history("anna")]
     assert (message.text, message.text.html) == ("Это важно", "Это <b>важно</b>")
-    await messenger.edit(chat, line, Part("Это важно"))
+    await messenger.edit(chat, line, FormattedText("Это важно"))
     [message] = [message async for message in people.boris_client.get_chat_history("anna")]
     assert message.entities is None
 

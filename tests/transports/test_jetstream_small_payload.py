@@ -13,9 +13,9 @@ from cli.demo.nats_server import EmbeddedServer
 from edge.userbot import phrases
 from edge.userbot.chat.transitions import Effect, Incoming, Rules
 from edge.userbot.driving.drivers import Drivers
-from edge.userbot.driving.ports import World
-from edge.userbot.formatting.styled import Part
-from edge.userbot.intake.intake import Door
+from edge.userbot.driving.ports import Ports
+from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.intake.intake import Intake
 from edge.userbot.storage.stored_chats import open_chats
 from events.jetstream.client import NEEDED_PAYLOAD
 from events.jetstream.connection import connect
@@ -84,7 +84,7 @@ class Telegram:
     def __init__(self) -> None:
         self.texts: list[tuple[str, str]] = []
 
-    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         self.texts.append((chat, message.text))
         return 1000 + len(self.texts)
 
@@ -97,7 +97,7 @@ async def test_a_question_that_does_not_fit_gets_its_line_and_others_are_answere
     telegram = Telegram()
     async with connect(server.url, name="test") as js:
         await Topology(js, retrying=RETRYING).ensure_all()
-        world = World(
+        ports = Ports(
             account="1",
             chats=await open_chats(js, "1", retrying=RETRYING),
             log=JetStreamLog(js),
@@ -107,12 +107,12 @@ async def test_a_question_that_does_not_fit_gets_its_line_and_others_are_answere
             telemetry=silent(),
             retrying=RETRYING,
         )
-        drivers = Drivers(world)
-        door = Door(world, drivers, Rules())
+        drivers = Drivers(ports)
+        intake = Intake(ports, drivers, Rules())
 
         async def says(chat: str, message: int, letters: int) -> Effect:
             text = "Тимоха, " + "ж" * letters
-            return await door.receive(Incoming("1", chat, message, text, "ru", world.now()))
+            return await intake.receive(Incoming("1", chat, message, text, "ru", ports.now()))
 
         assert await says("2", 7, 4000) is Effect.REFUSED
         assert await says("3", 7, 10) is Effect.ASKED

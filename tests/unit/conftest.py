@@ -1,4 +1,4 @@
-"""Door, driver and replies together, on memory; whoever runs them decides when an edge dies."""
+"""Intake, driver and replies together, on memory; whoever runs them decides when an edge dies."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -11,10 +11,10 @@ import pytest
 from edge.userbot.chat.transitions import Effect, Incoming, Rules
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
-from edge.userbot.driving.ports import World
+from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
-from edge.userbot.formatting.styled import Part
-from edge.userbot.intake.intake import Door
+from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.intake.intake import Intake
 from edge.userbot.storage.chats import Chats
 from events.event import Event
 from events.ids import RequestId
@@ -40,7 +40,7 @@ class FakeTelegram:
     """A chat that folds repeated random ids, and fails on demand. `looks`: its messages with their formatting."""
 
     texts: list[tuple[str, int | None]] = field(default_factory=list)
-    looks: list[Part] = field(default_factory=list)
+    looks: list[FormattedText] = field(default_factory=list)
     by_random_id: dict[int, int] = field(default_factory=dict)
     before_send: Callable[[str], None] = lambda text: None
     after_send: Callable[[str], None] = lambda text: None
@@ -52,7 +52,7 @@ class FakeTelegram:
     typings: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         assert chat == CHAT
         text = message.text
         self.before_send(text)
@@ -72,7 +72,7 @@ class FakeTelegram:
         told = thinking is not None and any(self.texts[id_ - 1001][0] not in thinking for id_ in direct)
         return told or any(replied in direct for _, replied in self.texts)
 
-    async def edit(self, chat: str, message_id: int, message: Part) -> None:
+    async def edit(self, chat: str, message_id: int, message: FormattedText) -> None:
         assert chat == CHAT
         text = message.text
         self.before_edit(text)
@@ -84,7 +84,7 @@ class FakeTelegram:
         self.changed.set()
         self.after_edit(text)
 
-    async def preview(self, chat: str, message_id: int, message: Part) -> bool:
+    async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
         if not self.takes_previews:
             return False
         await self.edit(chat, message_id, message)
@@ -124,7 +124,7 @@ class Edge:
         retrying: Retrying,
     ) -> None:
         self.log, self.telegram = log, telegram
-        self.world = World(
+        self.ports = Ports(
             account=ACCOUNT,
             chats=Chats(records, marks, ACCOUNT, retrying=retrying),
             log=log,
@@ -134,13 +134,13 @@ class Edge:
             telemetry=silent(),
             retrying=retrying,
         )
-        self.drivers = Drivers(self.world)
-        self.door = Door(self.world, self.drivers, rules)
+        self.drivers = Drivers(self.ports)
+        self.intake = Intake(self.ports, self.drivers, rules)
         replies = log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=0.2))
-        self.replies = asyncio.create_task(Replies(self.world, self.drivers, replies).run())
+        self.replies = asyncio.create_task(Replies(self.ports, self.drivers, replies).run())
 
     async def says(self, text: str, message_id: int, *, age: timedelta = timedelta(0)) -> Effect:
-        return await self.door.receive(Incoming(ACCOUNT, CHAT, message_id, text, "ru", self.world.now() - age))
+        return await self.intake.receive(Incoming(ACCOUNT, CHAT, message_id, text, "ru", self.ports.now() - age))
 
     async def answer(self, message_id: int, text: str = "ответ") -> None:
         data = GenerationCompleted(
@@ -168,7 +168,7 @@ class Edge:
 
     async def idle(self) -> None:
         async def idle() -> bool:
-            return not (await self.world.chats.load(CHAT)).current and not self.drivers.busy
+            return not (await self.ports.chats.load(CHAT)).current and not self.drivers.busy
 
         await until(idle)
 

@@ -26,8 +26,8 @@ from pyrogram.errors import (
 )
 
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.formatting.styled import Entity, Part
-from edge.userbot.intake.account_updates import State
+from edge.userbot.formatting.styled import Entity, FormattedText
+from edge.userbot.intake.account_updates import UpdatesState
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.calls import Calls, SessionRevoked
@@ -103,7 +103,7 @@ def telegram(client: FakeClient, told: list[Any] | None = None) -> Telegram:
 
 async def test_a_send_is_one_short_attempt_under_its_random_id() -> None:
     client, told = FakeClient(sent()), []
-    assert await telegram(client, told).send("2", Part("привет"), reply_to=3, random_id=77) == 9
+    assert await telegram(client, told).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
     assert (client.calls[0].random_id, client.calls[0].reply_to_msg_id) == (77, 3)
     assert client.options[0]["retries"] == 0
     assert client.options[0]["timeout"] <= 5
@@ -112,22 +112,22 @@ async def test_a_send_is_one_short_attempt_under_its_random_id() -> None:
 
 async def test_a_random_id_that_telegram_knows_means_that_the_message_is_there() -> None:
     client = FakeClient(RandomIdDuplicate(), history(own(8, "другой", 3), own(7, "привет", 3)))
-    assert await telegram(client).send("2", Part("привет"), reply_to=3, random_id=77) == 7
+    assert await telegram(client).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 7
 
 
 @pytest.mark.parametrize("error", [TimeoutError(), OSError("cut"), InternalServerError(), ConnectionError()])
 async def test_what_may_pass_is_tried_again_by_the_driver(error) -> None:
     with pytest.raises(MessengerError):
-        await telegram(FakeClient(error)).send("2", Part("привет"), reply_to=3, random_id=77)
+        await telegram(FakeClient(error)).send("2", FormattedText("привет"), reply_to=3, random_id=77)
 
 
 async def test_a_flood_wait_is_handed_on_with_its_length() -> None:
     with pytest.raises(FloodWaited) as raised:
-        await telegram(FakeClient(FloodWait("86400"))).send("2", Part("привет"), reply_to=3, random_id=77)
+        await telegram(FakeClient(FloodWait("86400"))).send("2", FormattedText("привет"), reply_to=3, random_id=77)
     assert raised.value.wait == timedelta(days=1)
 
 
-BOLD = Part("привет, мир", (Entity("bold", 8, 3), Entity("pre", 0, 6, "py")))
+BOLD = FormattedText("привет, мир", (Entity("bold", 8, 3), Entity("pre", 0, 6, "py")))
 
 
 async def test_formatting_goes_out_as_telegrams_own_types() -> None:
@@ -155,7 +155,7 @@ async def test_a_message_whose_formatting_telegram_does_not_take_goes_out_withou
 @pytest.mark.parametrize("error", [UserIsBlocked(), PeerIdInvalid()])
 async def test_what_telegram_will_never_take_is_undeliverable(error) -> None:
     with pytest.raises(Undeliverable):
-        await telegram(FakeClient(error)).send("2", Part("привет"), reply_to=3, random_id=77)
+        await telegram(FakeClient(error)).send("2", FormattedText("привет"), reply_to=3, random_id=77)
 
 
 class Forgetful(FakeClient):
@@ -186,7 +186,7 @@ def dialogs(*people: int, more: bool = False) -> Any:
 
 async def test_somebody_whom_the_session_has_forgotten_is_looked_up_in_the_dialogs_to_their_end() -> None:
     client = Forgetful(dialogs(9, 8, more=True), dialogs(7, 2, more=True), sent())
-    assert await telegram(client).send("2", Part("привет"), reply_to=3, random_id=77) == 9
+    assert await telegram(client).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
     assert [call.offset_id for call in client.calls[:2]] == [0, 8]
     assert client.saved == 1
 
@@ -194,7 +194,7 @@ async def test_somebody_whom_the_session_has_forgotten_is_looked_up_in_the_dialo
 async def test_many_who_are_forgotten_at_once_are_looked_up_with_one_reading() -> None:
     client = Forgetful(dialogs(9, 8, more=True), dialogs(7, 2), *(sent() for _ in range(4)))
     messenger = telegram(client)
-    await asyncio.gather(*(messenger.send(chat, Part("привет"), reply_to=3, random_id=77) for chat in "2789"))
+    await asyncio.gather(*(messenger.send(chat, FormattedText("привет"), reply_to=3, random_id=77) for chat in "2789"))
     assert sum(isinstance(call, raw.functions.messages.GetDialogs) for call in client.calls) == 2
 
 
@@ -203,18 +203,18 @@ async def test_a_stranger_is_looked_for_in_so_many_dialogs_and_no_more() -> None
     messenger = telegram(client)
     for _ in range(2):
         with pytest.raises(Undeliverable, match="not known to this session"):
-            await messenger.send("2", Part("привет"), reply_to=3, random_id=77)
+            await messenger.send("2", FormattedText("привет"), reply_to=3, random_id=77)
     assert len(client.calls) == 20
     client.known.add(2)
     client.answers = [sent()]
-    assert await messenger.send("2", Part("привет"), reply_to=3, random_id=77) == 9
+    assert await messenger.send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
 
 
 async def test_whom_the_difference_has_shown_is_on_disk_at_once() -> None:
     found = types.updates.Difference(**NOTHING, state=types.updates.State(pts=5, qts=0, date=0, seq=1, unread_count=0))
     client = FakeClient(found)
     account = TelegramAccount(Calls(client, flood_waited=lambda wait: None), "1", groups=False, bots=False)
-    await account.difference(State(pts=1))
+    await account.difference(UpdatesState(pts=1))
     assert client.saved == 1
 
 
@@ -236,13 +236,13 @@ async def test_the_typing_action_of_an_ended_session_ends_it_as_well() -> None:
 @pytest.mark.parametrize("error", [AttributeError("send"), UnknownError("[700 WHAT]"), BadMessage(99)])
 async def test_what_is_in_no_table_is_an_unknown_answer(error: Exception) -> None:
     with pytest.raises(UnknownAnswer):
-        await telegram(FakeClient(error)).send("2", Part("привет"), reply_to=3, random_id=77)
+        await telegram(FakeClient(error)).send("2", FormattedText("привет"), reply_to=3, random_id=77)
 
 
 @pytest.mark.parametrize("name", sorted(REPLY_GONE))
 async def test_an_answer_to_a_message_that_is_gone_goes_out_without_a_reply(name: str) -> None:
     client = FakeClient(refused(400, name), sent())
-    assert await telegram(client).send("2", Part("привет"), reply_to=3, random_id=77) == 9
+    assert await telegram(client).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
     assert [(call.random_id, call.reply_to_msg_id) for call in client.calls] == [(77, 3), (77, None)]
 
 
@@ -324,7 +324,7 @@ async def test_a_bot_gives_up_looking_for_its_own_message_in_a_flood_of_others()
 async def test_a_bot_needs_no_dialogs_to_write_to_somebody_whom_its_session_has_forgotten() -> None:
     client = FakeClient(sent(), bot=True)
     client.known.clear()
-    assert await telegram(client).send("2", Part("привет"), reply_to=3, random_id=77) == 9
+    assert await telegram(client).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
     assert client.calls[0].peer == types.InputPeerUser(user_id=2, access_hash=0)
 
 
@@ -376,7 +376,7 @@ def edited(text: str) -> Any:
 
 async def test_an_edit_is_one_short_attempt_whose_change_is_told() -> None:
     client, told = FakeClient(edited("да")), []
-    await telegram(client, told).edit("2", 9, Part("да"))
+    await telegram(client, told).edit("2", 9, FormattedText("да"))
     assert isinstance(client.calls[0], raw.functions.messages.EditMessage)
     assert (client.calls[0].id, client.calls[0].message) == (9, "да")
     assert client.options[0]["retries"] == 0
@@ -385,7 +385,7 @@ async def test_an_edit_is_one_short_attempt_whose_change_is_told() -> None:
 
 async def test_a_message_that_has_its_text_already_is_edited() -> None:
     client, told = FakeClient(MessageNotModified()), []
-    await telegram(client, told).edit("2", 9, Part("да"))
+    await telegram(client, told).edit("2", 9, FormattedText("да"))
     assert not told
 
 
@@ -394,17 +394,17 @@ async def test_a_message_that_has_its_text_already_is_edited() -> None:
 )
 async def test_an_edit_that_telegram_never_takes_is_undeliverable(error: Exception) -> None:
     with pytest.raises(Undeliverable):
-        await telegram(FakeClient(error)).edit("2", 9, Part("да"))
+        await telegram(FakeClient(error)).edit("2", 9, FormattedText("да"))
 
 
 async def test_previews_leave_a_chat_room_for_messages_that_must_not_wait() -> None:
     client = FakeClient(*[edited("да")] * 3, *[sent()] * 2)
     messenger = telegram(client)
-    shown = [await messenger.preview("2", 9, Part(str(number))) for number in range(5)]
+    shown = [await messenger.preview("2", 9, FormattedText(str(number))) for number in range(5)]
     assert shown == [True, True, True, False, False]
     async with asyncio.timeout(1):
         for number in (1, 2):
-            await messenger.send("2", Part("да"), reply_to=None, random_id=number)
+            await messenger.send("2", FormattedText("да"), reply_to=None, random_id=number)
 
 
 async def test_previews_leave_half_of_the_overall_rate_to_messages() -> None:
@@ -412,7 +412,7 @@ async def test_previews_leave_half_of_the_overall_rate_to_messages() -> None:
     client.known = set(range(9))
     calls = Calls(client, flood_waited=lambda wait: None)
     messenger = Telegram(client, calls, rate=4, changed=lambda updates: None)
-    shown = [await messenger.preview(str(chat), 9, Part("да")) for chat in range(6)]
+    shown = [await messenger.preview(str(chat), 9, FormattedText("да")) for chat in range(6)]
     assert shown == [True, True, False, False, False, False]
 
 
@@ -433,8 +433,8 @@ async def test_an_answer_of_an_unexpected_kind_is_unknown_and_one_message_keeps_
     calls = Calls(FakeClient(types.Pong(msg_id=1, ping_id=1), difference), flood_waited=lambda wait: None)
     account = TelegramAccount(calls, "1", groups=False, bots=False)
     with pytest.raises(UnknownAnswer):
-        await account.difference(State(pts=1))
-    found = await account.difference(State(pts=1))
+        await account.difference(UpdatesState(pts=1))
+    found = await account.difference(UpdatesState(pts=1))
     assert [message.message_id for message in found.messages] == [2]
 
 
@@ -456,7 +456,7 @@ async def test_a_negative_count_of_changes_is_no_state_to_go_on_from(answer: Any
     with pytest.raises(UnknownAnswer):
         await account.state()
     with pytest.raises(UnknownAnswer):
-        await account.difference(State(pts=1))
+        await account.difference(UpdatesState(pts=1))
 
 
 async def test_that_people_cant_be_remembered_is_logged_once_not_with_every_call() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.messenger import FloodWaited, MessengerError
-from edge.userbot.intake.account_updates import Behind, Change, Difference, State, StateLost, TooLong
+from edge.userbot.intake.account_updates import Gap, LiveChange, StateLost, TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.storage.watermark import Watermark
 from events.memory import MemoryRecords
@@ -24,9 +24,9 @@ def message(number: int) -> Incoming:
     return Incoming("1", "2", number, str(number), "ru", datetime.now(UTC))
 
 
-def change(number: int) -> Change:
+def change(number: int) -> LiveChange:
     """The change that takes pts to `number` is message `number`."""
-    return Change(number, 1, message(number))
+    return LiveChange(number, 1, message(number))
 
 
 @dataclass
@@ -39,10 +39,10 @@ class FakeAccount:
     too_long: bool = False
     asked: list[int] = field(default_factory=list)
 
-    async def state(self) -> State:
-        return State(pts=self.pts)
+    async def state(self) -> UpdatesState:
+        return UpdatesState(pts=self.pts)
 
-    async def difference(self, since: State) -> Difference | TooLong:
+    async def difference(self, since: UpdatesState) -> UpdatesDifference | TooLong:
         self.asked.append(since.pts)
         if self.faults:
             raise self.faults.pop(0)
@@ -51,7 +51,7 @@ class FakeAccount:
             return TooLong(self.pts)
         until = min(self.pts, since.pts + self.slice_size)
         messages = [message(number) for number in range(since.pts + 1, until + 1)]
-        return Difference(since.at(until), messages, complete=until == self.pts)
+        return UpdatesDifference(since.at(until), messages, complete=until == self.pts)
 
     async def recent(self, since: datetime) -> list[Incoming]:
         return [message(number) for number in range(1, self.pts + 1)]
@@ -140,7 +140,7 @@ async def places() -> AsyncIterator[Places]:
 
 async def restarted(places: Places, at: int) -> Inbox:
     """An edge that has been here before, up to `at`."""
-    await Watermark(places.records, "1", retrying=RETRYING).save(State(pts=at))
+    await Watermark(places.records, "1", retrying=RETRYING).save(UpdatesState(pts=at))
     places.account.pts = max(places.account.pts, at)
     return places.inbox()
 
@@ -194,7 +194,7 @@ async def test_a_gap_is_fetched(places) -> None:
     await inbox.gets(11, 12, 13)
 
 
-@pytest.mark.parametrize("item", [Behind("reconnected"), Behind("short", 12)])
+@pytest.mark.parametrize("item", [Gap("reconnected"), Gap("short", 12)])
 async def test_being_told_that_something_was_missed_fetches_it(places, item) -> None:
     inbox = (await restarted(places, 10)).start()
     await inbox.caught_up()
@@ -208,7 +208,7 @@ async def test_being_told_of_what_is_known_fetches_nothing(places) -> None:
     inbox.happens(11)
     await inbox.gets(11)
     places.account.asked.clear()
-    inbox.catch_up.put(Behind("short", 11))
+    inbox.catch_up.put(Gap("short", 11))
     inbox.happens(12)
     await inbox.gets(11, 12)
     assert places.account.asked == []
@@ -277,8 +277,8 @@ async def test_a_change_without_a_message_of_the_users_moves_the_watermark(place
     inbox = (await restarted(places, 10)).start()
     await inbox.caught_up()
     places.account.asked.clear()
-    inbox.catch_up.put(Change(11, 1))
-    inbox.catch_up.put(Change(13, 2))
+    inbox.catch_up.put(LiveChange(11, 1))
+    inbox.catch_up.put(LiveChange(13, 2))
     await inbox.saves(13)
     inbox.happens(14)
     await inbox.gets(14)
@@ -287,8 +287,8 @@ async def test_a_change_without_a_message_of_the_users_moves_the_watermark(place
 
 async def test_a_watermark_that_somebody_else_saved_is_overtaken(places) -> None:
     mine, other = Watermark(places.records, "1", retrying=RETRYING), Watermark(places.records, "1", retrying=RETRYING)
-    await mine.save(State(pts=1))
+    await mine.save(UpdatesState(pts=1))
     await other.load()
-    await other.save(State(pts=2))
-    await mine.save(State(pts=3))
-    assert await other.load() == State(pts=3)
+    await other.save(UpdatesState(pts=2))
+    await mine.save(UpdatesState(pts=3))
+    assert await other.load() == UpdatesState(pts=3)

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.intake.account_updates import Behind, Change, Difference, State, StateLost, TooLong
-from edge.userbot.intake.asking import Asking
+from edge.userbot.intake.account_updates import Gap, LiveChange, StateLost, TooLong, UpdatesDifference, UpdatesState
+from edge.userbot.intake.asking import RetriedCalls
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.storage.watermark import Watermark
 from events.errors import Conflict, TransportError
@@ -37,23 +37,25 @@ class Telegram:
     """Everything up to `pts` has happened; `answer` replaces its differences, `fail` any answer."""
 
     pts: int = 10
-    answer: Callable[[State], Difference | TooLong] | None = None
+    answer: Callable[[UpdatesState], UpdatesDifference | TooLong] | None = None
     fail: Callable[[str], Exception | None] = lambda call: None
     slow: timedelta = timedelta(0)
     slow_difference: timedelta = timedelta(0)
     calls: list[tuple[float, str]] = field(default_factory=list)
     looked_back_to: datetime | None = None
 
-    async def state(self) -> State:
+    async def state(self) -> UpdatesState:
         await self._called("state")
-        return State(pts=self.pts)
+        return UpdatesState(pts=self.pts)
 
-    async def difference(self, since: State) -> Difference | TooLong:
+    async def difference(self, since: UpdatesState) -> UpdatesDifference | TooLong:
         await self._called("difference")
         await asyncio.sleep(self.slow_difference.total_seconds())
         if self.answer:
             return self.answer(since)
-        return Difference(since.at(self.pts), [message(n) for n in range(since.pts + 1, self.pts + 1)], complete=True)
+        return UpdatesDifference(
+            since.at(self.pts), [message(n) for n in range(since.pts + 1, self.pts + 1)], complete=True
+        )
 
     async def recent(self, since: datetime) -> list[Incoming]:
         await self._called("recent")
@@ -112,21 +114,21 @@ class Life:
     def happens(self, number: int) -> None:
         """Live, with whatever is before it missed."""
         self.telegram.pts = max(number, self.telegram.pts)
-        self.catch_up.put(Change(number, 1, message(number)))
+        self.catch_up.put(LiveChange(number, 1, message(number)))
 
 
 async def seen_before(retrying: Retrying, telegram: Telegram, pts: int = 10) -> Life:
     life = Life(telegram, MemoryRecords(), retrying)
-    await life.watermark.save(State(pts=pts))
+    await life.watermark.save(UpdatesState(pts=pts))
     return life
 
 
-def stuck(since: State) -> Difference:
-    return Difference(since, [], complete=False)
+def stuck(since: UpdatesState) -> UpdatesDifference:
+    return UpdatesDifference(since, [], complete=False)
 
 
-def backwards(since: State) -> Difference:
-    return Difference(since.at(since.pts - 3), [message(since.pts)], complete=False)
+def backwards(since: UpdatesState) -> UpdatesDifference:
+    return UpdatesDifference(since.at(since.pts - 3), [message(since.pts)], complete=False)
 
 
 def test_unknown_answers_of_earlier_fetches_do_not_count_against_a_later_one(virtually) -> None:
@@ -139,7 +141,7 @@ def test_unknown_answers_of_earlier_fetches_do_not_count_against_a_later_one(vir
                 await asyncio.sleep(MINUTE)
                 for _ in range(2 * UNKNOWN_ATTEMPTS):
                     unknown.append(UnknownAnswer("?"))
-                    life.catch_up.put(Behind("too long"))
+                    life.catch_up.put(Gap("too long"))
                     await asyncio.sleep(MINUTE)
                     assert not unknown
         assert not [log for log in logs if log["event"] == "catch_up.state_lost"]
@@ -242,7 +244,7 @@ def test_a_difference_is_not_asked_for_again_while_the_last_one_waits_to_be_take
         async with life.running():
             await asyncio.sleep(5)
             before, life.telegram.pts, life.storing = life.telegram.count("difference"), 13, timedelta(seconds=3)
-            life.catch_up.put(Behind("short", 11))
+            life.catch_up.put(Gap("short", 11))
             await asyncio.sleep(0.1)
             for number in range(101, 105):
                 life.catch_up.put(message(number))  # of a channel: those have no place in the account's order
@@ -262,7 +264,7 @@ def test_a_flood_wait_is_waited_out_and_live_messages_are_answered_meanwhile(vir
         async with life.running():
             await asyncio.sleep(1)
             life.happens(12)
-            life.catch_up.put(Behind("reconnected"))
+            life.catch_up.put(Gap("reconnected"))
             await asyncio.sleep(2.9 * MINUTE)
             assert life.got == [12]
             assert telegram.count("difference") == 1
@@ -276,7 +278,9 @@ def test_live_messages_do_not_wait_while_the_chats_are_read_back(virtually) -> N
     async def story(retrying: Retrying) -> None:
         answers = [TooLong(10)]
         telegram = Telegram(slow=timedelta(minutes=2))
-        telegram.answer = lambda since: answers.pop() if answers else Difference(since.at(telegram.pts), [], True)
+        telegram.answer = lambda since: (
+            answers.pop() if answers else UpdatesDifference(since.at(telegram.pts), [], True)
+        )
         life = await seen_before(retrying, telegram)
         async with life.running():
             await asyncio.sleep(3)
@@ -296,7 +300,9 @@ def test_what_nobody_knows_is_tried_a_bounded_number_of_times(virtually, error, 
     async def story(retrying: Retrying) -> None:
         telegram = Telegram(pts=12, fail=lambda made: error if made == call else None)
         if call == "recent":
-            telegram.answer = lambda since: TooLong(12) if telegram.count("recent") < 1 else Difference(since, [], True)
+            telegram.answer = lambda since: (
+                TooLong(12) if telegram.count("recent") < 1 else UpdatesDifference(since, [], True)
+            )
         life = await seen_before(retrying, telegram)
         with capture_logs() as logs:
             async with life.running():
@@ -331,7 +337,7 @@ def test_after_an_unknown_error_the_recent_messages_are_read_and_the_state_goes_
 @pytest.mark.parametrize("answer", [StateLost("who?"), TooLong(10)])
 def test_a_state_that_is_lost_again_and_again_is_replaced_less_and_less_often(virtually, answer) -> None:
     async def story(retrying: Retrying) -> None:
-        def lost(since: State) -> TooLong:
+        def lost(since: UpdatesState) -> TooLong:
             if isinstance(answer, Exception):
                 raise answer
             return answer
@@ -359,9 +365,11 @@ def test_what_was_asked_before_an_emptied_store_is_not_asked_again(virtually, ag
         begin = retrying.clock.now()
         answers = [TooLong(10)]
         telegram = Telegram()
-        telegram.answer = lambda since: answers.pop() if answers else Difference(since.at(telegram.pts), [], True)
+        telegram.answer = lambda since: (
+            answers.pop() if answers else UpdatesDifference(since.at(telegram.pts), [], True)
+        )
         life = Life(telegram, MemoryRecords(made=begin - timedelta(minutes=age)), retrying)
-        await life.watermark.save(State(pts=10))
+        await life.watermark.save(UpdatesState(pts=10))
         async with life.running():
             await asyncio.sleep(1)
         assert telegram.looked_back_to is not None
@@ -375,7 +383,7 @@ def test_a_gap_that_no_difference_fills_is_no_endless_loop(virtually) -> None:
         life = await seen_before(retrying, Telegram())
         async with life.running():
             await asyncio.sleep(1)
-            life.catch_up.put(Change(500, 1, message(500)))
+            life.catch_up.put(LiveChange(500, 1, message(500)))
             await asyncio.sleep(5)
             assert 500 in life.got
             assert life.telegram.count("difference") <= 6
@@ -393,7 +401,7 @@ def test_a_difference_that_goes_back_reads_the_recent_messages(virtually) -> Non
         async with life.running():
             await asyncio.sleep(1)
             telegram.pts = 4
-            life.catch_up.put(Behind("reconnected"))
+            life.catch_up.put(Gap("reconnected"))
             await asyncio.sleep(1)
             assert life.got == [2, 3, 4]
             assert await life.saved() == 4
@@ -406,7 +414,7 @@ def test_a_difference_that_goes_back_reads_the_recent_messages(virtually) -> Non
 
 def test_a_saved_state_that_is_ahead_of_telegrams_makes_nobody_deaf(virtually) -> None:
     async def story(retrying: Retrying) -> None:
-        telegram = Telegram(answer=lambda since: Difference(since, [], complete=True))
+        telegram = Telegram(answer=lambda since: UpdatesDifference(since, [], complete=True))
         life = await seen_before(retrying, telegram, pts=2_000_000_000)
         async with life.running():
             await asyncio.sleep(1)
@@ -516,7 +524,7 @@ def test_a_store_that_does_not_take_the_watermark_is_asked_less_and_less_often(v
     async def story(retrying: Retrying) -> None:
         life = Life(Telegram(), Contended(), retrying)
         with pytest.raises(TransportError):
-            await life.watermark.save(State(pts=1))
+            await life.watermark.save(UpdatesState(pts=1))
         life.records.tries = 0
         async with life.running():
             life.happens(11)
@@ -537,7 +545,7 @@ async def test_a_failed_call_that_nobody_takes_any_more_leaves_no_complaint() ->
     async def revoked() -> None:
         raise MessengerError("the session is revoked")
 
-    asking: Asking[None] = Asking(Retrying(SystemClock(), Random(1)), lambda task: None)
+    asking: RetriedCalls[None] = RetriedCalls(Retrying(SystemClock(), Random(1)), lambda task: None)
     asking.make(revoked())
     await asyncio.sleep(0.01)
     await asking.stop()

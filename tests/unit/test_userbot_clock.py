@@ -12,9 +12,9 @@ from pyrogram.raw.core import Message, MsgContainer
 from structlog.testing import capture_logs
 
 from edge.userbot.chat.transitions import Effect, Incoming, Rules
-from edge.userbot.intake.account_updates import Difference, State, TooLong
+from edge.userbot.intake.account_updates import TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.intake.catch_up import CatchUp
-from edge.userbot.intake.intake import Door
+from edge.userbot.intake.intake import Intake
 from edge.userbot.storage.watermark import Watermark
 from edge.userbot.telegram.server_time import TICKS, ServerTime, difference
 from events.memory import MemoryRecords
@@ -142,20 +142,20 @@ def test_a_difference_is_told_in_words() -> None:
 @pytest.mark.parametrize("ahead", OFF, ids=str)
 async def test_nobody_is_too_late_or_in_time_because_of_our_clock(places, ahead, text) -> None:
     edge = places.edge()
-    door = Door(edge.world, edge.drivers, Rules(), ahead=lambda: ahead)
-    telegrams = edge.world.now() - ahead
+    intake = Intake(edge.ports, edge.drivers, Rules(), ahead=lambda: ahead)
+    telegrams = edge.ports.now() - ahead
     new = Incoming("1", "2", 7, text, "ru", telegrams - MINUTE)
     old = Incoming("1", "2", 6, text, "ru", telegrams - 11 * MINUTE)
-    assert await door.receive(old) is Effect.TOO_OLD
-    assert await door.receive(new) not in (Effect.TOO_OLD, Effect.SILENT)
+    assert await intake.receive(old) is Effect.TOO_OLD
+    assert await intake.receive(new) not in (Effect.TOO_OLD, Effect.SILENT)
 
 
 @pytest.mark.parametrize("ahead", OFF, ids=str)
 async def test_a_live_question_is_not_taken_for_one_from_before_the_records(places, ahead) -> None:
     edge = places.edge()
-    door = Door(edge.world, edge.drivers, Rules(), ahead=lambda: ahead)
-    await door.receive(Incoming("1", "2", 7, "Тимоха, привет", "ru", edge.world.now() - ahead))
-    current = (await edge.world.chats.load("2")).current
+    intake = Intake(edge.ports, edge.drivers, Rules(), ahead=lambda: ahead)
+    await intake.receive(Incoming("1", "2", 7, "Тимоха, привет", "ru", edge.ports.now() - ahead))
+    current = (await edge.ports.chats.load("2")).current
     assert current is not None
     assert not current.question.doubtful
 
@@ -164,11 +164,11 @@ async def test_a_live_question_is_not_taken_for_one_from_before_the_records(plac
 async def test_what_is_read_back_is_chosen_by_telegrams_clock(places, ahead) -> None:
     asked: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
 
-    async def state() -> State:
-        return State(pts=5)
+    async def state() -> UpdatesState:
+        return UpdatesState(pts=5)
 
-    async def changes(since: State) -> Difference | TooLong:
-        return Difference(since, [], complete=True) if asked.done() else TooLong(5)
+    async def changes(since: UpdatesState) -> UpdatesDifference | TooLong:
+        return UpdatesDifference(since, [], complete=True) if asked.done() else TooLong(5)
 
     async def recent(since: datetime) -> list[Incoming]:
         asked.set_result(since)
@@ -179,7 +179,7 @@ async def test_what_is_read_back_is_chosen_by_telegrams_clock(places, ahead) -> 
 
     records = MemoryRecords()
     watermark = Watermark(records, "1", retrying=places.retrying)
-    await watermark.save(State(pts=1), [])
+    await watermark.save(UpdatesState(pts=1), [])
     source: Any = SimpleNamespace(state=state, difference=changes, recent=recent)
     catch_up = CatchUp(
         source,

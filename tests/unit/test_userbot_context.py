@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.userbot.chat.record import ChatRecord, Current, Question, Settings, ask, from_json
+from edge.userbot.chat.record import ChatRecord, ChatSettings, Current, Question, ask, from_json
 from edge.userbot.chat.request_builder import CHARS_PER_TOKEN, TOKENS_PER_TURN, request_of
 from events.event import Event
 from events.ids import RequestId
@@ -26,7 +26,7 @@ def current(text: str = "вопрос", message_id: int = 9) -> Current:
 
 
 def chat(context_length: int, *texts: str) -> ChatRecord:
-    return ChatRecord(settings=Settings(context_length=context_length), history=history(*texts))
+    return ChatRecord(settings=ChatSettings(context_length=context_length), history=history(*texts))
 
 
 def request(record: ChatRecord, asked: Current, **bounds: int) -> GenerationRequested:

@@ -12,7 +12,7 @@ from edge.userbot.chat.record import (
     MAX_NOTICES,
     MAX_SEEN,
     MAX_WAITING,
-    Answer,
+    AnswerText,
     ChatRecord,
     Failure,
     answered,
@@ -168,7 +168,7 @@ class Chat(RuleBasedStateMachine):
     def _receive(self, message: Incoming, when_busy: Literal["ignore", "queue"]) -> Effect:
         received = receive(self.record, message, Rules(when_busy=when_busy), self.now)
         self.record = received.record
-        return received.outcome
+        return received.effect
 
     def _take_effect(self, step: Step) -> None:
         match step:
@@ -199,7 +199,7 @@ class Chat(RuleBasedStateMachine):
         assert current is not None
         shown = self.shown[current.request_id]
         match current.outcome:
-            case Answer(text=text):
+            case AnswerText(text=text):
                 assert list(shown.values()) == split(text)
                 self._ends(current.question.message_id, "answer")
             case Failure():

@@ -17,13 +17,13 @@ from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat.transitions import Incoming, Rules
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
-from edge.userbot.driving.ports import World
+from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.parts import parts
-from edge.userbot.formatting.styled import Part
-from edge.userbot.intake.account_updates import Change, Difference, State
+from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.intake.account_updates import LiveChange, UpdatesDifference, UpdatesState
 from edge.userbot.intake.catch_up import CatchUp
-from edge.userbot.intake.intake import Door
+from edge.userbot.intake.intake import Intake
 from edge.userbot.splitting import split
 from edge.userbot.storage.chats import Chats
 from edge.userbot.storage.watermark import Watermark
@@ -116,15 +116,15 @@ class Telegram:
     by_random_id: dict[int, int] = field(default_factory=dict)
     texts: list[tuple[str, int | None]] = field(default_factory=list)
     questions: list[Incoming] = field(default_factory=list)
-    live: Callable[[Change], None] = lambda change: None
+    live: Callable[[LiveChange], None] = lambda change: None
     deleted: set[int] = field(default_factory=set)
 
     def user_says(self, text: str) -> None:
         number = len(self.questions) + 1
         self.questions.append(Incoming(ACCOUNT, CHAT, number, text, "ru", datetime.now(UTC)))
-        self.live(Change(number, 1, self.questions[-1]))
+        self.live(LiveChange(number, 1, self.questions[-1]))
 
-    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         if self.shut and random_id in self.by_random_id:
             return self.by_random_id[random_id]
         self.texts.append((message.text, reply_to))
@@ -142,23 +142,23 @@ class Telegram:
         told = thinking is not None and any(self.texts[id_ - 1001][0] not in thinking for id_ in direct)
         return told or any(replied in direct for _, replied in self.texts)
 
-    async def edit(self, chat: str, message_id: int, message: Part) -> None:
+    async def edit(self, chat: str, message_id: int, message: FormattedText) -> None:
         if message_id in self.deleted:
             raise Undeliverable("MESSAGE_ID_INVALID")
         self.texts[message_id - 1001] = (message.text, self.texts[message_id - 1001][1])
 
-    async def preview(self, chat: str, message_id: int, message: Part) -> bool:
+    async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
         await self.edit(chat, message_id, message)
         return True
 
     async def typing(self, chat: str) -> None:
         pass
 
-    async def state(self) -> State:
-        return State(pts=len(self.questions))
+    async def state(self) -> UpdatesState:
+        return UpdatesState(pts=len(self.questions))
 
-    async def difference(self, since: State) -> Difference:
-        return Difference(await self.state(), self.questions[since.pts :], complete=True)
+    async def difference(self, since: UpdatesState) -> UpdatesDifference:
+        return UpdatesDifference(await self.state(), self.questions[since.pts :], complete=True)
 
     async def recent(self, since: datetime) -> list[Incoming]:
         return self.questions
@@ -209,7 +209,7 @@ class Places:
 
     async def open(self) -> None:
         """An edge has been here before: what it had not seen yet when it died is fetched."""
-        await Watermark(self.watermarks, ACCOUNT, retrying=RETRYING).save(State(pts=0))
+        await Watermark(self.watermarks, ACCOUNT, retrying=RETRYING).save(UpdatesState(pts=0))
         await self.marks.add(f"built.{ACCOUNT}")
 
     async def record(self) -> ChatRecord:
@@ -227,7 +227,7 @@ class Life:
 
     async def start(self) -> None:
         places, fuse = self.places, self.fuse
-        world = World(
+        ports = Ports(
             account=ACCOUNT,
             chats=Chats(
                 Fused(places.chats, fuse, "save"), Fused(places.marks, fuse, "add", "drop"), ACCOUNT, retrying=RETRYING
@@ -239,16 +239,16 @@ class Life:
             telemetry=silent(),
             retrying=RETRYING,
         )
-        self.drivers = Drivers(world)
+        self.drivers = Drivers(ports)
         watermark = Watermark(Fused(places.watermarks, fuse, "save"), ACCOUNT, retrying=RETRYING)
-        door = Door(world, self.drivers, self.rules)
+        intake = Intake(ports, self.drivers, self.rules)
         catch_up = CatchUp(
             places.telegram,
             watermark,
-            door.receive,
+            intake.receive,
             retrying=RETRYING,
             window=timedelta(minutes=10),
-            known_since=world.chats.made,
+            known_since=ports.chats.made,
         )
         replies = places.log.subscribe(Channel.REPLIES, "edge", lease=timedelta(seconds=0.1))
 
@@ -256,7 +256,7 @@ class Life:
             await self.drivers.resume()
             places.telegram.live = catch_up.put
             places.hear = self.drivers.hear
-            await asyncio.gather(catch_up.run(), Replies(world, self.drivers, FusedSubscription(replies, fuse)).run())
+            await asyncio.gather(catch_up.run(), Replies(ports, self.drivers, FusedSubscription(replies, fuse)).run())
 
         self.tasks = [asyncio.create_task(run())]
 
@@ -404,7 +404,7 @@ LIVES = [
 async def test_an_edge_that_dies_around_anything_it_does_leaves_what_the_next_one_finishes(name, shut, after) -> None:
     scenario = SCENARIOS[name]
     for first in range(1, MOST_EFFECTS, AT_ONCE):
-        # Lives mostly wait. Each has a world of its own.
+        # Lives mostly wait. Each has ports of its own.
         fuses = [Fuse(at, after) for at in range(first, first + AT_ONCE)]
         await asyncio.gather(*(lives_through(scenario, fuse, shut=shut) for fuse in fuses))
         if unharmed := [fuse for fuse in fuses if not fuse.blown.is_set()]:

@@ -270,7 +270,7 @@ async def test_a_question_that_waits_while_nothing_is_being_answered_is_taken_up
     """As `timokha deadletters resend` leaves it."""
     edge = places.edge()
     question = Question(message_id=7, text="раз", locale="ru", asked_at=datetime.now(UTC), revision=1)
-    await edge.world.chats.change(CHAT, lambda record: record.having(waiting=(question,)))
+    await edge.ports.chats.change(CHAT, lambda record: record.having(waiting=(question,)))
     edge.drivers.wake(CHAT)
     await places.telegram.count(1)
     assert await places.log.find(Channel.REQUESTS, RequestId("1", "2", "7", 1)) is not None

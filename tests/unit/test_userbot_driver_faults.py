@@ -11,7 +11,7 @@ from edge.userbot import phrases
 from edge.userbot.chat.record import Question, ask
 from edge.userbot.chat.transitions import Effect, Rules
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.intake.intake import Door
+from edge.userbot.intake.intake import Intake
 from events.errors import Conflict, TransportError
 from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
@@ -247,7 +247,7 @@ def test_a_notice_that_meets_a_fault_of_ours_holds_up_nothing(virtual_places) ->
         await asyncio.sleep(MINUTE)
         await edge.idle()
         assert places.telegram.texts[-1][0] == "ответ"
-        assert not (await edge.world.chats.load("2")).notices
+        assert not (await edge.ports.chats.load("2")).notices
 
     virtual_places(story)
 
@@ -328,7 +328,7 @@ def test_a_record_that_others_change_all_the_time_is_not_fought_over_for_ever(vi
         edge = places.edge()
         monkeypatch.setattr(places.records, "save", conflict)
         with pytest.raises(TransportError, match="another userbot"):
-            await edge.world.chats.change("2", lambda record: record.having(deleted_to=1))
+            await edge.ports.chats.change("2", lambda record: record.having(deleted_to=1))
         assert len(tries) == 20
 
     virtual_places(story)
@@ -388,12 +388,12 @@ def test_a_record_without_any_room_forgets_its_history_and_its_user_is_told(virt
     async def story(places) -> None:
         edge = places.edge()
         turns = tuple(Turn(role=role, text="ж" * 3000) for role in (Role.USER, Role.ASSISTANT))
-        await edge.world.chats.change("2", lambda record: record.having(history=turns))
+        await edge.ports.chats.change("2", lambda record: record.having(history=turns))
         Limited(places, monkeypatch, most=12_050)
         await edge.says(text, 7)
         await edge.idle()
         assert len(places.telegram.texts) == 1
-        record = await edge.world.chats.load("2")
+        record = await edge.ports.chats.load("2")
         assert (record.history, record.seen) == ((), (7,))
         assert await edge.says("Тимоха, два", 8) is Effect.ASKED
 
@@ -404,10 +404,10 @@ def test_a_history_that_has_filled_the_record_keeps_no_later_question_out(virtua
     async def story(places) -> None:
         edge = places.edge()
         turns = tuple(Turn(role=role, text="ж" * 1500) for role in (Role.USER, Role.ASSISTANT))
-        await edge.world.chats.change("2", lambda record: record.having(history=turns))
+        await edge.ports.chats.change("2", lambda record: record.having(history=turns))
         Limited(places, monkeypatch, most=8000)
         assert await edge.says("Тимоха, " + "ж" * 4000, 7) is Effect.REFUSED
-        assert (await edge.world.chats.load("2")).history == turns
+        assert (await edge.ports.chats.load("2")).history == turns
         assert await edge.says("Тимоха, " + "ж" * 1500, 8) is Effect.ASKED
         assert await edge.says("Тимоха, " + "ж" * 1500, 8) is Effect.DUPLICATE
         await edge.answer(8, "да")
@@ -490,8 +490,8 @@ def test_an_outcome_that_is_out_is_recorded_even_if_the_history_has_no_room_for_
 def test_a_waiting_question_that_cant_be_taken_up_fails_in_one_line(virtual_places, monkeypatch) -> None:
     async def story(places) -> None:
         edge = places.edge(when_busy="queue")
-        question = Question(message_id=7, text="раз", locale="ru", asked_at=edge.world.now())
-        await edge.world.chats.change("2", lambda record: record.having(waiting=(question,)))
+        question = Question(message_id=7, text="раз", locale="ru", asked_at=edge.ports.now())
+        await edge.ports.chats.change("2", lambda record: record.having(waiting=(question,)))
         save = places.records.save
 
         async def no_current(key: str, value: bytes, version: int | None) -> int:
@@ -535,10 +535,10 @@ def test_a_reply_in_the_stream_that_settles_nothing_is_not_asked_for_again_and_a
 def test_a_deadline_from_a_clock_that_was_ahead_keeps_nobody_waiting(virtual_places) -> None:
     async def story(places) -> None:
         edge = places.edge()
-        question = Question(message_id=7, text="раз", locale="ru", asked_at=edge.world.now() + timedelta(days=365))
-        late = edge.world.now() + timedelta(days=365)
+        question = Question(message_id=7, text="раз", locale="ru", asked_at=edge.ports.now() + timedelta(days=365))
+        late = edge.ports.now() + timedelta(days=365)
         current = ask(question, RequestId("1", "2", "7"), late)
-        await edge.world.chats.change("2", lambda record: record.having(current=current))
+        await edge.ports.chats.change("2", lambda record: record.having(current=current))
         edge.drivers.wake("2", resumed=True)
         await asyncio.sleep(3 * MINUTE)
         await edge.idle()
@@ -649,9 +649,9 @@ def test_a_message_that_meets_a_fault_of_ours_is_dropped_and_holds_up_no_other(v
             tries.append(1)
             raise ZeroDivisionError
 
-        door = Door(edge.world, edge.drivers, Rules())
-        monkeypatch.setattr(door, "_change", fault)
-        edge.door = door
+        intake = Intake(edge.ports, edge.drivers, Rules())
+        monkeypatch.setattr(intake, "_change", fault)
+        edge.intake = intake
         assert await edge.says("Тимоха, раз", 7) is Effect.SILENT
         assert len(tries) == UNKNOWN_ATTEMPTS + 2
 
@@ -737,7 +737,7 @@ def test_a_fault_of_ours_while_a_reply_is_given_up_ends_no_userbot(virtual_place
             raise next(answers, ValueError("x"))
 
         with monkeypatch.context() as patched:
-            patched.setattr(edge.world.chats, "change", refuse)
+            patched.setattr(edge.ports.chats, "change", refuse)
             await edge.answer(7)
             await asyncio.sleep(MINUTE)
         assert not edge.replies.done()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.userbot.formatting.markdown import read
 from edge.userbot.formatting.parts import MAX_ENTITIES, parts
-from edge.userbot.formatting.styled import Entity, Part
+from edge.userbot.formatting.styled import Entity, FormattedText
 from edge.userbot.splitting import clean, is_blank, utf16_length
 
 MARKERS = "*_~`#\\[]()!•"
@@ -30,7 +30,7 @@ WITH_CODE = st.lists(PIECES | CODE, max_size=60).map("".join).map(clean).filter(
 LIMIT = st.integers(min_value=2, max_value=60)
 
 
-def of(part: Part, entity: Entity) -> str:
+def of(part: FormattedText, entity: Entity) -> str:
     """The text that the entity is about, as Telegram finds it."""
     units = part.text.encode("utf-16-le")
     return units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le")
@@ -117,7 +117,7 @@ def test_markdown_is_shown_as_formatting(text, shown, formatted) -> None:
     ],
 )
 def test_what_is_no_markdown_for_certain_stays_as_it_is(text) -> None:
-    assert parts(text.strip(), formatted=True) == (Part(text.strip()),)
+    assert parts(text.strip(), formatted=True) == (FormattedText(text.strip()),)
 
 
 @given(st.text(st.characters(exclude_characters="*_~`#\\[")).map(clean).filter(lambda text: not is_blank(text)))
@@ -148,7 +148,7 @@ def test_every_message_fits_and_telegram_takes_its_formatting(text, limit) -> No
             check_pair(one, other)
 
 
-def check(part: Part, entity: Entity) -> None:
+def check(part: FormattedText, entity: Entity) -> None:
     assert entity.offset >= 0
     assert entity.length > 0
     assert entity.offset + entity.length <= utf16_length(part.text)
@@ -192,7 +192,7 @@ def test_where_a_text_is_cut_changes_nothing_of_what_is_shown_and_how(text, limi
     assert characters(limit) == characters(4096)
 
 
-def styled(part: Part) -> list[tuple[str, set[str]]]:
+def styled(part: FormattedText) -> list[tuple[str, set[str]]]:
     """What can be seen of a message, each character with its styles."""
     ranges = [(starts(part, entity), ends(part, entity), entity.style) for entity in part.entities]
     return [
@@ -202,11 +202,11 @@ def styled(part: Part) -> list[tuple[str, set[str]]]:
     ]
 
 
-def starts(part: Part, entity: Entity) -> int:
+def starts(part: FormattedText, entity: Entity) -> int:
     return len(part.text.encode("utf-16-le")[: 2 * entity.offset].decode("utf-16-le"))
 
 
-def ends(part: Part, entity: Entity) -> int:
+def ends(part: FormattedText, entity: Entity) -> int:
     return starts(part, entity) + len(of(part, entity))
 
 
@@ -234,7 +234,7 @@ def test_a_message_ends_before_a_code_block_rather_than_inside() -> None:
 def test_a_code_block_has_its_language(info, language) -> None:
     [part] = parts(f"```{info}\nx\n```", formatted=True)
     before = "" if info == language else f"{info}\n"
-    assert part == Part(f"{before}x", (Entity("pre", len(before), 1, language),))
+    assert part == FormattedText(f"{before}x", (Entity("pre", len(before), 1, language),))
 
 
 def test_what_telegram_would_ignore_is_not_sent() -> None:
@@ -245,7 +245,7 @@ def test_what_telegram_would_ignore_is_not_sent() -> None:
 
 @pytest.mark.parametrize("text", ["```\n```", "``` ```", "```py\n\n\n```"])
 def test_an_answer_that_would_show_nothing_is_shown_as_it_is_written(text) -> None:
-    assert parts(text, formatted=True) == (Part(text),)
+    assert parts(text, formatted=True) == (FormattedText(text),)
 
 
 def test_an_answer_that_grows_is_formatted_as_soon_as_a_marker_has_its_partner() -> None:

@@ -10,7 +10,7 @@ from edge.userbot.chat.record import ChatRecord, Question, ask, from_json
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.live import EDIT_INTERVAL, LiveView
 from edge.userbot.driving.messenger import FloodWaited, MessengerError
-from edge.userbot.formatting.styled import Entity, Part
+from edge.userbot.formatting.styled import Entity, FormattedText
 from edge.userbot.splitting import split
 from events.event import Event
 from events.ids import RequestId
@@ -28,7 +28,7 @@ async def asked(places):
     await edge.says("Тимоха, раз", 7)
 
     async def thought() -> bool:
-        current = (await edge.world.chats.load(CHAT)).current
+        current = (await edge.ports.chats.load(CHAT)).current
         return current is not None and current.thinking_id is not None
 
     await places.until(thought)
@@ -44,7 +44,7 @@ async def test_the_thinking_line_grows_into_the_answer(places) -> None:
     await edge.idle()
     assert places.telegram.edits == ["Хорошо,", "Хорошо, а у тебя?"]
     assert places.telegram.texts == [("Хорошо, а у тебя?", 7)]
-    history = (await edge.world.chats.load(CHAT)).history
+    history = (await edge.ports.chats.load(CHAT)).history
     assert [turn.text for turn in history] == ["раз", "Хорошо, а у тебя?"]
 
 
@@ -52,14 +52,14 @@ async def test_an_answer_that_grows_is_formatted_and_half_a_marker_is_text(place
     edge = await asked(places)
     edge.writes(7, "Это **важ", 1)
     await places.telegram.until(lambda: places.telegram.edits)
-    assert places.telegram.looks == [Part("Это **важ")]
+    assert places.telegram.looks == [FormattedText("Это **важ")]
     edge.writes(7, "Это **важно**, и", 2)
     await places.telegram.until(lambda: len(places.telegram.edits) == 2)
-    assert places.telegram.looks == [Part("Это важно, и", (Entity("bold", 4, 5),))]
+    assert places.telegram.looks == [FormattedText("Это важно, и", (Entity("bold", 4, 5),))]
     await edge.answer(7, "Это **важно**, и `вот`")
     await edge.idle()
-    assert places.telegram.looks == [Part("Это важно, и вот", (Entity("bold", 4, 5), Entity("code", 13, 3)))]
-    history = (await edge.world.chats.load(CHAT)).history
+    assert places.telegram.looks == [FormattedText("Это важно, и вот", (Entity("bold", 4, 5), Entity("code", 13, 3)))]
+    history = (await edge.ports.chats.load(CHAT)).history
     assert [turn.text for turn in history] == ["раз", "Это **важно**, и `вот`"]
 
 
@@ -206,7 +206,7 @@ def progress(text: str, sequence: int, request_id: str = ID) -> GenerationProgre
 def view(places) -> LiveView:
     """Of a chat whose line is its first message."""
     places.telegram.texts.append(("Думаю…", 7))
-    places.telegram.looks.append(Part("Думаю…"))
+    places.telegram.looks.append(FormattedText("Думаю…"))
     view = LiveView(CHAT, places.telegram, formatted=True)
     view.watch(ID)
     return view

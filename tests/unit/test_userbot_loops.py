@@ -9,10 +9,10 @@ from structlog.testing import capture_logs
 from edge.userbot.chat.limiting import SILENCE
 from edge.userbot.chat.transitions import Incoming, Rules
 from edge.userbot.driving.drivers import Drivers
-from edge.userbot.driving.ports import World
+from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
-from edge.userbot.formatting.styled import Part
-from edge.userbot.intake.intake import Door
+from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.intake.intake import Intake
 from edge.userbot.storage.chats import Chats
 from events.event import Event
 from events.memory import MemoryLog, MemoryMarks, MemoryRecords
@@ -53,7 +53,7 @@ class Person:
         telegram.people[account] = self
 
     async def start(self) -> None:
-        world = World(
+        ports = Ports(
             account=self._account,
             chats=Chats(self._records, self._marks, self._account, retrying=self._retrying),
             log=self._log,
@@ -63,10 +63,10 @@ class Person:
             telemetry=silent(),
             retrying=self._retrying,
         )
-        self._drivers = Drivers(world)
+        self._drivers = Drivers(ports)
         await self._drivers.resume()
         replies = self._log.subscribe(Channel.REPLIES, "edge", lease=LEASE)
-        parts = self._listen(Door(world, self._drivers, self._rules)), Replies(world, self._drivers, replies).run()
+        parts = self._listen(Intake(ports, self._drivers, self._rules)), Replies(ports, self._drivers, replies).run()
         self._tasks = [asyncio.create_task(part) for part in (*parts, self._model())]
 
     async def stop(self) -> None:
@@ -79,10 +79,10 @@ class Person:
         await self.stop()
         await self.start()
 
-    async def _listen(self, door: Door) -> None:
+    async def _listen(self, intake: Intake) -> None:
         while True:
             chat, number, text = await self.inbox.get()
-            await door.receive(Incoming(self._account, chat, number, text, "ru", self._retrying.clock.now()))
+            await intake.receive(Incoming(self._account, chat, number, text, "ru", self._retrying.clock.now()))
 
     async def _model(self) -> None:
         requests = self._log.subscribe(Channel.REQUESTS, "generate", lease=LEASE)
@@ -96,7 +96,7 @@ class Person:
                 await self._log.publish(Channel.REPLIES, event)
                 await delivery.ack()
 
-    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         return self._telegram.says(self._account, message.text)
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:

@@ -8,7 +8,7 @@ from pyrogram import Client, raw
 
 from edge.userbot.chat.commands import Help, parse
 from edge.userbot.chat.transitions import Effect, Incoming, Rules
-from edge.userbot.intake.intake import Door
+from edge.userbot.intake.intake import Intake
 from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.own_names import OwnNames
 
@@ -91,10 +91,10 @@ async def test_a_name_that_changed_meanwhile_comes_with_the_difference(names) ->
 
 async def test_the_door_obeys_the_name_of_the_moment(places, names) -> None:
     edge = places.edge()
-    door = Door(edge.world, edge.drivers, Rules(), names=names)
+    intake = Intake(edge.ports, edge.drivers, Rules(), names=names)
 
     async def says(text: str, number: int) -> Effect:
-        return await door.receive(Incoming("1", "2", number, text, "ru", datetime.now(UTC)))
+        return await intake.receive(Incoming("1", "2", number, text, "ru", datetime.now(UTC)))
 
     assert await says("/help@timokha", 1) is Effect.SILENT
     names.hear([myself("Timokha")])

@@ -151,7 +151,7 @@ def test_what_was_deleted_after_the_backup_is_deleted_however_long_ago_that_was(
     record = ChatRecord(history=(Turn(role=Role.USER, text="тайна"),))
     received = receive(record, incoming("/delete_history", put_back=True), Rules(), datetime.now(UTC))
     assert (received.record.history, received.record.erasing, received.record.notices) == ((), True, ())
-    assert receive(record, incoming("/delete_history"), Rules(), datetime.now(UTC)).outcome is Effect.TOO_OLD
+    assert receive(record, incoming("/delete_history"), Rules(), datetime.now(UTC)).effect is Effect.TOO_OLD
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_was_deleted_after_the_backup_is_deleted_however_long_ago_that_was(
 def test_what_the_chat_shows_to_be_answered_gets_no_answer_but_what_it_sets_is_set(text, context_length) -> None:
     message = Incoming(ACCOUNT, CHAT, 7, text, "ru", datetime.now(UTC), put_back=True, answered=True)
     received = receive(ChatRecord(), message, Rules(), datetime.now(UTC))
-    assert received.outcome is Effect.ANSWERED_BEFORE
+    assert received.effect is Effect.ANSWERED_BEFORE
     assert (received.record.current, received.record.notices, received.record.seen) == (None, (), (7,))
     assert received.record.settings.context_length == context_length
 

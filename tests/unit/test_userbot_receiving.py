@@ -18,7 +18,7 @@ from edge.userbot.chat.record import (
     from_json,
     notified,
 )
-from edge.userbot.chat.transitions import Effect, Incoming, Received, Rules, receive, refuse_and_forget
+from edge.userbot.chat.transitions import Decision, Effect, Incoming, Rules, receive, refuse_and_forget
 from events.schema import Role, Turn
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -32,16 +32,16 @@ def incoming(text: str, message_id: int = 1, *, locale: str = "ru", age: timedel
     return Incoming("7", "42", message_id, text, locale, NOW - age, {"traceparent": "00-aa-bb-01"})
 
 
-def after(*texts: str, record: ChatRecord | None = None, rules: Rules = IGNORE) -> Received:
+def after(*texts: str, record: ChatRecord | None = None, rules: Rules = IGNORE) -> Decision:
     """What the last of `texts` did, sent one after the other with ids 1, 2, …"""
-    received = Received(record or ChatRecord(), Effect.SILENT)
+    received = Decision(record or ChatRecord(), Effect.SILENT)
     for number, text in enumerate(texts, start=1):
         received = receive(received.record, incoming(text, number), rules, NOW)
     return received
 
 
 def test_a_question_in_a_free_chat_is_asked_with_a_deadline() -> None:
-    record, outcome = (received := after("тимоха, как дела?")).record, received.outcome
+    record, outcome = (received := after("тимоха, как дела?")).record, received.effect
     assert outcome == Effect.ASKED
     assert record.current is not None
     assert record.current.request_id == "7.42.1.0"
@@ -62,14 +62,14 @@ def test_text_that_looks_like_control_is_asked_as_it_is() -> None:
 
 def test_the_prefix_with_no_text_gets_a_hint_how_to_ask() -> None:
     received = after("Тимоха,")
-    assert received.outcome == Effect.HINTED
+    assert received.effect == Effect.HINTED
     assert received.record.notices == (Notice(message_id=1, text=phrases.hint("ru", "Тимоха,")),)
     assert received.record.current is None
 
 
 def test_help_lists_the_commands_in_the_users_language() -> None:
     received = receive(ChatRecord(), incoming("/help", locale="en-GB"), IGNORE, NOW)
-    assert received.outcome == Effect.HELPED
+    assert received.effect == Effect.HELPED
     assert received.record.notices == (Notice(message_id=1, text=phrases.help_text("en", "Тимоха,")),)
 
 
@@ -80,28 +80,28 @@ def test_a_language_that_is_not_spoken_gets_the_configured_one() -> None:
 
 def test_help_is_answered_while_busy() -> None:
     received = after("Тимоха, раз", "/help")
-    assert received.outcome == Effect.HELPED
+    assert received.effect == Effect.HELPED
     assert received.record.current is not None
     assert len(received.record.notices) == 1
 
 
 def test_help_in_a_flood_is_answered_once_in_five_seconds() -> None:
     flooded = after("/help", "/help", "/help")
-    assert flooded.outcome == Effect.HELP_SUPPRESSED
+    assert flooded.effect == Effect.HELP_SUPPRESSED
     assert len(flooded.record.notices) == 1
     again = receive(flooded.record, incoming("/help", 4), IGNORE, NOW + timedelta(seconds=5))
-    assert again.outcome == Effect.HELPED
+    assert again.effect == Effect.HELPED
 
 
 def test_help_is_answered_after_the_clock_was_set_back() -> None:
     record = ChatRecord(helped_at=NOW + timedelta(hours=1))
-    assert receive(record, incoming("/help"), IGNORE, NOW).outcome == Effect.HELPED
+    assert receive(record, incoming("/help"), IGNORE, NOW).effect == Effect.HELPED
 
 
 def test_delete_history_clears_the_context_and_cancels_what_is_asked_and_what_waits() -> None:
     busy = after("Тимоха, раз", "Тимоха, два", rules=QUEUE, record=ChatRecord(history=HISTORY)).record
     received = receive(busy, incoming("/delete_history", 3), QUEUE, NOW)
-    assert received.outcome == Effect.DELETED
+    assert received.effect == Effect.DELETED
     record = received.record
     assert (record.history, record.current, record.waiting, record.erasing) == ((), None, (), True)
     assert record.notices == (Notice(message_id=3, text=phrases.deleted("ru", cancelled=True)),)
@@ -127,17 +127,17 @@ def test_delete_history_keeps_the_settings_and_what_was_seen() -> None:
 
 def test_a_deleted_question_is_not_asked_again_when_its_message_comes_again() -> None:
     deleted = after("Тимоха, раз", "/delete_history").record
-    assert receive(deleted, incoming("Тимоха, раз", 1), IGNORE, NOW) == Received(deleted, Effect.DUPLICATE)
+    assert receive(deleted, incoming("Тимоха, раз", 1), IGNORE, NOW) == Decision(deleted, Effect.DUPLICATE)
 
 
 def test_one_can_ask_right_after_deleting() -> None:
-    assert after("Тимоха, раз", "/delete_history", "Тимоха, два").outcome == Effect.ASKED
+    assert after("Тимоха, раз", "/delete_history", "Тимоха, два").effect == Effect.ASKED
 
 
 @pytest.mark.parametrize("length", [0, 1, 50])
 def test_a_context_length_within_bounds_is_set(length: int) -> None:
     received = after(f"/set_context_length {length}")
-    assert received.outcome == Effect.SET
+    assert received.effect == Effect.SET
     assert received.record.settings.context_length == length
     assert received.record.notices == (Notice(message_id=1, text=phrases.context_length_set("ru", length)),)
 
@@ -145,7 +145,7 @@ def test_a_context_length_within_bounds_is_set(length: int) -> None:
 @pytest.mark.parametrize("argument", ["", "51", "-1", "много", "9" * 5000])
 def test_any_other_context_length_changes_nothing_and_says_what_is_accepted(argument: str) -> None:
     received = after("/set_context_length 7", f"/set_context_length {argument}")
-    assert received.outcome == Effect.REFUSED_ARGUMENT
+    assert received.effect == Effect.REFUSED_ARGUMENT
     assert received.record.settings.context_length == 7
     assert received.record.notices[-1].text == phrases.context_length_refused("ru")
 
@@ -154,14 +154,14 @@ def test_any_other_context_length_changes_nothing_and_says_what_is_accepted(argu
 def test_any_other_text_leaves_no_mark_at_all(text: str) -> None:
     record = ChatRecord(history=HISTORY)
     received = receive(record, incoming(text), IGNORE, NOW)
-    assert received.outcome == Effect.SILENT
+    assert received.effect == Effect.SILENT
     assert received.record is record
 
 
 def test_a_further_question_is_ignored_by_default() -> None:
     first = after("Тимоха, раз").record
     received = receive(first, incoming("Тимоха, два", 2), IGNORE, NOW)
-    assert received.outcome == Effect.IGNORED_BUSY
+    assert received.effect == Effect.IGNORED_BUSY
     assert received.record == first.having(seen=(1, 2))
 
 
@@ -176,31 +176,31 @@ def asked(*, past_deadline: bool = False, outcome: bool = False) -> tuple[ChatRe
 def test_one_question_waits_for_another_that_has_its_outcome_or_is_past_its_deadline(over) -> None:
     record, now = asked(**over)
     second = receive(record, incoming("Тимоха, два", 2), IGNORE, now)
-    assert second.outcome == Effect.QUEUED
+    assert second.effect == Effect.QUEUED
     assert [question.text for question in second.record.waiting] == ["два"]
     third = receive(second.record, incoming("Тимоха, три", 3), IGNORE, now)
-    assert third.outcome == Effect.IGNORED_BUSY
+    assert third.effect == Effect.IGNORED_BUSY
     assert third.record == second.record.having(seen=(1, 2, 3))
 
 
 def test_a_question_a_moment_before_the_deadline_of_another_is_ignored() -> None:
     record, now = asked(past_deadline=True)
     again = receive(record, incoming("Тимоха, два", 2), IGNORE, now - timedelta(microseconds=1))
-    assert again.outcome == Effect.IGNORED_BUSY
+    assert again.effect == Effect.IGNORED_BUSY
 
 
 def test_a_question_that_was_ignored_stays_ignored_when_it_comes_again_later() -> None:
     record = after("Тимоха, раз", "Тимоха, два").record
     free = finished(answered(record, "7.42.1.0", "ответ", NOW), "7.42.1.0", NOW, SOON)
-    assert receive(free, incoming("Тимоха, два", 2), IGNORE, NOW).outcome == Effect.DUPLICATE
+    assert receive(free, incoming("Тимоха, два", 2), IGNORE, NOW).effect == Effect.DUPLICATE
 
 
 def test_further_questions_wait_in_order_if_the_owner_wants_it_but_at_most_five() -> None:
     received = after(*(f"Тимоха, {number}" for number in range(1 + MAX_WAITING)), rules=QUEUE)
-    assert received.outcome == Effect.QUEUED
+    assert received.effect == Effect.QUEUED
     assert [question.text for question in received.record.waiting] == ["1", "2", "3", "4", "5"]
     sixth = receive(received.record, incoming("Тимоха, ещё", 7), QUEUE, NOW)
-    assert sixth.outcome == Effect.IGNORED_BUSY
+    assert sixth.effect == Effect.IGNORED_BUSY
     assert sixth.record == received.record.having(seen=(*received.record.seen, 7))
 
 
@@ -208,7 +208,7 @@ def test_further_questions_wait_in_order_if_the_owner_wants_it_but_at_most_five(
 def test_a_message_that_comes_twice_changes_nothing_the_second_time(text: str) -> None:
     once = after(text).record
     again = receive(once, incoming(text), QUEUE, NOW)
-    assert again.outcome == Effect.DUPLICATE
+    assert again.effect == Effect.DUPLICATE
     assert again.record is once
 
 
@@ -216,11 +216,11 @@ def test_a_message_that_comes_twice_changes_nothing_the_second_time(text: str) -
 def test_a_message_older_than_the_catch_up_window_is_only_remembered_as_seen(text: str) -> None:
     record = ChatRecord(history=HISTORY)
     received = receive(record, incoming(text, age=timedelta(minutes=10, seconds=1)), IGNORE, NOW)
-    assert received == Received(record.having(seen=(1,)), Effect.TOO_OLD)
+    assert received == Decision(record.having(seen=(1,)), Effect.TOO_OLD)
 
 
 def test_a_message_just_within_the_catch_up_window_is_answered() -> None:
-    assert receive(ChatRecord(), incoming("Тимоха, раз", age=timedelta(minutes=10)), IGNORE, NOW).outcome == "asked"
+    assert receive(ChatRecord(), incoming("Тимоха, раз", age=timedelta(minutes=10)), IGNORE, NOW).effect == "asked"
 
 
 def test_only_the_last_256_messages_are_remembered() -> None:
@@ -238,7 +238,7 @@ def talk(*texts: str, limit: int = 3, now: datetime = NOW, record: ChatRecord | 
     record, effects = record or ChatRecord(), []
     for number, text in enumerate(texts, start=1 + len(record.seen)):
         received = receive(record, incoming(text, number), Rules(max_answers=limit), now)
-        effects.append(received.outcome)
+        effects.append(received.effect)
         record = finished(answered(received.record, f"7.42.{number}.0", "ответ", now), f"7.42.{number}.0", now, SOON)
     talk.record = record
     return effects
@@ -297,7 +297,7 @@ def test_a_chat_forgets_nothing_for_a_message_that_it_has_seen() -> None:
     """A save whose confirmation was lost had stored the question; refusing it once more cost the history."""
     record = after("Тимоха, раз", record=ChatRecord(history=HISTORY)).record
     refused = refuse_and_forget(record, incoming("Тимоха, раз", 1), IGNORE, NOW)
-    assert refused == Received(record, Effect.DUPLICATE)
+    assert refused == Decision(record, Effect.DUPLICATE)
 
 
 @pytest.mark.parametrize("text", ["Тимоха, раз", "/help", "/set_context_length 5"])

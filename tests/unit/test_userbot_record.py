@@ -15,7 +15,7 @@ from edge.userbot.chat.record import (
     MAX_SEEN,
     MAX_WAITING,
     WRITTEN,
-    Answer,
+    AnswerText,
     ChatRecord,
     Current,
     Failure,
@@ -103,7 +103,7 @@ def test_an_unreadable_record_says_what_to_do_and_nothing_of_its_content(value: 
 
 def test_a_reply_decides_the_outcome() -> None:
     current = current_of(answered(asking(), ID, " хорошо\x00 ", NOW))
-    assert (current.state, current.outcome, current.settled_at) == ("delivering", Answer(text="хорошо"), NOW)
+    assert (current.state, current.outcome, current.settled_at) == ("delivering", AnswerText(text="хорошо"), NOW)
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\x00", "\u200b"])
@@ -198,7 +198,7 @@ def test_history_keeps_within_its_bytes_and_drops_whole_pairs() -> None:
 
 def test_an_answer_of_any_length_is_kept_within_bounds() -> None:
     outcome = current_of(answered(asking(), ID, "ж" * MAX_ANSWER_BYTES, NOW)).outcome
-    assert outcome == Answer(text="ж" * (MAX_ANSWER_BYTES // 2))
+    assert outcome == AnswerText(text="ж" * (MAX_ANSWER_BYTES // 2))
 
 
 def test_the_fullest_record_fits_into_one_nats_message() -> None:
@@ -207,7 +207,7 @@ def test_the_fullest_record_fits_into_one_nats_message() -> None:
     record = ChatRecord(
         seen=(2**62,) * MAX_SEEN,
         history=(Turn(role=Role.USER, text="\n" * (MAX_HISTORY_BYTES // MAX_HISTORY)),) * MAX_HISTORY,
-        current=ask(longest, RequestId("7", "42", "1"), LATER).having(outcome=Answer(text="\n" * MAX_ANSWER_BYTES)),
+        current=ask(longest, RequestId("7", "42", "1"), LATER).having(outcome=AnswerText(text="\n" * MAX_ANSWER_BYTES)),
         waiting=(longest,) * MAX_WAITING,
         notices=(Notice(message_id=2**62, text=phrases.help_text("ru", "Тимоха,")),) * MAX_NOTICES,
     )

@@ -21,7 +21,7 @@ from edge.userbot.chat.record import (
 )
 from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, TakeUp, Think, next_step, wake_at
 from edge.userbot.formatting.parts import parts
-from edge.userbot.formatting.styled import Part
+from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.splitting import split
 from events.ids import RequestId
 
@@ -64,7 +64,7 @@ def test_the_thinking_line_comes_first_even_when_the_answer_is_in() -> None:
 def test_an_answer_is_delivered_after_the_thinking_line() -> None:
     delivering = answered(THINKING, ID, "fine", NOW)
     assert delivering.current is not None
-    assert next_step(delivering, DEADLINE) == Deliver(delivering.current, 0, Part("fine"), 1)
+    assert next_step(delivering, DEADLINE) == Deliver(delivering.current, 0, FormattedText("fine"), 1)
     assert next_step(part_sent(delivering, ID, 1), NOW) == Finish()
     assert wake_at(delivering) is None
 

@@ -239,7 +239,7 @@ def test_a_store_that_does_not_take_the_fresh_record_holds_up_no_other_chat(virt
             assert await edge.says("/delete_history", 7) is Effect.SILENT
         assert await edge.says("/delete_history", 7) is Effect.DELETED
         await edge.idle()
-        assert await edge.world.chats.load("2") != ChatRecord()
+        assert await edge.ports.chats.load("2") != ChatRecord()
 
     virtual_places(story)
 

@@ -10,7 +10,7 @@ import structlog
 from pyrogram import Client, raw, utils
 
 from edge.userbot.chat.transitions import Incoming
-from edge.userbot.intake.account_updates import Behind, Change
+from edge.userbot.intake.account_updates import Gap, LiveChange
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.updates import Updates
 from events.runtime.clock import SystemClock
@@ -64,19 +64,19 @@ EXPECTED = Incoming("1", "2", 5, "привет", "en", datetime.fromtimestamp(1_
 
 
 async def test_a_message_comes_with_its_place_and_its_senders_language(client, updates) -> None:
-    assert await pushed(client, updates, batch(new_message(), users=[user()])) == [Change(5, 1, EXPECTED)]
+    assert await pushed(client, updates, batch(new_message(), users=[user()])) == [LiveChange(5, 1, EXPECTED)]
 
 
 async def test_updates_from_before_listening_wait(client, updates) -> None:
     await client.handle_updates(batch(new_message(), users=[user()]))
-    assert await pushed(client, updates) == [Change(5, 1, EXPECTED)]
+    assert await pushed(client, updates) == [LiveChange(5, 1, EXPECTED)]
 
 
 async def test_a_channel_id_that_pyrogram_thinks_invalid_costs_no_message_of_the_batch(client, updates) -> None:
     post = types.Message(id=1, peer_id=types.PeerChannel(channel_id=HUGE_CHANNEL), date=0, message="post", post=True)
     strange = types.UpdateNewChannelMessage(message=post, pts=9, pts_count=1)
     got = await pushed(client, updates, batch(strange, new_message(), users=[user()], chats=[channel()]))
-    assert got == [Change(5, 1, EXPECTED)]
+    assert got == [LiveChange(5, 1, EXPECTED)]
 
 
 def test_the_ids_of_new_channels_are_valid(updates) -> None:
@@ -89,7 +89,7 @@ async def test_a_fault_in_remembering_people_costs_no_message(client, updates, m
 
     monkeypatch.setattr(client.storage, "update_peers", fail)
     with structlog.testing.capture_logs() as lines:
-        assert await pushed(client, updates, batch(new_message(), users=[user()])) == [Change(5, 1, EXPECTED)]
+        assert await pushed(client, updates, batch(new_message(), users=[user()])) == [LiveChange(5, 1, EXPECTED)]
         await pushed(client, updates, *[batch(new_message(number), users=[user(number)]) for number in range(10, 20)])
     assert [line["event"] for line in lines] == ["telegram.peers_not_remembered"]
 
@@ -98,7 +98,7 @@ async def test_whoever_wrote_is_known_even_if_the_session_file_has_no_room(clien
     pyrogram_repairs.repair(Retrying(SystemClock(), Random()))
     client.storage.conn.execute("PRAGMA max_page_count = 1")  # no more than it has
     people = [user(number) for number in range(2, 2000)]
-    assert await pushed(client, updates, batch(new_message(), users=people)) == [Change(5, 1, EXPECTED)]
+    assert await pushed(client, updates, batch(new_message(), users=people)) == [LiveChange(5, 1, EXPECTED)]
     assert await client.storage.get_peer_by_id(1999) == types.InputPeerUser(user_id=1999, access_hash=7)
     with pytest.raises(KeyError):
         await client.storage.get_peer_by_id(2000)
@@ -117,13 +117,13 @@ async def test_whoever_wrote_is_remembered_on_disk_before_the_message_is_taken(c
 
 async def test_short_messages_make_us_fetch_them_all(client, updates) -> None:
     short = types.UpdateShortMessage(id=5, user_id=2, message="привет", pts=5, pts_count=1, date=0)
-    assert await pushed(client, updates, short) == [Behind("short", 5)]
+    assert await pushed(client, updates, short) == [Gap("short", 5)]
 
 
 @pytest.mark.parametrize("told", [types.UpdatesTooLong(), batch(types.UpdatePtsChanged())])
 async def test_being_told_that_there_is_more_makes_us_fetch_it(client, updates, told) -> None:
     [behind] = await pushed(client, updates, told)
-    assert isinstance(behind, Behind)
+    assert isinstance(behind, Gap)
     assert behind.pts is None
 
 
@@ -136,7 +136,7 @@ async def test_changes_that_are_no_new_messages_have_their_place_as_well(client,
         types.UpdateShort(update=read, date=0),
         types.UpdateShortSentMessage(id=3, pts=9, pts_count=1, date=0),
     )
-    assert got == [Change(7, 2), Change(8, 1), Change(9, 1)]
+    assert got == [LiveChange(7, 2), LiveChange(8, 1), LiveChange(9, 1)]
 
 
 async def test_what_channels_count_by_themselves_is_not_the_accounts(client, updates) -> None:
@@ -151,12 +151,12 @@ async def test_who_is_not_answered_still_has_a_place(client, updates, sender) ->
     update = new_message()
     if sender["users"][0].id == 3:
         update.message.out = True
-    assert await pushed(client, updates, batch(update, **sender)) == [Change(5, 1)]
+    assert await pushed(client, updates, batch(update, **sender)) == [LiveChange(5, 1)]
 
 
 async def test_updates_that_cant_be_understood_make_us_fetch_them(client, updates) -> None:
     strange = types.Updates(updates=None, users=[], chats=[], date=0, seq=0)
     assert await pushed(client, updates, strange, batch(new_message(), users=[user()])) == [
-        Behind("unreadable"),
-        Change(5, 1, EXPECTED),
+        Gap("unreadable"),
+        LiveChange(5, 1, EXPECTED),
     ]

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from edge.userbot.chat import record as records
 from edge.userbot.chat.record import ChatRecord, from_json
 from edge.userbot.chat.versions import UnreadableRecord
-from edge.userbot.intake.account_updates import State
+from edge.userbot.intake.account_updates import UpdatesState
 from edge.userbot.storage import watermark as watermarks
 from edge.userbot.storage.chats import Chats
 from edge.userbot.storage.watermark import Watermark
@@ -82,10 +82,10 @@ async def test_what_a_newer_version_has_stored_is_not_overwritten() -> None:
 async def test_the_watermark_of_a_newer_version_is_refused_and_not_overwritten() -> None:
     stored = MemoryRecords()
     watermark = Watermark(stored, "1", retrying=RETRYING)
-    await watermark.save(State(pts=1))
+    await watermark.save(UpdatesState(pts=1))
     newer = json.dumps({**WATERMARK, "schema": watermarks.SCHEMA + 1}).encode()
     await stored.save("1", newer, (await stored.load("1")).version)
-    for doing in (watermark.load, watermark.is_of_earlier_version, lambda: watermark.save(State(pts=2))):
+    for doing in (watermark.load, watermark.is_of_earlier_version, lambda: watermark.save(UpdatesState(pts=2))):
         with pytest.raises(UnreadableRecord, match="saved state of account 1 was written by a newer version"):
             await doing()
     assert (await stored.load("1")).value == newer
@@ -98,6 +98,6 @@ async def test_the_watermark_tells_whether_an_earlier_version_has_run_since() ->
     assert not await watermark.is_of_earlier_version()
     await stored.save("1", json.dumps(WATERMARK).encode(), None)
     assert await watermark.is_of_earlier_version()
-    assert await watermark.load() == State(pts=5)
-    await watermark.save(State(pts=6))
+    assert await watermark.load() == UpdatesState(pts=5)
+    await watermark.save(UpdatesState(pts=6))
     assert not await watermark.is_of_earlier_version()

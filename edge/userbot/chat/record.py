@@ -42,7 +42,7 @@ Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 """No clock shows an earlier time, and what is reckoned back from it would be none."""
 
 
-class _Part(BaseModel):
+class _StoredModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     def having(self, **changes: object) -> Self:
@@ -58,13 +58,13 @@ def _request_id(text: str) -> str:
     return text
 
 
-class Settings(_Part):
+class ChatSettings(_StoredModel):
     """What the user has set; `context_length` counts earlier messages."""
 
     context_length: int = 2
 
 
-class Question(_Part):
+class Question(_StoredModel):
     """A message that asks; `text` without the prefix, `trace` its W3C trace context; a re-sent one has a `revision`.
 
     `live`: its thinking line becomes the answer. `doubtful`: its user may have the answer already, from before the
@@ -81,7 +81,7 @@ class Question(_Part):
     doubtful: bool = False
 
 
-class Answer(_Part):
+class AnswerText(_StoredModel):
     """`text` as the model wrote it; `formatted`: its Markdown is shown as formatting."""
 
     kind: Literal["answer"] = "answer"
@@ -89,17 +89,17 @@ class Answer(_Part):
     formatted: bool = False
 
 
-class Failure(_Part):
+class Failure(_StoredModel):
     """`reason` is a `FailureReason` or `phrases.DEADLINE`."""
 
     kind: Literal["failure"] = "failure"
     reason: str
 
 
-Outcome = Annotated[Answer | Failure, Field(discriminator="kind")]
+Outcome = Annotated[AnswerText | Failure, Field(discriminator="kind")]
 
 
-class Current(_Part):
+class Current(_StoredModel):
     """The question being answered: asking until it has an `outcome`, decided at `settled_at`, then delivering."""
 
     question: Question
@@ -119,14 +119,14 @@ class Current(_Part):
         return self.outcome is not None or now >= self.deadline
 
 
-class Notice(_Part):
+class Notice(_StoredModel):
     """What a command is answered with, as a reply to its message."""
 
     message_id: int
     text: str
 
 
-class Rate(_Part):
+class Rate(_StoredModel):
     """`answers` in the minute `since`; more than allowed, and the bot has been silent `silent_since`."""
 
     since: Moment | None = None
@@ -134,13 +134,13 @@ class Rate(_Part):
     silent_since: Moment | None = None
 
 
-class ChatRecord(_Part):
+class ChatRecord(_StoredModel):
     """Everything known of one chat; `ChatRecord()` is a chat that never wrote.
 
     `deleted_to` is the message of the last `/delete_history`: of what was asked up to it nothing may stay anywhere.
     """
 
-    settings: Settings = Settings()
+    settings: ChatSettings = ChatSettings()
     history: tuple[Turn, ...] = ()
     seen: Annotated[tuple[int, ...], Field(max_length=MAX_SEEN)] = ()
     current: Current | None = None
@@ -183,7 +183,7 @@ def ask(question: Question, request_id: RequestId, deadline: datetime) -> Curren
 def answered(record: ChatRecord, request_id: str, text: str, now: datetime, *, formatted: bool = False) -> ChatRecord:
     """The model's reply is in. One that shows nothing counts as a failure."""
     text = shortened(clean(text).strip(), MAX_ANSWER_BYTES)
-    answer = Failure(reason=FailureReason.EMPTY) if is_blank(text) else Answer(text=text, formatted=formatted)
+    answer = Failure(reason=FailureReason.EMPTY) if is_blank(text) else AnswerText(text=text, formatted=formatted)
     return _settled(record, request_id, answer, now)
 
 
@@ -307,7 +307,7 @@ def _current(record: ChatRecord, request_id: str) -> Current | None:
     return record.current if record.current and record.current.request_id == request_id else None
 
 
-def _settled(record: ChatRecord, request_id: str, outcome: Answer | Failure, now: datetime) -> ChatRecord:
+def _settled(record: ChatRecord, request_id: str, outcome: AnswerText | Failure, now: datetime) -> ChatRecord:
     """The first outcome wins; whatever comes later, or for another question, changes nothing."""
     current = _current(record, request_id)
     if current is None or current.state != "asking":
@@ -316,7 +316,7 @@ def _settled(record: ChatRecord, request_id: str, outcome: Answer | Failure, now
 
 
 def _remembered(history: tuple[Turn, ...], current: Current) -> tuple[Turn, ...]:
-    if not isinstance(current.outcome, Answer):
+    if not isinstance(current.outcome, AnswerText):
         return history
     question = Turn(role=Role.USER, text=current.question.text)
     answer = Turn(role=Role.ASSISTANT, text=current.outcome.text)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge.userbot import phrases
-from edge.userbot.chat.record import NO_MESSAGE, Answer, ChatRecord, Current, Failure, Notice
+from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current, Failure, Notice
 from edge.userbot.formatting.parts import parts as parts_of
-from edge.userbot.formatting.styled import Part
+from edge.userbot.formatting.styled import FormattedText
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Deliver:
 
     current: Current
     part_index: int
-    part: Part
+    part: FormattedText
     parts_total: int
     edits: int | None = None
 
@@ -98,7 +98,7 @@ def _about(current: Current, now: datetime) -> Step | None:
     return _delivering(current, current.outcome) if current.outcome else None
 
 
-def _delivering(current: Current, outcome: Answer | Failure) -> Step:
+def _delivering(current: Current, outcome: AnswerText | Failure) -> Step:
     # The same parts every time, so that a restart goes on where it was.
     parts = _parts(outcome, current.question.locale)
     if current.parts_sent >= len(parts):
@@ -108,7 +108,7 @@ def _delivering(current: Current, outcome: Answer | Failure) -> Step:
     return Deliver(current, current.parts_sent, parts[current.parts_sent], len(parts), edits)
 
 
-def _parts(outcome: Answer | Failure, locale: str) -> Sequence[Part]:
-    if isinstance(outcome, Answer):
+def _parts(outcome: AnswerText | Failure, locale: str) -> Sequence[FormattedText]:
+    if isinstance(outcome, AnswerText):
         return parts_of(outcome.text, formatted=outcome.formatted)
-    return [Part(phrases.failure(locale, outcome.reason))]
+    return [FormattedText(phrases.failure(locale, outcome.reason))]

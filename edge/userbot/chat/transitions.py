@@ -24,11 +24,11 @@ from edge.userbot.chat.record import (
     MAX_SEEN,
     MAX_WAITING,
     ChatRecord,
+    ChatSettings,
     Current,
     Notice,
     Question,
     Rate,
-    Settings,
     ask,
     shortened,
 )
@@ -118,80 +118,80 @@ ANSWERED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class Decision:
     """The record to store, which is the one given if there is nothing to store, and the effect to count."""
 
     record: ChatRecord
-    outcome: Effect
+    effect: Effect
 
 
-def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
+def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
     """Take in one message. The same message again changes nothing; nor does one that is not for the bot."""
     command = parse(message.text, rules.prefix, rules.names)
     if command is None:
-        return Received(record, Effect.SILENT)
+        return Decision(record, Effect.SILENT)
     if message.message_id in record.seen:
-        return Received(record, Effect.DUPLICATE)
+        return Decision(record, Effect.DUPLICATE)
     if message.message_id <= record.deleted_to:
-        return Received(record, Effect.CANCELLED)
+        return Decision(record, Effect.CANCELLED)
     record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
     too_old = now - message.date > rules.catch_up_window
     if message.answered or (too_old and message.put_back and isinstance(command, DeleteHistory)):
         return _obey_silently(record, command, message, rules, now)
     if too_old:
-        return Received(record, Effect.TOO_OLD)
+        return Decision(record, Effect.TOO_OLD)
     received = _obey(record, command, message, rules, now)
-    return _within_limit(record, received, command, rules, now) if received.outcome in ANSWERED else received
+    return _within_limit(record, received, command, rules, now) if received.effect in ANSWERED else received
 
 
-def _obey_silently(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:
+def _obey_silently(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
     """What a command sets or deletes is not in the store that was put back; its answer is in the chat."""
     if isinstance(command, Ask | AskHint):
-        return Received(record, Effect.ANSWERED_BEFORE)
+        return Decision(record, Effect.ANSWERED_BEFORE)
     received = _obey(record, command, message, rules, now)
-    return Received(received.record.having(notices=record.notices), Effect.ANSWERED_BEFORE)
+    return Decision(received.record.having(notices=record.notices), Effect.ANSWERED_BEFORE)
 
 
-def _within_limit(record: ChatRecord, received: Received, command: Command, rules: Rules, now: datetime) -> Received:
+def _within_limit(record: ChatRecord, received: Decision, command: Command, rules: Rules, now: datetime) -> Decision:
     """`received`, counted, or silence for `record`. No command is refused: nobody can set one off for ever."""
     if isinstance(command, Ask | AskHint):
         if limiting.is_silent(record.rate, now):
-            return Received(record, Effect.SILENCED)
+            return Decision(record, Effect.SILENCED)
         if limiting.is_reached(record.rate, rules.max_answers, now):
-            return Received(record.having(rate=Rate(silent_since=now)), Effect.TOO_MANY)
-    return Received(received.record.having(rate=limiting.counted(record.rate, now)), received.outcome)
+            return Decision(record.having(rate=Rate(silent_since=now)), Effect.TOO_MANY)
+    return Decision(received.record.having(rate=limiting.counted(record.rate, now)), received.effect)
 
 
-def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
+def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
     """Like `receive`, without the history; where that makes no room, a question is refused."""
     if not record.history:
         return refuse(record, message, rules, now, reason=phrases.TOO_LARGE)
     return _forgetting(record, receive(record, message, rules, now))
 
 
-def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Received:
+def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Decision:
     """Like `receive`, but a question gets one line instead of an answer: `reason` as in `phrases.failure`."""
     received = receive(record, message, rules, now)
-    if received.outcome not in (Effect.ASKED, Effect.QUEUED):
+    if received.effect not in (Effect.ASKED, Effect.QUEUED):
         return received
     line = phrases.failure(phrases.language(message.locale, rules.locale), reason)
     kept = record.having(seen=received.record.seen, rate=received.record.rate)
     return _reply(kept, message, line, Effect.REFUSED)
 
 
-def refuse_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Received:
+def refuse_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
     """The same without the history, for a record that has no room left."""
     return _forgetting(record, refuse(record, message, rules, now, reason=phrases.INTERNAL))
 
 
-def _forgetting(record: ChatRecord, received: Received) -> Received:
+def _forgetting(record: ChatRecord, received: Decision) -> Decision:
     """`received` without the history; where nothing is to be stored, nothing is forgotten."""
     if received.record is record:
         return received
-    return Received(received.record.having(history=()), received.outcome)
+    return Decision(received.record.having(history=()), received.effect)
 
 
-def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Received:
+def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
     locale = phrases.language(message.locale, rules.locale)
     match command:
         case Ask(question):
@@ -206,7 +206,7 @@ def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules,
             return _set_context_length(record, message, locale, argument)
 
 
-def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Received:
+def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
     question = Question(
         message_id=message.message_id,
         text=shortened(text, MAX_QUESTION_BYTES),
@@ -218,10 +218,10 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
     )
     if record.current is None:
         request_id = RequestId(message.account, message.chat, str(message.message_id))
-        return Received(record.having(current=ask(question, request_id, now + rules.deadline)), Effect.ASKED)
+        return Decision(record.having(current=ask(question, request_id, now + rules.deadline)), Effect.ASKED)
     if len(record.waiting) >= _room(record.current, rules, now):
-        return Received(record, Effect.IGNORED_BUSY)
-    return Received(record.having(waiting=(*record.waiting, question)), Effect.QUEUED)
+        return Decision(record, Effect.IGNORED_BUSY)
+    return Decision(record.having(waiting=(*record.waiting, question)), Effect.QUEUED)
 
 
 def _room(current: Current, rules: Rules, now: datetime) -> int:
@@ -234,14 +234,14 @@ def _room(current: Current, rules: Rules, now: datetime) -> int:
     return 1 if current.is_over(now) or current.question.doubtful else 0
 
 
-def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> Received:
+def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> Decision:
     # A clock set back must not silence /help until it has caught up.
     if record.helped_at and timedelta(0) <= now - record.helped_at < HELP_INTERVAL:
-        return Received(record, Effect.HELP_SUPPRESSED)
+        return Decision(record, Effect.HELP_SUPPRESSED)
     return _reply(record.having(helped_at=now), message, text, Effect.HELPED)
 
 
-def _delete(record: ChatRecord, message: Incoming, locale: str) -> Received:
+def _delete(record: ChatRecord, message: Incoming, locale: str) -> Decision:
     text = phrases.deleted(locale, cancelled=record.current is not None)
     record = record.having(
         history=(), current=None, waiting=(), erasing=True, deleted_to=max(record.deleted_to, message.message_id)
@@ -249,15 +249,15 @@ def _delete(record: ChatRecord, message: Incoming, locale: str) -> Received:
     return _reply(record, message, text, Effect.DELETED)
 
 
-def _set_context_length(record: ChatRecord, message: Incoming, locale: str, argument: str) -> Received:
+def _set_context_length(record: ChatRecord, message: Incoming, locale: str, argument: str) -> Decision:
     length = parse_context_length(argument)
     if length is None:
         return _reply(record, message, phrases.context_length_refused(locale), Effect.REFUSED_ARGUMENT)
-    record = record.having(settings=Settings(context_length=length))
+    record = record.having(settings=ChatSettings(context_length=length))
     return _reply(record, message, phrases.context_length_set(locale, length), Effect.SET)
 
 
-def _reply(record: ChatRecord, message: Incoming, text: str, effect: Effect) -> Received:
+def _reply(record: ChatRecord, message: Incoming, text: str, effect: Effect) -> Decision:
     """Keep the latest notices only: while none can be sent, a flood of commands must not swell the record."""
     notice = Notice(message_id=message.message_id, text=text)
-    return Received(record.having(notices=(*record.notices, notice)[-MAX_NOTICES:]), effect)
+    return Decision(record.having(notices=(*record.notices, notice)[-MAX_NOTICES:]), effect)

@@ -16,9 +16,9 @@ from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.performer import Performer
-from edge.userbot.driving.ports import World, traced
+from edge.userbot.driving.ports import Ports, traced
 from edge.userbot.error_lines import described
-from edge.userbot.formatting.styled import Part
+from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.storage.chats import AWAY
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReplyTarget:
     """A message for the bot in a chat whose record can't be read; `locale` is one that is spoken."""
 
     message_id: int
@@ -46,15 +46,15 @@ class Asked:
 class Driver:
     """Serial within a chat. `resumed` after a restart: what was in flight may have happened already."""
 
-    def __init__(self, chat: str, world: World, *, resumed: bool = False, asked: Asked | None = None) -> None:
+    def __init__(self, chat: str, ports: Ports, *, resumed: bool = False, asked: ReplyTarget | None = None) -> None:
         self._chat = chat
-        self._world = world
-        self._outbox = Outbox(chat, world.messenger, world.telemetry.spans, unsure=resumed)
-        self._view = LiveView(chat, world.messenger, formatted=world.formatted)
-        self._performer = Performer(chat, world, self._outbox, self._view)
+        self._ports = ports
+        self._outbox = Outbox(chat, ports.messenger, ports.telemetry.spans, unsure=resumed)
+        self._view = LiveView(chat, ports.messenger, formatted=ports.formatted)
+        self._performer = Performer(chat, ports, self._outbox, self._view)
         self._send_at = float("-inf")
-        self._storing, self._sending = world.retrying.pauses(AWAY), world.retrying.pauses(TELEGRAM)
-        self._faults = world.retrying.pauses(FAULT)
+        self._storing, self._sending = ports.retrying.pauses(AWAY), ports.retrying.pauses(TELEGRAM)
+        self._faults = ports.retrying.pauses(FAULT)
         self._record = ChatRecord()
         self._step: Step | None = None
         self._asked = asked
@@ -62,14 +62,14 @@ class Driver:
         self._looked_for = ""
         self._woken = asyncio.Event()
         self._stirred = asyncio.Event()
-        self._since = world.now()
+        self._since = ports.now()
 
-    def wake(self, asked: Asked | None = None) -> None:
+    def wake(self, asked: ReplyTarget | None = None) -> None:
         """The record has changed, or can't be read although somebody has `asked`."""
         self._asked = self._asked or asked
         self._woken.set()
         self._stirred.set()
-        self._since = self._world.now()
+        self._since = self._ports.now()
 
     def hear(self, progress: GenerationProgressed) -> None:
         """A worker has written more."""
@@ -103,7 +103,7 @@ class Driver:
                 return await self._failed(error, attempts=attempts)
             pause = self._storing.next(error)
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
-            await self._world.retrying.clock.sleep(pause)
+            await self._ports.retrying.clock.sleep(pause)
         except UnreadableRecord:
             pass  # the next attempt to load it says what is to be done
         except TimokhaError as error:
@@ -135,7 +135,7 @@ class Driver:
         log.error("driver.fault", chat=self._chat, step=type(self._step).__name__, error=described(error))
         self._outbox.doubt()
         if self._faults.failures < attempts:
-            await self._world.retrying.clock.sleep(pause)
+            await self._ports.retrying.clock.sleep(pause)
             return True
         self._faults.reset()
         try:
@@ -149,25 +149,25 @@ class Driver:
     async def _advance(self) -> bool:
         self._record, self._step = ChatRecord(), None
         try:
-            record = self._record = await self._world.chats.load(self._chat)
+            record = self._record = await self._ports.chats.load(self._chat)
         except UnreadableRecord as error:
             return await self._tell_unreadable(error)
-        latest = self._world.now() + self._world.deadline
+        latest = self._ports.now() + self._ports.deadline
         if records.brought_forward(record, latest) is not record:
-            await self._world.chats.change(self._chat, lambda record: records.brought_forward(record, latest))
+            await self._ports.chats.change(self._chat, lambda record: records.brought_forward(record, latest))
             return True
         now = self._clock()
-        time, erase, send = self._world.now(), now >= self._performer.erase_at, now >= self._send_at
+        time, erase, send = self._ports.now(), now >= self._performer.erase_at, now >= self._send_at
         step = self._step = next_step(record, time, erase=erase, send=send)
         if not isinstance(step, Erase | Notify) and await self._is_put_back(record):
             return True
         if step:
-            with traced(step, record.current, self._world, since=self._since):
+            with traced(step, record.current, self._ports, since=self._since):
                 await self._performer.perform(step, record)
             if isinstance(step, Notify | Think | Deliver):
                 self._sending.reset()
             if not self.woken:
-                self._since = self._world.now()
+                self._since = self._ports.now()
             return True
         due = list(self._due(record, now, time))
         if due:
@@ -205,17 +205,17 @@ class Driver:
 
     async def _tell_unreadable(self, error: UnreadableRecord) -> bool:
         """One line, once ever: the same message whoever asks, as long as the record stays what it is. Then rest."""
-        unreadable, asked = self._world.chats.unreadable, self._asked
+        unreadable, asked = self._ports.chats.unreadable, self._asked
         unreadable.note(self._chat, error)
         if asked is None or await unreadable.was_told(self._chat):
             return False
         if (held := self._send_at - self._clock()) > 0:
             await self._wait(ChatRecord(), held)
             return True
-        key = str(RequestId(self._world.account, self._chat, str(error.version)))
+        key = str(RequestId(self._ports.account, self._chat, str(error.version)))
         line = phrases.unreadable(asked.locale)
         self._outbox.doubt()  # an earlier life may have sent it to the same message
-        await self._outbox.send(Part(line), reply_to=asked.message_id, key=key, part="unreadable")
+        await self._outbox.send(FormattedText(line), reply_to=asked.message_id, key=key, part="unreadable")
         self._sending.reset()
         await unreadable.mark_told(self._chat)
         self._asked = None
@@ -226,8 +226,8 @@ class Driver:
         if current and current.outcome is None:
             with propagation.resume(current.question.trace):
                 await self._performer.publish(record, current)
-            until = await self._view.show(current, self._world.now(), edits=self._clock() >= self._send_at)
-            seconds = min(seconds, (until - self._world.now()).total_seconds())
+            until = await self._view.show(current, self._ports.now(), edits=self._clock() >= self._send_at)
+            seconds = min(seconds, (until - self._ports.now()).total_seconds())
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 await self._stirred.wait()
@@ -235,4 +235,4 @@ class Driver:
             pass
 
     def _clock(self) -> float:
-        return self._world.retrying.clock.monotonic()
+        return self._ports.retrying.clock.monotonic()

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from edge.userbot.driving.driver import Asked, Driver
-from edge.userbot.driving.ports import World
+from edge.userbot.driving.driver import Driver, ReplyTarget
+from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.resuming import Resuming, never
 from events.errors import MalformedEvent
 from events.event import Event
@@ -19,19 +19,19 @@ log = structlog.get_logger(__name__)
 class Drivers:
     """Run a driver for each chat while its record asks for something."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
         self._drivers: dict[str, Driver] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
-        self.resuming = Resuming(world.chats, world.retrying)
+        self.resuming = Resuming(ports.chats, ports.retrying)
 
     @property
     def busy(self) -> bool:
         """Whether any chat has a driver."""
         return bool(self._drivers)
 
-    def wake(self, chat: str, *, resumed: bool = False, asked: Asked | None = None) -> None:
+    def wake(self, chat: str, *, resumed: bool = False, asked: ReplyTarget | None = None) -> None:
         """The chat's record has changed, or can't be read although somebody has `asked`."""
         driver = self._drivers.get(chat)
         if driver:
@@ -39,7 +39,7 @@ class Drivers:
             return
         if self._stopped:
             return
-        driver = self._drivers[chat] = Driver(chat, self._world, resumed=resumed, asked=asked)
+        driver = self._drivers[chat] = Driver(chat, self._ports, resumed=resumed, asked=asked)
         task = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -9,7 +9,7 @@ from edge.userbot.chat.record import Current
 from edge.userbot.driving.messenger import Messenger
 from edge.userbot.error_lines import described
 from edge.userbot.formatting.parts import parts
-from edge.userbot.formatting.styled import Part
+from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.splitting import MAX_MESSAGE, clean, is_blank
 from events.runtime.tasks import cancel, within
 from events.schema import GenerationProgressed
@@ -37,7 +37,7 @@ class LiveView:
         self._typing: asyncio.Task[None] | None = None
         self._request_id, self._sequence = "", 0
         self._newest = self._seen = ""
-        self._shown: Part | None = None
+        self._shown: FormattedText | None = None
         self._edit_at: datetime | None = LONG_AGO
 
     def watch(self, request_id: str) -> None:
@@ -105,11 +105,11 @@ class LiveView:
             self._edit_at = None
             log.info("live.ended", request_id=self._request_id, error=described(error))
 
-    def _first_part(self, text: str) -> Part | None:
+    def _first_part(self, text: str) -> FormattedText | None:
         """What of an answer that begins with `text` will be its first message; None if nothing can be seen yet."""
         return None if is_blank(text) else parts(text, formatted=self._formatted)[0]
 
-    async def _is_shown(self, line: int, message: Part | None) -> bool:
+    async def _is_shown(self, line: int, message: FormattedText | None) -> bool:
         """Show `message` unless it is there already, or there is none."""
         if message is None or message == self._shown:
             return True

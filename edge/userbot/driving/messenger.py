@@ -5,7 +5,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Protocol
 
-from edge.userbot.formatting.styled import Part
+from edge.userbot.formatting.styled import FormattedText
 from events.errors import TimokhaError
 
 
@@ -30,7 +30,7 @@ class Undeliverable(TimokhaError):
 
 
 class Messenger(Protocol):
-    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         """Send one message of at most 4,096 UTF-16 units and return its id, 0 if that can't be told.
 
         The same random id again sends nothing. Paced, so it may take a few seconds.
@@ -38,14 +38,14 @@ class Messenger(Protocol):
         """
         ...
 
-    async def edit(self, chat: str, message_id: int, message: Part) -> None:
+    async def edit(self, chat: str, message_id: int, message: FormattedText) -> None:
         """Give a message of our own another text; the one that it has is fine too. Paced as `send` is.
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable, e.g. when the message is gone.
         """
         ...
 
-    async def preview(self, chat: str, message_id: int, message: Part) -> bool:
+    async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
         """`edit`, unless that could make a message wait for its turn; whether it was done."""
         ...
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import structlog
 
 from edge.userbot.driving.messenger import Messenger, Undeliverable, UnknownAnswer, random_id
-from edge.userbot.formatting.styled import Part
+from edge.userbot.formatting.styled import FormattedText
 from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
 from observability.spans import Spans
@@ -28,7 +28,7 @@ class Outbox:
         """What was to be sent last may have been."""
         self._unsure = True
 
-    async def send(self, message: Part, *, reply_to: int, key: str, part: str, index: int = 0) -> int | None:
+    async def send(self, message: FormattedText, *, reply_to: int, key: str, part: str, index: int = 0) -> int | None:
         """The id of the message; None if it can't be delivered, which ends the matter: there is nobody to tell.
 
         `key`, a request id, and `part` tell it from all others. Raises MessengerError (FloodWaited, UnknownAnswer).
@@ -80,7 +80,7 @@ class Outbox:
                 raise Undeliverable(f"{error}, {UNKNOWN_ATTEMPTS} times") from None
             raise
 
-    async def edit(self, message_id: int, message: Part, *, key: str) -> bool:
+    async def edit(self, message_id: int, message: FormattedText, *, key: str) -> bool:
         """Whether the message is `message` now; if not, it never will. Raises MessengerError or FloodWaited."""
         try:
             with self._bounded(f"{key} edit"), self._spans.send_telegram(RequestId.parse(key)):

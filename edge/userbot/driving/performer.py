@@ -6,13 +6,13 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat import record as records
-from edge.userbot.chat.record import NO_MESSAGE, Answer, ChatRecord, Current, report, settled
+from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current, report, settled
 from edge.userbot.chat.request_builder import request_of
 from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.outbox import Outbox
-from edge.userbot.driving.ports import World
-from edge.userbot.formatting.styled import Part
+from edge.userbot.driving.ports import Ports
+from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.storage.chats import Transition
 from events.errors import TimokhaError, TransportError
 from events.event import Event
@@ -29,9 +29,9 @@ log = structlog.get_logger(__name__)
 class Performer:
     """Of one chat. What goes wrong is raised, for the driver to judge; a refused `Erase` alone waits by itself."""
 
-    def __init__(self, chat: str, world: World, outbox: Outbox, view: LiveView) -> None:
+    def __init__(self, chat: str, ports: Ports, outbox: Outbox, view: LiveView) -> None:
         self._chat = chat
-        self._world = world
+        self._ports = ports
         self._outbox = outbox
         self._view = view
         self._published = ""
@@ -45,13 +45,13 @@ class Performer:
             case Erase(up_to):
                 await self._erase(up_to)
             case Notify(notice):
-                key = str(RequestId(self._world.account, self._chat, str(notice.message_id)))
-                await self._outbox.send(Part(notice.text), reply_to=notice.message_id, key=key, part="notice")
+                key = str(RequestId(self._ports.account, self._chat, str(notice.message_id)))
+                await self._outbox.send(FormattedText(notice.text), reply_to=notice.message_id, key=key, part="notice")
                 await self._change(lambda record: records.notified(record, notice.message_id))
             case TakeUp():
-                world = self._world
-                deadline = world.now() + world.deadline
-                await self._change(lambda record: records.taken_up(record, world.account, self._chat, deadline))
+                ports = self._ports
+                deadline = ports.now() + ports.deadline
+                await self._change(lambda record: records.taken_up(record, ports.account, self._chat, deadline))
             case Expire(current):
                 await self._expire(current)
             case Think(current):
@@ -64,8 +64,8 @@ class Performer:
 
     async def skip(self, step: Step | None, record: ChatRecord) -> None:
         """Leave out a step that does not work: its question fails, or is dropped if that can't be told either."""
-        now, current = self._world.now(), record.current
-        deadline = now + self._world.deadline
+        now, current = self._ports.now(), record.current
+        deadline = now + self._ports.deadline
         match step:
             case Erase():
                 self._erase_later()
@@ -80,15 +80,15 @@ class Performer:
 
     async def is_put_back(self, current: Current) -> bool:
         """Drop a question if it is of a store that was put back and the chat has its outcome; return whether it has."""
-        world, question = self._world, current.question
-        if not question.doubtful and question.asked_at >= await world.chats.put_back():
+        ports, question = self._ports, current.question
+        if not question.doubtful and question.asked_at >= await ports.chats.put_back():
             return False
         # A line that is known may have some words of a live answer, until the deadline at most.
-        grows = question.live and current.thinking_id is not None and not current.is_over(world.now())
+        grows = question.live and current.thinking_id is not None and not current.is_over(ports.now())
         thinking = None if grows else phrases.thinking_lines()
         settled = await self._outbox.is_settled(question.message_id, thinking=thinking)
         if settled:
-            deadline = world.now() + world.deadline
+            deadline = ports.now() + ports.deadline
             await self._change(lambda record: records.answered_before(record, current.request_id, deadline))
         return settled
 
@@ -97,16 +97,16 @@ class Performer:
         self._view.watch(current.request_id)
         if self._published == current.request_id:
             return
-        world = self._world
-        data = request_of(record, current, world.account, self._chat, world.sampling)
-        with world.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE, time=world.now())) as event:
-            await world.log.publish(Channel.REQUESTS, event)
+        ports = self._ports
+        data = request_of(record, current, ports.account, self._chat, ports.sampling)
+        with ports.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE, time=ports.now())) as event:
+            await ports.log.publish(Channel.REQUESTS, event)
         self._published = current.request_id
 
     async def _erase(self, up_to: int) -> None:
         """The chat goes on when that is refused, e.g. for want of permission; the user is told nothing untrue."""
         try:
-            await self._world.log.erase_chat(self._world.account, self._chat, up_to=up_to)
+            await self._ports.log.erase_chat(self._ports.account, self._chat, up_to=up_to)
         except TransportError as error:
             self._erase_later()
             log.error("chat.not_erased", chat=self._chat, again_in=ERASE_PAUSE.total_seconds(), error=str(error))
@@ -114,12 +114,12 @@ class Performer:
             await self._change(lambda record: records.erased(record, up_to))
 
     def _erase_later(self) -> None:
-        self.erase_at = self._world.retrying.clock.monotonic() + ERASE_PAUSE.total_seconds()
+        self.erase_at = self._ports.retrying.clock.monotonic() + ERASE_PAUSE.total_seconds()
 
     async def _expire(self, current: Current) -> None:
         """An answer that is already there wins."""
-        reply = await self._world.log.find(Channel.REPLIES, RequestId.parse(current.request_id))
-        now, formatted = self._world.now(), self._world.formatted
+        reply = await self._ports.log.find(Channel.REPLIES, RequestId.parse(current.request_id))
+        now, formatted = self._ports.now(), self._ports.formatted
 
         def settle(record: ChatRecord) -> ChatRecord:
             # A reply that settles nothing must not be asked for again.
@@ -132,11 +132,11 @@ class Performer:
     async def _think(self, record: ChatRecord, current: Current) -> None:
         if current.outcome is None:
             await self.publish(record, current)
-            self._view.type(self._world.now())
+            self._view.type(self._ports.now())
         question = current.question
         line = phrases.thinking(question.locale, current.request_id)
         sent = await self._outbox.send(
-            Part(line), reply_to=question.message_id, key=current.request_id, part="thinking"
+            FormattedText(line), reply_to=question.message_id, key=current.request_id, part="thinking"
         )
         self._view.spoke()
         await self._change(lambda record: records.thought(record, current.request_id, sent or NO_MESSAGE))
@@ -158,18 +158,18 @@ class Performer:
         current, number = step.current, step.part_index
         reply_to = current.thinking_id or current.question.message_id
         # A failure may come after parts of an answer, which it must not be taken for.
-        part = str(number) if isinstance(current.outcome, Answer) else "failure"
+        part = str(number) if isinstance(current.outcome, AnswerText) else "failure"
         sent = await self._outbox.send(step.part, reply_to=reply_to, key=current.request_id, part=part, index=number)
         if sent is None:
             self._undelivered = current.request_id
 
     async def _finish(self, current: Current) -> None:
-        now = self._world.now()
-        await self._surely(lambda record: records.finished(record, current.request_id, now, self._world.deadline))
-        outcome = "answered" if isinstance(current.outcome, Answer) else "failed"
+        now = self._ports.now()
+        await self._surely(lambda record: records.finished(record, current.request_id, now, self._ports.deadline))
+        outcome = "answered" if isinstance(current.outcome, AnswerText) else "failed"
         if current.request_id == self._undelivered:
             outcome = "undeliverable"
-        self._world.telemetry.metrics.record_finished(now - current.question.asked_at, outcome)
+        self._ports.telemetry.metrics.record_finished(now - current.question.asked_at, outcome)
         log.info("question.settled", request_id=current.request_id, outcome=outcome)
 
     async def _surely(self, transition: Transition) -> None:
@@ -183,4 +183,4 @@ class Performer:
             await self._change(lambda record: transition(record).having(history=()))
 
     async def _change(self, transition: Transition) -> ChatRecord:
-        return await self._world.chats.change(self._chat, transition)
+        return await self._ports.chats.change(self._chat, transition)

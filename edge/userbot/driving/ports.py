@@ -21,7 +21,7 @@ STEP_SPANS = {Think: names.START_ANSWER, Expire: names.AWAIT_ANSWER, Deliver: na
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Ports:
     """Everything outside a chat's driver; `retrying` has the clock and the chance as well.
 
     `formatted`: the Markdown of answers is shown as formatting.
@@ -42,16 +42,16 @@ class World:
 
 
 @contextmanager
-def traced(step: Step, current: Current | None, world: World, *, since: datetime) -> Iterator[None]:
+def traced(step: Step, current: Current | None, ports: Ports, *, since: datetime) -> Iterator[None]:
     """The spans of a step about the current question, which reach back to when it became due."""
     name = STEP_SPANS.get(type(step))
     if current is None or name is None:
         yield
         return
     span = partial(
-        world.telemetry.spans.step, question=RequestId.parse(current.request_id), trace=current.question.trace
+        ports.telemetry.spans.step, question=RequestId.parse(current.request_id), trace=current.question.trace
     )
-    its_turn = current.deadline - world.deadline
+    its_turn = current.deadline - ports.deadline
     if isinstance(step, Think) and its_turn > current.question.asked_at:
         with span(names.AWAIT_TURN, since=current.question.asked_at):
             pass

@@ -10,7 +10,7 @@ from edge.userbot.chat import record as records
 from edge.userbot.chat.record import ChatRecord, report, settled
 from edge.userbot.chat.versions import UnreadableRecord
 from edge.userbot.driving.drivers import Drivers
-from edge.userbot.driving.ports import World
+from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import described
 from edge.userbot.phrases import INTERNAL
 from events import subjects
@@ -33,21 +33,21 @@ log = structlog.get_logger(__name__)
 class Replies:
     """A reply is acknowledged once its text is in the chat record: from there the driver delivers it."""
 
-    def __init__(self, world: World, drivers: Drivers, subscription: Subscription) -> None:
-        self._world = world
+    def __init__(self, ports: Ports, drivers: Drivers, subscription: Subscription) -> None:
+        self._ports = ports
         self._drivers = drivers
         self._subscription = subscription
         self._log_throttle = LogThrottle()
 
     async def run(self) -> None:
         """For ever."""
-        pauses = self._world.retrying.pauses(AGAIN)
+        pauses = self._ports.retrying.pauses(AGAIN)
         while True:
             try:
                 deliveries = await self._subscription.fetch(BATCH, MAX_FETCH_WAIT)
             except TransportError as error:
                 log.warning("replies.again", error=str(error))
-                await self._world.retrying.clock.sleep(pauses.next(error))
+                await self._ports.retrying.clock.sleep(pauses.next(error))
                 continue
             pauses.reset()
             for delivery in deliveries:
@@ -74,9 +74,9 @@ class Replies:
 
     async def _fail(self, delivery: Delivery, error: TransportError) -> None:
         """Its question fails at once: with this answer the record will never be stored."""
-        now, request_id = self._world.now(), delivery.event.request_id
+        now, request_id = self._ports.now(), delivery.event.request_id
         try:
-            record = await self._world.chats.change(
+            record = await self._ports.chats.change(
                 request_id.chat, lambda record: records.failed(record, str(request_id), INTERNAL, now)
             )
         except Exception:  # noqa: BLE001 - as above; `error` is logged, and the question fails at its deadline
@@ -99,14 +99,14 @@ class Replies:
     async def _later(self, delivery: Delivery) -> None:
         """If that can't be told either, it comes again when its lease is over."""
         with suppress(TransportError):
-            await delivery.retry(AGAIN.pause(delivery.attempt, self._world.retrying.random))
+            await delivery.retry(AGAIN.pause(delivery.attempt, self._ports.retrying.random))
 
     async def _take(self, delivery: Delivery) -> None:
-        group = subjects.edge_consumer(self._world.account)
-        with self._world.telemetry.spans.process(Channel.REPLIES, delivery, group=group):
+        group = subjects.edge_consumer(self._ports.account)
+        with self._ports.telemetry.spans.process(Channel.REPLIES, delivery, group=group):
             request_id = delivery.event.request_id
-            settle = partial(_settled, reply=delivery.event, trace=propagation.inject(), world=self._world)
-            record = await self._world.chats.change(request_id.chat, settle)
+            settle = partial(_settled, reply=delivery.event, trace=propagation.inject(), ports=self._ports)
+            record = await self._ports.chats.change(request_id.chat, settle)
             report(record, delivery.event)
             if _is_about(record, str(request_id)):
                 self._drivers.wake(request_id.chat)
@@ -121,12 +121,12 @@ class Replies:
         """
         deleted = request_id.is_up_to(record.deleted_to)
         for channel in Channel if deleted else (Channel.REPLIES,):
-            await self._world.log.erase(channel, request_id)
+            await self._ports.log.erase(channel, request_id)
         log.info("reply.erased", request_id=str(request_id), deleted=deleted)
 
 
-def _settled(record: ChatRecord, *, reply: Event, trace: dict[str, str], world: World) -> ChatRecord:
-    changed = settled(record, reply, world.now(), formatted=world.formatted)
+def _settled(record: ChatRecord, *, reply: Event, trace: dict[str, str], ports: Ports) -> ChatRecord:
+    changed = settled(record, reply, ports.now(), formatted=ports.formatted)
     return changed if changed is record else records.traced(changed, trace)
 
 

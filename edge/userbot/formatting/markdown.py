@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from edge.userbot.formatting import inline
 from edge.userbot.formatting.emphasis import PAIRS, Pair
-from edge.userbot.formatting.styled import Span, Styled
+from edge.userbot.formatting.styled import StyledRange, StyledText
 from edge.userbot.splitting import is_blank
 
 _BLOCKS = ["blockquote", "fence", "heading", "hr", "list"]
@@ -24,7 +24,7 @@ _PREFIX = re.compile(r"(?:[\s>]|[*+-](?=\s)|\d{1,9}[.)](?=\s))*")
 _LANGUAGE = re.compile(r"[\w#+.-]{1,32}", re.ASCII)
 
 
-def read(markdown: str) -> Styled:
+def read(markdown: str) -> StyledText:
     """What `markdown`, clean text, shows."""
     lines = markdown.split("\n")
     writer, shown = _Writer(), 0
@@ -78,11 +78,11 @@ class _Writer:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._length = 0
-        self._spans: list[Span] = []
+        self._ranges: list[StyledRange] = []
 
-    def styled(self) -> Styled:
+    def styled(self) -> StyledText:
         text = "".join(self._parts)
-        return Styled(text.removesuffix("\n"), tuple(self._spans))
+        return StyledText(text.removesuffix("\n"), tuple(self._ranges))
 
     def verbatim(self, lines: list[str]) -> None:
         for line in lines:
@@ -103,7 +103,7 @@ class _Writer:
             self._write(f"{before}\n")
         start = self._length
         self._write(block.content)
-        self._spans.append(Span("pre", start, self._length, language[0] if language else ""))
+        self._ranges.append(StyledRange("pre", start, self._length, language[0] if language else ""))
         if not block.content.endswith("\n"):
             self._write("\n")
 
@@ -122,7 +122,7 @@ class _Writer:
         start = self._length
         self._inline(text)
         if heading:
-            self._spans.append(Span("bold", start, self._length))
+            self._ranges.append(StyledRange("bold", start, self._length))
         self._write("\n")
 
     def _inline(self, text: str) -> None:
@@ -132,8 +132,10 @@ class _Writer:
             positions.append(self._length)
             self._write(token.content)
             if token.type == inline.CODE:
-                self._spans.append(Span("code", positions[-1], self._length))
-        self._spans += [Span(pair.style, positions[pair.start], positions[pair.end]) for pair in env.get(PAIRS, [])]
+                self._ranges.append(StyledRange("code", positions[-1], self._length))
+        self._ranges += [
+            StyledRange(pair.style, positions[pair.start], positions[pair.end]) for pair in env.get(PAIRS, [])
+        ]
 
     def _write(self, text: str) -> None:
         self._parts.append(text)

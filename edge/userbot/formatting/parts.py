@@ -10,7 +10,7 @@ from functools import lru_cache
 from operator import itemgetter
 
 from edge.userbot.formatting.markdown import read
-from edge.userbot.formatting.styled import Entity, Part, Span, Styled
+from edge.userbot.formatting.styled import Entity, FormattedText, StyledRange, StyledText
 from edge.userbot.splitting import MAX_MESSAGE, cuts, is_blank, utf16_length
 
 MAX_ENTITIES = 100
@@ -21,20 +21,20 @@ ALONE = {"code", "pre"}
 
 
 @lru_cache(maxsize=REMEMBERED)
-def parts(text: str, *, formatted: bool, limit: int = MAX_MESSAGE) -> tuple[Part, ...]:
+def parts(text: str, *, formatted: bool, limit: int = MAX_MESSAGE) -> tuple[FormattedText, ...]:
     """Return the messages that `text`, clean and not blank, makes; the same ones every time.
 
     `formatted`: its Markdown is shown as formatting. `limit` counts UTF-16 code units.
     """
-    shown = read(text) if formatted else Styled(text)
+    shown = read(text) if formatted else StyledText(text)
     if is_blank(shown.text):
-        shown = Styled(text)
-    spans = list(_separate(shown.spans))
+        shown = StyledText(text)
+    spans = list(_separate(shown.ranges))
     blocks = [(span.start, span.end) for span in spans if span.style == "pre"]
     return tuple(_part(shown.text, spans, start, end) for start, end in cuts(shown.text, limit, blocks=blocks))
 
 
-def _separate(spans: Iterable[Span]) -> Iterator[Span]:
+def _separate(spans: Iterable[StyledRange]) -> Iterator[StyledRange]:
     """`spans` of which no two of a style touch, and none is where code is."""
     spans = list(spans)
     alone = [span for span in spans if span.style in ALONE]
@@ -42,7 +42,7 @@ def _separate(spans: Iterable[Span]) -> Iterator[Span]:
     code = sorted((span.start, span.end) for span in alone)
     for style in ("bold", "italic", "strike"):
         for start, end in _united(sorted((span.start, span.end) for span in spans if span.style == style)):
-            yield from (Span(style, *rest) for rest in _without(start, end, code))
+            yield from (StyledRange(style, *rest) for rest in _without(start, end, code))
 
 
 def _united(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -64,14 +64,14 @@ def _without(start: int, end: int, holes: list[tuple[int, int]]) -> Iterator[tup
     yield start, end
 
 
-def _part(text: str, spans: list[Span], start: int, end: int) -> Part:
+def _part(text: str, spans: list[StyledRange], start: int, end: int) -> FormattedText:
     found = [there for span in spans if span.end > start and (there := _visible(text, span, start, end))]
     found.sort(key=lambda span: (span.start, -span.end))
     message = text[start:end]
-    return Part(message, tuple(_entity(message, span, start) for span in found[:MAX_ENTITIES]))
+    return FormattedText(message, tuple(_entity(message, span, start) for span in found[:MAX_ENTITIES]))
 
 
-def _visible(text: str, span: Span, start: int, end: int) -> Span | None:
+def _visible(text: str, span: StyledRange, start: int, end: int) -> StyledRange | None:
     """What of `span` is between `start` and `end`; None if nothing of it can be seen."""
     first, last = max(span.start, start), min(span.end, end)
     if first >= last or is_blank(text[first:last]):
@@ -82,6 +82,6 @@ def _visible(text: str, span: Span, start: int, end: int) -> Span | None:
     return replace(span, start=first, end=last)
 
 
-def _entity(message: str, span: Span, start: int) -> Entity:
+def _entity(message: str, span: StyledRange, start: int) -> Entity:
     first, last = span.start - start, span.end - start
     return Entity(span.style, utf16_length(message[:first]), utf16_length(message[first:last]), span.language)

@@ -7,7 +7,7 @@ Style = Literal["bold", "italic", "strike", "code", "pre"]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class StyledRange:
     """Characters `start` to `end` of a text have `style`; `language` is that of a code block, or empty."""
 
     style: Style
@@ -17,11 +17,11 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Styled:
+class StyledText:
     """What a reader sees, without markers, and how it looks."""
 
     text: str
-    spans: tuple[Span, ...] = ()
+    ranges: tuple[StyledRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormattedText:
     """One message."""
 
     text: str

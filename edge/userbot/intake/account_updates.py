@@ -12,7 +12,7 @@ from edge.userbot.chat.transitions import Incoming
 from events.errors import TimokhaError
 
 
-class State(BaseModel):
+class UpdatesState(BaseModel):
     """How far the account's changes are known: `pts` counts them."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -27,7 +27,7 @@ class State(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LiveChange:
     """A live change, which takes the state from `pts - count` to `pts`; `message` if it is one for us."""
 
     pts: int
@@ -36,7 +36,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class Gap:
     """Something may have been missed, up to `pts` if that is known."""
 
     why: str
@@ -44,10 +44,10 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class UpdatesDifference:
     """The next changes after a state, in order, and the state after them; not `complete`: there are more."""
 
-    state: State
+    state: UpdatesState
     messages: Sequence[Incoming]
     complete: bool
 
@@ -73,12 +73,12 @@ class Phase(StrEnum):
     RECENT = "recent messages"
 
 
-class Source(Protocol):
+class UpdatesSource(Protocol):
     """Every method raises MessengerError or FloodWaited."""
 
-    async def state(self) -> State: ...
+    async def state(self) -> UpdatesState: ...
 
-    async def difference(self, since: State) -> Difference | TooLong:
+    async def difference(self, since: UpdatesState) -> UpdatesDifference | TooLong:
         """Raises StateLost as well."""
         ...
 

@@ -18,7 +18,7 @@ LONGEST = timedelta(minutes=5)
 Found = TypeVar("Found")
 
 
-class Asking(Generic[Found]):
+class RetriedCalls(Generic[Found]):
     """Pass each call's task to `ended` when it is done; the owner then says `taken`, and only then is the next one due.
 
     The owner sets `stalled` while calls fail or take long.

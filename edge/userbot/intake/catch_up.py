@@ -1,7 +1,7 @@
 """Everything that happens to the account, once and in order: live, and fetched wherever live has a gap.
 
 Source: https://core.telegram.org/api/updates. Only the watermark whose effects are stored is saved: what came after it
-is fetched again by the next start, and the door recognises it.
+is fetched again by the next start, and the intake recognises it.
 
 Fetching blocks nothing. While a fetch is under way live changes wait for what is before them; while nothing comes of it
 their messages go in without moving the watermark.
@@ -17,8 +17,17 @@ import structlog
 from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.error_lines import described
-from edge.userbot.intake.account_updates import Behind, Change, Difference, Phase, Source, State, StateLost, TooLong
-from edge.userbot.intake.asking import Asking
+from edge.userbot.intake.account_updates import (
+    Gap,
+    LiveChange,
+    Phase,
+    StateLost,
+    TooLong,
+    UpdatesDifference,
+    UpdatesSource,
+    UpdatesState,
+)
+from edge.userbot.intake.asking import RetriedCalls
 from edge.userbot.storage.watermark import Key, Watermark
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS
@@ -30,8 +39,8 @@ SAVE_EVERY = timedelta(seconds=1)
 SILENCE = timedelta(minutes=15)
 START_PATIENCE = timedelta(seconds=30)
 
-Found = State | Difference | TooLong | list[Incoming]
-Item = Change | Behind | Incoming | asyncio.Task[Found]
+Found = UpdatesState | UpdatesDifference | TooLong | list[Incoming]
+Item = LiveChange | Gap | Incoming | asyncio.Task[Found]
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +56,7 @@ class CatchUp:
 
     def __init__(
         self,
-        source: Source,
+        source: UpdatesSource,
         watermark: Watermark,
         receive: Callable[[Incoming], Awaitable[object]],
         *,
@@ -70,27 +79,27 @@ class CatchUp:
         self._was_here = was_here
         self._silence = silence.total_seconds()
         self._items: asyncio.Queue[Item] = asyncio.Queue()
-        self._asking: Asking[Found] = Asking(retrying, self._items.put_nowait)
+        self._asking: RetriedCalls[Found] = RetriedCalls(retrying, self._items.put_nowait)
         self._saving = retrying.pauses()
-        self._early: list[Change] = []
-        self._later: list[Behind] = []
+        self._early: list[LiveChange] = []
+        self._later: list[Gap] = []
         self._ahead: dict[Key, None] = {}
         """Messages after the watermark that were taken in out of order: a store that is lost forgets them."""
         self._why, self._phase, self._messages, self._unknown = "", Phase.DIFFERENCE, 0, 0
         self._gap_at: float | None = None
         self._save_at: float | None = None
         self._heard_at = self._clock()
-        self._state: State | None = None
-        self._target = State()
+        self._state: UpdatesState | None = None
+        self._target = UpdatesState()
         self._begun = asyncio.Event()
 
-    def put(self, item: Change | Behind | Incoming) -> None:
+    def put(self, item: LiveChange | Gap | Incoming) -> None:
         """An `Incoming` by itself has no place in the account's order (channels have their own)."""
         self._items.put_nowait(item)
 
     def remade(self) -> None:
         """What was saved is gone: save it again."""
-        self.put(Behind("the store was made again"))
+        self.put(Gap("the store was made again"))
         if self._state:
             self._save_at = self._clock()
 
@@ -170,16 +179,16 @@ class CatchUp:
         match item:
             case Incoming():
                 await self._receive(item)
-            case Behind():
+            case Gap():
                 self._behind(item)
-            case Change():
+            case LiveChange():
                 self._early.append(item)
                 if not self._why:
                     await self._apply()
                 elif self._asking.stalled:
                     await self._hand()
 
-    def _behind(self, item: Behind) -> None:
+    def _behind(self, item: Gap) -> None:
         if self._why:
             # Of those that name a change and of those that don't the newest says all.
             self._later = [*(other for other in self._later if (other.pts is None) != (item.pts is None)), item]
@@ -214,7 +223,7 @@ class CatchUp:
                 self._save_later()
                 self._early[number] = replace(change, message=None)
 
-    def _advance(self, state: State) -> None:
+    def _advance(self, state: UpdatesState) -> None:
         self._state = state
         self._save_later()
 
@@ -281,7 +290,7 @@ class CatchUp:
         self._asking.stalled = True
         await self._hand()
 
-    async def _lose(self, error: BaseException, target: State | None = None) -> None:
+    async def _lose(self, error: BaseException, target: UpdatesState | None = None) -> None:
         """There is no difference: read the chats back, and go on from `target`, or from what Telegram says."""
         again = self._asking.failures > 0
         tell = log.debug if again else log.warning
@@ -296,17 +305,17 @@ class CatchUp:
 
     async def _found(self, found: Found) -> None:
         match found:
-            case State() if self._phase is Phase.FIRST_STATE:
+            case UpdatesState() if self._phase is Phase.FIRST_STATE:
                 await self._begin(found)
-            case State() if self._phase is Phase.NEW_STATE:
+            case UpdatesState() if self._phase is Phase.NEW_STATE:
                 self._target = found
                 self._ask(Phase.RECENT)
-            case State():
+            case UpdatesState():
                 await self._check(found)
             case TooLong(pts):
                 assert self._state
                 await self._lose(StateLost("Telegram has too many changes for a difference"), self._state.at(pts))
-            case Difference():
+            case UpdatesDifference():
                 await self._different(found)
             case _:
                 await self._receive_all(found)
@@ -316,14 +325,14 @@ class CatchUp:
         self._phase, self._unknown = phase, 0
         self._asking.at_once()
 
-    async def _check(self, now: State) -> None:
+    async def _check(self, now: UpdatesState) -> None:
         """A saved state that is ahead of Telegram's is not one: with it every change would look known."""
         if self._state and now.pts < self._state.pts:
             await self._lose(StateLost(f"Telegram has {now.pts} changes, the saved state is ahead of that"))
         else:
             self._ask(Phase.DIFFERENCE)
 
-    async def _begin(self, state: State) -> None:
+    async def _begin(self, state: UpdatesState) -> None:
         """The first start ever: nothing before it is answered, but what came while it was starting is."""
         before = [change.pts - change.count for change in self._early]
         before += [behind.pts - 1 for behind in self._later if behind.pts]
@@ -333,7 +342,7 @@ class CatchUp:
         self._begun.set()
         await self._complete()
 
-    async def _different(self, found: Difference) -> None:
+    async def _different(self, found: UpdatesDifference) -> None:
         assert self._state
         await self._receive_all(found.messages)
         old, new = self._state, found.state
@@ -376,7 +385,7 @@ class CatchUp:
         for behind in later:
             self._behind(behind)
 
-    def _progressed(self, state: State) -> None:
+    def _progressed(self, state: UpdatesState) -> None:
         self._asking.progressed()
         self._advance(state)
 

@@ -13,9 +13,9 @@ from edge.userbot.chat.limiting import SILENCE
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat.transitions import (
     ANSWERED,
+    Decision,
     Effect,
     Incoming,
-    Received,
     Rules,
     receive,
     receive_and_forget,
@@ -23,10 +23,10 @@ from edge.userbot.chat.transitions import (
     refuse_and_forget,
 )
 from edge.userbot.chat.versions import UnreadableRecord
-from edge.userbot.driving.driver import Asked
+from edge.userbot.driving.driver import ReplyTarget
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
-from edge.userbot.driving.ports import World
+from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import described
 from edge.userbot.storage.chats import AWAY, Transition
 from events.errors import TimokhaError, TransportError
@@ -38,13 +38,13 @@ LOOK_PAUSE = timedelta(seconds=30)
 """After a look into a chat that Telegram has not answered."""
 FETCHED = timedelta(seconds=2)
 """A message that is younger comes live: the records have not been made since it was sent."""
-Way = Callable[[ChatRecord, Incoming, Rules, datetime], Received]
+Way = Callable[[ChatRecord, Incoming, Rules, datetime], Decision]
 Change = Callable[[str, Transition], Awaitable[ChatRecord]]
 
 log = structlog.get_logger(__name__)
 
 
-class Door:
+class Intake:
     """`receive` returns when the message's effect is stored, however long that takes, or can never be.
 
     `names`: the account's usernames at the moment; `ahead`: how far this machine's clock is ahead of Telegram's.
@@ -52,14 +52,14 @@ class Door:
 
     def __init__(
         self,
-        world: World,
+        ports: Ports,
         drivers: Drivers,
         rules: Rules,
         *,
         names: Callable[[], Set[str]] = frozenset,
         ahead: Callable[[], timedelta] = timedelta,
     ) -> None:
-        self._world = world
+        self._ports = ports
         self._drivers = drivers
         self._owners = rules
         self._names = names
@@ -75,7 +75,7 @@ class Door:
         if parse(message.text, rules.prefix, rules.names) is None:
             return Effect.SILENT
         request_id = RequestId(message.account, message.chat, str(message.message_id))
-        with self._world.telemetry.spans.receive_telegram(request_id):
+        with self._ports.telemetry.spans.receive_telegram(request_id):
             effect = await self._stored(replace(message, trace=propagation.inject()), request_id)
             tell = log.debug if effect is Effect.SILENCED else log.info
             tell("message.received", chat=message.chat, message=message.message_id, effect=effect)
@@ -83,7 +83,7 @@ class Door:
         return effect
 
     def _count(self, effect: Effect, message: Incoming) -> None:
-        metrics = self._world.telemetry.metrics
+        metrics = self._ports.telemetry.metrics
         match effect:
             case Effect.IGNORED_BUSY:
                 metrics.count_busy_ignored()
@@ -94,7 +94,7 @@ class Door:
             log.warning("chat.too_many", chat=message.chat, limit=self._rules.max_answers, silent_for=seconds)
 
     async def _stored(self, message: Incoming, request_id: RequestId) -> Effect:
-        spans, now = self._world.telemetry.spans, self._world.now()
+        spans, now = self._ports.telemetry.spans, self._ports.now()
         with spans.step(names.STORE_QUESTION, request_id, trace=message.trace, since=now):
             return await self._store(message)
 
@@ -123,15 +123,15 @@ class Door:
 
     async def _take_unreadable(self, message: Incoming, error: UnreadableRecord) -> Effect:
         """Nothing but `/delete_history` changes a record that can't be read."""
-        chats, rules = self._world.chats, self._rules
+        chats, rules = self._ports.chats, self._rules
         chats.unreadable.note(message.chat, error)
-        effect = receive(ChatRecord(), self._dated(message), rules, self._world.now()).outcome
+        effect = receive(ChatRecord(), self._dated(message), rules, self._ports.now()).effect
         match effect:
             case Effect.TOO_OLD:
                 return effect
             case Effect.DELETED:
                 return await self._persistently(receive, message, attempts=UNKNOWN_ATTEMPTS, change=chats.start_afresh)
-        asked = Asked(message.message_id, phrases.language(message.locale, rules.locale))
+        asked = ReplyTarget(message.message_id, phrases.language(message.locale, rules.locale))
         self._drivers.wake(message.chat, asked=asked)
         return Effect.UNREADABLE
 
@@ -151,19 +151,19 @@ class Door:
         def failed(error: Exception, pause: timedelta) -> None:
             log.warning("message.again", chat=message.chat, message=message.message_id, error=described(error))
 
-        change = change or self._world.chats.change
-        received = await self._world.retrying(
+        change = change or self._ports.chats.change
+        received = await self._ports.retrying(
             partial(self._change, way, message, change), passing=passing, backoff=AWAY, failed=failed
         )
         self._drivers.wake(message.chat)
-        return received.outcome
+        return received.effect
 
-    async def _change(self, way: Way, message: Incoming, change: Change) -> Received:
-        last: list[Received] = []
+    async def _change(self, way: Way, message: Incoming, change: Change) -> Decision:
+        last: list[Decision] = []
         message = await self._known(self._dated(message))
 
         def transition(record: ChatRecord) -> ChatRecord:
-            last[:] = [way(record, message, self._rules, self._world.now())]
+            last[:] = [way(record, message, self._rules, self._ports.now())]
             return last[0].record
 
         await change(message.chat, transition)
@@ -175,15 +175,15 @@ class Door:
 
     async def _known(self, message: Incoming) -> Incoming:
         """Return `message` with what is known of whether it was answered. Telegram's dates are in whole seconds."""
-        if self._world.now() - message.date < FETCHED:
+        if self._ports.now() - message.date < FETCHED:
             return message
-        chats = self._world.chats
+        chats = self._ports.chats
         if message.date < (await chats.made()).replace(microsecond=0):
             return replace(message, doubtful=True)
         if message.date >= (await chats.put_back()).replace(microsecond=0):
             return message
         message = replace(message, put_back=True)
-        known = receive(await chats.load(message.chat), message, self._rules, self._world.now()).outcome
+        known = receive(await chats.load(message.chat), message, self._rules, self._ports.now()).effect
         if known not in ANSWERED | {Effect.IGNORED_BUSY}:
             return message
         answered = await self._looking(message)
@@ -191,11 +191,11 @@ class Door:
 
     async def _looking(self, message: Incoming) -> bool | None:
         """Whether the chat shows that `message` was answered; None where it can't be looked into for now."""
-        clock = self._world.retrying.clock
+        clock = self._ports.retrying.clock
         if clock.monotonic() < self._look_at:
             return None
         try:
-            return await self._world.messenger.has_outcome(
+            return await self._ports.messenger.has_outcome(
                 message.chat, message.message_id, thinking=phrases.thinking_lines()
             )
         except MessengerError as error:

@@ -8,8 +8,8 @@ from edge.userbot.chat.steps import next_step, wake_at
 from edge.userbot.chat.versions import UnreadableRecord
 from edge.userbot.storage.chat_names import names_chat
 from edge.userbot.storage.contention import until_won
-from edge.userbot.storage.index import Index
-from edge.userbot.storage.unreadable import Unreadable
+from edge.userbot.storage.index import ChatIndex
+from edge.userbot.storage.unreadable import UnreadableChats
 from events.records import Marks, Records, Stored
 from events.runtime.retrying import Backoff, Retrying
 
@@ -26,8 +26,8 @@ class Chats:
 
     def __init__(self, records: Records, marks: Marks, account: str, *, retrying: Retrying) -> None:
         self._records = records
-        self.index = Index(marks, account)
-        self.unreadable = Unreadable(marks, account)
+        self.index = ChatIndex(marks, account)
+        self.unreadable = UnreadableChats(marks, account)
         self._account = account
         self._retrying = retrying
 

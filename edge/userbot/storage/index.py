@@ -13,7 +13,7 @@ from events.runtime.log_throttle import LogThrottle
 log = structlog.get_logger(__name__)
 
 
-class Index:
+class ChatIndex:
     """Every method but `drop` raises TransportError when the store is away."""
 
     def __init__(self, marks: Marks, account: str) -> None:

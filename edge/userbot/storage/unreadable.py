@@ -8,7 +8,7 @@ from events.records import Marks
 log = structlog.get_logger(__name__)
 
 
-class Unreadable:
+class UnreadableChats:
     """Every method but `note` raises TransportError when the store is away."""
 
     def __init__(self, marks: Marks, account: str) -> None:

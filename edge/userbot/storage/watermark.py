@@ -7,7 +7,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.userbot.chat.versions import EARLIER, numbered, schema_of
-from edge.userbot.intake.account_updates import State, StateLost
+from edge.userbot.intake.account_updates import StateLost, UpdatesState
 from edge.userbot.storage.contention import until_won
 from events.errors import Conflict
 from events.records import Records
@@ -53,7 +53,7 @@ class Watermark:
         self._version: int | None = None
         self.ahead: tuple[Key, ...] = ()
 
-    async def load(self) -> State | None:
+    async def load(self) -> UpdatesState | None:
         """Return the state that was saved last, None before the first `save`.
 
         Raises StateLost when what is stored can't be read: the next `save` overwrites it. Raises UnreadableRecord when
@@ -68,14 +68,14 @@ class Watermark:
             log.error("watermark.unreadable", account=self._account)
             raise StateLost(f"{self._what} can't be read") from None
         self.ahead = stored.ahead
-        return State(**stored.model_dump(exclude={"ahead"}))
+        return UpdatesState(**stored.model_dump(exclude={"ahead"}))
 
     async def is_of_earlier_version(self) -> bool:
         """Return whether a version that kept no index of unfinished chats has saved it. Raises UnreadableRecord."""
         value = await self._look()
         return value is not None and schema_of(value, known=SCHEMA, what=self._what) == EARLIER
 
-    async def save(self, state: State, ahead: Iterable[Key] = ()) -> None:
+    async def save(self, state: UpdatesState, ahead: Iterable[Key] = ()) -> None:
         """Overwrite what is stored: an account has one userbot, so another writer was an earlier process of it."""
         stored = _Stored(**state.model_dump(), ahead=tuple(ahead)[-MOST_AHEAD:])
         value = numbered(stored.model_dump_json(), SCHEMA)

@@ -9,9 +9,9 @@ from pyrogram import raw
 
 from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.messenger import UnknownAnswer
-from edge.userbot.intake.account_updates import Difference, State, StateLost, TooLong
+from edge.userbot.intake.account_updates import StateLost, TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.telegram import dialogs, history
-from edge.userbot.telegram.calls import Calls, Refused
+from edge.userbot.telegram.calls import CallRefused, Calls
 from edge.userbot.telegram.incoming import incoming
 from events.runtime.log_throttle import LogThrottle
 
@@ -43,30 +43,30 @@ class TelegramAccount:
         self._other = other
         self._log_throttle = LogThrottle(NOT_SHOWN_EVERY)
 
-    async def state(self) -> State:
+    async def state(self) -> UpdatesState:
         try:
             return _state(await self._calls.invoke(raw.functions.updates.GetState()))
-        except Refused as error:
+        except CallRefused as error:
             raise UnknownAnswer(f"Telegram does not tell the state: {error.reason}; trying again") from None
 
-    async def difference(self, since: State) -> Difference | TooLong:
+    async def difference(self, since: UpdatesState) -> UpdatesDifference | TooLong:
         query = raw.functions.updates.GetDifference(pts=since.pts, date=since.date, qts=since.qts)
         try:
             found = await self._calls.invoke(query)
-        except Refused as error:
+        except CallRefused as error:
             raise StateLost(f"Telegram refused the state: {error.reason}") from None
         await self._calls.remember_people()
         for update in getattr(found, "other_updates", ()):
             self._other(update)
         match found:
             case raw.types.updates.DifferenceEmpty(date=date, seq=seq):
-                return Difference(since.model_copy(update={"date": date, "seq": seq}), [], complete=True)
+                return UpdatesDifference(since.model_copy(update={"date": date, "seq": seq}), [], complete=True)
             case raw.types.updates.DifferenceTooLong(pts=pts):
                 return TooLong(_counted(pts))
             case raw.types.updates.DifferenceSlice(intermediate_state=state):
-                return Difference(_state(state), self._messages(_new(found), found.users), complete=False)
+                return UpdatesDifference(_state(state), self._messages(_new(found), found.users), complete=False)
             case raw.types.updates.Difference(state=state):
-                return Difference(_state(state), self._messages(_new(found), found.users), complete=True)
+                return UpdatesDifference(_state(state), self._messages(_new(found), found.users), complete=True)
         raise UnknownAnswer(f"Telegram gave {type(found).__name__} for a difference; trying again")
 
     async def recent(self, since: datetime) -> list[Incoming]:
@@ -77,7 +77,7 @@ class TelegramAccount:
         try:
             async for peer, users in self._dialogs(since):
                 found += await self._history(peer, users, since)
-        except Refused as error:
+        except CallRefused as error:
             self._say_not_shown(since, error.reason)
         await self._calls.remember_people()
         return sorted(found, key=lambda message: (message.date, message.message_id))
@@ -105,7 +105,7 @@ class TelegramAccount:
         while True:
             try:
                 page = await history.page(self._calls, peer, limit=PAGE, before=found[-1].id if found else 0)
-            except Refused as error:
+            except CallRefused as error:
                 self._say_not_shown(since, error.reason)
                 break
             found += page
@@ -134,8 +134,8 @@ def _new(difference: Any) -> list[Any]:
     ]
 
 
-def _state(state: Any) -> State:
-    return State(pts=_counted(state.pts), qts=state.qts, date=state.date, seq=state.seq)
+def _state(state: Any) -> UpdatesState:
+    return UpdatesState(pts=_counted(state.pts), qts=state.qts, date=state.date, seq=state.seq)
 
 
 def _counted(pts: int) -> int:

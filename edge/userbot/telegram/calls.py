@@ -24,7 +24,7 @@ class SessionRevoked(TimokhaError):
     """Telegram has ended the session: there is no way on but to sign in again."""
 
 
-class Refused(Undeliverable):
+class CallRefused(Undeliverable):
     """Telegram will never do what a call asked for. `reason` is its own name for why."""
 
     def __init__(self, reason: str) -> None:
@@ -94,7 +94,7 @@ class Calls:
             case Fault.DONE:
                 return AlreadyDone(reason)
             case Fault.FINAL:
-                return Refused(reason)
+                return CallRefused(reason)
             case Fault.FATAL:
                 if not self.revoked.is_set():
                     log.error("telegram.session_revoked", reason=reason)

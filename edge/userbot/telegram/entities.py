@@ -4,7 +4,7 @@ from typing import Any
 
 from pyrogram import raw
 
-from edge.userbot.formatting.styled import Entity, Part, Style
+from edge.userbot.formatting.styled import Entity, FormattedText, Style
 
 _TYPES: dict[Style, Any] = {
     "bold": raw.types.MessageEntityBold,
@@ -14,7 +14,7 @@ _TYPES: dict[Style, Any] = {
 }
 
 
-def of(message: Part) -> list[Any] | None:
+def of(message: FormattedText) -> list[Any] | None:
     """None for a plain text: pyrogram writes an empty list in a way that can't be read."""
     return [_entity(entity) for entity in message.entities] or None
 

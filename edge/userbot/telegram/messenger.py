@@ -11,9 +11,9 @@ from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
 from edge.userbot.driving.messenger import Undeliverable
-from edge.userbot.formatting.styled import Part
+from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.telegram import dialogs, entities, own_messages
-from edge.userbot.telegram.calls import AlreadyDone, Calls, Refused
+from edge.userbot.telegram.calls import AlreadyDone, CallRefused, Calls
 from edge.userbot.telegram.faults import FORMATTING_REFUSED, REPLY_GONE, judge
 from events.errors import TimokhaError
 from events.faults import Fault
@@ -46,7 +46,7 @@ class Telegram:
         self._strangers: set[str] = set()
         self._pace_of = lru_cache(maxsize=CHATS_PACED)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
-    async def send(self, chat: str, message: Part, *, reply_to: int | None, random_id: int) -> int:
+    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         peer = await self._turn(chat)
         query = raw.functions.messages.SendMessage(
             peer=peer,
@@ -60,22 +60,22 @@ class Telegram:
             updates = await self._calls.invoke(query)
         except AlreadyDone:
             return await self.find_own(chat, message.text, reply_to=reply_to) or 0
-        except Refused as error:
+        except CallRefused as error:
             if reply_to and error.reason in REPLY_GONE:
                 # What it replies to is gone: say it all the same.
                 return await self.send(chat, message, reply_to=None, random_id=random_id)
             if message.entities and error.reason in FORMATTING_REFUSED:
                 log.warning("telegram.formatting_refused", chat=chat, reason=error.reason)
-                return await self.send(chat, Part(message.text), reply_to=reply_to, random_id=random_id)
+                return await self.send(chat, FormattedText(message.text), reply_to=reply_to, random_id=random_id)
             raise Undeliverable(f"Telegram refused a message to {chat}: {error.reason}") from None
         self._changed(updates)
         return _message_id(updates, random_id)
 
-    async def edit(self, chat: str, message_id: int, message: Part) -> None:
+    async def edit(self, chat: str, message_id: int, message: FormattedText) -> None:
         peer = await self._turn(chat)
         await self._edit(peer, message_id, message)
 
-    async def preview(self, chat: str, message_id: int, message: Part) -> bool:
+    async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
         # Half of the overall rate stays for messages.
         overall = min(1 + self._overall.max_rate / 2, self._overall.max_rate)
         if not (self._pace_of(chat).has_capacity(1 + SPARED) and self._overall.has_capacity(overall)):
@@ -83,7 +83,7 @@ class Telegram:
         await self.edit(chat, message_id, message)
         return True
 
-    async def _edit(self, peer: Any, message_id: int, message: Part) -> None:
+    async def _edit(self, peer: Any, message_id: int, message: FormattedText) -> None:
         query = raw.functions.messages.EditMessage(
             peer=peer, id=message_id, message=message.text, entities=entities.of(message), no_webpage=True
         )
@@ -91,10 +91,10 @@ class Telegram:
             updates = await self._calls.invoke(query)
         except AlreadyDone:
             return
-        except Refused as error:
+        except CallRefused as error:
             if message.entities and error.reason in FORMATTING_REFUSED:
                 log.warning("telegram.formatting_refused", message=message_id, reason=error.reason)
-                await self._edit(peer, message_id, Part(message.text))
+                await self._edit(peer, message_id, FormattedText(message.text))
                 return
             raise Undeliverable(f"Telegram refused to edit message {message_id}: {error.reason}") from None
         self._changed(updates)
@@ -113,7 +113,7 @@ class Telegram:
                 found = await own_messages.after(self._calls, chat, reply_to or 0)
             else:
                 found = await own_messages.newest(self._calls, await self._peer(chat))
-        except Refused as error:
+        except CallRefused as error:
             # Then a repeat is recognised by its random id alone.
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return None
@@ -126,7 +126,7 @@ class Telegram:
                 found = await own_messages.after(self._calls, chat, message_id)
             else:
                 found = await own_messages.following(self._calls, await self._peer(chat), message_id)
-        except Refused as error:
+        except CallRefused as error:
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return False
         return own_messages.has_outcome(found, message_id, thinking)

@@ -11,13 +11,13 @@ import structlog
 from pyrogram import Client, raw, utils
 
 from edge.userbot.chat.transitions import Incoming
-from edge.userbot.intake.account_updates import Behind, Change
+from edge.userbot.intake.account_updates import Gap, LiveChange
 from edge.userbot.telegram.incoming import incoming
 from edge.userbot.telegram.own_names import OwnNames
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
 from events.runtime.log_throttle import LogThrottle
 
-Item = Change | Behind | Incoming
+Item = LiveChange | Gap | Incoming
 
 LOWEST_CHANNEL_ID = -1_997_852_516_352
 LOWEST_CHAT_ID = -999_999_999_999
@@ -61,7 +61,7 @@ class Updates:
             items = list(self._items(updates))
         except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not go with it
             log.warning("telegram.updates_unreadable", kind=type(updates).__name__, error=type(error).__name__)
-            items = [Behind("unreadable")]
+            items = [Gap("unreadable")]
         for item in items:
             self._put(item)
 
@@ -96,11 +96,11 @@ class Updates:
                 yield from self._item(updates.update, {})
             case raw.types.UpdateShortMessage() | raw.types.UpdateShortChatMessage():
                 # It does not say who wrote.
-                yield Behind("short", updates.pts)
+                yield Gap("short", updates.pts)
             case raw.types.UpdateShortSentMessage():
-                yield Change(updates.pts, updates.pts_count)
+                yield LiveChange(updates.pts, updates.pts_count)
             case raw.types.UpdatesTooLong():
-                yield Behind("too long")
+                yield Gap("too long")
 
     def _item(self, update: Any, users: Mapping[int, Any]) -> Iterator[Item]:
         self.names.hear_update(update)
@@ -108,10 +108,10 @@ class Updates:
             if message := self._incoming(update.message, users):
                 yield message
         elif isinstance(update, raw.types.UpdatePtsChanged):
-            yield Behind("pts changed")
+            yield Gap("pts changed")
         elif "Channel" not in type(update).__name__ and hasattr(update, "pts") and hasattr(update, "pts_count"):
             message = self._incoming(getattr(update, "message", None), users) if _is_new(update) else None
-            yield Change(update.pts, update.pts_count, message)
+            yield LiveChange(update.pts, update.pts_count, message)
 
     def _incoming(self, message: Any, users: Mapping[int, Any]) -> Incoming | None:
         return incoming(self._account, message, users, groups=self._groups, bots=self._bots)
