@@ -1,4 +1,4 @@
-"""`timokha bridge`: the composition root."""
+"""`timokha bridge`: wire up a bridge between JetStream and RabbitMQ, and run it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -41,15 +41,17 @@ from functions.worker.loop import Limits, Worker, reply_lookup
 from observability.telemetry import Telemetry
 
 MAX_IN_FLIGHT = 1024
-"""However large the pool on RabbitMQ is."""
+"""Upper limit, however large the pool on RabbitMQ is."""
 
 HANDBACK = timedelta(seconds=10)
-"""What a stopping bridge still waits for comes to somebody else only then: a restarted one may know the answer."""
+"""Before requests in flight are redelivered after a shutdown: the bridge may restart and relay their replies."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What both directions are made of."""
+class Dependencies:
+    """What both directions need."""
 
     js: JetStream
     broker: Broker
@@ -65,106 +67,108 @@ class Parts:
 Run = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
-def needs(settings: BridgeSettings, made: Topology) -> Callable[[], Coroutine[Any, Any, None]]:
-    """What makes what must be on JetStream. Raises TransportError."""
+def topology_setup(settings: BridgeSettings, streams: Topology) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Return a function that creates what the bridge needs on JetStream. It raises TransportError."""
 
     async def ensure() -> None:
-        await made.ensure_streams()
+        await streams.ensure_streams()
         if settings.outbound:
-            await made.ensure_generate_consumer()
-            await made.ensure_bridge()
+            await streams.ensure_generate_consumer()
+            await streams.ensure_bridge()
         if settings.inbound:
-            await made.ensure_edge(subjects.RABBITMQ_ACCOUNT)
+            await streams.ensure_edge(subjects.RABBITMQ_ACCOUNT)
 
     return ensure
 
 
-async def outward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
-    """From JetStream's shared pool to the RabbitMQ queue `name`. Raises TransportError."""
-    js, broker = parts.js, parts.broker
+async def open_outbound(name: str, settings: BridgeSettings, deps: Dependencies) -> Run:
+    """Connect JetStream's shared pool to workers on the RabbitMQ queue `name`. Raises TransportError."""
+    js, broker = deps.js, deps.broker
     codec, events = CODECS[settings.codec], JetStreamLog(js)
     queue = await topology.adopt(broker.consuming, codec.queue(name))
-    out = Outbound(
+    outbound = Outbound(
         queue=queue,
         codec=codec,
         sender=broker.sender,
         events=events,
-        notes=SentRequests(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET)),
+        sent_requests=SentRequests(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET)),
         is_answered=reply_lookup(events),
-        telemetry=parts.telemetry,
-        clock=parts.clock,
-        random=parts.random,
+        telemetry=deps.telemetry,
+        clock=deps.clock,
+        random=deps.random,
     )
     replies = await Receiver.open(broker, codec.replies, prefetch=PREFETCH)
     pool = WorkerPool(
-        broker, queue, codec.replies, prefetch=settings.prefetch, lost=out.waiting.lost, retrying=parts.retrying
+        broker,
+        queue,
+        codec.replies,
+        prefetch=settings.prefetch,
+        on_lost=outbound.awaited.on_workers_lost,
+        retrying=deps.retrying,
     )
-    await pool.look()
+    await pool.measure()
     worker = Worker(
-        out.handle,
+        outbound.handle,
         subscription=await JetStreamSubscription.bind(
-            js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=parts.random
+            js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=deps.random
         ),
         publisher=events,
-        is_answered=out.is_answered,
+        is_answered=outbound.is_answered,
         source=SOURCE,
         limits=Limits(MAX_IN_FLIGHT, settings.attempts, settings.grace, HANDBACK),
-        telemetry=parts.telemetry,
-        clock=parts.clock,
-        random=parts.random,
+        telemetry=deps.telemetry,
+        clock=deps.clock,
+        random=deps.random,
         slots=lambda: min(pool.size, MAX_IN_FLIGHT),
     )
 
-    taking = [QueueConsumer(replies, out, parts.retrying), *await _dead_letters(settings, parts)]
+    consumers = [QueueConsumer(replies, outbound, deps.retrying), *await _open_dead_letters(settings, deps)]
 
     async def run(stop: asyncio.Event) -> None:
-        # Replies are taken until the worker has nothing left that waits for one.
+        # Consume replies until the worker awaits none.
         drained = asyncio.Event()
 
         async def work() -> None:
             await worker.run(stop)
             drained.set()
 
-        async with listen_for_events(js, Channel.REPLIES, out.waiting.heard):
-            await beside(together(work(), *(pump.run(drained) for pump in taking)), pool.watch())
+        async with listen_for_events(js, Channel.REPLIES, outbound.awaited.on_published):
+            await beside(together(work(), *(consumer.run(drained) for consumer in consumers)), pool.watch())
 
     return run
 
 
-async def inward(name: str, settings: BridgeSettings, parts: Parts) -> Run:
-    """From the RabbitMQ queue `name` to JetStream, and the replies back. Raises TransportError."""
-    js, broker = parts.js, parts.broker
+async def open_inbound(name: str, settings: BridgeSettings, deps: Dependencies) -> Run:
+    """Connect requesters on the RabbitMQ queue `name` to JetStream. Raises TransportError."""
+    js, broker = deps.js, deps.broker
     codec = CODECS[settings.codec]
-    questions = InboundRequests(name, codec, JetStreamLog(js), settings.deadline, parts.telemetry, parts.clock)
-    consumer = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
-    replies = await JetStreamSubscription.bind(js, Channel.REPLIES, consumer, random=parts.random)
-    answers = InboundReplies(replies, codec, broker.sender, parts.telemetry, parts.retrying)
+    requests = InboundRequests(name, codec, JetStreamLog(js), settings.deadline, deps.telemetry, deps.clock)
+    group = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
+    replies = await JetStreamSubscription.bind(js, Channel.REPLIES, group, random=deps.random)
+    returned = InboundReplies(replies, codec, broker.sender, deps.telemetry, deps.retrying)
     queue = await topology.adopt(broker.consuming, codec.queue(name))
     receiver = await Receiver.open(broker, queue, prefetch=PREFETCH)
 
-    pumps = [QueueConsumer(receiver, questions, parts.retrying)]
+    consumers = [QueueConsumer(receiver, requests, deps.retrying)]
     if not settings.outbound:
-        pumps += await _dead_letters(settings, parts)
+        consumers += await _open_dead_letters(settings, deps)
 
     async def run(stop: asyncio.Event) -> None:
-        await together(*(pump.run(stop) for pump in pumps), answers.run(stop))
+        await together(*(consumer.run(stop) for consumer in consumers), returned.run(stop))
 
     return run
 
 
-async def _dead_letters(settings: BridgeSettings, parts: Parts) -> Sequence[QueueConsumer]:
-    """Only our own workers and queues have any; one pump, whichever way the bridge goes. Raises TransportError."""
+async def _open_dead_letters(settings: BridgeSettings, deps: Dependencies) -> Sequence[QueueConsumer]:
+    """Return a consumer of RabbitMQ's dead letters: none with the original's codec. Raises TransportError."""
     if settings.codec is not CodecName.EVENTS:
         return ()
-    dead = await Receiver.open(parts.broker, topology.DEADLETTERS, prefetch=PREFETCH)
-    return [QueueConsumer(dead, DeadLetters(JetStreamLog(parts.js), parts.telemetry, parts.clock), parts.retrying)]
-
-
-log = structlog.get_logger(__name__)
+    dead = await Receiver.open(deps.broker, topology.DEADLETTERS, prefetch=PREFETCH)
+    return [QueueConsumer(dead, DeadLetters(JetStreamLog(deps.js), deps.telemetry, deps.clock), deps.retrying)]
 
 
 async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Carry requests and replies across until `stop` is set."""
+    """Relay requests and replies until `stop` is set."""
     async with AsyncExitStack() as stack:
         health = await stack.enter_async_context(health_file(settings.health_file, stop, clock=SystemClock()))
         run = await unless(stop, _open(settings, telemetry, stack, health))
@@ -174,29 +178,29 @@ async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Eve
 
 
 async def _open(settings: BridgeSettings, telemetry: Telemetry, stack: AsyncExitStack, health: Health) -> Run:
-    """Everything that runs, connected; closed by `stack`. Raises TransportError."""
+    """Connect to both brokers; `stack` closes the connections. Raises TransportError."""
     clock, random = SystemClock(), Random()  # noqa: S311 - jitter, not a secret
     health.not_ready("it connects to its brokers")
     js = await stack.enter_async_context(
         connect_jetstream(settings.nats_url, name="bridge", access=settings.nats_access)
     )
     broker = await stack.enter_async_context(connect_rabbitmq(settings.rabbitmq_url, name="bridge", clock=clock))
-    made = Topology(js, retrying=Retrying(clock, random))
-    ensure = needs(settings, made)
+    streams = Topology(js, retrying=Retrying(clock, random))
+    ensure = topology_setup(settings, streams)
     await ensure()
     if settings.codec is CodecName.EVENTS:
         await topology.ensure(broker.consuming)
         broker.upkeep.keep("our queues", partial(topology.restore, broker.consuming))
-    parts = Parts(js, broker, telemetry, clock, random)
+    deps = Dependencies(js, broker, telemetry, clock, random)
     runs: list[Run] = []
     if settings.outbound:
-        runs.append(await outward(settings.outbound, settings, parts))
+        runs.append(await open_outbound(settings.outbound, settings, deps))
     if settings.inbound:
-        runs.append(await inward(settings.inbound, settings, parts))
+        runs.append(await open_inbound(settings.inbound, settings, deps))
 
     async def run(stop: asyncio.Event) -> None:
-        health.ready_unless(partial(trouble, made), broker.trouble)
-        kept = (keep_topology(made, ensure, clock=clock), broker.upkeep.failure())
-        await beside(together(*(each(stop) for each in runs)), *kept)
+        health.ready_unless(partial(trouble, streams), broker.trouble)
+        upkeep = (keep_topology(streams, ensure, clock=clock), broker.upkeep.failure())
+        await beside(together(*(each(stop) for each in runs)), *upkeep)
 
     return run

@@ -1,4 +1,4 @@
-"""Requests that this process has sent to RabbitMQ and waits for; nothing depends on it but how soon they end."""
+"""Replies that this process awaits from RabbitMQ. Kept in memory only: losing them delays requests, nothing more."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -6,87 +6,91 @@ from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
 
-from bridge.ids import correlation
+from bridge.ids import correlation_id_for
 from bridge.sent_requests import SentRequest
 
 
 class WaitEnd(StrEnum):
-    """How the waiting for a request ended."""
+    """Why the wait for a reply ended."""
 
     STORED = "stored"
-    """Its reply came through here and is stored."""
+    """This process has stored the reply."""
     HEARD = "heard"
-    """Somebody published a reply; whether it is stored must be looked up."""
+    """Another process has published a reply; check whether it is stored."""
     LOST = "lost"
-    """Nobody is left who could answer."""
+    """No worker is left that could reply."""
     UNUSABLE = "unusable"
-    """Its reply can't be stored, nor could another one like it."""
+    """The reply can't be stored, and a retry would bring one like it."""
     TIMED_OUT = "timed out"
 
 
 class AwaitedReply:
-    """For one request."""
+    """The reply to one request."""
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         self.headers: Mapping[str, str] = {}
-        self.why = ""
-        """Why its reply is unusable."""
+        self.flaw = ""
+        """Why the reply is unusable."""
         self._end: asyncio.Future[WaitEnd] = asyncio.get_running_loop().create_future()
 
-    def over(self, end: WaitEnd) -> None:
+    def end_wait(self, end: WaitEnd) -> None:
         if not self._end.done():
             self._end.set_result(end)
 
-    async def end(self, within: timedelta) -> WaitEnd:
-        await asyncio.wait({self._end}, timeout=max(within.total_seconds(), 0))
+    async def wait(self, timeout: timedelta) -> WaitEnd:
+        await asyncio.wait({self._end}, timeout=max(timeout.total_seconds(), 0))
         return self._end.result() if self._end.done() else WaitEnd.TIMED_OUT
 
 
 class AwaitedReplies:
-    """All of them, by correlation id."""
+    """All awaited replies, by correlation id."""
 
     def __init__(self) -> None:
-        self._waits: dict[str, AwaitedReply] = {}
+        self._replies: dict[str, AwaitedReply] = {}
 
     @contextmanager
-    def open(self, request_id: str) -> Iterator[AwaitedReply]:
-        key = correlation(request_id)
-        wait = self._waits[key] = AwaitedReply(request_id)
+    def awaiting(self, request_id: str) -> Iterator[AwaitedReply]:
+        """Inside, the reply to a request is awaited."""
+        key = correlation_id_for(request_id)
+        reply = self._replies[key] = AwaitedReply(request_id)
         try:
-            yield wait
+            yield reply
         finally:
-            if self._waits.get(key) is wait:
-                del self._waits[key]
+            if self._replies.get(key) is reply:
+                del self._replies[key]
 
-    def note(self, correlation_id: str) -> SentRequest | None:
-        """What is known about a request that is waited for."""
-        wait = self._waits.get(correlation_id)
-        return SentRequest(request_id=wait.request_id, headers=wait.headers) if wait else None
+    def find_request(self, correlation_id: str) -> SentRequest | None:
+        """Return what is known about the request of an awaited reply."""
+        reply = self._replies.get(correlation_id)
+        return SentRequest(request_id=reply.request_id, headers=reply.headers) if reply else None
 
     @contextmanager
     def storing(self, request_id: str) -> Iterator[None]:
-        """Inside, the reply is published; what is heard of it meanwhile is our own voice."""
-        key = correlation(request_id)
-        wait = self._waits.pop(key, None)
+        """End the wait for a reply once the body has published it.
+
+        Inside, `on_published` ignores this reply: this process itself publishes it.
+        """
+        key = correlation_id_for(request_id)
+        reply = self._replies.pop(key, None)
         try:
             yield
         except BaseException:
-            if wait:
-                self._waits.setdefault(key, wait)
+            if reply:
+                self._replies.setdefault(key, reply)
             raise
-        if wait:
-            wait.over(WaitEnd.STORED)
+        if reply:
+            reply.end_wait(WaitEnd.STORED)
 
-    def heard(self, request_id: str) -> None:
-        if wait := self._waits.get(correlation(request_id)):
-            wait.over(WaitEnd.HEARD)
+    def on_published(self, request_id: str) -> None:
+        if reply := self._replies.get(correlation_id_for(request_id)):
+            reply.end_wait(WaitEnd.HEARD)
 
-    def unusable(self, request_id: str, why: str) -> None:
-        if wait := self._waits.get(correlation(request_id)):
-            wait.why = why
-            wait.over(WaitEnd.UNUSABLE)
+    def on_unusable(self, request_id: str, flaw: str) -> None:
+        if reply := self._replies.get(correlation_id_for(request_id)):
+            reply.flaw = flaw
+            reply.end_wait(WaitEnd.UNUSABLE)
 
-    def lost(self) -> None:
-        for wait in self._waits.values():
-            wait.over(WaitEnd.LOST)
+    def on_workers_lost(self) -> None:
+        for reply in self._replies.values():
+            reply.end_wait(WaitEnd.LOST)

@@ -1,12 +1,13 @@
-"""How a request and its answer are written on RabbitMQ: as our events, or as the original writes them."""
+"""How requests and replies are encoded on RabbitMQ: as our events, or as the original's plain text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bridge import dialogue
-from bridge.ids import RequestOrigin, correlation, request_id_for
+from bridge import original_format
+from bridge.headers import RequestOrigin
+from bridge.ids import correlation_id_for, request_id_for
 from bridge.sent_requests import SentRequest
 from bridge.settings import CodecName
 from events.errors import MalformedEvent
@@ -28,7 +29,7 @@ SOURCE = "/timokha/bridge"
 
 NO_QUESTION = "Не вижу вопроса. Напишите его сразу после обращения."
 NO_ANSWER = "Не получилось ответить. Спросите, пожалуйста, ещё раз."
-"""What the original's bot shows its user, who speaks Russian like its model, instead of an answer."""
+"""What users of the original's bot see instead of an answer. They speak Russian, like the original's model."""
 
 MAX_BYTES = 768 * 1024
 """Of an event's body: JetStream takes 1 MB a message, headers included."""
@@ -38,43 +39,43 @@ class TooLarge(MalformedEvent):
     """More than JetStream takes."""
 
 
-def fitting(event: Event) -> Event:
-    """Raises TooLarge where JetStream would refuse the event for its size."""
+def check_size(event: Event) -> Event:
+    """Return the event. Raises TooLarge if JetStream would refuse it for its size."""
     if len(event.body) > MAX_BYTES:
-        raise TooLarge(f"{len(event.body)} bytes are too many, at most {MAX_BYTES} can be taken")
+        raise TooLarge(f"the body has {len(event.body)} bytes; at most {MAX_BYTES} fit")
     return event
 
 
 class Codec(Protocol):
-    """Bytes and events. What can't be read raises MalformedEvent."""
+    """Translates between messages of RabbitMQ and events. Raises MalformedEvent for what can't be decoded."""
 
     @property
     def replies(self) -> Queue:
-        """Where our workers' answers wait: durable, and shared by every bridge."""
+        """The queue of our workers' replies: durable, and shared by all bridges."""
         ...
 
     def queue(self, name: str) -> Queue:
-        """A request queue as this codec's programs declare it."""
+        """Return a request queue as the programs that use this codec declare it."""
         ...
 
-    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
-        """The request as a worker on RabbitMQ reads it."""
+    def encode_request(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
+        """Encode a request for a worker on RabbitMQ."""
         ...
 
-    def about(self, reply: AmqpMessage) -> SentRequest | None:
-        """Which request a reply is about, if it says so itself."""
+    def find_request(self, reply: AmqpMessage) -> SentRequest | None:
+        """Return the request that a reply answers, or None if the reply itself does not say which."""
         ...
 
-    def answered(self, reply: AmqpMessage, request_id: str) -> EventData:
-        """What a worker on RabbitMQ answered."""
+    def decode_reply(self, reply: AmqpMessage, request_id: str) -> EventData:
+        """Decode a reply of a worker on RabbitMQ."""
         ...
 
-    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
-        """What a requester on RabbitMQ asks, and where its answer goes."""
+    def decode_request(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
+        """Decode a request of a requester on RabbitMQ, and where its reply goes."""
         ...
 
-    def answer(self, data: EventData, origin: RequestOrigin, *, time: datetime) -> AmqpMessage:
-        """The answer as that requester reads it. `time` is the reply's."""
+    def encode_reply(self, data: EventData, origin: RequestOrigin, *, time: datetime) -> AmqpMessage:
+        """Encode a reply for a requester on RabbitMQ. `time` is the reply's."""
         ...
 
 
@@ -87,20 +88,20 @@ class EventsCodec:
     def queue(self, name: str) -> Queue:
         return topology.requests_queue(name)
 
-    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
+    def encode_request(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
         return AmqpMessage.of(event, reply_to=self.replies.name, expires_in=expires_in)
 
-    def about(self, reply: AmqpMessage) -> SentRequest | None:
+    def find_request(self, reply: AmqpMessage) -> SentRequest | None:
         event = reply.event()
         return SentRequest(request_id=str(event.request_id), headers=event.headers)
 
-    def answered(self, reply: AmqpMessage, request_id: str) -> EventData:
+    def decode_reply(self, reply: AmqpMessage, request_id: str) -> EventData:
         data = reply.event().data()
         if data.request_id != request_id or not isinstance(data, GenerationCompleted | GenerationFailed):
             raise MalformedEvent(f"{data.TYPE} is no answer to {request_id}")
         return data
 
-    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
+    def decode_request(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
         data = message.event().data()
         if not isinstance(data, GenerationRequested):
             raise MalformedEvent(f"{data.TYPE} is no request")
@@ -115,7 +116,7 @@ class EventsCodec:
         }
         return data.model_copy(update=ids), origin
 
-    def answer(self, data: EventData, origin: RequestOrigin, *, time: datetime) -> AmqpMessage:
+    def encode_reply(self, data: EventData, origin: RequestOrigin, *, time: datetime) -> AmqpMessage:
         own = data.model_copy(update={"request_id": origin.subject})
         return replace(AmqpMessage.of(Event.of(own, source=SOURCE, time=time)), correlation_id=origin.correlation_id)
 
@@ -129,30 +130,30 @@ class OriginalCodec:
     def queue(self, name: str) -> Queue:
         return topology.original_queue(name)
 
-    def ask(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
+    def encode_request(self, event: Event, data: GenerationRequested, *, expires_in: timedelta) -> AmqpMessage:
         return AmqpMessage(
-            dialogue.write(data.turns).encode("utf-8", errors="replace"),
+            original_format.format_turns(data.turns).encode("utf-8", errors="replace"),
             event.headers,
             content_type="text/plain",
-            correlation_id=correlation(data.request_id),
+            correlation_id=correlation_id_for(data.request_id),
             reply_to=self.replies.name,
             message_id=event.id,
             expires_in=expires_in,
         )
 
-    def about(self, reply: AmqpMessage) -> SentRequest | None:
+    def find_request(self, reply: AmqpMessage) -> SentRequest | None:
         return None
 
-    def answered(self, reply: AmqpMessage, request_id: str) -> EventData:
-        text = _text(reply)
+    def decode_reply(self, reply: AmqpMessage, request_id: str) -> EventData:
+        text = _decode(reply)
         if not text.strip():
             detail = "the model server gave an empty answer"
             return GenerationFailed(request_id=request_id, reason=FailureReason.EMPTY, detail=detail)
         return GenerationCompleted(request_id=request_id, text=text, finish_reason=FinishReason.STOP, model="original")
 
-    def asked(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
+    def decode_request(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
         origin = RequestOrigin.of(message)
-        turns = dialogue.read(_text(message))
+        turns = original_format.parse_turns(_decode(message))
         request_id = request_id_for(message)
         request = GenerationRequested(
             request_id=str(request_id),
@@ -160,13 +161,13 @@ class OriginalCodec:
             chat_id=request_id.chat,
             message_id=request_id.message,
             turns=turns,
-            sampling=Sampling().naming_defaults(),  # the original's bot says nothing of it
+            sampling=Sampling().naming_defaults(),  # the format has no sampling options
             deadline=deadline,
         )
         return request, origin
 
-    def answer(self, data: EventData, origin: RequestOrigin, *, time: datetime) -> AmqpMessage:
-        """The original's bot has no time limit: without an answer its user would be busy for ever."""
+    def encode_reply(self, data: EventData, origin: RequestOrigin, *, time: datetime) -> AmqpMessage:
+        """Encode a failure as text too: the original's bot has no time limit, and its user would stay busy forever."""
         match data:
             case GenerationCompleted(text=text):
                 body = text.encode("utf-8", errors="replace")
@@ -179,7 +180,7 @@ class OriginalCodec:
         return AmqpMessage(body, content_type="text/plain", correlation_id=origin.correlation_id)
 
 
-def _text(message: AmqpMessage) -> str:
+def _decode(message: AmqpMessage) -> str:
     try:
         return message.body.decode()
     except UnicodeDecodeError as error:

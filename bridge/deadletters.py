@@ -1,13 +1,13 @@
-"""What workers on RabbitMQ, or RabbitMQ itself, gave up joins JetStream's dead letters, where people look for it."""
+"""Move dead letters of RabbitMQ, its own and its workers', to JetStream's, where operators look for them."""
 
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from bridge.codecs import SOURCE
-from bridge.complaints import Complaints
+from bridge.headers import TracedMessage
+from bridge.queue_consumer import ErrorLog
 from bridge.refusals import Refusals
-from bridge.taken import TracedMessage
 from events.deadletters import REASON_HEADER
 from events.errors import MalformedEvent
 from events.event import Event
@@ -22,19 +22,21 @@ from observability import names
 from observability.telemetry import Telemetry
 
 EXPIRED = "expired"
-"""A request that outlived its deadline: the edge has told its user, and the text must not stay."""
+"""RabbitMQ's reason for a request past its deadline: the edge has informed its user, and the text must not stay."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
+    """Handles the messages of RabbitMQ's dead-letter queue."""
+
     events: Log
     telemetry: Telemetry
     clock: Clock
-    complain: Complaints = field(default_factory=Complaints)
+    log_error: ErrorLog = field(default_factory=ErrorLog)
 
-    async def take(self, received: ReceivedMessage) -> None:
+    async def handle_message(self, received: ReceivedMessage) -> None:
         """Raises TransportError."""
         message = received.message
         if message.death == EXPIRED:
@@ -45,45 +47,44 @@ class DeadLetters:
             await self._refuse(message)
             return
         try:
-            event.request_id  # noqa: B018 - without one it has no place
+            event.request_id  # noqa: B018 - without one it can't be stored
         except MalformedEvent as error:
-            self.complain("deadletter.dropped", str(error))
+            self.log_error("deadletter.dropped", str(error))
             return
-        await self._keep(event, message, ours=ours)
+        await self._store(event, message, ours=ours)
 
-    async def give_up(self, received: ReceivedMessage, why: str) -> None:
-        """Nobody waits for it, and its request is known to the edge by its deadline."""
+    async def give_up(self, received: ReceivedMessage, reason: str) -> None:
+        """Do nothing: no reply is awaited, and the edge fails the request at its deadline."""
 
-    async def _keep(self, event: Event, message: AmqpMessage, *, ours: bool) -> None:
-        destination = topology.DEADLETTERS.name
+    async def _store(self, event: Event, message: AmqpMessage, *, ours: bool) -> None:
         with self.telemetry.spans.process(
             Channel.DEADLETTERS,
             TracedMessage.of(event, message),
             group="bridge",
             system=names.RABBITMQ,
-            destination=destination,
+            destination=topology.DEADLETTERS.name,
         ):
             if ours:
-                # The worker that gave it up has counted it, and has told so in a reply of its own.
+                # The worker that gave up has counted the request and published its failure.
                 await publish_dead_letter(event, self.events, self.telemetry)
                 return
             outcome = _exhausted(message)
             await give_up(outcome, event, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
-            _say(outcome, event)
+            _log_outcome(outcome, event)
 
     async def _refuse(self, message: AmqpMessage) -> None:
-        """A requester's question that no bridge could take: it has an id of its own here."""
+        """Refuse a requester's message that no bridge could process, under the request id derived from it."""
         outcome = _exhausted(message)
         await Refusals(topology.DEADLETTERS.name, self.events, self.telemetry, self.clock).refuse(message, outcome)
-        _say(outcome, message.event())
+        _log_outcome(outcome, message.event())
 
 
 def _exhausted(message: AmqpMessage) -> GaveUp:
-    """RabbitMQ gave it up: nobody has counted or told yet."""
+    """Return the outcome of a message that RabbitMQ itself gave up: not counted and not failed yet."""
     outcome = GaveUp.exhausted(message.attempts)
     return replace(outcome, detail=f"{outcome.detail}; RabbitMQ says {message.death[:50] or 'nothing'}")
 
 
-def _say(outcome: GaveUp, event: Event) -> None:
-    """Not before it is kept: while that fails it is tried again and again."""
+def _log_outcome(outcome: GaveUp, event: Event) -> None:
+    # Only once it is stored: until then it is retried again and again.
     log.error("request.gave_up", request_id=event.subject, reason=outcome.reason, detail=outcome.detail)

@@ -1,4 +1,4 @@
-"""In: what requesters ask on RabbitMQ becomes requests, and their replies go back to them."""
+"""Inbound: publish requests from RabbitMQ on JetStream, and send the replies back."""
 
 import asyncio
 from collections import Counter
@@ -9,13 +9,12 @@ from datetime import timedelta
 
 import structlog
 
-from bridge.codecs import SOURCE, Codec, TooLarge, fitting
-from bridge.complaints import Complaints
-from bridge.dialogue import NoQuestion
-from bridge.ids import RequestOrigin, request_id_for
-from bridge.outbound import MARK
+from bridge.codecs import SOURCE, Codec, TooLarge, check_size
+from bridge.headers import MARK, RequestOrigin, TracedMessage, trace_headers
+from bridge.ids import request_id_for
+from bridge.original_format import NoQuestion
+from bridge.queue_consumer import ErrorLog
 from bridge.refusals import Refusals
-from bridge.taken import TracedMessage, trace_of
 from events import subjects
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
@@ -36,23 +35,23 @@ from observability.telemetry import Telemetry
 BATCH = 64
 
 MAX_BODY = 512 * 1024
-"""Bytes of a body that is read at all."""
+"""Largest body that is decoded, in bytes."""
 
 BACKOFF = Backoff(first=timedelta(seconds=1))
-"""Before an answer that RabbitMQ did not take is sent again."""
+"""Before a reply that RabbitMQ did not take is sent again."""
 
 GRACE = timedelta(seconds=1)
-"""To finish what is in hand at the end; what is left comes again."""
+"""To finish replies in flight during shutdown; unfinished ones are redelivered."""
 
 COUNTED = 10_000
-"""Replies whose failures are remembered."""
+"""Replies whose failures are counted."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class InboundRequests:
-    """From RabbitMQ's queue to JetStream."""
+    """Publishes the messages of a RabbitMQ queue as requests on JetStream."""
 
     queue: str
     codec: Codec
@@ -60,15 +59,15 @@ class InboundRequests:
     deadline: timedelta
     telemetry: Telemetry
     clock: Clock
-    complain: Complaints = field(default_factory=Complaints)
+    log_error: ErrorLog = field(default_factory=ErrorLog)
 
-    async def take(self, received: ReceivedMessage) -> None:
-        """Publish one request, or refuse it if it can't be one. Raises TransportError."""
+    async def handle_message(self, received: ReceivedMessage) -> None:
+        """Publish a request, or refuse a message that can't become one. Raises TransportError."""
         message = received.message
         try:
-            event = self._read(message)
+            event = self._decode(message)
         except NoQuestion as error:
-            await self._refusals().answer(message, GaveUp.malformed(str(error), 1))
+            await self._refusals().fail(message, GaveUp.malformed(str(error), 1))
             log.info("request.no_question", request_id=str(request_id_for(message)))
         except TooLarge as error:
             await self._refuse(message, _rejected(str(error)))
@@ -77,48 +76,53 @@ class InboundRequests:
         else:
             await self._publish(event, message)
 
-    async def give_up(self, received: ReceivedMessage, why: str) -> None:
-        """It becomes a dead letter, and its asker is told. Raises TransportError."""
-        await self._refuse(received.message, _rejected(why))
+    async def give_up(self, received: ReceivedMessage, reason: str) -> None:
+        """Refuse a message that can't be published. Raises TransportError."""
+        await self._refuse(received.message, _rejected(reason))
 
     async def _publish(self, event: Event, message: AmqpMessage) -> None:
         spans = self.telemetry.spans
-        taken = TracedMessage.of(event, message)
+        traced_message = TracedMessage.of(event, message)
         with (
             spans.process(
-                Channel.REQUESTS, taken, group="bridge", system=names.RABBITMQ, destination=self.queue, entry=True
+                Channel.REQUESTS,
+                traced_message,
+                group="bridge",
+                system=names.RABBITMQ,
+                destination=self.queue,
+                entry=True,
             ),
             spans.send(Channel.REQUESTS, event) as traced,
         ):
             published = await self.events.publish(Channel.REQUESTS, traced)
         log.info("request.taken", request_id=event.subject, again=published is Published.ALREADY_THERE)
 
-    def _read(self, message: AmqpMessage) -> Event:
+    def _decode(self, message: AmqpMessage) -> Event:
         if MARK in message.headers:
-            raise MalformedEvent(f"it came out of a bridge: requests go out and in through {self.queue!r}")
+            raise MalformedEvent(f"it was sent by a bridge: requests go out and in through {self.queue!r}")
         if len(message.body) > MAX_BODY:
-            raise TooLarge(f"its body has {len(message.body)} bytes, at most {MAX_BODY} are taken")
+            raise TooLarge(f"the body has {len(message.body)} bytes; at most {MAX_BODY} are accepted")
         now = self.clock.now()
-        request, origin = self.codec.asked(message, deadline=now + self.deadline)
-        headers = {**trace_of(message.headers), **replace(origin, asked_at=now).headers()}
-        return fitting(Event.of(request, source=SOURCE, time=now, headers=headers))
+        request, origin = self.codec.decode_request(message, deadline=now + self.deadline)
+        headers = {**trace_headers(message.headers), **replace(origin, asked_at=now).headers()}
+        return check_size(Event.of(request, source=SOURCE, time=now, headers=headers))
 
     async def _refuse(self, message: AmqpMessage, outcome: GaveUp) -> None:
-        self.complain("request.refused", outcome.detail, request_id=str(request_id_for(message)), queue=self.queue)
+        self.log_error("request.refused", outcome.detail, request_id=str(request_id_for(message)), queue=self.queue)
         await self._refusals().refuse(message, outcome)
 
     def _refusals(self) -> Refusals:
         return Refusals(self.queue, self.events, self.telemetry, self.clock)
 
 
-def _rejected(why: str) -> GaveUp:
-    """It may be a question, but none that can be taken."""
-    return GaveUp(FailureReason.REJECTED, why, 1)
+def _rejected(detail: str) -> GaveUp:
+    """Return the outcome of a message that may be a request, but can't be published."""
+    return GaveUp(FailureReason.REJECTED, detail, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class InboundReplies:
-    """From JetStream to whoever asked on RabbitMQ."""
+    """Sends the replies to inbound requests from JetStream to their requesters on RabbitMQ."""
 
     subscription: Subscription
     codec: Codec
@@ -126,10 +130,10 @@ class InboundReplies:
     telemetry: Telemetry
     retrying: Retrying
     _failures: Counter[str] = field(default_factory=Counter)
-    """By request id. Not the deliveries, of which an outage of RabbitMQ uses up any number."""
+    """By request id. Unlike deliveries, they don't count attempts during an outage of RabbitMQ."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set. Raises TransportError if this process may not."""
+        """Run until `stop` is set. Raises TransportError if the process can't go on."""
         stopping = asyncio.ensure_future(stop.wait())
         log_throttle, tasks = LogThrottle(), set[asyncio.Task[None]]()
         try:
@@ -146,65 +150,65 @@ class InboundReplies:
 
     async def _settle(self, delivery: Delivery, log_throttle: LogThrottle) -> None:
         try:
-            outcome = await self._answer(delivery)
-            self._count(delivery, outcome)
+            outcome = await self._send(delivery)
+            self._record_outcome(delivery, outcome)
             await delivery.ack()
             self._failures.pop(delivery.event.subject, None)
         except (MalformedEvent, Unsendable) as error:
             await self._drop(delivery, str(error))
         except Unroutable as error:
-            # A requester whose queue went with its broker's data makes it again soon.
-            await self._some_times(delivery, str(error), log_throttle)
+            # A requester whose queue was lost with its broker's data declares it again soon.
+            await self._retry_or_drop(delivery, str(error), log_throttle)
         except TransportError as error:
-            retry = self._some_times if error.fault is Fault.UNKNOWN else self._again
+            retry = self._retry_or_drop if error.fault is Fault.UNKNOWN else self._retry
             await retry(delivery, str(error), log_throttle)
-        except Exception as error:  # noqa: BLE001 - one answer must not stop the others
-            # Not the exception's text: it may hold the user's.
-            await self._some_times(delivery, f"the bridge could not send it ({type(error).__name__})", log_throttle)
+        except Exception as error:  # noqa: BLE001 - one reply must not stop the others
+            # Without the exception's text, which may contain a user's.
+            await self._retry_or_drop(delivery, f"the bridge could not send it ({type(error).__name__})", log_throttle)
 
-    async def _some_times(self, delivery: Delivery, why: str, log_throttle: LogThrottle) -> None:
+    async def _retry_or_drop(self, delivery: Delivery, error: str, log_throttle: LogThrottle) -> None:
         if len(self._failures) >= COUNTED:
-            self._failures.clear()  # what another bridge has settled is never taken out
+            self._failures.clear()  # entries of replies that another bridge has settled are never removed
         self._failures[delivery.event.subject] += 1
         if self._failures[delivery.event.subject] < UNKNOWN_ATTEMPTS:
-            await self._again(delivery, why, log_throttle)
+            await self._retry(delivery, error, log_throttle)
         else:
-            await self._drop(delivery, why)
+            await self._drop(delivery, error)
 
-    async def _drop(self, delivery: Delivery, why: str) -> None:
-        """JetStream still has it, for whoever looks for it."""
+    async def _drop(self, delivery: Delivery, error: str) -> None:
+        """Stop trying to send a reply; JetStream still stores it."""
         self._failures.pop(delivery.event.subject, None)
-        log.error("answer.dropped", request_id=delivery.event.subject, error=why)
-        self._count(delivery, "undeliverable")
-        await _quietly(delivery.discard())
+        log.error("answer.dropped", request_id=delivery.event.subject, error=error)
+        self._record_outcome(delivery, "undeliverable")
+        await _log_failure(delivery.discard())
 
-    async def _again(self, delivery: Delivery, why: str, log_throttle: LogThrottle) -> None:
-        if log_throttle.due(why):
-            log.warning("answer.again", request_id=delivery.event.subject, error=why)
-        await _quietly(delivery.retry(BACKOFF.pause(delivery.attempt, self.retrying.random)))
+    async def _retry(self, delivery: Delivery, error: str, log_throttle: LogThrottle) -> None:
+        if log_throttle.due(error):
+            log.warning("answer.again", request_id=delivery.event.subject, error=error)
+        await _log_failure(delivery.retry(BACKOFF.pause(delivery.attempt, self.retrying.random)))
 
-    def _count(self, delivery: Delivery, outcome: str) -> None:
-        """As the edge does for Telegram's questions."""
+    def _record_outcome(self, delivery: Delivery, outcome: str) -> None:
+        """Record the metric that the edge records for questions from Telegram."""
         with suppress(MalformedEvent):
             if asked_at := RequestOrigin.read(delivery.event.headers).asked_at:
                 self.telemetry.metrics.record_finished(self.retrying.clock.now() - asked_at, outcome)
 
-    async def _answer(self, delivery: Delivery) -> str:
-        """Send it; the question's outcome. Raises MalformedEvent, TransportError."""
+    async def _send(self, delivery: Delivery) -> str:
+        """Send a reply to its requester; return the request's outcome. Raises MalformedEvent, TransportError."""
         spans, event = self.telemetry.spans, delivery.event
         group = subjects.edge_consumer(subjects.RABBITMQ_ACCOUNT)
         with spans.process(Channel.REPLIES, delivery, group=group):
             origin = RequestOrigin.read(event.headers)
             data = event.data()
-            message = self.codec.answer(data, origin, time=event.time)
+            message = self.codec.encode_reply(data, origin, time=event.time)
             with spans.send(Channel.REPLIES, event, system=names.RABBITMQ, destination=names.ANONYMOUS) as traced:
-                headers = {**message.headers, **trace_of(traced.headers)}
+                headers = {**message.headers, **trace_headers(traced.headers)}
                 await self.sender.send(origin.reply_to, replace(message, headers=headers))
         return "answered" if isinstance(data, GenerationCompleted) else "failed"
 
 
-async def _quietly(settling: Awaitable[None]) -> None:
-    """What is not settled comes again by itself."""
+async def _log_failure(settling: Awaitable[None]) -> None:
+    """Await a delivery's settling; log a failure, after which the delivery is redelivered."""
     try:
         await settling
     except TransportError as error:

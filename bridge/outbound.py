@@ -1,4 +1,4 @@
-"""Out: requests of JetStream's shared pool go to workers on RabbitMQ, and their replies come back."""
+"""Outbound: send requests of JetStream's shared pool to workers on RabbitMQ, and store their replies."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -9,11 +9,11 @@ from random import Random
 import structlog
 
 from bridge.awaited_replies import AwaitedReplies, AwaitedReply, WaitEnd
-from bridge.codecs import SOURCE, Codec, TooLarge, fitting
-from bridge.complaints import Complaints
-from bridge.ids import correlation
+from bridge.codecs import SOURCE, Codec, TooLarge, check_size
+from bridge.headers import MARK, TracedMessage, trace_headers
+from bridge.ids import correlation_id_for
+from bridge.queue_consumer import ErrorLog
 from bridge.sent_requests import SentRequest, SentRequests
-from bridge.taken import TracedMessage, trace_of
 from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.ids import RequestId
@@ -29,106 +29,104 @@ from functions.worker.settling import origin_headers
 from observability import names
 from observability.telemetry import Telemetry
 
-NOTE_AFTER = timedelta(seconds=0.1)
-"""A request that is answered sooner needs no note: were the bridge to die meanwhile, it would only be asked again."""
+SAVE_AFTER = timedelta(seconds=0.1)
+"""A request that is answered sooner is not recorded: if the bridge died before, it would only be sent again."""
 
 BACKOFF = Backoff(first=timedelta(seconds=1))
-"""Until a request that could not be sent to RabbitMQ is tried again, by whoever gets it."""
-
-MARK = "timokha-bridge"
-"""Header of everything that goes out; a bridge refuses to take it in again."""
+"""Before a request that could not be sent to RabbitMQ is redelivered."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """`handle` is hosted by a worker; `take` gets the replies of everything that was ever sent."""
+    """A worker hosts `handle`; `handle_message` gets the replies to all requests that any bridge has sent."""
 
     queue: Queue
     codec: Codec
     sender: Sender
     events: Log
-    notes: SentRequests
+    sent_requests: SentRequests
     is_answered: Callable[[RequestId], Awaitable[bool]]
     telemetry: Telemetry
     clock: Clock
     random: Random
-    waiting: AwaitedReplies = field(default_factory=AwaitedReplies)
-    complain: Complaints = field(default_factory=Complaints)
+    awaited: AwaitedReplies = field(default_factory=AwaitedReplies)
+    log_error: ErrorLog = field(default_factory=ErrorLog)
 
     async def handle(self, request: GenerationRequested, delivery: Delivery) -> Outcome:
-        """Ask RabbitMQ's workers; wait for at most half of the time that is left, then let somebody else try."""
-        with self.waiting.open(request.request_id) as wait:
+        """Send a request to RabbitMQ; wait for half of the remaining time at most, then leave it to another attempt."""
+        with self.awaited.awaiting(request.request_id) as reply:
             try:
-                return await self._handle(request, delivery, wait)
+                return await self._handle(request, delivery, reply)
             except Unsendable as error:
                 return GaveUp(FailureReason.REJECTED, str(error), delivery.attempt)
             except TransportError as error:
                 return Postponed(str(error), BACKOFF.pause(delivery.attempt, self.random))
 
-    async def _handle(self, request: GenerationRequested, delivery: Delivery, wait: AwaitedReply) -> Outcome:
-        note = await self.notes.find(correlation(request.request_id)) if delivery.attempt > 1 else None
-        if note and note.valid(self.clock.now()):
-            # Asked before a restart, or by another bridge: once is enough.
-            wait.headers = note.headers
+    async def _handle(self, request: GenerationRequested, delivery: Delivery, reply: AwaitedReply) -> Outcome:
+        key = correlation_id_for(request.request_id)
+        sent = await self.sent_requests.find(key) if delivery.attempt > 1 else None
+        if sent and sent.is_awaited(self.clock.now()):
+            # Already sent, before a restart or by another bridge.
+            reply.headers = sent.headers
         else:
-            note = await self._ask(request, delivery.event, wait)
-        end = await wait.end(NOTE_AFTER)
+            sent = await self._send(request, delivery.event, reply)
+        end = await reply.wait(SAVE_AFTER)
         if end is WaitEnd.TIMED_OUT:
-            await self.notes.keep(note)
-            end = await wait.end(note.until - self.clock.now())
+            await self.sent_requests.save(sent)
+            end = await reply.wait(sent.until - self.clock.now())
         if end is WaitEnd.UNUSABLE:
-            return GaveUp(FailureReason.REJECTED, wait.why, delivery.attempt)
-        return await self._outcome(end, note)
+            return GaveUp(FailureReason.REJECTED, reply.flaw, delivery.attempt)
+        return await self._outcome(end, sent)
 
-    async def _ask(self, request: GenerationRequested, event: Event, wait: AwaitedReply) -> SentRequest:
+    async def _send(self, request: GenerationRequested, event: Event, reply: AwaitedReply) -> SentRequest:
         now = self.clock.now()
         remaining = request.deadline - now
         target = self.queue.name
         with self.telemetry.spans.send(Channel.REQUESTS, event, system=names.RABBITMQ, destination=target) as traced:
-            wait.headers = {**trace_of(traced.headers), **origin_headers(traced.headers)}
-            message = self.codec.ask(traced, request, expires_in=remaining)
+            reply.headers = {**trace_headers(traced.headers), **origin_headers(traced.headers)}
+            message = self.codec.encode_request(traced, request, expires_in=remaining)
             await self.sender.send(target, replace(message, headers={**message.headers, MARK: "out"}))
-        return SentRequest(request_id=request.request_id, until=now + remaining / 2, headers=wait.headers)
+        return SentRequest(request_id=request.request_id, until=now + remaining / 2, headers=reply.headers)
 
-    async def _outcome(self, end: WaitEnd, note: SentRequest) -> Outcome:
+    async def _outcome(self, end: WaitEnd, sent: SentRequest) -> Outcome:
         if end is WaitEnd.STORED:
             return Relayed()
         if end is WaitEnd.HEARD:
-            stored = await self.is_answered(RequestId.parse(note.request_id))
-            return Relayed() if stored else Postponed("a reply was heard of that is not stored", timedelta(seconds=1))
+            stored = await self.is_answered(RequestId.parse(sent.request_id))
+            return Relayed() if stored else Postponed("a reply was published but is not stored", timedelta(seconds=1))
         if end is WaitEnd.LOST and not self.queue.durable:
-            await self.notes.keep(note.model_copy(update={"until": self.clock.now()}))
+            await self.sent_requests.save(sent.model_copy(update={"until": self.clock.now()}))
         return Postponed(f"no answer from RabbitMQ ({end.value})", timedelta(0))
 
-    async def take(self, received: ReceivedMessage) -> None:
-        """Store one reply; what can't be read or placed is dropped with a log line. Raises TransportError."""
+    async def handle_message(self, received: ReceivedMessage) -> None:
+        """Store a reply; log and drop one that can't be decoded or assigned to a request. Raises TransportError."""
         message = received.message
         try:
-            note = await self._about(received)
-            data = self.codec.answered(message, note.request_id)
-            headers = {**trace_of(note.headers), **origin_headers(note.headers)}
-            event = fitting(Event.of(data, source=SOURCE, time=self.clock.now(), headers=headers))
+            sent = await self._find_request(received)
+            data = self.codec.decode_reply(message, sent.request_id)
+            headers = {**trace_headers(sent.headers), **origin_headers(sent.headers)}
+            event = check_size(Event.of(data, source=SOURCE, time=self.clock.now(), headers=headers))
         except MalformedEvent as error:
-            self.complain("reply.dropped", str(error), correlation_id=message.correlation_id[:100])
+            self.log_error("reply.dropped", str(error), correlation_id=message.correlation_id[:100])
             if isinstance(error, TooLarge):
                 await self.give_up(received, str(error))
             return
         await self._store(TracedMessage.of(event, message))
 
-    async def give_up(self, received: ReceivedMessage, why: str) -> None:
-        """Its request fails at once if it is in hand here. Elsewhere it is asked again, or becomes a dead letter."""
+    async def give_up(self, received: ReceivedMessage, reason: str) -> None:
+        """Fail the request if it is in flight here. Otherwise it is sent again, or becomes a dead letter."""
         with suppress(MalformedEvent):
-            self.waiting.unusable((await self._about(received)).request_id, why)
+            self.awaited.on_unusable((await self._find_request(received)).request_id, reason)
 
-    async def _about(self, received: ReceivedMessage) -> SentRequest:
+    async def _find_request(self, received: ReceivedMessage) -> SentRequest:
         message = received.message
-        note = self.codec.about(message) or self.waiting.note(message.correlation_id)
-        note = note or await self.notes.find(message.correlation_id)
-        if note is None:
-            raise MalformedEvent("nobody has asked for it, or too long ago")
-        return note
+        sent = self.codec.find_request(message) or self.awaited.find_request(message.correlation_id)
+        sent = sent or await self.sent_requests.find(message.correlation_id)
+        if sent is None:
+            raise MalformedEvent("it answers no request that was sent, or one sent too long ago")
+        return sent
 
     async def _store(self, reply: TracedMessage) -> None:
         spans, request_id = self.telemetry.spans, reply.event.subject
@@ -136,8 +134,8 @@ class Outbound:
         with (
             spans.process(Channel.REPLIES, reply, group="bridge", system=names.RABBITMQ, destination=source),
             spans.send(Channel.REPLIES, reply.event) as traced,
-            self.waiting.storing(request_id),
+            self.awaited.storing(request_id),
         ):
             published = await self.events.publish(Channel.REPLIES, traced)
         if published is Published.ALREADY_THERE:
-            log.info("reply.dropped", request_id=request_id, error="it is answered already")
+            log.info("reply.dropped", request_id=request_id, error="it is already answered")

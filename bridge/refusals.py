@@ -1,13 +1,12 @@
-"""A question from RabbitMQ that will have no answer: its asker is told, and a person can look into it."""
+"""Requests from RabbitMQ that a bridge refuses: fail them, and keep them as dead letters where that helps."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bridge.codecs import SOURCE
-from bridge.ids import RequestOrigin, request_id_for
-from bridge.outbound import MARK
-from bridge.taken import TracedMessage, trace_of
+from bridge.headers import MARK, RequestOrigin, TracedMessage, trace_headers
+from bridge.ids import request_id_for
 from events.errors import MalformedEvent
 from events.event import Event
 from events.ids import RequestId
@@ -26,7 +25,7 @@ MAX_BODY = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """`queue` is where the questions were asked."""
+    """`queue` is where the requests arrived."""
 
     queue: str
     events: Log
@@ -34,19 +33,19 @@ class Refusals:
     clock: Clock
 
     async def refuse(self, message: AmqpMessage, outcome: GaveUp) -> None:
-        """Keep a question as a dead letter, and tell its asker, if anybody can be told. Raises TransportError."""
+        """Keep a request as a dead letter, and fail it if its requester can be reached. Raises TransportError."""
         with self._processing(message) as refused:
             await dead_letter(outcome, refused, self.events, self.telemetry)
             if origin_headers(refused.headers):
-                await self._tell(refused, outcome)
+                await self._fail(refused, outcome)
 
-    async def answer(self, message: AmqpMessage, outcome: GaveUp) -> None:
-        """Tell its asker only: there is nothing to look into. Raises TransportError."""
+    async def fail(self, message: AmqpMessage, outcome: GaveUp) -> None:
+        """Fail a request without a dead letter: there is nothing to investigate. Raises TransportError."""
         with self._processing(message) as refused:
-            await self._tell(refused, outcome)
+            await self._fail(refused, outcome)
 
-    async def _tell(self, refused: Event, outcome: GaveUp) -> None:
-        """Through REPLIES, like any answer, so that it is not lost."""
+    async def _fail(self, refused: Event, outcome: GaveUp) -> None:
+        # Through REPLIES, like any reply, so that it is not lost.
         await publish_failure(outcome, refused, self.events, self.telemetry, source=SOURCE, now=self.clock.now())
 
     @contextmanager
@@ -63,7 +62,7 @@ class Refusals:
             yield refused
 
     def _refused(self, message: AmqpMessage) -> Event:
-        request_id, now, asker = request_id_for(message), self.clock.now(), _asker(message)
+        request_id, now, origin = request_id_for(message), self.clock.now(), _find_origin(message)
         return Event(
             id=f"{request_id}:refused",
             type=GenerationRequested.TYPE,
@@ -71,21 +70,20 @@ class Refusals:
             subject=str(request_id),
             time=now,
             body=message.body[:MAX_BODY],
-            headers={**trace_of(message.headers), **(replace(asker, asked_at=now).headers() if asker else {})},
+            headers={
+                **trace_headers(message.headers),
+                **(replace(origin, asked_at=now).headers() if origin else {}),
+            },
         )
 
 
-def _asker(message: AmqpMessage) -> RequestOrigin | None:
-    """Who asked, if anybody can be told. A bridge that sent a request here by mistake lets somebody else try."""
+def _find_origin(message: AmqpMessage) -> RequestOrigin | None:
+    """Return where to reply, or None if the message does not say, or if a bridge sent it here by mistake."""
     try:
-        return None if MARK in message.headers else RequestOrigin.of(message, subject=_own_id(message))
+        subject = str(RequestId.parse(message.event().subject))
+    except MalformedEvent:
+        subject = ""  # the requester does not send events
+    try:
+        return None if MARK in message.headers else RequestOrigin.of(message, subject=subject)
     except MalformedEvent:
         return None
-
-
-def _own_id(message: AmqpMessage) -> str:
-    """The requester's request id, if it speaks in events."""
-    try:
-        return str(RequestId.parse(message.event().subject))
-    except MalformedEvent:
-        return ""

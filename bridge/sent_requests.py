@@ -1,4 +1,4 @@
-"""What must outlive the bridge about requests that wait on RabbitMQ: which they are, and until when."""
+"""Records of requests sent to RabbitMQ, which outlive the bridge: which they are, and how long to wait for a reply."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from bridge.ids import correlation
+from bridge.ids import correlation_id_for
 from events.errors import Conflict, TransportError
 from events.records import Records
 from events.runtime.log_throttle import LogThrottle
@@ -18,9 +18,9 @@ log = structlog.get_logger(__name__)
 
 
 class SentRequest(BaseModel):
-    """A request was sent to RabbitMQ; before `until` there is no sense in sending it again.
+    """A request that was sent to RabbitMQ and must not be sent again before `until`.
 
-    `headers` are what its reply takes over: the trace, and where the request came from.
+    `headers` go into its reply: the trace context, and the request's origin.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,43 +29,46 @@ class SentRequest(BaseModel):
     until: AwareDatetime = EPOCH
     headers: Mapping[str, str] = {}
 
-    def valid(self, now: datetime) -> bool:
+    def is_awaited(self, now: datetime) -> bool:
         return now < self.until
 
 
 class SentRequests:
-    """Kept under the request's correlation id, which is all that a foreign worker sends back."""
+    """Stores requests by their correlation id, which is all that a foreign worker sends back."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
         self._log_throttle = LogThrottle()
 
     async def find(self, correlation_id: str) -> SentRequest | None:
-        """None if it is no id of ours, or what is stored under it is no note of ours. Raises TransportError."""
+        """Return None if the id is not one of ours, or if its record is not. Raises TransportError."""
         try:
             key = str(UUID(correlation_id))
         except ValueError:
             return None
         stored = await self._records.load(key)
-        note = _read(key, stored.value) if stored else None
-        if stored and note is None and self._log_throttle.due("unreadable"):
-            log.warning("bridge.note_unreadable", correlation_id=key, error="it is not one of ours, and is left out")
-        return note
+        request = _parse(key, stored.value) if stored else None
+        if stored and request is None and self._log_throttle.due("unreadable"):
+            log.warning("bridge.note_unreadable", correlation_id=key, error="not written by a bridge; ignored")
+        return request
 
-    async def keep(self, note: SentRequest) -> None:
-        """Without it a restarted bridge would ask once more, and not know a foreign worker's late answer."""
-        key = correlation(note.request_id)
+    async def save(self, request: SentRequest) -> None:
+        """Store a request. A failure is only logged.
+
+        Without the record, a restarted bridge sends the request again and can't assign a foreign worker's late reply.
+        """
+        key = correlation_id_for(request.request_id)
         try:
             stored = await self._records.load(key)
-            await self._records.save(key, note.model_dump_json().encode(), stored.version if stored else None)
+            await self._records.save(key, request.model_dump_json().encode(), stored.version if stored else None)
         except (Conflict, TransportError) as error:
-            log.warning("bridge.not_noted", request_id=note.request_id, error=str(error))
+            log.warning("bridge.not_noted", request_id=request.request_id, error=str(error))
 
 
-def _read(key: str, value: bytes) -> SentRequest | None:
+def _parse(key: str, value: bytes) -> SentRequest | None:
     try:
-        note = SentRequest.model_validate_json(value)
+        request = SentRequest.model_validate_json(value)
     except ValidationError:
         return None
-    ours = note.model_fields_set == SentRequest.model_fields.keys() and correlation(note.request_id) == key
-    return note if ours else None
+    ours = request.model_fields_set == SentRequest.model_fields.keys() and correlation_id_for(request.request_id) == key
+    return request if ours else None

@@ -14,19 +14,19 @@ from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Backoff, Retrying
 
 INTERVAL = timedelta(seconds=0.5)
-"""Between two looks at the queues."""
+"""Between two measurements."""
 
 BACKOFF = Backoff(first=INTERVAL, most=timedelta(seconds=2))
 """Between two attempts while RabbitMQ does not answer."""
 
 EMPTY_GRACE = timedelta(seconds=5)
-"""An empty pool may be one that restarts; after this long others may answer what it was asked."""
+"""An empty pool may be restarting; after this time its workers count as lost."""
 
 log = structlog.get_logger(__name__)
 
 
 class WorkerPool:
-    """Knows the number of requests that the workers can take; `lost` is called when no worker is left to answer."""
+    """Measures how many requests the workers can take; calls `on_lost` when no worker is left that could reply."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class WorkerPool:
         replies: Queue,
         *,
         prefetch: int,
-        lost: Callable[[], None],
+        on_lost: Callable[[], None],
         retrying: Retrying,
     ) -> None:
         self._broker = broker
@@ -45,20 +45,20 @@ class WorkerPool:
         self._requests = requests
         self._replies = replies
         self._prefetch = prefetch
-        self._lost = lost
+        self._on_lost = on_lost
         self._empty_since: float | None = None
         self.size = 0
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Measure again and again, until cancelled."""
         while True:
-            pause = INTERVAL if await self.look() else self._pauses.next()
+            pause = INTERVAL if await self.measure() else self._pauses.next()
             await self._clock.sleep(pause)
 
-    async def look(self) -> bool:
-        """Ask RabbitMQ for the size; return whether it answered.
+    async def measure(self) -> bool:
+        """Update `size`; return whether RabbitMQ answered.
 
-        A consumer counts `prefetch` times; several bridges share, each has its own consumer on the replies.
+        Each worker takes `prefetch` requests. Bridges, counted by their consumers on the replies, share the workers.
         """
         try:
             workers, bridges = await topology.consumer_counts(self._broker.consuming, self._requests, self._replies)
@@ -67,8 +67,8 @@ class WorkerPool:
                 log.warning("bridge.pool_unknown", error=str(error))
             self._resize(0)
             if not self._requests.durable:
-                # Such a queue goes with its node, and what was in it too.
-                self._lost()
+                # A transient queue disappears with its node, and so do the requests in it.
+                self._on_lost()
             return False
         self._log_throttle.reset()
         self._pauses.reset()
@@ -85,4 +85,4 @@ class WorkerPool:
         elif self._empty_since is None:
             self._empty_since = now
         elif now - self._empty_since > EMPTY_GRACE.total_seconds():
-            self._lost()
+            self._on_lost()

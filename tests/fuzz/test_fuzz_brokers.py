@@ -111,7 +111,7 @@ async def test_any_dead_letter_of_rabbitmq_is_kept(
     subject = {"cloudEvents:subject": str(request_id), "cloudEvents:type": GenerationRequested.TYPE}
     message = AmqpMessage(body, {**headers, **orders, **outcome, **subject})
     taken = cast("ReceivedMessage", SimpleNamespace(message=message, stale=False))
-    await DeadLetters(JetStreamLog(js), silent(), SystemClock()).take(taken)
+    await DeadLetters(JetStreamLog(js), silent(), SystemClock()).handle_message(taken)
     kept = await JetStreamLog(js).find(Channel.DEADLETTERS, request_id)
     assert kept is not None
     assert kept.headers[REASON_HEADER]

@@ -10,10 +10,11 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import dialogue
+from bridge import original_format
 from bridge.codecs import CODECS, MAX_BYTES, SOURCE, Codec
 from bridge.deadletters import DeadLetters
-from bridge.ids import RequestOrigin, correlation, request_id_for
+from bridge.headers import RequestOrigin
+from bridge.ids import correlation_id_for, request_id_for
 from bridge.inbound import InboundReplies, InboundRequests
 from bridge.outbound import MARK, Outbound
 from bridge.sent_requests import SentRequest, SentRequests
@@ -121,13 +122,15 @@ class FakeSender:
 def test_a_conversation_sent_out_and_taken_in_has_the_same_turns(codec: Codec, texts: list[str]) -> None:
     turns = conversation(texts)
     asked = request(turns)
-    sent = codec.ask(Event.of(asked, source=SOURCE, time=datetime.now(UTC)), asked, expires_in=timedelta(seconds=9))
-    taken, origin = codec.asked(sent, deadline=datetime.now(UTC) + timedelta(seconds=60))
+    sent = codec.encode_request(
+        Event.of(asked, source=SOURCE, time=datetime.now(UTC)), asked, expires_in=timedelta(seconds=9)
+    )
+    taken, origin = codec.decode_request(sent, deadline=datetime.now(UTC) + timedelta(seconds=60))
     if codec is CODECS["original"] and turns[0].role is Role.ASSISTANT:
         turns = turns[1:]
     assert [turn.role for turn in taken.turns] == [turn.role for turn in turns]
     plain = [turn.text for turn in turns]
-    assert [turn.text for turn in taken.turns] in (plain, [dialogue.harmless(text) for text in plain])
+    assert [turn.text for turn in taken.turns] in (plain, [original_format.escape(text) for text in plain])
     assert (origin.reply_to, origin.correlation_id) == (sent.reply_to, sent.correlation_id)
     assert taken.request_id == str(request_id_for(sent))
 
@@ -138,10 +141,10 @@ def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: 
     assert RequestOrigin.read(origin.headers()) == origin
     assert all(value.isascii() and value.isprintable() for value in origin.headers().values())
     data = GenerationCompleted(request_id="7.8.9.0", text=text, finish_reason=FinishReason.STOP, model="m")
-    answer = codec.answer(data, origin, time=datetime.now(UTC))
+    answer = codec.encode_reply(data, origin, time=datetime.now(UTC))
     assert answer is not None
     assert answer.correlation_id == correlation_id
-    back = codec.answered(answer, "7.8.9.0")
+    back = codec.decode_reply(answer, "7.8.9.0")
     assert isinstance(back, GenerationCompleted)
     assert back.text == text
 
@@ -150,8 +153,8 @@ def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: 
 async def test_any_message_becomes_one_request_or_is_refused(codec: Codec, message: AmqpMessage) -> None:
     log = MemoryLog(clock=SystemClock())
     questions = InboundRequests("q", codec, log, timedelta(seconds=60), silent(), SystemClock())
-    await questions.take(received(message))
-    await questions.take(received(message))
+    await questions.handle_message(received(message))
+    await questions.handle_message(received(message))
     request_id = request_id_for(message)
     asked = await log.find(Channel.REQUESTS, request_id)
     dead = await log.find(Channel.DEADLETTERS, request_id)
@@ -169,20 +172,20 @@ async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
 ) -> None:
     log, notes = MemoryLog(clock=SystemClock()), SentRequests(MemoryRecords())
     if asked:
-        message = replace(message, correlation_id=correlation("1.2.3.0"))
-        await notes.keep(SentRequest(request_id="1.2.3.0"))
+        message = replace(message, correlation_id=correlation_id_for("1.2.3.0"))
+        await notes.save(SentRequest(request_id="1.2.3.0"))
     out = Outbound(
         queue=codec.queue("q"),
         codec=codec,
         sender=cast("Sender", FakeSender()),
         events=log,
-        notes=notes,
+        sent_requests=notes,
         is_answered=_nothing,
         telemetry=silent(),
         clock=SystemClock(),
         random=Random(1),
     )
-    await out.take(received(message))
+    await out.handle_message(received(message))
     reply = await log.find(Channel.REPLIES, RequestId.parse("1.2.3.0"))
     assert reply is None or reply.data().request_id == "1.2.3.0"
     if codec is CODECS["original"] and asked and _is_utf8(message.body) and len(message.body) < MAX_BYTES // 6:
@@ -193,7 +196,7 @@ async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
 async def test_any_dead_letter_is_kept_or_dropped(message: AmqpMessage, subject: str) -> None:
     log = MemoryLog(clock=SystemClock())
     message = replace(message, headers={**message.headers, "cloudEvents:subject": subject}, correlation_id=subject)
-    await DeadLetters(log, silent(), SystemClock()).take(received(message))
+    await DeadLetters(log, silent(), SystemClock()).handle_message(received(message))
     kept = await log.find(Channel.DEADLETTERS, RequestId.parse("1.2.3.0"))
     asked = await log.find(Channel.DEADLETTERS, request_id_for(message))
     lives, ours = message.death != "expired", message.reply_to in ("", topology.REPLIES.name)
@@ -218,10 +221,10 @@ async def test_any_reply_to_a_requester_is_sent_or_dropped_and_always_settled(
 
 @given(PIECES)
 def test_no_text_holds_a_separator_or_a_speaker_once_it_is_harmless(text: str) -> None:
-    harmless = dialogue.harmless(text)
+    harmless = original_format.escape(text)
     assert not any(control in harmless for control in ("<:>", "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"))
     assert len(harmless) == len(text)
-    assert dialogue.harmless(harmless) == harmless
+    assert original_format.escape(harmless) == harmless
 
 
 @given(BODIES, PROPERTY, PROPERTY, PROPERTY)
@@ -246,7 +249,7 @@ def _is_utf8(body: bytes) -> bool:
 def test_a_request_without_anybody_to_answer_is_refused() -> None:
     for codec in CODECS.values():
         try:
-            codec.asked(AmqpMessage("вопрос".encode()), deadline=datetime.now(UTC))
+            codec.decode_request(AmqpMessage("вопрос".encode()), deadline=datetime.now(UTC))
         except MalformedEvent:
             continue
         raise AssertionError("taken")

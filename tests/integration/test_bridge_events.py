@@ -97,7 +97,7 @@ def no_request(world) -> dict[str, AmqpMessage]:
         "bytes": replace(good, body=b"x" * 5_000_000, correlation_id="large"),
         "unknown event type": AmqpMessage(b"hello", correlation_id="c", reply_to=CALLBACK),
         "differs from the subject": replace(AmqpMessage.of(replace(completed, subject="77.8.3.0")), reply_to=CALLBACK),
-        "came out of a bridge": replace(good, headers={**good.headers, "timokha-bridge": "out"}),
+        "sent by a bridge": replace(good, headers={**good.headers, "timokha-bridge": "out"}),
     }
 
 
@@ -140,7 +140,7 @@ def no_reply(world, request_id: str) -> dict[str, AmqpMessage]:
     long = Event.of(data.model_copy(update={"text": "x" * 5_000_000}), source="/test", time=datetime.now(UTC))
     return {
         "Invalid JSON": AmqpMessage.of(replace(good, body=b"\xff")),
-        "bytes are too many": AmqpMessage.of(long),
+        "bytes; at most": AmqpMessage.of(long),
         "is no answer to": AmqpMessage.of(world.edge.event(request_id)),
         "unknown event type": AmqpMessage.of(replace(good, type="somebody.elses.v1")),
         "request id": AmqpMessage(b"hello"),

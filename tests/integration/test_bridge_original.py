@@ -104,7 +104,7 @@ BAD = {
     "no reply_to": AmqpMessage(b"hello", correlation_id="c"),
     "no correlation_id": AmqpMessage(b"hello", reply_to="bad-replies"),
     "bytes": AmqpMessage(b"x" * 5_000_000, correlation_id="c", reply_to="bad-replies"),
-    "came out of a bridge": AmqpMessage(b"x", {"timokha-bridge": "out"}, correlation_id="c", reply_to="bad-replies"),
+    "sent by a bridge": AmqpMessage(b"x", {"timokha-bridge": "out"}, correlation_id="c", reply_to="bad-replies"),
 }
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bridge.ids import correlation
+from bridge.ids import correlation_id_for
 from events.event import Event
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
@@ -28,7 +28,7 @@ async def asked(server) -> list[str]:
 async def noted(js, request_id: str) -> bool:
     """The bridge has sent it and waits."""
     records = await JetStreamRecords.open(js, "bridge")
-    return await records.load(correlation(request_id)) is not None
+    return await records.load(correlation_id_for(request_id)) is not None
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from nats.js import JetStreamContext
 
-from bridge.ids import correlation
+from bridge.ids import correlation_id_for
 from bridge.sent_requests import SentRequest, SentRequests
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.chat.versions import UnreadableRecord
@@ -102,8 +102,8 @@ async def test_a_state_that_was_overwritten_is_lost_and_not_the_first(js, chats,
 
 async def test_a_note_that_was_overwritten_is_none(js, chats, overwrite) -> None:
     notes = SentRequests(await JetStreamRecords.open(js, subjects.BRIDGE_BUCKET))
-    await notes.keep(NOTE)
-    await overwrite(subjects.BRIDGE_BUCKET, correlation(NOTE.request_id))
-    assert await notes.find(correlation(NOTE.request_id)) is None
-    await notes.keep(NOTE)
-    assert await notes.find(correlation(NOTE.request_id)) == NOTE
+    await notes.save(NOTE)
+    await overwrite(subjects.BRIDGE_BUCKET, correlation_id_for(NOTE.request_id))
+    assert await notes.find(correlation_id_for(NOTE.request_id)) is None
+    await notes.save(NOTE)
+    assert await notes.find(correlation_id_for(NOTE.request_id)) == NOTE

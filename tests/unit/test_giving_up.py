@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from bridge.codecs import CODECS
 from bridge.deadletters import DeadLetters
-from bridge.ids import RequestOrigin, request_id_for
+from bridge.headers import RequestOrigin
+from bridge.ids import request_id_for
 from bridge.inbound import MAX_BODY, InboundReplies, InboundRequests
 from bridge.outbound import Outbound
 from bridge.sent_requests import SentRequests
@@ -163,7 +164,7 @@ def received(message: AmqpMessage, death: str = "") -> ReceivedMessage:
 async def test_what_rabbitmq_gives_up_counts_and_its_asker_is_told(make_event, telemetry, metrics, death) -> None:
     log = NarrowLog()
     message = AmqpMessage.of(make_event(), reply_to=topology.REPLIES.name)
-    await DeadLetters(log, telemetry, SystemClock()).take(received(message, death))
+    await DeadLetters(log, telemetry, SystemClock()).handle_message(received(message, death))
     assert await log.find(Channel.DEADLETTERS, REQUEST_ID)
     assert await log.find(Channel.REPLIES, REQUEST_ID)
     assert metrics.dead == ["attempts_exhausted"]
@@ -176,15 +177,15 @@ async def test_what_rabbitmq_gives_up_is_logged_once_and_not_with_every_try(make
     with capture_logs() as logs:
         for _ in range(3):
             with pytest.raises(TransportError):
-                await letters.take(received(message, "rejected"))
-        await letters.take(received(message, "rejected"))
+                await letters.handle_message(received(message, "rejected"))
+        await letters.handle_message(received(message, "rejected"))
     assert [line["event"] for line in logs] == ["request.gave_up"]
 
 
 async def test_what_a_worker_has_given_up_was_counted_by_it(make_event, telemetry, metrics) -> None:
     log = NarrowLog()
     message = AmqpMessage.of(dead_letter_of(make_event(), OUTCOME))
-    await DeadLetters(log, telemetry, SystemClock()).take(received(message))
+    await DeadLetters(log, telemetry, SystemClock()).handle_message(received(message))
     kept = await log.find(Channel.DEADLETTERS, REQUEST_ID)
     assert kept is not None
     assert kept.headers[REASON_HEADER] == "rejected"
@@ -196,7 +197,7 @@ async def test_a_requesters_question_that_rabbitmq_gives_up_is_told_to_whoever_a
 ) -> None:
     log = NarrowLog()
     message = replace(AmqpMessage.of(make_event(), reply_to="requester"), correlation_id="mine")
-    await DeadLetters(log, telemetry, SystemClock()).take(received(message, "delivery_limit"))
+    await DeadLetters(log, telemetry, SystemClock()).handle_message(received(message, "delivery_limit"))
     reply = await log.find(Channel.REPLIES, request_id_for(message))
     assert reply is not None
     asker = RequestOrigin.read(reply.headers)
@@ -209,7 +210,7 @@ async def refused(log: MemoryLog, telemetry: Telemetry, codec: CodecName, body: 
     """Why the bridge does not take a question with such a body, as its asker is told."""
     questions = InboundRequests("q", CODECS[codec], log, timedelta(seconds=60), telemetry, SystemClock())
     message = AmqpMessage(body, reply_to="requester", correlation_id="mine")
-    await questions.take(received(message))
+    await questions.handle_message(received(message))
     reply = await log.find(Channel.REPLIES, request_id_for(message))
     assert reply is not None
     assert await log.find(Channel.REQUESTS, request_id_for(message)) is None
@@ -271,7 +272,7 @@ async def test_a_question_from_rabbitmq_counts_with_its_outcome(telemetry, metri
     codec = CODECS[CodecName.ORIGINAL]
     questions = InboundRequests("q", codec, log, timedelta(seconds=60), telemetry, SystemClock())
     message = AmqpMessage(body.encode(), reply_to="requester", correlation_id="mine")
-    await questions.take(received(message))
+    await questions.handle_message(received(message))
     if asked := await log.find(Channel.REQUESTS, request_id_for(message)):
         data = GenerationCompleted(request_id=asked.subject, text="да", finish_reason=FinishReason.STOP, model="m")
         await settle(Answered(data), FakeDelivery(asked), log, source="/test", telemetry=telemetry, now=NOW)
@@ -286,7 +287,7 @@ async def test_a_trace_that_is_too_long_does_not_cost_its_question(telemetry) ->
     log = NarrowLog(room=20_000)
     questions = InboundRequests("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=60), telemetry, SystemClock())
     message = AmqpMessage(b"hello", {"tracestate": "x" * 70_000}, reply_to="requester", correlation_id="mine")
-    await questions.take(received(message))
+    await questions.handle_message(received(message))
     assert await log.find(Channel.REQUESTS, request_id_for(message))
 
 
@@ -302,7 +303,7 @@ async def test_a_reply_that_is_too_large_fails_its_request_at_once(make_event, t
         codec=codec,
         sender=cast("Sender", FakeSender(None)),
         events=NarrowLog(),
-        notes=SentRequests(MemoryRecords()),
+        sent_requests=SentRequests(MemoryRecords()),
         is_answered=_never,
         telemetry=telemetry,
         clock=SystemClock(),
@@ -314,8 +315,8 @@ async def test_a_reply_that_is_too_large_fails_its_request_at_once(make_event, t
         request_id=str(REQUEST_ID), text="x" * 1_000_000, finish_reason=FinishReason.STOP, model="m"
     )
     with capture_logs() as logs:
-        await out.take(received(AmqpMessage.of(Event.of(data, source="/test", time=NOW))))
+        await out.handle_message(received(AmqpMessage.of(Event.of(data, source="/test", time=NOW))))
     outcome = await handling
     assert isinstance(outcome, GaveUp)
-    assert (outcome.reason, "bytes are too many" in outcome.detail) == (FailureReason.REJECTED, True)
+    assert (outcome.reason, "bytes; at most" in outcome.detail) == (FailureReason.REJECTED, True)
     assert [line["event"] for line in logs] == ["reply.dropped"]

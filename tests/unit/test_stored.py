@@ -11,7 +11,8 @@ from random import Random
 
 import pytest
 
-from bridge.ids import RequestOrigin, correlation
+from bridge.headers import RequestOrigin
+from bridge.ids import correlation_id_for
 from bridge.sent_requests import SentRequest, SentRequests
 from edge.userbot.chat.record import (
     AnswerText,
@@ -194,13 +195,13 @@ async def test_what_the_bridge_notes_of_a_request_is_read_and_written_as_it_was(
     stored = (STORED / "sent_request.json").read_bytes()
     note = SentRequest(request_id=ID, until=NOW + seconds(120), headers=HEADERS)
     records = MemoryRecords()
-    key = correlation(ID)
+    key = correlation_id_for(ID)
     assert key == "3d2e4b01-38c5-5217-a58b-487f14fbd8b5"
     await records.save(key, stored, None)
     found = await SentRequests(records).find(key)
     assert found == note
     assert RequestOrigin.read(found.headers) == ORIGIN
-    await SentRequests(records).keep(note)
+    await SentRequests(records).save(note)
     assert (await records.load(key)).value == stored
 
 

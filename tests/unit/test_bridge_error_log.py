@@ -4,7 +4,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from bridge.complaints import Complaints
+from bridge.queue_consumer import ErrorLog
 from events.errors import MalformedEvent
 from events.ids import RequestId
 from events.runtime.log_throttle import EVERY
@@ -12,12 +12,12 @@ from events.runtime.log_throttle import EVERY
 
 def test_a_thousand_bad_messages_are_a_line_of_each_kind(virtually) -> None:
     async def life(_: object) -> None:
-        complain = Complaints()
+        log_error = ErrorLog()
         for number in range(1000):
-            complain("request.refused", f"its body has {number} bytes of 'user {number}'")
-            complain("request.refused", "it has no reply_to")
+            log_error("request.refused", f"its body has {number} bytes of 'user {number}'")
+            log_error("request.refused", "it has no reply_to")
         await asyncio.sleep(EVERY)
-        complain("request.refused", "its body has 7 bytes of 'x'", queue="q")
+        log_error("request.refused", "its body has 7 bytes of 'x'", queue="q")
 
     with capture_logs() as logs:
         virtually(life)
@@ -32,14 +32,14 @@ def test_a_thousand_made_up_request_ids_are_one_line(virtually) -> None:
     """With whatever quotes in them."""
 
     async def life(_: object) -> None:
-        complain = Complaints()
+        log_error = ErrorLog()
         for number in range(1000):
             letters = "".join(chr(ord("a") + int(digit)) for digit in str(number))
             for made_up in (f"{letters}'\"{letters}", f"{letters}\\'\"", f"?{letters}.2.3.0"):
                 try:
                     RequestId.parse(made_up)
                 except MalformedEvent as error:
-                    complain("reply.dropped", str(error))
+                    log_error("reply.dropped", str(error))
 
     with capture_logs() as logs:
         virtually(life)

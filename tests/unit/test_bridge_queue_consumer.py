@@ -64,14 +64,14 @@ class FakeReceiver:
 
 
 @dataclass
-class FakeTaker:
+class FakeHandler:
     """Raises `errors` one after the other, then takes."""
 
     errors: list[Exception]
     taken: int = 0
     given_up: list[str] = field(default_factory=list)
 
-    async def take(self, _: object) -> None:
+    async def handle_message(self, _: object) -> None:
         self.taken += 1
         if self.errors:
             raise self.errors.pop(0)
@@ -80,11 +80,11 @@ class FakeTaker:
         self.given_up.append(why)
 
 
-async def pumped(taker, received: FakeReceived) -> list[float]:
+async def consumed(handler, received: FakeReceived) -> list[float]:
     """The pauses until the message was acknowledged."""
     clock, stop = ManualClock(), asyncio.Event()
-    pump = QueueConsumer(cast("Receiver", FakeReceiver(received)), taker, Retrying(clock, Random(1)))
-    running = asyncio.create_task(pump.run(stop))
+    consumer = QueueConsumer(cast("Receiver", FakeReceiver(received)), handler, Retrying(clock, Random(1)))
+    running = asyncio.create_task(consumer.run(stop))
     async with asyncio.timeout(10):
         await received.acked.wait()
         stop.set()
@@ -93,33 +93,33 @@ async def pumped(taker, received: FakeReceived) -> list[float]:
 
 
 async def test_a_broker_that_is_away_is_asked_again_with_growing_pauses() -> None:
-    taker = FakeTaker([TransportError("away")] * 20)
-    slept = await pumped(taker, FakeReceived())
-    assert (taker.taken, taker.given_up) == (21, [])
+    handler = FakeHandler([TransportError("away")] * 20)
+    slept = await consumed(handler, FakeReceived())
+    assert (handler.taken, handler.given_up) == (21, [])
     assert slept[0] <= 0.5
     assert 2.5 <= slept[-1] <= 5
 
 
 async def test_a_fault_that_nobody_knows_is_tried_some_times_and_then_given_up_aloud() -> None:
-    taker = FakeTaker([KeyError("secret")] * 100)
+    handler = FakeHandler([KeyError("secret")] * 100)
     with capture_logs() as logs:
-        await pumped(taker, FakeReceived())
-    assert taker.taken == UNKNOWN_ATTEMPTS
-    assert len(taker.given_up) == 1
+        await consumed(handler, FakeReceived())
+    assert handler.taken == UNKNOWN_ATTEMPTS
+    assert len(handler.given_up) == 1
     assert [log["event"] for log in logs if log["log_level"] == "error"] == ["bridge.dropped"]
     assert "secret" not in str(logs)
 
 
 async def test_a_fault_that_nobody_knows_may_pass() -> None:
-    taker = FakeTaker([KeyError(), TransportError("away"), KeyError()])
-    await pumped(taker, FakeReceived())
-    assert (taker.taken, taker.given_up) == (4, [])
+    handler = FakeHandler([KeyError(), TransportError("away"), KeyError()])
+    await consumed(handler, FakeReceived())
+    assert (handler.taken, handler.given_up) == (4, [])
 
 
 async def test_what_a_broker_will_never_take_is_given_up_at_once() -> None:
-    taker = FakeTaker([TransportError("too large", Fault.FINAL)] * 100)
-    await pumped(taker, FakeReceived())
-    assert (taker.taken, taker.given_up) == (1, ["too large"])
+    handler = FakeHandler([TransportError("too large", Fault.FINAL)] * 100)
+    await consumed(handler, FakeReceived())
+    assert (handler.taken, handler.given_up) == (1, ["too large"])
 
 
 @pytest.mark.parametrize(
@@ -133,16 +133,16 @@ async def test_what_a_broker_will_never_take_is_given_up_at_once() -> None:
 async def test_a_message_that_can_not_even_be_given_up_makes_room_with_a_line(error, tried) -> None:
     """Unsettled it would be one of those that RabbitMQ waits for, and 256 such would be the last ones."""
 
-    class Breaking(FakeTaker):
+    class Breaking(FakeHandler):
         async def give_up(self, received: object, why: str) -> None:
             await super().give_up(received, why)
             raise error
 
-    taker, received = Breaking([TransportError("too large", Fault.FINAL)]), FakeReceived()
-    pump = QueueConsumer(cast("Receiver", FakeReceiver(received)), taker, Retrying(ManualClock(), Random(1)))
+    handler, received = Breaking([TransportError("too large", Fault.FINAL)]), FakeReceived()
+    consumer = QueueConsumer(cast("Receiver", FakeReceiver(received)), handler, Retrying(ManualClock(), Random(1)))
     with capture_logs() as logs:
-        await pump._until_done(cast("ReceivedMessage", received))
-    assert len(taker.given_up) == tried
+        await consumer._process(cast("ReceivedMessage", received))
+    assert len(handler.given_up) == tried
     assert received.rejected
     assert not received.acked.is_set()
     assert "bridge.lost" in [log["event"] for log in logs]
@@ -150,9 +150,9 @@ async def test_a_message_that_can_not_even_be_given_up_makes_room_with_a_line(er
 
 
 async def test_an_answer_of_a_broker_that_is_in_no_table_is_tried_some_times_and_then_given_up() -> None:
-    taker = FakeTaker([TransportError("something new", Fault.UNKNOWN)] * 100)
-    await pumped(taker, FakeReceived())
-    assert (taker.taken, taker.given_up) == (UNKNOWN_ATTEMPTS, ["something new"])
+    handler = FakeHandler([TransportError("something new", Fault.UNKNOWN)] * 100)
+    await consumed(handler, FakeReceived())
+    assert (handler.taken, handler.given_up) == (UNKNOWN_ATTEMPTS, ["something new"])
 
 
 async def test_a_question_that_can_not_be_taken_is_kept_as_a_dead_letter() -> None:
@@ -164,13 +164,13 @@ async def test_a_question_that_can_not_be_taken_is_kept_as_a_dead_letter() -> No
 
     log, received = Breaking(clock=SystemClock()), FakeReceived()
     questions = InboundRequests("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=9), silent(), SystemClock())
-    await pumped(questions, received)
+    await consumed(questions, received)
     assert await log.find(Channel.DEADLETTERS, request_id_for(received.message))
 
 
 async def test_a_broken_line_of_log_is_written_once_while_the_broker_is_away() -> None:
     with capture_logs() as logs:
-        await pumped(FakeTaker([TransportError("away")] * 50), FakeReceived())
+        await consumed(FakeHandler([TransportError("away")] * 50), FakeReceived())
     assert len([log for log in logs if log["event"] == "bridge.again"]) == 1
 
 
@@ -179,8 +179,8 @@ async def test_a_message_that_loses_a_cancellation_does_not_hold_up_the_end() ->
 
     taking = asyncio.Event()
 
-    class Deaf(FakeTaker):
-        async def take(self, _: object) -> None:
+    class Deaf(FakeHandler):
+        async def handle_message(self, _: object) -> None:
             taking.set()
             for _ in range(3):
                 with suppress(asyncio.CancelledError):
@@ -188,8 +188,10 @@ async def test_a_message_that_loses_a_cancellation_does_not_hold_up_the_end() ->
             await asyncio.Event().wait()
 
     stop = asyncio.Event()
-    pump = QueueConsumer(cast("Receiver", FakeReceiver(FakeReceived())), Deaf([]), Retrying(SystemClock(), Random(1)))
-    running = asyncio.create_task(pump.run(stop))
+    consumer = QueueConsumer(
+        cast("Receiver", FakeReceiver(FakeReceived())), Deaf([]), Retrying(SystemClock(), Random(1))
+    )
+    running = asyncio.create_task(consumer.run(stop))
     async with asyncio.timeout(10):
         await taking.wait()
         stop.set()
@@ -249,7 +251,7 @@ async def test_a_pool_that_is_unknown_is_told_once_and_looked_at_less_often() ->
 
     broker = cast("Broker", SimpleNamespace(consuming=Away()))
     queue = Queue("q")
-    pool = WorkerPool(broker, queue, queue, prefetch=1, lost=lambda: None, retrying=Retrying(clock, Random(1)))
+    pool = WorkerPool(broker, queue, queue, prefetch=1, on_lost=lambda: None, retrying=Retrying(clock, Random(1)))
     with capture_logs() as logs:
         watching = asyncio.create_task(pool.watch())
         async with asyncio.timeout(10):

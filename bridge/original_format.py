@@ -1,4 +1,4 @@
-"""A conversation as the original writes it: turns joined with `<:>`, oldest first, the last one is the question."""
+"""The original's text format: turns joined with `<:>`, oldest first, the question last."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ SEPARATOR = "<:>"
 
 
 class NoQuestion(MalformedEvent):
-    """There is nothing to answer, as when a user of the original's bot sends its prefix alone."""
+    """The question is empty, as when a user of the original's bot sends only its prefix."""
 
 
 _CONTROL = re.compile(r"<:>|@@(?=(?:ПЕРВЫЙ|ВТОРОЙ)@@)|(?<=@@ПЕРВЫЙ)@@|(?<=@@ВТОРОЙ)@@")
@@ -20,14 +20,14 @@ _CONTROL = re.compile(r"<:>|@@(?=(?:ПЕРВЫЙ|ВТОРОЙ)@@)|(?<=@@ПЕРВ
 _LOOK_ALIKES = {"<:>": "‹:›", "@@": "＠＠"}
 
 
-def write(turns: Sequence[Turn]) -> str:
-    """Turns that alternate user, assistant, user, …
+def format_turns(turns: Sequence[Turn]) -> str:
+    """Return the text of turns that alternate user, assistant, user, …
 
-    Nothing in the format names a speaker, so neighbours of one role become one turn, and a leading turn of the
-    assistant, left over by trimming, is dropped: it would make the user's turns the bot's.
+    The format does not name speakers. Neighbouring turns of one role are therefore joined, and a leading turn of the
+    assistant, left over by trimming, is dropped: it would swap the roles.
     """
     merged = [
-        (role, "\n".join(harmless(turn.text) for turn in group))
+        (role, "\n".join(escape(turn.text) for turn in group))
         for role, group in groupby(turns, key=lambda turn: turn.role)
     ]
     if merged[0][0] is Role.ASSISTANT and len(merged) > 1:
@@ -35,8 +35,8 @@ def write(turns: Sequence[Turn]) -> str:
     return SEPARATOR.join(text for _, text in merged)
 
 
-def read(text: str) -> tuple[Turn, ...]:
-    """The turns; roles are counted from the question backwards. Raises NoQuestion if that is empty."""
+def parse_turns(text: str) -> tuple[Turn, ...]:
+    """Parse turns; roles alternate, counted backwards from the question. Raises NoQuestion if it is empty."""
     texts = text.split(SEPARATOR)
     if not texts[-1].strip():
         raise NoQuestion("the question is empty")
@@ -47,6 +47,6 @@ def read(text: str) -> tuple[Turn, ...]:
     )
 
 
-def harmless(text: str) -> str:
-    """`text` with look-alikes in place of what the format or the original's model gives a meaning to."""
+def escape(text: str) -> str:
+    """Replace what the format or the original's model treats as control with look-alikes."""
     return _CONTROL.sub(lambda match: _LOOK_ALIKES[match[0]], text)
