@@ -1,4 +1,4 @@
-"""Explain why a certificate is not trusted: what OpenSSL's words for it mean, and what to do about it.
+"""Explain why a certificate is not trusted: what OpenSSL's messages mean, and what to do about them.
 
 Source: X509_verify_cert_error_string(3). Python verifies strictly (RFC 5280) from 3.13 on.
 """
@@ -25,7 +25,7 @@ class SettingNames:
 
 @dataclass(frozen=True, slots=True)
 class CertificateProblem:
-    """`reason` is what is wrong with a certificate; `advice` what to do about it."""
+    """What is wrong with a certificate (`reason`), and what to do about it (`advice`)."""
 
     reason: str
     advice: str
@@ -59,21 +59,18 @@ FLAWS: Final[dict[str, tuple[str, str]]] = {
     "unable to get": UNKNOWN,
     "unable to verify": UNKNOWN,
 }
-"""Words of OpenSSL's in lower case: what they say of the server's certificate, and what to do. The first that fit."""
+"""By part of OpenSSL's message, in lower case: the problem and the advice. The first match counts."""
 
 OURS: Final = re.compile(
     r"alert (unknown ca|bad certificate|certificate (?:required|expired|revoked|unknown)|unsupported certificate)"
 )
-"""What a server answers that wants another certificate of ours."""
+"""Alerts by which a server rejects the client's certificate."""
 
 VERIFY_FAILED: Final = "certificate verify failed"
 
 
 def certificate_problem(reason: str, variables: SettingNames) -> CertificateProblem | None:
-    """Return what is wrong with a certificate, or None if `reason` is about something else.
-
-    `reason` contains the text of an ssl.SSLError.
-    """
+    """Return the certificate problem that `reason`, the text of an ssl.SSLError, describes; None if it is another."""
     lowered = reason.lower()
     if answer := OURS.search(lowered):
         return CertificateProblem(f"it does not accept our certificate ({answer[1]})", f"correct {variables.own}")

@@ -1,4 +1,4 @@
-"""Dead letters: requests that nobody could answer, as they were; headers say what became of them."""
+"""Dead letters: requests that failed for good, unchanged; headers say why."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,14 +11,14 @@ REASON_HEADER = "timokha-reason"
 DETAIL_HEADER = "timokha-detail"
 ATTEMPTS_HEADER = "timokha-attempts"
 CUT_HEADER = "timokha-cut"
-"""What a broker did not take of a dead letter."""
+"""Says which part of a dead letter was too large for the broker."""
 
 OURS = (REASON_HEADER, DETAIL_HEADER, ATTEMPTS_HEADER)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """`event` is the request with its own headers only."""
+    """A request that failed for good. `event` has the request's own headers only."""
 
     event: Event
     reason: str
@@ -35,26 +35,26 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class SizeLimits:
-    """Bytes that are kept of a dead letter."""
+    """Bytes of a shortened dead letter."""
 
     headers: int
     body: int
 
 
 SIZE_LIMITS = (SizeLimits(16 * 1024, 64 * 1024), SizeLimits(2 * 1024, 1024))
-"""For what a broker does not take whole: JetStream has 64 KB for headers, and as much as its `max_payload` for all."""
+"""For dead letters that are too large: JetStream takes 64 KB of headers, and `max_payload` altogether."""
 
 
 def truncations(letter: Event) -> Iterator[Event]:
-    """What can be kept of a dead letter that a broker does not take whole, the most first."""
+    """Yield shorter and shorter versions of a dead letter that is too large for a broker."""
     for limits in SIZE_LIMITS:
         yield _truncated(letter, limits)
 
 
 def _truncated(letter: Event, limits: SizeLimits) -> Event:
-    """What fits into `limits`, with a header that says what is missing.
+    """Return what fits into `limits`, with a header that says what is missing.
 
-    First what became of the request, then where its asker is, then the smallest headers.
+    The outcome comes first, then where the reply goes, then the smallest headers.
     """
     kept: dict[str, str] = {}
     left = limits.headers

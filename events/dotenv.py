@@ -1,4 +1,4 @@
-"""Read `.env`: which variable is set in which line. A line that can't be read is an error, never skipped."""
+"""Read `.env`: the variables and their line numbers. A line that can't be parsed is an error."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from dotenv.parser import Binding, parse_stream
 from events.errors import SettingsError
 
 BOM = "\ufeff"
-"""Windows editors start a UTF-8 file with it."""
+"""The byte order mark with which Windows editors start a UTF-8 file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A variable that is set."""
+    """One variable and its value."""
 
     number: int
     name: str
@@ -24,12 +24,12 @@ class Line:
 
 
 def read(path: Path) -> Sequence[Line]:
-    """Return the variables in the order of their lines; none without a file.
+    """Return the variables in the order of their lines; none if there is no file.
 
     Raises SettingsError.
     """
     bindings = [binding for binding in parse_stream(io.StringIO(_text(path))) if binding.error or binding.key]
-    # A name alone would set nothing.
+    # A name without `=` sets nothing, so it counts as broken.
     if broken := [str(_number(binding)) for binding in bindings if binding.value is None]:
         lines = f"line {broken[0]}" if len(broken) == 1 else f"lines {', '.join(broken)}"
         raise SettingsError(f"{path}, {lines}: write NAME=value, and close every quote")
@@ -37,7 +37,7 @@ def read(path: Path) -> Sequence[Line]:
 
 
 def values(lines: Sequence[Line]) -> Mapping[str, str | None]:
-    """Return what each variable is set to: its last line counts, and `${NAME}` is replaced."""
+    """Return the value of each variable: its last line wins, and `${NAME}` is expanded."""
     return resolve_variables([(line.name, line.value) for line in lines], override=True)
 
 
@@ -53,6 +53,6 @@ def _text(path: Path) -> str:
 
 
 def _number(binding: Binding) -> int:
-    """Return the line of the name itself: a binding begins with the blank lines before it."""
+    """Return the line number of the name; a binding starts with the blank lines before it."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")

@@ -1,10 +1,10 @@
-"""Everything that can go wrong on the way, as a small tree; each message says what to do next."""
+"""The tree of our errors; each message says what to do next."""
 
 from events.faults import Fault
 
 
 class TimokhaError(Exception):
-    """Root of the errors that a person reads. `exit_code` is what the command line ends with."""
+    """Root of the errors whose message a person reads. `exit_code` is the exit code of the command."""
 
     exit_code = 1
 
@@ -16,11 +16,11 @@ class SettingsError(TimokhaError):
 
 
 class MalformedEvent(TimokhaError):
-    """A message on the wire is not the event it claims to be."""
+    """A message is not a valid event."""
 
 
 class TransportError(TimokhaError):
-    """The broker did not take, keep or bring a message; `fault` says whether trying again may help."""
+    """The broker did not store or deliver a message; `fault` says whether a retry may help."""
 
     def __init__(self, message: str, fault: Fault = Fault.PASSING) -> None:
         super().__init__(message)
@@ -28,8 +28,8 @@ class TransportError(TimokhaError):
 
 
 class TransportUnreachable(TransportError):
-    """No connection to the broker."""
+    """There is no connection to the broker."""
 
 
 class Conflict(TimokhaError):
-    """A compare-and-set lost: somebody else changed the record first. Load it and decide again."""
+    """A compare-and-set failed because the record was changed meanwhile. Load it and decide again."""

@@ -18,16 +18,16 @@ from events.schema import TYPES, EventData, GenerationProgressed
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
 EPOCH = datetime.fromtimestamp(0, UTC)
-"""Of an event without a time."""
+"""The time of an event that has none."""
 NATS_PREFIX = "ce-"
 AMQP_PREFIX = "cloudEvents:"
 
 _NAME = re.compile(r"(?!nats-)[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,255}", re.IGNORECASE)
-"""Of a header that every broker takes and none obeys: NATS is the strictest (a token of HTTP), and `Nats-…` are orders
-to JetStream, which would refuse the message or pass it for one that it has."""
+"""The name of a header that every broker accepts and none interprets. NATS is the strictest (an HTTP token); `Nats-…`
+are instructions to JetStream, which might refuse the message or treat it as a duplicate."""
 
 MAX_ATTRIBUTE = 255
-"""Characters kept of an attribute; a request id has at most 204."""
+"""Characters of an attribute, which is cut there; a request id has at most 204."""
 
 ORIGIN_HEADERS = (
     "timokha-origin-reply-to",
@@ -35,17 +35,17 @@ ORIGIN_HEADERS = (
     "timokha-origin-subject",
     "timokha-origin-asked",
 )
-"""What a bridge gives a request, and its reply takes over, so that the reply finds its way back."""
+"""Headers that a bridge adds to a request and that are copied to its reply, so that it can be routed back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event in its envelope.
 
-    `subject` is the request id, so that a reply can be addressed even when the body can't be read.
-    `headers` is everything that is not a CloudEvents attribute: trace context and what bridges add.
-    `claimed` is another subject that the envelope names: the place where the event was found decides.
-    A transport hands over whatever it was given; only `data()` and `request_id` are strict.
+    `subject` is the request id, so that a reply can be addressed even if the body can't be read.
+    `headers` holds what is no CloudEvents attribute: trace context and what bridges add.
+    `claimed` is the envelope's subject where it differs from the one that the event was stored under, which counts.
+    A transport passes on what it received unchecked; only `data()` and `request_id` are strict.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Event:
 
     @classmethod
     def of(cls, data: EventData, *, source: str, time: datetime, headers: Mapping[str, str] | None = None) -> Self:
-        """Wrap `data`; the id is derived, so the same fact published twice is recognisable."""
+        """Wrap `data`. The id is derived from it, so that a repeated publish can be deduplicated."""
         kind = data.TYPE.rsplit(".", 2)[1]
         number = f".{data.sequence}" if isinstance(data, GenerationProgressed) else ""
         return cls(
@@ -74,11 +74,11 @@ class Event:
 
     @property
     def request_id(self) -> RequestId:
-        """Raises MalformedEvent when the subject is no request id."""
+        """The parsed subject. Raises MalformedEvent if it is no request id."""
         return RequestId.parse(self.subject)
 
     def data(self) -> EventData:
-        """The typed data. Raises MalformedEvent when type or body can't be read, or the subject is in doubt."""
+        """Return the typed data. Raises MalformedEvent if type or body can't be read, or subjects contradict."""
         if self.claimed:
             raise MalformedEvent(f"its subject attribute {self.claimed!r} is not the subject that it came under")
         model = TYPES.get(self.type)
@@ -96,7 +96,7 @@ class Event:
 
 
 def attributes(event: Event) -> dict[str, str]:
-    """The CloudEvents attributes of `event` by their names in the specification."""
+    """Return the CloudEvents attributes of `event` by their names in the specification."""
     return {
         "specversion": SPEC_VERSION,
         "id": event.id,
@@ -108,7 +108,7 @@ def attributes(event: Event) -> dict[str, str]:
 
 
 def to_headers(event: Event, prefix: str) -> dict[str, str]:
-    """The headers that carry `event`; the body travels as it is."""
+    """Return the headers that carry `event`; the body is sent as it is."""
     return {**event.headers, **{prefix + name: value for name, value in attributes(event).items()}}
 
 
@@ -121,11 +121,11 @@ def from_headers(
     subject: str = "",
     received: datetime = EPOCH,
 ) -> Event:
-    """The inverse of `to_headers`. What is missing becomes empty: `data()` will refuse it later.
+    """Invert `to_headers`. What is missing becomes empty, so that `data()` refuses it later.
 
-    Headers that can't travel on are left out: with one, the event could not even become a dead letter.
-    `place` is the subject under which the transport had the event, and decides; where it has none, `subject` stands in
-    for one that the sender did not give, and `received` for a time.
+    Headers that a broker would not accept are left out; otherwise the event could not even become a dead letter.
+    `place` is the request id in the transport's own subject, and takes precedence. Without it `subject` replaces a
+    missing subject. `received` replaces a missing time.
     """
     given = {name[len(prefix) :]: value[:MAX_ATTRIBUTE] for name, value in headers.items() if name.startswith(prefix)}
     claimed = given.get("subject", "")

@@ -1,4 +1,4 @@
-"""How to get the packages of an extra in a checkout, in an image, and from a wheel: no registry has timokha itself."""
+"""Commands that install an extra's packages, in a checkout, an image or from a wheel: no registry has timokha."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -6,13 +6,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 _IMAGE = "image"
-"""The file that tells an image's environment, and which image it is."""
+"""The file in an image's environment that holds the image's name."""
 _ELSEWHERE = {"rabbitmq": "bridge", "sandbox": "sandbox", "speedups": "userbot", "userbot": "userbot"}
-"""The images that have what the image of `generate` has not, by extra."""
+"""The images with extras that the image of `generate` lacks, by extra."""
 
 
 def install_command(*extras: str, root: Path = ROOT, environment: str = sys.prefix) -> str:
-    """Return the command that installs `extras` beside this Python; `root` is where the code lies."""
+    """Return the command that installs `extras` for this Python; `root` is the directory of the code."""
     names = ",".join(extras)
     if here := image(environment):
         return _in_images(here, extras)
@@ -26,13 +26,13 @@ def install_command(*extras: str, root: Path = ROOT, environment: str = sys.pref
 
 
 def image(environment: str = sys.prefix) -> str:
-    """Return which of deploy/Dockerfile's images this is: the name of its target; empty if it is none."""
+    """Return the target in deploy/Dockerfile that this image was built from, empty outside an image."""
     name = Path(environment) / _IMAGE
     return name.read_text(encoding="utf-8").strip() if name.is_file() else ""
 
 
 def in_image(environment: str = sys.prefix) -> bool:
-    """Return whether this runs in one of those images."""
+    """Return whether this process runs in one of those images."""
     return bool(image(environment))
 
 

@@ -10,7 +10,7 @@ from events.runtime.leftovers import removing_unfinished
 
 PARTIAL = ".partial"
 _OF_A_NAME = 100
-"""Characters of a file's name in that of its partial one: a name has at most 255 bytes."""
+"""Characters of a file's name that its partial file repeats: a name has at most 255 bytes."""
 
 
 def absolute(path: Path) -> Path:
@@ -30,20 +30,20 @@ def shown(path: Path) -> str:
 
 
 def read_problem(path: Path) -> str:
-    """Return why a file can't be read; empty if it can. Libraries that read one by its name don't repeat that."""
+    """Return why a file can't be read, empty if it can. Libraries that open files often leave that out."""
     try:
         with path.open("rb"):
             return ""
     except OSError as error:
-        # In a container it is seldom the user whose file it is.
+        # In a container the user often is not the owner of the file.
         user = f" by user {os.geteuid()}" if isinstance(error, PermissionError) else ""
         return f"{path} can't be read{user} ({error.strerror})"
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o666) -> None:
-    """Write `text`, in UTF-8, to `path`: what was there stays until all of it is. Raises OSError.
+    """Replace the file at `path` by one with `text` in UTF-8, atomically. Raises OSError.
 
-    A new file has `mode`, less the umask. What can't be replaced, such as a pipe, is written to as it is.
+    A new file has `mode`, less the umask. What can't be replaced, such as a pipe, is written to directly.
     """
     if not _replaceable(path):
         path.write_text(text, encoding="utf-8")
@@ -63,9 +63,9 @@ def _replace(place: Path, data: bytes, mode: int) -> None:
 
 
 def fill_whole(directory: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write to an empty directory, which then takes the place of `directory`. Raises OSError.
+    """Call `fill` with an empty directory, which then replaces `directory`. Raises OSError.
 
-    Call it from one process at a time: the other directory has `PARTIAL` added to its name.
+    Call it from one process at a time: the new directory's name is `directory` with `PARTIAL` added.
     """
     partial = Path(f"{directory}{PARTIAL}")
     with removing_unfinished(partial):
@@ -78,10 +78,10 @@ def fill_whole(directory: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _replaceable(path: Path) -> bool:
-    """Return whether a new file may take the place: not where only the file itself may be written to."""
+    """Return whether a new file can replace the one at `path`."""
     if not path.exists():
         return True
     if path.absolute().is_relative_to("/dev") or not path.is_file():
-        return False  # /dev/stdout may be a file that others write to as well
+        return False  # other processes may write to the file behind /dev/stdout
     place = Path(os.path.realpath(path))
     return os.access(place.parent, os.W_OK | os.X_OK) and not os.path.ismount(place)

@@ -9,19 +9,19 @@ from events.errors import MalformedEvent
 
 _TOKEN = re.compile(r"-?[A-Za-z0-9_-]{1,64}")
 _REVISION = re.compile(r"0|[1-9][0-9]{0,8}")
-"""As `str()` writes it: one id must not have two spellings."""
+"""Only as `str()` writes it, so that an id has one spelling."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestId:
     """`<account>.<chat>.<message>.<revision>`: four tokens that are safe in a NATS subject.
 
-    A deliberate second try of the same message is the next revision.
+    A deliberate retry of the same message has the next revision.
 
     Raises
     ------
     MalformedEvent
-        A token is empty, too long, or has a character that a subject gives a meaning to.
+        A token is empty, too long, or has a character that is special in a subject.
     """
 
     account: str
@@ -35,20 +35,20 @@ class RequestId:
             raise MalformedEvent(f"{str(self)[:200]!r} is no request id: expected account.chat.message.revision")
 
     @classmethod
-    @lru_cache(maxsize=1024)  # on its way through a process an event's id is read five times
+    @lru_cache(maxsize=1024)  # a process parses the id of one event five times
     def parse(cls, text: str) -> Self:
-        """Read what `str()` writes."""
+        """Parse the output of `str()`."""
         match text.split("."):
             case [account, chat, message, revision] if _REVISION.fullmatch(revision):
                 return cls(account, chat, message, int(revision))
         raise MalformedEvent(f"{text[:200]!r} is no request id: expected account.chat.message.revision")
 
     def next_revision(self) -> Self:
-        """The id of a deliberate second try."""
+        """Return the id of a deliberate retry."""
         return type(self)(self.account, self.chat, self.message, self.revision + 1)
 
     def is_up_to(self, message: int) -> bool:
-        """Whether this is about `message` or an earlier one; true where messages have no numbers."""
+        """Return whether this is about `message` or an earlier one; True if messages have no numbers."""
         return not self.message.isdigit() or int(self.message) <= message
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The transport and the records in memory: for tests, and for replaying into a handler without brokers."""
+"""The transport, records and marks in memory, for tests and for replaying without brokers."""
 
 import asyncio
 import itertools
@@ -15,7 +15,7 @@ from events.transport import Channel, Published
 
 
 class MemoryLog:
-    """Implements `events.transport.Log`; `subscribe` gives the other half."""
+    """Implements `events.transport.Log`; `subscribe` returns its subscriptions."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
@@ -23,7 +23,7 @@ class MemoryLog:
         self._queues: dict[tuple[Channel, str], MemorySubscription] = {}
 
     def subscribe(self, channel: Channel, durable: str, *, lease: timedelta) -> "MemorySubscription":
-        """The shared place named `durable`; it starts with everything the channel has."""
+        """Return the shared subscription named `durable`; a new one starts with the channel's first event."""
         key = (channel, durable)
         if key not in self._queues:
             self._queues[key] = MemorySubscription(lease, clock=self._clock)
@@ -35,7 +35,7 @@ class MemoryLog:
         key = str(event.request_id)
         if key in self._stored[channel]:
             return Published.ALREADY_THERE
-        # Through the wire form and back, so that nothing survives here that would not survive there.
+        # Encode and decode, so that an event loses here what it would lose over a broker.
         event = from_headers(to_headers(event, NATS_PREFIX), event.body, NATS_PREFIX, place=key)
         self._stored[channel][key] = event
         for (subscribed, _), queue in self._queues.items():
@@ -71,7 +71,7 @@ class MemorySubscription:
         self._ready.put_nowait(MemoryDelivery(self, event, attempt))
 
     async def leave(self) -> None:
-        """Nothing is on its way to anybody."""
+        """Do nothing: there are no deliveries to hand back."""
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence["MemoryDelivery"]:
         deliveries: list[MemoryDelivery] = []
@@ -99,7 +99,7 @@ class MemoryDelivery:
 
     def start_lease(self) -> None:
         self._end_lease()
-        self._again_in(self._queue.lease)
+        self._redeliver_after(self._queue.lease)
 
     async def extend(self) -> None:
         self.start_lease()
@@ -109,12 +109,12 @@ class MemoryDelivery:
 
     async def retry(self, delay: timedelta) -> None:
         self._end_lease()
-        self._again_in(delay)
+        self._redeliver_after(delay)
 
     async def discard(self) -> None:
         self._end_lease()
 
-    def _again_in(self, delay: timedelta) -> None:
+    def _redeliver_after(self, delay: timedelta) -> None:
         loop = asyncio.get_running_loop()
         self._lease = loop.call_later(delay.total_seconds(), self._queue.put, self.event, self.attempt + 1)
 

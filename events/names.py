@@ -1,29 +1,29 @@
-"""The nearest right name for one that was mistyped."""
+"""Suggest the known name that a mistyped one is nearest to."""
 
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 NEAR = 0.6
-"""From which likeness on a name is taken for a mistyped one: difflib's own default."""
-RIGHT_BUT_FOR_ITS_START = 0.65
+"""Similarity from which a name counts as mistyped: difflib's own default."""
+ONLY_PREFIX_WRONG = 0.65
 SHORTENED = 0.7
-LONGER_THAN_NEEDED = 0.9
-TELLING = 3
-"""So many letters say what is meant; fewer can be a coincidence."""
+WITH_PREFIX_ADDED = 0.9
+DISTINCTIVE = 3
+"""Letters below which a match may be a coincidence."""
 MAX_NAME = 100
-"""Longer than any name, and soon compared."""
+"""Characters that are compared; no known name is longer."""
 MAX_NAMED = 20
-"""So many complaints are read; a file that has more is another kind of file."""
+"""Items listed in one line; a file with more problems is probably no settings file."""
 SAME_WORD = 0.65
-"""From which likeness on two words are one with a slip of the fingers: URI and URL, but not FILE and LEVEL."""
+"""Similarity from which two words count as one with a typo: URI and URL, but not FILE and LEVEL."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that `name` is most likely meant to be, None if none is near."""
+    """Return the known name most similar to `name`, None if none is similar enough."""
     name = name[:MAX_NAME]
     found, best = None, 0.0
     for other in sorted(known):
-        near = _nearness(name.lower(), other.lower())
+        near = _name_similarity(name.lower(), other.lower())
         if near >= NEAR and near > best:
             found, best = other, near
     return found
@@ -37,36 +37,36 @@ def is_slip(name: str, other: str) -> bool:
     if len(words) != len(others):
         return "".join(words) == "".join(others)
     return all(
-        sorted(one) == sorted(two) or _likeness(one, two) >= SAME_WORD for one, two in zip(words, others, strict=True)
+        sorted(one) == sorted(two) or _similarity(one, two) >= SAME_WORD for one, two in zip(words, others, strict=True)
     )
 
 
 def did_you_mean(name: str | None) -> str:
-    """Return the end of a complaint: the right name, if there is one."""
+    """Return the suggestion to append to an error, empty without a `name`."""
     return f" (did you mean {name}?)" if name else ""
 
 
-def short_list(complaints: Sequence[str]) -> str:
-    """Return all of them in one line, or the first and how many more there are."""
-    more = len(complaints) - MAX_NAMED
-    return "; ".join([*complaints[:MAX_NAMED], *([f"and {more} more"] if more > 0 else [])])
+def short_list(items: Sequence[str]) -> str:
+    """Return `items` in one line: all, or the first `MAX_NAMED` and the number of the others."""
+    more = len(items) - MAX_NAMED
+    return "; ".join([*items[:MAX_NAMED], *([f"and {more} more"] if more > 0 else [])])
 
 
-def _nearness(name: str, other: str) -> float:
-    """Return the likeness, for half of it that of the parts behind a common first word, which says little."""
+def _name_similarity(name: str, other: str) -> float:
+    """Return the similarity. After a common first word, which says little, the rest counts for half of it."""
     first, _, rest = name.partition("_")
     other_first, _, other_rest = other.partition("_")
-    near = _likeness(name, other)
+    near = _similarity(name, other)
     if first == other_first and rest and other_rest:
-        near = (near + _likeness(rest, other_rest)) / 2
+        near = (near + _similarity(rest, other_rest)) / 2
     if rest == other:
-        return max(near, LONGER_THAN_NEEDED)
-    if len(name) >= TELLING and other.startswith(name):
+        return max(near, WITH_PREFIX_ADDED)
+    if len(name) >= DISTINCTIVE and other.startswith(name):
         return max(near, SHORTENED)
-    if len(rest) >= TELLING and rest == other_rest:
-        return max(near, RIGHT_BUT_FOR_ITS_START)
+    if len(rest) >= DISTINCTIVE and rest == other_rest:
+        return max(near, ONLY_PREFIX_WRONG)
     return near
 
 
-def _likeness(name: str, other: str) -> float:
+def _similarity(name: str, other: str) -> float:
     return SequenceMatcher(None, other, name, autojunk=False).ratio()

@@ -19,38 +19,40 @@ class Stored:
 
 
 Take = Callable[[str, Stored], Awaitable[None]]
-"""What is done with a key and its record."""
+"""A function that takes a key and its record."""
 
 
 class Records(Protocol):
+    """A key-value store with compare-and-set."""
+
     async def load(self, key: str) -> Stored | None: ...
 
     async def save(self, key: str, value: bytes, version: int | None) -> int:
-        """Replace version `version` (None: create) and return the new one. Raises Conflict if it is not current."""
+        """Replace version `version` (None: create) and return the new one. Raises Conflict if it is outdated."""
         ...
 
     async def made(self) -> datetime:
-        """Return when the store was made: it knows nothing of what was before. Raises TransportError."""
+        """Return when the store was created; earlier records are lost. Raises TransportError."""
         ...
 
     async def each(self, prefix: str, take: Take, *, retrying: Retrying) -> None:
-        """Hand the records whose keys start with `prefix`, which ends at a dot, to `take`: several at once, unordered.
+        """Pass each record whose key starts with `prefix`, which ends at a dot, to `take`: concurrently, unordered.
 
-        One that is saved meanwhile comes as it was, or as it is, or both. Raises TransportError when the store is away
-        for longer than a moment.
+        One that is saved meanwhile comes as it was, or as it is, or both. Raises TransportError if the store stays
+        unavailable.
         """
         ...
 
 
 class Marks(Protocol):
-    """Every method raises TransportError."""
+    """Keys that are set or not; each setting of a key has a version. Every method raises TransportError."""
 
     async def add(self, key: str) -> int:
-        """Set `key`, whether it is set or not, and return its version: it is newer than all before, of any key."""
+        """Set `key`, even if it is set, and return its version, which is greater than any before."""
         ...
 
     async def drop(self, key: str, version: int) -> None:
-        """Remove `key`, unless it was added again since it had `version`. Nothing of it is left behind."""
+        """Remove `key` without a trace, unless it was added again since it had `version`."""
         ...
 
     async def version(self, key: str) -> int | None:
@@ -58,11 +60,11 @@ class Marks(Protocol):
         ...
 
     async def is_ours(self, key: str) -> bool:
-        """Return whether `key` is set, and by `add`: others can have a NATS server write its answer there."""
+        """Return whether `key` was set by `add`: other users can make a NATS server write an answer there."""
         ...
 
     async def made(self) -> datetime:
-        """Return when the store was made: a key that was set before is not any more."""
+        """Return when the store was created; earlier marks are lost."""
         ...
 
     async def keys(self, prefix: str) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What travels: the data of every event. Unknown fields are ignored; a breaking change is a new `.v2` type."""
+"""The data of every event. Unknown fields are ignored; a breaking change is a new `.v2` type."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -19,12 +19,14 @@ RequestIdText = Annotated[str, BeforeValidator(_as_text), AfterValidator(lambda 
 
 
 class Data(BaseModel):
-    """Base of all event data: frozen, tolerant of fields from the future."""
+    """Base of all event data: frozen, and ignores fields that newer versions add."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Role(StrEnum):
+    """Who wrote a turn."""
+
     USER = "user"
     ASSISTANT = "assistant"
 
@@ -37,7 +39,7 @@ class Turn(Data):
 
 
 class Sampling(Data):
-    """How the model picks words. The defaults give short, coherent replies."""
+    """How the model samples tokens. The defaults give short, coherent answers."""
 
     max_new_tokens: int = Field(default=60, ge=1, le=MAX_NEW_TOKENS)
     temperature: float = Field(default=0.2, ge=0, le=5, description="0 decodes greedily")
@@ -50,18 +52,18 @@ class Sampling(Data):
     )
 
     def naming_defaults(self) -> "Sampling":
-        """Return it with the names of all that was not given: as a request carries it."""
+        """Return a copy, as a request carries it, that names the fields that were not given."""
         left = type(self).model_fields.keys() - self.model_fields_set - {"seed", "by_default"}
         return self.model_copy(update={"by_default": tuple(sorted(left))})
 
     def with_own(self, values: Mapping[str, float]) -> "Sampling":
-        """Return it with a model's own `values` for what nobody chose."""
+        """Return a copy with a model's own `values` in the fields named by `by_default`."""
         own = {name: value for name, value in values.items() if name in self.by_default}
         return self.model_copy(update=own) if own else self
 
     @property
     def is_greedy(self) -> bool:
-        """Whether every seed brings the same answer."""
+        """Whether every seed gives the same answer."""
         return self.temperature == 0 or self.top_k == 1
 
 
@@ -73,7 +75,7 @@ class Usage(Data):
 
 
 class Timings(Data):
-    """Where the time went, in seconds."""
+    """Seconds spent in each phase of a request."""
 
     queued: float = 0.0
     prompt: float = 0.0
@@ -81,12 +83,14 @@ class Timings(Data):
 
 
 class FinishReason(StrEnum):
+    """Why an answer ended."""
+
     STOP = "stop"
     LENGTH = "length"
 
 
 class FailureReason(StrEnum):
-    """Why there is no answer: a fixed set, so that it can be counted and translated."""
+    """Why a request failed: a fixed set, so that it can be counted and translated."""
 
     MALFORMED = "malformed"
     REJECTED = "rejected"
@@ -95,14 +99,14 @@ class FailureReason(StrEnum):
 
 
 class EventData(Data):
-    """Data that names its event type and the question it is about."""
+    """Data with an event type and the id of its request."""
 
     TYPE: ClassVar[str]
     request_id: RequestIdText
 
 
 class GenerationRequested(EventData):
-    """Somebody asked. Carries all that an answer needs, so any worker anywhere can give it."""
+    """A question was asked. The event has all that a worker needs to answer it."""
 
     TYPE = "timokha.generation.requested.v1"
     account_id: str
@@ -128,7 +132,7 @@ class GenerationCompleted(EventData):
 
 
 class GenerationFailed(EventData):
-    """There will be no answer."""
+    """The request failed for good."""
 
     TYPE = "timokha.generation.failed.v1"
     reason: FailureReason
@@ -137,7 +141,7 @@ class GenerationFailed(EventData):
 
 
 class GenerationProgressed(EventData):
-    """The text so far, whole words of it; may be lost. `sequence` rises by one with each of a request's."""
+    """The text so far, in whole words; the event may be lost. `sequence` counts a request's events."""
 
     TYPE = "timokha.generation.progressed.v1"
     text: str = Field(min_length=1)

@@ -1,23 +1,23 @@
-"""Values as they may be shown: without the passwords that URLs hold."""
+"""Remove passwords from values before they are shown."""
 
 import re
 
 _SEPARATOR = re.compile(r"(,\s*)(?=[\w+.-]+://)")
-"""A comma in a password is seen as long as each URL has a scheme."""
+"""Separates URLs that each have a scheme, so that a comma in a password does not."""
 _USER = re.compile(r"(\w+://).*@", re.DOTALL)
 _FORGOTTEN_HOST = re.compile(r"(\w+://[^\s/,:\[\]?#@]+):(?!\d{1,5}(?:[^\w]|$)).*", re.DOTALL)
-"""`user:password` whose `@host` is missing looks like a host and its port."""
+"""`user:password` without `@host`, which looks like a host and its port."""
 _WITHOUT_SCHEME = re.compile(r"(?<![^\s,\[])[^\s@]*:\S+@")
-"""`user:password@host`, or one slash too few."""
+"""`user:password@host` without a scheme, or with a slash missing."""
 _PARAMETERS = re.compile(r"(\w+://[^?#]*[?#]).*", re.DOTALL)
 
 
 def without_passwords(text: str) -> str:
     """Return `text` without users, passwords and parameters of the URLs in it."""
-    return "".join(_one(part) for part in _SEPARATOR.split(text))
+    return "".join(_redacted(part) for part in _SEPARATOR.split(text))
 
 
-def _one(part: str) -> str:
+def _redacted(part: str) -> str:
     if "://" not in part:
         return _WITHOUT_SCHEME.sub("***@", part)
     shown = _USER.sub(r"\1***@", part)

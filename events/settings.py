@@ -1,4 +1,4 @@
-"""Settings: typed, frozen, read once in the composition root; a bad one is one line that says what to do."""
+"""Settings: typed, frozen, read once in the composition root. An error is one line that says what to do."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -27,10 +27,10 @@ from events.names import did_you_mean, nearest, short_list
 from events.setting_problems import UNKNOWN_KEY, BadSettings, setting_problems
 
 MAX_DURATION = timedelta(days=36_500)
-"""A time that far from now can still be counted, and is as good as never."""
+"""A duration that dates can still represent, and that is as good as for ever."""
 DOTENV = Path(".env")
 MAX_KEY = 40
-"""Characters of an unknown key that are repeated."""
+"""Characters of an unknown key that an error quotes."""
 
 
 def _seconds(value: object) -> object:
@@ -47,28 +47,28 @@ Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class Json:
-    """Marks, in a field's annotation, a model that is written as JSON; a key that it does not have is refused."""
+    """Marks, in a field's annotation, a model that is written as JSON; unknown keys are an error."""
 
     def __get_pydantic_core_schema__(self, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
         def read(value: object) -> object:
             given = from_json(value) if isinstance(value, str) else value
-            if isinstance(given, dict) and (said := unknown_keys(given, source.model_fields)):
-                # The sentence is no template: keys may have braces.
-                raise PydanticCustomError(UNKNOWN_KEY, "{said}", {"said": said})
+            if isinstance(given, dict) and (problem := unknown_keys(given, source.model_fields)):
+                # Not as the template itself: keys may have braces.
+                raise PydanticCustomError(UNKNOWN_KEY, "{problem}", {"problem": problem})
             return given
 
         return core_schema.no_info_before_validator_function(read, handler(source))
 
 
 def unknown_keys(given: Mapping[str, object], known: Mapping[str, object]) -> str:
-    """Return what is said of the keys that are not known, nothing if all are."""
+    """Return the error text for the unknown keys, empty if all are known."""
     return short_list(
         [f"there is no {key[:MAX_KEY]!r}{did_you_mean(nearest(key, known))}" for key in given if key not in known]
     )
 
 
 class SettingSource(StrEnum):
-    """Where a value is written."""
+    """Where a setting was read from."""
 
     ENVIRONMENT = "environment"
     DOTENV = ".env"
@@ -84,14 +84,14 @@ def is_path(field: FieldInfo) -> bool:
 
 
 class Positional:
-    """Marks, in a field's annotation, what the command line takes without a `--name`."""
+    """Marks, in a field's annotation, an argument of the command line without a `--name`."""
 
 
 class Settings(BaseSettings):
-    """What every command understands. Values come from options, the environment, `.env`, in this order.
+    """The settings of every command. Values come from options, the environment, `.env`, in this order.
 
     A field's variable is its alias, or the prefix and its name; its description says what it takes.
-    Every path is whole: it was resolved against the directory in which the settings were read.
+    Every path is absolute, resolved against the working directory at the time of reading.
     """
 
     model_config = SettingsConfigDict(
@@ -120,11 +120,11 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="after")
     @classmethod
-    def _found_from_everywhere(cls, value: object) -> object:
+    def _absolute_paths(cls, value: object) -> object:
         return absolute(value) if isinstance(value, Path) else value
 
     def variables_for_child(self) -> dict[str, str]:
-        """Return the variables that the environment or `.env` sets, for a process that works in another directory."""
+        """Return the variables that the environment or `.env` sets, for a process with another working directory."""
         return {
             self.variable(name): self.absolute_text(name, text)
             for name, (_, text) in self.sources().items()
@@ -132,12 +132,12 @@ class Settings(BaseSettings):
         }
 
     def absolute_text(self, name: str, text: str) -> str:
-        """Return what is written as a field's value, `text`, with a path made whole."""
+        """Return `text`, a field's value as it was written, with a path made absolute."""
         return str(getattr(self, name)) if is_path(type(self).model_fields[name]) else text
 
     @classmethod
     def read(cls, **given: Any) -> Self:
-        """Options that were `given` win. Raises SettingsError naming the variables that are missing or bad."""
+        """Read the settings; `given` options win. Raises SettingsError naming the variables that are missing or bad."""
         try:
             return cls(**{cls._key(name): value for name, value in given.items()})
         except ValidationError as error:
@@ -152,12 +152,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Our own reader of `.env`, which passes over nothing."""
+        """Replace the reader of `.env` by ours, which skips no line."""
         return init_settings, env_settings, DotEnv(settings_cls)
 
     @classmethod
     def variable(cls, name: str) -> str:
-        """The environment variable of a field."""
+        """Return the environment variable of a field."""
         alias = cls.model_fields[name].validation_alias
         if isinstance(alias, AliasChoices):
             alias = alias.choices[0]
@@ -165,7 +165,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def sources(cls) -> Mapping[str, tuple[SettingSource, str]]:
-        """Return what the environment or `.env` says of fields, as it is written there. Raises SettingsError."""
+        """Return the source and the unparsed value of each field that is set. Raises SettingsError."""
         found: dict[str, tuple[SettingSource, str]] = {}
         for origin, source in (
             (SettingSource.DOTENV, DotEnv(cls)),
@@ -179,7 +179,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def _key(cls, name: str) -> str:
-        """What pydantic calls a field: with `populate_by_name` each would get a second variable that nobody knows."""
+        """Return pydantic's key of a field. `populate_by_name` would give each field another, undocumented variable."""
         field = cls.model_fields.get(name)
         return cls.variable(name) if field and field.validation_alias else name
 
@@ -198,12 +198,12 @@ class DotEnv(EnvSettingsSource):
         """Raises SettingsError."""
         lines = dotenv.read(DOTENV)
         found = dotenv.values(lines)
-        # In the order of lines: of names that differ in case the last one counts.
+        # In the order of lines: if names differ only in case, the last one wins.
         return {line.name.lower(): value for line in lines if (value := found[line.name])}
 
 
 class ProcessSettings(Settings):
-    """A command that talks to NATS."""
+    """A command that uses NATS."""
 
     nats_url: str = Field(
         "nats://127.0.0.1:4222",
@@ -231,7 +231,7 @@ class ProcessSettings(Settings):
 
     @property
     def nats_access(self) -> Access:
-        """What `events.jetstream.connection.connect` takes."""
+        """The value for `events.jetstream.connection.connect`."""
         return Access(
             user=self.nats_user,
             password=self.nats_password,
@@ -243,7 +243,7 @@ class ProcessSettings(Settings):
 
 
 class RabbitMQSettings(ProcessSettings):
-    """A command that may talk to RabbitMQ too."""
+    """A command that may use RabbitMQ too."""
 
     rabbitmq_url: SecretStr = Field(
         SecretStr("amqp://guest:guest@127.0.0.1:5672/"),

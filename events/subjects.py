@@ -1,10 +1,10 @@
-"""Where every event goes on NATS: streams, subjects, consumers, buckets."""
+"""Names on NATS: streams, subjects, consumers, buckets."""
 
 from events.ids import RequestId
 from events.transport import Channel
 
 GENERATE_CONSUMER = "generate"
-"""Shared by every generate function and by the bridge: one elastic pool."""
+"""The consumer that all generate functions and the bridge share."""
 
 CHATS_BUCKET = "chats"
 TELEGRAM_BUCKET = "telegram"
@@ -13,16 +13,16 @@ BRIDGE_BUCKET = "bridge"
 BUCKETS = (CHATS_BUCKET, TELEGRAM_BUCKET, MARKS_BUCKET, BRIDGE_BUCKET)
 
 RABBITMQ_ACCOUNT = "rabbitmq"
-"""The account of every request that came from RabbitMQ."""
+"""The account of all requests from RabbitMQ."""
 
 
 def stream(channel: Channel) -> str:
-    """`REQUESTS`, `REPLIES` or `DEADLETTERS`."""
+    """Return `REQUESTS`, `REPLIES` or `DEADLETTERS`."""
     return channel.name
 
 
 def destination(channel: Channel) -> str:
-    """`timokha.requests` and so on: the low-cardinality name, as traces and RabbitMQ queues use it."""
+    """Return `timokha.requests` and so on: the low-cardinality name, for traces and RabbitMQ queues."""
     return f"timokha.{channel.value}"
 
 
@@ -43,12 +43,12 @@ def chat_subjects(channel: Channel, account: str, chat: str) -> str:
 
 
 def wake(account: str) -> str:
-    """Core NATS: tells the edge of an account that somebody else has changed a chat record."""
+    """Return the core NATS subject of hints that another process has changed a chat record of the account."""
     return f"timokha.wake.{account}"
 
 
 def progress(request_id: RequestId) -> str:
-    """Core NATS, in no stream: what a worker has written so far."""
+    """Return the core NATS subject of partial answers, which no stream stores."""
     return f"timokha.progress.{request_id}"
 
 
@@ -57,10 +57,10 @@ def account_progress(account: str) -> str:
 
 
 def edge_consumer(account: str) -> str:
-    """The durable consumer on REPLIES of one Telegram account (or `rabbitmq`)."""
+    """Return the durable consumer on REPLIES of one Telegram account (or `rabbitmq`)."""
     return f"edge-{account}"
 
 
 def request_id_of(subject: str) -> str:
-    """The last four tokens; what is too short is returned as it is."""
+    """Return the part of a channel's subject behind its destination."""
     return ".".join(subject.split(".")[2:])

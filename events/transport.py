@@ -1,4 +1,4 @@
-"""How events travel: the promises that memory, JetStream and RabbitMQ make alike (tests/transports)."""
+"""How events travel: what memory, JetStream and RabbitMQ all guarantee (tests/transports)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from events.event import Event
 from events.ids import RequestId
 
 MAX_FETCH_WAIT = timedelta(seconds=1)
-"""A pull request dies with the server and waits out its own timeout, so it must be short."""
+"""A pull request that is lost with its server still waits for its own timeout, so that must be short."""
 
 
 class Channel(StrEnum):
-    """Where an event goes. Inside a channel it is addressed by its request id."""
+    """Where an event goes. Within a channel its address is its request id."""
 
     REQUESTS = "requests"
     REPLIES = "replies"
@@ -21,84 +21,90 @@ class Channel(StrEnum):
 
 
 class Published(StrEnum):
+    """What publishing an event has done."""
+
     STORED = "stored"
     ALREADY_THERE = "already_there"
 
 
 class Delivery(Protocol):
-    """One event in hand. Settle it once, with `ack`, `retry` or `discard`; unsettled it comes again."""
+    """One event to be settled once, with `ack`, `retry` or `discard`; otherwise it is delivered again."""
 
     @property
     def event(self) -> Event: ...
 
     @property
     def attempt(self) -> int:
-        """1 the first time."""
+        """The number of this delivery, from 1."""
         ...
 
     @property
     def published_at(self) -> datetime: ...
 
     async def extend(self) -> None:
-        """Still working: start the lease anew."""
+        """Renew the lease: the work goes on."""
         ...
 
     async def ack(self) -> None:
-        """Done, confirmed by the broker."""
+        """Acknowledge the event, and return when the broker has confirmed that."""
         ...
 
     async def retry(self, delay: timedelta) -> None:
-        """Deliver again, not before `delay` has passed."""
+        """Have the event delivered again after `delay`."""
         ...
 
     async def discard(self) -> None:
-        """Never deliver again."""
+        """Have the event never delivered again."""
         ...
 
 
 class Subscription(Protocol):
-    """A durable place in a channel, shared by everyone who names it."""
+    """A durable position in a channel, shared by all processes that use its name."""
 
     @property
     def lease(self) -> timedelta:
-        """How long an unsettled delivery stays with its receiver."""
+        """How long a delivery is reserved for its receiver."""
         ...
 
     async def leave(self) -> None:
-        """Take nothing more, and hand back what nobody has fetched; what is in hand can be settled. Never raises."""
+        """Stop receiving and return unfetched deliveries; fetched ones can still be settled. Never raises."""
         ...
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[Delivery]:
-        """At most `limit` deliveries; none if nothing came within `timeout` or the broker is away."""
+        """Return at most `limit` deliveries; none if none came within `timeout` or the broker is away."""
         ...
 
 
 class Publisher(Protocol):
+    """Stores events in channels."""
+
     async def publish(self, channel: Channel, event: Event) -> Published:
-        """Return once the broker has stored the event. Raises TransportError: publish the same event again."""
+        """Return when the broker has stored the event. After a TransportError publish the same event again."""
         ...
 
 
 class Progress(Protocol):
+    """Sends partial answers to processes that listen now."""
+
     async def publish(self, event: Event) -> None:
-        """Whoever listens hears it; nothing is stored, and it may be lost."""
+        """Send `event` to the listeners. It is not stored and may be lost."""
         ...
 
 
 class Log(Publisher, Protocol):
-    """A publisher that keeps what it was given: one event a request id and channel."""
+    """A publisher that stores one event for each request id and channel."""
 
     async def find(self, channel: Channel, request_id: RequestId) -> Event | None:
-        """What is stored under the id."""
+        """Return the event stored under the id, if any."""
         ...
 
     async def erase(self, channel: Channel, request_id: RequestId) -> None:
-        """Overwrite what is stored under the id, if anything is."""
+        """Overwrite the event stored under the id, if any."""
         ...
 
     async def erase_chat(self, account: str, chat: str, *, up_to: int) -> int:
-        """Overwrite what one chat has in every channel, up to message `up_to`; how many events that were.
+        """Overwrite a chat's events in every channel up to message `up_to`; return how many.
 
-        What is about no numbered message goes too.
+        Events whose message has no number are overwritten too.
         """
         ...

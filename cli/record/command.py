@@ -39,7 +39,7 @@ async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Even
     selected = Selection(at(settings.since, now), at(settings.until, now), settings.count).of(events)
     if settings.pseudonymise:
         key = settings.key.get_secret_value().encode() if settings.key else secrets.token_bytes()
-        selected = Pseudonyms(key, settings.pseudonymise).of(selected)
+        selected = Pseudonyms(key, settings.pseudonymise).replace_in(selected)
     _save(selected, settings.file)
 
 

@@ -1,1 +1,1 @@
-"""How a process says whether it lives and whether it answers: a small file, for `timokha health`."""
+"""The health of a process, in a small file that `timokha health` reads."""

@@ -1,4 +1,4 @@
-"""Keep a process's health: a task of its event loop rewrites a small file every `BEAT`."""
+"""Publish a process's health: a task of its event loop rewrites a small file every `BEAT`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,13 +15,13 @@ from events.runtime.tasks import cancel
 BEAT = timedelta(seconds=2)
 
 Check = Callable[[], str]
-"""Returns what keeps the process from answering now, empty if nothing; it waits for nothing."""
+"""Returns at once what keeps the process from answering questions, empty if nothing."""
 
 log = structlog.get_logger(__name__)
 
 
 class Health:
-    """Whether this process answers questions now, as its composition root says."""
+    """Whether this process answers questions now; its composition root sets it."""
 
     def __init__(self, stop: asyncio.Event) -> None:
         self._stop = stop
@@ -29,31 +29,31 @@ class Health:
         self.not_ready("it is starting")
 
     def not_ready(self, why: str) -> None:
-        """It does not answer, because of `why`."""
+        """Set the process unhealthy because of `why`."""
         self._checks = (lambda: why,)
 
-    def ready_unless(self, *unless: Check) -> None:
-        """From now on it does, unless one of these finds something."""
-        self._checks = unless
+    def ready_unless(self, *checks: Check) -> None:
+        """Set the process healthy, unless one of `checks` finds a problem."""
+        self._checks = checks
 
     @property
     def problem(self) -> str:
-        """The first reason, empty if it answers."""
+        """What keeps the process from answering now, empty if nothing."""
         if self._stop.is_set():
             return "it is stopping"
-        return next((why for check in self._checks if (why := _found(check))), "")
+        return next((why for check in self._checks if (why := _run(check))), "")
 
 
-def _found(check: Check) -> str:
+def _run(check: Check) -> str:
     try:
         return check()
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one check, the loop turns
-        return f"it can't tell how it is ({type(error).__name__})"
+    except Exception as error:  # noqa: BLE001 - a broken check must not end the loop
+        return f"one of its health checks failed ({type(error).__name__})"
 
 
 @asynccontextmanager
 async def health_file(file: Path | None, stop: asyncio.Event, *, clock: Clock) -> AsyncIterator[Health]:
-    """In the block `file`, if there is one, says what the `Health` is. `stop`: the process's."""
+    """Within the block keep writing the yielded `Health` to `file`, if given. `stop` is the process's."""
     health = Health(stop)
     if file is None:
         yield health
@@ -72,7 +72,7 @@ async def _beat(file: Path, health: Health, clock: Clock) -> None:
         try:
             _write(file, health_line(clock.monotonic(), health.problem))
             failing = False
-        except (OSError, ValueError) as error:  # ValueError: no file can be called that
+        except (OSError, ValueError) as error:  # ValueError: not a valid file name
             if not failing:
                 log.warning("health.not_written", error=str(error))
             failing = True
@@ -80,14 +80,13 @@ async def _beat(file: Path, health: Health, clock: Clock) -> None:
 
 
 def _write(file: Path, line: str) -> None:
-    """Whoever reads it meanwhile finds the old line or the new one. `write_whole` does not replace what is in /dev."""
+    """Replace the file atomically. Not with `write_whole`, which does not replace files in /dev."""
     _new(file).write_text(line, encoding="utf-8", errors="backslashreplace")
     _new(file).replace(file)
 
 
 def _remove(file: Path) -> None:
-    """A directory, named by mistake, stays as it is."""
-    with suppress(OSError):
+    with suppress(OSError):  # a directory, named by mistake, stays as it is
         file.unlink()
     with suppress(OSError, ValueError):
         _new(file).unlink()

@@ -1,1 +1,1 @@
-"""NATS JetStream: the only place that imports nats."""
+"""NATS JetStream: the only package that imports nats."""

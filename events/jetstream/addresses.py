@@ -39,31 +39,31 @@ ANONYMOUS = Access()
 
 
 def servers(url: str) -> Sequence[str]:
-    """The servers that `url` names, each with its scheme and port. Raises SettingsError."""
+    """Return the servers that `url` names, each with its scheme and port. Raises SettingsError."""
     return [server for part in _parts(url) for server in _servers(part, url)]
 
 
-def shown(url: str) -> str:
-    """For logs and errors: without passwords, and without what may be one by mistake."""
-    return ",".join(_shown(part) for part in _parts(url))
+def redacted(url: str) -> str:
+    """Return `url` for logs and errors, without passwords and what may be one by mistake."""
+    return ",".join(_redacted_part(part) for part in _parts(url))
 
 
 def _parts(url: str) -> list[str]:
-    """At commas; a comma in a password is seen as long as each server has a scheme."""
+    """Split `url` at commas; if it has a password, only at commas before a scheme."""
     return re.split(r",(?=\s*\w+://)", url) if "@" in url else url.split(",")
 
 
-def _shown(part: str) -> str:
+def _redacted_part(part: str) -> str:
     scheme, _, rest = part.strip().rpartition("://")
     host = rest.rpartition("@")[2]
-    # `user:password` whose `@host` was forgotten looks like a host and its port.
+    # `user:password` without `@host` looks like a host and its port.
     host = re.sub(r"(?<=[^\[\]:]):(?!\d+(?:/?,|/?$))[^\[\]:,]+$", ":***", host)
     return f"{scheme.rpartition('@')[2]}://{host}" if scheme else host
 
 
 def _servers(part: str, url: str) -> Sequence[str]:
     matched = SCHEME.fullmatch(part.strip())
-    assert matched  # it takes anything
+    assert matched  # the pattern matches any text
     scheme, rest = matched[1] or "nats", matched[2]
     if other := OTHER_SCHEME.match(rest):
         raise _bad(url, f"{other[1]} is no scheme of NATS")
@@ -77,14 +77,14 @@ def _servers(part: str, url: str) -> Sequence[str]:
 def _server(scheme: str, user: str, host: str, url: str) -> str:
     matched = HOST.fullmatch(host.strip())
     if not matched:
-        raise _bad(url, _complaint(host.strip()))
+        raise _bad(url, _problem(host.strip()))
     port = int(matched[2] or DEFAULT_PORT)
     if not 0 < port <= MAX_PORT:
         raise _bad(url, f"a port is 1 to {MAX_PORT}")
     return f"{scheme}://{user}{matched[1]}:{port}"
 
 
-def _complaint(host: str) -> str:
+def _problem(host: str) -> str:
     if not host:
         return "a host is missing"
     if re.fullmatch(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", host):
@@ -93,4 +93,4 @@ def _complaint(host: str) -> str:
 
 
 def _bad(url: str, why: str) -> SettingsError:
-    return SettingsError(f"NATS_URL: got {shown(url)!r} ({why}); {TAKES}")
+    return SettingsError(f"NATS_URL: got {redacted(url)!r} ({why}); {TAKES}")

@@ -1,4 +1,4 @@
-"""nats' client, stricter: a refusal is an error, no password goes out in the clear, nothing ends the connection."""
+"""Fixes for nats-py's client: raise refusals as errors, send no password without TLS, always reconnect."""
 
 import asyncio
 import re
@@ -19,21 +19,21 @@ REFUSALS_EVERY = 60.0
 """Seconds between two log lines about the same subject."""
 
 REMEMBERED = 100
-"""Refused subjects; when there are more, the old ones are forgotten."""
+"""Refused subjects that are remembered; beyond that old ones are dropped."""
 
 NEEDED_PAYLOAD = 1024 * 1024
-"""Bytes that one message or record of ours may have; also what a server takes that is not told otherwise."""
+"""Bytes that our messages and records may have; also a server's default limit."""
 
 LEAST_HEADER = len(b"NATS/1.0\r\n\r\n")
 
 REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]+)"')
-"""As the client passes it on: in lower case."""
+"""A refusal, in lower case as the client passes it on."""
 
 log = structlog.get_logger(__name__)
 
 
 class NotPermitted(NatsError):
-    """The server does not let this user do that."""
+    """The server refuses an operation to this user."""
 
     def __init__(self, doing: str, subject: str) -> None:
         self.refusal = f"this NATS user may not {doing} {subject}"
@@ -45,14 +45,14 @@ class NotPermitted(NatsError):
 
 
 class JetStreamOff(NatsError):
-    """The server has no JetStream, nor has another one that it is connected to."""
+    """Neither the server nor its cluster has JetStream."""
 
     def __init__(self) -> None:
         super().__init__("this NATS server runs without JetStream")
 
 
 class Client(NatsClient):
-    """The server tells of a refusal without saying which request it is about, and leaves that to time out."""
+    """Match refusals, which the server reports without naming the request, to the requests that then time out."""
 
     def __init__(self, *, tls: bool, credentials: Credentials | None = None) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Client(NatsClient):
         old_style: bool = False,
         headers: Mapping[str, Any] | None = None,
     ) -> Msg:
-        """As nats', but raises NotPermitted if the wait was in vain from the beginning, and JetStreamOff."""
+        """Send a request as nats-py does, but raise NotPermitted instead of a time-out, and JetStreamOff."""
         since = self.now
         try:
             return await super().request(subject, payload, timeout, old_style, dict(headers) if headers else None)
@@ -80,30 +80,27 @@ class Client(NatsClient):
             self.check(subject, since)
             raise
         except NoRespondersError:
-            if subject.startswith("$JS.API.") and self._has_no_jetstream:
+            # In a cluster another server may have it.
+            off = not self._server_info.get("jetstream") and not self._server_info.get("cluster")
+            if off and subject.startswith("$JS.API."):
                 raise JetStreamOff from None
             raise
 
     async def _send_publish(
         self, subject: str, reply: str, payload: bytes, payload_size: int, headers: Mapping[str, Any] | None
     ) -> None:
-        """Raises MaxPayloadError: nats-py leaves the headers out, and then the server ends the connection."""
+        """Raise MaxPayloadError where nats-py, which ignores headers, would make the server end the connection."""
         size = payload_size + sum(len(f"{name}: {value}\r\n".encode()) for name, value in (headers or {}).items())
         if headers and size + LEAST_HEADER > self.max_payload:
             raise MaxPayloadError
         await super()._send_publish(subject, reply, payload, payload_size, dict(headers) if headers else None)
 
     @property
-    def _has_no_jetstream(self) -> bool:
-        """In a cluster others may have it."""
-        return not self._server_info.get("jetstream") and not self._server_info.get("cluster")
-
-    @property
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
     def check(self, subject: str, since: float) -> None:
-        """Raises NotPermitted if publishing to a subject that starts so, or hearing the answer, was refused since."""
+        """Raise NotPermitted if publishing to `subject`, or receiving the reply, was refused after `since`."""
         for refused, when in self._refused.items():
             if when >= since and refused.startswith(subject.lower()):
                 raise NotPermitted("publish to", subject)
@@ -113,9 +110,9 @@ class Client(NatsClient):
     async def _process_err(self, err_msg: str) -> None:
         refusal = REFUSAL.search(err_msg)
         if refusal:
-            self._note(*refusal.groups())
+            self._remember_refusal(*refusal.groups())
         else:
-            # nats closes the connection for good on most of what a server can say, e.g. when a password was changed.
+            # On most errors nats-py closes the connection for good, e.g. when a password has changed.
             self.warn(NatsError(err_msg))
             await self._process_op_err(NatsError(f"nats: {err_msg}"))
 
@@ -124,13 +121,13 @@ class Client(NatsClient):
             log.warning("nats.disconnected")
 
     def check_payload(self) -> None:
-        """Warn once of each size in a row that is too small: the server may be another one, or have another setting."""
-        if self.max_payload != self._payload and (small := small_payload(self.max_payload)):
+        """Warn of a `max_payload` that is too small, once until it changes with the server or its settings."""
+        if self.max_payload != self._payload and (small := payload_problem(self.max_payload)):
             log.warning("nats.small_payload", error=small)
         self._payload = self.max_payload
 
     def wait_longer(self, most: float) -> None:
-        """Until the next attempt to get the connection back."""
+        """Lengthen the pause before the next attempt to reconnect, up to `most` seconds."""
         if self.is_reconnecting:
             self._first_wait = self._first_wait or self.options["reconnect_time_wait"]
             self.options["reconnect_time_wait"] = min(most, self.options["reconnect_time_wait"] * 1.5)
@@ -143,14 +140,14 @@ class Client(NatsClient):
         self.check_payload()
 
     def warn(self, error: Exception) -> None:
-        """Log it, but not again and again."""
+        """Log `error`, at a limited rate."""
         reason = str(error) or type(error).__name__
         if self._log_throttle.due(reason):
             log.warning("nats.error", error=reason)
 
-    def _note(self, doing: str, subject: str) -> None:
+    def _remember_refusal(self, doing: str, subject: str) -> None:
         if len(self._refused) >= REMEMBERED:
-            # Subjects hold request ids: there is no end of them. Nobody waits for an answer for so long.
+            # Subjects contain request ids, so their number is unbounded. No request waits this long.
             oldest, inbox = self.now - REFUSALS_EVERY, self._inbox_prefix.decode().lower()
             kept = {
                 refused: when for refused, when in self._refused.items() if when > oldest or refused.startswith(inbox)
@@ -168,8 +165,8 @@ class Client(NatsClient):
         return super()._connect_command()
 
 
-def small_payload(size: int) -> str:
-    """What is wrong with a `max_payload` of `size` bytes; empty if nothing is."""
+def payload_problem(size: int) -> str:
+    """Return what is wrong with a `max_payload` of `size` bytes, empty if nothing."""
     if size >= NEEDED_PAYLOAD:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""How streams and consumers must be configured for the promises to hold."""
+"""The stream and consumer configurations that the transport's guarantees need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from events.faults import Fault
 from events.transport import Channel
 
 ACK_WAIT = timedelta(seconds=10)
-"""The lease of a delivery; a worker renews it every third of this."""
+"""The lease of a delivery; a worker renews it after each third."""
 
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long and how much the streams keep."""
+    """How long and how much the streams store."""
 
     max_age: timedelta = timedelta(hours=24)
     deadletter_max_age: timedelta = timedelta(days=7)
@@ -36,27 +36,27 @@ class Retention:
 
 
 def stream_config(channel: Channel, retention: Retention) -> StreamConfig:
-    """What a channel's stream must be."""
+    """Return the configuration of a channel's stream."""
     dead = channel is Channel.DEADLETTERS
     return StreamConfig(
         name=subjects.stream(channel),
         subjects=[subjects.every_subject(channel)],
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
-        # One message a subject, a second one refused: what makes a repeated publish recognisable.
+        # One message a subject, and a second one is refused: this deduplicates a repeated publish.
         max_msgs_per_subject=1,
         discard=DiscardPolicy.NEW,
         discard_new_per_subject=True,
         max_age=(retention.deadletter_max_age if dead else retention.max_age).total_seconds(),
         max_bytes=retention.max_bytes,
         num_replicas=retention.replicas,
-        # Deliberately tiny: inside the window a repeat would be called a success although nothing is stored.
+        # Deliberately tiny: within the window a repeat would be confirmed although it is not stored.
         duplicate_window=0.1,
     )
 
 
 def verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
-    """Raises TransportError where `found` would break a promise; its retention may be any."""
+    """Raise TransportError if `found` breaks a guarantee; any retention is allowed."""
     _verify(
         f"stream {wanted.name}",
         {
@@ -68,12 +68,12 @@ def verify_stream(wanted: StreamConfig, found: StreamConfig) -> None:
 
 
 def verify_writable(what: str, found: StreamConfig) -> None:
-    """Raises TransportError where nothing can be stored, or nobody hears that it was."""
+    """Raise TransportError if the stream can't be written to or does not confirm."""
     _verify(what, {name: (False, bool(getattr(found, name))) for name in ("sealed", "no_ack")})
 
 
 def marks_config(bucket: str, replicas: int, now: datetime) -> StreamConfig:
-    """What the stream of a bucket of marks must be: unlike other buckets it lets single messages be deleted."""
+    """Return the configuration of a bucket of marks, which unlike others allows deleting single messages."""
     return StreamConfig(
         name=f"KV_{bucket}",
         subjects=[f"$KV.{bucket}.>"],
@@ -82,13 +82,13 @@ def marks_config(bucket: str, replicas: int, now: datetime) -> StreamConfig:
         max_msgs_per_subject=1,
         allow_rollup_hdrs=True,
         num_replicas=replicas,
-        # Microseconds since 1970, so that a bucket that is made again uses no version a second time.
+        # Microseconds since 1970, so that a recreated bucket does not reuse versions.
         first_seq=int(now.timestamp() * 1_000_000),
     )
 
 
 def verify_marks(what: str, found: StreamConfig) -> None:
-    """Raises TransportError where marks can't be kept, added or dropped."""
+    """Raise TransportError if marks can't be stored, added or dropped."""
     _verify(what, {"max_msgs_per_subject": (1, found.max_msgs_per_subject), "deny_delete": (False, found.deny_delete)})
     verify_writable(what, found)
 
@@ -104,10 +104,10 @@ def _verify(what: str, values: Mapping[str, tuple[object, object]]) -> None:
 
 
 def consumer_config(durable: str, filter_subject: str, *, start: int | datetime | None) -> ConsumerConfig:
-    """A shared place in a stream that begins at a sequence number or a time, or with everything that is there."""
+    """Return the configuration of a durable consumer that starts at a sequence number, a time, or the beginning."""
     policy = {int: DeliverPolicy.BY_START_SEQUENCE, datetime: DeliverPolicy.BY_START_TIME}
     return ConsumerConfig(
-        # With a name the filter is part of what is asked for, so that permissions can be given by filter.
+        # With a name the filter is part of the API subject, so that permissions can depend on it.
         name=durable,
         durable_name=durable,
         filter_subject=filter_subject,
@@ -116,7 +116,7 @@ def consumer_config(durable: str, filter_subject: str, *, start: int | datetime 
         opt_start_time=start if isinstance(start, datetime) else None,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=ACK_WAIT.total_seconds(),
-        # The worker counts attempts itself: at max_deliver nobody would be told.
+        # The worker counts attempts itself: reaching max_deliver would be silent.
         max_deliver=-1,
         max_ack_pending=20_000,
     )

@@ -1,4 +1,4 @@
-"""One connection to NATS that never gives up and says which server it can't reach."""
+"""Connect to NATS once, and reconnect for ever."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,32 +11,32 @@ from nats.js import JetStreamContext
 from events.certificates import SettingNames, certificate_problem
 from events.errors import TransportUnreachable
 from events.faults import Fault
-from events.jetstream.addresses import ANONYMOUS, Access, servers, shown
+from events.jetstream.addresses import ANONYMOUS, Access, redacted, servers
 from events.jetstream.client import Client
 from events.jetstream.credentials import Credentials, tls_context
 from events.runtime.tasks import finish, within
 
 CONNECT_TIMEOUT = 2
-"""Seconds a single attempt may take."""
+"""Seconds for a single attempt."""
 
 FIRST_CONNECTION_TIMEOUT = timedelta(seconds=5)
-"""Until a server that can't be reached at the start is a fault: the client itself would try for ever."""
+"""For the first connection; the client itself would try for ever."""
 
 RECONNECT_WAIT = 0.25
-"""Seconds between the first two attempts to get the connection back."""
+"""Seconds between the first two attempts to reconnect."""
 
-RECONNECT_MOST = 2.0
-"""The pause grows up to so many seconds while the server is away."""
+MAX_RECONNECT_WAIT = 2.0
+"""Seconds up to which the pauses between attempts grow."""
 
 CLOSE_TIMEOUT = timedelta(seconds=2)
-"""To say goodbye to a server; one that is frozen hears nothing."""
+"""To close the connection; a frozen server does not answer."""
 
 OPTIONS: dict[str, Any] = {
     "allow_reconnect": True,
     "max_reconnect_attempts": -1,
     "reconnect_time_wait": RECONNECT_WAIT,
     "connect_timeout": CONNECT_TIMEOUT,
-    # A fault in the client's read loop can leave a zombie: only pings find it.
+    # An error in the client's read loop can leave a dead connection, which only pings detect.
     "ping_interval": 10,
     "max_outstanding_pings": 2,
 }
@@ -49,28 +49,27 @@ TLS = SettingNames(address="NATS_URL", authority="NATS_TLS_CA", own="NATS_TLS_CE
 NO_TLS = "secure connection not available"
 
 JetStream = JetStreamContext
-"""What `connect` gives, for the annotations of those who may not import nats."""
+"""The type of what `connect` yields, for annotations in modules that may not import nats."""
 
 
 @asynccontextmanager
 async def connect(url: str, *, name: str, access: Access = ANONYMOUS) -> AsyncIterator[JetStream]:
-    """JetStream over one connection, named `name` on the server, closed on the way out.
+    """Yield JetStream over one connection, which the server knows as `name`, and close it afterwards.
 
-    `url` may name several servers of a cluster, comma-separated. Answers come to `_INBOX_<name>.>`.
+    `url` may name several servers of a cluster, comma-separated. Replies come to `_INBOX_<name>.>`.
 
     Raises
     ------
     TransportUnreachable
-        The first connection could not be made; FATAL where the server refuses it. Later losses are mended in the
-        background.
+        The first connection failed; FATAL if the server refused it. Later losses are repaired in the background.
     SettingsError
-        `url` is no NATS address, or a file of `access` can't be used.
+        `url` is no NATS address, or a file named by `access` can't be used.
     """
     client = await _first_connection(url, name, access)
     try:
         yield client.jetstream(timeout=PUBLISH_TIMEOUT)
     finally:
-        client.options["reconnect_time_wait"] = 0  # closing waits as long
+        client.options["reconnect_time_wait"] = 0  # closing waits for this pause
         await finish(CLOSE_TIMEOUT, client.close())
 
 
@@ -80,17 +79,17 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
     wanted = tls is not None or any(address.startswith("tls://") for address in addresses)
     client = Client(tls=wanted, credentials=credentials)
     faults: list[str] = []
-    connected = asyncio.Event()  # the client's own state is another one in the middle of each attempt to reconnect
+    connected = asyncio.Event()  # not the client's own state, which changes with each attempt to reconnect
 
     async def on_error(error: Exception) -> None:
-        client.wait_longer(RECONNECT_MOST)
+        client.wait_longer(MAX_RECONNECT_WAIT)
         if connected.is_set():
             flaw = certificate_problem(str(error), TLS)
             client.warn(TransportUnreachable(str(flaw)) if flaw else error)
         else:
             faults.append(str(error) or type(error).__name__)
-            if len(addresses) == 1 and _is_lasting(faults[-1]):
-                raise error  # the client would try again until the time is up
+            if len(addresses) == 1 and _is_permanent(faults[-1]):
+                raise error  # otherwise the client retries until the time-out
 
     connecting = client.connect(
         list(addresses),
@@ -106,39 +105,39 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
         **OPTIONS,
     )
     try:
-        # A cluster of which some nodes are dead needs an attempt for each.
+        # One attempt for each node of a cluster, of which some may be dead.
         await within(FIRST_CONNECTION_TIMEOUT + timedelta(seconds=CONNECT_TIMEOUT) * (len(addresses) - 1), connecting)
     except asyncio.CancelledError:
         await finish(CLOSE_TIMEOUT, client.close())
         raise
-    except Exception as error:  # noqa: BLE001 - nats-py lets through whatever a stranger's server makes of it
+    except Exception as error:  # noqa: BLE001 - with a server that is no NATS, nats-py raises any error
         await finish(CLOSE_TIMEOUT, client.close())
-        raise _unreachable(url, _telling(faults) or str(error) or "no answer") from None
+        raise _unreachable(url, _reason(faults) or str(error) or "no answer") from None
     connected.set()
     client.check_payload()
     return client
 
 
-def _is_lasting(fault: str) -> bool:
-    """Return whether another attempt is in vain."""
+def _is_permanent(fault: str) -> bool:
+    """Return whether another attempt would fail too."""
     return NO_TLS in fault or certificate_problem(fault, TLS) is not None
 
 
-def _telling(faults: list[str]) -> str:
-    """The last one, rather what a server said: one that refuses resets the connection, often before it is read."""
-    said = [fault for fault in faults if not fault.startswith("[Errno")]
-    return (said or faults or [""])[-1]
+def _reason(faults: list[str]) -> str:
+    """Return the last fault, if possible one that a server sent: after a refusal it resets the connection."""
+    sent = [fault for fault in faults if not fault.startswith("[Errno")]
+    return (sent or faults or [""])[-1]
 
 
 def _unreachable(url: str, reason: str) -> TransportUnreachable:
-    server = f"NATS server {shown(url)}"
+    server = f"NATS server {redacted(url)}"
     if refusal := _refusal(reason):
         return TransportUnreachable(f"{server} {refusal}", Fault.FATAL)
     return TransportUnreachable(f"{server} could not be reached ({reason}); start it or correct NATS_URL")
 
 
 def _refusal(reason: str) -> str | None:
-    """What a server does that will not let us in next time either, and what to do about it."""
+    """Return how a server refuses this process for good, and what to do about it; None if it does not."""
     if "authorization violation" in reason.lower():
         return "refused the user or its password; correct NATS_USER and NATS_PASSWORD"
     if NO_TLS in reason:

@@ -1,6 +1,6 @@
-"""Hints on core NATS: nothing is stored, and what nobody hears is lost, so nothing depends on them.
+"""Hints on core NATS: wake an edge for a chat, pass on partial answers, notice published events.
 
-An edge is woken for a chat, answers are followed while they are written, events are heard as they are published.
+Hints are not stored and may be lost, so nothing depends on them.
 """
 
 import re
@@ -20,11 +20,11 @@ from events.runtime.tasks import finish
 from events.transport import Channel
 
 TIMEOUT = 2
-"""Seconds that an edge may take to say that it has heard."""
+"""Seconds for an edge to confirm a hint."""
 GOODBYE = timedelta(seconds=1)
-"""To unsubscribe. A server that does not get that notices the end of the connection."""
-ANSWERED = re.compile(r"_INBOX(_\w+)?\.|_R_\.")
-"""How subjects start on which a client hears answers: its own, or the server's for a client of another account."""
+"""To unsubscribe. A server that misses this notices the end of the connection."""
+REPLY_SUBJECT = re.compile(r"_INBOX(_\w+)?\.|_R_\.")
+"""Prefixes of reply subjects: a client's own, or the server's for a client of another account."""
 
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def listen(js: JetStreamContext, subject: str, hear: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
-    """Inside the context, call `hear` with every message under `subject`."""
+    """Within the block call `hear` with every message under `subject`."""
     subscription = await client_of(js).subscribe(subject, cb=hear)
     try:
         yield
@@ -42,12 +42,12 @@ async def listen(js: JetStreamContext, subject: str, hear: Callable[[Msg], Await
 
 @asynccontextmanager
 async def listen_for_wakes(js: JetStreamContext, account: str, wake: Callable[[str], None]) -> AsyncIterator[None]:
-    """Meanwhile `wake` gets the text of every hint: a chat, if its sender means well."""
+    """Within the block call `wake` with the text of every hint: a chat, unless the sender is malicious."""
 
     async def hear(message: Msg) -> None:
         wake(message.data.decode(errors="replace"))
-        # The sender chooses where the answer goes, and it goes there with this user's rights.
-        if ANSWERED.match(message.reply):
+        # The sender chooses the reply subject, to which this process publishes with its own rights.
+        if REPLY_SUBJECT.match(message.reply):
             await message.respond(b"")
 
     async with listen(js, subjects.wake(account), hear):
@@ -55,7 +55,7 @@ async def listen_for_wakes(js: JetStreamContext, account: str, wake: Callable[[s
 
 
 async def wake(js: JetStreamContext, account: str, chat: str) -> bool:
-    """Whether an edge has heard."""
+    """Send a hint; return whether an edge has confirmed it."""
     try:
         await client_of(js).request(subjects.wake(account), chat.encode(), timeout=TIMEOUT)
     except ERRORS:
@@ -70,7 +70,7 @@ class JetStreamProgress:
         self._nats = client_of(js)
 
     async def publish(self, event: Event) -> None:
-        """Lost while there is no connection: an old text is no news."""
+        """Drop the event while there is no connection: a newer one will follow."""
         subject = subjects.progress(event.request_id)
         if not self._nats.is_connected:
             return
@@ -82,7 +82,7 @@ class JetStreamProgress:
 
 @asynccontextmanager
 async def listen_for_progress(js: JetStreamContext, account: str, hear: Callable[[Event], None]) -> AsyncIterator[None]:
-    """Meanwhile `hear` gets what is written for the account, in the order in which each worker wrote it."""
+    """Within the block call `hear` with partial answers for the account, those of each worker in order."""
 
     async def take(message: Msg) -> None:
         place = subjects.request_id_of(message.subject)
@@ -96,7 +96,7 @@ async def listen_for_progress(js: JetStreamContext, account: str, hear: Callable
 async def listen_for_events(
     js: JetStreamContext, channel: Channel, heard: Callable[[str], None]
 ) -> AsyncIterator[None]:
-    """`heard` gets the request id of whatever anybody publishes meanwhile; it may not be stored yet, or be missed."""
+    """Within the block call `heard` with request ids of published events; some are not stored yet, or missed."""
 
     async def hear(message: Msg) -> None:
         heard(subjects.request_id_of(message.subject))

@@ -1,4 +1,4 @@
-"""A look at JetStream that changes nothing: what is missing, what is not as it must be, how full the streams are."""
+"""Inspect JetStream without changing it: what is missing or wrong, and how full the streams are."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from nats.js.errors import NotFoundError
 from events import subjects
 from events.errors import TransportError
 from events.jetstream.api import client_of, subjects_of
-from events.jetstream.client import small_payload
+from events.jetstream.client import payload_problem
 from events.jetstream.configs import Retention, stream_config, verify_marks, verify_stream, verify_writable
 from events.jetstream.faults import translate_errors
 from events.transport import Channel
@@ -19,9 +19,9 @@ from events.transport import Channel
 
 @dataclass(frozen=True, slots=True)
 class JetStreamInspection:
-    """`faults`: what to mend, a line each; `fill`: how much of each stream's `max_bytes` is used, 0 to 1.
+    """What was found. `faults` has one line for each problem, `fill` the used part of streams' `max_bytes`, 0 to 1.
 
-    `without_consumer`: accounts that have a userbot, and no consumer that brings it the replies.
+    `without_consumer` names the accounts that have a userbot but no consumer for its replies.
     """
 
     missing: tuple[str, ...]
@@ -29,11 +29,11 @@ class JetStreamInspection:
     faults: tuple[str, ...]
     fill: Mapping[str, float]
     is_empty: bool
-    """Whether nothing of ours is there."""
+    """Whether none of our streams and buckets exist."""
 
 
 async def inspect(js: JetStreamContext) -> JetStreamInspection:
-    """Raises TransportError if JetStream is off or this user may not look."""
+    """Inspect streams, consumers and buckets. Raises TransportError if JetStream is off or refuses this user."""
     with translate_errors("JetStream can't be looked at"):
         await js.account_info()
         streams = {channel: await _stream(js, subjects.stream(channel)) for channel in Channel}
@@ -48,7 +48,7 @@ async def inspect(js: JetStreamContext) -> JetStreamInspection:
             if not await _has_consumer(js, Channel.REPLIES, subjects.edge_consumer(account))
         ]
     found = {channel: info for channel, info in streams.items() if info is not None}
-    small = small_payload(client_of(js).max_payload)
+    small = payload_problem(client_of(js).max_payload)
     return JetStreamInspection(
         tuple(missing),
         tuple(without_consumer),
@@ -74,7 +74,7 @@ async def _has_consumer(js: JetStreamContext, channel: Channel, durable: str) ->
 
 
 async def _accounts(js: JetStreamContext) -> list[str]:
-    """Whose userbots have noted down how far they have come."""
+    """Return the accounts whose userbots have stored their position in Telegram."""
     root = f"$KV.{subjects.TELEGRAM_BUCKET}."
     try:
         found = await subjects_of(js, f"KV_{subjects.TELEGRAM_BUCKET}", f"{root}*")

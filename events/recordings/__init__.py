@@ -1,1 +1,1 @@
-"""Recordings: events of the streams as JSON Lines, to be read, shared and replayed."""
+"""Recordings: events of the streams as JSON Lines, to read, share and replay."""

@@ -1,9 +1,9 @@
-"""One event a line: where and when it was published, its headers, and itself as a CloudEvent.
+"""Write and read recordings: one event a line, with its channel, time and headers.
 
     {"channel": "requests", "published": "2026-11-24T12:00:00.123456+00:00", "headers": {…}, "event": {…}}
 
 `event` is CloudEvents' JSON format (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md):
-`data` where that brings back the very bytes of the body, else `data_base64`.
+`data` if that restores the exact bytes of the body, else `data_base64`.
 """
 
 import base64
@@ -22,12 +22,12 @@ from events.transport import Channel
 
 
 class BadRecording(TimokhaError):
-    """A file is no recording."""
+    """A file can't be read or written as a recording."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event of a stream."""
+    """An event as it was published in a channel."""
 
     channel: Channel
     published_at: datetime
@@ -42,7 +42,7 @@ class RecordedEvent:
             "event": {**attributes(event), "datacontenttype": CONTENT_TYPE, **_data(event.body)},
         }
         text = json.dumps(line, ensure_ascii=False)
-        # Bytes of a header that were no UTF-8 can't be written as characters.
+        # Surrogates stand for header bytes that are not UTF-8, and UTF-8 can't encode them.
         return json.dumps(line) if any("\ud800" <= character <= "\udfff" for character in text) else text
 
     @classmethod
@@ -66,9 +66,9 @@ class RecordedEvent:
 
 
 def read(path: Path) -> list[RecordedEvent]:
-    """What `write` wrote, in its order. Raises BadRecording."""
+    """Return the events of a file that `write` wrote, in order. Raises BadRecording."""
     try:
-        # Not splitlines: it also splits at separators that a text may have.
+        # Not splitlines, which also splits at separators that a text may contain.
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BadRecording(f"{path} can't be read ({error}); name a file that `timokha record` wrote") from None
@@ -85,7 +85,7 @@ def read(path: Path) -> list[RecordedEvent]:
 
 
 def write(recorded: Iterable[RecordedEvent], path: Path) -> None:
-    """Only its owner may read the file: it has what people wrote. Raises BadRecording."""
+    """Write a file that only its owner may read, since it holds private text. Raises BadRecording."""
     text = "".join(f"{one.to_line()}\n" for one in recorded)
     try:
         write_whole(path, text, mode=0o600)
@@ -94,7 +94,7 @@ def write(recorded: Iterable[RecordedEvent], path: Path) -> None:
 
 
 def dump(data: Any) -> bytes:
-    """JSON as pydantic writes it."""
+    """Encode JSON as pydantic does."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,6 +1,6 @@
-"""Pseudonyms, so that a recording can be shared: other ids, other or no words, and nothing that leads back.
+"""Pseudonymise a recording so that it can be shared: replace ids, replace or mask words, drop what identifies.
 
-The same id or word always becomes the same one under the same key; without the key nobody can try them out.
+Under one key an id or word always gets the same pseudonym; without the key pseudonyms can't be looked up by trial.
 """
 
 import hmac
@@ -16,14 +16,14 @@ from events.ids import RequestId
 from events.recordings.lines import RecordedEvent, dump
 
 KEPT_HEADERS = {"timokha-reason", "timokha-attempts"}
-"""What became of a dead letter. Traces and what bridges add would lead back to other systems."""
+"""The outcome of a dead letter. Trace context and bridges' headers would identify other systems."""
 
 ID_LENGTH = 12
 SYLLABLES = ("ба", "ве", "ди", "жо", "зу", "ка", "ле", "ми", "но", "пу", "ра", "се", "ти", "фо", "ху", "ча")
 
 
 class TextPolicy(StrEnum):
-    """What becomes of what people and the model wrote."""
+    """What to do with text that people and the model wrote."""
 
     KEEP = "keep"
     MASK = "mask"
@@ -31,14 +31,14 @@ class TextPolicy(StrEnum):
 
 
 class Pseudonyms:
-    """`texts` kept still say whatever people said about themselves."""
+    """Replaces ids and texts. Texts that are kept may still identify people."""
 
     def __init__(self, key: bytes, texts: TextPolicy) -> None:
         self._key = key
         self._texts = texts
 
-    def of(self, events: Iterable[RecordedEvent]) -> list[RecordedEvent]:
-        """Events that can't be read are left out: nobody knows what is in them."""
+    def replace_in(self, events: Iterable[RecordedEvent]) -> list[RecordedEvent]:
+        """Return `events` pseudonymised, without those that can't be read, whose content is unknown."""
         renamed = []
         for recorded in events:
             try:
@@ -62,7 +62,7 @@ class Pseudonyms:
         return replace(recorded, event=renamed)
 
     def _request_id(self, original: RequestId) -> RequestId:
-        # Each within the one before, so that two chats' messages of one number are different ones.
+        # Each is hashed with those before it, so that one message number gets different pseudonyms in two chats.
         account, chat = original.account, f"{original.account}.{original.chat}"
         message = f"{chat}.{original.message}"
         return RequestId(self._id(account), self._id(chat), self._id(message), original.revision)
@@ -71,7 +71,7 @@ class Pseudonyms:
         data = {**data, "request_id": str(request_id)}
         if "turns" in data:
             data |= {"account_id": request_id.account, "chat_id": request_id.chat, "message_id": request_id.message}
-            # It is derived from the real id, which it would help to find.
+            # The seed is derived from the real id and would help to find it.
             data["sampling"] |= {"seed": int(self._digest(str(data["sampling"]["seed"]))[:8], 16)}
             data["turns"] = [turn | {"text": self._text(turn["text"])} for turn in data["turns"]]
         if "text" in data:
@@ -103,7 +103,7 @@ class Pseudonyms:
 
 
 def _masked(character: str) -> str:
-    """White space and punctuation stay, so that the shape does."""
+    """Return the mask of a character; white space and punctuation stay."""
     if character.isspace() or unicodedata.category(character).startswith("P"):
         return character
     if character.isdigit():

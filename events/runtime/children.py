@@ -13,24 +13,24 @@ _groups: set[int] = set()
 
 
 def kill_with_parent() -> Callable[[], None] | None:
-    """Return a `preexec_fn` with which the system kills the child when this thread ends; None if it can't."""
+    """Return a `preexec_fn` that makes the system kill the child when this thread ends; None if it can't."""
     if sys.platform != "linux":
         return None
-    import ctypes  # noqa: PLC0415 - takes its time
+    import ctypes  # noqa: PLC0415 - slow to import
 
     prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()
 
     def begin() -> None:
         prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:  # it was killed before
+        if os.getppid() != parent:  # the parent died before prctl
             os._exit(1)
 
     return begin
 
 
 def register_group(pid: int) -> None:
-    """Register the leader of a process group: the group is killed if this process exits before `unregister_group`."""
+    """Have the process group that `pid` leads killed if this process exits before `unregister_group`."""
     _groups.add(pid)
 
 
@@ -40,7 +40,7 @@ def unregister_group(pid: int) -> None:
 
 
 def kill_all() -> None:
-    """Kill every registered group, and the children that `multiprocessing` has started."""
+    """Kill the registered groups and the children that `multiprocessing` has started."""
     for pid in tuple(_groups):
         with suppress(OSError):
             os.killpg(pid, signal.SIGKILL)

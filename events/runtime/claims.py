@@ -1,4 +1,4 @@
-"""A directory in which only one process at a time may work."""
+"""Let only one process at a time work in a directory."""
 
 import fcntl
 import os
@@ -8,13 +8,13 @@ from events.errors import SettingsError
 
 
 class InUse(SettingsError):
-    """Another process has claimed the directory. The message says which."""
+    """Another process has claimed the directory; the message has its process id."""
 
 
 class Claim:
-    """Lock the file `name` in `directory`, which is made if need be, until `release` or the end of the process.
+    """Create `directory` if missing and lock the file `name` in it, until `release` or the end of the process.
 
-    A child that inherits the descriptor `number` keeps the claim until it has ended, too. Raises InUse or OSError.
+    A child that inherits the descriptor `number` holds the claim until it ends, too. Raises InUse or OSError.
     """
 
     def __init__(self, directory: Path, name: str) -> None:
@@ -31,13 +31,13 @@ class Claim:
                 raise
 
     def release(self) -> None:
-        """Safe to call again."""
+        """Release the claim; safe to call again."""
         if self.number >= 0:
             os.close(self.number)
             self.number = -1
 
     def _is_there(self) -> bool:
-        """Return whether the file that is locked is the one at its path: its last holder may have removed it."""
+        """Return whether the locked file is still at its path: its last holder may have removed it."""
         try:
             return self.number >= 0 and os.path.samestat(os.fstat(self.number), self._path.stat())
         except FileNotFoundError:
@@ -55,5 +55,5 @@ class Claim:
             os.ftruncate(self.number, 0)
             os.pwrite(self.number, str(os.getpid()).encode(), 0)
         except OSError:
-            self._path.unlink(missing_ok=True)  # a full disk
+            self._path.unlink(missing_ok=True)  # e.g. on a full disk
             raise

@@ -1,4 +1,4 @@
-"""The clock that a process is given, so that a test or a simulation can pass another one."""
+"""The clock of a process, passed in so that tests and simulations can pass another one."""
 
 import asyncio
 import time
@@ -7,8 +7,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    """Time and sleep."""
+
     def now(self) -> datetime:
-        """Return the time of day, in UTC; it may go back when the machine's clock is set."""
+        """Return the time in UTC; it may go back when the machine's clock is set."""
         ...
 
     def monotonic(self) -> float:
@@ -16,12 +18,12 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, duration: timedelta) -> None:
-        """Return after `duration`; if that is 0 or less, after the other tasks have had a turn."""
+        """Sleep for `duration`; if that is 0 or less, only let other tasks run."""
         ...
 
 
 class SystemClock:
-    """Implements `Clock` with this machine's time. Only composition roots make one."""
+    """Implements `Clock` with this machine's time. Only composition roots create one."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

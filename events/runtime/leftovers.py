@@ -1,6 +1,6 @@
-"""Unfinished files and directories, removed whatever ends the work on them, even if this process exits at once.
+"""Remove unfinished files and directories, even if this process is ended by force.
 
-Imports only cheap modules: `Signals` needs it.
+Imports only cheap modules, because `Signals` needs it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 _unfinished: "set[Path]" = set()
 _made: "set[Path]" = set()
 _TRIES = 3
-"""At a directory that another thread or a dying child still writes to."""
+"""Attempts at a directory that another thread or a dying child may still write to."""
 
 
 @contextmanager
 def removing_unfinished(path: "Path") -> Iterator[None]:
-    """Remove what is at `path`, and what the block leaves there: what it has finished it has renamed."""
+    """Remove what is at `path` before and after the block, which renames what it has finished."""
     discard(path)
     with removing(path):
         yield
@@ -26,7 +26,7 @@ def removing_unfinished(path: "Path") -> Iterator[None]:
 
 @contextmanager
 def removing(path: "Path") -> Iterator[None]:
-    """Remove `path` at the end of the block."""
+    """Remove what is at `path` after the block."""
     _unfinished.add(path)
     try:
         yield
@@ -37,7 +37,7 @@ def removing(path: "Path") -> Iterator[None]:
 
 @contextmanager
 def removing_empty(directories: "Iterable[Path]") -> Iterator[None]:
-    """Remove those of `directories` that the block has made and that are empty at its end."""
+    """After the block remove those of `directories` that it has created and left empty."""
     made = {directory for directory in directories if not directory.exists()}
     _made.update(made)
     try:
@@ -48,7 +48,7 @@ def removing_empty(directories: "Iterable[Path]") -> Iterator[None]:
 
 
 def remove() -> None:
-    """Remove what is unfinished: this process exits."""
+    """Remove everything unfinished, as this process exits."""
     for path in tuple(_unfinished):
         for _ in range(_TRIES):
             discard(path)
@@ -62,9 +62,9 @@ def _remove_empty(directories: "Iterable[Path]") -> None:
 
 
 def discard(path: "Path") -> None:
-    """Remove the file or the directory at `path`, if there is one and as far as that is allowed."""
-    import shutil  # noqa: PLC0415 - takes its time
+    """Remove the file or directory at `path`, if any, as far as permissions allow."""
+    import shutil  # noqa: PLC0415 - slow to import
 
-    with suppress(OSError):  # most often it is a directory
+    with suppress(OSError):  # usually a directory
         path.unlink()
     shutil.rmtree(path, ignore_errors=True)

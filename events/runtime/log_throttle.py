@@ -1,18 +1,18 @@
-"""Rate limit for log lines that would repeat for as long as something is down."""
+"""Limit the rate of log lines that would repeat for as long as something is down."""
 
 import asyncio
 
 EVERY = 10.0
-"""Seconds between two lines of a kind."""
+"""Seconds between two lines of one kind."""
 
 REMEMBERED = 100
-"""Kinds. When there are more, those that are due again are forgotten; a new one has to wait for that."""
+"""Kinds whose last line is remembered. At the limit those due again are dropped, and new ones wait for that."""
 
 
 class LogThrottle:
-    """Allows one line of a kind every `every` seconds, and `REMEMBERED` of all kinds; a kind is any text.
+    """Allow one line of a kind, which is any text, every `every` seconds, and `REMEMBERED` lines of all kinds.
 
-    One instance per connection or consumer.
+    Create one instance for each connection or consumer.
     """
 
     def __init__(self, every: float = EVERY) -> None:
@@ -20,7 +20,7 @@ class LogThrottle:
         self._last: dict[str, float] = {}
 
     def due(self, kind: str) -> bool:
-        """Return whether a line of this kind may be written now."""
+        """Return whether a line of this kind may be logged now, and count it if so."""
         now = asyncio.get_running_loop().time()
         last = self._last.get(kind)
         if last is not None and now - last < self._every:
@@ -33,5 +33,5 @@ class LogThrottle:
         return True
 
     def reset(self) -> None:
-        """Allow every kind again: what was down is back."""
+        """Allow every kind again, after a recovery."""
         self._last.clear()

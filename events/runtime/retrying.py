@@ -1,4 +1,4 @@
-"""Retries: growing pauses with jitter, on a given clock with a given source of randomness."""
+"""Retry with growing pauses and jitter, on a given clock with a given source of randomness."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Retries calls that fail with a passing error."""
+    """Retry calls that fail with a passing error."""
 
     clock: Clock
     random: Random
@@ -59,12 +59,12 @@ class Retrying:
             await self.clock.sleep(pause)
 
     def pauses(self, backoff: Backoff = Backoff()) -> "Pauses":
-        """Return the pauses of a loop that retries by itself."""
+        """Return the pauses for a loop that does its own retries."""
         return Pauses(backoff, self.random)
 
 
 class Pauses:
-    """Counts failures in a row."""
+    """Count failures in a row and return the pause after each."""
 
     def __init__(self, backoff: Backoff, random: Random) -> None:
         self._backoff = backoff
@@ -72,7 +72,7 @@ class Pauses:
         self.failures = 0
 
     def next(self, error: Exception | None = None) -> timedelta:
-        """Count a failure and return the pause after it; an error's `wait` (a timedelta) comes first."""
+        """Count a failure and return the pause after it: the error's `wait`, if it has one, else the backoff."""
         self.failures += 1
         wait = getattr(error, "wait", None)
         return wait if isinstance(wait, timedelta) else self._backoff.pause(self.failures, self._random)

@@ -1,4 +1,4 @@
-"""Run a process until it has ended or a signal stops it."""
+"""Run a process until it ends or a signal stops it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -22,7 +22,7 @@ def run(main: Main, signals: Signals, *, patience: timedelta) -> bool:
     """Run `main(stop)` on a new event loop; return whether it ended by itself. Raises what `main` raises.
 
     A signal sets `stop`. `main` then has `patience` to return, and is cancelled after that.
-    Unlike `asyncio.run` this does not wait for threads: `Signals.exit` does, for a limited time.
+    Unlike `asyncio.run` this does not wait for threads; `Signals.exit` does, for a limited time.
     """
     loop = asyncio.new_event_loop()
     try:
@@ -37,19 +37,19 @@ async def _until_stopped(main: Main, signals: Signals, patience: timedelta) -> b
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def tell() -> None:
+    def request_stop() -> None:
         with suppress(RuntimeError):  # the loop is closed: the process is exiting already
             loop.call_soon_threadsafe(stop.set)
 
     def forced() -> None:
         log.error("process.forced", after=patience.total_seconds())
 
-    signals.stop_with(tell, patience=patience.total_seconds(), forced=forced)
+    signals.stop_with(request_stop, patience=patience.total_seconds(), forced=forced)
     work = asyncio.ensure_future(main(stop))
     try:
         return await _ended(work, stop, patience)
     finally:
-        # Tasks that main has left behind; asyncio.run would cancel them once and might wait for ever.
+        # Tasks that main has not awaited; asyncio.run would cancel them once and might wait for ever.
         await cancel(*(asyncio.all_tasks() - {asyncio.current_task()}))
         await loop.shutdown_asyncgens()
 

@@ -1,6 +1,6 @@
-"""SIGTERM, SIGINT and SIGHUP: they end the process, whatever it is doing.
+"""End the process on SIGTERM, SIGINT and SIGHUP, even if it is blocked.
 
-Imports only cheap modules: a command listens before it imports anything else.
+Imports only cheap modules, because a command installs its handlers before it imports anything else.
 """
 
 import atexit
@@ -17,7 +17,7 @@ from events.runtime import children, leftovers, terminal
 TO_END = 4.0
 """Seconds from the end of a process's patience until it is ended by force."""
 AT_EXIT = 2.0
-"""Seconds that threads get to end after `main` has."""
+"""Seconds for threads to end after `main`."""
 SPEAK = 1.0
 """Seconds for a last log line and for flushing, each of which may block."""
 
@@ -25,19 +25,19 @@ SPEAK = 1.0
 class Signals:
     """Handles the signals of this process. Create and use one, in the main thread.
 
-    Before `stop_with` the first signal ends the process at once: nothing has been started yet. Afterwards the first one
-    calls `tell`, and the process is ended by force if it still runs `TO_END` after its patience. The second one ends
-    it at once, with exit code 1.
+    Before `stop_with` the first signal ends the process at once. Afterwards the first one calls `request_stop`, and the
+    process is ended by force if it still runs `TO_END` after its patience. The second one ends it at once, with exit
+    code 1.
 
-    A `service` runs until it is stopped, so its exit code is then 0; for other commands it is 1.
+    A `service` runs until it is stopped, so its exit code is then 0; that of other commands is 1.
     """
 
     def __init__(self, *, service: bool) -> None:
         self.service = service
         self.received = 0
         self._code = 1
-        self._tell: Callable[[], None] | None = None
-        self._forced: Callable[[], None] = _nothing
+        self._request_stop: Callable[[], None] | None = None
+        self._forced: Callable[[], None] = lambda: None
         self._limit = 0.0
         self._read, self._write = os.pipe()
         self._terminal = terminal.Terminal()
@@ -48,7 +48,7 @@ class Signals:
         """Install the signal handlers and start the watchdog thread."""
         atexit.register(self._end_before_python)  # runs last: what is registered first does
         os.set_blocking(self._write, False)
-        # The watchdog gets signals even while the main thread is busy in a library.
+        # The watchdog thread gets signals even while the main thread is blocked in a library.
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,15 +56,15 @@ class Signals:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(signal.SIGHUP, self._handle)
 
-    def stop_with(self, tell: Callable[[], None], *, patience: float, forced: Callable[[], None]) -> None:
-        """Make the first signal call `tell`, and `forced` before the process is ended by force. `patience`: seconds."""
+    def stop_with(self, request_stop: Callable[[], None], *, patience: float, forced: Callable[[], None]) -> None:
+        """Call `request_stop` on the first signal, and `forced` before an end by force. `patience`: seconds."""
         self._limit = patience + TO_END
         self._forced = forced
         self._code = 0 if self.service else 1
-        self._tell = tell
+        self._request_stop = request_stop
 
     def exit(self, code: int) -> None:
-        """Exit with `code` within `AT_EXIT`, even if threads still run. Call it when `main` has ended."""
+        """Exit with `code` within `AT_EXIT`, even if threads still run. Call this after `main`."""
         self._left = code
         children.kill_all()  # a thread may be waiting for one
         timer = threading.Timer(AT_EXIT, self._end, [code])
@@ -72,25 +72,25 @@ class Signals:
         timer.start()
 
     def _end_before_python(self) -> None:
-        """Python's own end takes the handlers away: a signal in it would end the process with -15."""
+        """Exit before Python removes the handlers: a signal after that would end the process with -15."""
         if self._left is not None:
-            _flush()  # in this thread: Python 3.12 starts none by now. If it blocks, the timer ends the process
+            _flush()  # in this thread: Python 3.12 starts no thread now. If it blocks, the timer ends the process
             self._end_now(self._left)
 
     def _handle(self, number: int, _frame: object) -> None:
-        """Run in the main thread, between any two instructions: nothing here may wait for a lock."""
+        """Handle a signal in the main thread, between any two instructions: do not wait for a lock here."""
         self.received += 1
         if self.received > 1:
             self._end_now(1)
-        if self._tell is None:
+        if self._request_stop is None:
             self._end_early(number)
             return
-        self._tell()
+        self._request_stop()
         with suppress(BlockingIOError):
-            os.write(self._write, b"\0")  # a library may have taken the wakeup away
+            os.write(self._write, b"\0")  # a library may have replaced the wakeup descriptor
 
     def _watch(self) -> None:
-        """Run the watchdog thread. Zeros come from `_handle`; other bytes are signal numbers."""
+        """Run the watchdog thread. It reads zeros from `_handle`; other bytes are signal numbers."""
         count, armed = 0, False
         while True:
             select.select([self._read], [], [])
@@ -100,7 +100,7 @@ class Signals:
                 count += number != 0
                 if count > 1:
                     self._end_now(1)
-                if self._tell is None:
+                if self._request_stop is None:
                     self._end_early(number)
                 elif not armed:
                     armed = True
@@ -114,7 +114,7 @@ class Signals:
 
     def _end_early(self, number: int) -> None:
         if not self._ending.acquire(blocking=False):
-            return  # the other thread does it
+            return  # the other thread ends the process
         quiet = self.service and number == signal.SIGTERM
         if not self.service:
             with suppress(OSError):
@@ -133,9 +133,9 @@ class Signals:
 
 
 def _briefly(work: Callable[[], None]) -> None:
-    """Run `work` for at most `SPEAK`: what blocks the process may block this too."""
+    """Run `work` for at most `SPEAK` seconds: what blocks the process may block this too."""
     thread = threading.Thread(target=work, daemon=True)
-    with suppress(RuntimeError):  # during its own end Python 3.12 starts no thread
+    with suppress(RuntimeError):  # while it exits, Python 3.12 starts no thread
         thread.start()
         thread.join(SPEAK)
 
@@ -144,7 +144,3 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-
-
-def _nothing() -> None:
-    pass

@@ -1,7 +1,7 @@
-"""Cancel, time-limit and combine tasks so that they surely end.
+"""Cancel, time-limit and combine tasks so that they are sure to end.
 
 Until Python 3.12 `asyncio.wait_for`, which nats-py and pyrogram use, drops a cancellation that arrives in the tick in
-which its future is done (https://github.com/python/cpython/issues/86296), so a task that is cancelled once may go on
+which its future is done (https://github.com/python/cpython/issues/86296), so a task that is cancelled once may run
 for ever. `asyncio.timeout` and `asyncio.TaskGroup` cancel once: use `within` and `together` around such libraries.
 """
 
@@ -16,13 +16,13 @@ from events.errors import TimokhaError
 T = TypeVar("T")
 
 AGAIN = 0.25
-"""Seconds until a task that has not ended is cancelled once more."""
+"""Seconds until a task that has not ended is cancelled again."""
 
 
 async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel `tasks` and return when all have ended. What they raised is dropped.
+    """Cancel `tasks` and return when all have ended, dropping their errors.
 
-    A cleanup that takes longer than `AGAIN` belongs into `finish`: here it would be cut short.
+    A cleanup that takes longer than `AGAIN` belongs in `finish`; here it would be interrupted.
     """
     interrupted = False
     cancelled = [task for task in tasks if task]
@@ -37,16 +37,16 @@ async def cancel(*tasks: asyncio.Task[Any] | None) -> None:
             pending = {task for task in pending if not task.done()}
     for task in cancelled:
         if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not complain of it
+            task.exception()  # retrieved, so that asyncio does not log it
     if interrupted:
         raise asyncio.CancelledError
 
 
 async def within(limit: timedelta, work: Awaitable[T]) -> T:
-    """Return what `work` gives; when this returns or raises, `work` has ended.
+    """Return the result of `work`, which has ended when this returns or raises.
 
-    Raises TimeoutError when `limit` has passed, ConnectionAbortedError if `work` was cancelled by its own library (as
-    aio-pika does to what waits for a broken connection): in the caller it would pass for a cancellation of ours.
+    Raises TimeoutError after `limit`, and ConnectionAbortedError if a library has cancelled `work`, as aio-pika does
+    while it waits for a broken connection: in the caller it would look like a cancellation of ours.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -63,7 +63,7 @@ async def within(limit: timedelta, work: Awaitable[T]) -> T:
 
 
 async def finish(limit: timedelta, work: Coroutine[Any, Any, Any]) -> None:
-    """Run a cleanup to its end, for at most `limit`, even if the caller is cancelled. Its errors are dropped."""
+    """Run a cleanup for at most `limit`, even if the caller is cancelled, dropping its errors."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     end = loop.time() + limit.total_seconds()
@@ -80,11 +80,11 @@ async def finish(limit: timedelta, work: Coroutine[Any, Any, Any]) -> None:
 
 
 async def together(*work: Coroutine[Any, Any, None]) -> None:
-    """Run all of `work`; return when all have ended. The first error ends the others and is raised as it is."""
+    """Run all of `work` concurrently until all have ended. The first error cancels the others and is raised."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
     running = set(tasks)
     try:
-        # Not until the first exception: to asyncio a task that a library has cancelled has none.
+        # Not FIRST_EXCEPTION: for asyncio a task that a library has cancelled has none.
         while running:
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -94,7 +94,7 @@ async def together(*work: Coroutine[Any, Any, None]) -> None:
 
 
 async def for_each(items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], *, at_once: int) -> None:
-    """Run `work` for each of `items`, for `at_once` of them at a time. The first error ends all and is raised."""
+    """Run `work` for each of `items`, `at_once` at a time. The first error cancels all and is raised."""
     left = iter(items)
 
     async def take() -> None:
@@ -105,7 +105,7 @@ async def for_each(items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, N
 
 
 async def beside(work: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, None]) -> None:
-    """Run `work` to its end, and `helpers` for as long. The first error ends all of them and is raised as it is."""
+    """Run `helpers` for as long as `work` takes. The first error cancels all of them and is raised."""
     working, helping = asyncio.ensure_future(work), {asyncio.ensure_future(helper) for helper in helpers}
     running = {working, *helping}
     try:
@@ -118,7 +118,7 @@ async def beside(work: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, 
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """Return what `work` gives, or None if `stop` was set before: then it is cancelled, and has ended."""
+    """Return the result of `work`, or None after cancelling it if `stop` is set first."""
     working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -131,7 +131,7 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
 
 
 def _ended_by_itself(task: asyncio.Task[Any]) -> None:
-    """Raise what has ended `task`. A cancellation that is none of ours must not pass for one."""
+    """Raise the error of `task`, and one for a cancellation by a library, which must not look like one of ours."""
     if task.cancelled():
         raise TimokhaError("a part of this process was cancelled by a library that it uses; start it again")
     task.result()

@@ -8,13 +8,13 @@ from typing import IO, Any
 
 STDIN = 0
 _CURSOR = b"\n\x1b[?25h"
-"""Below what is drawn, and seen again."""
+"""Moves below the drawing and shows the cursor."""
 _drawn_on: list[int] = []
 
 
 @contextmanager
 def drawing(stream: IO[str]) -> Iterator[None]:
-    """In the block something hides the cursor of `stream` while it draws: `Terminal.restore` shows it again."""
+    """Have `Terminal.restore` show the cursor of `stream`, which the block hides while it draws."""
     try:
         number = stream.fileno()
         drawn_on = [number] if os.isatty(number) else []
@@ -29,7 +29,7 @@ def drawing(stream: IO[str]) -> Iterator[None]:
 
 
 class Terminal:
-    """Remembers the settings of stdin's terminal, if it is one."""
+    """The settings of stdin's terminal, if it is one, at the start of the process."""
 
     def __init__(self) -> None:
         self._was: list[Any] | None = None
@@ -40,9 +40,9 @@ class Terminal:
                 self._was = termios.tcgetattr(STDIN)
 
     def restore(self) -> None:
-        """Show the cursor, and set echo, line mode and so on as before.
+        """Show the cursor, and reset echo, line mode and so on.
 
-        The latter not in the background, where it would stop the process.
+        A process in the background resets nothing, because that would stop it.
         """
         for number in _drawn_on:
             with suppress(OSError):

@@ -99,7 +99,7 @@ def test_a_time_is_a_moment_or_seconds_ago():
 
 
 def pseudonymised(texts: TextPolicy, events: list[RecordedEvent], key: bytes = b"key") -> list[RecordedEvent]:
-    return Pseudonyms(key, texts).of(events)
+    return Pseudonyms(key, texts).replace_in(events)
 
 
 def test_pseudonyms_leave_nothing_of_ids_traces_and_details(make_event):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from events.errors import SettingsError
-from events.jetstream.addresses import Access, servers, shown
+from events.jetstream.addresses import Access, redacted, servers
 from events.jetstream.connection import connect
 
 SECRET = "geheim"
@@ -99,7 +99,7 @@ def test_addresses_are_taken_as_they_were(url, found):
     ],
 )
 def test_what_is_shown_has_no_password(url, said):
-    assert shown(url) == said
+    assert redacted(url) == said
 
 
 def _garbage(path: Path) -> Path:
