@@ -33,7 +33,8 @@ VARIABLE = re.compile(
 TEXTS = [
     path
     for path in sorted(ROOT.rglob("*"))
-    if (path.suffix in {".md", ".py", ".sh", ".toml", ".yaml", ".yml", ".conf", ".ipynb"} or path.name in UNNAMED)
+    if path.is_file()
+    and (path.suffix in {".md", ".py", ".sh", ".toml", ".yaml", ".yml", ".conf", ".ipynb"} or path.name in UNNAMED)
     and path != Path(__file__)
     and not {".git", ".venv", "build", "dist", "node_modules"} & set(path.relative_to(ROOT).parts)
 ]
