@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes everything that NATS has stored to a new file: sh deploy/backup.sh FILE. docs/operations.md says what is in it.
+# Write everything that NATS has stored to a new file: sh deploy/backup.sh FILE. docs/operations.md says what it contains.
 #
-# A cold copy: while it is taken NATS is away, and everybody waits.
+# This is a cold copy: NATS is down meanwhile, and all processes wait.
 set -eu
 [ $# = 1 ] || { echo "usage: sh deploy/backup.sh FILE" >&2; exit 2; }
 case $1 in /*) file=$1 ;; *) file=$PWD/$1 ;; esac
@@ -9,7 +9,7 @@ for there in "$file" "$file.partial"; do
     [ ! -e "$there" ] || { echo "backup.sh: $there is there already; name another file" >&2; exit 2; }
 done
 cd -P "$(dirname "$0")/.."
-umask 077 # it is what people have written
+umask 077 # the file contains people's messages
 
 in_nats() { docker compose run --rm --no-deps -T --entrypoint sh nats -eu -c "$1"; }
 started=
@@ -21,7 +21,7 @@ trap finish EXIT
 trap 'exit 1' INT TERM HUP
 
 : >"$file.partial"
-# One that ends again and again is between two starts.
+# A service that keeps ending may be between two starts.
 running=$(docker compose ps --status running --status restarting --quiet nats)
 if [ -n "$running" ]; then
     started=yes

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes deploy/locks/*.txt: for each extra and the groups dev, build and bench, every package with its hashes, in one version.
-# Pins that still fit are kept; `UPGRADE=--upgrade` takes the newest of everything. Only `make lock` calls this.
+# Write deploy/locks/*.txt: for each extra and the groups dev, build and bench, every package with its hashes, in one version.
+# Pins that still fit are kept; `UPGRADE=--upgrade` takes the newest versions. Only `make lock` calls this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ compile() {
         --custom-compile-command "make lock" --constraint deploy/locks/torch.txt "$@"
 }
 
-# torch is locked by version only (deploy/locks/torch.txt) and pins its CUDA parts itself, where it has any.
+# torch is locked by version only (deploy/locks/torch.txt) and pins its CUDA packages itself, if it has any.
 without_torch() { awk '/^[a-z]/ { skip = /^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ } !skip'; }
 
 all=build/lock/all.txt
@@ -20,7 +20,7 @@ compile pyproject.toml --all-extras --group dev --group build --group bench ${UP
 extras=$(.venv/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"])')
 for part in dev build bench $extras; do
     case $part in
-        build) choice=(--group "$part") ;; # alone: with it what the project depends on is built
+        build) choice=(--group "$part") ;; # alone: it builds the project's dependencies
         dev | bench) choice=(pyproject.toml --group "$part") ;;
         *) choice=(pyproject.toml --extra "$part") ;;
     esac

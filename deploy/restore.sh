@@ -1,19 +1,19 @@
 #!/bin/sh
-# Puts back what deploy/backup.sh has written, in the place of what NATS has stored: sh deploy/restore.sh FILE.
+# Replace what NATS has stored with a backup by deploy/backup.sh: sh deploy/restore.sh FILE.
 #
-# Whatever is connected to NATS is stopped, and what ran is started again. KV_marks is left to `setup`, which makes it anew: that is
-# how the userbot knows that its store is older than what is in the chats (docs/operations.md, Backups).
+# Services connected to NATS are stopped, and those that ran are started again. `setup` creates KV_marks again: from its
+# age the userbot knows that its store is older than the chats (docs/operations.md, Backups).
 set -eu
 [ $# = 1 ] || { echo "usage: sh deploy/restore.sh FILE" >&2; exit 2; }
 [ -r "$1" ] || { echo "restore.sh: $1 can't be read" >&2; exit 2; }
 exec <"$1"
 cd -P "$(dirname "$0")/.."
-export COMPOSE_PROFILES="*" # whatever runs
+export COMPOSE_PROFILES="*" # all services that run
 services="nats userbot sandbox-userbot generate rabbitmq-worker bridge"
 
 in_nats() { docker compose run --rm --no-deps -T --entrypoint sh nats -eu -c "$1"; }
 
-# Beside what is there: a file that is damaged harms nothing.
+# Unpack beside the current store, so that a damaged file harms nothing.
 in_nats '
     for meta in /data/jetstream/*/_js_/_meta_; do
         if [ -e "$meta" ]; then echo "restore.sh: NATS is a cluster: see docs/operations.md, Backups" >&2; exit 1; fi
@@ -31,8 +31,8 @@ running=
 stopped=
 trap '[ -z "$stopped" ] || echo "restore.sh: it failed, and has stopped$stopped: see above, run it again, then make up" >&2' EXIT
 trap 'exit 1' INT TERM HUP
-# A service that ends again and again, as NATS with a broken store does, is between two starts.
-scales= # what `--scale` has made of them
+# A service that keeps ending, such as NATS with a broken store, may be between two starts.
+scales= # keeps the numbers that `--scale` has set
 found=$(docker compose ps --status running --status restarting --services </dev/null)
 for service in $found; do
     case " $services " in
@@ -60,7 +60,7 @@ if [ -z "$running" ]; then
     echo "restore.sh: done; nothing ran, and nothing was started"
     exit
 fi
-# `setup` has ended, but they wait for it: it runs once more.
+# The services wait for `setup`, which runs once more.
 # shellcheck disable=SC2086 # names of services
 docker compose up -d --no-recreate $scales $running </dev/null
 stopped=

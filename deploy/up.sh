@@ -1,10 +1,10 @@
 #!/bin/sh
-# `docker compose up --build -d`, but what runs once comes first: if it fails, its line is on the terminal, and whatever
-# runs goes on as it is. Arguments are for `up`, e.g. sh deploy/up.sh --scale generate=4
+# `docker compose up --build -d`, with the one-off services first: if one fails, the terminal shows its error, and running
+# services are not touched. Arguments are passed to `up`, e.g. sh deploy/up.sh --scale generate=4
 set -eu
 cd -P "$(dirname "$0")/.."
 sh deploy/passwords.sh
-# An .env of a version in which RabbitMQ was always started.
+# An .env from a version that always started RabbitMQ.
 [ -n "${COMPOSE_PROFILES+set}" ] || grep -q '^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}COMPOSE_PROFILES[[:space:]]*=' .env ||
     echo "deploy/up.sh: .env does not say COMPOSE_PROFILES: add COMPOSE_PROFILES=rabbitmq for RabbitMQ and the bridge, or COMPOSE_PROFILES= to do without" >&2
 docker compose build
