@@ -18,9 +18,9 @@ from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot.chat import record as records
+from edge.userbot.chat.question_progress import record_answer
 from edge.userbot.chat.record import ChatRecord, Question
-from edge.userbot.storage.chats import Chats
-from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.storage.chats import Chats, open_chats
 from events.ids import RequestId
 from events.jetstream.connection import JetStream, connect
 from events.runtime.clock import SystemClock
@@ -182,7 +182,7 @@ def unfinished(record: ChatRecord, asked: RequestId, number: int) -> ChatRecord:
     now = datetime.now(UTC)
     question = Question(message_id=int(asked.message), text=QUESTION, locale="ru", asked_at=now)
     current = records.ask(question, asked, now + timedelta(minutes=10))
-    return records.answered(record.having(current=current), str(asked), answer_number(number), now)
+    return record_answer(record.having(current=current), str(asked), answer_number(number), now)
 
 
 async def _chats(js: JetStream, account: str) -> Chats:

@@ -34,7 +34,7 @@ from benchmarks.voice_marks import judged, read_marks, worst
 from benchmarks.voice_sheet import Answered
 from cli.demo.nats_server import EmbeddedServer
 from edge.userbot.chat.record import ChatRecord, Current, Question
-from edge.userbot.chat.request_builder import request_of
+from edge.userbot.chat.request_builder import build_request
 from edge.userbot.settings import UserbotSettings
 from events.errors import TimokhaError
 from events.ids import RequestId
@@ -200,7 +200,7 @@ def request(question: str, number: int, before: Sequence[Exchange]) -> Generatio
         request_id=str(RequestId(ACCOUNT, f"voice-{chosen()}", str(number))),
         deadline=now + DEADLINE,
     )
-    return request_of(ChatRecord(history=history), current, ACCOUNT, f"voice-{chosen()}", _SAMPLING)
+    return build_request(ChatRecord(history=history), current, ACCOUNT, f"voice-{chosen()}", _SAMPLING)
 
 
 def _save(name: str, system: System, answers: Sequence[Answered]) -> None:

@@ -42,7 +42,7 @@ def age(seconds: float) -> str:
 
 async def show(settings: DeadLetterSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Print everything that is known of one, the conversation included. Raises NoDeadLetter or SettingsError."""
-    from edge.userbot.splitting import clean  # noqa: PLC0415 -- needs packages that the other commands do without
+    from edge.userbot.text import clean  # noqa: PLC0415 -- needs packages that the other commands do without
 
     request_id = parsed(settings.id)
     async with opened(settings) as store:

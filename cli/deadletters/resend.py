@@ -14,7 +14,7 @@ import click
 from cli.deadletters.settings import ResendSettings
 from cli.deadletters.store import Store, opened, parsed
 from edge.userbot.chat.record import MAX_WAITING, ChatRecord, Question
-from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.storage.chats import open_chats
 from events import subjects
 from events.deadletters import DeadLetter
 from events.errors import MalformedEvent, TimokhaError

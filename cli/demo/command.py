@@ -24,8 +24,7 @@ from edge.sandbox.server import Sandbox
 from edge.sandbox.state import State
 from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.storage.chats import Chats
-from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.storage.chats import Chats, open_chats
 from events.errors import SettingsError
 from events.jetstream.connection import connect as connect_nats
 from events.jetstream.topology import Topology

@@ -32,6 +32,6 @@ async def _compared(settings: UserbotSettings, own: Clock) -> Finding:
         server = settings.telegram_server or asked_time.address()
         return wrong(f"Telegram: {server} could not be reached ({error}); is this machine's network up?")
     if abs(ahead) > server_time.WORTH_SAYING:
-        how = server_time.difference(ahead)
+        how = server_time.describe_offset(ahead)
         return wrong(f"clock: this machine's is {how}; set it, e.g. with `timedatectl set-ntp true`")
     return ok("Telegram answers, and this machine's clock is right")

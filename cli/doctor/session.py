@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cli.doctor.finding import Finding, note, ok, wrong
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.telegram import sign_in
-from edge.userbot.telegram.session_file import SessionInUse, check_account, check_string, signed_in
+from edge.userbot.telegram import session_file
+from edge.userbot.telegram.session_file import SessionInUse, account_of, check_account, check_string
 from events.errors import SettingsError
 from events.extras import install_command
 
@@ -32,7 +32,7 @@ def _string(settings: UserbotSettings) -> Finding:
 
 def _file(path: Path, settings: UserbotSettings) -> Finding:
     try:
-        account, in_use = signed_in(path), False
+        account, in_use = account_of(path), False
     except SessionInUse:
         account, in_use = None, True
     if path.is_file() and path.stat().st_mode & 0o077:
@@ -43,7 +43,7 @@ def _file(path: Path, settings: UserbotSettings) -> Finding:
     if account is None:
         if settings.bot_token:
             return ok("Telegram session: none yet; the first start signs in with BOT_TOKEN")
-        return wrong(f"Telegram session: there is none at {path}; run {sign_in.command()} once")
+        return wrong(f"Telegram session: there is none at {path}; run {session_file.sign_in_command()} once")
     return ok(f"Telegram session: {path}, readable by its owner only")
 
 

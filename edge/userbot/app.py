@@ -9,23 +9,22 @@ from random import Random
 
 import structlog
 
-from edge.userbot.chat.transitions import Rules
-from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.drivers import Drivers, Hints
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.intake.catch_up import CatchUp
-from edge.userbot.intake.hints import Hints
 from edge.userbot.intake.intake import Intake
+from edge.userbot.rules import Rules
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.storage.chats import open_chats
 from edge.userbot.storage.watermark import Watermark
-from edge.userbot.telegram import reconnecting, sign_in
+from edge.userbot.telegram import session, session_file
 from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.calls import Calls, SessionRevoked
 from edge.userbot.telegram.messenger import Telegram
 from edge.userbot.telegram.pyrogram_repairs import repair
-from edge.userbot.telegram.session import make_client, started
-from edge.userbot.telegram.unattended import outlived, session_there
+from edge.userbot.telegram.session import make_client, started_client
+from edge.userbot.telegram.unattended import wait_for_new_session, wait_for_session
 from edge.userbot.telegram.updates import Updates
 from events import subjects
 from events.health.keeping import Health, health_file
@@ -58,8 +57,8 @@ async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Ev
 
 async def _attend(settings: UserbotSettings, telemetry: Telemetry, health: Health, clock: Clock) -> None:
     """Answer once there is a session."""
-    await session_there(settings, health.not_ready, clock=clock)
-    async with outlived(settings, health.not_ready, clock=clock):
+    await wait_for_session(settings, health.not_ready, clock=clock)
+    async with wait_for_new_session(settings, health.not_ready, clock=clock):
         await _answer(settings, telemetry, health, clock)
 
 
@@ -75,8 +74,8 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
         await topology.ensure_streams()
         await topology.ensure_buckets()
         health.not_ready("it signs in to Telegram")
-        async with started(client) as account:
-            reconnecting.watch(client, reconnected=updates.reconnected, revoked=calls.revoked)
+        async with started_client(client) as account:
+            session.report_reconnects(client, reconnected=updates.reconnected, revoked=calls.revoked)
             ensure = partial(_ensure, topology, account)
             await ensure()
             ports = Ports(
@@ -113,7 +112,9 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             subscription = await JetStreamSubscription.bind(
                 js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
             )
-            answers = partial(health.ready_unless, partial(trouble, topology), partial(reconnecting.trouble, client))
+            answers = partial(
+                health.ready_unless, partial(trouble, topology), partial(session.connection_trouble, client)
+            )
             edge = _Edge(js, drivers, watermark, catch_up, Replies(ports, drivers, subscription), answers)
             updates.listen(account, catch_up.put)
             await together(
@@ -173,7 +174,7 @@ class _Edge:
 
 async def _until_revoked(revoked: asyncio.Event) -> None:
     await revoked.wait()
-    raise SessionRevoked(f"Telegram has ended the session; sign in again with {sign_in.command()}")
+    raise SessionRevoked(f"Telegram has ended the session; sign in again with {session_file.sign_in_command()}")
 
 
 def _rules(settings: UserbotSettings) -> Rules:

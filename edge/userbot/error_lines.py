@@ -6,7 +6,7 @@ from pathlib import Path
 from events.errors import TimokhaError
 
 
-def described(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return our own error's message; of any other its name and place: its message may quote what a user wrote."""
     if isinstance(error, TimokhaError):
         return str(error)

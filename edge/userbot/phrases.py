@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from edge.userbot.chat.commands import MAX_CONTEXT_LENGTH
+from edge.userbot.rules import DEFAULTS
 from events.schema import FailureReason
 
-DEFAULT_LANGUAGE = "ru"
+DEFAULT_LANGUAGE = DEFAULTS.locale
 DEADLINE = "deadline"
 """The edge's own reason for a failure, besides `FailureReason`: no answer came in time."""
 INTERNAL = "internal"

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from edge.userbot.defaults import DEFAULT_MAX_ANSWERS, DEFAULT_PREFIX
-from edge.userbot.invisible import trimmed, visible
+from edge.userbot.rules import DEFAULTS
+from edge.userbot.text import strip_invisible, trim
 from events.errors import SettingsError
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds, ServiceSettings
@@ -23,8 +23,8 @@ WHERE = "create an application at https://my.telegram.org to get it"
 
 def _writable(prefix: str) -> str:
     """The bot writes it too, in its help, and Telegram takes no control characters."""
-    prefix = unicodedata.normalize("NFC", trimmed(prefix))
-    if not visible(prefix) or any(unicodedata.category(char) == "Cc" for char in prefix):
+    prefix = unicodedata.normalize("NFC", trim(prefix))
+    if not strip_invisible(prefix) or any(unicodedata.category(char) == "Cc" for char in prefix):
         raise ValueError("it can't be seen")
     return prefix
 
@@ -49,29 +49,34 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         SecretStr("timokha.session"), description="a session file, made at the first start, or a session string"
     )
     prefix: Annotated[str, AfterValidator(_writable)] = Field(
-        DEFAULT_PREFIX, min_length=1, max_length=64, description="what a question starts with, 1 to 64 characters"
+        DEFAULTS.prefix, min_length=1, max_length=64, description="what a question starts with, 1 to 64 characters"
     )
     language: Literal["ru", "en"] = Field(
-        "ru", description="ru or en, for users whose language is another or not known"
+        DEFAULTS.locale, description="ru or en, for users whose language is another or not known"
     )
     when_busy: Literal["ignore", "queue"] = Field(
-        "ignore", description="ignore or queue: what happens to a question while another one is being answered"
+        DEFAULTS.when_busy,
+        description="ignore or queue: what happens to a question while another one is being answered",
     )
-    live: bool = Field(False, description="true or false: the thinking line grows into the answer as it is written")
+    live: bool = Field(
+        DEFAULTS.live, description="true or false: the thinking line grows into the answer as it is written"
+    )
     formatting: Literal["markdown", "plain"] = Field(
         "markdown", description="markdown or plain: whether an answer's Markdown is shown as Telegram's formatting"
     )
     deadline: Seconds = Field(
-        timedelta(seconds=120), gt=timedelta(0), description="seconds until a question counts as failed, above 0"
+        DEFAULTS.deadline, gt=timedelta(0), description="seconds until a question counts as failed, above 0"
     )
     catch_up_window: Seconds = Field(
-        timedelta(minutes=10), gt=timedelta(0), description="seconds after which a missed question is too old, above 0"
+        DEFAULTS.catch_up_window,
+        gt=timedelta(0),
+        description="seconds after which a missed question is too old, above 0",
     )
     sends_per_second: float = Field(
         25.0, gt=0, le=1000, description="messages a second in all chats together, above 0; Telegram takes about 30"
     )
     max_answers_per_minute: int = Field(
-        DEFAULT_MAX_ANSWERS,
+        DEFAULTS.max_answers,
         ge=0,
         le=1000,
         description="answers in one chat and minute, 0 to 1000, after which it gets none for 5 minutes; 0: no limit",

@@ -1,42 +1,28 @@
-"""Text as Telegram takes it: cleaned of what it refuses, cut into messages it accepts."""
+"""Split text into messages of a length that Telegram accepts."""
 
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 import regex
 
+from edge.userbot.text import is_blank
+
 MAX_MESSAGE = 4096
 """UTF-16 code units in one message (https://limits.tginfo.me)."""
 
-_LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CLUSTER = regex.compile(r"\X")
 _PARAGRAPH, _LINE = re.compile(r"\n[^\S\n]*\n"), re.compile(r"\n")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s|(?<=[.!?…][\"'»”)\]])\s")
 _BREAKS = (_PARAGRAPH, _LINE, _SENTENCE)
 """Taken if they leave a message at least half full."""
 _SPACE = re.compile(r"\s")
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
-"""Unassigned characters are not among them: they may be emoji newer than this Python."""
 
 
 def utf16_length(text: str) -> int:
-    """Length in UTF-16 code units, which is how Telegram counts."""
+    """Return the length of `text` in UTF-16 code units, as Telegram counts."""
     return len(text) + sum(char > "\uffff" for char in text)
-
-
-def clean(text: str) -> str:
-    """`text` without lone surrogates and control characters; other line ends become `\\n`, tabs stay."""
-    well_formed = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
-    return _CONTROLS.sub("", _LINE_ENDS.sub("\n", well_formed))
-
-
-def is_blank(text: str) -> bool:
-    """Whether nothing of `text` can be seen: Telegram refuses such a message."""
-    return all(unicodedata.category(char) in _UNSEEN for char in text)
 
 
 def split(text: str, limit: int = MAX_MESSAGE) -> list[str]:
@@ -46,10 +32,12 @@ def split(text: str, limit: int = MAX_MESSAGE) -> list[str]:
     (grapheme clusters), and only in a cluster longer than `limit` between code points. White space at the cuts is
     dropped, and so are messages that would show nothing.
     """
-    return [text[start:end] for start, end in cuts(text, limit)]
+    return [text[start:end] for start, end in message_bounds(text, limit)]
 
 
-def cuts(text: str, limit: int = MAX_MESSAGE, *, blocks: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+def message_bounds(
+    text: str, limit: int = MAX_MESSAGE, *, blocks: Sequence[tuple[int, int]] = ()
+) -> list[tuple[int, int]]:
     """Where the messages of `split` begin and end in `text`.
 
     `blocks`, in order, are cut only where there is no paragraph or line outside them to cut at; their lines stay

@@ -16,8 +16,7 @@ from nats.js import JetStreamContext
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
-from edge.userbot.chat.record import ChatRecord, from_json
-from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json
 from events import subjects
 from events.jetstream.connection import connect
 from events.jetstream.log import JetStreamLog

@@ -4,7 +4,7 @@ import re
 
 from edge.sandbox.visitor import connect
 from edge.userbot import phrases
-from edge.userbot.defaults import DEFAULT_PREFIX
+from edge.userbot.rules import DEFAULT_PREFIX
 
 
 async def test_a_bot_account_holds_the_conversation(make_product) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from edge.sandbox.visitor import connect
 from edge.userbot import phrases
-from edge.userbot.defaults import DEFAULT_PREFIX
+from edge.userbot.rules import DEFAULT_PREFIX
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,7 +8,7 @@ import pytest
 
 from cli.demo.chat import Chat
 from edge.sandbox.visitor import connect
-from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.storage.chats import open_chats
 from events.jetstream.connection import connect as connect_nats
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying

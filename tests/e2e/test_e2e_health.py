@@ -23,7 +23,7 @@ async def test_readiness_goes_with_nats_and_with_telegram_and_comes_back(make_pr
     product = await make_product(TIMOKHA_HEALTH_FILE=file)
     await becomes(file, "")
     with pytest.raises(SessionInUse):  # which a container that waits for a session looks for
-        session_file.signed_in(Path(product.settings["USERBOT_SESSION"]))
+        session_file.account_of(Path(product.settings["USERBOT_SESSION"]))
     await product.nats.kill()
     await becomes(file, "NATS is away")
     await product.nats.start()

@@ -1,7 +1,7 @@
 """One bad thing harms only its own chat, also across a restart of the real process."""
 
 from edge.userbot import phrases
-from edge.userbot.defaults import DEFAULT_PREFIX
+from edge.userbot.rules import DEFAULT_PREFIX
 from events import subjects
 from events.jetstream.connection import connect
 

@@ -16,17 +16,19 @@ from hypothesis import strategies as st
 from pyrogram import raw
 
 from edge.userbot.chat.commands import Ask, parse, parse_context_length
-from edge.userbot.chat.record import MAX_ANSWER_BYTES, ChatRecord, shortened
-from edge.userbot.chat.transitions import Effect, Incoming, Rules, receive
+from edge.userbot.chat.record import MAX_ANSWER_BYTES, ChatRecord, truncate
+from edge.userbot.chat.transitions import Effect, Incoming, receive
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
-from edge.userbot.formatting.parts import parts as parts_of
+from edge.userbot.formatting.parts import formatted_messages as parts_of
 from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.intake.intake import Intake
-from edge.userbot.splitting import clean, is_blank, split, utf16_length
+from edge.userbot.rules import Rules
+from edge.userbot.splitting import split, utf16_length
 from edge.userbot.storage.chats import Chats
-from edge.userbot.telegram.incoming import incoming
+from edge.userbot.telegram.incoming import to_incoming
+from edge.userbot.text import clean, is_blank
 from events.event import NATS_PREFIX, Event, from_headers
 from events.ids import RequestId
 from events.memory import MemoryLog, MemoryMarks, MemoryRecords
@@ -148,7 +150,7 @@ class Talk:
         reply = await self.log.find(Channel.REPLIES, request_id)
         assert reply is not None
         data = reply.data()
-        text = shortened(clean(data.text).strip(), MAX_ANSWER_BYTES) if isinstance(data, GenerationCompleted) else ""
+        text = truncate(clean(data.text).strip(), MAX_ANSWER_BYTES) if isinstance(data, GenerationCompleted) else ""
         if is_blank(text):
             assert parts[0].endswith("Попробуйте спросить ещё раз другими словами.")
         else:
@@ -208,7 +210,7 @@ def arriving(number: int, text: str) -> Incoming | None:
         date=int(datetime.now(UTC).timestamp()),
         message=text.encode(errors="surrogatepass").decode(errors="replace") if number % 2 else text,
     )
-    return incoming(ACCOUNT, message, {}, groups=False, bots=False)
+    return to_incoming(ACCOUNT, message, {}, groups=False, bots=False)
 
 
 def shown(text: str) -> list[str]:
@@ -310,7 +312,7 @@ def test_any_argument_sets_a_context_length_in_bounds_or_changes_nothing(argumen
 @settings(max_examples=settings.default.max_examples // 4)  # long texts take their time
 @given(SAID)
 def test_any_text_is_cut_between_characters_and_whole(text: str) -> None:
-    text = shortened(clean(text).strip(), MAX_ANSWER_BYTES)
+    text = truncate(clean(text).strip(), MAX_ANSWER_BYTES)
     parts = split(text)
     assert all(0 < utf16_length(part) <= MOST for part in parts)
     assert solid("".join(parts)) == solid(text)
@@ -326,7 +328,7 @@ def _clusters(text: str) -> list[str]:
 @given(SAID, st.integers(1, 20_000))
 def test_what_is_shortened_is_the_start_of_it_and_fits(text: str, limit: int) -> None:
     text = clean(text)
-    short = shortened(text, limit)
+    short = truncate(text, limit)
     assert len(short.encode()) <= limit
     assert text.startswith(short)
 
@@ -357,7 +359,7 @@ PEERS = st.one_of(
 def test_any_message_of_telegram_is_taken_or_left(message: object, language: str, groups: bool, bots: bool) -> None:
     sender = getattr(message.from_id, "user_id", 5)  # type: ignore[attr-defined]
     users = {sender: raw.types.User(id=sender, bot=True, lang_code=language)}
-    taken = incoming(ACCOUNT, message, users, groups=groups, bots=bots)
+    taken = to_incoming(ACCOUNT, message, users, groups=groups, bots=bots)
     if taken is not None:
         request_id = RequestId(taken.account, taken.chat, str(taken.message_id))
         assert RequestId.parse(str(request_id)) == request_id

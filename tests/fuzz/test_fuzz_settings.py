@@ -17,7 +17,7 @@ from cli.config.values import of_settings
 from edge.userbot import phrases
 from edge.userbot.chat.commands import Ask, parse
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.splitting import clean
+from edge.userbot.text import clean
 from events.dotenv import Line
 from events.errors import SettingsError
 from events.settings import Settings

@@ -9,11 +9,9 @@ from nats.js import JetStreamContext
 
 from bridge.ids import correlation_id_for
 from bridge.sent_requests import SentRequest, SentRequests
-from edge.userbot.chat.record import ChatRecord
-from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.intake.account_updates import StateLost, UpdatesState
-from edge.userbot.storage.chats import Chats
-from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.storage.chats import Chats, open_chats
 from edge.userbot.storage.watermark import Watermark
 from events import subjects
 from events.jetstream.records import JetStreamRecords

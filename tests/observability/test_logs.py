@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 import structlog
 
-from edge.userbot.formatting.markdown import read
+from edge.userbot.formatting.markdown import read_markdown
 from events.errors import SettingsError
 from observability import logs
 
@@ -45,7 +45,7 @@ def test_libraries_are_heard_only_when_they_warn(capsys):
 
 def test_reading_an_answer_logs_nothing_even_when_all_is_asked_for(capsys):
     logs.configure("userbot", level="debug")
-    read("> - *a*\n```py\nb\n```\n# c")
+    read_markdown("> - *a*\n```py\nb\n```\n# c")
     assert capsys.readouterr().err == ""
 
 

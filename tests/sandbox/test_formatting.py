@@ -7,7 +7,7 @@ from pyrogram.raw import functions, types
 
 from cli.demo.look import looking
 from edge.sandbox.server import Sandbox
-from edge.userbot.formatting.parts import parts
+from edge.userbot.formatting.parts import formatted_messages
 from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.telegram.calls import Calls
 from edge.userbot.telegram.messenger import Telegram
@@ -31,7 +31,7 @@ async def messenger(people) -> Telegram:
 
 
 async def test_every_part_arrives_as_it_was_sent_and_is_known_again_by_another_life(people, messenger) -> None:
-    made = parts(ANSWER, formatted=True)
+    made = formatted_messages(ANSWER, formatted=True)
     assert len(made) > 1
     chat = str(people.boris.id)
     ids = [await messenger.send(chat, part, reply_to=None, random_id=n) for n, part in enumerate(made, 1)]
@@ -47,7 +47,7 @@ async def test_every_part_arrives_as_it_was_sent_and_is_known_again_by_another_l
 async def test_a_line_is_edited_into_a_formatted_answer_and_once_more_changes_nothing(people, messenger) -> None:
     chat = str(people.boris.id)
     line = await messenger.send(chat, FormattedText("Думаю…"), reply_to=None, random_id=1)
-    [answer] = parts("Это **важно**", formatted=True)
+    [answer] = formatted_messages("Это **важно**", formatted=True)
     for _ in range(2):
         await messenger.edit(chat, line, answer)
     [message] = [message async for message in people.boris_client.get_chat_history("anna")]
@@ -86,7 +86,7 @@ async def test_what_is_trimmed_takes_its_formatting_along(people, telegram: Sand
 
 
 async def test_a_terminal_shows_formatting_by_its_own_means(people, messenger, telegram: Sandbox) -> None:
-    [part] = parts("😀 **a `b`**, *c* ~~d~~", formatted=True)
+    [part] = formatted_messages("😀 **a `b`**, *c* ~~d~~", formatted=True)
     await messenger.send(str(people.boris.id), part, reply_to=None, random_id=1)
     [message] = [message async for message in people.boris_client.get_chat_history("anna")]
     [stored] = telegram.messages(people.boris.id, people.anna.id)

@@ -18,7 +18,7 @@ from edge.sandbox.visitor import connect
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.faults import BadMessage, TransportRefused
 from edge.userbot.telegram.pyrogram_session import AGAIN, KEY_ATTEMPTS
-from edge.userbot.telegram.reconnecting import watch
+from edge.userbot.telegram.session import report_reconnects
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
@@ -148,7 +148,7 @@ async def test_a_call_while_telegram_is_away_fails_as_connections_do(
     telegram, client, anna, boris, monkeypatch
 ) -> None:
     monkeypatch.setattr(Session, "WAIT_TIMEOUT", 0.05)
-    watch(client, reconnected=lambda: None, revoked=asyncio.Event())
+    report_reconnects(client, reconnected=lambda: None, revoked=asyncio.Event())
     telegram.faults.lose_answers(anna.id)
     await telegram.refuse_connections()
     for _ in range(5):
@@ -173,7 +173,7 @@ async def test_a_connection_that_is_not_made_yet_can_be_used_and_closed(clock) -
 
 async def test_a_key_that_is_forgotten_for_a_moment_ends_nothing(telegram, client, anna) -> None:
     revoked = asyncio.Event()
-    watch(client, reconnected=lambda: None, revoked=revoked)
+    report_reconnects(client, reconnected=lambda: None, revoked=revoked)
     telegram.faults.transport_error(anna.id, 404, times=KEY_ATTEMPTS - 1)
     telegram.drop_connections(anna.id)
     await telegram.wait_for(lambda: telegram.sessions(anna.id), PATIENCE)
@@ -182,7 +182,7 @@ async def test_a_key_that_is_forgotten_for_a_moment_ends_nothing(telegram, clien
 
 async def test_a_key_that_stays_unknown_ends_the_session(telegram, client, anna) -> None:
     revoked = asyncio.Event()
-    watch(client, reconnected=lambda: None, revoked=revoked)
+    report_reconnects(client, reconnected=lambda: None, revoked=revoked)
     telegram.faults.transport_error(anna.id, 404)
     with pytest.raises(OSError):  # noqa: PT011 - a time-out or a closed connection
         await send(client)

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from edge.userbot.chat.record import ChatRecord, Notice
 from edge.userbot.driving.resuming import Resuming
-from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.storage.chats import open_chats
 from events import subjects
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.topology import Topology

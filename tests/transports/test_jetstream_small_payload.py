@@ -11,12 +11,13 @@ from structlog.testing import capture_logs
 
 from cli.demo.nats_server import EmbeddedServer
 from edge.userbot import phrases
-from edge.userbot.chat.transitions import Effect, Incoming, Rules
+from edge.userbot.chat.transitions import Effect, Incoming
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.intake.intake import Intake
-from edge.userbot.storage.stored_chats import open_chats
+from edge.userbot.rules import Rules
+from edge.userbot.storage.chats import open_chats
 from events.jetstream.client import NEEDED_PAYLOAD
 from events.jetstream.connection import connect
 from events.jetstream.inspection import inspect
@@ -112,7 +113,7 @@ async def test_a_question_that_does_not_fit_gets_its_line_and_others_are_answere
 
         async def says(chat: str, message: int, letters: int) -> Effect:
             text = "Тимоха, " + "ж" * letters
-            return await intake.receive(Incoming("1", chat, message, text, "ru", ports.now()))
+            return await intake.receive(Incoming("1", chat, message, text, "ru", ports.retrying.clock.now()))
 
         assert await says("2", 7, 4000) is Effect.REFUSED
         assert await says("3", 7, 10) is Effect.ASKED

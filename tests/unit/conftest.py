@@ -8,13 +8,14 @@ from random import Random
 
 import pytest
 
-from edge.userbot.chat.transitions import Effect, Incoming, Rules
+from edge.userbot.chat.transitions import Effect, Incoming
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.intake.intake import Intake
+from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from events.event import Event
 from events.ids import RequestId
@@ -140,7 +141,9 @@ class Edge:
         self.replies = asyncio.create_task(Replies(self.ports, self.drivers, replies).run())
 
     async def says(self, text: str, message_id: int, *, age: timedelta = timedelta(0)) -> Effect:
-        return await self.intake.receive(Incoming(ACCOUNT, CHAT, message_id, text, "ru", self.ports.now() - age))
+        return await self.intake.receive(
+            Incoming(ACCOUNT, CHAT, message_id, text, "ru", self.ports.retrying.clock.now() - age)
+        )
 
     async def answer(self, message_id: int, text: str = "ответ") -> None:
         data = GenerationCompleted(

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from edge.userbot.chat.record import ChatRecord, Failure, Question, ask, settled
+from edge.userbot.chat.question_progress import apply_reply
+from edge.userbot.chat.record import ChatRecord, Failure, Question, ask
 from events.event import Event
 from events.ids import RequestId
 from events.memory import MemoryLog
@@ -33,7 +34,7 @@ def test_a_reply_fails_the_question_under_whose_subject_it_lies() -> None:
     record = ChatRecord(current=ask(question, OURS, NOW + timedelta(seconds=120)))
     data = GenerationCompleted(request_id=str(OURS), text="да", finish_reason=FinishReason.STOP, model="m")
     reply = replace(Event.of(data, source="/test", time=NOW), claimed=OTHER)
-    assert settled(record, reply, NOW, formatted=True).current.outcome == Failure(reason=FailureReason.MALFORMED)
+    assert apply_reply(record, reply, NOW, formatted=True).current.outcome == Failure(reason=FailureReason.MALFORMED)
 
 
 async def test_what_is_stored_in_memory_has_the_subject_of_its_place(make_event) -> None:

@@ -33,7 +33,7 @@ from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.calls import Calls, SessionRevoked
 from edge.userbot.telegram.faults import REPLY_GONE, BadMessage
 from edge.userbot.telegram.messenger import Telegram
-from edge.userbot.telegram.reconnecting import watch
+from edge.userbot.telegram.session import report_reconnects
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
@@ -348,7 +348,7 @@ async def test_a_connection_that_came_back_is_told() -> None:
         happened.append("restarted")
 
     session = SimpleNamespace(restart=restart)
-    watch(SimpleNamespace(session=session), reconnected=lambda: happened.append("told"), revoked=revoked)
+    report_reconnects(SimpleNamespace(session=session), reconnected=lambda: happened.append("told"), revoked=revoked)
     await session.restart()
     assert happened == ["restarted", "told"]
     assert not revoked.is_set()
@@ -362,7 +362,7 @@ async def test_a_connection_that_never_comes_back_ends_the_session(error: Except
         raise error
 
     session = SimpleNamespace(restart=restart)
-    watch(SimpleNamespace(session=session), reconnected=lambda: None, revoked=revoked)
+    report_reconnects(SimpleNamespace(session=session), reconnected=lambda: None, revoked=revoked)
     await session.restart()
     assert revoked.is_set()
 

@@ -11,12 +11,13 @@ from pyrogram import raw
 from pyrogram.raw.core import Message, MsgContainer
 from structlog.testing import capture_logs
 
-from edge.userbot.chat.transitions import Effect, Incoming, Rules
+from edge.userbot.chat.transitions import Effect, Incoming
 from edge.userbot.intake.account_updates import TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake
+from edge.userbot.rules import Rules
 from edge.userbot.storage.watermark import Watermark
-from edge.userbot.telegram.server_time import TICKS, ServerTime, difference
+from edge.userbot.telegram.server_time import TICKS, ServerTime, describe_offset
 from events.memory import MemoryRecords
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -134,8 +135,8 @@ async def test_a_wrong_clock_is_said_once_an_hour_and_a_new_difference_at_once()
 
 
 def test_a_difference_is_told_in_words() -> None:
-    assert difference(20 * MINUTE) == "1200 s ahead of Telegram's"
-    assert difference(-90 * SECOND) == "90 s behind Telegram's"
+    assert describe_offset(20 * MINUTE) == "1200 s ahead of Telegram's"
+    assert describe_offset(-90 * SECOND) == "90 s behind Telegram's"
 
 
 @pytest.mark.parametrize("text", ["Тимоха, привет", "/help", "/delete_history"])
@@ -143,7 +144,7 @@ def test_a_difference_is_told_in_words() -> None:
 async def test_nobody_is_too_late_or_in_time_because_of_our_clock(places, ahead, text) -> None:
     edge = places.edge()
     intake = Intake(edge.ports, edge.drivers, Rules(), ahead=lambda: ahead)
-    telegrams = edge.ports.now() - ahead
+    telegrams = edge.ports.retrying.clock.now() - ahead
     new = Incoming("1", "2", 7, text, "ru", telegrams - MINUTE)
     old = Incoming("1", "2", 6, text, "ru", telegrams - 11 * MINUTE)
     assert await intake.receive(old) is Effect.TOO_OLD
@@ -154,7 +155,7 @@ async def test_nobody_is_too_late_or_in_time_because_of_our_clock(places, ahead,
 async def test_a_live_question_is_not_taken_for_one_from_before_the_records(places, ahead) -> None:
     edge = places.edge()
     intake = Intake(edge.ports, edge.drivers, Rules(), ahead=lambda: ahead)
-    await intake.receive(Incoming("1", "2", 7, "Тимоха, привет", "ru", edge.ports.now() - ahead))
+    await intake.receive(Incoming("1", "2", 7, "Тимоха, привет", "ru", edge.ports.retrying.clock.now() - ahead))
     current = (await edge.ports.chats.load("2")).current
     assert current is not None
     assert not current.question.doubtful

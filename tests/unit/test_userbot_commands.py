@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.userbot.chat.commands import Ask, AskHint, DeleteHistory, Help, SetContextLength, parse, parse_context_length
-from edge.userbot.invisible import is_invisible, trimmed, visible
+from edge.userbot.text import is_invisible, strip_invisible, trim
 
 NAMES = {"timokha", "timokha_bot"}
 ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=200)
@@ -261,12 +261,12 @@ def test_a_prefix_is_known_in_every_form_of_unicode(prefix: str, form: str, unse
 def test_what_is_invisible_is_unicodes_own_list_and_little_else() -> None:
     listed = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cs}\u2800\ufff9-\ufffc]|[^\P{Cc}\s\x1c-\x1f]")
     everything = "".join(map(chr, range(0x110000)))
-    assert set(everything) - set(visible(everything)) == set(listed.findall(everything))
+    assert set(everything) - set(strip_invisible(everything)) == set(listed.findall(everything))
 
 
 @given(ANY_TEXT)
 def test_trimming_takes_nothing_from_the_middle(text: str) -> None:
-    left = trimmed(text)
+    left = trim(text)
     assert left in text
-    assert trimmed(left) == left
+    assert trim(left) == left
     assert not left or not (is_invisible(left[0]) or left[0].isspace() or left[-1].isspace())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.userbot.chat.record import ChatRecord, ChatSettings, Current, Question, ask, from_json
-from edge.userbot.chat.request_builder import CHARS_PER_TOKEN, TOKENS_PER_TURN, request_of
+from edge.userbot.chat.request_builder import CHARS_PER_TOKEN, TOKENS_PER_TURN, build_request
 from events.event import Event
 from events.ids import RequestId
 from events.schema import GenerationRequested, Role, Sampling, Turn
@@ -30,7 +30,7 @@ def chat(context_length: int, *texts: str) -> ChatRecord:
 
 
 def request(record: ChatRecord, asked: Current, **bounds: int) -> GenerationRequested:
-    return request_of(record, asked, "7", "42", SAMPLING, **bounds)
+    return build_request(record, asked, "7", "42", SAMPLING, **bounds)
 
 
 def texts(requested: GenerationRequested) -> list[str]:

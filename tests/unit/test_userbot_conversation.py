@@ -7,6 +7,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from edge.userbot.chat.question_progress import (
+    drop_notice,
+    expire,
+    finish_erasing,
+    finish_question,
+    record_answer,
+    record_failure,
+    record_part_sent,
+    record_thinking_line,
+)
 from edge.userbot.chat.record import (
     MAX_HISTORY,
     MAX_NOTICES,
@@ -15,18 +25,11 @@ from edge.userbot.chat.record import (
     AnswerText,
     ChatRecord,
     Failure,
-    answered,
-    erased,
-    expired,
-    failed,
-    finished,
     from_json,
-    notified,
-    part_sent,
-    thought,
 )
 from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, Think, next_step, wake_at
-from edge.userbot.chat.transitions import Effect, Incoming, Rules, receive
+from edge.userbot.chat.transitions import Effect, Incoming, receive
+from edge.userbot.rules import Rules
 from edge.userbot.splitting import split
 
 DEADLINE = timedelta(seconds=120)
@@ -92,9 +95,9 @@ class Chat(RuleBasedStateMachine):
         request_id = data.draw(st.sampled_from(sorted(self.published)))
         before = self.record
         if fails:
-            self.record = failed(before, request_id, "attempts_exhausted", self.now)
+            self.record = record_failure(before, request_id, "attempts_exhausted", self.now)
         else:
-            self.record = answered(before, request_id, REPLIES[kind], self.now)
+            self.record = record_answer(before, request_id, REPLIES[kind], self.now)
         current = before.current
         awaited = current is not None and current.request_id == request_id and current.state == "asking"
         assert (self.record is not before) == awaited
@@ -182,15 +185,15 @@ class Chat(RuleBasedStateMachine):
     def _store(self, step: Step) -> None:
         match step:
             case Erase(up_to):
-                self.record = erased(self.record, up_to)
+                self.record = finish_erasing(self.record, up_to)
             case Notify(notice):
-                self.record = notified(self.record, notice.message_id)
+                self.record = drop_notice(self.record, notice.message_id)
             case Expire():
-                self.record = expired(self.record, self.now)
+                self.record = expire(self.record, self.now)
             case Think(current):
-                self.record = thought(self.record, current.request_id, 1000 + current.question.message_id)
+                self.record = record_thinking_line(self.record, current.request_id, 1000 + current.question.message_id)
             case Deliver(current, index):
-                self.record = part_sent(self.record, current.request_id, index + 1)
+                self.record = record_part_sent(self.record, current.request_id, index + 1)
             case Finish():
                 self._finish()
 
@@ -206,7 +209,7 @@ class Chat(RuleBasedStateMachine):
                 assert len(shown) == 1
                 self._ends(current.question.message_id, "failure")
         self.open.remove(current.question.message_id)
-        self.record = finished(self.record, current.request_id, self.now, DEADLINE)
+        self.record = finish_question(self.record, current.request_id, self.now, DEADLINE)
 
     def _ends(self, question: int, outcome: str) -> None:
         assert question not in self.outcomes

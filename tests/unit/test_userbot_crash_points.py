@@ -14,16 +14,17 @@ import pytest
 
 from edge.userbot import phrases
 from edge.userbot.chat.record import ChatRecord
-from edge.userbot.chat.transitions import Incoming, Rules
+from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
-from edge.userbot.formatting.parts import parts
+from edge.userbot.formatting.parts import formatted_messages
 from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.intake.account_updates import LiveChange, UpdatesDifference, UpdatesState
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake
+from edge.userbot.rules import Rules
 from edge.userbot.splitting import split
 from edge.userbot.storage.chats import Chats
 from edge.userbot.storage.watermark import Watermark
@@ -308,7 +309,7 @@ SCENARIOS = {
     "a formatted answer in several parts": Scenario(
         ("Тимоха, раз",),
         lambda places, record: (
-            replies(places) == [part.text for part in parts(MARKED, formatted=True)]
+            replies(places) == [part.text for part in formatted_messages(MARKED, formatted=True)]
             and thoughts(places) == 1
             and [t.text for t in record.history][1:] == [MARKED]
         ),

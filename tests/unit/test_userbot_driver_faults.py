@@ -9,9 +9,10 @@ from structlog.testing import capture_logs
 
 from edge.userbot import phrases
 from edge.userbot.chat.record import Question, ask
-from edge.userbot.chat.transitions import Effect, Rules
+from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.intake.intake import Intake
+from edge.userbot.rules import Rules
 from events.errors import Conflict, TransportError
 from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
@@ -490,7 +491,7 @@ def test_an_outcome_that_is_out_is_recorded_even_if_the_history_has_no_room_for_
 def test_a_waiting_question_that_cant_be_taken_up_fails_in_one_line(virtual_places, monkeypatch) -> None:
     async def story(places) -> None:
         edge = places.edge(when_busy="queue")
-        question = Question(message_id=7, text="раз", locale="ru", asked_at=edge.ports.now())
+        question = Question(message_id=7, text="раз", locale="ru", asked_at=edge.ports.retrying.clock.now())
         await edge.ports.chats.change("2", lambda record: record.having(waiting=(question,)))
         save = places.records.save
 
@@ -535,8 +536,10 @@ def test_a_reply_in_the_stream_that_settles_nothing_is_not_asked_for_again_and_a
 def test_a_deadline_from_a_clock_that_was_ahead_keeps_nobody_waiting(virtual_places) -> None:
     async def story(places) -> None:
         edge = places.edge()
-        question = Question(message_id=7, text="раз", locale="ru", asked_at=edge.ports.now() + timedelta(days=365))
-        late = edge.ports.now() + timedelta(days=365)
+        question = Question(
+            message_id=7, text="раз", locale="ru", asked_at=edge.ports.retrying.clock.now() + timedelta(days=365)
+        )
+        late = edge.ports.retrying.clock.now() + timedelta(days=365)
         current = ask(question, RequestId("1", "2", "7"), late)
         await edge.ports.chats.change("2", lambda record: record.having(current=current))
         edge.drivers.wake("2", resumed=True)

@@ -10,7 +10,7 @@ from pyrogram.errors import RPCError
 from pyrogram.raw import functions, types
 
 from edge.userbot.telegram import pyrogram_repairs
-from edge.userbot.telegram.faults import BadMessage, TransportRefused, code, flood_wait, judge, name
+from edge.userbot.telegram.faults import BadMessage, TransportRefused, classify, code, flood_wait, name
 from events.faults import Fault
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -76,7 +76,7 @@ JUDGED = {
 )
 def test_an_answer_is_judged_by_its_name_first_and_then_by_its_code(fault: Fault, number: int, word: str) -> None:
     error = answered(number, word)
-    assert judge(error) is fault, (code(error), name(error))
+    assert classify(error) is fault, (code(error), name(error))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_answer_is_judged_by_its_name_first_and_then_by_its_code(fault: Fault
     ],
 )
 def test_what_is_no_answer_is_judged_too(error: Exception, fault: Fault) -> None:
-    assert judge(error) is fault
+    assert classify(error) is fault
 
 
 @pytest.mark.parametrize(

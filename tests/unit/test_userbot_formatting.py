@@ -8,10 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge.userbot.formatting.markdown import read
-from edge.userbot.formatting.parts import MAX_ENTITIES, parts
+from edge.userbot.formatting.markdown import read_markdown
+from edge.userbot.formatting.parts import MAX_ENTITIES, formatted_messages
 from edge.userbot.formatting.styled import Entity, FormattedText
-from edge.userbot.splitting import clean, is_blank, utf16_length
+from edge.userbot.splitting import utf16_length
+from edge.userbot.text import clean, is_blank
 
 MARKERS = "*_~`#\\[]()!•"
 """What may be gone from a text, or have become something else, once it is formatted."""
@@ -38,7 +39,7 @@ def of(part: FormattedText, entity: Entity) -> str:
 
 def look(text: str) -> tuple[str, list[tuple[str, str]]]:
     """The one message that `text` makes, and what is formatted in it."""
-    [part] = parts(text, formatted=True)
+    [part] = formatted_messages(text, formatted=True)
     return part.text, [(entity.style, of(part, entity)) for entity in part.entities]
 
 
@@ -117,17 +118,17 @@ def test_markdown_is_shown_as_formatting(text, shown, formatted) -> None:
     ],
 )
 def test_what_is_no_markdown_for_certain_stays_as_it_is(text) -> None:
-    assert parts(text.strip(), formatted=True) == (FormattedText(text.strip()),)
+    assert formatted_messages(text.strip(), formatted=True) == (FormattedText(text.strip()),)
 
 
 @given(st.text(st.characters(exclude_characters="*_~`#\\[")).map(clean).filter(lambda text: not is_blank(text)))
 def test_a_text_without_markers_is_the_same_either_way(text) -> None:
-    assert parts(text, formatted=True) == parts(text, formatted=False)
+    assert formatted_messages(text, formatted=True) == formatted_messages(text, formatted=False)
 
 
 @given(st.text().map(clean).filter(lambda text: not is_blank(text)), LIMIT)
 def test_a_plain_answer_has_no_formatting(text, limit) -> None:
-    assert not any(part.entities for part in parts(text, formatted=False, limit=limit))
+    assert not any(part.entities for part in formatted_messages(text, formatted=False, limit=limit))
 
 
 @given(ANSWERS | WITH_CODE, LIMIT)
@@ -135,7 +136,7 @@ def test_a_plain_answer_has_no_formatting(text, limit) -> None:
 @example("*a `b` c*", 5)
 @example("```py\n" + "x\n" * 30 + "```", 9)
 def test_every_message_fits_and_telegram_takes_its_formatting(text, limit) -> None:
-    made = parts(text, formatted=True, limit=limit)
+    made = formatted_messages(text, formatted=True, limit=limit)
     assert made
     for part in made:
         assert 0 < utf16_length(part.text) <= limit
@@ -169,7 +170,7 @@ def check_pair(one: Entity, other: Entity) -> None:
 def test_the_visible_text_of_all_messages_together_is_the_answers(text, limit) -> None:
     if "```" in text or "~~~" in text:  # a language, which is no text, may follow
         return
-    shown = "".join(part.text for part in parts(text, formatted=True, limit=limit))
+    shown = "".join(part.text for part in formatted_messages(text, formatted=True, limit=limit))
     assert words(shown) == words(text)
 
 
@@ -178,7 +179,8 @@ def test_the_visible_text_of_all_messages_together_is_the_answers(text, limit) -
 @example("```a b\nc", 60)
 @example("a\n\n```b\n```", 60)
 def test_no_letter_is_lost_beside_a_fence_either(text, limit) -> None:
-    made = parts(f"{text}\nend", formatted=True, limit=limit)  # of code that is still to come the language is not shown
+    # Of code that is still to come the language is not shown.
+    made = formatted_messages(f"{text}\nend", formatted=True, limit=limit)
     languages = {entity.language for part in made for entity in part.entities}
     lost = Counter(filter(str.isalnum, text)) - Counter(char for part in made for char in part.text)
     assert not lost - Counter("".join(languages) * (text.count("```") + text.count("~~~")))
@@ -187,7 +189,7 @@ def test_no_letter_is_lost_beside_a_fence_either(text, limit) -> None:
 @given(ANSWERS | WITH_CODE, LIMIT)
 def test_where_a_text_is_cut_changes_nothing_of_what_is_shown_and_how(text, limit) -> None:
     def characters(limit: int) -> list[tuple[str, set[str]]]:
-        return [seen for part in parts(text, formatted=True, limit=limit) for seen in styled(part)]
+        return [seen for part in formatted_messages(text, formatted=True, limit=limit) for seen in styled(part)]
 
     assert characters(limit) == characters(4096)
 
@@ -220,32 +222,32 @@ def test_code_is_shown_as_it_is_written(code) -> None:
 
 def test_code_that_is_cut_is_code_in_every_message_and_stays_indented() -> None:
     text = "```py\nif a:\n    b = 1\n\n    c = 2\n    d = 3\n```"
-    made = parts(text, formatted=True, limit=20)
+    made = formatted_messages(text, formatted=True, limit=20)
     assert [part.text for part in made] == ["if a:\n    b = 1", "    c = 2\n    d = 3"]
     assert [part.entities for part in made] == [(Entity("pre", 0, utf16_length(part.text), "py"),) for part in made]
 
 
 def test_a_message_ends_before_a_code_block_rather_than_inside() -> None:
-    made = parts("Вот так делают:\n```\na = 1\n\nb = 2\n```", formatted=True, limit=24)
+    made = formatted_messages("Вот так делают:\n```\na = 1\n\nb = 2\n```", formatted=True, limit=24)
     assert [part.text for part in made] == ["Вот так делают:", "a = 1\n\nb = 2"]
 
 
 @pytest.mark.parametrize(("info", "language"), [("python", "python"), ("C++ x=1", "C++"), ("{.r}", ""), ("", "")])
 def test_a_code_block_has_its_language(info, language) -> None:
-    [part] = parts(f"```{info}\nx\n```", formatted=True)
+    [part] = formatted_messages(f"```{info}\nx\n```", formatted=True)
     before = "" if info == language else f"{info}\n"
     assert part == FormattedText(f"{before}x", (Entity("pre", len(before), 1, language),))
 
 
 def test_what_telegram_would_ignore_is_not_sent() -> None:
-    [part] = parts("`x` " * 150, formatted=True)
+    [part] = formatted_messages("`x` " * 150, formatted=True)
     assert len(part.entities) == MAX_ENTITIES
     assert part.text == " ".join("x" * 150)
 
 
 @pytest.mark.parametrize("text", ["```\n```", "``` ```", "```py\n\n\n```"])
 def test_an_answer_that_would_show_nothing_is_shown_as_it_is_written(text) -> None:
-    assert parts(text, formatted=True) == (FormattedText(text),)
+    assert formatted_messages(text, formatted=True) == (FormattedText(text),)
 
 
 def test_an_answer_that_grows_is_formatted_as_soon_as_a_marker_has_its_partner() -> None:
@@ -264,7 +266,7 @@ def test_an_answer_that_grows_is_formatted_as_soon_as_a_marker_has_its_partner()
 )
 def test_a_long_answer_of_nothing_but_markers_is_taken_too(piece) -> None:
     text = (piece * 64 * 1024)[: 16 * 1024]
-    assert words("".join(part.text for part in parts(text, formatted=True))) == words(text)
+    assert words("".join(part.text for part in formatted_messages(text, formatted=True))) == words(text)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +287,7 @@ def steps(text: str) -> int:
     before = sys.getprofile()
     sys.setprofile(called)
     try:
-        read(text)
+        read_markdown(text)
     finally:
         sys.setprofile(before)
     return count

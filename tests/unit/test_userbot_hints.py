@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from edge.userbot.intake.hints import Hints
+from edge.userbot.driving.drivers import Hints
 from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 

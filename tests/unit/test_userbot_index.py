@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from edge.userbot.chat.record import ChatRecord, Notice
-from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.chat.record import ChatRecord, Notice, UnreadableRecord
 from edge.userbot.driving.resuming import MOST_NAMED, Resuming
 from edge.userbot.storage.chats import Chats
 from events.errors import Conflict, TransportError

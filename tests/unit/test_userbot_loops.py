@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from edge.userbot.chat.limiting import SILENCE
-from edge.userbot.chat.transitions import Incoming, Rules
+from edge.userbot.chat.transitions import SILENCE, Incoming
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.intake.intake import Intake
+from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from events.event import Event
 from events.memory import MemoryLog, MemoryMarks, MemoryRecords

@@ -7,10 +7,11 @@ import pytest
 from pyrogram import Client, raw
 
 from edge.userbot.chat.commands import Help, parse
-from edge.userbot.chat.transitions import Effect, Incoming, Rules
+from edge.userbot.chat.transitions import Effect, Incoming
 from edge.userbot.intake.intake import Intake
+from edge.userbot.rules import Rules
 from edge.userbot.telegram.account import TelegramAccount
-from edge.userbot.telegram.own_names import OwnNames
+from edge.userbot.telegram.updates import OwnNames
 
 types = raw.types
 ACCOUNT = 1

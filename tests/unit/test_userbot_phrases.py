@@ -4,7 +4,7 @@ import pytest
 
 from edge.userbot import phrases
 from edge.userbot.chat.commands import parse
-from edge.userbot.defaults import DEFAULT_PREFIX
+from edge.userbot.rules import DEFAULT_PREFIX
 from edge.userbot.splitting import split
 from events.schema import FailureReason
 

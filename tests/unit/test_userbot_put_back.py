@@ -9,7 +9,8 @@ import pytest
 
 from edge.userbot import phrases
 from edge.userbot.chat.record import ChatRecord
-from edge.userbot.chat.transitions import Effect, Incoming, Rules, receive
+from edge.userbot.chat.transitions import Effect, Incoming, receive
+from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from events.memory import MemoryLog, MemoryMarks
 from events.runtime.clock import SystemClock

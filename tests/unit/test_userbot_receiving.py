@@ -5,20 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.chat.record import (
-    MAX_NOTICES,
-    MAX_SEEN,
-    MAX_WAITING,
-    ChatRecord,
-    Notice,
-    Question,
-    answered,
-    erased,
-    finished,
-    from_json,
-    notified,
-)
-from edge.userbot.chat.transitions import Decision, Effect, Incoming, Rules, receive, refuse_and_forget
+from edge.userbot.chat.question_progress import drop_notice, finish_erasing, finish_question, record_answer
+from edge.userbot.chat.record import MAX_NOTICES, MAX_SEEN, MAX_WAITING, ChatRecord, Notice, Question, from_json
+from edge.userbot.chat.transitions import Decision, Effect, Incoming, receive, refuse_and_forget
+from edge.userbot.rules import Rules
 from events.schema import Role, Turn
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -108,10 +98,10 @@ def test_delete_history_clears_the_context_and_cancels_what_is_asked_and_what_wa
 
 
 def test_delete_history_cancels_an_answer_that_is_being_delivered() -> None:
-    delivering = answered(after("Тимоха, раз").record, "7.42.1.0", "два", NOW)
+    delivering = record_answer(after("Тимоха, раз").record, "7.42.1.0", "два", NOW)
     record = receive(delivering, incoming("/delete_history", 2), IGNORE, NOW).record
     assert record.current is None
-    assert finished(record, "7.42.1.0", NOW, SOON) is record
+    assert finish_question(record, "7.42.1.0", NOW, SOON) is record
 
 
 def test_delete_history_with_nothing_asked_says_only_that_the_history_is_gone() -> None:
@@ -168,7 +158,7 @@ def test_a_further_question_is_ignored_by_default() -> None:
 def asked(*, past_deadline: bool = False, outcome: bool = False) -> tuple[ChatRecord, datetime]:
     """A chat whose question is over for its user, but not yet in its record; and the time."""
     record = after("Тимоха, раз").record
-    record = answered(record, "7.42.1.0", "ответ", NOW) if outcome else record
+    record = record_answer(record, "7.42.1.0", "ответ", NOW) if outcome else record
     return record, NOW + SOON if past_deadline else NOW
 
 
@@ -191,7 +181,7 @@ def test_a_question_a_moment_before_the_deadline_of_another_is_ignored() -> None
 
 def test_a_question_that_was_ignored_stays_ignored_when_it_comes_again_later() -> None:
     record = after("Тимоха, раз", "Тимоха, два").record
-    free = finished(answered(record, "7.42.1.0", "ответ", NOW), "7.42.1.0", NOW, SOON)
+    free = finish_question(record_answer(record, "7.42.1.0", "ответ", NOW), "7.42.1.0", NOW, SOON)
     assert receive(free, incoming("Тимоха, два", 2), IGNORE, NOW).effect == Effect.DUPLICATE
 
 
@@ -239,7 +229,9 @@ def talk(*texts: str, limit: int = 3, now: datetime = NOW, record: ChatRecord | 
     for number, text in enumerate(texts, start=1 + len(record.seen)):
         received = receive(record, incoming(text, number), Rules(max_answers=limit), now)
         effects.append(received.effect)
-        record = finished(answered(received.record, f"7.42.{number}.0", "ответ", now), f"7.42.{number}.0", now, SOON)
+        record = finish_question(
+            record_answer(received.record, f"7.42.{number}.0", "ответ", now), f"7.42.{number}.0", now, SOON
+        )
     talk.record = record
     return effects
 
@@ -281,10 +273,10 @@ def test_a_clock_that_is_set_back_ends_a_silence_instead_of_making_it_longer() -
 
 def test_what_was_sent_or_erased_is_no_longer_due() -> None:
     record = after("Тимоха,", "/delete_history").record
-    assert [notice.message_id for notice in notified(record, 1).notices] == [2]
-    assert erased(record, 9).erasing is False
-    assert notified(record, 99) is record
-    assert erased(erased(record, 9), 9) == erased(record, 9)
+    assert [notice.message_id for notice in drop_notice(record, 1).notices] == [2]
+    assert finish_erasing(record, 9).erasing is False
+    assert drop_notice(record, 99) is record
+    assert finish_erasing(finish_erasing(record, 9), 9) == finish_erasing(record, 9)
 
 
 def test_a_chat_record_is_never_changed_in_place() -> None:

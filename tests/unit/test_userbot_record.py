@@ -6,6 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
+from edge.userbot.chat.question_progress import (
+    expire,
+    finish_question,
+    record_answer,
+    record_failure,
+    record_part_sent,
+    record_thinking_line,
+)
 from edge.userbot.chat.record import (
     MAX_ANSWER_BYTES,
     MAX_HISTORY,
@@ -21,16 +29,10 @@ from edge.userbot.chat.record import (
     Failure,
     Notice,
     Question,
-    answered,
+    UnreadableRecord,
     ask,
-    expired,
-    failed,
-    finished,
     from_json,
-    part_sent,
-    thought,
 )
-from edge.userbot.chat.versions import UnreadableRecord
 from events.ids import RequestId
 from events.schema import FailureReason, Role, Turn
 from tests.answers import ANSWERS
@@ -55,10 +57,12 @@ def current_of(record: ChatRecord) -> Current:
 
 
 def test_a_record_reads_back_as_it_was_written() -> None:
-    record = part_sent(thought(answered(asking(question(2)), ID, "хорошо 😀", NOW), ID, 5), ID, 1)
+    record = record_part_sent(
+        record_thinking_line(record_answer(asking(question(2)), ID, "хорошо 😀", NOW), ID, 5), ID, 1
+    )
     record = record.having(notices=(Notice(message_id=3, text="готово"),), erasing=True, helped_at=NOW, seen=(1, 2))
     assert from_json(record.to_json()) == record
-    assert from_json(failed(asking(), ID, "empty", NOW).to_json()) == failed(asking(), ID, "empty", NOW)
+    assert from_json(record_failure(asking(), ID, "empty", NOW).to_json()) == record_failure(asking(), ID, "empty", NOW)
 
 
 def test_a_field_from_the_future_is_ignored() -> None:
@@ -102,75 +106,79 @@ def test_an_unreadable_record_says_what_to_do_and_nothing_of_its_content(value: 
 
 
 def test_a_reply_decides_the_outcome() -> None:
-    current = current_of(answered(asking(), ID, " хорошо\x00 ", NOW))
+    current = current_of(record_answer(asking(), ID, " хорошо\x00 ", NOW))
     assert (current.state, current.outcome, current.settled_at) == ("delivering", AnswerText(text="хорошо"), NOW)
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\x00", "\u200b"])
 def test_a_reply_that_shows_nothing_is_a_failure(text: str) -> None:
-    assert current_of(answered(asking(), ID, text, NOW)).outcome == Failure(reason="empty")
+    assert current_of(record_answer(asking(), ID, text, NOW)).outcome == Failure(reason="empty")
 
 
 def test_a_failure_decides_the_outcome() -> None:
-    record = failed(asking(), ID, FailureReason.ATTEMPTS_EXHAUSTED, NOW)
+    record = record_failure(asking(), ID, FailureReason.ATTEMPTS_EXHAUSTED, NOW)
     assert current_of(record).outcome == Failure(reason="attempts_exhausted")
 
 
 def test_the_deadline_decides_the_outcome_once_it_has_passed() -> None:
-    assert expired(asking(), LATER - timedelta(microseconds=1)) == asking()
-    assert current_of(expired(asking(), LATER)).outcome == Failure(reason=phrases.DEADLINE)
-    assert expired(ChatRecord(), LATER) == ChatRecord()
+    assert expire(asking(), LATER - timedelta(microseconds=1)) == asking()
+    assert current_of(expire(asking(), LATER)).outcome == Failure(reason=phrases.DEADLINE)
+    assert expire(ChatRecord(), LATER) == ChatRecord()
 
 
 def test_the_first_outcome_wins() -> None:
-    for record in (answered(asking(), ID, "раз", NOW), failed(asking(), ID, "empty", NOW), expired(asking(), LATER)):
-        assert answered(record, ID, "два", NOW) is record
-        assert failed(record, ID, "rejected", NOW) is record
-        assert expired(record, LATER) is record
+    for record in (
+        record_answer(asking(), ID, "раз", NOW),
+        record_failure(asking(), ID, "empty", NOW),
+        expire(asking(), LATER),
+    ):
+        assert record_answer(record, ID, "два", NOW) is record
+        assert record_failure(record, ID, "rejected", NOW) is record
+        assert expire(record, LATER) is record
 
 
 def test_a_reply_to_another_question_changes_nothing() -> None:
     for record in (asking(), ChatRecord()):
-        assert answered(record, "7.42.2.0", "нет", NOW) is record
-        assert answered(record, "7.42.1.1", "нет", NOW) is record
-        assert failed(record, "8.42.1.0", "empty", NOW) is record
-        assert thought(record, "7.42.2.0", 5) is record
-        assert part_sent(record, "7.42.2.0", 1) is record
-        assert finished(record, "7.42.2.0", NOW, timedelta(0)) is record
+        assert record_answer(record, "7.42.2.0", "нет", NOW) is record
+        assert record_answer(record, "7.42.1.1", "нет", NOW) is record
+        assert record_failure(record, "8.42.1.0", "empty", NOW) is record
+        assert record_thinking_line(record, "7.42.2.0", 5) is record
+        assert record_part_sent(record, "7.42.2.0", 1) is record
+        assert finish_question(record, "7.42.2.0", NOW, timedelta(0)) is record
 
 
 def test_the_thinking_line_is_remembered_once() -> None:
-    record = thought(asking(), ID, 5)
+    record = record_thinking_line(asking(), ID, 5)
     assert current_of(record).thinking_id == 5
-    assert thought(record, ID, 6) is record
+    assert record_thinking_line(record, ID, 6) is record
 
 
 def test_parts_are_counted_upwards_and_only_while_delivering() -> None:
-    assert part_sent(asking(), ID, 1) == asking()
-    record = part_sent(answered(asking(), ID, "да", NOW), ID, 2)
+    assert record_part_sent(asking(), ID, 1) == asking()
+    record = record_part_sent(record_answer(asking(), ID, "да", NOW), ID, 2)
     assert current_of(record).parts_sent == 2
-    assert part_sent(record, ID, 1) is record
+    assert record_part_sent(record, ID, 1) is record
 
 
 def test_an_answer_and_its_question_are_remembered_when_it_is_out() -> None:
-    record = finished(answered(asking(), ID, "хорошо", NOW), ID, NOW, timedelta(0))
+    record = finish_question(record_answer(asking(), ID, "хорошо", NOW), ID, NOW, timedelta(0))
     assert record.history == (Turn(role=Role.USER, text="как дела?"), Turn(role=Role.ASSISTANT, text="хорошо"))
     assert record.current is None
 
 
 def test_a_failed_question_is_not_remembered() -> None:
-    record = finished(failed(asking(), ID, "empty", NOW), ID, NOW, timedelta(0))
+    record = finish_question(record_failure(asking(), ID, "empty", NOW), ID, NOW, timedelta(0))
     assert record.history == ()
     assert record.current is None
 
 
 def test_a_question_without_an_outcome_can_not_be_finished() -> None:
-    assert finished(asking(), ID, NOW, timedelta(0)) == asking()
+    assert finish_question(asking(), ID, NOW, timedelta(0)) == asking()
 
 
 def test_the_next_waiting_question_is_asked_with_a_deadline_of_its_own() -> None:
-    delivering = answered(asking(question(2), question(3)), ID, "да", NOW)
-    record = finished(delivering, ID, LATER, timedelta(seconds=30))
+    delivering = record_answer(asking(question(2), question(3)), ID, "да", NOW)
+    record = finish_question(delivering, ID, LATER, timedelta(seconds=30))
     assert record.current == ask(question(2), RequestId("7", "42", "2"), LATER + timedelta(seconds=30))
     assert record.waiting == (question(3),)
 
@@ -179,7 +187,7 @@ def test_history_keeps_the_last_messages() -> None:
     history = tuple(
         Turn(role=role, text=str(n)) for n in range(MAX_HISTORY // 2) for role in (Role.USER, Role.ASSISTANT)
     )
-    record = finished(answered(asking(history=history), ID, "да", NOW), ID, NOW, timedelta(0))
+    record = finish_question(record_answer(asking(history=history), ID, "да", NOW), ID, NOW, timedelta(0))
     assert len(record.history) == MAX_HISTORY
     assert record.history[0] == Turn(role=Role.USER, text="1")
     assert record.history[-1].text == "да"
@@ -190,14 +198,14 @@ def test_history_keeps_within_its_bytes_and_drops_whole_pairs() -> None:
     for number in range(20):
         text = f"{number} " + "ж" * 5200  # 25 such messages fit
         record = record.having(current=ask(question(text=text), RequestId("7", "42", "1"), LATER))
-        record = finished(answered(record, ID, text, NOW), ID, NOW, timedelta(0))
+        record = finish_question(record_answer(record, ID, text, NOW), ID, NOW, timedelta(0))
     assert sum(len(turn.text.encode()) for turn in record.history) <= MAX_HISTORY_BYTES
     assert [turn.text.split()[0] for turn in record.history[::2]] == [str(number) for number in range(8, 20)]
     assert record.history[0].role is Role.USER
 
 
 def test_an_answer_of_any_length_is_kept_within_bounds() -> None:
-    outcome = current_of(answered(asking(), ID, "ж" * MAX_ANSWER_BYTES, NOW)).outcome
+    outcome = current_of(record_answer(asking(), ID, "ж" * MAX_ANSWER_BYTES, NOW)).outcome
     assert outcome == AnswerText(text="ж" * (MAX_ANSWER_BYTES // 2))
 
 

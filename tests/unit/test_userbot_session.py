@@ -33,7 +33,7 @@ from edge.userbot.telegram import session_file
 from edge.userbot.telegram.calls import SessionRevoked
 from edge.userbot.telegram.faults import TransportRefused
 from edge.userbot.telegram.pyrogram_repairs import repair
-from edge.userbot.telegram.session import make_client, started
+from edge.userbot.telegram.session import make_client, started_client
 from edge.userbot.telegram.session_file import SessionInUse
 from events.errors import SettingsError, TimokhaError, TransportUnreachable
 from events.runtime.clock import SystemClock
@@ -302,7 +302,7 @@ class Refusing:
 )
 async def test_what_keeps_a_client_from_starting_is_told_in_one_line(error, kind, words) -> None:
     with pytest.raises(TimokhaError) as raised:
-        async with started(Refusing(error)):
+        async with started_client(Refusing(error)):
             pass
     assert isinstance(raised.value, kind)
     assert words in str(raised.value)

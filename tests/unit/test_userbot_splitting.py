@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.userbot.splitting import clean, is_blank, split, utf16_length
+from edge.userbot.splitting import split, utf16_length
+from edge.userbot.text import clean, is_blank
 
 FAMILY = "👨‍👩‍👧‍👦"
 TEXT = st.text(st.sampled_from("ab.!? \n\t\u00a0жё😀e\u0301" + FAMILY), max_size=300) | st.text(max_size=300)

@@ -5,22 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.chat.record import (
-    ChatRecord,
-    Notice,
-    Question,
-    answered,
-    ask,
-    expired,
-    failed,
-    from_json,
-    line_lost,
-    part_sent,
-    taken_up,
-    thought,
+from edge.userbot.chat.question_progress import (
+    drop_thinking_line,
+    expire,
+    record_answer,
+    record_failure,
+    record_part_sent,
+    record_thinking_line,
+    take_up_next,
 )
+from edge.userbot.chat.record import ChatRecord, Notice, Question, ask, from_json
 from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, TakeUp, Think, next_step, wake_at
-from edge.userbot.formatting.parts import parts
+from edge.userbot.formatting.parts import formatted_messages
 from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.splitting import split
 from events.ids import RequestId
@@ -30,7 +26,7 @@ DEADLINE = NOW + timedelta(seconds=120)
 ID = "7.42.1.0"
 QUESTION = Question(message_id=1, text="как дела?", locale="en", asked_at=NOW)
 ASKING = ChatRecord(current=ask(QUESTION, RequestId("7", "42", "1"), DEADLINE))
-THINKING = thought(ASKING, ID, 5)
+THINKING = record_thinking_line(ASKING, ID, 5)
 MARKED = "**ab** `cd`. " * 700
 NOTICE = Notice(message_id=3, text="готово")
 
@@ -56,67 +52,67 @@ def test_a_question_whose_deadline_passed_before_it_was_published_expires_at_onc
 
 
 def test_the_thinking_line_comes_first_even_when_the_answer_is_in() -> None:
-    delivering = answered(ASKING, ID, "fine", NOW)
+    delivering = record_answer(ASKING, ID, "fine", NOW)
     assert delivering.current is not None
     assert next_step(delivering, DEADLINE) == Think(delivering.current)
 
 
 def test_an_answer_is_delivered_after_the_thinking_line() -> None:
-    delivering = answered(THINKING, ID, "fine", NOW)
+    delivering = record_answer(THINKING, ID, "fine", NOW)
     assert delivering.current is not None
     assert next_step(delivering, DEADLINE) == Deliver(delivering.current, 0, FormattedText("fine"), 1)
-    assert next_step(part_sent(delivering, ID, 1), NOW) == Finish()
+    assert next_step(record_part_sent(delivering, ID, 1), NOW) == Finish()
     assert wake_at(delivering) is None
 
 
 def test_a_long_answer_is_delivered_part_by_part_and_the_same_after_a_restart() -> None:
     text = "ab cd. " * 2000
-    delivering, sent = answered(THINKING, ID, text, NOW), []
+    delivering, sent = record_answer(THINKING, ID, text, NOW), []
     while isinstance(step := next_step(delivering, NOW), Deliver):
         sent.append(step.part.text)
         assert (step.part_index, step.parts_total) == (len(sent) - 1, 4)
-        delivering = from_json(part_sent(delivering, ID, len(sent)).to_json())
+        delivering = from_json(record_part_sent(delivering, ID, len(sent)).to_json())
     assert sent == split(text)
     assert step == Finish()
 
 
 def test_a_formatted_answer_is_delivered_as_formatted_parts_and_the_same_after_a_restart() -> None:
-    delivering, sent = answered(THINKING, ID, MARKED, NOW, formatted=True), []
+    delivering, sent = record_answer(THINKING, ID, MARKED, NOW, formatted=True), []
     while isinstance(step := next_step(delivering, NOW), Deliver):
         sent.append(step.part)
-        delivering = from_json(part_sent(delivering, ID, len(sent)).to_json())
+        delivering = from_json(record_part_sent(delivering, ID, len(sent)).to_json())
     assert len(sent) > 1
-    assert tuple(sent) == parts(MARKED, formatted=True)
+    assert tuple(sent) == formatted_messages(MARKED, formatted=True)
     assert delivering.current.outcome.text == MARKED.strip()
 
 
 def test_an_answer_that_an_earlier_version_has_begun_to_deliver_goes_on_as_plain_text() -> None:
-    settled = answered(THINKING, ID, MARKED, NOW, formatted=True)
+    settled = record_answer(THINKING, ID, MARKED, NOW, formatted=True)
     earlier = from_json(settled.to_json().replace(b',"formatted":true', b""))
-    step = next_step(part_sent(earlier, ID, 1), NOW)
-    assert step.part == parts(MARKED, formatted=False)[1]
+    step = next_step(record_part_sent(earlier, ID, 1), NOW)
+    assert step.part == formatted_messages(MARKED, formatted=False)[1]
 
 
 def test_the_first_message_of_a_live_outcome_replaces_the_thinking_line() -> None:
     live = ChatRecord(current=ask(QUESTION.having(live=True), RequestId("7", "42", "1"), DEADLINE))
-    delivering = answered(thought(live, ID, 5), ID, "ab cd. " * 2000, NOW)
-    steps = [next_step(part_sent(delivering, ID, number), NOW) for number in range(3)]
+    delivering = record_answer(record_thinking_line(live, ID, 5), ID, "ab cd. " * 2000, NOW)
+    steps = [next_step(record_part_sent(delivering, ID, number), NOW) for number in range(3)]
     assert [step.edits for step in steps] == [5, None, None]
-    failing = next_step(failed(thought(live, ID, 5), ID, "empty", NOW), NOW)
+    failing = next_step(record_failure(record_thinking_line(live, ID, 5), ID, "empty", NOW), NOW)
     assert failing.edits == 5
 
 
 @pytest.mark.parametrize("thinking_id", [0, 5])
 def test_a_live_outcome_without_a_line_to_replace_is_a_message(thinking_id: int) -> None:
     live = ChatRecord(current=ask(QUESTION.having(live=True), RequestId("7", "42", "1"), DEADLINE))
-    lost = line_lost(answered(thought(live, ID, thinking_id), ID, "fine", NOW), ID)
+    lost = drop_thinking_line(record_answer(record_thinking_line(live, ID, thinking_id), ID, "fine", NOW), ID)
     step = next_step(lost, NOW)
     assert (step.part.text, step.edits) == ("fine", None)
 
 
 @pytest.mark.parametrize("reason", ["empty", phrases.DEADLINE, "from the future"])
 def test_a_failure_is_told_in_one_line_in_the_users_language(reason: str) -> None:
-    step = next_step(failed(THINKING, ID, reason, NOW), NOW)
+    step = next_step(record_failure(THINKING, ID, reason, NOW), NOW)
     assert isinstance(step, Deliver)
     assert (step.part.text, step.parts_total) == (phrases.failure("en", reason), 1)
 
@@ -137,17 +133,17 @@ def test_a_chat_whose_events_cant_be_erased_goes_on_but_says_nothing_of_them() -
 def test_what_waits_is_taken_up_when_nothing_is_being_answered() -> None:
     record = ChatRecord(waiting=(QUESTION.having(revision=1),))
     assert next_step(record, NOW) == TakeUp()
-    taken = taken_up(record, "7", "42", DEADLINE)
+    taken = take_up_next(record, "7", "42", DEADLINE)
     assert taken.waiting == ()
     assert taken.current is not None
     assert taken.current.request_id == "7.42.1.1"
     assert next_step(ASKING.having(waiting=(QUESTION,)), NOW) == Think(ASKING.current)
-    assert taken_up(ASKING, "7", "42", DEADLINE) is ASKING
+    assert take_up_next(ASKING, "7", "42", DEADLINE) is ASKING
 
 
 def test_while_nothing_can_be_sent_a_deadline_still_passes_and_an_outcome_waits() -> None:
     record = ASKING.having(notices=(NOTICE,))
     assert next_step(record, DEADLINE, send=False) == Expire(ASKING.current)
-    late = expired(record, DEADLINE)
+    late = expire(record, DEADLINE)
     assert next_step(late, DEADLINE, send=False) is None
     assert next_step(late, DEADLINE) == Notify(NOTICE)

@@ -12,16 +12,16 @@ from pyrogram.storage.sqlite_storage import SCHEMA
 from structlog.testing import capture_logs
 
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.telegram import session_file, sign_in
+from edge.userbot.telegram import session_file
 from edge.userbot.telegram.calls import SessionRevoked
-from edge.userbot.telegram.unattended import outlived, session_there
+from edge.userbot.telegram.unattended import wait_for_new_session, wait_for_session
 from tests.clocks import ManualClock
 
 
 @pytest.fixture(autouse=True)
 def _in_a_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sign_in, "image", lambda: "userbot")
+    monkeypatch.setattr(session_file, "image", lambda: "userbot")
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
     monkeypatch.setattr(session_file, "LOCK_TIMEOUT", 0.05)
 
@@ -55,7 +55,7 @@ async def outlives(path: Path, *happens, **more: str) -> tuple[int, list[str]]:
     settings = UserbotSettings.read(api_id=1, api_hash="x", session=str(path), **more)
     clock, told = Scripted(*happens), []
     with pytest.raises(SessionRevoked, match="has ended the session"):
-        async with asyncio.timeout(30), outlived(settings, told.append, clock=clock):
+        async with asyncio.timeout(30), wait_for_new_session(settings, told.append, clock=clock):
             revoke()
     return len(clock.slept), told
 
@@ -70,7 +70,7 @@ async def waited(path: Path, *happens, **more: str) -> tuple[int, list[str], lis
     clock, told = Scripted(*happens), []
     with capture_logs() as logged:
         async with asyncio.timeout(30):
-            await session_there(settings, told.append, clock=clock)
+            await wait_for_session(settings, told.append, clock=clock)
     return len(clock.slept), told, logged
 
 
@@ -117,7 +117,7 @@ async def test_a_session_that_is_broken_is_told_and_waited_for(tmp_path):
 
 def test_the_command_that_removes_a_session_can_be_copied_whatever_its_name_is():
     command = "docker compose run --rm --no-deps --entrypoint rm userbot '/var/lib/timokha/my bot.session'"
-    assert f"`{command}`" in sign_in.anew(Path("/var/lib/timokha/my bot.session"))
+    assert f"`{command}`" in session_file.how_to_replace_session(Path("/var/lib/timokha/my bot.session"))
 
 
 async def test_who_signs_in_without_a_person_waits_for_nobody(tmp_path):
@@ -132,7 +132,7 @@ async def test_somebody_at_a_terminal_is_asked(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("image", ["", "sandbox"])
 async def test_in_no_container_of_its_own_it_ends_as_ever(tmp_path, monkeypatch, image):
-    monkeypatch.setattr(sign_in, "image", lambda: image)
+    monkeypatch.setattr(session_file, "image", lambda: image)
     assert await waited(tmp_path / "timokha.session") == (0, [], [])
 
 
@@ -170,5 +170,5 @@ async def test_another_session_is_left_to_whoever_is_still_signing_in(tmp_path):
 async def test_where_nobody_has_to_sign_in_elsewhere_an_ended_session_ends_it_at_once(tmp_path, monkeypatch):
     path = tmp_path / "timokha.session"
     assert await outlives(path, bot_token="1:x") == (0, [])
-    monkeypatch.setattr(sign_in, "image", lambda: "")
+    monkeypatch.setattr(session_file, "image", lambda: "")
     assert await outlives(path) == (0, [])

@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 
 from edge.userbot import phrases
 from edge.userbot.chat.record import ChatRecord
-from edge.userbot.chat.transitions import Effect, Rules
+from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable
+from edge.userbot.rules import Rules
 from events.errors import TransportError
 from events.faults import Fault
 from events.ids import RequestId

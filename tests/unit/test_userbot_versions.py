@@ -10,8 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from edge.userbot.chat import record as records
-from edge.userbot.chat.record import ChatRecord, from_json
-from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json
 from edge.userbot.intake.account_updates import UpdatesState
 from edge.userbot.storage import watermark as watermarks
 from edge.userbot.storage.chats import Chats

@@ -5,9 +5,8 @@ import unicodedata
 from collections.abc import Set
 from dataclasses import dataclass
 
-from edge.userbot.defaults import DEFAULT_PREFIX
-from edge.userbot.invisible import is_invisible, trimmed, visible
-from edge.userbot.splitting import clean, is_blank
+from edge.userbot.rules import DEFAULT_PREFIX
+from edge.userbot.text import clean, is_blank, is_invisible, strip_invisible, trim
 
 MAX_CONTEXT_LENGTH = 50
 
@@ -59,12 +58,12 @@ Command = Ask | AskHint | Help | DeleteHistory | SetContextLength
 
 def parse(text: str, prefix: str = DEFAULT_PREFIX, names: Set[str] = frozenset()) -> Command | None:
     """What `text` asks of the account whose usernames, in lower case, are `names`; None for what is not for it."""
-    return _command(visible(text).strip(), names) or _question(text, prefix)
+    return _command(strip_invisible(text).strip(), names) or _question(text, prefix)
 
 
 def parse_context_length(argument: str) -> int | None:
     """The number of earlier messages, 0..50, in plain decimal digits; None for anything else."""
-    argument = visible(argument).strip()
+    argument = strip_invisible(argument).strip()
     if not _SHORT_NUMBER.fullmatch(argument) or int(argument) > MAX_CONTEXT_LENGTH:
         return None
     return int(argument)
@@ -89,18 +88,18 @@ def _question(text: str, prefix: str) -> Ask | AskHint | None:
     rest = _after_prefix(text, prefix)
     if rest is None:
         return None
-    question = trimmed(clean(rest))
+    question = trim(clean(rest))
     return AskHint() if is_blank(question) else Ask(question)
 
 
 def _after_prefix(text: str, prefix: str) -> str | None:
     """What follows `prefix`, compared as it looks; a prefix that ends a word must not run into the next one."""
-    wanted = folded(prefix)
+    wanted = fold(prefix)
     end = _end_of(wanted, text)
     if not end:
         return None
     rest = text[end:]
-    runs_on = wanted[-1].isalnum() and (visible(rest)[:1] or " ").strip()
+    runs_on = wanted[-1].isalnum() and (strip_invisible(rest)[:1] or " ").strip()
     return None if runs_on else rest
 
 
@@ -111,20 +110,20 @@ def _end_of(wanted: str, text: str) -> int:
         if is_invisible(char) or (char.isspace() and (not seen or seen[-1].isspace())):
             continue
         seen += char
-        if folded(seen) == wanted and not char.isspace():
+        if fold(seen) == wanted and not char.isspace():
             found = end
         elif found or len(seen) > MOST_MARKS * len(wanted):
             break
     return found
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """Return what stays of `text` whatever its case, white space, and way to write a letter (й, or и and a breve).
 
     That is Unicode's compatibility caseless matching (The Unicode Standard, D146), without what shows nothing, and with
     quotation marks and dashes as a keyboard has them.
     """
-    text = unicodedata.normalize("NFD", visible(text)).casefold()
+    text = unicodedata.normalize("NFD", strip_invisible(text)).casefold()
     text = unicodedata.normalize("NFKD", text).casefold()
     text = unicodedata.normalize("NFKC", text).translate(_AS_TYPED)
     return " ".join(_DASHES.sub("-", text).split())

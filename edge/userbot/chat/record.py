@@ -1,52 +1,61 @@
-"""The chat record is the desired state of one chat: facts change it here, purely, and a driver makes the world match.
+"""The chat record: what is stored of one chat, and the JSON that it is stored as.
 
-Every transition returns a new record, or the very same object when the fact changes nothing.
+A record with a higher schema number than this version knows can't be read: this version would drop the fields that it
+does not know as soon as it saves.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-import structlog
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from edge.userbot.chat.versions import UnreadableRecord, numbered, schema_of
-from edge.userbot.phrases import DEADLINE, INTERNAL, failure
-from edge.userbot.splitting import clean, is_blank
-from events.errors import MalformedEvent
-from events.event import Event
+from events.errors import MalformedEvent, TimokhaError
 from events.ids import RequestId
-from events.schema import FailureReason, GenerationCompleted, GenerationFailed, Role, Turn
+from events.schema import Turn
 
 MAX_SEEN = 256
-"""A record with more can't be read: never lower it, and raise `SCHEMA` with it."""
+"""A record with more can't be read. Never lower this limit; if you raise it, raise `SCHEMA` too."""
 MAX_WAITING = 5
 MAX_NOTICES = 20
 MAX_HISTORY = 50
 MAX_HISTORY_BYTES = 256 * 1024
 MAX_QUESTION_BYTES = 16 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
-"""The bounds keep a record, even with every second character escaped in JSON, under NATS' 1 MiB a message."""
+"""These limits keep a record below NATS' 1 MiB a message, even if JSON escapes every second character."""
 
 SCHEMA = 1
-"""Higher than in the release before if this one writes anything that that one does not know."""
+"""Raise it in a release that writes anything that the release before does not know."""
+EARLIER = 0
+"""The schema number of records from versions that wrote none."""
 WRITTEN = {"settings", "history", "seen", "current", "waiting", "notices", "erasing"}
-"""The fields that every version has written, defaults too: what lacks one was not written by us."""
+"""The fields that every version writes, defaults included. A record without one of them is not ours."""
 
 NO_MESSAGE = 0
-"""The id of a message that could not be sent, or is gone."""
-
+"""The id of a message that could not be sent or no longer exists."""
 
 MessageId = Annotated[int, Field(ge=0, lt=2**31)]
-"""Telegram's. One that is out of range was not written by us: as `deleted_to` it would silence the chat for ever."""
+"""Telegram's. An id out of range is not ours; as `deleted_to` it would silence the chat for ever."""
 Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
-"""No clock shows an earlier time, and what is reckoned back from it would be none."""
+"""No clock shows an earlier time, and subtracting from one could leave the range of dates."""
+
+
+class UnreadableRecord(TimokhaError):
+    """This version can't read a stored record. `version` is the record's version in the store, 0 if unknown."""
+
+    version = 0
+
+
+class _Numbered(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    number: int = Field(default=EARLIER, alias="schema")
 
 
 class _StoredModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     def having(self, **changes: object) -> Self:
-        """A copy with other values, which are not validated."""
+        """Return a copy with other values, without validating them."""
         return self.model_copy(update=changes)
 
 
@@ -54,21 +63,21 @@ def _request_id(text: str) -> str:
     try:
         RequestId.parse(text)
     except MalformedEvent:
-        raise ValueError("it is no request id") from None
+        raise ValueError("it is not a request id") from None
     return text
 
 
 class ChatSettings(_StoredModel):
-    """What the user has set; `context_length` counts earlier messages."""
+    """What the user has set. `context_length`: how many earlier messages a request contains."""
 
     context_length: int = 2
 
 
 class Question(_StoredModel):
-    """A message that asks; `text` without the prefix, `trace` its W3C trace context; a re-sent one has a `revision`.
+    """A message that asks for an answer.
 
-    `live`: its thinking line becomes the answer. `doubtful`: its user may have the answer already, from before the
-    records were lost.
+    `text`: without the prefix. `trace`: its W3C trace context. `revision`: above 0 if the owner has re-sent it.
+    `live`: its thinking line becomes the answer. `doubtful`: it may have been answered before the records were lost.
     """
 
     message_id: int
@@ -82,7 +91,7 @@ class Question(_StoredModel):
 
 
 class AnswerText(_StoredModel):
-    """`text` as the model wrote it; `formatted`: its Markdown is shown as formatting."""
+    """`text` as the model wrote it. `formatted`: show its Markdown as formatting."""
 
     kind: Literal["answer"] = "answer"
     text: str
@@ -90,7 +99,7 @@ class AnswerText(_StoredModel):
 
 
 class Failure(_StoredModel):
-    """`reason` is a `FailureReason` or `phrases.DEADLINE`."""
+    """`reason` is a `FailureReason` or one of the userbot's own, e.g. `phrases.DEADLINE`."""
 
     kind: Literal["failure"] = "failure"
     reason: str
@@ -100,7 +109,7 @@ Outcome = Annotated[AnswerText | Failure, Field(discriminator="kind")]
 
 
 class Current(_StoredModel):
-    """The question being answered: asking until it has an `outcome`, decided at `settled_at`, then delivering."""
+    """The question being answered: it waits for an `outcome`, decided at `settled_at`, whose messages are then sent."""
 
     question: Question
     request_id: Annotated[str, AfterValidator(_request_id)]
@@ -115,19 +124,19 @@ class Current(_StoredModel):
         return "delivering" if self.outcome else "asking"
 
     def is_over(self, now: datetime) -> bool:
-        """Whether there is nothing more to wait for but messages and their record."""
+        """Return whether its outcome is decided, or will be at the next step because its deadline has passed."""
         return self.outcome is not None or now >= self.deadline
 
 
 class Notice(_StoredModel):
-    """What a command is answered with, as a reply to its message."""
+    """A text that replies to a command."""
 
     message_id: int
     text: str
 
 
 class Rate(_StoredModel):
-    """`answers` in the minute `since`; more than allowed, and the bot has been silent `silent_since`."""
+    """`answers` were given in the minute that began at `since`; `silent_since`: when they exceeded the limit."""
 
     since: Moment | None = None
     answers: int = 0
@@ -135,9 +144,9 @@ class Rate(_StoredModel):
 
 
 class ChatRecord(_StoredModel):
-    """Everything known of one chat; `ChatRecord()` is a chat that never wrote.
+    """Everything known of one chat. `ChatRecord()` is that of a chat that never wrote.
 
-    `deleted_to` is the message of the last `/delete_history`: of what was asked up to it nothing may stay anywhere.
+    `deleted_to` is the message of the last `/delete_history`: nothing asked up to it may stay anywhere.
     """
 
     settings: ChatSettings = ChatSettings()
@@ -152,7 +161,29 @@ class ChatRecord(_StoredModel):
     rate: Rate = Rate()
 
     def to_json(self) -> bytes:
-        return numbered(self.model_dump_json(), SCHEMA)
+        return with_schema(self.model_dump_json(), SCHEMA)
+
+
+def schema_of(value: bytes, *, known: int, what: str) -> int:
+    """Return the schema number of a stored record, `EARLIER` if it has none or is no record at all.
+
+    Raises UnreadableRecord if the number is higher than `known`.
+    """
+    try:
+        number = _Numbered.model_validate_json(value).number
+    except ValidationError:
+        return EARLIER
+    if number > known:
+        raise UnreadableRecord(
+            f"{what} was written by a newer version of Timokha (schema {number}, this version knows {known}): run that"
+            " version"
+        )
+    return number
+
+
+def with_schema(json: str, number: int) -> bytes:
+    """Return a JSON object with its schema number added."""
+    return f'{{"schema":{number},{json.removeprefix("{")}'.encode()
 
 
 def from_json(value: bytes) -> ChatRecord:
@@ -165,199 +196,21 @@ def from_json(value: bytes) -> ChatRecord:
         where = ".".join(str(part) for part in first["loc"]) or "record"
         raise unreadable(f"{where}: {first['type']}") from None
     if missing := WRITTEN - record.model_fields_set:
-        # E.g. the answer of a NATS server whose publisher had it sent here.
+        # For example a reply of NATS that some publisher has directed to this subject.
         raise unreadable(f"{min(missing)}: missing, so it is not ours")
     return record
 
 
 def unreadable(why: str) -> UnreadableRecord:
-    """A chat's record is not one."""
+    """Return the error for a value that is no chat record."""
     return UnreadableRecord(f"chat record can't be read ({why}): /delete_history in this chat starts it afresh")
 
 
 def ask(question: Question, request_id: RequestId, deadline: datetime) -> Current:
-    """`question` as the one being answered."""
+    """Make `question` the current one."""
     return Current(question=question, request_id=str(request_id), deadline=deadline)
 
 
-def answered(record: ChatRecord, request_id: str, text: str, now: datetime, *, formatted: bool = False) -> ChatRecord:
-    """The model's reply is in. One that shows nothing counts as a failure."""
-    text = shortened(clean(text).strip(), MAX_ANSWER_BYTES)
-    answer = Failure(reason=FailureReason.EMPTY) if is_blank(text) else AnswerText(text=text, formatted=formatted)
-    return _settled(record, request_id, answer, now)
-
-
-def failed(record: ChatRecord, request_id: str, reason: str, now: datetime) -> ChatRecord:
-    """There will be no reply."""
-    return _settled(record, request_id, Failure(reason=str(reason)), now)
-
-
-def expired(record: ChatRecord, now: datetime) -> ChatRecord:
-    """Fail the current question if its deadline has passed without a reply."""
-    current = record.current
-    if current is None or now < current.deadline:
-        return record
-    return _settled(record, current.request_id, Failure(reason=DEADLINE), now)
-
-
-def brought_forward(record: ChatRecord, latest: datetime) -> ChatRecord:
-    """A deadline after `latest` is from a clock that was wrong then: nobody waits so long."""
-    current = record.current
-    if current is None or current.outcome or current.deadline <= latest:
-        return record
-    return record.having(current=current.having(deadline=latest))
-
-
-def thought(record: ChatRecord, request_id: str, thinking_id: int) -> ChatRecord:
-    """The thinking line was sent as message `thinking_id`."""
-    current = _current(record, request_id)
-    if current is None or current.thinking_id is not None:
-        return record
-    return record.having(current=current.having(thinking_id=thinking_id))
-
-
-def line_lost(record: ChatRecord, request_id: str) -> ChatRecord:
-    """The thinking line can't be edited, e.g. because the user has deleted it: the outcome needs another message."""
-    current = _current(record, request_id)
-    return record if current is None else record.having(current=current.having(thinking_id=NO_MESSAGE))
-
-
-def traced(record: ChatRecord, trace: dict[str, str]) -> ChatRecord:
-    """What happens to the current question from now on belongs below `trace`."""
-    if record.current is None:
-        return record
-    question = record.current.question.having(trace=trace)
-    return record.having(current=record.current.having(question=question))
-
-
-def part_sent(record: ChatRecord, request_id: str, parts_sent: int) -> ChatRecord:
-    """The first `parts_sent` messages of the outcome are out."""
-    current = _current(record, request_id)
-    if current is None or current.state != "delivering" or parts_sent <= current.parts_sent:
-        return record
-    return record.having(current=current.having(parts_sent=parts_sent))
-
-
-def finished(record: ChatRecord, request_id: str, now: datetime, deadline: timedelta) -> ChatRecord:
-    """The outcome is out: remember an answer, and take up the next question, which then has `deadline` from now."""
-    current = _current(record, request_id)
-    if current is None or current.state != "delivering":
-        return record
-    previous = RequestId.parse(request_id)
-    record = record.having(history=_remembered(record.history, current), current=None)
-    return taken_up(record, previous.account, previous.chat, now + deadline)
-
-
-def taken_up(record: ChatRecord, account: str, chat: str, deadline: datetime) -> ChatRecord:
-    """The question that has waited longest is being answered now."""
-    if record.current or not record.waiting:
-        return record
-    question = record.waiting[0]
-    request_id = RequestId(account, chat, str(question.message_id), question.revision)
-    return record.having(current=ask(question, request_id, deadline), waiting=record.waiting[1:])
-
-
-def given_up(record: ChatRecord, request_id: str, now: datetime, deadline: datetime) -> ChatRecord:
-    """Fail a question that can't be answered here; drop it if its failure can't be told either."""
-    current = _current(record, request_id)
-    if current is None:
-        return record
-    if isinstance(current.outcome, Failure):
-        previous = RequestId.parse(request_id)
-        return taken_up(record.having(current=None), previous.account, previous.chat, deadline)
-    failure = Failure(reason=INTERNAL)
-    changes = {"outcome": failure, "settled_at": now, "thinking_id": NO_MESSAGE, "parts_sent": 0}
-    return record.having(current=current.having(**changes))
-
-
-def answered_before(record: ChatRecord, request_id: str, deadline: datetime) -> ChatRecord:
-    """The chat has the outcome of the current question, from a store that is further on than this one: drop it."""
-    if _current(record, request_id) is None:
-        return record
-    previous = RequestId.parse(request_id)
-    return taken_up(record.having(current=None), previous.account, previous.chat, deadline)
-
-
-def passed_over(record: ChatRecord) -> ChatRecord:
-    """Drop the question that has waited longest: it can't be taken up, as one line says."""
-    if not record.waiting:
-        return record
-    question = record.waiting[0]
-    notice = Notice(message_id=question.message_id, text=failure(question.locale, INTERNAL))
-    return record.having(waiting=record.waiting[1:], notices=(*record.notices, notice)[-MAX_NOTICES:])
-
-
-def notified(record: ChatRecord, message_id: int) -> ChatRecord:
-    """The notice to `message_id` was sent."""
-    left = tuple(notice for notice in record.notices if notice.message_id != message_id)
-    return record if len(left) == len(record.notices) else record.having(notices=left)
-
-
-def erased(record: ChatRecord, up_to: int) -> ChatRecord:
-    """The chat's events up to message `up_to` are gone from the streams."""
-    return record.having(erasing=False) if record.erasing and record.deleted_to <= up_to else record
-
-
-def shortened(text: str, max_bytes: int) -> str:
-    """As much of the start of `text` as fits into `max_bytes` of UTF-8."""
+def truncate(text: str, max_bytes: int) -> str:
+    """Return the start of `text` that fits into `max_bytes` of UTF-8."""
     return text.encode()[:max_bytes].decode(errors="ignore")
-
-
-def _current(record: ChatRecord, request_id: str) -> Current | None:
-    return record.current if record.current and record.current.request_id == request_id else None
-
-
-def _settled(record: ChatRecord, request_id: str, outcome: AnswerText | Failure, now: datetime) -> ChatRecord:
-    """The first outcome wins; whatever comes later, or for another question, changes nothing."""
-    current = _current(record, request_id)
-    if current is None or current.state != "asking":
-        return record
-    return record.having(current=current.having(outcome=outcome, settled_at=now))
-
-
-def _remembered(history: tuple[Turn, ...], current: Current) -> tuple[Turn, ...]:
-    if not isinstance(current.outcome, AnswerText):
-        return history
-    question = Turn(role=Role.USER, text=current.question.text)
-    answer = Turn(role=Role.ASSISTANT, text=current.outcome.text)
-    return _bounded((*history, question, answer))
-
-
-def _bounded(history: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    history = history[-MAX_HISTORY:]
-    while sum(len(turn.text.encode()) for turn in history) > MAX_HISTORY_BYTES:
-        history = history[2:]
-    return history
-
-
-_MALFORMED = Failure(reason=FailureReason.MALFORMED)
-
-log = structlog.get_logger(__name__)
-
-
-def settled(record: ChatRecord, reply: Event, now: datetime, *, formatted: bool) -> ChatRecord:
-    """The outcome that `reply` brings, if it is the first for the current question; one that can't be read fails it.
-
-    `formatted`: its Markdown is to be shown as formatting.
-    """
-    try:
-        data = reply.data()
-    except MalformedEvent:
-        return failed(record, reply.subject, FailureReason.MALFORMED, now)
-    match data:
-        case GenerationCompleted(request_id=request_id, text=text):
-            return answered(record, request_id, text, now, formatted=formatted)
-        case GenerationFailed(request_id=request_id, reason=reason):
-            return failed(record, request_id, reason, now)
-    return failed(record, data.request_id, FailureReason.MALFORMED, now)
-
-
-def report(record: ChatRecord, reply: Event) -> None:
-    """Log that `reply` can't be read, if that failed the question of `record`: nobody waits for any other."""
-    current = record.current
-    if current is None or current.request_id != reply.subject or current.outcome != _MALFORMED:
-        return
-    try:
-        reply.data()
-    except MalformedEvent as error:
-        log.error("reply.malformed", request_id=reply.subject, error=str(error))

@@ -16,7 +16,7 @@ TOKENS_PER_TURN = 4
 """Estimates on the safe side for Russian and English; only the worker has the tokenizer."""
 
 
-def request_of(
+def build_request(
     record: ChatRecord,
     current: Current,
     account: str,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from edge.userbot import phrases
 from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current, Failure, Notice
-from edge.userbot.formatting.parts import parts as parts_of
+from edge.userbot.formatting.parts import formatted_messages as parts_of
 from edge.userbot.formatting.styled import FormattedText
 
 

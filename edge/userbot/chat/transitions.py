@@ -1,13 +1,11 @@
 """A message arrives: what it changes in the chat record, and what that was."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
 
 from edge.userbot import phrases
-from edge.userbot.chat import limiting
 from edge.userbot.chat.commands import (
     Ask,
     AskHint,
@@ -30,9 +28,9 @@ from edge.userbot.chat.record import (
     Question,
     Rate,
     ask,
-    shortened,
+    truncate,
 )
-from edge.userbot.defaults import DEFAULT_MAX_ANSWERS, DEFAULT_PREFIX
+from edge.userbot.rules import Rules
 from events.ids import RequestId
 
 HELP_INTERVAL = timedelta(seconds=5)
@@ -57,24 +55,6 @@ class Incoming:
     doubtful: bool = False
     put_back: bool = False
     answered: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the owner has set.
-
-    `locale` is spoken to users of any other language; `live`: answers grow visibly; `max_answers`: in a chat and
-    minute, 0 for no limit. `names`: the account's usernames in lower case, which Telegram tells.
-    """
-
-    prefix: str = DEFAULT_PREFIX
-    when_busy: Literal["ignore", "queue"] = "ignore"
-    deadline: timedelta = timedelta(seconds=120)
-    catch_up_window: timedelta = timedelta(minutes=10)
-    locale: str = phrases.DEFAULT_LANGUAGE
-    live: bool = False
-    max_answers: int = DEFAULT_MAX_ANSWERS
-    names: Set[str] = frozenset()
 
 
 class Effect(StrEnum):
@@ -155,11 +135,11 @@ def _obey_silently(record: ChatRecord, command: Command, message: Incoming, rule
 def _within_limit(record: ChatRecord, received: Decision, command: Command, rules: Rules, now: datetime) -> Decision:
     """`received`, counted, or silence for `record`. No command is refused: nobody can set one off for ever."""
     if isinstance(command, Ask | AskHint):
-        if limiting.is_silent(record.rate, now):
+        if is_silent(record.rate, now):
             return Decision(record, Effect.SILENCED)
-        if limiting.is_reached(record.rate, rules.max_answers, now):
+        if is_reached(record.rate, rules.max_answers, now):
             return Decision(record.having(rate=Rate(silent_since=now)), Effect.TOO_MANY)
-    return Decision(received.record.having(rate=limiting.counted(record.rate, now)), received.effect)
+    return Decision(received.record.having(rate=count_answer(record.rate, now)), received.effect)
 
 
 def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
@@ -209,7 +189,7 @@ def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules,
 def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
     question = Question(
         message_id=message.message_id,
-        text=shortened(text, MAX_QUESTION_BYTES),
+        text=truncate(text, MAX_QUESTION_BYTES),
         locale=phrases.language(message.locale, rules.locale),
         asked_at=now,
         trace=dict(message.trace),
@@ -261,3 +241,31 @@ def _reply(record: ChatRecord, message: Incoming, text: str, effect: Effect) -> 
     """Keep the latest notices only: while none can be sent, a flood of commands must not swell the record."""
     notice = Notice(message_id=message.message_id, text=text)
     return Decision(record.having(notices=(*record.notices, notice)[-MAX_NOTICES:]), effect)
+
+
+MINUTE = timedelta(minutes=1)
+SILENCE = timedelta(minutes=5)
+"""After too many answers; commands are answered meanwhile."""
+
+
+def count_answer(rate: Rate, now: datetime) -> Rate:
+    """`rate` with one more answer."""
+    return rate.having(since=now, answers=1) if _is_minute_over(rate, now) else rate.having(answers=rate.answers + 1)
+
+
+def is_reached(rate: Rate, limit: int, now: datetime) -> bool:
+    """Whether the minute has had `limit` answers; a limit of 0 is none."""
+    return 0 < limit <= rate.answers and not _is_minute_over(rate, now)
+
+
+def is_silent(rate: Rate, now: datetime) -> bool:
+    return rate.silent_since is not None and not _passed(rate.silent_since, now, SILENCE)
+
+
+def _is_minute_over(rate: Rate, now: datetime) -> bool:
+    return rate.since is None or _passed(rate.since, now, MINUTE)
+
+
+def _passed(since: datetime, now: datetime, period: timedelta) -> bool:
+    """A clock that was set back must not make a period longer."""
+    return not timedelta(0) <= now - since < period

@@ -8,16 +8,15 @@ from datetime import datetime, timedelta
 import structlog
 
 from edge.userbot import phrases
-from edge.userbot.chat import record as records
-from edge.userbot.chat.record import ChatRecord
+from edge.userbot.chat.question_progress import limit_deadline
+from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.steps import Deliver, Erase, Notify, Step, Think, next_step, wake_at
-from edge.userbot.chat.versions import UnreadableRecord
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.performer import Performer
-from edge.userbot.driving.ports import Ports, traced
-from edge.userbot.error_lines import described
+from edge.userbot.driving.ports import Ports
+from edge.userbot.error_lines import describe_error
 from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.storage.chats import AWAY
 from events.errors import TimokhaError, TransportError
@@ -49,6 +48,7 @@ class Driver:
     def __init__(self, chat: str, ports: Ports, *, resumed: bool = False, asked: ReplyTarget | None = None) -> None:
         self._chat = chat
         self._ports = ports
+        self._clock = ports.retrying.clock
         self._outbox = Outbox(chat, ports.messenger, ports.telemetry.spans, unsure=resumed)
         self._view = LiveView(chat, ports.messenger, formatted=ports.formatted)
         self._performer = Performer(chat, ports, self._outbox, self._view)
@@ -62,14 +62,14 @@ class Driver:
         self._looked_for = ""
         self._woken = asyncio.Event()
         self._stirred = asyncio.Event()
-        self._since = ports.now()
+        self._since = self._clock.now()
 
     def wake(self, asked: ReplyTarget | None = None) -> None:
         """The record has changed, or can't be read although somebody has `asked`."""
         self._asked = self._asked or asked
         self._woken.set()
         self._stirred.set()
-        self._since = self._ports.now()
+        self._since = self._clock.now()
 
     def hear(self, progress: GenerationProgressed) -> None:
         """A worker has written more."""
@@ -96,14 +96,14 @@ class Driver:
         except MessengerError as error:
             # Until then nothing is sent, whoever wakes the driver.
             pause = self._sending.next(error)
-            self._send_at = self._clock() + pause.total_seconds()
+            self._send_at = self._clock.monotonic() + pause.total_seconds()
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
         except TransportError as error:
             if attempts := self._attempts(error.fault):
                 return await self._failed(error, attempts=attempts)
             pause = self._storing.next(error)
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
-            await self._ports.retrying.clock.sleep(pause)
+            await self._clock.sleep(pause)
         except UnreadableRecord:
             pass  # the next attempt to load it says what is to be done
         except TimokhaError as error:
@@ -132,17 +132,17 @@ class Driver:
     async def _failed(self, error: BaseException, *, attempts: int = UNKNOWN_ATTEMPTS) -> bool:
         """Try the step again until it has failed `attempts` times in a row, then skip it; return whether to go on."""
         pause = self._faults.next()
-        log.error("driver.fault", chat=self._chat, step=type(self._step).__name__, error=described(error))
+        log.error("driver.fault", chat=self._chat, step=type(self._step).__name__, error=describe_error(error))
         self._outbox.doubt()
         if self._faults.failures < attempts:
-            await self._ports.retrying.clock.sleep(pause)
+            await self._clock.sleep(pause)
             return True
         self._faults.reset()
         try:
             log.error("driver.gave_up", chat=self._chat, step=type(self._step).__name__)
             await self._performer.skip(self._step, self._record)
         except Exception as again:  # noqa: BLE001 - the next message or start takes the chat up again
-            log.error("driver.stopped", chat=self._chat, error=described(again))
+            log.error("driver.stopped", chat=self._chat, error=describe_error(again))
             return False
         return True
 
@@ -152,22 +152,21 @@ class Driver:
             record = self._record = await self._ports.chats.load(self._chat)
         except UnreadableRecord as error:
             return await self._tell_unreadable(error)
-        latest = self._ports.now() + self._ports.deadline
-        if records.brought_forward(record, latest) is not record:
-            await self._ports.chats.change(self._chat, lambda record: records.brought_forward(record, latest))
+        latest = self._clock.now() + self._ports.deadline
+        if limit_deadline(record, latest) is not record:
+            await self._ports.chats.change(self._chat, lambda record: limit_deadline(record, latest))
             return True
-        now = self._clock()
-        time, erase, send = self._ports.now(), now >= self._performer.erase_at, now >= self._send_at
+        now = self._clock.monotonic()
+        time, erase, send = self._clock.now(), now >= self._performer.erase_at, now >= self._send_at
         step = self._step = next_step(record, time, erase=erase, send=send)
         if not isinstance(step, Erase | Notify) and await self._is_put_back(record):
             return True
         if step:
-            with traced(step, record.current, self._ports, since=self._since):
-                await self._performer.perform(step, record)
+            await self._performer.perform(step, record, due_since=self._since)
             if isinstance(step, Notify | Think | Deliver):
                 self._sending.reset()
             if not self.woken:
-                self._since = self._ports.now()
+                self._since = self._clock.now()
             return True
         due = list(self._due(record, now, time))
         if due:
@@ -184,7 +183,7 @@ class Driver:
             return False
         if not (self._resumed or current.question.doubtful):
             return False
-        if (held := self._send_at - self._clock()) > 0:
+        if (held := self._send_at - self._clock.monotonic()) > 0:
             await self._wait(ChatRecord(), held)
             return True
         if await self._performer.is_put_back(current):
@@ -209,7 +208,7 @@ class Driver:
         unreadable.note(self._chat, error)
         if asked is None or await unreadable.was_told(self._chat):
             return False
-        if (held := self._send_at - self._clock()) > 0:
+        if (held := self._send_at - self._clock.monotonic()) > 0:
             await self._wait(ChatRecord(), held)
             return True
         key = str(RequestId(self._ports.account, self._chat, str(error.version)))
@@ -226,13 +225,10 @@ class Driver:
         if current and current.outcome is None:
             with propagation.resume(current.question.trace):
                 await self._performer.publish(record, current)
-            until = await self._view.show(current, self._ports.now(), edits=self._clock() >= self._send_at)
-            seconds = min(seconds, (until - self._ports.now()).total_seconds())
+            until = await self._view.show(current, self._clock.now(), edits=self._clock.monotonic() >= self._send_at)
+            seconds = min(seconds, (until - self._clock.now()).total_seconds())
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 await self._stirred.wait()
         except TimeoutError:
             pass
-
-    def _clock(self) -> float:
-        return self._ports.retrying.clock.monotonic()

@@ -8,8 +8,10 @@ import structlog
 from edge.userbot.driving.driver import Driver, ReplyTarget
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.resuming import Resuming, never
+from edge.userbot.storage.index import is_chat_token
 from events.errors import MalformedEvent
 from events.event import Event
+from events.runtime.log_throttle import LogThrottle
 from events.runtime.tasks import cancel
 from events.schema import GenerationProgressed
 
@@ -82,3 +84,21 @@ class Drivers:
                 await driver.run()
         finally:
             del self._drivers[chat]
+
+
+IGNORED_EVERY = 60.0
+"""Seconds between two log lines about hints that name no chat."""
+
+
+class Hints:
+    """A hint says that a chat's record has changed; anybody who may publish on its subject can send any text."""
+
+    def __init__(self, wake: Callable[[str], None]) -> None:
+        self._wake = wake
+        self._ignored = LogThrottle(IGNORED_EVERY)
+
+    def hear(self, text: str) -> None:
+        if is_chat_token(text):
+            self._wake(text)
+        elif self._ignored.due("hint"):
+            log.warning("hint.ignored", length=len(text), error="it names no chat of Telegram's")

@@ -7,10 +7,11 @@ import structlog
 
 from edge.userbot.chat.record import Current
 from edge.userbot.driving.messenger import Messenger
-from edge.userbot.error_lines import described
-from edge.userbot.formatting.parts import parts
+from edge.userbot.error_lines import describe_error
+from edge.userbot.formatting.parts import formatted_messages
 from edge.userbot.formatting.styled import FormattedText
-from edge.userbot.splitting import MAX_MESSAGE, clean, is_blank
+from edge.userbot.splitting import MAX_MESSAGE
+from edge.userbot.text import clean, is_blank
 from events.runtime.tasks import cancel, within
 from events.schema import GenerationProgressed
 
@@ -75,7 +76,7 @@ class LiveView:
         try:
             await self._messenger.typing(self._chat)
         except Exception as error:  # noqa: BLE001 - it must not matter
-            log.debug("typing.failed", chat=self._chat, error=described(error))
+            log.debug("typing.failed", chat=self._chat, error=describe_error(error))
 
     def spoke(self) -> None:
         """A message has ended the typing action."""
@@ -103,11 +104,11 @@ class LiveView:
                 self._seen = newest
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer must not suffer
             self._edit_at = None
-            log.info("live.ended", request_id=self._request_id, error=described(error))
+            log.info("live.ended", request_id=self._request_id, error=describe_error(error))
 
     def _first_part(self, text: str) -> FormattedText | None:
         """What of an answer that begins with `text` will be its first message; None if nothing can be seen yet."""
-        return None if is_blank(text) else parts(text, formatted=self._formatted)[0]
+        return None if is_blank(text) else formatted_messages(text, formatted=self._formatted)[0]
 
     async def _is_shown(self, line: int, message: FormattedText | None) -> bool:
         """Show `message` unless it is there already, or there is none."""

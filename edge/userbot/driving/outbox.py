@@ -50,7 +50,7 @@ class Outbox:
         self._unsure = found is not None
         return sent
 
-    async def is_settled(self, message_id: int, *, thinking: Collection[str] | None) -> bool:
+    async def has_outcome(self, message_id: int, *, thinking: Collection[str] | None) -> bool:
         """Whether the chat has the outcome of the user's message. Raises MessengerError."""
         try:
             with self._bounded(f"{message_id} in the chat"):

@@ -1,26 +1,31 @@
 """How each step of a chat is done: to Telegram, to the streams, and then to the record."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from edge.userbot import phrases
-from edge.userbot.chat import record as records
-from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current, report, settled
-from edge.userbot.chat.request_builder import request_of
+from edge.userbot.chat import question_progress as progress
+from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current
+from edge.userbot.chat.request_builder import build_request
 from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.ports import Ports
 from edge.userbot.formatting.styled import FormattedText
 from edge.userbot.storage.chats import Transition
-from events.errors import TimokhaError, TransportError
+from events.errors import MalformedEvent, TimokhaError, TransportError
 from events.event import Event
 from events.faults import Fault
 from events.ids import RequestId
 from events.transport import Channel
+from observability import names
 
 SOURCE = "/timokha/userbot"
+STEP_SPANS = {Think: names.START_ANSWER, Expire: names.AWAIT_ANSWER, Deliver: names.DELIVER_ANSWER}
 ERASE_PAUSE = timedelta(seconds=30)
 
 log = structlog.get_logger(__name__)
@@ -32,6 +37,7 @@ class Performer:
     def __init__(self, chat: str, ports: Ports, outbox: Outbox, view: LiveView) -> None:
         self._chat = chat
         self._ports = ports
+        self._clock = ports.retrying.clock
         self._outbox = outbox
         self._view = view
         self._published = ""
@@ -39,19 +45,40 @@ class Performer:
         self.erase_at = float("-inf")
         """The monotonic time from which on `Erase` may be tried."""
 
-    async def perform(self, step: Step, record: ChatRecord) -> None:
-        """Do `step`, and change the record accordingly."""
+    async def perform(self, step: Step, record: ChatRecord, *, due_since: datetime) -> None:
+        """Do `step`, and change the record accordingly. Its spans begin when it became due."""
+        with self._traced(step, record.current, due_since):
+            await self._do(step, record)
+
+    @contextmanager
+    def _traced(self, step: Step, current: Current | None, due_since: datetime) -> Iterator[None]:
+        name = STEP_SPANS.get(type(step))
+        if current is None or name is None:
+            yield
+            return
+        question = current.question
+        span = partial(
+            self._ports.telemetry.spans.step, question=RequestId.parse(current.request_id), trace=question.trace
+        )
+        taken_up_at = current.deadline - self._ports.deadline
+        if isinstance(step, Think) and taken_up_at > question.asked_at:
+            with span(names.AWAIT_TURN, since=question.asked_at):
+                pass
+        with span(name, since=taken_up_at if isinstance(step, Expire) else due_since):
+            yield
+
+    async def _do(self, step: Step, record: ChatRecord) -> None:
         match step:
             case Erase(up_to):
                 await self._erase(up_to)
             case Notify(notice):
                 key = str(RequestId(self._ports.account, self._chat, str(notice.message_id)))
                 await self._outbox.send(FormattedText(notice.text), reply_to=notice.message_id, key=key, part="notice")
-                await self._change(lambda record: records.notified(record, notice.message_id))
+                await self._change(lambda record: progress.drop_notice(record, notice.message_id))
             case TakeUp():
                 ports = self._ports
-                deadline = ports.now() + ports.deadline
-                await self._change(lambda record: records.taken_up(record, ports.account, self._chat, deadline))
+                deadline = self._clock.now() + ports.deadline
+                await self._change(lambda record: progress.take_up_next(record, ports.account, self._chat, deadline))
             case Expire(current):
                 await self._expire(current)
             case Think(current):
@@ -64,17 +91,17 @@ class Performer:
 
     async def skip(self, step: Step | None, record: ChatRecord) -> None:
         """Leave out a step that does not work: its question fails, or is dropped if that can't be told either."""
-        now, current = self._ports.now(), record.current
+        now, current = self._clock.now(), record.current
         deadline = now + self._ports.deadline
         match step:
             case Erase():
                 self._erase_later()
             case Notify(notice):
-                await self._surely(lambda record: records.notified(record, notice.message_id))
+                await self._surely(lambda record: progress.drop_notice(record, notice.message_id))
             case TakeUp():
-                await self._surely(records.passed_over)
+                await self._surely(progress.skip_waiting_question)
             case _ if current:
-                await self._surely(lambda record: records.given_up(record, current.request_id, now, deadline))
+                await self._surely(lambda record: progress.give_up_question(record, current.request_id, now, deadline))
             case _:
                 raise TimokhaError("nothing is known that could be left out")
 
@@ -84,12 +111,12 @@ class Performer:
         if not question.doubtful and question.asked_at >= await ports.chats.put_back():
             return False
         # A line that is known may have some words of a live answer, until the deadline at most.
-        grows = question.live and current.thinking_id is not None and not current.is_over(ports.now())
+        grows = question.live and current.thinking_id is not None and not current.is_over(self._clock.now())
         thinking = None if grows else phrases.thinking_lines()
-        settled = await self._outbox.is_settled(question.message_id, thinking=thinking)
+        settled = await self._outbox.has_outcome(question.message_id, thinking=thinking)
         if settled:
-            deadline = ports.now() + ports.deadline
-            await self._change(lambda record: records.answered_before(record, current.request_id, deadline))
+            deadline = self._clock.now() + ports.deadline
+            await self._change(lambda record: progress.drop_answered_question(record, current.request_id, deadline))
         return settled
 
     async def publish(self, record: ChatRecord, current: Current) -> None:
@@ -98,8 +125,10 @@ class Performer:
         if self._published == current.request_id:
             return
         ports = self._ports
-        data = request_of(record, current, ports.account, self._chat, ports.sampling)
-        with ports.telemetry.spans.send(Channel.REQUESTS, Event.of(data, source=SOURCE, time=ports.now())) as event:
+        data = build_request(record, current, ports.account, self._chat, ports.sampling)
+        with ports.telemetry.spans.send(
+            Channel.REQUESTS, Event.of(data, source=SOURCE, time=self._clock.now())
+        ) as event:
             await ports.log.publish(Channel.REQUESTS, event)
         self._published = current.request_id
 
@@ -111,46 +140,50 @@ class Performer:
             self._erase_later()
             log.error("chat.not_erased", chat=self._chat, again_in=ERASE_PAUSE.total_seconds(), error=str(error))
         else:
-            await self._change(lambda record: records.erased(record, up_to))
+            await self._change(lambda record: progress.finish_erasing(record, up_to))
 
     def _erase_later(self) -> None:
-        self.erase_at = self._ports.retrying.clock.monotonic() + ERASE_PAUSE.total_seconds()
+        self.erase_at = self._clock.monotonic() + ERASE_PAUSE.total_seconds()
 
     async def _expire(self, current: Current) -> None:
-        """An answer that is already there wins."""
+        """Fail the question, unless its reply is in the log."""
         reply = await self._ports.log.find(Channel.REPLIES, RequestId.parse(current.request_id))
-        now, formatted = self._ports.now(), self._ports.formatted
+        now, formatted = self._clock.now(), self._ports.formatted
 
-        def settle(record: ChatRecord) -> ChatRecord:
-            # A reply that settles nothing must not be asked for again.
-            return records.expired(settled(record, reply, now, formatted=formatted) if reply else record, now)
+        def transition(record: ChatRecord) -> ChatRecord:
+            if reply:
+                record = progress.apply_reply(record, reply, now, formatted=formatted)
+            # Also after a reply: one that changes nothing must not be looked for again.
+            return progress.expire(record, now)
 
-        record = await self._change(settle)
-        if reply:
-            report(record, reply)
+        changed = (await self._change(transition)).current
+        if reply and changed and changed.request_id == reply.subject and changed.outcome == progress.MALFORMED:
+            log_malformed(reply)
 
     async def _think(self, record: ChatRecord, current: Current) -> None:
         if current.outcome is None:
             await self.publish(record, current)
-            self._view.type(self._ports.now())
+            self._view.type(self._clock.now())
         question = current.question
         line = phrases.thinking(question.locale, current.request_id)
         sent = await self._outbox.send(
             FormattedText(line), reply_to=question.message_id, key=current.request_id, part="thinking"
         )
         self._view.spoke()
-        await self._change(lambda record: records.thought(record, current.request_id, sent or NO_MESSAGE))
+        await self._change(lambda record: progress.record_thinking_line(record, current.request_id, sent or NO_MESSAGE))
 
     async def _deliver(self, step: Deliver) -> None:
         current = step.current
         if step.edits:
             if not await self._outbox.edit(step.edits, step.part, key=current.request_id):
-                await self._change(lambda record: records.line_lost(record, current.request_id))
+                await self._change(lambda record: progress.drop_thinking_line(record, current.request_id))
                 return
         else:
             await self._send_part(step)
         if step.part_index + 1 < step.parts_total:
-            await self._change(lambda record: records.part_sent(record, current.request_id, step.part_index + 1))
+            await self._change(
+                lambda record: progress.record_part_sent(record, current.request_id, step.part_index + 1)
+            )
         else:
             await self._finish(current)
 
@@ -164,8 +197,10 @@ class Performer:
             self._undelivered = current.request_id
 
     async def _finish(self, current: Current) -> None:
-        now = self._ports.now()
-        await self._surely(lambda record: records.finished(record, current.request_id, now, self._ports.deadline))
+        now = self._clock.now()
+        await self._surely(
+            lambda record: progress.finish_question(record, current.request_id, now, self._ports.deadline)
+        )
         outcome = "answered" if isinstance(current.outcome, AnswerText) else "failed"
         if current.request_id == self._undelivered:
             outcome = "undeliverable"
@@ -184,3 +219,11 @@ class Performer:
 
     async def _change(self, transition: Transition) -> ChatRecord:
         return await self._ports.chats.change(self._chat, transition)
+
+
+def log_malformed(reply: Event) -> None:
+    """Log why `reply`, which has failed its question, can't be read."""
+    try:
+        reply.data()
+    except MalformedEvent as error:
+        log.error("reply.malformed", request_id=reply.subject, error=str(error))

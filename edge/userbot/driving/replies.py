@@ -1,21 +1,19 @@
-"""Replies come in: the first outcome of the current question wins, everything else is erased."""
+"""Take replies into the chat records: the first outcome of a current question; all others are erased."""
 
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 
 import structlog
 
-from edge.userbot.chat import record as records
-from edge.userbot.chat.record import ChatRecord, report, settled
-from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.chat.question_progress import MALFORMED, apply_reply, continue_trace, record_failure
+from edge.userbot.chat.record import ChatRecord, Current, UnreadableRecord
 from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.performer import log_malformed
 from edge.userbot.driving.ports import Ports
-from edge.userbot.error_lines import described
+from edge.userbot.error_lines import describe_error
 from edge.userbot.phrases import INTERNAL
 from events import subjects
 from events.errors import MalformedEvent, TransportError
-from events.event import Event
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
 from events.runtime.log_throttle import LogThrottle
@@ -25,29 +23,31 @@ from observability import propagation
 
 BATCH = 64
 AGAIN = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=10))
-"""Before a reply that could not be taken comes again."""
+"""Pauses before a reply that could not be taken in is delivered again."""
 
 log = structlog.get_logger(__name__)
 
 
 class Replies:
-    """A reply is acknowledged once its text is in the chat record: from there the driver delivers it."""
+    """Acknowledge each reply once its text is in the chat record, from which the driver sends it."""
 
     def __init__(self, ports: Ports, drivers: Drivers, subscription: Subscription) -> None:
         self._ports = ports
+        self._clock = ports.retrying.clock
         self._drivers = drivers
         self._subscription = subscription
+        self._group = subjects.edge_consumer(ports.account)
         self._log_throttle = LogThrottle()
 
     async def run(self) -> None:
-        """For ever."""
+        """Run until cancelled."""
         pauses = self._ports.retrying.pauses(AGAIN)
         while True:
             try:
                 deliveries = await self._subscription.fetch(BATCH, MAX_FETCH_WAIT)
             except TransportError as error:
                 log.warning("replies.again", error=str(error))
-                await self._ports.retrying.clock.sleep(pauses.next(error))
+                await self._clock.sleep(pauses.next(error))
                 continue
             pauses.reset()
             for delivery in deliveries:
@@ -66,58 +66,66 @@ class Replies:
             log.warning("reply.again", request_id=request_id, error=str(error))
             await self._later(delivery)
         except Exception as error:  # noqa: BLE001 - one bad reply or record must not hold up the others
-            log.error("reply.fault", request_id=request_id, attempt=delivery.attempt, error=described(error))
+            log.error("reply.fault", request_id=request_id, attempt=delivery.attempt, error=describe_error(error))
             if delivery.attempt >= UNKNOWN_ATTEMPTS:
                 await self._drop(delivery, error)
             else:
                 await self._later(delivery)
 
     async def _fail(self, delivery: Delivery, error: TransportError) -> None:
-        """Its question fails at once: with this answer the record will never be stored."""
-        now, request_id = self._ports.now(), delivery.event.request_id
+        """Fail the question at once: the store will never take its record with this answer."""
+        now, request_id = self._clock.now(), delivery.event.request_id
         try:
             record = await self._ports.chats.change(
-                request_id.chat, lambda record: records.failed(record, str(request_id), INTERNAL, now)
+                request_id.chat, lambda record: record_failure(record, str(request_id), INTERNAL, now)
             )
         except Exception:  # noqa: BLE001 - as above; `error` is logged, and the question fails at its deadline
             record = ChatRecord()
-        if not _is_about(record, str(request_id)):
+        if not _current_if(record, request_id):
             await self._drop(delivery, error)
             return
-        log.error("reply.not_stored", request_id=str(request_id), error=described(error))
+        log.error("reply.not_stored", request_id=str(request_id), error=describe_error(error))
         self._drivers.wake(request_id.chat)
         with suppress(TransportError):
             await delivery.ack()
 
     async def _drop(self, delivery: Delivery, error: Exception) -> None:
-        """Its question fails at its deadline, if it is still asked. What names no question comes from anybody."""
+        """Discard the reply. If its question is current, it fails at its deadline.
+
+        Malformed replies, which anyone may publish, are logged now and then only.
+        """
         if not isinstance(error, MalformedEvent) or self._log_throttle.due("malformed"):
-            log.error("reply.dropped", request_id=delivery.event.subject, error=described(error))
+            log.error("reply.dropped", request_id=delivery.event.subject, error=describe_error(error))
         with suppress(TransportError):
             await delivery.discard()
 
     async def _later(self, delivery: Delivery) -> None:
-        """If that can't be told either, it comes again when its lease is over."""
+        """Ask for another delivery; if that fails too, there is one when the lease ends."""
         with suppress(TransportError):
             await delivery.retry(AGAIN.pause(delivery.attempt, self._ports.retrying.random))
 
     async def _take(self, delivery: Delivery) -> None:
-        group = subjects.edge_consumer(self._ports.account)
-        with self._ports.telemetry.spans.process(Channel.REPLIES, delivery, group=group):
+        with self._ports.telemetry.spans.process(Channel.REPLIES, delivery, group=self._group):
             request_id = delivery.event.request_id
-            settle = partial(_settled, reply=delivery.event, trace=propagation.inject(), ports=self._ports)
-            record = await self._ports.chats.change(request_id.chat, settle)
-            report(record, delivery.event)
-            if _is_about(record, str(request_id)):
+            trace = propagation.inject()
+
+            def transition(record: ChatRecord) -> ChatRecord:
+                changed = apply_reply(record, delivery.event, self._clock.now(), formatted=self._ports.formatted)
+                return changed if changed is record else continue_trace(changed, trace)
+
+            record = await self._ports.chats.change(request_id.chat, transition)
+            if current := _current_if(record, request_id):
+                if current.outcome == MALFORMED:
+                    log_malformed(delivery.event)
                 self._drivers.wake(request_id.chat)
             else:
                 await self._erase(request_id, record)
             await delivery.ack()
 
     async def _erase(self, request_id: RequestId, record: ChatRecord) -> None:
-        """Late, cancelled or deleted: nobody waits for it, and its text must not stay.
+        """Erase a reply that is late, cancelled or deleted: its text must not stay.
 
-        What was asked before `/delete_history` must not stay anywhere, a dead letter included.
+        Of a question before `/delete_history` nothing may stay in any channel, dead letters included.
         """
         deleted = request_id.is_up_to(record.deleted_to)
         for channel in Channel if deleted else (Channel.REPLIES,):
@@ -125,14 +133,10 @@ class Replies:
         log.info("reply.erased", request_id=str(request_id), deleted=deleted)
 
 
-def _settled(record: ChatRecord, *, reply: Event, trace: dict[str, str], ports: Ports) -> ChatRecord:
-    changed = settled(record, reply, ports.now(), formatted=ports.formatted)
-    return changed if changed is record else records.traced(changed, trace)
-
-
 def _is_hopeless(error: TransportError, attempts: int) -> bool:
     return error.fault is Fault.FINAL or (error.fault is Fault.UNKNOWN and attempts >= UNKNOWN_ATTEMPTS)
 
 
-def _is_about(record: ChatRecord, request_id: str) -> bool:
-    return record.current is not None and record.current.request_id == request_id
+def _current_if(record: ChatRecord, request_id: RequestId) -> Current | None:
+    """Return the current question if it is `request_id`."""
+    return record.current if record.current and record.current.request_id == str(request_id) else None

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 
-from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.chat.record import UnreadableRecord
 from edge.userbot.storage.chats import AWAY, Chats
 from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault

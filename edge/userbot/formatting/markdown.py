@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from edge.userbot.formatting import inline
 from edge.userbot.formatting.emphasis import PAIRS, Pair
 from edge.userbot.formatting.styled import StyledRange, StyledText
-from edge.userbot.splitting import is_blank
+from edge.userbot.text import is_blank
 
 _BLOCKS = ["blockquote", "fence", "heading", "hr", "list"]
 _PREFIX = re.compile(r"(?:[\s>]|[*+-](?=\s)|\d{1,9}[.)](?=\s))*")
@@ -24,7 +24,7 @@ _PREFIX = re.compile(r"(?:[\s>]|[*+-](?=\s)|\d{1,9}[.)](?=\s))*")
 _LANGUAGE = re.compile(r"[\w#+.-]{1,32}", re.ASCII)
 
 
-def read(markdown: str) -> StyledText:
+def read_markdown(markdown: str) -> StyledText:
     """What `markdown`, clean text, shows."""
     lines = markdown.split("\n")
     writer, shown = _Writer(), 0

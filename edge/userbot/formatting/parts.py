@@ -9,9 +9,10 @@ from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 
-from edge.userbot.formatting.markdown import read
+from edge.userbot.formatting.markdown import read_markdown
 from edge.userbot.formatting.styled import Entity, FormattedText, StyledRange, StyledText
-from edge.userbot.splitting import MAX_MESSAGE, cuts, is_blank, utf16_length
+from edge.userbot.splitting import MAX_MESSAGE, message_bounds, utf16_length
+from edge.userbot.text import is_blank
 
 MAX_ENTITIES = 100
 """In a message: Telegram ignores further ones."""
@@ -21,17 +22,19 @@ ALONE = {"code", "pre"}
 
 
 @lru_cache(maxsize=REMEMBERED)
-def parts(text: str, *, formatted: bool, limit: int = MAX_MESSAGE) -> tuple[FormattedText, ...]:
+def formatted_messages(text: str, *, formatted: bool, limit: int = MAX_MESSAGE) -> tuple[FormattedText, ...]:
     """Return the messages that `text`, clean and not blank, makes; the same ones every time.
 
     `formatted`: its Markdown is shown as formatting. `limit` counts UTF-16 code units.
     """
-    shown = read(text) if formatted else StyledText(text)
+    shown = read_markdown(text) if formatted else StyledText(text)
     if is_blank(shown.text):
         shown = StyledText(text)
     spans = list(_separate(shown.ranges))
     blocks = [(span.start, span.end) for span in spans if span.style == "pre"]
-    return tuple(_part(shown.text, spans, start, end) for start, end in cuts(shown.text, limit, blocks=blocks))
+    return tuple(
+        _part(shown.text, spans, start, end) for start, end in message_bounds(shown.text, limit, blocks=blocks)
+    )
 
 
 def _separate(spans: Iterable[StyledRange]) -> Iterator[StyledRange]:

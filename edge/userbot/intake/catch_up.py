@@ -16,7 +16,7 @@ import structlog
 
 from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.error_lines import described
+from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.account_updates import (
     Gap,
     LiveChange,
@@ -265,7 +265,7 @@ class CatchUp:
             await self._lose(error)
         elif isinstance(error, MessengerError | TransportError) and not isinstance(error, UnknownAnswer):
             self._asking.postpone(error)
-            await self._stall(described(error))
+            await self._stall(describe_error(error))
         elif isinstance(error, TimokhaError) and not isinstance(error, UnknownAnswer | Undeliverable):
             raise error
         else:
@@ -277,11 +277,11 @@ class CatchUp:
         if self._unknown >= UNKNOWN_ATTEMPTS and self._phase in (Phase.CHECK, Phase.DIFFERENCE):
             await self._lose(error)
         elif self._unknown >= UNKNOWN_ATTEMPTS and self._phase is Phase.RECENT:
-            log.error("catch_up.recent_not_read", error=described(error))
+            log.error("catch_up.recent_not_read", error=describe_error(error))
             await self._go_on()
         else:
             self._asking.postpone()
-            await self._stall(described(error))
+            await self._stall(describe_error(error))
 
     async def _stall(self, why: str) -> None:
         """Let live messages in although the fetch makes no progress."""
@@ -294,7 +294,7 @@ class CatchUp:
         """There is no difference: read the chats back, and go on from `target`, or from what Telegram says."""
         again = self._asking.failures > 0
         tell = log.debug if again else log.warning
-        tell("catch_up.state_lost", pts=self._state.pts if self._state else None, error=described(error))
+        tell("catch_up.state_lost", pts=self._state.pts if self._state else None, error=describe_error(error))
         self._phase, self._unknown = Phase.RECENT if target else Phase.NEW_STATE, 0
         self._target = target or self._target
         self._asking.postpone()

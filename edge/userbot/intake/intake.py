@@ -9,25 +9,24 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat.commands import parse
-from edge.userbot.chat.limiting import SILENCE
-from edge.userbot.chat.record import ChatRecord
+from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import (
     ANSWERED,
+    SILENCE,
     Decision,
     Effect,
     Incoming,
-    Rules,
     receive,
     receive_and_forget,
     refuse,
     refuse_and_forget,
 )
-from edge.userbot.chat.versions import UnreadableRecord
 from edge.userbot.driving.driver import ReplyTarget
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
 from edge.userbot.driving.ports import Ports
-from edge.userbot.error_lines import described
+from edge.userbot.error_lines import describe_error
+from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import AWAY, Transition
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
@@ -60,6 +59,7 @@ class Intake:
         ahead: Callable[[], timedelta] = timedelta,
     ) -> None:
         self._ports = ports
+        self._clock = ports.retrying.clock
         self._drivers = drivers
         self._owners = rules
         self._names = names
@@ -94,7 +94,7 @@ class Intake:
             log.warning("chat.too_many", chat=message.chat, limit=self._rules.max_answers, silent_for=seconds)
 
     async def _stored(self, message: Incoming, request_id: RequestId) -> Effect:
-        spans, now = self._ports.telemetry.spans, self._ports.now()
+        spans, now = self._ports.telemetry.spans, self._clock.now()
         with spans.step(names.STORE_QUESTION, request_id, trace=message.trace, since=now):
             return await self._store(message)
 
@@ -104,14 +104,14 @@ class Intake:
         try:
             return await self._take(message)
         except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
-            log.error("message.not_stored", chat=message.chat, message=message.message_id, error=described(error))
+            log.error("message.not_stored", chat=message.chat, message=message.message_id, error=describe_error(error))
             if _is_final(error):
                 ways[:1] = [receive_and_forget, partial(refuse, reason=phrases.TOO_LARGE)]
         for way in ways:
             try:
                 return await self._persistently(way, message, attempts=1)
             except Exception as error:  # noqa: BLE001 - as above
-                last = described(error)
+                last = describe_error(error)
         log.error("message.dropped", chat=message.chat, message=message.message_id, error=last)
         return Effect.SILENT
 
@@ -125,7 +125,7 @@ class Intake:
         """Nothing but `/delete_history` changes a record that can't be read."""
         chats, rules = self._ports.chats, self._rules
         chats.unreadable.note(message.chat, error)
-        effect = receive(ChatRecord(), self._dated(message), rules, self._ports.now()).effect
+        effect = receive(ChatRecord(), self._dated(message), rules, self._clock.now()).effect
         match effect:
             case Effect.TOO_OLD:
                 return effect
@@ -149,7 +149,7 @@ class Intake:
             return faults < attempts
 
         def failed(error: Exception, pause: timedelta) -> None:
-            log.warning("message.again", chat=message.chat, message=message.message_id, error=described(error))
+            log.warning("message.again", chat=message.chat, message=message.message_id, error=describe_error(error))
 
         change = change or self._ports.chats.change
         received = await self._ports.retrying(
@@ -163,7 +163,7 @@ class Intake:
         message = await self._known(self._dated(message))
 
         def transition(record: ChatRecord) -> ChatRecord:
-            last[:] = [way(record, message, self._rules, self._ports.now())]
+            last[:] = [way(record, message, self._rules, self._clock.now())]
             return last[0].record
 
         await change(message.chat, transition)
@@ -175,7 +175,7 @@ class Intake:
 
     async def _known(self, message: Incoming) -> Incoming:
         """Return `message` with what is known of whether it was answered. Telegram's dates are in whole seconds."""
-        if self._ports.now() - message.date < FETCHED:
+        if self._clock.now() - message.date < FETCHED:
             return message
         chats = self._ports.chats
         if message.date < (await chats.made()).replace(microsecond=0):
@@ -183,7 +183,7 @@ class Intake:
         if message.date >= (await chats.put_back()).replace(microsecond=0):
             return message
         message = replace(message, put_back=True)
-        known = receive(await chats.load(message.chat), message, self._rules, self._ports.now()).effect
+        known = receive(await chats.load(message.chat), message, self._rules, self._clock.now()).effect
         if known not in ANSWERED | {Effect.IGNORED_BUSY}:
             return message
         answered = await self._looking(message)
@@ -191,8 +191,7 @@ class Intake:
 
     async def _looking(self, message: Incoming) -> bool | None:
         """Whether the chat shows that `message` was answered; None where it can't be looked into for now."""
-        clock = self._ports.retrying.clock
-        if clock.monotonic() < self._look_at:
+        if self._clock.monotonic() < self._look_at:
             return None
         try:
             return await self._ports.messenger.has_outcome(
@@ -200,7 +199,7 @@ class Intake:
             )
         except MessengerError as error:
             # The driver looks again. What is behind this message must not wait for that.
-            self._look_at = clock.monotonic() + LOOK_PAUSE.total_seconds()
+            self._look_at = self._clock.monotonic() + LOOK_PAUSE.total_seconds()
             log.warning("chat.not_looked_into", chat=message.chat, error=str(error))
         except Undeliverable as error:
             log.warning("chat.not_looked_into", chat=message.chat, error=str(error))

@@ -2,14 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from edge.userbot.chat.record import ChatRecord, from_json, unreadable
+from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json, unreadable
 from edge.userbot.chat.steps import next_step, wake_at
-from edge.userbot.chat.versions import UnreadableRecord
-from edge.userbot.storage.chat_names import names_chat
-from edge.userbot.storage.contention import until_won
-from edge.userbot.storage.index import ChatIndex
+from edge.userbot.storage.index import ChatIndex, is_chat_token
 from edge.userbot.storage.unreadable import UnreadableChats
+from events import subjects
+from events.errors import Conflict, TransportError
+from events.jetstream.connection import JetStream
+from events.jetstream.marks import JetStreamMarks
+from events.jetstream.records import JetStreamRecords
 from events.records import Marks, Records, Stored
 from events.runtime.retrying import Backoff, Retrying
 
@@ -40,14 +43,14 @@ class Chats:
 
         Raises TransportError also when others are faster all the time.
         """
-        return await until_won(lambda: self._change(chat, transition), self._retrying, attempts=ATTEMPTS)
+        return await compare_and_set(lambda: self._change(chat, transition), self._retrying, attempts=ATTEMPTS)
 
     async def start_afresh(self, chat: str, transition: Transition) -> ChatRecord:
         """Like `change`, but a record that can't be read counts as that of a chat that never wrote, and is overwritten.
 
         Its user counts as one who was never told.
         """
-        record = await until_won(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
+        record = await compare_and_set(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
         await self.unreadable.forget(chat)
         return record
 
@@ -64,7 +67,7 @@ class Chats:
 
     async def recheck(self, chat: str) -> bool:
         """Return whether a marked chat has something to do; if it has nothing, its mark is dropped."""
-        return await until_won(lambda: self._recheck(chat), self._retrying, attempts=ATTEMPTS)
+        return await compare_and_set(lambda: self._recheck(chat), self._retrying, attempts=ATTEMPTS)
 
     async def each(self, take: Callable[[str, bool], Awaitable[None]]) -> None:
         """Hand every chat that has a record to `take`, and whether it has something to do or can't be read.
@@ -75,7 +78,7 @@ class Chats:
 
         async def read(key: str, stored: Stored) -> None:
             chat = key.removeprefix(prefix)
-            if names_chat(chat):
+            if is_chat_token(chat):
                 await take(chat, self._may_be_unfinished(chat, stored))
 
         await self._records.each(prefix, read, retrying=self._retrying)
@@ -160,3 +163,27 @@ class Chats:
 
     def _key(self, chat: str) -> str:
         return f"{self._account}.{chat}"
+
+
+CONFLICT_PAUSES = Backoff(first=timedelta(seconds=0.01), most=timedelta(seconds=1))
+
+T = TypeVar("T")
+
+
+async def compare_and_set(change: Callable[[], Awaitable[T]], retrying: Retrying, *, attempts: int) -> T:
+    """Return what `change` gives, called again while it raises Conflict; each time it must load what it changes.
+
+    Raises TransportError after `attempts` conflicts in a row: that is no ordinary contention.
+    """
+    try:
+        return await retrying(
+            change, passing=lambda error: isinstance(error, Conflict), backoff=CONFLICT_PAUSES, attempts=attempts
+        )
+    except Conflict as error:
+        raise TransportError(f"{error}, {attempts} times in a row; is there another userbot?") from None
+
+
+async def open_chats(js: JetStream, account: str, *, retrying: Retrying) -> Chats:
+    """The buckets must exist (topology). Raises TransportError."""
+    records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
+    return Chats(records, await JetStreamMarks.open(js, subjects.MARKS_BUCKET), account, retrying=retrying)

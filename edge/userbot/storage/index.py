@@ -1,14 +1,22 @@
 """Which chats of an account have something to do: never too few of them, at times too many."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
 
-from edge.userbot.storage.chat_names import names_chat
 from events.errors import TransportError
 from events.records import Marks
 from events.runtime.log_throttle import LogThrottle
+
+_CHAT = re.compile(r"-?[1-9][0-9]{0,18}")
+
+
+def is_chat_token(text: str) -> bool:
+    """Return whether `text` is the token of a chat."""
+    return bool(_CHAT.fullmatch(text))
+
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +83,7 @@ class ChatIndex:
         """Return the marked chats. What names no chat is left out: whoever has put it there, nothing is to do."""
         prefix = self._unfinished("")
         marked = [key.removeprefix(prefix) for key in await self._marks.keys(prefix)]
-        chats = [chat for chat in marked if names_chat(chat)]
+        chats = [chat for chat in marked if is_chat_token(chat)]
         if len(chats) < len(marked):
             log.warning("index.odd_keys", count=len(marked) - len(chats), error="they name no chat of Telegram's")
         return chats

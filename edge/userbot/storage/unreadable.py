@@ -2,7 +2,7 @@
 
 import structlog
 
-from edge.userbot.chat.versions import UnreadableRecord
+from edge.userbot.chat.record import UnreadableRecord
 from events.records import Marks
 
 log = structlog.get_logger(__name__)

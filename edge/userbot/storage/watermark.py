@@ -6,9 +6,9 @@ from typing import Annotated
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.userbot.chat.versions import EARLIER, numbered, schema_of
+from edge.userbot.chat.record import EARLIER, schema_of, with_schema
 from edge.userbot.intake.account_updates import StateLost, UpdatesState
-from edge.userbot.storage.contention import until_won
+from edge.userbot.storage.chats import compare_and_set
 from events.errors import Conflict
 from events.records import Records
 from events.runtime.retrying import Retrying
@@ -78,8 +78,8 @@ class Watermark:
     async def save(self, state: UpdatesState, ahead: Iterable[Key] = ()) -> None:
         """Overwrite what is stored: an account has one userbot, so another writer was an earlier process of it."""
         stored = _Stored(**state.model_dump(), ahead=tuple(ahead)[-MOST_AHEAD:])
-        value = numbered(stored.model_dump_json(), SCHEMA)
-        await until_won(lambda: self._save(value), self._retrying, attempts=ATTEMPTS)
+        value = with_schema(stored.model_dump_json(), SCHEMA)
+        await compare_and_set(lambda: self._save(value), self._retrying, attempts=ATTEMPTS)
 
     async def _save(self, value: bytes) -> None:
         try:

@@ -10,9 +10,9 @@ from pyrogram import raw
 from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.messenger import UnknownAnswer
 from edge.userbot.intake.account_updates import StateLost, TooLong, UpdatesDifference, UpdatesState
-from edge.userbot.telegram import dialogs, history
+from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.calls import CallRefused, Calls
-from edge.userbot.telegram.incoming import incoming
+from edge.userbot.telegram.incoming import to_incoming
 from events.runtime.log_throttle import LogThrottle
 
 PAGE = 100
@@ -89,9 +89,9 @@ class TelegramAccount:
 
     async def _dialogs(self, since: datetime) -> Any:
         """The people with whom there is a message from `since` on, the most recent first; pinned ones come before."""
-        async for page in dialogs.pages(self._calls):
+        async for page in chat_history.dialog_pages(self._calls):
             users = {user.id: user for user in page.users}
-            for dialog, top in dialogs.tops(page):
+            for dialog, top in chat_history.dialog_tops(page):
                 if _date(top) < since:
                     if dialog.pinned:
                         continue
@@ -104,7 +104,9 @@ class TelegramAccount:
         found: list[Any] = []
         while True:
             try:
-                page = await history.page(self._calls, peer, limit=PAGE, before=found[-1].id if found else 0)
+                page = await chat_history.newest_messages(
+                    self._calls, peer, limit=PAGE, before=found[-1].id if found else 0
+                )
             except CallRefused as error:
                 self._say_not_shown(since, error.reason)
                 break
@@ -120,7 +122,7 @@ class TelegramAccount:
 
     def _incoming(self, message: Any, users: Mapping[int, Any]) -> Incoming | None:
         try:
-            return incoming(self._account, message, users, groups=self._groups, bots=self._bots)
+            return to_incoming(self._account, message, users, groups=self._groups, bots=self._bots)
         except Exception as error:  # noqa: BLE001 - one message that nobody thought of must not keep the others back
             log.warning("telegram.message_unreadable", kind=type(message).__name__, error=type(error).__name__)
             return None

@@ -9,7 +9,7 @@ import structlog
 from pyrogram import Client
 
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.telegram.faults import flood_wait, judge, name
+from edge.userbot.telegram.faults import classify, flood_wait, name
 from events.errors import TimokhaError
 from events.faults import Fault
 from events.runtime.log_throttle import LogThrottle
@@ -58,7 +58,7 @@ class Calls:
         try:
             return await self._attempt(query)
         except Exception as error:  # noqa: BLE001 - judged, whatever it is
-            raise self.judged(error) from None
+            raise self.translate(error) from None
 
     async def remember_people(self) -> None:
         """Whom calls have shown, on disk at once: a killed process must know them when it starts again."""
@@ -68,23 +68,23 @@ class Calls:
             if self._log_throttle.due(type(error).__name__):
                 log.warning("telegram.peers_not_remembered", error=type(error).__name__)
 
-    async def show(self, query: Any) -> str | None:
+    async def invoke_quietly(self, query: Any) -> str | None:
         """One attempt at what does not matter: return why it failed, None if it did not."""
         try:
             await self._attempt(query)
         except Exception as error:  # noqa: BLE001 - judged like any other
-            if judge(error) is Fault.FATAL:
-                self.judged(error)
+            if classify(error) is Fault.FATAL:
+                self.translate(error)
             return name(error)
         return None
 
     async def _attempt(self, query: Any) -> Any:
         return await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0)
 
-    def judged(self, error: Exception) -> TimokhaError:
+    def translate(self, error: Exception) -> TimokhaError:
         """Return what to raise in place of an error of pyrogram's."""
         reason, wait = name(error), flood_wait(error)
-        match judge(error):
+        match classify(error):
             case Fault.PASSING if wait is not None:
                 log.warning("telegram.flood_wait", seconds=wait.total_seconds())
                 self._flood_waited(wait)

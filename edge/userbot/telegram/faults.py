@@ -94,7 +94,7 @@ class TransportRefused(ConnectionError):
         self.is_flood = code == TRANSPORT_FLOOD
 
 
-def judge(error: Exception) -> Fault:
+def classify(error: Exception) -> Fault:
     """Return what `error` means for the call that it has ended."""
     if isinstance(error, RPCError):
         return _judge_answer(code(error), name(error))

@@ -12,7 +12,7 @@ CHANNEL_BASE = -1_000_000_000_000
 """How the Bot API and pyrogram number channels and supergroups."""
 
 
-def incoming(account: str, message: Any, users: Mapping[int, Any], *, groups: bool, bots: bool) -> Incoming | None:
+def to_incoming(account: str, message: Any, users: Mapping[int, Any], *, groups: bool, bots: bool) -> Incoming | None:
     """None for our own messages, service messages, channels, and groups and bots unless they are let in."""
     if not isinstance(message, raw.types.Message) or message.out or not message.message:
         return None

@@ -11,13 +11,15 @@ from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
 from edge.userbot.driving.messenger import Undeliverable
-from edge.userbot.formatting.styled import FormattedText
-from edge.userbot.telegram import dialogs, entities, own_messages
+from edge.userbot.formatting.styled import Entity, FormattedText, Style
+from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.calls import AlreadyDone, CallRefused, Calls
-from edge.userbot.telegram.faults import FORMATTING_REFUSED, REPLY_GONE, judge
+from edge.userbot.telegram.faults import FORMATTING_REFUSED, REPLY_GONE, classify
 from events.errors import TimokhaError
 from events.faults import Fault
 
+LOOKED_THROUGH = 50
+"""How many of a chat's messages are searched for one of our own."""
 DIALOG_PAGES = 20
 """Looked through for somebody whom the session does not know."""
 CHAT_BURST, CHAT_SECONDS = 5, 5
@@ -51,7 +53,7 @@ class Telegram:
         query = raw.functions.messages.SendMessage(
             peer=peer,
             message=message.text,
-            entities=entities.of(message),
+            entities=entities_of(message),
             reply_to_msg_id=reply_to,
             random_id=random_id,
             no_webpage=True,
@@ -85,7 +87,7 @@ class Telegram:
 
     async def _edit(self, peer: Any, message_id: int, message: FormattedText) -> None:
         query = raw.functions.messages.EditMessage(
-            peer=peer, id=message_id, message=message.text, entities=entities.of(message), no_webpage=True
+            peer=peer, id=message_id, message=message.text, entities=entities_of(message), no_webpage=True
         )
         try:
             updates = await self._calls.invoke(query)
@@ -110,26 +112,28 @@ class Telegram:
         await self._looks.acquire()  # after a crash every chat wants to look
         try:
             if self._calls.is_bot:
-                found = await own_messages.after(self._calls, chat, reply_to or 0)
+                found = await chat_history.messages_by_id(self._calls, chat, reply_to or 0)
             else:
-                found = await own_messages.newest(self._calls, await self._peer(chat))
+                found = await chat_history.newest_messages(self._calls, await self._peer(chat), limit=LOOKED_THROUGH)
         except CallRefused as error:
             # Then a repeat is recognised by its random id alone.
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return None
-        return next((int(message.id) for message in found if own_messages.is_ours(message, text, reply_to)), None)
+        return next((int(message.id) for message in found if chat_history.is_ours(message, text, reply_to)), None)
 
     async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
         await self._looks.acquire()
         try:
             if self._calls.is_bot:
-                found = await own_messages.after(self._calls, chat, message_id)
+                found = await chat_history.messages_by_id(self._calls, chat, message_id)
             else:
-                found = await own_messages.following(self._calls, await self._peer(chat), message_id)
+                found = await chat_history.messages_after(
+                    self._calls, await self._peer(chat), message_id, limit=LOOKED_THROUGH
+                )
         except CallRefused as error:
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return False
-        return own_messages.has_outcome(found, message_id, thinking)
+        return chat_history.has_outcome(found, message_id, thinking)
 
     async def typing(self, chat: str) -> None:
         try:
@@ -138,7 +142,7 @@ class Telegram:
             failed: str | None = type(error).__name__
         else:
             query = raw.functions.messages.SetTyping(peer=peer, action=raw.types.SendMessageTypingAction())
-            failed = await self._calls.show(query)
+            failed = await self._calls.invoke_quietly(query)
         if failed:
             log.debug("telegram.typing_failed", chat=chat, error=failed)
 
@@ -162,16 +166,16 @@ class Telegram:
         except (KeyError, ValueError):
             return None
         except Exception as error:  # noqa: BLE001 - judged, whatever it is
-            if isinstance(error, RPCError) and judge(error) is Fault.FINAL:
+            if isinstance(error, RPCError) and classify(error) is Fault.FINAL:
                 return None
-            raise self._calls.judged(error) from None
+            raise self._calls.translate(error) from None
 
     async def _found_in_dialogs(self, chat: str) -> Any:
         """The client remembers everybody it is shown: whoever waited for another look may be known by now."""
         if peer := await self._resolve(chat):
             return peer
         read = 0
-        async for page in dialogs.pages(self._calls):
+        async for page in chat_history.dialog_pages(self._calls):
             read += 1
             is_shown = int(chat) < 0 or any(user.id == int(chat) for user in page.users)
             if is_shown and (peer := await self._resolve(chat)):
@@ -189,3 +193,22 @@ def _message_id(updates: Any, random_id: int) -> int:
         if isinstance(update, raw.types.UpdateMessageID) and update.random_id == random_id:
             return int(update.id)
     return 0
+
+
+_TYPES: dict[Style, Any] = {
+    "bold": raw.types.MessageEntityBold,
+    "italic": raw.types.MessageEntityItalic,
+    "strike": raw.types.MessageEntityStrike,
+    "code": raw.types.MessageEntityCode,
+}
+
+
+def entities_of(message: FormattedText) -> list[Any] | None:
+    """None for a plain text: pyrogram writes an empty list in a way that can't be read."""
+    return [_entity(entity) for entity in message.entities] or None
+
+
+def _entity(entity: Entity) -> Any:
+    if entity.style == "pre":
+        return raw.types.MessageEntityPre(offset=entity.offset, length=entity.length, language=entity.language)
+    return _TYPES[entity.style](offset=entity.offset, length=entity.length)

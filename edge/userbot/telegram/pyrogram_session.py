@@ -20,7 +20,7 @@ from pyrogram.session import Session
 from pyrogram.session.internals import MsgFactory
 from pyrogram.session.session import Result
 
-from edge.userbot.telegram.faults import BadMessage, TransportRefused, flood_wait, judge, name
+from edge.userbot.telegram.faults import BadMessage, TransportRefused, classify, flood_wait, name
 from edge.userbot.telegram.server_time import ServerTime
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.retrying import Backoff, Retrying
@@ -225,7 +225,7 @@ def _is_over(error: Exception, times: int) -> bool:
     """Whether to give up connecting after an error that has come so many times."""
     if isinstance(error, TransportRefused) and error.is_about_key:
         return times >= KEY_ATTEMPTS
-    match judge(error):
+    match classify(error):
         case Fault.FATAL | Fault.FINAL:
             return True
         case Fault.UNKNOWN:

@@ -61,7 +61,7 @@ class ServerTime:
             return
         seconds = round(ahead.total_seconds())
         log.warning(
-            "telegram.clock_off", seconds=seconds, advice=f"this machine's clock is {difference(ahead)}; set it"
+            "telegram.clock_off", seconds=seconds, advice=f"this machine's clock is {describe_offset(ahead)}; set it"
         )
 
     def _now(self) -> float:
@@ -74,7 +74,7 @@ class ServerTime:
         self._last = 0
 
 
-def difference(ahead: timedelta) -> str:
+def describe_offset(ahead: timedelta) -> str:
     """Return `ahead` in words: `1200 s ahead of Telegram's`."""
     seconds = round(ahead.total_seconds())
     return f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} Telegram's"

@@ -1,10 +1,11 @@
 """Signing in: a session file only its owner can read, or a session string; questions only in a terminal."""
 
+import asyncio
 import contextlib
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +16,9 @@ from pyrogram import Client
 from pyrogram.errors import RPCError
 
 from edge.userbot.settings import SESSION_SUFFIX, UserbotSettings
-from edge.userbot.telegram import faults, session_file, sign_in
+from edge.userbot.telegram import faults, session_file
 from edge.userbot.telegram.calls import SessionRevoked
+from edge.userbot.telegram.faults import name
 from edge.userbot.telegram.server import use_server
 from events.errors import SettingsError, TimokhaError, TransportUnreachable
 from events.faults import Fault
@@ -54,7 +56,7 @@ def make_client(settings: UserbotSettings) -> Client:
     if path is None:
         session_file.check_account(session_file.check_string(settings.session_text), token)
         return Client("timokha", session_string=settings.session_text, in_memory=True, **common)
-    account = session_file.signed_in(path)
+    account = session_file.account_of(path)
     session_file.check_account(account, token)
     if account is None:
         _require_terminal(path, settings)
@@ -67,7 +69,7 @@ def make_client(settings: UserbotSettings) -> Client:
 
 
 @asynccontextmanager
-async def started(client: Client) -> AsyncIterator[str]:
+async def started_client(client: Client) -> AsyncIterator[str]:
     """The account's id, while the client is connected. Raises SessionRevoked or another TimokhaError."""
     try:
         try:
@@ -101,10 +103,10 @@ def _explained(error: Exception) -> TimokhaError:
     """What kept the client from starting, in one line."""
     reason = faults.name(error)
     if isinstance(error, sqlite3.Error):
-        return session_file.explained(error, "file")
+        return session_file.explain_error(error, "file")
     if wrong := _wrong_setting(error):
         return SettingsError(wrong)
-    if faults.judge(error) is Fault.FATAL:
+    if faults.classify(error) is Fault.FATAL:
         return SessionRevoked(
             f"Telegram does not accept the session ({reason}): delete the session file, or set another"
             " USERBOT_SESSION, and sign in again"
@@ -124,7 +126,7 @@ def _wrong_setting(error: Exception) -> str | None:
     if isinstance(error, EOFError):
         return "signing in needs a terminal: run `timokha userbot` in one once"
     if faults.is_wrong_centre(error):
-        return f"USERBOT_SESSION: {error}; sign in again with {sign_in.command()}"
+        return f"USERBOT_SESSION: {error}; sign in again with {session_file.sign_in_command()}"
     if str(error) == KEY_UNKNOWN:
         return (
             "USERBOT_TELEGRAM_KEY: the server at USERBOT_TELEGRAM_SERVER has another key; name the file with that one"
@@ -151,5 +153,32 @@ def _require_terminal(path: Path, settings: UserbotSettings) -> None:
         return
     raise SettingsError(
         f"USERBOT_SESSION: there is no session at {path} and no terminal to sign in;"
-        f" run {sign_in.command()} once, or set a session string"
+        f" run {session_file.sign_in_command()} once, or set a session string"
     )
+
+
+def report_reconnects(client: Client, *, reconnected: Callable[[], None], revoked: asyncio.Event) -> None:
+    """Call `reconnected` whenever the started client's connection has come back; set `revoked` if it never will.
+
+    pyrogram reports neither: updates are missed, or the client is dead, without a word.
+    """
+    session = client.session
+    restart = session.restart
+
+    async def restart_and_tell() -> None:
+        log.warning("telegram.disconnected")
+        try:
+            await restart()  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001 - an edge without a connection must not look alive
+            log.error("telegram.session_revoked", reason=name(error))
+            revoked.set()
+        else:
+            log.info("telegram.reconnected")
+            reconnected()
+
+    session.restart = restart_and_tell  # type: ignore[method-assign]
+
+
+def connection_trouble(client: Client) -> str:
+    """Return what keeps the started client from being used now, empty if nothing."""
+    return "" if client.session.is_started.is_set() else "Telegram is away"

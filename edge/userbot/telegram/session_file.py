@@ -1,4 +1,4 @@
-"""Check a session file or a session string without asking Telegram."""
+"""Check a session file or a session string without asking Telegram, and say how to get a good one."""
 
 import base64
 import binascii
@@ -8,9 +8,31 @@ import sqlite3
 import struct
 from contextlib import closing
 from pathlib import Path
+from shlex import quote
 
-from edge.userbot.telegram import sign_in
 from events.errors import SettingsError, TimokhaError
+from events.extras import image
+
+WITH_COMPOSE = "docker compose run --rm userbot"
+
+
+def in_a_container() -> bool:
+    """Return whether this is the userbot's container. A sandbox's has another one, that nobody signs in to."""
+    return image() == "userbot"
+
+
+def sign_in_command() -> str:
+    """As it stands in a sentence."""
+    return f"`{WITH_COMPOSE}`" if in_a_container() else "`timokha userbot` in a terminal"
+
+
+def how_to_replace_session(session: Path | str) -> str:
+    """The same where the file `session` is there already, and of no use."""
+    if in_a_container() and Path(session).is_absolute():
+        remove = WITH_COMPOSE.replace("userbot", f"--no-deps --entrypoint rm userbot {quote(str(session))}")
+        return f"remove it with `{remove}` and sign in again with {sign_in_command()}"
+    return f"delete it and sign in again with {sign_in_command()}"
+
 
 FORMATS = (">B?256sI?", ">B?256sQ?", ">BI?256sQ?")
 """Of session strings: pyrogram's oldest, its next, and today's."""
@@ -58,7 +80,7 @@ def check_account(account: int | None, bot_token: str) -> None:
     )
 
 
-def signed_in(path: Path) -> int | None:
+def account_of(path: Path) -> int | None:
     """Return the id of the account whose session the file at `path` holds, None if it holds none that can be used.
 
     Raises SettingsError or SessionInUse.
@@ -67,15 +89,15 @@ def signed_in(path: Path) -> int | None:
     if not path.exists():
         return None
     if not path.stat().st_size:
-        raise SettingsError(f"USERBOT_SESSION: {path} is empty; {sign_in.anew(path)}")
+        raise SettingsError(f"USERBOT_SESSION: {path} is empty; {how_to_replace_session(path)}")
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None)) as file:
             return _read(path, file)
     except sqlite3.Error as error:
-        raise explained(error, path) from None
+        raise explain_error(error, path) from None
 
 
-def key(path: Path) -> bytes | None:
+def read_key(path: Path) -> bytes | None:
     """Return the key in a session file, None where none can be read."""
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=LOCK_TIMEOUT)) as file:
@@ -85,14 +107,14 @@ def key(path: Path) -> bytes | None:
     return row[0] if row and isinstance(row[0], bytes) else None
 
 
-def explained(error: sqlite3.Error, path: Path | str) -> TimokhaError:
+def explain_error(error: sqlite3.Error, path: Path | str) -> TimokhaError:
     """Return the SettingsError or SessionInUse that an error of sqlite's means for a session."""
     said = str(error)
     if "locked" in said:
         return SessionInUse(f"the session {path} is in use by another userbot; stop that one, or sign in another")
     if "readonly" in said or "unable to open" in said or "full" in said or "I/O" in said:
         return SettingsError(f"USERBOT_SESSION: {path} can't be written ({said}); make room, or choose another place")
-    return SettingsError(f"USERBOT_SESSION: {path} is no session file ({said}); {sign_in.anew(path)}")
+    return SettingsError(f"USERBOT_SESSION: {path} is no session file ({said}); {how_to_replace_session(path)}")
 
 
 def _check_place(path: Path) -> None:
@@ -117,12 +139,12 @@ def _read(path: Path, file: sqlite3.Connection) -> int | None:
     (version,) = file.execute("SELECT number FROM version").fetchone() or (0,)
     if version not in VERSIONS:
         raise SettingsError(
-            f"USERBOT_SESSION: {path} was made by another program (version {version}); {sign_in.anew(path)}"
+            f"USERBOT_SESSION: {path} was made by another program (version {version}); {how_to_replace_session(path)}"
         )
     row = file.execute("SELECT dc_id, auth_key, user_id FROM sessions").fetchone()
     file.execute("ROLLBACK")
     if row is None or row[1] is None or row[2] is None:
         return None
     if row[0] not in DATA_CENTRES or not isinstance(row[1], bytes) or len(row[1]) != KEY_LENGTH:
-        raise SettingsError(f"USERBOT_SESSION: {path} has no whole key; {sign_in.anew(path)}")
+        raise SettingsError(f"USERBOT_SESSION: {path} has no whole key; {how_to_replace_session(path)}")
     return int(row[2])

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.telegram import session_file, sign_in
+from edge.userbot.telegram import session_file
 from edge.userbot.telegram.calls import SessionRevoked
 from events.errors import TimokhaError
 from events.runtime.clock import Clock
@@ -28,7 +28,7 @@ Waits = Callable[[str], None]
 log = structlog.get_logger(__name__)
 
 
-async def session_there(settings: UserbotSettings, waits: Waits, *, clock: Clock) -> None:
+async def wait_for_session(settings: UserbotSettings, waits: Waits, *, clock: Clock) -> None:
     """Return when there is a session to use, or where it is not for a person to make one elsewhere."""
     path = _made_elsewhere(settings)
     wrong = path and _wrong(path)
@@ -39,23 +39,24 @@ async def session_there(settings: UserbotSettings, waits: Waits, *, clock: Clock
 
 
 @asynccontextmanager
-async def outlived(settings: UserbotSettings, waits: Waits, *, clock: Clock) -> AsyncIterator[None]:
+async def wait_for_new_session(settings: UserbotSettings, waits: Waits, *, clock: Clock) -> AsyncIterator[None]:
     """If Telegram ends the session in the block, raise that only once another one is there: it would come again."""
     path = _made_elsewhere(settings)
-    key = path and session_file.key(path)
+    key = path and session_file.read_key(path)
     try:
         yield
     except SessionRevoked as error:
         if path:
             log.error("session.ended", error=str(error))
-            _await(f"Telegram takes {path} no more: {sign_in.anew(path)}; this one starts again then", waits)
-            await _lasting(lambda: session_file.key(path) != key and not _wrong(path), clock)
+            advice = session_file.how_to_replace_session(path)
+            _await(f"Telegram takes {path} no more: {advice}; this one starts again then", waits)
+            await _lasting(lambda: session_file.read_key(path) != key and not _wrong(path), clock)
         raise
 
 
 def _made_elsewhere(settings: UserbotSettings) -> Path | None:
     """The session file, if a person has to make it and is not here."""
-    unattended = sign_in.in_a_container() and not (settings.bot_token or sys.stdin.isatty())
+    unattended = session_file.in_a_container() and not (settings.bot_token or sys.stdin.isatty())
     return settings.session_file if unattended else None
 
 
@@ -74,7 +75,11 @@ def _await(wrong: str, waits: Waits) -> None:
 def _wrong(path: Path) -> str:
     """What keeps the session from being used, empty if nothing."""
     try:
-        account = session_file.signed_in(path)
+        account = session_file.account_of(path)
     except TimokhaError as error:
         return str(error)
-    return "" if account else f"there is no session at {path}: sign in with {sign_in.command()}, this one goes on then"
+    return (
+        ""
+        if account
+        else f"there is no session at {path}: sign in with {session_file.sign_in_command()}, this one goes on then"
+    )

@@ -4,7 +4,7 @@ pyrogram 2.0.106 drops the rest of a batch when one update of it fails (a channe
 reads only the first message of the difference that it fetches for a short update, and ignores `updatesTooLong`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -12,10 +12,50 @@ from pyrogram import Client, raw, utils
 
 from edge.userbot.chat.transitions import Incoming
 from edge.userbot.intake.account_updates import Gap, LiveChange
-from edge.userbot.telegram.incoming import incoming
-from edge.userbot.telegram.own_names import OwnNames
+from edge.userbot.telegram.incoming import to_incoming
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
 from events.runtime.log_throttle import LogThrottle
+
+
+class OwnNames:
+    """Takes over a client that is not started yet. Until Telegram has said who the account is, it has no name.
+
+    The sign-in shows the account, and so does whatever comes with a message of its own. A new name is told at once.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._names: frozenset[str] = frozenset()
+        self._account: int | None = None
+        self._client = client
+        client.fetch_peers = self._fetch_peers  # type: ignore[method-assign]
+
+    def __call__(self) -> frozenset[str]:
+        """Return the names that are in use, in lower case."""
+        return self._names
+
+    def hear(self, users: Iterable[Any]) -> None:
+        """Take in people that Telegram shows."""
+        for user in users:
+            # One that is shown in part need not have all its names.
+            if isinstance(user, raw.types.User) and user.is_self and not user.min:
+                self._account = user.id
+                self._names = _names(user.username, user.usernames)
+
+    def hear_update(self, update: Any) -> None:
+        """Take in an update, which may be about somebody's names."""
+        if isinstance(update, raw.types.UpdateUserName) and update.user_id == self._account:
+            self._names = _names(None, update.usernames)
+
+    async def _fetch_peers(self, peers: Any) -> bool:
+        """Stands in for `Client.fetch_peers`, which every result of a call goes through."""
+        self.hear(peers)
+        return await Client.fetch_peers(self._client, peers)
+
+
+def _names(one: str | None, several: Iterable[Any] | None) -> frozenset[str]:
+    active = [name.username for name in several or () if name.active]
+    return frozenset(name.lower() for name in (one, *active) if name)
+
 
 Item = LiveChange | Gap | Incoming
 
@@ -114,7 +154,7 @@ class Updates:
             yield LiveChange(update.pts, update.pts_count, message)
 
     def _incoming(self, message: Any, users: Mapping[int, Any]) -> Incoming | None:
-        return incoming(self._account, message, users, groups=self._groups, bots=self._bots)
+        return to_incoming(self._account, message, users, groups=self._groups, bots=self._bots)
 
 
 def _is_new(update: Any) -> bool:

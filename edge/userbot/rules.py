@@ -1,0 +1,29 @@
+"""What the owner has set about conversations, and its defaults."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+DEFAULT_PREFIX = "Тимоха,"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that decide what becomes of a message.
+
+    `locale`: the language of users whose language the bot does not speak. `live`: answers grow visibly.
+    `max_answers`: in a chat and minute, 0 for no limit. `names`: the account's usernames in lower case.
+    """
+
+    prefix: str = DEFAULT_PREFIX
+    when_busy: Literal["ignore", "queue"] = "ignore"
+    deadline: timedelta = timedelta(seconds=120)
+    catch_up_window: timedelta = timedelta(minutes=10)
+    locale: Literal["ru", "en"] = "ru"
+    live: bool = False
+    max_answers: int = 20
+    names: Set[str] = frozenset()
+
+
+DEFAULTS = Rules()

@@ -1,0 +1,105 @@
+"""Read dialogs and chat histories in pages, and find our own messages in them.
+
+Every coroutine raises what `Calls.invoke` raises. Telegram refuses dialogs and histories to bots.
+"""
+
+from collections.abc import AsyncIterator, Collection
+from typing import Any
+
+from pyrogram import raw
+
+from edge.userbot.telegram.calls import Calls
+
+DIALOG_PAGE = 100
+"""Dialogs a call."""
+IDS_A_CALL, CALLS_FOR_OWN = 100, 5
+"""A bot searches the ids after a message for replies to it: so many ids a call, in so many calls."""
+
+
+async def dialog_pages(calls: Calls) -> AsyncIterator[Any]:
+    """Yield pages of the account's dialogs: the most recent first, after those that are pinned."""
+    nobody = raw.types.InputPeerEmpty()
+    offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0, "offset_peer": nobody}
+    while True:
+        page = await calls.invoke(raw.functions.messages.GetDialogs(limit=DIALOG_PAGE, hash=0, **offset))
+        yield page
+        last = next((top for dialog, top in reversed(dialog_tops(page)) if not dialog.pinned), None)
+        if last is None or not isinstance(page, raw.types.messages.DialogsSlice):
+            return
+        offset = {"offset_date": last.date, "offset_id": last.id, "offset_peer": nobody}
+
+
+def dialog_tops(page: Any) -> list[tuple[Any, Any]]:
+    """Return a page's dialogs that have messages, each with its newest one."""
+    messages = {(repr(message.peer_id), message.id): message for message in page.messages if hasattr(message, "date")}
+    found = [(dialog, messages.get((repr(dialog.peer), dialog.top_message))) for dialog in page.dialogs]
+    return [(dialog, top) for dialog, top in found if top is not None]
+
+
+async def newest_messages(calls: Calls, peer: Any, *, limit: int, before: int = 0) -> list[Any]:
+    """Return at most `limit` messages of a chat, the newest first; with `before`, only those older than that id."""
+    query = raw.functions.messages.GetHistory(
+        peer=peer, offset_id=before, offset_date=0, add_offset=0, limit=limit, max_id=0, min_id=0, hash=0
+    )
+    return list(getattr(await calls.invoke(query), "messages", []))
+
+
+async def messages_after(calls: Calls, peer: Any, message_id: int, *, limit: int) -> list[Any]:
+    """Return the first messages after `message_id`, fewer than `limit`, the newest first."""
+    query = raw.functions.messages.GetHistory(
+        peer=peer, offset_id=message_id, offset_date=0, add_offset=-limit, limit=limit, max_id=0, min_id=0, hash=0
+    )
+    page = getattr(await calls.invoke(query), "messages", [])
+    return [message for message in page if message.id > message_id]
+
+
+async def messages_by_id(calls: Calls, chat: str, message_id: int) -> list[Any]:
+    """Return a private chat's messages with ids right after `message_id`, for a bot, whose private chats share ids."""
+    found: list[Any] = []
+    if not message_id or int(chat) < 0:
+        return found
+    for call in range(CALLS_FOR_OWN):
+        first = message_id + 1 + call * IDS_A_CALL
+        ids: list[Any] = [raw.types.InputMessageID(id=id_) for id_ in range(first, first + IDS_A_CALL)]
+        page = getattr(await calls.invoke(raw.functions.messages.GetMessages(id=ids)), "messages", [])
+        there = [message for message in page if isinstance(message, raw.types.Message)]
+        if not there:
+            break
+        found += [message for message in there if getattr(message.peer_id, "user_id", None) == int(chat)]
+    return found
+
+
+def has_outcome(messages: list[Any], question: int, thinking: Collection[str] | None) -> bool:
+    """Return whether one of our own `messages` is the outcome of the message `question`.
+
+    That is a reply to one of our replies to it. A direct reply is one too unless it is a line of `thinking`; with
+    `thinking` None, no direct reply counts.
+    """
+    ours = [message for message in messages if _is_written_by_us(message)]
+    direct = [message for message in ours if _replied(message) == question]
+    lines = {_visible(line) for line in thinking or ()}
+    if thinking is not None and any(_visible(message.message) not in lines for message in direct):
+        return True
+    return not {message.id for message in direct}.isdisjoint(map(_replied, ours))
+
+
+def is_ours(message: Any, text: str, reply_to: int | None) -> bool:
+    """Return whether `message` is our own, has this text, and replies to `reply_to`, or to none as that was deleted."""
+    if not _is_written_by_us(message) or _visible(message.message) != _visible(text):
+        return False
+    replied = _replied(message)
+    return replied == reply_to or (replied is None and reply_to is not None and message.id > reply_to)
+
+
+def _is_written_by_us(message: Any) -> bool:
+    """Return whether it is a text of ours; service messages, e.g. about a call, are not."""
+    return isinstance(message, raw.types.Message) and bool(message.out)
+
+
+def _replied(message: Any) -> int | None:
+    return getattr(message.reply_to, "reply_to_msg_id", None)
+
+
+def _visible(text: str) -> str:
+    """Return `text` without white space and invisible characters, which Telegram may change."""
+    return "".join(char for char in text if char.isprintable() and not char.isspace())
