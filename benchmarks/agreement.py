@@ -13,8 +13,8 @@ import torch
 
 from events.schema import Role, Turn
 from functions.generate.engines.openvino.batch import Batch
-from functions.generate.engines.openvino.protocol import Job, Model
-from functions.generate.engines.openvino.served import served
+from functions.generate.engines.openvino.model_spec import model_spec
+from functions.generate.engines.openvino.protocol import Job, ModelSpec
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.settings import Arithmetic
 
@@ -78,7 +78,7 @@ def measure(checkpoint: Any, directory: Path, arithmetic: Arithmetic) -> dict[st
     """`checkpoint` is the model in float32, `directory` the same one prepared."""
     prompts = _prompts(checkpoint)
     asked = max(map(len, prompts))
-    written = _written(served(directory, SLOTS, asked, asked + NEW, arithmetic), prompts)
+    written = _written(model_spec(directory, SLOTS, asked, asked + NEW, arithmetic), prompts)
     end: int = checkpoint.tokenizer.encode(END, add_special_tokens=False)[-1]
     same = [_agreed(ours, theirs) for ours, theirs in zip(written, _choices(checkpoint, prompts, written), strict=True)]
     to_the_end = [number > ours.index(end) if end in ours else number == NEW for number, ours in same]
@@ -95,7 +95,7 @@ def _prompts(checkpoint: Any) -> list[list[int]]:
     return [encoder.encode(form.render(turn), begin=True).ids for turn in turns]
 
 
-def _written(model: Model, prompts: list[list[int]]) -> list[list[int]]:
+def _written(model: ModelSpec, prompts: list[list[int]]) -> list[list[int]]:
     batch = Batch(model)
     batch.wait()
     futures = [batch.submit(Job(number, prompt, NEW, frozenset())) for number, prompt in enumerate(prompts, 1)]

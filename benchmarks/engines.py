@@ -21,7 +21,7 @@ from benchmarks.limits import Machine, Work, machine
 from benchmarks.progress import tell
 from benchmarks.ways import NEW, ONLY_BY_NAME, ORIGINAL, PROMPT, WAYS
 from benchmarks.weights import openvino
-from functions.generate.engines.openvino.arithmetic import properties, resolved
+from functions.generate.engines.openvino.model_spec import plugin_properties, resolve_arithmetic
 from functions.generate.settings import GenerateSettings
 
 MANY = 32
@@ -29,7 +29,7 @@ LONGEST, LONGEST_FOR_QUALITY = 300.0, 1200.0
 """Seconds that a way may take."""
 _FIELDS = GenerateSettings.model_fields
 ENGINE, BITS, ARITHMETIC = (_FIELDS[name].default for name in ("engine", "bits", "arithmetic"))
-DEFAULT = f"{ENGINE}-int{BITS}-{resolved(ARITHMETIC).value}"
+DEFAULT = f"{ENGINE}-int{BITS}-{resolve_arithmetic(ARITHMETIC).value}"
 _ABOUT = {"arithmetic", "bits", "questions"}
 """What quality.py repeats of its question."""
 
@@ -40,7 +40,7 @@ async def measure() -> dict[str, object]:
     """Ratios of the default engine at its default precision; `ways` has the figures of each way."""
     tell("making the weights, once")
     await _python("benchmarks.weights", timeout=LONGEST)
-    async with machine(properties(ARITHMETIC)) as looks:
+    async with machine(plugin_properties(ARITHMETIC)) as looks:
         before = [await _way(ORIGINAL), await _beside(looks, DEFAULT)]
         others = {name: await _tried(name) for name in WAYS if name not in {ORIGINAL, DEFAULT, *ONLY_BY_NAME}}
         after = [await _way(ORIGINAL), await _beside(looks, DEFAULT, [1, MANY])]
@@ -51,7 +51,7 @@ async def measure() -> dict[str, object]:
     quality = json.loads(await _python("benchmarks.quality", ARITHMETIC.value, str(BITS), timeout=LONGEST_FOR_QUALITY))
     return {
         "default_engine": ENGINE,
-        "default_precision": f"int{BITS} {ARITHMETIC.value}, here {resolved(ARITHMETIC).value}",
+        "default_precision": f"int{BITS} {ARITHMETIC.value}, here {resolve_arithmetic(ARITHMETIC).value}",
         **speed([before, after], looks),
         **path,
         **{name: _rounded(figure) for name, figure in quality.items() if name not in _ABOUT},

@@ -17,9 +17,9 @@ from platformdirs import user_cache_path
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from functions.generate.engines.openvino.arithmetic import FAST
 from functions.generate.engines.openvino.batch import Batch
-from functions.generate.engines.openvino.protocol import Job, Model
+from functions.generate.engines.openvino.model_spec import FAST
+from functions.generate.engines.openvino.protocol import Job, ModelSpec
 from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.models import vocabulary
 from functions.generate.models.default_model import prepare_default_model
@@ -57,7 +57,7 @@ def written(directory: Path, tokenizer: Any) -> list[Chat]:
     subjects = SUBJECTS.read_text(encoding="utf-8").split()
     begun = [tokenizer.encode(form.format(about)).ids for about, form in product(subjects, BEGINNINGS)]
     end = json.loads((directory / "config.json").read_text(encoding="utf-8"))["eos_token_id"]
-    batch = Batch(Model(str(directory), SLOTS, LONGEST, LONGEST + NEW, FAST))
+    batch = Batch(ModelSpec(str(directory), SLOTS, LONGEST, LONGEST + NEW, FAST))
     batch.wait()
     try:
         how: dict[str, Any] = {"temperature": 1.0, "top_k": 200, "top_p": 0.98}

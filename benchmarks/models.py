@@ -27,8 +27,8 @@ from benchmarks.weights import HERE, words
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
-from functions.generate.engines.openvino.served import served
 from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.models.card import ModelCard
 from functions.generate.models.prepared import prepared_model
@@ -102,7 +102,7 @@ def prepare(name: str, bits: int) -> tuple[Path, dict[str, Any]]:
 def openvino(name: str, bits: int) -> dict[str, Any]:
     directory, cost = prepare(name, bits)
     began = time.perf_counter()
-    batch = Batch(served(directory, 1, max(PROMPTS), max(PROMPTS) + NEW, ARITHMETIC))
+    batch = Batch(model_spec(directory, 1, max(PROMPTS), max(PROMPTS) + NEW, ARITHMETIC))
     batch.wait()
     loading = time.perf_counter() - began
     numbers = count(1)

@@ -23,7 +23,7 @@ from rich.console import Console
 from benchmarks import agreement
 from benchmarks.dialogues import halves, kinds, questions
 from benchmarks.reading import Prepared, Reader, Reference
-from functions.generate.engines.openvino.arithmetic import properties
+from functions.generate.engines.openvino.model_spec import plugin_properties
 from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.models.default_model import prepare_default_model
 from functions.generate.models.prepared import prepared_model
@@ -42,7 +42,7 @@ def measure(arithmetic: Arithmetic, bits: int, vocabulary: Vocabulary, *more: Pa
     checkpoint, cache = reference(), user_cache_path("timokha")
     directory = prepared_model(None, cache, bits=bits, vocabulary=vocabulary, console=Console(stderr=True))
     tokenizer = checkpoint.tokenizer
-    ours = Prepared(directory, properties(arithmetic), tokenizer.get_vocab())
+    ours = Prepared(directory, plugin_properties(arithmetic), tokenizer.get_vocab())
     return {
         "arithmetic": arithmetic.value,
         "bits": bits,

@@ -18,8 +18,8 @@ import psutil
 
 from benchmarks.weights import CTRANSLATE2, REFERENCE, VOCABULARY, openvino
 from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
-from functions.generate.engines.openvino.served import served
 from functions.generate.engines.transformers import engine
 from functions.generate.settings import Arithmetic
 
@@ -77,7 +77,7 @@ def ctranslate2() -> Callable[[int, int], Timed]:
 
 
 def batch(bits: int, arithmetic: Arithmetic) -> Callable[[int, int], Timed]:
-    model = served(openvino(bits), max(CROWDS), PROMPT, PROMPT + NEW, arithmetic)
+    model = model_spec(openvino(bits), max(CROWDS), PROMPT, PROMPT + NEW, arithmetic)
     process = Batch(model)
     process.wait()
 

@@ -9,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False  # checkers of types know the name: importing `typing` takes longer than `timokha health`
 if TYPE_CHECKING:
-    from functions.generate.engines.openvino.process import Process
+    from functions.generate.engines.openvino.process import ModelProcess
 
 SERVICES = {"bridge", "demo", "generate", "sandbox", "userbot"}
 """Commands that run until they are stopped: for them a signal is no failure."""
@@ -41,7 +41,7 @@ def _answered_quickly() -> int | None:
     return quick_health.answered(sys.argv[2:], dict(os.environ))
 
 
-def _begun_early() -> "Process | None":
+def _begun_early() -> "ModelProcess | None":
     """The process of a model, which takes longest."""
     if sys.argv[1:2] != ["generate"]:
         return None

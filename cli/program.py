@@ -19,12 +19,12 @@ from events.errors import SettingsError
 from events.runtime.signals import Signals
 
 if TYPE_CHECKING:
-    from functions.generate.engines.openvino.process import Process
+    from functions.generate.engines.openvino.process import ModelProcess
 
 Made = Callable[[], click.Command]
 
 
-def run(signals: Signals, process: "Process | None" = None) -> None:
+def run(signals: Signals, process: "ModelProcess | None" = None) -> None:
     """Run what `sys.argv` says, and exit. `process` has been begun for it."""
     code = 1
     try:
@@ -53,7 +53,7 @@ class Group(click.Group):
         return self._made[cmd_name]() if cmd_name in self._made else None
 
 
-def program(signals: Signals, process: "Process | None" = None) -> click.Group:
+def program(signals: Signals, process: "ModelProcess | None" = None) -> click.Group:
     """The whole command line."""
     made: dict[str, dict[str, Made]] = {name: {} for name in ("", *GROUPS)}
     for name, command in COMMANDS.items():
@@ -78,7 +78,7 @@ def _config() -> click.Command:
     return click.Group("config", {str(part.name): part for part in commands()}, help=GROUPS["config"])
 
 
-def subcommand(name: str, command: Command, signals: Signals, process: "Process | None" = None) -> click.Command:
+def subcommand(name: str, command: Command, signals: Signals, process: "ModelProcess | None" = None) -> click.Command:
     """A command whose options are the fields of its settings."""
 
     def callback(**given: object) -> None:
@@ -99,7 +99,7 @@ def subcommand(name: str, command: Command, signals: Signals, process: "Process 
     )
 
 
-def _begun(command: Command, chosen: dict[str, Any], process: "Process | None") -> Any:
+def _begun(command: Command, chosen: dict[str, Any], process: "ModelProcess | None") -> Any:
     """What `command` begins before it is known whether its settings are right: `cli.start` says what is wrong."""
     if not command.ahead:
         return None

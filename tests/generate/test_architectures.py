@@ -23,11 +23,11 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.export import attention, rehearsal
-from functions.generate.engines.openvino.export.paged import Unsupported
+from functions.generate.engines.openvino.export.graph_passes import Unsupported
 from functions.generate.engines.openvino.export.rehearsal import converted
 from functions.generate.engines.openvino.export.transformers_export import export
+from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
-from functions.generate.engines.openvino.served import served
 from functions.generate.engines.serving_file import Described
 from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.engines.transformers.engine import format_of
@@ -92,7 +92,7 @@ def assert_exact(source: Path, directory: Path) -> None:
 
 
 def written(directory: Path, prompts: Sequence[list[int]], ends: Sequence[int]) -> list[list[int]]:
-    batch = Batch(served(directory, len(prompts), CONTEXT, CONTEXT, Arithmetic.EXACT))
+    batch = Batch(model_spec(directory, len(prompts), CONTEXT, CONTEXT, Arithmetic.EXACT))
     try:
         batch.wait()
         jobs = [Job(number, prompt, NEW, frozenset(ends)) for number, prompt in enumerate(prompts, 1)]

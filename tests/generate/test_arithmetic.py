@@ -2,8 +2,8 @@
 
 import pytest
 
-from functions.generate.engines.openvino import arithmetic
-from functions.generate.engines.openvino.arithmetic import EXACT, FAST, properties, resolved
+from functions.generate.engines.openvino import model_spec
+from functions.generate.engines.openvino.model_spec import EXACT, FAST, plugin_properties, resolve_arithmetic
 from functions.generate.settings import Arithmetic, GenerateSettings
 
 PROCESSORS = {
@@ -18,18 +18,18 @@ PROCESSORS = {
 @pytest.mark.parametrize("name", PROCESSORS)
 def test_auto_rounds_activations_where_the_processor_multiplies_bytes(name: str) -> None:
     instructions, expected = PROCESSORS[name]
-    assert resolved(Arithmetic.AUTO, instructions) is expected
+    assert resolve_arithmetic(Arithmetic.AUTO, instructions) is expected
 
 
 @pytest.mark.parametrize("chosen", [Arithmetic.EXACT, Arithmetic.FAST])
 def test_what_is_chosen_holds_on_every_processor(chosen: Arithmetic) -> None:
-    assert {resolved(chosen, instructions) for instructions, _ in PROCESSORS.values()} == {chosen}
+    assert {resolve_arithmetic(chosen, instructions) for instructions, _ in PROCESSORS.values()} == {chosen}
 
 
 def test_auto_is_the_default_and_reads_this_processor(tmp_path, monkeypatch) -> None:
     file = tmp_path / "cpuinfo"
-    monkeypatch.setattr(arithmetic, "_PROCESSOR", file)
+    monkeypatch.setattr(model_spec, "_PROCESSOR", file)
     chosen = GenerateSettings.model_fields["arithmetic"].default
-    assert properties(chosen) == EXACT  # nobody says
+    assert plugin_properties(chosen) == EXACT  # nobody says
     file.write_text("processor\t: 0\nflags\t\t: fpu avx512_vnni\n", encoding="ascii")
-    assert properties(chosen) == FAST
+    assert plugin_properties(chosen) == FAST

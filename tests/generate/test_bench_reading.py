@@ -5,10 +5,10 @@ import pytest
 
 from benchmarks.reading import MODEL, Prepared, Reference
 from functions.generate.engines.openvino import renumbering
-from functions.generate.engines.openvino.arithmetic import EXACT
 from functions.generate.engines.openvino.export.head import narrow
 from functions.generate.engines.openvino.export.transformers_graph import graph
 from functions.generate.engines.openvino.library import ov
+from functions.generate.engines.openvino.model_spec import EXACT
 from tests.generate import tiny_models
 
 BEFORE, TEXTS = [3, 14, 15, 9, 26], [[5, 35, 8], [9, 7, 9, 3, 2, 38], [46]]

@@ -14,8 +14,8 @@ from events.runtime.clock import SystemClock
 from events.schema import Sampling
 from functions.generate.app import open_engine
 from functions.generate.engines.openvino.head_start import begin
-from functions.generate.engines.openvino.process import Process, start_early
-from functions.generate.engines.openvino.protocol import Model
+from functions.generate.engines.openvino.process import ModelProcess, start_early
+from functions.generate.engines.openvino.protocol import ModelSpec
 from functions.generate.models.prepared import prepared_model
 from functions.generate.settings import GenerateSettings
 from tests.generate.served import SLOTS, asked, stepping
@@ -92,16 +92,16 @@ def test_a_process_that_has_ended_is_made_up_for(process, settings):
 
 
 def test_a_process_that_is_never_told_of_a_model_ends_without_a_word(capfd):
-    process = Process()
+    process = ModelProcess()
     process.socket.close()
     process.wait(WITHIN)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_process_whose_parent_is_gone_when_its_model_can_not_be_loaded_ends_without_a_word(tmp_path, capfd):
-    process = Process()
+    process = ModelProcess()
     with Connection(process.socket.detach()) as connection:
-        connection.send(Model(str(tmp_path), 1, 100, 100, {}))
+        connection.send(ModelSpec(str(tmp_path), 1, 100, 100, {}))
     process.wait(WITHIN)
     assert capfd.readouterr() == ("", "")
 

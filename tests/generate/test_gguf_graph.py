@@ -14,11 +14,11 @@ import torch
 from functions.generate.engines.gguf.header import read
 from functions.generate.engines.gguf.kinds import head_size
 from functions.generate.engines.gguf.weights import Weights
-from functions.generate.engines.openvino.arithmetic import EXACT
 from functions.generate.engines.openvino.export.gguf_graph import graph
 from functions.generate.engines.openvino.export.graph_passes import LIFT
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ov
+from functions.generate.engines.openvino.model_spec import EXACT
 from tests.generate.gguf_files import ARCHITECTURES, Q8, tiny, write
 from tests.generate.tiny_models import Tiny
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.generate.engines.openvino.process import Process, with_huge_pages
+from functions.generate.engines.openvino.process import ModelProcess, with_huge_pages
 
 _ENABLED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _ALLOCATE = "held = bytearray(16 << 20); print(open('/proc/self/smaps').read())"
@@ -43,7 +43,7 @@ def test_the_process_that_steps_a_model_asks_for_them(monkeypatch: pytest.Monkey
         return popen(*arguments, env=env, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(subprocess, "Popen", noted)
-    Process().drop()
+    ModelProcess().drop()
     assert [env["GLIBC_TUNABLES"] for env in started] == [with_huge_pages(os.environ)["GLIBC_TUNABLES"]]
 
 

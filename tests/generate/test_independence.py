@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from events.runtime.clock import SystemClock
-from functions.generate.engines.openvino import aliases, model_process
-from functions.generate.engines.openvino.companion import most
+from functions.generate.engines.openvino import model_process
+from functions.generate.engines.openvino.batch_invariance import max_companions, with_aliases
 from functions.generate.engines.openvino.export.transformers_export import export
 from functions.generate.engines.openvino.model_process import Stepper
-from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, Model, Written
-from functions.generate.engines.openvino.served import served
+from functions.generate.engines.openvino.model_spec import model_spec
+from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, ModelSpec, Written
 from functions.generate.settings import Arithmetic
 from tests.generate import tiny_models
 from tests.generate.tiny_models import CONTEXT
@@ -66,7 +66,7 @@ class Asked:
         self._connection, theirs = Pipe()
         self._likelihoods: dict[int, list[float]] = {}
         self._numbers = count(1)
-        model = served(directory, SLOTS, CONTEXT, CONTEXT, arithmetic)
+        model = model_spec(directory, SLOTS, CONTEXT, CONTEXT, arithmetic)
         self._stepper = Stepper(model, theirs, self._arriving, clock=SystemClock())
         self._stepper._pipeline = self._watched(self._stepper._pipeline)
         self._thread = threading.Thread(target=self._stepper.run, daemon=True)
@@ -179,8 +179,8 @@ def test_a_later_stage_goes_on_with_what_was_read(asked: Asked) -> None:
     [(written, _)] = asked.answers([job])
     later = replace(asked.job([*job.prompt, *written]), earlier=((job.number, len(job.prompt)),))
     ids = np.array(later.prompt)
-    marks = aliases.marked(ids, later)[: len(job.prompt)]
-    assert marks.tolist() == aliases.marked(ids[: len(job.prompt)], job).tolist()
+    marks = with_aliases(ids, later)[: len(job.prompt)]
+    assert marks.tolist() == with_aliases(ids[: len(job.prompt)], job).tolist()
     assert len(asked.answers([later])[0][0]) == NEW
 
 
@@ -194,6 +194,6 @@ def test_what_is_cancelled_before_its_turn_is_not_begun(asked: Asked) -> None:
 
 
 def test_a_step_has_room_for_the_longest_whole_prompt_and_what_all_others_read_before_it() -> None:
-    model = Model("", SLOTS, 1024, 2048, {})
+    model = ModelSpec("", SLOTS, 1024, 2048, {})
     others = (SLOTS - 1) * model_process._TOKENS_A_STEP
-    assert model_process._scheduler(model).max_num_batched_tokens >= model_process._WHOLE + others + most()
+    assert model_process._scheduler(model).max_num_batched_tokens >= model_process._WHOLE + others + max_companions()

@@ -19,16 +19,16 @@ from functions.generate.engines.openvino.export.transformers_export import expor
 from functions.generate.engines.openvino.export.transformers_graph import graph
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ops, ov
+from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.openvino.renumbering import Renumbering
-from functions.generate.engines.openvino.served import served
 from functions.generate.engines.serving_file import Described
 from functions.generate.models import vocabulary
 from functions.generate.settings import Arithmetic, Vocabulary
 from tests.generate import tiny_models
 from tests.generate.served import stepping
 
-EXACT, FAST = (served(Path(), 1, 1, 1, word).properties for word in (Arithmetic.EXACT, Arithmetic.FAST))
+EXACT, FAST = (model_spec(Path(), 1, 1, 1, word).properties for word in (Arithmetic.EXACT, Arithmetic.FAST))
 NEW = 16
 
 
@@ -149,7 +149,7 @@ def test_what_is_written_is_what_torch_writes_without_the_other_tokens(narrowed:
 
 
 def run(directory: Path, jobs: Sequence[Job]) -> list[list[int]]:
-    batch = Batch(served(directory, len(jobs), tiny_models.CONTEXT, tiny_models.CONTEXT, Arithmetic.EXACT))
+    batch = Batch(model_spec(directory, len(jobs), tiny_models.CONTEXT, tiny_models.CONTEXT, Arithmetic.EXACT))
     try:
         batch.wait()
         return [future.result().tokens for future in [batch.submit(job) for job in jobs]]

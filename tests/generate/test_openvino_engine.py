@@ -19,8 +19,8 @@ from functions.generate.engines.openvino import model_process as stepping_proces
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.head_start import begin
+from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
-from functions.generate.engines.openvino.served import served
 from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.models.card import ModelCard
 from functions.generate.models.prepared import prepared_directory, prepared_model
@@ -77,7 +77,7 @@ async def test_no_answer_is_empty(engine: OpenVINOEngine) -> None:
 
 
 def test_nothing_is_started_for_a_request_that_comes_after_the_end(prepared_taught: Path) -> None:
-    batch = Batch(served(prepared_taught, 1, 64, 1, Arithmetic.EXACT))
+    batch = Batch(model_spec(prepared_taught, 1, 64, 1, Arithmetic.EXACT))
     batch.wait()
     batch.close()
     with pytest.raises(Retry):
@@ -224,5 +224,5 @@ def test_a_begun_model_that_is_not_wanted_ends_at_once_and_without_a_word(prepar
 def test_a_model_whose_parent_is_gone_when_it_is_loaded_ends_without_a_traceback(prepared_taught) -> None:
     ours, theirs = socket.socketpair()
     with Connection(ours.detach()) as parent:
-        parent.send(served(prepared_taught, 1, 64, 64, Arithmetic.EXACT))
+        parent.send(model_spec(prepared_taught, 1, 64, 64, Arithmetic.EXACT))
     stepping_process.main(theirs.detach())

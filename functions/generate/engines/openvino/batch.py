@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from events.errors import SettingsError
-from functions.generate.engines.openvino.process import Process
-from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, Model, Written, Wrote
+from functions.generate.engines.openvino.process import ModelProcess
+from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, ModelSpec, Written, Wrote
 from functions.worker.outcomes import Reject, Retry
 
 _CLOSING = 30.0
@@ -22,14 +22,14 @@ _ENDED = Failed(0, "the model's process has ended")
 class Batch:
     """Serves `model`. Its process is on its way when this returns; `wait` until the model is loaded."""
 
-    def __init__(self, model: Model, process: Process | None = None) -> None:
+    def __init__(self, model: ModelSpec, process: ModelProcess | None = None) -> None:
         """`process` has got no model yet; it is ours from now on. Raises OSError if it has just ended."""
         self.model = model
         self._waiting: dict[int, Future[Written]] = {}
         self._told: dict[int, Callable[[list[int]], None]] = {}
         self._lock = threading.Lock()
         self._closed = False
-        self._open(process or Process())
+        self._open(process or ModelProcess())
 
     def wait(self) -> None:
         """Until the model is loaded. Raises SettingsError, one line, if it can't be."""
@@ -74,7 +74,7 @@ class Batch:
         self._process.kill()
         self._process.wait()
 
-    def _open(self, process: Process) -> None:
+    def _open(self, process: ModelProcess) -> None:
         self._process = process
         self._connection: Any = Connection(process.socket.detach())
         self._connection.send(self.model)
@@ -87,7 +87,7 @@ class Batch:
     def _reopen(self) -> None:
         if not self._closed:
             self._process.wait()
-            self._open(Process())
+            self._open(ModelProcess())
 
     def _cancel(self, number: int) -> None:
         with self._lock, suppress(OSError):

@@ -17,8 +17,8 @@ from functions.generate.decoding.stages import Stage
 from functions.generate.decoding.writer import Times, Writer
 from functions.generate.engine import Generated, Progressed
 from functions.generate.engines.openvino.batch import Batch
+from functions.generate.engines.openvino.model_spec import spec_of_prepared
 from functions.generate.engines.openvino.protocol import Job
-from functions.generate.engines.openvino.served import model_of
 from functions.generate.engines.partial_text import INTERVAL, after, telling
 from functions.generate.engines.prepared_models import prepare_for_openvino
 from functions.generate.engines.serving_file import Described
@@ -87,7 +87,7 @@ class OpenVINOEngine:
         self._ends = frozenset(described.ends)
         self._numbers = count(1)
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        model = model_of(
+        model = spec_of_prepared(
             directory,
             described,
             slots=slots,

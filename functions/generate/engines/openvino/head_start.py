@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from events.errors import TimokhaError
-from functions.generate.engines.openvino.served import model_of
+from functions.generate.engines.openvino.model_spec import spec_of_prepared
 from functions.generate.engines.prepared_models import openvino_directory
 from functions.generate.engines.serving_file import Described
 from functions.generate.models.copies import hold
@@ -12,10 +12,10 @@ from functions.generate.settings import GenerateSettings
 
 if TYPE_CHECKING:
     from functions.generate.engines.openvino.batch import Batch
-    from functions.generate.engines.openvino.process import Process
+    from functions.generate.engines.openvino.process import ModelProcess
 
 
-def begin(settings: GenerateSettings, process: "Process | None" = None) -> "Batch | None":
+def begin(settings: GenerateSettings, process: "ModelProcess | None" = None) -> "Batch | None":
     """Start to load the openvino engine's model, in `process` if there is one; end that if it is not needed.
 
     Return None for another engine, or if the model is not prepared. Errors are left to `open_engine`.
@@ -29,13 +29,13 @@ def begin(settings: GenerateSettings, process: "Process | None" = None) -> "Batc
     return begun
 
 
-def _load(settings: GenerateSettings, process: "Process | None") -> "Batch | None":
+def _load(settings: GenerateSettings, process: "ModelProcess | None") -> "Batch | None":
     directory = openvino_directory(settings)
     if not hold(directory) or not find_spec("openvino_genai"):
         return None
     from functions.generate.engines.openvino.batch import Batch  # noqa: PLC0415 -- another engine does without
 
-    model = model_of(
+    model = spec_of_prepared(
         directory,
         Described.read(directory),
         slots=settings.slots,

@@ -17,10 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from events.runtime.clock import Clock, SystemClock
-from functions.generate.engines.openvino import aliases, companion, renumbering
-from functions.generate.engines.openvino.companion import Companions
+from functions.generate.engines.openvino import renumbering
+from functions.generate.engines.openvino.batch_invariance import (
+    Companions,
+    knows_aliases,
+    max_companions,
+    with_aliases,
+)
 from functions.generate.engines.openvino.library import genai, ov
-from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, Model, Written, Wrote
+from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, ModelSpec, Written, Wrote
 from functions.generate.engines.partial_text import Pace
 
 _BLOCK = 32
@@ -56,7 +61,7 @@ class Stepper:
 
     def __init__(
         self,
-        model: Model,
+        model: ModelSpec,
         connection: Connection,
         arriving: "SimpleQueue[Job | Cancelled | None]",
         *,
@@ -66,8 +71,8 @@ class Stepper:
             model.directory, _scheduler(model), "CPU", model.properties
         )
         directory = Path(model.directory)
-        self._marked = aliases.are_known(directory)
-        self._companions = Companions(self._pipeline, marked=self._marked)
+        self._aliases = knows_aliases(directory)
+        self._companions = Companions(self._pipeline, aliases=self._aliases)
         self._renumbering = renumbering.read(directory)
         self._connection = connection
         self._arriving = arriving
@@ -126,7 +131,7 @@ class Stepper:
     def _start(self, job: Job, since: float) -> int:
         """Returns how many tokens there are to read, about."""
         ids = self._renumbering.inside(job.prompt)
-        prompt = ov.Tensor((aliases.marked(ids, job) if self._marked else ids)[None])
+        prompt = ov.Tensor((with_aliases(ids, job) if self._aliases else ids)[None])
         try:
             handle = self._pipeline.add_request(job.number, prompt, _config(job, self._renumbering.written(job.ends)))
         except Exception as error:  # noqa: BLE001 - one bad request is nobody else's fault
@@ -174,8 +179,8 @@ def _shared(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
     return int(differ[0]) if len(differ) else length
 
 
-def _scheduler(model: Model) -> Any:
-    companions = companion.most()
+def _scheduler(model: ModelSpec) -> Any:
+    companions = max_companions()
     config = genai.SchedulerConfig()
     config.max_num_seqs = model.slots + companions
     config.max_num_batched_tokens = _WHOLE + model.slots * _TOKENS_A_STEP + companions  # what others read or write
@@ -225,7 +230,7 @@ def main(descriptor: int) -> None:
         _serve(model, connection)
 
 
-def _serve(model: Model, connection: Connection) -> None:
+def _serve(model: ModelSpec, connection: Connection) -> None:
     arriving: SimpleQueue[Job | Cancelled | None] = SimpleQueue()
     try:
         stepper = Stepper(model, connection, arriving, clock=SystemClock())

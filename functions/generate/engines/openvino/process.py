@@ -14,7 +14,7 @@ _MALLOC = "GLIBC_TUNABLES"
 _HUGE_PAGES = "glibc.malloc.hugetlb"
 
 
-def start_early(arguments: Sequence[str], environment: Mapping[str, str]) -> "Process | None":
+def start_early(arguments: Sequence[str], environment: Mapping[str, str]) -> "ModelProcess | None":
     """Start the process before the settings are read, unless another engine, or only help, seems to be asked for.
 
     `head_start` ends it if the settings say otherwise.
@@ -25,12 +25,12 @@ def start_early(arguments: Sequence[str], environment: Mapping[str, str]) -> "Pr
     if not find_spec("openvino_genai"):
         return None
     try:
-        return Process()
+        return ModelProcess()
     except OSError:
         return None  # the engine says why, if it can't start one either
 
 
-class Process:
+class ModelProcess:
     """Started when this returns; it waits at the other end of `socket` for its model, and ends with this process."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelSpec:
     """First: what to serve, and how. Answered with True, or with Failed."""
 
     directory: str

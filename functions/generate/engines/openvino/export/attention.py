@@ -8,7 +8,7 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from functions.generate.engines.openvino.export.paged import Unsupported
+from functions.generate.engines.openvino.export.graph_passes import Unsupported
 
 _NAME = "timokha"
 _jit: Any = torch.jit  # untyped

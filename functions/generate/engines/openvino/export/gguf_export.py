@@ -11,7 +11,7 @@ from functions.generate.engines.gguf.kinds import of, refusal
 from functions.generate.engines.gguf.layers import config
 from functions.generate.engines.gguf.tokenizer import LISTS, GGUFTokenizer, built
 from functions.generate.engines.openvino.export.gguf_graph import graph
-from functions.generate.engines.openvino.export.paged import Unsupported
+from functions.generate.engines.openvino.export.graph_passes import Unsupported
 from functions.generate.engines.openvino.export.prepared import Servable, not_servable, write
 from functions.generate.engines.serving_file_writer import described, guessed
 from functions.generate.models.card import ModelCard

@@ -8,7 +8,7 @@ from functions.generate.engines.gguf.kinds import EMBEDDING, TIED, head_size, of
 from functions.generate.engines.gguf.layers import attention_width, windows
 from functions.generate.engines.gguf.weights import Floats
 from functions.generate.engines.openvino.export import gguf_positions
-from functions.generate.engines.openvino.export.graph_passes import lift
+from functions.generate.engines.openvino.export.graph_passes import check_attention, lift
 from functions.generate.engines.openvino.export.layers import (
     Angles,
     Memory,
@@ -24,7 +24,6 @@ from functions.generate.engines.openvino.export.layers import (
     split,
     turned,
 )
-from functions.generate.engines.openvino.export.paged import check
 from functions.generate.engines.openvino.library import ops, ov
 
 
@@ -42,7 +41,7 @@ def graph(header: Header, weights: Mapping[str, Floats]) -> ov.Model:
     logits.output(0).get_tensor().set_names({"logits"})
     model = ov.Model([ops.result(logits)], memory.sinks, list(inputs.values()), "gguf")
     lift(model)
-    check(model, windows(header))
+    check_attention(model, windows(header))
     return model
 
 

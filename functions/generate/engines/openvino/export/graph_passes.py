@@ -1,17 +1,43 @@
-"""Changes to a finished graph: equal constants shared, logits lifted above zero, the aliases of tokens taken off."""
+"""Checks and changes of a finished graph: paged attention, constants, logits above zero, aliases of tokens."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from functions.generate.engines.openvino.aliases import BITS, NAME
+from functions.generate.engines.openvino.batch_invariance import ALIAS_BITS, ALIAS_NODE
 from functions.generate.engines.openvino.export.head import readers_of
-from functions.generate.engines.openvino.library import ops, ov
+from functions.generate.engines.openvino.library import ops, ov, passes
 
 _SMALL = 128
 """Bytes: numbers, axes and shapes. What is larger are weights."""
 _KINDS = {"f32", "i32", "i64", "boolean"}
 """Of no quantized weights, which OpenVINO packs, each in its own way."""
+
+
+_SLIDING = 10
+"""The input of paged attention that says how many tokens a layer sees."""
+
+
+class Unsupported(ValueError):
+    """The model is built in a way that this engine can't run."""
+
+
+def check_attention(model: ov.Model, windows: Sequence[int | None]) -> None:
+    """Raise Unsupported if paged attention would miss a layer, or one of `windows`; None sees all tokens.
+
+    GenAI makes attention paged when it loads a model.
+    """
+    paged = model.clone()
+    passes.paged_attention_transformation(paged)
+    nodes = [node for node in paged.get_ops() if node.get_type_name() == "PagedAttentionExtension"]
+    sliding = [node for node in nodes if node.input_value(_SLIDING).get_node().get_type_name() != "Constant"]
+    wanted = [window for window in windows if window]
+    if (len(nodes), len(sliding)) != (len(windows), len(wanted)):
+        raise Unsupported(
+            f"attention of which {len(nodes)} of {len(windows)} layers are understood, "
+            f"{len(sliding)} of {len(wanted)} sliding ones"
+        )
 
 
 def share(model: ov.Model) -> None:
@@ -58,11 +84,11 @@ def lift(model: ov.Model) -> None:
 
 
 def strip_aliases(model: ov.Model) -> None:
-    """Let `model`, of at most 2 ** BITS tokens, read tokens with marks, in place: last of all that is done to it."""
+    """Let `model`, of at most 2 ** ALIAS_BITS tokens, read tokens with marks, in place, after all other changes."""
     tokens = model.input("input_ids")
     readers = readers_of(tokens)
-    plain = ops.bitwise_and(tokens, ops.constant(np.array((1 << BITS) - 1, dtype=np.int64)))
-    plain.set_friendly_name(NAME)
+    plain = ops.bitwise_and(tokens, ops.constant(np.array((1 << ALIAS_BITS) - 1, dtype=np.int64)))
+    plain.set_friendly_name(ALIAS_NODE)
     for port in readers:
         port.replace_source_output(plain.output(0))
     model.validate_nodes_and_infer_types()

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from events.errors import SettingsError
 from functions.generate.engines import tokenizer_file
 from functions.generate.engines.model_files import writing
-from functions.generate.engines.openvino import aliases, renumbering
-from functions.generate.engines.openvino.export import graph_passes
-from functions.generate.engines.openvino.export.graph_passes import share
+from functions.generate.engines.openvino import renumbering
+from functions.generate.engines.openvino.batch_invariance import ALIAS_BITS
+from functions.generate.engines.openvino.export import head
+from functions.generate.engines.openvino.export.graph_passes import Unsupported, share, strip_aliases
 from functions.generate.engines.openvino.export.head import OtherHead
-from functions.generate.engines.openvino.export.narrowing import narrowed
-from functions.generate.engines.openvino.export.paged import Unsupported
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ov
 from functions.generate.engines.serving_file import Described
+from functions.generate.models import vocabulary as vocabularies
 from functions.generate.settings import Vocabulary
 
 
@@ -43,13 +45,13 @@ def write(
     model, described, order, remark = servable.model, servable.described, None, None
     if vocabulary is Vocabulary.TALK:
         try:
-            described, order = narrowed(model, servable.tokenizer, described, servable.used)
+            described, order = _narrow(model, servable.tokenizer, described, servable.used)
         except OtherHead:
             remark = f"{described.card.name} keeps its whole vocabulary: how it computes logits is not known here"
     if bits is not None:
         quantize(model, bits)
-    if servable.tokenizer.get_vocab_size() <= 1 << aliases.BITS:
-        graph_passes.strip_aliases(model)
+    if servable.tokenizer.get_vocab_size() <= 1 << ALIAS_BITS:
+        strip_aliases(model)
     share(model)
     directory.mkdir(parents=True, exist_ok=True)
     with writing(directory):
@@ -60,6 +62,22 @@ def write(
             renumbering.write(directory, order)
     described.write(directory)
     return remark
+
+
+def _narrow(
+    model: ov.Model, tokenizer: Any, described: Described, used: Collection[int]
+) -> tuple[Described, head.Tokens | None]:
+    """Narrow the head of `model` to what talk needs, in place; return `described` with its rows, and its own order.
+
+    `tokenizer` is a `tokenizers.Tokenizer`; `used` are the tokens of the owner's data. The model keeps its whole
+    vocabulary, and the order is None, where talk needs that. Raises OtherHead if it isn't known how to narrow it.
+    """
+    always = {*described.ends, *described.special_ids, *used}
+    tokens = vocabularies.kept(tokenizer, always=always, size=head.rows(model))
+    if tokens is None:
+        return described, None
+    order = head.narrow(model, np.array(tokens, dtype=np.int32))
+    return described.model_copy(update={"rows": len(tokens)}), order
 
 
 def not_servable(name: str, error: Unsupported) -> SettingsError:

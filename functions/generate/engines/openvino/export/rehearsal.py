@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from functions.generate.engines.model_files import writing
-from functions.generate.engines.openvino.arithmetic import EXACT
-from functions.generate.engines.openvino.export.paged import Unsupported
+from functions.generate.engines.openvino.export.graph_passes import Unsupported
 from functions.generate.engines.openvino.export.transformers_graph import graph
 from functions.generate.engines.openvino.library import genai, ov
+from functions.generate.engines.openvino.model_spec import EXACT
 
 _SMALL = 20_000_000
 """Parameters. A model with fewer is compared itself."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from events.runtime.clock import Clock
-from functions.generate.engines.openvino.export.paged import Unsupported
+from functions.generate.engines.openvino.export.graph_passes import Unsupported
 from functions.generate.engines.openvino.export.prepared import Servable, not_servable, write
 from functions.generate.engines.openvino.export.rehearsal import converted
 from functions.generate.engines.serving_file import Described

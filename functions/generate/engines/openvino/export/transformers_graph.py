@@ -8,8 +8,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from functions.generate.engines.openvino.export.attention import Attention
-from functions.generate.engines.openvino.export.graph_passes import lift
-from functions.generate.engines.openvino.export.paged import check
+from functions.generate.engines.openvino.export.graph_passes import check_attention, lift
 from functions.generate.engines.openvino.library import converted, ops, ov, passes
 
 _jit: Any = torch.jit  # untyped
@@ -37,7 +36,7 @@ def graph(model: PreTrainedModel) -> ov.Model:
     _name(traced, cache)
     _hide_cache(traced, cache)
     lift(traced)
-    check(traced, attention.windows)
+    check_attention(traced, attention.windows)
     return traced
 
 
