@@ -23,9 +23,9 @@ from edge.userbot.chat.record import (
     Notice,
     Question,
     Rate,
+    UnreadableRecord,
     from_json,
 )
-from edge.userbot.chat.versions import UnreadableRecord
 from edge.userbot.intake.account_updates import UpdatesState
 from edge.userbot.storage.index import ChatIndex
 from edge.userbot.storage.unreadable import UnreadableChats
