@@ -1,4 +1,4 @@
-"""The deliveries that a worker is processing, each in its own task, until they are settled or handed back."""
+"""The deliveries that a worker processes, each in its own task, until they are settled or handed back."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -12,11 +12,11 @@ from events.errors import TransportError
 from events.runtime.tasks import cancel, finish
 from events.transport import MAX_FETCH_WAIT, Delivery
 
-ENDING = timedelta(seconds=1.5)
-"""For cancelled tasks to end: what has not ended by then is handed back anyway."""
+CANCEL_TIMEOUT = timedelta(seconds=1.5)
+"""For cancelled tasks to end. The deliveries of those still running are handed back anyway."""
 
-HANDING_BACK = timedelta(seconds=0.75)
-"""To hand a delivery back; without that it is delivered again when its lease is over."""
+HAND_BACK_TIMEOUT = timedelta(seconds=0.75)
+"""To hand a delivery back. One that is not handed back is redelivered when its lease expires."""
 
 Work = Callable[[Delivery, Callable[[], None]], Coroutine[Any, Any, None]]
 """Settles a delivery, and calls the given function when its handler has finished."""
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class InFlight:
-    """A slot is free when its handler has finished: settling goes on beside the next request."""
+    """Deliveries in flight. A slot is free once its handler has finished: settling overlaps with the next request."""
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[None], Delivery] = {}
@@ -36,7 +36,7 @@ class InFlight:
         return len(self._tasks)
 
     def free(self, slots: int) -> int:
-        """Return how many more to take. Besides those being handled, up to `slots` may be waiting to be settled."""
+        """Return how many more to fetch. Besides those being handled, up to `slots` may be waiting to be settled."""
         return min(slots - len(self._handling), 2 * slots - len(self._tasks))
 
     async def until_free(self) -> None:
@@ -50,38 +50,38 @@ class InFlight:
         """Make `until_free` return."""
         self._changed.set()
 
-    def take(self, delivery: Delivery, work: Work) -> None:
+    def start(self, delivery: Delivery, work: Work) -> None:
         """Start `work` on a delivery."""
-        task = asyncio.create_task(work(delivery, lambda: self._handled(task)))
+        task = asyncio.create_task(work(delivery, lambda: self._free_slot(task)))
         self._tasks[task] = delivery
         self._handling.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._remove)
 
-    async def settled(self, within: float) -> None:
-        """Return when all are settled, or after so many seconds."""
+    async def until_settled(self, timeout: float) -> None:
+        """Return when all are settled, or after `timeout` seconds."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=max(within, 0.0))
+            await asyncio.wait(self._tasks, timeout=max(timeout, 0.0))
 
-    def _handled(self, task: "asyncio.Task[None]") -> None:
+    def _free_slot(self, task: "asyncio.Task[None]") -> None:
         self._handling.discard(task)
         self._changed.set()
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        """Free the slot, even if the task ended before it came to a handler."""
+    def _remove(self, task: "asyncio.Task[None]") -> None:
+        """Remove a task that has ended, and free its slot, even if it was cancelled before it called a handler."""
         del self._tasks[task]
-        self._handled(task)
+        self._free_slot(task)
 
     async def hand_back(self, delay: timedelta, *others: "asyncio.Task[Any]") -> None:
         """Cancel the tasks and `others`; return unsettled deliveries to the broker, to be redelivered after `delay`.
 
-        Takes at most `ENDING` and `HANDING_BACK`, whatever the handlers and the broker do.
+        Takes at most `CANCEL_TIMEOUT` and `HAND_BACK_TIMEOUT`, whatever the handlers and the broker do.
         """
         late = dict(self._tasks)
         cancelling = asyncio.ensure_future(cancel(*late, *others))
         # Cancelling goes on in the background: a handler that does not react must not hold up the others.
-        await asyncio.wait({cancelling}, timeout=ENDING.total_seconds())
+        await asyncio.wait({cancelling}, timeout=CANCEL_TIMEOUT.total_seconds())
         unsettled = [delivery for task, delivery in late.items() if not task.done() or task.cancelled()]
-        await asyncio.gather(*(finish(HANDING_BACK, _hand_back(delivery, delay)) for delivery in unsettled))
+        await asyncio.gather(*(finish(HAND_BACK_TIMEOUT, _hand_back(delivery, delay)) for delivery in unsettled))
 
 
 async def _hand_back(delivery: Delivery, delay: timedelta) -> None:

@@ -18,63 +18,38 @@ from events.runtime.tasks import cancel, finish, within
 from events.schema import FailureReason, GenerationCompleted, GenerationRequested
 from events.subjects import GENERATE_CONSUMER
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Log, Publisher, Subscription
-from functions.worker.in_flight import ENDING, HANDING_BACK, InFlight
+from functions.worker.in_flight import CANCEL_TIMEOUT, HAND_BACK_TIMEOUT, InFlight
 from functions.worker.outcomes import Answered, GaveUp, Outcome, Postponed, Reject, Retry, Skipped
 from functions.worker.settling import settle
 from observability.spans import mark_failed
 from observability.telemetry import Telemetry
 
-
-@asynccontextmanager
-async def kept(delivery: Delivery, lease: timedelta, *, clock: Clock) -> AsyncIterator[None]:
-    """Renew the lease every third of its length, so that one lost renewal does not lose the delivery."""
-    interval = lease / 3
-    renewing: list[asyncio.Task[None]] = []
-    # A task only where it takes so long: most deliveries are settled before, and a timer is cheaper.
-    timer = asyncio.get_running_loop().call_later(
-        interval.total_seconds(), lambda: renewing.append(asyncio.create_task(_renew(delivery, interval, clock)))
-    )
-    try:
-        yield
-    finally:
-        timer.cancel()
-        if renewing:
-            await cancel(*renewing)
-
-
-async def _renew(delivery: Delivery, interval: timedelta, clock: Clock) -> None:
-    while True:
-        try:
-            await delivery.extend()
-        except TransportError as error:
-            log.warning("lease.not_renewed", request_id=delivery.event.subject, error=str(error))
-        await clock.sleep(interval)
-
-
 BACKOFF = Backoff(first=timedelta(seconds=1), most=timedelta(seconds=30))
-"""Between two attempts of a request."""
+"""Between two attempts at a request."""
 
-SHORT = MAX_FETCH_WAIT.total_seconds() / 2
-"""Seconds: a fetch that brings nothing sooner did not wait, and is not repeated at once."""
-HOLLOW = Backoff(first=timedelta(seconds=0.05), most=timedelta(seconds=1))
+SHORT_FETCH = MAX_FETCH_WAIT.total_seconds() / 2
+"""Seconds. A fetch that returns nothing sooner did not wait; the next one backs off."""
+EMPTY_FETCH_BACKOFF = Backoff(first=timedelta(seconds=0.05), most=timedelta(seconds=1))
 
-FETCHING, LEAVING = timedelta(seconds=1.5), timedelta(seconds=2.5)
-"""At the end: for the fetch in hand, which waits for `MAX_FETCH_WAIT`, and for the subscription."""
+LAST_FETCH_TIMEOUT = timedelta(seconds=1.5)
+"""During shutdown, for the fetch in flight, which waits for `MAX_FETCH_WAIT`."""
+LEAVE_TIMEOUT = timedelta(seconds=2.5)
+"""During shutdown, to leave the subscription."""
 
 Handler = Callable[[GenerationRequested], Awaitable[GenerationCompleted]]
-"""Returns the answer or raises a verdict (`Retry`, `Reject`). Anything else that it raises is a passing fault."""
+"""Returns the answer or raises a verdict (`Retry`, `Reject`). Any other exception counts as a passing fault."""
 
 DeliveryHandler = Callable[[GenerationRequested, Delivery], Awaitable[Outcome]]
-"""What becomes of a request that is due; `host_handler` makes one of a handler."""
+"""Returns the outcome of a request that is due; `host_handler` makes one of a handler."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`slots` requests at once; after `attempts` deliveries a request is a dead letter.
+    """`slots` requests at once; after `attempts` deliveries a request is given up.
 
-    At the end there is a `grace` to finish; what is left comes to somebody else, not before `handback` has passed.
+    During shutdown requests have `grace` to finish. What is left is redelivered, after `handback` at the earliest.
     """
 
     slots: int = 1
@@ -84,9 +59,9 @@ class Limits:
 
 
 class Worker:
-    """Hosts `handle`; `answered` tells whether a request's reply exists already. Only the worker settles.
+    """Hosts `handle`; only the worker settles deliveries. `is_answered` returns whether a request has a reply already.
 
-    `slots` stands in for the limit where the number of requests at once changes.
+    `slots` replaces the limit where the number of requests at once changes.
     """
 
     def __init__(
@@ -116,21 +91,22 @@ class Worker:
         self._in_flight = InFlight()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is in hand, or hand it back when the grace is over.
+        """Work until `stop` is set; then finish what is in flight within the grace, and hand back the rest.
 
-        Cancelled, it hands back at once. Raises TransportError where the broker will never bring anything.
+        If cancelled, hand back at once. Raises TransportError if the broker will never deliver anything.
         """
         stopping = asyncio.ensure_future(stop.wait())
         stopping.add_done_callback(self._in_flight.wake)
-        taking = asyncio.ensure_future(self._take_until(stopping))
+        fetching = asyncio.ensure_future(self._fetch_until(stopping))
         try:
-            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            await self._wind_up(taking)
+            await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await self._drain(fetching)
         finally:
-            await finish(ENDING + 2 * HANDING_BACK, self._in_flight.hand_back(self._limits.handback, taking, stopping))
+            limit = CANCEL_TIMEOUT + 2 * HAND_BACK_TIMEOUT
+            await finish(limit, self._in_flight.hand_back(self._limits.handback, fetching, stopping))
 
-    async def _take_until(self, stopping: asyncio.Future[Any]) -> None:
-        pauses = Pauses(HOLLOW, self._random)
+    async def _fetch_until(self, stopping: asyncio.Future[Any]) -> None:
+        pauses = Pauses(EMPTY_FETCH_BACKOFF, self._random)
         while not stopping.done():
             free = self._in_flight.free(self._slots())
             if free <= 0:
@@ -139,38 +115,38 @@ class Worker:
             began = self._clock.monotonic()
             fetched = await self._subscription.fetch(free, MAX_FETCH_WAIT)
             for delivery in fetched:
-                self._in_flight.take(delivery, self._process)
-            if fetched or self._clock.monotonic() - began >= SHORT:
+                self._in_flight.start(delivery, self._process)
+            if fetched or self._clock.monotonic() - began >= SHORT_FETCH:
                 pauses.reset()
             else:
                 await self._clock.sleep(pauses.next())
 
-    async def _wind_up(self, taking: asyncio.Task[None]) -> None:
-        """Take nothing more, and let what is in hand come to its end."""
+    async def _drain(self, fetching: asyncio.Task[None]) -> None:
+        """Stop fetching, and let what is in flight finish."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._limits.grace.total_seconds()
-        # Not cancelled: what is on its way would be lost until its lease is over.
-        await asyncio.wait({taking}, timeout=FETCHING.total_seconds())
-        if taking.done():
-            taking.result()
-        with suppress(OSError):  # a time-out, or the client gives the connection up
-            await within(LEAVING, self._subscription.leave())
+        # Not cancelled: a delivery on its way would be lost until its lease expires.
+        await asyncio.wait({fetching}, timeout=LAST_FETCH_TIMEOUT.total_seconds())
+        if fetching.done():
+            fetching.result()
+        with suppress(OSError):  # a time-out, or the client gives up the connection
+            await within(LEAVE_TIMEOUT, self._subscription.leave())
         if self._in_flight:
             log.info("worker.draining", in_hand=len(self._in_flight))
-        await self._in_flight.settled(end - loop.time())
+        await self._in_flight.until_settled(end - loop.time())
 
     async def _process(self, delivery: Delivery, handled: Callable[[], None]) -> None:
         try:
-            async with kept(delivery, self._subscription.lease, clock=self._clock):
-                await self._take(delivery, handled)
+            async with renewed_lease(delivery, self._subscription.lease, clock=self._clock):
+                await self._handle_and_settle(delivery, handled)
         except TransportError as error:
             log.warning("worker.unsettled", request_id=delivery.event.subject, error=str(error))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one delivery, the loop goes on
-            # Not the exception's text: it may hold the user's.
-            why = f"{type(error).__name__} at {_place(error)}"
-            log.error("worker.failed", request_id=delivery.event.subject, error=why)
+            # Without the exception's text, which may contain a user's.
+            text = f"{type(error).__name__} at {_location(error)}"
+            log.error("worker.failed", request_id=delivery.event.subject, error=text)
 
-    async def _take(self, delivery: Delivery, handled: Callable[[], None]) -> None:
+    async def _handle_and_settle(self, delivery: Delivery, handled: Callable[[], None]) -> None:
         with self._telemetry.spans.process(Channel.REQUESTS, delivery, group=GENERATE_CONSUMER) as span:
             try:
                 outcome = await self._outcome(delivery)
@@ -196,25 +172,51 @@ class Worker:
             return GaveUp.malformed(str(error), delivery.attempt)
         if not isinstance(request, GenerationRequested):
             return GaveUp.malformed(f"{request.TYPE} is no request", delivery.attempt)
-        return await self._without(request, delivery) or await self._handle(request, delivery)
+        return await self._outcome_without_handler(request, delivery) or await self._handle(request, delivery)
 
-    async def _without(self, request: GenerationRequested, delivery: Delivery) -> Outcome | None:
-        """The outcome of a request that needs no handler, or none yet."""
+    async def _outcome_without_handler(self, request: GenerationRequested, delivery: Delivery) -> Outcome | None:
+        """Return the outcome of a request that needs no handler, else None."""
         try:
             answered = delivery.attempt > 1 and await self._is_answered(delivery.event.request_id)
         except TransportError as error:
             return Postponed(str(error), BACKOFF.pause(delivery.attempt, self._random))
         if answered:
-            return Skipped("it is answered already")
+            return Skipped("it is already answered")
         expired = self._clock.now() >= request.deadline
-        return Skipped("the deadline has passed", expired=True) if expired else None
+        return Skipped("its deadline has passed", expired=True) if expired else None
+
+
+@asynccontextmanager
+async def renewed_lease(delivery: Delivery, lease: timedelta, *, clock: Clock) -> AsyncIterator[None]:
+    """Inside, renew the lease every third of its length, so that one lost renewal does not lose the delivery."""
+    interval = lease / 3
+    renewing: list[asyncio.Task[None]] = []
+    # A timer starts the task: most deliveries are settled earlier, and a timer is cheaper.
+    timer = asyncio.get_running_loop().call_later(
+        interval.total_seconds(), lambda: renewing.append(asyncio.create_task(_renew(delivery, interval, clock)))
+    )
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if renewing:
+            await cancel(*renewing)
+
+
+async def _renew(delivery: Delivery, interval: timedelta, clock: Clock) -> None:
+    while True:
+        try:
+            await delivery.extend()
+        except TransportError as error:
+            log.warning("lease.not_renewed", request_id=delivery.event.subject, error=str(error))
+        await clock.sleep(interval)
 
 
 def host_handler(handler: Handler, *, clock: Clock, random: Random) -> DeliveryHandler:
-    """Host a handler, within the request's deadline."""
+    """Return a function that calls `handler` within the request's deadline and turns verdicts into outcomes."""
 
     def pause(request: GenerationRequested, delivery: Delivery, least: timedelta = timedelta(0)) -> timedelta:
-        """Not beyond the deadline: then the request is skipped, and is not kept for nothing."""
+        """Return the pause before a retry: at most until the deadline, when the request is skipped."""
         left = max(request.deadline - clock.now(), timedelta(0))
         return min(max(least, BACKOFF.pause(delivery.attempt, random)), left)
 
@@ -232,10 +234,10 @@ def host_handler(handler: Handler, *, clock: Clock, random: Random) -> DeliveryH
             return Postponed(str(verdict), pause(request, delivery, verdict.delay))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, the loop goes on
             if isinstance(error, TimeoutError) and clock.now() >= request.deadline:
-                return Skipped("the deadline has passed while it was handled", expired=True)
-            # Not the exception's text: it may hold the user's.
-            why = f"the handler raised {type(error).__name__} at {_place(error)}"
-            return Postponed(why, pause(request, delivery))
+                return Skipped("its deadline passed while it was handled", expired=True)
+            # Without the exception's text, which may contain a user's.
+            detail = f"the handler raised {type(error).__name__} at {_location(error)}"
+            return Postponed(detail, pause(request, delivery))
         timings = completed.timings.model_copy(update={"queued": max(queued, 0.0)})
         return Answered(completed.model_copy(update={"timings": timings}))
 
@@ -243,13 +245,16 @@ def host_handler(handler: Handler, *, clock: Clock, random: Random) -> DeliveryH
 
 
 def reply_lookup(events: Log) -> Callable[[RequestId], Awaitable[bool]]:
-    async def answered(request_id: RequestId) -> bool:
+    """Return a function that returns whether a request's reply is stored. It raises TransportError."""
+
+    async def is_answered(request_id: RequestId) -> bool:
         return await events.find(Channel.REPLIES, request_id) is not None
 
-    return answered
+    return is_answered
 
 
-def _place(error: BaseException) -> str:
+def _location(error: BaseException) -> str:
+    """Return file and line where an exception was raised."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

@@ -7,23 +7,26 @@ from events.schema import FailureReason, GenerationCompleted
 
 
 class Retry(Exception):
-    """A passing fault: deliver the request again, not before `delay`.
+    """Verdict: the fault is passing. Redeliver the request after `delay` at the earliest.
 
-    With `attempts` this is the last verdict on a request that was delivered so often, if it has more left or not.
+    A request that has been delivered `attempts` times is given up, even if the worker would allow more attempts.
     """
 
-    def __init__(self, why: str, *, delay: timedelta = timedelta(seconds=1), attempts: int | None = None) -> None:
-        super().__init__(why)
+    def __init__(self, detail: str, *, delay: timedelta = timedelta(seconds=1), attempts: int | None = None) -> None:
+        super().__init__(detail)
         self.delay = delay
         self.attempts = attempts
 
 
 class Reject(Exception):
-    """This request can't be answered, however often it is tried."""
+    """Verdict: the request can't be answered, however often it is retried."""
 
-    def __init__(self, why: str, *, reason: FailureReason = FailureReason.REJECTED) -> None:
-        super().__init__(why)
+    def __init__(self, detail: str, *, reason: FailureReason = FailureReason.REJECTED) -> None:
+        super().__init__(detail)
         self.reason = reason
+
+
+# The names of outcomes are values of `error.type` in spans.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """There will be no answer: a dead letter, and the asker is told."""
+    """There will be no answer: the request fails and becomes a dead letter."""
 
     reason: FailureReason
     detail: str
@@ -50,21 +53,23 @@ class GaveUp:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    why: str
+    """The request is retried after `delay`."""
+
+    detail: str
     delay: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Nothing to do: somebody else has, or nobody waits any more. `expired`: it came too late for an answer."""
+    """Nothing to do: the request is already answered, or no longer awaited. `expired`: its deadline has passed."""
 
-    why: str
+    detail: str
     expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """Somebody else has answered it for us, and the reply is stored."""
+    """Another process has answered the request for this one, and the reply is stored."""
 
 
 Outcome = Answered | GaveUp | Postponed | Skipped | Relayed

@@ -1,4 +1,4 @@
-"""How a delivery ends: publish first, confirmed; only then settle."""
+"""Settle a delivery by its outcome: publish, have it confirmed, and only then settle."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,10 +16,10 @@ from functions.worker.outcomes import Answered, GaveUp, Outcome, Postponed, Rela
 from observability.telemetry import Telemetry
 
 MAX_DETAIL = 500
-"""Characters of why a request was given up: an error may repeat what it was about."""
+"""Characters of the detail of a failure: an error may repeat text of the request."""
 
 MAX_ORIGIN = 4096
-"""Characters of such a header: a percent-encoded name of a queue has fewer. A longer one is no bridge's."""
+"""Longest origin header, in characters: a percent-encoded name of a queue is shorter. Longer ones are dropped."""
 
 log = structlog.get_logger(__name__)
 
@@ -27,14 +27,18 @@ log = structlog.get_logger(__name__)
 async def settle(
     outcome: Outcome, delivery: Delivery, publisher: Publisher, *, source: str, telemetry: Telemetry, now: datetime
 ) -> None:
-    """Raises TransportError; the delivery then comes again."""
+    """Publish what follows from the outcome, then settle the delivery. Raises TransportError: it is redelivered."""
     request_id = delivery.event.subject
     match outcome:
         case Answered(data):
             reply = Event.of(data, source=source, time=now, headers=origin_headers(delivery.event.headers))
-            if refusal := await _refusal(reply, publisher, telemetry):
-                # Another attempt would bring another answer that does not fit.
-                refused = GaveUp(FailureReason.REJECTED, refusal, delivery.attempt)
+            try:
+                await _publish(Channel.REPLIES, reply, publisher, telemetry)
+            except TransportError as error:
+                if error.fault is not Fault.FINAL:
+                    raise
+                # The broker will never take this reply, and another attempt would bring one like it.
+                refused = GaveUp(FailureReason.REJECTED, str(error), delivery.attempt)
                 await settle(refused, delivery, publisher, source=source, telemetry=telemetry, now=now)
                 return
             await delivery.ack()
@@ -43,29 +47,29 @@ async def settle(
             log.error("request.gave_up", request_id=request_id, reason=reason, detail=detail[:MAX_DETAIL])
             await give_up(outcome, delivery.event, publisher, telemetry, source=source, now=now)
             await delivery.discard()
-        case Postponed(why, delay):
-            log.warning("request.postponed", request_id=request_id, why=why, seconds=round(delay.total_seconds(), 1))
+        case Postponed(detail, delay):
+            log.warning("request.postponed", request_id=request_id, why=detail, seconds=round(delay.total_seconds(), 1))
             await delivery.retry(delay)
         case Relayed():
             await delivery.ack()
             log.info("request.relayed", request_id=request_id, attempt=delivery.attempt)
-        case Skipped(why, expired=True) if origin_headers(delivery.event.headers):
-            # It came over a bridge: there is no edge that looks at the clock, and its asker would wait for ever.
-            late = GaveUp(FailureReason.ATTEMPTS_EXHAUSTED, why, delivery.attempt)
+        case Skipped(detail, expired=True) if origin_headers(delivery.event.headers):
+            # It came over a bridge: no edge watches its deadline, and its requester would wait forever.
+            late = GaveUp(FailureReason.ATTEMPTS_EXHAUSTED, detail, delivery.attempt)
             await settle(late, delivery, publisher, source=source, telemetry=telemetry, now=now)
-        case Skipped(why):
-            log.info("request.skipped", request_id=request_id, why=why)
+        case Skipped(detail):
+            log.info("request.skipped", request_id=request_id, why=detail)
             await delivery.ack()
 
 
 async def give_up(
     outcome: GaveUp, event: Event, publisher: Publisher, telemetry: Telemetry, *, source: str, now: datetime
 ) -> None:
-    """Bury a request and tell its asker. Raises TransportError: give up again."""
+    """Dead-letter a request and publish its failure. Raises TransportError: retry."""
     try:
         event.request_id  # noqa: B018
     except MalformedEvent:
-        # It can't be addressed, so nobody can be told; a line in the log is all that is left of it.
+        # Neither a dead letter nor a reply can be addressed; the log line is all that is left of it.
         telemetry.metrics.count_dead_letter(outcome.reason)
         return
     await dead_letter(outcome, event, publisher, telemetry)
@@ -73,16 +77,16 @@ async def give_up(
 
 
 async def dead_letter(outcome: GaveUp, event: Event, publisher: Publisher, telemetry: Telemetry) -> None:
-    """Keep a request as a dead letter, and count it. Raises TransportError."""
+    """Publish a request as a dead letter, and count it. Raises TransportError."""
     await publish_dead_letter(dead_letter_of(event, outcome), publisher, telemetry)
-    # Not before it is kept: while that fails it is tried again and again.
+    # Only once it is stored: until then it is retried again and again.
     telemetry.metrics.count_dead_letter(outcome.reason)
 
 
 async def publish_failure(
     outcome: GaveUp, event: Event, publisher: Publisher, telemetry: Telemetry, *, source: str, now: datetime
 ) -> None:
-    """Publish the reply that says so. Raises TransportError."""
+    """Publish the reply of a failed request. Raises TransportError."""
     detail = outcome.detail[:MAX_DETAIL]
     failed = GenerationFailed(request_id=event.subject, reason=outcome.reason, detail=detail, attempts=outcome.attempts)
     reply = Event.of(failed, source=source, time=now, headers=origin_headers(event.headers))
@@ -90,7 +94,7 @@ async def publish_failure(
 
 
 async def publish_dead_letter(letter: Event, publisher: Publisher, telemetry: Telemetry) -> None:
-    """Publish a dead letter: what fits of it, if the broker will never take it whole. Raises TransportError."""
+    """Publish a dead letter, truncated if the broker refuses the whole. Raises TransportError."""
     smaller = truncations(letter)
     while True:
         try:
@@ -103,30 +107,19 @@ async def publish_dead_letter(letter: Event, publisher: Publisher, telemetry: Te
 
 
 def origin_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """What the reply takes over from the request: where it came from, if it came over a bridge."""
+    """Return the headers that a reply takes over: where its request came from, if it came over a bridge."""
     found = {name: headers[name] for name in ORIGIN_HEADERS if name in headers}
     return {name: value for name, value in found.items() if len(value) <= MAX_ORIGIN}
 
 
 def dead_letter_of(event: Event, outcome: GaveUp) -> Event:
-    """The event as it was, its own headers included, with what became of it."""
-    why: Mapping[str, str] = {
+    """Return the event with headers that say why it was given up, besides its own."""
+    headers = {
         REASON_HEADER: outcome.reason.value,
         DETAIL_HEADER: " ".join(outcome.detail[:MAX_DETAIL].split()),
         ATTEMPTS_HEADER: str(outcome.attempts),
     }
-    return replace(event, headers={**event.headers, **why})
-
-
-async def _refusal(reply: Event, publisher: Publisher, telemetry: Telemetry) -> str:
-    """Publish a reply; why the broker will never take it, or nothing. Raises TransportError."""
-    try:
-        await _publish(Channel.REPLIES, reply, publisher, telemetry)
-    except TransportError as error:
-        if error.fault is not Fault.FINAL:
-            raise
-        return str(error)
-    return ""
+    return replace(event, headers={**event.headers, **headers})
 
 
 async def _publish(channel: Channel, event: Event, publisher: Publisher, telemetry: Telemetry) -> None:
