@@ -1,4 +1,4 @@
-"""What a `chat` span says about a generation; its text only where that was asked for.
+"""The attributes of a `chat` span; message text only with `capture_content`.
 
 Source: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/ and the JSON schemas it links to.
 """
@@ -25,7 +25,7 @@ class ChatSpan:
     capture_content: bool
 
     def record_redraw(self, reason: str, *, number: int) -> None:
-        """Record that draw `number` of this answer begins; `reason` from a small fixed set, e.g. `repeated`."""
+        """Record that draw `number` of the answer begins; `reason` from a small fixed set, e.g. `repeated`."""
         self.span.set_attribute(names.DRAWS, number)
         self.metrics.count_redraw(reason, self.attributes)
 
@@ -38,7 +38,7 @@ class ChatSpan:
         timings: Timings = Timings(),  # noqa: B008 - frozen
         model: str | None = None,
     ) -> None:
-        """Record what came out. `model` where the engine's answer names another than was asked for."""
+        """Record the answer. `model` if the engine reports another than the requested one."""
         self.span.set_attributes(
             {
                 names.GEN_AI_RESPONSE_MODEL: model or self.attributes[names.GEN_AI_REQUEST_MODEL],
@@ -55,7 +55,7 @@ class ChatSpan:
 
 
 def request_attributes(request: GenerationRequested, *, capture_content: bool) -> dict[str, AttributeValue]:
-    """What is known before the model has answered."""
+    """Return the attributes that are known before the model answers."""
     sampling = request.sampling
     attributes: dict[str, AttributeValue] = {
         names.REQUEST_ID: request.request_id,

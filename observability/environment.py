@@ -1,4 +1,4 @@
-"""Which of OpenTelemetry's exporters its environment variables ask for.
+"""Read and check OpenTelemetry's environment variables: which exporters they configure, and with which addresses.
 
 Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
@@ -20,7 +20,7 @@ from events.secrets import without_passwords
 BASE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 EXAMPLE: Final = "http://localhost:4318"
 PATHS: Final = {"TRACES": "/v1/traces", "METRICS": "/v1/metrics", "LOGS": "/v1/logs"}
-"""What OTLP over HTTP adds to `BASE` for each signal."""
+"""Path that OTLP over HTTP appends to `BASE` for each signal."""
 POSITIVE: Final = re.compile("OTEL_BSP_[A-Z_]+|OTEL_METRIC_EXPORT_(INTERVAL|TIMEOUT)")
 LIMIT: Final = re.compile("OTEL_[A-Z_]*(COUNT|LENGTH)_LIMIT")
 BATCHES: Final = {"MAX_QUEUE_SIZE": 2048, "MAX_EXPORT_BATCH_SIZE": 512}
@@ -34,7 +34,7 @@ class Exporter(StrEnum):
 
 
 def check_numbers() -> None:
-    """Raises SettingsError for what the SDK would answer with a traceback."""
+    """Raises SettingsError for numbers that would make the SDK print a traceback."""
     for name in sorted(os.environ):
         value = _read(name)
         if value and POSITIVE.fullmatch(name) and not (value.isdecimal() and int(value)):
@@ -49,8 +49,8 @@ def check_numbers() -> None:
 
 
 @contextmanager
-def followed() -> Iterator[None]:
-    """Raises SettingsError for what else the SDK can't make of its variables."""
+def sdk_errors_as_settings_errors() -> Iterator[None]:
+    """Inside, errors of the SDK about its variables become SettingsError."""
     try:
         yield
     except (ValueError, RuntimeError, ImportError) as error:
@@ -59,19 +59,19 @@ def followed() -> Iterator[None]:
         raise SettingsError(f"OpenTelemetry can't start ({why}); correct one of its variables: {names}") from None
 
 
-def sdk_disabled() -> bool:
+def is_sdk_disabled() -> bool:
     return _read("OTEL_SDK_DISABLED").lower() == "true"
 
 
 def sampler() -> str:
-    """The sampler that was asked for, or nothing."""
+    """Return the name of the configured sampler, or an empty string."""
     return _read("OTEL_TRACES_SAMPLER")
 
 
 def exporters(signal: str) -> tuple[Exporter, ...]:
-    """The exporters of `TRACES` or `METRICS`. Unlike the specification's default, none without an endpoint.
+    """Return the exporters of `TRACES` or `METRICS`: none without an endpoint, unlike the specification's default.
 
-    Raises SettingsError if a variable is one that this process can't follow.
+    Raises SettingsError if a variable has a value that is not supported.
     """
     chosen = _read(f"OTEL_{signal}_EXPORTER")
     if chosen:
@@ -130,7 +130,7 @@ def _check_endpoint(signal: str, variable: str, value: str) -> None:
 
 
 def _check_certificates(signal: str) -> None:
-    """OpenSSL would ask the terminal for an encrypted key's password, and a bad file is a fault of every export."""
+    """Raises SettingsError if a file is unusable or a key encrypted: OpenSSL would prompt for its password."""
     ca, certificate, key = (_first(signal, kind) for kind in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
@@ -141,26 +141,26 @@ def _check_certificates(signal: str) -> None:
     except (OSError, ValueError) as error:
         named = [found for found in (ca, certificate, key) if found]
         for name, path in named:
-            if said := read_problem(Path(path)):
-                raise SettingsError(f"{name} can't be used ({said}); it takes a PEM file") from None
+            if problem := read_problem(Path(path)):
+                raise SettingsError(f"{name} can't be used ({problem}); it takes a PEM file") from None
         names = " or ".join(name for name, _ in named)
         raise SettingsError(f"{names} can't be used ({error}); it takes a PEM file, a key without a password") from None
 
 
-def sends_to(signal: str) -> tuple[str, str]:
-    """The variable that decides where OTLP of `TRACES` or `METRICS` goes, and the address, without secrets."""
+def export_address(signal: str) -> tuple[str, str]:
+    """Return the variable that sets where OTLP of `TRACES` or `METRICS` goes, and the address, without secrets."""
     variable, value = _endpoint(signal) or (BASE, EXAMPLE)
     shown = without_passwords(value)
     return variable, shown.rstrip("/") + PATHS[signal] if variable == BASE else shown
 
 
 def _endpoint(signal: str) -> tuple[str, str] | None:
-    """The variable that names the endpoint, and what it says."""
+    """Return the variable that sets the endpoint, and its value."""
     return _first(signal, "ENDPOINT")
 
 
 def _first(signal: str, kind: str) -> tuple[str, str] | None:
-    """The variable for this signal or for all of them, whichever decides, and its value."""
+    """Return the variable for this signal, or else the one for all signals, and its value."""
     for name in (f"OTEL_EXPORTER_OTLP_{signal}_{kind}", f"OTEL_EXPORTER_OTLP_{kind}"):
         if value := _read(name):
             return name, value

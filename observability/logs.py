@@ -1,6 +1,6 @@
-"""Structured logs on stderr: JSON lines for machines, plain ones in a terminal, each with its trace.
+"""Structured logs on stderr: JSON lines, or plain ones in a terminal, each with its trace.
 
-Call sites use `log = structlog.get_logger()` and `log.info("what_happened", chat=…)`. Never pass a message's text.
+Call sites use `log = structlog.get_logger()` and `log.info("noun.verb_past", chat=…)`. Never pass a message's text.
 """
 
 import logging
@@ -42,7 +42,7 @@ def configure(service: str, *, json: bool | None = None, level: str = "INFO") ->
 
 
 def _shared(service: str) -> list[Processor]:
-    """What is done to our lines and to those of libraries alike."""
+    """Return the processors for our lines and those of libraries alike."""
 
     def add_service(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
         return {**line, "service": service}
@@ -64,7 +64,7 @@ def _add_trace(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
 
 
 def _formatter(shared: list[Processor], *, json: bool) -> logging.Formatter:
-    # Neither way of writing a traceback shows local variables: messages are among them.
+    # Neither format of tracebacks shows local variables, which may contain messages.
     rendering: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
         if json

@@ -1,4 +1,4 @@
-"""The instruments, and small methods to record with. No ids among the attributes: each value is a time series."""
+"""The metrics' instruments, and methods that record. Attributes never contain ids: each value is a time series."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ class Metrics:
         self._silenced = meter.create_counter(names.SILENCED, "{message}", "Questions in a chat with too many answers")
 
     def record_finished(self, took: timedelta, outcome: str) -> None:
-        """A question came to its end; `outcome` from a small fixed set, e.g. `answered`, `failed`, `expired`."""
+        """Record how long a question took; `outcome` from a small fixed set, e.g. `answered`, `failed`, `expired`."""
         self._answer.record(took.total_seconds(), {names.OUTCOME: outcome})
 
     def record_flood_wait(self, wait: timedelta) -> None:
@@ -67,35 +67,35 @@ class Metrics:
         self._silenced.add(1)
 
     def record_catch_up(self, messages: int) -> None:
-        """One catch-up is over, and has brought as many messages."""
+        """Record how many messages a catch-up fetched."""
         self._catch_up.record(messages)
 
     def record_generation(self, timings: Timings, output_tokens: int, attributes: Mapping[str, str]) -> None:
-        """How fast one generation was, where its engine tells."""
+        """Record how fast a generation was, if its engine reports it."""
         if timings.prompt > 0:
             self._first_token.record(timings.prompt, attributes)
         if output_tokens > 1 and timings.generation > 0:
             self._per_token.record(timings.generation / (output_tokens - 1), attributes)
 
     def count_redraw(self, reason: str, attributes: Mapping[str, str]) -> None:
-        """An answer was of no use; `attributes` are those of its span's name."""
+        """Count an answer that is drawn again; `attributes` are those of its span's name."""
         self._redraws.add(1, {**attributes, names.REASON: reason})
 
     def record_tokens(self, usage: Usage, attributes: Mapping[str, str]) -> None:
-        """Tokens of one generation; `attributes` are those of its span's name."""
+        """Record the tokens of a generation; `attributes` are those of its span's name."""
         self._tokens.record(usage.input_tokens, {**attributes, names.GEN_AI_TOKEN_TYPE: "input"})
         self._tokens.record(usage.output_tokens, {**attributes, names.GEN_AI_TOKEN_TYPE: "output"})
 
     @contextmanager
     def measure_send(self, attributes: Mapping[str, str]) -> Iterator[None]:
-        """One event on its way to the broker."""
+        """Count and time the publication of an event."""
         self._sent.add(1, attributes)
         with self._timed(self._send, attributes):
             yield
 
     @contextmanager
     def measure_process(self, attributes: Mapping[str, str], *, attempt: int, waited: timedelta) -> Iterator[None]:
-        """One delivery in hand, `waited` since its event was published."""
+        """Count and time the processing of a delivery, `waited` after its event was published."""
         self._consumed.add(1, attributes)
         if attempt > 1:
             self._retries.add(1, attributes)
@@ -111,7 +111,7 @@ class Metrics:
 
     @contextmanager
     def measure_chat(self, attributes: Mapping[str, str]) -> Iterator[None]:
-        """One generation."""
+        """Time a generation."""
         with self._timed(self._chat, attributes):
             yield
 
@@ -129,7 +129,7 @@ class Metrics:
 
 
 def error_type(error: BaseException) -> str:
-    """The class's name: an error's message may carry somebody's text."""
+    """Return the class's name: an error's message may contain a user's text."""
     return type(error).__qualname__
 
 

@@ -1,4 +1,4 @@
-"""Every name that telemetry uses, in one place: most of the conventions are still in Development and move.
+"""All names that telemetry uses, in one place: most of the conventions are still in Development and change.
 
 Sources: https://opentelemetry.io/docs/specs/semconv/messaging/ and https://opentelemetry.io/docs/specs/semconv/gen-ai/
 """
@@ -14,7 +14,7 @@ RABBITMQ = "rabbitmq"
 TELEGRAM = "telegram"
 
 ANONYMOUS = "(anonymous)"
-"""The destination that is a queue with a name made up by the broker: too many to name each."""
+"""Destination of messages to queues that the broker has named: too many to tell apart."""
 
 # Operations: `messaging.operation.name`, and the first word of a span's name.
 SEND = "send"
@@ -93,10 +93,10 @@ SILENCED = "timokha.silenced"
 
 
 def span(operation: str, target: str) -> str:
-    """A span's name: what is done, and to what (a destination or a model)."""
+    """Return a span's name: an operation and its target (a destination or a model)."""
     return f"{operation} {target}"
 
 
 def template(channel: Channel) -> str:
-    """The shape of the channel's NATS subjects."""
+    """Return the template of the channel's NATS subjects."""
     return f"{destination(channel)}.{{account}}.{{chat}}.{{message}}.{{revision}}"

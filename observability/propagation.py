@@ -1,4 +1,4 @@
-"""Trace context in message headers, as W3C `traceparent` and `tracestate`; garbage starts a new trace.
+"""Trace context in message headers, as W3C `traceparent` and `tracestate`; an invalid one starts a new trace.
 
 Source: https://www.w3.org/TR/trace-context/
 """
@@ -14,18 +14,18 @@ _W3C = TraceContextTextMapPropagator()
 _FIELDS = frozenset(_W3C.fields)
 
 UNRECORDED = set_span_in_context(NonRecordingSpan(SpanContext(trace_id=1, span_id=1, is_remote=True)), Context())
-"""Of a message that nobody traces: what belongs to it is not recorded. It stays in its process."""
+"""Context of a message without a trace: nothing under it is recorded. It never leaves the process."""
 
 
 def inject() -> dict[str, str]:
-    """The headers that carry the current trace on; none where nothing is traced."""
+    """Return headers that propagate the current trace; none without one."""
     headers: dict[str, str] = {}
     _W3C.inject(headers)
     return headers
 
 
 def with_current_trace(headers: Mapping[str, str]) -> dict[str, str]:
-    """`headers` with the current trace in place of the one they had; unchanged where nothing is traced."""
+    """Return `headers` with the current trace in place of theirs; unchanged without one."""
     current = inject()
     if not current:
         return dict(headers)
@@ -33,12 +33,12 @@ def with_current_trace(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_trace(headers: Mapping[str, str]) -> dict[str, str]:
-    """`headers` without a trace."""
+    """Return `headers` without trace context."""
     return {name: value for name, value in headers.items() if name.lower() not in _FIELDS}
 
 
 def extract(headers: Mapping[str, str]) -> Context:
-    """The context that `headers` carry. An empty one, under which a new trace starts, if that can't be read."""
+    """Return the context that `headers` carry; if it is invalid, an empty one, under which a new trace starts."""
     carrier = {name.lower(): value for name, value in headers.items() if name.lower() in _FIELDS}
     texts = {name: value for name, value in carrier.items() if isinstance(value, str)}
     return _W3C.extract(texts, Context()) if texts else Context()
@@ -46,7 +46,7 @@ def extract(headers: Mapping[str, str]) -> Context:
 
 @contextmanager
 def activate(context: Context) -> Iterator[None]:
-    """Go on in the trace of `context`."""
+    """Inside, `context` is the current one."""
     token = attach(context)
     try:
         yield
@@ -55,5 +55,5 @@ def activate(context: Context) -> Iterator[None]:
 
 
 def resume(headers: Mapping[str, str]) -> AbstractContextManager[None]:
-    """Go on in the trace that was stored with `inject()`, e.g. when a timer fires or after a restart."""
+    """Inside, continue the trace that was stored with `inject()`, e.g. when a timer fires or after a restart."""
     return activate(extract(headers))

@@ -1,7 +1,7 @@
-"""The sampler where OpenTelemetry's variables name none: everything, but of a flood only a part.
+"""The default sampler: record every trace, but during a flood only a limited number per second.
 
-Recording a question's spans takes about a millisecond of Python in all. Beside a model that is nothing; beside the
-messaging alone it is not, and what a flood of questions costs must not grow with it.
+Recording a question's spans takes about a millisecond of Python. That is little beside a model, but not beside the
+messaging alone, so a flood of questions must not pay for it each time.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,22 +12,22 @@ from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
 PER_SECOND, BURST = 2, 100
-"""New traces that a process begins at most, in the long run and at once."""
+"""Limits of new traces per process: in the long run, and at once."""
 
 
-def default(clock: Callable[[], float]) -> tuple[Sampler, Callable[[], bool]]:
-    """A sampler, and whether it would record a trace that begins now.
+def default_sampler(clock: Callable[[], float]) -> tuple[Sampler, Callable[[], bool]]:
+    """Return a sampler, and a function that returns whether it would record a trace that begins now.
 
-    A trace that somebody else has begun is recorded, or not, as they decided.
+    A trace begun by another process is recorded if that process records it.
     """
     limited = RateLimited(PER_SECOND, BURST, clock)
-    return ParentBased(limited), limited.ready
+    return ParentBased(limited), limited.has_token
 
 
 class RateLimited(Sampler):
-    """A token bucket: `per_second` tokens come in, at most `burst` are kept, a new trace takes one.
+    """A token bucket: gains `per_second` tokens, holds at most `burst`; a new trace takes one.
 
-    `clock` gives seconds.
+    `clock` returns seconds.
     """
 
     def __init__(self, per_second: float, burst: float, clock: Callable[[], float]) -> None:
@@ -48,13 +48,13 @@ class RateLimited(Sampler):
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
         state = get_current_span(parent_context).get_span_context().trace_state
-        if not self.ready():
+        if not self.has_token():
             return SamplingResult(Decision.DROP, None, state)
         self._tokens -= 1
         return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, state)
 
-    def ready(self) -> bool:
-        """Whether there is a token."""
+    def has_token(self) -> bool:
+        """Return whether a new trace would be recorded."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
         self._at = now

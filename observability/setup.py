@@ -1,4 +1,4 @@
-"""Starts a process's telemetry, once, in its composition root. A collector that is down costs nobody an answer."""
+"""Start a process's telemetry. A collector that is down delays no answer."""
 
 import logging
 import sys
@@ -12,8 +12,15 @@ from opentelemetry.trace import NoOpTracerProvider, TracerProvider
 
 from events.runtime.clock import Clock
 from observability import names
-from observability.complaints import explained
-from observability.environment import Exporter, check_numbers, exporters, followed, sampler, sdk_disabled
+from observability.environment import (
+    Exporter,
+    check_numbers,
+    exporters,
+    is_sdk_disabled,
+    sampler,
+    sdk_errors_as_settings_errors,
+)
+from observability.export_errors import explain, session
 from observability.spans import REAL
 from observability.telemetry import Telemetry, silent
 
@@ -23,10 +30,11 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
 
-# The SDK is imported where it is used: a process that exports nothing starts without it.
+# The SDK is imported where it is used: a process that exports nothing starts faster without it.
 
-FAULTS_EVERY = timedelta(minutes=1)
+ERROR_INTERVAL = timedelta(minutes=1)
 FILE_DELAY = timedelta(milliseconds=200)
+"""Between two writes to a trace file."""
 Closer = Callable[[], None]
 
 
@@ -39,20 +47,20 @@ def start(
     metric_reader: "MetricReader | None" = None,
     clock: Clock = REAL,
 ) -> Telemetry:
-    """Telemetry of `timokha-<service>`, going where OpenTelemetry's environment variables say; nowhere by default.
+    """Return telemetry of `timokha-<service>`, exported as OpenTelemetry's variables say; by default not at all.
 
-    `capture_content` lets message text into spans. `trace_file` gets a JSON object a line and span (`trace_writer.py`).
-    `span_exporter` and `metric_reader` are called in this process, at once.
+    `capture_content` lets message text into spans. `trace_file` gets a line of JSON per span (`trace_writer.py`).
+    `span_exporter` and `metric_reader` are called in this process, without delay.
     Raises SettingsError if a variable is bad.
     """
-    if sdk_disabled():
+    if is_sdk_disabled():
         return silent(clock)
     check_numbers()
-    with followed():
+    with sdk_errors_as_settings_errors():
         processors, readers = _processors(trace_file, span_exporter), _readers(metric_reader)
         if not processors and not readers:
             return silent(clock)
-        _quiet_faults(clock)
+        _throttle_errors(clock)
         resource = _resource(service)
         traces, may_begin, close_traces = _traces(resource, processors, clock)
         meters, close_meters = _meters(resource, readers, clock)
@@ -84,7 +92,7 @@ def _processors(trace_file: Path | None, span_exporter: "SpanExporter | None") -
 
 
 def _batch(exporter: "SpanExporter", *, delay: timedelta | None = None) -> "SpanProcessor":
-    """A bounded queue (OTEL_BSP_MAX_QUEUE_SIZE, 2,048 spans) and a thread that empties it."""
+    """Return a bounded queue (OTEL_BSP_MAX_QUEUE_SIZE, 2,048 spans) with a thread that exports it in batches."""
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
     millis = None if delay is None else delay / timedelta(milliseconds=1)
@@ -97,8 +105,6 @@ def _span_exporter(kind: Exporter) -> "SpanExporter":
 
         return ConsoleSpanExporter(out=sys.stdout)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-
-    from observability.redirects import session  # noqa: PLC0415
 
     return OTLPSpanExporter(session=session())
 
@@ -119,30 +125,28 @@ def _metric_exporter(kind: Exporter) -> "MetricExporter":
         return ConsoleMetricExporter(out=sys.stdout)
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
 
-    from observability.redirects import session  # noqa: PLC0415
-
     return OTLPMetricExporter(session=session())
 
 
 def _resource(service: str) -> "Resource":
     from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource  # noqa: PLC0415
 
-    # What the environment says wins over ours.
+    # The environment overrides our values.
     return Resource.create({SERVICE_NAME: f"timokha-{service}"}).merge(OTELResourceDetector().detect())
 
 
 def _traces(
     resource: "Resource", processors: "list[SpanProcessor]", clock: Clock
 ) -> tuple[TracerProvider, Callable[[], bool] | None, Closer | None]:
-    """The second says when a trace may begin, where no sampler was asked for."""
+    """Return the provider, whether a trace may begin (None if a sampler is configured), and how to close it."""
     if not processors:
         return NoOpTracerProvider(), None, None
     from opentelemetry.sdk.trace import TracerProvider as Provider  # noqa: PLC0415
 
     from observability import sampling  # noqa: PLC0415
 
-    # Not at exit: the interpreter would wait half a minute for a collector that is away.
-    chosen, may_begin = (None, None) if sampler() else sampling.default(clock.monotonic)
+    # Without a shutdown at exit, which would wait half a minute for a collector that is down.
+    chosen, may_begin = (None, None) if sampler() else sampling.default_sampler(clock.monotonic)
     provider = Provider(chosen, resource, shutdown_on_exit=False)
     for processor in processors:
         provider.add_span_processor(processor)
@@ -155,29 +159,29 @@ def _meters(resource: "Resource", readers: "list[MetricReader]", clock: Clock) -
     from opentelemetry.sdk.metrics import MeterProvider as Provider  # noqa: PLC0415
 
     provider = Provider(readers, resource, shutdown_on_exit=False)
-    began = clock.monotonic()
-    # The only metric that a process with nothing to do has: its absence says that the process is gone.
+    started = clock.monotonic()
+    # The only metric of an idle process: if it is missing, the process is gone.
     provider.get_meter(names.SCOPE).create_observable_gauge(
-        names.UPTIME, [lambda _: [Observation(clock.monotonic() - began)]], "s", "Since the process started"
+        names.UPTIME, [lambda _: [Observation(clock.monotonic() - started)]], "s", "Since the process started"
     )
     return provider, provider.shutdown
 
 
-def _quiet_faults(clock: Clock) -> None:
-    """An exporter complains of every batch: let one complaint a minute through."""
+def _throttle_errors(clock: Clock) -> None:
+    """Exporters log an error for every batch: log one a minute."""
     logger = logging.getLogger("opentelemetry")
     logger.propagate = False
-    if not any(isinstance(handler, Throttle) for handler in logger.handlers):
-        logger.addHandler(Throttle(FAULTS_EVERY, clock, told=explained))
+    if not any(isinstance(handler, ThrottlingHandler) for handler in logger.handlers):
+        logger.addHandler(ThrottlingHandler(ERROR_INTERVAL, clock, rewrite=explain))
 
 
-class Throttle(logging.Handler):
-    """Hands at most one record every `period` on to the root logger's handlers, and drops the others."""
+class ThrottlingHandler(logging.Handler):
+    """Passes at most one record every `period` to the root logger's handlers, and drops the others."""
 
-    def __init__(self, period: timedelta, clock: Clock, *, told: Callable[[str], str]) -> None:
-        """`told` makes what is logged of a record's message."""
+    def __init__(self, period: timedelta, clock: Clock, *, rewrite: Callable[[str], str]) -> None:
+        """`rewrite` returns the text to log for a record's message."""
         super().__init__()
-        self._told = told
+        self._rewrite = rewrite
         self._clock = clock
         self._period = period.total_seconds()
         self._quiet_until = 0.0
@@ -186,5 +190,5 @@ class Throttle(logging.Handler):
         now = self._clock.monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + self._period
-            record.msg, record.args = self._told(record.getMessage()), ()
+            record.msg, record.args = self._rewrite(record.getMessage()), ()
             logging.getLogger().handle(record)

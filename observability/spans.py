@@ -1,4 +1,4 @@
-"""The spans of a question's journey, as context managers, each with the metrics that belong to it."""
+"""The spans of a question, as context managers that also record the metrics which belong to them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,11 +32,11 @@ from observability.chat_span import ChatSpan, request_attributes
 from observability.metrics import Metrics, error_type
 
 MAX_ID = 256
-"""Characters kept of an id that came over the wire."""
+"""Longest message id that is recorded, in characters."""
 
 
-def operation(kind: str, system: str, destination: str) -> dict[str, str]:
-    """What metrics are told, too."""
+def operation_attributes(kind: str, system: str, destination: str) -> dict[str, str]:
+    """Return the attributes that spans and metrics share."""
     return {
         names.MESSAGING_SYSTEM: system,
         names.MESSAGING_OPERATION_NAME: kind,
@@ -45,24 +45,24 @@ def operation(kind: str, system: str, destination: str) -> dict[str, str]:
     }
 
 
-def routing(channel: Channel, system: str, target: str) -> dict[str, str]:
-    """How `target` at the broker `system` was chosen."""
+def routing_attributes(channel: Channel, system: str, target: str) -> dict[str, str]:
+    """Return how `target` at the broker `system` was chosen."""
     if system == names.RABBITMQ:
         return {names.MESSAGING_RABBITMQ_ROUTING_KEY: target}
     return {names.MESSAGING_DESTINATION_TEMPLATE: names.template(channel)}
 
 
-def message(event: Event) -> dict[str, str]:
-    """Which event, and which question where it says that."""
+def event_attributes(event: Event) -> dict[str, str]:
+    """Return which event it is, and to which question it belongs, if it says so."""
     try:
-        known = about(event.request_id)
+        known = question_attributes(event.request_id)
     except MalformedEvent:
         known = {}
     return {**known, names.MESSAGING_MESSAGE_ID: event.id[:MAX_ID]}
 
 
-def about(question: RequestId) -> dict[str, str]:
-    """Which question."""
+def question_attributes(question: RequestId) -> dict[str, str]:
+    """Return which question it is."""
     return {
         names.MESSAGING_MESSAGE_ID: question.message,
         names.MESSAGING_MESSAGE_CONVERSATION_ID: f"{question.account}.{question.chat}",
@@ -72,12 +72,12 @@ def about(question: RequestId) -> dict[str, str]:
 
 QUIET = NoOpTracer()
 REAL = SystemClock()
-"""Where no clock is given."""
+"""The default clock."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class TracedDelivery(Protocol):
-    """What is told about a delivery."""
+    """What a span needs to know of a delivery."""
 
     @property
     def event(self) -> Event: ...
@@ -93,10 +93,10 @@ class TracedDelivery(Protocol):
 class Spans:
     """Starts spans. With `capture_content`, `chat` spans get the conversation's text and errors their messages.
 
-    `system` is the broker where a call names none. `parent_decides`: what belongs to a trace that is not recorded is
-    not recorded either. With `may_begin`, which is asked each time, a trace begins only where a question comes in, and
-    one that is not recorded leaves nothing in headers. `measured`: somebody takes the metrics. Without them nothing is
-    computed for a span that nobody records either, and only the trace travels on.
+    `system` is the broker of calls that name none. `parent_decides`: spans of a trace that is not recorded are not
+    recorded either. With `may_begin`, called each time, a trace begins only where a question arrives, and a trace that
+    is not recorded leaves no headers. `measured`: metrics are collected. Without metrics, nothing is computed for a
+    span that is not recorded; only the trace context is propagated.
     """
 
     tracer: Tracer
@@ -110,34 +110,34 @@ class Spans:
 
     @contextmanager
     def receive_telegram(self, question: RequestId) -> Iterator[Span]:
-        """A Telegram message arrived: the first span of a new trace, whatever is current."""
-        if self._silent(root := self._root()):
+        """Trace the arrival of a Telegram message: the first span of a new trace, whatever is current."""
+        if self._is_silent(root := self._root()):
             with propagation.activate(root):
                 yield INVALID_SPAN
             return
-        attributes = operation(names.RECEIVE, names.TELEGRAM, names.TELEGRAM) | about(question)
+        attributes = operation_attributes(names.RECEIVE, names.TELEGRAM, names.TELEGRAM) | question_attributes(question)
         with self._span(names.span(names.RECEIVE, names.TELEGRAM), SpanKind.CLIENT, attributes, context=root) as span:
             yield span
 
     @contextmanager
     def step(self, name: str, question: RequestId, *, trace: Mapping[str, str], since: datetime) -> Iterator[None]:
-        """A step of the edge that began at `since`, in the trace that was stored with `propagation.inject()`."""
+        """Trace a step of the edge that began at `since`, in a trace stored with `propagation.inject()`."""
         parent = self._parent(trace)
-        if self._silent(parent):
+        if self._is_silent(parent):
             with propagation.activate(parent):
                 yield
             return
-        with self._span(name, SpanKind.INTERNAL, about(question), context=parent, start=since):
+        with self._span(name, SpanKind.INTERNAL, question_attributes(question), context=parent, start=since):
             yield
 
     @contextmanager
     def send_telegram(self, question: RequestId, *, part: int = 0) -> Iterator[Span]:
-        """One message goes out to the question's chat; an answer in several messages has several parts."""
-        if self._silent():
+        """Trace sending a message to the question's chat; an answer in several messages has several parts."""
+        if self._is_silent():
             yield INVALID_SPAN
             return
-        metered = operation(names.SEND, names.TELEGRAM, names.TELEGRAM)
-        attributes = metered | about(question)
+        metered = operation_attributes(names.SEND, names.TELEGRAM, names.TELEGRAM)
+        attributes = metered | question_attributes(question)
         name = names.span(names.SEND, names.TELEGRAM)
         with self.metrics.measure_send(metered), self._span(name, SpanKind.PRODUCER, attributes) as span:
             span.set_attribute(names.PART, part)
@@ -147,20 +147,20 @@ class Spans:
     def send(
         self, channel: Channel, event: Event, *, system: str | None = None, destination: str | None = None
     ) -> Iterator[Event]:
-        """Publish the event that this yields: it is `event` with the trace in its headers.
+        """Trace the publication of the event that this yields: `event` with the trace in its headers.
 
-        `destination` where it is not named after the channel: a queue of somebody else's.
+        `destination` if it is not named after the channel, e.g. a requester's queue.
         """
         context = None if get_current_span().get_span_context().is_valid else self._root()
-        if self._silent(context):
-            yield self._sent_on(event)
+        if self._is_silent(context):
+            yield self._with_trace(event)
             return
         system, target = system or self.system, destination or destination_of(channel)
-        metered = operation(names.SEND, system, target)
-        attributes = metered | routing(channel, system, target) | message(event)
+        metered = operation_attributes(names.SEND, system, target)
+        attributes = metered | routing_attributes(channel, system, target) | event_attributes(event)
         name = names.span(names.SEND, target)
         with self.metrics.measure_send(metered), self._span(name, SpanKind.PRODUCER, attributes, context=context):
-            yield self._sent_on(event)
+            yield self._with_trace(event)
 
     @contextmanager
     def process(
@@ -173,23 +173,23 @@ class Spans:
         destination: str | None = None,
         entry: bool = False,
     ) -> Iterator[Span]:
-        """Handle one delivery, in the trace of whoever sent it: as its child, and linked to it.
+        """Trace the processing of a delivery in its sender's trace: as a child, and linked to it.
 
-        `group` is the durable consumer's name. A delivery whose headers can't be read starts a new trace; with
-        `may_begin` only at an `entry`, where its sender may know nothing of traces.
+        `group` is the durable consumer's name. A delivery without a valid trace context starts a new trace; with
+        `may_begin` only at an `entry`, whose senders may not trace.
         """
         parent = self._parent(delivery.event.headers, entry=entry)
-        if self._silent(parent):
+        if self._is_silent(parent):
             with propagation.activate(parent):
                 yield INVALID_SPAN
             return
         system, target = system or self.system, destination or destination_of(channel)
-        metered = operation(names.PROCESS, system, target)
+        metered = operation_attributes(names.PROCESS, system, target)
         metered[names.MESSAGING_CONSUMER_GROUP_NAME] = group
-        attributes = metered | routing(channel, system, target) | message(delivery.event)
+        attributes = metered | routing_attributes(channel, system, target) | event_attributes(delivery.event)
         waited = self.clock.now() - delivery.published_at
         name = names.span(names.PROCESS, target)
-        self._queued(target, attributes, delivery, parent)
+        self._record_queue_time(target, attributes, delivery, parent)
         with (
             self.metrics.measure_process(metered, attempt=delivery.attempt, waited=waited),
             self._span(
@@ -204,8 +204,8 @@ class Spans:
 
     @contextmanager
     def chat(self, model: str, provider: str, request: GenerationRequested) -> Iterator[ChatSpan]:
-        """One generation. Tell what came out with `ChatSpan.record_answer`."""
-        if self._silent():
+        """Trace a generation. Record its answer with `ChatSpan.record_answer`."""
+        if self._is_silent():
             yield ChatSpan(INVALID_SPAN, self.metrics, {names.GEN_AI_REQUEST_MODEL: model}, capture_content=False)
             return
         metered = {
@@ -220,12 +220,12 @@ class Spans:
         ):
             yield ChatSpan(span, self.metrics, metered, self.capture_content)
 
-    def _queued(
+    def _record_queue_time(
         self, target: str, process: Mapping[str, AttributeValue], delivery: TracedDelivery, parent: Context
     ) -> None:
-        """The time that a delivery spent at the broker, beside its `process` span.
+        """Record the time that a delivery spent at the broker, as a sibling of its `process` span.
 
-        A later attempt's starts at the publication too: what earlier ones did, a killed worker can't tell.
+        A later attempt's span starts at the publication too: what a killed worker did before is unknown.
         """
         if not get_current_span(parent).get_span_context().is_valid or self._tracer(parent) is QUIET:
             return
@@ -268,36 +268,36 @@ class Spans:
         return self._root() if entry else propagation.UNRECORDED
 
     def _root(self) -> Context:
-        """Under which a new trace begins, or nothing is recorded."""
+        """Return the context under which a new trace begins, or under which nothing is recorded."""
         return Context() if self.may_begin is None or self.may_begin() else propagation.UNRECORDED
 
-    def _sent_on(self, event: Event) -> Event:
-        leave = propagation.without_trace if self.may_begin and is_unrecorded() else propagation.with_current_trace
-        return replace(event, headers=leave(event.headers))
+    def _with_trace(self, event: Event) -> Event:
+        headers = propagation.without_trace if self.may_begin and is_unrecorded() else propagation.with_current_trace
+        return replace(event, headers=headers(event.headers))
 
     def _tracer(self, context: Context | None) -> Tracer:
-        """The SDK would come to the same end in a trace that is not recorded, but takes four times as long."""
+        """Return a tracer that records nothing in a trace that is not recorded: the SDK takes four times as long to."""
         return QUIET if self.parent_decides and is_unrecorded(context) else self.tracer
 
-    def _silent(self, context: Context | None = None) -> bool:
-        """Whether nobody would see a span under `context`, by default the current one, nor its metrics."""
+    def _is_silent(self, context: Context | None = None) -> bool:
+        """Return whether neither a span under `context`, by default the current one, nor its metrics are recorded."""
         return not self.measured and isinstance(self._tracer(context), NoOpTracer)
 
 
 def is_unrecorded(context: Context | None = None) -> bool:
-    """Whether whoever began the trace of `context`, by default the current one, decided not to record it."""
+    """Return whether `context`, by default the current one, belongs to a trace that is not recorded."""
     span = get_current_span(context).get_span_context()
     return span.is_valid and not span.trace_flags.sampled
 
 
 def mark_failed(span: Span, kind: str) -> None:
-    """Mark a span as failed where no exception leaves it; `kind` from a small fixed set."""
+    """Mark a span as failed if no exception leaves it; `kind` from a small fixed set."""
     span.set_attribute(names.ERROR_TYPE, kind)
     span.set_status(Status(StatusCode.ERROR))
 
 
 def _nanoseconds(time: datetime) -> int:
-    """Since 1970, without the rounding of a floating point number."""
+    """Return nanoseconds since 1970, without the rounding of a floating-point number."""
     return (time - EPOCH) // timedelta(microseconds=1) * 1000
 
 

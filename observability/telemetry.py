@@ -1,4 +1,4 @@
-"""What the composition root hands to everybody who traces or measures."""
+"""A process's telemetry, passed as an argument to whatever traces or measures."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -15,12 +15,12 @@ from observability.metrics import Metrics
 from observability.spans import REAL, Spans
 
 FLUSH = timedelta(seconds=3)
-"""A process that ends waits this long for its last spans, whatever the collector does."""
+"""Longest wait for the last export during shutdown, whatever the collector does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """One process's telemetry; `shutdown` when it ends. Two in one process do not disturb each other."""
+    """A process's telemetry; call `shutdown` at its end. Two in one process don't interfere."""
 
     tracer: Tracer
     meter: Meter
@@ -41,19 +41,19 @@ class Telemetry:
         closers: Sequence[Callable[[], None]] = (),
         clock: Clock = REAL,
     ) -> Self:
-        """Telemetry that goes where the two providers take it."""
+        """Return telemetry that uses two providers of the SDK."""
         tracer, meter = traces.get_tracer(names.SCOPE), meters.get_meter(names.SCOPE)
         metrics, measured = Metrics(meter, clock), not isinstance(meters, NoOpMeterProvider)
         spans = Spans(tracer, metrics, capture_content, parent_decides, may_begin, measured, clock=clock)
         return cls(tracer, meter, spans, metrics, list(closers), clock)
 
     def for_broker(self, system: str) -> Self:
-        """The same for a process whose broker is `system`."""
+        """Return the same telemetry for a process whose broker is `system`."""
         return replace(self, spans=replace(self.spans, system=system))
 
     def shutdown(self) -> None:
-        """Send what is left, for at most `FLUSH`; calling it again does nothing."""
-        # The SDK's own limits do not hold while an export is under way, so its threads are left behind.
+        """Export what is left, within `FLUSH`; further calls do nothing."""
+        # The SDK's own limits do not hold during an export, so its threads are abandoned.
         threads = [threading.Thread(target=close, daemon=True) for close in self.closers]
         deadline = self.clock.monotonic() + FLUSH.total_seconds()
         self.closers.clear()
@@ -64,5 +64,5 @@ class Telemetry:
 
 
 def silent(clock: Clock = REAL) -> Telemetry:
-    """Telemetry that goes nowhere; the trace of an incoming message still travels on."""
+    """Return telemetry that records nothing; the trace context of an incoming message is still propagated."""
     return Telemetry.from_providers(NoOpTracerProvider(), NoOpMeterProvider(), clock=clock)

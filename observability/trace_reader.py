@@ -1,4 +1,4 @@
-"""Spans read back from a trace file, as trees."""
+"""Read spans from a trace file, as trees."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ class RecordedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The spans of one trace, never none, in the order of their start."""
+    """The spans of one trace, at least one, ordered by start."""
 
     spans: Sequence[RecordedSpan]
 
@@ -47,12 +47,12 @@ class Trace:
 
     @property
     def request_id(self) -> str:
-        """Whose trace it is, empty if no span says so."""
+        """The id of the traced request, empty if no span names it."""
         return next((str(id_) for span in self.spans if (id_ := span.attributes.get(names.REQUEST_ID))), "")
 
     @property
     def attempts(self) -> int:
-        """How often its request was delivered."""
+        """How often the request was delivered."""
         return max((int(span.attributes.get(names.ATTEMPT, 0)) for span in self.spans), default=0)
 
     @property
@@ -60,12 +60,12 @@ class Trace:
         found = (span.attributes.get(names.ERROR_TYPE) for span in self.spans)
         return list(dict.fromkeys(str(error) for error in found if error))
 
-    def is_called(self, wanted: str) -> bool:
-        """Whether `wanted` is its request id, or the start of its trace id."""
+    def matches(self, wanted: str) -> bool:
+        """Return whether `wanted` is the request id, or a prefix of the trace id."""
         return wanted == self.request_id or self.trace_id.startswith(wanted.lower())
 
     def tree(self) -> Iterator[tuple[int, RecordedSpan]]:
-        """Depth and span, parents first. A span whose parent never came, e.g. a killed process's, is a root too."""
+        """Yield depth and span, parents first. A span whose parent is missing, e.g. after a kill, is a root too."""
         present = {span.span_id for span in self.spans}
         children: dict[str | None, list[RecordedSpan]] = {}
         for span in self.spans:
@@ -78,15 +78,15 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """What a trace file holds: its traces, oldest first, and how many lines are no spans."""
+class TraceFileContent:
+    """The traces of a file, oldest first, and the number of lines that are no spans."""
 
     traces: list[Trace]
     garbage: int
 
 
-def read(path: Path) -> Recorded:
-    """A last line that is still being written is left out.
+def read(path: Path) -> TraceFileContent:
+    """Read a trace file; skip a last line that is still being written.
 
     Raises SettingsError if the file can't be read.
     """
@@ -106,11 +106,11 @@ def read(path: Path) -> Recorded:
             f"TIMOKHA_TRACE_FILE: {path} can't be read ({error.strerror}); it takes the file that processes write to"
         ) from None
     ordered = [Trace(sorted(spans, key=lambda span: span.start)) for spans in traces.values()]
-    return Recorded(sorted(ordered, key=lambda trace: trace.start), garbage)
+    return TraceFileContent(sorted(ordered, key=lambda trace: trace.start), garbage)
 
 
 def _span(line: bytes) -> RecordedSpan | None:
-    """None where anybody could have written it but ours."""
+    """Parse a line; return None if it is no span of ours."""
     try:
         fields = json.loads(line.decode())
         span = RecordedSpan(
@@ -130,9 +130,9 @@ def _span(line: bytes) -> RecordedSpan | None:
 
 
 def _check(span: RecordedSpan) -> None:
-    """Raises ValueError or another error that `_span` knows where the parts are not what they should be."""
-    told = (span.attributes.get(name, "") for name in (names.REQUEST_ID, names.ERROR_TYPE))
-    for text in (span.trace_id, span.span_id, span.parent_id or "", span.name, span.service, *map(str, told)):
+    """Raises ValueError, or another error that `_span` catches, if an attribute has an unexpected value."""
+    texts = (span.attributes.get(name, "") for name in (names.REQUEST_ID, names.ERROR_TYPE))
+    for text in (span.trace_id, span.span_id, span.parent_id or "", span.name, span.service, *map(str, texts)):
         text.encode()
     if not isinstance(span.attributes.get(names.ATTEMPT, 0), int) or span.end - span.start < timedelta(0):
         raise ValueError

@@ -1,6 +1,6 @@
-"""Spans in a file, one JSON object a line, to be read by `timokha trace`.
+"""Write spans to a file for `timokha trace`, one JSON object per line.
 
-A line is what the SDK's `ReadableSpan.to_json` gives: `name`, `context` {`trace_id`, `span_id`: hexadecimal with 0x},
+A line is what the SDK's `ReadableSpan.to_json` returns: `name`, `context` {`trace_id`, `span_id`: hexadecimal with 0x},
 `parent_id`, `kind`, `start_time` and `end_time` (ISO 8601, UTC), `status`, `attributes`, `links`, `resource`.
 """
 
@@ -15,11 +15,11 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from events.errors import SettingsError
 
 _log = logging.getLogger("opentelemetry.timokha")
-"""Where the exporters' complaints are limited, see `setup.py`."""
+"""Below the logger whose errors `setup.py` throttles."""
 
 
 class TraceFile(SpanExporter):
-    """Appends to `path`, which several processes may share and only its owner may read.
+    """Appends to `path`, which only its owner may read and several processes may share.
 
     Raises SettingsError if it can't be opened.
     """
@@ -27,15 +27,15 @@ class TraceFile(SpanExporter):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._torn = False
-        """Whether the file's last line is the first part of one of ours."""
+        """Whether the file ends with an incomplete line of ours."""
         try:
-            # Without O_NONBLOCK a pipe that nobody reads would keep the process here for ever.
+            # Without O_NONBLOCK, opening a pipe without a reader would block forever.
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
             self._file = os.open(path, flags, 0o600)
             os.set_blocking(self._file, True)
         except OSError as error:
             raise SettingsError(
-                f"can't write spans to {path}: {error.strerror}; name a file in a folder of yours"
+                f"can't write spans to {path}: {error.strerror}; name a file in a folder you may write to"
             ) from None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -48,8 +48,8 @@ class TraceFile(SpanExporter):
         return SpanExportResult.SUCCESS if whole else SpanExportResult.FAILURE
 
     def _append(self, lines: bytes) -> bool:
-        """Return whether there was room for all of it."""
-        # One write a batch keeps the lines of two processes apart.
+        """Return whether all of it was written."""
+        # One write per batch, so that lines of two processes don't mix.
         data = b"\n" + lines if self._torn else lines
         written = os.write(self._file, data)
         self._torn = not data[:written].endswith(b"\n")

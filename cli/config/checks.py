@@ -12,7 +12,7 @@ from events.jetstream.addresses import servers
 from events.jetstream.credentials import Credentials, tls_context
 from events.setting_problems import BadSettings, SettingProblem
 from events.settings import ProcessSettings, RabbitMQSettings, Settings
-from observability.environment import check_numbers, exporters, sdk_disabled
+from observability.environment import check_numbers, exporters, is_sdk_disabled
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ def _deeper(settings: Settings) -> Iterator[str]:
         yield from _said(partial(_rabbitmq, settings))
     if isinstance(settings, UserbotSettings):
         yield from _said(partial(getattr, settings, "session_file"))
-    if not sdk_disabled():
+    if not is_sdk_disabled():
         yield from _said(check_numbers)
         for signal in ("TRACES", "METRICS"):
             yield from _said(partial(exporters, signal))

@@ -37,7 +37,7 @@ async def main(settings: TraceSettings, telemetry: Telemetry, stop: asyncio.Even
 
 def _chosen(traces: list[Trace], wanted: str | None) -> Trace:
     """The newest that is meant. Raises NoSuchTrace."""
-    found = [trace for trace in traces if wanted is None or trace.is_called(wanted)]
+    found = [trace for trace in traces if wanted is None or trace.matches(wanted)]
     if not found:
         raise NoSuchTrace(f"no trace of {wanted!r}; `timokha trace` lists the newest")
     return found[-1]

@@ -21,7 +21,7 @@ from cli.config import libraries
 from cli.demo.loopback import HOST
 from events.errors import SettingsError
 from observability import setup
-from observability.complaints import explained
+from observability.export_errors import explain
 from observability.telemetry import Telemetry
 from tests.authorities import Authority
 
@@ -349,7 +349,7 @@ def test_a_failed_connection_is_one_line_with_what_to_do(monkeypatch, reason, sa
         f"Transient error {reason} encountered while exporting metrics batch, retrying in 1.17s.",
         f"Failed to export metrics batch code: None, reason: {reason}",
     ):
-        line = explained(complaint)
+        line = explain(complaint)
         assert line.startswith("metrics can't be sent to http://***@collector:4318/v1/metrics (")
         assert says in line
         assert "geheim" not in line
@@ -357,7 +357,7 @@ def test_a_failed_connection_is_one_line_with_what_to_do(monkeypatch, reason, sa
 
 
 def test_a_complaint_of_anything_else_stays_as_it_is():
-    assert explained("Queue full, dropping Span.") == "Queue full, dropping Span."
+    assert explain("Queue full, dropping Span.") == "Queue full, dropping Span."
 
 
 # A process of its own: it must also end while its exporters are still stuck.
