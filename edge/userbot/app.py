@@ -120,7 +120,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             await together(
                 edge.run(account),
                 _until_revoked(calls.revoked),
-                keep_topology(topology, ensure, clock=retrying.clock, remade=edge.remade),
+                keep_topology(topology, ensure, clock=retrying.clock, on_recreated=edge.remade),
             )
 
 

@@ -29,7 +29,7 @@ WRONG_LAST_SEQUENCE = (10071, 10164)
 FULL = "maximum bytes exceeded"
 SUBJECT_TAKEN = "maximum messages per subject exceeded"
 EXISTS = {10013, 10058, 10105, 10148}
-"""Another process has created it in the meantime."""
+"""Another process has created it meanwhile."""
 
 PATIENCE = timedelta(seconds=15)
 """An election takes up to 10 s."""
@@ -107,7 +107,7 @@ def _classify_answer(error: js.APIError) -> Diagnosis:
     if code in CODES:
         return Diagnosis(CODES[code][0], reason, CODES[code][1])
     if isinstance(error, js.ServiceUnavailableError):
-        return Diagnosis(Fault.PASSING, description or "nobody answers")
+        return Diagnosis(Fault.PASSING, description or "no server answers")
     return Diagnosis(Fault.UNKNOWN, reason)
 
 

@@ -1,6 +1,6 @@
-"""Pull messages from a consumer ahead of time: one request for as many as there is room for, until it is used up.
+"""Receive messages from a pull consumer in advance, with one request for as many as the process has room for.
 
-nats-py's own `fetch` asks anew each time and makes a task for each message: half of what a short answer costs.
+nats-py's own `fetch` sends a request each time and creates a task for each message: half the cost of a short answer.
 Source: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-37.md
 """
 
@@ -23,13 +23,13 @@ from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Backoff, Pauses
 
 SLACK = timedelta(seconds=0.25)
-"""A request that the server has not ended so long after it expired was lost."""
+"""Time after a request's expiry when it counts as lost if the server has not ended it."""
 
 REFUSED = Backoff(timedelta(seconds=0.25), timedelta(seconds=2))
-"""Before the next request when the last ones were refused, e.g. because the consumer is gone."""
+"""Pauses after refused requests, e.g. because the consumer is missing."""
 
-TOO_LONG = ACK_WAIT / 2
-"""A message that waited here so long is dropped and delivered again: its lease is half over."""
+MAX_WAIT = ACK_WAIT / 2
+"""Time after which an unfetched message is dropped, as half its lease is over; it is delivered again."""
 
 HEARTBEAT, EXPIRED = "100", "408"
 
@@ -37,15 +37,15 @@ log = structlog.get_logger(__name__)
 
 
 class PullReceiver:
-    """One process's pull requests to a consumer. Use it in one task at a time."""
+    """The pull requests of one process to a consumer. Not safe to use in several tasks at a time."""
 
     def __init__(self, nats: Client, stream: str, consumer: str, *, random: Random) -> None:
         self.subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._nats = nats
         self._inbox = nats.new_inbox()
         self._number = 0
-        self._left = 0
-        """How many the request may still bring, until it has ended or `_until`."""
+        self._expected = 0
+        """Messages that the current request may still bring, until it has ended or `_until`."""
         self._until = 0.0
         self._not_before = 0.0
         self._arrived: deque[tuple[float, Msg]] = deque()
@@ -55,38 +55,38 @@ class PullReceiver:
 
     @classmethod
     async def open(cls, nats: Client, stream: str, consumer: str, *, random: Random) -> Self:
-        """Subscribe to the replies. While the consumer is missing nothing comes."""
+        """Subscribe to the replies. While the consumer is missing, nothing arrives."""
         receiver = cls(nats, stream, consumer, random=random)
-        await nats.subscribe(f"{receiver._inbox}.*", cb=receiver._hear)
+        await nats.subscribe(f"{receiver._inbox}.*", cb=receiver._receive)
         return receiver
 
-    async def take(self, limit: int, timeout: timedelta) -> Sequence[Msg]:
-        """Return at most `limit` messages, as soon as there are any; none if none came within `timeout`.
+    async def fetch(self, limit: int, timeout: timedelta) -> Sequence[Msg]:
+        """Return at most `limit` messages as soon as there are any; none if none came within `timeout`.
 
-        Later ones are kept for the next call, which must come before their leases run out.
+        Later ones are stored for the next call, which must come before their leases expire.
         """
         end = self._nats.now + timeout.total_seconds()
         while True:
             self._changed.clear()
-            found = self._fresh(limit)
+            found = self._pop(limit)
             if found or self._nats.now >= end:
                 return found
-            await self._ask(limit, timeout)
+            await self._request(limit, timeout)
             await self._wait(min(end, max(self._until, self._not_before)))
 
-    async def leave(self) -> Sequence[Msg]:
-        """Stop pulling; return what still arrives until the last request has expired."""
+    async def stop(self) -> Sequence[Msg]:
+        """Send no more requests; return the messages that arrive before the last request has expired."""
         self._not_before = float("inf")
-        while self._left > 0 and self._nats.now < self._until:
+        while self._expected > 0 and self._nats.now < self._until:
             self._changed.clear()
             await self._wait(self._until)
-        return self._fresh(len(self._arrived))
+        return self._pop(len(self._arrived))
 
-    async def _ask(self, limit: int, timeout: timedelta) -> None:
+    async def _request(self, limit: int, timeout: timedelta) -> None:
         now = self._nats.now
-        if self._nats.is_connected and now >= self._not_before and (self._left <= 0 or now >= self._until):
+        if self._nats.is_connected and now >= self._not_before and (self._expected <= 0 or now >= self._until):
             self._number += 1
-            self._left, self._until = limit, now + (timeout + SLACK).total_seconds()
+            self._expected, self._until = limit, now + (timeout + SLACK).total_seconds()
             request = {"batch": limit, "expires": int(timeout / timedelta(microseconds=1)) * 1000}
             try:
                 await self._nats.publish(self.subject, json.dumps(request).encode(), f"{self._inbox}.{self._number}")
@@ -101,23 +101,23 @@ class PullReceiver:
             async with asyncio.timeout_at(until):
                 await self._changed.wait()
 
-    async def _hear(self, message: Msg) -> None:
+    async def _receive(self, message: Msg) -> None:
         if message.reply.startswith("$JS.ACK."):
             self._refused.reset()
-            self._left -= 1
+            self._expected -= 1
             self._arrived.append((self._nats.now, message))
         else:
-            self._note((message.headers or {}).get("Status", ""), message)
+            self._handle_status((message.headers or {}).get("Status", ""), message)
         self._changed.set()
 
-    def _note(self, status: str, message: Msg) -> None:
+    def _handle_status(self, status: str, message: Msg) -> None:
         if status == HEARTBEAT or message.subject != f"{self._inbox}.{self._number}":
             return
         if status == EXPIRED:
             self._refused.reset()
             self._end(timedelta(0))
             return
-        why = (message.headers or {}).get("Description", "nobody answers: is the consumer there?")
+        why = (message.headers or {}).get("Description", "no answer: does the consumer exist?")
         self._refuse(status, f"{status} {why}")
 
     def _refuse(self, kind: str, why: str) -> None:
@@ -126,12 +126,12 @@ class PullReceiver:
             log.warning("nats.fetch_failed", error=why, subject=self.subject)
 
     def _end(self, pause: timedelta) -> None:
-        """Forget the current request and send the next one after `pause`."""
-        self._left, self._until = 0, self._nats.now
+        """End the current request and send the next one after `pause`."""
+        self._expected, self._until = 0, self._nats.now
         self._not_before = max(self._not_before, self._until + pause.total_seconds())
 
-    def _fresh(self, limit: int) -> list[Msg]:
-        oldest = self._nats.now - TOO_LONG.total_seconds()
+    def _pop(self, limit: int) -> list[Msg]:
+        oldest = self._nats.now - MAX_WAIT.total_seconds()
         found: list[Msg] = []
         while self._arrived and len(found) < limit:
             arrived, message = self._arrived.popleft()

@@ -1,4 +1,4 @@
-"""A durable pull consumer: deliveries come only as fast as they are asked for."""
+"""A subscription to a durable pull consumer, which delivers only as fast as messages are fetched."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -76,35 +76,32 @@ class JetStreamSubscription:
     async def bind(
         cls, js: JetStreamContext, channel: Channel, consumer: str, *, random: Random
     ) -> "JetStreamSubscription":
-        """The consumer must exist (topology)."""
+        """Subscribe to an existing consumer (topology)."""
         nats = client_of(js)
         return cls(nats, await PullReceiver.open(nats, subjects.stream(channel), consumer, random=random))
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[JetStreamDelivery]:
-        """Raises TransportError if this user may not: that looks like silence otherwise."""
+        """Raises TransportError if this user may not fetch, which would otherwise look like silence."""
         since = self._nats.now
-        messages = await self._receiver.take(limit, min(timeout, MAX_FETCH_WAIT))
+        messages = await self._receiver.fetch(limit, min(timeout, MAX_FETCH_WAIT))
         if not messages:
-            self._check(since)
+            try:
+                self._nats.check(self._receiver.subject, since)
+            except NotPermitted as error:
+                raise TransportError(str(error), Fault.FATAL) from None
         return _deliveries(messages)
 
     async def leave(self) -> None:
-        """Fetch no more: what was on its way goes to somebody else at once. Takes a second."""
-        for delivery in _deliveries(await self._receiver.leave()):
+        """Stop receiving, and return what still arrives to the consumer at once. Takes up to a second."""
+        for delivery in _deliveries(await self._receiver.stop()):
             try:
                 await delivery.retry(timedelta(0))
             except TransportError as error:
                 log.warning("nats.not_handed_back", error=str(error))
 
-    def _check(self, since: float) -> None:
-        try:
-            self._nats.check(self._receiver.subject, since)
-        except NotPermitted as error:
-            raise TransportError(str(error), Fault.FATAL) from None
-
 
 def _deliveries(messages: Iterable[Msg]) -> list[JetStreamDelivery]:
-    """Without what no stream has sent."""
+    """Return the deliveries; skip messages that did not come from a stream."""
     deliveries = []
     for message in messages:
         try:

@@ -1,4 +1,4 @@
-"""Streams, consumers and buckets: created by `timokha setup`, verified by every process."""
+"""Create and verify streams, consumers and buckets: `timokha setup` creates them, every process verifies them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -31,14 +31,14 @@ T = TypeVar("T")
 Ask = Callable[[], Awaitable[T]]
 
 RECENT = timedelta(minutes=10)
-"""Longer than questions wait for replies, unless the deadline was raised: then the edge looks up the reply."""
+"""Longer than a request waits for its reply by default; with a longer deadline the edge looks up the reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumerPosition:
-    """`made` tells a stream from an earlier one of the same name."""
+    """How far a consumer has come. `created`, of its stream, tells that from an earlier one of the same name."""
 
-    made: datetime | None
+    created: datetime | None
     acknowledged: int
 
 
@@ -49,26 +49,26 @@ class ConsumerPositions:
     _known: dict[str, ConsumerPosition] = field(default_factory=dict)
 
     def remember(self, stream: StreamInfo, consumer: ConsumerInfo) -> None:
-        """Store the consumer's acknowledgement floor: everything up to it is settled."""
+        """Store the consumer's acknowledgement floor, up to which everything is settled."""
         floor = consumer.ack_floor.stream_seq if consumer.ack_floor else 0
         self._known[consumer.name] = ConsumerPosition(stream.created, floor)
 
     def next(self, stream: StreamInfo, durable: str, *, unknown: datetime | None) -> int | datetime | None:
-        """Return where a recreated consumer must start: a sequence number, a time, or None for the stream's beginning.
+        """Return where to start a recreated consumer: a sequence number, a time, or None for the stream's beginning.
 
-        `unknown` is returned for a consumer that was never seen.
+        A consumer that was never seen starts at `unknown`.
         """
         position = self._known.get(durable)
         if position is None:
             return unknown
-        return position.acknowledged + 1 if position.made == stream.created else None
+        return position.acknowledged + 1 if position.created == stream.created else None
 
 
 @dataclass(slots=True)
 class Topology:
-    """Creates and checks what must exist for one process; `changes` says what was done.
+    """Creates and verifies what one process needs, and lists in `changes` what it has done.
 
-    It recreates streams and buckets with the limits that it has seen them with. Every method raises TransportError.
+    Streams and buckets are recreated with the limits that they had before. Every method raises TransportError.
     """
 
     js: JetStreamContext
@@ -78,9 +78,9 @@ class Topology:
     retrying: Retrying = field(kw_only=True)
     _positions: ConsumerPositions = field(default_factory=ConsumerPositions)
     replaced: list[str] = field(default_factory=list)
-    """What another process has recreated since it was seen: it has lost its content."""
+    """What another process has recreated since it was last seen, so that its content is lost."""
     lacking: str = ""
-    """What `keep_topology` has found last that can't be mended or looked at, empty if nothing."""
+    """The last error of `keep_topology`, empty if there was none."""
     _seen: dict[str, StreamInfo] = field(default_factory=dict)
 
     async def ensure_streams(self) -> None:
@@ -93,10 +93,10 @@ class Topology:
         )
 
     async def ensure_edge(self, account: str) -> None:
-        """Ensure the account's own consumer on REPLIES.
+        """Ensure the account's consumer on REPLIES.
 
-        Created by a process that never saw one, it begins `RECENT` ago: its predecessor has delivered older replies,
-        which must not be delivered again.
+        If this process has never seen one, start it `RECENT` ago: an earlier one has delivered older replies, which
+        must not be delivered again.
         """
         await self._ensure_consumer(
             Channel.REPLIES,
@@ -111,7 +111,7 @@ class Topology:
         await self._ensure_marks()
 
     async def ensure_bridge(self) -> None:
-        """Ensure the bucket for the bridge's notes about requests it has forwarded, which expire with them."""
+        """Ensure the bucket for the bridge's records of forwarded requests, which expire with them."""
         await self._ensure_bucket(subjects.BRIDGE_BUCKET, ttl=self.retention.max_age)
 
     async def ensure_all(self, accounts: Sequence[str] = ()) -> None:
@@ -123,7 +123,7 @@ class Topology:
             await self.ensure_edge(account)
 
     async def ensure_retention(self) -> None:
-        """Set the retention of what exists. Only `timokha setup` does this: a user may have chosen another one."""
+        """Set the retention of existing streams. Only for `timokha setup`: a user may have chosen another one."""
         for channel in Channel:
             wanted = stream_config(channel, self.retention)
             await self._retain(
@@ -153,7 +153,7 @@ class Topology:
         what = f"stream {wanted.name}"
 
         def make() -> Awaitable[object]:
-            return self.js.add_stream(_as_it_was(wanted, self._seen.get(what)))
+            return self.js.add_stream(_with_limits_of(wanted, self._seen.get(what)))
 
         await self._ensure(what, wanted.name, make, lambda found: verify_stream(wanted, found))
 
@@ -162,7 +162,7 @@ class Topology:
     ) -> None:
         stream = subjects.stream(channel)
         what = f"consumer {durable} on {stream}"
-        # Looked at before the consumer, so that a place is never noted under a newer stream than its own.
+        # Before the consumer, so that a position is never stored with a newer stream than its own.
         on = await self._look(f"stream {stream}", lambda: self.js.stream_info(stream))
         if on is None:
             raise TransportError(f"stream {stream} is missing; {SET_UP}", Fault.FATAL)
@@ -188,7 +188,7 @@ class Topology:
                 ttl=seen.config.max_age if seen else ttl.total_seconds() if ttl else None,
                 storage=StorageType.FILE,
                 replicas=self._replicas(what),
-                # Not from a follower: a stale read would only make compare-and-set fail and load again.
+                # No reads from followers: a stale one would only make compare-and-set fail and load again.
                 direct=False,
             )
             return self.js.create_key_value(config)
@@ -219,7 +219,7 @@ class Topology:
             found = await self._look(what, lambda: self.js.stream_info(stream))
             if found:
                 verify(found.config)
-                self._note(what, found)
+                self._remember(what, found)
             return found
 
         if await look() is None:
@@ -238,9 +238,9 @@ class Topology:
             await self._patiently(make)
         except ERRORS as error:
             if await look():
-                return  # another process was faster
+                return  # another process has created it meanwhile
             diagnosis = classify(error)
-            # It need not have the right to create this: advise to run setup, not to change the user.
+            # A process need not have the right to create this: advise to run setup, not to change its user.
             advice = SET_UP if isinstance(error, NotPermitted) else diagnosis.advice or SET_UP
             raise TransportError(
                 f"{what} is missing and could not be created: {diagnosis.reason}; {advice}", diagnosis.fault
@@ -249,7 +249,7 @@ class Topology:
         self._seen.pop(what, None)
         await look()
 
-    def _note(self, what: str, found: StreamInfo) -> None:
+    def _remember(self, what: str, found: StreamInfo) -> None:
         seen = self._seen.get(what)
         if seen and seen.created != found.created:
             self.replaced.append(what)
@@ -259,8 +259,8 @@ class Topology:
         return await patiently(ask, retrying=self.retrying, patience=self.patience)
 
 
-def _as_it_was(wanted: StreamConfig, seen: StreamInfo | None) -> StreamConfig:
-    """Return `wanted` with the limits that the stream had: a user may have chosen them."""
+def _with_limits_of(wanted: StreamConfig, seen: StreamInfo | None) -> StreamConfig:
+    """Return `wanted` with the limits that the stream had, which a user may have chosen."""
     if seen is None:
         return wanted
     was = seen.config

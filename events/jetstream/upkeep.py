@@ -1,4 +1,4 @@
-"""Keep the streams, consumers and buckets that a running process needs: recreate them, or end the process."""
+"""Recreate missing streams, consumers and buckets that a running process needs, or end the process."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -14,10 +14,10 @@ from events.runtime.log_throttle import LogThrottle
 
 LOOK_EVERY = timedelta(seconds=5)
 GRACE = timedelta(seconds=12)
-"""For someone else to create what this process may not. A refusal takes 5 s to notice: the end comes within 30 s."""
+"""For an administrator to create what this process may not. With the 5 s that a refusal takes it ends within 30 s."""
 
-SAY_EVERY = 60.0
-"""Seconds between two log lines that say what the process waits for."""
+LOG_EVERY = 60.0
+"""Seconds between two log lines about what the process waits for."""
 
 log = structlog.get_logger(__name__)
 
@@ -27,21 +27,21 @@ async def keep_topology(
     ensure: Callable[[], Awaitable[None]],
     *,
     clock: Clock,
-    remade: Callable[[], None] = lambda: None,
+    on_recreated: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run for ever beside the process's work and recreate what is missing.
+    """Check for ever, and recreate what is missing.
 
-    `ensure` calls the methods of `topology` that the process needs. `remade` is called when something was recreated,
-    by this process or by another one. While NATS is down, or its cluster has no leader, it waits. Raises TransportError
-    when something has been missing for `GRACE` and can't be created.
+    `ensure` calls the methods of `topology` that the process needs. `on_recreated` is called after something was
+    recreated, by this process or another one. While NATS is down or its cluster has no leader, wait. Raises
+    TransportError if something has been missing for `GRACE` and can't be created.
     """
     topology.patience = timedelta(0)
     missing_since: float | None = None
-    log_throttle = LogThrottle(SAY_EVERY)
+    log_throttle = LogThrottle(LOG_EVERY)
     while True:
         await clock.sleep(LOOK_EVERY)
         looked_at = clock.monotonic()
-        error = await _look(topology, ensure, remade)
+        error = await _look(topology, ensure, on_recreated)
         topology.lacking = str(error or "")
         if error is None or error.fault is Fault.PASSING:
             missing_since = None
@@ -60,9 +60,9 @@ def trouble(topology: Topology) -> str:
 
 
 async def _look(
-    topology: Topology, ensure: Callable[[], Awaitable[None]], remade: Callable[[], None]
+    topology: Topology, ensure: Callable[[], Awaitable[None]], on_recreated: Callable[[], None]
 ) -> TransportError | None:
-    """Check everything once; return what can't be mended, if anything."""
+    """Check everything once; return the error of what is missing and can't be created, if any."""
     nats = client_of(topology.js)
     if nats.is_closed:
         raise TransportUnreachable("the connection to NATS was closed for good; start this process again")
@@ -81,5 +81,5 @@ async def _look(
         for what in topology.replaced:
             log.warning("topology.replaced", what=what)
         if changes or topology.replaced:
-            remade()
+            on_recreated()
     return None

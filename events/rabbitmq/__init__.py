@@ -1,1 +1,1 @@
-"""RabbitMQ: the only place that imports aio_pika."""
+"""RabbitMQ: the only package that imports aio_pika."""

@@ -1,6 +1,6 @@
-"""A message whose properties are no proper text is still a message.
+"""Fixes for aio-pika's client: accept messages with unreadable properties, and report why a connection is refused.
 
-The client takes one for a broken connection: it reconnects, gets the same message again, and so on for ever.
+Otherwise such a message looks like a broken connection: the client reconnects, gets it again, and so on for ever.
 """
 
 import logging
@@ -12,19 +12,20 @@ from aiormq.exceptions import AMQPError
 from pamqp import commands, decode
 
 Decoder = Callable[[bytes], tuple[int, Any]]
-"""From bytes to how many of them were read, and what they say."""
+"""Takes bytes and returns how many were read, and their value."""
 
 
 def fix_client() -> None:
-    """From now on unreadable characters are replaced, unreadable headers and times are left out. Safe to call again.
+    """Patch the client; safe to call again.
 
-    And why a connection is refused can be read in the client's error, which is logged by us alone.
+    Unreadable characters are replaced, unreadable headers and times left out. The error of a refused connection
+    contains the reason, and asyncio does not log it.
     """
-    logging.getLogger("asyncio").addFilter(_is_new)
+    logging.getLogger("asyncio").addFilter(_is_ours)
     decode.METHODS["shortstr"] = _short_text
-    decode.METHODS["table"] = _or(decode.field_table, lambda value: (4 + int.from_bytes(value[:4], "big"), {}))
-    commands.Connection.Close.__repr__ = _told  # type: ignore[method-assign, assignment]
-    decode.METHODS["timestamp"] = _or(decode.timestamp, lambda _: (8, datetime.fromtimestamp(0, UTC)))
+    decode.METHODS["table"] = _lenient(decode.field_table, lambda value: (4 + int.from_bytes(value[:4], "big"), {}))
+    commands.Connection.Close.__repr__ = _close_text  # type: ignore[method-assign, assignment]
+    decode.METHODS["timestamp"] = _lenient(decode.timestamp, lambda _: (8, datetime.fromtimestamp(0, UTC)))
 
 
 def _short_text(value: bytes) -> tuple[int, str]:
@@ -32,24 +33,24 @@ def _short_text(value: bytes) -> tuple[int, str]:
     return end, value[1:end].decode(errors="replace")
 
 
-def _is_new(record: logging.LogRecord) -> bool:
-    """Whether it is no error of the client's.
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Return whether a log record is not about an error of the client's.
 
-    Until Python 3.12 `asyncio.wait_for` drops an attempt to connect that is refused while it is cancelled. What asyncio
-    then says of it, with a traceback, has been told by the connection that was lost.
+    Until Python 3.12 `asyncio.wait_for` drops an attempt to connect that is refused while it is cancelled. asyncio then
+    logs a traceback for an error that `on_lost` has logged.
     """
     return not (record.exc_info and isinstance(record.exc_info[1], AMQPError))
 
 
-def _told(close: commands.Connection.Close) -> str:
+def _close_text(close: commands.Connection.Close) -> str:
     return f"<Connection.Close {close.reply_code} {close.reply_text}>"
 
 
-def _or(strict: Decoder, unreadable: Decoder) -> Decoder:
+def _lenient(strict: Decoder, fallback: Decoder) -> Decoder:
     def read(value: bytes) -> tuple[int, Any]:
         try:
             return strict(value)
         except (ValueError, OverflowError, RecursionError):
-            return unreadable(value)
+            return fallback(value)
 
     return read

@@ -1,4 +1,4 @@
-"""Two connections to RabbitMQ that never give up: one publishes, one consumes, so that neither stops the other."""
+"""Two connections to RabbitMQ that always reconnect: publishing and consuming must not block each other."""
 
 import asyncio
 import logging
@@ -26,33 +26,33 @@ from events.runtime.tasks import cancel, finish, within
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
-"""For an attempt."""
+"""For one attempt."""
 
 FIRST_TIMEOUT = timedelta(seconds=6)
-"""For the first one. What the client has not thought of it would try for ever."""
+"""For the first connection: on some errors the client would retry for ever."""
 
 CLOSE_TIMEOUT = timedelta(seconds=1.5)
-"""To say goodbye; a broker that is away does not hear it."""
+"""To close a connection; without a broker there is no answer."""
 
 RECONNECT_INTERVAL = 0.5
-"""Seconds between two attempts to get a connection back."""
+"""Seconds between two attempts to reconnect."""
 
 HEARTBEAT = 10
-"""Seconds after which a silent peer is taken for dead."""
+"""Seconds after which a silent peer counts as dead."""
 
 MAX_VHOST = 127
-"""Bytes that AMQP has for its name."""
+"""Bytes of a vhost's name in AMQP."""
 
 log = structlog.get_logger(__name__)
 
 
 class ConnectionRefused(TransportUnreachable, SettingsError):
-    """There is a server, and it does not let us in: RABBITMQ_URL is at fault."""
+    """The server refuses this process: RABBITMQ_URL is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """RabbitMQ: `sender` publishes, over `publishing`; `consuming` is for receivers and declarations."""
+    """Connected to RabbitMQ: `sender` uses `publishing`; receivers and declarations use `consuming`."""
 
     sender: Sender
     publishing: AbstractRobustConnection
@@ -68,26 +68,26 @@ class Broker:
 
 @asynccontextmanager
 async def connect(url: SecretStr, *, name: str, clock: Clock) -> AsyncIterator[Broker]:
-    """The broker, under `name`; closed on the way out.
+    """Yield the broker, which knows this process as `name`, and disconnect afterwards.
 
     Raises
     ------
     TransportUnreachable
-        The first connection could not be made; FATAL where it is refused. Later losses are mended in the background.
+        The first connection failed; FATAL if it was refused. Later losses are repaired in the background.
     SettingsError
-        `url` is no AMQP address, or names a server that does not let us in.
+        `url` is no AMQP address, or names a server that refuses this process.
     """
     address = parse_url(url)
     fix_client()
-    # What they log of every attempt comes to us as exceptions and callbacks.
+    # What they log of each attempt is also reported by exceptions and callbacks.
     for library in ("aio_pika", "aiormq"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     async with (
-        _connected(address, f"{name} publishes", clock) as (publishing, publishes),
-        _connected(address, f"{name} consumes", clock) as (consuming, consumes),
+        _connected(address, f"{name} publishes", clock) as (publishing, publishing_monitor),
+        _connected(address, f"{name} consumes", clock) as (consuming, consuming_monitor),
     ):
         upkeep = Upkeep(clock, consuming.connected.is_set)
-        publishes.upkeep = consumes.upkeep = upkeep
+        publishing_monitor.upkeep = consuming_monitor.upkeep = upkeep
         task = asyncio.create_task(upkeep.run())
         try:
             sender = await Sender.open(publishing, clock=clock, upkeep=upkeep)
@@ -96,20 +96,20 @@ async def connect(url: SecretStr, *, name: str, clock: Clock) -> AsyncIterator[B
             await cancel(task)
 
 
-class _State:
-    """What is known of one connection, and told to whom it concerns."""
+class _Monitor:
+    """Logs losses and reconnections of one connection, and ends the process if it is refused for `PATIENCE`."""
 
-    def __init__(self, name: str, shown: str, clock: Clock) -> None:
+    def __init__(self, name: str, address: str, clock: Clock) -> None:
         self.error: BaseException | None = None
         self.upkeep: Upkeep | None = None
         self._name = name
-        self._shown = shown
+        self._address = address
         self._clock = clock
         self._log_throttle = LogThrottle()
         self._refused_since: float | None = None
 
-    def lost(self, _: object, error: BaseException | None) -> None:
-        """Called when the connection is lost, and for each attempt that fails."""
+    def on_lost(self, _: object, error: BaseException | None) -> None:
+        """Handle a lost connection, or a failed attempt to reconnect."""
         self.error = error
         if self.upkeep is None or error is None:
             return
@@ -122,9 +122,9 @@ class _State:
         now = self._clock.monotonic()
         self._refused_since = now if self._refused_since is None else self._refused_since
         if now - self._refused_since >= PATIENCE.total_seconds():
-            self.upkeep.fail(connection_error(self._shown, error))
+            self.upkeep.fail(connection_error(self._address, error))
 
-    def back(self, _: object) -> None:
+    def on_reconnected(self, _: object) -> None:
         log.info("rabbitmq.reconnected", connection=self._name)
         self._log_throttle.reset()
         self._refused_since = None
@@ -133,41 +133,42 @@ class _State:
 
 
 @asynccontextmanager
-async def _connected(address: URL, name: str, clock: Clock) -> AsyncIterator[tuple[RobustConnection, _State]]:
-    state = _State(name, _shown(address), clock)
+async def _connected(address: URL, name: str, clock: Clock) -> AsyncIterator[tuple[RobustConnection, _Monitor]]:
+    monitor = _Monitor(name, _redacted(address), clock)
     connection = RobustConnection(
         address.update_query(reconnect_interval=RECONNECT_INTERVAL, heartbeat=HEARTBEAT),
         client_properties={"connection_name": name},
     )
-    connection.close_callbacks.add(state.lost)
+    connection.close_callbacks.add(monitor.on_lost)
     try:
         try:
             await within(FIRST_TIMEOUT, connection.connect(CONNECT_TIMEOUT.total_seconds()))
         except ERRORS as error:
-            raise connection_error(_shown(address), state.error or error) from None
-        connection.reconnect_callbacks.add(state.back)
-        yield connection, state
+            raise connection_error(_redacted(address), monitor.error or error) from None
+        connection.reconnect_callbacks.add(monitor.on_reconnected)
+        yield connection, monitor
     finally:
-        state.upkeep = None
+        monitor.upkeep = None
         await finish(CLOSE_TIMEOUT, connection.close())
 
 
-def connection_error(shown: str, error: BaseException) -> TransportUnreachable:
-    """The error that tells a person why there is no connection."""
+def connection_error(address: str, error: BaseException) -> TransportUnreachable:
+    """Return the error that explains why there is no connection."""
     diagnosis = classify(error)
     if diagnosis.fault is Fault.FATAL:
-        ours = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
-        what = f"RabbitMQ at {shown} {'could not be reached' if ours else 'did not let us in'} ({diagnosis.reason})"
+        is_local = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
+        failure = "could not be reached" if is_local else "did not let us in"
+        what = f"RabbitMQ at {address} {failure} ({diagnosis.reason})"
         if diagnosis.reason.startswith("it refused"):
-            what = f"RabbitMQ at {shown} {diagnosis.reason.removeprefix('it ')}"
+            what = f"RabbitMQ at {address} {diagnosis.reason.removeprefix('it ')}"
         kind = ConnectionRefused if diagnosis.bad_setting else TransportUnreachable
         return kind(f"{what}; {diagnosis.advice}", diagnosis.fault)
     advice = diagnosis.advice or "start it or correct RABBITMQ_URL"
-    return TransportUnreachable(f"RabbitMQ at {shown} could not be reached ({diagnosis.reason}); {advice}")
+    return TransportUnreachable(f"RabbitMQ at {address} could not be reached ({diagnosis.reason}); {advice}")
 
 
 def parse_url(url: SecretStr) -> URL:
-    """Raises SettingsError, which never repeats what may hold a password."""
+    """Return the parsed address. Raises SettingsError, which never quotes what may contain a password."""
     try:
         address = URL(url.get_secret_value())
         if address.scheme in ("amqp", "amqps") and address.host and address.explicit_port != 0:
@@ -179,6 +180,6 @@ def parse_url(url: SecretStr) -> URL:
     raise SettingsError("RABBITMQ_URL: it takes amqp://user:password@host:port/vhost")
 
 
-def _shown(address: URL) -> str:
-    """Never the password, nor options that may hold one."""
+def _redacted(address: URL) -> str:
+    """Return the address without its password and options."""
     return f"{address.host}:{address.port or DEFAULT_PORTS[address.scheme]}{address.raw_path}"

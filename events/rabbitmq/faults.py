@@ -1,4 +1,4 @@
-"""What RabbitMQ answers, judged in one place: the errors of aio-pika, aiormq and pamqp, and AMQP's reply codes.
+"""Classify what RabbitMQ answers: the errors of aio-pika, aiormq and pamqp, and AMQP's reply codes.
 
 Source: https://www.rabbitmq.com/amqp-0-9-1-reference#constants
 """
@@ -24,7 +24,7 @@ USER = (
     "correct RABBITMQ_URL; with compose, if RABBITMQ_PASSWORD was changed in .env: `docker compose exec rabbitmq sh -c"
     " 'rabbitmqctl change_password timokha \"$RABBITMQ_DEFAULT_PASS\"'`, then `make up`"
 )
-"""Its node keeps the password that it was made with; its container knows the one in `.env`."""
+"""A node keeps the password it was created with; its container has the one in `.env`."""
 TLS = "correct RABBITMQ_URL: amqps:// where the server speaks TLS, amqp:// where not; cafile= names its authority"
 CERTIFICATES = SettingNames(
     address="RABBITMQ_URL", authority="RABBITMQ_URL (cafile=)", own="RABBITMQ_URL (certfile= and keyfile=)"
@@ -38,32 +38,32 @@ TRANSIENT = (
 
 
 class RequestRefused(TransportError):
-    """RabbitMQ did not do what was asked of it."""
+    """RabbitMQ refused or failed a request."""
 
 
 class DeclaredDifferently(RequestRefused):
-    """There is a queue of this name with other settings."""
+    """A queue of this name exists with other settings."""
 
 
 class Missing(RequestRefused):
-    """There is no queue of this name."""
+    """No queue of this name exists."""
 
 
 CODES: Final[dict[int, tuple[Fault, str]]] = {
-    200: (Fault.PASSING, ""),  # closed in good order
+    200: (Fault.PASSING, ""),  # closed normally
     311: (Fault.FINAL, "raise max_message_size in rabbitmq.conf, or ask shorter questions"),  # content too large
     312: (Fault.PASSING, "start its consumer or `timokha bridge` first"),  # no route
     313: (Fault.PASSING, ""),  # no consumers
-    320: (Fault.PASSING, ""),  # connection forced: the node shuts down, or an operator has closed it
+    320: (Fault.PASSING, ""),  # connection forced: the node shuts down, or an operator closed it
     402: (Fault.FATAL, VHOST),  # invalid path
     403: (Fault.FATAL, RIGHTS),  # access refused
-    404: (Fault.PASSING, ""),  # not found: whoever needs it makes it again; or its node is down
+    404: (Fault.PASSING, ""),  # not found: upkeep creates it again; or its node is down
     405: (Fault.PASSING, "another connection holds it for itself"),  # resource locked
     406: (Fault.FATAL, RIGHTS),  # precondition failed
     501: (Fault.UNKNOWN, ""),  # frame error
     502: (Fault.UNKNOWN, ""),  # syntax error
     503: (Fault.UNKNOWN, ""),  # command invalid
-    504: (Fault.PASSING, ""),  # channel error: one that was closed meanwhile
+    504: (Fault.PASSING, ""),  # channel error: the channel was closed meanwhile
     505: (Fault.UNKNOWN, ""),  # unexpected frame
     506: (Fault.PASSING, "see its log: it lacks resources"),  # resource error
     530: (Fault.FATAL, VHOST),  # not allowed
@@ -80,7 +80,7 @@ TEXTS: Final[tuple[tuple[str, Fault, str], ...]] = (
     ("unknown delivery tag", Fault.PASSING, ""),
     ("limit (", Fault.PASSING, "close connections to it, or raise its limit"),  # of connections, channels or queues
 )
-"""What a reply's text says decides before its code, which stands for many things."""
+"""Parts of reply texts, which take precedence over the code: one code has many causes."""
 
 CLASSES: Final[dict[type[BaseException], int]] = {
     amqp.ChannelAccessRefused: 403,
@@ -117,20 +117,20 @@ KINDS: Final[tuple[tuple[tuple[type[BaseException], ...], Diagnosis], ...]] = (
     ((aio.ProtocolSyntaxError, PAMQPException, ValueError, KeyError), Diagnosis(Fault.UNKNOWN, "")),
     ((aio.AMQPError, OSError, RuntimeError, StopAsyncIteration), Diagnosis(Fault.PASSING, "")),
 )
-"""What has no code; the first that fits."""
+"""Errors without a code; the first match counts."""
 
 CLOSE: Final = re.compile(r"got <Connection\.Close (\d+) (.*)>", re.DOTALL)
-"""How `client.fix_client` makes the client report a refusal of the vhost."""
+"""A refused vhost in the client's error, as `fix_client` makes it readable."""
 
 INEQUIVALENT: Final = re.compile(r"inequivalent arg '([^']+)' for .*: received (.+) but current is (.+)")
 VALUE: Final = re.compile(r"the value ('.*') of type '.*'")
 
 ERRORS = (aio.AMQPError, PAMQPException, OSError, RuntimeError, TimeoutError, ValueError, KeyError, StopAsyncIteration)
-"""What the client raises for what RabbitMQ or the network answers."""
+"""What the client raises for what RabbitMQ or the network does."""
 
 
 def classify(error: BaseException) -> Diagnosis:
-    """Of any error that the client raises."""
+    """Classify any error that the client raises."""
     reason, code = reason_of(error), _code(error)
     if code is not None:
         return _classify_reply(code, reason)
@@ -144,7 +144,7 @@ def classify(error: BaseException) -> Diagnosis:
 
 
 def refusal(what: str, error: BaseException) -> RequestRefused:
-    """The error that tells a person what became of `what`."""
+    """Return the error that explains why `what` was refused."""
     diagnosis = classify(error)
     if diagnosis.advice == OTHERWISE:
         return DeclaredDifferently(
@@ -153,7 +153,7 @@ def refusal(what: str, error: BaseException) -> RequestRefused:
     if diagnosis.advice == TRANSIENT:
         return RequestRefused(f"RabbitMQ refuses {what!r}, {TRANSIENT}", diagnosis.fault)
     kind = Missing if isinstance(error, amqp.ChannelNotFoundEntity) else RequestRefused
-    advice = diagnosis.advice or ("it is tried again" if diagnosis.fault is Fault.PASSING else RIGHTS)
+    advice = diagnosis.advice or ("it is retried" if diagnosis.fault is Fault.PASSING else RIGHTS)
     return kind(f"RabbitMQ refused {what!r} ({diagnosis.reason}); {advice}", diagnosis.fault)
 
 
@@ -166,7 +166,7 @@ def _difference(reason: str) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """In one line, and without what was on the wire: that may be a user's text."""
+    """Return the reason in one line, without bytes of messages, which may contain a user's text."""
     if found := CLOSE.search(str(error)):
         return _line(found[2])
     if isinstance(error, aio.InvalidFrameError | PAMQPException):

@@ -1,4 +1,4 @@
-"""A look at RabbitMQ that changes nothing: which of our queues are missing, and which are not as they must be."""
+"""Inspect RabbitMQ without changing it: which queues are missing, and which have wrong settings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ from events.rabbitmq.topology import ANSWER_TIMEOUT, DEADLETTERS, OURS, Queue, d
 from events.runtime.tasks import within
 
 STREAM = "its x-queue-type is 'stream'"
-"""A queue that keeps what was acknowledged, and begins anew for each consumer: no bridge can use one."""
+"""A stream keeps acknowledged messages and starts over for each consumer, so a bridge can't use one."""
 
 
 @dataclass(frozen=True, slots=True)
 class RabbitMQInspection:
-    """`missing`: names; `faults`: what to mend, a line each; `adopted`: what a bridge uses as others made it."""
+    """`missing` and `adopted` (with settings of others, but usable) are names; `faults` has a line for each problem."""
 
     missing: tuple[str, ...]
     faults: tuple[str, ...]
@@ -26,7 +26,7 @@ class RabbitMQInspection:
 
 
 async def inspect(broker: Broker, others: Iterable[Queue] = ()) -> RabbitMQInspection:
-    """Look at our queues, and at `others` that a bridge takes from or puts into."""
+    """Inspect our queues, and `others` that a bridge uses."""
     missing, faults, adopted = [], [], []
     theirs = [queue for queue in others if queue not in OURS]
     for queue in (*OURS, *theirs):
@@ -49,13 +49,13 @@ async def inspect(broker: Broker, others: Iterable[Queue] = ()) -> RabbitMQInspe
 async def _look(connection: AbstractRobustConnection, queue: Queue) -> None:
     """Raises TransportError."""
     async with open_channel(connection) as channel:
-        await declare(channel, replace(queue, passive=True))  # a queue that is missing is not made
+        await declare(channel, replace(queue, passive=True))  # does not create a missing queue
     async with open_channel(connection) as channel:
         await declare(channel, queue)
 
 
 async def _exchange(connection: AbstractRobustConnection) -> list[str]:
-    """What the dead letters come through."""
+    """Return the problem of the dead-letter exchange, if any."""
     try:
         for passive in (True, False):
             async with open_channel(connection) as channel:
@@ -65,7 +65,7 @@ async def _exchange(connection: AbstractRobustConnection) -> list[str]:
                     )
                     await within(ANSWER_TIMEOUT, declaring)
     except Missing:
-        return []  # the next start of a process makes it
+        return []  # the next process that starts creates it
     except TransportError as error:
         return [str(error)]
     return []

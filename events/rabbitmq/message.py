@@ -1,4 +1,4 @@
-"""An AMQP message as this product sees it; headers that are not text are left out."""
+"""Convert AMQP messages; headers that are not text are left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,22 +12,25 @@ from events.event import AMQP_PREFIX, CONTENT_TYPE, Event, from_headers, to_head
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 ATTEMPTS_HEADER = "x-timokha-attempts"
-"""Deliveries before this copy was made: a delayed retry is a new message, which the broker counts anew."""
+"""Deliveries before a delayed retry, which is a new message with a new count at the broker."""
 
 SENT_HEADER = "x-timokha-sent"
-"""Milliseconds since 1970: AMQP's own timestamp counts whole seconds."""
+"""Milliseconds since 1970; AMQP's own timestamp is in whole seconds."""
 
 COUNTS = ("x-delivery-count", "x-acquired-count")
-"""Returned and, from RabbitMQ 4.3, handed-out deliveries of a quorum queue: 4.3 counts crashes in the second only."""
+"""Deliveries of a quorum queue: returned ones, and from RabbitMQ 4.3 on all, the only count with crashes then."""
 
+
+MIN_EXPIRY, MAX_EXPIRY = timedelta(milliseconds=1), timedelta(milliseconds=2**32 - 1)
+"""0 ms would mean: only if a consumer takes it at once. More than 32 bits close the channel."""
 
 MAX_SHORT = 255
-"""Bytes of a property or a queue's name."""
+"""Bytes of a property or a queue name."""
 
 
 @dataclass(frozen=True, slots=True)
 class AmqpMessage:
-    """What is sent and received; an empty property is an absent one."""
+    """A message that is sent or received; an empty property means that it is absent."""
 
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -40,13 +43,13 @@ class AmqpMessage:
     sent_at: datetime | None = None
     received_at: datetime = EPOCH
     death: str = ""
-    """Why it was dead-lettered last: `expired`, `delivery_limit`, `rejected` or `maxlen`."""
+    """The last reason for dead-lettering: `expired`, `delivery_limit`, `rejected` or `maxlen`."""
 
     @classmethod
     def of(
         cls, event: Event, *, reply_to: str = "", expires_in: timedelta | None = None, attempts: int = 0
     ) -> "AmqpMessage":
-        """A CloudEvent in binary mode.
+        """Wrap an event as a CloudEvent in binary mode.
 
         Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md
         """
@@ -62,7 +65,7 @@ class AmqpMessage:
         )
 
     def event(self) -> Event:
-        """The inverse of `of`; what is missing becomes empty, as `from_headers` says."""
+        """Invert `of`; what is missing becomes empty (see `from_headers`)."""
         return from_headers(
             self.headers,
             self.body,
@@ -73,7 +76,7 @@ class AmqpMessage:
 
 
 def encode(message: AmqpMessage, now: datetime) -> aio_pika.Message:
-    """As it is sent at the time `now`."""
+    """Return the client's message to send at `now`."""
     headers: HeadersType = {**message.headers, SENT_HEADER: (now - EPOCH) // timedelta(milliseconds=1)}
     if message.attempts:
         headers[ATTEMPTS_HEADER] = message.attempts
@@ -86,16 +89,16 @@ def encode(message: AmqpMessage, now: datetime) -> aio_pika.Message:
         message_id=_short(message.message_id),
         timestamp=now,
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        expiration=_expiration(message.expires_in) if message.expires_in is not None else None,
+        expiration=None if message.expires_in is None else min(max(message.expires_in, MIN_EXPIRY), MAX_EXPIRY),
     )
 
 
 def decode(incoming: AbstractIncomingMessage, now: datetime) -> AmqpMessage:
-    """As it was received at the time `now`."""
+    """Return a message that was received at `now`."""
     headers = incoming.headers.items()
     return AmqpMessage(
         incoming.body,
-        {name: value for name, value in headers if isinstance(value, str) and _travels(name, value)},
+        {name: value for name, value in headers if isinstance(value, str) and _is_portable(name, value)},
         content_type=incoming.content_type or "",
         correlation_id=incoming.correlation_id or "",
         reply_to=incoming.reply_to or "",
@@ -107,23 +110,18 @@ def decode(incoming: AbstractIncomingMessage, now: datetime) -> AmqpMessage:
     )
 
 
-def _expiration(expires_in: timedelta) -> timedelta:
-    """Of 0 ms would mean: only if a consumer takes it at once; a longer one than 32 bits hold closes the channel."""
-    return min(max(expires_in, timedelta(milliseconds=1)), timedelta(milliseconds=2**32 - 1))
-
-
 def _short(text: str) -> str | None:
-    """What fits into a property; an event has its own id and subject in the headers, whole."""
+    """Return the part of `text` that fits into a property; an event's headers have its full id and subject."""
     return text.encode()[:MAX_SHORT].decode(errors="ignore") or None
 
 
-def _travels(name: str, value: str) -> bool:
-    """`x-` is the broker's own. A line break would become another header on a broker that writes them as lines."""
+def _is_portable(name: str, value: str) -> bool:
+    """Return whether a header can be forwarded: `x-` is the broker's, and NATS separates headers by line breaks."""
     return not name.startswith("x-") and name.isprintable() and value.isprintable()
 
 
 def _attempts(incoming: AbstractIncomingMessage) -> int:
-    """How often the message was delivered before. A classic queue only tells whether it was."""
+    """Return the number of earlier deliveries. A classic queue only says whether there was one."""
     counted = max(_number(incoming.headers.get(name)) for name in COUNTS)
     return _number(incoming.headers.get(ATTEMPTS_HEADER)) + (counted or int(bool(incoming.redelivered)))
 

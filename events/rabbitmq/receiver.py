@@ -1,4 +1,4 @@
-"""Receiving: as many messages as were asked for in advance, each acknowledged by hand."""
+"""Receive messages in advance, up to a prefetch count, and settle each explicitly."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ from events.rabbitmq.topology import Queue
 from events.runtime.tasks import finish, within
 
 STOP_TIMEOUT = timedelta(seconds=2)
-"""A robust channel would wait for its connection for ever, which without one has no consumers to cancel."""
+"""A robust channel waits for its connection for ever, though without one there are no consumers to cancel."""
 
 ANSWER_TIMEOUT = timedelta(seconds=5)
-"""For the broker to answer anything else."""
+"""For the broker to answer other requests."""
 
 
 class ReceivedMessage:
-    """One message in hand. Settle it once; unsettled it comes again when the connection ends."""
+    """One message to be settled once; otherwise it is delivered again when the connection ends."""
 
     def __init__(self, incoming: AbstractIncomingMessage, now: datetime) -> None:
         self._incoming = incoming
@@ -34,22 +34,22 @@ class ReceivedMessage:
 
     @property
     def stale(self) -> bool:
-        """Its channel is gone: the broker has handed it to somebody else, or will."""
+        """Whether its channel is closed, so that the broker delivers it again."""
         try:
             return bool(self._incoming.channel.is_closed)
         except ChannelInvalidStateError:
             return True
 
     async def ack(self) -> None:
-        """AMQP confirms no acknowledgement: one that is lost brings the message again."""
+        """Acknowledge the message. AMQP does not confirm that; after a lost one it is delivered again."""
         await self._settle(self._incoming.ack())
 
     async def requeue(self) -> None:
-        """Deliver it again, at once. `reject` and not `nack`: RabbitMQ 4.3 counts only the first as an attempt."""
+        """Have it delivered again at once. Not with `nack`, which RabbitMQ 4.3 does not count as an attempt."""
         await self._settle(self._incoming.reject(requeue=True))
 
     async def reject(self) -> None:
-        """Never deliver it again; RabbitMQ keeps it as a dead letter if its queue has them."""
+        """Have it never delivered again; RabbitMQ dead-letters it if its queue is set up so."""
         await self._settle(self._incoming.reject(requeue=False))
 
     async def _settle(self, settling: object) -> None:
@@ -62,14 +62,14 @@ class ReceivedMessage:
 
 
 class Receiver:
-    """Consumers of one queue; they are there again after a lost connection, and after the queue was deleted."""
+    """The consumers of one queue, restored after a lost connection and after the queue was deleted."""
 
     def __init__(self, broker: Broker, channel: AbstractRobustChannel, queue: Queue) -> None:
         self._broker = broker
         self._channel = channel
         self._queue = queue
         self._consumers: dict[str, int] = {}
-        """Their priorities by tag, the oldest first."""
+        """Priorities by tag, oldest consumer first."""
         self._numbers = count(1)
         self._ready: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         self._changing = asyncio.Lock()
@@ -77,7 +77,7 @@ class Receiver:
 
     @classmethod
     async def open(cls, broker: Broker, queue: Queue, *, consumers: int = 1, prefetch: int = 1) -> "Receiver":
-        """Each of `consumers` has at most `prefetch` unsettled messages. Raises TransportError."""
+        """Start `consumers` consumers with at most `prefetch` unsettled messages each. Raises TransportError."""
         queue = await topology.adopt(broker.consuming, queue)
         with translate_errors(queue.name):
             channel = broker.consuming.channel(publisher_confirms=False)
@@ -94,9 +94,9 @@ class Receiver:
         return len(self._consumers)
 
     async def resize(self, consumers: int, *, priority: int = 0) -> None:
-        """So many from now on; those that are new get only what none of a higher priority can take.
+        """Set the number of consumers. New ones get only messages that none of a higher priority can take.
 
-        The newest go first, and what they have brought stays. Raises TransportError.
+        The newest are cancelled first, and their messages stay. Raises TransportError.
         """
         async with self._changing:
             with translate_errors(self._queue.name):
@@ -106,14 +106,14 @@ class Receiver:
                     self._consumers[tag] = priority
                 while len(self._consumers) > consumers:
                     tag, _ = self._consumers.popitem()
-                    await (await self._underlay()).basic_cancel(tag)
+                    await (await self._amqp_channel()).basic_cancel(tag)
 
     async def restore(self) -> bool:
-        """Declare the queue and consume again if the broker has ended that. Returns whether it had."""
+        """Declare the queue and restart consumers that the broker has cancelled; return whether there were any."""
         async with self._changing:
             with translate_errors(self._queue.name):
-                underlay = await within(ANSWER_TIMEOUT, self._underlay())
-                lost = {tag: priority for tag, priority in self._consumers.items() if tag not in underlay.consumers}
+                channel = await within(ANSWER_TIMEOUT, self._amqp_channel())
+                lost = {tag: priority for tag, priority in self._consumers.items() if tag not in channel.consumers}
                 if not lost:
                     return False
                 self._queue = await topology.adopt(self._broker.consuming, self._queue)
@@ -122,7 +122,7 @@ class Receiver:
                 return True
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[ReceivedMessage]:
-        """At most `limit` messages; none if nothing came within `timeout`.
+        """Return at most `limit` messages; none if none came within `timeout`.
 
         Raises TransportError if the process can't go on.
         """
@@ -131,22 +131,22 @@ class Receiver:
         try:
             async with asyncio.timeout(timeout.total_seconds()):
                 while not fetched:
-                    fetched += self._fresh(await self._ready.get())
+                    fetched += self._unless_stale(await self._ready.get())
         except TimeoutError:
             return fetched
         while len(fetched) < limit and not self._ready.empty():
-            fetched += self._fresh(self._ready.get_nowait())
+            fetched += self._unless_stale(self._ready.get_nowait())
         return fetched
 
     async def stop(self) -> None:
-        """Take nothing more, and hand back what nobody has fetched; what is in hand can still be settled.
+        """Stop receiving and return unfetched messages; fetched ones can still be settled.
 
-        Raises TransportError, soon, if the broker is away: it hands everything back by itself.
+        Raises TransportError soon if the broker is away, which then redelivers everything by itself.
         """
         self._forget()
         try:
             await within(STOP_TIMEOUT, self._hand_back())
-        except OSError:  # a time-out, or the client gives the connection up
+        except OSError:  # a time-out, or the client closes the connection
             raise TransportError(
                 f"RabbitMQ does not answer; what it had sent of {self._queue.name!r} will be delivered again"
             ) from None
@@ -154,26 +154,26 @@ class Receiver:
     async def _hand_back(self) -> None:
         await self.resize(0)
         while not self._ready.empty():
-            for received in self._fresh(self._ready.get_nowait()):
+            for received in self._unless_stale(self._ready.get_nowait()):
                 await received.requeue()
 
     async def close(self) -> None:
-        """What is unsettled comes again."""
+        """Close the channel; unsettled messages are delivered again."""
         self._forget()
         await finish(STOP_TIMEOUT, topology.close_channel(self._channel))
 
-    async def _underlay(self) -> Channel:
-        """The channel itself: aio-pika's own robust queues would not let it come back without them."""
+    async def _amqp_channel(self) -> Channel:
+        """Return aiormq's channel: a channel with aio-pika's robust queues fails to reopen when one is missing."""
         await self._channel.ready()
-        underlay = cast(Channel, await self._channel.get_underlay_channel())
-        underlay.on_consumer_cancel_callbacks.add(self._broker.upkeep.wake)
-        return underlay
+        channel = cast(Channel, await self._channel.get_underlay_channel())
+        channel.on_consumer_cancel_callbacks.add(self._broker.upkeep.wake)
+        return channel
 
     async def _consume(self, tag: str, priority: int) -> None:
-        await self._underlay()
+        await self._amqp_channel()
         queue = await self._channel.get_queue(self._queue.name, ensure=False)
         await queue.consume(self._ready.put, arguments={"x-priority": priority}, consumer_tag=tag)
 
-    def _fresh(self, incoming: AbstractIncomingMessage) -> list[ReceivedMessage]:
+    def _unless_stale(self, incoming: AbstractIncomingMessage) -> list[ReceivedMessage]:
         received = ReceivedMessage(incoming, self._broker.clock.now())
         return [] if received.stale else [received]

@@ -1,4 +1,4 @@
-"""Sending: persistent, refused where no queue takes it, and done only when the broker has confirmed."""
+"""Send persistent messages: return when the broker has confirmed, fail if no queue takes the message."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,30 +19,30 @@ from events.runtime.tasks import within
 from events.transport import Channel, Published
 
 SEND_TIMEOUT = timedelta(seconds=5)
-"""To wait for a connection and the confirmation before the caller sends the same message again."""
+"""To wait for a connection and the confirmation, after which the caller sends the message again."""
 
 MAX_HEADERS = 120 * 1024
-"""Bytes. With everything else but the body they are one frame, of at most 128 KiB: for a larger one RabbitMQ ends
-the connection, and all that is on its way there has to be sent again."""
+"""Bytes. Headers and properties are one frame of at most 128 KiB. On a larger one RabbitMQ closes the connection, and
+all messages in flight have to be sent again."""
 
 PER_HEADER = 6
-"""Bytes around a name and its value."""
+"""Bytes of overhead for each header."""
 
 
 REFUSED_FOR = timedelta(seconds=5)
-"""Until a process that may not send ends: before its requests have used up their attempts."""
+"""Time after which a process that may not send ends, before its requests have used up their attempts."""
 
 
 class Unroutable(TransportError):
-    """No queue of this name; sending again helps only after somebody has made one."""
+    """No queue of this name exists; a retry helps only after it was created."""
 
 
 class Unsendable(RequestRefused):
-    """RabbitMQ will never take this message; others it may."""
+    """RabbitMQ will never accept this message; it may accept others."""
 
 
 class Sender:
-    """Safe to use concurrently. A failed message is not sent again by itself."""
+    """Sends messages; safe to use concurrently. The caller retries failed messages."""
 
     def __init__(self, channel: AbstractRobustChannel, clock: Clock, upkeep: Upkeep) -> None:
         self._channel = channel
@@ -60,8 +60,10 @@ class Sender:
         return cls(channel, clock, upkeep)
 
     async def send(self, queue: str, message: AmqpMessage) -> None:
-        """Raises Unroutable if there is no such queue, Unsendable if it will never take this message, TransportError
-        if nothing was confirmed.
+        """Send `message` to `queue`.
+
+        Raises Unroutable if there is no such queue, Unsendable if it will never take this message, TransportError if it
+        was not confirmed.
         """
         if len(queue.encode()) > MAX_SHORT:
             raise Unroutable(f"RabbitMQ can't have a queue whose name has more than {MAX_SHORT} bytes")
@@ -78,11 +80,11 @@ class Sender:
         except ERRORS as error:
             refusal = _refusal(queue, message, error)
             if refusal.fault is Fault.FATAL:
-                self._may_not(refusal)
+                self._count_refusal(refusal)
             raise refusal from None
 
-    def _may_not(self, refusal: RequestRefused) -> None:
-        """Everything goes the same way: who may not send this may not send anything."""
+    def _count_refusal(self, refusal: RequestRefused) -> None:
+        """End the process after `REFUSED_FOR`: permissions are the same for all messages."""
         now = self._clock.monotonic()
         self._refused_since = now if self._refused_since is None else self._refused_since
         if now - self._refused_since >= REFUSED_FOR.total_seconds():
@@ -106,7 +108,7 @@ def _refusal(queue: str, message: AmqpMessage, error: Exception) -> RequestRefus
         return RequestRefused(
             f"RabbitMQ did not confirm a message for {queue!r} ({diagnosis.reason}); {advice}", diagnosis.fault
         )
-    # The channel is closed for one that is too large, and others that were on their way fail with the same error.
+    # One that is too large closes the channel, and others in flight fail with the same error.
     if f"size {len(message.body)} " in diagnosis.reason:
         return Unsendable(
             f"RabbitMQ takes no such message for {queue!r} ({diagnosis.reason}); {diagnosis.advice}", Fault.FINAL
@@ -117,7 +119,7 @@ def _refusal(queue: str, message: AmqpMessage, error: Exception) -> RequestRefus
 
 
 class RabbitMQPublisher:
-    """Implements `events.transport.Publisher`. A queue does not recognise what it has had before: the receiver must."""
+    """Implements `events.transport.Publisher`. Queues do not deduplicate; the receiver must."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -1,4 +1,4 @@
-"""The requests queue as a place to work from: a lease like JetStream's, and retries that wait."""
+"""A subscription to the requests queue, with leases like JetStream's and delayed retries."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from events.runtime.clock import Clock
 from events.runtime.tasks import within
 
 SHORT, LONG = 0.05, 0.1
-"""Seconds from taking a request to settling it, on average: below the one begin, above the other end to be ahead."""
+"""Average seconds from receiving a request to settling it: below `SHORT` start prefetching, above `LONG` stop."""
 
 WEIGHT = 0.2
-"""Of the latest request in the average."""
+"""Weight of the latest request in the average."""
 
 
 class Prefetching:
-    """Whether the next request should be here before a slot is free for it: `wanted`, learned from every request.
+    """Decides from the duration of requests whether to receive the next ones before a slot is free (`wanted`).
 
-    Its way from the broker takes a few milliseconds, which count where a request takes 20. Where one takes seconds they
-    do not, and the next would wait behind it while other workers are idle.
+    A message takes a few milliseconds from the broker, which matters if a request takes 20. If one takes seconds, a
+    prefetched one would wait behind it while other workers are idle.
     """
 
     def __init__(self) -> None:
@@ -36,19 +36,19 @@ class Prefetching:
         self._mean: float | None = None
 
     def record(self, seconds: float) -> None:
-        """A request is done."""
+        """Record the duration of a request."""
         self._mean = seconds if self._mean is None else self._mean + WEIGHT * (seconds - self._mean)
         self.wanted = self._mean < (LONG if self.wanted else SHORT)
 
 
 LEASE = timedelta(seconds=10)
-"""RabbitMQ has none: it redelivers when the connection ends. Within a living process a timer stands in for it."""
+"""RabbitMQ has no leases: it redelivers when the connection ends. Within a live process a timer emulates them."""
 
 WHEN_ALL_ARE_BUSY = -1
-"""Priority of a consumer without a slot: an idle worker anywhere comes first."""
+"""Priority of a consumer without a slot, so that idle workers anywhere come first."""
 
 ADJUST_TIMEOUT = timedelta(seconds=1)
-"""What was fetched meanwhile waits."""
+"""To change the number of consumers, which delays what was fetched."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,17 +57,17 @@ class RabbitMQDelivery:
     """Implements `events.transport.Delivery`."""
 
     def __init__(
-        self, received: ReceivedMessage, sender: Sender, lease: timedelta, ahead: Prefetching, clock: Clock
+        self, received: ReceivedMessage, sender: Sender, lease: timedelta, prefetching: Prefetching, clock: Clock
     ) -> None:
         self.event: Event = received.message.event()
         self.attempt: int = received.message.attempts + 1
         self.published_at: datetime = received.message.sent_at or self.event.time
         self._received = received
         self._sender = sender
-        self._length = lease
-        self._ahead = ahead
+        self._lease = lease
+        self._prefetching = prefetching
         self._clock = clock
-        self._taken = clock.monotonic()
+        self._received_at = clock.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._expiring: asyncio.Task[None] | None = None
         self._start_lease()
@@ -77,7 +77,7 @@ class RabbitMQDelivery:
 
     async def ack(self) -> None:
         self._end_lease()
-        self._ahead.record(self._clock.monotonic() - self._taken)
+        self._prefetching.record(self._clock.monotonic() - self._received_at)
         await self._received.ack()
 
     async def retry(self, delay: timedelta) -> None:
@@ -89,7 +89,7 @@ class RabbitMQDelivery:
         try:
             await self._sender.send(topology.retry_queue(delay).name, again)
         except TransportError:
-            # Still unsettled, so it must come back some other way.
+            # It is still unsettled, so it must be redelivered when the lease expires.
             self._start_lease()
             raise
         await self._received.ack()
@@ -99,7 +99,7 @@ class RabbitMQDelivery:
 
     def _start_lease(self) -> None:
         self._end_lease()
-        self._timer = asyncio.get_running_loop().call_later(self._length.total_seconds(), self._expire)
+        self._timer = asyncio.get_running_loop().call_later(self._lease.total_seconds(), self._expire)
 
     def _end_lease(self) -> None:
         if self._timer:
@@ -118,31 +118,31 @@ class RabbitMQDelivery:
 class RabbitMQSubscription:
     """Implements `events.transport.Subscription`.
 
-    One consumer a slot, each with one message: so the queue's consumer count is the pool's size, which the bridge
-    reads, and RabbitMQ spreads the load by slots. Two a slot while requests are short (`Prefetching`).
+    One consumer a slot, each with one message: the queue's consumer count is the size of the pool, which the bridge
+    reads, and RabbitMQ balances the load by slots. Two consumers a slot while requests are short (`Prefetching`).
     """
 
     def __init__(self, receiver: Receiver, broker: Broker, *, slots: int, lease: timedelta) -> None:
         self._receiver = receiver
         self._slots = slots
-        self._ahead = Prefetching()
+        self._prefetching = Prefetching()
         self._broker = broker
         self.lease = lease
 
     @classmethod
     async def open(cls, broker: Broker, *, slots: int, lease: timedelta = LEASE) -> "RabbitMQSubscription":
-        """The queues must exist (topology), and are made again when they have gone. Raises TransportError."""
+        """Subscribe to existing queues (topology), which are recreated if they disappear. Raises TransportError."""
         receiver = await Receiver.open(broker, topology.REQUESTS, consumers=slots)
         broker.upkeep.keep("our queues", partial(topology.restore, broker.consuming))
         return cls(receiver, broker, slots=slots, lease=lease)
 
     async def fetch(self, limit: int, timeout: timedelta) -> Sequence[RabbitMQDelivery]:
         fetched = await self._receiver.fetch(limit, timeout)
-        consumers = self._slots * 2 if self._ahead.wanted else self._slots
+        consumers = self._slots * 2 if self._prefetching.wanted else self._slots
         if fetched and consumers != self._receiver.consumers:
             await self._adjust(consumers)
         sender, clock = self._broker.sender, self._broker.clock
-        return [RabbitMQDelivery(received, sender, self.lease, self._ahead, clock) for received in fetched]
+        return [RabbitMQDelivery(received, sender, self.lease, self._prefetching, clock) for received in fetched]
 
     async def leave(self) -> None:
         try:
@@ -151,12 +151,12 @@ class RabbitMQSubscription:
             log.warning("rabbitmq.not_left", error=str(error))
 
     async def close(self) -> None:
-        """What is unsettled comes again, to whoever is there."""
+        """Close the channel; unsettled deliveries go to other workers."""
         await self._receiver.close()
 
     async def _adjust(self, consumers: int) -> None:
         try:
             await within(ADJUST_TIMEOUT, self._receiver.resize(consumers, priority=WHEN_ALL_ARE_BUSY))
         except (TransportError, OSError) as error:
-            # The next fetch tries again.
+            # The next fetch retries.
             log.info("rabbitmq.not_adjusted", error=str(error) or type(error).__name__)

@@ -1,4 +1,4 @@
-"""Queues: ours are durable and replicated; the original's are declared as the original declares them."""
+"""Declare queues: ours are durable and replicated, the original's are as the original declares them."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,34 +15,34 @@ from events.runtime.tasks import finish, within
 from events.transport import Channel
 
 DELIVERY_LIMIT = 1000
-"""A safety net for receivers that do not count; as high as `GENERATE_ATTEMPTS` may be. The broker's default is 20."""
+"""A limit for receivers that do not count; the maximum of `GENERATE_ATTEMPTS`. The broker's default is 20."""
 
 REPLIES_EXPIRE = timedelta(hours=24)
-"""How long an answer waits for a bridge to fetch it."""
+"""How long a reply waits for a bridge."""
 
 DEADLETTERS_EXPIRE = timedelta(days=7)
 
 CHANNEL_TIMEOUT = timedelta(seconds=2)
-"""To wait for a channel while the connection may be away."""
+"""To open a channel, for which the connection may have to come back first."""
 
 ANSWER_TIMEOUT = timedelta(seconds=5)
-"""For the broker to say that a queue is there: a busy node takes its time to make one."""
+"""For the broker to declare a queue, which takes a busy node a while."""
 
 CLOSE_TIMEOUT = timedelta(seconds=1)
-"""To close a channel in good order. The connection's end closes it too."""
+"""To close a channel; the end of the connection closes it too."""
 
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8, 16, 32))
-"""Delays of a retry: a queue each, since a queue expires its messages only at its head."""
+"""Delays of retries. Each has its own queue, since a queue expires messages only at its head."""
 
 QUORUM = {"x-queue-type": "quorum"}
 
-# What expires or is given up reaches the next queue even if the node dies on the way; it needs `reject-publish`.
+# Dead-lettered messages reach the next queue even if the node dies meanwhile; this needs `reject-publish`.
 AT_LEAST_ONCE = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue as it is declared. `passive`: it is somebody else's, and used as it is."""
+    """A queue's declaration. A `passive` one belongs to others and is used unchanged."""
 
     name: str
     durable: bool = True
@@ -51,7 +51,7 @@ class Queue:
 
 
 def requests_queue(name: str) -> Queue:
-    """Where requests wait for workers; what is given up, or outlives its deadline, goes to the dead letters."""
+    """Return a queue of requests for workers; failed and expired ones go to the dead letters."""
     return Queue(
         name,
         arguments={
@@ -75,7 +75,7 @@ DEADLETTERS = Queue(
 
 
 def replies_queue(name: str) -> Queue:
-    """Where answers wait; for the original's model servers too, whose answers are not persistent by themselves."""
+    """Return a queue of replies, also for the original's model servers, whose replies are not persistent otherwise."""
     return Queue(
         name,
         arguments={
@@ -91,12 +91,12 @@ ORIGINAL_REPLIES = replies_queue(f"{REPLIES.name}.original")
 
 
 def original_queue(name: str) -> Queue:
-    """As the original's model server declares it."""
+    """Return a queue as the original's model server declares it."""
     return Queue(name, durable=False)
 
 
 def retry_queue(delay: timedelta) -> Queue:
-    """Where a request waits out the first of `DELAYS` that is not shorter than `delay`, or the longest."""
+    """Return the queue in which a request waits for the first of `DELAYS` not below `delay`, or the longest."""
     wait = next((step for step in DELAYS if step >= delay), DELAYS[-1]) // timedelta(milliseconds=1)
     return Queue(
         f"{REQUESTS.name}.retry.{wait}",
@@ -114,7 +114,7 @@ OURS = (DEADLETTERS, REQUESTS, REPLIES, *map(retry_queue, DELAYS))
 
 
 async def ensure(connection: AbstractRobustConnection) -> None:
-    """Our queues and the dead-letter exchange exist. Raises TransportError."""
+    """Ensure that our queues and the dead-letter exchange exist. Raises TransportError."""
     async with open_channel(connection) as channel:
         queues = [await declare(channel, queue) for queue in OURS]
         with translate_errors(DEADLETTERS.name):
@@ -145,7 +145,7 @@ async def _exists(connection: AbstractRobustConnection, queue: Queue) -> bool:
 
 
 async def delete(connection: AbstractRobustConnection, *names: str) -> None:
-    """Delete queues with all that is in them; one that does not exist is no fault. Raises TransportError."""
+    """Delete queues with their messages, if they exist. Raises TransportError."""
     async with open_channel(connection) as channel:
         for name in names:
             with translate_errors(name):
@@ -153,9 +153,9 @@ async def delete(connection: AbstractRobustConnection, *names: str) -> None:
 
 
 async def adopt(connection: AbstractRobustConnection, queue: Queue) -> Queue:
-    """`queue` exists, and is used as it is if somebody has declared it differently. Raises TransportError.
+    """Ensure that `queue` exists, and return it: passive if it is declared differently. Raises TransportError.
 
-    One that was used as it is, and is gone, is made anew as ours.
+    A passive one that has disappeared is created as ours.
     """
     try:
         await _declared(connection, queue)
@@ -167,7 +167,7 @@ async def adopt(connection: AbstractRobustConnection, queue: Queue) -> Queue:
 
 
 async def consumer_counts(connection: AbstractRobustConnection, *queues: Queue) -> list[int]:
-    """How many consumers each has; one that went with its node is made anew. Raises TransportError."""
+    """Return the number of consumers of each queue, and recreate queues lost with their node. Raises TransportError."""
     try:
         return await _declared(connection, *queues)
     except (Missing, DeclaredDifferently):
@@ -180,14 +180,14 @@ async def _declared(connection: AbstractRobustConnection, *queues: Queue) -> lis
 
 
 async def declare(channel: AbstractRobustChannel, queue: Queue) -> AbstractRobustQueue:
-    """Raises TransportError."""
+    """Declare `queue`. Raises TransportError."""
     with translate_errors(queue.name):
         declaring = channel.declare_queue(
             queue.name,
             durable=queue.durable,
             arguments=dict(queue.arguments) or None,
             passive=queue.passive,
-            # It would be declared again at each reconnect, and a passive one that is gone would prevent that for ever.
+            # A robust queue is declared again at each reconnect, which would always fail for a missing passive one.
             robust=False,
         )
         return await within(ANSWER_TIMEOUT, declaring)
@@ -195,7 +195,7 @@ async def declare(channel: AbstractRobustChannel, queue: Queue) -> AbstractRobus
 
 @asynccontextmanager
 async def open_channel(connection: AbstractRobustConnection) -> AsyncIterator[AbstractRobustChannel]:
-    """A channel for a moment: a refused declaration closes it."""
+    """Open a channel for the block; a refused declaration closes it."""
     with translate_errors("a channel"):
         channel = connection.channel(publisher_confirms=False)
         try:
@@ -210,5 +210,5 @@ async def open_channel(connection: AbstractRobustConnection) -> AsyncIterator[Ab
 
 
 async def close_channel(channel: AbstractRobustChannel) -> None:
-    """For `finish`, which takes a coroutine."""
+    """Close `channel`, as a coroutine for `finish`."""
     await channel.close()

@@ -1,4 +1,4 @@
-"""Recreate what is missing on RabbitMQ, or end the process where that is not possible."""
+"""Recreate what is missing on RabbitMQ, or end the process if that is not possible."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,16 +15,16 @@ from events.runtime.log_throttle import LogThrottle
 from events.runtime.tasks import within
 
 LOOK_EVERY = timedelta(seconds=3)
-"""For what the broker does not report as deleted."""
+"""For deletions that the broker does not report."""
 
 AFTER_FAILURE = timedelta(seconds=0.5)
-"""At least, to the next check: a refused consumer closes its channel, and the reopened channel asks for a check."""
+"""Minimum pause before the next check: a refused consumer closes its channel, and reopening it requests a check."""
 
 PATIENCE = timedelta(seconds=15)
 """From the first failed attempt to recreate something to the end of the process."""
 
 LONG_PATIENCE = timedelta(seconds=60)
-"""The same for passing errors. A frozen broker counts as disconnected sooner, and is waited for."""
+"""The same for passing errors. A frozen broker counts as disconnected before that, which has no limit."""
 
 LOOK_LIMIT = timedelta(seconds=10)
 """For one check."""
@@ -36,31 +36,31 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Item:
     what: str
     restore: Restore
-    wrong_since: float | None = None
+    failing_since: float | None = None
 
 
 @dataclass(slots=True)
 class Upkeep:
-    """For one `Broker`: `run` checks everything that was passed to `keep`."""
+    """Keeps what one `Broker` needs: `run` checks everything that was passed to `keep`."""
 
     clock: Clock
     is_up: Callable[[], bool]
-    _kept: list[_Kept] = field(default_factory=list)
+    _items: list[_Item] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _failed: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _log_throttle: LogThrottle = field(default_factory=LogThrottle)
 
     def keep(self, what: str, restore: Restore) -> Callable[[], None]:
         """Call `restore` from now on, until the returned function is called."""
-        kept = _Kept(what, restore)
-        self._kept.append(kept)
+        item = _Item(what, restore)
+        self._items.append(item)
 
         def forget() -> None:
             with suppress(ValueError):
-                self._kept.remove(kept)
+                self._items.remove(item)
 
         return forget
 
@@ -72,12 +72,12 @@ class Upkeep:
         """End the process with `error`."""
         if not self._failed.done():
             self._failed.set_exception(error)
-            self._failed.exception()  # retrieved, so that asyncio does not complain
+            self._failed.exception()  # retrieved, so that asyncio does not log it
 
     @property
     def lacking(self) -> str:
         """What is missing and could not be recreated yet, empty if nothing."""
-        return next((f"RabbitMQ lacks {kept.what}" for kept in self._kept if kept.wrong_since is not None), "")
+        return next((f"RabbitMQ lacks {item.what}" for item in self._items if item.failing_since is not None), "")
 
     def check(self) -> None:
         """Raises TransportError if the process can't go on."""
@@ -96,34 +96,34 @@ class Upkeep:
                 async with asyncio.timeout(LOOK_EVERY.total_seconds()):
                     await self._wake.wait()
             self._wake.clear()
-            for kept in tuple(self._kept):
+            for item in tuple(self._items):
                 if self.is_up():
-                    await self._look(kept)
+                    await self._look(item)
                 else:
-                    kept.wrong_since = None
-            if any(kept.wrong_since is not None for kept in self._kept):
+                    item.failing_since = None
+            if any(item.failing_since is not None for item in self._items):
                 await self.clock.sleep(AFTER_FAILURE)
 
-    async def _look(self, kept: _Kept) -> None:
+    async def _look(self, item: _Item) -> None:
         try:
-            if await within(LOOK_LIMIT, kept.restore()):
-                log.warning("rabbitmq.remade", what=kept.what)
-            kept.wrong_since = None
+            if await within(LOOK_LIMIT, item.restore()):
+                log.warning("rabbitmq.remade", what=item.what)
+            item.failing_since = None
         except TransportError as error:
-            self._wrong(kept, error)
+            self._fail_or_wait(item, error)
         except TimeoutError:
-            self._wrong(kept, TransportError(f"RabbitMQ does not answer about {kept.what!r}; see its log"))
-        except Exception as error:  # noqa: BLE001 - the others are looked after all the same
-            what = f"{kept.what!r} could not be looked after ({type(error).__name__}); start this process again"
-            self._wrong(kept, TransportError(what, Fault.UNKNOWN))
+            self._fail_or_wait(item, TransportError(f"RabbitMQ does not answer about {item.what!r}; see its log"))
+        except Exception as error:  # noqa: BLE001 - the other items are checked all the same
+            what = f"{item.what!r} could not be checked ({type(error).__name__}); start this process again"
+            self._fail_or_wait(item, TransportError(what, Fault.UNKNOWN))
 
-    def _wrong(self, kept: _Kept, error: TransportError) -> None:
+    def _fail_or_wait(self, item: _Item, error: TransportError) -> None:
         if not self.is_up():
             return
         now = self.clock.monotonic()
-        kept.wrong_since = now if kept.wrong_since is None else kept.wrong_since
+        item.failing_since = now if item.failing_since is None else item.failing_since
         patience = LONG_PATIENCE if error.fault is Fault.PASSING else PATIENCE
-        if now - kept.wrong_since >= patience.total_seconds():
+        if now - item.failing_since >= patience.total_seconds():
             self.fail(error)
-        elif self._log_throttle.due(f"{kept.what} {error.fault}"):
-            log.warning("rabbitmq.missing", what=kept.what, error=str(error))
+        elif self._log_throttle.due(f"{item.what} {error.fault}"):
+            log.warning("rabbitmq.missing", what=item.what, error=str(error))

@@ -100,7 +100,7 @@ async def test_who_has_left_is_given_nothing(js, subscribe, publish) -> None:
 
 
 async def test_what_lay_here_too_long_is_left_to_the_next(js, subscribe, publish, monkeypatch) -> None:
-    monkeypatch.setattr("events.jetstream.receiver.TOO_LONG", timedelta(0))
+    monkeypatch.setattr("events.jetstream.receiver.MAX_WAIT", timedelta(0))
     subscription = await subscribe()
     await publish(1)
     await publish(2)

@@ -83,7 +83,7 @@ class Kept:
 
     def keep(self) -> None:
         self.keeping = asyncio.create_task(
-            keep_topology(self.topology, self.ensure, clock=self.clock, remade=self.count)
+            keep_topology(self.topology, self.ensure, clock=self.clock, on_recreated=self.count)
         )
 
     async def looked(self) -> None:
