@@ -6,7 +6,7 @@ set -eu
 [ $# = 1 ] || { echo "usage: sh deploy/backup.sh FILE" >&2; exit 2; }
 case $1 in /*) file=$1 ;; *) file=$PWD/$1 ;; esac
 for there in "$file" "$file.partial"; do
-    [ ! -e "$there" ] || { echo "backup.sh: $there is there already; name another file" >&2; exit 2; }
+    [ ! -e "$there" ] || { echo "backup.sh: $there already exists; name another file" >&2; exit 2; }
 done
 cd -P "$(dirname "$0")/.."
 umask 077 # the file contains people's messages

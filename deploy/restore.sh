@@ -22,7 +22,7 @@ in_nats '
     mkdir /data/restoring
     busybox tar -C /data/restoring -xzf - && [ -d /data/restoring/jetstream ] || {
         rm -rf /data/restoring
-        echo "restore.sh: this is no whole backup; nothing was changed" >&2
+        echo "restore.sh: this is not a complete backup; nothing was changed" >&2
         exit 1
     }
     rm -rf /data/restoring/jetstream/*/streams/KV_marks
@@ -57,7 +57,7 @@ in_nats '
     rm -rf /data/restoring /data/replaced
 ' </dev/null
 if [ -z "$running" ]; then
-    echo "restore.sh: done; nothing ran, and nothing was started"
+    echo "restore.sh: done; nothing was running, so nothing was started"
     exit
 fi
 # The services wait for `setup`, which runs once more.

@@ -6,7 +6,7 @@ cd -P "$(dirname "$0")/.."
 sh deploy/passwords.sh
 # An .env from a version that always started RabbitMQ.
 [ -n "${COMPOSE_PROFILES+set}" ] || grep -q '^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}COMPOSE_PROFILES[[:space:]]*=' .env ||
-    echo "deploy/up.sh: .env does not say COMPOSE_PROFILES: add COMPOSE_PROFILES=rabbitmq for RabbitMQ and the bridge, or COMPOSE_PROFILES= to do without" >&2
+    echo "deploy/up.sh: .env does not set COMPOSE_PROFILES: add COMPOSE_PROFILES=rabbitmq for RabbitMQ and the bridge, or COMPOSE_PROFILES= to run without them" >&2
 docker compose build
 services=$(docker compose config --services)
 for service in setup rabbitmq-setup model; do
@@ -14,7 +14,7 @@ for service in setup rabbitmq-setup model; do
     code=0
     docker compose run --rm -T "$service" </dev/null || code=$?
     [ "$code" = 0 ] || {
-        echo "deploy/up.sh: the service $service failed (exit code $code), and the userbot and the workers are as they were: mend what it says above, and run this again" >&2
+        echo "deploy/up.sh: the service $service failed (exit code $code); the userbot and the workers were not touched: fix what it says above, and run this again" >&2
         exit "$code"
     }
 done

@@ -124,7 +124,7 @@ def test_a_file_that_is_no_backup_harms_nothing(volume, tmp_path, damage):
                 archive.add(__file__, "jetstream.py")
     ended = volume.run("restore.sh", backup, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1] == "restore.sh: this is no whole backup; nothing was changed"
+    assert ended.stderr.splitlines()[-1] == "restore.sh: this is not a complete backup; nothing was changed"
     assert files(volume) == {STREAM, INDEX}
     assert volume.asked == []
 
