@@ -36,9 +36,9 @@ def _answered_quickly() -> int | None:
     """The exit code of a question that needs next to nothing, None for everything else."""
     if sys.argv[1:2] != ["health"]:
         return None
-    from cli import quick_health  # noqa: PLC0415 - other commands do without
+    from cli import health  # noqa: PLC0415 - other commands do without
 
-    return quick_health.answered(sys.argv[2:], dict(os.environ))
+    return health.answer_quickly(sys.argv[2:], dict(os.environ))
 
 
 def _begun_early() -> "ModelProcess | None":

@@ -60,29 +60,29 @@ COMMANDS: dict[str, Command] = {
         patience=None,
     ),
     "deadletters list": Command(
-        "cli.deadletters.settings:DeadLettersSettings",
+        "cli.settings:DeadLettersSettings",
         "cli.deadletters.commands:list_all",
         "Which questions nobody could answer, the oldest first.",
     ),
     "deadletters show": Command(
-        "cli.deadletters.settings:DeadLetterSettings",
+        "cli.settings:DeadLetterSettings",
         "cli.deadletters.commands:show",
         "Everything that is known of a dead letter, the conversation included.",
         extras="userbot",
     ),
     "deadletters resend": Command(
-        "cli.deadletters.settings:ResendSettings",
+        "cli.settings:ResendSettings",
         "cli.deadletters.resend",
         "Asks the question once more: its user gets an answer, or hears that it failed again.",
         extras="userbot",
     ),
     "deadletters drop": Command(
-        "cli.deadletters.settings:DeadLetterSettings",
+        "cli.settings:DeadLetterSettings",
         "cli.deadletters.commands:drop",
         "Overwrites a dead letter where it is stored.",
     ),
     "demo": Command(
-        "cli.demo.settings:DemoSettings",
+        "cli.settings:DemoSettings",
         "cli.demo.command",
         "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
         "With piped input each line is sent as a message.",
@@ -90,7 +90,7 @@ COMMANDS: dict[str, Command] = {
         patience=HEEDING,
     ),
     "doctor": Command(
-        "cli.doctor.settings:DoctorSettings",
+        "cli.settings:DoctorSettings",
         "cli.doctor.command",
         "Checks settings, brokers, model and Telegram session, and says what is wrong and how to mend it.",
     ),
@@ -110,18 +110,18 @@ COMMANDS: dict[str, Command] = {
         traced=False,
     ),
     "record": Command(
-        "cli.record.settings:RecordSettings",
-        "cli.record.command",
+        "cli.settings:RecordSettings",
+        "cli.record",
         "Saves questions and their replies from the streams to a file, as JSON Lines.",
     ),
     "replay": Command(
-        "cli.replay.settings:ReplaySettings",
+        "cli.settings:ReplaySettings",
         "cli.replay.command",
         "Asks the questions of a recording again and tells which replies differ; with --handler without brokers.",
         patience=HEEDING,
     ),
     "sandbox": Command(
-        "cli.sandbox.settings:SandboxSettings",
+        "cli.settings:SandboxSettings",
         "cli.sandbox.command",
         "A Telegram on this machine alone, to try the userbot with no account: prints how to reach it and to sign in,"
         " and is a chat in the terminal.",
@@ -129,8 +129,8 @@ COMMANDS: dict[str, Command] = {
         patience=HEEDING,
     ),
     "setup": Command(
-        "cli.setup.settings:SetupSettings",
-        "cli.setup.command",
+        "cli.settings:SetupSettings",
+        "cli.setup",
         "Makes streams, consumers, buckets and queues, and says what it changed; needs an administrator's credentials.",
     ),
     "model": Command(
@@ -140,8 +140,8 @@ COMMANDS: dict[str, Command] = {
         extras="openvino",
     ),
     "trace": Command(
-        "cli.trace.settings:TraceSettings",
-        "cli.trace.command",
+        "cli.settings:TraceSettings",
+        "cli.trace",
         "The trace of a question as a waterfall: of the request id or trace id given, or the newest with --last; "
         "without either a list.",
         traced=False,

@@ -1,22 +1,40 @@
-"""`timokha health`: whether the process that keeps TIMOKHA_HEALTH_FILE answers questions now."""
+"""`timokha health`: report whether the process that keeps TIMOKHA_HEALTH_FILE answers questions now.
 
-import asyncio
+Containers call it every few seconds, and `answer_quickly` takes milliseconds: this module imports next to nothing.
+"""
 
-import click
+import sys
 
-from events.errors import SettingsError, TimokhaError
 from events.health.reading import HEALTHY, check_health
-from events.settings import HealthSettings
+
+TYPE_CHECKING = False  # type checkers know the name: importing `typing` takes longer than the answer
+if TYPE_CHECKING:
+    from events.settings import HealthSettings
+
+LIVE_BY_OPTIONS = {(): False, ("--live",): True}
 
 
-class NotWell(TimokhaError):
-    """It does not answer now, or with `--live`, its event loop is hung."""
+def answer_quickly(options: list[str], environment: dict[str, str]) -> int | None:
+    """Do as `main` does and return the exit code; None if that takes more than `options` and `environment`."""
+    live = LIVE_BY_OPTIONS.get(tuple(options))
+    file = environment.get("TIMOKHA_HEALTH_FILE")
+    if live is None or not file or file.startswith("~") or "TIMOKHA_HEALTH_LIVE" in environment:
+        return None
+    if wrong := check_health(file, live=live):
+        sys.stderr.write(f"timokha: {wrong}\n")
+        return 1
+    sys.stdout.write(f"{HEALTHY[live]}\n")
+    return 0
 
 
-async def main(settings: HealthSettings, _telemetry: object, _stop: asyncio.Event) -> None:
-    """Print that all is well. Raises NotWell."""
+async def main(settings: "HealthSettings", _telemetry: object, _stop: object) -> None:
+    """Print that all is well. Raises TimokhaError if it isn't, SettingsError without a file."""
+    import click  # noqa: PLC0415 - takes its time
+
+    from events.errors import SettingsError, TimokhaError  # noqa: PLC0415 - likewise
+
     if settings.health_file is None:
         raise SettingsError("TIMOKHA_HEALTH_FILE is missing: the file in which the process keeps its health")
     if wrong := check_health(str(settings.health_file), live=settings.live):
-        raise NotWell(wrong)
+        raise TimokhaError(wrong)
     click.echo(HEALTHY[settings.live])

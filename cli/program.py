@@ -10,13 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic.fields import FieldInfo
 
 from cli.commands import COMMANDS, GROUPS, Command
-from cli.config.libraries import for_libraries
+from cli.config.other_variables import export_to_libraries
 from cli.faults import NotInstalled, exit_code
-from cli.options import options
 from events.errors import SettingsError
 from events.runtime.signals import Signals
+from events.settings import Positional, Settings
 
 if TYPE_CHECKING:
     from functions.generate.engines.openvino.process import ModelProcess
@@ -105,7 +106,29 @@ def _begun(command: Command, chosen: dict[str, Any], process: "ModelProcess | No
         return None
     try:
         settings = command.settings.read(**chosen)
-        for_libraries()
+        export_to_libraries()
     except SettingsError:
         return None
     return import_module(command.ahead).begin(settings, process)
+
+
+def options(settings: type[Settings]) -> list[click.Parameter]:
+    """`--slots` and so on; pydantic judges their values, so that options and variables are judged alike."""
+    return [_parameter(name, field, settings.variable(name)) for name, field in settings.model_fields.items()]
+
+
+def _parameter(name: str, field: FieldInfo, variable: str) -> click.Parameter:
+    if any(isinstance(mark, Positional) for mark in field.metadata):
+        return click.Argument([name], required=False)
+    option = f"--{name.replace('_', '-')}"
+    text = f"{field.description}  [env: {variable}]{_default(field.get_default())}"
+    if field.annotation is bool:
+        return click.Option([f"{option}/--no-{option[2:]}"], default=None, help=text)
+    return click.Option([option], help=text)
+
+
+def _default(default: object) -> str:
+    if default is None or repr(default) == "PydanticUndefined":
+        return ""
+    seconds = getattr(default, "total_seconds", None)
+    return f"  [default: {f'{seconds():g}' if seconds else default}]"

@@ -9,7 +9,7 @@ import click
 
 from cli.commands import Command
 from cli.config import reading
-from cli.config.libraries import for_libraries
+from cli.config.other_variables import export_to_libraries
 from cli.faults import Interrupted
 from events.errors import TimokhaError
 from events.runtime import running
@@ -23,7 +23,7 @@ def start(name: str, command: Command, given: dict[str, Any], signals: Signals, 
     settings = reading.read(command.settings, judged, given)
     logs.configure(name, level=settings.log_level)
     judged.warn()
-    for_libraries()
+    export_to_libraries()
     main = command.main  # after that: some libraries log when they are imported
     gc.freeze()
     gc.enable()

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from cli.config.others import EXAMPLES, OTHERS
+from cli.config.other_variables import EXAMPLES, OTHERS
 from cli.config.sections import sections
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from cli.demo.loopback import free_ports, is_open
+from cli.demo.nats_server import free_ports, is_open
 from events.errors import TransportUnreachable
 from events.runtime.clock import Clock
 

@@ -7,7 +7,7 @@ import click
 
 from cli.commands import COMMANDS, GROUPS
 from cli.config import values
-from cli.config.libraries import for_libraries
+from cli.config.other_variables import export_to_libraries
 from cli.config.reading import Judged, judge
 from cli.config.sections import Section, fields, sections
 from cli.config.values import Value
@@ -67,7 +67,7 @@ def _examined(names: Sequence[str]) -> tuple[Judged, "Checked"]:
     from cli.config.checks import check  # noqa: PLC0415 - no other command has to import it
 
     judged = judge()
-    for_libraries()
+    export_to_libraries()
     return judged, check(names)
 
 

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from cli.commands import COMMANDS
-from cli.config.others import COMPOSE, OTHERS, opentelemetry
+from cli.config.other_variables import COMPOSE, OTHERS, opentelemetry
 from events.dotenv import Line
 from events.names import did_you_mean, is_slip, nearest
 from events.settings import Settings

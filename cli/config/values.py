@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, SecretStr
 
-from cli.config.others import OTHERS, opentelemetry
+from cli.config.other_variables import OTHERS, opentelemetry
 from cli.config.sections import Named
 from events import dotenv
 from events.dotenv import Line

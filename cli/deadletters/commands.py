@@ -5,8 +5,8 @@ from datetime import datetime
 
 import click
 
-from cli.deadletters.settings import DeadLetterSettings, DeadLettersSettings
 from cli.deadletters.store import opened, parsed
+from cli.settings import DeadLetterSettings, DeadLettersSettings
 from events.deadletters import DeadLetter
 from events.errors import MalformedEvent
 from events.runtime.clock import SystemClock

@@ -11,8 +11,8 @@ from random import Random
 
 import click
 
-from cli.deadletters.settings import ResendSettings
 from cli.deadletters.store import Store, opened, parsed
+from cli.settings import ResendSettings
 from edge.userbot.chat.record import MAX_WAITING, ChatRecord, Question
 from edge.userbot.storage.chats import open_chats
 from events import subjects

@@ -8,7 +8,7 @@ from pyrogram import Client
 from pyrogram.enums import ParseMode
 from pyrogram.types import Message
 
-from cli.demo.look import looking
+from cli.demo.terminal import labelled, looking
 from edge.sandbox.server import Sandbox
 from edge.userbot.chat.commands import Ask, parse
 from edge.userbot.chat.record import ChatRecord
@@ -115,12 +115,6 @@ class Chat:
             if not message.outgoing:
                 recent.insert(0, message)
         return recent
-
-
-def labelled(label: str, text: str) -> str:
-    """The first line behind the label, further lines below it."""
-    first, *further = text.split("\n")
-    return "\n".join([label + first, *((" " * len(label) + line).rstrip() for line in further)])
 
 
 def _looking(message: Message) -> str:

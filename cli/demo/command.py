@@ -14,12 +14,11 @@ from rich.console import Console
 
 from cli.demo.chat import Chat
 from cli.demo.nats_server import EmbeddedServer
-from cli.demo.piped import read_all
 from cli.demo.processes import Process, run_once, running
 from cli.demo.runs import first_id, without_messages
-from cli.demo.settings import DemoSettings
-from cli.demo.terminal import converse, show_rendered, show_text
+from cli.demo.terminal import converse, read_all, show_rendered, show_text
 from cli.demo.traces import Traces
+from cli.settings import DemoSettings
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import State
 from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session

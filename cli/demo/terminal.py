@@ -1,17 +1,19 @@
-"""The chat in a terminal: lines are typed while answers come in."""
+"""The terminal of a chat: type lines while answers come in, or read all lines from a pipe."""
 
-from collections.abc import Callable
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
-from typing import Protocol
+from typing import Any, Protocol
 
 from prompt_toolkit import ANSI, PromptSession, print_formatted_text
 from prompt_toolkit.application import get_app_session
 from prompt_toolkit.patch_stdout import patch_stdout
 from rich.console import Console, RenderableType
 
-from cli.demo.chat import labelled
 from cli.demo.traces import Traces
 from events.runtime.clock import Clock
 from events.runtime.tasks import beside
@@ -77,6 +79,12 @@ async def _keep_refreshing(chat: Chat, redraw: Callable[[], None]) -> None:
         await chat.clock.sleep(REFRESH)
 
 
+def labelled(label: str, text: str) -> str:
+    """The first line behind the label, further lines below it."""
+    first, *further = text.split("\n")
+    return "\n".join([label + first, *((" " * len(label) + line).rstrip() for line in further)])
+
+
 def show_text(text: str) -> None:
     """Print `text`, which may have escape sequences, above the line that is being typed."""
     print_formatted_text(ANSI(text))
@@ -89,3 +97,69 @@ def show_rendered(rendered: RenderableType) -> None:
     with console.capture() as captured:
         console.print(rendered)
     print_formatted_text(ANSI(captured.get()), end="")
+
+
+CODES = {
+    "BOLD": (1, 22),
+    "ITALIC": (3, 23),
+    "STRIKE": (9, 29),
+    "STRIKETHROUGH": (9, 29),
+    "CODE": (36, 39),
+    "PRE": (36, 39),
+}
+"""How each begins and ends; code is cyan."""
+
+
+def looking(text: str, entities: Iterable[Any] | None) -> str:
+    """Return `text` with the escape sequences that show its formatting, in Telegram's own types or pyrogram's."""
+    units = text.encode("utf-16-le")
+    marks = [mark for entity in entities or () for mark in _marks(entity)]
+    parts, shown = [], 0
+    # What ends somewhere ends before anything else begins there.
+    for position, _, code in sorted(marks):
+        parts += [units[shown : 2 * position].decode("utf-16-le"), f"\x1b[{code}m"]
+        shown = 2 * position
+    return "".join([*parts, units[shown:].decode("utf-16-le")])
+
+
+def _marks(entity: Any) -> list[tuple[int, bool, int]]:
+    begin, end = CODES.get(_name(entity), (0, 0))
+    return [(entity.offset, True, begin), (entity.offset + entity.length, False, end)] if begin else []
+
+
+def _name(entity: Any) -> str:
+    kind = getattr(entity, "type", None)
+    return str(kind.name) if kind else type(entity).__name__.removeprefix("MessageEntity").upper()
+
+
+STDIN = 0
+
+
+async def read_all() -> tuple[str, bool]:
+    """Read stdin to its end; return its text and whether all of it was UTF-8. What was not became U+FFFD.
+
+    It may never end. After a cancellation the thread goes on until the process ends.
+    """
+    data = await _bytes()
+    text = data.decode(errors="replace")
+    return text, text.encode() == data
+
+
+async def _bytes() -> bytes:
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[bytes] = loop.create_future()
+
+    def read() -> None:
+        # Not sys.stdin, whose lock the interpreter takes at its end.
+        data = bytearray()
+        while part := os.read(STDIN, 65536):
+            data += part
+        loop.call_soon_threadsafe(_settle, result, bytes(data))
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    return await result
+
+
+def _settle(result: asyncio.Future[bytes], data: bytes) -> None:
+    if not result.done():
+        result.set_result(data)

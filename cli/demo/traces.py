@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import RenderableType
 
-from cli.trace.waterfall import waterfall
+from cli.trace import waterfall
 from events.runtime.clock import Clock
 from observability import names
 from observability.trace_reader import Trace, read

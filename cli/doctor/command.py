@@ -7,14 +7,12 @@ from typing import TypeVar
 import click
 
 from bridge.settings import BridgeSettings
-from cli.doctor.clock import clock
-from cli.doctor.elsewhere import elsewhere
-from cli.doctor.finding import Finding, Level, ok, wrong
+from cli.doctor.findings import Finding, Level, elsewhere, ok, wrong
 from cli.doctor.model import model
 from cli.doctor.nats import nats
 from cli.doctor.rabbitmq import rabbitmq
-from cli.doctor.session import session
-from cli.doctor.settings import DoctorSettings
+from cli.doctor.telegram import clock, session
+from cli.settings import DoctorSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError, TimokhaError
 from events.extras import image

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from shutil import disk_usage
 
-from cli.doctor.finding import Finding, Level, note, ok, wrong
+from cli.doctor.findings import Finding, Level, note, ok, wrong
 from cli.doctor.model_files import flaw, flaw_of_prepared
 from events.errors import SettingsError
 from events.extras import install_command

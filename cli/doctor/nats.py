@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from cli.doctor.elsewhere import PARTS, asked_of
-from cli.doctor.finding import Finding, note, ok, wrong
+from cli.doctor.findings import PARTS, Finding, asked_of, note, ok, wrong
 from events.errors import TimokhaError
 from events.extras import image
 from events.jetstream.connection import connect

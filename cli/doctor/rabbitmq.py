@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from bridge.settings import BridgeSettings, CodecName
-from cli.doctor.finding import Finding, note, ok, wrong
+from cli.doctor.findings import Finding, note, ok, wrong
 from events.errors import TimokhaError
 from events.extras import install_command
 from events.runtime.clock import SystemClock

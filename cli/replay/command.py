@@ -15,7 +15,7 @@ from cli.replay.cases import Case, Reply, cases
 from cli.replay.compare import differences
 from cli.replay.handler import hosted
 from cli.replay.player import ACCOUNT, Player, run_name
-from cli.replay.settings import ReplaySettings
+from cli.settings import ReplaySettings
 from events import subjects
 from events.errors import SettingsError, TimokhaError, TransportError
 from events.jetstream.connection import connect

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from cli.demo.chat import labelled
-from cli.demo.look import looking
+from cli.demo.terminal import labelled, looking
 from edge.sandbox.server import Sandbox
 from events.runtime.clock import Clock
 

@@ -12,7 +12,7 @@ import click
 from cli.demo.terminal import REFRESH, converse, show_text
 from cli.sandbox.chat import Chat
 from cli.sandbox.files import Files, claimed, reached_at
-from cli.sandbox.settings import SandboxSettings
+from cli.settings import SandboxSettings
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, State
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session

@@ -20,7 +20,7 @@ from pyrogram import Client
 from cli.sandbox.chat import QUIET, Chat
 from cli.sandbox.command import _sandbox
 from cli.sandbox.files import Files, claimed
-from cli.sandbox.settings import SandboxSettings
+from cli.settings import SandboxSettings
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
 from edge.userbot.telegram.server import use_server

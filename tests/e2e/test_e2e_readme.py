@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo.loopback import free_ports
+from cli.demo.nats_server import free_ports
 from tests.terminals import CTRL_C, Terminal
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from cli.demo.loopback import HOST
+from cli.demo.nats_server import HOST
 from tests.generate.lessons import Taught
 
 

@@ -15,8 +15,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 from tornado.iostream import StreamClosedError
 
-from cli.demo.loopback import HOST
-from cli.demo.nats_server import EmbeddedServer
+from cli.demo.nats_server import HOST, EmbeddedServer
 from events.errors import SettingsError
 from events.faults import UNKNOWN_ATTEMPTS
 from events.jetstream.log import JetStreamLog

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from bridge.settings import BridgeSettings
 from cli.demo.nats_server import EmbeddedServer
 from cli.doctor.command import NotWell, examine, main
-from cli.doctor.finding import Level
+from cli.doctor.findings import Level
 from cli.doctor.model import model
-from cli.doctor.settings import DoctorSettings
+from cli.settings import DoctorSettings
 from edge.sandbox.server import Sandbox
 from edge.userbot.settings import UserbotSettings
 from events import subjects

@@ -15,8 +15,7 @@ from random import Random
 import pytest
 from pydantic import SecretStr
 
-from cli.demo.loopback import HOST, free_ports
-from cli.demo.nats_server import EmbeddedServer
+from cli.demo.nats_server import HOST, EmbeddedServer, free_ports
 from events import subjects
 from events.jetstream.addresses import Access
 from events.jetstream.configs import Retention

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from cli import setup as command
 from cli.demo.nats_server import EmbeddedServer
-from cli.setup import command
-from cli.setup.command import main
-from cli.setup.settings import SetupSettings
+from cli.settings import SetupSettings
+from cli.setup import main
 from events.errors import SettingsError, TransportError, TransportUnreachable
 from events.faults import Fault
 from events.jetstream import connection

@@ -17,8 +17,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from cli.config import libraries
-from cli.demo.loopback import HOST
+from cli.config import other_variables
+from cli.demo.nats_server import HOST
 from events.errors import SettingsError
 from observability import setup
 from observability.export_errors import explain
@@ -104,7 +104,7 @@ def test_env_file_may_say_where_telemetry_goes_and_the_environment_wins(collecto
     for name in names:  # what is taken over goes again
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "environment")
-    libraries.for_libraries()
+    other_variables.export_to_libraries()
     assert [os.environ[name] for name in names] == [collector.url, "environment", "none", ""]
     telemetry = setup.start("generate")
     work(telemetry)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.trace import command
-from cli.trace.settings import TraceSettings
+from cli import trace as command
+from cli.settings import TraceSettings
 from events.errors import SettingsError
 from events.event import Event
 from events.ids import RequestId

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.record.selection import Selection
-from cli.record.settings import RecordSettings, at
+from cli.record import Selection, time_of
+from cli.settings import RecordSettings
 from events.errors import SettingsError
 from events.event import Event
 from events.recordings.lines import BadRecording, RecordedEvent, read, write
@@ -92,7 +92,7 @@ def test_a_question_is_recorded_with_its_reply_or_not_at_all(three_questions, se
 
 def test_a_time_is_a_moment_or_seconds_ago():
     assert RecordSettings.read(since="2026-11-24T12:00:00Z").since == NOON
-    assert at(RecordSettings.read(since="600").since, NOON) == NOON - timedelta(minutes=10)
+    assert time_of(RecordSettings.read(since="600").since, NOON) == NOON - timedelta(minutes=10)
     for bad in ("noon", "12:00", "2026-11-24T12:00", "P1D", "nan", "inf", "1e300", "9999999999999"):
         with pytest.raises(SettingsError, match=f"^RECORD_SINCE: got '{bad}', it takes[^;]*$"):
             RecordSettings.read(since=bad)

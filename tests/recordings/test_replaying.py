@@ -9,14 +9,13 @@ from types import MappingProxyType
 
 import pytest
 
-from cli.record import command as recording
-from cli.record.settings import RecordSettings
+from cli import record as recording
 from cli.replay import command as replaying
 from cli.replay.cases import Case, cases
 from cli.replay.compare import differences
 from cli.replay.handler import hosted
 from cli.replay.player import ACCOUNT
-from cli.replay.settings import ReplaySettings
+from cli.settings import RecordSettings, ReplaySettings
 from events.errors import SettingsError
 from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription

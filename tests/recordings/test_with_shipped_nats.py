@@ -4,10 +4,9 @@ import asyncio
 from pathlib import Path
 from random import Random
 
-from cli.record import command as recording
-from cli.record.settings import RecordSettings
+from cli import record as recording
 from cli.replay import command as replaying
-from cli.replay.settings import ReplaySettings
+from cli.settings import RecordSettings, ReplaySettings
 from events.jetstream.addresses import Access
 from events.jetstream.connection import connect
 from events.jetstream.topology import Topology

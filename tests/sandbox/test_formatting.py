@@ -5,7 +5,7 @@ from pyrogram.enums import MessageEntityType
 from pyrogram.errors import EntityBoundsInvalid
 from pyrogram.raw import functions, types
 
-from cli.demo.look import looking
+from cli.demo.terminal import looking
 from edge.sandbox.server import Sandbox
 from edge.userbot.formatting.parts import formatted_messages
 from edge.userbot.formatting.styled import FormattedText

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pyrogram.raw import types
 
-from cli.doctor import clock as doctor
-from cli.doctor.finding import Level
+from cli.doctor import telegram as doctor
+from cli.doctor.findings import Level
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect

@@ -13,10 +13,9 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from cli.demo.loopback import HOST, free_ports
-from cli.demo.nats_server import EmbeddedServer, embedded
-from cli.setup.command import main
-from cli.setup.settings import SetupSettings
+from cli.demo.nats_server import HOST, EmbeddedServer, embedded, free_ports
+from cli.settings import SetupSettings
+from cli.setup import main
 from events.errors import SettingsError, TransportUnreachable
 from events.jetstream.addresses import Access
 from events.jetstream.connection import connect

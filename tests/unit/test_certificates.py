@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from cli.demo.loopback import HOST
+from cli.demo.nats_server import HOST
 from events.certificates import SettingNames, certificate_problem
 from tests.authorities import FOR_CLIENTS, Authority
 

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from cli.commands import COMMANDS
-from cli.config.others import OTHERS
+from cli.config.other_variables import OTHERS
 from cli.config.sections import fields, sections
 from cli.demo.nats_server import embedded
-from cli.options import options as options_of
+from cli.program import options as options_of
 from cli.sandbox.files import Files
-from cli.sandbox.settings import SandboxSettings
+from cli.settings import SandboxSettings
 from edge.sandbox.visitor import API_HASH, API_ID
 from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.doctor.elsewhere import PARTS, elsewhere
-from cli.doctor.finding import Level
+from cli.doctor.findings import PARTS, Level, elsewhere
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]

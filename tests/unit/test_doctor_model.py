@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli.doctor.finding import Finding, Level
+from cli.doctor.findings import Finding, Level
 from cli.doctor.model import model
 from events.extras import install_command
 from functions.generate.engines.serving_file import FILE_NAME, Described

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from cli import health, quick_health
+from cli import health
 from events.errors import TimokhaError
 from events.health.keeping import BEAT, health_file
 from events.health.reading import MAX_SILENCE, health_line, problem_in
@@ -145,7 +145,7 @@ async def test_a_check_that_fails_is_a_reason_and_does_not_end_the_beat(tmp_path
 
 
 def quickly(file, *options, capsys):
-    code = quick_health.answered(list(options), {"TIMOKHA_HEALTH_FILE": str(file)})
+    code = health.answer_quickly(list(options), {"TIMOKHA_HEALTH_FILE": str(file)})
     return code, capsys.readouterr()
 
 
@@ -182,7 +182,7 @@ def test_the_quick_answer_is_the_full_one(tmp_path, capsys, options, why):
     ],
 )
 def test_what_needs_settings_is_left_to_the_whole_command_line(options, environment):
-    assert quick_health.answered(options, environment) is None
+    assert health.answer_quickly(options, environment) is None
 
 
 def test_a_health_check_imports_nothing_that_takes_time(tmp_path):
@@ -203,7 +203,7 @@ def test_a_health_check_imports_nothing_that_takes_time(tmp_path):
     said, imported = done.stdout.splitlines()
     assert said == "ready: it answers questions"
     assert set(imported.split()) <= {
-        *("cli", "cli.quick_health", "events", "events.health", "events.health.reading"),
+        *("cli", "cli.health", "events", "events.health", "events.health.reading"),
         *("encodings.utf_8", "gc", "time"),
     }
 

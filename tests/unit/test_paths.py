@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from cli.commands import COMMANDS
-from cli.config.libraries import for_libraries
+from cli.config.other_variables import export_to_libraries
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
 from events.files import absolute, shown
@@ -122,6 +122,6 @@ def test_what_is_written_is_handed_on_to_a_process_in_another_directory(home):
 def test_certificates_of_opentelemetry_are_whole(home):
     os.environ["OTEL_EXPORTER_OTLP_CERTIFICATE"] = "ca.pem"
     Path(".env").write_text("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=~/k.pem\n")
-    for_libraries()
+    export_to_libraries()
     assert os.environ["OTEL_EXPORTER_OTLP_CERTIFICATE"] == str(Path.cwd() / "ca.pem")
     assert os.environ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY"] == str(home / "k.pem")

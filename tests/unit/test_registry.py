@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.doctor.finding import Level
+from cli.doctor.findings import Level
 from cli.doctor.model import model
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock

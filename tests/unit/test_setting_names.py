@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.commands import COMMANDS
-from cli.config.libraries import for_libraries
 from cli.config.names import known, repeated, variables
-from cli.config.others import OTHERS
+from cli.config.other_variables import OTHERS, export_to_libraries
 from events.dotenv import Line
 from events.names import MAX_NAMED, nearest, short_list
 from events.schema import Sampling
@@ -167,7 +166,7 @@ def test_the_hubs_variables_may_stand_in_dotenv(monkeypatch, tmp_path):
     for name in ("HF_TOKEN", "HF_ENDPOINT"):  # what is taken over goes again
         monkeypatch.setenv(name, "")
     (tmp_path / ".env").write_text("HF_TOKEN=hf_mine\nHF_ENDPOINT=http://hub\n")
-    for_libraries()
+    export_to_libraries()
     assert (os.environ["HF_TOKEN"], os.environ["HF_ENDPOINT"]) == ("hf_mine", "http://hub")
     assert NAMES.mistyped(lines("HF_TOKEN", "HF_ENDPOINT", "HF_HOME")) == []
     assert len(NAMES.mistyped(lines("HF_TOKN"))) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.deadletters.settings import DeadLetterSettings
+from cli.settings import DeadLetterSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
 from events.secrets import without_passwords

@@ -26,8 +26,8 @@ from pyrogram.errors import (
 )
 from pyrogram.storage.sqlite_storage import SCHEMA
 
-from cli.doctor.finding import Level
-from cli.doctor.session import session as look
+from cli.doctor.findings import Level
+from cli.doctor.telegram import session as look
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram import session_file
 from edge.userbot.telegram.calls import SessionRevoked

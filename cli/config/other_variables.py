@@ -1,7 +1,16 @@
 """Variables that no settings class reads: those of compose.yaml, of deploy/ and of libraries."""
 
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
 import opentelemetry.environment_variables as api
 import opentelemetry.sdk.environment_variables as sdk
+
+from events import dotenv
+from events.files import absolute
+from events.settings import DOTENV
 
 OTHERS = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "where traces and metrics go, e.g. http://127.0.0.1:4318; without it nowhere."
@@ -63,3 +72,20 @@ Source: https://docs.docker.com/compose/how-tos/environment-variables/envvars/
 def opentelemetry() -> frozenset[str]:
     """Every variable that OpenTelemetry's packages read."""
     return frozenset(name for package in (api, sdk) for name in vars(package) if name.startswith("OTEL_"))
+
+
+_ITS_FILE = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?(CERTIFICATE|CLIENT_KEY)")
+
+
+def export_to_libraries() -> None:
+    """Put what OpenTelemetry and the hub look for in the environment, which wins, there from `.env`.
+
+    Files that OpenTelemetry reads are named by whole paths there.
+    """
+    for name, value in dotenv.values(dotenv.read(DOTENV)).items():
+        if name.startswith(("OTEL_", "HF_")) and value and not os.environ.get(name):
+            os.environ[name] = value
+    for name, value in os.environ.items():
+        if _ITS_FILE.fullmatch(name) and value:
+            with suppress(ValueError):  # OpenTelemetry says that it can't be read
+                os.environ[name] = str(absolute(Path(value)))

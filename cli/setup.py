@@ -9,7 +9,7 @@ import click
 import structlog
 from pydantic import SecretStr
 
-from cli.setup.settings import SetupSettings
+from cli.settings import SetupSettings
 from events.errors import SettingsError, TransportError
 from events.extras import install_command
 from events.faults import Fault

@@ -1,17 +1,18 @@
-"""`timokha record`: saves events of the streams."""
+"""`timokha record`: save questions and their replies from the streams to a file."""
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
 import click
 
 from cli.demo.nats_server import EmbeddedServer
-from cli.record.selection import Selection
-from cli.record.settings import RecordSettings, at
+from cli.settings import RecordSettings
 from events.errors import SettingsError
 from events.jetstream.connection import JetStream, connect
 from events.jetstream.reading import stored_events
@@ -36,11 +37,16 @@ async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Even
             )
         ]
     now = clock.now()
-    selected = Selection(at(settings.since, now), at(settings.until, now), settings.count).of(events)
+    selected = Selection(time_of(settings.since, now), time_of(settings.until, now), settings.count).of(events)
     if settings.pseudonymise:
         key = settings.key.get_secret_value().encode() if settings.key else secrets.token_bytes()
         selected = Pseudonyms(key, settings.pseudonymise).replace_in(selected)
     _save(selected, settings.file)
+
+
+def time_of(moment: datetime | timedelta | None, now: datetime) -> datetime | None:
+    """Return the time that is as long before `now` as the timedelta `moment` says; a time as it is."""
+    return now - moment if isinstance(moment, timedelta) else moment
 
 
 @asynccontextmanager
@@ -64,3 +70,24 @@ def _save(events: list[RecordedEvent], file: Path | None) -> None:
         write(events, file)
     questions = len({recorded.event.subject for recorded in events})
     click.echo(f"timokha: recorded {len(events)} events of {questions} questions", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The newest `count` of the questions whose first event was published from `since` until before `until`."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    count: int | None = None
+
+    def of(self, events: Iterable[RecordedEvent]) -> list[RecordedEvent]:
+        """In the order in which they were published, over all channels."""
+        questions: dict[str, list[RecordedEvent]] = {}
+        for recorded in sorted(events, key=lambda recorded: recorded.published_at):
+            questions.setdefault(recorded.event.subject, []).append(recorded)
+        chosen = [question for question in questions.values() if self._includes(question[0].published_at)]
+        newest = chosen if self.count is None else chosen[max(0, len(chosen) - self.count) :]
+        return sorted((one for question in newest for one in question), key=lambda recorded: recorded.published_at)
+
+    def _includes(self, asked_at: datetime) -> bool:
+        return (self.since is None or asked_at >= self.since) and (self.until is None or asked_at < self.until)

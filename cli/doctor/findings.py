@@ -1,9 +1,39 @@
-"""What the doctor can't see from where it runs, and where to ask it."""
+"""The lines that the doctor prints, and notes on what it can't see from where it runs."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, NamedTuple
 
-from cli.doctor.finding import Finding, note
+
+class Level(StrEnum):
+    OK = "ok"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line; what is wrong also says how to mend it."""
+
+    level: Level
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.level:<5}  {self.text}"
+
+
+def ok(text: str) -> Finding:
+    return Finding(Level.OK, text)
+
+
+def note(text: str) -> Finding:
+    """Nothing to mend, but good to know."""
+    return Finding(Level.NOTE, text)
+
+
+def wrong(text: str) -> Finding:
+    return Finding(Level.WRONG, text)
 
 
 class Part(NamedTuple):

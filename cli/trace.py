@@ -1,14 +1,51 @@
-"""A trace as a waterfall: a line a span, where it ran, when it began, how long it took."""
+"""`timokha trace`: print a trace as a waterfall, a line for each span, or list the newest traces."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from rich.console import Group, RenderableType
+import click
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.settings import TraceSettings
+from events.errors import SettingsError, TimokhaError
 from observability import names
-from observability.trace_reader import RecordedSpan, Trace
+from observability.telemetry import Telemetry
+from observability.trace_reader import RecordedSpan, Trace, read
+
+LISTED = 20
+
+
+class NoSuchTrace(TimokhaError):
+    """The trace file has nothing of the kind."""
+
+
+async def main(settings: TraceSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Without an id and `--last` the newest traces are listed."""
+    if settings.trace_file is None:
+        raise SettingsError("TIMOKHA_TRACE_FILE is missing: set it, to the same file, for every process and for this")
+    recorded = read(settings.trace_file)
+    traces = recorded.traces
+    if recorded.garbage:
+        click.echo(f"timokha: {settings.trace_file}: {recorded.garbage} lines are no spans and were skipped", err=True)
+    if not traces:
+        raise NoSuchTrace(f"{settings.trace_file} has no spans; ask something, and set TIMOKHA_TRACE_FILE everywhere")
+    console = Console()
+    if settings.id or settings.last:
+        console.print(waterfall(_chosen(traces, settings.id)))
+    else:
+        console.print(listing(traces[-LISTED:]))
+
+
+def _chosen(traces: list[Trace], wanted: str | None) -> Trace:
+    """The newest that is meant. Raises NoSuchTrace."""
+    found = [trace for trace in traces if wanted is None or trace.matches(wanted)]
+    if not found:
+        raise NoSuchTrace(f"no trace of {wanted!r}; `timokha trace` lists the newest")
+    return found[-1]
+
 
 BAR_WIDTH = 24
 """Characters; with it a waterfall fits into a terminal of 80 columns, nested as a question's spans are."""

@@ -1,15 +1,16 @@
-"""The doctor's look at the Telegram session."""
+"""Examine the Telegram session, and this machine's clock against Telegram's."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from cli.doctor.finding import Finding, note, ok, wrong
+from cli.doctor.findings import Finding, note, ok, wrong
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram import session_file
 from edge.userbot.telegram.session_file import SessionInUse, account_of, check_account, check_string
-from events.errors import SettingsError
+from events.errors import SettingsError, TransportUnreachable
 from events.extras import install_command
+from events.runtime.clock import Clock
 
 
 def session(settings: UserbotSettings) -> Iterator[Finding]:
@@ -49,3 +50,32 @@ def _file(path: Path, settings: UserbotSettings) -> Finding:
 
 def _check_account(account: int | None, settings: UserbotSettings) -> None:
     check_account(account, settings.bot_token.get_secret_value() if settings.bot_token else "")
+
+
+async def clock(own: Clock) -> list[Finding]:
+    """Ask the server that the userbot would connect to; nobody signs in. Without the userbot's settings: nothing."""
+    if find_spec("pyrogram") is None:
+        return []
+    try:
+        settings = UserbotSettings.read()
+    except SettingsError:
+        return []
+    return [await _compared(settings, own)]
+
+
+async def _compared(settings: UserbotSettings, own: Clock) -> Finding:
+    from edge.userbot.telegram import asked_time, server_time  # noqa: PLC0415 - likewise
+    from edge.userbot.telegram.session import choose_server  # noqa: PLC0415 - pyrogram may be missing
+
+    try:
+        choose_server(settings)
+        ahead = await asked_time.ahead(own)
+    except SettingsError as error:
+        return wrong(f"Telegram: {error}")
+    except TransportUnreachable as error:
+        server = settings.telegram_server or asked_time.address()
+        return wrong(f"Telegram: {server} could not be reached ({error}); is this machine's network up?")
+    if abs(ahead) > server_time.WORTH_SAYING:
+        how = server_time.describe_offset(ahead)
+        return wrong(f"clock: this machine's is {how}; set it, e.g. with `timedatectl set-ntp true`")
+    return ok("Telegram answers, and this machine's clock is right")

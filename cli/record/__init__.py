@@ -1,1 +1,0 @@
-"""`timokha record`: save questions and their replies from the streams to a file."""

@@ -1,1 +1,0 @@
-"""`timokha setup`: what the brokers must hold before the product runs."""

@@ -1,1 +1,0 @@
-"""`timokha trace`: a question's trace in the terminal, for people without Jaeger."""
