@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.intake.account_updates import Gap, LiveChange, StateLost, TooLong, UpdatesDifference, UpdatesState
-from edge.userbot.intake.asking import RetriedCalls
 from edge.userbot.intake.catch_up import CatchUp
+from edge.userbot.intake.retried_calls import RetriedCalls
 from edge.userbot.storage.watermark import Watermark
 from events.errors import Conflict, TransportError
 from events.faults import UNKNOWN_ATTEMPTS

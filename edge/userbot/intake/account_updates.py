@@ -1,4 +1,4 @@
-"""What can be known of an account's changes (https://core.telegram.org/api/updates), and who can be asked for more."""
+"""An account's changes, as Telegram numbers them (https://core.telegram.org/api/updates), and where to get them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from events.errors import TimokhaError
 
 
 class UpdatesState(BaseModel):
-    """How far the account's changes are known: `pts` counts them."""
+    """How far the account's changes are known. `pts` counts them."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -28,7 +28,7 @@ class UpdatesState(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class LiveChange:
-    """A live change, which takes the state from `pts - count` to `pts`; `message` if it is one for us."""
+    """A live change from `pts - count` to `pts`. `message`: the one that it brings, if it is for us."""
 
     pts: int
     count: int
@@ -37,7 +37,7 @@ class LiveChange:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something may have been missed, up to `pts` if that is known."""
+    """Changes may have been missed, up to `pts` if that is known."""
 
     why: str
     pts: int | None = None
@@ -45,7 +45,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class UpdatesDifference:
-    """The next changes after a state, in order, and the state after them; not `complete`: there are more."""
+    """The messages of the next changes after a state, in order, and the state after them; more if not `complete`."""
 
     state: UpdatesState
     messages: Sequence[Incoming]
@@ -54,17 +54,17 @@ class UpdatesDifference:
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """Telegram gives no difference; go on from `pts`."""
+    """Telegram gives no difference. Go on from `pts`."""
 
     pts: int
 
 
 class StateLost(TimokhaError):
-    """Telegram does not know the state that it was asked to go on from."""
+    """There is no state to go on from: Telegram does not know it, or it can't be read."""
 
 
 class Phase(StrEnum):
-    """What catching up asks a `Source` for at the moment."""
+    """What catch-up is asking an `UpdatesSource` for."""
 
     FIRST_STATE = "first state"
     CHECK = "check of the saved state"
@@ -83,5 +83,5 @@ class UpdatesSource(Protocol):
         ...
 
     async def recent(self, since: datetime) -> list[Incoming]:
-        """All private messages from `since` on, oldest first."""
+        """Return all private messages from `since` on, the oldest first."""
         ...

@@ -1,4 +1,4 @@
-"""Calls made one at a time, with growing pauses after failures."""
+"""Make calls one at a time, with growing pauses after failures."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,13 +13,13 @@ PAUSES = Backoff(first=timedelta(seconds=1), most=timedelta(seconds=15))
 SLOW = timedelta(seconds=2)
 """A call that takes longer counts as stalled while it goes on."""
 LONGEST = timedelta(minutes=5)
-"""For a call of many, such as reading all chats back."""
+"""Limit for one that makes many calls of Telegram's API, such as reading all chats back."""
 
 Found = TypeVar("Found")
 
 
 class RetriedCalls(Generic[Found]):
-    """Pass each call's task to `ended` when it is done; the owner then says `taken`, and only then is the next one due.
+    """Pass each call's task to `ended` when it is done. The next one is due once the owner has called `taken`.
 
     The owner sets `stalled` while calls fail or take long.
     """
@@ -34,7 +34,7 @@ class RetriedCalls(Generic[Found]):
 
     @property
     def idle(self) -> bool:
-        """Whether no call is under way, and no result of one waits to be taken."""
+        """Return whether no call is under way and no result waits to be taken."""
         return self._task is None
 
     @property
@@ -70,7 +70,7 @@ class RetriedCalls(Generic[Found]):
         self._task.add_done_callback(self._done)
 
     def taken(self) -> None:
-        """The result of the last call is being looked at."""
+        """Note that the owner has the result of the last call."""
         self._task = None
 
     async def stop(self) -> None:
@@ -78,7 +78,7 @@ class RetriedCalls(Generic[Found]):
 
     def _done(self, task: asyncio.Task[Found]) -> None:
         if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not complain of it if we are stopped before it is taken
+            task.exception()  # retrieved, or asyncio logs an error if we are stopped before it is taken
         self._ended(task)
 
 

@@ -1,0 +1,119 @@
+"""Take the account's live changes in the order that Telegram numbers them, and save how far they were taken.
+
+Only a state is saved whose messages are stored: what comes after it is fetched again by the next start, and the intake
+recognises what it has stored before.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from edge.userbot.chat.transitions import Incoming
+from edge.userbot.intake.account_updates import LiveChange, UpdatesState
+from edge.userbot.storage.watermark import Key, Watermark
+from events.errors import TransportError
+from events.runtime.retrying import Retrying
+
+GAP_PATIENCE = timedelta(seconds=0.5)
+"""Missing changes may still be on their way, as Telegram's documentation says."""
+SAVE_EVERY = timedelta(seconds=1)
+NEVER = float("inf")
+
+log = structlog.get_logger(__name__)
+
+
+class ChangeOrder:
+    """`receive` stores the effect of a message. Times are monotonic, in seconds."""
+
+    def __init__(
+        self, watermark: Watermark, receive: Callable[[Incoming], Awaitable[object]], *, retrying: Retrying
+    ) -> None:
+        self._watermark = watermark
+        self._receive = receive
+        self._clock = retrying.clock
+        self._saving = retrying.pauses()
+        self.state: UpdatesState | None = None
+        self.early: list[LiveChange] = []
+        """Live changes that wait for those before them."""
+        self.taken_early: dict[Key, None] = {}
+        """Messages after `state` that were taken in out of order."""
+        self.gap_due = NEVER
+        """When to fetch the changes that are missing before the early ones."""
+        self.save_due = NEVER
+
+    async def take_in_order(self) -> None:
+        """Take the early changes that follow the state one after the other; the others wait for those between."""
+        assert self.state
+        self.early.sort(key=lambda change: change.pts)
+        while self.early and self.early[0].pts - self.early[0].count <= self.state.pts:
+            change = self.early.pop(0)
+            if change.pts <= self.state.pts:
+                continue
+            if change.message:
+                await self._receive(change.message)
+            self.advance(self.state.model_copy(update={"pts": change.pts}))
+        if not self.early:
+            self.gap_due = NEVER
+        elif self.gap_due == NEVER:
+            self.gap_due = self._clock.monotonic() + GAP_PATIENCE.total_seconds()
+
+    async def take_out_of_order(self, *, skip_known: bool) -> None:
+        """Take the early changes' messages but keep the changes, so that the state does not move.
+
+        `skip_known`: leave out those that the state covers.
+        """
+        for number, change in enumerate(self.early):
+            known = skip_known and self.state and change.pts <= self.state.pts
+            if change.message and not known:
+                await self._receive(change.message)
+                self.taken_early[_key(change.message)] = None
+                self._save_later()
+                self.early[number] = replace(change, message=None)
+
+    async def take_fetched(self, messages: Sequence[Incoming]) -> None:
+        """Take fetched messages, but for those that were taken early."""
+        for message in messages:
+            if _key(message) not in self.taken_early:
+                await self._receive(message)
+
+    def skip_to(self, state: UpdatesState) -> None:
+        """Go on from `state`. What came live after it is dropped here, and fetched with the next difference."""
+        self.early.clear()
+        self.gap_due = NEVER
+        self.advance(state)
+
+    def advance(self, state: UpdatesState) -> None:
+        self.state = state
+        self._save_later()
+
+    def save_again(self) -> None:
+        """Save the state now: the store has lost it."""
+        if self.state:
+            self.save_due = self._clock.monotonic()
+
+    async def save_soon(self) -> None:
+        """Save now, unless that has failed lately."""
+        if not self._saving.failures:
+            await self.save()
+
+    async def save(self) -> None:
+        assert self.state
+        try:
+            await self._watermark.save(self.state, self.taken_early)
+        except TransportError as error:
+            pause = self._saving.next(error)
+            self.save_due = self._clock.monotonic() + pause.total_seconds()
+            log.warning("catch_up.not_saved", error=str(error), again_in=pause.total_seconds())
+        else:
+            self._saving.reset()
+            self.save_due = NEVER
+
+    def _save_later(self) -> None:
+        if self.save_due == NEVER and self.state:
+            self.save_due = self._clock.monotonic() + SAVE_EVERY.total_seconds()
+
+
+def _key(message: Incoming) -> Key:
+    return message.chat, message.message_id
