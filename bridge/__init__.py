@@ -1,1 +1,1 @@
-"""JetStream ⇄ RabbitMQ, so that workers and bots of either kind can be mixed."""
+"""Bridge between JetStream and RabbitMQ, so that workers and bots on either broker work together."""

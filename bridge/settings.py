@@ -1,4 +1,4 @@
-"""What `timokha bridge` can be told."""
+"""Settings of `timokha bridge`."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -30,7 +30,7 @@ DEFAULT_QUEUES = {
 
 
 class BridgeSettings(ServiceSettings, RabbitMQSettings):
-    """Which way requests go, how they are written, and through which queues."""
+    """Direction and codec of a bridge, its queues and limits."""
 
     model_config = SettingsConfigDict(env_prefix="BRIDGE_")
 
@@ -68,12 +68,12 @@ class BridgeSettings(ServiceSettings, RabbitMQSettings):
 
     @property
     def inbound(self) -> str | None:
-        """The queue to take requests from, if this direction is on."""
+        """Return the RabbitMQ queue of inbound requests, None if the direction is out."""
         return None if self.direction is Direction.OUT else self.in_queue or self._single
 
     @property
     def outbound(self) -> str | None:
-        """The queue to put requests into, if this direction is on."""
+        """Return the RabbitMQ queue of outbound requests, None if the direction is in."""
         return None if self.direction is Direction.IN else self.out_queue or self._single
 
     @property

@@ -92,11 +92,11 @@ BUSY_IGNORED = "timokha.busy_ignored"
 SILENCED = "timokha.silenced"
 
 
-def span(operation: str, target: str) -> str:
+def span_name(operation: str, target: str) -> str:
     """Return a span's name: an operation and its target (a destination or a model)."""
     return f"{operation} {target}"
 
 
-def template(channel: Channel) -> str:
+def subject_template(channel: Channel) -> str:
     """Return the template of the channel's NATS subjects."""
     return f"{destination(channel)}.{{account}}.{{chat}}.{{message}}.{{revision}}"

@@ -21,7 +21,7 @@ from observability.environment import (
     sdk_errors_as_settings_errors,
 )
 from observability.export_errors import explain, session
-from observability.spans import REAL
+from observability.spans import SYSTEM_CLOCK
 from observability.telemetry import Telemetry, silent
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def start(
     trace_file: Path | None = None,
     span_exporter: "SpanExporter | None" = None,
     metric_reader: "MetricReader | None" = None,
-    clock: Clock = REAL,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Telemetry:
     """Return telemetry of `timokha-<service>`, exported as OpenTelemetry's variables say; by default not at all.
 

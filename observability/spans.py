@@ -49,7 +49,7 @@ def routing_attributes(channel: Channel, system: str, target: str) -> dict[str, 
     """Return how `target` at the broker `system` was chosen."""
     if system == names.RABBITMQ:
         return {names.MESSAGING_RABBITMQ_ROUTING_KEY: target}
-    return {names.MESSAGING_DESTINATION_TEMPLATE: names.template(channel)}
+    return {names.MESSAGING_DESTINATION_TEMPLATE: names.subject_template(channel)}
 
 
 def event_attributes(event: Event) -> dict[str, str]:
@@ -71,7 +71,7 @@ def question_attributes(question: RequestId) -> dict[str, str]:
 
 
 QUIET = NoOpTracer()
-REAL = SystemClock()
+SYSTEM_CLOCK = SystemClock()
 """The default clock."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -106,7 +106,7 @@ class Spans:
     may_begin: Callable[[], bool] | None = None
     measured: bool = True
     system: str = names.NATS
-    clock: Clock = REAL
+    clock: Clock = SYSTEM_CLOCK
 
     @contextmanager
     def receive_telegram(self, question: RequestId) -> Iterator[Span]:
@@ -116,7 +116,9 @@ class Spans:
                 yield INVALID_SPAN
             return
         attributes = operation_attributes(names.RECEIVE, names.TELEGRAM, names.TELEGRAM) | question_attributes(question)
-        with self._span(names.span(names.RECEIVE, names.TELEGRAM), SpanKind.CLIENT, attributes, context=root) as span:
+        with self._span(
+            names.span_name(names.RECEIVE, names.TELEGRAM), SpanKind.CLIENT, attributes, context=root
+        ) as span:
             yield span
 
     @contextmanager
@@ -138,7 +140,7 @@ class Spans:
             return
         metered = operation_attributes(names.SEND, names.TELEGRAM, names.TELEGRAM)
         attributes = metered | question_attributes(question)
-        name = names.span(names.SEND, names.TELEGRAM)
+        name = names.span_name(names.SEND, names.TELEGRAM)
         with self.metrics.measure_send(metered), self._span(name, SpanKind.PRODUCER, attributes) as span:
             span.set_attribute(names.PART, part)
             yield span
@@ -158,7 +160,7 @@ class Spans:
         system, target = system or self.system, destination or destination_of(channel)
         metered = operation_attributes(names.SEND, system, target)
         attributes = metered | routing_attributes(channel, system, target) | event_attributes(event)
-        name = names.span(names.SEND, target)
+        name = names.span_name(names.SEND, target)
         with self.metrics.measure_send(metered), self._span(name, SpanKind.PRODUCER, attributes, context=context):
             yield self._with_trace(event)
 
@@ -188,7 +190,7 @@ class Spans:
         metered[names.MESSAGING_CONSUMER_GROUP_NAME] = group
         attributes = metered | routing_attributes(channel, system, target) | event_attributes(delivery.event)
         waited = self.clock.now() - delivery.published_at
-        name = names.span(names.PROCESS, target)
+        name = names.span_name(names.PROCESS, target)
         self._record_queue_time(target, attributes, delivery, parent)
         with (
             self.metrics.measure_process(metered, attempt=delivery.attempt, waited=waited),
@@ -216,7 +218,7 @@ class Spans:
         attributes = {**metered, **request_attributes(request, capture_content=self.capture_content)}
         with (
             self.metrics.measure_chat(metered),
-            self._span(names.span(names.CHAT, model), SpanKind.CLIENT, attributes) as span,
+            self._span(names.span_name(names.CHAT, model), SpanKind.CLIENT, attributes) as span,
         ):
             yield ChatSpan(span, self.metrics, metered, self.capture_content)
 
@@ -231,7 +233,7 @@ class Spans:
             return
         attributes = {**process, names.MESSAGING_OPERATION_NAME: names.QUEUE, names.ATTEMPT: delivery.attempt}
         attributes.pop(names.MESSAGING_OPERATION_TYPE)
-        name = names.span(names.QUEUE, target)
+        name = names.span_name(names.QUEUE, target)
         # The clocks of two machines may differ by more than the wait.
         start = min(delivery.published_at, self.clock.now())
         with self._span(name, SpanKind.INTERNAL, attributes, context=parent, start=start):
@@ -248,7 +250,8 @@ class Spans:
         links: Sequence[Link] = (),
         start: datetime | None = None,
     ) -> Iterator[Span]:
-        began = _nanoseconds(start) if start else None
+        # In integers: a floating-point number would round nanoseconds.
+        began = (start - EPOCH) // timedelta(microseconds=1) * 1000 if start else None
         # The SDK's own error handling would record the error's message.
         with self._tracer(context).start_as_current_span(
             name, context, kind, attributes, links, began, record_exception=False, set_status_on_exception=False
@@ -294,11 +297,6 @@ def mark_failed(span: Span, kind: str) -> None:
     """Mark a span as failed if no exception leaves it; `kind` from a small fixed set."""
     span.set_attribute(names.ERROR_TYPE, kind)
     span.set_status(Status(StatusCode.ERROR))
-
-
-def _nanoseconds(time: datetime) -> int:
-    """Return nanoseconds since 1970, without the rounding of a floating-point number."""
-    return (time - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def _links(parent: Context) -> Sequence[Link]:

@@ -12,7 +12,7 @@ from opentelemetry.trace import NoOpTracerProvider, Tracer, TracerProvider
 from events.runtime.clock import Clock
 from observability import names
 from observability.metrics import Metrics
-from observability.spans import REAL, Spans
+from observability.spans import SYSTEM_CLOCK, Spans
 
 FLUSH = timedelta(seconds=3)
 """Longest wait for the last export during shutdown, whatever the collector does."""
@@ -27,7 +27,7 @@ class Telemetry:
     spans: Spans
     metrics: Metrics
     closers: list[Callable[[], None]] = field(default_factory=list)
-    clock: Clock = REAL
+    clock: Clock = SYSTEM_CLOCK
 
     @classmethod
     def from_providers(
@@ -39,7 +39,7 @@ class Telemetry:
         parent_decides: bool = True,
         may_begin: Callable[[], bool] | None = None,
         closers: Sequence[Callable[[], None]] = (),
-        clock: Clock = REAL,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
         """Return telemetry that uses two providers of the SDK."""
         tracer, meter = traces.get_tracer(names.SCOPE), meters.get_meter(names.SCOPE)
@@ -63,6 +63,6 @@ class Telemetry:
             thread.join(max(0.0, deadline - self.clock.monotonic()))
 
 
-def silent(clock: Clock = REAL) -> Telemetry:
+def silent(clock: Clock = SYSTEM_CLOCK) -> Telemetry:
     """Return telemetry that records nothing; the trace context of an incoming message is still propagated."""
     return Telemetry.from_providers(NoOpTracerProvider(), NoOpMeterProvider(), clock=clock)

@@ -297,7 +297,7 @@ def test_a_recording_is_read_and_written_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "texts"), [("replaced", TextPolicy.REPLACE), ("masked", TextPolicy.MASK)])
 def test_pseudonyms_are_the_same_as_they_were(tmp_path: Path, name: str, texts: TextPolicy) -> None:
     stored = STORED / f"recording_{name}.jsonl"
-    renamed = Pseudonyms(b"key", texts).of(RECORDED)
+    renamed = Pseudonyms(b"key", texts).replace_in(RECORDED)
     assert read(stored) == renamed
     write(renamed, tmp_path / "written.jsonl")
     assert (tmp_path / "written.jsonl").read_bytes() == stored.read_bytes()
