@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.stored import at_rest, stored
-from cli.demo.processes import Process, running
+from cli.demo.processes import CommandProcess, running
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
@@ -111,7 +111,7 @@ class ManyChats:
 
     @asynccontextmanager
     async def _started(self) -> AsyncIterator[tuple[float, Callable[[], int]]]:
-        process = Process("userbot", self.directory, self.settings)
+        process = CommandProcess("userbot", self.directory, self.settings)
         before = len(_lines(process.log))
         began = time.perf_counter()
         async with running(process):
@@ -220,5 +220,5 @@ async def many_chats(directory: Path, chats: int, *, rounds: int) -> AsyncIterat
             "USERBOT_TELEGRAM_KEY": str(key),
         }
         js = await stack.enter_async_context(connect(nats.url, name="bench"))
-        await stack.enter_async_context(running(Process("generate", directory, settings)))
+        await stack.enter_async_context(running(CommandProcess("generate", directory, settings)))
         yield ManyChats(telegram, owner, visitors[:UNFINISHED], iter(visitors[UNFINISHED:]), directory, settings, js)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from cli.demo.processes import Process, running
+from cli.demo.processes import CommandProcess, running
 from events import subjects
 from events.event import Event
 from events.ids import RequestId
@@ -133,7 +133,7 @@ async def functions(
         for number in range(count):
             own = directory / f"generate-{number}"
             await asyncio.to_thread(own.mkdir, parents=True)
-            process = Process("generate", own, {"NATS_URL": nats_url, **settings})
+            process = CommandProcess("generate", own, {"NATS_URL": nats_url, **settings})
             await stack.enter_async_context(running(process))
         yield
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from benchmarks.path import edge, functions, load
-from cli.demo.processes import Process, running
+from cli.demo.processes import CommandProcess, running
 from events.jetstream.connection import JetStream
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect
@@ -49,7 +49,7 @@ async def ratios(js: JetStream, nats_url: str, rabbitmq_url: str, directory: Pat
             await stack.enter_async_context(functions(directory / f"worker-{number}", nats_url, settings))
         await asyncio.to_thread((directory / "bridge").mkdir)
         urls = {"NATS_URL": nats_url, "RABBITMQ_URL": rabbitmq_url}
-        await stack.enter_async_context(running(Process("bridge", directory / "bridge", urls)))
+        await stack.enter_async_context(running(CommandProcess("bridge", directory / "bridge", urls)))
         await _all_take(rabbitmq_url)
         await load(asking.ask, in_flight=WARM_UP, count=WARM_UP)
         took = [(await load(asking.ask, in_flight=REQUESTS, count=REQUESTS)).seconds for _ in range(RUNS)]

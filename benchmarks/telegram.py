@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.path import percentile
 from benchmarks.progress import tell
 from cli.demo.nats_server import EmbeddedServer
-from cli.demo.processes import Process, running
+from cli.demo.processes import CommandProcess, running
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
@@ -85,6 +85,6 @@ async def product(directory: Path, **changes: str) -> AsyncIterator[Chats]:
             "USERBOT_MAX_ANSWERS_PER_MINUTE": "0",
             **changes,
         }
-        async with running(*(Process(name, directory, settings) for name in ("generate", "userbot"))):
+        async with running(*(CommandProcess(name, directory, settings) for name in ("generate", "userbot"))):
             await telegram.wait_for(lambda: telegram.sessions(owner.id), TIMEOUT)
             yield Chats(telegram, owner, visitors)

@@ -25,7 +25,7 @@ import click
 
 from benchmarks.progress import tell
 from cli.demo.nats_server import EmbeddedServer
-from cli.demo.processes import Process, running
+from cli.demo.processes import CommandProcess, running
 from events import subjects
 from events.event import Event
 from events.jetstream.connection import connect
@@ -134,7 +134,7 @@ async def _side(directory: Path, environment: Mapping[str, str]) -> AsyncIterato
             "LOG_LEVEL": "warning",
             **environment,
         }
-        async with running(Process("generate", directory, settings)):
+        async with running(CommandProcess("generate", directory, settings)):
             replies = await JetStreamSubscription.bind(
                 js, Channel.REPLIES, subjects.edge_consumer(ACCOUNT), random=retrying.random
             )

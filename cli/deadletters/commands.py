@@ -5,7 +5,7 @@ from datetime import datetime
 
 import click
 
-from cli.deadletters.store import opened, parsed
+from cli.deadletters.store import open_store, parse_id
 from cli.settings import DeadLetterSettings, DeadLettersSettings
 from events.deadletters import DeadLetter
 from events.errors import MalformedEvent
@@ -17,7 +17,7 @@ from observability.telemetry import Telemetry
 async def list_all(settings: DeadLettersSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Print one line for each dead letter, the oldest first."""
     now = SystemClock().now()
-    async with opened(settings) as store:
+    async with open_store(settings) as store:
         letters = await store.all()
     if not letters:
         click.echo("no dead letters", err=True)
@@ -44,14 +44,14 @@ async def show(settings: DeadLetterSettings, telemetry: Telemetry, stop: asyncio
     """Print everything that is known of one, the conversation included. Raises NoDeadLetter or SettingsError."""
     from edge.userbot.text import clean  # noqa: PLC0415 -- needs packages that the other commands do without
 
-    request_id = parsed(settings.id)
-    async with opened(settings) as store:
+    request_id = parse_id(settings.id)
+    async with open_store(settings) as store:
         letter = await store.get(request_id)
     # Whoever wrote the text must not steer the owner's terminal.
-    click.echo(clean("\n".join(described(letter))))
+    click.echo(clean("\n".join(describe(letter))))
 
 
-def described(letter: DeadLetter) -> list[str]:
+def describe(letter: DeadLetter) -> list[str]:
     lines = [
         f"id: {letter.event.subject}",
         f"reason: {letter.reason}",
@@ -72,8 +72,8 @@ def described(letter: DeadLetter) -> list[str]:
 
 async def drop(settings: DeadLetterSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Overwrite one where it is stored. Raises NoDeadLetter or SettingsError."""
-    request_id = parsed(settings.id)
-    async with opened(settings) as store:
+    request_id = parse_id(settings.id)
+    async with open_store(settings) as store:
         await store.get(request_id)
         await store.drop(request_id)
     click.echo(f"dropped {request_id}")

@@ -11,7 +11,7 @@ from random import Random
 
 import click
 
-from cli.deadletters.store import Store, opened, parsed
+from cli.deadletters.store import DeadLetterStore, open_store, parse_id
 from cli.settings import ResendSettings
 from edge.userbot.chat.record import MAX_WAITING, ChatRecord, Question
 from edge.userbot.storage.chats import open_chats
@@ -39,17 +39,17 @@ class NotResent(TimokhaError):
 
 async def main(settings: ResendSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Raises NoDeadLetter, NotResent or SettingsError."""
-    request_id = parsed(settings.id)
+    request_id = parse_id(settings.id)
     retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
-    async with opened(settings) as store:
+    async with open_store(settings) as store:
         letter = await store.get(request_id)
-        said = await _resend(store, letter, request_id, settings, retrying)
+        outcome = await _resend(store, letter, request_id, settings, retrying)
         await store.drop(request_id)
-    click.echo(said)
+    click.echo(outcome)
 
 
 async def _resend(
-    store: Store, letter: DeadLetter, request_id: RequestId, settings: ResendSettings, retrying: Retrying
+    store: DeadLetterStore, letter: DeadLetter, request_id: RequestId, settings: ResendSettings, retrying: Retrying
 ) -> str:
     now = retrying.clock.now()
     again = request_id.next_revision()
@@ -68,13 +68,13 @@ async def _resend(
         return f"asked again as {again}"
     chats = await open_chats(store.js, again.account, retrying=retrying)
     question = _question(request, again, letter, now)
-    await chats.change(again.chat, lambda record: asked_again(record, question, again))
-    if await _woken(store, again, retrying):
+    await chats.change(again.chat, lambda record: ask_again(record, question, again))
+    if await _wake_userbot(store, again, retrying):
         return f"asked again as {again}"
     return f"asked again as {again}; no userbot runs for account {again.account}, its next start takes the question up"
 
 
-def asked_again(record: ChatRecord, question: Question, again: RequestId) -> ChatRecord:
+def ask_again(record: ChatRecord, question: Question, again: RequestId) -> ChatRecord:
     """`question` waits in the record; it is the same record if it does, or is being answered, already.
 
     Raises NotResent.
@@ -116,7 +116,7 @@ def _question(request: GenerationRequested, again: RequestId, letter: DeadLetter
     )
 
 
-async def _woken(store: Store, again: RequestId, retrying: Retrying) -> bool:
+async def _wake_userbot(store: DeadLetterStore, again: RequestId, retrying: Retrying) -> bool:
     pauses = retrying.pauses(WAKE_PAUSES)
     while pauses.failures < WAKE_ATTEMPTS:
         if await wake(store.js, again.account, again.chat):

@@ -19,7 +19,7 @@ class NoDeadLetter(TimokhaError):
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class DeadLetterStore:
     """Every method raises TransportError when the stream is away."""
 
     js: JetStream
@@ -44,12 +44,12 @@ class Store:
 
 
 @asynccontextmanager
-async def opened(settings: ProcessSettings) -> AsyncIterator[Store]:
+async def open_store(settings: ProcessSettings) -> AsyncIterator[DeadLetterStore]:
     async with connect(settings.nats_url, name="deadletters", access=settings.nats_access) as js:
-        yield Store(js, JetStreamLog(js))
+        yield DeadLetterStore(js, JetStreamLog(js))
 
 
-def parsed(text: str) -> RequestId:
+def parse_id(text: str) -> RequestId:
     """Raises SettingsError."""
     try:
         return RequestId.parse(text)

@@ -24,7 +24,7 @@ Show = Callable[[str], None]
 
 
 @dataclass
-class Chat:
+class DemoChat:
     """The conversation of the sandbox's user with the account that the userbot answers from.
 
     `growing` is what can be read so far of a live answer; it is shown, once, when it is whole.

@@ -12,15 +12,15 @@ from random import Random
 import click
 from rich.console import Console
 
-from cli.demo.chat import Chat
+from cli.demo.chat import DemoChat
 from cli.demo.nats_server import EmbeddedServer
-from cli.demo.processes import Process, run_once, running
+from cli.demo.processes import CommandProcess, run_once, running
 from cli.demo.runs import first_id, without_messages
 from cli.demo.terminal import converse, read_all, show_rendered, show_text
 from cli.demo.traces import Traces
 from cli.settings import DemoSettings
 from edge.sandbox.server import Sandbox
-from edge.sandbox.state import State
+from edge.sandbox.state import SandboxState
 from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.chats import Chats, open_chats
@@ -44,7 +44,7 @@ OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 
 
 async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Chat until the input ends or `stop` is set."""
+    """DemoChat until the input ends or `stop` is set."""
     clock = SystemClock()
     demo = asyncio.create_task(_demo(settings, clock))
     stopping = asyncio.create_task(stop.wait())
@@ -70,7 +70,7 @@ def _traces(path: Path, clock: Clock) -> Traces:
     return Traces(path, clock, show_rendered if sys.stdin.isatty() else Console(stderr=True).print)
 
 
-async def _talk(chat: Chat, traces: Traces | None) -> None:
+async def _talk(chat: DemoChat, traces: Traces | None) -> None:
     if sys.stdin.isatty():
         await converse(chat, traces)
         return
@@ -86,12 +86,12 @@ async def _talk(chat: Chat, traces: Traces | None) -> None:
 
 
 @asynccontextmanager
-async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIterator[Chat]:
+async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIterator[DemoChat]:
     """Everything runs inside."""
     _say("starting NATS and the sandbox Telegram")
     async with (
         EmbeddedServer(directory / "nats") as nats,  # the first thing: it keeps a second demo out of the directory
-        Sandbox(state=State(begins_after=first_id(directory))) as telegram,
+        Sandbox(state=SandboxState(begins_after=first_id(directory))) as telegram,
     ):
         owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
         visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)
@@ -112,7 +112,7 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
             "TIMOKHA_TRACE_FILE": str(trace_file),
             "GENERATE_GRACE": "1",  # nobody is left to read what it finishes
         }
-        processes = [Process(name, directory, environment) for name in ("generate", "userbot")]
+        processes = [CommandProcess(name, directory, environment) for name in ("generate", "userbot")]
         _say(f"starting the userbot and a generate function; their logs are in {directory}")
         async with _chats(nats.url, str(owner.id), clock) as chats, AsyncExitStack() as stack:
             await chats.change(str(visitor.id), without_messages)
@@ -120,7 +120,7 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
             client = await stack.enter_async_context(connect(telegram, VISITOR_PHONE))
             await client.resolve_peer(OWNER_NAME)
             await telegram.wait_for(lambda: telegram.sessions(owner.id), timeout=60)
-            yield Chat(
+            yield DemoChat(
                 telegram=telegram,
                 client=client,
                 owner=owner.id,

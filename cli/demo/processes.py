@@ -48,7 +48,7 @@ async def run_once(name: str) -> None:
         raise ProcessEnded(f"timokha {name} ended with exit code {code}; what it said is above")
 
 
-class Process:
+class CommandProcess:
     """`timokha NAME`, with settings in its environment."""
 
     def __init__(self, name: str, directory: Path, settings: Mapping[str, str]) -> None:
@@ -124,7 +124,7 @@ async def _signalled(process: asyncio.subprocess.Process, how: signal.Signals, w
 
 
 @asynccontextmanager
-async def running(*processes: Process, within: timedelta = STOP_TIMEOUT) -> AsyncIterator[None]:
+async def running(*processes: CommandProcess, within: timedelta = STOP_TIMEOUT) -> AsyncIterator[None]:
     """Run `processes` inside the block. If one ends by itself, the block is cancelled and ProcessEnded raised.
 
     Afterwards all have ended; those that did not end `within` that time were killed.
@@ -134,7 +134,7 @@ async def running(*processes: Process, within: timedelta = STOP_TIMEOUT) -> Asyn
     ended: list[ProcessEnded] = []
     inside = True
 
-    async def watch(process: Process) -> None:
+    async def watch(process: CommandProcess) -> None:
         ended.append(await process.ended())
         while inside:  # once may not be enough, see events.runtime.tasks
             block.cancel()
@@ -156,6 +156,6 @@ async def running(*processes: Process, within: timedelta = STOP_TIMEOUT) -> Asyn
         raise ended[0]
 
 
-async def _stop(watches: list[asyncio.Task[None]], processes: tuple[Process, ...], within: timedelta) -> None:
+async def _stop(watches: list[asyncio.Task[None]], processes: tuple[CommandProcess, ...], within: timedelta) -> None:
     await cancel(*watches)
     await asyncio.gather(*(process.stop(within=within) for process in processes))

@@ -22,7 +22,7 @@ REFRESH = timedelta(milliseconds=100)
 """Between two looks for new messages."""
 
 
-class Chat(Protocol):
+class TerminalChat(Protocol):
     """A conversation; `growing` is what can be read so far of an answer that is being written."""
 
     clock: Clock
@@ -33,15 +33,15 @@ class Chat(Protocol):
     async def refresh(self) -> object: ...
 
 
-async def converse(chat: Chat, traces: Traces | None) -> None:
-    """Chat until Ctrl-D or Ctrl-C. Raises what goes wrong in the background."""
+async def converse(chat: TerminalChat, traces: Traces | None) -> None:
+    """TerminalChat until Ctrl-D or Ctrl-C. Raises what goes wrong in the background."""
     session: PromptSession[str] = PromptSession(lambda: _prompt(chat), erase_when_done=True)
     with patch_stdout():
         helpers = [_keep_refreshing(chat, session.app.invalidate), *([traces.follow()] if traces else [])]
         await beside(_talk(session, chat), *helpers)
 
 
-async def _talk(session: PromptSession[str], chat: Chat) -> None:
+async def _talk(session: PromptSession[str], chat: TerminalChat) -> None:
     with suppress(EOFError, KeyboardInterrupt):
         while True:
             # Signals are heeded in one place; Ctrl-C is a key here.
@@ -64,13 +64,13 @@ def typed(line: str) -> str | None:
         return None
 
 
-def _prompt(chat: Chat) -> str:
+def _prompt(chat: TerminalChat) -> str:
     """An answer that is being written grows above the line that is being typed."""
     growing = labelled("bot~ ", chat.growing) + "\n" if chat.growing else ""
     return f"{growing}you> "
 
 
-async def _keep_refreshing(chat: Chat, redraw: Callable[[], None]) -> None:
+async def _keep_refreshing(chat: TerminalChat, redraw: Callable[[], None]) -> None:
     while True:
         before = chat.growing
         await chat.refresh()

@@ -21,7 +21,7 @@ NEEDED_ROOM = 1_000_000_000
 """Bytes."""
 
 
-def model(settings: GenerateSettings) -> Finding:
+def examine_model(settings: GenerateSettings) -> Finding:
     """Whether the model that the settings name can be there; it is not loaded."""
     engine = settings.engine_entry
     if absent := _absent(settings.engine):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cli.doctor.findings import PARTS, Finding, asked_of, note, ok, wrong
+from cli.doctor.findings import PRODUCT_PARTS, Finding, doctor_in_service, note, ok, wrong
 from events.errors import TimokhaError
 from events.extras import image
 from events.jetstream.connection import connect
@@ -15,9 +15,9 @@ FULL = 0.8
 """From here on a stream is called too full: when it is full, questions are refused."""
 
 
-async def nats(settings: ProcessSettings) -> list[Finding]:
+async def examine_nats(settings: ProcessSettings) -> list[Finding]:
     """Look at all of it, or as the user of a part, who may not, at whether it answers."""
-    user = settings.nats_user if settings.nats_user in PARTS else None
+    user = settings.nats_user if settings.nats_user in PRODUCT_PARTS else None
     try:
         async with connect(settings.nats_url, name=user or "doctor", access=settings.nats_access) as js:
             if user:
@@ -28,7 +28,7 @@ async def nats(settings: ProcessSettings) -> list[Finding]:
 
 
 def _who_may() -> str:
-    return asked_of("tools") if image() else "`timokha doctor` as the user tools does"
+    return doctor_in_service("tools") if image() else "`timokha doctor` as the user tools does"
 
 
 def _topology(found: JetStreamInspection) -> Iterator[Finding]:

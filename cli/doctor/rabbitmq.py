@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from events.rabbitmq.topology import Queue
 
 
-async def rabbitmq(url: SecretStr, bridge: BridgeSettings | None = None) -> list[Finding]:
+async def examine_rabbitmq(url: SecretStr, bridge: BridgeSettings | None = None) -> list[Finding]:
     """Look at our queues, and at those that `bridge` takes from or puts into."""
     try:
         # Its client may be missing.

@@ -13,7 +13,7 @@ from events.extras import install_command
 from events.runtime.clock import Clock
 
 
-def session(settings: UserbotSettings) -> Iterator[Finding]:
+def examine_session(settings: UserbotSettings) -> Iterator[Finding]:
     """Whether the userbot can start without a question; Telegram itself is not asked."""
     if find_spec("pyrogram") is None:
         yield wrong(f"Telegram: pyrogram is not installed: {install_command('userbot')}")
@@ -52,7 +52,7 @@ def _check_account(account: int | None, settings: UserbotSettings) -> None:
     check_account(account, settings.bot_token.get_secret_value() if settings.bot_token else "")
 
 
-async def clock(own: Clock) -> list[Finding]:
+async def examine_clock(own: Clock) -> list[Finding]:
     """Ask the server that the userbot would connect to; nobody signs in. Without the userbot's settings: nothing."""
     if find_spec("pyrogram") is None:
         return []

@@ -11,6 +11,7 @@ from random import Random
 import click
 import structlog
 
+from cli.faults import Interrupted
 from cli.replay.cases import Case, Reply, cases
 from cli.replay.compare import differences
 from cli.replay.handler import hosted
@@ -56,10 +57,6 @@ class Report:
         counts = f"{self.agreed} of {self.agreed + self.differed} replies agree"
         without = f"; {self.unanswered} questions without a recorded reply" if self.unanswered else ""
         return "\n".join([*self.lines, counts + without])
-
-
-class Interrupted(TimokhaError):
-    """Somebody did not want to wait for the end."""
 
 
 async def main(settings: ReplaySettings, telemetry: Telemetry, stop: asyncio.Event) -> None:

@@ -14,19 +14,19 @@ SLOWER_FACTOR, SLOWER_SLACK = 3.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ReplyDifference:
     """`lines`: what was recorded and what came, to be read by a person."""
 
     what: str
     lines: tuple[str, ...]
 
 
-def differences(case: Case, reply: Reply | None) -> list[Difference]:
+def differences(case: Case, reply: Reply | None) -> list[ReplyDifference]:
     """Exact where decoding was greedy; otherwise the reply's shape, its length and its timing. None: it agrees."""
     if case.reply is None:
         return []
     if reply is None:
-        return [Difference("no reply", (f"- {_kind(case.reply)}", "+ nothing until the deadline"))]
+        return [ReplyDifference("no reply", (f"- {_kind(case.reply)}", "+ nothing until the deadline"))]
     if _kind(case.reply) != _kind(reply):
         return [_between("outcome", _kind(case.reply), _kind(reply))]
     if not isinstance(case.reply, GenerationCompleted) or not isinstance(reply, GenerationCompleted):
@@ -35,7 +35,7 @@ def differences(case: Case, reply: Reply | None) -> list[Difference]:
     return list(_exact(case.reply, reply) if exact else _alike(case.reply, reply))
 
 
-def _exact(recorded: GenerationCompleted, replayed: GenerationCompleted) -> Iterator[Difference]:
+def _exact(recorded: GenerationCompleted, replayed: GenerationCompleted) -> Iterator[ReplyDifference]:
     if recorded.text != replayed.text:
         yield _between("text", recorded.text, replayed.text)
     if recorded.finish_reason != replayed.finish_reason:
@@ -44,7 +44,7 @@ def _exact(recorded: GenerationCompleted, replayed: GenerationCompleted) -> Iter
         yield _between("usage", recorded.usage, replayed.usage)
 
 
-def _alike(recorded: GenerationCompleted, replayed: GenerationCompleted) -> Iterator[Difference]:
+def _alike(recorded: GenerationCompleted, replayed: GenerationCompleted) -> Iterator[ReplyDifference]:
     if _shape(recorded) != _shape(replayed):
         yield _between("shape", _shape(recorded), _shape(replayed))
     shorter, longer = sorted((len(recorded.text), len(replayed.text)))
@@ -68,6 +68,6 @@ def _seconds(timings: Timings) -> float:
     return timings.prompt + timings.generation
 
 
-def _between(what: str, recorded: object, replayed: object) -> Difference:
+def _between(what: str, recorded: object, replayed: object) -> ReplyDifference:
     lines = ndiff(str(recorded).splitlines(), str(replayed).splitlines())
-    return Difference(what, tuple(line.rstrip("\n") for line in lines if not line.startswith("?")))
+    return ReplyDifference(what, tuple(line.rstrip("\n") for line in lines if not line.startswith("?")))

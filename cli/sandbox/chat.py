@@ -13,7 +13,7 @@ QUIET = timedelta(seconds=3)
 
 
 @dataclass
-class Chat:
+class SandboxChat:
     """The conversation of `visitor` with `owner`, the account that the userbot answers from.
 
     `growing` is what can be read so far of a message that is being edited; it is shown again when it is whole.

@@ -10,11 +10,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import click
 
 from cli.demo.terminal import REFRESH, converse, show_text
-from cli.sandbox.chat import Chat
+from cli.sandbox.chat import SandboxChat
 from cli.sandbox.files import Files, claimed, reached_at
 from cli.settings import SandboxSettings
 from edge.sandbox.server import Sandbox
-from edge.sandbox.state import Account, State
+from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot.telegram.prompt import ask
 from events.errors import SettingsError
@@ -45,7 +45,9 @@ async def _serve(settings: SandboxSettings) -> None:
             await _sign_in(telegram, files)
         telegram.state.code_sent = _tell_code
         _introduce(telegram, files)
-        chat = Chat(telegram, owner.id, visitor.id, show_text if sys.stdin.isatty() else click.echo, SystemClock())
+        chat = SandboxChat(
+            telegram, owner.id, visitor.id, show_text if sys.stdin.isatty() else click.echo, SystemClock()
+        )
         if sys.stdin.isatty():
             await beside(converse(chat, None), _tell_connections(telegram, owner))
         else:
@@ -57,7 +59,7 @@ async def _sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """The server; its accounts are other ones than those of every other sandbox, whose messages NATS remembers."""
     async with AsyncExitStack() as stack:
         stack.callback(claimed(settings.directory).release)
-        state = State(ids_moved=secrets.randbelow(OTHER_IDS), login_code=LOGIN_CODE)
+        state = SandboxState(ids_moved=secrets.randbelow(OTHER_IDS), login_code=LOGIN_CODE)
         server = Sandbox(host=settings.host, port=settings.port, state=state, beyond_loopback=True)
         try:
             telegram = await stack.enter_async_context(server)
@@ -92,7 +94,7 @@ def _introduce(telegram: Sandbox, files: Files) -> None:
     _say(f"what you type here is written to that account by {VISITOR_PHONE}")
 
 
-async def _read(chat: Chat) -> None:
+async def _read(chat: SandboxChat) -> None:
     """Send each line of an input that is no terminal, once somebody is there to hear it."""
     await chat.telegram.wait_for(lambda: chat.telegram.sessions(chat.owner), timeout=None)
     while True:
@@ -104,7 +106,7 @@ async def _read(chat: Chat) -> None:
             await chat.say(line)
 
 
-async def _keep_refreshing(chat: Chat) -> None:
+async def _keep_refreshing(chat: SandboxChat) -> None:
     while True:
         await chat.refresh()
         await chat.clock.sleep(REFRESH)

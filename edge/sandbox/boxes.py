@@ -55,7 +55,7 @@ Change = New | Edited | Deleted | ReadInbox | ReadOutbox
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class BoxEvent:
     """A change of one user's box, and the box's pts after it."""
 
     owner_id: int
@@ -84,7 +84,7 @@ class Box:
     owner_id: int
     pts: int = 1
     messages: dict[int, StoredMessage] = field(default_factory=dict)
-    log: list[Event] = field(default_factory=list)
+    log: list[BoxEvent] = field(default_factory=list)
     stops: list[Stopped] = field(default_factory=list)
     read_inbox: dict[int, int] = field(default_factory=dict)
     read_outbox: dict[int, int] = field(default_factory=dict)
@@ -111,9 +111,9 @@ class Box:
         """This user's copy of a message in another box."""
         return self.messages.get(self._ids.get(message.key, 0)) if message else None
 
-    def record(self, change: Change, count: int = 1) -> Event:
+    def record(self, change: Change, count: int = 1) -> BoxEvent:
         self.pts += count
-        event = Event(self.owner_id, self.pts, count, change)
+        event = BoxEvent(self.owner_id, self.pts, count, change)
         self.log.append(event)
         return event
 
@@ -136,6 +136,6 @@ class Box:
             if not message.out and message.id > self.read_inbox.get(message.peer_id, 0)
         )
 
-    def since(self, pts: int) -> list[Event]:
+    def since(self, pts: int) -> list[BoxEvent]:
         """What happened after `pts`."""
         return self.log[bisect_right(self.log, pts, key=lambda event: event.pts) :]

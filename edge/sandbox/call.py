@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.sandbox import render
-from edge.sandbox.boxes import Event
+from edge.sandbox.boxes import BoxEvent
 from edge.sandbox.faults import Faults, Refusal
-from edge.sandbox.state import Account, State
+from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import Result, TLObject, types
 
 
@@ -24,7 +24,7 @@ class Push:
 class Call:
     """What a handler gets besides the query. Pushes go out after the result."""
 
-    state: State
+    state: SandboxState
     faults: Faults
     auth_key_id: int
     pushes: list[Push] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Call:
             return account
         raise Refusal(400, "PEER_ID_INVALID")
 
-    def tell(self, events: list[Event]) -> None:
+    def tell(self, events: list[BoxEvent]) -> None:
         for event in events:
             if updates := render.push(self.state, event, short=self.faults.short_updates):
                 self.pushes.append(Push(event.owner_id, updates, counted=True))

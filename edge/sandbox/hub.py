@@ -5,7 +5,7 @@ import asyncio
 from edge.sandbox.call import Push
 from edge.sandbox.faults import Faults
 from edge.sandbox.link import Link
-from edge.sandbox.state import State
+from edge.sandbox.state import SandboxState
 from edge.sandbox.wire import MessageIds
 
 
@@ -15,7 +15,7 @@ class Hub:
     `accepting` is for those who got in while the port was being closed.
     """
 
-    def __init__(self, state: State, faults: Faults) -> None:
+    def __init__(self, state: SandboxState, faults: Faults) -> None:
         self.state = state
         self.faults = faults
         self.message_ids = MessageIds(state.clock)

@@ -1,12 +1,12 @@
 """What users do to messages: pure changes of their boxes, told as events."""
 
-from edge.sandbox.boxes import Deleted, Edited, Event, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
-from edge.sandbox.state import Account, State
+from edge.sandbox.boxes import BoxEvent, Deleted, Edited, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
+from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import Objects
 
 
 def send(
-    state: State,
+    state: SandboxState,
     sender: Account,
     peer: Account,
     text: str,
@@ -14,7 +14,7 @@ def send(
     reply_to: int | None = None,
     silent: bool = False,
     entities: Objects | None = None,
-) -> tuple[StoredMessage, list[Event]]:
+) -> tuple[StoredMessage, list[BoxEvent]]:
     """Put a copy into both boxes (one, if the user writes to itself); the sender's copy comes back."""
     key, date = next(state.message_keys), state.now
     sender.met.add(peer.id)
@@ -31,8 +31,8 @@ def send(
 
 
 def edit(
-    state: State, author: Account, message: StoredMessage, text: str, entities: Objects | None = None
-) -> list[Event]:
+    state: SandboxState, author: Account, message: StoredMessage, text: str, entities: Objects | None = None
+) -> list[BoxEvent]:
     """Change every copy that still exists; the author's event comes first."""
     events, date = [], state.now
     for owner in _both(author, state.accounts[message.peer_id]):
@@ -42,7 +42,7 @@ def edit(
     return events
 
 
-def delete(state: State, owner: Account, messages: list[StoredMessage], *, revoke: bool) -> list[Event]:
+def delete(state: SandboxState, owner: Account, messages: list[StoredMessage], *, revoke: bool) -> list[BoxEvent]:
     """Forget the owner's copies, and with `revoke` the peers' too; one event for each box that lost something."""
     lost: dict[int, list[int]] = {}
     for message in messages:
@@ -54,7 +54,7 @@ def delete(state: State, owner: Account, messages: list[StoredMessage], *, revok
     return [state.accounts[id_].box.record(Deleted(tuple(ids)), len(ids)) for id_, ids in lost.items()]
 
 
-def block(state: State, user: Account, peer: Account, blocked: bool) -> Stopped | None:
+def block(state: SandboxState, user: Account, peer: Account, blocked: bool) -> Stopped | None:
     """Keep the peer's messages out, or let them in again; a bot is told."""
     (user.blocked.add if blocked else user.blocked.discard)(peer.id)
     if not peer.bot:
@@ -64,7 +64,7 @@ def block(state: State, user: Account, peer: Account, blocked: bool) -> Stopped 
     return stopped
 
 
-def read(reader: Account, peer: Account, max_id: int) -> list[Event]:
+def read(reader: Account, peer: Account, max_id: int) -> list[BoxEvent]:
     """Mark what `peer` wrote as read, up to `max_id` (0: all). No events when nothing was unread."""
     incoming = [m for m in reader.box.chat(peer.id) if not m.out and (not max_id or m.id <= max_id)]
     if not incoming or incoming[-1].id <= reader.box.read_inbox.get(peer.id, 0):

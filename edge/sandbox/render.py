@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from edge.sandbox.boxes import Deleted, Edited, Event, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
-from edge.sandbox.state import Account, State
+from edge.sandbox.boxes import BoxEvent, Deleted, Edited, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
+from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import Objects, TLObject, types
 
 
-def user(state: State, viewer: Account, account: Account) -> types.User:
+def user(state: SandboxState, viewer: Account, account: Account) -> types.User:
     known = account is viewer or account.id in viewer.contacts
     return types.User(
         id=account.id,
@@ -41,7 +41,7 @@ def renamed(account: Account) -> types.UpdateUserName:
     )
 
 
-def users(state: State, viewer: Account, ids: Iterable[int]) -> Objects:
+def users(state: SandboxState, viewer: Account, ids: Iterable[int]) -> Objects:
     """The viewer itself and those with `ids`, each once."""
     return [user(state, viewer, state.accounts[id_]) for id_ in dict.fromkeys((viewer.id, *ids))]
 
@@ -53,7 +53,7 @@ def message(owner: Account, stored: StoredMessage) -> types.Message:
     )
 
 
-def update(owner: Account, event: Event) -> TLObject | None:
+def update(owner: Account, event: BoxEvent) -> TLObject | None:
     """None when the message that the event is about is gone."""
     pts = {"pts": event.pts, "pts_count": event.pts_count}
     match event.change:
@@ -75,13 +75,13 @@ def stopped(stop: Stopped) -> types.UpdateBotStopped:
     return types.UpdateBotStopped(user_id=stop.user_id, date=stop.date, stopped=stop.stopped, qts=stop.qts)
 
 
-def is_told(owner: Account, event: Event) -> bool:
+def is_told(owner: Account, event: BoxEvent) -> bool:
     """Whether the owner is told of the event: bots are not told what they have sent themselves."""
     sent = owner.box.messages.get(event.change.message_id) if isinstance(event.change, New) else None
     return not (owner.bot and sent and sent.out)
 
 
-def peer_ids(owner: Account, event: Event) -> list[int]:
+def peer_ids(owner: Account, event: BoxEvent) -> list[int]:
     """Whom the event is about, besides its owner."""
     match event.change:
         case New(id_) | Edited(id_) if stored := owner.box.messages.get(id_):
@@ -91,11 +91,11 @@ def peer_ids(owner: Account, event: Event) -> list[int]:
     return []
 
 
-def updates(state: State, owner: Account, parts: Objects, ids: Iterable[int]) -> types.Updates:
+def updates(state: SandboxState, owner: Account, parts: Objects, ids: Iterable[int]) -> types.Updates:
     return types.Updates(updates=parts, users=users(state, owner, ids), chats=[], date=state.now, seq=0)
 
 
-def push(state: State, event: Event, *, short: bool) -> TLObject | None:
+def push(state: SandboxState, event: BoxEvent, *, short: bool) -> TLObject | None:
     """What the owner's sessions are told. `short`: new messages go in the form without users."""
     owner = state.accounts[event.owner_id]
     if not is_told(owner, event):
@@ -106,7 +106,7 @@ def push(state: State, event: Event, *, short: bool) -> TLObject | None:
     return updates(state, owner, [part], peer_ids(owner, event)) if part else None
 
 
-def _short_message(stored: StoredMessage, event: Event) -> TLObject:
+def _short_message(stored: StoredMessage, event: BoxEvent) -> TLObject:
     return types.UpdateShortMessage(user_id=stored.peer_id, pts=event.pts, pts_count=event.pts_count, **_common(stored))
 
 

@@ -1,7 +1,7 @@
 """Writing: send, edit, delete, read, type."""
 
 from edge.sandbox import entities, mail, render
-from edge.sandbox.boxes import Event, StoredMessage
+from edge.sandbox.boxes import BoxEvent, StoredMessage
 from edge.sandbox.call import Call, Handler, Push
 from edge.sandbox.faults import Refusal
 from edge.sandbox.rpc_users import MESSAGE_LENGTH
@@ -112,13 +112,13 @@ def _repeat(call: Call, random_id: int, message_id: int) -> TLObject:
     return render.updates(call.state, call.me, parts, [stored.peer_id] if stored else [])
 
 
-def _result(call: Call, event: Event, *before: TLObject) -> TLObject:
+def _result(call: Call, event: BoxEvent, *before: TLObject) -> TLObject:
     update = render.update(call.me, event)
     parts = [*before, *([update] if update else [])]
     return render.updates(call.state, call.me, parts, render.peer_ids(call.me, event))
 
 
-def _affected(call: Call, events: list[Event]) -> TLObject:
+def _affected(call: Call, events: list[BoxEvent]) -> TLObject:
     call.tell(events)
     count = sum(event.pts_count for event in events if event.owner_id == call.me.id)
     return types.messages.AffectedMessages(pts=call.me.box.pts, pts_count=count)

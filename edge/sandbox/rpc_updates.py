@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.sandbox import render
-from edge.sandbox.boxes import Event, New, Stopped
+from edge.sandbox.boxes import BoxEvent, New, Stopped
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
 from edge.sandbox.tl import TLObject, functions, types
@@ -49,7 +49,7 @@ def state_of(call: Call, pts: int | None = None) -> types.updates.State:
     return types.updates.State(pts=pts or box.pts, qts=box.qts, date=call.state.now, seq=1, unread_count=unread)
 
 
-def _parts(call: Call, events: list[Event], stops: Sequence[Stopped] = ()) -> dict[str, Any]:
+def _parts(call: Call, events: list[BoxEvent], stops: Sequence[Stopped] = ()) -> dict[str, Any]:
     events = [event for event in events if render.is_told(call.me, event)]
     new = [call.me.box.messages.get(event.change.message_id) for event in events if isinstance(event.change, New)]
     other = [render.update(call.me, event) for event in events if not isinstance(event.change, New)]

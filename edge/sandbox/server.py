@@ -12,7 +12,7 @@ from edge.sandbox.boxes import StoredMessage
 from edge.sandbox.call import Call, Push
 from edge.sandbox.faults import Faults
 from edge.sandbox.hub import Hub
-from edge.sandbox.state import Account, State, normal_phone
+from edge.sandbox.state import Account, SandboxState, normal_phone
 from edge.sandbox.tl import types
 from events.errors import SettingsError
 from events.runtime.clock import Clock
@@ -41,11 +41,11 @@ class Sandbox:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        state: State | None = None,
+        state: SandboxState | None = None,
         clock: Clock | None = None,
         beyond_loopback: bool = False,
     ) -> None:
-        self.state = state or State()
+        self.state = state or SandboxState()
         self.state.clock = clock or self.state.clock
         self.faults = Faults(self.state.clock)
         self.state.address = (host if beyond_loopback else _loopback(host), port or self.state.address[1])

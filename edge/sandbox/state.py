@@ -67,7 +67,7 @@ class Typing:
 
 
 @dataclass(slots=True)
-class State:
+class SandboxState:
     """`logins` and `half_logins` (the password is missing) go from auth key ids to user ids, `challenges` from auth
     key ids too, `sent` from (sender, random_id) to the sender's message; `quiet` are sessions, (auth key id,
     session id), that want no updates. Message ids and pts begin after `begins_after`, user ids are `ids_moved` higher

@@ -17,7 +17,7 @@ pytest.importorskip("mtproto")
 
 from pyrogram import Client
 
-from cli.sandbox.chat import QUIET, Chat
+from cli.sandbox.chat import QUIET, SandboxChat
 from cli.sandbox.command import _sandbox
 from cli.sandbox.files import Files, claimed
 from cli.settings import SandboxSettings
@@ -203,7 +203,7 @@ async def test_what_comes_back_is_shown_and_a_growing_message_once_more_when_it_
     async with Sandbox() as telegram:
         owner, visitor = (telegram.add_user(first_name=name) for name in ("Owner", "Visitor"))
         clock = Stopped()
-        chat = Chat(telegram, owner.id, visitor.id, shown.append, clock)
+        chat = SandboxChat(telegram, owner.id, visitor.id, shown.append, clock)
         await chat.say("раз\nдва")
         telegram.send(owner.id, visitor.id, "Секундочку…")
         await chat.refresh()

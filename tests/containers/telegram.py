@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.sandbox.server import Sandbox
-from edge.sandbox.state import State
+from edge.sandbox.state import SandboxState
 from edge.userbot import phrases
 from events.schema import FailureReason
 
@@ -53,7 +53,7 @@ class People:
 
 
 def telegram() -> Sandbox:
-    made = Sandbox(host="0.0.0.0", port=PORT, state=State(login_code=CODE), beyond_loopback=True)
+    made = Sandbox(host="0.0.0.0", port=PORT, state=SandboxState(login_code=CODE), beyond_loopback=True)
     KEY.write_text(made.public_key_pem)
     return made
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from cli.demo.nats_server import EmbeddedServer
-from cli.demo.processes import Process
+from cli.demo.processes import CommandProcess
 from edge.sandbox import mail
 from edge.sandbox.boxes import StoredMessage
 from edge.sandbox.server import Sandbox
@@ -38,7 +38,7 @@ class Product:
     nats: EmbeddedServer
     owner: Account
     settings: dict[str, str]
-    processes: dict[str, Process] = field(default_factory=dict)
+    processes: dict[str, CommandProcess] = field(default_factory=dict)
     visitors: int = 0
 
     def visitor(self, lang_code: str = "ru", *, bot: bool = False) -> Account:
@@ -74,7 +74,7 @@ class Product:
 
     async def start(self, *names: str) -> None:
         for name in names or ("userbot", "generate"):
-            self.processes[name] = Process(name, self.directory, self.settings)
+            self.processes[name] = CommandProcess(name, self.directory, self.settings)
             await self.processes[name].start()
 
     async def kill(self, name: str) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from nats.js import JetStreamContext
 
-from cli.deadletters.resend import NotResent, asked_again
+from cli.deadletters.resend import NotResent, ask_again
 from edge.userbot import phrases
 from edge.userbot.chat.record import MAX_WAITING, ChatRecord, Question
 from events.event import Event
@@ -127,14 +127,14 @@ AGAIN = RequestId("1", "2", "7", 1)
 
 
 def test_asking_again_twice_changes_nothing() -> None:
-    once = asked_again(ChatRecord(), QUESTION, AGAIN)
+    once = ask_again(ChatRecord(), QUESTION, AGAIN)
     assert once.waiting == (QUESTION,)
-    assert asked_again(once, QUESTION, AGAIN) is once
+    assert ask_again(once, QUESTION, AGAIN) is once
 
 
 def test_what_was_deleted_or_finds_no_place_is_not_asked_again() -> None:
     with pytest.raises(NotResent, match="deleted"):
-        asked_again(ChatRecord(deleted_to=7), QUESTION, AGAIN)
+        ask_again(ChatRecord(deleted_to=7), QUESTION, AGAIN)
     others = tuple(QUESTION.having(message_id=number) for number in range(20, 20 + MAX_WAITING))
     with pytest.raises(NotResent, match="later"):
-        asked_again(ChatRecord(waiting=others), QUESTION, AGAIN)
+        ask_again(ChatRecord(waiting=others), QUESTION, AGAIN)

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from cli.demo.chat import Chat
+from cli.demo.chat import DemoChat
 from edge.sandbox.visitor import connect
 from edge.userbot.storage.chats import open_chats
 from events.jetstream.connection import connect as connect_nats
@@ -15,7 +15,7 @@ from events.runtime.retrying import Retrying
 
 
 @asynccontextmanager
-async def chatting(product) -> AsyncIterator[tuple[Chat, list[str]]]:
+async def chatting(product) -> AsyncIterator[tuple[DemoChat, list[str]]]:
     visitor = product.visitor()
     printed: list[str] = []
     async with (
@@ -24,7 +24,7 @@ async def chatting(product) -> AsyncIterator[tuple[Chat, list[str]]]:
     ):
         await client.resolve_peer(product.owner.username)
         yield (
-            Chat(
+            DemoChat(
                 telegram=product.telegram,
                 client=client,
                 owner=product.owner.id,

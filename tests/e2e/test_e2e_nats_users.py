@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from cli.demo.processes import Process
+from cli.demo.processes import CommandProcess
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot import phrases
@@ -59,7 +59,7 @@ class Product:
         return {**self.environment, "NATS_USER": user, "NATS_PASSWORD": self.guarded.passwords[user]}
 
     async def start(self, name, **settings):
-        self.running[name] = process = Process(name, self.directory, {**self.settings(name), **settings})
+        self.running[name] = process = CommandProcess(name, self.directory, {**self.settings(name), **settings})
         await process.start()
         async with asyncio.timeout(WAIT):
             while f"{name}.ready" not in process.log.read_text():

@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 from pydantic import SecretStr
 
 from cli.demo.nats_server import EmbeddedServer
-from cli.demo.processes import Process
+from cli.demo.processes import CommandProcess
 from events import subjects
 from events.errors import TransportError
 from events.event import Event
@@ -131,12 +131,12 @@ class World:
         self._stack = stack
         self._count = 0
 
-    async def start(self, name: str, *, ready: bool = True, **settings: str) -> Process:
+    async def start(self, name: str, *, ready: bool = True, **settings: str) -> CommandProcess:
         """`timokha NAME` with these settings; returns once it has said that it is ready."""
         self._count += 1
         directory = self._directory / f"{self._count}-{name}"
         directory.mkdir(parents=True)
-        process = Process(
+        process = CommandProcess(
             name,
             directory,
             {
@@ -153,10 +153,10 @@ class World:
             await until_logged(process, f"{name}.ready")
         return process
 
-    async def bridge(self, **settings: str) -> Process:
+    async def bridge(self, **settings: str) -> CommandProcess:
         return await self.start("bridge", **settings)
 
-    async def worker(self, trigger: str = "rabbitmq", delay: float = 0.0, **settings: str) -> Process:
+    async def worker(self, trigger: str = "rabbitmq", delay: float = 0.0, **settings: str) -> CommandProcess:
         return await self.start("generate", GENERATE_TRIGGER=trigger, GENERATE_ECHO_DELAY=str(delay), **settings)
 
     async def run(self, name: str, says: str) -> None:
@@ -187,11 +187,11 @@ class World:
         return process
 
 
-def logged(process: Process) -> str:
+def logged(process: CommandProcess) -> str:
     return process.log.read_text(errors="replace") if process.log.exists() else ""
 
 
-async def until_logged(process: Process, text: str, within: float = 60) -> None:
+async def until_logged(process: CommandProcess, text: str, within: float = 60) -> None:
     async def there() -> bool:
         return text in logged(process)
 

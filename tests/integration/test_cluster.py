@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from cli.demo.nats_server import HOST, EmbeddedServer, free_ports
-from cli.demo.processes import Process
+from cli.demo.processes import CommandProcess
 from events import subjects
 from events.errors import TransportError
 from events.jetstream.addresses import Access
@@ -63,7 +63,7 @@ class Cluster:
             "GENERATE_SLOTS": "4",
             "OTEL_SDK_DISABLED": "true",
         }
-        process = Process(name, directory, {**environment, **settings})
+        process = CommandProcess(name, directory, {**environment, **settings})
         self.processes.append(process)
         self.stack.push_async_callback(process.kill)
         await process.start()

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from bridge.settings import BridgeSettings
 from cli.demo.nats_server import EmbeddedServer
-from cli.doctor.command import NotWell, examine, main
+from cli.doctor.command import CheckFailed, examine, main
 from cli.doctor.findings import Level
-from cli.doctor.model import model
+from cli.doctor.model import examine_model
 from cli.settings import DoctorSettings
 from edge.sandbox.server import Sandbox
 from edge.userbot.settings import UserbotSettings
@@ -62,7 +62,7 @@ async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, caps
 
 
 async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(nats_server, capsys):
-    with pytest.raises(NotWell) as raised:
+    with pytest.raises(CheckFailed) as raised:
         await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
     shown = capsys.readouterr().out
     assert raised.value.exit_code == 1
@@ -73,7 +73,7 @@ async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(na
 
 
 def test_a_model_on_a_server_is_not_looked_for_here():
-    finding = model(GenerateSettings.read(engine="openai", openai_base_url="http://127.0.0.1:1/v1"))
+    finding = examine_model(GenerateSettings.read(engine="openai", openai_base_url="http://127.0.0.1:1/v1"))
     assert (finding.level, finding.text.split(";")[0]) == (Level.NOTE, "model: on the server at OPENAI_BASE_URL")
 
 
@@ -232,14 +232,14 @@ async def test_a_server_without_an_answer_is_named():
     ],
 )
 def test_a_model_is_judged_by_its_name(name, level, says, torch_is_there):
-    finding = model(GenerateSettings.read(model=name))
+    finding = examine_model(GenerateSettings.read(model=name))
     assert finding.level is level
     assert says in finding.text
 
 
 def test_without_torch_the_model_can_not_run(monkeypatch):
     monkeypatch.setattr("cli.doctor.model.find_spec", lambda name: None)
-    finding = model(GenerateSettings.read())
+    finding = examine_model(GenerateSettings.read())
     assert (finding.level, install_command("openvino") in finding.text) == (Level.WRONG, True)
 
 

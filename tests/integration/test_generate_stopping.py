@@ -11,7 +11,7 @@ import pytest
 from nats.js import JetStreamContext
 
 from cli.demo.nats_server import EmbeddedServer
-from cli.demo.processes import Process
+from cli.demo.processes import CommandProcess
 from events.event import Event
 from events.jetstream.log import JetStreamLog
 from events.schema import GenerationCompleted
@@ -21,15 +21,15 @@ from events.transport import Channel
 WITHIN = 40
 """Seconds until a test gives up: a process that hangs would do so for ever."""
 
-Starting = Callable[..., Awaitable[Process]]
+Starting = Callable[..., Awaitable[CommandProcess]]
 
 
 @pytest.fixture
 async def generate(tmp_path: Path, nats_server: EmbeddedServer):
     """`await generate(GENERATE_…=…)`: a process that is on its way."""
-    processes: list[Process] = []
+    processes: list[CommandProcess] = []
 
-    async def start(**settings: str) -> Process:
+    async def start(**settings: str) -> CommandProcess:
         directory = tmp_path / str(len(processes))
         directory.mkdir()
         given = {
@@ -38,7 +38,7 @@ async def generate(tmp_path: Path, nats_server: EmbeddedServer):
             "GENERATE_GRACE": "1",
             "OTEL_SDK_DISABLED": "true",
         }
-        processes.append(Process("generate", directory, {**given, **settings, "OTEL_SDK_DISABLED": "true"}))
+        processes.append(CommandProcess("generate", directory, {**given, **settings, "OTEL_SDK_DISABLED": "true"}))
         await processes[-1].start()
         return processes[-1]
 
@@ -83,24 +83,24 @@ async def until(true: Callable[[], bool | Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
-def said(process: Process) -> str:
+def said(process: CommandProcess) -> str:
     return process.log.read_text(errors="replace")
 
 
-async def ready(process: Process) -> None:
+async def ready(process: CommandProcess) -> None:
     await until(lambda: "generate.ready" in said(process))
 
 
-async def connected(process: Process) -> None:
+async def connected(process: CommandProcess) -> None:
     """To NATS, which it does first."""
     await until(lambda: bool(psutil.Process(process.pid).net_connections("tcp")))
 
 
-async def loading(process: Process) -> None:
+async def loading(process: CommandProcess) -> None:
     await until(lambda: any("torch" in mapped.path for mapped in psutil.Process(process.pid).memory_maps()))
 
 
-async def ends(process: Process) -> None:
+async def ends(process: CommandProcess) -> None:
     assert process.pid
     os.kill(process.pid, signal.SIGTERM)
     async with asyncio.timeout(WITHIN):

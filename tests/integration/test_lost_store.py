@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from pydantic import SecretStr
 
-from cli.demo.processes import Process
+from cli.demo.processes import CommandProcess
 from events.errors import TransportError
 from events.ids import RequestId
 from events.jetstream.addresses import Access
@@ -26,7 +26,7 @@ async def generate(tmp_path, wait_for_log):
     started = []
 
     async def start(**settings):
-        process = Process("generate", tmp_path, {**SETTINGS, **settings})
+        process = CommandProcess("generate", tmp_path, {**SETTINGS, **settings})
         started.append(process)
         await process.start()
         await wait_for_log(process, "generate.ready")

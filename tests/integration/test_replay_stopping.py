@@ -9,7 +9,7 @@ import pytest
 from nats.js import JetStreamContext
 
 from cli.demo.nats_server import EmbeddedServer
-from cli.demo.processes import Process
+from cli.demo.processes import CommandProcess
 from events.subjects import stream
 from events.transport import Channel
 
@@ -22,7 +22,7 @@ WITHIN = 40
 async def replay(tmp_path: Path, nats_server: EmbeddedServer, js: JetStreamContext):
     """Has asked, and waits for answers that nobody gives."""
     settings = {"NATS_URL": nats_server.url, "REPLAY_FILE": str(RECORDING), "OTEL_SDK_DISABLED": "true"}
-    process = Process("replay", tmp_path, settings)
+    process = CommandProcess("replay", tmp_path, settings)
     await process.start()
     async with asyncio.timeout(WITHIN):
         while not (await js.stream_info(stream(Channel.REQUESTS))).state.messages:  # noqa: ASYNC110
@@ -35,7 +35,7 @@ async def replay(tmp_path: Path, nats_server: EmbeddedServer, js: JetStreamConte
         await nats_server.start()
 
 
-async def ended(process: Process) -> str:
+async def ended(process: CommandProcess) -> str:
     async with asyncio.timeout(WITHIN):
         assert "exit code 1" in str(await process.ended())
     said = process.log.read_text()
@@ -45,7 +45,9 @@ async def ended(process: Process) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_interrupted_it_says_so_and_nothing_of_it_stays(replay: Process, js, number: signal.Signals) -> None:
+async def test_interrupted_it_says_so_and_nothing_of_it_stays(
+    replay: CommandProcess, js, number: signal.Signals
+) -> None:
     assert replay.pid
     os.kill(replay.pid, number)
     assert "stopped before the last reply" in await ended(replay)
@@ -53,7 +55,7 @@ async def test_interrupted_it_says_so_and_nothing_of_it_stays(replay: Process, j
 
 
 @pytest.mark.parametrize("state", ["killed", "frozen"])
-async def test_interrupted_while_nats_is_away_it_says_so(replay: Process, nats_server, state: str) -> None:
+async def test_interrupted_while_nats_is_away_it_says_so(replay: CommandProcess, nats_server, state: str) -> None:
     assert replay.pid
     if state == "killed":
         await nats_server.kill()
@@ -68,6 +70,6 @@ async def test_interrupted_while_nats_is_away_it_says_so(replay: Process, nats_s
 async def test_without_nats_it_says_so(tmp_path: Path, nats_server: EmbeddedServer) -> None:
     await nats_server.kill()
     settings = {"NATS_URL": nats_server.url, "REPLAY_FILE": str(RECORDING), "OTEL_SDK_DISABLED": "true"}
-    process = Process("replay", tmp_path, settings)
+    process = CommandProcess("replay", tmp_path, settings)
     await process.start()
     assert "could not be reached" in await ended(process)

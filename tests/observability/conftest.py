@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cli.demo.nats_server import EmbeddedServer
-from cli.demo.processes import Process
+from cli.demo.processes import CommandProcess
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from events.event import Event
@@ -223,14 +223,14 @@ class Product:
         self._directory = directory
         self._telegram = telegram
         self._environment = environment
-        self._started: list[Process] = []
+        self._started: list[CommandProcess] = []
         self.owner = telegram.add_user(first_name="Owner", username="owner", phone=OWNER_PHONE)
         self.visitor = telegram.add_user(first_name="Visitor", phone="+79990000002")
 
-    async def start(self, name: str, **settings: str) -> Process:
+    async def start(self, name: str, **settings: str) -> CommandProcess:
         directory = self._directory / f"{name}{len(self._started)}"
         directory.mkdir()
-        process = Process(name, directory, {**self._environment, **settings})
+        process = CommandProcess(name, directory, {**self._environment, **settings})
         self._started.append(process)
         await process.start()
         return process

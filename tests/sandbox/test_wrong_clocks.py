@@ -93,7 +93,7 @@ def userbot(monkeypatch, tmp_path):
 async def test_the_doctor_compares_the_clock_with_telegrams(userbot, ahead, says) -> None:
     async with Sandbox(clock=OddClock(-ahead)) as telegram:
         userbot(telegram.address, telegram.public_key_pem)
-        [finding] = await doctor.clock(SystemClock())
+        [finding] = await doctor.examine_clock(SystemClock())
     if says:
         assert finding.level is Level.WRONG
         assert f"clock: this machine's is {says} Telegram's; set it" in finding.text
@@ -118,7 +118,7 @@ async def test_the_doctor_says_in_one_line_why_telegram_does_not_tell_the_time(u
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         userbot(address, telegram.public_key_pem)
-        [finding] = await doctor.clock(SystemClock())
+        [finding] = await doctor.examine_clock(SystemClock())
     assert finding.level is Level.WRONG
     assert f"Telegram: {address} could not be reached" in finding.text
     assert says in finding.text
@@ -126,11 +126,11 @@ async def test_the_doctor_says_in_one_line_why_telegram_does_not_tell_the_time(u
 
 async def test_the_doctor_names_a_server_that_is_not_there_and_one_that_is_none(userbot, telegram) -> None:
     userbot("127.0.0.1:1", telegram.public_key_pem)
-    [refused] = await doctor.clock(SystemClock())
+    [refused] = await doctor.examine_clock(SystemClock())
     assert refused.text.startswith("Telegram: 127.0.0.1:1 could not be reached (")
     assert "Connect call failed" in refused.text
     userbot("nonsense", telegram.public_key_pem)
-    [nonsense] = await doctor.clock(SystemClock())
+    [nonsense] = await doctor.examine_clock(SystemClock())
     assert "USERBOT_TELEGRAM_SERVER: 'nonsense' is no address" in nonsense.text
     assert {refused.level, nonsense.level} == {Level.WRONG}
 
@@ -144,11 +144,11 @@ async def test_a_server_that_says_nothing_is_not_waited_for_for_long(userbot, te
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         userbot(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", telegram.public_key_pem)
-        [finding] = await doctor.clock(SystemClock())
+        [finding] = await doctor.examine_clock(SystemClock())
     assert "could not be reached (no answer within" in finding.text
 
 
 async def test_without_the_userbots_settings_no_server_is_asked(monkeypatch) -> None:
     monkeypatch.delenv("API_ID", raising=False)
     monkeypatch.setattr(asked_time, "ahead", None)
-    assert await doctor.clock(SystemClock()) == []
+    assert await doctor.examine_clock(SystemClock()) == []

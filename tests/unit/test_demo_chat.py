@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.demo.chat import Chat
+from cli.demo.chat import DemoChat
 from edge.userbot.chat.record import ChatRecord, Question, ask
 from events.ids import RequestId
 from events.runtime.clock import SystemClock
@@ -26,7 +26,7 @@ class Telegram:
         self.record = ASKING
         self.messages = {}
         self.printed = []
-        self.chat = Chat(
+        self.chat = DemoChat(
             telegram=self,
             client=self,
             owner=1,

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from cli.demo.processes import Process, ProcessEnded, running
+from cli.demo.processes import CommandProcess, ProcessEnded, running
 
 READY = "print('ready', flush=True)\n"
 WAITS = f"import threading\n{READY}threading.Event().wait()\n"
@@ -21,16 +21,16 @@ SOON = timedelta(seconds=0.1)
 def make_process(tmp_path):
     """`make_process(code)`: `python -m cli` finds that code in the working directory first."""
 
-    def make(code: str, name: str = "one") -> Process:
+    def make(code: str, name: str = "one") -> CommandProcess:
         directory = tmp_path / name
         directory.mkdir()
         (directory / "cli.py").write_text(code)
-        return Process(name, directory, {})
+        return CommandProcess(name, directory, {})
 
     return make
 
 
-async def ready(process: Process) -> None:
+async def ready(process: CommandProcess) -> None:
     async with asyncio.timeout(30):
         while "ready" not in process.log.read_text():  # noqa: ASYNC110 - a file
             await asyncio.sleep(0.01)
@@ -59,7 +59,7 @@ async def test_one_that_does_not_end_is_killed_and_told_of(make_process) -> None
 
 async def test_if_one_of_them_can_not_be_started_the_others_end(make_process, tmp_path) -> None:
     good = make_process(WAITS)
-    bad = Process("bad", tmp_path / "nowhere", {})
+    bad = CommandProcess("bad", tmp_path / "nowhere", {})
     with pytest.raises(FileNotFoundError):
         async with running(good, bad):
             pytest.fail("it can't have started")

@@ -3,7 +3,7 @@
 import pytest
 
 from cli.demo.runs import FILE, MOST, ROOM, first_id, without_messages
-from edge.sandbox.state import State
+from edge.sandbox.state import SandboxState
 from edge.userbot.chat.record import ChatRecord, Notice
 from events.errors import SettingsError
 
@@ -26,7 +26,7 @@ def test_the_last_run_still_has_numbers_that_telegram_can_have(tmp_path):
 
 
 def test_a_telegram_begins_after_the_numbers_of_another():
-    box = State(begins_after=ROOM).add_account(first_name="Гость").box
+    box = SandboxState(begins_after=ROOM).add_account(first_name="Гость").box
     message = box.add(key=1, peer_id=2, text="раз", out=True, date=0)
     assert message.id == ROOM + 1
     assert box.pts == ROOM + 1

