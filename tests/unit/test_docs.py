@@ -209,3 +209,9 @@ def test_what_the_readme_shows_of_the_demo_is_what_the_bot_says(path):
 def test_the_default_models_licence_is_named_and_linked():
     for path in READMES:
         assert "[Gemma Terms of Use](https://ai.google.dev/gemma/terms)" in path.read_text()
+
+
+def test_every_path_in_contributing_exists():
+    named = re.findall(r"`([\w.-]+/[\w./-]*|[\w.-]+\.(?:md|toml|yaml))`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 50
+    assert [path for path in named if not (ROOT / path).exists()] == []
