@@ -11,11 +11,11 @@ from events.ids import RequestId
 MAX_NEW_TOKENS = 4096
 
 
-def _as_text(value: object) -> object:
-    return str(value) if isinstance(value, RequestId) else value
-
-
-RequestIdText = Annotated[str, BeforeValidator(_as_text), AfterValidator(lambda text: str(RequestId.parse(text)))]
+RequestIdText = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if isinstance(value, RequestId) else value),
+    AfterValidator(lambda text: str(RequestId.parse(text))),
+]
 
 
 class Data(BaseModel):

@@ -1,5 +1,6 @@
-"""Turn pydantic's validation errors into one short sentence for each setting that is missing or bad."""
+"""Turn pydantic's errors into one short sentence for each setting that is missing or bad, without showing secrets."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,12 +10,20 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from events.errors import SettingsError
-from events.secrets import without_passwords
 
 MAX_SHOWN = 100
 """Characters of a bad value that an error quotes."""
 UNKNOWN_KEY = "unknown_key"
 """pydantic's error type whose message needs no further explanation."""
+
+_URL_SEPARATOR = re.compile(r"(,\s*)(?=[\w+.-]+://)")
+"""Separates URLs that each have a scheme, so that a comma in a password does not."""
+_USER = re.compile(r"(\w+://).*@", re.DOTALL)
+_FORGOTTEN_HOST = re.compile(r"(\w+://[^\s/,:\[\]?#@]+):(?!\d{1,5}(?:[^\w]|$)).*", re.DOTALL)
+"""`user:password` without `@host`, which looks like a host and its port."""
+_WITHOUT_SCHEME = re.compile(r"(?<![^\s,\[])[^\s@]*:\S+@")
+"""`user:password@host` without a scheme, or with a slash missing."""
+_PARAMETERS = re.compile(r"(\w+://[^?#]*[?#]).*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,18 @@ def setting_problems(error: ValidationError, field_of: FindField) -> Iterator[Se
 def is_secret(field: FieldInfo) -> bool:
     """Return whether a field's value must not be shown."""
     return "SecretStr" in str(field.annotation)
+
+
+def without_passwords(text: str) -> str:
+    """Return `text` without users, passwords and parameters of the URLs in it."""
+    return "".join(_redacted(part) for part in _URL_SEPARATOR.split(text))
+
+
+def _redacted(part: str) -> str:
+    if "://" not in part:
+        return _WITHOUT_SCHEME.sub("***@", part)
+    shown = _USER.sub(r"\1***@", part)
+    return _PARAMETERS.sub(r"\1***", _FORGOTTEN_HOST.sub(r"\1:***", shown))
 
 
 def _problem_text(details: ErrorDetails, variable: str, field: FieldInfo | None) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from events.errors import SettingsError
 from events.files import read_problem
-from events.secrets import without_passwords
+from events.setting_problems import without_passwords
 
 BASE: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 EXAMPLE: Final = "http://localhost:4318"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from events.certificates import SettingNames, certificate_problem
-from events.secrets import without_passwords
+from events.setting_problems import without_passwords
 from observability.environment import export_address
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from events import dotenv
 from events.dotenv import Line
 from events.errors import SettingsError
 from events.files import absolute
-from events.secrets import without_passwords
-from events.setting_problems import is_secret
+from events.setting_problems import is_secret, without_passwords
 from events.settings import Settings, SettingSource
 
 Written = tuple[SettingSource, str]

@@ -70,19 +70,16 @@ async def _beat(file: Path, health: Health, clock: Clock) -> None:
     failing = False
     while True:
         try:
-            _write(file, health_line(clock.monotonic(), health.problem))
+            # Atomically, but not with `write_whole`, which does not replace files in /dev.
+            line = health_line(clock.monotonic(), health.problem)
+            _new(file).write_text(line, encoding="utf-8", errors="backslashreplace")
+            _new(file).replace(file)
             failing = False
         except (OSError, ValueError) as error:  # ValueError: not a valid file name
             if not failing:
                 log.warning("health.not_written", error=str(error))
             failing = True
         await clock.sleep(BEAT)
-
-
-def _write(file: Path, line: str) -> None:
-    """Replace the file atomically. Not with `write_whole`, which does not replace files in /dev."""
-    _new(file).write_text(line, encoding="utf-8", errors="backslashreplace")
-    _new(file).replace(file)
 
 
 def _remove(file: Path) -> None:

@@ -88,7 +88,7 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
             client.warn(TransportUnreachable(str(flaw)) if flaw else error)
         else:
             faults.append(str(error) or type(error).__name__)
-            if len(addresses) == 1 and _is_permanent(faults[-1]):
+            if len(addresses) == 1 and (NO_TLS in faults[-1] or certificate_problem(faults[-1], TLS)):
                 raise error  # otherwise the client retries until the time-out
 
     connecting = client.connect(
@@ -112,24 +112,15 @@ async def _first_connection(url: str, name: str, access: Access) -> Client:
         raise
     except Exception as error:  # noqa: BLE001 - with a server that is no NATS, nats-py raises any error
         await finish(CLOSE_TIMEOUT, client.close())
-        raise _unreachable(url, _reason(faults) or str(error) or "no answer") from None
+        raise _unreachable(url, faults or [str(error) or "no answer"]) from None
     connected.set()
     client.check_payload()
     return client
 
 
-def _is_permanent(fault: str) -> bool:
-    """Return whether another attempt would fail too."""
-    return NO_TLS in fault or certificate_problem(fault, TLS) is not None
-
-
-def _reason(faults: list[str]) -> str:
-    """Return the last fault, if possible one that a server sent: after a refusal it resets the connection."""
-    sent = [fault for fault in faults if not fault.startswith("[Errno")]
-    return (sent or faults or [""])[-1]
-
-
-def _unreachable(url: str, reason: str) -> TransportUnreachable:
+def _unreachable(url: str, faults: list[str]) -> TransportUnreachable:
+    # After a refusal a server resets the connection, so what it sent counts more than the last error of the system.
+    reason = ([fault for fault in faults if not fault.startswith("[Errno")] or faults)[-1]
     server = f"NATS server {redacted(url)}"
     if refusal := _refusal(reason):
         return TransportUnreachable(f"{server} {refusal}", Fault.FATAL)

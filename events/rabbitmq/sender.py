@@ -1,6 +1,5 @@
 """Send persistent messages: return when the broker has confirmed, fail if no queue takes the message."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
@@ -67,7 +66,8 @@ class Sender:
         """
         if len(queue.encode()) > MAX_SHORT:
             raise Unroutable(f"RabbitMQ can't have a queue whose name has more than {MAX_SHORT} bytes")
-        if (size := _size(message.headers)) > MAX_HEADERS:
+        size = sum(len(name.encode()) + len(value.encode()) + PER_HEADER for name, value in message.headers.items())
+        if size > MAX_HEADERS:
             raise Unsendable(
                 f"RabbitMQ takes no message for {queue!r} with {size} bytes of headers; at most {MAX_HEADERS} fit",
                 Fault.FINAL,
@@ -95,10 +95,6 @@ class Sender:
         await self._channel.default_exchange.publish(
             encode(message, self._clock.now()), routing_key=queue, mandatory=True
         )
-
-
-def _size(headers: Mapping[str, str]) -> int:
-    return sum(len(name.encode()) + len(value.encode()) + PER_HEADER for name, value in headers.items())
 
 
 def _refusal(queue: str, message: AmqpMessage, error: Exception) -> RequestRefused:

@@ -5,7 +5,7 @@ import pytest
 from cli.settings import DeadLetterSettings
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
-from events.secrets import without_passwords
+from events.setting_problems import without_passwords
 from functions.generate.settings import GenerateSettings
 from training.settings import FitSettings
 
