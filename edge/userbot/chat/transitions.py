@@ -1,4 +1,4 @@
-"""A message arrives: what it changes in the chat record, and what that was."""
+"""What a message changes in a chat record, purely, and which effect that is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,15 +34,16 @@ from edge.userbot.rules import Rules
 from events.ids import RequestId
 
 HELP_INTERVAL = timedelta(seconds=5)
-"""In a flood of `/help`, one in this time is answered."""
+"""At most one `/help` is answered in this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message of the user; `account` and `chat` are tokens of a request id, `trace` W3C trace context.
+    """A message of a user. `account` and `chat` are tokens of a request id, `trace` is its W3C trace context.
 
     `doubtful`: it may have been answered before the records were lost. `put_back`: it was written before a backup of
-    the records was put back; `answered`: and the chat shows that it was answered.
+    the records was restored. `answered`: and the chat shows that it was answered. `command`: what `text` asks for, if
+    it was parsed before.
     """
 
     account: str
@@ -55,10 +56,11 @@ class Incoming:
     doubtful: bool = False
     put_back: bool = False
     answered: bool = False
+    command: Command | None = None
 
 
 class Effect(StrEnum):
-    """What became of a message."""
+    """What the intake did about a message."""
 
     SILENT = "silent"
     DUPLICATE = "duplicate"
@@ -67,15 +69,15 @@ class Effect(StrEnum):
     QUEUED = "queued"
     IGNORED_BUSY = "ignored_busy"
     CANCELLED = "cancelled"
-    """It is older than a `/delete_history` that is known."""
+    """It is older than the chat's last `/delete_history`."""
     ANSWERED_BEFORE = "answered_before"
-    """The chat has its answer, from a store that is further on than the one that was put back."""
+    """The chat has its answer, from before a backup was restored."""
     UNREADABLE = "unreadable"
-    """The chat's record can't be read: one line says so, once."""
+    """The chat's record can't be read; the user gets one line about that, once."""
     REFUSED = "refused"
-    """A question that can't be stored: one line says so."""
+    """The question can't be stored; the user gets one line about that."""
     TOO_MANY = "too_many"
-    """One answer more than the limit allows: the chat's silence begins."""
+    """It exceeds the limit of answers: the chat's silence begins."""
     SILENCED = "silenced"
     """It came in that silence."""
     HINTED = "hinted"
@@ -99,15 +101,15 @@ ANSWERED = {
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The record to store, which is the one given if there is nothing to store, and the effect to count."""
+    """The record to store, the given one if nothing changes, and the effect to count."""
 
     record: ChatRecord
     effect: Effect
 
 
 def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
-    """Take in one message. The same message again changes nothing; nor does one that is not for the bot."""
-    command = parse(message.text, rules.prefix, rules.names)
+    """Take in a message. One that is a duplicate or not for the bot changes nothing."""
+    command = message.command or parse(message.text, rules.prefix, rules.names)
     if command is None:
         return Decision(record, Effect.SILENT)
     if message.message_id in record.seen:
@@ -125,7 +127,7 @@ def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) 
 
 
 def _obey_silently(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
-    """What a command sets or deletes is not in the store that was put back; its answer is in the chat."""
+    """Repeat what a command set or deleted, which the restored backup lacks, without answering it again."""
     if isinstance(command, Ask | AskHint):
         return Decision(record, Effect.ANSWERED_BEFORE)
     received = _obey(record, command, message, rules, now)
@@ -133,7 +135,7 @@ def _obey_silently(record: ChatRecord, command: Command, message: Incoming, rule
 
 
 def _within_limit(record: ChatRecord, received: Decision, command: Command, rules: Rules, now: datetime) -> Decision:
-    """`received`, counted, or silence for `record`. No command is refused: nobody can set one off for ever."""
+    """Return `received` with its answer counted, or silence if a question exceeds the limit; commands never do."""
     if isinstance(command, Ask | AskHint):
         if is_silent(record.rate, now):
             return Decision(record, Effect.SILENCED)
@@ -143,14 +145,14 @@ def _within_limit(record: ChatRecord, received: Decision, command: Command, rule
 
 
 def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
-    """Like `receive`, without the history; where that makes no room, a question is refused."""
+    """Do as `receive` does but drop the history. If there is none to drop, refuse a question."""
     if not record.history:
         return refuse(record, message, rules, now, reason=phrases.TOO_LARGE)
     return _forgetting(record, receive(record, message, rules, now))
 
 
 def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Decision:
-    """Like `receive`, but a question gets one line instead of an answer: `reason` as in `phrases.failure`."""
+    """Do as `receive` does but answer a question with one line: `phrases.failure` for `reason`."""
     received = receive(record, message, rules, now)
     if received.effect not in (Effect.ASKED, Effect.QUEUED):
         return received
@@ -160,12 +162,12 @@ def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *
 
 
 def refuse_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
-    """The same without the history, for a record that has no room left."""
+    """Do as `refuse` does but drop the history, for a record that has no room left."""
     return _forgetting(record, refuse(record, message, rules, now, reason=phrases.INTERNAL))
 
 
 def _forgetting(record: ChatRecord, received: Decision) -> Decision:
-    """`received` without the history; where nothing is to be stored, nothing is forgotten."""
+    """Return `received` without the history, if there is anything to store."""
     if received.record is record:
         return received
     return Decision(received.record.having(history=()), received.effect)
@@ -205,9 +207,9 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
 
 
 def _room(current: Current, rules: Rules, now: datetime) -> int:
-    """How many questions may wait for `current`.
+    """Return how many questions may wait for `current`.
 
-    Its user may have its outcome already although the record does not say so: whoever asks then is not too early.
+    If its user may have seen its outcome already, though the record lacks it, one more may wait.
     """
     if rules.when_busy == "queue":
         return MAX_WAITING
@@ -215,7 +217,7 @@ def _room(current: Current, rules: Rules, now: datetime) -> int:
 
 
 def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> Decision:
-    # A clock set back must not silence /help until it has caught up.
+    # If the clock was set back, /help must not stay silent until it has caught up.
     if record.helped_at and timedelta(0) <= now - record.helped_at < HELP_INTERVAL:
         return Decision(record, Effect.HELP_SUPPRESSED)
     return _reply(record.having(helped_at=now), message, text, Effect.HELPED)
@@ -238,23 +240,23 @@ def _set_context_length(record: ChatRecord, message: Incoming, locale: str, argu
 
 
 def _reply(record: ChatRecord, message: Incoming, text: str, effect: Effect) -> Decision:
-    """Keep the latest notices only: while none can be sent, a flood of commands must not swell the record."""
+    """Add a notice and keep only the latest: a flood of commands must not swell the record if none can be sent."""
     notice = Notice(message_id=message.message_id, text=text)
     return Decision(record.having(notices=(*record.notices, notice)[-MAX_NOTICES:]), effect)
 
 
 MINUTE = timedelta(minutes=1)
 SILENCE = timedelta(minutes=5)
-"""After too many answers; commands are answered meanwhile."""
+"""How long a chat gets no answers after too many. Commands are still answered."""
 
 
 def count_answer(rate: Rate, now: datetime) -> Rate:
-    """`rate` with one more answer."""
+    """Return `rate` with one more answer."""
     return rate.having(since=now, answers=1) if _is_minute_over(rate, now) else rate.having(answers=rate.answers + 1)
 
 
 def is_reached(rate: Rate, limit: int, now: datetime) -> bool:
-    """Whether the minute has had `limit` answers; a limit of 0 is none."""
+    """Return whether the minute has had `limit` answers; 0 is no limit."""
     return 0 < limit <= rate.answers and not _is_minute_over(rate, now)
 
 
@@ -267,5 +269,5 @@ def _is_minute_over(rate: Rate, now: datetime) -> bool:
 
 
 def _passed(since: datetime, now: datetime, period: timedelta) -> bool:
-    """A clock that was set back must not make a period longer."""
+    """Return whether `period` has passed, also if the clock was set back to before `since`."""
     return not timedelta(0) <= now - since < period

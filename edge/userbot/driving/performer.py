@@ -207,7 +207,7 @@ class Performer:
         self._ports.telemetry.metrics.record_finished(now - current.question.asked_at, outcome)
         log.info("question.settled", request_id=current.request_id, outcome=outcome)
 
-    async def _surely(self, transition: Transition) -> None:
+    async def _surely(self, transition: Transition[ChatRecord]) -> None:
         """`_change`, if need be at the price of the history: without it the chat would be stuck."""
         try:
             await self._change(transition)
@@ -217,7 +217,7 @@ class Performer:
             log.error("chat.history_dropped", chat=self._chat, error=str(error))
             await self._change(lambda record: transition(record).having(history=()))
 
-    async def _change(self, transition: Transition) -> ChatRecord:
+    async def _change(self, transition: Transition[ChatRecord]) -> ChatRecord:
         return await self._ports.chats.change(self._chat, transition)
 
 

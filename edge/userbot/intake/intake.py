@@ -1,4 +1,4 @@
-"""The one door for messages, live or caught up: what comes through is in the chat record, once."""
+"""Take messages, live or caught up, into the chat records, each once."""
 
 from collections.abc import Awaitable, Callable, Set
 from dataclasses import replace
@@ -34,19 +34,19 @@ from events.ids import RequestId
 from observability import names, propagation
 
 LOOK_PAUSE = timedelta(seconds=30)
-"""After a look into a chat that Telegram has not answered."""
+"""Pause after Telegram has not shown a chat."""
 FETCHED = timedelta(seconds=2)
-"""A message that is younger comes live: the records have not been made since it was sent."""
-Way = Callable[[ChatRecord, Incoming, Rules, datetime], Decision]
-Change = Callable[[str, Transition], Awaitable[ChatRecord]]
+"""A younger message comes live: the records can't have been created or restored since."""
+Decide = Callable[[ChatRecord, Incoming, Rules, datetime], Decision]
+ChangeRecord = Callable[[str, Transition[Decision]], Awaitable[Decision]]
 
 log = structlog.get_logger(__name__)
 
 
 class Intake:
-    """`receive` returns when the message's effect is stored, however long that takes, or can never be.
+    """Return from `receive` once a message's effect is stored, however long that takes, or can't ever be stored.
 
-    `names`: the account's usernames at the moment; `ahead`: how far this machine's clock is ahead of Telegram's.
+    `names`: the account's current usernames. `ahead`: how far this machine's clock is ahead of Telegram's.
     """
 
     def __init__(
@@ -72,11 +72,15 @@ class Intake:
 
     async def receive(self, message: Incoming) -> Effect:
         rules = self._rules
-        if parse(message.text, rules.prefix, rules.names) is None:
+        command = parse(message.text, rules.prefix, rules.names)
+        if command is None:
             return Effect.SILENT
         request_id = RequestId(message.account, message.chat, str(message.message_id))
         with self._ports.telemetry.spans.receive_telegram(request_id):
-            effect = await self._stored(replace(message, trace=propagation.inject()), request_id)
+            message = replace(message, command=command, trace=propagation.inject())
+            spans = self._ports.telemetry.spans
+            with spans.step(names.STORE_QUESTION, request_id, trace=message.trace, since=self._clock.now()):
+                effect = await self._store(message)
             tell = log.debug if effect is Effect.SILENCED else log.info
             tell("message.received", chat=message.chat, message=message.message_id, effect=effect)
         self._count(effect, message)
@@ -93,23 +97,18 @@ class Intake:
             seconds = SILENCE.total_seconds()
             log.warning("chat.too_many", chat=message.chat, limit=self._rules.max_answers, silent_for=seconds)
 
-    async def _stored(self, message: Incoming, request_id: RequestId) -> Effect:
-        spans, now = self._ports.telemetry.spans, self._clock.now()
-        with spans.step(names.STORE_QUESTION, request_id, trace=message.trace, since=now):
-            return await self._store(message)
-
     async def _store(self, message: Incoming) -> Effect:
-        """What has no room is taken without the chat's history, or refused in one line, as what can't be stored is."""
-        ways: list[Way] = [partial(refuse, reason=phrases.INTERNAL), refuse_and_forget]
+        """Store the effect. If the record gets too large, drop its history; as a last resort refuse the question."""
+        fallbacks: list[Decide] = [partial(refuse, reason=phrases.INTERNAL), refuse_and_forget]
         try:
             return await self._take(message)
         except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
             log.error("message.not_stored", chat=message.chat, message=message.message_id, error=describe_error(error))
             if _is_final(error):
-                ways[:1] = [receive_and_forget, partial(refuse, reason=phrases.TOO_LARGE)]
-        for way in ways:
+                fallbacks[:1] = [receive_and_forget, partial(refuse, reason=phrases.TOO_LARGE)]
+        for decide in fallbacks:
             try:
-                return await self._persistently(way, message, attempts=1)
+                return await self._persistently(decide, message, attempts=1)
             except Exception as error:  # noqa: BLE001 - as above
                 last = describe_error(error)
         log.error("message.dropped", chat=message.chat, message=message.message_id, error=last)
@@ -122,7 +121,7 @@ class Intake:
             return await self._take_unreadable(message, error)
 
     async def _take_unreadable(self, message: Incoming, error: UnreadableRecord) -> Effect:
-        """Nothing but `/delete_history` changes a record that can't be read."""
+        """Take a message of a chat whose record can't be read, which `/delete_history` alone changes."""
         chats, rules = self._ports.chats, self._rules
         chats.unreadable.note(message.chat, error)
         effect = receive(ChatRecord(), self._dated(message), rules, self._clock.now()).effect
@@ -136,9 +135,9 @@ class Intake:
         return Effect.UNREADABLE
 
     async def _persistently(
-        self, way: Way, message: Incoming, *, attempts: int, change: Change | None = None
+        self, decide: Decide, message: Incoming, *, attempts: int, change: ChangeRecord | None = None
     ) -> Effect:
-        """Store what `way` makes of the message, for as long as the store is away, or `attempts` times."""
+        """Store what `decide` returns. Retry while the store is away, and after other faults up to `attempts` times."""
         faults = 0
 
         def passing(error: Exception) -> bool:
@@ -152,29 +151,22 @@ class Intake:
             log.warning("message.again", chat=message.chat, message=message.message_id, error=describe_error(error))
 
         change = change or self._ports.chats.change
-        received = await self._ports.retrying(
-            partial(self._change, way, message, change), passing=passing, backoff=AWAY, failed=failed
+        decision = await self._ports.retrying(
+            partial(self._change, decide, message, change), passing=passing, backoff=AWAY, failed=failed
         )
         self._drivers.wake(message.chat)
-        return received.effect
+        return decision.effect
 
-    async def _change(self, way: Way, message: Incoming, change: Change) -> Decision:
-        last: list[Decision] = []
+    async def _change(self, decide: Decide, message: Incoming, change: ChangeRecord) -> Decision:
         message = await self._known(self._dated(message))
-
-        def transition(record: ChatRecord) -> ChatRecord:
-            last[:] = [way(record, message, self._rules, self._clock.now())]
-            return last[0].record
-
-        await change(message.chat, transition)
-        return last[0]
+        return await change(message.chat, lambda record: decide(record, message, self._rules, self._clock.now()))
 
     def _dated(self, message: Incoming) -> Incoming:
-        """Return `message` with its date by this machine's clock: by Telegram's it could be too old, or never be."""
+        """Return `message` with its date by this machine's clock, which decides whether it is too old."""
         return replace(message, date=message.date + self._ahead())
 
     async def _known(self, message: Incoming) -> Incoming:
-        """Return `message` with what is known of whether it was answered. Telegram's dates are in whole seconds."""
+        """Return `message` with whether it may have been answered already. Telegram's dates are in whole seconds."""
         if self._clock.now() - message.date < FETCHED:
             return message
         chats = self._ports.chats
@@ -190,7 +182,7 @@ class Intake:
         return replace(message, answered=bool(answered), doubtful=answered is None)
 
     async def _looking(self, message: Incoming) -> bool | None:
-        """Whether the chat shows that `message` was answered; None where it can't be looked into for now."""
+        """Return whether the chat shows that `message` was answered, None if that can't be read for now."""
         if self._clock.monotonic() < self._look_at:
             return None
         try:
@@ -198,7 +190,7 @@ class Intake:
                 message.chat, message.message_id, thinking=phrases.thinking_lines()
             )
         except MessengerError as error:
-            # The driver looks again. What is behind this message must not wait for that.
+            # The driver looks again; the messages after this one must not wait for that.
             self._look_at = self._clock.monotonic() + LOOK_PAUSE.total_seconds()
             log.warning("chat.not_looked_into", chat=message.chat, error=str(error))
         except Undeliverable as error:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json, unreadable
 from edge.userbot.chat.steps import next_step, wake_at
+from edge.userbot.chat.transitions import Decision
 from edge.userbot.storage.index import ChatIndex, is_chat_token
 from edge.userbot.storage.unreadable import UnreadableChats
 from events import subjects
@@ -16,12 +17,14 @@ from events.jetstream.records import JetStreamRecords
 from events.records import Marks, Records, Stored
 from events.runtime.retrying import Backoff, Retrying
 
-Transition = Callable[[ChatRecord], ChatRecord]
+Changed = TypeVar("Changed", ChatRecord, Decision)
+Transition = Callable[[ChatRecord], Changed]
+"""Returns the record to store, by itself or in a decision."""
 
 ATTEMPTS = 20
-"""At a record that others change all the time; over some 10 s."""
+"""For a record that other processes keep changing; they take some 10 s."""
 AWAY = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
-"""Pauses of a caller that tries again while the store is away."""
+"""Pauses between a caller's retries while the store is away."""
 
 
 class Chats:
@@ -38,41 +41,41 @@ class Chats:
         record, _ = await self._load(chat)
         return record
 
-    async def change(self, chat: str, transition: Transition) -> ChatRecord:
-        """Apply `transition`, again if another process was faster. It must be pure: it may run more than once.
+    async def change(self, chat: str, transition: Transition[Changed]) -> Changed:
+        """Apply `transition`, which must be pure, and return what it returns. Repeat it if another process was faster.
 
-        Raises TransportError also when others are faster all the time.
+        Raises TransportError also if other processes are faster every time.
         """
         return await compare_and_set(lambda: self._change(chat, transition), self._retrying, attempts=ATTEMPTS)
 
-    async def start_afresh(self, chat: str, transition: Transition) -> ChatRecord:
-        """Like `change`, but a record that can't be read counts as that of a chat that never wrote, and is overwritten.
+    async def start_afresh(self, chat: str, transition: Transition[Changed]) -> Changed:
+        """Apply `transition` as `change` does, but treat a record that can't be read as empty, and overwrite it.
 
-        Its user counts as one who was never told.
+        Forget that the user was told about it.
         """
-        record = await compare_and_set(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
+        changed = await compare_and_set(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
         await self.unreadable.forget(chat)
-        return record
+        return changed
 
     async def made(self) -> datetime:
-        """Return when the store was made: what was asked before is in no record, whatever became of it."""
+        """Return when the store was created. No record shows what became of questions from before."""
         return await self._records.made()
 
     async def put_back(self) -> datetime:
-        """Return when the index was made: a store that was put back from a backup brings none (deploy/restore.sh).
+        """Return when the index was created. Backups contain none, so a restore makes it anew (deploy/restore.sh).
 
-        What was asked before may be further on in Telegram than in its record.
+        Telegram may show outcomes of questions from before that their records lack.
         """
         return await self.index.made()
 
     async def recheck(self, chat: str) -> bool:
-        """Return whether a marked chat has something to do; if it has nothing, its mark is dropped."""
+        """Return whether a marked chat has something to do. If not, drop its mark."""
         return await compare_and_set(lambda: self._recheck(chat), self._retrying, attempts=ATTEMPTS)
 
     async def each(self, take: Callable[[str, bool], Awaitable[None]]) -> None:
-        """Hand every chat that has a record to `take`, and whether it has something to do or can't be read.
+        """Call `take` with every chat that has a record, and whether it has something to do or can't be read.
 
-        Several at once; one that changes meanwhile comes as it was, or as it is, or both.
+        Several calls run at once. A chat that changes meanwhile comes as it was, as it is, or both.
         """
         prefix = f"{self._account}."
 
@@ -83,21 +86,23 @@ class Chats:
 
         await self._records.each(prefix, read, retrying=self._retrying)
 
-    async def _change(self, chat: str, transition: Transition) -> ChatRecord:
+    async def _change(self, chat: str, transition: Transition[Changed]) -> Changed:
         record, version = await self._load(chat)
         changed = transition(record)
-        if changed is not record:
-            await self._save(chat, changed, version, was_unfinished=self._unfinished(record))
+        new = changed.record if isinstance(changed, Decision) else changed
+        if new is not record:
+            await self._save(chat, new, version, was_unfinished=self._unfinished(record))
         return changed
 
-    async def _start_afresh(self, chat: str, transition: Transition) -> ChatRecord:
+    async def _start_afresh(self, chat: str, transition: Transition[Changed]) -> Changed:
         stored = await self._records.load(self._key(chat))
         try:
             record = self._read(chat, stored.value) if stored else ChatRecord()
         except UnreadableRecord:
             record = ChatRecord()
         changed = transition(record)
-        await self._save(chat, changed, stored.version if stored else None, was_unfinished=False)
+        new = changed.record if isinstance(changed, Decision) else changed
+        await self._save(chat, new, stored.version if stored else None, was_unfinished=False)
         return changed
 
     async def _recheck(self, chat: str) -> bool:
@@ -110,14 +115,14 @@ class Chats:
         if unfinished:
             self.index.learn(chat, mark)
             return True
-        # Whoever has added this mark may be about to save: that fails now, and then the chat is marked once more.
+        # Another process may have added this mark and be about to save. That fails now, and it marks the chat again.
         value, version = (stored.value, stored.version) if stored else (record.to_json(), None)
         await self._records.save(self._key(chat), value, version)
         await self.index.drop(chat, mark)
         return False
 
     async def _save(self, chat: str, record: ChatRecord, version: int | None, *, was_unfinished: bool) -> None:
-        """Keep the index so that a crash at any point leaves no unfinished chat without a mark."""
+        """Save `record` and keep the index so that a crash at any point leaves no unfinished chat unmarked."""
         if self._unfinished(record):
             if not was_unfinished or not self.index.knows(chat):
                 await self.index.add(chat)
@@ -155,7 +160,7 @@ class Chats:
             raise
 
     def _read(self, chat: str, value: bytes) -> ChatRecord:
-        """A record that was copied to another chat must not ask in the name of the first."""
+        """Read a record. One copied from another chat is unreadable: it would ask in that chat's name."""
         record = from_json(value)
         if record.current and not record.current.request_id.startswith(f"{self._key(chat)}."):
             raise unreadable("it is about another chat")
@@ -171,9 +176,9 @@ T = TypeVar("T")
 
 
 async def compare_and_set(change: Callable[[], Awaitable[T]], retrying: Retrying, *, attempts: int) -> T:
-    """Return what `change` gives, called again while it raises Conflict; each time it must load what it changes.
+    """Return the result of `change`, which loads, changes and saves; call it again while it raises Conflict.
 
-    Raises TransportError after `attempts` conflicts in a row: that is no ordinary contention.
+    Raises TransportError after `attempts` conflicts in a row, more than ordinary contention causes.
     """
     try:
         return await retrying(
@@ -184,6 +189,6 @@ async def compare_and_set(change: Callable[[], Awaitable[T]], retrying: Retrying
 
 
 async def open_chats(js: JetStream, account: str, *, retrying: Retrying) -> Chats:
-    """The buckets must exist (topology). Raises TransportError."""
+    """Open the chat records of an account, whose buckets must exist. Raises TransportError."""
     records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
     return Chats(records, await JetStreamMarks.open(js, subjects.MARKS_BUCKET), account, retrying=retrying)
