@@ -1,6 +1,6 @@
 """`timokha`: one command line; every option is a setting, and has an environment variable.
 
-This file imports next to nothing, so that signals are heeded before the rest is imported.
+This file imports next to nothing, so that signals are handled before the rest is imported.
 """
 
 import gc
@@ -18,22 +18,22 @@ SERVICES = {"bridge", "demo", "generate", "sandbox", "userbot"}
 def main() -> None:
     """Run the command that `sys.argv` names, and exit: 0 done, 1 failed or interrupted, 2 wrong use or settings."""
     _open_streams()
-    if (code := _answered_quickly()) is not None:
+    if (code := _answer_quickly()) is not None:
         sys.exit(code)
-    from events.runtime.signals import Signals  # noqa: PLC0415 - what is answered quickly needs none
+    from events.runtime.signals import Signals  # noqa: PLC0415 - a quick answer needs none
 
-    # What is imported stays: `start` ends this when all of it is there.
+    # What is imported stays in memory: `start` turns the collector on when all of it is imported.
     gc.disable()
     signals = Signals(service=any(word in SERVICES for word in sys.argv[1:2]))
     signals.listen()
-    process = _begun_early()
+    process = _begin_early()
     from cli.program import run  # noqa: PLC0415 - takes its time
 
     run(signals, process)
 
 
-def _answered_quickly() -> int | None:
-    """The exit code of a question that needs next to nothing, None for everything else."""
+def _answer_quickly() -> int | None:
+    """Run `timokha health` if it needs next to nothing, and return its exit code; None for everything else."""
     if sys.argv[1:2] != ["health"]:
         return None
     from cli import health  # noqa: PLC0415 - other commands do without
@@ -41,8 +41,8 @@ def _answered_quickly() -> int | None:
     return health.answer_quickly(sys.argv[2:], dict(os.environ))
 
 
-def _begun_early() -> "ModelProcess | None":
-    """The process of a model, which takes longest."""
+def _begin_early() -> "ModelProcess | None":
+    """Start the process that loads the model, which takes longest; None for other commands than `generate`."""
     if sys.argv[1:2] != ["generate"]:
         return None
     from functions.generate.engines.openvino.process import start_early  # noqa: PLC0415 - few commands need it

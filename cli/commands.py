@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from events.settings import Settings
 
-HEEDING = timedelta(seconds=5)
-"""For a command that looks at `stop`: how long it may take to return after a signal."""
+STOP_PATIENCE = timedelta(seconds=5)
+"""How long a command that awaits `stop` may take to return after a signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """One of `timokha`'s commands.
 
-    `declared` is where its settings are, `module` has its `main`, or is `module:function`: both are imported only when
-    they are asked for.
-    What `module` needs is in the package's `extras`. `ahead` has a `begin`: what it makes of the settings and of what
-    `cli.main` has begun goes to `main`, as `begun`, which ends it.
-    After a signal `main` has `patience` to return, None: its settings' `grace`. Then it is cancelled.
+    `declared` (`module:class`) is its settings, `module` has its `main`, or is `module:function`; both are imported on
+    first use. `extras` of the package bring what `module` imports.
+    `ahead` is a module with a `begin(settings, process)`, which starts work early; `main` gets its result as `begun`,
+    and ends it.
+    After a signal `main` has `patience` to return (None: the `grace` of its settings), then it is cancelled.
     `traced`: its own spans go into the trace file.
     """
 
@@ -41,13 +41,13 @@ class Command:
 
     @property
     def main(self) -> Callable[..., Coroutine[Any, Any, None]]:
-        """What runs it, with its settings, telemetry and a stop event."""
+        """The coroutine function that runs it: it takes settings, telemetry and a stop event."""
         module, _, name = self.module.partition(":")
         found: Callable[..., Coroutine[Any, Any, None]] = getattr(import_module(module), name or "main")
         return found
 
     def patience_with(self, settings: "Settings") -> timedelta:
-        """How long `main` may go on after a signal."""
+        """Return how long `main` may run on after a signal."""
         return settings.grace if self.patience is None else self.patience  # type: ignore[attr-defined]
 
 
@@ -87,7 +87,7 @@ COMMANDS: dict[str, Command] = {
         "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
         "With piped input each line is sent as a message.",
         extras="sandbox,openvino",
-        patience=HEEDING,
+        patience=STOP_PATIENCE,
     ),
     "doctor": Command(
         "cli.settings:DoctorSettings",
@@ -118,7 +118,7 @@ COMMANDS: dict[str, Command] = {
         "cli.settings:ReplaySettings",
         "cli.replay.command",
         "Asks the questions of a recording again and tells which replies differ; with --handler without brokers.",
-        patience=HEEDING,
+        patience=STOP_PATIENCE,
     ),
     "sandbox": Command(
         "cli.settings:SandboxSettings",
@@ -126,7 +126,7 @@ COMMANDS: dict[str, Command] = {
         "A Telegram on this machine alone, to try the userbot with no account: prints how to reach it and to sign in,"
         " and is a chat in the terminal.",
         extras="sandbox",
-        patience=HEEDING,
+        patience=STOP_PATIENCE,
     ),
     "setup": Command(
         "cli.settings:SetupSettings",
@@ -151,35 +151,35 @@ COMMANDS: dict[str, Command] = {
         "training.evaluation.command",
         "Scores a trained model and its base on held-out dialogues, and shows their answers side by side.",
         extras="training",
-        patience=HEEDING,
+        patience=STOP_PATIENCE,
     ),
     "train export": Command(
         "training.settings:ExportSettings",
         "training.export",
         "Writes a trained model as a directory that `timokha generate --model` serves.",
         extras="training",
-        patience=HEEDING,
+        patience=STOP_PATIENCE,
     ),
     "train fit": Command(
         "training.settings:FitSettings",
         "training.fit.command",
         "Trains a model on prepared dialogues; interrupted, the same command goes on from its last checkpoint.",
         extras="training",
-        patience=HEEDING,
+        patience=STOP_PATIENCE,
     ),
     "train prepare": Command(
         "training.settings:PrepareSettings",
         "training.data.command",
         "From a Telegram Desktop export to dialogues, a manifest that accounts for every item, and plots.",
         extras="training",
-        patience=HEEDING,
+        patience=STOP_PATIENCE,
     ),
     "userbot": Command(
         "edge.userbot.settings:UserbotSettings",
         "edge.userbot.app",
         "The edge on Telegram: answers from your own account. The first start asks for phone, code and password.",
         extras="userbot",
-        patience=HEEDING,
+        patience=STOP_PATIENCE,
     ),
 }
 """By name, a group's first."""

@@ -13,7 +13,7 @@ OURS = {"bridge", "cli", "edge", "events", "functions", "observability", "traini
 
 
 class Interrupted(TimokhaError):
-    """A signal came before the command had done its work."""
+    """A signal ended the command before its work was done."""
 
 
 class NotInstalled(SettingsError):
@@ -21,7 +21,7 @@ class NotInstalled(SettingsError):
 
     @classmethod
     def of(cls, error: ModuleNotFoundError, command: str, extras: str) -> Self:
-        """Raises `error` itself if the module is one of ours, or belongs to no extra."""
+        """Return the error that names `extras` to install. Raises `error` if the module is ours or in no extra."""
         package = (error.name or "").partition(".")[0]
         if not extras or not package or package in OURS:
             raise error
@@ -62,7 +62,7 @@ def _line(error: BaseException) -> str | None:
 
 
 def _known(error: BaseException) -> TimokhaError | None:
-    """The first error of ours in a group, or `error` itself."""
+    """Return `error` if it is ours, or the first of ours in a group; None if there is none."""
     if isinstance(error, TimokhaError):
         return error
     if isinstance(error, BaseExceptionGroup):

@@ -1,6 +1,6 @@
-"""Builds the command line, runs one command, and ends the process as `cli.faults` says.
+"""Build the command line, run one command, and end the process with the exit code from `cli.faults`.
 
-What a command needs is imported when it is asked for: `timokha generate` is to be quick.
+A command's module is imported when the command runs: `timokha generate` must start quickly.
 """
 
 import sys
@@ -26,7 +26,7 @@ Made = Callable[[], click.Command]
 
 
 def run(signals: Signals, process: "ModelProcess | None" = None) -> None:
-    """Run what `sys.argv` says, and exit. `process` has been begun for it."""
+    """Run the command in `sys.argv` and exit. `process` was started for it beforehand."""
     code = 1
     try:
         code = int(program(signals, process)(standalone_mode=False) or 0)
@@ -41,7 +41,7 @@ def run(signals: Signals, process: "ModelProcess | None" = None) -> None:
 
 
 class Group(click.Group):
-    """Commands by name, each of which is made when it is asked for."""
+    """Commands by name; each is built on first use."""
 
     def __init__(self, name: str | None, made: Mapping[str, Made], **more: Any) -> None:
         super().__init__(name, **more)
@@ -55,7 +55,7 @@ class Group(click.Group):
 
 
 def program(signals: Signals, process: "ModelProcess | None" = None) -> click.Group:
-    """The whole command line."""
+    """Return the whole command line."""
     made: dict[str, dict[str, Made]] = {name: {} for name in ("", *GROUPS)}
     for name, command in COMMANDS.items():
         group, _, last = name.rpartition(" ")
@@ -80,11 +80,11 @@ def _config() -> click.Command:
 
 
 def subcommand(name: str, command: Command, signals: Signals, process: "ModelProcess | None" = None) -> click.Command:
-    """A command whose options are the fields of its settings."""
+    """Return a command whose options are the fields of its settings."""
 
     def callback(**given: object) -> None:
         chosen = {field: value for field, value in given.items() if value is not None}
-        begun = _begun(command, chosen, process)
+        begun = _begin(command, chosen, process)
         try:
             from cli.start import start  # noqa: PLC0415 - what is begun goes on meanwhile
 
@@ -100,8 +100,8 @@ def subcommand(name: str, command: Command, signals: Signals, process: "ModelPro
     )
 
 
-def _begun(command: Command, chosen: dict[str, Any], process: "ModelProcess | None") -> Any:
-    """What `command` begins before it is known whether its settings are right: `cli.start` says what is wrong."""
+def _begin(command: Command, chosen: dict[str, Any], process: "ModelProcess | None") -> Any:
+    """Start the early work of `command`; None if it has none or its settings are bad, which `cli.start` reports."""
     if not command.ahead:
         return None
     try:
@@ -113,7 +113,7 @@ def _begun(command: Command, chosen: dict[str, Any], process: "ModelProcess | No
 
 
 def options(settings: type[Settings]) -> list[click.Parameter]:
-    """`--slots` and so on; pydantic judges their values, so that options and variables are judged alike."""
+    """Return `--slots` and so on; pydantic validates their values, as it does those of variables."""
     return [_parameter(name, field, settings.variable(name)) for name, field in settings.model_fields.items()]
 
 

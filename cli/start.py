@@ -1,4 +1,4 @@
-"""Runs a command: its settings are judged, logs and telemetry configured, and its `main` run on an event loop."""
+"""Run a command: check its settings, configure logs and telemetry, and run its `main` on an event loop."""
 
 import gc
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from observability import logs, setup
 
 
 def start(name: str, command: Command, given: dict[str, Any], signals: Signals, begun: Mapping[str, object]) -> None:
-    """Run it until it has ended. `given` are its options; `begun` goes to `main`. Raises TimokhaError."""
+    """Run `command` to its end. `given` are its options; `begun` goes to `main`. Raises TimokhaError."""
     judged = reading.judge()
     settings = reading.read(command.settings, judged, given)
     logs.configure(name, level=settings.log_level)
@@ -35,7 +35,7 @@ def start(name: str, command: Command, given: dict[str, Any], signals: Signals, 
     except TimokhaError as error:
         if not (signals.service and signals.received):
             raise
-        click.echo(f"timokha: {error}", err=True)  # it was told to stop anyway
+        click.echo(f"timokha: {error}", err=True)  # it was stopping anyway
         return
     finally:
         telemetry.shutdown()

@@ -17,7 +17,7 @@ from observability.environment import check_numbers, exporters, is_sdk_disabled
 
 @dataclass(slots=True)
 class Checked:
-    """What is bad, and by command what it needs and is not set."""
+    """Bad settings, and by command the ones that it needs and that are not set."""
 
     bad: list[str] = field(default_factory=list)
     missing: dict[str, list[SettingProblem]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def check(commands: Iterable[str]) -> Checked:
 
 
 def _deeper(settings: Settings) -> Iterator[str]:
-    """What a command would complain of as soon as it uses its settings."""
+    """Yield the errors that a command would raise on first use of its settings."""
     if isinstance(settings, ProcessSettings):
         yield from _said(partial(servers, settings.nats_url))
         yield from _said(partial(tls_context, settings.nats_access))

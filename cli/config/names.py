@@ -40,7 +40,7 @@ class Names:
     others: frozenset[str]
 
     def mistyped(self, lines: Sequence[Line]) -> list[str]:
-        """What is said of the lines of `.env` that set nothing."""
+        """Return a message for each unknown name in the lines of `.env`."""
         numbers: dict[str, list[int]] = {}
         for line in lines:
             if self._is_mistyped(line.name):
@@ -51,7 +51,7 @@ class Names:
         ]
 
     def doubtful(self, environment: Iterable[str]) -> list[str]:
-        """What is said of the variables of an environment that look like ours and set nothing."""
+        """Return a message for each variable of `environment` that looks like ours and is unknown."""
         unknown = (name for name in sorted(environment) if self._is_ours(name) and not self._is_known(name))
         return [f"{_shown(name)}{self._meant(name)}" for name in unknown if not _is_foreign(name)]
 
@@ -83,7 +83,7 @@ class Names:
 
 
 def known() -> Names:
-    """The names of all commands, whichever runs: they may share one `.env`."""
+    """Return the names of all commands, which may share one `.env`."""
     classes = {command.settings for command in COMMANDS.values()}
     return Names(
         frozenset(name for settings in classes for name in variables(settings)),
@@ -92,12 +92,12 @@ def known() -> Names:
 
 
 def variables(settings: type[Settings]) -> Iterator[str]:
-    """The variables of a command."""
+    """Return the variables of a command."""
     return (settings.variable(name) for name in settings.model_fields)
 
 
 def repeated(lines: Sequence[Line]) -> list[str]:
-    """What is said of the variables that `.env` sets twice, and not to the same."""
+    """Return a message for each variable that `.env` sets to two different values."""
     found: dict[str, list[Line]] = {}
     for line in lines:
         if line.value:
@@ -110,7 +110,7 @@ def repeated(lines: Sequence[Line]) -> list[str]:
 
 
 def at(numbers: Sequence[int]) -> str:
-    """Where that is."""
+    """Return `line 3` or `lines 3, 5`."""
     return f"line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
@@ -119,12 +119,12 @@ def _is_foreign(name: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """As our names are written."""
+    """Return `name` in capitals, with an underscore for every other character."""
     return re.sub(r"\W", "_", name).upper()
 
 
 def _shown(name: str) -> str:
-    """No more of it than can be a name: with `NATS_PASSWORD:secret` in a line, the secret belongs to it."""
+    """Return as much of `name` as can be a name: of a line `NATS_PASSWORD:secret` it includes the secret."""
     found = re.match(r"[\w-]{0,60}", name, re.ASCII)
     start = found[0] if found else ""
     return name if name == start else repr(f"{start}…")

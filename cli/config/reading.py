@@ -1,4 +1,4 @@
-"""Judge the names that are set: what would be passed over in silence is refused, or doubted in one line of the log."""
+"""Check the names that are set: an unknown one ends the command, or in the environment gives one warning in the log."""
 
 import os
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is said of names: of those that end a command, and of those that may be meant for others."""
+    """Messages about names: those that end a command, and those that may belong to other programs."""
 
     refused: list[str]
     unknown: list[str]
     repeated: list[str]
 
     def warn(self) -> None:
-        """Log what does not end a command."""
+        """Log the messages that do not end a command."""
         if self.unknown:
             log.warning(
                 "settings.unknown", names=short_list(self.unknown), advice="no setting has that name; mend or unset it"
@@ -33,7 +33,7 @@ class Judged:
             log.warning("settings.repeated", names=short_list(self.repeated))
 
     def doubts(self) -> list[str]:
-        """The same as sentences."""
+        """Return the messages of `warn` as sentences."""
         unknown = [f"in the environment there may be a mistyped {short_list(self.unknown)}"] if self.unknown else []
         return [*unknown, *self.repeated]
 

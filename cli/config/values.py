@@ -1,4 +1,4 @@
-"""What each setting is, and where that is written, as it may be shown: without secrets."""
+"""The value of each setting and where it is written, for display: secrets are hidden."""
 
 import os
 import re
@@ -37,7 +37,7 @@ class Value(NamedTuple):
 
 
 def of_settings(settings: type[Settings], fields: Iterable[Named], lines: Sequence[Line]) -> list[Value]:
-    """The values of a command's fields."""
+    """Return the values of a command's fields."""
     written = settings.sources()
     from_file = _from_file(settings, written)
     usual = _usual(settings)
@@ -48,7 +48,7 @@ def of_settings(settings: type[Settings], fields: Iterable[Named], lines: Sequen
 
 
 def of_others(lines: Sequence[Line]) -> list[Value]:
-    """The variables that are set for compose.yaml, deploy/ and OpenTelemetry."""
+    """Return the variables that are set for compose.yaml, deploy/ and OpenTelemetry."""
     in_dotenv = dotenv.values(lines)
     found = []
     for name in sorted(set(OTHERS) | opentelemetry()):
@@ -85,7 +85,7 @@ def _value(
 
 
 def _from_file(settings: type[Settings], written: Mapping[str, Written]) -> Mapping[str, object]:
-    """What a file says that the settings name."""
+    """Return the settings in the file that TRAINING_CONFIG or the like names."""
     read = getattr(settings, "from_file", None)
     try:
         return read(written["config"][1]) if read and "config" in written else {}
@@ -94,7 +94,7 @@ def _from_file(settings: type[Settings], written: Mapping[str, Written]) -> Mapp
 
 
 def _usual(settings: type[Settings]) -> Settings | None:
-    """What would be read, if it could be."""
+    """Return the settings as a command would read them, None if they are bad."""
     try:
         return settings.read()
     except SettingsError:
@@ -102,12 +102,12 @@ def _usual(settings: type[Settings]) -> Settings | None:
 
 
 def _default(field: Named) -> object:
-    """Nothing where it depends on other settings."""
+    """Return the default, None if it depends on other settings."""
     return None if field.field.default_factory else field.field.get_default()
 
 
 def _whole(field: Named, text: str, usual: Settings | None) -> str:
-    """`text`, as it would be read if it is a path."""
+    """Return `text`; a path as it would be read."""
     if usual:
         return usual.absolute_text(field.name, text)
     try:
@@ -133,7 +133,7 @@ def _hidden(field: Named, text: str) -> str:
 
 
 def _text(value: object) -> str:
-    """As it would be written."""
+    """Return `value` as it would be written in `.env`."""
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     if isinstance(value, SecretStr):
@@ -146,6 +146,6 @@ def _text(value: object) -> str:
 
 
 def _shown(text: str) -> str:
-    """In one line."""
+    """Return `text` in one line, cut to MAX_SHOWN characters."""
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

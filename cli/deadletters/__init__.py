@@ -1,1 +1,1 @@
-"""Questions that nobody could answer: looked at, asked again, dropped."""
+"""List, show, resend and drop the questions that got no answer."""

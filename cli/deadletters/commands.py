@@ -1,4 +1,4 @@
-"""`timokha deadletters list`, `show ID` and `drop ID`: look at the questions that had no answer, or end one."""
+"""`timokha deadletters list`, `show ID` and `drop ID`: inspect the questions without an answer, or delete one."""
 
 import asyncio
 from datetime import datetime
@@ -33,7 +33,7 @@ def row(letter: DeadLetter, now: datetime) -> tuple[str, str, str, str]:
 
 
 def age(seconds: float) -> str:
-    """In the largest unit of which there are two at least: `90 s`, `3 min`, `47 h`, `6 d`."""
+    """Return `seconds` in the largest unit that gives at least two: `90 s`, `3 min`, `47 h`, `6 d`."""
     for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * unit:
             return f"{seconds / unit:.0f} {name}"
@@ -47,7 +47,7 @@ async def show(settings: DeadLetterSettings, telemetry: Telemetry, stop: asyncio
     request_id = parse_id(settings.id)
     async with open_store(settings) as store:
         letter = await store.get(request_id)
-    # Whoever wrote the text must not steer the owner's terminal.
+    # The text of a user must not control the owner's terminal.
     click.echo(clean("\n".join(describe(letter))))
 
 

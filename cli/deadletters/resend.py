@@ -1,7 +1,7 @@
-"""`timokha deadletters resend ID`: the question is asked once more, as its next revision.
+"""`timokha deadletters resend ID`: ask the question once more, as its next revision.
 
-A question from Telegram goes back into its chat record, for the userbot to take up when nothing else is being answered
-there: only what the record holds is published, shown and accepted. A request from RabbitMQ has no record and is
+A question from Telegram goes back into its chat record, and the userbot asks it when no other question of the chat is
+in progress: it publishes, shows and accepts only what the record holds. A request from RabbitMQ has no record and is
 published as it was, with a new deadline. `docs/decisions/resending.md` has the reasons.
 """
 
@@ -38,7 +38,7 @@ class NotResent(TimokhaError):
 
 
 async def main(settings: ResendSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Raises NoDeadLetter, NotResent or SettingsError."""
+    """Ask the question again and drop the dead letter. Raises NoDeadLetter, NotResent or SettingsError."""
     request_id = parse_id(settings.id)
     retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
     async with open_store(settings) as store:
@@ -75,7 +75,7 @@ async def _resend(
 
 
 def ask_again(record: ChatRecord, question: Question, again: RequestId) -> ChatRecord:
-    """`question` waits in the record; it is the same record if it does, or is being answered, already.
+    """Return `record` with `question` waiting; the same record if it waits or is being answered already.
 
     Raises NotResent.
     """

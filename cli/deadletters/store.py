@@ -1,4 +1,4 @@
-"""The dead letters in their stream."""
+"""Read and erase the dead letters in their stream."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,19 +20,19 @@ class NoDeadLetter(TimokhaError):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterStore:
-    """Every method raises TransportError when the stream is away."""
+    """The dead letters on JetStream. Every method raises TransportError if the stream can't be reached."""
 
     js: JetStream
     log: JetStreamLog
 
     async def all(self) -> list[DeadLetter]:
-        """The oldest first."""
+        """Return all dead letters, the oldest first."""
         ids = await self.log.ids(Channel.DEADLETTERS, subjects.every_subject(Channel.DEADLETTERS))
         found = [await self.log.look(Channel.DEADLETTERS, request_id) for request_id in ids]
         return sorted((DeadLetter.of(*one) for one in found if one), key=lambda letter: letter.since)
 
     async def get(self, request_id: RequestId) -> DeadLetter:
-        """Raises NoDeadLetter."""
+        """Return the dead letter of `request_id`. Raises NoDeadLetter."""
         found = await self.log.look(Channel.DEADLETTERS, request_id)
         if found is None:
             raise NoDeadLetter(f"there is no dead letter {request_id}; `timokha deadletters list` shows them")
@@ -50,7 +50,7 @@ async def open_store(settings: ProcessSettings) -> AsyncIterator[DeadLetterStore
 
 
 def parse_id(text: str) -> RequestId:
-    """Raises SettingsError."""
+    """Return the request id that `text` is. Raises SettingsError."""
     try:
         return RequestId.parse(text)
     except MalformedEvent as error:
