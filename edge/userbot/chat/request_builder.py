@@ -33,6 +33,7 @@ def build_request(
     """
     request_id = RequestId.parse(current.request_id)
     question = Turn(role=Role.USER, text=_end(current.question.text, max_bytes, max_tokens))
+    seed = _seed(current.request_id)
     length = record.settings.context_length
     earlier = record.history[-length:] if length else ()
     return GenerationRequested(
@@ -42,7 +43,7 @@ def build_request(
         message_id=request_id.message,
         revision=request_id.revision,
         turns=_fitting((*earlier, question), max_bytes, max_tokens),
-        sampling=sampling.naming_defaults().model_copy(update={"seed": _seed(current.request_id)}),
+        sampling=sampling.naming_defaults().model_copy(update={"seed": seed}),
         deadline=current.deadline,
         locale=current.question.locale,
         live=current.question.live,
