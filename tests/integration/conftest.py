@@ -267,7 +267,7 @@ def depth(broker: Broker):
     """`await depth(name)`: messages ready in a queue of RabbitMQ."""
 
     async def count(name: str) -> int:
-        async with queues.opened(broker.consuming) as channel:
+        async with queues.open_channel(broker.consuming) as channel:
             queue = await queues.declare(channel, queues.Queue(name, passive=True))
             return queue.declaration_result.message_count or 0
 
