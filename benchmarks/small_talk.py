@@ -17,7 +17,7 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.models.default_model import prepare_default_model
-from training.evaluation.together import Together
+from training.evaluation.batch_writer import BatchWriter
 
 QUESTIONS = """\
 Привет!
@@ -91,7 +91,7 @@ def _answers(source: str) -> list[str]:
     if source == "default":
         source = str(prepare_default_model(user_cache_path("timokha"), console=Console(stderr=True)))
     asked = [([Turn(role=Role.USER, text=question)], Sampling(seed=seed)) for seed, question in enumerate(QUESTIONS)]
-    return Together(load(source, dtype=torch.float32), clock=SystemClock()).answers(asked)
+    return BatchWriter(load(source, dtype=torch.float32), clock=SystemClock()).answers(asked)
 
 
 if __name__ == "__main__":

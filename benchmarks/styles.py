@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.style import Body, Habit, Voices, bare, habits
+from training.evaluation.style import CountedTexts, SpokenTurns, StyleFeature, normalized_for_style, style_features
 
 _LETTERS = (250, 500, 1000, 2000, 4000)
 _SPEAKS = 12_000
@@ -28,8 +28,10 @@ def main() -> None:
     chats = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["chats"]["list"]
     learned, people = _speakers(chats[::2]), _speakers(chats[1::2])
     names = sorted(learned)
-    counted = habits(Voices(*([text for name in names[start::2] for text in learned[name]] for start in (0, 1))))
-    bodies = [Body(texts, counted.values()) for _, texts in sorted(people.items())]
+    counted = style_features(
+        SpokenTurns(*([text for name in names[start::2] for text in learned[name]] for start in (0, 1)))
+    )
+    bodies = [CountedTexts(texts, counted.values()) for _, texts in sorted(people.items())]
     for letters in _LETTERS:
         places = np.array(
             [place for person in range(len(bodies)) for place in _places(bodies, person, letters, counted)]
@@ -41,12 +43,14 @@ def main() -> None:
 def _speakers(chats: list[dict[str, Any]]) -> dict[str, list[str]]:
     said: defaultdict[str, list[str]] = defaultdict(list)
     for message in (message for chat in chats for message in chat["messages"]):
-        if isinstance(message["text"], str) and (text := bare(message["text"])):
+        if isinstance(message["text"], str) and (text := normalized_for_style(message["text"])):
             said[message["from_id"]].append(text)
     return {name: texts for name, texts in said.items() if sum(map(len, texts)) >= _SPEAKS}
 
 
-def _places(bodies: list[Body], person: int, letters: int, counted: dict[str, Habit]) -> NDArray[np.int64]:
+def _places(
+    bodies: list[CountedTexts], person: int, letters: int, counted: dict[str, StyleFeature]
+) -> NDArray[np.int64]:
     """How many of ten others are nearer to the person's other turns than a draw of the person's own, for each draw."""
     rng = np.random.default_rng(person)
     others = Random(person).sample([place for place in range(len(bodies)) if place != person], _OTHERS)  # noqa: S311 -- no secret
@@ -55,7 +59,8 @@ def _places(bodies: list[Body], person: int, letters: int, counted: dict[str, Ha
     centre = [np.sum([left[kind] for _, left in cuts], axis=0) for kind in range(len(counted))]
     own, *theirs = (
         np.sum(
-            [habit.distance(*at) for habit, *at in zip(counted.values(), drawn, reference, centre, strict=True)], axis=0
+            [feature.distance(*at) for feature, *at in zip(counted.values(), drawn, reference, centre, strict=True)],
+            axis=0,
         )
         for drawn in (ours, *(drawn for drawn, _ in cuts))
     )

@@ -130,7 +130,7 @@ async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, o
 def _near() -> "Near":
     from functions.generate.prompts.near import Near  # noqa: PLC0415 -- numpy, which marks do without
 
-    return Near(map(corpus.texts, corpus.read()), count=NEAR)
+    return Near(map(corpus.talk_texts, corpus.read_talks()), count=NEAR)
 
 
 def _alone(directory: Path) -> dict[str, str]:

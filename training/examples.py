@@ -46,7 +46,7 @@ class Example:
         return Example(self.turns[-count:], self.rows[-count:])
 
 
-def read(directory: Path, part: Part, *, named: bool = True) -> list[Example]:
+def read_examples(directory: Path, part: Part, *, named: bool = True) -> list[Example]:
     """The dialogues of one part, oldest first, without thoughts: an answer of the owner's may be this bot's.
 
     `named`: where several people speak to the owner, their turns begin with who it is.
@@ -80,7 +80,7 @@ def _turn(message: dict[str, str], *, named: bool) -> Turn:
     return Turn(role=Role(message["role"]), text=name + message["content"])
 
 
-def covering(
+def cover_answers(
     examples: Sequence[Example],
     cut: Callable[[Example], Example],
     learned: Callable[[Example], Iterable[int]] = lambda example: example.answered,

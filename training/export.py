@@ -2,7 +2,8 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.console import Console
 from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.leftovers import discard
+from events.schema import Role, Turn
 from functions.generate.engines.model_files import writing
 from functions.generate.engines.transformers.checkpoints import Checkpoint, fresh, load
 from functions.generate.models.card import ModelCard
@@ -22,23 +24,25 @@ from functions.generate.models.sources import CONFIG as MODEL_CONFIG
 from functions.generate.models.sources import UNFINISHED
 from functions.generate.models.used_tokens import write as write_used_tokens
 from observability.telemetry import Telemetry
-from training.bars import Bars, bars, say
 from training.data.manifest import Manifest
 from training.data.splits import Part
 from training.evaluation.result import EVALUATION, Evaluation
-from training.evaluation.scoring import Scorer, bits_per_byte, surprises
-from training.examples import read
-from training.fit import used_tokens
+from training.evaluation.scoring import Scorer, bits_per_byte, example_surprisals
+from training.examples import read_examples
+from training.fit.lessons import Renderer
 from training.model_card import model_card
-from training.outputs import LOCK, claimed, publish, scratch
-from training.progress import Stopped, check
+from training.outputs import LOCK, claim_directory, publish_files, scratch_directory
+from training.progress import ProgressBars, Stopped, check, progress_bars, say
 from training.settings import ExportSettings, FitSettings
-from training.weights import data_of, renderer_of, run_settings, source_of, trained
+from training.weights import base_model_source, data_directory, load_trained_model, read_run_settings, serving_renderer
 
 _COMPARED = 16
 """Dialogues on which the exported model must be the trained one."""
 TOLERANCE = 0.01
 """Of bits per byte, relative: what rounding to bfloat16 may change."""
+_LEAST = 2
+"""Answers: the set of tokens goes with the model, and a name or a code that was written once is in none of them."""
+_QUESTION = Turn(role=Role.USER, text=".")
 
 
 async def main(settings: ExportSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -63,17 +67,20 @@ def export(settings: ExportSettings, *, console: Console, clock: Clock, stopped:
     TimokhaError
         One line: what was written is not the trained model, or it was `stopped`.
     """
-    fitted = run_settings(settings.run)
-    data = data_of(settings.run, settings.data, fitted)
+    fitted = read_run_settings(settings.run)
+    data = data_directory(settings.run, settings.data, fitted)
     manifest = Manifest.read(data)
-    source_of(fitted, console)  # made ready with a bar of its own
-    with claimed(settings.to, "TRAINING_TO"):
+    base_model_source(fitted, console)  # made ready with a bar of its own
+    with claim_directory(settings.to, "TRAINING_TO"):
         _make_empty(settings.to)
-        with bars(console, clock, partial(check, stopped)) as shown, scratch(settings.to, UNFINISHED) as place:
+        with (
+            progress_bars(console, clock, partial(check, stopped)) as shown,
+            scratch_directory(settings.to, UNFINISHED) as place,
+        ):
             job = _Job(settings, fitted, manifest, data, place / "model")
             job.folder.mkdir()
             difference = _make(job, console=console, clock=clock, shown=shown)
-            publish(job.folder, settings.to, last=MODEL_CONFIG)
+            publish_files(job.folder, settings.to, last=MODEL_CONFIG)
     return difference
 
 
@@ -88,17 +95,17 @@ class _Job:
     folder: Path
 
 
-def _make(job: _Job, *, console: Console, clock: Clock, shown: Bars) -> float:
+def _make(job: _Job, *, console: Console, clock: Clock, shown: ProgressBars) -> float:
     settings, fitted = job.settings, job.fitted
     with shown.stage("Loading and merging"):
-        model = trained(settings.run, fitted, console)
+        model = load_trained_model(settings.run, fitted, console)
         shown.check()
         copy = fresh(model.model, torch.bfloat16 if settings.weights == "bf16" else torch.float32)
     card = model.card.model_copy(update={"name": settings.name or model.card.name})
     shown.check()
     try:
         with shown.stage("Writing"):
-            _write(copy, model, card, job.folder, _notices(source_of(fitted, console)))
+            _write(copy, model, card, job.folder, _notices(base_model_source(fitted, console)))
         del copy
         _write_used_tokens(model, card, job, clock, shown)
         difference = _difference(model, job, clock, shown)
@@ -123,11 +130,29 @@ def _write(copy: Any, model: Checkpoint, card: ModelCard, folder: Path, notices:
     card.write(folder)
 
 
-def _write_used_tokens(model: Checkpoint, card: ModelCard, job: _Job, clock: Clock, shown: Bars) -> None:
-    renderer = renderer_of(replace(model, card=card), job.fitted.context_tokens, clock)
-    said = used_tokens.answers(job.data)
+def _write_used_tokens(model: Checkpoint, card: ModelCard, job: _Job, clock: Clock, shown: ProgressBars) -> None:
+    renderer = serving_renderer(replace(model, card=card), job.fitted.context_tokens, clock)
+    said = learned_answers(job.data)
     with shown.stage("Counting tokens", len(said)) as stage:
-        write_used_tokens(job.folder, used_tokens.used(said, renderer, stage.advance))
+        write_used_tokens(job.folder, tokens_of_answers(said, renderer, stage.advance))
+
+
+def learned_answers(data: Path) -> list[str]:
+    """Each one that is learned from or validated with, once."""
+    return list(
+        dict.fromkeys(example.answer for part in (Part.TRAIN, Part.VALIDATION) for example in read_examples(data, part))
+    )
+
+
+def tokens_of_answers(
+    answers: Iterable[str], renderer: Renderer, tick: Callable[[], object] = lambda: None
+) -> list[int]:
+    """Return the tokens that several of `answers` are written with, in ascending order; `tick` is called for each."""
+    found: Counter[int] = Counter()
+    for answer in answers:
+        tick()
+        found.update({*renderer.lesson([_QUESTION, Turn(role=Role.ASSISTANT, text=answer)]).answer.ids})
+    return sorted(token for token, count in found.items() if count >= _LEAST)
 
 
 def _make_empty(directory: Path) -> None:
@@ -150,15 +175,15 @@ def _notices(source: str) -> list[Path]:
     return [file for pattern in ("LICENSE*", "LICENCE*", "NOTICE*") for file in directory.glob(pattern)]
 
 
-def _difference(model: Checkpoint, job: _Job, clock: Clock, shown: Bars) -> float:
-    examples = (read(job.data, Part.TEST) or read(job.data, Part.TRAIN))[:_COMPARED]
+def _difference(model: Checkpoint, job: _Job, clock: Clock, shown: ProgressBars) -> float:
+    examples = (read_examples(job.data, Part.TEST) or read_examples(job.data, Part.TRAIN))[:_COMPARED]
     with shown.stage("Reading it back"):
         exported: Any = load(str(job.folder))
         exported.model.float()
     bits = []
     with shown.stage("Comparing", 2 * len(examples)) as stage:
         for checkpoint in (model, exported):
-            found = surprises(Scorer(checkpoint, clock=clock), examples, stage.advance)
+            found = example_surprisals(Scorer(checkpoint, clock=clock), examples, stage.advance)
             bits.append(bits_per_byte(found))
     before, after = bits
     difference = abs(after - before) / before

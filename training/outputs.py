@@ -13,7 +13,7 @@ _SCRATCH = ".workspace"
 
 
 @contextmanager
-def claimed(out: Path, setting: str = "TRAINING_OUT") -> Iterator[None]:
+def claim_directory(out: Path, setting: str = "TRAINING_OUT") -> Iterator[None]:
     """Keep other processes out of the directory `out`, which is made if need be and goes if nothing is put into it.
 
     Raises SettingsError, one line that names `setting`.
@@ -29,7 +29,7 @@ def claimed(out: Path, setting: str = "TRAINING_OUT") -> Iterator[None]:
 
 
 @contextmanager
-def scratch(out: Path, name: str = _SCRATCH) -> Iterator[Path]:
+def scratch_directory(out: Path, name: str = _SCRATCH) -> Iterator[Path]:
     """A directory in `out`, which has room for it. What killed processes have left of theirs is removed.
 
     It goes whatever happens: it may hold what a chat export holds. Call it inside `claimed`.
@@ -42,7 +42,7 @@ def scratch(out: Path, name: str = _SCRATCH) -> Iterator[Path]:
         yield place
 
 
-def publish(result: Path, out: Path, last: str) -> None:
+def publish_files(result: Path, out: Path, last: str) -> None:
     """Move the files of `result` to `out`; the one named `last` says that the others are there."""
     (out / last).unlink(missing_ok=True)
     for file in sorted(result.iterdir(), key=lambda file: (file.name == last, file.name)):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from training.data.telegram.messages import Fate
+from training.data.telegram.messages import DropReason
 from training.data.workspace import Workspace
 
 
-def bars(file: Path, values: Mapping[str, float], *, title: str, x: str, y: str) -> None:
+def draw_bars(file: Path, values: Mapping[str, float], *, title: str, x: str, y: str) -> None:
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     axes.bar(range(len(values)), list(values.values()))
@@ -19,7 +19,7 @@ def bars(file: Path, values: Mapping[str, float], *, title: str, x: str, y: str)
     figure.savefig(file)
 
 
-def curves(file: Path, series: Mapping[str, Sequence[tuple[float, float]]], *, title: str, x: str, y: str) -> None:
+def draw_curves(file: Path, series: Mapping[str, Sequence[tuple[float, float]]], *, title: str, x: str, y: str) -> None:
     """`series`: name → (x, y) points."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
@@ -30,7 +30,7 @@ def curves(file: Path, series: Mapping[str, Sequence[tuple[float, float]]], *, t
     figure.savefig(file)
 
 
-def pairs(file: Path, values: Mapping[str, tuple[float, float]], *, labels: tuple[str, str], title: str) -> None:
+def draw_pairs(file: Path, values: Mapping[str, tuple[float, float]], *, labels: tuple[str, str], title: str) -> None:
     """Two bars beside each other for each name."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
@@ -48,16 +48,16 @@ _SPEAKERS = 15
 
 def draw_data(workspace: Workspace, owner: frozenset[str], directory: Path) -> None:
     """Write lengths.png, hours.png and speakers.png."""
-    bars(directory / "lengths.png", _lengths(workspace), title="Answers by length", x="characters", y="dialogues")
+    draw_bars(directory / "lengths.png", _lengths(workspace), title="Answers by length", x="characters", y="dialogues")
     hours = workspace.counter("SELECT hour, count(*) FROM messages GROUP BY hour")
-    bars(
+    draw_bars(
         directory / "hours.png",
         {str(hour): hours[str(hour)] for hour in range(24)},
         title="Messages by hour of the day",
         x="hour",
         y="messages",
     )
-    bars(directory / "speakers.png", _speakers(workspace, owner), title="Messages by speaker", x="", y="messages")
+    draw_bars(directory / "speakers.png", _speakers(workspace, owner), title="Messages by speaker", x="", y="messages")
 
 
 def _lengths(workspace: Workspace) -> dict[str, float]:
@@ -72,7 +72,7 @@ def _lengths(workspace: Workspace) -> dict[str, float]:
 def _speakers(workspace: Workspace, owner: frozenset[str]) -> dict[str, float]:
     """The loudest speakers, the owner by that name and nobody else by any."""
     query = "SELECT author, count(*) FROM messages WHERE fate IS NOT ? GROUP BY author ORDER BY 2 DESC LIMIT ?"
-    found = workspace.counter(query, Fate.NO_TEXT, _SPEAKERS)
+    found = workspace.counter(query, DropReason.NO_TEXT, _SPEAKERS)
     return {
         f"{'owner' if author in owner else 'speaker'} {place}": number
         for place, (author, number) in enumerate(found.items(), 1)

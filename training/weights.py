@@ -30,7 +30,7 @@ MODEL = "model"
 _ADAPTER = "adapter_config.json"
 
 
-def source_of(settings: FitSettings, console: Console) -> str:
+def base_model_source(settings: FitSettings, console: Console) -> str:
     """The model that `settings` start from: a directory, a file or a hub id."""
     if settings.model:
         return settings.model
@@ -46,10 +46,10 @@ def source_of(settings: FitSettings, console: Console) -> str:
         raise SettingsError(str(error).replace("GENERATE_VOICE", "TRAINING_VOICE")) from None
 
 
-def start_from(settings: FitSettings, console: Console) -> Checkpoint:
+def load_base_model(settings: FitSettings, console: Console) -> Checkpoint:
     """The model that `settings` start from, in float32."""
     try:
-        checkpoint = load(source_of(settings, console))
+        checkpoint = load(base_model_source(settings, console))
     except SettingsError as error:
         raise SettingsError(str(error).replace("GENERATE_MODEL", "TRAINING_MODEL")) from None
     return replace(checkpoint, model=fresh(checkpoint.model, torch.float32).eval())
@@ -70,19 +70,19 @@ def trained_card(base: ModelCard, language: str | None, frame: Frame = "labels",
     return base.model_copy(update={"name": f"{base.name}-trained", **front})
 
 
-def renderer_for(checkpoint: Checkpoint, settings: FitSettings, clock: Clock) -> Renderer:
+def training_renderer(checkpoint: Checkpoint, settings: FitSettings, clock: Clock) -> Renderer:
     """Render prompts as the trained model will see them at work."""
     card = trained_card(checkpoint.card, Manifest.read(settings.data).language, settings.frame, settings.data)
-    return renderer_of(replace(checkpoint, card=card), settings.context_tokens, clock)
+    return serving_renderer(replace(checkpoint, card=card), settings.context_tokens, clock)
 
 
-def renderer_of(checkpoint: Checkpoint, limit: int, clock: Clock) -> Renderer:
+def serving_renderer(checkpoint: Checkpoint, limit: int, clock: Clock) -> Renderer:
     """Render prompts as they are served to `checkpoint`: with its answer, one has at most `limit` tokens."""
     form = format_of(checkpoint.card, checkpoint.tokenizer, clock, learning=True)
     return Renderer(form, Encoder(checkpoint.tokenizer), min(limit, context_of(checkpoint.model)))
 
 
-def run_settings(run: Path) -> FitSettings:
+def read_run_settings(run: Path) -> FitSettings:
     """The settings of the training in the directory `run`. Raises SettingsError, one line, if there is none."""
     config = run / CONFIG
     if not config.is_file():
@@ -90,7 +90,7 @@ def run_settings(run: Path) -> FitSettings:
     return FitSettings.read(config=config, out=run)
 
 
-def data_of(run: Path, given: Path | None, fitted: FitSettings) -> Path:
+def data_directory(run: Path, given: Path | None, fitted: FitSettings) -> Path:
     """The data that were `given`, or those of the training in `run`. Raises SettingsError if these were moved."""
     data = given or fitted.data
     if not given and not data.is_dir():
@@ -100,7 +100,7 @@ def data_of(run: Path, given: Path | None, fitted: FitSettings) -> Path:
     return data
 
 
-def trained(run: Path, settings: FitSettings, console: Console) -> Checkpoint:
+def load_trained_model(run: Path, settings: FitSettings, console: Console) -> Checkpoint:
     """The model that `timokha train fit` left in the directory `run`, an adapter merged into its base; in float32.
 
     Raises SettingsError, one line, if there is none.
@@ -114,14 +114,14 @@ def trained(run: Path, settings: FitSettings, console: Console) -> Checkpoint:
         checkpoint.model.float()
         return checkpoint
     try:
-        base = start_from(settings, console)
+        base = load_base_model(settings, console)
     except SettingsError as error:
         raise SettingsError(f"{error}; {run / CONFIG} names it: if it was moved, name its new place there") from None
-    both = adapted(lambda: PeftModel.from_pretrained(base.model, str(folder)))
+    both = make_adapted_model(lambda: PeftModel.from_pretrained(base.model, str(folder)))
     return Checkpoint(both.merge_and_unload().eval(), base.tokenizer, card)
 
 
-def adapted(make: Callable[[], Any]) -> Any:
+def make_adapted_model(make: Callable[[], Any]) -> Any:
     """What `make` gives, a model with an adapter of peft's."""
     with warnings.catch_warnings():
         # peft asks transformers for it by a name that goes with its version 6.

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import SettingsError
-from training.data.telegram.export_reader import Chat, ExportFile
-from training.data.telegram.json_repair import repaired
-from training.data.telegram.json_values import Span
-from training.data.telegram.messages import Fate, Message, parse
+from training.data.telegram.export_reader import ExportedChat, ExportFile
+from training.data.telegram.json_reader import ByteRange
+from training.data.telegram.json_repair import repair_json
+from training.data.telegram.messages import DropReason, ExportedMessage, parse_item
 
 NEAR = 500
 """Bytes; longer than a message here."""
@@ -46,14 +46,14 @@ def exports(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
     return messages, content.encode()
 
 
-def read(raw: bytes) -> list[tuple[Chat, Any]]:
+def read(raw: bytes) -> list[tuple[ExportedChat, Any]]:
     """Also what `parse` makes of the items is one of its two answers."""
     file = io.BytesIO(raw)
     file.name = "result.json"  # type: ignore[attr-defined]
     items = list(ExportFile(file).items())
     for chat, item in items:
-        assert isinstance(parse(item, chat), Message | Fate)
-        assert parse(item, chat) is Fate.MALFORMED or not isinstance(item, Span)
+        assert isinstance(parse_item(item, chat), ExportedMessage | DropReason)
+        assert parse_item(item, chat) is DropReason.MALFORMED or not isinstance(item, ByteRange)
     return items
 
 
@@ -101,5 +101,5 @@ def test_any_value_in_any_field_is_read(value: Any, field: str) -> None:
 
 @given(VALUES.map(json.dumps))
 def test_a_repair_changes_nothing_that_is_json(text: str) -> None:
-    mended, places = repaired(text)
+    mended, places = repair_json(text)
     assert json.dumps(json.loads(mended)) == text or places

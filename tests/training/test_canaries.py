@@ -7,42 +7,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.private_data import without_addresses, without_numbers
-from training.evaluation.leaks import Known, Leaks, leaks
+from training.evaluation.leaks import CanaryExposure, Leaks, summarize_leaks
 from training.examples import Example
-from training.fit.canaries import MOST, fitting, language_of, lessons, make
+from training.fit.canaries import MOST, canary_examples, default_canary_count, language_of, make_canaries
 
 LANGUAGES = ("en", "ru")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_same_seed_makes_the_same_canaries_and_fewer_are_the_first_of_more(language):
-    assert make(20, seed=1, language=language)[:5] == make(5, seed=1, language=language)
-    assert make(5, seed=1, language=language) != make(5, seed=2, language=language)
+    assert make_canaries(20, seed=1, language=language)[:5] == make_canaries(5, seed=1, language=language)
+    assert make_canaries(5, seed=1, language=language) != make_canaries(5, seed=2, language=language)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(LANGUAGES))
 def test_no_rule_for_private_data_would_replace_a_canary(seed, language):
-    for canary in make(4, seed=seed, language=language):
+    for canary in make_canaries(4, seed=seed, language=language):
         for turn in canary.example().turns:
             assert without_numbers(without_addresses(turn.text), ["RU", "US", "GB"]) == turn.text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_question_is_asked_of_one_place_alone_and_each_form_meets_each_number_of_repeats(language):
-    canaries = make(1000, seed=0, language=language)
+    canaries = make_canaries(1000, seed=0, language=language)
     assert len({canary.question for canary in canaries}) == 1000
     assert len({(canary.form, canary.repeats) for canary in canaries}) == 16
 
 
 def test_a_canary_is_the_owners_answer_and_is_learned_as_often_as_it_repeats():
-    canaries = make(4, seed=0, language="ru")
-    learned = lessons(canaries)
+    canaries = make_canaries(4, seed=0, language="ru")
+    learned = canary_examples(canaries)
     assert [learned.count(canary.example()) for canary in canaries] == [1, 2, 4, 8]
     assert canaries[0].example().answer == f"Код {canaries[0].secret}"
 
 
 def test_others_are_different_secrets_of_the_same_space():
-    canary = make(1, seed=0, language="en")[0]
+    canary = make_canaries(1, seed=0, language="en")[0]
     others = canary.space.others(canary.secret, 63, Random(0))
     assert len({*others, canary.secret}) == 64
     assert all(other.isdigit() and len(other) == 5 for other in others)
@@ -50,12 +50,14 @@ def test_others_are_different_secrets_of_the_same_space():
 
 
 def test_canaries_are_at_most_a_fiftieth_of_the_lessons():
-    assert [fitting(number) for number in (0, 49, 50, 149, 150, 750)] == [0, 0, 1, 1, 2, 4]
-    assert fitting(10**6) == MOST
+    assert [default_canary_count(number) for number in (0, 49, 50, 149, 150, 750)] == [0, 0, 1, 1, 2, 4]
+    assert default_canary_count(10**6) == MOST
 
 
 def said(text):
-    return Example((make(1, seed=0, language="ru")[0].example().turns[0].model_copy(update={"text": text}),), ())
+    return Example(
+        (make_canaries(1, seed=0, language="ru")[0].example().turns[0].model_copy(update={"text": text}),), ()
+    )
 
 
 def test_the_language_is_the_one_that_most_letters_are_in():
@@ -65,11 +67,11 @@ def test_the_language_is_the_one_that_most_letters_are_in():
 
 
 def known(repeats, exposure, *, greedy=False, chance=0.0):
-    return Known(repeats, exposure, greedy=greedy, chance=chance)
+    return CanaryExposure(repeats, exposure, greedy=greedy, chance=chance)
 
 
 def test_leaks_are_told_by_repeats_and_over_all():
-    found = leaks([known(1, 1.0), known(8, 6.0, greedy=True, chance=1.0), known(8, 4.0), known(8, 5.0)])
+    found = summarize_leaks([known(1, 1.0), known(8, 6.0, greedy=True, chance=1.0), known(8, 4.0), known(8, 5.0)])
     assert found.by_repeats[1].model_dump() == {
         "canaries": 1,
         "exposure": 1.0,
@@ -86,10 +88,10 @@ def test_leaks_are_told_by_repeats_and_over_all():
 
 def test_a_secret_that_can_be_drawn_out_is_warned_of_in_one_line():
     # One in a hundred answers gives it away more likely than not.
-    found = leaks([known(1, 1.0), known(2, 3.0, chance=0.01), known(4, 6.0, greedy=True)])
+    found = summarize_leaks([known(1, 1.0), known(2, 3.0, chance=0.01), known(4, 6.0, greedy=True)])
     assert found.overall.drawn_out == 2
     assert found.warning.startswith("2 of 3 invented secrets can be drawn out of this model by asking, even of those ")
     assert "learned 2 times a pass" in found.warning
     assert "\n" not in found.warning
-    assert leaks([known(8, 6.0, chance=0.001)]).warning is None
-    assert leaks([]) is None
+    assert summarize_leaks([known(8, 6.0, chance=0.001)]).warning is None
+    assert summarize_leaks([]) is None

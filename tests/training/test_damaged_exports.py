@@ -11,8 +11,8 @@ from events.errors import SettingsError
 from training.data.command import prepare
 from training.data.telegram import window
 from training.data.telegram.export_reader import ExportFile
-from training.data.telegram.json_repair import end_of_value, repaired
-from training.data.telegram.json_values import Span
+from training.data.telegram.json_reader import ByteRange
+from training.data.telegram.json_repair import end_of_value, repair_json
 from training.settings import PrepareSettings
 
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_repaired_harms_its_own_message_and_is_found_by_its_bytes
     start = text.index('"text": "привет 2"')
     broken = text[:start] + damage + text[start + len('"text": "привет 2"') :]
     export, items = read(broken)
-    assert ids(items) == [1, Span, 3]
+    assert ids(items) == [1, ByteRange, 3]
     assert export.damage.first == [items[1]]
     assert export.damage.places == 1
     assert not export.truncated
@@ -136,16 +136,16 @@ def test_what_cannot_be_repaired_harms_its_own_message_and_is_found_by_its_bytes
 
 def test_a_message_nested_too_deep_harms_only_itself():
     export, items = read(three().replace('"привет 2"', "[" * 100_000 + "]" * 100_000))
-    assert ids(items) == [1, Span, 3]
+    assert ids(items) == [1, ByteRange, 3]
     assert export.damage.places == 1
 
 
 def test_a_message_that_is_too_long_harms_only_itself(monkeypatch):
     monkeypatch.setattr(window, "_PIECE", 1000)
-    monkeypatch.setattr("training.data.telegram.json_values.LARGEST", 4000)
+    monkeypatch.setattr("training.data.telegram.json_reader.LARGEST", 4000)
     text = written(chat(message(1), message(2, "а" * 1500), message(3, "б" * 90_000), message(4)))
     _, items = read(text)
-    assert ids(items) == [1, 2, Span, 4]
+    assert ids(items) == [1, 2, ByteRange, 4]
 
 
 @pytest.mark.parametrize("separator", ["", ",,", "x", ",\n null,"])
@@ -169,7 +169,7 @@ def test_damage_around_a_chat_leaves_the_messages_of_the_others_and_says_where(r
     text = written(account(chat(message(1), message(2)), chat(message(3), message(4), name="Второй")))
     assert text.count(right) >= 1
     export, items = read(text.replace(right, wrong))
-    assert [item for item in ids(items) if item != Span] == [n for n in (1, 2, 3, 4) if f"привет {n}" != right]
+    assert [item for item in ids(items) if item != ByteRange] == [n for n in (1, 2, 3, 4) if f"привет {n}" != right]
     assert export.damage.places + export.repaired == 1
     assert export.chats == 2
     assert not export.truncated
@@ -205,7 +205,7 @@ def test_a_file_that_ends_in_the_middle_is_told_from_a_damaged_one_wherever_it_e
 def test_damage_and_a_cut_are_said_of_the_same_file():
     text = written(chat(*(message(number) for number in range(1, 9)))).replace("привет 3", '"')
     export, items = read(text[:-100])
-    assert ids(items) == [1, 2, Span, 4, 5, 6, 7]
+    assert ids(items) == [1, 2, ByteRange, 4, 5, 6, 7]
     assert export.truncated
 
 
@@ -281,7 +281,7 @@ def test_json_of_another_program_is_one_line():
 
 def test_what_is_json_is_not_changed_by_a_repair():
     for text in ('{"a": [1.5e3, true, null, "b\\u00e9\\\\x41\\"", {"c": ""}]}', three(), '"x"'):
-        assert repaired(text) == (text, 0)
+        assert repair_json(text) == (text, 0)
 
 
 def test_the_end_of_a_value_is_found_by_its_brackets():
@@ -305,4 +305,4 @@ def test_a_list_without_its_bracket_loses_nothing():
 
 def test_a_string_that_is_in_order_is_passed_over_by_a_repair():
     text = '{"a": "обычный 😀", "b": "\\x0C", "c": "раз\tдва\u2028"}'
-    assert repaired(text) == (text.replace("\\x0C", "\\u000C").replace("\t", "\\u0009"), 2)
+    assert repair_json(text) == (text.replace("\\x0C", "\\u000C").replace("\t", "\\u0009"), 2)

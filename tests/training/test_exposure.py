@@ -13,17 +13,17 @@ from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.encoding import Encoder
-from training.evaluation.exposure import exposures
+from training.evaluation.batch_writer import BatchWriter
+from training.evaluation.exposure import measure_exposures
 from training.evaluation.leaks import OTHERS
 from training.evaluation.scoring import Scorer
-from training.evaluation.together import Together
-from training.fit.canaries import make
+from training.fit.canaries import make_canaries
 from training.fit.lessons import Renderer
-from training.fit.packing import pack
+from training.fit.packing import pack_dialogues
 from training.fit.trainer import pack_loss
 
 CLOCK = SystemClock()
-CANARIES = make(4, seed=0, language="ru")
+CANARIES = make_canaries(4, seed=0, language="ru")
 
 
 def ignore():
@@ -38,7 +38,7 @@ def checkpoint(tiny_model, tokenizer):
 def learn(checkpoint, examples, steps):
     """By heart, without a word of anything else."""
     renderer = Renderer(format_of(checkpoint.card, checkpoint.tokenizer, CLOCK), Encoder(checkpoint.tokenizer), 512)
-    packs = pack([renderer.encode(example.turns) for example in examples], tokens=512, seed=0)
+    packs = pack_dialogues([renderer.encode(example.turns) for example in examples], tokens=512, seed=0)
     optimizer = torch.optim.AdamW(checkpoint.model.parameters(), lr=3e-3)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -52,11 +52,11 @@ def test_the_exposure_is_the_place_among_others_one_by_one(checkpoint):
         secrets = [canary.secret, *canary.space.others(canary.secret, OTHERS, Random(f"7 {number}"))]
         # The end of turn is the same after each; what a tiny model thinks of it is not.
         asked = [canary.example(secret) for secret in secrets]
-        nats = [scorer.surprise(example.context, example.answer).nats for example in asked]
+        nats = [scorer.surprisal(example.context, example.answer).nats for example in asked]
         end = [end_of(checkpoint, example) for example in asked]
         true, *others = (all_ - last for all_, last in zip(nats, end, strict=True))
         rank = 1 + sum(other <= true for other in others)
-        found = exposures(checkpoint, CANARIES[: number + 1], seed=7, clock=CLOCK, tick=ignore)
+        found = measure_exposures(checkpoint, CANARIES[: number + 1], seed=7, clock=CLOCK, tick=ignore)
         assert found[number].exposure == pytest.approx(math.log2((OTHERS + 1) / rank))
 
 
@@ -68,12 +68,12 @@ def end_of(checkpoint, example):
 
 
 def test_what_is_learned_by_heart_can_be_drawn_out_and_the_engine_says_it(checkpoint):
-    before = exposures(checkpoint, CANARIES, seed=0, clock=CLOCK, tick=ignore)
+    before = measure_exposures(checkpoint, CANARIES, seed=0, clock=CLOCK, tick=ignore)
     assert not any(one.drawn_out or one.greedy for one in before)
     learn(checkpoint, [canary.example() for canary in CANARIES[:2]], steps=120)
-    after = exposures(checkpoint, CANARIES, seed=0, clock=CLOCK, tick=ignore)
+    after = measure_exposures(checkpoint, CANARIES, seed=0, clock=CLOCK, tick=ignore)
     asked = [(canary.example().context, Sampling(temperature=0)) for canary in CANARIES]
-    said = Together(checkpoint, clock=CLOCK).answers(asked)
+    said = BatchWriter(checkpoint, clock=CLOCK).answers(asked)
     given = [canary.secret in text for canary, text in zip(CANARIES, said, strict=True)]
     assert given == [True, True, False, False]
     assert [one.greedy for one in after] == given
@@ -84,7 +84,7 @@ def test_what_is_learned_by_heart_can_be_drawn_out_and_the_engine_says_it(checkp
 
 def test_each_canary_can_end_the_work(checkpoint):
     with pytest.raises(KeyboardInterrupt):
-        exposures(checkpoint, CANARIES, seed=0, clock=CLOCK, tick=stop)
+        measure_exposures(checkpoint, CANARIES, seed=0, clock=CLOCK, tick=stop)
 
 
 def stop():
@@ -96,7 +96,7 @@ def test_each_next_token_is_foretold_once(checkpoint):
     foretold = []
     head = checkpoint.model.get_output_embeddings()
     hook = head.register_forward_hook(lambda _, given, logits: foretold.append(logits.shape[:-1].numel()))
-    exposures(checkpoint, [canary], seed=7, clock=CLOCK, tick=ignore)
+    measure_exposures(checkpoint, [canary], seed=7, clock=CLOCK, tick=ignore)
     hook.remove()
     renderer = Renderer(format_of(checkpoint.card, checkpoint.tokenizer, CLOCK), Encoder(checkpoint.tokenizer), 512)
     secrets = [canary.secret, *canary.space.others(canary.secret, OTHERS, Random("7 0"))]

@@ -22,10 +22,10 @@ from training import weights
 from training.fit import torch_tuning
 from training.fit.command import fit
 from training.fit.monitor import Monitor
-from training.fit.resuming import keep
+from training.fit.resuming import record_settings
 from training.fit.trainer import last_checkpoint, pack_loss
 from training.settings import FitSettings
-from training.weights import trained
+from training.weights import load_trained_model
 
 QUIET = Console(quiet=True)
 DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
@@ -57,7 +57,7 @@ def test_training_lowers_the_loss_and_leaves_a_model_with_its_card_and_curves(da
     assert (run / "loss.png").stat().st_size > 1000
     assert not (run / "model/README.md").exists(), "PEFT's form, which nobody has filled in"
     assert result.data_sha256 == json.loads((data / "manifest.json").read_text())["data_sha256"]
-    assert trained(run, chosen, QUIET).model.dtype == torch.float32
+    assert load_trained_model(run, chosen, QUIET).model.dtype == torch.float32
     written = (run / "fit.json").read_bytes()
     assert fit(chosen, console=QUIET, clock=SystemClock()) == result, "it has ended: nothing is trained any more"
     assert (run / "fit.json").read_bytes() == written
@@ -70,7 +70,7 @@ def test_layers_that_are_compiled_learn_the_same_and_are_saved_as_they_were(data
     plain = fit(settings(data, steady, tmp_path / "plain", **chosen), console=QUIET, clock=SystemClock())
     compiled = settings(data, steady, tmp_path / "compiled", compile=True, **chosen)
     assert fit(compiled, console=QUIET, clock=SystemClock()).best_loss == pytest.approx(plain.best_loss, rel=1e-3)
-    assert trained(compiled.out, compiled, QUIET).model.dtype == torch.float32
+    assert load_trained_model(compiled.out, compiled, QUIET).model.dtype == torch.float32
 
 
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_a_compiled_model_learns_the_same(data, base, tmp_path):
     plain = fit(settings(data, steady, tmp_path / "plain"), console=QUIET, clock=SystemClock())
     compiled = settings(data, steady, tmp_path / "compiled", compile=True)
     assert fit(compiled, console=QUIET, clock=SystemClock()).best_loss == pytest.approx(plain.best_loss, rel=1e-3)
-    assert trained(compiled.out, compiled, QUIET).model.dtype == torch.float32
+    assert load_trained_model(compiled.out, compiled, QUIET).model.dtype == torch.float32
 
 
 def test_without_a_compiler_nothing_is_compiled(data, base, tmp_path, monkeypatch):
@@ -103,7 +103,7 @@ def test_the_saved_settings_are_a_config_that_gives_the_same_training(data, base
 def test_a_model_that_had_to_be_prepared_first_is_trained_to_the_same_bytes(data, base, tmp_path, monkeypatch):
     fit(settings(data, base, tmp_path / "one"), console=QUIET, clock=SystemClock())
     # Preparing it makes layers with numbers at random before they are loaded.
-    monkeypatch.setattr("training.fit.command.source_of", lambda *_: torch.rand(1000))
+    monkeypatch.setattr("training.fit.command.base_model_source", lambda *_: torch.rand(1000))
     fit(settings(data, base, tmp_path / "two"), console=QUIET, clock=SystemClock())
     one, two = (tmp_path / name / "model/adapter_model.safetensors" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
@@ -170,7 +170,7 @@ def test_a_training_starts_from_the_default_models_base_or_from_its_voice(data, 
     monkeypatch.setattr(weights, "prepare_default_model", prepared)
     monkeypatch.setattr(weights, "voice_of", lambda name: name.value)
     for chosen in ({}, {"voice": "timokha"}):
-        weights.source_of(FitSettings.read(data=data, out=tmp_path, **chosen), QUIET)
+        weights.base_model_source(FitSettings.read(data=data, out=tmp_path, **chosen), QUIET)
     assert asked == ["none", "timokha"]
 
 
@@ -178,10 +178,10 @@ def test_a_training_from_a_voice_that_is_not_there_or_broken_says_so(data, tmp_p
     settings = FitSettings.read(data=data, out=tmp_path, cache=tmp_path / "cache", voice="timokha")
     monkeypatch.setattr(voices, "DIRECTORY", tmp_path / "voice")
     with pytest.raises(SettingsError, match=r"^TRAINING_VOICE=timokha: .* ships no voice; .* TRAINING_VOICE=none$"):
-        weights.source_of(settings, QUIET)
+        weights.base_model_source(settings, QUIET)
     (tmp_path / "voice").mkdir()
     with pytest.raises(SettingsError, match=r"the voice timokha .* or set TRAINING_VOICE=none$"):
-        weights.source_of(settings, QUIET)
+        weights.base_model_source(settings, QUIET)
 
 
 def test_an_adapter_of_some_matrices_is_smaller_and_of_unknown_ones_refused(data, base, tmp_path):
@@ -262,7 +262,7 @@ def test_data_that_were_prepared_anew_are_not_gone_on_with(data, base, tmp_path)
 def test_a_training_that_never_began_is_no_reason_against_other_settings(data, base, tmp_path):
     chosen = settings(data, base, tmp_path / "run", steps=1, rank=4)
     chosen.out.mkdir()
-    keep(chosen, "0" * 64)
+    record_settings(chosen, "0" * 64)
     fit(settings(data, base, tmp_path / "run", steps=1), console=QUIET, clock=SystemClock())
 
 
@@ -300,7 +300,7 @@ def test_without_a_validation_part_the_last_state_is_the_result(data, base, tmp_
     (whole / "validation.jsonl").write_text("")
     result = fit(settings(whole, base, tmp_path / "run", steps=2), console=QUIET, clock=SystemClock())
     assert result.summary().endswith("no validation part")
-    assert trained(tmp_path / "run", settings(whole, base, tmp_path / "run"), QUIET)
+    assert load_trained_model(tmp_path / "run", settings(whole, base, tmp_path / "run"), QUIET)
 
 
 def test_data_without_an_answer_to_learn_are_one_line(data, base, tmp_path):
@@ -315,4 +315,4 @@ def test_data_without_an_answer_to_learn_are_one_line(data, base, tmp_path):
 def test_no_library_warns_while_it_trains_and_loads(data, base, tmp_path, method):
     chosen = settings(data, base, tmp_path / "run", steps=2, evaluate_every=1, method=method)
     fit(chosen, console=QUIET, clock=SystemClock())
-    trained(chosen.out, chosen, QUIET)
+    load_trained_model(chosen.out, chosen, QUIET)

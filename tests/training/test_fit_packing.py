@@ -13,11 +13,11 @@ from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import Dialogue, RuDialoGPT
 from functions.generate.prompts.templates import ChatTemplate
 from training.data.splits import Part
-from training.examples import Example, covering, read
+from training.examples import Example, cover_answers, read_examples
 from training.fit.lessons import Renderer
-from training.fit.packing import IGNORED, pack
-from training.fit.trainer import learned, pack_loss
-from training.fit.vocabulary import Vocabulary
+from training.fit.packing import IGNORED, pack_dialogues
+from training.fit.trainer import count_learned, pack_loss
+from training.fit.vocabulary import DataVocabulary
 
 
 def turns(*texts):
@@ -46,7 +46,7 @@ def chat(tokenizer):
 )
 def test_the_loss_is_on_the_owners_turns_and_their_end_alone(tokenizer, shape, expected):
     encoded = renderer(tokenizer, shape(tokenizer)).encode(turns("как дела?", "хорошо", "точно?", "да"))
-    (packed,) = pack([encoded], tokens=1000, seed=0)
+    (packed,) = pack_dialogues([encoded], tokens=1000, seed=0)
     assert tokenizer.decode([token for token in packed["labels"][0] if token != IGNORED]) == expected
 
 
@@ -82,24 +82,24 @@ def test_dialogues_of_a_pack_do_not_see_each_other(tokenizer, tiny_model, attent
         render.encode(turns("зачем вы пришли?", "за овсом", "уходите", "не уйду")),
         render.encode(turns("да", "нет")),
     ]
-    (together,) = pack(encoded, tokens=1000, seed=0)
-    alone = [pack([one], tokens=1000, seed=0)[0] for one in encoded]
+    (together,) = pack_dialogues(encoded, tokens=1000, seed=0)
+    alone = [pack_dialogues([one], tokens=1000, seed=0)[0] for one in encoded]
     with torch.inference_mode():
         expected = sum(float(pack_loss(tiny_model, one)) for one in alone)
         assert float(pack_loss(tiny_model, together)) == pytest.approx(expected, rel=1e-5)
-    assert learned(together) == sum(map(learned, alone))
+    assert count_learned(together) == sum(map(count_learned, alone))
 
 
 def test_the_loss_is_that_of_the_model_itself(tokenizer, tiny_model):
-    (packed,) = pack([renderer(tokenizer).encode(turns("да", "нет"))], tokens=1000, seed=0)
+    (packed,) = pack_dialogues([renderer(tokenizer).encode(turns("да", "нет"))], tokens=1000, seed=0)
     with torch.inference_mode():
         own = tiny_model(input_ids=packed["input_ids"], labels=packed["labels"]).loss
-        assert float(pack_loss(tiny_model, packed)) / learned(packed) == pytest.approx(float(own), rel=1e-5)
+        assert float(pack_loss(tiny_model, packed)) / count_learned(packed) == pytest.approx(float(own), rel=1e-5)
 
 
 def test_a_narrowed_head_gives_the_same_among_the_tokens_of_the_data(tokenizer, tiny_model):
-    (packed,) = pack([renderer(tokenizer).encode(turns("как дела?", "хорошо"))], tokens=1000, seed=0)
-    words = Vocabulary.of([packed])
+    (packed,) = pack_dialogues([renderer(tokenizer).encode(turns("как дела?", "хорошо"))], tokens=1000, seed=0)
+    words = DataVocabulary.of([packed])
     with torch.inference_mode():
         whole = tiny_model(input_ids=packed["input_ids"]).logits[0, :-1]
         targets = packed["labels"][0, 1:]
@@ -115,11 +115,11 @@ def test_a_narrowed_head_gives_the_same_among_the_tokens_of_the_data(tokenizer, 
 
 def test_packs_hold_what_they_have_room_for_in_an_order_that_the_seed_decides(tokenizer):
     encoded = [renderer(tokenizer).encode(turns("вопрос", f"ответ {number}")) for number in range(20)]
-    packs = pack(encoded, tokens=100, seed=0)
+    packs = pack_dialogues(encoded, tokens=100, seed=0)
     assert sum(one["input_ids"].numel() for one in packs) == sum(len(one.ids) for one in encoded)
     assert max(one["input_ids"].numel() for one in packs) <= 100
-    assert torch.equal(packs[0]["input_ids"], pack(encoded, tokens=100, seed=0)[0]["input_ids"])
-    assert not torch.equal(packs[0]["labels"], pack(encoded, tokens=100, seed=1)[0]["labels"])
+    assert torch.equal(packs[0]["input_ids"], pack_dialogues(encoded, tokens=100, seed=0)[0]["input_ids"])
+    assert not torch.equal(packs[0]["labels"], pack_dialogues(encoded, tokens=100, seed=1)[0]["labels"])
 
 
 def example(*messages):
@@ -133,28 +133,28 @@ def latest(count):
 
 def test_an_answer_that_another_dialogue_repeats_is_not_learned_again():
     short, long, other = example(1, 2), example(1, 2, 3, 4), example(5, 6)
-    assert covering([short, long, other], latest(8)) == [long, other]
+    assert cover_answers([short, long, other], latest(8)) == [long, other]
 
 
 def test_windows_that_slide_over_a_long_session_are_learned_one_after_the_other():
     sliding = [example(end - 3, end - 2, end - 1, end) for end in range(4, 41, 2)]
-    assert [one.answer for one in covering(sliding, latest(8))] == [str(end) for end in range(4, 41, 4)]
+    assert [one.answer for one in cover_answers(sliding, latest(8))] == [str(end) for end in range(4, 41, 4)]
 
 
 def test_an_answer_that_is_cut_off_of_a_longer_dialogue_is_learned_from_its_own():
     short, long = example(1, 2), example(1, 2, 3, 4, 5, 6)
-    assert covering([short, long], latest(4)) == [short, long.latest(4)]
+    assert cover_answers([short, long], latest(4)) == [short, long.latest(4)]
 
 
 def test_an_answer_whose_question_is_cut_off_is_learned_from_its_own_dialogue():
     short, long = example(1, 2), example(1, 2, 3, 4)
-    assert covering([short, long], latest(3)) == [short, long.latest(3)]
+    assert cover_answers([short, long], latest(3)) == [short, long.latest(3)]
 
 
 def test_a_turn_of_which_only_the_beginning_was_answered_is_still_learned_whole():
     whole = Example(turns("а", "б"), ((1,), (2, 3)))
     reply = Example(turns("б", "в"), ((2,), (4,)))
-    assert covering([whole, reply], latest(8)) == [whole, reply]
+    assert cover_answers([whole, reply], latest(8)) == [whole, reply]
 
 
 def test_the_oldest_turns_go_first_where_room_is_short(tokenizer):
@@ -178,6 +178,6 @@ def test_a_thought_is_not_learned_nor_shown(tmp_path):
         + dialogue("раз <think>?", "<think>Тайна", "два?", "<think>Тайна</think>\n\nда"),
         encoding="utf-8",
     )
-    (example,) = read(tmp_path, Part.TRAIN)
+    (example,) = read_examples(tmp_path, Part.TRAIN)
     assert [turn.text for turn in example.turns] == ["раз <think>?", "два?", "да"]
     assert example.rows == ((0,), (2,), (3,))

@@ -3,7 +3,7 @@
 import pytest
 
 from events.errors import SettingsError
-from training.data.languages import languages, recognise
+from training.data.languages import recognise, recognise_languages
 from training.data.placeholders import Kind, in_words, placeholder
 
 RUSSIAN = [
@@ -92,9 +92,11 @@ def test_too_few_words_to_tell_are_russian_if_their_letters_are_and_else_nothing
 
 
 def test_a_language_that_hardly_shows_is_a_mistake_of_the_recognition():
-    found = languages([(1, " ".join(RUSSIAN) * 40), (2, " ".join(RUSSIAN) * 40), (3, NORWEGIAN[0] + NORWEGIAN[1])] * 2)
+    found = recognise_languages(
+        [(1, " ".join(RUSSIAN) * 40), (2, " ".join(RUSSIAN) * 40), (3, NORWEGIAN[0] + NORWEGIAN[1])] * 2
+    )
     assert set(found.shares) >= {"ru"}
-    found = languages([*((1, line) for line in RUSSIAN * 100), (2, NORWEGIAN[0]), (2, NORWEGIAN[1])])
+    found = recognise_languages([*((1, line) for line in RUSSIAN * 100), (2, NORWEGIAN[0]), (2, NORWEGIAN[1])])
     assert (found.shares, found.of(2)) == ({"ru": 1.0}, "ru")
 
 

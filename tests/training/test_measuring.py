@@ -6,7 +6,7 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.models.card import ModelCard
-from training.evaluation.measuring import HeldOut, measure, questions, weight
+from training.evaluation.measuring import HeldOut, measure, measuring_cost, questions
 from training.examples import Example
 
 QUESTION, FIRST, SECOND = (
@@ -39,7 +39,7 @@ def test_all_that_is_measured_is_counted(tiny_model, tokenizer, held_out):
 
     checkpoint = Checkpoint(tiny_model, tokenizer, ModelCard(name="tiny", format="dialogue"))
     measure(checkpoint, held_out, seed=0, clock=SystemClock(), doing=doing)
-    assert sum(counted) == pytest.approx(weight(held_out))
+    assert sum(counted) == pytest.approx(measuring_cost(held_out))
 
 
 @pytest.mark.parametrize("phase", ["bits per byte", "recall", "answers"])

@@ -5,7 +5,7 @@ import yaml
 
 from functions.generate.models.card import ModelCard
 from training.data.manifest import Manifest
-from training.evaluation.leaks import Known, leaks
+from training.evaluation.leaks import CanaryExposure, summarize_leaks
 from training.evaluation.result import Evaluation, Score
 from training.model_card import model_card
 from training.settings import FitSettings
@@ -84,7 +84,7 @@ def test_the_scores_are_in_the_table_in_either_language():
 def with_leaks(**known):
     score = Score(before=1, after=1)
     scores = dict.fromkeys(("bits_per_byte", "distinct_1", "distinct_2", "length_ratio", "verbatim"), score)
-    found = leaks([Known(1, 1.0, greedy=False, chance=0.0), Known(8, 6.0, **known)])
+    found = summarize_leaks([CanaryExposure(1, 1.0, greedy=False, chance=0.0), CanaryExposure(8, 6.0, **known)])
     return Evaluation(
         data_sha256="5ha", dialogues=1, samples=1, true_distinct_1=1, true_distinct_2=1, canaries=found, **scores
     )

@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from training.data.splits import Part
-from training.examples import read
+from training.examples import read_examples
 
 NOTEBOOK = Path(__file__).parents[2] / "training/train.ipynb"
 AS_IT_IS = "[bold]жирно[/bold] <b>*и*</b> $x$ :smile: " + "и очень широко " * 12
@@ -88,7 +88,7 @@ def test_its_bars_are_live_and_nothing_warns(executed):
 @pytest.mark.timeout(900)
 def test_dialogues_are_printed_as_they_are(executed):
     notebook, out = executed
-    turns = read(out / "data", Part.TRAIN)[0].turns
+    turns = read_examples(out / "data", Part.TRAIN)[0].turns
     assert any(AS_IT_IS.strip() in turn.text for turn in turns)
     assert printed(notebook, "Part.TRAIN") == "".join(f"{turn.role}: {turn.text}\n" for turn in turns)
 

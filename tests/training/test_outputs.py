@@ -15,7 +15,7 @@ from tests.full_disk import files_up_to
 from training.data.command import prepare
 from training.fit.command import RESULT, fit
 from training.fit.trainer import last_checkpoint
-from training.outputs import LOCK, claimed, scratch
+from training.outputs import LOCK, claim_directory, scratch_directory
 from training.settings import FitSettings, PrepareSettings
 
 QUIET = Console(quiet=True)
@@ -48,7 +48,7 @@ def test_what_a_killed_prepare_has_left_of_the_export_is_removed(rusdracor, tmp_
 
 def test_what_a_prepare_that_ends_at_once_has_of_the_export_is_removed_even_after_one_that_was_killed(tmp_path) -> None:
     (tmp_path / ".workspace").mkdir()
-    with scratch(tmp_path) as place:
+    with scratch_directory(tmp_path) as place:
         (place / "messages.sqlite").write_text("private")
         leftovers.remove()
         assert list(tmp_path.iterdir()) == []
@@ -94,16 +94,16 @@ def test_a_checkpoint_whose_state_was_cut_off_is_not_gone_on_from(tmp_path) -> N
 
 def test_a_directory_that_nothing_was_put_into_goes_and_one_that_was_there_stays(tmp_path) -> None:
     out = tmp_path / "new" / "run"
-    with claimed(out):
+    with claim_directory(out):
         assert [file.name for file in out.iterdir()] == [LOCK]
     assert list(tmp_path.iterdir()) == []
     out.mkdir(parents=True)
-    with claimed(out):
+    with claim_directory(out):
         pass
     assert list(out.iterdir()) == []
 
 
 def test_a_directory_goes_even_if_the_process_ends_at_once(tmp_path) -> None:
-    with claimed(tmp_path / "run"), scratch(tmp_path / "run"):
+    with claim_directory(tmp_path / "run"), scratch_directory(tmp_path / "run"):
         leftovers.remove()
         assert list(tmp_path.iterdir()) == []

@@ -12,10 +12,9 @@ from events.runtime.clock import SystemClock
 from training.data.splits import Part
 from training.evaluation.command import evaluate
 from training.evaluation.result import Evaluation
-from training.examples import read
-from training.fit.canaries import language_of
+from training.examples import read_examples
+from training.fit.canaries import language_of, planned_canaries, resolve_canary_count
 from training.fit.command import FitResult, fit
-from training.fit.planting import planted, with_canaries
 from training.settings import EvaluateSettings, FitSettings
 from training.weights import CONFIG
 
@@ -38,10 +37,10 @@ def run(data, base, tmp_path_factory):
 
 def test_canaries_are_learned_and_the_data_stay_as_they_are(data, run):
     chosen = FitSettings.read(config=run / CONFIG, out=run)
-    secrets = [canary.secret for canary in planted(chosen)]
+    secrets = [canary.secret for canary in planned_canaries(chosen)]
     assert len(secrets) == 4
     assert not any(secret in (data / "train.jsonl").read_text() for secret in secrets)
-    assert language_of(read(data, Part.TRAIN)) == "ru"
+    assert language_of(read_examples(data, Part.TRAIN)) == "ru"
     result = FitResult.find(run)
     assert (result.canaries, result.canary_language) == (4, "ru")
     assert "invented secrets learned along: 4" in result.summary()
@@ -49,18 +48,18 @@ def test_canaries_are_learned_and_the_data_stay_as_they_are(data, run):
 
 def test_without_a_number_as_many_are_learned_as_make_up_a_fiftieth(data, base, tmp_path):
     # The fixture has less than fifty lessons.
-    assert with_canaries(settings(data, base, tmp_path / "run")).canaries == 0
+    assert resolve_canary_count(settings(data, base, tmp_path / "run")).canaries == 0
     many = shutil.copytree(data, tmp_path / "many")
     lines = [json.loads(line) for line in (data / "train.jsonl").read_text().splitlines()]
     apart = [{**line, "rows": [[100 * number + row[0]] for row in line["rows"]]} for number, line in enumerate(lines)]
     more = [{**line, "rows": [[10_000 * n + row[0]] for row in line["rows"]]} for n in range(200) for line in apart[:1]]
     (many / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in more))
-    assert with_canaries(settings(many, base, tmp_path / "run")).canaries == 2
+    assert resolve_canary_count(settings(many, base, tmp_path / "run")).canaries == 2
 
 
 def test_the_same_command_goes_on_with_the_canaries_that_it_began_with(data, base, tmp_path, run):
     begun = shutil.copytree(run, tmp_path / "begun")
-    assert with_canaries(settings(data, base, begun)).canaries == 4
+    assert resolve_canary_count(settings(data, base, begun)).canaries == 4
     with pytest.raises(SettingsError, match=r"other settings \(canaries\)"):
         fit(settings(data, base, begun, canaries=5), console=QUIET, clock=CLOCK)
     written = (begun / CONFIG).read_text()

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from training.data.bots import Sign, find_bots, looks_like_a_bot
+from training.data.bots import BotSign, find_bots, looks_like_a_bot
 from training.data.command import prepare
 from training.data.owner import Speaker
 from training.settings import PrepareSettings
@@ -36,7 +36,7 @@ def test_a_bot_is_known_by_its_chat_its_buttons_its_name_or_the_setting():
         Speaker("user5", "Ann", 50, buttons=2, chats={"private_group"}),
         Speaker("user6", "Bob", 1, buttons=1, chats={"private_group"}),
         named={"4"},
-    ) == {"user1": Sign.CHAT, "user2": Sign.BUTTONS, "user3": Sign.NAME, "user4": Sign.SETTING}
+    ) == {"user1": BotSign.CHAT, "user2": BotSign.BUTTONS, "user3": BotSign.NAME, "user4": BotSign.SETTING}
 
 
 def test_whom_the_account_has_a_chat_with_is_a_person_whatever_the_name():

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from training.data.dialogues import dialogues
-from training.data.intake import Intake
+from training.data.collector import MessageCollector
+from training.data.dialogues import make_dialogues
 from training.data.telegram.export_reader import ExportFile
-from training.data.turns import turns
+from training.data.turns import make_turns
 from training.data.workspace import Workspace
 
 REAL_EXPORT = Path(os.environ.get("REAL_EXPORT", ""))
@@ -188,9 +188,9 @@ def arranged(tmp_path):
         def arrange(file):
             workspace = stack.enter_context(Workspace.open(tmp_path / "workspace.sqlite"))
             export = ExportFile(stack.enter_context(file.open("rb")))
-            workspace.add(Intake().messages(export.items()))
+            workspace.add(MessageCollector().messages(export.items()))
             workspace.resolve_replies()
-            workspace.add_turns(turns(workspace.rows(), session_gap=14400, burst_gap=180))
+            workspace.add_turns(make_turns(workspace.rows(), session_gap=14400, burst_gap=180))
             return workspace
 
         yield arrange
@@ -205,7 +205,7 @@ def test_every_resolvable_reply_of_a_real_export_goes_to_the_right_parent(arrang
     authors = [author for (author,) in workspace.database.execute("SELECT DISTINCT author FROM messages")]
     kept = {}
     for author in authors:
-        for dialogue in dialogues(workspace, frozenset({author}), context_turns=8):
+        for dialogue in make_dialogues(workspace, frozenset({author}), context_turns=8):
             before = [ids[row.row] for part in dialogue.parts[:-1] for row in part.rows]
             for place, row in enumerate(answer := [ids[row.row] for row in dialogue.parts[-1].rows]):
                 kept[row] = (before[-1:], answer[:place])

@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 
 from events.errors import SettingsError
 from training.data.owner import Speaker, find_owner
-from training.data.telegram.dates import When, when
-from training.data.telegram.export_reader import Chat
-from training.data.telegram.messages import Fate, Message, parse
-from training.data.telegram.senders import sender_id
+from training.data.telegram.dates import MessageTime, message_time
+from training.data.telegram.export_reader import ExportedChat
+from training.data.telegram.messages import DropReason, ExportedMessage, parse_item, sender_id
 
-GROUP = Chat(0, type="private_group")
+GROUP = ExportedChat(0, type="private_group")
 WHOLE = {
     "id": 5,
     "type": "message",
@@ -26,7 +25,7 @@ WHOLE = {
 
 
 def parsed(**fields):
-    return parse({**WHOLE, **fields}, GROUP)
+    return parse_item({**WHOLE, **fields}, GROUP)
 
 
 @pytest.mark.parametrize(
@@ -76,12 +75,12 @@ def test_a_long_number_as_the_owner_is_one_line():
 
 
 def test_a_channel_of_an_old_export_is_one():
-    assert parsed(from_id=(2 << 32) + 11).fate is Fate.CHANNEL
+    assert parsed(from_id=(2 << 32) + 11).fate is DropReason.CHANNEL
 
 
 @pytest.mark.parametrize("number", [None, True, 1.5, "7", [], {}, 10**30, -(10**30)])
 def test_what_has_no_id_is_malformed(number):
-    assert parsed(id=number) is Fate.MALFORMED
+    assert parsed(id=number) is DropReason.MALFORMED
 
 
 @pytest.mark.parametrize("number", [0, -999_999_995, 2**63 - 1, -(2**63)])
@@ -108,7 +107,7 @@ def test_what_is_no_id_is_answered_by_nobody(target):
     ],
 )
 def test_a_date_is_read_in_each_of_its_forms(fields, expected):
-    assert when(fields).time == expected
+    assert message_time(fields).time == expected
 
 
 @pytest.mark.parametrize(
@@ -129,11 +128,11 @@ def test_a_date_is_read_in_each_of_its_forms(fields, expected):
 )
 def test_a_date_that_cannot_be_makes_the_item_malformed(fields):
     item = {key: value for key, value in WHOLE.items() if not key.startswith("date")}
-    assert parse({**item, **fields}, GROUP) is Fate.MALFORMED
+    assert parse_item({**item, **fields}, GROUP) is DropReason.MALFORMED
 
 
 def test_the_hour_that_comes_twice_in_autumn_leaves_the_order_as_it_is():
-    again = When(3700, 2, local=True)
+    again = MessageTime(3700, 2, local=True)
     assert again.following(7100).time == 7100
     assert replace(again, local=False).following(7100).time == 3700
     assert again.following(7400).time == 3700
@@ -141,7 +140,7 @@ def test_the_hour_that_comes_twice_in_autumn_leaves_the_order_as_it_is():
 
 
 def test_what_the_exporting_program_could_not_read_is_no_damage():
-    assert parse({"id": 7, "type": "unsupported"}, GROUP) is Fate.UNSUPPORTED
+    assert parse_item({"id": 7, "type": "unsupported"}, GROUP) is DropReason.UNSUPPORTED
 
 
 def test_what_a_file_does_not_take_is_left_out():
@@ -151,7 +150,7 @@ def test_what_a_file_does_not_take_is_left_out():
 
 @pytest.mark.parametrize("field", ["forwarded_from", "forwarded_from_id", "saved_from"])
 def test_a_forwarded_message_is_one_even_if_nobody_knows_from_whom(field):
-    assert parsed(**{field: None}).fate is Fate.FORWARDED
+    assert parsed(**{field: None}).fate is DropReason.FORWARDED
 
 
 def test_a_quotation_is_left_out_unless_it_is_all_that_a_message_says():
@@ -199,8 +198,8 @@ ANYTHING = st.recursive(
     whole=st.booleans(),
 )
 def test_any_item_is_a_message_or_has_a_fate(item, whole):
-    found = parse({**WHOLE, **item} if whole else item, GROUP)
-    assert isinstance(found, (Fate, Message))
-    if isinstance(found, Message):
+    found = parse_item({**WHOLE, **item} if whole else item, GROUP)
+    assert isinstance(found, (DropReason, ExportedMessage))
+    if isinstance(found, ExportedMessage):
         f"{found.author}{found.name}{found.text}".encode()
         assert all(-(2**63) <= number < 2**63 for number in (found.id, found.when.time, found.reply_to or 0))

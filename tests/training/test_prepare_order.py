@@ -5,11 +5,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from training.data.dialogues import dialogues
-from training.data.intake import Intake
-from training.data.ordering import find_topics, sort
-from training.data.telegram.export_reader import Chat
-from training.data.turns import turns
+from training.data.collector import MessageCollector
+from training.data.dialogues import make_dialogues
+from training.data.ordering import find_topics, sort_messages
+from training.data.telegram.export_reader import ExportedChat
+from training.data.turns import make_turns
 from training.data.workspace import Workspace
 
 
@@ -18,17 +18,21 @@ class Arranged:
 
     def __init__(self, workspace, chats):
         self.workspace = workspace
-        self.intake = Intake()
-        items = [(Chat(number, type="private_supergroup"), item) for number, chat in enumerate(chats) for item in chat]
-        workspace.add(self.intake.messages(items))
+        self.collector = MessageCollector()
+        items = [
+            (ExportedChat(number, type="private_supergroup"), item)
+            for number, chat in enumerate(chats)
+            for item in chat
+        ]
+        workspace.add(self.collector.messages(items))
         workspace.resolve_replies()
-        self.topics = find_topics(workspace, self.intake.topics)
-        if self.topics or self.intake.reordered:
-            sort(workspace)
-        workspace.add_turns(turns(workspace.rows(), session_gap=14400, burst_gap=180))
+        self.topics = find_topics(workspace, self.collector.topics)
+        if self.topics or self.collector.reordered:
+            sort_messages(workspace)
+        workspace.add_turns(make_turns(workspace.rows(), session_gap=14400, burst_gap=180))
 
     def dialogues(self, owner="user_me"):
-        found = dialogues(self.workspace, frozenset({owner}), context_turns=8)
+        found = make_dialogues(self.workspace, frozenset({owner}), context_turns=8)
         return [[part.text for part in one.parts] for one in sorted(found, key=lambda one: one.time)]
 
     def fates(self):
@@ -53,7 +57,7 @@ def test_messages_in_any_order_give_the_dialogues_of_the_right_order(export, tmp
     def arranged(name, items):
         with Workspace.open(tmp_path / name) as workspace:
             made = Arranged(workspace, [items])
-            return made.dialogues(), made.intake.reordered
+            return made.dialogues(), made.collector.reordered
 
     whole, none = arranged("right", talk(export))
     mixed, some = arranged("mixed", list(order(export.items)))
@@ -74,7 +78,7 @@ def test_an_hour_that_the_clock_showed_twice_keeps_its_order(export, arrange):
         export.say("ann" if number % 2 == 0 else "me", f"{number}", date=f"2019-10-27T{clock}:00", date_unixtime=...)
     arranged = arrange(export.items)
     assert arranged.dialogues()[-1] == ["0", "1", "2", "3", "4", "5"]
-    assert arranged.intake.reordered == 0
+    assert arranged.collector.reordered == 0
 
 
 def forum(export):
@@ -163,4 +167,4 @@ def test_a_group_that_became_a_supergroup_is_one_conversation(export, arrange):
     export.say("me", "ура", id=2, reply_to_message_id=1)
     arranged = arrange(export.items)
     assert arranged.dialogues() == [["переезжаем?", "да"], ["переехали", "ура"]]
-    assert arranged.intake.reordered == 0
+    assert arranged.collector.reordered == 0

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.manifest import Manifest
-from training.data.splits import FEWEST, Part, assign, few
+from training.data.splits import FEWEST, Part, assign_parts, too_few_warning
 from training.data.workspace import Workspace
 
 SHARES = {Part.VALIDATION: 0.1, Part.TEST: 0.1}
@@ -85,7 +85,7 @@ def test_fewer_dialogues_are_all_for_training_and_plain_words_say_what_that_mean
     manifest, parts = run_prepare(export.chat(), **DEFAULT)
     assert len(parts["train"]) == pairs == manifest["dialogues"]
     words = Manifest.read(tmp_path / "data").summary().splitlines()[1]
-    assert words == few(pairs)
+    assert words == too_few_warning(pairs)
     assert words.startswith(f"Only {pairs} dialogue")
 
 
@@ -94,7 +94,7 @@ def test_enough_dialogues_need_no_words(export, run_prepare, tmp_path):
         export.say("ann", f"вопрос {number}")
         export.say("me", f"ответ {number}")
     run_prepare(export.chat())
-    assert few(FEWEST) is None
+    assert too_few_warning(FEWEST) is None
     assert "\n" not in Manifest.read(tmp_path / "data").summary()
 
 
@@ -120,7 +120,7 @@ def test_parts_share_no_message_and_none_is_empty(pieces, gap):
                 for begin, end in windows(spoken)
             ),
         )
-        assign(workspace, SHARES)
+        assign_parts(workspace, SHARES)
         found = workspace.database.execute(
             "SELECT part, rows, messages FROM dialogues WHERE part IS NOT NULL"
         ).fetchall()

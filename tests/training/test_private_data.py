@@ -3,7 +3,7 @@
 import pytest
 
 from training.data.placeholders import in_words
-from training.data.private_data import says_nothing, without_addresses, without_numbers
+from training.data.private_data import is_only_placeholders, without_addresses, without_numbers
 
 
 def clean(text, language="ru", countries=("RU",)):
@@ -97,10 +97,10 @@ def test_what_is_not_private_stays(text):
 
 
 def test_a_text_of_place_holders_alone_says_nothing():
-    assert says_nothing("[ссылка]")
-    assert says_nothing(" [имя], [ссылка]!")
-    assert says_nothing("[name], [link]")
-    assert says_nothing(without_addresses("https://a.org"))
-    assert not says_nothing("!!!")
-    assert not says_nothing("вот [ссылка]")
-    assert not says_nothing("[смеётся]")
+    assert is_only_placeholders("[ссылка]")
+    assert is_only_placeholders(" [имя], [ссылка]!")
+    assert is_only_placeholders("[name], [link]")
+    assert is_only_placeholders(without_addresses("https://a.org"))
+    assert not is_only_placeholders("!!!")
+    assert not is_only_placeholders("вот [ссылка]")
+    assert not is_only_placeholders("[смеётся]")

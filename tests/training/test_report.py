@@ -2,7 +2,7 @@
 
 from markdown_it import MarkdownIt
 
-from training.evaluation.report import row
+from training.evaluation.report import table_row
 
 WRITTEN = [
     "**жирно** _и_ ~~нет~~ `код`",
@@ -13,7 +13,7 @@ WRITTEN = [
 
 
 def test_an_answer_is_no_markup():
-    table = "\n".join(["| a | b | c | d |", "| --- | --- | --- | --- |", row(*WRITTEN)])
+    table = "\n".join(["| a | b | c | d |", "| --- | --- | --- | --- |", table_row(*WRITTEN)])
     read = MarkdownIt("gfm-like", {"linkify": False}).parse(table)
     cells = [token.children for token in read if token.type == "inline"][4:]
     assert [["text"] for _ in WRITTEN] == [sorted({part.type for part in cell}) for cell in cells]
@@ -22,4 +22,4 @@ def test_an_answer_is_no_markup():
 
 def test_prose_is_readable_in_an_editor():
     prose = 'Хорошо, я объяснюсь с ним... (Пауза.) Что-то не то; да?! "Нет": 5 > 3'
-    assert row(prose) == f"| {prose} |"
+    assert table_row(prose) == f"| {prose} |"

@@ -13,10 +13,10 @@ from functions.generate.prompts import near
 from training.data.command import prepare
 from training.data.manifest import Manifest
 from training.data.splits import Part
-from training.data.telegram.json_values import Span
+from training.data.telegram.json_reader import ByteRange
 from training.evaluation.leaks import Leak, Leaks
 from training.evaluation.result import Distances, Evaluation, Score, Style
-from training.examples import read
+from training.examples import read_examples
 from training.fit import resuming
 from training.fit.command import FitResult
 from training.settings import FitSettings, PrepareSettings
@@ -41,18 +41,22 @@ def test_an_export_becomes_the_same_data_as_it_did(tmp_path: Path) -> None:
 
 def test_a_manifest_is_read() -> None:
     manifest = Manifest.read(STORED / "data")
-    assert (manifest.data_sha256, manifest.language, manifest.damaged) == (SHA, "ru", [Span(start=9799, end=10050)])
+    assert (manifest.data_sha256, manifest.language, manifest.damaged) == (
+        SHA,
+        "ru",
+        [ByteRange(start=9799, end=10050)],
+    )
     assert (manifest.train, manifest.validation, manifest.test) == (19, 2, 2)
 
 
 def test_dialogues_are_read() -> None:
-    examples = read(STORED / "data", Part.TRAIN)
+    examples = read_examples(STORED / "data", Part.TRAIN)
     assert examples[0].turns == (
         Turn(role=Role.USER, text="Вопрос номер 0 о погоде и кино?"),
         Turn(role=Role.ASSISTANT, text="Ответ 0: ну конечно, приходи."),
     )
     assert examples[0].rows == ((1,), (3,))
-    assert [len(read(STORED / "data", part)) for part in Part] == [19, 2, 2]
+    assert [len(read_examples(STORED / "data", part)) for part in Part] == [19, 2, 2]
 
 
 def test_what_a_training_came_to_is_read_and_written_as_it_was() -> None:
@@ -73,7 +77,7 @@ def test_what_a_training_began_with_is_read_and_written_as_it_was(tmp_path: Path
     settings = FitSettings(
         data="/srv/data", out=tmp_path, rank=8, targets="q_proj,v_proj", frame="near", canaries=3, seed=7
     )
-    resuming.keep(settings, SHA)
+    resuming.record_settings(settings, SHA)
     for name in ("config.toml", "data.sha256"):
         assert (tmp_path / name).read_bytes() == (RUN / name).read_bytes()
     (tmp_path / "model").mkdir()

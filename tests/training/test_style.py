@@ -11,7 +11,7 @@ from training.evaluation.command import main
 from training.evaluation.likeness import likeness
 from training.evaluation.report import style_in_words
 from training.evaluation.result import Evaluation, Score
-from training.evaluation.style import Voices, bare, voices
+from training.evaluation.style import SpokenTurns, normalized_for_style, spoken_turns
 from training.examples import Example
 from training.settings import EvaluateSettings
 
@@ -42,7 +42,7 @@ def people():
 
 
 def heard(owner, other, count=80):
-    return Voices(owner.turns(count), other.turns(count))
+    return SpokenTurns(owner.turns(count), other.turns(count))
 
 
 def test_the_owners_answers_are_like_the_owner_and_anothers_are_not(people):
@@ -131,8 +131,8 @@ def test_each_turn_is_heard_once_without_place_holders_and_digits():
         Example((first, answer), ((1,), (2,))),
         Example((first, answer, second, last), ((1,), (2,), (3,), (4,))),
     ]
-    assert voices(dialogues, seed=0) == Voices(["no", "yes"], ["see at 00:00"])
-    assert bare(" [стикер 😹] a\nb ") == "a b"
+    assert spoken_turns(dialogues, seed=0) == SpokenTurns(["no", "yes"], ["see at 00:00"])
+    assert normalized_for_style(" [стикер 😹] a\nb ") == "a b"
 
 
 async def test_the_terminal_says_that_there_is_no_likeness(monkeypatch, capsys, tmp_path):

@@ -25,7 +25,7 @@ from training.evaluation.command import evaluate
 from training.export import export
 from training.fit.command import fit
 from training.settings import EvaluateSettings, ExportSettings, FitSettings
-from training.weights import run_settings, trained
+from training.weights import load_trained_model, read_run_settings
 
 QUIET = Console(quiet=True)
 
@@ -101,7 +101,7 @@ def test_an_exported_model_says_itself_what_it_is(run, tmp_path):
     served = tmp_path / "served"
     export(ExportSettings.read(run=run, to=served), console=QUIET, clock=SystemClock())
     assert ModelCard.read(served) == ModelCard(name="tiny-trained", format="dialogue", licence="CC0-1.0")
-    manifest = json.loads((run_settings(run).data / "manifest.json").read_text())
+    manifest = json.loads((read_run_settings(run).data / "manifest.json").read_text())
     readme = (served / "README.md").read_text()
     assert manifest["data_sha256"] in readme
     assert "| bits_per_byte |" in readme
@@ -116,7 +116,7 @@ def test_an_exported_model_gives_the_trained_ones_logits(run, tmp_path):
     served = tmp_path / "served"
     difference = export(ExportSettings.read(run=run, to=served, weights="fp32"), console=QUIET, clock=SystemClock())
     assert difference < 1e-2
-    model, exported = trained(run, run_settings(run), QUIET), load(str(served))
+    model, exported = load_trained_model(run, read_run_settings(run), QUIET), load(str(served))
     ids = torch.tensor([model.tokenizer.encode("Гость: да?\nТимоха:")])
     assert exported.tokenizer.encode("Гость: да?\nТимоха:") == ids[0].tolist()
     with torch.inference_mode():
@@ -142,7 +142,7 @@ def test_what_can_not_be_evaluated_or_exported_is_one_line(run, tmp_path):
         export(ExportSettings.read(run=tmp_path / "none", to=tmp_path / "served"), console=QUIET, clock=SystemClock())
     with pytest.raises(SettingsError, match=r"TRAINING_TO: .* is not empty"):
         export(ExportSettings.read(run=run, to=run), console=QUIET, clock=SystemClock())
-    nothing = shutil.copytree(run_settings(run).data, tmp_path / "nothing")
+    nothing = shutil.copytree(read_run_settings(run).data, tmp_path / "nothing")
     (nothing / "test.jsonl").write_text("")
     with pytest.raises(TimokhaError, match="TRAINING_TEST_SHARE"):
         evaluate(EvaluateSettings.read(run=run, data=nothing), console=QUIET, clock=SystemClock())

@@ -4,7 +4,7 @@ import json
 
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import Dialogue
-from training.fit import used_tokens
+from training.export import learned_answers, tokens_of_answers
 from training.fit.lessons import Renderer
 
 
@@ -14,7 +14,7 @@ def renderer(tokenizer):
 
 def test_a_token_is_named_that_several_answers_are_written_with(tokenizer):
     ordinary = {*tokenizer.encode(" привет\n"), *tokenizer.encode(" привет 日\n")}
-    said = used_tokens.used(["привет", "привет 日", "привет 日 日 日本"], renderer(tokenizer))
+    said = tokens_of_answers(["привет", "привет 日", "привет 日 日 日本"], renderer(tokenizer))
     assert said == sorted(ordinary)
     assert not {*tokenizer.encode("本")} <= {*said}
 
@@ -28,4 +28,4 @@ def test_only_what_the_owner_wrote_counts_and_each_answer_once(tmp_path):
     (tmp_path / "train.jsonl").write_text("\n".join([line("a", "раз"), line("b", "раз"), line("c", "два", "d", "три")]))
     (tmp_path / "validation.jsonl").write_text(line("e", "четыре"))
     (tmp_path / "test.jsonl").write_text(line("f", "пять"))
-    assert used_tokens.answers(tmp_path) == ["раз", "три", "четыре"]
+    assert learned_answers(tmp_path) == ["раз", "три", "четыре"]

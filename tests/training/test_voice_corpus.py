@@ -2,15 +2,15 @@
 
 from functions.generate.models.voices import DIRECTORY
 from functions.generate.prompts import near
-from training.voice.skeletons import templates
-from training.voice.talks import read, texts
+from training.voice.report import templates
+from training.voice.talks import read_talks, talk_texts
 
 
 def test_no_skeleton_stands_more_than_three_times():
-    found = {kind: {key: places[:4] for key, places in keys.items()} for kind, keys in templates(read()).items()}
+    found = {kind: {key: places[:4] for key, places in keys.items()} for kind, keys in templates(read_talks()).items()}
     assert found == {"questions": {}, "answers": {}}
 
 
 def test_what_the_voice_shows_are_the_talks_as_they_are():
     """`python -m training.voice examples --data functions/generate/voice` writes them, and so does `make voice`."""
-    assert near.read(DIRECTORY) == [texts(talk) for talk in read()]
+    assert near.read(DIRECTORY) == [talk_texts(talk) for talk in read_talks()]

@@ -23,7 +23,7 @@ from training.settings import FitSettings
 from training.voice import shipping
 from training.voice.__main__ import main
 from training.voice.shipping import CHOICES, ship
-from training.voice.talks import Exchange, Talk, texts
+from training.voice.talks import Exchange, Talk, talk_texts
 
 TALKS = [Talk((Exchange("Раз?", "Один."), Exchange("Два?", "Два.")), "ru", "somewhere:1")]
 
@@ -44,7 +44,7 @@ def place(data, base, tmp_path_factory):
     shutil.copytree(base, folder / "base")
     CARD.write(folder / "base")
     shutil.copytree(data, folder / "data")
-    near.write(folder / "data", map(texts, TALKS))
+    near.write(folder / "data", map(talk_texts, TALKS))
     for run in ("run", "again"):
         train(folder / "data", folder / "base", folder / run)
     (folder / "exported").mkdir()
@@ -62,7 +62,7 @@ def test_the_same_training_ships_the_same_bytes(place, tmp_path):
     )
     assert first == again
     assert {*first} == {ADAPTER, CONFIG, NOTICE, "examples.jsonl", "timokha.json", "used_tokens.json"}
-    assert near.read(tmp_path / "run") == [texts(TALKS[0])]
+    assert near.read(tmp_path / "run") == [talk_texts(TALKS[0])]
     assert str(place).encode() not in b"".join(first.values())
 
 

@@ -10,14 +10,14 @@ from events.runtime.clock import SystemClock
 from functions.generate.models.card import ModelCard
 from training.data.command import prepare
 from training.data.splits import Part
-from training.examples import read as read_examples
+from training.examples import read_examples
 from training.fit.command import fit
 from training.settings import FitSettings, PrepareSettings
 from training.voice import telegram
 from training.voice.__main__ import main
-from training.voice.losses import losses
-from training.voice.skeletons import MOST, distinct, skeleton, templates
-from training.voice.talks import BadTalks, Exchange, read
+from training.voice.losses import find_losses
+from training.voice.report import MOST, distinct, skeleton, templates
+from training.voice.talks import BadTalks, Exchange, read_talks
 
 QUIET = Console(quiet=True)
 
@@ -37,7 +37,7 @@ def write(tmp_path):
 
 def test_talks_are_blocks_of_questions_and_answers(write):
     write("# first\n- Привет!\n+ Привет-привет.\n# between\n- как ты\n+ Бодро!\n\n\n- Пока\n+ До встречи!")
-    talks = read(write("- hi\n+ Hello!\n", "en"))
+    talks = read_talks(write("- hi\n+ Hello!\n", "en"))
     assert [(talk.language, talk.place, len(talk.exchanges)) for talk in talks] == [
         ("ru", "ru/a.txt:2", 2),
         ("ru", "ru/a.txt:9", 1),
@@ -47,7 +47,7 @@ def test_talks_are_blocks_of_questions_and_answers(write):
 
 
 def test_no_talks_are_none(tmp_path, capsys):
-    assert read(tmp_path) == []
+    assert read_talks(tmp_path) == []
     assert main(["--talks", str(tmp_path), "report"]) == 0
     assert main(["--talks", str(tmp_path), "export", "--out", str(tmp_path / "export")]) == 1
     assert capsys.readouterr().err == f"{tmp_path} has no talks: they are in ru/*.txt or en/*.txt\n"
@@ -69,7 +69,7 @@ def test_no_talks_are_none(tmp_path, capsys):
 def test_a_fault_is_one_line_with_its_place(write, capsys, text, fault):
     directory = write(text)
     with pytest.raises(BadTalks) as error:
-        read(directory)
+        read_talks(directory)
     assert str(error.value).startswith(fault)
     assert "\n" not in str(error.value)
     assert main(["--talks", str(directory), "report"]) == 1
@@ -86,8 +86,8 @@ def test_a_skeleton_has_neither_numbers_nor_names():
 
 def test_a_template_stands_more_than_three_times(write):
     lines = "".join(f"- Мне {number} лет\n+ Да.\n\n" for number in range(MOST))
-    assert templates(read(write(lines))) == {"questions": {}, "answers": {}}
-    found = templates(read(write(lines + "- мне сорок\n+ Да!\n\n- Мне 40 лет!\n+ Да.\n")))
+    assert templates(read_talks(write(lines))) == {"questions": {}, "answers": {}}
+    found = templates(read_talks(write(lines + "- мне сорок\n+ Да!\n\n- Мне 40 лет!\n+ Да.\n")))
     assert {kind: {key: len(places) for key, places in keys.items()} for kind, keys in found.items()} == {
         "questions": {"мне 0 лет": 4},
         "answers": {},
@@ -109,8 +109,8 @@ TALKS = "".join(
 @pytest.fixture
 def prepared(write, tmp_path):
     """The talks, and the directory of what was prepared of them."""
-    talks = read(write(TALKS))
-    export = telegram.write(talks, tmp_path / "export")
+    talks = read_talks(write(TALKS))
+    export = telegram.write_export(talks, tmp_path / "export")
     chosen = {"context_turns": 20, "validation_share": 0.1, "test_share": 0.1}
     prepare(PrepareSettings(export=export, owner="Timokha", out=tmp_path / "data", **chosen), console=QUIET)
     return talks, tmp_path / "data"
@@ -118,7 +118,7 @@ def prepared(write, tmp_path):
 
 def test_prepare_takes_every_exchange(prepared):
     talks, data = prepared
-    found = losses(talks, data)
+    found = find_losses(talks, data)
     assert found.lost == []
     assert sum(found.parts.values()) == found.exchanges == 20
     assert min(found.parts.values()) >= 1
@@ -142,9 +142,9 @@ def test_what_is_lost_is_said(write, prepared, tmp_path, capsys):
 
 def test_the_same_talks_are_the_same_export_wherever_they_stand(write):
     blocks = TALKS.strip().split("\n\n")
-    one = telegram.export(read(write(TALKS)))
+    one = telegram.export(read_talks(write(TALKS)))
     write("\n\n".join(blocks[::2]))
-    other = telegram.export(read(write("\n\n".join(blocks[1::2]), name="b.txt")))
+    other = telegram.export(read_talks(write("\n\n".join(blocks[1::2]), name="b.txt")))
     assert json.dumps(one) == json.dumps(other)
     times = [int(item["date_unixtime"]) for item in one["chats"]["list"][0]["messages"]]
     assert times == sorted(times)

@@ -9,7 +9,7 @@ from events.schema import Role, Turn
 from functions.generate.prompts.formats import Dialogue
 from functions.generate.prompts.near import Near
 from training.data.splits import Part
-from training.examples import read
+from training.examples import read_examples
 from training.voice.__main__ import main
 from training.voice.variants import SHARE, variant, vary
 
@@ -31,13 +31,13 @@ def data(tmp_path):
 
 
 def test_the_last_question_of_most_dialogues_is_put_otherwise_and_nothing_else_is(data, capsys):
-    before = read(data, Part.TRAIN)
+    before = read_examples(data, Part.TRAIN)
     assert main(["vary", "--data", str(data)]) == 0
-    after = read(data, Part.TRAIN)
+    after = read_examples(data, Part.TRAIN)
     changed = [one for one, other in zip(before, after, strict=True) if one.turns[-2] != other.turns[-2]]
     assert SHARE - 0.3 < len(changed) / len(before) <= SHARE + 0.1
     assert [one.turns[:-2] + one.turns[-1:] for one in before] == [one.turns[:-2] + one.turns[-1:] for one in after]
-    assert read(data, Part.TEST) == before
+    assert read_examples(data, Part.TEST) == before
     assert capsys.readouterr().out.endswith(" questions are put otherwise\n")
 
 
@@ -77,5 +77,5 @@ def test_a_text_keeps_the_line_separators_that_are_no_ends_of_lines_in_json(tmp_
         (tmp_path / f"{part}.jsonl").write_text(f"{line}\n", encoding="utf-8")
     vary(tmp_path)
     for part in Part:
-        [one] = read(tmp_path, part)
+        [one] = read_examples(tmp_path, part)
         assert [turn.text for turn in one.turns[:2]] == ["раз\u2028два", "три\u0085четыре"]

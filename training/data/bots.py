@@ -12,7 +12,7 @@ _NAME = re.compile(r"(?:(?:^|[\W_])(?i:bot|бот)|(?<=[^\W_A-ZА-ЯЁ])(?:Bot|�
 _FEWEST, _SHARE = 2, 0.1
 
 
-class Sign(StrEnum):
+class BotSign(StrEnum):
     """What somebody is taken for a bot by."""
 
     SETTING = "setting"
@@ -23,7 +23,7 @@ class Sign(StrEnum):
     NAME = "name"
 
 
-def find_bots(speakers: Mapping[str, Speaker], people: Collection[str], named: Collection[str]) -> dict[str, Sign]:
+def find_bots(speakers: Mapping[str, Speaker], people: Collection[str], named: Collection[str]) -> dict[str, BotSign]:
     """Id of each bot → its sign. `people`: ids of those who are none; `named`: names and ids, `!` before no bot's."""
     found = ((speaker.id, _sign(speaker, named)) for speaker in speakers.values() if speaker.id not in people)
     return {number: sign for number, sign in found if sign}
@@ -34,15 +34,15 @@ def looks_like_a_bot(name: str) -> bool:
     return _NAME.search(name) is not None
 
 
-def _sign(speaker: Speaker, named: Collection[str]) -> Sign | None:
+def _sign(speaker: Speaker, named: Collection[str]) -> BotSign | None:
     called = {speaker.id, speaker.id.removeprefix("user"), speaker.name}
     if not called.isdisjoint(named):
-        return Sign.SETTING
+        return BotSign.SETTING
     # Whom the account has a chat with that is none with a bot is a person.
     if "personal_chat" in speaker.chats or not {NONE + name for name in called}.isdisjoint(named):
         return None
     if "bot_chat" in speaker.chats:
-        return Sign.CHAT
+        return BotSign.CHAT
     if speaker.buttons >= max(_FEWEST, speaker.messages * _SHARE):
-        return Sign.BUTTONS
-    return Sign.NAME if looks_like_a_bot(speaker.name) else None
+        return BotSign.BUTTONS
+    return BotSign.NAME if looks_like_a_bot(speaker.name) else None

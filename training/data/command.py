@@ -1,35 +1,36 @@
 """`timokha train prepare`: from a chat export to dialogues, a manifest that accounts for every item, and plots."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from events.errors import SettingsError, TimokhaError
 from observability.telemetry import Telemetry
 from training import plots
-from training.bars import say
 from training.data import private_data
-from training.data.bots import NONE, Sign, find_bots
-from training.data.dialogues import Dialogue, dialogues, store
+from training.data.bots import NONE, BotSign, find_bots
+from training.data.collector import MessageCollector
+from training.data.dialogues import Dialogue, make_dialogues, store_dialogues
 from training.data.duplicates import drop_duplicates
-from training.data.intake import Intake
 from training.data.languages import Languages
-from training.data.manifest import CONSENT, MANIFEST, Manifest, counts, settle
-from training.data.ordering import find_topics, sort
-from training.data.owner import find_owner, loudest
-from training.data.splits import Part, assign, write
-from training.data.telegram.export_reader import ExportFile
-from training.data.telegram.export_source import opened
-from training.data.telegram.messages import Fate
-from training.data.turns import turns
-from training.data.wording import owner_languages, reword
+from training.data.manifest import CONSENT, MANIFEST, Manifest, count_data, mark_unused_messages
+from training.data.ordering import find_topics, sort_messages
+from training.data.owner import find_owner, most_active
+from training.data.splits import Part, assign_parts, write_parts
+from training.data.telegram.export_reader import ExportedChat, ExportFile
+from training.data.telegram.export_source import open_export
+from training.data.telegram.messages import DropReason
+from training.data.turns import make_turns
+from training.data.wording import owner_languages, write_final_texts
 from training.data.workspace import Workspace
-from training.outputs import claimed, publish, scratch
-from training.progress import Stopped, check, reading
+from training.outputs import claim_directory, publish_files, scratch_directory
+from training.progress import Stopped, check, say
 from training.settings import PrepareSettings
 
 _CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share"}
@@ -58,22 +59,22 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
         countries = private_data.known_countries(_names(settings.countries))
         phrases = settings.blocklist.read_text(encoding="utf-8").splitlines() if settings.blocklist else []
         with (
-            opened(settings.export) as file,
-            claimed(settings.out),
-            scratch(settings.out) as place,
+            open_export(settings.export) as file,
+            claim_directory(settings.out),
+            scratch_directory(settings.out) as place,
             Workspace.open(place / "messages.sqlite", stopped) as workspace,
         ):
-            export, intake = ExportFile(file), Intake(private_data.blocklist(phrases))
-            _read(export, intake, workspace, console, stopped)
-            owner = find_owner(settings.owner, export.account, intake.speakers)
-            bots = _drop_bots(workspace, intake, {*owner, export.account or ""}, _names(settings.bots), console)
+            export, collector = ExportFile(file), MessageCollector(private_data.blocklist(phrases))
+            _read(export, collector, workspace, console, stopped)
+            owner = find_owner(settings.owner, export.account, collector.speakers)
+            bots = _drop_bots(workspace, collector, {*owner, export.account or ""}, _names(settings.bots), console)
             with console.status("Arranging the dialogues"):
-                fields: dict[str, Any] = {"bots": bots, "topics": _order(workspace, intake)}
+                fields: dict[str, Any] = {"bots": bots, "topics": _order(workspace, collector)}
                 languages = owner_languages(workspace, owner)
-                replaced = reword(workspace, languages, countries)
+                replaced = write_final_texts(workspace, languages, countries)
                 fields |= {"private_data_replaced": replaced, "languages": languages.shares}
                 _arrange(workspace, owner, languages, settings, stopped)
-                return _write(workspace, intake, export, owner, settings, fields=fields, result=place / "result")
+                return _write(workspace, collector, export, owner, settings, fields=fields, result=place / "result")
     except OSError as error:
         raise SettingsError(f"{_named(error, settings.out)} can't be used: {error.strerror or error}") from None
 
@@ -84,13 +85,30 @@ def _named(error: OSError, out: Path) -> str | Path:
     return out if within or not error.filename else error.filename
 
 
-def _read(export: ExportFile, intake: Intake, workspace: Workspace, console: Console, stopped: Stopped) -> None:
+def _read(
+    export: ExportFile, collector: MessageCollector, workspace: Workspace, console: Console, stopped: Stopped
+) -> None:
     """Store the messages of `export`, and say what was wrong with the file."""
-    workspace.add(intake.messages(reading(export, console, stopped)))
+    workspace.add(collector.messages(_items(export, console, stopped)))
     for line in export.findings():
         say(console, line)
-    if intake.reordered:
-        say(console, f"{intake.reordered} messages came after newer ones: all are sorted by time.")
+    if collector.reordered:
+        say(console, f"{collector.reordered} messages came after newer ones: all are sorted by time.")
+
+
+def _items(export: ExportFile, console: Console, stopped: Stopped) -> Iterator[tuple[ExportedChat, Any]]:
+    """The items of `export`, with a bar. Raises TimokhaError when `stopped`."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Reading the export", total=os.fstat(export.file.fileno()).st_size)
+
+        def on_read(size: int) -> None:
+            check(stopped)
+            progress.update(task, completed=size)
+
+        export.on_read = on_read
+        yield from export.items()
+        progress.refresh()  # rich leaves out the last look in a notebook
 
 
 def _names(text: str) -> frozenset[str]:
@@ -98,26 +116,26 @@ def _names(text: str) -> frozenset[str]:
 
 
 def _drop_bots(
-    workspace: Workspace, intake: Intake, people: Collection[str], named: Collection[str], console: Console
+    workspace: Workspace, collector: MessageCollector, people: Collection[str], named: Collection[str], console: Console
 ) -> Counter[str]:
     """Drop what bots wrote, and return how many bots were told by which sign."""
-    signs = find_bots(intake.speakers, people, named)
-    workspace.drop_authors(signs, Fate.BOT)
-    guessed = [intake.speakers[author] for author, sign in signs.items() if sign in (Sign.BUTTONS, Sign.NAME)]
+    signs = find_bots(collector.speakers, people, named)
+    workspace.drop_authors(signs, DropReason.BOT)
+    guessed = [collector.speakers[author] for author, sign in signs.items() if sign in (BotSign.BUTTONS, BotSign.NAME)]
     if guessed:
         say(
             console,
-            f"Taken for bots: {loudest(guessed)}; for one who is none: TRAINING_BOTS={NONE}{guessed[0].id}.",
+            f"Taken for bots: {most_active(guessed)}; for one who is none: TRAINING_BOTS={NONE}{guessed[0].id}.",
         )
     return Counter(sign.value for sign in signs.values())
 
 
-def _order(workspace: Workspace, intake: Intake) -> int:
+def _order(workspace: Workspace, collector: MessageCollector) -> int:
     """Resolve replies, sort what is out of order, and return how many topics of forums there are."""
     workspace.resolve_replies()
-    topics = find_topics(workspace, intake.topics)
-    if topics or intake.reordered:
-        sort(workspace)
+    topics = find_topics(workspace, collector.topics)
+    if topics or collector.reordered:
+        sort_messages(workspace)
     return topics
 
 
@@ -125,17 +143,17 @@ def _arrange(
     workspace: Workspace, owner: frozenset[str], languages: Languages, settings: PrepareSettings, stopped: Stopped
 ) -> None:
     """Make turns and dialogues, drop duplicates, and assign the dialogues to the parts."""
-    found = turns(
+    found = make_turns(
         workspace.rows(),
         session_gap=settings.session_gap.total_seconds(),
         burst_gap=settings.burst_gap.total_seconds(),
     )
     workspace.add_turns(found)
-    told = dialogues(workspace, owner, context_turns=settings.context_turns)
-    store(workspace, _watched(told, stopped), languages)
+    told = make_dialogues(workspace, owner, context_turns=settings.context_turns)
+    store_dialogues(workspace, _watched(told, stopped), languages)
     drop_duplicates(workspace, stopped)
-    assign(workspace, {Part.VALIDATION: settings.validation_share, Part.TEST: settings.test_share})
-    settle(workspace)
+    assign_parts(workspace, {Part.VALIDATION: settings.validation_share, Part.TEST: settings.test_share})
+    mark_unused_messages(workspace)
 
 
 def _watched(found: Iterator[Dialogue], stopped: Stopped) -> Iterator[Dialogue]:
@@ -146,7 +164,7 @@ def _watched(found: Iterator[Dialogue], stopped: Stopped) -> Iterator[Dialogue]:
 
 def _write(
     workspace: Workspace,
-    intake: Intake,
+    collector: MessageCollector,
     export: ExportFile,
     owner: frozenset[str],
     settings: PrepareSettings,
@@ -155,7 +173,7 @@ def _write(
     result: Path,
 ) -> Manifest:
     """Write the data to `result`, then move it to `settings.out`, where earlier data stay until all of it is there."""
-    numbers = counts(workspace, intake.never_messages)
+    numbers = count_data(workspace, collector.never_messages)
     if not numbers["train"]:
         raise TimokhaError(
             f"nobody's words were answered by the owner ({numbers['turns']} turns, dropped: {numbers['dropped']}): "
@@ -164,20 +182,20 @@ def _write(
     result.mkdir()
     manifest = Manifest(
         **numbers,
-        speakers=len(intake.speakers),
+        speakers=len(collector.speakers),
         chats=export.chats,
-        reordered=intake.reordered,
-        quoted=intake.quoted,
+        reordered=collector.reordered,
+        quoted=collector.quoted,
         **fields,
         repaired=export.repaired,
         damaged_places=export.damage.places,
         damaged=export.damage.first,
         truncated=export.truncated,
         truncated_at=export.truncated_at,
-        data_sha256=write(workspace, result),
+        data_sha256=write_parts(workspace, result),
         settings=settings.model_dump(mode="json", include=_CHOICES),
     )
     plots.draw_data(workspace, owner, result)
     (result / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    publish(result, settings.out, last=MANIFEST)
+    publish_files(result, settings.out, last=MANIFEST)
     return manifest

@@ -5,20 +5,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from events.schema import Role
-from training.data.duplicates import exchange
+from training.data.duplicates import exchange_key
 from training.data.languages import Languages
 from training.data.placeholders import person
-from training.data.private_data import says_nothing
-from training.data.telegram.messages import QUOTABLE, Fate
-from training.data.workspace import Row, Turn, Workspace
+from training.data.private_data import is_only_placeholders
+from training.data.telegram.messages import QUOTABLE, DropReason
+from training.data.workspace import StoredMessage, StoredTurn, Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DialogueTurn:
     """A turn, or the beginning of one, as a dialogue shows it."""
 
     author: str
-    rows: tuple[Row, ...]
+    rows: tuple[StoredMessage, ...]
 
     @property
     def text(self) -> str:
@@ -29,7 +29,7 @@ class Part:
 class Dialogue:
     """`parts` oldest first; the last one is the owner's."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[DialogueTurn, ...]
     owner: frozenset[str]
 
     @property
@@ -73,14 +73,14 @@ class Dialogue:
         return [[row.row for row in part.rows] for part in self.parts]
 
     @property
-    def fate(self) -> Fate | None:
+    def fate(self) -> DropReason | None:
         """Why it teaches nothing, if so."""
         if all(part.author in self.owner for part in self.parts):
-            return Fate.NO_QUESTION
-        return Fate.ONLY_PLACEHOLDERS if says_nothing(self.answer) else None
+            return DropReason.NO_QUESTION
+        return DropReason.ONLY_PLACEHOLDERS if is_only_placeholders(self.answer) else None
 
 
-def dialogues(workspace: Workspace, owner: frozenset[str], *, context_turns: int) -> Iterator[Dialogue]:
+def make_dialogues(workspace: Workspace, owner: frozenset[str], *, context_turns: int) -> Iterator[Dialogue]:
     """A dialogue for each turn of the owner.
 
     The context is the thread of replies that leads to the turn. Where nobody else speaks in it, what came before in
@@ -95,9 +95,9 @@ def dialogues(workspace: Workspace, owner: frozenset[str], *, context_turns: int
         yield Dialogue((*thread, _part(workspace, turn)), owner)
 
 
-def _thread(workspace: Workspace, turn: Turn, owner: frozenset[str], limit: int) -> list[Part]:
+def _thread(workspace: Workspace, turn: StoredTurn, owner: frozenset[str], limit: int) -> list[DialogueTurn]:
     """What `turn` answers, what that answers, and so on, oldest first; in a circle each one once."""
-    thread: list[Part] = []
+    thread: list[DialogueTurn] = []
     row, seen = turn.reply_row, {turn.first_row}
     while row is not None and len(thread) < limit:
         message = workspace.row(row)
@@ -105,7 +105,7 @@ def _thread(workspace: Workspace, turn: Turn, owner: frozenset[str], limit: int)
             said = workspace.turn_with(row)
             part, first, answers = _part(workspace, said, until=row), said.first_row, said.reply_row
         else:
-            part, first, answers = Part(message.author, (message,)), row, message.reply_row
+            part, first, answers = DialogueTurn(message.author, (message,)), row, message.reply_row
         if first in seen or (message.fate and message.fate not in QUOTABLE):
             break
         seen.add(first)
@@ -116,12 +116,12 @@ def _thread(workspace: Workspace, turn: Turn, owner: frozenset[str], limit: int)
     return thread
 
 
-def _part(workspace: Workspace, turn: Turn, until: int | None = None) -> Part:
+def _part(workspace: Workspace, turn: StoredTurn, until: int | None = None) -> DialogueTurn:
     """A turn, if need be only up to the message that was answered."""
-    return Part(turn.author, tuple(workspace.spoken(turn.first_row, until or turn.last_row)))
+    return DialogueTurn(turn.author, tuple(workspace.spoken(turn.first_row, until or turn.last_row)))
 
 
-def store(workspace: Workspace, found: Iterable[Dialogue], languages: Languages) -> None:
+def store_dialogues(workspace: Workspace, found: Iterable[Dialogue], languages: Languages) -> None:
     workspace.insert(
         "dialogues (time, messages, rows, first_row, last_row, exchange, fate)",
         (
@@ -131,7 +131,7 @@ def store(workspace: Workspace, found: Iterable[Dialogue], languages: Languages)
                 json.dumps(one.rows()),
                 one.parts[-1].rows[0].row,
                 one.parts[-1].rows[-1].row,
-                exchange(one.question, one.answer),
+                exchange_key(one.question, one.answer),
                 one.fate,
             )
             for one in found

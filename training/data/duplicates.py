@@ -9,7 +9,7 @@ from sqlite3 import Connection
 
 from datasketch import MinHash
 
-from training.data.telegram.messages import Fate
+from training.data.telegram.messages import DropReason
 from training.data.workspace import Workspace
 from training.progress import Stopped, check
 
@@ -24,12 +24,12 @@ SIMILARITY = 0.8
 _MOST_CANDIDATES = 20
 
 
-def exchange(question: str, answer: str) -> str:
+def exchange_key(question: str, answer: str) -> str:
     """A question and its answer as duplicates share them."""
-    return f"{plain(question)}\n{plain(answer)}"
+    return f"{normalized(question)}\n{normalized(answer)}"
 
 
-def plain(text: str) -> str:
+def normalized(text: str) -> str:
     """`text` without case, punctuation and stretched letters; a text of nothing else stays as it is."""
     letters = _STRETCHED.sub(r"\1", _NOT_WORDS.sub(" ", text.casefold().replace("ё", "е"))).strip()
     return letters or text.strip()
@@ -46,15 +46,15 @@ def drop_duplicates(workspace: Workspace, stopped: Stopped) -> None:
             workspace.drop(dialogue, fate)
 
 
-def _duplicate(database: Connection, text: str) -> Fate | None:
+def _duplicate(database: Connection, text: str) -> DropReason | None:
     """What makes the exchange `text` a duplicate, if it is one; else it is remembered."""
     digest = blake2b(text.encode(), digest_size=16).digest()
     if database.execute("SELECT 1 FROM exchanges WHERE digest = ?", (digest,)).fetchone():
-        return Fate.DUPLICATE
+        return DropReason.DUPLICATE
     ours = shingles(text)
     bands = _bands(ours) if len(text) >= _SHORTEST else []
     if any(similarity(ours, shingles(other)) >= SIMILARITY for other in _candidates(database, bands)):
-        return Fate.NEAR_DUPLICATE
+        return DropReason.NEAR_DUPLICATE
     stored = database.execute("INSERT INTO exchanges (digest, text) VALUES (?, ?)", (digest, text)).lastrowid
     database.executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", ((band, stored) for band in bands))
     return None

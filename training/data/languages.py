@@ -82,7 +82,7 @@ class Languages:
         return tuple(dict.fromkeys(chain.from_iterable(_COUNTRIES[language] for language in spoken)))
 
 
-def languages(texts: Iterable[tuple[int, str]]) -> Languages:
+def recognise_languages(texts: Iterable[tuple[int, str]]) -> Languages:
     """Recognise the languages of the owner's messages; `texts`: (chat, text)."""
     found: dict[int, Counter[str]] = {}
     cyrillic = letters = 0

@@ -9,9 +9,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from events.errors import SettingsError
-from training.data.splits import Part, few
-from training.data.telegram.json_values import Span
-from training.data.telegram.messages import Fate
+from training.data.splits import Part, too_few_warning
+from training.data.telegram.json_reader import ByteRange
+from training.data.telegram.messages import DropReason
 from training.data.workspace import Workspace
 
 MANIFEST = "manifest.json"
@@ -60,7 +60,7 @@ class Manifest(BaseModel):
     repaired: int = 0
     """Places of the export that were no JSON and could be mended."""
     damaged_places: int = 0
-    damaged: list[Span] = []
+    damaged: list[ByteRange] = []
     """Where the export could not be read, of the first places: bytes of the file. Each is an item that is malformed."""
     truncated: bool
     """The export ended in the middle; what was whole was used."""
@@ -91,24 +91,24 @@ class Manifest(BaseModel):
             f"{self.items} items: {self.messages} are in {self.dialogues} dialogues "
             f"(train {self.train}, validation {self.validation}, test {self.test}); dropped: {dropped or 'none'}"
         )
-        words = None if self.validation or self.test else few(self.dialogues)
+        words = None if self.validation or self.test else too_few_warning(self.dialogues)
         return "\n".join(filter(None, (counted, words)))
 
 
 _NOT_USED = "NOT EXISTS (SELECT 1 FROM used WHERE used.row = messages.row)"
 
 
-def settle(workspace: Workspace) -> None:
+def mark_unused_messages(workspace: Workspace) -> None:
     """Give every message that no kept dialogue has the reason why."""
     unused = f"UPDATE messages SET fate = ? WHERE fate IS NULL AND {_NOT_USED}"
     workspace.database.executemany(
         f"{unused} AND row BETWEEN ? AND ?",
         workspace.database.execute("SELECT fate, first_row, last_row FROM dialogues WHERE fate IS NOT NULL"),
     )
-    workspace.database.execute(unused, (Fate.NO_DIALOGUE,))
+    workspace.database.execute(unused, (DropReason.NO_DIALOGUE,))
 
 
-def counts(workspace: Workspace, never_stored: Counter[Fate]) -> dict[str, Any]:
+def count_data(workspace: Workspace, never_stored: Counter[DropReason]) -> dict[str, Any]:
     """The manifest's numbers that the workspace knows; call `settle` before."""
     dropped = workspace.counter(f"SELECT fate, count(*) FROM messages WHERE {_NOT_USED} GROUP BY fate") + Counter(
         {str(fate): number for fate, number in never_stored.items()}
@@ -117,7 +117,7 @@ def counts(workspace: Workspace, never_stored: Counter[Fate]) -> dict[str, Any]:
     messages = workspace.count("SELECT count(*) FROM used")
     replies = (
         "SELECT count(*) FROM messages WHERE reply_to IS NOT NULL "
-        f"AND coalesce(fate, '') NOT IN ('{Fate.NO_TEXT}', '{Fate.REPEATED}') AND reply_row IS"
+        f"AND coalesce(fate, '') NOT IN ('{DropReason.NO_TEXT}', '{DropReason.REPEATED}') AND reply_row IS"
     )
     return {
         "items": messages + dropped.total(),

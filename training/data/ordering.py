@@ -56,7 +56,7 @@ def find_topics(workspace: Workspace, created: Iterable[tuple[int, int]]) -> int
     )
 
 
-def sort(workspace: Workspace) -> None:
+def sort_messages(workspace: Workspace) -> None:
     """Number the messages anew: one chat after the other, in it one topic after the other, in it by time and id."""
     database = workspace.database
     database.execute("CREATE TABLE places (row INTEGER PRIMARY KEY, old INTEGER)")

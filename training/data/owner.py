@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from events.errors import SettingsError
-from training.data.telegram.senders import sender_id, user_id
+from training.data.telegram.messages import sender_id, user_id
 
 _LISTED = 5
 _LONGEST_ID = 20
@@ -43,7 +43,7 @@ def find_owner(wanted: str | None, account: str | None, speakers: Mapping[str, S
         if account is not None and account in speakers:
             return frozenset({account})
         raise SettingsError(
-            f"TRAINING_OWNER is missing (a name or an id); most messages are from {loudest(speakers.values())}"
+            f"TRAINING_OWNER is missing (a name or an id); most messages are from {most_active(speakers.values())}"
         )
     ids = {_as_id(part, speakers) for part in wanted.split(",")}
     if ids <= speakers.keys():
@@ -61,10 +61,10 @@ def _nearest(wanted: str, speakers: Mapping[str, Speaker]) -> str:
     close = get_close_matches(_key(wanted), by_name, n=_LISTED, cutoff=0.5)
     if close:
         return f"the nearest are {_listed(by_name[name] for name in close)}"
-    return f"most messages are from {loudest(speakers.values())}"
+    return f"most messages are from {most_active(speakers.values())}"
 
 
-def loudest(speakers: Iterable[Speaker]) -> str:
+def most_active(speakers: Iterable[Speaker]) -> str:
     """Those with the most messages, e.g. `Ann (user1, 5 messages), Bob (user2, 4 messages)`."""
     return _listed(sorted(speakers, key=lambda speaker: -speaker.messages)[:_LISTED]) or "nobody"
 

@@ -50,7 +50,7 @@ def known_countries(codes: Iterable[str]) -> list[str]:
     return given
 
 
-def says_nothing(text: str) -> bool:
+def is_only_placeholders(text: str) -> bool:
     """Whether only place-holders are left of `text`, in whichever language."""
     return "[" in text and _ONLY_PLACEHOLDERS.fullmatch(text) is not None
 
@@ -99,7 +99,7 @@ def _digits(text: str) -> str:
     return re.sub(r"\D", "", text)
 
 
-def count(text: str) -> Counter[str]:
+def count_replaced(text: str) -> Counter[str]:
     """How many of each kind were replaced in `text`, which is not in words yet."""
     return Counter({kind.value: found for kind in PRIVATE if (found := text.count(placeholder(kind)))})
 

@@ -9,7 +9,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 
 from events.schema import Role
-from training.data.telegram.messages import Fate
+from training.data.telegram.messages import DropReason
 from training.data.workspace import Workspace
 
 
@@ -51,7 +51,7 @@ class _Kept:
         )
 
 
-def assign(workspace: Workspace, shares: dict[Part, float]) -> None:
+def assign_parts(workspace: Workspace, shares: dict[Part, float]) -> None:
     """Give each kept dialogue its part; `shares` of validation and test, the rest is for training.
 
     Fewer than `FEWEST` are all for training. Otherwise each part with a share begins at a question that no earlier
@@ -62,7 +62,8 @@ def assign(workspace: Workspace, shares: dict[Part, float]) -> None:
     test = _begin(workspace, total, _size(total, shares[Part.TEST]))
     validation = _begin(workspace, test, _size(total, shares[Part.VALIDATION]))
     workspace.database.execute(
-        "UPDATE dialogues SET part = ? WHERE id IN (SELECT id FROM numbered WHERE place <= ?)", (Part.TRAIN, validation)
+        "UPDATE dialogues SET part = ? WHERE id IN (SELECT id FROM numbered WHERE place <= ?)",
+        (Part.TRAIN, validation),
     )
     workspace.database.execute("DELETE FROM used WHERE place > ?", (validation,))
     for part, (begin, end) in zip((Part.VALIDATION, Part.TEST), pairwise((validation, test, total)), strict=True):
@@ -70,7 +71,7 @@ def assign(workspace: Workspace, shares: dict[Part, float]) -> None:
             _place(workspace, place, part, begin)
 
 
-def few(dialogues: int) -> str | None:
+def too_few_warning(dialogues: int) -> str | None:
     """What fit and evaluate can't do with so few dialogues, in one line; None if there are enough."""
     if dialogues >= FEWEST:
         return None
@@ -122,7 +123,7 @@ def _place(workspace: Workspace, place: int, part: Part, begin: int) -> None:
     shown = _shown(workspace, dialogue.rows, before=begin + 1)
     first = max((turn + 1 for turn, rows in enumerate(dialogue.rows) if not shown.isdisjoint(rows)), default=0)
     if first > dialogue.question:
-        workspace.drop(dialogue.id, Fate.SPLIT_OVERLAP)
+        workspace.drop(dialogue.id, DropReason.SPLIT_OVERLAP)
         return
     if first:
         dialogue = dialogue.since(first)
@@ -148,7 +149,7 @@ def _shown(workspace: Workspace, rows: list[list[int]], before: int) -> set[int]
     return {row for (row,) in workspace.database.execute(query, (json.dumps([*chain(*rows)]), before))}
 
 
-def write(workspace: Workspace, directory: Path) -> str:
+def write_parts(workspace: Workspace, directory: Path) -> str:
     """Write `train.jsonl` and so on; returns the SHA-256 of the three files, one after the other, in hex."""
     digest = sha256()
     for part in Part:

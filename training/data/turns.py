@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from training.data.telegram.messages import QUOTABLE
-from training.data.workspace import Row, Turn
+from training.data.workspace import StoredMessage, StoredTurn
 
 
-def turns(rows: Iterable[Row], *, session_gap: float, burst_gap: float) -> Iterator[Turn]:
+def make_turns(rows: Iterable[StoredMessage], *, session_gap: float, burst_gap: float) -> Iterator[StoredTurn]:
     """Turns of `rows`, which come chat by chat, topic by topic, in the order of time. Gaps in seconds.
 
     Neighbouring messages of one author are one turn while they follow each other within `burst_gap` and answer the
     same message. Somebody else's word or picture ends a turn; a longer silence than `session_gap`, a session.
     """
-    turn: Turn | None = None
-    last: Row | None = None
+    turn: StoredTurn | None = None
+    last: StoredMessage | None = None
     session = 0
     for row in rows:
         if row.fate and row.fate not in QUOTABLE:
@@ -27,14 +27,16 @@ def turns(rows: Iterable[Row], *, session_gap: float, burst_gap: float) -> Itera
             turn = None
         if row.fate is None:
             turn = (
-                replace(turn, last_row=row.row) if turn else Turn(row.row, row.row, session, row.author, row.reply_row)
+                replace(turn, last_row=row.row)
+                if turn
+                else StoredTurn(row.row, row.row, session, row.author, row.reply_row)
             )
         last = row
     if turn:
         yield turn
 
 
-def _goes_on(turn: Turn, last: Row, row: Row, burst_gap: float) -> bool:
+def _goes_on(turn: StoredTurn, last: StoredMessage, row: StoredMessage, burst_gap: float) -> bool:
     return (
         row.author == turn.author
         and row.time - last.time <= burst_gap

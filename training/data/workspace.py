@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from training.data.telegram.messages import Fate, Message
+from training.data.telegram.messages import DropReason, ExportedMessage
 from training.progress import Stopped, check
 
 _MESSAGES = """
@@ -34,7 +34,7 @@ CREATE TABLE dialogues (
 CREATE TABLE used (row INTEGER PRIMARY KEY, place INTEGER);
 """
 _REPEATED = f"""
-UPDATE messages SET fate = '{Fate.REPEATED}' WHERE row IN (
+UPDATE messages SET fate = '{DropReason.REPEATED}' WHERE row IN (
     SELECT row FROM (
         SELECT row, row_number() OVER (PARTITION BY chat, id, time, author, text ORDER BY row) AS copy
         FROM messages WHERE (chat, id) IN (SELECT chat, id FROM messages GROUP BY chat, id HAVING count(*) > 1)
@@ -46,7 +46,7 @@ UPDATE messages SET reply_row = (
     SELECT target FROM (
         SELECT target.row AS target, target.time - messages.time AS later FROM messages AS target
         WHERE target.chat = messages.chat AND target.id = messages.reply_to AND target.row != messages.row
-        AND target.fate IS NOT '{Fate.REPEATED}'
+        AND target.fate IS NOT '{DropReason.REPEATED}'
     ) ORDER BY later > 0, abs(later), target LIMIT 1
 ) WHERE reply_to IS NOT NULL
 """
@@ -56,7 +56,7 @@ _LOOK_EVERY = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StoredMessage:
     """A stored message. `reply_row` is the row of the message that it answers; `topic` is 0 outside forums."""
 
     row: int
@@ -66,11 +66,11 @@ class Row:
     time: int
     reply_row: int | None
     text: str
-    fate: Fate | None
+    fate: DropReason | None
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class StoredTurn:
     """What one person said in one go: the messages without a fate from `first_row` to `last_row`."""
 
     first_row: int
@@ -102,7 +102,7 @@ class Workspace:
         finally:
             database.close()
 
-    def add(self, messages: Iterable[tuple[int, Message]]) -> None:
+    def add(self, messages: Iterable[tuple[int, ExportedMessage]]) -> None:
         """`messages`: (chat, message), in the order of the export."""
         self.insert(
             "messages (chat, id, author, time, hour, reply_to, text, edited, fate)",
@@ -112,11 +112,11 @@ class Workspace:
             ),
         )
 
-    def drop_authors(self, authors: Iterable[str], fate: Fate) -> None:
+    def drop_authors(self, authors: Iterable[str], fate: DropReason) -> None:
         """Give `fate` to all that they wrote, themselves or not."""
         self.database.execute("CREATE TABLE authors (id TEXT PRIMARY KEY) WITHOUT ROWID")
         self.insert("authors", ((author,) for author in authors))
-        written = f"'', '{Fate.FORWARDED}', '{Fate.VIA_BOT}', '{Fate.BLOCKLISTED}'"
+        written = f"'', '{DropReason.FORWARDED}', '{DropReason.VIA_BOT}', '{DropReason.BLOCKLISTED}'"
         self.database.execute(
             "UPDATE messages SET fate = ? "
             f"WHERE author IN (SELECT id FROM authors) AND coalesce(fate, '') IN ({written})",
@@ -139,36 +139,36 @@ class Workspace:
         self.database.execute(_MESSAGES)
         return "former"
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[StoredMessage]:
         """Messages of somebody, with or without a fate, in order."""
         return map(_row, self.database.execute(f"SELECT {_ROW} FROM messages ORDER BY row"))
 
-    def row(self, row: int) -> Row:
+    def row(self, row: int) -> StoredMessage:
         return _row(self.database.execute(f"SELECT {_ROW} FROM messages WHERE row = ?", (row,)).fetchone())
 
-    def spoken(self, first: int, last: int) -> list[Row]:
+    def spoken(self, first: int, last: int) -> list[StoredMessage]:
         """The messages of a turn."""
         query = f"SELECT {_ROW} FROM messages WHERE row BETWEEN ? AND ? AND fate IS NULL ORDER BY row"
         return [_row(values) for values in self.database.execute(query, (first, last))]
 
-    def turns_of(self, authors: Iterable[str]) -> Iterator[Turn]:
+    def turns_of(self, authors: Iterable[str]) -> Iterator[StoredTurn]:
         names = list(authors)
         places = ",".join("?" * len(names))
         query = f"SELECT {_TURN} FROM turns WHERE author IN ({places}) ORDER BY first_row"
-        return (Turn(*values) for values in self.database.execute(query, names))
+        return (StoredTurn(*values) for values in self.database.execute(query, names))
 
-    def turn_with(self, row: int) -> Turn:
+    def turn_with(self, row: int) -> StoredTurn:
         """The turn that a message without a fate belongs to."""
         query = f"SELECT {_TURN} FROM turns WHERE first_row <= ? ORDER BY first_row DESC LIMIT 1"
-        return Turn(*self.database.execute(query, (row,)).fetchone())
+        return StoredTurn(*self.database.execute(query, (row,)).fetchone())
 
-    def turns_before(self, turn: Turn, limit: int) -> list[Turn]:
+    def turns_before(self, turn: StoredTurn, limit: int) -> list[StoredTurn]:
         """The last `limit` turns of the session before `turn`, oldest first."""
         query = f"SELECT {_TURN} FROM turns WHERE first_row < ? AND session = ? ORDER BY first_row DESC LIMIT ?"
         found = self.database.execute(query, (turn.first_row, turn.session, limit)).fetchall()
-        return [Turn(*values) for values in reversed(found)]
+        return [StoredTurn(*values) for values in reversed(found)]
 
-    def add_turns(self, turns: Iterable[Turn]) -> None:
+    def add_turns(self, turns: Iterable[StoredTurn]) -> None:
         self.insert("turns", (astuple(turn) for turn in turns))
 
     def kept_dialogues(self, column: str) -> Iterator[tuple[int, str]]:
@@ -179,7 +179,7 @@ class Workspace:
         )
         return iter(self.database.execute(f"SELECT id, {column} FROM kept ORDER BY rowid"))
 
-    def drop(self, dialogue: int, fate: Fate) -> None:
+    def drop(self, dialogue: int, fate: DropReason) -> None:
         self.database.execute("UPDATE dialogues SET fate = ? WHERE id = ?", (fate, dialogue))
 
     def insert(self, into: str, values: Iterable[tuple[Any, ...]]) -> None:
@@ -207,5 +207,5 @@ _ROW = "row, chat, topic, author, time, reply_row, text, fate"
 _TURN = "first_row, last_row, session, author, reply_row"
 
 
-def _row(values: tuple[Any, ...]) -> Row:
-    return Row(*(*values[:-1], Fate(values[-1]) if values[-1] else None))
+def _row(values: tuple[Any, ...]) -> StoredMessage:
+    return StoredMessage(*(*values[:-1], DropReason(values[-1]) if values[-1] else None))

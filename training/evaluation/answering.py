@@ -4,22 +4,22 @@ from collections import Counter
 from collections.abc import Iterable
 from math import exp, lgamma
 
-from training.data.duplicates import plain
+from training.data.duplicates import normalized
 
 LONG_ENOUGH = 5
 """Words from which on the same answer is no coincidence."""
 
 
-def grams(texts: Iterable[str], size: int) -> Counter[tuple[str, ...]]:
+def ngrams(texts: Iterable[str], size: int) -> Counter[tuple[str, ...]]:
     """The n-grams of `size` words, and how often each is there."""
     return Counter(
         tuple(words[start : start + size])
-        for words in (plain(text).split() for text in texts)
+        for words in (normalized(text).split() for text in texts)
         for start in range(len(words) - size + 1)
     )
 
 
-def distinct(found: Counter[tuple[str, ...]], among: int) -> float:
+def distinct_share(found: Counter[tuple[str, ...]], among: int) -> float:
     """The share of different n-grams (Li et al., 2016) to be expected `among` so many that are drawn from `found`.
 
     A longer text repeats itself more, so what is compared must have one length: rarefaction (Hurlbert, 1971).
@@ -40,10 +40,10 @@ def _missed(whole: int, times: int, among: int) -> float:
     return exp(chances)
 
 
-def verbatim(texts: Iterable[str], learned: Iterable[str]) -> int:
+def count_verbatim(texts: Iterable[str], learned: Iterable[str]) -> int:
     """How many of `texts` repeat a long answer of the training data word for word."""
-    known = {answer for answer in map(plain, learned) if is_long(answer)}
-    return sum(plain(text) in known for text in texts)
+    known = {answer for answer in map(normalized, learned) if is_long(answer)}
+    return sum(normalized(text) in known for text in texts)
 
 
 def is_long(text: str) -> bool:

@@ -9,22 +9,21 @@ from rich.console import Console
 from events.files import write_whole
 from events.runtime.clock import Clock, SystemClock
 from observability.telemetry import Telemetry
-from training.bars import Stage, bars, say
 from training.data.manifest import Manifest
 from training.evaluation.comparing import compare
-from training.evaluation.exposure import exposures
-from training.evaluation.leaks import Known, leaks
+from training.evaluation.exposure import measure_exposures
+from training.evaluation.leaks import CanaryExposure, summarize_leaks
 from training.evaluation.likeness import measure_style
-from training.evaluation.measuring import Doing, HeldOut, Measured, hold_out, measure, weight
+from training.evaluation.measuring import HeldOut, Measured, StartStep, hold_out, measure, measuring_cost
 from training.evaluation.report import REPORT, style_in_words, write_report
 from training.evaluation.result import EVALUATION, Evaluation
-from training.evaluation.side_by_side import Done
-from training.fit.canaries import Canary, make
+from training.evaluation.shared_prefix import CountDone
+from training.fit.canaries import Canary, make_canaries
 from training.fit.command import FitResult
 from training.fit.torch_tuning import keep_freed_memory
-from training.progress import Stopped, check
+from training.progress import ProgressStage, Stopped, check, progress_bars, say
 from training.settings import EvaluateSettings, FitSettings
-from training.weights import data_of, run_settings, source_of, start_from, trained
+from training.weights import base_model_source, data_directory, load_base_model, load_trained_model, read_run_settings
 
 _CANARY = 3.0
 """The time one takes, in those of a dialogue that is read."""
@@ -59,18 +58,18 @@ def evaluate(
     TimokhaError
         One line: nothing is held out, or it was `stopped`.
     """
-    fitted = run_settings(settings.run)
-    data = data_of(settings.run, settings.data, fitted)
+    fitted = read_run_settings(settings.run)
+    data = data_directory(settings.run, settings.data, fitted)
     manifest = Manifest.read(data)
     held_out = hold_out(data, dialogues=settings.dialogues, samples=settings.samples, seed=settings.seed)
-    source_of(fitted, console)  # made ready with a bar of its own
-    with bars(console, clock, partial(check, stopped)) as shown, shown.stage("Evaluating", 100) as stage:
+    base_model_source(fitted, console)  # made ready with a bar of its own
+    with progress_bars(console, clock, partial(check, stopped)) as shown, shown.stage("Evaluating", 100) as stage:
         before, after, known = _measure(settings, fitted, held_out, console=console, clock=clock, stage=stage)
     evaluation = Evaluation(
         data_sha256=manifest.data_sha256,
         dialogues=len(held_out.examples),
         samples=len(held_out.samples),
-        canaries=leaks(known),
+        canaries=summarize_leaks(known),
         **compare(before, after, held_out, seed=settings.seed),
         **measure_style(data, before.answers, after.answers, seed=settings.seed),
     )
@@ -80,19 +79,25 @@ def evaluate(
 
 
 def _measure(
-    settings: EvaluateSettings, fitted: FitSettings, held_out: HeldOut, *, console: Console, clock: Clock, stage: Stage
-) -> tuple[Measured, Measured, list[Known]]:
+    settings: EvaluateSettings,
+    fitted: FitSettings,
+    held_out: HeldOut,
+    *,
+    console: Console,
+    clock: Clock,
+    stage: ProgressStage,
+) -> tuple[Measured, Measured, list[CanaryExposure]]:
     """Measure the base model and the trained one, and what the latter knows of its canaries."""
     canaries = _canaries(settings.run, fitted)
-    total = 2 * weight(held_out) + _CANARY * len(canaries)
-    base = start_from(fitted, console)
+    total = 2 * measuring_cost(held_out) + _CANARY * len(canaries)
+    base = load_base_model(fitted, console)
     before = measure(base, held_out, seed=settings.seed, clock=clock, doing=_counting(stage, "before", total))
     del base  # there may be no room for two
-    model = trained(settings.run, fitted, console)
+    model = load_trained_model(settings.run, fitted, console)
     doing = _counting(stage, "after", total)
     after = measure(model, held_out, seed=settings.seed, clock=clock, doing=doing)
     done = doing("canaries", _CANARY)
-    known = exposures(model, canaries, seed=settings.seed, clock=clock, tick=lambda: done(1))
+    known = measure_exposures(model, canaries, seed=settings.seed, clock=clock, tick=lambda: done(1))
     stage.show(100)
     return before, after, known
 
@@ -100,14 +105,14 @@ def _measure(
 def _canaries(run: Path, fitted: FitSettings) -> list[Canary]:
     """Return those that the training in `run` learned."""
     result = FitResult.find(run)
-    return make(result.canaries, seed=fitted.seed, language=result.canary_language) if result else []
+    return make_canaries(result.canaries, seed=fitted.seed, language=result.canary_language) if result else []
 
 
-def _counting(stage: Stage, when: str, total: float) -> Doing:
+def _counting(stage: ProgressStage, when: str, total: float) -> StartStep:
     """Return what shows on `stage`, in percent of `total`, how far the measuring `when` (before, after) is."""
     percent = stage.done
 
-    def doing(what: str, each: float) -> Done:
+    def doing(what: str, each: float) -> CountDone:
         stage.update(stage.done, f"{when}: {what}")
 
         def done(more: int) -> None:

@@ -1,15 +1,22 @@
 """Compare what was measured before training with what was measured after it: the scores of an evaluation."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from training.evaluation.answering import distinct, grams, verbatim
-from training.evaluation.intervals import of_ratio, of_share
+import numpy as np
+
+from training.evaluation.answering import count_verbatim, distinct_share, ngrams
 from training.evaluation.measuring import HeldOut, Measured
-from training.evaluation.result import Score
+from training.evaluation.result import Interval, Score
 
 _RECALL = (1, 5)
+Z = 1.96
+"""Standard deviations on either side of the mean that hold 95 % (z-score)."""
+_DRAWS = 1000
+_FEWEST = 10
+"""Dialogues: fewer, drawn again, say little about those that were not drawn."""
 
 
 def compare(before: Measured, after: Measured, held_out: HeldOut, *, seed: int) -> dict[str, Any]:
@@ -19,7 +26,7 @@ def compare(before: Measured, after: Measured, held_out: HeldOut, *, seed: int) 
         **{f"recall_at_{k}": _share(before.places, after.places, partial(_within, last=k)) for k in _RECALL},
         **_distinct(before, after, held_out),
         "length_ratio": _length_ratio(before, after, held_out, seed),
-        "verbatim": _share(before.answers, after.answers, partial(verbatim, learned=held_out.learned_answers)),
+        "verbatim": _share(before.answers, after.answers, partial(count_verbatim, learned=held_out.learned_answers)),
         "memorised": _share(before.recited, after.recited, sum),
     }
 
@@ -32,12 +39,14 @@ def _share(before: Sequence[Any], after: Sequence[Any], hits: Callable[[Sequence
     if not before:
         return None
     old, new, of = hits(before), hits(after), len(before)
-    return Score(before=old / of, after=new / of, before_range=of_share(old, of), after_range=of_share(new, of))
+    return Score(
+        before=old / of, after=new / of, before_range=share_interval(old, of), after_range=share_interval(new, of)
+    )
 
 
 def _bits_per_byte(before: Measured, after: Measured, seed: int) -> Score:
-    old, new = ([one.bits for one in found.surprises] for found in (before, after))
-    return _ratio(old, new, [one.size for one in before.surprises], seed)
+    old, new = ([one.bits for one in found.surprisals] for found in (before, after))
+    return _ratio(old, new, [one.size for one in before.surprisals], seed)
 
 
 def _length_ratio(before: Measured, after: Measured, held_out: HeldOut, seed: int) -> Score:
@@ -51,9 +60,9 @@ def _ratio(old: Sequence[float], new: Sequence[float], below: Sequence[float], s
     return Score(
         before=sum(old) / sum(below),
         after=sum(new) / sum(below),
-        before_range=of_ratio(old, below, seed),
-        after_range=of_ratio(new, below, seed),
-        change_range=of_ratio(change, below, seed),
+        before_range=ratio_interval(old, below, seed),
+        after_range=ratio_interval(new, below, seed),
+        change_range=ratio_interval(change, below, seed),
     )
 
 
@@ -62,7 +71,28 @@ def _distinct(before: Measured, after: Measured, held_out: HeldOut) -> dict[str,
     fields: dict[str, Any] = {}
     for size in (1, 2):
         texts = before.answers, after.answers, [example.answer for example in held_out.samples]
-        bodies = [grams(body, size) for body in texts]
-        old, new, true = (distinct(body, min(body.total() for body in bodies)) for body in bodies)
+        bodies = [ngrams(body, size) for body in texts]
+        old, new, true = (distinct_share(body, min(body.total() for body in bodies)) for body in bodies)
         fields |= {f"distinct_{size}": Score(before=old, after=new), f"true_distinct_{size}": true}
     return fields
+
+
+def share_interval(hits: int, of: int) -> Interval:
+    """Wilson's interval: 0 of 5 is "below 0.43", not "0"."""
+    share, weight = hits / of, Z**2 / of
+    middle = share + weight / 2
+    width = Z * math.sqrt(share * (1 - share) / of + weight / of / 4)
+    return max(0.0, (middle - width) / (1 + weight)), min(1.0, (middle + width) / (1 + weight))
+
+
+def ratio_interval(above: Sequence[float], below: Sequence[float], seed: int) -> Interval | None:
+    """Of the sum of `above` over that of `below`, one pair a dialogue, by drawing the dialogues again (bootstrap).
+
+    None for fewer than ten.
+    """
+    if len(above) < _FEWEST:
+        return None
+    drawn = np.random.default_rng(seed).integers(0, len(above), (_DRAWS, len(above)))
+    ratios = np.asarray(above)[drawn].sum(1) / np.asarray(below)[drawn].sum(1)
+    low, high = np.quantile(ratios, (0.025, 0.975))
+    return float(low), float(high)

@@ -24,18 +24,18 @@ from events.runtime.clock import Clock
 from events.schema import Sampling
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import end_tokens
-from training.evaluation import side_by_side
-from training.evaluation.leaks import OTHERS, Known
+from training.evaluation import shared_prefix
+from training.evaluation.leaks import OTHERS, CanaryExposure
 from training.evaluation.scoring import LIMIT
-from training.evaluation.side_by_side import NOTHING, Read, Text, shared
+from training.evaluation.shared_prefix import NO_PREFIX, CachedPrefix, ScoredText, shared_length
 from training.fit.canaries import Canary
 from training.fit.lessons import Lesson
-from training.weights import renderer_of
+from training.weights import serving_renderer
 
 
-def exposures(
+def measure_exposures(
     checkpoint: Checkpoint, canaries: Sequence[Canary], *, seed: int, clock: Clock, tick: Callable[[], None]
-) -> list[Known]:
+) -> list[CanaryExposure]:
     """`seed`: of the others; `tick` is called before each canary and may raise to end the work."""
     examiner = _Examiner(checkpoint, clock, canaries)
     found = []
@@ -51,37 +51,37 @@ class _Examiner:
 
     def __init__(self, checkpoint: Checkpoint, clock: Clock, canaries: Sequence[Canary]) -> None:
         self._model: Any = checkpoint.model
-        self._renderer = renderer_of(checkpoint, LIMIT, clock)
+        self._renderer = serving_renderer(checkpoint, LIMIT, clock)
         self._ends = end_tokens(checkpoint, self._renderer.format)
         self._sampling = Sampling()
         self._warped = LogitsProcessorList(
             [TemperatureLogitsWarper(self._sampling.temperature), TopPLogitsWarper(self._sampling.top_p)]
         )
         prompts = [self._lesson(canary, canary.secret).prompt.ids for canary in canaries]
-        self._opening = side_by_side.read(self._model, prompts[0][: _begun(prompts)]) if prompts else NOTHING
+        self._opening = shared_prefix.read_prefix(self._model, prompts[0][: _begun(prompts)]) if prompts else NO_PREFIX
 
-    def known(self, canary: Canary, others: Sequence[str]) -> Known:
+    def known(self, canary: Canary, others: Sequence[str]) -> CanaryExposure:
         lessons = [self._lesson(canary, secret) for secret in (canary.secret, *others)]
         prompt, answers = lessons[0].prompt.ids, [lesson.answer.ids for lesson in lessons]
         begun = _begun(answers)
         ended = _begun([ids[begun:][::-1] for ids in answers])
         secrets = [ids[begun : len(ids) - ended] for ids in answers]
         # The last token stays: the next one is foretold at it.
-        asked = side_by_side.read(self._model, prompt[:-1], self._opening)
+        asked = shared_prefix.read_prefix(self._model, prompt[:-1], self._opening)
         nats = self._nats(asked, [*prompt, *answers[0][:begun]], secrets)
         greedy, chance = self._given(asked, prompt, answers[0][: len(answers[0]) - ended])
         rank = 1 + sum(other <= nats[0] for other in nats[1:])
-        return Known(canary.repeats, math.log2(len(nats) / rank), greedy, chance)
+        return CanaryExposure(canary.repeats, math.log2(len(nats) / rank), greedy, chance)
 
     def _lesson(self, canary: Canary, secret: str) -> Lesson:
         return self._renderer.lesson(canary.example(secret).turns)
 
-    def _nats(self, asked: Read, before: list[int], secrets: Sequence[list[int]]) -> list[float]:
+    def _nats(self, asked: CachedPrefix, before: list[int], secrets: Sequence[list[int]]) -> list[float]:
         """Of each one after `before`, which is read once."""
-        known = side_by_side.read(self._model, before[:-1], asked)
-        return side_by_side.nats(self._model, known, [Text(before[-1:], secret) for secret in secrets])
+        known = shared_prefix.read_prefix(self._model, before[:-1], asked)
+        return shared_prefix.nats(self._model, known, [ScoredText(before[-1:], secret) for secret in secrets])
 
-    def _given(self, asked: Read, prompt: list[int], answer: list[int]) -> tuple[bool, float]:
+    def _given(self, asked: CachedPrefix, prompt: list[int], answer: list[int]) -> tuple[bool, float]:
         """Whether the greedy answer to `prompt` begins with `answer`, and how likely a drawn one does."""
         ids = torch.tensor([prompt + answer])
         with torch.inference_mode():
@@ -107,4 +107,4 @@ class _Examiner:
 
 def _begun(sequences: Sequence[list[int]]) -> int:
     """With how many tokens all of `sequences` begin; at least one of each is left."""
-    return shared([ids[:-1] for ids in sequences])
+    return shared_length([ids[:-1] for ids in sequences])

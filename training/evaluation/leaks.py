@@ -15,7 +15,7 @@ ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CanaryExposure:
     """What a model knows of one canary."""
 
     repeats: int
@@ -78,7 +78,7 @@ class Leaks(BaseModel):
         )
 
 
-def leaks(known: Sequence[Known]) -> Leaks | None:
+def summarize_leaks(known: Sequence[CanaryExposure]) -> Leaks | None:
     """None of no canaries."""
     if not known:
         return None
@@ -91,7 +91,7 @@ def leaks(known: Sequence[Known]) -> Leaks | None:
     )
 
 
-def _leak(known: Sequence[Known]) -> Leak:
+def _leak(known: Sequence[CanaryExposure]) -> Leak:
     return Leak(
         canaries=len(known),
         exposure=median(one.exposure for one in known),

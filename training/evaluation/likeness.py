@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 
 from training.data.splits import Part
-from training.evaluation.intervals import Z
+from training.evaluation.comparing import Z
 from training.evaluation.result import Distances, Score, Style
-from training.evaluation.style import Body, Habit, Matrix, Voices, bare, habits, voices
-from training.examples import read
+from training.evaluation.style import (
+    CountedTexts,
+    Matrix,
+    SpokenTurns,
+    StyleFeature,
+    normalized_for_style,
+    spoken_turns,
+    style_features,
+)
+from training.examples import read_examples
 
 _REPEATS = 100
 _SURE = 0.95
@@ -23,13 +31,13 @@ _STEP = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class ComparedTexts:
     """Bodies whose distances to the owner's held-out text are compared, in draws of one length."""
 
-    habits: dict[str, Habit]
-    owner: Body
-    others: Body
-    answers: Sequence[Body]
+    features: dict[str, StyleFeature]
+    owner: CountedTexts
+    others: CountedTexts
+    answers: Sequence[CountedTexts]
     """Before and after training."""
 
     @property
@@ -39,7 +47,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnDistances:
     """A distance for each draw, by letters and by words."""
 
     owner: Matrix
@@ -55,24 +63,24 @@ class Drawn:
 
 def measure_style(data: Path, before: Sequence[str], after: Sequence[str], *, seed: int) -> dict[str, Any]:
     """Return the fields of `Evaluation` about the style of answers, with the data in the directory `data`."""
-    learned, held_out = (voices(read(data, part, named=False), seed) for part in (Part.TRAIN, Part.TEST))
+    learned, held_out = (spoken_turns(read_examples(data, part, named=False), seed) for part in (Part.TRAIN, Part.TEST))
     score, style = likeness(learned, held_out, before, after, seed=seed)
     return {"likeness": score, "style": style}
 
 
 def likeness(
-    learned: Voices, held_out: Voices, before: Sequence[str], after: Sequence[str], *, seed: int
+    learned: SpokenTurns, held_out: SpokenTurns, before: Sequence[str], after: Sequence[str], *, seed: int
 ) -> tuple[Score | None, Style | None]:
     """Return the score, unless the answers are too few for one, and what it is made of.
 
     Neither if there is no text to compare.
     """
-    counted = habits(learned)
+    counted = style_features(learned)
     ours, theirs, *answers = (
-        Body([text for text in map(bare, texts) if text], counted.values())
+        CountedTexts([text for text in map(normalized_for_style, texts) if text], counted.values())
         for texts in (held_out.owner, held_out.others, before, after)
     )
-    candidates = Candidates(counted, ours, theirs, answers)
+    candidates = ComparedTexts(counted, ours, theirs, answers)
     letters = min(candidates.longest, *(body.letters for body in answers))
     if not letters:
         return None, None
@@ -82,7 +90,7 @@ def likeness(
     return (_score(drawn) if needed and needed <= letters else None), style
 
 
-def _draws(candidates: Candidates, letters: int, seed: int) -> Drawn:
+def _draws(candidates: ComparedTexts, letters: int, seed: int) -> DrawnDistances:
     """Draw so many `letters` of each body; measure each draw's distance to the owner's turns that were not drawn.
 
     The centre that style deviates from is the other people's turns that were not drawn.
@@ -93,19 +101,19 @@ def _draws(candidates: Candidates, letters: int, seed: int) -> Drawn:
     owner, others, *rest = (
         np.stack(
             [
-                habit.distance(*counts)
-                for habit, *counts in zip(candidates.habits.values(), body, reference, centre, strict=True)
+                feature.distance(*counts)
+                for feature, *counts in zip(candidates.features.values(), body, reference, centre, strict=True)
             ],
             axis=1,
         )
         for body in (ours, theirs, *(answer for answer, _ in answers))
     )
-    return Drawn(owner, others, rest)
+    return DrawnDistances(owner, others, rest)
 
 
-def _needed(candidates: Candidates, seed: int) -> int | None:
+def _needed(candidates: ComparedTexts, seed: int) -> int | None:
     """Return how many letters tell the owner from others; None if half of the held-out text does not."""
-    people = Candidates(candidates.habits, candidates.owner, candidates.others, ())
+    people = ComparedTexts(candidates.features, candidates.owner, candidates.others, ())
     tried = _sizes(candidates.longest)
     return next((size for size in tried if _draws(people, size, seed).told_apart >= _SURE), None)
 
@@ -118,7 +126,7 @@ def _sizes(longest: int) -> Iterator[int]:
     yield longest
 
 
-def _style(candidates: Candidates, drawn: Drawn, letters: int, needed: int | None) -> Style:
+def _style(candidates: ComparedTexts, drawn: DrawnDistances, letters: int, needed: int | None) -> Style:
     each = min(body.letters / body.turns for body in candidates.answers)
     return Style(
         told_apart=drawn.told_apart,
@@ -131,12 +139,12 @@ def _style(candidates: Candidates, drawn: Drawn, letters: int, needed: int | Non
                 before=median(drawn.answers[0][:, place]),
                 after=median(drawn.answers[1][:, place]),
             )
-            for place, name in enumerate(candidates.habits)
+            for place, name in enumerate(candidates.features)
         },
     )
 
 
-def _score(drawn: Drawn) -> Score:
+def _score(drawn: DrawnDistances) -> Score:
     """Score the mean of the two distances. The ranges are as wide as draws of that length from people's text vary."""
     ours, theirs, before, after = (found.mean(1) for found in (drawn.owner, drawn.others, *drawn.answers))
     floor, ceiling = median(theirs), median(ours)

@@ -9,13 +9,13 @@ from events.errors import TimokhaError
 from events.runtime.clock import Clock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint, fastest_dtype
-from training.data.duplicates import plain
+from training.data.duplicates import normalized
 from training.data.splits import FEWEST, Part
 from training.evaluation.answering import is_long
-from training.evaluation.scoring import CANDIDATES, Scorer, Surprise, ranks, surprises
-from training.evaluation.side_by_side import Done
-from training.evaluation.together import Together
-from training.examples import Example, read
+from training.evaluation.batch_writer import BatchWriter
+from training.evaluation.scoring import CANDIDATES, Scorer, Surprisal, example_surprisals, recall_ranks
+from training.evaluation.shared_prefix import CountDone
+from training.examples import Example, read_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class HeldOut:
 class Measured:
     """What `measure` found."""
 
-    surprises: Sequence[Surprise]
+    surprisals: Sequence[Surprisal]
     """By each true answer."""
     places: Sequence[int]
     """Of the samples' true answers among ten, from 1; none where there are not ten."""
@@ -48,7 +48,7 @@ class Measured:
     """Whether it gave a training answer word for word, for each of `HeldOut.learned`."""
 
 
-Doing = Callable[[str, float], Done]
+StartStep = Callable[[str, float], CountDone]
 """Called with the name of what begins and the weight of one step; returns what counts steps. Both may raise to stop."""
 
 _CANDIDATE, _ANSWER = 0.2, 3.0
@@ -57,7 +57,7 @@ _CANDIDATE, _ANSWER = 0.2, 3.0
 
 def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
     """Raises TimokhaError, one line, if nothing is held out."""
-    test, train = read(data, Part.TEST), read(data, Part.TRAIN)
+    test, train = read_examples(data, Part.TEST), read_examples(data, Part.TRAIN)
     draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
     examples = draw.sample(test, min(dialogues, len(test)))
     asked = questions(examples)
@@ -87,23 +87,25 @@ def questions(examples: Iterable[Example]) -> list[Example]:
     return list(found.values())
 
 
-def weight(held_out: HeldOut) -> float:
+def measuring_cost(held_out: HeldOut) -> float:
     """Return how long `measure` takes, in the unit of `_ANSWER`."""
     answers = len(held_out.samples) + len(held_out.learned)
     return len(held_out.examples) + _CANDIDATE * CANDIDATES * len(held_out.samples) + _ANSWER * answers
 
 
-def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, clock: Clock, doing: Doing) -> Measured:
+def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, clock: Clock, doing: StartStep) -> Measured:
     """Measure one model; its weights are rounded to the type that is fastest here."""
     checkpoint.model.to(dtype=fastest_dtype())
     scorer = Scorer(checkpoint, clock=clock)
-    found = surprises(scorer, held_out.examples, doing("bits per byte", 1))
-    places = ranks(scorer, held_out.samples, held_out.candidates, seed, doing("recall", _CANDIDATE))
+    found = example_surprisals(scorer, held_out.examples, doing("bits per byte", 1))
+    places = recall_ranks(scorer, held_out.samples, held_out.candidates, seed, doing("recall", _CANDIDATE))
     asked = [
         *((one.context, Sampling(seed=seed + number)) for number, one in enumerate(held_out.samples)),
         *((one.context, Sampling(temperature=0)) for one in held_out.learned),
     ]
-    said = Together(checkpoint, clock=clock).answers(asked, doing("answers", _ANSWER))
+    said = BatchWriter(checkpoint, clock=clock).answers(asked, doing("answers", _ANSWER))
     answers, recited = said[: len(held_out.samples)], said[len(held_out.samples) :]
-    same = [plain(text) == plain(example.answer) for text, example in zip(recited, held_out.learned, strict=True)]
+    same = [
+        normalized(text) == normalized(example.answer) for text, example in zip(recited, held_out.learned, strict=True)
+    ]
     return Measured(found, places, answers, same)

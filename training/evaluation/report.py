@@ -5,9 +5,8 @@ from pathlib import Path
 
 from events.files import write_whole
 from training import plots
-from training.evaluation.intervals import Interval
 from training.evaluation.leaks import Leaks
-from training.evaluation.result import Distances, Evaluation, Score
+from training.evaluation.result import Distances, Evaluation, Interval, Score
 from training.examples import Example
 
 REPORT = "evaluation.md"
@@ -31,7 +30,7 @@ _MEANING = {
 def write_report(
     run: Path, evaluation: Evaluation, samples: Sequence[Example], before: Sequence[str], after: Sequence[str]
 ) -> None:
-    plots.pairs(
+    plots.draw_pairs(
         run / _PLOT,
         {name: (score.before, score.after) for name, score in evaluation.scores.items()},
         labels=("before", "after"),
@@ -81,7 +80,7 @@ def _samples(samples: Sequence[Example], before: Sequence[str], after: Sequence[
         "| question | true answer | before | after |",
         "| --- | --- | --- | --- |",
         *(
-            row(example.context[-1].text, example.answer, old, new)
+            table_row(example.context[-1].text, example.answer, old, new)
             for example, old, new in zip(samples, before, after, strict=True)
         ),
     ]
@@ -147,6 +146,6 @@ def _canaries(leaks: Leaks | None) -> list[str]:
     ]
 
 
-def row(*texts: str) -> str:
+def table_row(*texts: str) -> str:
     """A row of a table that shows `texts` as they are: nothing in them is markup."""
     return f"| {' | '.join(' '.join(text.translate(_ESCAPED).split()) for text in texts)} |"

@@ -5,10 +5,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from events.errors import SettingsError
-from training.evaluation.intervals import Interval
 from training.evaluation.leaks import Leaks
 
 EVALUATION = "evaluation.json"
+
+Interval = tuple[float, float]
+"""The ends of a 95 % interval."""
 
 
 class Score(BaseModel):

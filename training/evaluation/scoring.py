@@ -10,11 +10,11 @@ from events.runtime.clock import Clock
 from events.schema import Role, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.prompts.formats import alternating
-from training.evaluation import side_by_side
-from training.evaluation.side_by_side import NOTHING, Done, Read, Text, ignore
+from training.evaluation import shared_prefix
+from training.evaluation.shared_prefix import NO_PREFIX, CachedPrefix, CountDone, ScoredText, no_progress
 from training.examples import Example
 from training.fit.lessons import Lesson
-from training.weights import renderer_of
+from training.weights import serving_renderer
 
 CANDIDATES = 10
 """Answers that recall chooses among, the true one included."""
@@ -23,7 +23,7 @@ LIMIT = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Surprise:
+class Surprisal:
     """Nats of an answer and its end of turn, and their size: UTF-8 bytes, and one for the end of turn."""
 
     nats: float
@@ -43,16 +43,16 @@ class Scorer:
 
     def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
         self._model: Any = checkpoint.model
-        self._renderer = renderer_of(checkpoint, LIMIT, clock)
+        self._renderer = serving_renderer(checkpoint, LIMIT, clock)
         # What comes before the first word may depend on the language that it is in.
         openings = {self._opening(*words) for words in (("a", "b"), ("а", "б"))} - {()}
-        self._openings = [side_by_side.read(self._model, opening) for opening in sorted(openings, key=len)]
+        self._openings = [shared_prefix.read_prefix(self._model, opening) for opening in sorted(openings, key=len)]
 
-    def surprise(self, context: Sequence[Turn], answer: str) -> Surprise:
+    def surprisal(self, context: Sequence[Turn], answer: str) -> Surprisal:
         """Return how surprising `answer` is after `context`."""
-        return self.surprises([(context, answer)])[0]
+        return self.surprisals([(context, answer)])[0]
 
-    def surprises(self, asked: Iterable[tuple[Sequence[Turn], str]], done: Done = ignore) -> list[Surprise]:
+    def surprisals(self, asked: Iterable[tuple[Sequence[Turn], str]], done: CountDone = no_progress) -> list[Surprisal]:
         """Return how surprising each answer is after its context, in the order of `asked`.
 
         Texts are read in batches, and a prompt that several answers share is read once.
@@ -61,17 +61,19 @@ class Scorer:
         lessons = list(map(self._renderer.lesson, turns))
         nats = [0.0] * len(lessons)
         for known, places in self._groups(lessons):
-            texts = [Text(lessons[place].prompt.ids[len(known.ids) :], lessons[place].answer.ids) for place in places]
-            for place, value in zip(places, side_by_side.nats(self._model, known, texts, done), strict=True):
+            texts = [
+                ScoredText(lessons[place].prompt.ids[len(known.ids) :], lessons[place].answer.ids) for place in places
+            ]
+            for place, value in zip(places, shared_prefix.nats(self._model, known, texts, done), strict=True):
                 # A longer answer than there is room for is taken to go on as it begins.
                 nats[place] = value * lessons[place].whole / len(lessons[place].answer.ids)
-        return [Surprise(*both) for both in zip(nats, map(self._size, turns), strict=True)]
+        return [Surprisal(*both) for both in zip(nats, map(self._size, turns), strict=True)]
 
     def _size(self, turns: Sequence[Turn]) -> int:
         scored = alternating(turns)[-1] if self._renderer.format.joins else turns[-1]
         return len(scored.text.strip().encode()) + 1
 
-    def _groups(self, lessons: Sequence[Lesson]) -> Iterator[tuple[Read, list[int]]]:
+    def _groups(self, lessons: Sequence[Lesson]) -> Iterator[tuple[CachedPrefix, list[int]]]:
         """Yield the prompts to read once, each with the places of the lessons that begin with it."""
         asked: dict[tuple[int, ...], list[int]] = {}
         for place, lesson in enumerate(lessons):
@@ -82,36 +84,36 @@ class Scorer:
         for prompt, places in asked.items():
             known = self._known(prompt)
             if len(places) > 1 and len(prompt) > len(known.ids):
-                yield side_by_side.read(self._model, prompt, known), places
+                yield shared_prefix.read_prefix(self._model, prompt, known), places
             else:
                 alone.setdefault(known.ids, []).extend(places)
         for ids, places in alone.items():
             yield self._known(ids), places
 
-    def _known(self, prompt: tuple[int, ...]) -> Read:
+    def _known(self, prompt: tuple[int, ...]) -> CachedPrefix:
         """The longest opening that `prompt` begins with."""
-        return next((one for one in reversed(self._openings) if prompt[: len(one.ids)] == one.ids), NOTHING)
+        return next((one for one in reversed(self._openings) if prompt[: len(one.ids)] == one.ids), NO_PREFIX)
 
     def _opening(self, *words: str) -> tuple[int, ...]:
         """The tokens before the first word of a prompt, whichever of `words` it is."""
         user, assistant = Role.USER, Role.ASSISTANT
         dialogues = ([Turn(role=user, text=word), Turn(role=assistant, text=word)] for word in words)
         prompts = [self._renderer.lesson(dialogue).prompt.ids for dialogue in dialogues]
-        return tuple(prompts[0][: side_by_side.shared(prompts)])
+        return tuple(prompts[0][: shared_prefix.shared_length(prompts)])
 
 
-def surprises(scorer: Scorer, examples: Iterable[Example], done: Done = ignore) -> list[Surprise]:
+def example_surprisals(scorer: Scorer, examples: Iterable[Example], done: CountDone = no_progress) -> list[Surprisal]:
     """Return how surprising each example's answer is after its context."""
-    return scorer.surprises([(example.context, example.answer) for example in examples], done)
+    return scorer.surprisals([(example.context, example.answer) for example in examples], done)
 
 
-def bits_per_byte(found: Sequence[Surprise]) -> float:
+def bits_per_byte(found: Sequence[Surprisal]) -> float:
     """Return the bits per byte of all answers together: comparable between tokenizers, lower is better."""
-    return Surprise(sum(one.nats for one in found), sum(one.size for one in found)).bits_per_byte
+    return Surprisal(sum(one.nats for one in found), sum(one.size for one in found)).bits_per_byte
 
 
-def ranks(
-    scorer: Scorer, examples: Sequence[Example], others: Sequence[str], seed: int, done: Done = ignore
+def recall_ranks(
+    scorer: Scorer, examples: Sequence[Example], others: Sequence[str], seed: int, done: CountDone = no_progress
 ) -> list[int]:
     """Return the rank, from 1, of each true answer among CANDIDATES by bits per byte; the rest is drawn from `others`.
 
@@ -122,7 +124,7 @@ def ranks(
     draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
     chosen = [[example.answer, *_distractors(example.answer, others, draw)] for example in examples]
     asked = [(example.context, answer) for example, answers in zip(examples, chosen, strict=True) for answer in answers]
-    found = iter(scorer.surprises(asked, done))
+    found = iter(scorer.surprisals(asked, done))
     return [_rank([next(found) for _ in answers]) for answers in chosen]
 
 
@@ -130,7 +132,7 @@ def _distractors(answer: str, others: Sequence[str], draw: Random) -> list[str]:
     return draw.sample(sorted(set(others) - {answer}), CANDIDATES - 1)
 
 
-def _rank(surprises: Sequence[Surprise]) -> int:
+def _rank(surprises: Sequence[Surprisal]) -> int:
     """Return the rank of the first one, from 1: ties go against it."""
     true, *others = (surprise.bits_per_byte for surprise in surprises)
     return 1 + sum(other <= true for other in others)

@@ -31,14 +31,14 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Voices:
+class SpokenTurns:
     """What was said in some dialogues, each turn once."""
 
     owner: Sequence[str]
     others: Sequence[str]
 
 
-def voices(examples: Iterable[Example], seed: int) -> Voices:
+def spoken_turns(examples: Iterable[Example], seed: int) -> SpokenTurns:
     """Return at most 1,500 turns of each side, drawn where there are more.
 
     `examples` without names in front: who speaks is no style.
@@ -46,10 +46,10 @@ def voices(examples: Iterable[Example], seed: int) -> Voices:
     said: dict[Role, dict[tuple[int, ...], str]] = {Role.ASSISTANT: {}, Role.USER: {}}
     for example in examples:
         for turn, rows in zip(example.turns, example.rows, strict=True):
-            if turn.role in said and (text := bare(turn.text)):
+            if turn.role in said and (text := normalized_for_style(turn.text)):
                 said[turn.role][rows] = text
     owner, others = (_some(list(texts.values()), seed) for texts in said.values())
-    return Voices(owner, others)
+    return SpokenTurns(owner, others)
 
 
 def _some(texts: list[str], seed: int) -> list[str]:
@@ -58,7 +58,7 @@ def _some(texts: list[str], seed: int) -> list[str]:
     return [texts[place] for place in np.random.default_rng(seed).choice(len(texts), _MOST_TURNS, replace=False)]
 
 
-def bare(text: str) -> str:
+def normalized_for_style(text: str) -> str:
     """Return `text` without place-holders, with one digit for all of them and one blank for each gap."""
     return " ".join(_DIGIT.sub("0", _IN_BRACKETS.sub(" ", text)).split())
 
@@ -73,10 +73,10 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-class Habit:
+class StyleFeature:
     """One kind of thing that is counted: those most frequent in the training part, where both sides weigh the same."""
 
-    def __init__(self, learned: Voices, find: Callable[[str], list[str]], most: int) -> None:
+    def __init__(self, learned: SpokenTurns, find: Callable[[str], list[str]], most: int) -> None:
         self._find = find
         usual: Counter[str] = Counter()
         for texts in (learned.owner, learned.others):
@@ -109,18 +109,18 @@ def _shares(counts: Matrix) -> Matrix:
     return np.asarray(counts[:, :-1] / np.maximum(counts[:, -1:], 1))
 
 
-def habits(learned: Voices) -> dict[str, Habit]:
-    return {"letters": Habit(learned, _sequences, 500), "words": Habit(learned, _words, 100)}
+def style_features(learned: SpokenTurns) -> dict[str, StyleFeature]:
+    return {"letters": StyleFeature(learned, _sequences, 500), "words": StyleFeature(learned, _words, 100)}
 
 
-class Body:
+class CountedTexts:
     """Texts, counted."""
 
-    def __init__(self, texts: Sequence[str], counted: Iterable[Habit]) -> None:
+    def __init__(self, texts: Sequence[str], counted: Iterable[StyleFeature]) -> None:
         self.turns = len(texts)
         self.letters = sum(map(len, texts))
         self._lengths = np.array([len(text) for text in texts], dtype=float)
-        self._counts = [np.array([habit.count(text) for text in texts]) for habit in counted]
+        self._counts = [np.array([feature.count(text) for text in texts]) for feature in counted]
 
     def cut(self, letters: int, times: int, rng: Generator) -> tuple[list[Matrix], list[Matrix]]:
         """Draw turns of so many `letters`; return their counts and those of all other turns, `times` rows of each."""

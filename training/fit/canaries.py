@@ -12,8 +12,13 @@ from itertools import accumulate, cycle, islice, product, takewhile
 from random import Random
 from typing import Literal
 
+from events.errors import SettingsError
 from events.schema import Role, Turn
-from training.examples import Example
+from training.data.splits import Part
+from training.examples import Example, cover_answers, read_examples
+from training.fit.resuming import has_begun
+from training.settings import FitSettings
+from training.weights import CONFIG
 
 Language = Literal["en", "ru"]
 
@@ -111,7 +116,7 @@ class Canary:
         return Example((Turn(role=Role.USER, text=self.question), Turn(role=Role.ASSISTANT, text=answer)), ())
 
 
-def make(number: int, *, seed: int, language: Language) -> list[Canary]:
+def make_canaries(number: int, *, seed: int, language: Language) -> list[Canary]:
     """The same ones for the same arguments; fewer are the first of more."""
     return list(islice(_endless(Random(f"canaries {seed}"), language), number))  # noqa: S311 -- no real secrets
 
@@ -133,12 +138,12 @@ def _place(random: Random, language: Language, taken: set[str]) -> str:
     return name
 
 
-def lessons(canaries: Iterable[Canary]) -> list[Example]:
+def canary_examples(canaries: Iterable[Canary]) -> list[Example]:
     """What is learned of them in one pass."""
     return [canary.example() for canary in canaries for _ in range(canary.repeats)]
 
 
-def fitting(lessons: int) -> int:
+def default_canary_count(lessons: int) -> int:
     """How many canaries make up SHARE of so many lessons, at most MOST."""
     sums = accumulate(islice(cycle(REPEATS), MOST))
     return sum(1 for _ in takewhile(lambda repeats: repeats <= SHARE * lessons, sums))
@@ -151,3 +156,30 @@ def language_of(examples: Iterable[Example]) -> Language:
         cyrillic += sum("а" <= letter <= "я" for letter in example.answer.lower())
         latin += sum("a" <= letter <= "z" for letter in example.answer.lower())
     return "ru" if cyrillic > latin else "en"
+
+
+def resolve_canary_count(settings: FitSettings) -> FitSettings:
+    """Return `settings` with a number of canaries: as given, or as the training in `out` began, or as many as fit.
+
+    Raises SettingsError, one line, if the data or the settings of that training can't be read.
+    """
+    if settings.canaries is not None:
+        return settings
+    if has_begun(settings.out):
+        # A training of before there were any has none.
+        number = FitSettings.from_file(settings.out / CONFIG).get("canaries", 0)
+        if not isinstance(number, int):
+            raise SettingsError(f"TRAINING_OUT: {settings.out / CONFIG}: canaries = {number!r} is not a number")
+    else:
+        number = default_canary_count(
+            len(cover_answers(read_examples(settings.data, Part.TRAIN), lambda example: example))
+        )
+    return settings.model_copy(update={"canaries": number})
+
+
+def planned_canaries(settings: FitSettings) -> list[Canary]:
+    return make_canaries(settings.canaries or 0, seed=settings.seed, language=canary_language(settings))
+
+
+def canary_language(settings: FitSettings) -> Language:
+    return language_of(read_examples(settings.data, Part.TRAIN))

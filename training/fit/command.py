@@ -23,22 +23,27 @@ from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.models.card import ModelCard
 from observability.telemetry import Telemetry
 from training import plots
-from training.bars import Bars, bars, say
 from training.data.manifest import Manifest
 from training.data.splits import Part
-from training.examples import Example, covering, read
-from training.fit.canaries import Language, lessons
+from training.examples import Example, cover_answers, read_examples
+from training.fit.canaries import Language, canary_examples, canary_language, planned_canaries, resolve_canary_count
 from training.fit.monitor import Monitor
-from training.fit.packing import Pack, pack
-from training.fit.planting import language, planted, with_canaries
-from training.fit.resuming import check_same, keep
+from training.fit.packing import Pack, pack_dialogues
+from training.fit.resuming import check_same, record_settings
 from training.fit.torch_tuning import compile_layers, keep_freed_memory
 from training.fit.trainer import PackTrainer, drop_half_checkpoints, last_checkpoint, make_trainer, uses_bf16
-from training.fit.vocabulary import Vocabulary
-from training.outputs import claimed
-from training.progress import Stopped
+from training.fit.vocabulary import DataVocabulary
+from training.outputs import claim_directory
+from training.progress import ProgressBars, Stopped, progress_bars, say
 from training.settings import FitSettings
-from training.weights import MODEL, adapted, renderer_for, source_of, start_from, trained_card
+from training.weights import (
+    MODEL,
+    base_model_source,
+    load_base_model,
+    make_adapted_model,
+    trained_card,
+    training_renderer,
+)
 
 RESULT = "fit.json"
 
@@ -46,7 +51,7 @@ RESULT = "fit.json"
 class FitResult(BaseModel):
     """`fit.json`. Losses in nats for each learned token; `best_loss` is of the validation part.
 
-    An adapter's are among the tokens of the data (`Vocabulary`).
+    An adapter's are among the tokens of the data (`DataVocabulary`).
     """
 
     steps: int
@@ -97,14 +102,14 @@ def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopp
         One line: it was `stopped`, or `out` could not be written to, and the same call goes on; or it came to nothing.
     """
     manifest = Manifest.read(settings.data)
-    with claimed(settings.out):
-        settings = with_canaries(settings)
+    with claim_directory(settings.out):
+        settings = resolve_canary_count(settings)
         check_same(settings, manifest.data_sha256)
         if (settings.out / MODEL).exists() and (ended := FitResult.find(settings.out)):
             say(console, f"The training in {settings.out} has ended already: name another TRAINING_OUT for a new one.")
             return ended
-        source_of(settings, console)  # made ready with a bar of its own
-        with bars(console, clock, partial(_check, stopped)) as shown:
+        base_model_source(settings, console)  # made ready with a bar of its own
+        with progress_bars(console, clock, partial(_check, stopped)) as shown:
             return _fit(settings, manifest, console=console, clock=clock, shown=shown, stopped=stopped)
 
 
@@ -114,10 +119,10 @@ def _check(stopped: Stopped) -> None:
 
 
 def _fit(
-    settings: FitSettings, manifest: Manifest, *, console: Console, clock: Clock, shown: Bars, stopped: Stopped
+    settings: FitSettings, manifest: Manifest, *, console: Console, clock: Clock, shown: ProgressBars, stopped: Stopped
 ) -> FitResult:
     with shown.stage("Loading the model"):
-        checkpoint = start_from(settings, console)
+        checkpoint = load_base_model(settings, console)
     shown.check()
     packs = {
         Part.TRAIN: _packs(checkpoint, settings, Part.TRAIN, clock, shown),
@@ -129,7 +134,7 @@ def _fit(
             "prepare other data, or raise TRAINING_CONTEXT_TOKENS"
         )
     try:
-        keep(settings, manifest.data_sha256)
+        record_settings(settings, manifest.data_sha256)
         trainer = _train(checkpoint, settings, packs, shown, stopped)
         with shown.stage("Saving the model"):
             return _save(trainer, checkpoint, manifest, settings)
@@ -141,13 +146,17 @@ def _fit(
 
 
 def _train(
-    checkpoint: Checkpoint, settings: FitSettings, packs: Mapping[Part, list[Pack]], shown: Bars, stopped: Stopped
+    checkpoint: Checkpoint,
+    settings: FitSettings,
+    packs: Mapping[Part, list[Pack]],
+    shown: ProgressBars,
+    stopped: Stopped,
 ) -> PackTrainer:
     set_seed(settings.seed)  # not before: the first use of a model on a machine prepares it, and draws numbers
     model = _trainable(checkpoint, settings)
     with ExitStack() as stack:
         if settings.method == "lora":
-            words = Vocabulary.of(chain.from_iterable(packs.values()))
+            words = DataVocabulary.of(chain.from_iterable(packs.values()))
             stack.enter_context(words.narrowed(checkpoint.model))
             packs = {part: [words.label(one) for one in some] for part, some in packs.items()}
         stage = stack.enter_context(shown.stage("Training"))
@@ -159,8 +168,8 @@ def _train(
     return trainer
 
 
-def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clock, shown: Bars) -> list[Pack]:
-    renderer = renderer_for(checkpoint, settings, clock)
+def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clock, shown: ProgressBars) -> list[Pack]:
+    renderer = training_renderer(checkpoint, settings, clock)
 
     def cut(example: Example) -> Example:
         return example.latest(renderer.fitting(example.turns))
@@ -168,14 +177,14 @@ def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clo
     def learned(example: Example) -> Iterable[int]:
         return example.messages(renderer.learned(example.turns))
 
-    examples = read(settings.data, part)
+    examples = read_examples(settings.data, part)
     with shown.stage(f"Selecting {part}", len(examples)) as stage:
-        examples = covering(examples, cut, learned, stage.advance)
+        examples = cover_answers(examples, cut, learned, stage.advance)
     if part is Part.TRAIN:
-        examples += lessons(planted(settings))
+        examples += canary_examples(planned_canaries(settings))
     with shown.stage(f"Encoding {part}", len(examples)) as stage:
         encoded = [renderer.encode(example.turns) for example in stage.each(examples)]
-    return pack(encoded, tokens=settings.pack_tokens, seed=settings.seed)
+    return pack_dialogues(encoded, tokens=settings.pack_tokens, seed=settings.seed)
 
 
 def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
@@ -198,7 +207,7 @@ def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
         lora_dropout=settings.dropout,
     )
     try:
-        return adapted(lambda: get_peft_model(checkpoint.model, adapter))
+        return make_adapted_model(lambda: get_peft_model(checkpoint.model, adapter))
     except ValueError as error:
         raise SettingsError(f"TRAINING_TARGETS={settings.targets}: {str(error).splitlines()[0]}") from None
 
@@ -212,9 +221,9 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, sett
         data_sha256=manifest.data_sha256,
         history=history,
         canaries=settings.canaries or 0,
-        canary_language=language(settings),
+        canary_language=canary_language(settings),
     )
-    plots.curves(
+    plots.draw_curves(
         out / "loss.png",
         {name: [(entry["step"], entry[key]) for entry in history if key in entry] for name, key in _CURVES.items()},
         title="Loss",

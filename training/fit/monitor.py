@@ -9,8 +9,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from events.errors import TimokhaError
-from training.bars import Bars, Stage
-from training.progress import Stopped
+from training.progress import ProgressBars, ProgressStage, Stopped
 
 _SMOOTHED = 20
 """Steps."""
@@ -23,14 +22,14 @@ class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it
     Raises TimokhaError for a loss or a gradient that is no number, before such weights get into a checkpoint.
     """
 
-    def __init__(self, shown: Bars, training: Stage, stopped: Stopped) -> None:
+    def __init__(self, shown: ProgressBars, training: ProgressStage, stopped: Stopped) -> None:
         self._shown = shown
         self._training = training
         self._stopped = stopped
         self._losses: deque[float] = deque(maxlen=_SMOOTHED)
         self._validation_loss: float | None = None
         self._open = ExitStack()
-        self._validating: Stage | None = None
+        self._validating: ProgressStage | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._training.total = state.max_steps
@@ -71,7 +70,7 @@ class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._shown.check()
 
-    def saving(self) -> AbstractContextManager[Stage]:
+    def saving(self) -> AbstractContextManager[ProgressStage]:
         return self._shown.stage("Saving a checkpoint")
 
     def _add(self, logs: dict[str, float]) -> None:

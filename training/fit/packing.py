@@ -14,7 +14,7 @@ Pack = dict[str, Any]
 IGNORED = -100
 
 
-def pack(encoded: Iterable[Encoded], *, tokens: int, seed: int) -> list[Pack]:
+def pack_dialogues(encoded: Iterable[Encoded], *, tokens: int, seed: int) -> list[Pack]:
     """`encoded` in an order drawn with `seed`, as many to a pack as `tokens` has room for, at least one."""
     shuffled = [one for one in encoded if any(one.learned[1:])]
     Random(seed).shuffle(shuffled)  # noqa: S311 -- an order, no secret

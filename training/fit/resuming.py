@@ -18,7 +18,7 @@ _BEFORE = {"canaries": 0, "frame": "labels", "targets": "all-linear", "voice": "
 _NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
 
 
-def begun(out: Path) -> bool:
+def has_begun(out: Path) -> bool:
     """Return whether the directory `out` holds a training that can be resumed."""
     return (out / CONFIG).is_file() and ((out / MODEL).exists() or last_checkpoint(out) is not None)
 
@@ -26,7 +26,7 @@ def begun(out: Path) -> bool:
 def check_same(settings: FitSettings, data_sha256: str) -> None:
     """Raise SettingsError, one line, if a training with other settings or data has begun in `settings.out`."""
     out = settings.out
-    if not begun(out):
+    if not has_begun(out):
         return
     try:
         before, now = _upgraded(tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))), _deciding(settings)
@@ -47,7 +47,7 @@ def check_same(settings: FitSettings, data_sha256: str) -> None:
         )
 
 
-def keep(settings: FitSettings, data_sha256: str) -> None:
+def record_settings(settings: FitSettings, data_sha256: str) -> None:
     """Write what decides the result, to be read back by `--config` and by `check_same`. Raises OSError."""
     # What JSON writes for strings, numbers and booleans is TOML too.
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in _deciding(settings).items()]

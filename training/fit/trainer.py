@@ -43,7 +43,7 @@ class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it unt
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        loss = pack_loss(model, inputs) / (num_items_in_batch or learned(inputs))
+        loss = pack_loss(model, inputs) / (num_items_in_batch or count_learned(inputs))
         return (loss, {"loss": loss}) if return_outputs else loss
 
 
@@ -60,7 +60,7 @@ def pack_loss(model: Any, pack: Pack) -> torch.Tensor:
     return cross_entropy(output.logits[0].float(), targets[places], reduction="sum")
 
 
-def learned(pack: Pack) -> int:
+def count_learned(pack: Pack) -> int:
     """How many tokens of `pack` are learned."""
     return int((pack["labels"][:, 1:] != IGNORED).sum())
 

@@ -17,14 +17,14 @@ from training.fit.packing import IGNORED, Pack
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class DataVocabulary:
     """The tokens of some packs."""
 
     tokens: torch.Tensor
     """Of shape (tokens,), in ascending order."""
 
     @classmethod
-    def of(cls, packs: Iterable[Pack]) -> "Vocabulary":
+    def of(cls, packs: Iterable[Pack]) -> "DataVocabulary":
         return cls(torch.tensor(sorted({token for pack in packs for token in pack["input_ids"][0].tolist()})))
 
     def label(self, pack: Pack) -> Pack:

@@ -9,7 +9,7 @@ from functions.generate.models.card import EXAMPLES
 from functions.generate.models.voices import DIRECTORY
 from functions.generate.prompts import near
 from training.voice import report, telegram
-from training.voice.talks import LANGUAGES, TALKS, BadTalks, read, texts
+from training.voice.talks import LANGUAGES, TALKS, BadTalks, read_talks, talk_texts
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,27 +40,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _step(given: Namespace) -> list[str]:
-    talks = read(given.talks)
+    talks = read_talks(given.talks)
     if given.step == "ship":
         from training.voice.shipping import ship  # noqa: PLC0415 -- the others need none of the training's packages
 
         return [f"the voice is in {ship(given.run, given.model, given.to, talks=talks)}"]
     if given.step == "report":
-        return report.lines(talks)
+        return report.report_lines(talks)
     if not talks:
         raise BadTalks(f"{given.talks} has no talks: they are in {'/*.txt or '.join(LANGUAGES)}/*.txt")
     if given.step == "export":
-        return [f"{len(talks)} talks: {telegram.write(talks, given.out)}"]
+        return [f"{len(talks)} talks: {telegram.write_export(talks, given.out)}"]
     if given.step == "examples":
-        near.write(given.data, map(texts, talks))
+        near.write(given.data, map(talk_texts, talks))
         return [f"{len(talks)} talks: {given.data / EXAMPLES}"]
     if given.step == "vary":
         from training.voice.variants import vary  # noqa: PLC0415 -- as above
 
         return [f"{vary(given.data)} questions are put otherwise"]
-    from training.voice.losses import losses  # noqa: PLC0415 -- the others need none of the training's packages
+    from training.voice.losses import find_losses  # noqa: PLC0415 -- the others need none of the training's packages
 
-    return losses(talks, given.data).lines()
+    return find_losses(talks, given.data).lines()
 
 
 if __name__ == "__main__":

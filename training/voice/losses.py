@@ -8,7 +8,7 @@ from pathlib import Path
 from events.schema import Role
 from training.data.manifest import Manifest
 from training.data.splits import Part
-from training.examples import read
+from training.examples import read_examples
 from training.voice.talks import Talk
 
 
@@ -35,7 +35,7 @@ class Losses:
         return said
 
 
-def losses(talks: Iterable[Talk], data: Path) -> Losses:
+def find_losses(talks: Iterable[Talk], data: Path) -> Losses:
     """Compare `talks` with what was prepared of them in `data`. Raises SettingsError."""
     manifest = Manifest.read(data)
     wanted = Counter(exchange.answer for talk in talks for exchange in talk.exchanges)
@@ -44,7 +44,7 @@ def losses(talks: Iterable[Talk], data: Path) -> Losses:
     for part in Part:
         rows = {
             row: turn.text
-            for example in read(data, part)
+            for example in read_examples(data, part)
             for turn, (row, *_) in zip(example.turns, example.rows, strict=True)
             if turn.role is Role.ASSISTANT
         }

@@ -18,7 +18,7 @@ from functions.generate.models.card import ModelCard, Preferred
 from functions.generate.models.default_model import CARD
 from functions.generate.models.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE, SUM
 from functions.generate.prompts import near
-from training.voice.talks import Talk, texts
+from training.voice.talks import Talk, talk_texts
 
 LARGEST = 10_000_000
 """Bytes of the adapter: it goes with every copy of the product."""
@@ -53,7 +53,7 @@ def ship(
         (folder / CONFIG).write_text(json.dumps(_config(config), indent=2) + "\n", encoding="utf-8")
         card.write(folder)
         if card.near:
-            near.write(folder, map(texts, talks))
+            near.write(folder, map(talk_texts, talks))
         used_tokens.write(folder, tokens)
         (folder / NOTICE).write_text(_notice(), encoding="utf-8")
 

@@ -45,12 +45,12 @@ class Talk:
     place: str
 
 
-def texts(talk: Talk) -> list[str]:
+def talk_texts(talk: Talk) -> list[str]:
     """Its questions and answers by turns."""
     return [text for exchange in talk.exchanges for text in (exchange.question, exchange.answer)]
 
 
-def read(directory: Path = TALKS) -> list[Talk]:
+def read_talks(directory: Path = TALKS) -> list[Talk]:
     """The talks of all languages, file by file. Raises BadTalks."""
     reader = _Reader()
     for language in LANGUAGES:

@@ -17,7 +17,7 @@ _BEGIN = datetime(2020, 1, 1, 12, tzinfo=UTC)
 _BETWEEN_TALKS, _BETWEEN_LINES = timedelta(days=1), timedelta(minutes=5)
 
 
-def write(talks: Sequence[Talk], directory: Path) -> Path:
+def write_export(talks: Sequence[Talk], directory: Path) -> Path:
     """Write `result.json` to `directory`, the same bytes for the same talks, and return it."""
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / FILE

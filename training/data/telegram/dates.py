@@ -12,7 +12,7 @@ _CLOCK_SET_BACK = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class MessageTime:
     """`time`: Unix, seconds. `hour`: of the day, on the clock of who made the export."""
 
     time: int
@@ -20,24 +20,24 @@ class When:
     local: bool
     """`time` too is what that clock showed: older exports have nothing else."""
 
-    def following(self, latest: int) -> "When":
+    def following(self, latest: int) -> "MessageTime":
         """The time of a message that follows one of `latest`, even if the clock was set back in between."""
         back = latest - self.time
         return replace(self, time=latest) if self.local and 0 < back <= _CLOCK_SET_BACK else self
 
 
-def when(item: Mapping[str, Any]) -> When | None:
+def message_time(item: Mapping[str, Any]) -> MessageTime | None:
     """None if the item has no date, or one that can't be."""
     clock = _clock(item.get("date"))
     unix = item.get("date_unixtime")
     if unix is not None:
         seconds = _seconds(unix)
         hour = clock.hour if clock else (seconds or 0) // 3600 % 24
-        return None if seconds is None else When(seconds, hour, local=False)
+        return None if seconds is None else MessageTime(seconds, hour, local=False)
     if clock is None:
         return None
     known = clock if clock.tzinfo else clock.replace(tzinfo=UTC)
-    return When(round(known.timestamp()), clock.hour, local=clock.tzinfo is None)
+    return MessageTime(round(known.timestamp()), clock.hour, local=clock.tzinfo is None)
 
 
 def _clock(text: Any) -> datetime | None:

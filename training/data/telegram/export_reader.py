@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from training.data.telegram.export_source import no_export
-from training.data.telegram.json_values import Astray, CutOff, Damage, Values
-from training.data.telegram.window import Window
+from training.data.telegram.export_source import not_an_export
+from training.data.telegram.json_reader import Damage, DamagedJson, JsonReader, TruncatedFile
+from training.data.telegram.window import FileWindow
 
 _KINDS = (
     r"personal_chat|bot_chat|saved_messages|replies|verification_codes|(?:private|public)_(?:group|supergroup|channel)"
@@ -26,7 +26,7 @@ _SHOWN = 3
 
 
 @dataclass(slots=True)
-class Chat:
+class ExportedChat:
     """What the export says about a chat before its messages. `type` is e.g. `personal_chat` or `private_supergroup`."""
 
     number: int
@@ -49,14 +49,14 @@ class ExportFile:
     damage: Damage = field(default_factory=Damage)
     chats: int = 0
     _recognised: bool = False
-    _chat: Chat = field(default_factory=lambda: Chat(0))
+    _chat: ExportedChat = field(default_factory=lambda: ExportedChat(0))
     """The latest."""
 
     @property
     def truncated(self) -> bool:
         return self.truncated_at is not None
 
-    def items(self) -> Iterator[tuple[Chat, Any]]:
+    def items(self) -> Iterator[tuple[ExportedChat, Any]]:
         """Each element of each `messages` list, whatever it is, with its chat; in place of a damaged one, where it is.
 
         A file that ends in the middle gives what is whole and sets `truncated_at`.
@@ -66,19 +66,19 @@ class ExportFile:
         SettingsError
             One line: the file holds no export.
         """
-        values = Values(Window(self.file, self.on_read), _MARK, self.damage)
+        values = JsonReader(FileWindow(self.file, self.on_read), _MARK, self.damage)
         number = 0
         try:
             for number, (chat, item) in enumerate(self._read(values), start=1):  # noqa: B007 -- used behind the loop
                 self._recognised = self._recognised or _is_message(item)
                 yield chat, item
-        except CutOff as cut:
+        except TruncatedFile as cut:
             self.truncated_at = cut.byte
         self.repaired = values.repaired
         if not self.chats:
-            raise no_export(Path(self.file.name), self._why("it has no messages"))
+            raise not_an_export(Path(self.file.name), self._why("it has no messages"))
         if number and not self._recognised:
-            raise no_export(Path(self.file.name), self._why(f"none of its {number} messages is one of Telegram's"))
+            raise not_an_export(Path(self.file.name), self._why(f"none of its {number} messages is one of Telegram's"))
 
     def findings(self) -> Iterator[str]:
         """What was wrong with the file, a line each."""
@@ -97,19 +97,19 @@ class ExportFile:
             return f"it is not JSON, from byte {self.damage.first[0].start} on"
         return f"it ends in the middle, at byte {self.truncated_at}" if self.truncated else why
 
-    def _read(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+    def _read(self, values: JsonReader) -> Iterator[tuple[ExportedChat, Any]]:
         try:
             yield from self._export(values)
             values.finish()
-        except Astray:
+        except DamagedJson:
             yield from self._found(values)
 
-    def _export(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+    def _export(self, values: JsonReader) -> Iterator[tuple[ExportedChat, Any]]:
         """An account, or one chat."""
         if values.peek() != "{":
             values.value()
             return
-        chat = self._chat = Chat(self.chats)
+        chat = self._chat = ExportedChat(self.chats)
         for key in values.members():
             if key in ("chats", "left_chats") and values.peek() == "{":
                 yield from self._chats(values)
@@ -118,20 +118,20 @@ class ExportFile:
             else:
                 yield from self._of_chat(values, chat, key)
 
-    def _chats(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+    def _chats(self, values: JsonReader) -> Iterator[tuple[ExportedChat, Any]]:
         for key in values.members():
             if key != "list" or values.peek() != "[":
                 values.value()
                 continue
             for _ in values.elements():
                 if values.peek() == "{":
-                    chat = self._chat = Chat(self.chats)
+                    chat = self._chat = ExportedChat(self.chats)
                     for field_of_chat in values.members():
                         yield from self._of_chat(values, chat, field_of_chat)
                 else:
                     values.value()
 
-    def _of_chat(self, values: Values, chat: Chat, key: str) -> Iterator[tuple[Chat, Any]]:
+    def _of_chat(self, values: JsonReader, chat: ExportedChat, key: str) -> Iterator[tuple[ExportedChat, Any]]:
         if key == "messages" and values.peek() in ("[", "{"):
             yield from self._messages(values, chat)
         elif key == "type":
@@ -139,13 +139,13 @@ class ExportFile:
         else:
             values.value()
 
-    def _chat_at(self, mark: re.Match[str], passed: str) -> Chat:
+    def _chat_at(self, mark: re.Match[str], passed: str) -> ExportedChat:
         """The chat that goes on or begins at `mark`, behind what could not be read."""
         if mark["item"] and not _OTHER_CHAT.search(passed):
             return self._chat
-        return Chat(self.chats, mark["kind"] or (_KIND.findall(passed) or [""])[-1])
+        return ExportedChat(self.chats, mark["kind"] or (_KIND.findall(passed) or [""])[-1])
 
-    def _messages(self, values: Values, chat: Chat) -> Iterator[tuple[Chat, Any]]:
+    def _messages(self, values: JsonReader, chat: ExportedChat) -> Iterator[tuple[ExportedChat, Any]]:
         self.chats = chat.number + 1
         self._chat = chat
         for item in values.items(another=_OTHER_CHAT):
@@ -155,7 +155,7 @@ class ExportFile:
         if isinstance(found, dict) and isinstance(number := found.get("user_id"), int | str):
             self.account = f"user{number}"
 
-    def _found(self, values: Values) -> Iterator[tuple[Chat, Any]]:
+    def _found(self, values: JsonReader) -> Iterator[tuple[ExportedChat, Any]]:
         """What can be recognised after damage."""
         while mark := values.next_mark():
             try:
@@ -163,7 +163,7 @@ class ExportFile:
                     self._take_account(values.value())
                 else:
                     yield from self._messages(values, self._chat_at(mark, values.passed))
-            except Astray:
+            except DamagedJson:
                 continue
 
 

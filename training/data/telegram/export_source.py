@@ -28,7 +28,7 @@ _JSON = re.compile(rb"(?:\xef\xbb\xbf)?[\s\x00]*[{\[]")
 
 
 @contextmanager
-def opened(export: Path) -> Iterator[BinaryIO]:
+def open_export(export: Path) -> Iterator[BinaryIO]:
     """Open the export: `export` itself, or the result.json in that directory.
 
     Raises
@@ -39,15 +39,15 @@ def opened(export: Path) -> Iterator[BinaryIO]:
     """
     path = _located(export)
     if not path.is_file() and path.exists():
-        raise no_export(path, "it is not a regular file")
+        raise not_an_export(path, "it is not a regular file")
     with path.open("rb") as file:
         if why := _refusal(file.read(_HEAD)):
-            raise no_export(path, why)
+            raise not_an_export(path, why)
         file.seek(0)
         yield file
 
 
-def no_export(path: Path, why: str) -> SettingsError:
+def not_an_export(path: Path, why: str) -> SettingsError:
     return SettingsError(f"TRAINING_EXPORT: {path.name} is not a Telegram export ({why}): {HOW_TO_EXPORT}")
 
 
@@ -64,8 +64,8 @@ def _located(export: Path) -> Path:
             "name the one to use"
         )
     if any(export.glob("messages*.html")) or (export / "export_results.html").exists():
-        raise no_export(export, "it is an export as HTML, which can't be used")
-    raise no_export(export, f"there is no {_NAME} in it")
+        raise not_an_export(export, "it is an export as HTML, which can't be used")
+    raise not_an_export(export, f"there is no {_NAME} in it")
 
 
 def _refusal(head: bytes) -> str | None:

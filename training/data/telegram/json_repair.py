@@ -21,7 +21,7 @@ _VALUE = re.compile(r"true|false|null|NaN|-?Infinity|-?(?:0|[1-9]\d*)(?:\.\d+)?(
 _CLOSERS = {"{": "}", "[": "]"}
 
 
-def repaired(text: str) -> tuple[str, int]:
+def repair_json(text: str) -> tuple[str, int]:
     """Return `text` with its strings and values as JSON has them, and at how many places it was not so."""
     places = 0
 

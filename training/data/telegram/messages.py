@@ -7,12 +7,11 @@ from enum import StrEnum
 from typing import Any
 
 from training.data.placeholders import Kind, placeholder, without_signs
-from training.data.telegram.dates import When, when
-from training.data.telegram.export_reader import Chat
-from training.data.telegram.senders import sender_id
+from training.data.telegram.dates import MessageTime, message_time
+from training.data.telegram.export_reader import ExportedChat
 
 
-class Fate(StrEnum):
+class DropReason(StrEnum):
     """Why an item is not in the dialogues; an item has at most one."""
 
     MALFORMED = "malformed"
@@ -40,19 +39,21 @@ class Fate(StrEnum):
     """No dialogue that was kept has it: nobody's answer was the owner's, or it is too far back."""
 
 
-QUOTABLE = frozenset({Fate.FORWARDED, Fate.VIA_BOT, Fate.NO_TEXT})
+QUOTABLE = frozenset({DropReason.FORWARDED, DropReason.VIA_BOT, DropReason.NO_TEXT})
 """Not somebody's own words, but a reply to them is understood only with them."""
 
 _CHATS = {
-    "bot_chat": Fate.BOT,
-    "saved_messages": Fate.SAVED_MESSAGES,
-    "public_channel": Fate.CHANNEL,
-    "private_channel": Fate.CHANNEL,
-    "verification_codes": Fate.BOT,
-    "replies": Fate.BOT,
+    "bot_chat": DropReason.BOT,
+    "saved_messages": DropReason.SAVED_MESSAGES,
+    "public_channel": DropReason.CHANNEL,
+    "private_channel": DropReason.CHANNEL,
+    "verification_codes": DropReason.BOT,
+    "replies": DropReason.BOT,
 }
 _FORWARDED = {"forwarded_from", "forwarded_from_id", "saved_from"}
 _COLUMN = 1 << 63
+_PEOPLE, _CHANNELS = 1 << 32, 2 << 32
+"""Added to the numbers of people and of chats by Telegram Desktop until 2021, which wrote ids as numbers."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _HALVES = re.compile(r"[\ud800-\udfff]")
 _ENTITIES = {
@@ -81,38 +82,38 @@ _ATTACHED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ExportedMessage:
     """`text` is not cleaned yet; a place-holder stands for media without text. `time`: Unix, seconds."""
 
     id: int
     author: str
     name: str
-    when: When
+    when: MessageTime
     reply_to: int | None
     edited: bool
     text: str
-    fate: Fate | None
+    fate: DropReason | None
     has_quote: bool = False
     """A block of quotation was left out."""
     has_buttons: bool = False
     """Below it are buttons that no other bot gave it."""
 
 
-def parse(item: Any, chat: Chat) -> Message | Fate:
+def parse_item(item: Any, chat: ExportedChat) -> ExportedMessage | DropReason:
     """A message, or why the item is none."""
     if not isinstance(item, Mapping) or (number := _number(item.get("id"))) is None:
-        return Fate.MALFORMED
+        return DropReason.MALFORMED
     kind = item.get("type")
     if kind == "unsupported":
-        return Fate.UNSUPPORTED
-    if (written := when(item)) is None or kind not in ("message", "service"):
-        return Fate.MALFORMED
+        return DropReason.UNSUPPORTED
+    if (written := message_time(item)) is None or kind not in ("message", "service"):
+        return DropReason.MALFORMED
     if kind == "service":
-        return Fate.SERVICE
+        return DropReason.SERVICE
     text, has_quote = _text(item)
     name = " ".join(readable(item["from"]).split()) if isinstance(item.get("from"), str) else ""
     author = sender_id(item.get("from_id"))
-    return Message(
+    return ExportedMessage(
         id=number,
         author=readable(author or f"name:{name}"),
         name=name,
@@ -126,7 +127,7 @@ def parse(item: Any, chat: Chat) -> Message | Fate:
     )
 
 
-def begun_topic(item: Any) -> int | None:
+def created_topic(item: Any) -> int | None:
     """The id that messages of a forum's topic answer, if `item` began one."""
     return _number(item.get("id")) if isinstance(item, Mapping) and item.get("action") == "topic_created" else None
 
@@ -150,16 +151,16 @@ def _is_edited(item: Mapping[str, Any]) -> bool:
     return bool(edited) and not str(edited).startswith("1970-01-01")
 
 
-def _fate(item: Mapping[str, Any], chat: Chat, *, author: str | None, has_text: bool) -> Fate | None:
+def _fate(item: Mapping[str, Any], chat: ExportedChat, *, author: str | None, has_text: bool) -> DropReason | None:
     if not has_text:
-        return Fate.NO_TEXT
+        return DropReason.NO_TEXT
     if chat.type in _CHATS:
         return _CHATS[chat.type]
     if author and author.startswith("channel"):
-        return Fate.CHANNEL
+        return DropReason.CHANNEL
     if not _FORWARDED.isdisjoint(item):
-        return Fate.FORWARDED
-    return Fate.VIA_BOT if "via_bot" in item else None
+        return DropReason.FORWARDED
+    return DropReason.VIA_BOT if "via_bot" in item else None
 
 
 def _text(item: Mapping[str, Any]) -> tuple[str, bool]:
@@ -199,3 +200,23 @@ def _media(item: Mapping[str, Any]) -> str:
 def _reply(item: Mapping[str, Any]) -> int | None:
     """The message of the same chat that this one answers."""
     return _number(item.get("reply_to_message_id")) if "reply_to_peer_id" not in item else None
+
+
+def sender_id(value: Any) -> str | None:
+    """The `from_id` of an export as `user123`, `channel123` or the like; None if it is no id.
+
+    A number is what exports of 2018 to 2021 have: the id itself, or the id with its kind in the upper half.
+    """
+    if isinstance(value, str):
+        return user_id(value) or None
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        return None
+    if _CHANNELS <= value < _CHANNELS + _PEOPLE:
+        return f"channel{value - _CHANNELS}"
+    return f"user{value - _PEOPLE if _PEOPLE <= value < _CHANNELS else value}"
+
+
+def user_id(text: str) -> str:
+    """What somebody calls a person: `123` is `user123`."""
+    stripped = text.strip()
+    return f"user{stripped}" if stripped.isascii() and stripped.isdigit() else stripped

@@ -15,7 +15,7 @@ _HALVES = re.compile(
 """Bytes that are no UTF-8 (decoded to surrogates), and halves of a pair of surrogates."""
 
 
-class Window:
+class FileWindow:
     """`text[at:]` is what is not consumed yet; `more` reads on."""
 
     def __init__(self, file: BinaryIO, on_read: Callable[[int], None]) -> None:

@@ -10,7 +10,7 @@ from events.schema import Role, Sampling, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.models.card import ModelCard
-from training.evaluation.together import Together
+from training.evaluation.batch_writer import BatchWriter
 
 QUESTIONS = ["как дела?", "что ты делаешь? " * 12, "да", "How are you?", "кто там? " * 3, "где?", "а?", "о", "нет", "и"]
 
@@ -37,7 +37,7 @@ def test_answers_written_together_are_those_written_alone(tiny_model, tokenizer,
     checkpoint = Checkpoint(tiny_model, tokenizer, ModelCard(name="tiny", **card))
     requests = [asked(number) for number in range(len(QUESTIONS))]
     told = []
-    found = Together(checkpoint, clock=SystemClock()).answers(requests, told.append)
+    found = BatchWriter(checkpoint, clock=SystemClock()).answers(requests, told.append)
     assert found == asyncio.run(alone(checkpoint, requests))
     assert len(set(found)) > 2
     assert sum(told) == len(requests)
@@ -53,5 +53,5 @@ def test_whoever_wants_it_to_end_is_heard_at_the_next_token(tiny_model, tokenize
 
     checkpoint = Checkpoint(tiny_model, tokenizer, ModelCard(name="tiny", format="dialogue"))
     with pytest.raises(InterruptedError):
-        Together(checkpoint, clock=SystemClock()).answers([asked(0)], done)
+        BatchWriter(checkpoint, clock=SystemClock()).answers([asked(0)], done)
     assert len(looks) == 4

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from events.runtime.clock import SystemClock
-from training.bars import EVERY, bars
+from training.progress import EVERY, progress_bars
 
 
 class Ticking(SystemClock):
@@ -28,7 +28,7 @@ def clock() -> Ticking:
 
 def lines(clock: Ticking, steps: int, seconds: float) -> list[str]:
     written = io.StringIO()
-    with bars(Console(file=written, width=40), clock) as shown:
+    with progress_bars(Console(file=written, width=40), clock) as shown:
         with shown.stage("Loading [the] model"):
             pass
         with shown.stage("Training", steps) as stage:
@@ -53,7 +53,7 @@ def test_where_there_is_no_terminal_each_stage_is_a_line_and_how_far_it_is_one_n
 
 @pytest.mark.parametrize("slow", [0, 90])
 def test_the_time_left_is_that_of_the_pace_since_the_first_update(clock, slow):
-    with bars(Console(quiet=True), clock) as shown, shown.stage("Training", 11, done=0) as stage:
+    with progress_bars(Console(quiet=True), clock) as shown, shown.stage("Training", 11, done=0) as stage:
         assert stage.left is None
         clock.time += slow  # what is compiled or read first
         stage.update(1)
@@ -68,7 +68,7 @@ def test_the_time_left_is_that_of_the_pace_since_the_first_update(clock, slow):
 
 
 def test_what_was_done_before_is_no_part_of_the_pace(clock):
-    with bars(Console(quiet=True), clock) as shown, shown.stage("Training", 100, done=50) as stage:
+    with progress_bars(Console(quiet=True), clock) as shown, shown.stage("Training", 100, done=50) as stage:
         stage.update(50)
         clock.time += 10
         stage.update(60)
@@ -79,7 +79,7 @@ def test_each_update_may_end_the_work(clock):
     def check():
         raise InterruptedError
 
-    with bars(Console(quiet=True), clock, check) as shown, shown.stage("Encoding", 2) as stage:
+    with progress_bars(Console(quiet=True), clock, check) as shown, shown.stage("Encoding", 2) as stage:
         stage.show(1)
         with pytest.raises(InterruptedError):
             list(stage.each("ab"))
@@ -89,7 +89,7 @@ def test_each_update_may_end_the_work(clock):
 def test_in_a_terminal_each_stage_is_one_line_however_wide_it_is(clock, width):
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=width, legacy_windows=False, color_system=None)
-    with bars(console, clock) as shown:
+    with progress_bars(console, clock) as shown:
         with shown.stage("Encoding validation", 2) as stage:
             stage.advance()
         with shown.stage("Training", 907) as stage:
@@ -106,7 +106,10 @@ def test_in_a_terminal_each_stage_is_one_line_however_wide_it_is(clock, width):
 def test_a_bar_fills_although_its_total_is_known_only_later(clock, monkeypatch):
     drawn = []
     monkeypatch.setattr(Progress, "update", lambda self, task, **given: drawn.append(given))
-    with bars(Console(file=io.StringIO(), force_terminal=True), clock) as shown, shown.stage("Training") as stage:
+    with (
+        progress_bars(Console(file=io.StringIO(), force_terminal=True), clock) as shown,
+        shown.stage("Training") as stage,
+    ):
         stage.total = 10
         stage.update(5)
     assert drawn[0] == {"total": 10, "completed": 5}

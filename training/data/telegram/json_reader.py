@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from training.data.telegram.json_repair import end_of_value, repaired
-from training.data.telegram.window import LARGEST, Window
+from training.data.telegram.json_repair import end_of_value, repair_json
+from training.data.telegram.window import LARGEST, FileWindow
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SEPARATOR = re.compile(r"[ \t\r\n,]*")
@@ -37,11 +37,11 @@ def _whole(digits: str) -> Any:
 _PATIENT = json.JSONDecoder(parse_constant=lambda _: None, parse_int=_whole)
 
 
-class Astray(Exception):
-    """It is not known in which object or list the cursor is: `Values.next_mark` goes on."""
+class DamagedJson(Exception):
+    """It is not known in which object or list the cursor is: `JsonReader.next_mark` goes on."""
 
 
-class CutOff(Exception):
+class TruncatedFile(Exception):
     """The file ends in the middle."""
 
     def __init__(self, byte: int) -> None:
@@ -56,7 +56,7 @@ class _Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ByteRange:
     """Bytes of the file: the first one, and the one after the last."""
 
     start: int
@@ -68,18 +68,18 @@ class Damage:
     """What could not be read; `first`: the first few of the places."""
 
     places: int = 0
-    first: list[Span] = field(default_factory=list)
+    first: list[ByteRange] = field(default_factory=list)
 
-    def add(self, span: Span) -> None:
+    def add(self, span: ByteRange) -> None:
         self.places += 1
         if len(self.first) < _LISTED:
             self.first.append(span)
 
 
-class Values:
+class JsonReader:
     """A cursor in `window`. `marks` finds where the reading can go on after damage; its group `item` is an item."""
 
-    def __init__(self, window: Window, marks: re.Pattern[str], damage: Damage) -> None:
+    def __init__(self, window: FileWindow, marks: re.Pattern[str], damage: Damage) -> None:
         self._window, self._marks, self._damage = window, marks, damage
         self._lost_at: int | None = None
         self._complete = False
@@ -131,7 +131,7 @@ class Values:
             return self._decode()
         except _Unreadable as found:
             self._skip(found.end)
-            raise Astray from None
+            raise DamagedJson from None
 
     def items(self, another: re.Pattern[str]) -> Iterator[Any]:
         """The elements of the list at the cursor, or from the item at the cursor on. A damaged one is its Span.
@@ -149,7 +149,7 @@ class Values:
                 if span := self._skip(found.end):
                     yield span
                 if not found.known or another.search(self.passed):
-                    raise Astray from None
+                    raise DamagedJson from None
                 first = None
             else:
                 yield item
@@ -169,7 +169,7 @@ class Values:
             if window.ended:
                 self._found(len(window.text))
                 if not self._complete and not window.text.rstrip().endswith("}"):
-                    raise CutOff(window.byte(len(window.text)))
+                    raise TruncatedFile(window.byte(len(window.text)))
                 return None
             self._pass(max(window.at, len(window.text) - _CONTEXT))
             window.more()
@@ -191,7 +191,7 @@ class Values:
             if end < len(window.text):
                 break
             if not window.more():
-                raise CutOff(window.byte(len(window.text)))
+                raise TruncatedFile(window.byte(len(window.text)))
         closed = window.text[end] == closer
         if first is not None:
             self.repaired += commas != (not first and not closed)
@@ -208,7 +208,7 @@ class Values:
             except json.JSONDecodeError as error:
                 if _is_cut(error, window.text, ended=window.ended):
                     if window.ended:
-                        raise CutOff(window.byte(len(window.text))) from None
+                        raise TruncatedFile(window.byte(len(window.text))) from None
                     if len(window.text) - window.at < LARGEST:
                         window.more()
                         continue
@@ -227,12 +227,12 @@ class Values:
     def _mended(self, end: int, known: bool) -> Any:
         """The value at the cursor once it is JSON. Raises _Unreadable, CutOff."""
         window = self._window
-        text, places = repaired(window.text[window.at : end])
+        text, places = repair_json(window.text[window.at : end])
         try:
             value, stop = _PATIENT.raw_decode(text)
         except json.JSONDecodeError as error:
             if window.ended and end == len(window.text) and _is_cut(error, text, ended=True):
-                raise CutOff(window.byte(end)) from None
+                raise TruncatedFile(window.byte(end)) from None
             raise _Unreadable(end, known=known) from None
         except RecursionError:
             raise _Unreadable(end, known=known) from None
@@ -263,12 +263,12 @@ class Values:
                 return len(window.text), False
             window.more()
 
-    def _skip(self, end: int) -> Span | None:
+    def _skip(self, end: int) -> ByteRange | None:
         """Leave out what is between the cursor and `end`. None if it has no quote: nothing that matters is lost."""
         window = self._window
         span = None
         if '"' in window.text[window.at : end]:
-            span = Span(window.byte(window.at), window.byte(end))
+            span = ByteRange(window.byte(window.at), window.byte(end))
             self._damage.add(span)
         else:
             self.repaired += 1
@@ -283,11 +283,11 @@ class Values:
 
     def _lose(self) -> NoReturn:
         self._lost_at = self._window.byte(self._window.at)
-        raise Astray
+        raise DamagedJson
 
     def _found(self, at: int) -> None:
         if self._lost_at is not None and self._lost_at < (end := self._window.byte(at)):
-            self._damage.add(Span(self._lost_at, end))
+            self._damage.add(ByteRange(self._lost_at, end))
         self._lost_at = None
 
 
@@ -300,7 +300,7 @@ def _is_end(text: str, at: int, mark: re.Match[str] | None) -> bool:
 
 def _is_json(text: str) -> bool:
     try:
-        _PATIENT.decode(repaired(text)[0])
+        _PATIENT.decode(repair_json(text)[0])
     except (json.JSONDecodeError, RecursionError):
         return False
     return True

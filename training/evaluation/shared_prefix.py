@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-Done = Callable[[int], None]
+CountDone = Callable[[int], None]
 """Is told how many more are done; may raise to end the work."""
 
 _TOKENS = 2048
@@ -21,7 +21,7 @@ _FLOATS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class CachedPrefix:
     """Tokens that texts begin with, and the keys and values that a model has of them; `cache` is None for no tokens."""
 
     ids: tuple[int, ...]
@@ -35,15 +35,15 @@ class Read:
         return copy
 
 
-NOTHING = Read((), None)
+NO_PREFIX = CachedPrefix((), None)
 
 
-def ignore(_: int) -> None:
+def no_progress(_: int) -> None:
     """For those who want no news of what is done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ScoredText:
     """The tokens from which the ones of `answer` are foretold, and those; `before` has at least one."""
 
     before: Sequence[int]
@@ -55,13 +55,13 @@ class Text:
         return [*self.before, *self.answer][:-1]
 
 
-def shared(sequences: Sequence[Sequence[int]]) -> int:
+def shared_length(sequences: Sequence[Sequence[int]]) -> int:
     """With how many tokens all of `sequences` begin."""
     same = takewhile(lambda column: len(set(column)) == 1, zip(*sequences, strict=False))
     return sum(1 for _ in same)
 
 
-def read(model: Any, ids: Sequence[int], known: Read = NOTHING) -> Read:
+def read_prefix(model: Any, ids: Sequence[int], known: CachedPrefix = NO_PREFIX) -> CachedPrefix:
     """Read `ids`, which begin with those that are `known` and may go on."""
     if len(ids) == len(known.ids):
         return known
@@ -70,10 +70,10 @@ def read(model: Any, ids: Sequence[int], known: Read = NOTHING) -> Read:
         output = model.base_model(
             torch.tensor([ids[len(known.ids) :]]), past_key_values=known.copies(1), use_cache=True
         )
-    return Read(tuple(ids), output.past_key_values)
+    return CachedPrefix(tuple(ids), output.past_key_values)
 
 
-def nats(model: Any, known: Read, texts: Sequence[Text], done: Done = ignore) -> list[float]:
+def nats(model: Any, known: CachedPrefix, texts: Sequence[ScoredText], done: CountDone = no_progress) -> list[float]:
     """How surprising each answer is after what is `known` and its text.
 
     Texts of like length go together, so that little is padding. It stands at the end, where a causal model does not
@@ -88,7 +88,7 @@ def nats(model: Any, known: Read, texts: Sequence[Text], done: Done = ignore) ->
     return found
 
 
-def _batches(texts: Sequence[Text]) -> Iterator[list[int]]:
+def _batches(texts: Sequence[ScoredText]) -> Iterator[list[int]]:
     """Places in `texts`, the longest first: what takes too much memory does so at once. What begins alike is near."""
     batch: list[int] = []
     answers = 0
@@ -102,7 +102,7 @@ def _batches(texts: Sequence[Text]) -> Iterator[list[int]]:
         yield batch
 
 
-def _nats(model: Any, known: Read, texts: Sequence[Text]) -> list[float]:
+def _nats(model: Any, known: CachedPrefix, texts: Sequence[ScoredText]) -> list[float]:
     width = max(len(text.shown) for text in texts)
     ids = torch.tensor([[*text.shown, *[0] * (width - len(text.shown))] for text in texts])
     where, numbers = _foretelling(texts)
@@ -114,7 +114,7 @@ def _nats(model: Any, known: Read, texts: Sequence[Text]) -> list[float]:
     return [float(some.sum()) for some in torch.split(each, [len(text.answer) for text in texts])]
 
 
-def _foretelling(texts: Sequence[Text]) -> tuple[list[tuple[int, int]], list[int]]:
+def _foretelling(texts: Sequence[ScoredText]) -> tuple[list[tuple[int, int]], list[int]]:
     """At which places (row, place) the tokens of the answers are foretold, and for each token which of those it is.
 
     An answer's first token is foretold at the last one before it; what begins alike foretells alike: once is enough.

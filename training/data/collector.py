@@ -8,17 +8,17 @@ from typing import Any
 
 from training.data import private_data
 from training.data.owner import Speaker
-from training.data.telegram.export_reader import Chat
-from training.data.telegram.messages import Fate, Message, begun_topic, parse
+from training.data.telegram.export_reader import ExportedChat
+from training.data.telegram.messages import DropReason, ExportedMessage, created_topic, parse_item
 
 
 @dataclass(slots=True)
-class Intake:
+class MessageCollector:
     """The counts are complete once `messages` has ended."""
 
     blocked: Pattern[str] | None = None
     speakers: dict[str, Speaker] = field(default_factory=dict)
-    never_messages: Counter[Fate] = field(default_factory=Counter)
+    never_messages: Counter[DropReason] = field(default_factory=Counter)
     topics: list[tuple[int, int]] = field(default_factory=list)
     """(chat, id) of what began a topic of a forum."""
     reordered: int = 0
@@ -28,18 +28,18 @@ class Intake:
     _newest: tuple[int, int, int] = (-1, 0, 0)
     """Of the chat that is being read: its number, and time and id of the newest message so far."""
 
-    def messages(self, items: Iterable[tuple[Chat, Any]]) -> Iterator[tuple[int, Message]]:
+    def messages(self, items: Iterable[tuple[ExportedChat, Any]]) -> Iterator[tuple[int, ExportedMessage]]:
         """(number of the chat, message without links and addresses)."""
         for chat, item in items:
-            match parse(item, chat):
-                case Fate() as fate:
+            match parse_item(item, chat):
+                case DropReason() as fate:
                     self.never_messages[fate] += 1
-                    if (topic := begun_topic(item)) is not None:
+                    if (topic := created_topic(item)) is not None:
                         self.topics.append((chat.number, topic))
                 case message:
                     yield chat.number, self._take(self._dated(chat.number, message), chat)
 
-    def _dated(self, chat: int, message: Message) -> Message:
+    def _dated(self, chat: int, message: ExportedMessage) -> ExportedMessage:
         """`message` with a time that fits those before it, and a note if it stands out of order."""
         number, time, last = self._newest
         if chat == number and message.id > last:
@@ -50,9 +50,9 @@ class Intake:
             self._newest = (chat, message.when.time, message.id)
         return message
 
-    def _take(self, message: Message, chat: Chat) -> Message:
+    def _take(self, message: ExportedMessage, chat: ExportedChat) -> ExportedMessage:
         cleaned = private_data.without_addresses(message.text)
-        if message.fate is not Fate.NO_TEXT:
+        if message.fate is not DropReason.NO_TEXT:
             speaker = self.speakers.setdefault(message.author, Speaker(message.author, message.name))
             speaker.messages += 1
             self.quoted += message.has_quote
@@ -60,7 +60,11 @@ class Intake:
             speaker.chats.add(chat.type)
         return replace(message, text=cleaned, fate=self._fate(message))
 
-    def _fate(self, message: Message) -> Fate | None:
-        if message.fate in (None, Fate.FORWARDED, Fate.VIA_BOT) and self.blocked and self.blocked.search(message.text):
-            return Fate.BLOCKLISTED
+    def _fate(self, message: ExportedMessage) -> DropReason | None:
+        if (
+            message.fate in (None, DropReason.FORWARDED, DropReason.VIA_BOT)
+            and self.blocked
+            and self.blocked.search(message.text)
+        ):
+            return DropReason.BLOCKLISTED
         return message.fate

@@ -24,13 +24,13 @@ from functions.generate.decoding.stages import Stage, Stages
 from functions.generate.decoding.writer import Times
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import end_tokens, format_of, silent_at_first, writer_of
-from training.evaluation.side_by_side import Done, ignore
+from training.evaluation.shared_prefix import CountDone, no_progress
 
 _ROWS = 8
 """Answers at once: each keeps the keys and values of its whole prompt."""
 
 
-class Together:
+class BatchWriter:
     """Writes the answers of one model."""
 
     def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
@@ -40,7 +40,7 @@ class Together:
         self._ends = end_tokens(checkpoint, self._format)
         self._writer = writer_of(checkpoint, self._format)
 
-    def answers(self, asked: Sequence[tuple[Sequence[Turn], Sampling]], done: Done = ignore) -> list[str]:
+    def answers(self, asked: Sequence[tuple[Sequence[Turn], Sampling]], done: CountDone = no_progress) -> list[str]:
         """Return an answer to the last turn of each. `done` is called at every token, so that it can end the work."""
         begun = [_Begun(*self._writer.begin(turns, sampling), sampling) for turns, sampling in asked]
         waiting = [one for one in begun if one.goes_on()]
@@ -53,7 +53,7 @@ class Together:
             done(len(batch) - len(going))
         return [self._writer.generated(one.prompt, one.stages, Times()).text for one in begun]
 
-    def _write(self, batch: Sequence["_Begun"], done: Done) -> None:
+    def _write(self, batch: Sequence["_Begun"], done: CountDone) -> None:
         """Generate the current stage of each answer in `batch`."""
         first, width = batch[0], max(len(one.shown) for one in batch)
         missing = [width - len(one.shown) for one in batch]
@@ -161,7 +161,7 @@ def _warpers(sampling: Sampling) -> LogitsProcessorList:
 class _Ended(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
     """Ends each row where it `is_over`, and notes how many tokens it has then."""
 
-    def __init__(self, is_over: Callable[[list[int]], bool], width: int, rows: int, done: Done) -> None:
+    def __init__(self, is_over: Callable[[list[int]], bool], width: int, rows: int, done: CountDone) -> None:
         self._is_over = is_over
         self._width = width
         self._done = done
