@@ -54,7 +54,7 @@ def moving_one(result, out, last):
 
 
 @pytest.mark.parametrize(
-    ("moment", "instead"), [("_make", kill), ("_write", kill), ("model_card", kill), ("publish", moving_one)]
+    ("moment", "instead"), [("_make", kill), ("_write", kill), ("model_card", kill), ("publish_files", moving_one)]
 )
 def test_an_export_that_was_killed_is_no_model_and_can_be_run_again(run, tmp_path, monkeypatch, moment, instead):
     to = tmp_path / "voice"
