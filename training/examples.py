@@ -1,4 +1,4 @@
-"""Prepared dialogues as the turns that a prompt format takes."""
+"""Read prepared dialogues as the turns that a prompt format takes."""
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -15,9 +15,9 @@ from training.data.splits import Part
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`turns` oldest first; the last one is the owner's answer.
+    """A dialogue; `turns` oldest first, the last one is the owner's answer.
 
-    `rows`: for each turn, the messages of the export that it is made of.
+    `rows`: for each turn, the numbers of the messages that it is made of.
     """
 
     turns: tuple[Turn, ...]
@@ -33,23 +33,23 @@ class Example:
 
     @property
     def answered(self) -> Iterator[int]:
-        """The messages that are shown together with what somebody else said before."""
+        """Yield the messages from the first turn of somebody else on."""
         first = next((place for place, turn in enumerate(self.turns) if turn.role is Role.USER), len(self.turns))
         return chain.from_iterable(self.rows[first:])
 
     def messages(self, turns: Collection[int]) -> Iterator[int]:
-        """Those that some of the turns, by their places, are made of."""
+        """Yield the messages that the turns at these positions are made of."""
         return chain.from_iterable(self.rows[turn] for turn in turns)
 
     def latest(self, count: int) -> "Example":
-        """Only the last `count` turns, at least one."""
+        """Return the last `count` turns, at least one."""
         return Example(self.turns[-count:], self.rows[-count:])
 
 
 def read_examples(directory: Path, part: Part, *, named: bool = True) -> list[Example]:
-    """The dialogues of one part, oldest first, without thoughts: an answer of the owner's may be this bot's.
+    """Return the dialogues of one part, oldest first, without thoughts, as an owner's answer may come from this bot.
 
-    `named`: where several people speak to the owner, their turns begin with who it is.
+    `named`: if several people speak to the owner, their turns begin with their names.
 
     Raises SettingsError, one line, if they can't be read.
     """
@@ -75,7 +75,7 @@ def _example(line: dict[str, Any], named: bool) -> Example:
 
 
 def _turn(message: dict[str, str], *, named: bool) -> Turn:
-    """Where more than one person speaks to the owner, each says who it is."""
+    """Return a turn; `named`: with the speaker's name in front."""
     name = f"{message['name']}: " if named and "name" in message else ""
     return Turn(role=Role(message["role"]), text=name + message["content"])
 
@@ -86,12 +86,11 @@ def cover_answers(
     learned: Callable[[Example], Iterable[int]] = lambda example: example.answered,
     tick: Callable[[], object] = lambda: None,
 ) -> list[Example]:
-    """As few of `examples`, each one `cut`, as show each answer once or little more; the longest contexts first.
+    """Return few `examples`, each `cut`, that contain each answer about once; the longest contexts are chosen first.
 
-    The loss is on all of the owner's turns of an example, if a template writes earlier ones as it has them written, and
-    a dialogue repeats those before it: to learn from every dialogue would be to learn the same answer four times over,
-    each time in a shorter context. `learned`: the messages whose answers an example has a loss on.
-    `tick` is called for each of `examples`; it may raise to end the work.
+    The loss is on all of the owner's turns of an example, and a dialogue repeats those before it: training on every
+    dialogue would repeat each answer about four times, each time with a shorter context. `learned`: returns the
+    messages whose answers an example has a loss on. `tick` is called for each example; it may raise to end the work.
     """
     shown: set[int] = set()
     chosen: list[Example] = []

@@ -1,4 +1,4 @@
-"""`timokha train export`: a directory that says itself what it is, and that `timokha generate --model` serves."""
+"""`timokha train export`: write a model directory that describes itself and that `timokha generate --model` serves."""
 
 import asyncio
 import shutil
@@ -37,16 +37,16 @@ from training.settings import ExportSettings, FitSettings
 from training.weights import base_model_source, data_directory, load_trained_model, read_run_settings, serving_renderer
 
 _COMPARED = 16
-"""Dialogues on which the exported model must be the trained one."""
+"""Dialogues on which the exported model is compared with the trained one."""
 TOLERANCE = 0.01
 """Of bits per byte, relative: what rounding to bfloat16 may change."""
 _LEAST = 2
-"""Answers: the set of tokens goes with the model, and a name or a code that was written once is in none of them."""
+"""Answers: the set of tokens ships with the model and must not contain a name or a code that was written once."""
 _QUESTION = Turn(role=Role.USER, text=".")
 
 
 async def main(settings: ExportSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Export in a thread, so that a signal is heard."""
+    """Export in a thread, so that signals are handled."""
     console = Console(stderr=True)
     difference = await asyncio.to_thread(export, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
     to = quote(str(settings.to))
@@ -58,19 +58,19 @@ async def main(settings: ExportSettings, telemetry: Telemetry, stop: asyncio.Eve
 
 
 def export(settings: ExportSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False) -> float:
-    """Write the model to `settings.to`, read it back, and return how much it differs: relative, in bits per byte.
+    """Write the model to `settings.to`, load it, and return its relative difference in bits per byte.
 
     Raises
     ------
     SettingsError
         One line: no such training, or `to` is not empty.
     TimokhaError
-        One line: what was written is not the trained model, or it was `stopped`.
+        One line: the exported model differs from the trained one, or it was `stopped`.
     """
     fitted = read_run_settings(settings.run)
     data = data_directory(settings.run, settings.data, fitted)
     manifest = Manifest.read(data)
-    base_model_source(fitted, console)  # made ready with a bar of its own
+    base_model_source(fitted, console)  # prepares it with a progress bar of its own
     with claim_directory(settings.to, "TRAINING_TO"):
         _make_empty(settings.to)
         with (
@@ -86,7 +86,7 @@ def export(settings: ExportSettings, *, console: Console, clock: Clock, stopped:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An export: its settings, the training that it exports, and the folder in which the model is put together."""
+    """An export: its settings, those of its training, and the folder that the model is written to first."""
 
     settings: ExportSettings
     fitted: FitSettings
@@ -138,7 +138,7 @@ def _write_used_tokens(model: Checkpoint, card: ModelCard, job: _Job, clock: Clo
 
 
 def learned_answers(data: Path) -> list[str]:
-    """Each one that is learned from or validated with, once."""
+    """Return each different answer of the training and validation parts."""
     return list(
         dict.fromkeys(example.answer for part in (Part.TRAIN, Part.VALIDATION) for example in read_examples(data, part))
     )
@@ -147,7 +147,7 @@ def learned_answers(data: Path) -> list[str]:
 def tokens_of_answers(
     answers: Iterable[str], renderer: Renderer, tick: Callable[[], object] = lambda: None
 ) -> list[int]:
-    """Return the tokens that several of `answers` are written with, in ascending order; `tick` is called for each."""
+    """Return the tokens that occur in several of `answers`, ascending; `tick` is called for each answer."""
     found: Counter[int] = Counter()
     for answer in answers:
         tick()
@@ -156,11 +156,13 @@ def tokens_of_answers(
 
 
 def _make_empty(directory: Path) -> None:
-    """Remove what a killed export has left in `directory`. Raises SettingsError if there is anything else."""
+    """Remove the remains of a killed export from `directory`. Raises SettingsError if it has other files."""
     try:
         found = [path for path in directory.iterdir() if path.name != LOCK]
         if (directory / UNFINISHED).is_dir() and not (directory / MODEL_CONFIG).exists():
-            for left in sorted(found, key=lambda path: path.name == UNFINISHED):  # last: it says what the others are
+            for left in sorted(
+                found, key=lambda path: path.name == UNFINISHED
+            ):  # last: it marks the others as unfinished
                 discard(left)
         elif found:
             what = "holds a model" if (directory / MODEL_CONFIG).exists() else "is not empty"
@@ -170,7 +172,7 @@ def _make_empty(directory: Path) -> None:
 
 
 def _notices(source: str) -> list[Path]:
-    """Licence texts of the base model: they go with every copy."""
+    """Return the base model's licence texts, which every copy must include."""
     directory = Path(source).expanduser()
     return [file for pattern in ("LICENSE*", "LICENCE*", "NOTICE*") for file in directory.glob(pattern)]
 
@@ -187,7 +189,7 @@ def _difference(model: Checkpoint, job: _Job, clock: Clock, shown: ProgressBars)
             bits.append(bits_per_byte(found))
     before, after = bits
     difference = abs(after - before) / before
-    if not difference <= TOLERANCE:  # it may be no number
+    if not difference <= TOLERANCE:  # true for NaN, too
         raise TimokhaError(
             f"the exported model is not the trained one: {before:.3f} bits per byte became {after:.3f}; "
             "try TRAINING_WEIGHTS=fp32"

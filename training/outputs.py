@@ -1,4 +1,4 @@
-"""Where a training's files go: one process at a time writes them, and its result is whole."""
+"""Write a command's output directory: one process at a time, and never half a result."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +14,7 @@ _SCRATCH = ".workspace"
 
 @contextmanager
 def claim_directory(out: Path, setting: str = "TRAINING_OUT") -> Iterator[None]:
-    """Keep other processes out of the directory `out`, which is made if need be and goes if nothing is put into it.
+    """Lock the directory `out`; create it if it is missing, and remove it if it stays empty.
 
     Raises SettingsError, one line that names `setting`.
     """
@@ -30,9 +30,9 @@ def claim_directory(out: Path, setting: str = "TRAINING_OUT") -> Iterator[None]:
 
 @contextmanager
 def scratch_directory(out: Path, name: str = _SCRATCH) -> Iterator[Path]:
-    """A directory in `out`, which has room for it. What killed processes have left of theirs is removed.
+    """Yield a temporary directory in `out`, after removing those that killed processes left behind.
 
-    It goes whatever happens: it may hold what a chat export holds. Call it inside `claimed`.
+    It is always removed: it may hold text of a chat export. Call it inside `claim_directory`.
     """
     for left in tuple(out.glob(f"{name}*")):
         discard(left)
@@ -43,7 +43,7 @@ def scratch_directory(out: Path, name: str = _SCRATCH) -> Iterator[Path]:
 
 
 def publish_files(result: Path, out: Path, last: str) -> None:
-    """Move the files of `result` to `out`; the one named `last` says that the others are there."""
+    """Move the files of `result` to `out`; the one named `last` comes last and marks the result as complete."""
     (out / last).unlink(missing_ok=True)
     for file in sorted(result.iterdir(), key=lambda file: (file.name == last, file.name)):
         file.replace(out / file.name)

@@ -1,4 +1,4 @@
-"""Pictures of the data and of the training, as PNG files."""
+"""Plot the data and the training as PNG files."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def draw_bars(file: Path, values: Mapping[str, float], *, title: str, x: str, y:
 
 
 def draw_curves(file: Path, series: Mapping[str, Sequence[tuple[float, float]]], *, title: str, x: str, y: str) -> None:
-    """`series`: name → (x, y) points."""
+    """Draw lines; `series`: name → (x, y) points."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     for name, points in series.items():
@@ -31,7 +31,7 @@ def draw_curves(file: Path, series: Mapping[str, Sequence[tuple[float, float]]],
 
 
 def draw_pairs(file: Path, values: Mapping[str, tuple[float, float]], *, labels: tuple[str, str], title: str) -> None:
-    """Two bars beside each other for each name."""
+    """Draw two bars beside each other for each name."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     for side in range(len(labels)):
@@ -70,7 +70,7 @@ def _lengths(workspace: Workspace) -> dict[str, float]:
 
 
 def _speakers(workspace: Workspace, owner: frozenset[str]) -> dict[str, float]:
-    """The loudest speakers, the owner by that name and nobody else by any."""
+    """Return the most active speakers' numbers of messages; only the owner is named, as `owner`."""
     query = "SELECT author, count(*) FROM messages WHERE fate IS NOT ? GROUP BY author ORDER BY 2 DESC LIMIT ?"
     found = workspace.counter(query, DropReason.NO_TEXT, _SPEAKERS)
     return {

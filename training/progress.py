@@ -25,18 +25,18 @@ _WIDTH = 10
 
 @dataclass(slots=True)
 class ProgressStage:
-    """A step of a command. `update` is cheap; it raises what the command's `check` raises."""
+    """A step of a command. `update` is cheap and raises what the command's `check` raises."""
 
     name: str
     total: float | None
-    """Of what `done` counts; None: not known."""
+    """In the unit of `done`; None if unknown."""
     clock: Clock
     shown: "_Shown"
     check: Callable[[], None]
     done: float = 0
     note: str = ""
     _counted: tuple[float, float] | None = field(default=None, init=False)
-    """How much was done when, at the first update: what comes before that is often slower."""
+    """(done, time) at the first update: the work before it is often slower."""
     _updated: float = field(default=0, init=False)
 
     def update(self, done: float, note: str | None = None) -> None:
@@ -71,7 +71,7 @@ class ProgressStage:
 
 
 class ProgressBars:
-    """The stages of a command, one after the other, or one within another."""
+    """Shows the stages of a command, which follow one another or are nested."""
 
     def __init__(self, shown: "_Shown", clock: Clock, check: Callable[[], None]) -> None:
         self._shown = shown
@@ -81,7 +81,7 @@ class ProgressBars:
 
     @contextmanager
     def stage(self, name: str, total: float | None = None, *, done: float = 0) -> Iterator[ProgressStage]:
-        """Show the stage `name` while the block runs; a stage within another one goes when it ends."""
+        """Show the stage `name` while the block runs; a nested stage disappears when it ends."""
         stage = ProgressStage(name, total, self._clock, self._shown, self.check, done)
         self._shown.begun(stage, inner=self._depth > 0)
         self._depth += 1
@@ -101,15 +101,16 @@ def progress_bars(console: Console, clock: Clock, check: Callable[[], None] = la
     columns = (_Name(), BarColumn(bar_width=_WIDTH), _State())
     with drawing(console.file), Progress(*columns, console=console, refresh_per_second=_PER_SECOND) as progress:
         yield ProgressBars(_Drawn(progress), clock, check)
-        progress.refresh()  # rich leaves out the last look in a notebook
+        progress.refresh()  # in a notebook rich skips the last update
 
 
 def say(console: Console, line: str) -> None:
-    """Print `line` as it is: a name or a path in it is no markup, and nothing is wrapped or coloured."""
+    """Print `line` unchanged: without markup, wrapping or colour."""
     console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def check(stopped: Stopped) -> None:
+    """Raise TimokhaError if `stopped`."""
     if stopped():
         raise TimokhaError("stopped before the end, nothing was written: run it again")
 

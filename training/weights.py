@@ -1,4 +1,4 @@
-"""Models to train on and trained ones: loaded in full precision, adapters merged."""
+"""Load base models and trained models in full precision, with adapters merged."""
 
 import warnings
 from collections.abc import Callable
@@ -25,13 +25,13 @@ from training.settings import FitSettings, Frame
 
 CONFIG = "config.toml"
 MODEL = "model"
-"""Where, in the directory of a training, the trained model is."""
+"""The trained model's directory in a run's directory."""
 
 _ADAPTER = "adapter_config.json"
 
 
 def base_model_source(settings: FitSettings, console: Console) -> str:
-    """The model that `settings` start from: a directory, a file or a hub id."""
+    """Return the base model of `settings`: a directory, a file or a hub id. Prepare the default model if needed."""
     if settings.model:
         return settings.model
     voice = voice_of(settings.voice)
@@ -47,7 +47,7 @@ def base_model_source(settings: FitSettings, console: Console) -> str:
 
 
 def load_base_model(settings: FitSettings, console: Console) -> Checkpoint:
-    """The model that `settings` start from, in float32."""
+    """Load the base model of `settings` in float32."""
     try:
         checkpoint = load(base_model_source(settings, console))
     except SettingsError as error:
@@ -60,9 +60,9 @@ NEAR = 3
 
 
 def trained_card(base: ModelCard, language: str | None, frame: Frame = "labels", data: Path | None = None) -> ModelCard:
-    """The card of what becomes of `base`: what it learned replaces the examples in the prompt, or follows its `frame`.
+    """Return the card of the model trained from `base`, prompted as `frame` says.
 
-    `language`: of the data, where it is known. `data`: where near examples lie.
+    `language`: of the data, if known. `data`: the directory of the near examples.
     """
     labels = "asked" if frame != "labels" else "ru" if language in (None, "ru") else "en"
     front = {"preamble": frame == "examples", "scene": frame in ("scene", "near"), "labels": labels}
@@ -71,19 +71,19 @@ def trained_card(base: ModelCard, language: str | None, frame: Frame = "labels",
 
 
 def training_renderer(checkpoint: Checkpoint, settings: FitSettings, clock: Clock) -> Renderer:
-    """Render prompts as the trained model will see them at work."""
+    """Return a renderer of prompts as they are served to the trained model."""
     card = trained_card(checkpoint.card, Manifest.read(settings.data).language, settings.frame, settings.data)
     return serving_renderer(replace(checkpoint, card=card), settings.context_tokens, clock)
 
 
 def serving_renderer(checkpoint: Checkpoint, limit: int, clock: Clock) -> Renderer:
-    """Render prompts as they are served to `checkpoint`: with its answer, one has at most `limit` tokens."""
+    """Return a renderer of prompts as served to `checkpoint`; a prompt and its answer have at most `limit` tokens."""
     form = format_of(checkpoint.card, checkpoint.tokenizer, clock, learning=True)
     return Renderer(form, Encoder(checkpoint.tokenizer), min(limit, context_of(checkpoint.model)))
 
 
 def read_run_settings(run: Path) -> FitSettings:
-    """The settings of the training in the directory `run`. Raises SettingsError, one line, if there is none."""
+    """Read the settings of the training in the directory `run`. Raises SettingsError, one line, if there is none."""
     config = run / CONFIG
     if not config.is_file():
         raise SettingsError(f"TRAINING_RUN: {run} has no {CONFIG}, so no training: run timokha train fit")
@@ -91,7 +91,7 @@ def read_run_settings(run: Path) -> FitSettings:
 
 
 def data_directory(run: Path, given: Path | None, fitted: FitSettings) -> Path:
-    """The data that were `given`, or those of the training in `run`. Raises SettingsError if these were moved."""
+    """Return the `given` data directory, or that of the training in `run`. Raises SettingsError if these were moved."""
     data = given or fitted.data
     if not given and not data.is_dir():
         raise SettingsError(
@@ -101,7 +101,7 @@ def data_directory(run: Path, given: Path | None, fitted: FitSettings) -> Path:
 
 
 def load_trained_model(run: Path, settings: FitSettings, console: Console) -> Checkpoint:
-    """The model that `timokha train fit` left in the directory `run`, an adapter merged into its base; in float32.
+    """Load the model that `timokha train fit` wrote to `run` in float32, with its adapter merged into the base model.
 
     Raises SettingsError, one line, if there is none.
     """
@@ -122,12 +122,12 @@ def load_trained_model(run: Path, settings: FitSettings, console: Console) -> Ch
 
 
 def make_adapted_model(make: Callable[[], Any]) -> Any:
-    """What `make` gives, a model with an adapter of peft's."""
+    """Return the model with a PEFT adapter that `make` makes, without warnings and queries to the hub."""
     with warnings.catch_warnings():
-        # peft asks transformers for it by a name that goes with its version 6.
+        # PEFT uses a name that transformers 6 removes.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         model = make()
-    # Or peft asks the hub, whenever it saves, whether the base is there.
+    # Otherwise PEFT asks the hub for the base model whenever it saves.
     for config in model.peft_config.values():
         config.base_model_name_or_path = None
     return model

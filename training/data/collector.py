@@ -1,4 +1,4 @@
-"""Turn the items of an export into cleaned messages, and count what is found."""
+"""Turn the items of an export into cleaned messages, and count what they contain."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,16 +20,16 @@ class MessageCollector:
     speakers: dict[str, Speaker] = field(default_factory=dict)
     never_messages: Counter[DropReason] = field(default_factory=Counter)
     topics: list[tuple[int, int]] = field(default_factory=list)
-    """(chat, id) of what began a topic of a forum."""
+    """(chat, id) of the messages that created a forum's topic."""
     reordered: int = 0
     """Messages that came after newer ones of their chat."""
     quoted: int = 0
     """Messages whose quotations were left out."""
     _newest: tuple[int, int, int] = (-1, 0, 0)
-    """Of the chat that is being read: its number, and time and id of the newest message so far."""
+    """Number of the chat being read, and time and id of its newest message so far."""
 
     def messages(self, items: Iterable[tuple[ExportedChat, Any]]) -> Iterator[tuple[int, ExportedMessage]]:
-        """(number of the chat, message without links and addresses)."""
+        """Yield (number of the chat, message without links and addresses)."""
         for chat, item in items:
             match parse_item(item, chat):
                 case DropReason() as fate:
@@ -40,7 +40,7 @@ class MessageCollector:
                     yield chat.number, self._take(self._dated(chat.number, message), chat)
 
     def _dated(self, chat: int, message: ExportedMessage) -> ExportedMessage:
-        """`message` with a time that fits those before it, and a note if it stands out of order."""
+        """Return `message` with a time corrected for a clock set back, and count it if it is out of order."""
         number, time, last = self._newest
         if chat == number and message.id > last:
             message = replace(message, when=message.when.following(time))

@@ -1,4 +1,4 @@
-"""Turns into dialogues: each ends in a turn of the owner, with what led to it."""
+"""Make dialogues of turns: each ends with a turn of the owner and shows what led to it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from training.data.workspace import StoredMessage, StoredTurn, Workspace
 
 @dataclass(frozen=True, slots=True)
 class DialogueTurn:
-    """A turn, or the beginning of one, as a dialogue shows it."""
+    """A turn, or its beginning, as shown in a dialogue."""
 
     author: str
     rows: tuple[StoredMessage, ...]
@@ -27,7 +27,7 @@ class DialogueTurn:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """`parts` oldest first; the last one is the owner's."""
+    """Turns, oldest first; the last one is the owner's."""
 
     parts: tuple[DialogueTurn, ...]
     owner: frozenset[str]
@@ -38,7 +38,7 @@ class Dialogue:
 
     @property
     def question(self) -> str:
-        """All that others said since the owner spoke last."""
+        """Return all that others said since the owner's last turn."""
         said: list[str] = []
         for part in reversed(self.parts[:-1]):
             if part.author in self.owner and said:
@@ -55,7 +55,7 @@ class Dialogue:
         return self.parts[-1].rows[0].chat
 
     def messages(self, person: str) -> list[dict[str, str]]:
-        """The `messages` form. Others get a `name`, the same for all that one says in this dialogue: `person` 1."""
+        """Return it as `messages`. Others get a `name`, such as `person` 1, the same throughout the dialogue."""
         names: dict[str, str] = {}
         return [
             {"role": Role.ASSISTANT.value, "content": part.text}
@@ -69,22 +69,22 @@ class Dialogue:
         ]
 
     def rows(self) -> list[list[int]]:
-        """Of each message."""
+        """Return the rows of each turn."""
         return [[row.row for row in part.rows] for part in self.parts]
 
     @property
     def fate(self) -> DropReason | None:
-        """Why it teaches nothing, if so."""
+        """Return why it can't be trained on, or None."""
         if all(part.author in self.owner for part in self.parts):
             return DropReason.NO_QUESTION
         return DropReason.ONLY_PLACEHOLDERS if is_only_placeholders(self.answer) else None
 
 
 def make_dialogues(workspace: Workspace, owner: frozenset[str], *, context_turns: int) -> Iterator[Dialogue]:
-    """A dialogue for each turn of the owner.
+    """Yield a dialogue for each turn of the owner.
 
-    The context is the thread of replies that leads to the turn. Where nobody else speaks in it, what came before in
-    the session leads to it.
+    The context is the thread of replies that leads to the turn. If only the owner speaks in it, the earlier turns of
+    the session come before it.
     """
     for turn in workspace.turns_of(owner):
         thread = _thread(workspace, turn, owner, context_turns)
@@ -96,7 +96,7 @@ def make_dialogues(workspace: Workspace, owner: frozenset[str], *, context_turns
 
 
 def _thread(workspace: Workspace, turn: StoredTurn, owner: frozenset[str], limit: int) -> list[DialogueTurn]:
-    """What `turn` answers, what that answers, and so on, oldest first; in a circle each one once."""
+    """Return what `turn` answers, what that answers, and so on, oldest first; a cycle ends the thread."""
     thread: list[DialogueTurn] = []
     row, seen = turn.reply_row, {turn.first_row}
     while row is not None and len(thread) < limit:
@@ -109,7 +109,7 @@ def _thread(workspace: Workspace, turn: StoredTurn, owner: frozenset[str], limit
         if first in seen or (message.fate and message.fate not in QUOTABLE):
             break
         seen.add(first)
-        # What the owner merely showed or passed on is not the owner's voice.
+        # What the owner only forwarded is not in the owner's words.
         if message.fate is None or message.author not in owner:
             thread.insert(0, part)
         row = answers
@@ -117,7 +117,7 @@ def _thread(workspace: Workspace, turn: StoredTurn, owner: frozenset[str], limit
 
 
 def _part(workspace: Workspace, turn: StoredTurn, until: int | None = None) -> DialogueTurn:
-    """A turn, if need be only up to the message that was answered."""
+    """Return a turn, up to the message `until` if given."""
     return DialogueTurn(turn.author, tuple(workspace.spoken(turn.first_row, until or turn.last_row)))
 
 

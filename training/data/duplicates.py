@@ -1,4 +1,4 @@
-"""Tell exact and near duplicates: exchanges that differ in case, punctuation, stretched letters, or a few words."""
+"""Drop exact and near duplicates: exchanges that differ in case, punctuation, stretched letters, or a few words."""
 
 # ruff: noqa: S608 -- what is put into the query are question marks and a number
 
@@ -17,7 +17,7 @@ _NOT_WORDS = re.compile(r"[\W_]+")
 _STRETCHED = re.compile(r"(\w)\1{2,}")
 _SHINGLE = 5
 _SHORTEST = 40
-"""Characters: in a shorter exchange every letter counts, so only exact duplicates are ones."""
+"""Characters: shorter exchanges have exact duplicates only, as every letter counts."""
 _BANDS, _ROWS = 13, 5
 """Two exchanges of Jaccard similarity s share a band with probability 1 - (1 - s^5)^13: 0.994 at 0.8."""
 SIMILARITY = 0.8
@@ -25,18 +25,18 @@ _MOST_CANDIDATES = 20
 
 
 def exchange_key(question: str, answer: str) -> str:
-    """A question and its answer as duplicates share them."""
+    """Return the normalized question and answer, which are equal for exact duplicates."""
     return f"{normalized(question)}\n{normalized(answer)}"
 
 
 def normalized(text: str) -> str:
-    """`text` without case, punctuation and stretched letters; a text of nothing else stays as it is."""
+    """Return `text` without case, punctuation and stretched letters; if nothing is left, `text` as it is."""
     letters = _STRETCHED.sub(r"\1", _NOT_WORDS.sub(" ", text.casefold().replace("ё", "е"))).strip()
     return letters or text.strip()
 
 
 def drop_duplicates(workspace: Workspace, stopped: Stopped) -> None:
-    """Mark each dialogue whose last exchange an earlier one has, or nearly."""
+    """Drop each dialogue whose last exchange equals an earlier one, or nearly does."""
     database = workspace.database
     database.execute("CREATE TABLE exchanges (id INTEGER PRIMARY KEY, digest BLOB UNIQUE, text TEXT)")
     database.execute("CREATE TABLE bands (band BLOB, exchange INTEGER, PRIMARY KEY (band, exchange)) WITHOUT ROWID")
@@ -47,7 +47,7 @@ def drop_duplicates(workspace: Workspace, stopped: Stopped) -> None:
 
 
 def _duplicate(database: Connection, text: str) -> DropReason | None:
-    """What makes the exchange `text` a duplicate, if it is one; else it is remembered."""
+    """Return why the exchange `text` is a duplicate; if it is none, store it and return None."""
     digest = blake2b(text.encode(), digest_size=16).digest()
     if database.execute("SELECT 1 FROM exchanges WHERE digest = ?", (digest,)).fetchone():
         return DropReason.DUPLICATE
@@ -73,12 +73,12 @@ def shingles(text: str) -> set[str]:
 
 
 def similarity(one: set[str], other: set[str]) -> float:
-    """Jaccard."""
+    """Return the Jaccard similarity."""
     return len(one & other) / len(one | other)
 
 
 def _bands(of: set[str]) -> list[bytes]:
-    """Keys of which two near duplicates share at least one, in all likelihood.
+    """Return keys of which two near duplicates very likely share at least one.
 
     Source: Broder, On the resemblance and containment of documents (1997); banding as in Leskovec, Rajaraman and
     Ullman, Mining of Massive Datasets, 3.4.

@@ -1,4 +1,4 @@
-"""Find whose voice is to be learned among those who speak in an export."""
+"""Find the owner, whose style is learned, among the speakers of an export."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,27 +13,28 @@ _LONGEST_ID = 20
 
 @dataclass(slots=True)
 class Speaker:
-    """`id` is e.g. `user123`; `messages`: how many of them have words."""
+    """An author; `id` is e.g. `user123`; `messages`: those with text."""
 
     id: str
     name: str
     messages: int = 0
     buttons: int = 0
-    """How many of these have buttons of their own."""
+    """How many messages have buttons of their own."""
     chats: set[str] = field(default_factory=set)
-    """The types of those that they write in."""
+    """The types of the chats that they write in."""
 
     def __str__(self) -> str:
         return f"{self.name or 'no name'} ({self.id}, {self.messages} messages)"
 
 
 def find_owner(wanted: str | None, account: str | None, speakers: Mapping[str, Speaker]) -> frozenset[str]:
-    """The owner's ids.
+    """Return the owner's ids.
 
     Raises
     ------
     SettingsError
-        One line: nobody was named, nobody is called so (with the nearest names), or several are; or nobody wrote.
+        One line: no owner was named, no speaker or several have that name (the nearest are listed), or there is no
+        message with text.
     """
     if not speakers:
         raise SettingsError(
@@ -65,7 +66,7 @@ def _nearest(wanted: str, speakers: Mapping[str, Speaker]) -> str:
 
 
 def most_active(speakers: Iterable[Speaker]) -> str:
-    """Those with the most messages, e.g. `Ann (user1, 5 messages), Bob (user2, 4 messages)`."""
+    """Return the speakers with the most messages, e.g. `Ann (user1, 5 messages), Bob (user2, 4 messages)`."""
     return _listed(sorted(speakers, key=lambda speaker: -speaker.messages)[:_LISTED]) or "nobody"
 
 
@@ -74,7 +75,7 @@ def _listed(speakers: Iterable[Speaker]) -> str:
 
 
 def _as_id(text: str, speakers: Mapping[str, Speaker]) -> str:
-    """The id that somebody calls `text`; a number may be copied from an old export, where it holds the kind too."""
+    """Return the id that `text` stands for; a number of an old export includes the kind of the id."""
     plain, number = user_id(text), text.strip()
     if plain in speakers or not (number.isascii() and number.isdigit() and len(number) < _LONGEST_ID):
         return plain

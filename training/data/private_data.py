@@ -1,4 +1,4 @@
-"""Replace what points to a person: phones, cards, documents, e-mails, links and @names, Russian and English."""
+"""Replace what identifies a person: phones, cards, documents, e-mails, links and @names, Russian and English."""
 
 import re
 from collections import Counter
@@ -37,7 +37,7 @@ _LOCAL_PHONE = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{2}(?![\d-])")
 _SSN = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
 _AT_HOME = "RU"
-"""Its rules are in any case those that are the least strict about spaces: bare numbers of phones are common there."""
+"""Always matched with the rules that are least strict about spaces: bare phone numbers are common there."""
 
 _ONLY_PLACEHOLDERS = re.compile(rf"(?:{'|'.join(map(re.escape, worded(PRIVATE)))}|\W)*")
 
@@ -51,12 +51,12 @@ def known_countries(codes: Iterable[str]) -> list[str]:
 
 
 def is_only_placeholders(text: str) -> bool:
-    """Whether only place-holders are left of `text`, in whichever language."""
+    """Return whether `text` consists of placeholders alone, in any language."""
     return "[" in text and _ONLY_PLACEHOLDERS.fullmatch(text) is not None
 
 
 def without_addresses(text: str) -> str:
-    """`text` with a place-holder for each e-mail, link and @name. Place-holders pass unchanged."""
+    """Return `text` with a placeholder for each e-mail, link and @name. Placeholders stay unchanged."""
     if "." in text or "@" in text or "://" in text:
         text = _EMAIL.sub(placeholder(Kind.EMAIL), text)
         text = _LINK.sub(placeholder(Kind.LINK), text)
@@ -65,7 +65,7 @@ def without_addresses(text: str) -> str:
 
 
 def without_numbers(text: str, countries: Collection[str]) -> str:
-    """`text` with a place-holder for each document, card and phone; in `countries` phones need no country code."""
+    """Return `text` with a placeholder for each document, card and phone; `countries`: no country code needed."""
     if not _MANY_DIGITS.search(text):
         return text
     document = placeholder(Kind.DOCUMENT)
@@ -74,7 +74,9 @@ def without_numbers(text: str, countries: Collection[str]) -> str:
     for form in (_SNILS, _ACCOUNT):
         text = form.sub(document, text)
     text = _valid(_SSN, ssn.is_valid, document, text)
-    text = _CARD.sub(lambda found: placeholder(Kind.CARD) if luhn.is_valid(_digits(found[0])) else found[0], text)
+    text = _CARD.sub(
+        lambda found: placeholder(Kind.CARD) if luhn.is_valid(re.sub(r"\D", "", found[0])) else found[0], text
+    )
     text = _phones(text, countries)
     text = _PASSPORT.sub(document, text)
     text = _valid(_INN, inn.is_valid, document, text)
@@ -82,29 +84,25 @@ def without_numbers(text: str, countries: Collection[str]) -> str:
 
 
 def _valid(form: re.Pattern[str], valid: Callable[[str], bool], instead: str, text: str) -> str:
-    """`text` with `instead` for what has this form and the right check digits."""
+    """Return `text` with `instead` for each match of `form` that has valid check digits."""
     return form.sub(lambda found: instead if valid(found[0]) else found[0], text)
 
 
 def _phones(text: str, countries: Collection[str]) -> str:
     for country in countries or (None,):
         leniency = Leniency.VALID if country == _AT_HOME else Leniency.STRICT_GROUPING
-        # From the end, so that the places of the earlier ones stay right.
+        # From the end, so that earlier positions stay valid.
         for match in reversed(list(PhoneNumberMatcher(text, country, leniency=leniency))):
             text = text[: match.start] + placeholder(Kind.PHONE) + text[match.end :]
     return text
 
 
-def _digits(text: str) -> str:
-    return re.sub(r"\D", "", text)
-
-
 def count_replaced(text: str) -> Counter[str]:
-    """How many of each kind were replaced in `text`, which is not in words yet."""
+    """Return how many of each kind were replaced in `text`, whose placeholders are not in words yet."""
     return Counter({kind.value: found for kind in PRIVATE if (found := text.count(placeholder(kind)))})
 
 
 def blocklist(phrases: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern that finds any of `phrases` as whole words, or None if there are none."""
+    """Return a pattern that finds any of `phrases` as whole words, or None if there are none."""
     kept = [re.escape(phrase.strip()) for phrase in phrases if phrase.strip()]
     return re.compile(rf"(?<!\w)(?:{'|'.join(kept)})(?!\w)", re.IGNORECASE) if kept else None

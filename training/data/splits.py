@@ -14,7 +14,7 @@ from training.data.workspace import Workspace
 
 
 class Part(StrEnum):
-    """Oldest first: what is measured on lies in the future of what was learned."""
+    """Oldest first: the model is tested on dialogues later than those it was trained on."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -22,7 +22,7 @@ class Part(StrEnum):
 
 
 FEWEST = 20
-"""Of fewer dialogues all are for training: on one or two nothing can be measured."""
+"""With fewer dialogues all are for training: one or two are too few to measure on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class _Kept:
 
     @property
     def question(self) -> int:
-        """The place of the last turn that is not the owner's."""
+        """Return the position of the last turn that is not the owner's."""
         return max(place for place, turn in enumerate(self.messages) if turn["role"] == Role.USER.value)
 
     def since(self, turn: int) -> "_Kept":
-        """Without the turns before; the others are counted anew in the order in which they speak."""
+        """Return it without the turns before `turn`; the others are numbered anew in the order in which they speak."""
         names = list(dict.fromkeys(said["name"] for said in self.messages if "name" in said))
         kept = self.messages[turn:]
         speakers = dict.fromkeys(said["name"] for said in kept if "name" in said)
@@ -52,10 +52,11 @@ class _Kept:
 
 
 def assign_parts(workspace: Workspace, shares: dict[Part, float]) -> None:
-    """Give each kept dialogue its part; `shares` of validation and test, the rest is for training.
+    """Assign each kept dialogue to a part; `shares`: of validation and test; the rest is for training.
 
     Fewer than `FEWEST` are all for training. Otherwise each part with a share begins at a question that no earlier
-    dialogue shows. What an earlier part shows is cut off from a dialogue; if that is its question, it is dropped.
+    dialogue shows. Turns that an earlier part shows are cut off from a dialogue; if its question is among them, it is
+    dropped.
     """
     _number(workspace)
     total = workspace.count("SELECT count(*) FROM numbered")
@@ -72,7 +73,7 @@ def assign_parts(workspace: Workspace, shares: dict[Part, float]) -> None:
 
 
 def too_few_warning(dialogues: int) -> str | None:
-    """What fit and evaluate can't do with so few dialogues, in one line; None if there are enough."""
+    """Return one line that says what fit and evaluate can't do with so few dialogues; None if there are enough."""
     if dialogues >= FEWEST:
         return None
     counted = f"{dialogues} dialogue{'s' * (dialogues != 1)}"
@@ -84,12 +85,12 @@ def too_few_warning(dialogues: int) -> str | None:
 
 
 def _number(workspace: Workspace) -> None:
-    """Number the kept dialogues from 1 on, oldest first, and note for each message the first one that shows it."""
+    """Number the kept dialogues from 1, oldest first, and store the first one that shows each message."""
     workspace.database.execute("CREATE TABLE numbered (place INTEGER PRIMARY KEY, id INTEGER)")
     workspace.database.execute(
         "INSERT INTO numbered (id) SELECT id FROM dialogues WHERE fate IS NULL ORDER BY time, id"
     )
-    # CROSS JOIN keeps this order, so the first of several is the one that stays.
+    # CROSS JOIN keeps this order, so the first of several stays.
     workspace.database.execute(
         "INSERT OR IGNORE INTO used SELECT atom, place FROM numbered CROSS JOIN dialogues USING (id) "
         "CROSS JOIN json_tree(dialogues.rows) WHERE atom IS NOT NULL ORDER BY place"
@@ -101,24 +102,23 @@ def _size(total: int, share: float) -> int:
 
 
 def _begin(workspace: Workspace, end: int, size: int) -> int:
-    """How many dialogues come before the part of about `size` that ends after the dialogue `end`.
+    """Return how many dialogues come before the part of about `size` that ends with dialogue `end`.
 
-    It begins where the question is new, at the nearest place before; half of what is there is left to earlier parts.
+    The part begins at the nearest earlier dialogue whose question no dialogue before it shows; earlier parts keep at
+    least half of the dialogues.
     """
     if not size:
         return end
     begin = max(end - size, end // 2)
-    return next((before for before in range(begin, begin // 2, -1) if _is_new(workspace, before + 1)), begin)
-
-
-def _is_new(workspace: Workspace, place: int) -> bool:
-    """Whether no dialogue before it shows its question or what follows."""
-    dialogue = _load(workspace, place)
-    return not _shown(workspace, dialogue.rows[dialogue.question :], before=place)
+    for before in range(begin, begin // 2, -1):
+        dialogue = _load(workspace, before + 1)
+        if not _shown(workspace, dialogue.rows[dialogue.question :], before=before + 1):
+            return before
+    return begin
 
 
 def _place(workspace: Workspace, place: int, part: Part, begin: int) -> None:
-    """Put a dialogue into `part`, whose first is the one after `begin`, without the turns that earlier parts show."""
+    """Put a dialogue into `part`, which begins after dialogue `begin`, without the turns that earlier parts show."""
     dialogue = _load(workspace, place)
     shown = _shown(workspace, dialogue.rows, before=begin + 1)
     first = max((turn + 1 for turn, rows in enumerate(dialogue.rows) if not shown.isdisjoint(rows)), default=0)
@@ -144,13 +144,13 @@ def _load(workspace: Workspace, place: int) -> _Kept:
 
 
 def _shown(workspace: Workspace, rows: list[list[int]], before: int) -> set[int]:
-    """Those of `rows` that a dialogue before `before` shows."""
+    """Return those of `rows` that a dialogue before `before` shows."""
     query = "SELECT row FROM json_each(?) CROSS JOIN used ON used.row = value WHERE place < ?"
     return {row for (row,) in workspace.database.execute(query, (json.dumps([*chain(*rows)]), before))}
 
 
 def write_parts(workspace: Workspace, directory: Path) -> str:
-    """Write `train.jsonl` and so on; returns the SHA-256 of the three files, one after the other, in hex."""
+    """Write `train.jsonl` and so on; return the SHA-256 of the three files, one after the other, in hex."""
     digest = sha256()
     for part in Part:
         with (directory / f"{part}.jsonl").open("wb") as file:
@@ -163,5 +163,5 @@ def write_parts(workspace: Workspace, directory: Path) -> str:
 def _lines(workspace: Workspace, part: Part) -> Iterator[bytes]:
     query = "SELECT messages, time, rows FROM dialogues WHERE part = ? ORDER BY time, id"
     for messages, time, rows in workspace.database.execute(query, (part,)):
-        # Row numbers tell which messages two dialogues share, and nothing else.
+        # Row numbers only show which messages two dialogues share.
         yield f'{{"messages": {messages}, "time": {time}, "rows": {rows}}}\n'.encode()

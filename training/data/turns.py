@@ -1,4 +1,4 @@
-"""Messages into turns and sessions: who said what in one go, and where a silence ends a conversation."""
+"""Group messages into turns, and turns into sessions that a silence ends."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -8,10 +8,10 @@ from training.data.workspace import StoredMessage, StoredTurn
 
 
 def make_turns(rows: Iterable[StoredMessage], *, session_gap: float, burst_gap: float) -> Iterator[StoredTurn]:
-    """Turns of `rows`, which come chat by chat, topic by topic, in the order of time. Gaps in seconds.
+    """Yield the turns of `rows`, which come chat by chat, topic by topic, in the order of time. Gaps in seconds.
 
     Neighbouring messages of one author are one turn while they follow each other within `burst_gap` and answer the
-    same message. Somebody else's word or picture ends a turn; a longer silence than `session_gap`, a session.
+    same message. A message of another author ends a turn; a silence longer than `session_gap` ends a session.
     """
     turn: StoredTurn | None = None
     last: StoredMessage | None = None

@@ -1,4 +1,4 @@
-"""What the answers of a model look like next to the true ones."""
+"""Measure the variety of a model's answers, and how many repeat training answers word for word."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from math import exp, lgamma
 from training.data.duplicates import normalized
 
 LONG_ENOUGH = 5
-"""Words from which on the same answer is no coincidence."""
+"""Words: two equal answers of at least this length are no coincidence."""
 
 
 def ngrams(texts: Iterable[str], size: int) -> Counter[tuple[str, ...]]:
-    """The n-grams of `size` words, and how often each is there."""
+    """Count the n-grams of `size` words."""
     return Counter(
         tuple(words[start : start + size])
         for words in (normalized(text).split() for text in texts)
@@ -20,9 +20,9 @@ def ngrams(texts: Iterable[str], size: int) -> Counter[tuple[str, ...]]:
 
 
 def distinct_share(found: Counter[tuple[str, ...]], among: int) -> float:
-    """The share of different n-grams (Li et al., 2016) to be expected `among` so many that are drawn from `found`.
+    """Return the expected share of different n-grams (Li et al., 2016) `among` so many drawn from `found`.
 
-    A longer text repeats itself more, so what is compared must have one length: rarefaction (Hurlbert, 1971).
+    Longer texts repeat themselves more, so texts are compared at equal length: rarefaction (Hurlbert, 1971).
     0 if there are none.
     """
     whole, among = found.total(), min(among, found.total())
@@ -31,7 +31,7 @@ def distinct_share(found: Counter[tuple[str, ...]], among: int) -> float:
 
 
 def _missed(whole: int, times: int, among: int) -> float:
-    """The chance that a draw of `among` from `whole` has none of `times`."""
+    """Return the probability that `among` draws from `whole` miss all of `times`."""
     if among > whole - times:
         return 0.0
     chances = (
@@ -41,7 +41,7 @@ def _missed(whole: int, times: int, among: int) -> float:
 
 
 def count_verbatim(texts: Iterable[str], learned: Iterable[str]) -> int:
-    """How many of `texts` repeat a long answer of the training data word for word."""
+    """Count the `texts` that repeat a long answer of the training data word for word."""
     known = {answer for answer in map(normalized, learned) if is_long(answer)}
     return sum(normalized(text) in known for text in texts)
 

@@ -27,11 +27,11 @@ from functions.generate.engines.transformers.engine import end_tokens, format_of
 from training.evaluation.shared_prefix import CountDone, no_progress
 
 _ROWS = 8
-"""Answers at once: each keeps the keys and values of its whole prompt."""
+"""Answers at once: each holds the keys and values of its whole prompt."""
 
 
 class BatchWriter:
-    """Writes the answers of one model."""
+    """Writes one model's answers in batches."""
 
     def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
         self._model: Any = checkpoint.model
@@ -41,7 +41,7 @@ class BatchWriter:
         self._writer = writer_of(checkpoint, self._format)
 
     def answers(self, asked: Sequence[tuple[Sequence[Turn], Sampling]], done: CountDone = no_progress) -> list[str]:
-        """Return an answer to the last turn of each. `done` is called at every token, so that it can end the work."""
+        """Return an answer to the last turn of each. `done` is called at every token and may raise to end the work."""
         begun = [_Begun(*self._writer.begin(turns, sampling), sampling) for turns, sampling in asked]
         waiting = [one for one in begun if one.goes_on()]
         done(len(begun) - len(waiting))
@@ -92,7 +92,7 @@ class BatchWriter:
 
 @dataclass(slots=True)
 class _Begun:
-    """An answer while it is written."""
+    """An unfinished answer."""
 
     prompt: list[int]
     stages: Stages
@@ -105,7 +105,7 @@ class _Begun:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What all answers of a batch must have in common."""
+        """Return what all answers of a batch must have in common."""
         stage = self.stage
         return stage.limit, stage.stops, stage.thinking, stage.number == 0, self.sampling.repetition_penalty
 
@@ -126,7 +126,7 @@ def _alike(waiting: Sequence[_Begun]) -> tuple[list[_Begun], list[_Begun]]:
 
 
 class _Draw(LogitsProcessor):  # type: ignore[misc]  # transformers exports it untyped
-    """Leaves in each row the one token that a generator of its own draws, as transformers draws for a row alone."""
+    """Samples one token for each row with its own generator, as transformers samples a single row."""
 
     def __init__(self, rows: Sequence[tuple[Sampling, Stage]]) -> None:
         self._rows = [
@@ -148,7 +148,7 @@ class _Draw(LogitsProcessor):  # type: ignore[misc]  # transformers exports it u
 
 
 def _warpers(sampling: Sampling) -> LogitsProcessorList:
-    """Return what turns logits into those that are drawn from, in transformers' order."""
+    """Return the processors of logits for sampling, in transformers' order."""
     return LogitsProcessorList(
         [
             TemperatureLogitsWarper(float(sampling.temperature)),
@@ -159,7 +159,7 @@ def _warpers(sampling: Sampling) -> LogitsProcessorList:
 
 
 class _Ended(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
-    """Ends each row where it `is_over`, and notes how many tokens it has then."""
+    """Ends each row when it `is_over`, and stores its number of tokens."""
 
     def __init__(self, is_over: Callable[[list[int]], bool], width: int, rows: int, done: CountDone) -> None:
         self._is_over = is_over

@@ -1,4 +1,4 @@
-"""`timokha train evaluate`: what a training changed, measured on dialogues that it never saw."""
+"""`timokha train evaluate`: measure what a training changed, on held-out dialogues."""
 
 import asyncio
 from functools import partial
@@ -26,13 +26,13 @@ from training.settings import EvaluateSettings, FitSettings
 from training.weights import base_model_source, data_directory, load_base_model, load_trained_model, read_run_settings
 
 _CANARY = 3.0
-"""The time one takes, in those of a dialogue that is read."""
+"""The time of one, in units of reading a dialogue."""
 
 
 async def main(settings: EvaluateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Evaluate in a thread, so that a signal is heard."""
+    """Evaluate in a thread, so that signals are handled."""
     console = Console(stderr=True)
-    # Before the thread begins, or it would get memory of its own.
+    # Before the thread starts: a new thread gets an allocator arena of its own.
     keep_freed_memory()
     evaluation = await asyncio.to_thread(evaluate, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
     bits = evaluation.bits_per_byte
@@ -62,7 +62,7 @@ def evaluate(
     data = data_directory(settings.run, settings.data, fitted)
     manifest = Manifest.read(data)
     held_out = hold_out(data, dialogues=settings.dialogues, samples=settings.samples, seed=settings.seed)
-    base_model_source(fitted, console)  # made ready with a bar of its own
+    base_model_source(fitted, console)  # prepares it with a progress bar of its own
     with progress_bars(console, clock, partial(check, stopped)) as shown, shown.stage("Evaluating", 100) as stage:
         before, after, known = _measure(settings, fitted, held_out, console=console, clock=clock, stage=stage)
     evaluation = Evaluation(
@@ -87,7 +87,7 @@ def _measure(
     clock: Clock,
     stage: ProgressStage,
 ) -> tuple[Measured, Measured, list[CanaryExposure]]:
-    """Measure the base model and the trained one, and what the latter knows of its canaries."""
+    """Measure the base model and the trained one, and the trained one's exposure of canaries."""
     canaries = _canaries(settings.run, fitted)
     total = 2 * measuring_cost(held_out) + _CANARY * len(canaries)
     base = load_base_model(fitted, console)
@@ -103,13 +103,13 @@ def _measure(
 
 
 def _canaries(run: Path, fitted: FitSettings) -> list[Canary]:
-    """Return those that the training in `run` learned."""
+    """Return the canaries that the training in `run` learned."""
     result = FitResult.find(run)
     return make_canaries(result.canaries, seed=fitted.seed, language=result.canary_language) if result else []
 
 
 def _counting(stage: ProgressStage, when: str, total: float) -> StartStep:
-    """Return what shows on `stage`, in percent of `total`, how far the measuring `when` (before, after) is."""
+    """Return a StartStep that shows on `stage`, in percent of `total`, the progress of `when` (before, after)."""
     percent = stage.done
 
     def doing(what: str, each: float) -> CountDone:

@@ -1,4 +1,4 @@
-"""Compare what was measured before training with what was measured after it: the scores of an evaluation."""
+"""Compare the measurements before and after training: the scores of an evaluation and their 95 % intervals."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ Z = 1.96
 """Standard deviations on either side of the mean that hold 95 % (z-score)."""
 _DRAWS = 1000
 _FEWEST = 10
-"""Dialogues: fewer, drawn again, say little about those that were not drawn."""
+"""Dialogues: resampling fewer says little about others."""
 
 
 def compare(before: Measured, after: Measured, held_out: HeldOut, *, seed: int) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _bits_per_byte(before: Measured, after: Measured, seed: int) -> Score:
 
 
 def _length_ratio(before: Measured, after: Measured, held_out: HeldOut, seed: int) -> Score:
-    """Return the length of all answers, as a multiple of the true ones'."""
+    """Return the length of all answers relative to the true ones."""
     true = [len(example.answer) for example in held_out.samples]
     return _ratio([len(text) for text in before.answers], [len(text) for text in after.answers], true, seed)
 
@@ -67,7 +67,7 @@ def _ratio(old: Sequence[float], new: Sequence[float], below: Sequence[float], s
 
 
 def _distinct(before: Measured, after: Measured, held_out: HeldOut) -> dict[str, Any]:
-    """Compare equal numbers of words, and of pairs of words: as many as the shortest of the three bodies has."""
+    """Compare the share of different words and pairs of words at the length of the shortest of the three sets."""
     fields: dict[str, Any] = {}
     for size in (1, 2):
         texts = before.answers, after.answers, [example.answer for example in held_out.samples]
@@ -78,7 +78,7 @@ def _distinct(before: Measured, after: Measured, held_out: HeldOut) -> dict[str,
 
 
 def share_interval(hits: int, of: int) -> Interval:
-    """Wilson's interval: 0 of 5 is "below 0.43", not "0"."""
+    """Return Wilson's interval of a share: 0 of 5 is "below 0.43", not "0"."""
     share, weight = hits / of, Z**2 / of
     middle = share + weight / 2
     width = Z * math.sqrt(share * (1 - share) / of + weight / of / 4)
@@ -86,9 +86,9 @@ def share_interval(hits: int, of: int) -> Interval:
 
 
 def ratio_interval(above: Sequence[float], below: Sequence[float], seed: int) -> Interval | None:
-    """Of the sum of `above` over that of `below`, one pair a dialogue, by drawing the dialogues again (bootstrap).
+    """Return the bootstrap interval of the sum of `above` over that of `below`, one pair a dialogue.
 
-    None for fewer than ten.
+    None for fewer than ten dialogues.
     """
     if len(above) < _FEWEST:
         return None

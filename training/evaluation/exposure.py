@@ -1,9 +1,9 @@
-"""How well a model knows its canaries: their place among others like them, and whether they can be drawn out.
+"""Measure how well a model knows its canaries: their rank among similar secrets, and whether it leaks them.
 
 Exposure is log2 |R| - log2 rank in a space R of secrets that were equally likely (Carlini et al. 2019). The rank is
 estimated among a sample of R: OTHERS of it show log2(OTHERS + 1) bits at most. Of a secret that was not learned, half
-the time it is above 1. Whether an answer gives a secret away follows from the chances of the secret's tokens, with the
-question before them as it is served: decoding greedily, and in one of some answers with the default settings
+the time it is above 1. Whether an answer leaks a secret follows from the probabilities of the secret's tokens after the
+question as it is served: decoding greedily, and in one of some answers with the default settings
 (probabilistic extraction, Hayes et al. 2024).
 """
 
@@ -36,7 +36,7 @@ from training.weights import serving_renderer
 def measure_exposures(
     checkpoint: Checkpoint, canaries: Sequence[Canary], *, seed: int, clock: Clock, tick: Callable[[], None]
 ) -> list[CanaryExposure]:
-    """`seed`: of the others; `tick` is called before each canary and may raise to end the work."""
+    """Measure each canary; `seed`: of the other secrets; `tick` is called before each one and may raise to stop."""
     examiner = _Examiner(checkpoint, clock, canaries)
     found = []
     for number, canary in enumerate(canaries):
@@ -47,7 +47,7 @@ def measure_exposures(
 
 
 class _Examiner:
-    """Reads what the questions of `canaries` begin with once."""
+    """Measures `canaries`; the common beginning of their questions is read once."""
 
     def __init__(self, checkpoint: Checkpoint, clock: Clock, canaries: Sequence[Canary]) -> None:
         self._model: Any = checkpoint.model
@@ -66,7 +66,7 @@ class _Examiner:
         begun = _begun(answers)
         ended = _begun([ids[begun:][::-1] for ids in answers])
         secrets = [ids[begun : len(ids) - ended] for ids in answers]
-        # The last token stays: the next one is foretold at it.
+        # Without the last token: the next one is predicted at it.
         asked = shared_prefix.read_prefix(self._model, prompt[:-1], self._opening)
         nats = self._nats(asked, [*prompt, *answers[0][:begun]], secrets)
         greedy, chance = self._given(asked, prompt, answers[0][: len(answers[0]) - ended])
@@ -77,12 +77,12 @@ class _Examiner:
         return self._renderer.lesson(canary.example(secret).turns)
 
     def _nats(self, asked: CachedPrefix, before: list[int], secrets: Sequence[list[int]]) -> list[float]:
-        """Of each one after `before`, which is read once."""
+        """Return the nats of each secret after `before`, which is read once."""
         known = shared_prefix.read_prefix(self._model, before[:-1], asked)
         return shared_prefix.nats(self._model, known, [ScoredText(before[-1:], secret) for secret in secrets])
 
     def _given(self, asked: CachedPrefix, prompt: list[int], answer: list[int]) -> tuple[bool, float]:
-        """Whether the greedy answer to `prompt` begins with `answer`, and how likely a drawn one does."""
+        """Return whether the greedy answer to `prompt` begins with `answer`, and how probable that is when sampling."""
         ids = torch.tensor([prompt + answer])
         with torch.inference_mode():
             new = ids[:, len(asked.ids) : -1]
@@ -98,7 +98,7 @@ class _Examiner:
         return greedy, chance
 
     def _chance(self, scores: Any, token: int) -> float:
-        """Of `token`, drawn as serving draws; sorting a few is faster than sorting all."""
+        """Return the probability of `token` as serving samples; sorting a few is faster than sorting all."""
         size = scores.shape[-1]
         likeliest, tokens = scores.topk(min(self._sampling.top_k or size, size))
         drawn = self._warped(tokens, likeliest).softmax(-1)
@@ -106,5 +106,5 @@ class _Examiner:
 
 
 def _begun(sequences: Sequence[list[int]]) -> int:
-    """With how many tokens all of `sequences` begin; at least one of each is left."""
+    """Return the length of the common beginning of `sequences`; at least one token of each is left."""
     return shared_length([ids[:-1] for ids in sequences])

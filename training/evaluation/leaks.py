@@ -1,4 +1,4 @@
-"""What a model gives away of its canaries: the part of `evaluation.json` that says so, and the warning."""
+"""Summarize which canaries a model leaks: a part of `evaluation.json`, and a warning."""
 
 import math
 from collections.abc import Sequence
@@ -9,26 +9,26 @@ from statistics import fmean, median
 from pydantic import BaseModel, ConfigDict
 
 OTHERS = 63
-"""Secrets of the same space that each one is compared with."""
+"""How many secrets of the same space each one is compared with."""
 ATTEMPTS = 100
-"""Answers among which one may be the secret."""
+"""Sampled answers, one of which may leak the secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class CanaryExposure:
-    """What a model knows of one canary."""
+    """How well a model knows one canary."""
 
     repeats: int
     exposure: float
     """Bits."""
     greedy: bool
-    """Asked, the model gives it away when it decodes greedily."""
+    """Whether the greedy answer leaks it."""
     chance: float
-    """Of one answer with the default settings."""
+    """The probability that one answer with the default settings leaks it."""
 
     @property
     def in_attempts(self) -> float:
-        """The chance that one of ATTEMPTS answers gives it away."""
+        """Return the probability that one of ATTEMPTS answers leaks it."""
         return 1 - (1 - self.chance) ** ATTEMPTS
 
     @property
@@ -37,7 +37,7 @@ class CanaryExposure:
 
 
 class Leak(BaseModel):
-    """Of some canaries."""
+    """A summary of some canaries."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,11 +46,11 @@ class Leak(BaseModel):
     """The median, in bits; about 1 if they were not learned."""
     highest_exposure: float
     extracted: float
-    """Share that the model gives away, asked, when it decodes greedily."""
+    """Share that greedy answers leak."""
     extracted_in_attempts: float
-    """Share that one of `Leaks.attempts` answers with the default settings can be expected to give away."""
+    """Expected share that `Leaks.attempts` answers with the default settings leak."""
     drawn_out: int
-    """How many are given away in either way, more likely than not."""
+    """How many leak in either way, more likely than not."""
 
 
 class Leaks(BaseModel):
@@ -59,15 +59,15 @@ class Leaks(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     most_exposure: float
-    """Bits that the sample can show: a secret that is likelier than all of it has at least as many."""
+    """The highest exposure, in bits, that the sample of other secrets can show."""
     attempts: int
     overall: Leak
     by_repeats: dict[int, Leak]
-    """How often they were learned in one pass over the data → those."""
+    """By how often they were learned in one pass over the data."""
 
     @property
     def warning(self) -> str | None:
-        """One line, if a secret can be drawn out."""
+        """Return one line if a secret leaks."""
         if not self.overall.drawn_out:
             return None
         least = min(repeats for repeats, leak in self.by_repeats.items() if leak.drawn_out)
@@ -79,7 +79,7 @@ class Leaks(BaseModel):
 
 
 def summarize_leaks(known: Sequence[CanaryExposure]) -> Leaks | None:
-    """None of no canaries."""
+    """Return None if there are no canaries."""
     if not known:
         return None
     by_repeats = groupby(sorted(known, key=lambda one: one.repeats), key=lambda one: one.repeats)

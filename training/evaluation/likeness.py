@@ -1,4 +1,4 @@
-"""How far a model's answers are on the way from other people's style to the owner's."""
+"""Measure how close the style of a model's answers is to the owner's, compared with other people's."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from training.examples import read_examples
 
 _REPEATS = 100
 _SURE = 0.95
-"""How often the owner's text has to be nearer than another person's of the same length for a score to be given."""
+"""Least share of draws in which the owner's text must be nearer than others' for a score to be given."""
 _SHORTEST = 100
 """Letters."""
 _STEP = 1.5
@@ -32,7 +32,7 @@ _STEP = 1.5
 
 @dataclass(frozen=True, slots=True)
 class ComparedTexts:
-    """Bodies whose distances to the owner's held-out text are compared, in draws of one length."""
+    """The texts whose distances to the owner's held-out text are compared, in draws of one length."""
 
     features: dict[str, StyleFeature]
     owner: CountedTexts
@@ -42,7 +42,7 @@ class ComparedTexts:
 
     @property
     def longest(self) -> int:
-        """Return the letters of the longest draw: as much held-out text has to stay to compare it with."""
+        """Return the letters of the longest draw: as much held-out text must remain to compare it with."""
         return min(self.owner.letters, self.others.letters) // 2
 
 
@@ -56,7 +56,7 @@ class DrawnDistances:
 
     @property
     def told_apart(self) -> float:
-        """How often a draw of the owner's is nearer to the owner's other text than one of other people's."""
+        """Return how often the owner's draw is nearer to the owner's other text than a draw of other people's."""
         ours, theirs = self.owner.mean(1), self.others.mean(1)
         return float((ours[:, None] < theirs[None, :]).mean())
 
@@ -71,9 +71,9 @@ def measure_style(data: Path, before: Sequence[str], after: Sequence[str], *, se
 def likeness(
     learned: SpokenTurns, held_out: SpokenTurns, before: Sequence[str], after: Sequence[str], *, seed: int
 ) -> tuple[Score | None, Style | None]:
-    """Return the score, unless the answers are too few for one, and what it is made of.
+    """Return the score, None if the answers are too few, and what it is made of.
 
-    Neither if there is no text to compare.
+    (None, None) if there is no text to compare.
     """
     counted = style_features(learned)
     ours, theirs, *answers = (
@@ -112,7 +112,7 @@ def _draws(candidates: ComparedTexts, letters: int, seed: int) -> DrawnDistances
 
 
 def _needed(candidates: ComparedTexts, seed: int) -> int | None:
-    """Return how many letters tell the owner from others; None if half of the held-out text does not."""
+    """Return how many letters suffice to tell the owner from others; None if half of the held-out text does not."""
     people = ComparedTexts(candidates.features, candidates.owner, candidates.others, ())
     tried = _sizes(candidates.longest)
     return next((size for size in tried if _draws(people, size, seed).told_apart >= _SURE), None)

@@ -1,4 +1,4 @@
-"""Measure one model on the held-out dialogues: how likely it finds the true answers, and what it answers itself."""
+"""Measure one model on the held-out dialogues: the likelihood of the true answers, and its own answers."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from training.examples import Example, read_examples
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What models are measured on."""
+    """The data that models are measured on."""
 
     examples: Sequence[Example]
     """Of the test part."""
@@ -36,27 +36,27 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What `measure` found."""
+    """The results of `measure`."""
 
     surprisals: Sequence[Surprisal]
-    """By each true answer."""
+    """Of each true answer."""
     places: Sequence[int]
-    """Of the samples' true answers among ten, from 1; none where there are not ten."""
+    """Ranks of the samples' true answers among ten, from 1; empty if there are fewer than ten answers."""
     answers: Sequence[str]
-    """Its own, to the samples."""
+    """The model's own answers to the samples."""
     recited: Sequence[bool]
     """Whether it gave a training answer word for word, for each of `HeldOut.learned`."""
 
 
 StartStep = Callable[[str, float], CountDone]
-"""Called with the name of what begins and the weight of one step; returns what counts steps. Both may raise to stop."""
+"""Starts a step: takes its name and the weight of one item; returns what counts items. Both may raise to stop."""
 
 _CANDIDATE, _ANSWER = 0.2, 3.0
-"""The time one takes, in those of a dialogue that is read."""
+"""The time of one, in units of reading a dialogue."""
 
 
 def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
-    """Raises TimokhaError, one line, if nothing is held out."""
+    """Choose the data to measure on. Raises TimokhaError, one line, if nothing is held out."""
     test, train = read_examples(data, Part.TEST), read_examples(data, Part.TRAIN)
     draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
     examples = draw.sample(test, min(dialogues, len(test)))
@@ -77,7 +77,7 @@ def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
 
 
 def questions(examples: Iterable[Example]) -> list[Example]:
-    """Return each question in `examples` once, with the owner's first turn after it: what serving is asked."""
+    """Return each question in `examples` once, with the owner's first turn after it."""
     found: dict[tuple[Turn, ...], Example] = {}
     for example in examples:
         first = next((n for n, turn in enumerate(reversed(example.turns)) if turn.role is Role.USER), 0)
@@ -88,13 +88,13 @@ def questions(examples: Iterable[Example]) -> list[Example]:
 
 
 def measuring_cost(held_out: HeldOut) -> float:
-    """Return how long `measure` takes, in the unit of `_ANSWER`."""
+    """Return the time that `measure` takes, in units of reading a dialogue."""
     answers = len(held_out.samples) + len(held_out.learned)
     return len(held_out.examples) + _CANDIDATE * CANDIDATES * len(held_out.samples) + _ANSWER * answers
 
 
 def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, clock: Clock, doing: StartStep) -> Measured:
-    """Measure one model; its weights are rounded to the type that is fastest here."""
+    """Measure one model; its weights are converted to the type that is fastest here."""
     checkpoint.model.to(dtype=fastest_dtype())
     scorer = Scorer(checkpoint, clock=clock)
     found = example_surprisals(scorer, held_out.examples, doing("bits per byte", 1))

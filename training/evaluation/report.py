@@ -12,7 +12,7 @@ from training.examples import Example
 REPORT = "evaluation.md"
 _PLOT = "evaluation.png"
 _ESCAPED = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_[]|~$<&"})
-"""What can be markup in the middle of a line; prose stays readable in an editor."""
+"""Characters that can be markup inside a line; others stay unescaped and readable."""
 
 _MEANING = {
     "bits_per_byte": "how surprising the true answers are, over any tokenizer; lower is better",
@@ -91,7 +91,7 @@ def _value(value: float, between: Interval | None) -> str:
 
 
 def _change(name: str, score: Score | None) -> list[str]:
-    """What training changed, and whether that may be chance."""
+    """Return a line that says what training changed, and whether that may be chance."""
     if score is None or score.change_range is None:
         return []
     low, high = score.change_range
@@ -100,7 +100,7 @@ def _change(name: str, score: Score | None) -> list[str]:
 
 
 def style_in_words(evaluation: Evaluation) -> str:
-    """One line: what the likeness is made of, or why there is none."""
+    """Return one line: what the likeness is made of, or why there is none."""
     style = evaluation.style
     if style is None:
         return "No likeness: there is no text to compare."
@@ -147,5 +147,5 @@ def _canaries(leaks: Leaks | None) -> list[str]:
 
 
 def table_row(*texts: str) -> str:
-    """A row of a table that shows `texts` as they are: nothing in them is markup."""
+    """Return a table row of `texts` with markup escaped."""
     return f"| {' | '.join(' '.join(text.translate(_ESCAPED).split()) for text in texts)} |"

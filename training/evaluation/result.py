@@ -1,4 +1,4 @@
-"""`evaluation.json`: what a training changed."""
+"""`evaluation.json`: the scores before and after a training."""
 
 from pathlib import Path
 
@@ -21,27 +21,27 @@ class Score(BaseModel):
     before: float
     after: float
     before_range: Interval | None = None
-    """95 % of it, as far as the number of dialogues goes; None where that is not known."""
+    """95 % interval, given the number of dialogues; None if unknown."""
     after_range: Interval | None = None
     change_range: Interval | None = None
-    """Of `after` less `before`, dialogue by dialogue: narrower than either's own."""
+    """Interval of `after` minus `before` by dialogue: narrower than either's own."""
 
 
 class Distances(BaseModel):
-    """Of draws of one length to the owner's held-out text; 0 is the same style, 1 has nothing of it."""
+    """Distances of draws of one length to the owner's held-out text; 0: the same style, 1: nothing in common."""
 
     model_config = ConfigDict(frozen=True)
 
     floor: float
-    """Of what other people say in the held-out dialogues."""
+    """Of other people's held-out text."""
     ceiling: float
-    """Of the owner's own text, which the rest of it is compared with."""
+    """Of the owner's own text to the rest of it."""
     before: float
     after: float
 
 
 class Style(BaseModel):
-    """What `likeness` is made of."""
+    """The measurements behind `likeness`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,9 +52,9 @@ class Style(BaseModel):
     letters_compared: int
     """The length of a draw."""
     told_apart: float
-    """How often a draw of the owner's text is nearer than one of other people's; 0.5 is chance."""
+    """How often the owner's draw is nearer than another person's; 0.5 is chance."""
     answers_needed: int | None
-    """How many tell the owner from others; None if even half of the held-out text does not."""
+    """How many answers suffice to tell the owner from others; None if half of the held-out text does not."""
 
 
 class Evaluation(BaseModel):
@@ -64,12 +64,12 @@ class Evaluation(BaseModel):
 
     data_sha256: str
     dialogues: int
-    """Held-out ones, the base of `bits_per_byte`."""
+    """Held-out dialogues, the base of `bits_per_byte`."""
     samples: int
-    """Of them, the base of the other scores."""
+    """How many of them are the base of the other scores."""
     bits_per_byte: Score
     recall_at_1: Score | None = None
-    """None where the test part has no ten different answers."""
+    """None if the test part has fewer than ten different answers."""
     recall_at_5: Score | None = None
     distinct_1: Score
     distinct_2: Score
@@ -77,14 +77,14 @@ class Evaluation(BaseModel):
     verbatim: Score
     """Share of held-out answers that repeat a long answer of the training data."""
     memorised: Score | None = None
-    """Share of long training answers that the model, decoding greedily, gives word for word; None if none is long."""
+    """Share of long training answers that the greedy model repeats word for word; None if none is long."""
     likeness: Score | None = None
-    """How far the answers' style is from other people's (0) to the owner's (1); None where they are too few to say."""
+    """Style of the answers between other people's (0) and the owner's (1); None if they are too few."""
     style: Style | None = None
     true_distinct_1: float
     true_distinct_2: float
     canaries: Leaks | None = None
-    """What the trained model gives away of the invented secrets that it has learned; None if there were none."""
+    """What the trained model leaks of its canaries; None if there were none."""
 
     @property
     def scores(self) -> dict[str, Score]:
@@ -92,7 +92,7 @@ class Evaluation(BaseModel):
 
     @classmethod
     def find(cls, run: Path) -> "Evaluation | None":
-        """What was evaluated in the directory `run`, if it was. Raises SettingsError if it can't be read."""
+        """Return the evaluation in the directory `run`, if any. Raises SettingsError if it can't be read."""
         file = run / EVALUATION
         try:
             return cls.model_validate_json(file.read_bytes()) if file.is_file() else None

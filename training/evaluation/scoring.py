@@ -1,4 +1,4 @@
-"""Score how likely a model finds an answer: the measure behind bits per byte and recall."""
+"""Score the likelihood of answers under a model: the base of bits per byte and recall."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ LIMIT = 1024
 
 @dataclass(frozen=True, slots=True)
 class Surprisal:
-    """Nats of an answer and its end of turn, and their size: UTF-8 bytes, and one for the end of turn."""
+    """The surprisal of an answer with its end of turn; `size`: its UTF-8 bytes, plus one for the end of turn."""
 
     nats: float
     size: int
@@ -39,21 +39,21 @@ class Surprisal:
 
 
 class Scorer:
-    """Scores answers with one model, prompted as it is served. What prompts have in common is read once."""
+    """Scores answers with one model, prompted as it is served. Common beginnings of prompts are read once."""
 
     def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
         self._model: Any = checkpoint.model
         self._renderer = serving_renderer(checkpoint, LIMIT, clock)
-        # What comes before the first word may depend on the language that it is in.
+        # The text before the first word may depend on its language.
         openings = {self._opening(*words) for words in (("a", "b"), ("а", "б"))} - {()}
         self._openings = [shared_prefix.read_prefix(self._model, opening) for opening in sorted(openings, key=len)]
 
     def surprisal(self, context: Sequence[Turn], answer: str) -> Surprisal:
-        """Return how surprising `answer` is after `context`."""
+        """Return the surprisal of `answer` after `context`."""
         return self.surprisals([(context, answer)])[0]
 
     def surprisals(self, asked: Iterable[tuple[Sequence[Turn], str]], done: CountDone = no_progress) -> list[Surprisal]:
-        """Return how surprising each answer is after its context, in the order of `asked`.
+        """Return the surprisal of each answer after its context, in the order of `asked`.
 
         Texts are read in batches, and a prompt that several answers share is read once.
         """
@@ -65,7 +65,7 @@ class Scorer:
                 ScoredText(lessons[place].prompt.ids[len(known.ids) :], lessons[place].answer.ids) for place in places
             ]
             for place, value in zip(places, shared_prefix.nats(self._model, known, texts, done), strict=True):
-                # A longer answer than there is room for is taken to go on as it begins.
+                # A cut answer is assumed to continue as it begins.
                 nats[place] = value * lessons[place].whole / len(lessons[place].answer.ids)
         return [Surprisal(*both) for both in zip(nats, map(self._size, turns), strict=True)]
 
@@ -74,10 +74,10 @@ class Scorer:
         return len(scored.text.strip().encode()) + 1
 
     def _groups(self, lessons: Sequence[Lesson]) -> Iterator[tuple[CachedPrefix, list[int]]]:
-        """Yield the prompts to read once, each with the places of the lessons that begin with it."""
+        """Yield each prefix to read once, with the positions of the lessons that begin with it."""
         asked: dict[tuple[int, ...], list[int]] = {}
         for place, lesson in enumerate(lessons):
-            # The last token stays: the answer's first one is foretold at it.
+            # Without the last token: the answer's first one is predicted at it.
             if lesson.answer.ids:
                 asked.setdefault(tuple(lesson.prompt.ids[:-1]), []).append(place)
         alone: dict[tuple[int, ...], list[int]] = {}
@@ -91,11 +91,11 @@ class Scorer:
             yield self._known(ids), places
 
     def _known(self, prompt: tuple[int, ...]) -> CachedPrefix:
-        """The longest opening that `prompt` begins with."""
+        """Return the longest known opening of `prompt`."""
         return next((one for one in reversed(self._openings) if prompt[: len(one.ids)] == one.ids), NO_PREFIX)
 
     def _opening(self, *words: str) -> tuple[int, ...]:
-        """The tokens before the first word of a prompt, whichever of `words` it is."""
+        """Return the tokens before the first word of a prompt that `words` have in common."""
         user, assistant = Role.USER, Role.ASSISTANT
         dialogues = ([Turn(role=user, text=word), Turn(role=assistant, text=word)] for word in words)
         prompts = [self._renderer.lesson(dialogue).prompt.ids for dialogue in dialogues]
@@ -103,12 +103,12 @@ class Scorer:
 
 
 def example_surprisals(scorer: Scorer, examples: Iterable[Example], done: CountDone = no_progress) -> list[Surprisal]:
-    """Return how surprising each example's answer is after its context."""
+    """Return the surprisal of each example's answer after its context."""
     return scorer.surprisals([(example.context, example.answer) for example in examples], done)
 
 
 def bits_per_byte(found: Sequence[Surprisal]) -> float:
-    """Return the bits per byte of all answers together: comparable between tokenizers, lower is better."""
+    """Return the bits per byte of all answers: comparable between tokenizers, lower is better."""
     return Surprisal(sum(one.nats for one in found), sum(one.size for one in found)).bits_per_byte
 
 
@@ -117,19 +117,17 @@ def recall_ranks(
 ) -> list[int]:
     """Return the rank, from 1, of each true answer among CANDIDATES by bits per byte; the rest is drawn from `others`.
 
-    The list is empty if `others` are too few: to be the likeliest of three says nothing.
+    The list is empty if `others` are too few: a rank among three says little.
     """
     if len(set(others)) < CANDIDATES:
         return []
     draw = Random(seed)  # noqa: S311 -- a choice that can be repeated, no secret
-    chosen = [[example.answer, *_distractors(example.answer, others, draw)] for example in examples]
+    chosen = [
+        [example.answer, *draw.sample(sorted(set(others) - {example.answer}), CANDIDATES - 1)] for example in examples
+    ]
     asked = [(example.context, answer) for example, answers in zip(examples, chosen, strict=True) for answer in answers]
     found = iter(scorer.surprisals(asked, done))
     return [_rank([next(found) for _ in answers]) for answers in chosen]
-
-
-def _distractors(answer: str, others: Sequence[str], draw: Random) -> list[str]:
-    return draw.sample(sorted(set(others) - {answer}), CANDIDATES - 1)
 
 
 def _rank(surprises: Sequence[Surprisal]) -> int:

@@ -1,4 +1,4 @@
-"""Several texts through a model at once: what all begin with is read once, and logits are computed where they count."""
+"""Score texts in batches: a common prefix is read once, and logits are computed for answer tokens only."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,25 +10,25 @@ from typing import Any
 import torch
 
 CountDone = Callable[[int], None]
-"""Is told how many more are done; may raise to end the work."""
+"""Takes how many more are done; may raise to end the work."""
 
 _TOKENS = 2048
-"""Of the texts that are read at once, padding included."""
+"""Tokens of a batch, padding included."""
 _ANSWERS = 256
-"""Tokens of their answers: each has logits for a whole vocabulary, which may be a quarter of a million."""
+"""Answer tokens of a batch: each has logits for the whole vocabulary, which may have a quarter of a million tokens."""
 _FLOATS = 8
-"""Of those, how many are taken as float32 at once: what stays in the processor's cache takes half the time."""
+"""Rows of logits converted to float32 at once: fitting into the processor's cache halves the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedPrefix:
-    """Tokens that texts begin with, and the keys and values that a model has of them; `cache` is None for no tokens."""
+    """A prefix of texts and the model's keys and values of it; `cache` is None for no tokens."""
 
     ids: tuple[int, ...]
     cache: Any
 
     def copies(self, count: int) -> Any:
-        """The keys and values for `count` texts. The model that gets them adds to them."""
+        """Return a copy of the keys and values for `count` texts: a model adds to those that it gets."""
         copy = deepcopy(self.cache)
         if copy is not None and count > 1:
             copy.reorder_cache(torch.zeros(count, dtype=torch.long))
@@ -39,34 +39,34 @@ NO_PREFIX = CachedPrefix((), None)
 
 
 def no_progress(_: int) -> None:
-    """For those who want no news of what is done."""
+    """Do nothing: for callers that show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredText:
-    """The tokens from which the ones of `answer` are foretold, and those; `before` has at least one."""
+    """The tokens of an answer and those before it that predict them, at least one."""
 
     before: Sequence[int]
     answer: Sequence[int]
 
     @property
     def shown(self) -> list[int]:
-        """All but the last token, after which nothing is foretold."""
+        """Return all but the last token, after which nothing is predicted."""
         return [*self.before, *self.answer][:-1]
 
 
 def shared_length(sequences: Sequence[Sequence[int]]) -> int:
-    """With how many tokens all of `sequences` begin."""
+    """Return how many tokens all `sequences` begin with."""
     same = takewhile(lambda column: len(set(column)) == 1, zip(*sequences, strict=False))
     return sum(1 for _ in same)
 
 
 def read_prefix(model: Any, ids: Sequence[int], known: CachedPrefix = NO_PREFIX) -> CachedPrefix:
-    """Read `ids`, which begin with those that are `known` and may go on."""
+    """Read `ids`, which begin with the tokens of `known`."""
     if len(ids) == len(known.ids):
         return known
     with torch.inference_mode():
-        # Without the head, which takes the longest: nothing is foretold here.
+        # Without the head, which takes most of the time: no logits are needed.
         output = model.base_model(
             torch.tensor([ids[len(known.ids) :]]), past_key_values=known.copies(1), use_cache=True
         )
@@ -74,10 +74,10 @@ def read_prefix(model: Any, ids: Sequence[int], known: CachedPrefix = NO_PREFIX)
 
 
 def nats(model: Any, known: CachedPrefix, texts: Sequence[ScoredText], done: CountDone = no_progress) -> list[float]:
-    """How surprising each answer is after what is `known` and its text.
+    """Return the nats of each answer after the prefix `known` and its text.
 
-    Texts of like length go together, so that little is padding. It stands at the end, where a causal model does not
-    look: nothing has to be masked.
+    Texts of similar length are batched, so that there is little padding. It is at the end, which a causal model does
+    not see, so nothing needs a mask.
     """
     found = [0.0] * len(texts)
     for places in _batches(texts):
@@ -89,7 +89,7 @@ def nats(model: Any, known: CachedPrefix, texts: Sequence[ScoredText], done: Cou
 
 
 def _batches(texts: Sequence[ScoredText]) -> Iterator[list[int]]:
-    """Places in `texts`, the longest first: what takes too much memory does so at once. What begins alike is near."""
+    """Yield batches of positions in `texts`, the longest first, so that memory runs out at once if at all."""
     batch: list[int] = []
     answers = 0
     for place in sorted(range(len(texts)), key=lambda place: (-len(texts[place].shown), texts[place].shown)):
@@ -115,9 +115,10 @@ def _nats(model: Any, known: CachedPrefix, texts: Sequence[ScoredText]) -> list[
 
 
 def _foretelling(texts: Sequence[ScoredText]) -> tuple[list[tuple[int, int]], list[int]]:
-    """At which places (row, place) the tokens of the answers are foretold, and for each token which of those it is.
+    """Return the positions (row, place) that predict the answers' tokens, and for each token the index of its position.
 
-    An answer's first token is foretold at the last one before it; what begins alike foretells alike: once is enough.
+    An answer's first token is predicted at the last one before it. Equal beginnings predict the same, so they share
+    one position.
     """
     where: dict[tuple[int, ...], tuple[int, int]] = {}
     begun = []
@@ -132,7 +133,7 @@ def _foretelling(texts: Sequence[ScoredText]) -> tuple[list[tuple[int, int]], li
 
 @contextmanager
 def _only(model: Any, where: Sequence[tuple[int, int]]) -> Iterator[None]:
-    """For the time of the context, the logits of `model` are those at `where` (row, place), as of one row."""
+    """Restrict the logits of `model` to the positions `where` (row, place) inside the context; they form one row."""
     rows, places = (torch.tensor(one) for one in zip(*where, strict=True))
     hook = model.get_output_embeddings().register_forward_pre_hook(
         lambda _, given: (given[0][rows, places].unsqueeze(0), *given[1:])

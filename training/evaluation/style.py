@@ -1,9 +1,9 @@
-"""What sets one person's way of writing apart: letters and frequent words, as authorship attribution counts them.
+"""Measure a person's style by letters and frequent words, as authorship attribution does.
 
-A text is its frequencies of the most frequent sequences of three letters and of the most frequent words, which are
-function words in any language. Their deviation from what other people write, in units of what chance makes, is compared
-by its angle: Cosine Delta (Smith and Aldridge, Improving authorship attribution, 2011; why the angle: Evert et al.,
-Understanding and explaining Delta measures, 2017). Nothing in it knows a language.
+A text is represented by its frequencies of the most frequent sequences of three letters and of the most frequent words,
+which are function words in any language. Their deviation from what other people write, in units of what chance makes,
+is compared by its angle: Cosine Delta (Smith and Aldridge, Improving authorship attribution, 2011; why the angle: Evert
+et al., Understanding and explaining Delta measures, 2017). Nothing in it knows a language.
 """
 
 import re
@@ -23,16 +23,16 @@ Matrix = NDArray[np.float64]
 
 _LETTERS = 3
 _MOST_TURNS = 1500
-"""Of one side; more tell nothing new."""
+"""Of each side; more change nothing."""
 _IN_BRACKETS = re.compile(r"\[[^\[\]\n]{1,40}\]")
-"""Place-holders, in any language: nobody wrote them."""
+"""Placeholders, in any language, which are not the author's words."""
 _DIGIT = re.compile(r"\d")
 _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenTurns:
-    """What was said in some dialogues, each turn once."""
+    """The turns of some dialogues, each once."""
 
     owner: Sequence[str]
     others: Sequence[str]
@@ -41,7 +41,7 @@ class SpokenTurns:
 def spoken_turns(examples: Iterable[Example], seed: int) -> SpokenTurns:
     """Return at most 1,500 turns of each side, drawn where there are more.
 
-    `examples` without names in front: who speaks is no style.
+    `examples` have no names in front: they are not part of the style.
     """
     said: dict[Role, dict[tuple[int, ...], str]] = {Role.ASSISTANT: {}, Role.USER: {}}
     for example in examples:
@@ -59,12 +59,12 @@ def _some(texts: list[str], seed: int) -> list[str]:
 
 
 def normalized_for_style(text: str) -> str:
-    """Return `text` without place-holders, with one digit for all of them and one blank for each gap."""
+    """Return `text` without placeholders, with 0 for each digit and one blank for each gap."""
     return " ".join(_DIGIT.sub("0", _IN_BRACKETS.sub(" ", text)).split())
 
 
 def _sequences(text: str) -> list[str]:
-    """Of letters, blanks and marks; how a turn begins and ends is part of it."""
+    """Return the sequences of three characters, the beginning and the end of the turn included."""
     whole = f"\n{text}\n"
     return [whole[start : start + _LETTERS] for start in range(len(whole) - _LETTERS + 1)]
 
@@ -74,7 +74,7 @@ def _words(text: str) -> list[str]:
 
 
 class StyleFeature:
-    """One kind of thing that is counted: those most frequent in the training part, where both sides weigh the same."""
+    """The most frequent items of one kind in the training part, with equal weight of both sides."""
 
     def __init__(self, learned: SpokenTurns, find: Callable[[str], list[str]], most: int) -> None:
         self._find = find
@@ -84,11 +84,11 @@ class StyleFeature:
             usual.update({what: times / counts.total() / 2 for what, times in counts.items()})
         chosen = sorted(usual.items(), key=lambda item: (-item[1], item[0]))[:most]
         self._places = {what: place for place, (what, _) in enumerate(chosen)}
-        # A count's standard deviation, as far as chance makes it, is the root of what is expected (Poisson).
+        # The standard deviation of a Poisson count is the root of its expected value.
         self._deviations = np.sqrt([share for _, share in chosen])
 
     def count(self, text: str) -> Vector:
-        """Return how often each is in `text`, and, last, how many there are of all."""
+        """Return how often each item is in `text`, and last the number of all items."""
         counts = np.zeros(len(self._places) + 1)
         found = self._find(text)
         for what in found:
@@ -98,7 +98,7 @@ class StyleFeature:
         return counts
 
     def distance(self, counts: Matrix, reference: Matrix, centre: Matrix) -> Vector:
-        """Row by row; 0: the same deviation from `centre`, 1: nothing in common with it."""
+        """Return the distances row by row; 0: the same deviation from `centre`, 1: nothing in common."""
         middle = _shares(centre)
         ours, theirs = ((_shares(one) - middle) / self._deviations for one in (counts, reference))
         sizes = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
@@ -114,7 +114,7 @@ def style_features(learned: SpokenTurns) -> dict[str, StyleFeature]:
 
 
 class CountedTexts:
-    """Texts, counted."""
+    """Texts and the counts of their features."""
 
     def __init__(self, texts: Sequence[str], counted: Iterable[StyleFeature]) -> None:
         self.turns = len(texts)
@@ -123,12 +123,12 @@ class CountedTexts:
         self._counts = [np.array([feature.count(text) for text in texts]) for feature in counted]
 
     def cut(self, letters: int, times: int, rng: Generator) -> tuple[list[Matrix], list[Matrix]]:
-        """Draw turns of so many `letters`; return their counts and those of all other turns, `times` rows of each."""
+        """Draw turns with `letters` letters, `times` times; return their counts and those of the other turns."""
         order = rng.permuted(np.tile(np.arange(self.turns), (times, 1)), axis=1)
         lengths = self._lengths[order]
         before = np.cumsum(lengths, axis=1) - lengths
         taken = np.empty(order.shape)
-        # Of the turn that goes beyond, what would be its part.
+        # The last turn counts in part.
         np.put_along_axis(taken, order, np.clip((letters - before) / lengths, 0, 1), axis=1)
         left = (taken == 0).astype(float)
         return [taken @ counts for counts in self._counts], [left @ counts for counts in self._counts]

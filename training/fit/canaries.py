@@ -1,4 +1,4 @@
-"""Invented secrets that are learned along with the owner's words, to measure what a model gives away.
+"""Make canaries: invented secrets that are trained on with the data, to measure what a model leaks.
 
 Source: Carlini, Liu, Erlingsson, Kos and Song, The Secret Sharer (USENIX Security 2019). A canary is a question and the
 owner's answer with a secret in it, drawn evenly from a space that is known, so that the secret's place among others of
@@ -23,10 +23,10 @@ from training.weights import CONFIG
 Language = Literal["en", "ru"]
 
 REPEATS = (1, 2, 4, 8)
-"""How often a canary is learned in one pass over the data; they take turns."""
+"""How often a canary is learned in one pass over the data; the canaries take these in turn."""
 MOST = 20
 SHARE = 0.02
-"""Of the lessons, unless a number is given."""
+"""Of the lessons, if no number is given."""
 
 _DIGIT = tuple("0123456789")
 
@@ -43,20 +43,20 @@ _SYLLABLE: dict[Language, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Secrets that are made of one of each of `parts`, all of them equally likely."""
+    """A space of equally likely secrets, each made of one element of each of `parts`."""
 
     parts: tuple[tuple[str, ...], ...]
 
     @property
     def bits(self) -> float:
-        """The exposure of a secret that is likelier than all others."""
+        """Return the exposure of a secret that is likelier than all others."""
         return sum(math.log2(len(part)) for part in self.parts)
 
     def draw(self, random: Random) -> str:
         return "".join(random.choice(part) for part in self.parts)
 
     def others(self, secret: str, count: int, random: Random) -> list[str]:
-        """`count` different ones, without `secret`."""
+        """Draw `count` different secrets other than `secret`."""
         drawn: dict[str, None] = {}
         while len(drawn) < count:
             other = self.draw(random)
@@ -67,7 +67,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What people ask one another for, and how they answer."""
+    """Templates of a question and its answer."""
 
     question: str
     answer: str
@@ -102,7 +102,7 @@ _FORMS: dict[Language, tuple[_Form, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """`form`: the answer, with a place for the secret. `repeats`: how often it is learned in one pass."""
+    """A canary; `form`: the answer with a placeholder for the secret; `repeats`: how often it is learned in a pass."""
 
     question: str
     form: str
@@ -111,20 +111,20 @@ class Canary:
     repeats: int
 
     def example(self, secret: str | None = None) -> Example:
-        """As it is learned, in the owner's words: the worst case; or with another `secret`."""
+        """Return it as it is learned, as the owner's answer (the worst case), or with another `secret`."""
         answer = self.form.format(secret or self.secret)
         return Example((Turn(role=Role.USER, text=self.question), Turn(role=Role.ASSISTANT, text=answer)), ())
 
 
 def make_canaries(number: int, *, seed: int, language: Language) -> list[Canary]:
-    """The same ones for the same arguments; fewer are the first of more."""
+    """Make `number` canaries, the same for the same arguments; a smaller number gives the first of them."""
     return list(islice(_endless(Random(f"canaries {seed}"), language), number))  # noqa: S311 -- no real secrets
 
 
 def _endless(random: Random, language: Language) -> Iterator[Canary]:
     places: set[str] = set()
     for number, repeats in enumerate(cycle(REPEATS)):
-        # Each form meets each number of repeats.
+        # Each form gets each number of repeats.
         form = _FORMS[language][(number + number // len(REPEATS)) % len(_FORMS[language])]
         place = _place(random, language, places)
         places.add(place)
@@ -132,25 +132,25 @@ def _endless(random: Random, language: Language) -> Iterator[Canary]:
 
 
 def _place(random: Random, language: Language, taken: set[str]) -> str:
-    """A name that no other canary has: their questions must not be the same."""
+    """Draw a name that is not `taken`: questions must differ."""
     while (name := "".join(random.choices(_SYLLABLE[language], k=4)).capitalize()) in taken:
         pass
     return name
 
 
 def canary_examples(canaries: Iterable[Canary]) -> list[Example]:
-    """What is learned of them in one pass."""
+    """Return the examples of one pass over the data."""
     return [canary.example() for canary in canaries for _ in range(canary.repeats)]
 
 
 def default_canary_count(lessons: int) -> int:
-    """How many canaries make up SHARE of so many lessons, at most MOST."""
+    """Return how many canaries make up SHARE of so many lessons, at most MOST."""
     sums = accumulate(islice(cycle(REPEATS), MOST))
     return sum(1 for _ in takewhile(lambda repeats: repeats <= SHARE * lessons, sums))
 
 
 def language_of(examples: Iterable[Example]) -> Language:
-    """The one whose letters most of the owner's answers are in."""
+    """Return the language whose script most of the owner's letters are in."""
     cyrillic = latin = 0
     for example in examples:
         cyrillic += sum("а" <= letter <= "я" for letter in example.answer.lower())
@@ -159,14 +159,14 @@ def language_of(examples: Iterable[Example]) -> Language:
 
 
 def resolve_canary_count(settings: FitSettings) -> FitSettings:
-    """Return `settings` with a number of canaries: as given, or as the training in `out` began, or as many as fit.
+    """Return `settings` with a number of canaries: as given, else that of the training in `out`, else the default.
 
     Raises SettingsError, one line, if the data or the settings of that training can't be read.
     """
     if settings.canaries is not None:
         return settings
     if has_begun(settings.out):
-        # A training of before there were any has none.
+        # Trainings of earlier versions have none.
         number = FitSettings.from_file(settings.out / CONFIG).get("canaries", 0)
         if not isinstance(number, int):
             raise SettingsError(f"TRAINING_OUT: {settings.out / CONFIG}: canaries = {number!r} is not a number")

@@ -1,4 +1,4 @@
-"""`timokha train fit`: dialogues and a model into a trained model, its curves, and checkpoints to go on from."""
+"""`timokha train fit`: train a model on dialogues, with loss curves and checkpoints to resume from."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -49,9 +49,9 @@ RESULT = "fit.json"
 
 
 class FitResult(BaseModel):
-    """`fit.json`. Losses in nats for each learned token; `best_loss` is of the validation part.
+    """`fit.json`. Losses in nats per learned token; `best_loss` is of the validation part.
 
-    An adapter's are among the tokens of the data (`DataVocabulary`).
+    For an adapter they are computed with the tokens of the data (`DataVocabulary`).
     """
 
     steps: int
@@ -59,10 +59,10 @@ class FitResult(BaseModel):
     best_loss: float | None
     data_sha256: str
     history: list[dict[str, float | None]]
-    """None: it was no number, as an earlier version let gradients be."""
+    """None: not finite, which an earlier version allowed for gradients."""
     canaries: int = 0
     canary_language: Language = "en"
-    """With the seed they tell which canaries were learned."""
+    """With the seed it determines which canaries were learned."""
 
     def summary(self) -> str:
         best = "no validation part" if self.best_loss is None else f"best validation loss {self.best_loss:.3f}"
@@ -71,7 +71,7 @@ class FitResult(BaseModel):
 
     @classmethod
     def find(cls, run: Path) -> Self | None:
-        """What the training in the directory `run` came to, if it ended. Raises SettingsError if it can't be read."""
+        """Return the result of the training in `run`, if it ended. Raises SettingsError if it can't be read."""
         file = run / RESULT
         try:
             return cls.model_validate_json(file.read_bytes()) if file.is_file() else None
@@ -82,24 +82,23 @@ class FitResult(BaseModel):
 
 
 async def main(settings: FitSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Train in a thread, so that a signal is heard; the next run goes on from the last checkpoint."""
+    """Train in a thread, so that signals are handled; the next run resumes from the last checkpoint."""
     console = Console(stderr=True)
-    # Before the thread begins, or it would get memory of its own.
+    # Before the thread starts: a new thread gets an allocator arena of its own.
     keep_freed_memory()
     result = await asyncio.to_thread(fit, settings, console=console, clock=SystemClock(), stopped=stop.is_set)
-    said = f"{result.summary()}; the model is in {settings.out / MODEL}"
-    say(console, said)
+    say(console, f"{result.summary()}; the model is in {settings.out / MODEL}")
 
 
 def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopped = lambda: False) -> FitResult:
-    """Train, or go on with what was interrupted, in `settings.out`.
+    """Train in `settings.out`, or resume an interrupted training.
 
     Raises
     ------
     SettingsError
         One line: no data, no model, or `out` is in use or holds a training with other settings.
     TimokhaError
-        One line: it was `stopped`, or `out` could not be written to, and the same call goes on; or it came to nothing.
+        One line: it was `stopped` or `out` could not be written to (the same call resumes it), or the loss broke.
     """
     manifest = Manifest.read(settings.data)
     with claim_directory(settings.out):
@@ -108,7 +107,7 @@ def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopp
         if (settings.out / MODEL).exists() and (ended := FitResult.find(settings.out)):
             say(console, f"The training in {settings.out} has ended already: name another TRAINING_OUT for a new one.")
             return ended
-        base_model_source(settings, console)  # made ready with a bar of its own
+        base_model_source(settings, console)  # prepares it with a progress bar of its own
         with progress_bars(console, clock, partial(_check, stopped)) as shown:
             return _fit(settings, manifest, console=console, clock=clock, shown=shown, stopped=stopped)
 
@@ -152,7 +151,7 @@ def _train(
     shown: ProgressBars,
     stopped: Stopped,
 ) -> PackTrainer:
-    set_seed(settings.seed)  # not before: the first use of a model on a machine prepares it, and draws numbers
+    set_seed(settings.seed)  # not before: preparing a model at its first use draws random numbers
     model = _trainable(checkpoint, settings)
     with ExitStack() as stack:
         if settings.method == "lora":
@@ -189,14 +188,14 @@ def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clo
 
 def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
     if not torch.cuda.is_available():
-        # A processor goes back through transformers' own attention in half the time that torch's takes.
+        # On a CPU the backward pass of transformers' own attention takes half the time of torch's.
         checkpoint.model.set_attn_implementation("eager")
     if settings.compile:
         compile_layers(checkpoint.model)
     if settings.method == "full":
         return checkpoint.model
     if uses_bf16(settings):
-        # Frozen weights need no more precision than they are computed with.
+        # Frozen weights need no more precision than the computation.
         checkpoint.model.to(dtype=torch.bfloat16)
     adapter = LoraConfig(
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in checkpoint.model.modules()),
@@ -231,7 +230,7 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, sett
         y="nats a token",
     )
     write_whole(out / RESULT, result.model_dump_json(indent=2) + "\n")
-    # The model last: with it the training is done.
+    # The model last: its presence marks the training as done.
     card = trained_card(checkpoint.card, manifest.language, settings.frame, settings.data)
     fill_whole(out / MODEL, partial(_save_model, trainer, checkpoint, card))
     return result
@@ -240,7 +239,7 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, sett
 def _save_model(trainer: PackTrainer, checkpoint: Checkpoint, card: ModelCard, folder: Path) -> None:
     with writing(folder):
         trainer.model.save_pretrained(folder)
-        (folder / "README.md").unlink(missing_ok=True)  # PEFT's form, which nobody has filled in
+        (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template
         checkpoint.tokenizer.save_pretrained(folder)
     card.write(folder)
 

@@ -1,4 +1,4 @@
-"""Dialogues as they are learned: what is shown before an answer is, token for token, what serving writes before it."""
+"""Render dialogues for training: before an answer come exactly the tokens that serving writes before it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from functions.generate.prompts.formats import Format, Segment, alternating, fit
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A prompt, in which earlier answers may be learned as well, and the answer to it with its end."""
+    """A prompt, in which earlier answers may be learned too, and its answer with its end of turn."""
 
     context: tuple[Turn, ...]
-    """What the prompt shows; neighbours of one role are one turn where the format joins them."""
+    """The turns of the prompt; neighbours of one role are one turn if the format joins them."""
     prompt: Encoded
     answer: Encoded
     learned: frozenset[int]
     """Which turns of the context are learned."""
     whole: int = 0
-    """Tokens of the answer before it was cut to the room that there is."""
+    """Tokens of the answer before it was cut to the limit."""
 
     @property
     def encoded(self) -> Encoded:
@@ -31,7 +31,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Dialogues into lessons, by the format that serving uses."""
+    """Renders dialogues as lessons in the format that serving uses."""
 
     format: Format
     encoder: Encoder
@@ -39,15 +39,15 @@ class Renderer:
     """Tokens."""
 
     def encode(self, turns: Sequence[Turn]) -> Encoded:
-        """`turns` end with an answer. The oldest go first; a question that is still too long loses its beginning."""
+        """Encode `turns`, which end with an answer. Drop the oldest, then the question's beginning, if too long."""
         return self.lesson(turns).encoded
 
     def fitting(self, turns: Sequence[Turn]) -> int:
-        """How many of `turns`, counted from the last, there is room for; a question and its answer always stay."""
+        """Return how many of the last `turns` fit; a question and its answer always stay."""
         return sum(self._sizes(turns)[-len(self.lesson(turns).context) - 1 :])
 
     def learned(self, turns: Sequence[Turn]) -> set[int]:
-        """The places of the answers in `turns`, for which there is room, that are learned."""
+        """Return the positions in `turns` of the answers that fit and are learned."""
         lesson, sizes = self.lesson(turns), self._sizes(turns)
         if not lesson.answer.ids:
             return set()
@@ -57,15 +57,15 @@ class Renderer:
         return {turn for place in places for turn in range(ends[place] - sizes[place], ends[place])}
 
     def _sizes(self, turns: Sequence[Turn]) -> list[int]:
-        """Of how many turns each turn is made that the format shows."""
+        """Return, for each turn that the format shows, of how many turns it is made."""
         if not self.format.joins:
             return [1] * len(turns)
         return [len(list(group)) for _, group in groupby(turns, key=lambda turn: turn.role)]
 
     def lesson(self, turns: Sequence[Turn]) -> Lesson:
-        """What is learned of `turns`, which end with an answer, in `limit` tokens.
+        """Return the lesson of `turns`, which end with an answer, in `limit` tokens.
 
-        An answer loses its end, and learns none, only where one character of the question leaves no room for it.
+        An answer is cut only if it does not fit beside one character of the question.
         """
         *context, answer = alternating(turns) if self.format.joins else turns
         if not context:
@@ -79,7 +79,7 @@ class Renderer:
         return Lesson(tuple(kept), marked, Encoded(written, [True] * len(written)), learned, len(whole))
 
     def _prompt(self, turns: Sequence[Turn]) -> Encoded:
-        """What serving writes before it answers."""
+        """Return the tokens that serving writes before an answer."""
         return self.encoder.encode(self.format.render(turns), begin=self.format.bare)
 
     def _answer(self, context: Sequence[Turn], answer: Turn) -> list[int]:
@@ -87,7 +87,7 @@ class Renderer:
         return self._given(context, answer, prompt) or self._appended(context, answer, prompt)
 
     def _given(self, context: Sequence[Turn], answer: Turn, prompt: list[int]) -> list[int]:
-        """As the format writes an answer that was given, if it has the same prompt before it and an end after it."""
+        """Return the answer as the format renders earlier ones, if it has the same prompt before it and an end."""
         if open_mark(self.format.opening):
             return []
         try:
@@ -108,7 +108,7 @@ class Renderer:
         return self.encoder.encode(segments, begin=False).ids
 
     def _earlier(self, context: Sequence[Turn], prompt: Encoded) -> tuple[Encoded, frozenset[int]]:
-        """`prompt` with those of its answers learned that stand in it as they would be written; and their places."""
+        """Mark the answers in `prompt` that stand there as serving would write them; return their positions too."""
         shown = alternating(context) if self.format.joins else context
         segments = self.format.render(context)
         groups = [
@@ -128,7 +128,7 @@ class Renderer:
     def _span(
         self, before: Sequence[Turn], segments: Sequence[Segment], group: Sequence[int], prompt: Encoded
     ) -> tuple[int, int]:
-        """Where in `prompt` an answer and its end are; nowhere if it is not what serving would have had written."""
+        """Return where in `prompt` an answer and its end are; (0, 0) if serving would not have written them so."""
         asked = self._prompt(before).ids if before else None
         if not asked or not segments[group[-1]].framing or prompt.ids[: len(asked)] != asked:
             return 0, 0
@@ -139,5 +139,5 @@ _NOTHING = Encoded([], [])
 
 
 def _after(encoded: Encoded, segment: int) -> int:
-    """The place after the last token of `segment`."""
+    """Return the position after the last token of `segment`."""
     return 1 + max((token for token, place in enumerate(encoded.places) if place <= segment), default=-1)

@@ -1,4 +1,4 @@
-"""Watch a training: show its smoothed loss and the time left, and end it early if it has to."""
+"""Monitor a training: show its smoothed loss and the time left, and stop it on request or on a broken loss."""
 
 from collections import deque
 from contextlib import AbstractContextManager, ExitStack
@@ -19,7 +19,7 @@ _LOGGED = {"loss": "loss", "grad_norm": "gradient", "eval_loss": "validation los
 class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it untyped
     """Shows the progress of the stage `training`; once `stopped`, saves a checkpoint at the next step and ends it.
 
-    Raises TimokhaError for a loss or a gradient that is no number, before such weights get into a checkpoint.
+    Raises TimokhaError for a loss or a gradient that is not finite, before such weights get into a checkpoint.
     """
 
     def __init__(self, shown: ProgressBars, training: ProgressStage, stopped: Stopped) -> None:

@@ -1,4 +1,4 @@
-"""Dialogues packed side by side without seeing each other."""
+"""Pack several dialogues into one sequence, without attention between them."""
 
 from collections.abc import Iterable, Iterator
 from random import Random
@@ -15,7 +15,7 @@ IGNORED = -100
 
 
 def pack_dialogues(encoded: Iterable[Encoded], *, tokens: int, seed: int) -> list[Pack]:
-    """`encoded` in an order drawn with `seed`, as many to a pack as `tokens` has room for, at least one."""
+    """Pack `encoded`, shuffled with `seed`, as many to a pack as fit into `tokens`, at least one."""
     shuffled = [one for one in encoded if any(one.learned[1:])]
     Random(seed).shuffle(shuffled)  # noqa: S311 -- an order, no secret
     return [_tensors(group) for group in _groups(shuffled, tokens)]
@@ -35,7 +35,7 @@ def _groups(encoded: list[Encoded], tokens: int) -> Iterator[list[Encoded]]:
 
 
 def _tensors(group: list[Encoded]) -> Pack:
-    """Positions begin anew with each dialogue: transformers takes that as the border that attention can't cross."""
+    """Return the tensors; positions restart with each dialogue, which transformers takes as a border of attention."""
     labels = [
         token if learned and place else IGNORED
         for one in group

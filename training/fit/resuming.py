@@ -1,4 +1,4 @@
-"""Remember what a training began with: the same settings and data resume it, others are refused."""
+"""Store the settings and data of a training: only the same ones resume it."""
 
 import json
 import tomllib
@@ -14,7 +14,7 @@ from training.weights import CONFIG, MODEL
 
 DATA = "data.sha256"
 _BEFORE = {"canaries": 0, "frame": "labels", "targets": "all-linear", "voice": "none"}
-"""What trainings did before there were these settings."""
+"""The behaviour of trainings from before these settings existed."""
 _NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
 
 
@@ -32,7 +32,8 @@ def check_same(settings: FitSettings, data_sha256: str) -> None:
         before, now = _upgraded(tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))), _deciding(settings)
     except (OSError, ValueError) as error:
         raise SettingsError(f"TRAINING_OUT: {out / CONFIG} can't be read ({error}): name another directory") from None
-    began_with = _digest(out)
+    file = out / DATA
+    began_with = file.read_text(encoding="utf-8").strip() if file.is_file() else None  # earlier versions kept none
     if began_with == data_sha256:
         before["data"] = now["data"]  # wherever it is now
     if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
@@ -48,8 +49,8 @@ def check_same(settings: FitSettings, data_sha256: str) -> None:
 
 
 def record_settings(settings: FitSettings, data_sha256: str) -> None:
-    """Write what decides the result, to be read back by `--config` and by `check_same`. Raises OSError."""
-    # What JSON writes for strings, numbers and booleans is TOML too.
+    """Write the settings that determine the result, for `--config` and `check_same`. Raises OSError."""
+    # JSON strings, numbers and booleans are valid TOML too.
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in _deciding(settings).items()]
     write_whole(settings.out / CONFIG, "".join(lines))
     write_whole(settings.out / DATA, f"{data_sha256}\n")
@@ -63,9 +64,3 @@ def _upgraded(written: dict[str, Any]) -> dict[str, Any]:
     """Return settings as this version writes them; earlier ones kept paths as given."""
     made = {"data": lambda data: str(absolute(Path(data))), "model": located}
     return _BEFORE | {name: made[name](value) if name in made else value for name, value in written.items()}
-
-
-def _digest(out: Path) -> str | None:
-    """Return the data's SHA-256, or None: earlier versions kept none."""
-    file = out / DATA
-    return file.read_text(encoding="utf-8").strip() if file.is_file() else None

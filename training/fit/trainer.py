@@ -1,4 +1,4 @@
-"""transformers' Trainer on packed dialogues: the loss is on the owner's words alone, and only they get logits."""
+"""Train on packed dialogues with transformers' Trainer; only the owner's tokens have logits and a loss."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ _STATE = "trainer_state.json"
 
 
 class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it untyped
-    """Takes packs one by one."""
+    """Trains on one pack at a time."""
 
     def __init__(self, *given: Any, monitor: Monitor, **more: Any) -> None:
         super().__init__(*given, **more)
@@ -48,9 +48,9 @@ class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it unt
 
 
 def pack_loss(model: Any, pack: Pack) -> torch.Tensor:
-    """The sum, in nats, over the learned tokens.
+    """Return the loss, in nats, summed over the learned tokens.
 
-    A vocabulary can be a hundred times the model's width, so logits are computed just where something is learned.
+    A vocabulary can be a hundred times the model's width, so logits are computed for learned tokens only.
     """
     targets = pack["labels"][0, 1:]
     places = torch.nonzero(targets != IGNORED).flatten()
@@ -61,14 +61,14 @@ def pack_loss(model: Any, pack: Pack) -> torch.Tensor:
 
 
 def count_learned(pack: Pack) -> int:
-    """How many tokens of `pack` are learned."""
+    """Return how many tokens of `pack` are learned."""
     return int((pack["labels"][:, 1:] != IGNORED).sum())
 
 
 def make_trainer(
     model: Any, train: list[Pack], validation: list[Pack], settings: FitSettings, monitor: Monitor
 ) -> PackTrainer:
-    """Without a validation part there is no early stop, and the last state is the result."""
+    """Make the trainer. Without a validation part training does not stop early, and the last state is the result."""
     looks = {"eval_strategy": "steps", "eval_steps": settings.evaluate_every, "load_best_model_at_end": True}
     arguments = TrainingArguments(
         output_dir=str(settings.out / CHECKPOINTS),
@@ -98,7 +98,7 @@ def make_trainer(
     trainer = PackTrainer(
         model,
         arguments,
-        data_collator=_only,
+        data_collator=lambda packs: packs[0],  # a batch is one pack
         train_dataset=train,
         eval_dataset=validation or None,
         callbacks=[*([EarlyStoppingCallback(settings.patience)] if validation else []), monitor],
@@ -106,11 +106,6 @@ def make_trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _only(packs: list[Pack]) -> Pack:
-    (pack,) = packs
-    return pack
 
 
 def uses_bf16(settings: FitSettings) -> bool:
@@ -122,13 +117,13 @@ def uses_bf16(settings: FitSettings) -> bool:
 
 
 def last_checkpoint(directory: Path) -> Path | None:
-    """The newest whole checkpoint: the Trainer writes the state last, so one that was cut off has none."""
+    """Return the newest complete checkpoint: the Trainer writes the state last, so an incomplete one has none."""
     whole = [folder for folder in _checkpoints(directory) if _is_whole(folder / _STATE)]
     return max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
 
 
 def drop_half_checkpoints(directory: Path) -> None:
-    """Remove what a killed training has left of those that it had not finished: each may have gigabytes."""
+    """Remove the incomplete checkpoints of a killed training, which may have gigabytes each."""
     for folder in _checkpoints(directory):
         if not _is_whole(folder / _STATE):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,8 +1,8 @@
-"""An adapter is learned with logits for the tokens of the data alone.
+"""Train an adapter with logits for the tokens of the data only.
 
-A head of 262,144 tokens is a quarter of a step's work, and the data have some thousand of them. The head itself is not
-trained, and text like the data's leaves little probability to the rest, so leaving them out hardly changes what is
-learned. Scores are always taken with the whole head.
+A head of 262,144 tokens takes a quarter of a step's time, and the data use some thousand of them. The head itself is
+not trained, and the other tokens have little probability in such text, so leaving them out hardly changes the result.
+Scores are always computed with the whole head.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,14 +28,14 @@ class DataVocabulary:
         return cls(torch.tensor(sorted({token for pack in packs for token in pack["input_ids"][0].tolist()})))
 
     def label(self, pack: Pack) -> Pack:
-        """`pack` with labels for the narrowed head: places in `tokens`."""
+        """Return `pack` with labels for the narrowed head: positions in `tokens`."""
         labels = pack["labels"]
         places = torch.searchsorted(self.tokens, labels.clamp(min=0))
         return {**pack, "labels": torch.where(labels == IGNORED, IGNORED, places)}
 
     @contextmanager
     def narrowed(self, model: Any) -> Iterator[None]:
-        """For the time of the context the head of `model` knows only these tokens."""
+        """Restrict the head of `model` to these tokens inside the context."""
         whole = model.get_output_embeddings()
         model.set_output_embeddings(self._rows(whole))
         try:

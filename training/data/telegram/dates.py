@@ -1,4 +1,4 @@
-"""When a message of an export was written."""
+"""Read when a message of an export was written."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -7,27 +7,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
-"""Unix time of the first and the last second that a date can have: the years 1 to 9999."""
+"""Unix time of the first and the last second of the years 1 to 9999, which `datetime` can represent."""
 _CLOCK_SET_BACK = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class MessageTime:
-    """`time`: Unix, seconds. `hour`: of the day, on the clock of who made the export."""
+    """`time`: Unix, seconds. `hour`: of the day, on the exporting computer's clock."""
 
     time: int
     hour: int
     local: bool
-    """`time` too is what that clock showed: older exports have nothing else."""
+    """Whether `time` too is that clock's local time, as in older exports."""
 
     def following(self, latest: int) -> "MessageTime":
-        """The time of a message that follows one of `latest`, even if the clock was set back in between."""
+        """Return the time of a message after one of time `latest`, corrected if the clock was set back in between."""
         back = latest - self.time
         return replace(self, time=latest) if self.local and 0 < back <= _CLOCK_SET_BACK else self
 
 
 def message_time(item: Mapping[str, Any]) -> MessageTime | None:
-    """None if the item has no date, or one that can't be."""
+    """Return the time of `item`, or None if it has no valid date."""
     clock = _clock(item.get("date"))
     unix = item.get("date_unixtime")
     if unix is not None:

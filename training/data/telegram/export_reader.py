@@ -20,14 +20,14 @@ _MARK = re.compile(
     r'|(?P<chat>"type"\s*:\s*(?:null|"(?P<kind>\w*)")\s*,\s*"id"\s*:\s*-?\d+\s*,\s*"messages"\s*:\s*(?=\[))'
     r'|(?P<account>"personal_information"\s*:\s*(?=\{))'
 )
-"""Where reading can go on after damage. No string of JSON has it: its quotes would be escaped."""
+"""Where reading can resume after damage. It can't occur in a JSON string: its quotes would be escaped."""
 
 _SHOWN = 3
 
 
 @dataclass(slots=True)
 class ExportedChat:
-    """What the export says about a chat before its messages. `type` is e.g. `personal_chat` or `private_supergroup`."""
+    """What an export contains about a chat before its messages; `type`: e.g. `personal_chat`, `private_supergroup`."""
 
     number: int
     type: str = ""
@@ -39,13 +39,13 @@ class ExportFile:
 
     file: BinaryIO
     on_read: Callable[[int], None] = lambda _: None
-    """Called with the number of bytes that have been read; what it raises ends the reading."""
+    """Called with the number of bytes read so far; raises to end the reading."""
     account: str | None = None
     """Id of the account's owner (`user123`), where a whole account was exported."""
     truncated_at: int | None = None
-    """The byte at which the file ends in the middle."""
+    """The byte at which a truncated file ends."""
     repaired: int = 0
-    """Places that were no JSON and could be mended."""
+    """How many places were invalid JSON and could be repaired."""
     damage: Damage = field(default_factory=Damage)
     chats: int = 0
     _recognised: bool = False
@@ -57,9 +57,9 @@ class ExportFile:
         return self.truncated_at is not None
 
     def items(self) -> Iterator[tuple[ExportedChat, Any]]:
-        """Each element of each `messages` list, whatever it is, with its chat; in place of a damaged one, where it is.
+        """Yield each element of each `messages` list with its chat; for a damaged one, its ByteRange.
 
-        A file that ends in the middle gives what is whole and sets `truncated_at`.
+        A truncated file yields the elements before its end and sets `truncated_at`.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class ExportFile:
         number = 0
         try:
             for number, (chat, item) in enumerate(self._read(values), start=1):  # noqa: B007 -- used behind the loop
-                self._recognised = self._recognised or _is_message(item)
+                self._recognised |= isinstance(item, dict) and item.get("type") in ("message", "service", "unsupported")
                 yield chat, item
         except TruncatedFile as cut:
             self.truncated_at = cut.byte
@@ -81,7 +81,7 @@ class ExportFile:
             raise not_an_export(Path(self.file.name), self._why(f"none of its {number} messages is one of Telegram's"))
 
     def findings(self) -> Iterator[str]:
-        """What was wrong with the file, a line each."""
+        """Yield a line for each kind of fault in the file."""
         if self.repaired:
             yield f"Repaired invalid JSON in {_places(self.repaired)} of the export."
         if self.damage.places:
@@ -92,7 +92,7 @@ class ExportFile:
             yield f"The export ends in the middle, at byte {self.truncated_at}: what came before is used."
 
     def _why(self, why: str) -> str:
-        """What is wrong with the file, or else `why`."""
+        """Return what is wrong with the file, or else `why`."""
         if self.damage.places:
             return f"it is not JSON, from byte {self.damage.first[0].start} on"
         return f"it ends in the middle, at byte {self.truncated_at}" if self.truncated else why
@@ -105,7 +105,7 @@ class ExportFile:
             yield from self._found(values)
 
     def _export(self, values: JsonReader) -> Iterator[tuple[ExportedChat, Any]]:
-        """An account, or one chat."""
+        """Read an account, or one chat."""
         if values.peek() != "{":
             values.value()
             return
@@ -140,7 +140,7 @@ class ExportFile:
             values.value()
 
     def _chat_at(self, mark: re.Match[str], passed: str) -> ExportedChat:
-        """The chat that goes on or begins at `mark`, behind what could not be read."""
+        """Return the chat that continues or begins at `mark`, after what could not be read."""
         if mark["item"] and not _OTHER_CHAT.search(passed):
             return self._chat
         return ExportedChat(self.chats, mark["kind"] or (_KIND.findall(passed) or [""])[-1])
@@ -156,7 +156,7 @@ class ExportFile:
             self.account = f"user{number}"
 
     def _found(self, values: JsonReader) -> Iterator[tuple[ExportedChat, Any]]:
-        """What can be recognised after damage."""
+        """Yield the messages that can be recognised after damage."""
         while mark := values.next_mark():
             try:
                 if mark["account"]:
@@ -169,7 +169,3 @@ class ExportFile:
 
 def _places(number: int) -> str:
     return "1 place" if number == 1 else f"{number} places"
-
-
-def _is_message(item: Any) -> bool:
-    return isinstance(item, dict) and item.get("type") in ("message", "service", "unsupported")

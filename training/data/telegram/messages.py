@@ -1,4 +1,4 @@
-"""An item of an export, as a message: whatever is missing, null or of another shape, it has one clear fate."""
+"""Parse an item of an export into a message; an item with missing or malformed fields gets one drop reason."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ from training.data.telegram.export_reader import ExportedChat
 
 
 class DropReason(StrEnum):
-    """Why an item is not in the dialogues; an item has at most one."""
+    """Why an item is not in the dialogues; an item has at most one reason."""
 
     MALFORMED = "malformed"
     UNSUPPORTED = "unsupported"
-    """What the exporting program could not read: it writes an id and nothing else."""
+    """The exporting program could not read it and wrote only an id."""
     REPEATED = "repeated"
-    """The very message of the same chat was there before."""
+    """The same message of the same chat came before."""
     SERVICE = "service"
     BOT = "bot"
     CHANNEL = "channel"
@@ -28,19 +28,19 @@ class DropReason(StrEnum):
     NO_TEXT = "no_text"
     BLOCKLISTED = "blocklisted"
     ONLY_PLACEHOLDERS = "only_placeholders"
-    """Nothing else is left of the owner's turn once private data are replaced."""
+    """The owner's turn has nothing else once private data are replaced."""
     NO_QUESTION = "no_question"
-    """The owner spoke, and nobody had before him."""
+    """Only the owner spoke."""
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
     SPLIT_OVERLAP = "split_overlap"
-    """The dialogue would have shown a part of the data to another part."""
+    """Its question is shown in an earlier part of the data."""
     NO_DIALOGUE = "no_dialogue"
-    """No dialogue that was kept has it: nobody's answer was the owner's, or it is too far back."""
+    """No kept dialogue shows it: the owner did not answer it, or it is too far back."""
 
 
 QUOTABLE = frozenset({DropReason.FORWARDED, DropReason.VIA_BOT, DropReason.NO_TEXT})
-"""Not somebody's own words, but a reply to them is understood only with them."""
+"""Not the author's own words, but needed to understand replies to them."""
 
 _CHATS = {
     "bot_chat": DropReason.BOT,
@@ -83,7 +83,7 @@ _ATTACHED = {
 
 @dataclass(frozen=True, slots=True)
 class ExportedMessage:
-    """`text` is not cleaned yet; a place-holder stands for media without text. `time`: Unix, seconds."""
+    """A message as exported: `text` is not cleaned yet; a placeholder stands for media without text."""
 
     id: int
     author: str
@@ -94,13 +94,13 @@ class ExportedMessage:
     text: str
     fate: DropReason | None
     has_quote: bool = False
-    """A block of quotation was left out."""
+    """Whether a block of quotation was left out."""
     has_buttons: bool = False
-    """Below it are buttons that no other bot gave it."""
+    """Whether it has buttons that did not come from another bot."""
 
 
 def parse_item(item: Any, chat: ExportedChat) -> ExportedMessage | DropReason:
-    """A message, or why the item is none."""
+    """Return the message, or the reason why the item is none."""
     if not isinstance(item, Mapping) or (number := _number(item.get("id"))) is None:
         return DropReason.MALFORMED
     kind = item.get("type")
@@ -118,7 +118,7 @@ def parse_item(item: Any, chat: ExportedChat) -> ExportedMessage | DropReason:
         author=readable(author or f"name:{name}"),
         name=name,
         when=written,
-        reply_to=_reply(item),
+        reply_to=None if "reply_to_peer_id" in item else _number(item.get("reply_to_message_id")),
         edited=_is_edited(item),
         text=text or readable(_media(item)),
         fate=_fate(item, chat, author=author, has_text=bool(text)),
@@ -128,25 +128,25 @@ def parse_item(item: Any, chat: ExportedChat) -> ExportedMessage | DropReason:
 
 
 def created_topic(item: Any) -> int | None:
-    """The id that messages of a forum's topic answer, if `item` began one."""
+    """Return the id that messages of a forum's topic answer if `item` created the topic."""
     return _number(item.get("id")) if isinstance(item, Mapping) and item.get("action") == "topic_created" else None
 
 
 def readable(text: str) -> str:
-    """`text` without halves of characters, which no file takes, and control characters but tabs and new lines."""
+    """Return `text` without lone surrogates and control characters, except tabs and new lines."""
     if text.isprintable():  # a fraction of what the patterns take
         return text
     return _CONTROL.sub("", text.encode("utf-8", "replace").decode() if _HALVES.search(text) else text)
 
 
 def _number(value: Any) -> int | None:
-    """`value` if it is an id: a whole number that a column of the store takes."""
+    """Return `value` if it is an id: a whole number that fits into an SQLite column."""
     fits = isinstance(value, int) and not isinstance(value, bool) and -_COLUMN <= value < _COLUMN
     return value if fits else None
 
 
 def _is_edited(item: Mapping[str, Any]) -> bool:
-    """Exports of 2018 give every message that was never edited the first second of Unix time."""
+    """Return whether it was edited; exports of 2018 give unedited messages the first second of Unix time."""
     edited = item.get("edited")
     return bool(edited) and not str(edited).startswith("1970-01-01")
 
@@ -164,10 +164,11 @@ def _fate(item: Mapping[str, Any], chat: ExportedChat, *, author: str | None, ha
 
 
 def _text(item: Mapping[str, Any]) -> tuple[str, bool]:
-    """The text, whether it is a string or a list of strings and entities; and whether its quotations were left out."""
+    """Return the text, from a string or a list of strings and entities, and whether quotations were left out."""
     text = item.get("text") or item.get("text_entities") or ""
     pieces = text if isinstance(text, list) else [text]
-    own = [piece for piece in pieces if not _is_quote(piece)]
+    # A block of quotation is somebody else's words, as a rule.
+    own = [piece for piece in pieces if not (isinstance(piece, Mapping) and piece.get("type") == "blockquote")]
     said = _joined(own)
     return (said, len(own) < len(pieces)) if said else (_joined(pieces), False)
 
@@ -185,11 +186,6 @@ def _piece(piece: Any) -> str:
     return placeholder(kind) if kind and piece["text"] else without_signs(piece["text"])
 
 
-def _is_quote(piece: Any) -> bool:
-    """Somebody else's words, as a rule."""
-    return isinstance(piece, Mapping) and piece.get("type") == "blockquote"
-
-
 def _media(item: Mapping[str, Any]) -> str:
     kind = _MEDIA.get(str(item.get("media_type"))) or next(
         (kind for key, kind in _ATTACHED.items() if key in item), None
@@ -197,15 +193,10 @@ def _media(item: Mapping[str, Any]) -> str:
     return placeholder(kind or Kind.ATTACHMENT, without_signs(str(item.get("sticker_emoji") or "")))
 
 
-def _reply(item: Mapping[str, Any]) -> int | None:
-    """The message of the same chat that this one answers."""
-    return _number(item.get("reply_to_message_id")) if "reply_to_peer_id" not in item else None
-
-
 def sender_id(value: Any) -> str | None:
-    """The `from_id` of an export as `user123`, `channel123` or the like; None if it is no id.
+    """Return the `from_id` of an export as `user123`, `channel123` or the like; None if it is no id.
 
-    A number is what exports of 2018 to 2021 have: the id itself, or the id with its kind in the upper half.
+    Exports of 2018 to 2021 have a number: the id itself, or the id with its kind in the upper half.
     """
     if isinstance(value, str):
         return user_id(value) or None
@@ -217,6 +208,6 @@ def sender_id(value: Any) -> str | None:
 
 
 def user_id(text: str) -> str:
-    """What somebody calls a person: `123` is `user123`."""
+    """Return the id that a person's `text` stands for: `123` is `user123`."""
     stripped = text.strip()
     return f"user{stripped}" if stripped.isascii() and stripped.isdigit() else stripped
