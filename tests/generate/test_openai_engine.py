@@ -361,7 +361,9 @@ async def test_a_wrong_key_is_one_line_at_the_start_without_it(server: ChatServe
 
 
 def test_the_engine_needs_a_server() -> None:
-    with pytest.raises(SettingsError, match=r"^OPENAI_BASE_URL is missing \(http://host:port/v1\)"):
+    with pytest.raises(
+        SettingsError, match=r"^OPENAI_BASE_URL is missing \(http://host:port/v1, for the openai engine\)"
+    ):
         GenerateSettings.read(engine="openai")
 
 

@@ -127,7 +127,7 @@ async def queues(rabbitmq_url):
     async with connect_rabbitmq(SecretStr(rabbitmq_url), name="test", clock=SystemClock()) as broker:
 
         async def make(*queues):
-            async with rabbitmq.opened(broker.consuming) as channel:
+            async with rabbitmq.open_channel(broker.consuming) as channel:
                 for queue in queues:
                     await rabbitmq.declare(channel, queue)
 
@@ -146,7 +146,7 @@ async def test_queues_that_nobody_has_made_are_no_fault(nats_server, queues, mon
     assert not [line for line in lines(findings, Level.WRONG) if "RabbitMQ" in line]
     [line] = [line for line in lines(findings, Level.NOTE) if line.startswith("not on RabbitMQ yet: ")]
     assert all(queue.name in line for queue in rabbitmq.OURS)
-    async with rabbitmq.opened(queues.broker.consuming) as channel:  # it has not made them
+    async with rabbitmq.open_channel(queues.broker.consuming) as channel:  # it has not made them
         with pytest.raises(rabbitmq.Missing):
             await rabbitmq.declare(channel, replace(rabbitmq.REQUESTS, passive=True))
 
@@ -188,11 +188,11 @@ async def test_a_queue_that_the_bridge_would_use_as_it_is_is_a_note_but_for_a_st
 
 async def test_an_exchange_of_another_type_is_wrong(nats_server, queues, monkeypatch):
     await rabbitmq.ensure(queues.broker.consuming)
-    async with rabbitmq.opened(queues.broker.consuming) as channel:
+    async with rabbitmq.open_channel(queues.broker.consuming) as channel:
         await channel.exchange_delete(rabbitmq.DEADLETTERS.name)
         await channel.declare_exchange(rabbitmq.DEADLETTERS.name, "direct", durable=True, robust=False)
     findings = await on_rabbitmq(nats_server, queues, monkeypatch)
-    async with rabbitmq.opened(queues.broker.consuming) as channel:
+    async with rabbitmq.open_channel(queues.broker.consuming) as channel:
         await channel.exchange_delete(rabbitmq.DEADLETTERS.name)
     assert [
         line for line in lines(findings, Level.WRONG) if "exchange timokha.deadletters" in line and "'direct'" in line

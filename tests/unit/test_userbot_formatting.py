@@ -178,6 +178,7 @@ def test_the_visible_text_of_all_messages_together_is_the_answers(text, limit) -
 @example("~~~ a ~~~\nb", 60)
 @example("```a b\nc", 60)
 @example("a\n\n```b\n```", 60)
+@example("- ```py\n", 2)
 def test_no_letter_is_lost_beside_a_fence_either(text, limit) -> None:
     # Of code that is still to come the language is not shown.
     made = formatted_messages(f"{text}\nend", formatted=True, limit=limit)

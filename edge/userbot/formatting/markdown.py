@@ -28,11 +28,12 @@ def read_markdown(markdown: str) -> StyledText:
     """What `markdown`, clean text, shows."""
     lines = markdown.split("\n")
     writer, shown = _Writer(), 0
+    last = markdown.rstrip().count("\n") + 1
     for token, heading in _leaves(markdown):
         start, end = token.map or (0, 0)
         writer.verbatim(lines[shown:start])
         if token.type == "fence":
-            writer.code(token, lines[start:end])
+            writer.code(token, lines[start:end], is_last=end >= last)
         else:
             writer.paragraph(token, lines[start:end], heading=heading)
         shown = end
@@ -88,12 +89,13 @@ class _Writer:
         for line in lines:
             self._write(f"{line}\n")
 
-    def code(self, block: Token, lines: list[str]) -> None:
+    def code(self, block: Token, lines: list[str], *, is_last: bool) -> None:
+        # Only at the end of the text may an empty block that is not closed still get its code.
         info = block.info.strip()
         language = _LANGUAGE.match(info)
         is_language = not info or (language is not None and language[0] == info)
         is_closed = len(lines) > 1 and lines[-1].rstrip().endswith(block.markup)
-        if is_blank(block.content) and info and (is_closed or not is_language):
+        if is_blank(block.content) and info and (is_closed or not is_last or not is_language):
             self.verbatim(lines)
             return
         before = _bulleted(lines[0][: lines[0].find(block.markup)].rstrip())
