@@ -112,9 +112,8 @@ def finish_question(record: ChatRecord, request_id: str, now: datetime, deadline
     current = _current(record, request_id)
     if current is None or current.state != "delivering":
         return record
-    previous = RequestId.parse(request_id)
-    record = record.having(history=_with_answer(record.history, current), current=None)
-    return take_up_next(record, previous.account, previous.chat, now + deadline)
+    record = record.having(history=_with_answer(record.history, current))
+    return _drop_current(record, current, now + deadline)
 
 
 def take_up_next(record: ChatRecord, account: str, chat: str, deadline: datetime) -> ChatRecord:
@@ -132,8 +131,7 @@ def give_up_question(record: ChatRecord, request_id: str, now: datetime, deadlin
     if current is None:
         return record
     if isinstance(current.outcome, Failure):
-        previous = RequestId.parse(request_id)
-        return take_up_next(record.having(current=None), previous.account, previous.chat, deadline)
+        return _drop_current(record, current, deadline)
     failure = Failure(reason=INTERNAL)
     changes = {"outcome": failure, "settled_at": now, "thinking_id": NO_MESSAGE, "parts_sent": 0}
     return record.having(current=current.having(**changes))
@@ -141,10 +139,8 @@ def give_up_question(record: ChatRecord, request_id: str, now: datetime, deadlin
 
 def drop_answered_question(record: ChatRecord, request_id: str, deadline: datetime) -> ChatRecord:
     """Drop the current question: its outcome was sent before an older backup of the records was restored."""
-    if _current(record, request_id) is None:
-        return record
-    previous = RequestId.parse(request_id)
-    return take_up_next(record.having(current=None), previous.account, previous.chat, deadline)
+    current = _current(record, request_id)
+    return record if current is None else _drop_current(record, current, deadline)
 
 
 def skip_waiting_question(record: ChatRecord) -> ChatRecord:
@@ -169,6 +165,12 @@ def finish_erasing(record: ChatRecord, up_to: int) -> ChatRecord:
 
 def _current(record: ChatRecord, request_id: str) -> Current | None:
     return record.current if record.current and record.current.request_id == request_id else None
+
+
+def _drop_current(record: ChatRecord, current: Current, deadline: datetime) -> ChatRecord:
+    """Remove `current` and make the question that has waited longest the current one, due at `deadline`."""
+    previous = RequestId.parse(current.request_id)
+    return take_up_next(record.having(current=None), previous.account, previous.chat, deadline)
 
 
 def _record_outcome(record: ChatRecord, request_id: str, outcome: AnswerText | Failure, now: datetime) -> ChatRecord:
