@@ -90,7 +90,7 @@ def test_any_record_comes_to_rest_and_the_chat_can_start_afresh(value: bytes) ->
         assert await edge.says("/delete_history", 101) in (Effect.DELETED, Effect.CANCELLED)
         await asyncio.sleep(60)
         assert not edge.drivers.busy
-        record = await edge.world.chats.load("2")
+        record = await edge.ports.chats.load("2")
         assert next_step(record, EPOCH) is None
         assert wake_at(record) is None
         assert await edge.says("Тимоха, два", 102) is Effect.ASKED
