@@ -22,8 +22,7 @@ from functions.generate.engines.openvino.model_spec import FAST
 from functions.generate.engines.openvino.protocol import Job, ModelSpec
 from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.models import vocabulary
-from functions.generate.models.default_model import prepare_default_model
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_default_checkpoint, prepare_model
 from functions.generate.settings import Vocabulary
 
 WORDS = 80_000
@@ -46,10 +45,12 @@ Chat = tuple[list[int], list[int]]
 
 def main() -> None:
     cache, console = user_cache_path("timokha"), Console(stderr=True)
-    directory = prepared_model(None, cache, bits=8, vocabulary=Vocabulary.ALL, console=console)
+    directory = prepare_model(None, cache, bits=8, vocabulary=Vocabulary.ALL, console=console)
     tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
     chats = written(directory, tokenizer)
-    likely = likelihoods(load(str(prepare_default_model(cache, console=console)), dtype=torch.bfloat16).model, chats)
+    likely = likelihoods(
+        load(str(prepare_default_checkpoint(cache, console=console)), dtype=torch.bfloat16).model, chats
+    )
     vocabulary.ENGLISH.write_text("\n".join(words(tokenizer, likely)) + "\n", encoding="utf-8")
 
 

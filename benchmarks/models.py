@@ -31,7 +31,7 @@ from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.models.card import ModelCard
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_model
 from functions.generate.prompts.formats import FormatName
 from functions.generate.settings import GenerateSettings
 
@@ -92,7 +92,7 @@ def prepare(name: str, bits: int) -> tuple[Path, dict[str, Any]]:
     """The prepared directory, and what preparing it took if it was not there."""
     source = None if name == "default" else str(checkpoint(name))
     began = time.perf_counter()
-    directory = prepared_model(source, HERE / "cache", bits=bits, console=Console(stderr=True))
+    directory = prepare_model(source, HERE / "cache", bits=bits, console=Console(stderr=True))
     return directory, {
         "preparing_seconds": round(time.perf_counter() - began, 1),
         "preparing_peak_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.quality import found, per_byte, recalls, reference, scores
 from benchmarks.reading import Prepared, Reference
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_model
 from functions.generate.settings import Vocabulary
 
 WEIGHTS = (8, 4)
@@ -29,7 +29,7 @@ def main(*more: Path) -> None:
     tokenizer, exact = checkpoint.tokenizer, Reference(checkpoint.model)
     before, right = scores(tokenizer, exact, *more), found(tokenizer, exact, *more)
     for bits, (name, (precision, group)), kept in itertools.product(WEIGHTS, ACTIVATIONS.items(), CACHES):
-        directory = prepared_model(None, cache, bits=bits, vocabulary=Vocabulary.ALL, console=console)
+        directory = prepare_model(None, cache, bits=bits, vocabulary=Vocabulary.ALL, console=console)
         how = {
             "INFERENCE_PRECISION_HINT": precision,
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": group,

@@ -25,8 +25,7 @@ from benchmarks.dialogues import halves, kinds, questions
 from benchmarks.reading import Prepared, Reader, Reference
 from functions.generate.engines.openvino.model_spec import plugin_properties
 from functions.generate.engines.transformers.checkpoints import load
-from functions.generate.models.default_model import prepare_default_model
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_default_checkpoint, prepare_model
 from functions.generate.settings import Arithmetic, Vocabulary
 
 BYTES = 600
@@ -40,7 +39,7 @@ Scores = Mapping[str, list[tuple[float, int]]]
 
 def measure(arithmetic: Arithmetic, bits: int, vocabulary: Vocabulary, *more: Path) -> dict[str, Any]:
     checkpoint, cache = reference(), user_cache_path("timokha")
-    directory = prepared_model(None, cache, bits=bits, vocabulary=vocabulary, console=Console(stderr=True))
+    directory = prepare_model(None, cache, bits=bits, vocabulary=vocabulary, console=Console(stderr=True))
     tokenizer = checkpoint.tokenizer
     ours = Prepared(directory, plugin_properties(arithmetic), tokenizer.get_vocab())
     return {
@@ -52,7 +51,7 @@ def measure(arithmetic: Arithmetic, bits: int, vocabulary: Vocabulary, *more: Pa
 
 
 def reference() -> Any:
-    directory = prepare_default_model(user_cache_path("timokha"), console=Console(stderr=True))
+    directory = prepare_default_checkpoint(user_cache_path("timokha"), console=Console(stderr=True))
     return load(str(directory), dtype=torch.float32)
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.transformers.checkpoints import load
-from functions.generate.models.default_model import prepare_default_model
+from functions.generate.models.preparing import prepare_default_checkpoint
 from training.evaluation.batch_writer import BatchWriter
 
 QUESTIONS = """\
@@ -89,7 +89,7 @@ def main(one: str, two: str, directory: str) -> None:
 
 def _answers(source: str) -> list[str]:
     if source == "default":
-        source = str(prepare_default_model(user_cache_path("timokha"), console=Console(stderr=True)))
+        source = str(prepare_default_checkpoint(user_cache_path("timokha"), console=Console(stderr=True)))
     asked = [([Turn(role=Role.USER, text=question)], Sampling(seed=seed)) for seed, question in enumerate(QUESTIONS)]
     return BatchWriter(load(source, dtype=torch.float32), clock=SystemClock()).answers(asked)
 

@@ -42,7 +42,7 @@ from events.jetstream.connection import connect
 from events.runtime.tasks import together
 from events.schema import GenerationRequested
 from functions.generate.engines.serving_file import Described
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_model
 from functions.generate.models.voices import voice_of
 from functions.generate.settings import GenerateSettings, VoiceName
 from training.voice import talks as corpus
@@ -136,7 +136,7 @@ def _near() -> "Near":
 def _alone(directory: Path) -> dict[str, str]:
     """The settings that serve the default model's voice without near examples, from a copy in `directory`."""
     settings = GenerateSettings.read()
-    prepared = prepared_model(
+    prepared = prepare_model(
         None,
         settings.cache,
         bits=settings.bits,

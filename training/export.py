@@ -22,7 +22,7 @@ from functions.generate.engines.transformers.checkpoints import Checkpoint, fres
 from functions.generate.models.card import ModelCard
 from functions.generate.models.sources import CONFIG as MODEL_CONFIG
 from functions.generate.models.sources import UNFINISHED
-from functions.generate.models.used_tokens import write as write_used_tokens
+from functions.generate.models.vocabulary import write_used_tokens
 from observability.telemetry import Telemetry
 from training.data.manifest import Manifest
 from training.data.splits import Part

@@ -15,7 +15,7 @@ from events.runtime.clock import Clock
 from functions.generate.engines.transformers.checkpoints import Checkpoint, fresh, load
 from functions.generate.engines.transformers.engine import context_of, format_of
 from functions.generate.models.card import ModelCard
-from functions.generate.models.default_model import prepare_default_model
+from functions.generate.models.preparing import prepare_default_checkpoint
 from functions.generate.models.voices import voice_of
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.settings import VoiceName
@@ -41,7 +41,7 @@ def base_model_source(settings: FitSettings, console: Console) -> str:
             " TRAINING_VOICE=none"
         )
     try:
-        return str(prepare_default_model(settings.cache, voice=voice, console=console))
+        return str(prepare_default_checkpoint(settings.cache, voice=voice, console=console))
     except SettingsError as error:
         raise SettingsError(str(error).replace("GENERATE_VOICE", "TRAINING_VOICE")) from None
 

@@ -11,7 +11,7 @@ from events.errors import SettingsError
 from events.extras import install_command
 from functions.generate.engines.serving_file import FILE_NAME, Described
 from functions.generate.models.card import ModelCard
-from functions.generate.models.copies import is_converted
+from functions.generate.models.prepared_copies import needs_torch
 from functions.generate.models.sources import path_of
 from functions.generate.models.voices import voice_of
 from functions.generate.registry import ENGINES, ModelSource
@@ -66,7 +66,7 @@ def _prepared(settings: GenerateSettings) -> Finding | None:
             return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
         writes = f"; it writes {described.rows} of its tokens (GENERATE_VOCABULARY=talk)" if described.rows else ""
         return ok(f"model: prepared in {directory}{writes}{_voice(settings)}")
-    if (absent := _absent("transformers")) and is_converted(settings.model):
+    if (absent := _absent("transformers")) and needs_torch(settings.model):
         return wrong(f"model: preparing it takes {absent}: {install_command('transformers')}")
     return _no_room(directory)
 

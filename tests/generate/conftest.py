@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from functions.generate.models.card import ModelCard
-from functions.generate.models.default_model import prepare_default_model
+from functions.generate.models.preparing import prepare_default_checkpoint
 from functions.generate.prompts.formats import FormatName
 from tests.generate import tiny_gpt2
 from tests.generate.lessons import Taught, save_taught, save_thoughtful
@@ -92,7 +92,7 @@ def model_without_card(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any)
 def default_model() -> Path:
     """Prepared in the user's cache, about a minute the first time on a machine."""
     cache = Path(os.environ.get("TIMOKHA_CACHE") or platformdirs.user_cache_path("timokha"))
-    return prepare_default_model(cache, console=Console(stderr=True))
+    return prepare_default_checkpoint(cache, console=Console(stderr=True))
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ class Narrow(OpenVINO):
         super().__init__(taught, cache)
         directory = cache / f"{taught.directory.name}-narrow"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(vocabulary, "kept", _said)
+            patch.setattr(vocabulary, "tokens_to_keep", _said)
             export(str(taught.directory), directory, bits=8, clock=SystemClock())
         assert Described.read(directory).rows
         self._given["model"] = str(directory)

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from functions.generate.engines.serving_file import FILE_NAME
-from functions.generate.models import copies, prepared
-from functions.generate.models.copies import MADE_BY, Copy
+from functions.generate.models import prepared_copies, preparing
+from functions.generate.models.prepared_copies import MADE_BY, PreparedCopy
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def make(directory: Path) -> Path:
     return directory
 
 
-def copy(source: Path | str | None, bits: int = 8, writes: str = "talk1") -> Copy:
-    return Copy(None if source is None else str(source), bits, writes)
+def copy(source: Path | str | None, bits: int = 8, writes: str = "talk1") -> PreparedCopy:
+    return PreparedCopy(None if source is None else str(source), bits, writes)
 
 
 def with_versions(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
@@ -47,7 +47,7 @@ def with_versions(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
             raise PackageNotFoundError(name)
         return versions[name]
 
-    monkeypatch.setattr(copies, "version", version)
+    monkeypatch.setattr(prepared_copies, "version", version)
 
 
 VERSIONS = {"torch": "2.1", "transformers": "5.1", "openvino": "2026.1"}
@@ -85,7 +85,7 @@ def test_the_revision_of_a_model_of_the_hub_is_in_its_name(
     for commit in ("1" * 40, "2" * 40):
         reference.write_text(commit)
         names.append(copy("org/model").directory(models))
-        assert copies.revision("org/model") == commit
+        assert prepared_copies.cached_revision("org/model") == commit
     assert len({*names}) == 3
 
 
@@ -135,12 +135,12 @@ def test_while_no_revision_of_a_hubs_model_is_here_the_newest_copy_is_used(
 def test_the_hub_is_asked_only_for_what_can_be_made_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     asked: list[str] = []
-    monkeypatch.setattr(prepared, "_find_revision", asked.append)
-    monkeypatch.setattr(prepared, "_make_once", lambda copy, directory, *_: make(directory))
+    monkeypatch.setattr(preparing, "_fetch_revision", asked.append)
+    monkeypatch.setattr(preparing, "_prepare_once", lambda copy, directory, *_: make(directory))
     (tmp_path / "models").mkdir()
 
     def wanted(name: str) -> Path:
-        return prepared.prepared_model(name, tmp_path, bits=8, console=Console(quiet=True))
+        return preparing.prepare_model(name, tmp_path, bits=8, console=Console(quiet=True))
 
     with_versions(monkeypatch)
     wanted("org/without-torch")
@@ -154,8 +154,8 @@ def test_a_prepared_directory_that_is_named_itself_is_held(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, held = make(copy(None).directory(models)), list[Path]()
-    monkeypatch.setattr(copies, "hold", held.append)
-    assert prepared.prepared_model(str(made), tmp_path, bits=8, console=Console(quiet=True)) == made
+    monkeypatch.setattr(prepared_copies, "hold", held.append)
+    assert preparing.prepare_model(str(made), tmp_path, bits=8, console=Console(quiet=True)) == made
     assert held == [made]
 
 
@@ -170,7 +170,7 @@ def test_what_earlier_versions_made_of_it_is_removed_and_nothing_else(source: Pa
     name = new.directory(models).name
     rule = name.replace("talk1", "talk0")
     format_ = name.replace(f"talk1-{MADE_BY}", f"talk1-{MADE_BY - 1}")
-    content = copies._digest("other", 12)
+    content = prepared_copies._digest("other", 12)
     changed = "-".join((*name.split("-")[:2], content, *name.split("-")[3:]))
     first = f"{new._name_before}-openvino-int8-3"
     old = {make(models / each) for each in (rule, format_, changed, first)}
@@ -178,7 +178,7 @@ def test_what_earlier_versions_made_of_it_is_removed_and_nothing_else(source: Pa
     kept = [make(models / name.replace(*other)) for other in others]
     kept += [make(models / f"{new._name_before}-openvino-int4-3"), make(new.directory(models))]
     (models / rule.replace("talk0", "talk2")).mkdir()  # nobody has finished it
-    assert {*copies.remove(new.earlier(models))} == old
+    assert {*prepared_copies.remove_unused(new.earlier(models))} == old
     assert all(directory.is_dir() for directory in kept)
     assert not any(directory.exists() for directory in old)
 
@@ -186,7 +186,7 @@ def test_what_earlier_versions_made_of_it_is_removed_and_nothing_else(source: Pa
 def test_those_of_the_default_model_too(models: Path) -> None:
     old = make(models / "gemma-3-270m-openvino-int8-3")
     kept = [make(models / name) for name in ("gemma-3-270m-float16", "gemma-3-270m-it-openvino-int8-3")]
-    assert copies.remove(copy(None).earlier(models)) == [old]
+    assert prepared_copies.remove_unused(copy(None).earlier(models)) == [old]
     assert all(directory.is_dir() for directory in kept)
 
 
@@ -194,8 +194,8 @@ HOLDS = """
 import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from functions.generate.models import copies
-print(copies.hold(Path(sys.argv[1])), flush=True)
+from functions.generate.models import prepared_copies
+print(prepared_copies.hold(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
 
@@ -208,23 +208,23 @@ def test_one_that_a_process_holds_stays_until_it_ends(source: Path, models: Path
     ) as holding:
         assert holding.stdout
         assert holding.stdout.readline() == b"True\n"
-        assert copies.remove(new.earlier(models)) == []
+        assert prepared_copies.remove_unused(new.earlier(models)) == []
         assert (old / FILE_NAME).is_file()
         holding.kill()
         holding.wait()
-    assert copies.remove(new.earlier(models)) == [old]
+    assert prepared_copies.remove_unused(new.earlier(models)) == [old]
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="nobody can tell here: such a copy stays")
 def test_one_of_a_version_without_locks_stays_while_it_is_mapped(models: Path) -> None:
     old = make(models / "gemma-3-270m-openvino-int8-3")
     with (old / "openvino_model.bin").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
-        assert copies.remove(copy(None).earlier(models)) == []
-    assert copies.remove(copy(None).earlier(models)) == [old]
+        assert prepared_copies.remove_unused(copy(None).earlier(models)) == []
+    assert prepared_copies.remove_unused(copy(None).earlier(models)) == [old]
 
 
 def test_one_that_is_gone_is_not_held(models: Path) -> None:
-    assert not copies.hold(models / "gone")
+    assert not prepared_copies.hold(models / "gone")
 
 
 def test_a_hub_that_can_not_be_reached_is_told_by_who_loads_the_model_alone(
@@ -236,5 +236,5 @@ def test_a_hub_that_can_not_be_reached_is_told_by_who_loads_the_model_alone(
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
     monkeypatch.setattr(logging.getLogger("huggingface_hub"), "level", logging.WARNING)
-    prepared._find_revision("Qwen/Qwen3-0.6B")
+    preparing._fetch_revision("Qwen/Qwen3-0.6B")
     assert (capfd.readouterr(), caplog.text) == (("", ""), "")

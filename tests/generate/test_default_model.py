@@ -13,9 +13,10 @@ from events.errors import TimokhaError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.transformers.engine import TransformersEngine
-from functions.generate.models import default_model as module
+from functions.generate.models import default_model as default_model_module
+from functions.generate.models import preparing
 from functions.generate.models.card import ModelCard
-from functions.generate.models.default_model import default_model_directory, prepare_default_model
+from functions.generate.models.preparing import default_checkpoint_directory, prepare_default_checkpoint
 
 
 def console() -> Console:
@@ -38,14 +39,14 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
             made.append(folder)
         (folder / "model.safetensors").write_bytes(gguf.read_bytes())
 
-    monkeypatch.setattr(module, "_assemble", assemble)
-    monkeypatch.setattr(module, "_convert", convert)
+    monkeypatch.setattr(default_model_module, "_assemble", assemble)
+    monkeypatch.setattr(preparing, "_convert", convert)
     return made
 
 
 def test_the_licence_is_shown_and_written_beside_the_model(tmp_path: Path, conversions: list[Path]) -> None:
     shown = StringIO()
-    directory = prepare_default_model(tmp_path, console=Console(file=shown, width=200))
+    directory = prepare_default_checkpoint(tmp_path, console=Console(file=shown, width=200))
     assert "Gemma Terms of Use: https://ai.google.dev/gemma/terms" in shown.getvalue()
     assert "https://ai.google.dev/gemma/terms" in (directory / "NOTICE.txt").read_text()
     card = ModelCard.read(directory)
@@ -54,16 +55,20 @@ def test_the_licence_is_shown_and_written_beside_the_model(tmp_path: Path, conve
 
 
 def test_a_prepared_model_is_used_silently(tmp_path: Path, conversions: list[Path]) -> None:
-    first = prepare_default_model(tmp_path, console=console())
+    first = prepare_default_checkpoint(tmp_path, console=console())
     shown = StringIO()
-    assert prepare_default_model(tmp_path, console=Console(file=shown)) == first == default_model_directory(tmp_path)
+    assert (
+        prepare_default_checkpoint(tmp_path, console=Console(file=shown))
+        == first
+        == default_checkpoint_directory(tmp_path)
+    )
     assert len(conversions) == 1
     assert shown.getvalue() == ""
 
 
 def test_two_at_once_prepare_it_once(tmp_path: Path, conversions: list[Path]) -> None:
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda _: prepare_default_model(tmp_path, console=console()), range(4)))
+        made = list(pool.map(lambda _: prepare_default_checkpoint(tmp_path, console=console()), range(4)))
     assert len(conversions) == 1
     assert {path.joinpath("model.safetensors").read_bytes() for path in made} == {b"weights"}
 
@@ -76,11 +81,11 @@ def test_a_failed_preparation_leaves_nothing_behind_that_looks_ready(
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_convert", full)
+        patch.setattr(preparing, "_convert", full)
         with pytest.raises(TimokhaError, match=r"No space left on device.*TIMOKHA_CACHE"):
-            prepare_default_model(tmp_path, console=console())
-    assert not default_model_directory(tmp_path).exists()
-    directory = prepare_default_model(tmp_path, console=console())
+            prepare_default_checkpoint(tmp_path, console=console())
+    assert not default_checkpoint_directory(tmp_path).exists()
+    directory = prepare_default_checkpoint(tmp_path, console=console())
     assert (directory / "model.safetensors").read_bytes() == b"weights"
 
 
@@ -90,9 +95,9 @@ def test_without_torch_it_is_torch_that_is_missing(
     def missing(gguf: Path, folder: Path, voice: object) -> None:
         raise ModuleNotFoundError("No module named 'torch'")
 
-    monkeypatch.setattr(module, "_convert", missing)
+    monkeypatch.setattr(preparing, "_convert", missing)
     with pytest.raises(TimokhaError, match=r"takes torch and transformers \(No module named 'torch'\): .*transformers"):
-        prepare_default_model(tmp_path, console=console())
+        prepare_default_checkpoint(tmp_path, console=console())
 
 
 @pytest.mark.timeout(600)

@@ -16,7 +16,7 @@ from functions.generate.app import open_engine
 from functions.generate.engines.openvino.head_start import begin
 from functions.generate.engines.openvino.process import ModelProcess, start_early
 from functions.generate.engines.openvino.protocol import ModelSpec
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_model
 from functions.generate.settings import GenerateSettings
 from tests.generate.served import SLOTS, asked, stepping
 
@@ -35,7 +35,7 @@ def process():
 
 @pytest.fixture
 def settings(taught_model, cache) -> GenerateSettings:
-    prepared_model(str(taught_model), cache, bits=8, console=Console(quiet=True))
+    prepare_model(str(taught_model), cache, bits=8, console=Console(quiet=True))
     return GenerateSettings.read(engine="openvino", model=str(taught_model), cache=cache, slots=SLOTS)
 
 

@@ -11,7 +11,7 @@ from events.runtime.clock import SystemClock
 from functions.generate.engines.model_files import writing
 from functions.generate.engines.openvino.export.transformers_export import export
 from functions.generate.engines.transformers import checkpoints
-from functions.generate.models.made_once import made_once
+from functions.generate.models.preparing import make_once
 from tests.full_disk import files_up_to
 
 LIMITS = (0, 20_000)
@@ -22,7 +22,7 @@ REFUSED = r"File too large|iostream error"
 @pytest.mark.parametrize("limit", LIMITS)
 def test_exporting_for_openvino(random_model: Path, tmp_path: Path, limit: int) -> None:
     with pytest.raises(OSError, match=REFUSED), files_up_to(limit):
-        made_once(
+        make_once(
             tmp_path / "model",
             is_ready=lambda: False,
             make=lambda empty: export(str(random_model), empty, bits=8, clock=SystemClock()),
@@ -37,7 +37,7 @@ def test_converting_the_default_model(
     checkpoint = checkpoints.load(str(random_model))
     monkeypatch.setattr(checkpoints.loading, "load", lambda gguf, adapter: (checkpoint.model, checkpoint.tokenizer))
     with pytest.raises(OSError, match=REFUSED), files_up_to(limit):
-        made_once(
+        make_once(
             tmp_path / "model", is_ready=lambda: False, make=lambda empty: checkpoints.convert(tmp_path / "x", empty)
         )
     assert [path.name for path in tmp_path.iterdir()] == ["model.lock"]

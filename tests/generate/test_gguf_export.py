@@ -20,7 +20,7 @@ from events.schema import Role, Sampling, Turn
 from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.export import transformers_export
 from functions.generate.engines.serving_file import Described
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_model
 from tests.generate.gguf_files import ARCHITECTURES, write
 
 QUESTION = [Turn(role=Role.USER, text="Привет! Как дела?")]
@@ -43,7 +43,7 @@ export(Path(sys.argv[1]), Path(sys.argv[2]), card=None, bits=8, clock=SystemCloc
 
 
 def prepared(path: Path, cache: Path, bits: int = 8) -> Path:
-    return prepared_model(str(path), cache, bits=bits, console=Console(quiet=True))
+    return prepare_model(str(path), cache, bits=bits, console=Console(quiet=True))
 
 
 async def answered(directory: Path) -> Any:

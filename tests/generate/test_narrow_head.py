@@ -121,7 +121,7 @@ def words(tokenizer: Any, always: Sequence[int]) -> list[int]:
 
 @pytest.fixture
 def some_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary, "kept", lambda tokenizer, *, always, size: words(tokenizer, always))
+    monkeypatch.setattr(vocabulary, "tokens_to_keep", lambda tokenizer, *, always, size: words(tokenizer, always))
 
 
 @pytest.fixture

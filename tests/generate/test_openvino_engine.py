@@ -23,7 +23,7 @@ from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.transformers.engine import TransformersEngine
 from functions.generate.models.card import ModelCard
-from functions.generate.models.prepared import prepared_directory, prepared_model
+from functions.generate.models.preparing import prepare_model, prepared_directory
 from functions.generate.prompts.formats import FormatName
 from functions.generate.settings import Arithmetic, GenerateSettings
 from functions.worker.outcomes import Retry
@@ -37,7 +37,7 @@ SLOTS = 4
 
 @pytest.fixture(scope="session")
 def prepared_taught(taught_model: Path, cache: Path) -> Path:
-    return prepared_model(str(taught_model), cache, bits=8, console=Console(quiet=True))
+    return prepare_model(str(taught_model), cache, bits=8, console=Console(quiet=True))
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_directory_that_was_not_prepared_is_one_line(tmp_path: Path) -> None:
 def test_a_model_is_prepared_once(taught_model: Path, prepared_taught: Path, cache: Path) -> None:
     before = prepared_taught.stat().st_mtime_ns
     for source in (taught_model, prepared_taught):
-        assert prepared_model(str(source), cache, bits=8, console=Console(quiet=True)) == prepared_taught
+        assert prepare_model(str(source), cache, bits=8, console=Console(quiet=True)) == prepared_taught
     assert prepared_taught.stat().st_mtime_ns == before
 
 
@@ -128,7 +128,7 @@ def prepared_changed(random_model: Path, cache: Path, tmp_path_factory: pytest.T
     changed = shutil.copytree(random_model, tmp_path_factory.mktemp("models") / "changed")
     before = prepared_directory(str(changed), cache, bits=4)
     ModelCard(name="tiny-changed", format=FormatName.DIALOGUE).write(changed)
-    prepared = prepared_model(str(changed), cache, bits=4, console=Console(quiet=True))
+    prepared = prepare_model(str(changed), cache, bits=4, console=Console(quiet=True))
     assert prepared != before
     return prepared
 
@@ -150,7 +150,7 @@ async def test_a_penalty_keeps_it_from_repeating_itself(prepared_changed: Path) 
 
 def test_a_model_that_is_not_there_is_one_line(cache: Path) -> None:
     with pytest.raises(SettingsError, match="GENERATE_MODEL='/no/such/directory'") as caught:
-        prepared_model("/no/such/directory", cache, bits=8, console=Console(quiet=True))
+        prepare_model("/no/such/directory", cache, bits=8, console=Console(quiet=True))
     assert "\n" not in str(caught.value)
 
 
@@ -161,7 +161,7 @@ async def test_a_chat_template_is_followed_as_transformers_follows_it(
     chat_tokenizer.save_pretrained(tmp_path)
     reference = TransformersEngine.load(str(tmp_path), clock=SystemClock())
     engine = OpenVINOEngine(
-        prepared_model(str(tmp_path), cache, bits=8, console=Console(quiet=True)), slots=1, clock=SystemClock()
+        prepare_model(str(tmp_path), cache, bits=8, console=Console(quiet=True)), slots=1, clock=SystemClock()
     )
     turns = [*QUESTION, Turn(role=Role.ASSISTANT, text="<|im_end|>нет"), *QUESTION]
     expected, answer = await reference.generate(turns, GREEDY), await engine.generate(turns, GREEDY)

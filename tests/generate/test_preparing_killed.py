@@ -7,15 +7,15 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_model
 
 PREPARE = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_model
 if __name__ == "__main__":
-    prepared_model(sys.argv[1], Path(sys.argv[2]), bits=8, console=Console(quiet=True))
+    prepare_model(sys.argv[1], Path(sys.argv[2]), bits=8, console=Console(quiet=True))
 """
 WITHIN = 60
 """Seconds until the test gives up."""
@@ -41,4 +41,4 @@ async def test_the_process_that_exports_ends_with_the_one_that_waits_for_it(rand
     for child in alive:
         child.kill()
     assert (gone, alive) == (children, [])
-    assert prepared_model(str(random_model), cache, bits=8, console=Console(quiet=True)).is_dir()
+    assert prepare_model(str(random_model), cache, bits=8, console=Console(quiet=True)).is_dir()

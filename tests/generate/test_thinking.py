@@ -18,7 +18,7 @@ from functions.generate.decoding.stages import Stage, Stages
 from functions.generate.engine import Engine
 from functions.generate.engines.openvino import engine as openvino_engine
 from functions.generate.engines.transformers import engine as transformers_engine
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import prepare_model
 from tests.generate.thinking_models import ANSWER, OPENING_TEMPLATE, QUESTION, SECRET, make_thinking
 
 ASKED = [Turn(role=Role.USER, text=QUESTION)]
@@ -56,7 +56,7 @@ class Models:
         if name == "transformers":
             return make_thinking(place, marks_are_tokens=tokens)
         source = self.of("transformers", tokens=tokens, opens=False)
-        return prepared_model(str(source), self._directory, bits=8, console=Console(quiet=True))
+        return prepare_model(str(source), self._directory, bits=8, console=Console(quiet=True))
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 
 from events.errors import SettingsError
 from functions.generate.decoding.thoughts import MARKS
-from functions.generate.models import used_tokens, vocabulary
-from functions.generate.models.vocabulary import kept
+from functions.generate.models import vocabulary
+from functions.generate.models.vocabulary import tokens_to_keep
 
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 TALK = ["\u2581привет", "Їжак", "ok\u2581ладно", "123", "?!", "\u2581\u2581\u2581", "😀", "❤\ufe0f", "ℹ", "₴", "\n\n"]
@@ -47,7 +47,7 @@ def names(raw: Any, tokens: list[int] | None) -> set[str]:
 
 def test_talk_keeps_cyrillic_what_has_no_letters_bytes_and_english() -> None:
     raw = byte_fallback()
-    tokens = kept(raw, always=[], size=len(PIECES))
+    tokens = tokens_to_keep(raw, always=[], size=len(PIECES))
     assert names(raw, tokens) == {*BYTES, *TALK, *FIRST, *SINGLE}
     assert tokens == sorted(tokens or [])
 
@@ -56,13 +56,13 @@ def test_so_many_rows_are_filled_up_with_the_likeliest_english(monkeypatch: pyte
     raw = byte_fallback()
     vocabulary.ENGLISH.write_text("\n".join([*FIRST, *LATER]), encoding="utf-8")
     monkeypatch.setattr(vocabulary, "ROWS", len(PIECES) - len(OTHERS) - 1)
-    assert names(raw, kept(raw, always=[], size=len(PIECES))) == {*PIECES} - {*OTHERS, LATER[1]}
+    assert names(raw, tokens_to_keep(raw, always=[], size=len(PIECES))) == {*PIECES} - {*OTHERS, LATER[1]}
 
 
 def test_ends_and_the_tokens_of_the_data_are_kept_and_those_beyond_the_model_are_not() -> None:
     raw = byte_fallback()
     always = [raw.token_to_id("日本"), raw.token_to_id("getElementById"), -1, len(PIECES), 10**9]
-    assert names(raw, kept(raw, always=always, size=len(PIECES))) == {
+    assert names(raw, tokens_to_keep(raw, always=always, size=len(PIECES))) == {
         *(*BYTES, *TALK, *FIRST, *SINGLE),
         *("日本", "getElementById"),
     }
@@ -71,7 +71,7 @@ def test_ends_and_the_tokens_of_the_data_are_kept_and_those_beyond_the_model_are
 def test_added_tokens_and_what_the_marks_of_thoughts_are_written_with_are_kept() -> None:
     raw = byte_fallback([*PIECES, "\u4e00</think>"])
     raw.add_tokens([AddedToken("<开始>"), AddedToken("</think>"), AddedToken("<unused8>"), AddedToken("[THINK]")])
-    found = names(raw, kept(raw, always=[], size=raw.get_vocab_size()))
+    found = names(raw, tokens_to_keep(raw, always=[], size=raw.get_vocab_size()))
     assert {"<开始>", "</think>", "[THINK]"} <= found
     assert not {"<unused8>", "\u4e00</think>"} & found
 
@@ -89,7 +89,7 @@ def test_a_byte_level_vocabulary_is_read_by_what_its_tokens_write() -> None:
     pieces = [*alphabet, *first, *talk, *later, *others]
     raw = tokenizer(pieces, decoders.ByteLevel())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    assert names(raw, kept(raw, always=[], size=len(pieces))) == {*alphabet, *first, *talk}
+    assert names(raw, tokens_to_keep(raw, always=[], size=len(pieces))) == {*alphabet, *first, *talk}
 
 
 @pytest.mark.parametrize(
@@ -103,35 +103,35 @@ def test_a_byte_level_vocabulary_is_read_by_what_its_tokens_write() -> None:
     ids=["a byte missing", "no bytes", "not all bytes", "no decoder"],
 )
 def test_where_not_every_text_could_be_written_all_is_kept(raw: Any) -> None:
-    assert kept(raw, always=[], size=raw.get_vocab_size()) is None
+    assert tokens_to_keep(raw, always=[], size=raw.get_vocab_size()) is None
 
 
 def test_a_small_vocabulary_is_kept_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vocabulary, "SMALLEST", len(PIECES) + 1)
-    assert kept(byte_fallback(), always=[], size=len(PIECES)) is None
+    assert tokens_to_keep(byte_fallback(), always=[], size=len(PIECES)) is None
 
 
 def test_nothing_is_narrowed_that_loses_nothing() -> None:
     pieces = [*BYTES, *TALK]
-    assert kept(byte_fallback(pieces), always=[], size=len(pieces)) is None
+    assert tokens_to_keep(byte_fallback(pieces), always=[], size=len(pieces)) is None
 
 
 @pytest.mark.parametrize("mark", [spelling for mark in MARKS for spelling in (mark.opening, mark.closing)])
 def test_every_mark_can_be_written(mark: str) -> None:
     raw = byte_fallback([*PIECES, *sorted(set(mark) - {*PIECES})])
     ids = raw.encode(mark, add_special_tokens=False).ids
-    assert {*ids} <= {*(kept(raw, always=[], size=raw.get_vocab_size()) or range(len(PIECES) + 99))}
+    assert {*ids} <= {*(tokens_to_keep(raw, always=[], size=raw.get_vocab_size()) or range(len(PIECES) + 99))}
 
 
 def test_used_tokens_are_read_as_they_were_written(tmp_path: Path) -> None:
-    assert used_tokens.used(tmp_path) == []
-    used_tokens.write(tmp_path, [7, 3, 7])
-    assert used_tokens.used(tmp_path) == [3, 7]
+    assert vocabulary.read_used_tokens(tmp_path) == []
+    vocabulary.write_used_tokens(tmp_path, [7, 3, 7])
+    assert vocabulary.read_used_tokens(tmp_path) == [3, 7]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'["x"]', b"\xff", b"null"])
 def test_a_damaged_list_of_used_tokens_is_one_line(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / used_tokens.FILE_NAME).write_bytes(content)
+    (tmp_path / vocabulary.USED_TOKENS_FILE).write_bytes(content)
     with pytest.raises(SettingsError, match="no list of tokens") as caught:
-        used_tokens.used(tmp_path)
+        vocabulary.read_used_tokens(tmp_path)
     assert "\n" not in str(caught.value)

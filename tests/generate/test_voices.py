@@ -28,10 +28,10 @@ from functions.generate.engines.gguf.kinds import parameter
 from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.export import gguf_export
 from functions.generate.engines.serving_file import Described
-from functions.generate.models import default_model, prepared, used_tokens, voices
+from functions.generate.models import preparing, vocabulary, voices
 from functions.generate.models.card import ModelCard, Preferred
-from functions.generate.models.copies import Copy
-from functions.generate.models.default_model import default_model_directory, prepare_default_model
+from functions.generate.models.prepared_copies import PreparedCopy
+from functions.generate.models.preparing import default_checkpoint_directory, prepare_default_checkpoint
 from functions.generate.models.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
 from functions.generate.settings import VoiceName
 from tests.generate.gguf_files import tiny, write
@@ -75,7 +75,7 @@ def train(folder: Path, *, seed: int = 1, config: dict[str, Any] | None = None) 
         written = json.loads((folder / "voice" / CONFIG).read_text())
         (folder / "voice" / CONFIG).write_text(json.dumps({**written, **config}))
     CARD.write(folder / "voice")
-    used_tokens.write(folder / "voice", [5])
+    vocabulary.write_used_tokens(folder / "voice", [5])
     (folder / "voice" / NOTICE).write_text("under terms, modified\n")
     return adapted.merge_and_unload()
 
@@ -142,27 +142,27 @@ def test_another_adapter_card_or_list_of_tokens_is_another_copy_and_none_the_bas
         place.mkdir()
         train(place, seed=2 if place == other else 1)
     CARD.model_copy(update={"sampling": Preferred(temperature=1.0)}).write(livelier / "voice")
-    used_tokens.write(wordier / "voice", [5, 6])
+    vocabulary.write_used_tokens(wordier / "voice", [5, 6])
     spoken = [voice(place) for place in (folder, other, livelier, wordier)]
-    copies = [Copy(None, 8, "talk2", one).directory(tmp_path).name for one in spoken]
-    floats = [default_model_directory(tmp_path, one).name for one in spoken]
+    copies = [PreparedCopy(None, 8, "talk2", one).directory(tmp_path).name for one in spoken]
+    floats = [default_checkpoint_directory(tmp_path, one).name for one in spoken]
     assert len({*copies}) == len({*floats}) == 4
     assert all(name.startswith("gemma-3-270m-timokha-") for name in (*copies, *floats))
-    assert Copy(None, 8, "talk2").directory(tmp_path).name.startswith("gemma-3-270m-a5fd3b62230a-")
-    assert default_model_directory(tmp_path).name == "gemma-3-270m-float16"
+    assert PreparedCopy(None, 8, "talk2").directory(tmp_path).name.startswith("gemma-3-270m-a5fd3b62230a-")
+    assert default_checkpoint_directory(tmp_path).name == "gemma-3-270m-float16"
 
 
 def test_a_voice_takes_the_place_of_an_earlier_one_and_leaves_the_base(
     trained: tuple[Path, Any], tmp_path: Path
 ) -> None:
-    now = Copy(None, 8, "talk2", voice(trained[0]))
-    base, earlier = Copy(None, 8, "talk2").directory(tmp_path), tmp_path / "earlier"
+    now = PreparedCopy(None, 8, "talk2", voice(trained[0]))
+    base, earlier = PreparedCopy(None, 8, "talk2").directory(tmp_path), tmp_path / "earlier"
     earlier = tmp_path / now.directory(tmp_path).name.replace(now._content, "0123456789ab")
     for directory in (base, earlier):
         directory.mkdir()
         (directory / "serving.json").touch()
     assert [*now.earlier(tmp_path)] == [earlier]
-    assert [*Copy(None, 8, "talk2").earlier(tmp_path)] == []
+    assert [*PreparedCopy(None, 8, "talk2").earlier(tmp_path)] == []
 
 
 def damage(folder: Path, name: str, how: str) -> None:
@@ -229,8 +229,7 @@ def default_is_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "copy.gguf").write_bytes((tmp_path / "m.gguf").read_bytes())
         return folder / "copy.gguf"
 
-    monkeypatch.setattr(prepared, "default_gguf", assemble)
-    monkeypatch.setattr(default_model, "default_gguf", assemble)
+    monkeypatch.setattr(preparing, "default_gguf", assemble)
     return tmp_path / "cache"
 
 
@@ -240,9 +239,9 @@ QUIET = Console(quiet=True)
 def test_the_default_model_is_prepared_with_the_card_and_the_notice_of_its_voice(
     default_is_tiny: Path, tmp_path: Path
 ) -> None:
-    directory = prepared.prepared_model(None, default_is_tiny, bits=8, voice=voice(tmp_path), console=QUIET)
+    directory = preparing.prepare_model(None, default_is_tiny, bits=8, voice=voice(tmp_path), console=QUIET)
     assert Described.read(directory).card == CARD
-    floats = prepare_default_model(default_is_tiny, voice=voice(tmp_path), console=QUIET)
+    floats = prepare_default_checkpoint(default_is_tiny, voice=voice(tmp_path), console=QUIET)
     assert ModelCard.read(floats) == CARD
     for made in (directory, floats):
         assert "Merged with the voice timokha:\n\nunder terms, modified\n" in (made / NOTICE).read_text()
@@ -251,8 +250,8 @@ def test_the_default_model_is_prepared_with_the_card_and_the_notice_of_its_voice
 def test_a_voice_that_can_not_be_read_is_one_line(default_is_tiny: Path, tmp_path: Path) -> None:
     damage(tmp_path, ADAPTER, "cut off")
     for prepare in (
-        lambda: prepared.prepared_model(None, default_is_tiny, bits=8, voice=voice(tmp_path), console=QUIET),
-        lambda: prepare_default_model(default_is_tiny, voice=voice(tmp_path), console=QUIET),
+        lambda: preparing.prepare_model(None, default_is_tiny, bits=8, voice=voice(tmp_path), console=QUIET),
+        lambda: prepare_default_checkpoint(default_is_tiny, voice=voice(tmp_path), console=QUIET),
     ):
         with pytest.raises(SettingsError, match=r"the voice timokha .* damaged.* or set GENERATE_VOICE=none") as raised:
             prepare()

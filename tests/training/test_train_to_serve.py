@@ -18,7 +18,7 @@ from events.transport import Channel
 from functions.generate import app
 from functions.generate.engines.transformers.checkpoints import load
 from functions.generate.models.card import ModelCard
-from functions.generate.models.used_tokens import used
+from functions.generate.models.vocabulary import read_used_tokens
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import silent
 from training.evaluation.command import evaluate
@@ -106,7 +106,7 @@ def test_an_exported_model_says_itself_what_it_is(run, tmp_path):
     assert manifest["data_sha256"] in readme
     assert "| bits_per_byte |" in readme
     assert (served / "NOTICE.txt").read_text() == "under terms"
-    assert set(load(str(served)).tokenizer.encode(" и\n")) <= set(used(served))
+    assert set(load(str(served)).tokenizer.encode(" и\n")) <= set(read_used_tokens(served))
     assert (served / "evaluation.json").is_file()
     written = "".join(file.read_text() for pattern in ("*.json", "*.md") for file in served.glob(pattern))
     assert str(run.parent) not in written, "no path of the machine that trained it"

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from events.errors import TimokhaError
 from events.runtime.clock import SystemClock
 from functions.generate.engines.gguf.adapters import Adapter, BadAdapter
-from functions.generate.models import used_tokens
+from functions.generate.models import vocabulary
 from functions.generate.models.card import ModelCard
 from functions.generate.models.default_model import CARD
 from functions.generate.models.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
@@ -48,7 +48,7 @@ def place(data, base, tmp_path_factory):
     for run in ("run", "again"):
         train(folder / "data", folder / "base", folder / run)
     (folder / "exported").mkdir()
-    used_tokens.write(folder / "exported", [5, 7])
+    vocabulary.write_used_tokens(folder / "exported", [5, 7])
     return folder
 
 
@@ -75,7 +75,7 @@ def test_what_ships_is_the_adapter_in_half_the_bytes(place, tmp_path):
         np.testing.assert_allclose(values, trained[name], atol=1e-3)
     config = json.loads((voice / CONFIG).read_text())
     assert (config["r"], config["lora_alpha"], config["target_modules"]) == (2, 4, sorted(config["target_modules"]))
-    assert used_tokens.used(voice) == [5, 7]
+    assert vocabulary.read_used_tokens(voice) == [5, 7]
     assert "Gemma Terms of Use found at https://ai.google.dev/gemma/terms" in (voice / NOTICE).read_text()
     assert "Modified: " in (voice / NOTICE).read_text()
 

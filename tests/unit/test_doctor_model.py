@@ -16,9 +16,9 @@ from functions.generate.engines.serving_file import FILE_NAME, Described
 from functions.generate.models import voices
 from functions.generate.models.card import FILE_NAME as CARD_NAME
 from functions.generate.models.card import ModelCard
-from functions.generate.models.default_model import CARD, default_model_directory
-from functions.generate.models.prepared import prepared_directory
-from functions.generate.models.used_tokens import FILE_NAME as TOKENS
+from functions.generate.models.default_model import CARD
+from functions.generate.models.preparing import default_checkpoint_directory, prepared_directory
+from functions.generate.models.vocabulary import USED_TOKENS_FILE as TOKENS
 from functions.generate.models.voices import ADAPTER, CONFIG, voice_of
 from functions.generate.prompts.formats import FormatName
 from functions.generate.settings import GenerateSettings, VoiceName
@@ -231,7 +231,7 @@ def test_a_prepared_model_whose_description_is_torn_is_wrong(directory: Path, pr
 def test_the_default_model_is_fine_once_prepared(directory: Path) -> None:
     settings = GenerateSettings.read(cache=Path("cache"), engine="transformers", voice="none")
     assert examine_model(settings).level is Level.NOTE
-    made = default_model_directory(Path("cache"))
+    made = default_checkpoint_directory(Path("cache"))
     made.parent.mkdir(parents=True)
     directory.rename(made)
     CARD.write(made)
@@ -250,7 +250,7 @@ def test_the_voice_of_the_default_model_is_named(
     CARD.write(shipped)
     monkeypatch.setattr(voices, "DIRECTORY", shipped)
     settings = GenerateSettings.read(cache=Path("cache"), engine="transformers")
-    made = default_model_directory(settings.cache, voice_of(settings.voice))
+    made = default_checkpoint_directory(settings.cache, voice_of(settings.voice))
     made.parent.mkdir(parents=True)
     directory.rename(made)
     CARD.write(made)

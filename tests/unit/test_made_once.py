@@ -11,13 +11,12 @@ from filelock import FileLock
 from rich.console import Console
 
 from functions.generate.engines.serving_file import FILE_NAME
-from functions.generate.models import prepared
-from functions.generate.models.made_once import made_once
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models import preparing
+from functions.generate.models.preparing import make_once, prepare_model
 
 
 def make(directory: Path, fill) -> None:
-    made_once(directory, is_ready=(directory / "card").is_file, make=fill)
+    make_once(directory, is_ready=(directory / "card").is_file, make=fill)
 
 
 def whole(directory: Path) -> None:
@@ -53,7 +52,7 @@ def test_it_is_removed_even_if_nothing_has_to_be_prepared_and_a_users_own_direct
     for directory in (model, left, own):
         directory.mkdir(parents=True)
     (model / FILE_NAME).touch()
-    assert prepared_model(str(model), tmp_path, bits=8, console=Console(quiet=True)) == model
+    assert prepare_model(str(model), tmp_path, bits=8, console=Console(quiet=True)) == model
     assert (left.exists(), own.exists()) == (False, True)
 
 
@@ -70,8 +69,8 @@ import sys, threading
 from pathlib import Path
 from events.runtime.signals import Signals
 from functions.generate.engines.serving_file import FILE_NAME
-from functions.generate.models.made_once import made_once
-from functions.generate.models.prepared import prepared_model
+from functions.generate.models.preparing import make_once
+from functions.generate.models.preparing import prepare_model
 
 def forever(directory):
     (directory / "weights").write_bytes(b"half")
@@ -81,7 +80,7 @@ def forever(directory):
 signals = Signals(service=False)
 signals.listen()
 signals.stop_with(lambda: None, patience=60, forced=lambda: None)
-made_once(Path(sys.argv[1]), is_ready=lambda: False, make=forever)
+make_once(Path(sys.argv[1]), is_ready=lambda: False, make=forever)
 """
 
 
@@ -100,10 +99,10 @@ def test_a_process_that_is_told_to_end_at_once_removes_what_it_has_not_finished(
 
 
 def test_a_models_name_is_shown_as_it_is(monkeypatch, tmp_path):
-    monkeypatch.setattr(prepared.room, "check", lambda *_, **__: None)
-    monkeypatch.setattr(prepared, "_in_its_own_process", lambda _, directory, *__: (directory / "made").touch())
+    monkeypatch.setattr(preparing, "check_resources", lambda *_, **__: None)
+    monkeypatch.setattr(preparing, "_in_its_own_process", lambda _, directory, *__: (directory / "made").touch())
     (tmp_path / "[b] voice").mkdir()
     (tmp_path / "[b] voice/config.json").write_text("{}")
     said = StringIO()
-    prepared.prepared_model(str(tmp_path / "[b] voice"), tmp_path, bits=8, console=Console(file=said, width=100))
+    preparing.prepare_model(str(tmp_path / "[b] voice"), tmp_path, bits=8, console=Console(file=said, width=100))
     assert "Preparing [b] voice for" in said.getvalue()

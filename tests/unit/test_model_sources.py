@@ -10,7 +10,7 @@ from rich.console import Console
 from events.errors import SettingsError
 from functions.generate.engines.serving_file import FILE_NAME
 from functions.generate.models import sources
-from functions.generate.models.prepared import prepared_directory, prepared_model
+from functions.generate.models.preparing import prepare_model, prepared_directory
 from functions.generate.models.sources import located, path_of
 
 NOBODY = 65534
@@ -56,7 +56,7 @@ def place(tmp_path: Path) -> Path:
     ],
 )
 def test_what_is_no_model_is_one_line(place: Path, source: str, says: str) -> None:
-    for judge in (path_of, lambda given: prepared_model(given, place / "cache", bits=8, console=Console(quiet=True))):
+    for judge in (path_of, lambda given: prepare_model(given, place / "cache", bits=8, console=Console(quiet=True))):
         with pytest.raises(SettingsError, match=r"^GENERATE_MODEL=.*give a model directory") as raised:
             judge(source.format(place))
         assert says in str(raised.value)
@@ -97,7 +97,7 @@ def as_nobody() -> Iterator[Callable[[], int]]:
 
 
 def judges(place: Path) -> tuple[Callable[[str], object], ...]:
-    return path_of, lambda given: prepared_model(given, place / "cache", bits=8, console=Console(quiet=True))
+    return path_of, lambda given: prepare_model(given, place / "cache", bits=8, console=Console(quiet=True))
 
 
 @pytest.mark.parametrize("closed", ["", "config.json", "model.safetensors", FILE_NAME])

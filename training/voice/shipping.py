@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save
 
 from events.errors import TimokhaError
 from events.files import fill_whole
-from functions.generate.models import used_tokens
+from functions.generate.models import vocabulary
 from functions.generate.models.card import ModelCard, Preferred
 from functions.generate.models.default_model import CARD
 from functions.generate.models.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE, SUM
@@ -40,7 +40,7 @@ def ship(
     try:
         weights = load_file(trained / ADAPTER)
         config = json.loads((trained / CONFIG).read_bytes())
-        tokens = used_tokens.used(exported)
+        tokens = vocabulary.read_used_tokens(exported)
         card = _card(trained, choices)
         data = _saved({name: values.astype(np.float16) for name, values in sorted(weights.items())})
     except (OSError, ValueError) as error:
@@ -54,7 +54,7 @@ def ship(
         card.write(folder)
         if card.near:
             near.write(folder, map(talk_texts, talks))
-        used_tokens.write(folder, tokens)
+        vocabulary.write_used_tokens(folder, tokens)
         (folder / NOTICE).write_text(_notice(), encoding="utf-8")
 
     fill_whole(to, fill)

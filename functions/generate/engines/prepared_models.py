@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from functions.generate.models.default_model import default_model_directory, prepare_default_model
-from functions.generate.models.prepared import prepared_directory, prepared_model
+from functions.generate.models.preparing import (
+    default_checkpoint_directory,
+    prepare_default_checkpoint,
+    prepare_model,
+    prepared_directory,
+)
 from functions.generate.models.voices import voice_of
 from functions.generate.settings import GenerateSettings
 
@@ -19,19 +23,19 @@ def openvino_directory(settings: GenerateSettings) -> Path:
 
 def prepare_for_openvino(settings: GenerateSettings, console: "Console") -> Path:
     """Return the directory of the openvino engine's copy, made first if need be. Raises TimokhaError."""
-    return prepared_model(**_source(settings), console=console)
+    return prepare_model(**_source(settings), console=console)
 
 
 def transformers_directory(settings: GenerateSettings) -> Path | None:
     """Return where the default model lies for transformers, made or not; None for another. Raises SettingsError."""
-    return None if settings.model else default_model_directory(settings.cache, voice_of(settings.voice))
+    return None if settings.model else default_checkpoint_directory(settings.cache, voice_of(settings.voice))
 
 
 def prepare_for_transformers(settings: GenerateSettings, console: "Console") -> Path | None:
     """Return the default model's directory, made first if need be; None for another. Raises TimokhaError."""
     if settings.model:
         return None
-    return prepare_default_model(settings.cache, voice=voice_of(settings.voice), console=console)
+    return prepare_default_checkpoint(settings.cache, voice=voice_of(settings.voice), console=console)
 
 
 def _source(settings: GenerateSettings) -> dict[str, Any]:

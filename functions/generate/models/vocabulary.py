@@ -1,39 +1,60 @@
-"""Which tokens a model for talk has to be able to write: the rest of a large vocabulary only costs time.
+"""Choose the tokens of a large vocabulary that a model needs for talk: the others only cost time.
 
-Kept are Cyrillic, whatever has no letters (digits, punctuation, white space, emoji), the tokens that stand for one
-byte, so that nothing becomes impossible to write, and of Latin single letters and what `english.txt` is written with.
+Keep Cyrillic; whatever has no letters (digits, punctuation, white space, emoji); the tokens for single bytes, so that
+every text can still be written; single Latin letters, and the tokens of the words in `english.txt`; and the tokens of
+the data that the model was trained on, listed in its `used_tokens.json`.
 """
 
+import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 from unicodedata import category, name
 
+from pydantic import TypeAdapter, ValidationError
+
+from events.errors import SettingsError
 from functions.generate.decoding.byte_tokens import NAMES
 from functions.generate.decoding.thoughts import MARKS
 
 RULE = 2
-"""Raise it when other tokens are kept."""
+"""Version of the choice; part of a prepared copy's name. Raise it when other tokens are kept."""
 ROWS = 98_304
-"""Tokens that are kept: English gets what the others leave."""
+"""Tokens to keep: English gets what the others leave."""
 ENGLISH = Path(__file__).with_name("english.txt")
-"""Words and parts of them, a space as ▁, by how likely they are in English talk: `python -m benchmarks.english`."""
+"""Words and parts of them, the likeliest in English talk first, a space as ▁: see `benchmarks.english`."""
 SMALLEST = 100_000
-"""Tokens. A smaller vocabulary is kept whole: its logits are a small part of a step."""
+"""Keep a vocabulary with fewer tokens whole: its logits are a small part of a step."""
+USED_TOKENS_FILE = "used_tokens.json"
 
 _NEVER_TRAINED = re.compile(r"<unused\d+>")
 _LETTERS = ("Lu", "Ll", "Lt", "Lo")
 _LETTERLIKE = range(0x2100, 0x2150)
 """Signs such as ™ and ℹ, some of which Unicode calls letters."""
+_TOKENS = TypeAdapter(list[int])
 
 
-def kept(tokenizer: Any, *, always: Collection[int], size: int) -> list[int] | None:
-    """Return the tokens that talk needs, in ascending order, or None if all `size` tokens are to be kept.
+def read_used_tokens(model: Path) -> list[int]:
+    """Return the tokens listed in the directory `model`; none without a list. Raises SettingsError if it is broken."""
+    file = model / USED_TOKENS_FILE
+    try:
+        return _TOKENS.validate_json(file.read_bytes()) if file.is_file() else []
+    except (OSError, ValidationError) as error:
+        why = str(error).splitlines()[0]
+        raise SettingsError(f"{file} is no list of tokens ({why}): delete it, or export the model again") from None
+
+
+def write_used_tokens(model: Path, tokens: Iterable[int]) -> None:
+    (model / USED_TOKENS_FILE).write_text(json.dumps(sorted(set(tokens))) + "\n", encoding="utf-8")
+
+
+def tokens_to_keep(tokenizer: Any, *, always: Collection[int], size: int) -> list[int] | None:
+    """Return the tokens to keep, in ascending order, or None to keep all `size` of them.
 
     `tokenizer` is a `tokenizers.Tokenizer`. `always`: the tokens that end an answer, special ones, and those of the
-    owner's data. All are kept where the vocabulary is small, or has no tokens for single bytes.
+    owner's data. A vocabulary that is small, or has no tokens for single bytes, is kept whole.
     """
     pieces = {piece: token for piece, token in tokenizer.get_vocab(with_added_tokens=True).items() if token < size}
     texts = _texts(tokenizer, pieces)
@@ -47,7 +68,7 @@ def kept(tokenizer: Any, *, always: Collection[int], size: int) -> list[int] | N
 
 
 def _texts(tokenizer: Any, pieces: dict[str, int]) -> dict[int, str] | None:
-    """What each token writes; None if there are texts that the tokens can't write byte by byte."""
+    """Return the text of each token; None if the tokens can't write every text byte by byte."""
     decoder = repr(tokenizer.decoder)
     if "ByteFallback" in decoder:
         spelled = {piece: piece.replace("\u2581", " ") for piece in pieces}
@@ -60,20 +81,20 @@ def _texts(tokenizer: Any, pieces: dict[str, int]) -> dict[int, str] | None:
         return None
     if not single.keys() <= pieces.keys():
         return None
-    spelled |= single  # of a byte no letter is to be seen
+    spelled |= single  # a byte shows no letter
     return {token: spelled[piece] for piece, token in pieces.items() if not _NEVER_TRAINED.fullmatch(piece)}
 
 
 @cache
 def _alphabet() -> dict[str, int]:
-    """The signs that byte-level tokenizers write for bytes: printable ones for themselves, others from U+0100 on."""
+    """Return the signs that byte-level tokenizers write for bytes: printable ones as they are, others from U+0100."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = [byte for byte in range(0x100) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(0x100 + n): byte for n, byte in enumerate(others)}
 
 
 def _decoded(piece: str, alphabet: dict[str, int]) -> str:
-    """An added token stands for itself; of a character that is cut in the middle nothing is seen."""
+    """Return the text of `piece`: an added token as it is, an incomplete character as nothing."""
     try:
         return bytes(alphabet[sign] for sign in piece).decode(errors="ignore")
     except KeyError:
@@ -81,7 +102,7 @@ def _decoded(piece: str, alphabet: dict[str, int]) -> str:
 
 
 def _english(tokenizer: Any) -> list[int]:
-    """The tokens that English is written with, the likeliest first, each once."""
+    """Return the tokens that English is written with, the likeliest first, each once."""
     words = [line.replace("\u2581", " ") for line in ENGLISH.read_text(encoding="utf-8").splitlines()]
     encoded = tokenizer.encode_batch(words, add_special_tokens=False)
     return list(dict.fromkeys(token for word in encoded for token in word.ids))
@@ -94,7 +115,7 @@ def _added(tokenizer: Any, pieces: dict[str, int]) -> Iterator[int]:
 
 
 def _marks(tokenizer: Any) -> Iterator[int]:
-    """What the marks of thoughts are written with."""
+    """Yield the tokens of the marks of thoughts."""
     for mark in MARKS:
         for text in (mark.opening, mark.closing):
             yield from tokenizer.encode(text, add_special_tokens=False).ids
@@ -105,12 +126,12 @@ def _is_kept(text: str) -> bool:
 
 
 def is_latin(text: str) -> bool:
-    """Whether all its letters, of which there are some, are Latin ones."""
+    """Return whether `text` has letters, all of them Latin."""
     return _script(text) == "latin"
 
 
 def _script(text: str) -> str:
-    """`talk` for what is always kept, `latin`, or `other`."""
+    """Return `talk` for what is always kept, `latin`, or `other`."""
     scripts = {script for script in map(_script_of, text) if script}
     if not scripts or "CYRILLIC" in scripts:
         return "talk"
@@ -119,7 +140,7 @@ def _script(text: str) -> str:
 
 @cache
 def _script_of(sign: str) -> str:
-    """Empty for what is no letter."""
+    """Return the script of a letter, and nothing for another sign."""
     if category(sign) not in _LETTERS or ord(sign) in _LETTERLIKE:
         return ""
     return name(sign, "?").partition(" ")[0]

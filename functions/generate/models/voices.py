@@ -10,7 +10,7 @@ from pathlib import Path
 
 from events.errors import SettingsError
 from functions.generate.models.card import EXAMPLES, FILE_NAME, ModelCard
-from functions.generate.models.used_tokens import FILE_NAME as TOKENS
+from functions.generate.models.vocabulary import USED_TOKENS_FILE as TOKENS
 from functions.generate.settings import VoiceName
 
 DIRECTORY = Path(__file__).parents[1] / "voice"

@@ -7,7 +7,7 @@ from events.errors import TimokhaError
 from functions.generate.engines.openvino.model_spec import spec_of_prepared
 from functions.generate.engines.prepared_models import openvino_directory
 from functions.generate.engines.serving_file import Described
-from functions.generate.models.copies import hold
+from functions.generate.models.prepared_copies import hold
 from functions.generate.settings import GenerateSettings
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from functions.generate.engines.openvino.export.prepared import Servable, not_se
 from functions.generate.engines.serving_file_writer import described, guessed
 from functions.generate.models.card import ModelCard
 from functions.generate.models.sources import name_of, wrong_model
-from functions.generate.models.used_tokens import used
+from functions.generate.models.vocabulary import read_used_tokens
 from functions.generate.settings import Vocabulary
 
 
@@ -58,7 +58,7 @@ def _servable(path: Path, card: ModelCard | None, adapter: Path | None, clock: C
     except Unsupported as error:
         raise not_servable(card.name, error) from None
     config = json.dumps(_config(header, tokenizer), indent=2) + "\n"
-    return Servable(model, tokenizer.raw, config, about, used=used(adapter) if adapter else ())
+    return Servable(model, tokenizer.raw, config, about, used=read_used_tokens(adapter) if adapter else ())
 
 
 def _guessed(path: Path, tokenizer: GGUFTokenizer) -> ModelCard:

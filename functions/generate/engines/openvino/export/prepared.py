@@ -73,7 +73,7 @@ def _narrow(
     vocabulary, and the order is None, where talk needs that. Raises OtherHead if it isn't known how to narrow it.
     """
     always = {*described.ends, *described.special_ids, *used}
-    tokens = vocabularies.kept(tokenizer, always=always, size=head.rows(model))
+    tokens = vocabularies.tokens_to_keep(tokenizer, always=always, size=head.rows(model))
     if tokens is None:
         return described, None
     order = head.narrow(model, np.array(tokens, dtype=np.int32))

@@ -13,7 +13,7 @@ from functions.generate.engines.serving_file import Described
 from functions.generate.engines.serving_file_writer import all_ends
 from functions.generate.engines.transformers.checkpoints import Checkpoint, load
 from functions.generate.engines.transformers.engine import context_of, end_tokens, format_of
-from functions.generate.models.used_tokens import used
+from functions.generate.models.vocabulary import read_used_tokens
 from functions.generate.settings import Vocabulary
 
 
@@ -40,7 +40,7 @@ def export(
         raise not_servable(checkpoint.card.name, error) from None
     config = checkpoint.model.config.to_json_string()
     tokenizer = _tokenizer(checkpoint).backend_tokenizer
-    servable = Servable(model, tokenizer, config, described, used=used(Path(source)))
+    servable = Servable(model, tokenizer, config, described, used=read_used_tokens(Path(source)))
     return write(servable, directory, bits=bits, vocabulary=vocabulary)
 
 

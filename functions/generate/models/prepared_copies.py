@@ -31,7 +31,7 @@ _held: list[int] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class PreparedCopy:
     """What is made of a model: the file or directory `source`, a hub id, or the default model if None."""
 
     source: str | None
@@ -44,7 +44,7 @@ class Copy:
     def directory(self, models: Path) -> Path:
         """Where it lies, or will lie, in `models`."""
         exact = models / f"{self._stem}-{self._content}-{self._kind}-{MADE_BY}{self.tools}"
-        if exact.exists() or not is_converted(self.source):
+        if exact.exists() or not needs_torch(self.source):
             return exact
         # Without torch here it was made elsewhere, whatever with; of the hub's model, of whatever revision.
         content = self._content if self.has_content else "*"
@@ -55,7 +55,7 @@ class Copy:
     @property
     def has_content(self) -> bool:
         """Whether it is known here what is made into it: not of the hub's model while nothing of it is here."""
-        return self.source is None or bool(_files(self.source) or revision(self.source))
+        return self.source is None or bool(_files(self.source) or cached_revision(self.source))
 
     def earlier(self, models: Path) -> Iterator[Path]:
         """The directories in `models` that this one takes the place of."""
@@ -88,12 +88,12 @@ class Copy:
         """Other files are another model, by their names, sizes and times; of the hub another revision."""
         if self.source is None:
             return _digest((SHA256, self.voice.digest), 12) if self.voice else SHA256[:12]
-        return _digest((_stats(self.source), revision(self.source)), 12)
+        return _digest((_stats(self.source), cached_revision(self.source)), 12)
 
     @property
     def tools(self) -> str:
         """What it is converted with, for its name; empty if it need not be, or can't be here."""
-        if not is_converted(self.source):
+        if not needs_torch(self.source):
             return ""
         with suppress(PackageNotFoundError):
             return f"-{_digest([version(name) for name in _CONVERTING], 8)}"
@@ -108,12 +108,12 @@ class Copy:
         return f"{name_of(self.source)}-{_digest((identity, stats), 12)}"
 
 
-def is_converted(source: str | None) -> bool:
+def needs_torch(source: str | None) -> bool:
     """Whether preparing it takes torch: the default model is a GGUF file, too."""
     return source is not None and not Path(source).expanduser().is_file()
 
 
-def revision(source: str) -> str:
+def cached_revision(source: str) -> str:
     """The commit of the hub's model `source` that is on this machine; empty if there is none, or it is no hub id."""
     if _files(source) or source.count("/") != 1 or source.endswith(header.SUFFIX):
         return ""
@@ -141,7 +141,7 @@ def hold(directory: Path) -> bool:
     return True
 
 
-def remove(directories: Iterable[Path]) -> list[Path]:
+def remove_unused(directories: Iterable[Path]) -> list[Path]:
     """Remove those that no process holds, and return them."""
     return [directory for directory in directories if _removed(directory)]
 
