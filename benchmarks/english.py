@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.model_spec import FAST
 from functions.generate.engines.openvino.protocol import Job, ModelSpec
-from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from functions.generate.models import vocabulary
 from functions.generate.models.preparing import prepare_default_checkpoint, prepare_model
 from functions.generate.settings import Vocabulary
@@ -49,7 +49,7 @@ def main() -> None:
     tokenizer: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
     chats = written(directory, tokenizer)
     likely = likelihoods(
-        load(str(prepare_default_checkpoint(cache, console=console)), dtype=torch.bfloat16).model, chats
+        load_checkpoint(str(prepare_default_checkpoint(cache, console=console)), dtype=torch.bfloat16).model, chats
     )
     vocabulary.ENGLISH.write_text("\n".join(words(tokenizer, likely)) + "\n", encoding="utf-8")
 

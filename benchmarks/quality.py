@@ -24,7 +24,7 @@ from benchmarks import agreement
 from benchmarks.dialogues import halves, kinds, questions
 from benchmarks.reading import Prepared, Reader, Reference
 from functions.generate.engines.openvino.model_spec import plugin_properties
-from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from functions.generate.models.preparing import prepare_default_checkpoint, prepare_model
 from functions.generate.settings import Arithmetic, Vocabulary
 
@@ -52,7 +52,7 @@ def measure(arithmetic: Arithmetic, bits: int, vocabulary: Vocabulary, *more: Pa
 
 def reference() -> Any:
     directory = prepare_default_checkpoint(user_cache_path("timokha"), console=Console(stderr=True))
-    return load(str(directory), dtype=torch.float32)
+    return load_checkpoint(str(directory), dtype=torch.float32)
 
 
 def compared(tokenizer: Any, reference: Reader, ours: Reader, *more: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from functions.generate.models.preparing import prepare_default_checkpoint
 from training.evaluation.batch_writer import BatchWriter
 
@@ -91,7 +91,7 @@ def _answers(source: str) -> list[str]:
     if source == "default":
         source = str(prepare_default_checkpoint(user_cache_path("timokha"), console=Console(stderr=True)))
     asked = [([Turn(role=Role.USER, text=question)], Sampling(seed=seed)) for seed, question in enumerate(QUESTIONS)]
-    return BatchWriter(load(source, dtype=torch.float32), clock=SystemClock()).answers(asked)
+    return BatchWriter(load_checkpoint(source, dtype=torch.float32), clock=SystemClock()).answers(asked)
 
 
 if __name__ == "__main__":

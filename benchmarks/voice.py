@@ -41,7 +41,7 @@ from events.ids import RequestId
 from events.jetstream.connection import connect
 from events.runtime.tasks import together
 from events.schema import GenerationRequested
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models.preparing import prepare_model
 from functions.generate.models.voices import voice_of
 from functions.generate.settings import GenerateSettings, VoiceName
@@ -145,7 +145,7 @@ def _alone(directory: Path) -> dict[str, str]:
         console=Console(stderr=True),
     )
     copy = shutil.copytree(prepared, directory / "alone")
-    described = Described.read(copy)
+    described = ServingInfo.read(copy)
     described.model_copy(update={"card": described.card.model_copy(update={"near": 0})}).write(copy)
     return {"GENERATE_MODEL": str(copy)}
 

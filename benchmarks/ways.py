@@ -95,7 +95,7 @@ def batch(bits: int, arithmetic: Arithmetic) -> Callable[[int, int], Timed]:
 ORIGINAL = "original"
 WAYS: dict[str, tuple[Callable[[], Callable[[int, int], Timed]], tuple[int, ...]]] = {
     ORIGINAL: (
-        lambda: transformers("float32", **engine.HOW),
+        lambda: transformers("float32", **engine.ORIGINAL_DECODING),
         (1,),
     ),
     "transformers-float32": (lambda: transformers("float32", do_sample=False), (1,)),

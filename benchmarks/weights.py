@@ -13,10 +13,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from functions.generate.engines.openvino.export.graph_passes import strip_aliases
-from functions.generate.engines.openvino.export.transformers_graph import graph
+from functions.generate.engines.openvino.export.transformers_graph import trace_graph
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ov
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.formats import FormatName
 
@@ -51,7 +51,7 @@ def make() -> None:
 def _convert(bits: int) -> None:
     directory = openvino(bits)
     model = GPT2LMHeadModel.from_pretrained(REFERENCE).eval()
-    converted = graph(model)
+    converted = trace_graph(model)
     quantize(converted, bits)
     strip_aliases(converted)
     directory.mkdir(exist_ok=True)
@@ -59,7 +59,7 @@ def _convert(bits: int) -> None:
     ov.save_model(converted, directory / "openvino_model.xml", compress_to_fp16=False)
     shutil.copy(REFERENCE / "tokenizer.json", directory)
     card = ModelCard(name="gpt2-355m-random", format=FormatName.DIALOGUE)
-    Described(card=card, context=CONTEXT, ends=()).write(directory)
+    ServingInfo(card=card, context=CONTEXT, ends=()).write(directory)
 
 
 def words(count: int) -> PreTrainedTokenizerFast:

@@ -17,8 +17,8 @@ from events.errors import SettingsError, TimokhaError
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.leftovers import discard
 from events.schema import Role, Turn
-from functions.generate.engines.model_files import writing
-from functions.generate.engines.transformers.checkpoints import Checkpoint, fresh, load
+from functions.generate.engines.model_files import write_errors_named
+from functions.generate.engines.transformers.checkpoints import Checkpoint, copy_in_dtype, load_checkpoint
 from functions.generate.models.card import ModelCard
 from functions.generate.models.sources import CONFIG as MODEL_CONFIG
 from functions.generate.models.sources import UNFINISHED
@@ -100,7 +100,7 @@ def _make(job: _Job, *, console: Console, clock: Clock, shown: ProgressBars) -> 
     with shown.stage("Loading and merging"):
         model = load_trained_model(settings.run, fitted, console)
         shown.check()
-        copy = fresh(model.model, torch.bfloat16 if settings.weights == "bf16" else torch.float32)
+        copy = copy_in_dtype(model.model, torch.bfloat16 if settings.weights == "bf16" else torch.float32)
     card = model.card.model_copy(update={"name": settings.name or model.card.name})
     shown.check()
     try:
@@ -122,7 +122,7 @@ def _make(job: _Job, *, console: Console, clock: Clock, shown: ProgressBars) -> 
 
 
 def _write(copy: Any, model: Checkpoint, card: ModelCard, folder: Path, notices: Iterable[Path]) -> None:
-    with writing(folder):
+    with write_errors_named(folder):
         copy.save_pretrained(folder)
         model.tokenizer.save_pretrained(folder)
     for notice in notices:
@@ -180,7 +180,7 @@ def _notices(source: str) -> list[Path]:
 def _difference(model: Checkpoint, job: _Job, clock: Clock, shown: ProgressBars) -> float:
     examples = (read_examples(job.data, Part.TEST) or read_examples(job.data, Part.TRAIN))[:_COMPARED]
     with shown.stage("Reading it back"):
-        exported: Any = load(str(job.folder))
+        exported: Any = load_checkpoint(str(job.folder))
         exported.model.float()
     bits = []
     with shown.stage("Comparing", 2 * len(examples)) as stage:

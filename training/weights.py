@@ -12,7 +12,7 @@ from rich.console import Console
 
 from events.errors import SettingsError
 from events.runtime.clock import Clock
-from functions.generate.engines.transformers.checkpoints import Checkpoint, fresh, load
+from functions.generate.engines.transformers.checkpoints import Checkpoint, copy_in_dtype, load_checkpoint
 from functions.generate.engines.transformers.engine import context_of, format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.models.preparing import prepare_default_checkpoint
@@ -49,10 +49,10 @@ def base_model_source(settings: FitSettings, console: Console) -> str:
 def load_base_model(settings: FitSettings, console: Console) -> Checkpoint:
     """Load the base model of `settings` in float32."""
     try:
-        checkpoint = load(base_model_source(settings, console))
+        checkpoint = load_checkpoint(base_model_source(settings, console))
     except SettingsError as error:
         raise SettingsError(str(error).replace("GENERATE_MODEL", "TRAINING_MODEL")) from None
-    return replace(checkpoint, model=fresh(checkpoint.model, torch.float32).eval())
+    return replace(checkpoint, model=copy_in_dtype(checkpoint.model, torch.float32).eval())
 
 
 NEAR = 3
@@ -110,7 +110,7 @@ def load_trained_model(run: Path, settings: FitSettings, console: Console) -> Ch
     if card is None:
         raise SettingsError(f"TRAINING_RUN: {run} has no trained model: run timokha train fit to its end")
     if not (folder / _ADAPTER).is_file():
-        checkpoint = load(str(folder))
+        checkpoint = load_checkpoint(str(folder))
         checkpoint.model.float()
         return checkpoint
     try:

@@ -9,7 +9,7 @@ from cli.doctor.findings import Finding, Level, note, ok, wrong
 from cli.doctor.model_files import flaw, flaw_of_prepared
 from events.errors import SettingsError
 from events.extras import install_command
-from functions.generate.engines.serving_file import FILE_NAME, Described
+from functions.generate.engines.serving_file import FILE_NAME, ServingInfo
 from functions.generate.models.card import ModelCard
 from functions.generate.models.prepared_copies import needs_torch
 from functions.generate.models.sources import path_of
@@ -61,7 +61,7 @@ def _prepared(settings: GenerateSettings) -> Finding | None:
     if settings.engine_entry.model is not ModelSource.COPY or directory is None:
         return None
     if (directory / FILE_NAME).is_file():
-        described = Described.read(directory)
+        described = ServingInfo.read(directory)
         if lacking := flaw_of_prepared(directory, described):
             return wrong(f"model: {lacking}; delete {directory}, and the next start makes it again")
         writes = f"; it writes {described.rows} of its tokens (GENERATE_VOCABULARY=talk)" if described.rows else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from functions.generate.engines.gguf.header import POINTER
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 
 WEIGHTS: Final = ("*.safetensors", "pytorch_model*.bin", "openvino_model.bin")
 TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
@@ -27,7 +27,7 @@ def flaw(path: Path) -> str:
     return "" if path.is_file() else _first(_of_directory(path))
 
 
-def flaw_of_prepared(directory: Path, described: Described) -> str:
+def flaw_of_prepared(directory: Path, described: ServingInfo) -> str:
     """Return what a directory lacks that was prepared for the OpenVINO engine; empty if nothing is seen."""
     order = () if described.rows is None else (ORDER,)
     return _first(said for name in (*PREPARED, *order) for said in _of_weights(directory / name))

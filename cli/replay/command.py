@@ -29,7 +29,7 @@ from events.runtime.retrying import Retrying
 from events.runtime.tasks import finish, unless, within
 from events.transport import Channel
 from functions.generate.app import open_engine
-from functions.generate.engine import CLOSING
+from functions.generate.engine import CLOSE_TIMEOUT
 from observability.telemetry import Telemetry
 
 Replies = list[Reply | None]
@@ -110,7 +110,7 @@ async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) 
             ) as player:
                 yield player
         finally:
-            await finish(CLOSING, engine.close())
+            await finish(CLOSE_TIMEOUT, engine.close())
         return
     async with connect(settings.nats_url, name="replay", access=settings.nats_access) as js:
         await Topology(js, retrying=Retrying(clock, random)).ensure_streams()

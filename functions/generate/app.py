@@ -19,7 +19,7 @@ from events.runtime.tasks import beside, finish, unless
 from events.schema import GenerationProgressed
 from events.transport import Progress, Subscription
 from functions.generate.decoding.live import Tell
-from functions.generate.engine import CLOSING, Engine
+from functions.generate.engine import CLOSE_TIMEOUT, Engine
 from functions.generate.handler import generate
 from functions.generate.registry import TRIGGERS
 from functions.generate.settings import GenerateSettings
@@ -47,7 +47,7 @@ async def main(
         await _serve(settings, telemetry, stop, begun)
     finally:
         if begun:
-            await finish(CLOSING, asyncio.to_thread(begun.close))
+            await finish(CLOSE_TIMEOUT, asyncio.to_thread(begun.close))
 
 
 async def _serve(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event, begun: "Batch | None") -> None:
@@ -76,7 +76,7 @@ async def _serve(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio
 
 
 async def _close(engine: Engine) -> None:
-    await finish(CLOSING, engine.close())
+    await finish(CLOSE_TIMEOUT, engine.close())
 
 
 def _worker(

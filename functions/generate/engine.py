@@ -7,7 +7,7 @@ from typing import Protocol
 
 from events.schema import FinishReason, Sampling, Turn, Usage
 
-CLOSING = timedelta(seconds=1)
+CLOSE_TIMEOUT = timedelta(seconds=1)
 """For the engine at the end: what it still computes is wanted by nobody."""
 
 
@@ -22,7 +22,7 @@ class Generated:
     generation_seconds: float = 0.0
 
 
-Progressed = Callable[[str], Awaitable[None]]
+OnProgress = Callable[[str], Awaitable[None]]
 """Is told the answer so far, as it will stand in `Generated.text`; several times a second, the same text at times."""
 
 
@@ -50,7 +50,7 @@ class Engine(Protocol):
         ...
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
     ) -> Generated:
         """Answer the last turn. Raises `Reject` if the engine can't ever answer it, `Retry` if not now.
 

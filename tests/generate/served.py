@@ -21,8 +21,8 @@ from functions.generate.app import open_engine
 from functions.generate.engine import Engine
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.export.transformers_export import export
-from functions.generate.engines.openvino.protocol import Written
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.openvino.protocol import JobResult
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models import vocabulary
 from functions.generate.settings import GenerateSettings
 from tests.clocks import ManualClock
@@ -85,7 +85,7 @@ class OpenVINO(Served):
         settle = Batch._settle
 
         def counted(batch: Batch, number: int, answer: Any) -> None:
-            self._wrote += len(answer.tokens) if isinstance(answer, Written) else 0
+            self._wrote += len(answer.tokens) if isinstance(answer, JobResult) else 0
             settle(batch, number, answer)
 
         self._patch.setattr(Batch, "_settle", counted)
@@ -112,7 +112,7 @@ class Narrow(OpenVINO):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(vocabulary, "tokens_to_keep", _said)
             export(str(taught.directory), directory, bits=8, clock=SystemClock())
-        assert Described.read(directory).rows
+        assert ServingInfo.read(directory).rows
         self._given["model"] = str(directory)
 
 

@@ -24,12 +24,12 @@ from events.schema import Role, Turn
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.export import attention, rehearsal
 from functions.generate.engines.openvino.export.graph_passes import Unsupported
-from functions.generate.engines.openvino.export.rehearsal import converted
+from functions.generate.engines.openvino.export.rehearsal import convert_checked
 from functions.generate.engines.openvino.export.transformers_export import export
 from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
-from functions.generate.engines.serving_file import Described
-from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.serving_file import ServingInfo
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from functions.generate.engines.transformers.engine import format_of
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.settings import Arithmetic
@@ -80,11 +80,11 @@ def test_greedy_tokens_are_those_of_transformers(tmp_path: Path, variant: str) -
 def assert_exact(source: Path, directory: Path) -> None:
     """All prompts at once, so that each has neighbours; most are longer than a window."""
     export(str(source), directory, bits=None, clock=SystemClock())
-    checkpoint = load(str(source), dtype=torch.float32)
+    checkpoint = load_checkpoint(str(source), dtype=torch.float32)
     form = format_of(checkpoint.card, checkpoint.tokenizer, SystemClock())
     encoder = Encoder(checkpoint.tokenizer)
     prompts = [encoder.encode(form.render(turns), begin=form.bare).ids for turns in CONVERSATIONS]
-    ends = Described.read(directory).ends
+    ends = ServingInfo.read(directory).ends
     expected = [tiny_models.greedy(checkpoint.model, prompt, ends, NEW) for prompt in prompts]
     assert written(directory, prompts, ends) == expected
     assert any(len(tokens) == NEW for tokens in expected)
@@ -160,7 +160,7 @@ def test_what_cannot_be_converted_is_one_line_with_the_ways_out(tmp_path: Path, 
 @pytest.mark.parametrize("name", ["gemma3", "phi3"])
 def test_a_large_model_is_tried_in_small_first(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(rehearsal, "_SMALL", 0)
-    assert converted(tiny_models.make(name).model).inputs
+    assert convert_checked(tiny_models.make(name).model).inputs
 
 
 def test_the_small_one_has_layers_of_each_kind() -> None:
@@ -182,7 +182,7 @@ def test_a_model_that_comes_out_wrong_is_not_served(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(attention, "_written", wider)
     monkeypatch.setattr(rehearsal, "_SMALL", small)
     with pytest.raises(Unsupported, match="come out different"):
-        converted(tiny_models.make("gemma3").model)
+        convert_checked(tiny_models.make("gemma3").model)
 
 
 def test_attention_in_chunks_is_no_window() -> None:
@@ -197,4 +197,4 @@ def test_it_looks_back_no_further_than_its_positions_stay_the_same(tmp_path: Pat
     """Beyond, such a model would turn all its keys anew, for all in the batch."""
     source = tiny_models.save("phi3", tmp_path / "model", **LONG)
     export(str(source), tmp_path / "converted", bits=8, clock=SystemClock())
-    assert Described.read(tmp_path / "converted").context == CONTEXT // 2
+    assert ServingInfo.read(tmp_path / "converted").context == CONTEXT // 2

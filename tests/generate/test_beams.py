@@ -10,8 +10,8 @@ import torch
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
-from functions.generate.engines.transformers.checkpoints import load
-from functions.generate.engines.transformers.engine import TransformersEngine, drawn
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
+from functions.generate.engines.transformers.engine import TransformersEngine, pick_answer
 from functions.generate.settings import GenerateSettings
 
 QUESTION = [Turn(role=Role.USER, text="как дела?")]
@@ -20,7 +20,7 @@ ASKED = Sampling(max_new_tokens=12, seed=1)
 
 @pytest.fixture
 async def engine(random_model: Path) -> AsyncIterator[TransformersEngine]:
-    engine = TransformersEngine(load(str(random_model)), beams=True, clock=SystemClock())
+    engine = TransformersEngine(load_checkpoint(str(random_model)), beams=True, clock=SystemClock())
     yield engine
     await engine.close()
 
@@ -57,7 +57,7 @@ async def test_cancelled_it_makes_room_for_the_next(engine: TransformersEngine) 
 
 def test_the_drawn_answer_ends_where_its_padding_begins() -> None:
     output = torch.tensor([[9, 9, 5, 6, 0, 0], [9, 9, 7, 0, 0, 0], [9, 9, 1, 2, 3, 4]])
-    answers = {tuple(drawn(output, 2, [0], seed)) for seed in range(20)}
+    answers = {tuple(pick_answer(output, 2, [0], seed)) for seed in range(20)}
     assert answers == {(5, 6, 0), (7, 0), (1, 2, 3, 4)}
 
 

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.reading import MODEL, Prepared, Reference
 from functions.generate.engines.openvino import renumbering
 from functions.generate.engines.openvino.export.head import narrow
-from functions.generate.engines.openvino.export.transformers_graph import graph
+from functions.generate.engines.openvino.export.transformers_graph import trace_graph
 from functions.generate.engines.openvino.library import ov
 from functions.generate.engines.openvino.model_spec import EXACT
 from tests.generate import tiny_models
@@ -27,7 +27,7 @@ def pieces(tiny):
 @pytest.fixture
 def prepared(tiny, pieces, tmp_path):
     def prepare(kept=None) -> Prepared:
-        model = graph(tiny.model)
+        model = trace_graph(tiny.model)
         if kept is not None:
             renumbering.write(tmp_path, narrow(model, np.array(kept, dtype=np.int32)))
         ov.save_model(model, tmp_path / MODEL, compress_to_fp16=False)

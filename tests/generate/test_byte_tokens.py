@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.formats import FormatName
@@ -16,7 +16,9 @@ from tests.generate import tiny_models
 def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> FastTokenizer:
     directory = tmp_path_factory.mktemp("tokenizer")
     tiny_models.KINDS[request.param].tokenizer().backend_tokenizer.save(str(directory / "tokenizer.json"))
-    return FastTokenizer(directory, Described(card=ModelCard(name="x", format=FormatName.DIALOGUE), context=9, ends=()))
+    return FastTokenizer(
+        directory, ServingInfo(card=ModelCard(name="x", format=FormatName.DIALOGUE), context=9, ends=())
+    )
 
 
 def spelled(tokenizer: FastTokenizer, text: str | bytes) -> list[int]:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from events.errors import SettingsError
-from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from tests.generate import tiny_models
 
 CODE = """
@@ -29,7 +29,7 @@ def test_it_is_refused_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
     monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "y")
     with pytest.raises(SettingsError) as refused:
-        load(str(source))
+        load_checkpoint(str(source))
     assert "GENERATE_MODEL" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert (asked, mark.exists()) == ([], False)

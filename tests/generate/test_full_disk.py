@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from events.runtime.clock import SystemClock
-from functions.generate.engines.model_files import writing
+from functions.generate.engines.model_files import write_errors_named
 from functions.generate.engines.openvino.export.transformers_export import export
 from functions.generate.engines.transformers import checkpoints
 from functions.generate.models.preparing import make_once
@@ -34,7 +34,7 @@ def test_exporting_for_openvino(random_model: Path, tmp_path: Path, limit: int) 
 def test_converting_the_default_model(
     random_model: Path, tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint = checkpoints.load(str(random_model))
+    checkpoint = checkpoints.load_checkpoint(str(random_model))
     monkeypatch.setattr(checkpoints.loading, "load", lambda gguf, adapter: (checkpoint.model, checkpoint.tokenizer))
     with pytest.raises(OSError, match=REFUSED), files_up_to(limit):
         make_once(
@@ -44,13 +44,13 @@ def test_converting_the_default_model(
 
 
 def test_a_library_without_an_oserror_of_its_own_is_understood(tokenizer: Any, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No space left on device") as found, writing(tmp_path):
+    with pytest.raises(OSError, match="No space left on device") as found, write_errors_named(tmp_path):
         tokenizer.backend_tokenizer.save("/dev/full")
     assert (found.value.errno, found.value.filename) == (errno.ENOSPC, str(tmp_path))
 
 
 def test_a_bug_while_writing_is_no_full_disk(tmp_path: Path) -> None:
-    with pytest.raises(TypeError), writing(tmp_path):
+    with pytest.raises(TypeError), write_errors_named(tmp_path):
         raise TypeError
 
 
@@ -58,7 +58,7 @@ def test_a_bug_while_writing_is_no_full_disk(tmp_path: Path) -> None:
 def test_others_may_read_what_was_written_as_the_umask_has_it(
     random_model: Path, tmp_path: Path, umask: int, mode: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint = checkpoints.load(str(random_model))
+    checkpoint = checkpoints.load_checkpoint(str(random_model))
     monkeypatch.setattr(checkpoints.loading, "load", lambda gguf, adapter: (checkpoint.model, checkpoint.tokenizer))
     before = os.umask(umask)
     try:

@@ -14,7 +14,7 @@ import torch
 
 from events.errors import SettingsError
 from functions.generate.engines.gguf.header import BLOCKS
-from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from functions.generate.models.sources import path_of
 from functions.generate.prompts.formats import FormatName
 from tests.generate.gguf_files import ARCHITECTURES, Q8, tiny, write
@@ -44,7 +44,7 @@ def agrees(found: Tiny | Any, made: Tiny, *, within: float = 1e-4) -> None:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_weights_tokens_template_and_ends_are_those_that_were_written(name, tmp_path):
     made = write(name, tmp_path / f"Tiny-{name}.F32.gguf")
-    found = load(str(tmp_path / f"Tiny-{name}.F32.gguf"))
+    found = load_checkpoint(str(tmp_path / f"Tiny-{name}.F32.gguf"))
     agrees(found, made)
     assert (found.card.name, found.card.format) == (f"Tiny-{name}.F32", FormatName.CHAT)
     for text in TEXTS:
@@ -67,7 +67,7 @@ def test_few_bits_are_what_they_unpack_to(kind, tmp_path):
             if parameter.dim() > 1:
                 packed = vendor.quantize(parameter.numpy(), kind)
                 parameter.copy_(torch.from_numpy(np.array(vendor.dequantize(packed, kind))))
-    agrees(load(str(tmp_path / "m.gguf")), made)
+    agrees(load_checkpoint(str(tmp_path / "m.gguf")), made)
 
 
 def test_the_sizes_of_all_kinds_are_known():
@@ -88,7 +88,7 @@ def test_scaled_positions_are_not_forgotten(kind, more, tmp_path):
         model=made,
         **{"rope.scaling.type": kind, "rope.scaling.factor": 4.0, "rope.scaling.original_context_length": 64},
     )
-    agrees(load(str(tmp_path / "m.gguf")), made)
+    agrees(load_checkpoint(str(tmp_path / "m.gguf")), made)
 
 
 def test_scaled_positions_of_gemma_are_those_of_its_far_layers(tmp_path):
@@ -96,12 +96,12 @@ def test_scaled_positions_of_gemma_are_those_of_its_far_layers(tmp_path):
     far = {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 8.0}
     made = tiny("gemma3", rope_parameters={"full_attention": far, "sliding_attention": near})
     write("gemma3", tmp_path / "m.gguf", model=made, **{"rope.scaling.type": "linear", "rope.scaling.factor": 8.0})
-    agrees(load(str(tmp_path / "m.gguf")), made)
+    agrees(load_checkpoint(str(tmp_path / "m.gguf")), made)
 
 
 def test_an_output_of_its_own_is_read(tmp_path):
     made = write("qwen3", tmp_path / "m.gguf", model=tiny("qwen3", tie_word_embeddings=False))
-    agrees(load(str(tmp_path / "m.gguf")), made)
+    agrees(load_checkpoint(str(tmp_path / "m.gguf")), made)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -126,7 +126,7 @@ def test_what_would_be_another_model_is_one_line_with_the_way_out(case, tmp_path
     how, says = REFUSED[case]
     path = tmp_path / "m.gguf"
     write("qwen3", path, **how)
-    for judge in (path_of, load):
+    for judge in (path_of, load_checkpoint):
         with pytest.raises(SettingsError, match=r"^GENERATE_MODEL='.*m\.gguf': ") as raised:
             judge(str(path))
         assert says in str(raised.value)
@@ -136,13 +136,13 @@ def test_what_would_be_another_model_is_one_line_with_the_way_out(case, tmp_path
 def test_a_shape_that_does_not_fit_is_one_line(tmp_path):
     write("qwen3", tmp_path / "m.gguf", tensors={"blk.0.ffn_up.weight": np.zeros((4, 64), np.float32)})
     with pytest.raises(SettingsError, match=r"GENERATE_MODEL=.*: has blk.0.ffn_up.weight in the shape"):
-        load(str(tmp_path / "m.gguf"))
+        load_checkpoint(str(tmp_path / "m.gguf"))
 
 
 def test_llama_3s_positions_of_another_rule_are_one_line(tmp_path):
     write("llama", tmp_path / "m.gguf", tensors={"rope_freqs.weight": np.full(8, 3, np.float32)})
     with pytest.raises(SettingsError, match=r"scales its positions \(rope_freqs.weight\) in a way of its own"):
-        load(str(tmp_path / "m.gguf"))
+        load_checkpoint(str(tmp_path / "m.gguf"))
 
 
 def test_another_architecture_names_the_ways_out(tmp_path):

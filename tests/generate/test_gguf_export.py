@@ -19,7 +19,7 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.export import transformers_export
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models.preparing import prepare_model
 from tests.generate.gguf_files import ARCHITECTURES, write
 
@@ -62,7 +62,7 @@ async def test_it_answers_as_what_conversion_makes(name: str, tmp_path: Path) ->
     answers = [await answered(directory) for directory in (prepared(tmp_path / "m.gguf", tmp_path), converted)]
     assert answers[0].text == answers[1].text
     assert answers[0].usage == answers[1].usage
-    ours, theirs = (Described.read(directory) for directory in (prepared(tmp_path / "m.gguf", tmp_path), converted))
+    ours, theirs = (ServingInfo.read(directory) for directory in (prepared(tmp_path / "m.gguf", tmp_path), converted))
     assert (ours.card, ours.context, ours.chat_template) == (theirs.card, theirs.context, theirs.chat_template)
     assert {*ours.ends} == {*theirs.ends}
 
@@ -71,7 +71,7 @@ def test_it_takes_neither_torch_nor_transformers(tmp_path: Path) -> None:
     write("qwen3", tmp_path / "m.gguf")
     how = [sys.executable, "-c", WITHOUT, str(tmp_path / "m.gguf"), str(tmp_path / "made")]
     subprocess.run(how, check=True, timeout=120)
-    assert Described.read(tmp_path / "made").card.name == "m"
+    assert ServingInfo.read(tmp_path / "made").card.name == "m"
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -82,8 +82,8 @@ def test_its_configuration_is_that_of_the_model(name: str, tmp_path: Path) -> No
     for key, value in said.items():
         if key not in {"model_type", "eos_token_id"}:
             assert value == getattr(config, key, config.hidden_size // config.num_attention_heads), key
-    assert said["eos_token_id"] in Described.read(directory).ends
-    assert Described.read(directory).context == config.max_position_embeddings
+    assert said["eos_token_id"] in ServingInfo.read(directory).ends
+    assert ServingInfo.read(directory).context == config.max_position_embeddings
 
 
 def test_a_shape_that_does_not_fit_is_one_line(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ pytest.importorskip("openvino")
 import numpy as np
 import torch
 
-from functions.generate.engines.gguf.header import read
+from functions.generate.engines.gguf.header import read_header
 from functions.generate.engines.gguf.kinds import head_size
 from functions.generate.engines.gguf.weights import Weights
-from functions.generate.engines.openvino.export.gguf_graph import graph
+from functions.generate.engines.openvino.export.gguf_graph import build_graph
 from functions.generate.engines.openvino.export.graph_passes import LIFT
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ov
@@ -27,8 +27,8 @@ PARTS = (40, 1, 9)
 
 
 def built(path: Path) -> ov.Model:
-    header = read(path)
-    return graph(header, Weights(path, header))
+    header = read_header(path)
+    return build_graph(header, Weights(path, header))
 
 
 def computed(model: ov.Model, tokens: list[list[int]]) -> Any:
@@ -111,7 +111,7 @@ def test_what_is_no_matrix_keeps_all_its_bits(tmp_path: Path) -> None:
     write("gemma3", tmp_path / "m.gguf")
     model = built(tmp_path / "m.gguf")
     quantize(model, 8)
-    size = head_size(read(tmp_path / "m.gguf"))
+    size = head_size(read_header(tmp_path / "m.gguf"))
     found = [node.data.reshape(-1) for node in model.get_ops() if node.get_type_name() == "Constant"]
     wanted = (10000.0 ** -(np.arange(0, size, 2) / size)).astype(np.float32)
     assert any(values.dtype == np.float32 and np.array_equal(values, wanted) for values in found)

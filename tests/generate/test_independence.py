@@ -22,7 +22,7 @@ from functions.generate.engines.openvino.batch_invariance import max_companions,
 from functions.generate.engines.openvino.export.transformers_export import export
 from functions.generate.engines.openvino.model_process import Stepper
 from functions.generate.engines.openvino.model_spec import model_spec
-from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, ModelSpec, Written
+from functions.generate.engines.openvino.protocol import CancelJob, Job, JobFailure, JobResult, ModelSpec
 from functions.generate.settings import Arithmetic
 from tests.generate import tiny_models
 from tests.generate.tiny_models import CONTEXT
@@ -62,7 +62,7 @@ class Asked:
     """A model, stepped in a thread of this process."""
 
     def __init__(self, directory: Path, arithmetic: Arithmetic) -> None:
-        self._arriving: SimpleQueue[Job | Cancelled | None] = SimpleQueue()
+        self._arriving: SimpleQueue[Job | CancelJob | None] = SimpleQueue()
         self._connection, theirs = Pipe()
         self._likelihoods: dict[int, list[float]] = {}
         self._numbers = count(1)
@@ -88,7 +88,7 @@ class Asked:
     def job(self, prompt: Sequence[int], **how: Any) -> Job:
         return Job(next(self._numbers), list(prompt), how.pop("limit", NEW), frozenset(), **how)
 
-    def put(self, message: Job | Cancelled) -> None:
+    def put(self, message: Job | CancelJob) -> None:
         self._arriving.put(message)
 
     def answers(self, jobs: Sequence[Job]) -> list[Answer]:
@@ -97,7 +97,7 @@ class Asked:
         found: dict[int, list[int]] = {}
         while not found.keys() >= {job.number for job in jobs}:
             match self._connection.recv():
-                case Written(number, tokens):
+                case JobResult(number, tokens):
                     found[number] = tokens
         return [(found[job.number], self._likelihoods[job.number]) for job in jobs]
 
@@ -134,7 +134,7 @@ def test_companions_that_can_not_join_end_the_answers_in_hand_and_nothing_else(
         broken.setattr(asked._stepper._companions, "join", failing)
         asked.put(job)
         assert asked._connection.poll(30)
-        assert asked._connection.recv() == Failed(job.number, "the model could not be run: RuntimeError")
+        assert asked._connection.recv() == JobFailure(job.number, "the model could not be run: RuntimeError")
     assert asked.answers([asked.job([1, 2, 3])])
 
 
@@ -160,7 +160,7 @@ def test_alone_again_together_and_with_others_who_leave(asked: Asked) -> None:
     for job in jobs[::2]:
         asked.put(job)
     for job in leaving:
-        asked.put(Cancelled(job.number))
+        asked.put(CancelJob(job.number))
     assert asked.answers(jobs[1::2]) == alone[1::2]
 
 
@@ -187,7 +187,7 @@ def test_a_later_stage_goes_on_with_what_was_read(asked: Asked) -> None:
 def test_what_is_cancelled_before_its_turn_is_not_begun(asked: Asked) -> None:
     jobs = [asked.job(prompt, limit=50) for prompt in [*prompts(), *prompts()]]
     late = jobs[SLOTS + 8 :]
-    for message in (*jobs, *(Cancelled(job.number) for job in late)):
+    for message in (*jobs, *(CancelJob(job.number) for job in late)):
         asked.put(message)
     asked.answers([asked.job(prompts()[0])])
     assert not any(job.number in asked._likelihoods for job in late)

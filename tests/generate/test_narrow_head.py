@@ -16,13 +16,13 @@ from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.export import transformers_export
 from functions.generate.engines.openvino.export.head import OtherHead, narrow
 from functions.generate.engines.openvino.export.transformers_export import export
-from functions.generate.engines.openvino.export.transformers_graph import graph
+from functions.generate.engines.openvino.export.transformers_graph import trace_graph
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ops, ov
 from functions.generate.engines.openvino.model_spec import model_spec
 from functions.generate.engines.openvino.protocol import Job
 from functions.generate.engines.openvino.renumbering import Renumbering
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models import vocabulary
 from functions.generate.settings import Arithmetic, Vocabulary
 from tests.generate import tiny_models
@@ -59,7 +59,7 @@ def logits(model: ov.Model, tokens: Sequence[int], how: Any = EXACT) -> Any:
 )
 def test_the_logits_are_those_of_the_whole_model_to_the_bit(kind: str, bits: int | None, how: Any) -> None:
     tiny = tiny_models.make(kind)
-    whole = graph(tiny.model)
+    whole = trace_graph(tiny.model)
     narrowed = whole.clone()
     size = tiny.model.config.vocab_size
     kept = third(size)
@@ -78,7 +78,7 @@ def test_a_head_of_its_own_and_one_with_a_bias_are_narrowed_too() -> None:
     tiny = tiny_models.make("qwen2", tie_word_embeddings=False)
     with torch.no_grad():
         tiny.model.lm_head.bias = torch.nn.Parameter(torch.randn(tiny.model.config.vocab_size))
-    whole = graph(tiny.model)
+    whole = trace_graph(tiny.model)
     narrowed = whole.clone()
     kept = third(tiny.model.config.vocab_size)
     order = narrow(narrowed, kept)
@@ -137,7 +137,7 @@ def narrowed(tmp_path: Path, request: pytest.FixtureRequest, some_words: None) -
 def test_what_is_written_is_what_torch_writes_without_the_other_tokens(narrowed: tuple[Any, Path]) -> None:
     """Of prompts that have all tokens, twice, so that the cache of prefixes is read too."""
     tiny, directory = narrowed
-    described = Described.read(directory)
+    described = ServingInfo.read(directory)
     size = tiny.model.config.vocab_size
     order = np.load(directory / renumbering.FILE_NAME)
     forbidden = order[described.rows :].tolist()
@@ -161,7 +161,7 @@ def run(directory: Path, jobs: Sequence[Job]) -> list[list[int]]:
 def test_penalties_and_ends_that_cannot_be_written_do_no_harm(narrowed: tuple[Any, Path]) -> None:
     """GenAI sets the logit of each end without looking how many there are."""
     _, directory = narrowed
-    described = Described.read(directory)
+    described = ServingInfo.read(directory)
     order = np.load(directory / renumbering.FILE_NAME).tolist()
     ends = frozenset([*described.ends, *order[described.rows :], 10**6])
     wild = [
@@ -195,12 +195,12 @@ def test_a_model_whose_head_is_not_known_keeps_its_vocabulary_and_says_so(
     source = tiny_models.save("qwen2", tmp_path / "source")
     remark = export(str(source), tmp_path / "prepared", bits=8, clock=SystemClock())
     assert remark == "source keeps its whole vocabulary: how it computes logits is not known here"
-    assert Described.read(tmp_path / "prepared").rows is None
+    assert ServingInfo.read(tmp_path / "prepared").rows is None
     assert not (tmp_path / "prepared" / renumbering.FILE_NAME).exists()
 
 
 def test_all_keeps_everything(tmp_path: Path, some_words: None) -> None:
     source = tiny_models.save("qwen2", tmp_path / "source")
     transformers_export.export(str(source), tmp_path / "all", bits=8, vocabulary=Vocabulary.ALL, clock=SystemClock())
-    assert Described.read(tmp_path / "all").rows is None
+    assert ServingInfo.read(tmp_path / "all").rows is None
     assert not (tmp_path / "all" / renumbering.FILE_NAME).exists()

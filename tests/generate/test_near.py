@@ -9,7 +9,7 @@ import pytest
 from benchmarks import voice
 from events.errors import SettingsError
 from events.schema import FinishReason, GenerationCompleted, Role, Turn, Usage
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models.card import EXAMPLES, ROOM_FOR_EXAMPLES, ModelCard
 from functions.generate.models.voices import Voice
 from functions.generate.prompts.formats import FormatName, fit
@@ -132,9 +132,9 @@ def test_a_card_takes_its_examples_along(model, tmp_path_factory):
     copied, served = tmp_path_factory.mktemp("copied"), tmp_path_factory.mktemp("served")
     ModelCard.read(model).write(copied)
     assert (copied / EXAMPLES).read_bytes() == (model / EXAMPLES).read_bytes()
-    Described(card=ModelCard.read(copied), context=2048, ends=(1,)).write(served)
+    ServingInfo(card=ModelCard.read(copied), context=2048, ends=(1,)).write(served)
     assert read(served) == TALKS
-    assert "Прага" in prompt(Described.read(served).card, asked("столица Чехии"))
+    assert "Прага" in prompt(ServingInfo.read(served).card, asked("столица Чехии"))
 
 
 def test_what_is_kept_beside_the_examples_finds_the_same_and_is_made_anew_where_it_is_no_longer_right(model, tmp_path):

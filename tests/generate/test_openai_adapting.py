@@ -27,7 +27,7 @@ pytest.importorskip("openai")
 
 from openai import APIStatusError
 
-from functions.generate.engines.openai.overflow import Overflow, overflow
+from functions.generate.engines.openai.overflow import Overflow, overflow_of
 
 QUESTION = [Turn(role=Role.USER, text="секрет")]
 SAMPLING = Sampling(max_new_tokens=7, seed=5)
@@ -275,7 +275,7 @@ def test_the_numbers_of_every_server_are_read(message: str) -> None:
     httpx = pytest.importorskip("httpx2")
     response = httpx.Response(400, request=httpx.Request("POST", "http://h/v1/chat/completions"))
     error = APIStatusError(message, response=response, body={"message": message})
-    assert overflow(error) == Overflow(*WORDINGS[message])
+    assert overflow_of(error) == Overflow(*WORDINGS[message])
 
 
 @pytest.mark.parametrize("odd", [True, -1, 0, 10**12, float("nan"), "512", None, [512]])
@@ -284,7 +284,7 @@ def test_what_is_no_number_of_tokens_is_not_taken_for_one(odd: Any) -> None:
     response = httpx.Response(400, request=httpx.Request("POST", "http://h/v1/chat/completions"))
     message = "the request exceeds the available context size"
     body = {"message": message, "code": ["a list"], "type": {}, "n_ctx": odd, "n_prompt_tokens": odd}
-    assert overflow(APIStatusError(message, response=response, body=body)) == Overflow()
+    assert overflow_of(APIStatusError(message, response=response, body=body)) == Overflow()
 
 
 def has_room(limit: int, *, counts: bool = True, total: bool = True) -> Reply:

@@ -21,7 +21,7 @@ from tests.generate.chat_server import Chat, ChatServer, Reply, choice, chunk, p
 
 pytest.importorskip("openai")
 
-from functions.generate.engines.openai.answer import Answer
+from functions.generate.engines.openai.answer import StreamedAnswer
 
 QUESTION = [Turn(role=Role.USER, text="Как дела?")]
 SAMPLING = Sampling(max_new_tokens=7)
@@ -283,7 +283,7 @@ COUNTS = st.dictionaries(st.sampled_from([*USAGE, "completion_tokens_details"]),
     )
 )
 def test_no_event_breaks_the_reading(events: list[dict[str, Any]]) -> None:
-    answer = Answer(SystemClock(), visible=7, thoughts=5)
+    answer = StreamedAnswer(SystemClock(), visible=7, thoughts=5)
     for event in events:
         answer.add(event)
     with suppress(Retry, Reject):
@@ -299,7 +299,7 @@ def test_a_long_thought_is_not_read_anew_at_every_piece(monkeypatch: pytest.Monk
         return said(text, **how)
 
     monkeypatch.setattr("functions.generate.engines.openai.answer.said", counting)
-    answer = Answer(SystemClock(), visible=3000, thoughts=20_000)
+    answer = StreamedAnswer(SystemClock(), visible=3000, thoughts=20_000)
     for piece in ("<think>", *"а" * 20_000, "</think>", *"Да. " * 500):
         answer.add(json.loads(json.dumps(chunk(piece))))
         assert not answer.is_full

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers
 
-from functions.generate.engines.gguf.merges import derived
+from functions.generate.engines.gguf.merges import derive_merges
 from functions.generate.engines.tokenizer_file import write
 
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 WORDS = ["▁", "п", "р", "и", "в", "е", "т", "пр", "ри", "при", "ив", "рив", "вет", "ет", "привет", "▁при", "▁привет"]
 VOCABULARY = {token: number for number, token in enumerate(["<unk>", "<end>", *BYTES, *reversed(WORDS), "\n", "🙂"])}
-MERGES = derived({token: -number for token, number in VOCABULARY.items()}).spelled()
+MERGES = derive_merges({token: -number for token, number in VOCABULARY.items()}).spelled()
 
 
 def gemma_like(**how: object) -> Tokenizer:

@@ -12,13 +12,13 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
 from events.errors import SettingsError
 from functions.generate.engines.transformers import checkpoints
-from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from tests.generate.tiny_models import save
 
 
 def refused(source: str) -> str:
     with pytest.raises(SettingsError, match=r"^GENERATE_MODEL=") as raised:
-        load(source)
+        load_checkpoint(source)
     assert len(str(raised.value).splitlines()) == 1
     return str(raised.value)
 

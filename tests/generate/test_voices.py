@@ -22,12 +22,12 @@ from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.gguf import loading
-from functions.generate.engines.gguf.adapters import Adapter, BadAdapter, weights_of
-from functions.generate.engines.gguf.header import read
-from functions.generate.engines.gguf.kinds import parameter
+from functions.generate.engines.gguf.adapters import Adapter, BadAdapter, read_weights
+from functions.generate.engines.gguf.header import read_header
+from functions.generate.engines.gguf.kinds import parameter_name
 from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.export import gguf_export
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models import preparing, vocabulary, voices
 from functions.generate.models.card import ModelCard, Preferred
 from functions.generate.models.prepared_copies import PreparedCopy
@@ -92,12 +92,12 @@ def voice(folder: Path) -> Voice:
 
 def test_without_torch_it_is_merged_as_peft_merges_it(trained: tuple[Path, Any]) -> None:
     folder, merged = trained
-    header = read(folder / "m.gguf")
+    header = read_header(folder / "m.gguf")
     expected = {name: weights.detach().numpy() for name, weights in merged.named_parameters()}
-    base, ours = (weights_of(folder / "m.gguf", header, adapter) for adapter in (None, folder / "voice"))
+    base, ours = (read_weights(folder / "m.gguf", header, adapter) for adapter in (None, folder / "voice"))
     changed = 0
     for name in ours:
-        called = parameter(header, name)
+        called = parameter_name(header, name)
         shift = 1 if name.endswith("norm.weight") else 0
         np.testing.assert_allclose(ours[name] - shift, expected[called], atol=1e-5)
         changed += not np.array_equal(ours[name], base[name])
@@ -217,7 +217,7 @@ def test_an_adapter_for_another_model_is_refused(tmp_path: Path, name: str, shap
     tensors = load_file(tmp_path / "voice" / ADAPTER)
     save_file({**tensors, name: np.zeros(shape, np.float32)}, tmp_path / "voice" / ADAPTER)
     with pytest.raises(BadAdapter, match=why):
-        weights_of(tmp_path / "m.gguf", read(tmp_path / "m.gguf"), tmp_path / "voice")
+        read_weights(tmp_path / "m.gguf", read_header(tmp_path / "m.gguf"), tmp_path / "voice")
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_the_default_model_is_prepared_with_the_card_and_the_notice_of_its_voice
     default_is_tiny: Path, tmp_path: Path
 ) -> None:
     directory = preparing.prepare_model(None, default_is_tiny, bits=8, voice=voice(tmp_path), console=QUIET)
-    assert Described.read(directory).card == CARD
+    assert ServingInfo.read(directory).card == CARD
     floats = prepare_default_checkpoint(default_is_tiny, voice=voice(tmp_path), console=QUIET)
     assert ModelCard.read(floats) == CARD
     for made in (directory, floats):

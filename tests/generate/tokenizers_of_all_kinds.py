@@ -8,7 +8,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER, FormatName
@@ -112,7 +112,7 @@ def wrapped(raw: Tokenizer) -> Any:
 
 def served(directory: Path) -> FastTokenizer:
     """As the engine without transformers has it, from its `tokenizer.json` in `directory`."""
-    described = Described(
+    described = ServingInfo(
         card=ModelCard(name="test", format=FormatName.CHAT),
         context=256,
         ends=(),

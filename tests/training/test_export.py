@@ -12,7 +12,7 @@ from events.errors import SettingsError, TimokhaError
 from events.runtime import leftovers
 from events.runtime.claims import Claim, InUse
 from events.runtime.clock import SystemClock
-from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from functions.generate.models.sources import UNFINISHED, path_of
 from tests.full_disk import files_up_to
 from tests.generate.gguf_files import write
@@ -119,7 +119,7 @@ def test_an_export_goes_into_an_empty_directory_that_stays_the_same(run, tmp_pat
     exported(run, tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "disk").stat().st_ino == before
-    assert load(str(tmp_path / "link"))
+    assert load_checkpoint(str(tmp_path / "link"))
 
 
 @pytest.mark.parametrize("where", ["", "model", "checkpoints"])
@@ -190,4 +190,4 @@ def test_a_gguf_file_is_trained_and_exported(data, tmp_path):
     settings = FitSettings.read(data=data, model=str(file), out=tmp_path / "run", **small)
     fit(settings, console=QUIET, clock=SystemClock())
     assert exported(tmp_path / "run", tmp_path / "voice") < 0.01
-    assert load(str(tmp_path / "voice")).card.name == "Tiny.F32-trained"
+    assert load_checkpoint(str(tmp_path / "voice")).card.name == "Tiny.F32-trained"

@@ -2,7 +2,7 @@
 
 import torch
 
-from functions.generate.engines.transformers.checkpoints import fresh
+from functions.generate.engines.transformers.checkpoints import copy_in_dtype
 
 
 def test_a_copy_is_the_model_and_nothing_is_drawn_for_it(tiny_model):
@@ -10,7 +10,7 @@ def test_a_copy_is_the_model_and_nothing_is_drawn_for_it(tiny_model):
     ids = torch.tensor([[5, 6, 7]])
     with torch.random.fork_rng():
         before = torch.random.get_rng_state()
-        copy = fresh(tiny_model, torch.float32)
+        copy = copy_in_dtype(tiny_model, torch.float32)
         assert torch.equal(torch.random.get_rng_state(), before)
     with torch.inference_mode():
         assert torch.equal(copy.eval()(ids).logits, tiny_model(ids).logits)

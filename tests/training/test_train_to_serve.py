@@ -16,7 +16,7 @@ from events.runtime.clock import SystemClock
 from events.schema import GenerationCompleted
 from events.transport import Channel
 from functions.generate import app
-from functions.generate.engines.transformers.checkpoints import load
+from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from functions.generate.models.card import ModelCard
 from functions.generate.models.vocabulary import read_used_tokens
 from functions.generate.settings import GenerateSettings
@@ -106,7 +106,7 @@ def test_an_exported_model_says_itself_what_it_is(run, tmp_path):
     assert manifest["data_sha256"] in readme
     assert "| bits_per_byte |" in readme
     assert (served / "NOTICE.txt").read_text() == "under terms"
-    assert set(load(str(served)).tokenizer.encode(" и\n")) <= set(read_used_tokens(served))
+    assert set(load_checkpoint(str(served)).tokenizer.encode(" и\n")) <= set(read_used_tokens(served))
     assert (served / "evaluation.json").is_file()
     written = "".join(file.read_text() for pattern in ("*.json", "*.md") for file in served.glob(pattern))
     assert str(run.parent) not in written, "no path of the machine that trained it"
@@ -116,7 +116,7 @@ def test_an_exported_model_gives_the_trained_ones_logits(run, tmp_path):
     served = tmp_path / "served"
     difference = export(ExportSettings.read(run=run, to=served, weights="fp32"), console=QUIET, clock=SystemClock())
     assert difference < 1e-2
-    model, exported = load_trained_model(run, read_run_settings(run), QUIET), load(str(served))
+    model, exported = load_trained_model(run, read_run_settings(run), QUIET), load_checkpoint(str(served))
     ids = torch.tensor([model.tokenizer.encode("Гость: да?\nТимоха:")])
     assert exported.tokenizer.encode("Гость: да?\nТимоха:") == ids[0].tolist()
     with torch.inference_mode():

@@ -12,7 +12,7 @@ import pytest
 from cli.doctor.findings import Finding, Level
 from cli.doctor.model import examine_model
 from events.extras import install_command
-from functions.generate.engines.serving_file import FILE_NAME, Described
+from functions.generate.engines.serving_file import FILE_NAME, ServingInfo
 from functions.generate.models import voices
 from functions.generate.models.card import FILE_NAME as CARD_NAME
 from functions.generate.models.card import ModelCard
@@ -202,7 +202,7 @@ def prepared(directory: Path) -> Path:
     """`directory`, prepared for the OpenVINO engine."""
     made = prepared_directory(str(directory), Path("cache").absolute(), bits=GenerateSettings.read().bits)
     made.mkdir(parents=True)
-    Described(card=ModelCard(name="model", format=FormatName.DIALOGUE), context=10, ends=(1,)).write(made)
+    ServingInfo(card=ModelCard(name="model", format=FormatName.DIALOGUE), context=10, ends=(1,)).write(made)
     for name in ("config.json", "openvino_model.xml", "openvino_model.bin", "tokenizer.json"):
         (made / name).write_text("x")
     return made

@@ -51,7 +51,7 @@ from events.schema import (
     Usage,
 )
 from events.transport import Channel
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models.card import ModelCard, Preferred
 from functions.generate.prompts.formats import FormatName
 from observability import trace_reader
@@ -333,7 +333,7 @@ CARD = ModelCard(
         ("timokha.json", CARD),
         (
             "serving.json",
-            Described(
+            ServingInfo(
                 card=CARD,
                 context=2048,
                 ends=(2, 3),
@@ -347,7 +347,7 @@ CARD = ModelCard(
     ],
 )
 def test_a_models_description_is_read_and_written_as_it_was(
-    tmp_path: Path, file: str, described: ModelCard | Described
+    tmp_path: Path, file: str, described: ModelCard | ServingInfo
 ) -> None:
     stored = STORED / "model"
     assert type(described).read(stored) == described

@@ -23,7 +23,7 @@ from events.schema import Sampling, Turn
 from functions.generate.decoding.stages import Stage, Stages
 from functions.generate.decoding.writer import Times
 from functions.generate.engines.transformers.checkpoints import Checkpoint
-from functions.generate.engines.transformers.engine import end_tokens, format_of, silent_at_first, writer_of
+from functions.generate.engines.transformers.engine import barred_first_tokens, end_tokens, format_of, make_writer
 from training.evaluation.shared_prefix import CountDone, no_progress
 
 _ROWS = 8
@@ -38,7 +38,7 @@ class BatchWriter:
         self._tokenizer: Any = checkpoint.tokenizer
         self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock, learning=True)
         self._ends = end_tokens(checkpoint, self._format)
-        self._writer = writer_of(checkpoint, self._format)
+        self._writer = make_writer(checkpoint, self._format)
 
     def answers(self, asked: Sequence[tuple[Sequence[Turn], Sampling]], done: CountDone = no_progress) -> list[str]:
         """Return an answer to the last turn of each. `done` is called at every token and may raise to end the work."""
@@ -84,7 +84,9 @@ class BatchWriter:
         return LogitsProcessorList(
             [
                 RepetitionPenaltyLogitsProcessor(first.sampling.repetition_penalty, prompt_ignore_length=width),
-                SuppressTokensAtBeginLogitsProcessor(silent_at_first(self._tokenizer, self._ends, first.stage), width),
+                SuppressTokensAtBeginLogitsProcessor(
+                    barred_first_tokens(self._tokenizer, self._ends, first.stage), width
+                ),
                 _Draw([(one.sampling, one.stage) for one in batch]),
             ]
         )

@@ -18,7 +18,7 @@ from transformers.pytorch_utils import Conv1D
 from events.errors import SettingsError, TimokhaError
 from events.files import fill_whole, write_whole
 from events.runtime.clock import Clock, SystemClock
-from functions.generate.engines.model_files import writing
+from functions.generate.engines.model_files import write_errors_named
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.models.card import ModelCard
 from observability.telemetry import Telemetry
@@ -237,7 +237,7 @@ def _save(trainer: PackTrainer, checkpoint: Checkpoint, manifest: Manifest, sett
 
 
 def _save_model(trainer: PackTrainer, checkpoint: Checkpoint, card: ModelCard, folder: Path) -> None:
-    with writing(folder):
+    with write_errors_named(folder):
         trainer.model.save_pretrained(folder)
         (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty template
         checkpoint.tokenizer.save_pretrained(folder)

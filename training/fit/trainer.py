@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from functions.generate.engines.model_files import writing
+from functions.generate.engines.model_files import write_errors_named
 from training.fit.monitor import Monitor
 from training.fit.packing import IGNORED, Pack
 from training.settings import FitSettings
@@ -30,7 +30,7 @@ class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it unt
         folder = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with self._monitor.saving(), writing(folder):
+            with self._monitor.saving(), write_errors_named(folder):
                 super()._save_checkpoint(model, trial)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint would fill a full disk

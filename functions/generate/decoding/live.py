@@ -11,7 +11,7 @@ Tell = Callable[[GenerationProgressed], Awaitable[None]]
 class LiveText:
     """Tells every new text once, in order, from the first on that can't become a repetition: that would be drawn again.
 
-    It is `functions.generate.engine.Progressed`.
+    It is `functions.generate.engine.OnProgress`.
     """
 
     def __init__(self, request_id: str, tell: Tell, earlier: Earlier) -> None:

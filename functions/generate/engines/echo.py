@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from events.runtime.clock import Clock
 from events.schema import FinishReason, Sampling, Turn, Usage
-from functions.generate.engine import Generated, Progressed
+from functions.generate.engine import Generated, OnProgress
 from functions.generate.settings import GenerateSettings
 
 INTERVAL = timedelta(seconds=0.1)
@@ -34,7 +34,7 @@ class EchoEngine:
         self._clock = clock
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
     ) -> Generated:
         """Tells the words evenly over the delay, as if they were being written."""
         if progressed is None:
@@ -49,7 +49,7 @@ class EchoEngine:
             generation_seconds=self._delay.total_seconds(),
         )
 
-    async def _write(self, text: str, progressed: Progressed) -> None:
+    async def _write(self, text: str, progressed: OnProgress) -> None:
         ends = [word.end() for word in _WORD.finditer(text)]
         steps = max(1, min(len(ends), self._delay // INTERVAL))
         for step in range(1, steps):

@@ -16,7 +16,7 @@ _FULL = 64 * 1024
 
 
 @contextmanager
-def writing(directory: Path) -> Iterator[None]:
+def write_errors_named(directory: Path) -> Iterator[None]:
     """Raise an OSError that names `directory` for what the libraries raise when they can't write to it.
 
     Afterwards others may read in `directory` what the umask lets them.

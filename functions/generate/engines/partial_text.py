@@ -11,11 +11,11 @@ import structlog
 from events.runtime.clock import Clock
 from events.runtime.tasks import cancel
 from functions.generate.decoding.answers import so_far
-from functions.generate.engine import Progressed
+from functions.generate.engine import OnProgress
 
 
 @dataclass(slots=True)
-class Pace:
+class Throttle:
     """`interval` in seconds; the first time is due at once."""
 
     interval: float
@@ -31,7 +31,7 @@ class Pace:
         return True
 
 
-INTERVAL = 0.05
+PARTIAL_TEXT_INTERVAL = 0.05
 """Seconds between two times that a request's text is told: an edge shows less, but first words should not wait."""
 
 Written = TypeVar("Written")
@@ -40,8 +40,8 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def telling(
-    progressed: Progressed | None, read: Callable[[Written], str]
+async def partial_text_sender(
+    progressed: OnProgress | None, read: Callable[[Written], str]
 ) -> AsyncIterator[Callable[[Written], None] | None]:
     """Inside, what is put into the yielded call, from any thread, is `read` and told; nothing for nobody."""
     if progressed is None:
@@ -64,7 +64,9 @@ async def telling(
             log.warning("progress.not_told", error=type(task.exception()).__name__)
 
 
-def after(earlier: Sequence[int], told: Callable[[list[int]], None] | None) -> Callable[[list[int]], None] | None:
+def with_earlier_tokens(
+    earlier: Sequence[int], told: Callable[[list[int]], None] | None
+) -> Callable[[list[int]], None] | None:
     """Tells an answer's `earlier` tokens with those of a later stage."""
     begun = list(earlier)
     return (lambda tokens: told(begun + tokens)) if told else None

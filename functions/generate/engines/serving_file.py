@@ -10,7 +10,7 @@ from functions.generate.models.card import ModelCard
 FILE_NAME = "serving.json"
 
 
-class Described(BaseModel):
+class ServingInfo(BaseModel):
     """The model's limits and its tokenizer's habits; `tokenizer.json` lies beside."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -30,7 +30,7 @@ class Described(BaseModel):
     """One, or several by name."""
 
     @classmethod
-    def read(cls, directory: Path) -> "Described":
+    def read(cls, directory: Path) -> "ServingInfo":
         """Raises SettingsError if `directory` holds no prepared model."""
         path = directory / FILE_NAME
         try:

@@ -5,21 +5,21 @@ from typing import Any
 
 from events.runtime.clock import Clock
 from functions.generate.engines.gguf.tokenizer import GGUFTokenizer
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.formats import FIRST_SPEAKER, FormatName
 from functions.generate.prompts.templates import ChatTemplate
 
 
-def described(card: ModelCard, tokenizer: GGUFTokenizer, *, context: int, clock: Clock) -> Described:
+def describe_gguf_model(card: ModelCard, tokenizer: GGUFTokenizer, *, context: int, clock: Clock) -> ServingInfo:
     """Describe the model of a GGUF file. Raises SettingsError, one line, if its chat template can't be followed."""
     raw, special = tokenizer.raw, dict(tokenizer.special_tokens)
     form = card.prompt_format(lambda: _template(tokenizer, clock), room=0)  # its end is asked for, and no examples
     numbers = {name: int(raw.token_to_id(token)) for name, token in special.items()}
-    return Described(
+    return ServingInfo(
         card=card,
         context=context,
-        ends=all_ends(raw, form.end, tokenizer.ends),
+        ends=end_token_ids(raw, form.end, tokenizer.ends),
         bos_token_id=numbers.get("bos_token"),
         special_ids=tuple(dict.fromkeys(numbers.values())),
         special_tokens=special,
@@ -27,7 +27,7 @@ def described(card: ModelCard, tokenizer: GGUFTokenizer, *, context: int, clock:
     )
 
 
-def guessed(name: str, *, vocabulary: Collection[str], chat_template: Any) -> ModelCard:
+def guess_card(name: str, *, vocabulary: Collection[str], chat_template: Any) -> ModelCard:
     """The card of a model that has none."""
     if FIRST_SPEAKER in vocabulary:
         return ModelCard(name=name, format=FormatName.RUDIALOGPT)
@@ -36,7 +36,7 @@ def guessed(name: str, *, vocabulary: Collection[str], chat_template: Any) -> Mo
     return ModelCard(name=name, format=FormatName.DIALOGUE, preamble=True)
 
 
-def all_ends(raw: Any, end: str, own: Collection[int]) -> tuple[int, ...]:
+def end_token_ids(raw: Any, end: str, own: Collection[int]) -> tuple[int, ...]:
     """The tokens that end an answer: the model's `own`, and all that write a format's `end`, alone or with more."""
     alone = raw.encode(end, add_special_tokens=False).ids
     tokens = list(raw.get_vocab().values())

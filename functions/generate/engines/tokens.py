@@ -8,14 +8,14 @@ from tokenizers import Tokenizer
 
 from events.runtime.clock import Clock
 from functions.generate.decoding.byte_tokens import ByteTokens
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.prompts.templates import ChatTemplate
 
 
 class FastTokenizer:
     """Implements `functions.generate.prompts.words.Tokenizer`. Encode in one thread at a time."""
 
-    def __init__(self, directory: Path, described: Described) -> None:
+    def __init__(self, directory: Path, described: ServingInfo) -> None:
         self._raw: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))
         # Its file may say that texts are cut.
         self._raw.no_truncation()

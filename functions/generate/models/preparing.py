@@ -160,7 +160,7 @@ def check_resources(source: str, directory: Path, *, bits: int) -> None:
     """Raise TimokhaError if this machine clearly can't prepare the GGUF file `source` in `directory`."""
     if not Path(source).is_file():
         return
-    parameters = header.read(Path(source)).parameters
+    parameters = header.read_header(Path(source)).parameters
     memory, disk = MEMORY + MEMORY_PER_PARAMETER * parameters, DISK_PER_PARAMETER[bits] * parameters
     there, free = _memory(), disk_usage(directory).free
     if there < SUFFICIENT_SHARE * memory:

@@ -108,8 +108,8 @@ def _wrong_file(path: Path) -> str | None:
     if path.suffix != header.SUFFIX and not _begins(path).startswith(header.MAGIC):
         return "is a file of another kind"
     try:
-        return refusal(header.read(path)) or None
-    except header.NoGGUF as error:
+        return refusal(header.read_header(path)) or None
+    except header.UnreadableGGUF as error:
         return str(error)
 
 

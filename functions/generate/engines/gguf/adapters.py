@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from functions.generate.engines.gguf.header import Header
-from functions.generate.engines.gguf.kinds import parameter
+from functions.generate.engines.gguf.kinds import parameter_name
 from functions.generate.engines.gguf.weights import Floats, Weights
 from functions.generate.models.voices import ADAPTER, CONFIG, LARGEST_HEAD, SUM
 
@@ -53,23 +53,23 @@ class Adapter:
         return cls(scale, _paired(tensors))
 
 
-def weights_of(path: Path, header: Header, adapter: Path | None) -> Mapping[str, Floats]:
+def read_weights(path: Path, header: Header, adapter: Path | None) -> Mapping[str, Floats]:
     """Those of the GGUF file at `path`, merged with the adapter in the directory `adapter`.
 
-    Raises NoGGUF, after the file's name, or BadAdapter, after the adapter's.
+    Raises UnreadableGGUF, after the file's name, or BadAdapter, after the adapter's.
     """
     weights = Weights(path, header)
-    return weights if adapter is None else Adapted(header, weights, Adapter.read(adapter))
+    return weights if adapter is None else AdaptedWeights(header, weights, Adapter.read(adapter))
 
 
-class Adapted(Mapping[str, Floats]):
+class AdaptedWeights(Mapping[str, Floats]):
     """The `weights` of a GGUF file, by the names in it, with an adapter merged into each when it is asked for."""
 
     def __init__(self, header: Header, weights: Mapping[str, Floats], adapter: Adapter) -> None:
         """Raises BadAdapter if the adapter belongs to another model."""
         self._weights = weights
         self._adapter = adapter
-        self._names = {tensor.name: parameter(header, tensor.name) for tensor in header.tensors}
+        self._names = {tensor.name: parameter_name(header, tensor.name) for tensor in header.tensors}
         shapes = {self._names[tensor.name]: tensor.shape for tensor in header.tensors}
         for name, (down, up) in adapter.matrices.items():
             if shapes.get(name) != (up.shape[0], down.shape[1]) or up.shape[1] != down.shape[0]:

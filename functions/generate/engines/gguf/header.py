@@ -63,7 +63,7 @@ _KEPT = 4096
 """Entries of a list of numbers that are kept unless asked for; of longer ones, and of texts, how many there are."""
 
 
-class NoGGUF(ValueError):
+class UnreadableGGUF(ValueError):
     """The file is of another kind, or damaged: says so after its name."""
 
 
@@ -93,29 +93,33 @@ class Header:
     def architecture(self) -> str:
         return str(self.metadata.get("general.architecture", ""))
 
+    def value(self, name: str, default: Any = None) -> Any:
+        """Return what the file says of its architecture's `name`."""
+        return self.metadata.get(f"{self.architecture}.{name}", default)
+
     @property
     def parameters(self) -> int:
         return sum(prod(tensor.shape) for tensor in self.tensors)
 
 
-def read(path: Path, whole: Collection[str] = ()) -> Header:
-    """Read the head of `path`; the lists named in `whole` are kept, however long. Raises NoGGUF or OSError."""
+def read_header(path: Path, whole: Collection[str] = ()) -> Header:
+    """Read the head of `path`; the lists named in `whole` are kept, however long. Raises UnreadableGGUF or OSError."""
     with path.open("rb") as file:
         begins = file.read(len(POINTER))
         if begins == POINTER:
-            raise NoGGUF("is a Git LFS pointer: run `git lfs pull`")
+            raise UnreadableGGUF("is a Git LFS pointer: run `git lfs pull`")
         if not begins.startswith(MAGIC):
-            raise NoGGUF("is no GGUF file")
+            raise UnreadableGGUF("is no GGUF file")
         if int.from_bytes(begins[4:8], "little") not in VERSIONS:
-            raise NoGGUF("is a GGUF file of a version that can't be read: convert the model again")
+            raise UnreadableGGUF("is a GGUF file of a version that can't be read: convert the model again")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
                 header = _Reader(data, whole).header()
             except (struct.error, ValueError, TypeError, ArithmeticError, MemoryError, RecursionError):
-                raise NoGGUF("is cut off or damaged: download or copy it again") from None
+                raise UnreadableGGUF("is cut off or damaged: download or copy it again") from None
             ends = (tensor.offset + tensor.size for tensor in header.tensors if tensor.kind in BLOCKS)
             if max(ends, default=0) > len(data):
-                raise NoGGUF("is cut off: download or copy it again")
+                raise UnreadableGGUF("is cut off: download or copy it again")
     return header
 
 

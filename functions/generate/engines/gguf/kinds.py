@@ -109,12 +109,7 @@ def refusal(header: Header) -> str:
         return "has numbers that no model has: download or copy it again"
 
 
-def of(header: Header, name: str, default: Any = None) -> Any:
-    """What the file says of its architecture's `name`."""
-    return header.metadata.get(f"{header.architecture}.{name}", default)
-
-
-def parameter(header: Header, tensor: str) -> str:
+def parameter_name(header: Header, tensor: str) -> str:
     """What transformers calls `tensor`; `FREQUENCIES` are none of its parameters and keep their name."""
     if tensor in OUTSIDE:
         return OUTSIDE[tensor]
@@ -126,7 +121,7 @@ def parameter(header: Header, tensor: str) -> str:
 
 def head_size(header: Header) -> int:
     return int(
-        of(header, "attention.key_length") or of(header, "embedding_length") // of(header, "attention.head_count")
+        header.value("attention.key_length") or header.value("embedding_length") // header.value("attention.head_count")
     )
 
 
@@ -155,7 +150,7 @@ def _unknown(header: Header) -> str:
 
 def _unknown_numbers(header: Header) -> str:
     prefix = f"{header.architecture}."
-    missing = [name for name in _NEEDED if not isinstance(of(header, name), int | float)]
+    missing = [name for name in _NEEDED if not isinstance(header.value(name), int | float)]
     if missing:
         return f"has no single {prefix}{missing[0]}"
     known = _KNOWN | _KNOWN_OF.get(header.architecture, set())
@@ -186,7 +181,7 @@ def _unknown_tokenizer(header: Header) -> str:
 def _unknown_tensors(header: Header) -> str:
     found = {tensor.name for tensor in header.tensors}
     # One layer more than there can be is enough to miss.
-    layers = range(min(int(of(header, "block_count")), len(found) + 1))
+    layers = range(min(int(header.value("block_count")), len(found) + 1))
     wanted = {*OUTSIDE, *(f"blk.{layer}.{name}" for layer in layers for name in LAYERS[header.architecture])}
     if others := sorted(found - wanted - {FREQUENCIES}):
         return f"has {others[0]}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from functions.generate.engines.gguf.header import Header
-from functions.generate.engines.gguf.kinds import EMBEDDING, TIED, head_size, of
+from functions.generate.engines.gguf.kinds import EMBEDDING, TIED, head_size
 
 _EVERY_SIXTH = 6
 """Of Gemma 3's layers one in so many sees everything: a file need not say it."""
@@ -11,43 +11,43 @@ _LARGEST_GEMMA = 62
 """Layers of Gemma 3 27B, whose attention alone is scaled by the width of the model."""
 
 
-def windows(header: Header) -> list[int | None]:
+def attention_windows(header: Header) -> list[int | None]:
     """How many tokens each layer sees, in their order; None: all of them."""
-    layers = int(of(header, "block_count"))
+    layers = int(header.value("block_count"))
     if header.architecture != "gemma3":
         return [None] * layers
-    pattern = of(header, "attention.sliding_window_pattern", _EVERY_SIXTH)
+    pattern = header.value("attention.sliding_window_pattern", _EVERY_SIXTH)
     slides = pattern if isinstance(pattern, list) else [bool((layer + 1) % pattern) for layer in range(layers)]
-    window = int(of(header, "attention.sliding_window"))
+    window = int(header.value("attention.sliding_window"))
     return [window if slide else None for slide in slides]
 
 
 def attention_width(header: Header) -> int:
     """The number by whose root attention scores are divided."""
-    if header.architecture == "gemma3" and int(of(header, "block_count")) == _LARGEST_GEMMA:
-        return int(of(header, "embedding_length")) // int(of(header, "attention.head_count"))
+    if header.architecture == "gemma3" and int(header.value("block_count")) == _LARGEST_GEMMA:
+        return int(header.value("embedding_length")) // int(header.value("attention.head_count"))
     return head_size(header)
 
 
-def config(header: Header) -> dict[str, Any]:
+def base_config(header: Header) -> dict[str, Any]:
     """What all architectures have in their configuration, by transformers' names."""
-    heads = int(of(header, "attention.head_count"))
+    heads = int(header.value("attention.head_count"))
     embedding = next(tensor for tensor in header.tensors if tensor.name == EMBEDDING)
     return {
         "vocab_size": embedding.shape[0],
-        "hidden_size": int(of(header, "embedding_length")),
-        "intermediate_size": int(of(header, "feed_forward_length")),
-        "num_hidden_layers": int(of(header, "block_count")),
+        "hidden_size": int(header.value("embedding_length")),
+        "intermediate_size": int(header.value("feed_forward_length")),
+        "num_hidden_layers": int(header.value("block_count")),
         "num_attention_heads": heads,
-        "num_key_value_heads": int(of(header, "attention.head_count_kv", heads)),
+        "num_key_value_heads": int(header.value("attention.head_count_kv", heads)),
         "head_dim": head_size(header),
-        "max_position_embeddings": int(of(header, "context_length")),
+        "max_position_embeddings": int(header.value("context_length")),
         "bos_token_id": header.metadata.get("tokenizer.ggml.bos_token_id"),
         "pad_token_id": header.metadata.get("tokenizer.ggml.padding_token_id"),
     }
 
 
-def misshapen(header: Header) -> str:
+def shape_problem(header: Header) -> str:
     """Return what is wrong, after the file's name, with the first tensor of a shape that does not fit; else nothing."""
     shapes = _shapes(header)
     for tensor in header.tensors:
@@ -59,9 +59,15 @@ def misshapen(header: Header) -> str:
 
 def _shapes(header: Header) -> dict[str, tuple[int, ...]]:
     """By the names of tensors within a layer, and outside of layers."""
-    width, inner = int(of(header, "embedding_length")), int(of(header, "feed_forward_length"))
-    heads, size = int(of(header, "attention.head_count")), head_size(header)
-    own = {"q": heads * size, **dict.fromkeys("kv", int(of(header, "attention.head_count_kv", heads)) * size)}
+    width, inner = (
+        int(header.value("embedding_length")),
+        int(header.value("feed_forward_length")),
+    )
+    heads, size = int(header.value("attention.head_count")), head_size(header)
+    own = {
+        "q": heads * size,
+        **dict.fromkeys("kv", int(header.value("attention.head_count_kv", heads)) * size),
+    }
     norms = ("attn_norm", "ffn_norm", "post_attention_norm", "post_ffw_norm", "output_norm")
     embedding = next(tensor for tensor in header.tensors if tensor.name == EMBEDDING)
     return {

@@ -35,7 +35,7 @@ class Merges:
         return Merges(self.tokens, self.left[chosen], self.right[chosen], self.made[chosen])
 
 
-def derived(scores: Mapping[str, float]) -> Merges:
+def derive_merges(scores: Mapping[str, float]) -> Merges:
     """Return each way to join two tokens of `scores` to a third, in the order in which SentencePiece prefers them.
 
     The highest score first; of equal ones, the longest left part, then the longest right part.
@@ -53,7 +53,7 @@ def derived(scores: Mapping[str, float]) -> Merges:
     return Merges([*scores], left, right, made).some(np.lexsort((-second, -first, -score)))
 
 
-def given(merges: Sequence[Merge]) -> Merges:
+def index_merges(merges: Sequence[Merge]) -> Merges:
     """Return `merges`, of which the last one counts where one stands there twice."""
     ranks = {merge: rank for rank, merge in enumerate(merges)}
     found = [(left, right, left + right) for rank, (left, right) in enumerate(merges) if ranks[left, right] == rank]
@@ -63,7 +63,7 @@ def given(merges: Sequence[Merge]) -> Merges:
     return Merges([*tokens], *np.array(places, np.int64).reshape(-1, 3).T)
 
 
-def needed(merges: Merges, fallbacks: Collection[str] = ()) -> Merges:
+def without_unused(merges: Merges, fallbacks: Collection[str] = ()) -> Merges:
     """Return those of `merges` that the encoding of some text can use.
 
     What becomes one token was never joined with its neighbours before, so it was put together as if it stood alone:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from functions.generate.engines.gguf.header import Header, NoGGUF, read
+from functions.generate.engines.gguf.header import Header, UnreadableGGUF, read_header
 from functions.generate.engines.gguf.kinds import BYTE_LEVEL, SPLITS
-from functions.generate.engines.gguf.merges import BYTE, Merge, Merges, derived, given, needed
+from functions.generate.engines.gguf.merges import BYTE, Merge, Merges, derive_merges, index_merges, without_unused
 
 _PREFIX: Final = "tokenizer.ggml."
 _TOKENS, _KINDS, _SCORES, _MERGES = (f"{_PREFIX}{name}" for name in ("tokens", "token_type", "scores", "merges"))
@@ -65,20 +65,22 @@ class GGUFTokenizer:
     chat_template: str | None
 
 
-def tokenizer(path: Path) -> GGUFTokenizer:
-    """Build the tokenizer of the file at `path`. Raises NoGGUF, after the file's name, or OSError."""
-    return built(read(path, whole=LISTS))
+def read_tokenizer(path: Path) -> GGUFTokenizer:
+    """Build the tokenizer of the file at `path`. Raises UnreadableGGUF, after the file's name, or OSError."""
+    return build_tokenizer(read_header(path, whole=LISTS))
 
 
-def built(header: Header) -> GGUFTokenizer:
-    """Build a tokenizer from a header that was read with `whole=LISTS`. Raises NoGGUF, after the file's name."""
+def build_tokenizer(header: Header) -> GGUFTokenizer:
+    """Build a tokenizer from a header read with `whole=LISTS`. Raises UnreadableGGUF, after the file's name."""
     try:
         return _built(header)
-    except NoGGUF:
+    except UnreadableGGUF:
         raise
     except Exception as error:  # what tokenizers raises is just that
         why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise NoGGUF(f"has a tokenizer that can't be built ({why[:100]}): download or convert it again") from error
+        raise UnreadableGGUF(
+            f"has a tokenizer that can't be built ({why[:100]}): download or convert it again"
+        ) from error
 
 
 def _built(header: Header) -> GGUFTokenizer:
@@ -108,10 +110,12 @@ def _special(said: Mapping[str, Any]) -> dict[str, str]:
 def _byte_level(said: Mapping[str, Any], split: str) -> Any:
     """As GPT-2's, Qwen's and Llama 3's: each byte has a sign."""
     if _MERGES not in said:
-        raise NoGGUF("has a tokenizer without merges: convert the model again")
+        raise UnreadableGGUF("has a tokenizer without merges: convert the model again")
     vocabulary = {_in_signs(token, kind): number for number, (token, kind) in enumerate(_with_kinds(said))}
     whole = split in _WHOLE_WORDS
-    raw: Any = Tokenizer(models.BPE(vocabulary, needed(_given(said)).spelled(), fuse_unk=False, ignore_merges=whole))
+    raw: Any = Tokenizer(
+        models.BPE(vocabulary, without_unused(_given(said)).spelled(), fuse_unk=False, ignore_merges=whole)
+    )
     if split in _EXPRESSIONS:
         parts: Any = pre_tokenizers.Split(Regex(_EXPRESSIONS[split]), "isolated")
         words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -132,7 +136,7 @@ def _gemma(said: Mapping[str, Any], unknown: str) -> Any:
     # Tokens of several spaces stand there as such, while texts have the sign for a space in their place.
     names = ["▁" * len(token) if token and not token.strip(" ") else token for token in said[_TOKENS]]
     vocabulary = {name: number for number, name in enumerate(names)}
-    merges = _given(said) if _MERGES in said else derived({name: -number for name, number in vocabulary.items()})
+    merges = _given(said) if _MERGES in said else derive_merges({name: -number for name, number in vocabulary.items()})
     known = {"unk_token": unknown} if unknown in vocabulary else {}
     raw: Any = Tokenizer(models.BPE(vocabulary, _usable(merges, names), fuse_unk=True, byte_fallback=True, **known))
     raw.normalizer = normalizers.Replace(" ", "▁")
@@ -144,7 +148,7 @@ def _pieces(said: Mapping[str, Any]) -> Any:
     """As Llama 2's: a space is put before a text unless the file says otherwise."""
     tokens = said[_TOKENS]
     vocabulary = {token: number for number, token in enumerate(tokens)}
-    merges = _given(said) if _MERGES in said else derived(dict(zip(tokens, said[_SCORES], strict=True)))
+    merges = _given(said) if _MERGES in said else derive_merges(dict(zip(tokens, said[_SCORES], strict=True)))
     raw: Any = Tokenizer(models.BPE(vocabulary, _usable(merges, tokens), fuse_unk=True, byte_fallback=True))
     spaced = bool(said.get(f"{_PREFIX}add_space_prefix", True))
     first = [normalizers.Prepend("▁")] if spaced else []
@@ -160,11 +164,11 @@ def _given(said: Mapping[str, Any]) -> Merges:
     for merge in said[_MERGES]:
         left, right = merge.split(" ")
         merges.append((left, right))
-    return given(merges)
+    return index_merges(merges)
 
 
 def _usable(merges: Merges, tokens: Sequence[str]) -> list[Merge]:
-    return needed(merges, {token for token in tokens if BYTE.fullmatch(token)}).spelled()
+    return without_unused(merges, {token for token in tokens if BYTE.fullmatch(token)}).spelled()
 
 
 def _with_kinds(said: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -8,9 +8,8 @@ import gguf as vendor
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.generate.engines.gguf.header import BLOCKS, Header, NoGGUF, Tensor
-from functions.generate.engines.gguf.kinds import of
-from functions.generate.engines.gguf.layers import misshapen
+from functions.generate.engines.gguf.header import BLOCKS, Header, Tensor, UnreadableGGUF
+from functions.generate.engines.gguf.layers import shape_problem
 
 _AT_ONCE = 4096
 """Blocks that are unpacked together."""
@@ -22,9 +21,9 @@ class Weights(Mapping[str, Floats]):
     """By the names in the file, read when asked for."""
 
     def __init__(self, path: Path, header: Header) -> None:
-        """Raises NoGGUF, after the file's name, if a tensor has a shape that does not fit the others."""
-        if why := misshapen(header):
-            raise NoGGUF(why)
+        """Raises UnreadableGGUF, after the file's name, if a tensor has a shape that does not fit the others."""
+        if why := shape_problem(header):
+            raise UnreadableGGUF(why)
         self._header = header
         self._tensors = {tensor.name: tensor for tensor in header.tensors}
         self._bytes: Any = np.memmap(path, dtype=np.uint8, mode="r")
@@ -59,9 +58,12 @@ def _unpacked(data: Any, kind: int) -> Floats:
 
 def _arranged(header: Header, tensor: Tensor, values: Floats) -> Floats:
     if header.architecture == "llama" and ".attn_q." in tensor.name:
-        return _halves(values, int(of(header, "attention.head_count")))
+        return _halves(values, int(header.value("attention.head_count")))
     if header.architecture == "llama" and ".attn_k." in tensor.name:
-        return _halves(values, int(of(header, "attention.head_count_kv", of(header, "attention.head_count"))))
+        return _halves(
+            values,
+            int(header.value("attention.head_count_kv", header.value("attention.head_count"))),
+        )
     return values
 
 

@@ -10,7 +10,7 @@ _LISTED = 10
 """Names of models in an error."""
 
 
-def bases(url: str) -> list[URL]:
+def candidate_bases(url: str) -> list[URL]:
     """The addresses to try for `url`: as it is, less an endpoint, and below /v1 if it is a server's name alone."""
     given = URL(url)
     path = given.path.rstrip("/")
@@ -20,19 +20,19 @@ def bases(url: str) -> list[URL]:
     return [given.copy_with(path=path or "/") for path in paths]
 
 
-def shown(url: URL) -> str:
+def without_secrets(url: URL) -> str:
     """`url` without what may be a secret in it."""
     return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path.rstrip('/')}"
 
 
-def moved(response: Response, endpoint: str) -> URL | None:
+def redirected_base(response: Response, endpoint: str) -> URL | None:
     """The base that the server has sent us on to, if it has."""
     if not response.history or not response.url.path.endswith(endpoint):
         return None
     return response.url.copy_with(path=response.url.path.removesuffix(endpoint) or "/")
 
 
-def names(response: Response) -> list[str] | None:
+def model_names(response: Response) -> list[str] | None:
     """The models in a list of models, in OpenAI's form or near it; None if it is no such list."""
     try:
         listed = json.loads(response.text)
@@ -46,7 +46,7 @@ def names(response: Response) -> list[str] | None:
     return [name for name in found if name] if all(found) else None
 
 
-def chosen(model: str | None, listed: Sequence[str]) -> str | None:
+def find_model(model: str | None, listed: Sequence[str]) -> str | None:
     """`model` as the server calls it, or the only one that it has."""
     if model is None:
         return listed[0] if len(listed) == 1 else None
@@ -54,7 +54,7 @@ def chosen(model: str | None, listed: Sequence[str]) -> str | None:
     return next((name for name in (model, f"{model}:latest") if name in listed), None)
 
 
-def missing(model: str | None, listed: Sequence[str]) -> str:
+def model_problem(model: str | None, listed: Sequence[str]) -> str:
     """One line: what to set."""
     some = ", ".join(listed[:_LISTED]) + (" …" if len(listed) > _LISTED else "")
     said = "is not set" if model is None else f"is {model}"

@@ -12,7 +12,7 @@ from functions.generate.decoding.answers import tidy
 from functions.generate.decoding.thoughts import MARKS, Said, said
 from functions.generate.engine import Generated
 from functions.generate.engines.openai.overflow import Overflow
-from functions.generate.engines.openai.stream import DONE, Event
+from functions.generate.engines.openai.stream import DONE, StreamEvent
 from functions.generate.prompts.formats import MAX_CHARACTERS_PER_TOKEN
 from functions.generate.prompts.frames import Frames
 from functions.worker.outcomes import Reject, Retry
@@ -29,7 +29,7 @@ _FRAMES = Frames()
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-class Answer:
+class StreamedAnswer:
     """One answer, whose clock runs from the start.
 
     `visible` and `thoughts` in tokens: how much of each was asked for. `thinking`: the prompt has opened a thought.
@@ -105,7 +105,7 @@ class Answer:
         """Whether thoughts, for which no room was asked, took it from the answer."""
         return not self._thoughts and self._finished() is FinishReason.LENGTH and (self.thought or not self._text())
 
-    def add(self, event: Event) -> None:
+    def add(self, event: StreamEvent) -> None:
         if event is DONE:
             self._ended = True
             return
@@ -190,7 +190,7 @@ class Answer:
         raise Retry("the model server: the answer broke off", attempts=UNKNOWN_ATTEMPTS)
 
 
-def _choices(event: Event) -> Iterator[Mapping[str, Any]]:
+def _choices(event: StreamEvent) -> Iterator[Mapping[str, Any]]:
     """The first choice: no more are asked for, and a server that gives more writes them side by side."""
     choices = event.get("choices")
     for choice in choices if isinstance(choices, list) else []:

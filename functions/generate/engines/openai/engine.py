@@ -13,13 +13,20 @@ from events.faults import Fault
 from events.runtime.clock import Clock
 from events.runtime.log_throttle import LogThrottle
 from events.schema import Sampling, Turn
-from functions.generate.engine import Generated, Progressed
-from functions.generate.engines.openai.answer import Answer
-from functions.generate.engines.openai.errors import FAULTS, fault, mending, out_of_room, reason, verdict
-from functions.generate.engines.openai.overflow import Size, overflow
+from functions.generate.engine import Generated, OnProgress
+from functions.generate.engines.openai.answer import StreamedAnswer
+from functions.generate.engines.openai.errors import (
+    FAULTS,
+    fault,
+    out_of_room,
+    problem_and_advice,
+    short_reason,
+    verdict,
+)
+from functions.generate.engines.openai.overflow import RequestSize, overflow_of
 from functions.generate.engines.openai.parameters import is_refusal
-from functions.generate.engines.openai.server import Manner, Messages, Server
-from functions.generate.engines.partial_text import INTERVAL, Pace, telling
+from functions.generate.engines.openai.server import Dialect, Messages, Server
+from functions.generate.engines.partial_text import PARTIAL_TEXT_INTERVAL, Throttle, partial_text_sender
 from functions.generate.prompts.messages import estimate, messages
 from functions.generate.settings import MAX_INPUT_TOKENS, MAX_THOUGHT_TOKENS, GenerateSettings
 from functions.worker.outcomes import Reject
@@ -85,7 +92,7 @@ class OpenAIEngine:
         return self._server.model
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
     ) -> Generated:
         """Answer the last turn. Cancelled, it closes the request, and the server's slot is free."""
         try:
@@ -99,10 +106,10 @@ class OpenAIEngine:
 
     def _tell(self, error: Exception) -> None:
         """What a person has to put right in the server; until then every question would say so."""
-        if fault(error) is Fault.FATAL and isinstance(error, APIError) and self._log_throttle.due(reason(error)):
-            log.error("openai.refused", error=mending(error, error.request.url))
+        if fault(error) is Fault.FATAL and isinstance(error, APIError) and self._log_throttle.due(short_reason(error)):
+            log.error("openai.refused", error=problem_and_advice(error, error.request.url))
 
-    async def _answered(self, turns: Sequence[Turn], sampling: Sampling, progressed: Progressed | None) -> Generated:
+    async def _answered(self, turns: Sequence[Turn], sampling: Sampling, progressed: OnProgress | None) -> Generated:
         """Ask, and ask again where the server's answer says how: shorter, with other parameters, or more room."""
         asked = self._first(sampling)
         for _ in range(_TRIES):
@@ -121,15 +128,15 @@ class OpenAIEngine:
     def _first(self, sampling: Sampling) -> "_Asked":
         manner = self._server.manner
         thoughts = self._max_thought_tokens if manner.thinks else 0
-        return _Asked(manner, Size(self._max_input_tokens, sampling.max_new_tokens + thoughts), thoughts)
+        return _Asked(manner, RequestSize(self._max_input_tokens, sampling.max_new_tokens + thoughts), thoughts)
 
     async def _after_refusal(self, error: Exception, asked: "_Asked", prompt: Messages, sampling: Sampling) -> "_Asked":
         """How to ask after `error`, which is raised if nothing can help."""
-        too_long = overflow(error)
+        too_long = overflow_of(error)
         if too_long is not None:
             size = asked.size.within(too_long, sent=estimate(prompt))
             if size is None:
-                raise Reject(f"the model server: {reason(error)}: even the question's end is too long for it")
+                raise Reject(f"the model server: {short_reason(error)}: even the question's end is too long for it")
             return replace(asked, size=size)
         if out_of_room(error) and not asked.thoughts:
             return self._with_thoughts(asked, sampling)
@@ -137,7 +144,9 @@ class OpenAIEngine:
             return replace(asked, manner=self._server.manner)
         raise error
 
-    def _after_answer(self, answer: Answer, asked: "_Asked", prompt: Messages, sampling: Sampling) -> "_Asked | None":
+    def _after_answer(
+        self, answer: StreamedAnswer, asked: "_Asked", prompt: Messages, sampling: Sampling
+    ) -> "_Asked | None":
         """How to ask instead, None if `answer` is one."""
         too_long = None if asked.shortened else answer.overflow(asked.size.answer)
         size = too_long and asked.size.within(too_long, sent=estimate(prompt))
@@ -157,14 +166,14 @@ class OpenAIEngine:
         return replace(asked, thoughts=thoughts, size=replace(asked.size, answer=sampling.max_new_tokens + thoughts))
 
     async def _answer(
-        self, prompt: Messages, sampling: Sampling, asked: "_Asked", progressed: Progressed | None
-    ) -> Answer:
-        answer = Answer(
+        self, prompt: Messages, sampling: Sampling, asked: "_Asked", progressed: OnProgress | None
+    ) -> StreamedAnswer:
+        answer = StreamedAnswer(
             self._clock, visible=sampling.max_new_tokens, thoughts=asked.thoughts, thinking=asked.manner.opens
         )
-        pace = Pace(INTERVAL, self._clock)
+        pace = Throttle(PARTIAL_TEXT_INTERVAL, self._clock)
         asking = self._server.ask(prompt, sampling, tokens=asked.size.answer, manner=asked.manner)
-        async with telling(progressed, str) as told, asking as events:
+        async with partial_text_sender(progressed, str) as told, asking as events:
             async for event in events:
                 answer.add(event)
                 if answer.is_full:
@@ -178,7 +187,7 @@ class OpenAIEngine:
 class _Asked:
     """How a question is asked. `thoughts`: how many of the answer's tokens are for them."""
 
-    manner: Manner
-    size: Size
+    manner: Dialect
+    size: RequestSize
     thoughts: int
     shortened: bool = False

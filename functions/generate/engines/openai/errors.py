@@ -57,7 +57,7 @@ def out_of_room(error: Exception) -> bool:
 
 def verdict(error: Exception, *, now: datetime) -> Retry | Reject:
     """Whether another attempt can help, and when. Without the server's message, which may quote the conversation."""
-    why = f"the model server: {reason(error)}"
+    why = f"the model server: {short_reason(error)}"
     match fault(error):
         case Fault.FINAL:
             return Reject(why)
@@ -67,7 +67,7 @@ def verdict(error: Exception, *, now: datetime) -> Retry | Reject:
             return Retry(why, delay=_delay(error, now))
 
 
-def reason(error: Exception) -> str:
+def short_reason(error: Exception) -> str:
     """A few words: the status, and the server's code for it; or how the connection failed."""
     status = _status(error)
     if status is None or not isinstance(error, APIError):
@@ -77,7 +77,7 @@ def reason(error: Exception) -> str:
     return f"status {status}{f' ({code})' if code else ''}"
 
 
-def mending(error: Exception, url: Any) -> str:
+def problem_and_advice(error: Exception, url: Any) -> str:
     """One line: what is wrong with the server at `url`, as its client has it, and what to do."""
     match _status(error):
         case None if flaw := certificate_problem(_causes(error), _CERTIFICATES):
@@ -96,7 +96,7 @@ def mending(error: Exception, url: Any) -> str:
             what, cure = "does not speak OpenAI's API", "correct OPENAI_BASE_URL"
         case _:
             what, cure = "can't serve", "look at that server's log"
-    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path} {what} ({reason(error)}): {cure}"
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path} {what} ({short_reason(error)}): {cure}"
 
 
 def _causes(error: Exception) -> str:

@@ -57,7 +57,7 @@ class Overflow:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class RequestSize:
     """How much is asked: `prompt` in estimated tokens, `answer` in tokens of the server."""
 
     prompt: int
@@ -72,7 +72,7 @@ class Size:
         return replace(self, prompt=prompt, answer=answer) if prompt >= _LEAST else None
 
 
-def overflow(error: Exception) -> Overflow | None:
+def overflow_of(error: Exception) -> Overflow | None:
     """What `error` says about a conversation that is too long; None if it is about something else.
 
     It may quote that conversation, whose words could pass for the server's: they decide about this request alone.

@@ -18,11 +18,18 @@ from events.files import read_problem
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
 from events.schema import Sampling
-from functions.generate.engines.openai.address import bases, chosen, missing, moved, names, shown
-from functions.generate.engines.openai.answer import Answer
-from functions.generate.engines.openai.errors import FAULTS, mending, out_of_room
+from functions.generate.engines.openai.address import (
+    candidate_bases,
+    find_model,
+    model_names,
+    model_problem,
+    redirected_base,
+    without_secrets,
+)
+from functions.generate.engines.openai.answer import StreamedAnswer
+from functions.generate.engines.openai.errors import FAULTS, out_of_room, problem_and_advice
 from functions.generate.engines.openai.parameters import Parameters
-from functions.generate.engines.openai.stream import Event, events
+from functions.generate.engines.openai.stream import StreamEvent, events
 from functions.worker.outcomes import Reject, Retry
 from observability import propagation
 
@@ -50,7 +57,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class Dialect:
     """How a server wants to be asked, found out with a question of our own. `opens`: its prompts open a thought."""
 
     parameters: Parameters = field(default_factory=Parameters)
@@ -68,7 +75,7 @@ class Server:
     def __init__(self, client: AsyncOpenAI, model: str, clock: Clock, timeout: timedelta) -> None:
         self._client = client
         self.model = model
-        self.manner = Manner()
+        self.manner = Dialect()
         self._clock = clock
         self._timeout = timeout
         self._learning = asyncio.Lock()
@@ -81,19 +88,19 @@ class Server:
         """
         client = _client(url, key, timeout)
         try:
-            return await cls._somewhere(client, bases(url), model, timeout, clock)
+            return await cls._somewhere(client, candidate_bases(url), model, timeout, clock)
         except BaseException as error:
             await client.close()
             if isinstance(error, FAULTS):
                 place = error.request.url if isinstance(error, APIError) else client.base_url
-                raise SettingsError(mending(error, place)) from None
+                raise SettingsError(problem_and_advice(error, place)) from None
             raise
 
     @classmethod
     async def _somewhere(
         cls, client: AsyncOpenAI, places: Sequence[URL], model: str | None, timeout: timedelta, clock: Clock
     ) -> Self:
-        given, why = shown(client.base_url), ""
+        given, why = without_secrets(client.base_url), ""
         for place in places:
             client.base_url = place
             try:
@@ -103,18 +110,18 @@ class Server:
             except _NotHere as error:
                 why = why or str(error)
                 continue
-            if unlisted or shown(client.base_url) != given:
-                log.info("openai.adapted", url=shown(client.base_url), model=name, listed=not unlisted)
+            if unlisted or without_secrets(client.base_url) != given:
+                log.info("openai.adapted", url=without_secrets(client.base_url), model=name, listed=not unlisted)
             return server
         if len(places) == 1:
             raise SettingsError(why)
-        tried = " and ".join(map(shown, places))
+        tried = " and ".join(map(without_secrets, places))
         raise SettingsError(f"OpenAI's API is neither at {tried} ({why}): correct OPENAI_BASE_URL")
 
     @asynccontextmanager
     async def ask(
-        self, messages: Messages, sampling: Sampling, *, tokens: int, manner: Manner
-    ) -> AsyncIterator[AsyncIterator[Event]]:
+        self, messages: Messages, sampling: Sampling, *, tokens: int, manner: Dialect
+    ) -> AsyncIterator[AsyncIterator[StreamEvent]]:
         """The answer's events, hung up on at the end. Raises what is in `FAULTS`, also while they are read."""
         turns: Any = messages
         body = manner.parameters.body(sampling, tokens=tokens)
@@ -128,7 +135,7 @@ class Server:
         async with stream, aclosing(events(stream.response, tokens=tokens)) as coming:
             yield coming
 
-    async def adapt(self, manner: Manner, sampling: Sampling) -> bool:
+    async def adapt(self, manner: Dialect, sampling: Sampling) -> bool:
         """Whether it wants to be asked otherwise than in `manner`, in which it has refused a question.
 
         A question of our own finds that out, with the numbers of `sampling`: a server may have been started again in
@@ -151,14 +158,14 @@ class Server:
             await within(limit, self._learn())
         except TimeoutError:
             raise SettingsError(
-                f"{shown(self._client.base_url)} has not finished a short answer in {limit.total_seconds():g} seconds: "
-                "look at that server's log, or raise GENERATE_OPENAI_TIMEOUT"
+                f"{without_secrets(self._client.base_url)} has not finished a short answer in "
+                f"{limit.total_seconds():g} seconds: look at that server's log, or raise GENERATE_OPENAI_TIMEOUT"
             ) from None
         except FAULTS as error:
             if isinstance(error, APIError) and not _is_nowhere(error):
                 raise
             place = error.request.url if isinstance(error, APIError) else self._client.base_url
-            raise _NotHere(mending(error, place)) from None
+            raise _NotHere(problem_and_advice(error, place)) from None
 
     async def _learn(self) -> None:
         silence = False
@@ -171,14 +178,14 @@ class Server:
                 return
             silence = answer.is_silence
         if silence:
-            log.warning("openai.nothing_said", url=shown(self._client.base_url), model=self.model)
+            log.warning("openai.nothing_said", url=without_secrets(self._client.base_url), model=self.model)
             return
         raise SettingsError(
-            f"{shown(self._client.base_url)}/chat/completions answers without a word that can be read: "
+            f"{without_secrets(self._client.base_url)}/chat/completions answers without a word that can be read: "
             "set GENERATE_MODEL to a model that chats, or OPENAI_BASE_URL to another server"
         )
 
-    async def _chat(self, manner: Manner, sampling: Sampling) -> tuple[Manner, Answer | None]:
+    async def _chat(self, manner: Dialect, sampling: Sampling) -> tuple[Dialect, StreamedAnswer | None]:
         """`manner` less the parameters that are refused, and the answer, None if there was no room for its thoughts.
 
         Raises the refusal that is about no parameter.
@@ -197,9 +204,9 @@ class Server:
                 log.info("openai.parameters_refused", refused=sorted(fewer.refused - manner.parameters.refused))
                 manner = replace(manner, parameters=fewer)
 
-    async def _answer(self, manner: Manner, sampling: Sampling) -> Answer:
+    async def _answer(self, manner: Dialect, sampling: Sampling) -> StreamedAnswer:
         """The short answer, as far as it tells how the model speaks."""
-        answer, until = Answer(self._clock, visible=_ANSWER, thoughts=0), self._clock.monotonic() + _ENOUGH
+        answer, until = StreamedAnswer(self._clock, visible=_ANSWER, thoughts=0), self._clock.monotonic() + _ENOUGH
         async with self.ask(_QUESTION, sampling, tokens=_ANSWER, manner=manner) as coming:
             async for event in coming:
                 answer.add(event)
@@ -235,18 +242,19 @@ async def _model(client: AsyncOpenAI, model: str | None) -> tuple[str, bool]:
     """The model to ask for, and whether it is taken at its word. Raises _NotHere where nothing names one."""
     try:
         listed = await _listed(client)
-        why = f"{shown(client.base_url)}/models is no list of models: correct OPENAI_BASE_URL, or set GENERATE_MODEL"
+        url = without_secrets(client.base_url)
+        why = f"{url}/models is no list of models: correct OPENAI_BASE_URL, or set GENERATE_MODEL"
     except APIStatusError as error:
         if error.status_code not in (_UNLISTED if model else _NOT_THERE):
             raise
-        listed, why = None, mending(error, error.request.url)
+        listed, why = None, problem_and_advice(error, error.request.url)
     if listed is None:
         if model is None:
             raise _NotHere(why)
         return model, True
-    found = chosen(model, listed)
+    found = find_model(model, listed)
     if found is None:
-        raise SettingsError(missing(model, listed))
+        raise SettingsError(model_problem(model, listed))
     return found, False
 
 
@@ -256,18 +264,20 @@ async def _listed(client: AsyncOpenAI) -> list[str] | None:
     except APIStatusError as error:
         # A key does not go along to another address.
         if error.response.history and _follow(client, error.response):
-            return names(await client.get("/models", cast_to=Response))
+            return model_names(await client.get("/models", cast_to=Response))
         raise
     _follow(client, response)
-    return names(response)
+    return model_names(response)
 
 
 def _follow(client: AsyncOpenAI, response: Response) -> bool:
     """Whether the server has sent us on, which then holds for all: a redirected question would lose its words."""
-    base = moved(response, "/models")
+    base = redirected_base(response, "/models")
     if base is None:
         return False
     if base.host != client.base_url.host:
-        raise SettingsError(f"{shown(client.base_url)} has moved: set OPENAI_BASE_URL to {shown(base)}")
+        raise SettingsError(
+            f"{without_secrets(client.base_url)} has moved: set OPENAI_BASE_URL to {without_secrets(base)}"
+        )
     client.base_url = base
     return True

@@ -10,9 +10,9 @@ from typing import Any
 from httpx2 import RequestError, Response, TimeoutException
 from openai import APIConnectionError, APIError, APITimeoutError
 
-Event = Mapping[str, Any]
+StreamEvent = Mapping[str, Any]
 
-DONE: Event = {}
+DONE: StreamEvent = {}
 """The last event where the server says that the stream is whole."""
 
 _ENDLESS = 256 * 1024
@@ -25,7 +25,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-async def events(response: Response, *, tokens: int) -> AsyncGenerator[Event, None]:
+async def events(response: Response, *, tokens: int) -> AsyncGenerator[StreamEvent, None]:
     """Yield what comes until the end, `DONE` included if the server says so.
 
     Raises APIError for an error that comes instead, APIConnectionError when the connection breaks, and ValueError for
@@ -72,7 +72,7 @@ class _Decoder:
         self._body: list[bytes] | None = None
         self._begun = False
 
-    def feed(self, piece: bytes) -> Iterator[Event]:
+    def feed(self, piece: bytes) -> Iterator[StreamEvent]:
         self._left -= len(piece)
         if self._left < 0:
             raise ValueError("the response does not end")
@@ -87,7 +87,7 @@ class _Decoder:
         for line in lines:
             yield from self._line(line)
 
-    def finish(self) -> Iterator[Event]:
+    def finish(self) -> Iterator[StreamEvent]:
         """The response has ended; a last event needs no empty line."""
         if self._body is not None:
             yield from self._whole(b"".join(self._body))
@@ -103,7 +103,7 @@ class _Decoder:
             self._body = [] if self._rest[:1] == b"{" else None
         return self._begun
 
-    def _line(self, line: bytes) -> Iterator[Event]:
+    def _line(self, line: bytes) -> Iterator[StreamEvent]:
         if not line:
             yield from self._dispatch()
             return
@@ -112,7 +112,7 @@ class _Decoder:
         if name in (b"data", b"error"):
             self._data.append(value.removeprefix(b" "))
 
-    def _dispatch(self) -> Iterator[Event]:
+    def _dispatch(self) -> Iterator[StreamEvent]:
         data, self._data = self._data, []
         if not data:
             return
@@ -123,7 +123,7 @@ class _Decoder:
             together = [self._event(line) for line in data]
         yield from together
 
-    def _whole(self, body: bytes) -> Iterator[Event]:
+    def _whole(self, body: bytes) -> Iterator[StreamEvent]:
         try:
             together = [self._event(body)]
         except ValueError:
@@ -133,7 +133,7 @@ class _Decoder:
         if any(event.get("choices") for event in together):
             yield DONE
 
-    def _event(self, data: bytes) -> Event:
+    def _event(self, data: bytes) -> StreamEvent:
         if data.startswith(b"[DONE]"):
             return DONE
         try:

@@ -11,12 +11,12 @@ from typing import Any
 
 from events.errors import SettingsError
 from functions.generate.engines.openvino.process import ModelProcess
-from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, ModelSpec, Written, Wrote
+from functions.generate.engines.openvino.protocol import CancelJob, Job, JobFailure, JobResult, ModelSpec, PartialResult
 from functions.worker.outcomes import Reject, Retry
 
 _CLOSING = 30.0
 """Seconds for the step in hand."""
-_ENDED = Failed(0, "the model's process has ended")
+_ENDED = JobFailure(0, "the model's process has ended")
 
 
 class Batch:
@@ -25,7 +25,7 @@ class Batch:
     def __init__(self, model: ModelSpec, process: ModelProcess | None = None) -> None:
         """`process` has got no model yet; it is ours from now on. Raises OSError if it has just ended."""
         self.model = model
-        self._waiting: dict[int, Future[Written]] = {}
+        self._waiting: dict[int, Future[JobResult]] = {}
         self._told: dict[int, Callable[[list[int]], None]] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -35,12 +35,12 @@ class Batch:
         """Until the model is loaded. Raises SettingsError, one line, if it can't be."""
         self._ready.result()
 
-    def submit(self, job: Job, told: Callable[[list[int]], None] | None = None) -> "Future[Written]":
+    def submit(self, job: Job, told: Callable[[list[int]], None] | None = None) -> "Future[JobResult]":
         """Cancelling the future takes the job out of the batch. It may fail with `Retry` or `Reject`.
 
         `told` gets the tokens so far of a job that wants it, from another thread.
         """
-        future: Future[Written] = Future()
+        future: Future[JobResult] = Future()
         if told:
             self._told[job.number] = told
             future.add_done_callback(lambda _: self._told.pop(job.number, None))
@@ -92,7 +92,7 @@ class Batch:
     def _cancel(self, number: int) -> None:
         with self._lock, suppress(OSError):
             if self._waiting.pop(number, None):
-                self._connection.send(Cancelled(number))
+                self._connection.send(CancelJob(number))
 
     def _read(self, connection: Any, ready: "Future[None]") -> None:
         with suppress(EOFError, OSError):
@@ -101,9 +101,9 @@ class Batch:
                 match answer:
                     case True:
                         ready.set_result(None)
-                    case Failed(0, why):
+                    case JobFailure(0, why):
                         ready.set_exception(self._unloadable(why))
-                    case Wrote(number, tokens):
+                    case PartialResult(number, tokens):
                         if told := self._told.get(number):
                             told(tokens)
                     case _:
@@ -116,12 +116,12 @@ class Batch:
     def _unloadable(self, why: str) -> SettingsError:
         return SettingsError(f"{self.model.directory} can't be loaded ({why}): delete it, and it is made again")
 
-    def _settle(self, number: int, answer: Written | Failed) -> None:
+    def _settle(self, number: int, answer: JobResult | JobFailure) -> None:
         future = self._waiting.pop(number, None)
         if future is None or not future.set_running_or_notify_cancel():
             return
         match answer:
-            case Written():
+            case JobResult():
                 future.set_result(answer)
-            case Failed(_, why, ever):
+            case JobFailure(_, why, ever):
                 future.set_exception(Reject(why) if ever else Retry(why))

@@ -15,13 +15,13 @@ from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
 from functions.generate.decoding.stages import Stage
 from functions.generate.decoding.writer import Times, Writer
-from functions.generate.engine import Generated, Progressed
+from functions.generate.engine import Generated, OnProgress
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.model_spec import spec_of_prepared
 from functions.generate.engines.openvino.protocol import Job
-from functions.generate.engines.partial_text import INTERVAL, after, telling
+from functions.generate.engines.partial_text import PARTIAL_TEXT_INTERVAL, partial_text_sender, with_earlier_tokens
 from functions.generate.engines.prepared_models import prepare_for_openvino
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.engines.tokens import FastTokenizer
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.prompter import Prompter
@@ -53,7 +53,7 @@ def _load(settings: GenerateSettings, clock: Clock, begun: Batch | None) -> "Ope
     )
 
 
-def _tokenizer(directory: Path, described: Described) -> FastTokenizer:
+def _tokenizer(directory: Path, described: ServingInfo) -> FastTokenizer:
     try:
         return FastTokenizer(directory, described)
     except Exception as error:  # noqa: BLE001 - tokenizers raises that itself
@@ -82,7 +82,7 @@ class OpenVINOEngine:
 
         Raises SettingsError, one line, if the model can't be served.
         """
-        described = Described.read(directory)
+        described = ServingInfo.read(directory)
         self._card = described.card
         self._ends = frozenset(described.ends)
         self._numbers = count(1)
@@ -124,18 +124,20 @@ class OpenVINOEngine:
         return self._card.sampling.values
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
     ) -> Generated:
         """Answer the last turn. Cancelled, it leaves the batch at the next step."""
         loop = asyncio.get_running_loop()
         prompt, stages = await loop.run_in_executor(self._encoding, self._writer.begin, turns, sampling)
         times, earlier = Times(), list[tuple[int, int]]()
-        async with telling(progressed, self._writer.so_far) as told:
+        async with partial_text_sender(progressed, self._writer.so_far) as told:
             while stage := stages.next():
-                job = self._job([*prompt, *stages.tokens], sampling, stage, told_every=INTERVAL if told else None)
+                job = self._job(
+                    [*prompt, *stages.tokens], sampling, stage, told_every=PARTIAL_TEXT_INTERVAL if told else None
+                )
                 job = replace(job, earlier=tuple(earlier))
                 earlier.append((job.number, len(job.prompt)))
-                written = await asyncio.wrap_future(self._batch.submit(job, after(stages.tokens, told)))
+                written = await asyncio.wrap_future(self._batch.submit(job, with_earlier_tokens(stages.tokens, told)))
                 times.add(written.prompt_seconds, written.generation_seconds)
                 stages.add(written.tokens, cut=written.cut)
         return self._writer.generated(prompt, stages, times)

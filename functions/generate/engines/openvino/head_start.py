@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from events.errors import TimokhaError
 from functions.generate.engines.openvino.model_spec import spec_of_prepared
 from functions.generate.engines.prepared_models import openvino_directory
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models.prepared_copies import hold
 from functions.generate.settings import GenerateSettings
 
@@ -37,7 +37,7 @@ def _load(settings: GenerateSettings, process: "ModelProcess | None") -> "Batch 
 
     model = spec_of_prepared(
         directory,
-        Described.read(directory),
+        ServingInfo.read(directory),
         slots=settings.slots,
         max_input_tokens=settings.max_input_tokens,
         max_thought_tokens=settings.max_thought_tokens,

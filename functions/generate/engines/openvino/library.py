@@ -17,10 +17,10 @@ from openvino import opset13 as ops  # noqa: E402
 if _put_off:
     del sys.modules[_CONVERTER]
 
-__all__ = ["converted", "genai", "ops", "ov", "passes"]
+__all__ = ["convert_traced", "genai", "ops", "ov", "passes"]
 
 
-def converted(traced: Any, example: Any) -> ov.Model:
+def convert_traced(traced: Any, example: Any) -> ov.Model:
     """The graph of a model that torch has traced."""
     from openvino.tools.ovc import convert_model  # noqa: PLC0415 -- see above
 

@@ -25,8 +25,8 @@ from functions.generate.engines.openvino.batch_invariance import (
     with_aliases,
 )
 from functions.generate.engines.openvino.library import genai, ov
-from functions.generate.engines.openvino.protocol import Cancelled, Failed, Job, ModelSpec, Written, Wrote
-from functions.generate.engines.partial_text import Pace
+from functions.generate.engines.openvino.protocol import CancelJob, Job, JobFailure, JobResult, ModelSpec, PartialResult
+from functions.generate.engines.partial_text import Throttle
 
 _BLOCK = 32
 """Tokens in a block of the KV cache, on a CPU."""
@@ -43,7 +43,7 @@ _EVERY_TOKEN = 2**31
 class _Running:
     number: int
     handle: Any
-    pace: Pace | None
+    pace: Throttle | None
     started: float
     first_at: float | None = None
     tokens: list[int] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Stepper:
         self,
         model: ModelSpec,
         connection: Connection,
-        arriving: "SimpleQueue[Job | Cancelled | None]",
+        arriving: "SimpleQueue[Job | CancelJob | None]",
         *,
         clock: Clock,
     ) -> None:
@@ -114,7 +114,7 @@ class Stepper:
             match message:
                 case Job():
                     self._waiting[message.number] = _Waiting(message, self._clock.monotonic())
-                case Cancelled(number):
+                case CancelJob(number):
                     self._waiting.pop(number, None)
                     if running := self._running.pop(number, None):
                         running.handle.cancel()
@@ -135,7 +135,9 @@ class Stepper:
         try:
             handle = self._pipeline.add_request(job.number, prompt, _config(job, self._renumbering.written(job.ends)))
         except Exception as error:  # noqa: BLE001 - one bad request is nobody else's fault
-            self._connection.send(Failed(job.number, f"the model does not take it: {type(error).__name__}", ever=True))
+            self._connection.send(
+                JobFailure(job.number, f"the model does not take it: {type(error).__name__}", ever=True)
+            )
             return 0
         self._running[job.number] = _Running(job.number, handle, self._pace(job), started=since)
         known, self._before = _shared(self._before, ids), ids
@@ -150,7 +152,7 @@ class Stepper:
         status = running.handle.get_status()
         if status == genai.GenerationStatus.RUNNING:
             if running.pace and running.tokens and running.pace.is_due():
-                self._connection.send(Wrote(running.number, running.tokens))
+                self._connection.send(PartialResult(running.number, running.tokens))
             return
         del self._running[running.number]
         # Of what has outgrown the whole cache there is no more either.
@@ -158,16 +160,16 @@ class Stepper:
         ended = self._clock.monotonic()
         first = running.first_at or ended
         self._connection.send(
-            Written(running.number, running.tokens, running.cut, first - running.started, ended - first)
+            JobResult(running.number, running.tokens, running.cut, first - running.started, ended - first)
         )
 
-    def _pace(self, job: Job) -> Pace | None:
-        return None if job.told_every is None else Pace(job.told_every, self._clock)
+    def _pace(self, job: Job) -> Throttle | None:
+        return None if job.told_every is None else Throttle(job.told_every, self._clock)
 
     def _fail_all(self, why: str) -> None:
         for running in self._running.values():
             running.handle.cancel()
-            self._connection.send(Failed(running.number, why))
+            self._connection.send(JobFailure(running.number, why))
         self._running.clear()
         self._companions.leave()
 
@@ -211,7 +213,7 @@ def _config(job: Job, ends: set[int]) -> Any:
     return config
 
 
-def _receive(connection: Connection, arriving: "SimpleQueue[Job | Cancelled | None]") -> None:
+def _receive(connection: Connection, arriving: "SimpleQueue[Job | CancelJob | None]") -> None:
     try:
         while True:
             arriving.put(connection.recv())
@@ -231,11 +233,11 @@ def main(descriptor: int) -> None:
 
 
 def _serve(model: ModelSpec, connection: Connection) -> None:
-    arriving: SimpleQueue[Job | Cancelled | None] = SimpleQueue()
+    arriving: SimpleQueue[Job | CancelJob | None] = SimpleQueue()
     try:
         stepper = Stepper(model, connection, arriving, clock=SystemClock())
     except Exception as error:  # noqa: BLE001 - the parent says it
-        connection.send(Failed(0, (str(error).strip().splitlines() or [type(error).__name__])[-1], ever=True))
+        connection.send(JobFailure(0, (str(error).strip().splitlines() or [type(error).__name__])[-1], ever=True))
         return
     connection.send(True)
     threading.Thread(target=_receive, args=(connection, arriving), daemon=True).start()

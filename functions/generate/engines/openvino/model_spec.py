@@ -8,7 +8,7 @@ from pathlib import Path
 
 from events.schema import MAX_NEW_TOKENS
 from functions.generate.engines.openvino.protocol import ModelSpec
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.settings import Arithmetic
 
 _PROCESSOR = Path("/proc/cpuinfo")
@@ -22,7 +22,7 @@ FAST = {**EXACT, "DYNAMIC_QUANTIZATION_GROUP_SIZE": "64"}
 
 def spec_of_prepared(
     directory: Path,
-    described: Described,
+    described: ServingInfo,
     *,
     slots: int,
     max_input_tokens: int,

@@ -38,14 +38,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class CancelJob:
     """Nobody waits for it any more: no answer either."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Wrote:
+class PartialResult:
     """What the model has written so far; it goes on."""
 
     number: int
@@ -53,7 +53,7 @@ class Wrote:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class JobResult:
     """What the model wrote, the token that ended it included; `cut` by the limit. Times in seconds."""
 
     number: int
@@ -64,7 +64,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class JobFailure:
     """`number` 0 is the model itself. `ever`: trying again will not help."""
 
     number: int

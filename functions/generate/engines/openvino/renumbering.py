@@ -44,7 +44,7 @@ class Renumbering:
         return found
 
 
-class Same(Renumbering):
+class IdentityNumbering(Renumbering):
     """A model whose ids are the tokenizer's."""
 
     def __init__(self) -> None: ...
@@ -64,6 +64,6 @@ def read(directory: Path) -> Renumbering:
     rows = json.loads((directory / _DESCRIBED).read_bytes()).get("rows")
     file = directory / FILE_NAME
     if rows is None and not file.exists():
-        return Same()
+        return IdentityNumbering()
     order = np.load(file)
     return Renumbering(order, rows or len(order))

@@ -18,10 +18,10 @@ from transformers.utils import logging as transformers_logging
 
 from events.errors import SettingsError
 from functions.generate.engines.gguf import loading
-from functions.generate.engines.gguf.header import NoGGUF
-from functions.generate.engines.model_files import writing
-from functions.generate.engines.serving_file_writer import guessed
-from functions.generate.engines.transformers.load_errors import said
+from functions.generate.engines.gguf.header import UnreadableGGUF
+from functions.generate.engines.model_files import write_errors_named
+from functions.generate.engines.serving_file_writer import guess_card
+from functions.generate.engines.transformers.load_errors import explain_load_error
 from functions.generate.models.card import ModelCard
 from functions.generate.models.sources import TAKES, name_of, path_of, wrong_model
 
@@ -33,7 +33,7 @@ class Checkpoint:
     card: ModelCard
 
 
-def load(source: str, *, dtype: torch.dtype | None = None, revision: str | None = None) -> Checkpoint:
+def load_checkpoint(source: str, *, dtype: torch.dtype | None = None, revision: str | None = None) -> Checkpoint:
     """Load a model directory, a `.gguf` file or a hub id; `dtype`: the fastest here if None.
 
     `revision`: of the hub's model, its newest if None.
@@ -52,14 +52,16 @@ def load(source: str, *, dtype: torch.dtype | None = None, revision: str | None 
             if path.is_file()
             else _pretrained(_found(path, source), dtype or fastest_dtype(), revision)
         )
-    except NoGGUF as error:
+    except UnreadableGGUF as error:
         raise wrong_model(source, str(error)) from None
     except Exception as error:
-        raise SettingsError(f"GENERATE_MODEL={source!r} can't be loaded ({said(error)}); {TAKES}") from error
+        raise SettingsError(
+            f"GENERATE_MODEL={source!r} can't be loaded ({explain_load_error(error)}); {TAKES}"
+        ) from error
     return Checkpoint(
         model.eval(),
         tokenizer,
-        card or guessed(name_of(source), vocabulary=tokenizer.get_vocab(), chat_template=tokenizer.chat_template),
+        card or guess_card(name_of(source), vocabulary=tokenizer.get_vocab(), chat_template=tokenizer.chat_template),
     )
 
 
@@ -74,12 +76,12 @@ def convert(gguf: Path, directory: Path, adapter: Path | None = None) -> None:
     _quiet()
     model, tokenizer = loading.load(gguf, adapter)
     model.to(torch.float16)
-    with writing(directory):
+    with write_errors_named(directory):
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
 
 
-def fresh(model: Any, dtype: torch.dtype) -> Any:
+def copy_in_dtype(model: Any, dtype: torch.dtype) -> Any:
     """A copy of `model` in `dtype`, whose configuration no longer says that its weights were quantized."""
     config = type(model.config).from_dict(model.config.to_dict())
     if hasattr(config, "quantization_config"):

@@ -23,10 +23,15 @@ from events.schema import Sampling, Turn
 from functions.generate.decoding.byte_tokens import ByteTokens
 from functions.generate.decoding.stages import Stage
 from functions.generate.decoding.writer import Times, Writer
-from functions.generate.engine import Generated, Progressed
-from functions.generate.engines.partial_text import INTERVAL, Pace, after, telling
+from functions.generate.engine import Generated, OnProgress
+from functions.generate.engines.partial_text import (
+    PARTIAL_TEXT_INTERVAL,
+    Throttle,
+    partial_text_sender,
+    with_earlier_tokens,
+)
 from functions.generate.engines.prepared_models import prepare_for_transformers
-from functions.generate.engines.transformers.checkpoints import Checkpoint, load
+from functions.generate.engines.transformers.checkpoints import Checkpoint, load_checkpoint
 from functions.generate.models.card import ROOM_FOR_EXAMPLES, ModelCard
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import Format
@@ -35,12 +40,17 @@ from functions.generate.prompts.templates import ChatTemplate
 from functions.generate.settings import MAX_INPUT_TOKENS, MAX_THOUGHT_TOKENS, Decoding, GenerateSettings
 
 ANSWERS = 3
-HOW: dict[str, Any] = {"do_sample": True, "num_beams": 20, "num_return_sequences": ANSWERS, "temperature": 1.5}
+ORIGINAL_DECODING: dict[str, Any] = {
+    "do_sample": True,
+    "num_beams": 20,
+    "num_return_sequences": ANSWERS,
+    "temperature": 1.5,
+}
 """The original bot's decoding, for transformers' `GenerationConfig`: 20 beams that sample. It kept three answers, and
 sent one of them, drawn by chance."""
 
 
-def drawn(output: Any, prompt_length: int, ends: Sequence[int], seed: int) -> list[int]:
+def pick_answer(output: Any, prompt_length: int, ends: Sequence[int], seed: int) -> list[int]:
     """The tokens of one of the answers in `output`, of shape (ANSWERS, tokens), without the padding after its end."""
     answer = output[Random(seed).randrange(ANSWERS), prompt_length:].tolist()  # noqa: S311 -- a choice, no secret
     end = next((place for place, token in enumerate(answer) if token in ends), len(answer) - 1)
@@ -82,7 +92,7 @@ class TransformersEngine:
     ) -> None:
         """`max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context.
 
-        `beams`: decode as the original did (`HOW`), whatever temperature, top_k and top_p a request asks for.
+        `beams`: decode as the original did (`ORIGINAL_DECODING`), whatever sampling a request asks for.
         """
         self._beams = beams
         self._clock = clock
@@ -91,7 +101,7 @@ class TransformersEngine:
         self._card = checkpoint.card
         self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock, room=max_input_tokens)
         self._ends = end_tokens(checkpoint, self._format)
-        self._writer = writer_of(
+        self._writer = make_writer(
             checkpoint, self._format, max_input_tokens=max_input_tokens, max_thought_tokens=max_thought_tokens
         )
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="generate")
@@ -107,14 +117,14 @@ class TransformersEngine:
         threads: int | None = None,
         beams: bool = False,
     ) -> Self:
-        """Read `source` (see `checkpoints.load`); blocks for seconds. `threads`: torch's choice if None.
+        """Read `source` (see `checkpoints.load_checkpoint`); blocks for seconds. `threads`: torch's choice if None.
 
         Raises SettingsError, one line, if the model can't be served.
         """
         if threads is not None:
             torch.set_num_threads(threads)
         return cls(
-            load(source),
+            load_checkpoint(source),
             clock=clock,
             max_input_tokens=max_input_tokens,
             max_thought_tokens=max_thought_tokens,
@@ -134,13 +144,13 @@ class TransformersEngine:
         return self._card.sampling.values
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: Progressed | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
     ) -> Generated:
         """Answer the last turn. Cancelled, it stops at the next token."""
         cancelled = threading.Event()
         try:
             loop = asyncio.get_running_loop()
-            async with telling(progressed, self._writer.so_far) as told:
+            async with partial_text_sender(progressed, self._writer.so_far) as told:
                 return await loop.run_in_executor(self._worker, self._answer, turns, sampling, cancelled, told)
         finally:
             cancelled.set()
@@ -161,7 +171,7 @@ class TransformersEngine:
                 len(read),
                 self._format.end,
                 cancelled=cancelled,
-                told=None if self._beams or stage.thinking else after(stages.tokens, told),
+                told=None if self._beams or stage.thinking else with_earlier_tokens(stages.tokens, told),
                 clock=self._clock,
             )
             started = self._clock.monotonic()
@@ -190,13 +200,13 @@ class TransformersEngine:
                 **({} if cache is None else {"past_key_values": cache}),
             )
         if self._beams:
-            return drawn(output.sequences, len(prompt), self._ends, sampling.seed), None
+            return pick_answer(output.sequences, len(prompt), self._ends, sampling.seed), None
         return output.sequences[0, len(prompt) :].tolist(), _reusable(output)
 
     def _config(self, sampling: Sampling, stage: Stage) -> GenerationConfig:
         how: dict[str, Any] = {"do_sample": sampling.temperature > 0}
         if self._beams:
-            how = HOW
+            how = ORIGINAL_DECODING
         elif how["do_sample"]:
             how |= {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
         return GenerationConfig(
@@ -213,7 +223,7 @@ class TransformersEngine:
             [
                 RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, prompt_ignore_length=prompt_length),
                 SuppressTokensAtBeginLogitsProcessor(
-                    silent_at_first(self._tokenizer, self._ends, stage), prompt_length
+                    barred_first_tokens(self._tokenizer, self._ends, stage), prompt_length
                 ),
             ]
         )
@@ -251,7 +261,7 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
         self._cancelled = cancelled
         self._told = told
         self._clock = clock
-        self._pace = Pace(INTERVAL, clock)
+        self._pace = Throttle(PARTIAL_TEXT_INTERVAL, clock)
         self.first_token_at: float | None = None
         self.ended = False
 
@@ -265,7 +275,7 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
         return torch.tensor([self.ended or self._cancelled.is_set()] * len(input_ids))
 
 
-def writer_of(
+def make_writer(
     checkpoint: Checkpoint,
     form: Format,
     *,
@@ -292,7 +302,7 @@ def writer_of(
     )
 
 
-def silent_at_first(tokenizer: Any, ends: Sequence[int], stage: Stage) -> list[int]:
+def barred_first_tokens(tokenizer: Any, ends: Sequence[int], stage: Stage) -> list[int]:
     """The tokens that may not begin `stage`, so that no answer is empty."""
     silent = set(ends)
     if stage.number == 0 and not stage.thinking:

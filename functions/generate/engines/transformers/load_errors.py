@@ -38,7 +38,7 @@ _BY_WORDS = (
 )
 
 
-def said(error: BaseException) -> str:
+def explain_load_error(error: BaseException) -> str:
     """One line."""
     for cause in _causes(error):
         for kind, words in _BY_KIND:

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from events.runtime.clock import Clock
-from functions.generate.engines.gguf.adapters import weights_of
-from functions.generate.engines.gguf.header import Header, NoGGUF, read
-from functions.generate.engines.gguf.kinds import of, refusal
-from functions.generate.engines.gguf.layers import config
-from functions.generate.engines.gguf.tokenizer import LISTS, GGUFTokenizer, built
-from functions.generate.engines.openvino.export.gguf_graph import graph
+from functions.generate.engines.gguf.adapters import read_weights
+from functions.generate.engines.gguf.header import Header, UnreadableGGUF, read_header
+from functions.generate.engines.gguf.kinds import refusal
+from functions.generate.engines.gguf.layers import base_config
+from functions.generate.engines.gguf.tokenizer import LISTS, GGUFTokenizer, build_tokenizer
+from functions.generate.engines.openvino.export.gguf_graph import build_graph
 from functions.generate.engines.openvino.export.graph_passes import Unsupported
-from functions.generate.engines.openvino.export.prepared import Servable, not_servable, write
-from functions.generate.engines.serving_file_writer import described, guessed
+from functions.generate.engines.openvino.export.prepared import ServableModel, not_servable, write
+from functions.generate.engines.serving_file_writer import describe_gguf_model, guess_card
 from functions.generate.models.card import ModelCard
 from functions.generate.models.sources import name_of, wrong_model
 from functions.generate.models.vocabulary import read_used_tokens
@@ -40,35 +40,35 @@ def export(
     """
     try:
         servable = _servable(path, card, adapter, clock)
-    except NoGGUF as error:
+    except UnreadableGGUF as error:
         raise wrong_model(str(path), str(error)) from None
     return write(servable, directory, bits=bits, vocabulary=vocabulary)
 
 
-def _servable(path: Path, card: ModelCard | None, adapter: Path | None, clock: Clock) -> Servable:
-    header = read(path, whole=LISTS)
+def _servable(path: Path, card: ModelCard | None, adapter: Path | None, clock: Clock) -> ServableModel:
+    header = read_header(path, whole=LISTS)
     if why := refusal(header):
-        raise NoGGUF(why)
-    tokenizer = built(header)
+        raise UnreadableGGUF(why)
+    tokenizer = build_tokenizer(header)
     card = card or _guessed(path, tokenizer)
     # At once: a template that can't be followed is known before the work.
-    about = described(card, tokenizer, context=int(of(header, "context_length")), clock=clock)
+    about = describe_gguf_model(card, tokenizer, context=int(header.value("context_length")), clock=clock)
     try:
-        model = graph(header, weights_of(path, header, adapter))
+        model = build_graph(header, read_weights(path, header, adapter))
     except Unsupported as error:
         raise not_servable(card.name, error) from None
     config = json.dumps(_config(header, tokenizer), indent=2) + "\n"
-    return Servable(model, tokenizer.raw, config, about, used=read_used_tokens(adapter) if adapter else ())
+    return ServableModel(model, tokenizer.raw, config, about, used=read_used_tokens(adapter) if adapter else ())
 
 
 def _guessed(path: Path, tokenizer: GGUFTokenizer) -> ModelCard:
     vocabulary = tokenizer.raw.get_vocab()
-    return guessed(name_of(str(path)), vocabulary=vocabulary, chat_template=tokenizer.chat_template)
+    return guess_card(name_of(str(path)), vocabulary=vocabulary, chat_template=tokenizer.chat_template)
 
 
 def _config(header: Header, tokenizer: GGUFTokenizer) -> dict[str, Any]:
     return {
         "model_type": "gemma3_text" if header.architecture == "gemma3" else header.architecture,
-        **config(header),
-        "eos_token_id": next(iter(tokenizer.ends), None),  # GenAI wants one; `Described` has them all
+        **base_config(header),
+        "eos_token_id": next(iter(tokenizer.ends), None),  # GenAI wants one; `ServingInfo` has them all
     }

@@ -4,31 +4,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from functions.generate.engines.gguf.header import Header
-from functions.generate.engines.gguf.kinds import EMBEDDING, TIED, head_size, of
-from functions.generate.engines.gguf.layers import attention_width, windows
+from functions.generate.engines.gguf.kinds import EMBEDDING, TIED, head_size
+from functions.generate.engines.gguf.layers import attention_width, attention_windows
 from functions.generate.engines.gguf.weights import Floats
 from functions.generate.engines.openvino.export import gguf_positions
 from functions.generate.engines.openvino.export.graph_passes import check_attention, lift
 from functions.generate.engines.openvino.export.layers import (
     Angles,
-    Memory,
+    KeyValueCache,
     Node,
     angles,
-    attended,
-    joined,
+    attend,
+    join_heads,
     linear,
     mask,
     matrix,
-    normed,
     number,
-    split,
-    turned,
+    rms_norm,
+    rotate,
+    split_heads,
 )
 from functions.generate.engines.openvino.library import ops, ov
 
 
-def graph(header: Header, weights: Mapping[str, Floats]) -> ov.Model:
-    """Inputs and outputs as `export.transformers_graph.graph`. Raises Unsupported."""
+def build_graph(header: Header, weights: Mapping[str, Floats]) -> ov.Model:
+    """Inputs and outputs as `export.transformers_graph.trace_graph`. Raises Unsupported."""
     tokens = {
         name: ops.parameter([-1, -1], ov.Type.i64, name=name)
         for name in ("input_ids", "attention_mask", "position_ids")
@@ -41,7 +41,7 @@ def graph(header: Header, weights: Mapping[str, Floats]) -> ov.Model:
     logits.output(0).get_tensor().set_names({"logits"})
     model = ov.Model([ops.result(logits)], memory.sinks, list(inputs.values()), "gguf")
     lift(model)
-    check_attention(model, windows(header))
+    check_attention(model, attention_windows(header))
     return model
 
 
@@ -49,7 +49,7 @@ def graph(header: Header, weights: Mapping[str, Floats]) -> ov.Model:
 class _Step:
     """What all layers share."""
 
-    memory: Memory
+    memory: KeyValueCache
     turns: Mapping[int | None, Angles]
     """By the window of a layer."""
     masks: dict[int | None, Node]
@@ -67,20 +67,22 @@ class _Builder:
         self._header = header
         self._weights = weights
         self._gemma = header.architecture == "gemma3"
-        self._epsilon = float(of(header, "attention.layer_norm_rms_epsilon"))
-        self._heads = int(of(header, "attention.head_count"))
-        self._fewer_heads = int(of(header, "attention.head_count_kv", self._heads))
+        self._epsilon = float(header.value("attention.layer_norm_rms_epsilon"))
+        self._heads = int(header.value("attention.head_count"))
+        self._fewer_heads = int(header.value("attention.head_count_kv", self._heads))
         self._size = head_size(header)
         self._scale = attention_width(header) ** -0.5
 
-    def built(self, input_ids: Node, attention_mask: Node, position_ids: Node, beam_idx: Node) -> tuple[Node, Memory]:
+    def built(
+        self, input_ids: Node, attention_mask: Node, position_ids: Node, beam_idx: Node
+    ) -> tuple[Node, KeyValueCache]:
         """The logits, and what is remembered."""
         embedding = matrix(self._weights[EMBEDDING])
         hidden = ops.gather(embedding, ops.convert(input_ids, "i32"), ops.constant(0))
         if self._gemma:
-            hidden = ops.multiply(hidden, number(of(self._header, "embedding_length") ** 0.5))
-        step = _Step(Memory(input_ids, beam_idx), self._turns(position_ids), {}, input_ids, attention_mask)
-        for layer, window in enumerate(windows(self._header)):
+            hidden = ops.multiply(hidden, number(self._header.value("embedding_length") ** 0.5))
+        step = _Step(KeyValueCache(input_ids, beam_idx), self._turns(position_ids), {}, input_ids, attention_mask)
+        for layer, window in enumerate(attention_windows(self._header)):
             hidden = self._layer(f"blk.{layer}", hidden, step, window)
         hidden = self._normed(hidden, "output_norm")
         logits = self._linear(hidden, "output") if TIED in self._weights else linear(hidden, embedding)
@@ -89,10 +91,10 @@ class _Builder:
     def _turns(self, positions: Node) -> dict[int | None, Angles]:
         """Gemma's windowed layers turn otherwise."""
         kinds = {
-            window: gguf_positions.nearby(self._header)
+            window: gguf_positions.windowed_frequencies(self._header)
             if window
-            else gguf_positions.everywhere(self._header, self._weights)
-            for window in set(windows(self._header))
+            else gguf_positions.global_frequencies(self._header, self._weights)
+            for window in set(attention_windows(self._header))
         }
         return {window: angles(positions, turning.frequencies, turning.scale) for window, turning in kinds.items()}
 
@@ -106,17 +108,17 @@ class _Builder:
         query = self._turned(name, "q", self._heads, inputs, step.turns[window])
         key = step.memory.extended(self._turned(name, "k", self._fewer_heads, inputs, step.turns[window]))
         value = step.memory.extended(self._projected(name, "v", self._fewer_heads, inputs))
-        seen = attended(
+        seen = attend(
             query, key, value, step.mask(window), scale=self._scale, shared_by=self._heads // self._fewer_heads
         )
-        return self._linear(joined(seen, self._heads, self._size), f"{name}.attn_output")
+        return self._linear(join_heads(seen, self._heads, self._size), f"{name}.attn_output")
 
     def _turned(self, name: str, which: str, heads: int, inputs: Node, by: Angles) -> Node:
         projected = self._projected(name, which, heads, inputs)
-        return turned(self._after(projected, f"{name}.attn_{which}_norm"), self._size, by)
+        return rotate(self._after(projected, f"{name}.attn_{which}_norm"), self._size, by)
 
     def _projected(self, name: str, which: str, heads: int, inputs: Node) -> Node:
-        return split(self._linear(inputs, f"{name}.attn_{which}"), heads, self._size)
+        return split_heads(self._linear(inputs, f"{name}.attn_{which}"), heads, self._size)
 
     def _feed_forward(self, name: str, inputs: Node) -> Node:
         gate, up = (self._linear(inputs, f"{name}.ffn_{which}") for which in ("gate", "up"))
@@ -131,8 +133,8 @@ class _Builder:
         return self._normed(outputs, name) if f"{name}.weight" in self._weights else outputs
 
     def _normed(self, inputs: Node, name: str) -> Node:
-        return normed(inputs, self._weights[f"{name}.weight"], self._epsilon)
+        return rms_norm(inputs, self._weights[f"{name}.weight"], self._epsilon)
 
     def _capped(self, logits: Node) -> Node:
-        cap = of(self._header, "final_logit_softcapping")
+        cap = self._header.value("final_logit_softcapping")
         return ops.multiply(ops.tanh(ops.divide(logits, number(cap))), number(cap)) if cap else logits

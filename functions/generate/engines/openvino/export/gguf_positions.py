@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.generate.engines.gguf.header import Header
-from functions.generate.engines.gguf.kinds import FREQUENCIES, head_size, of
+from functions.generate.engines.gguf.kinds import FREQUENCIES, head_size
 from functions.generate.engines.gguf.weights import Floats
 
 _FAST, _SLOW = 32, 1
@@ -17,29 +17,32 @@ _FAST, _SLOW = 32, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Turning:
+class RotaryFrequencies:
     frequencies: NDArray[np.floating]
     """Of each pair in a head."""
     scale: float = 1.0
     """Of the sines and cosines."""
 
 
-def everywhere(header: Header, weights: Mapping[str, Floats]) -> Turning:
+def global_frequencies(header: Header, weights: Mapping[str, Floats]) -> RotaryFrequencies:
     """Of the layers that see all tokens."""
-    plain = _plain(header, float(of(header, "rope.freq_base", 10000.0)))
+    plain = _plain(header, float(header.value("rope.freq_base", 10000.0)))
     if FREQUENCIES in weights:
-        return Turning(plain / weights[FREQUENCIES])
-    kind, factor = of(header, "rope.scaling.type", "none"), float(of(header, "rope.scaling.factor", 1.0))
+        return RotaryFrequencies(plain / weights[FREQUENCIES])
+    kind, factor = (
+        header.value("rope.scaling.type", "none"),
+        float(header.value("rope.scaling.factor", 1.0)),
+    )
     if kind == "linear":
-        return Turning(plain / factor)
+        return RotaryFrequencies(plain / factor)
     if kind == "yarn":
         return _yarn(header, plain, factor)
-    return Turning(plain)
+    return RotaryFrequencies(plain)
 
 
-def nearby(header: Header) -> Turning:
+def windowed_frequencies(header: Header) -> RotaryFrequencies:
     """Of the layers that see a window of tokens."""
-    return Turning(_plain(header, float(of(header, "rope.freq_base_swa", 10000.0))))
+    return RotaryFrequencies(_plain(header, float(header.value("rope.freq_base_swa", 10000.0))))
 
 
 def _plain(header: Header, base: float) -> Any:
@@ -47,10 +50,10 @@ def _plain(header: Header, base: float) -> Any:
     return base ** -(np.arange(0, size, 2) / size)
 
 
-def _yarn(header: Header, plain: Any, factor: float) -> Turning:
+def _yarn(header: Header, plain: Any, factor: float) -> RotaryFrequencies:
     """Slow frequencies are stretched, fast ones left alone: https://arxiv.org/abs/2309.00071."""
-    size, base = head_size(header), float(of(header, "rope.freq_base", 10000.0))
-    original = int(of(header, "rope.scaling.original_context_length", of(header, "context_length")))
+    size, base = head_size(header), float(header.value("rope.freq_base", 10000.0))
+    original = int(header.value("rope.scaling.original_context_length", header.value("context_length")))
 
     def place(turns: int) -> float:
         return size * log(original / (turns * 2 * pi)) / (2 * log(base))
@@ -58,4 +61,4 @@ def _yarn(header: Header, plain: Any, factor: float) -> Turning:
     low, high = max(floor(place(_FAST)), 0), min(ceil(place(_SLOW)), size - 1)
     stretched = np.clip((np.arange(size // 2) - low) / max(high - low, 0.001), 0, 1)
     frequencies = plain / factor * stretched + plain * (1 - stretched)
-    return Turning(frequencies, 0.1 * log(factor) + 1 if factor > 1 else 1.0)
+    return RotaryFrequencies(frequencies, 0.1 * log(factor) + 1 if factor > 1 else 1.0)

@@ -29,7 +29,7 @@ def linear(inputs: Node, weight: Node, bias: Floats | None = None) -> Node:
     return product if bias is None else ops.add(product, ops.constant(bias[None, None]))
 
 
-def normed(inputs: Node, weight: Floats, epsilon: float) -> Node:
+def rms_norm(inputs: Node, weight: Floats, epsilon: float) -> Node:
     """Divide by the root of the mean square, multiply by `weight`."""
     squares = ops.reduce_mean(ops.power(inputs, number(2)), ops.constant([-1]), True)
     scale = ops.divide(number(1), ops.sqrt(ops.add(squares, number(epsilon))))
@@ -55,7 +55,7 @@ def angles(positions: Node, frequencies: NDArray[np.floating], scale: float = 1.
     return Angles(*(ops.unsqueeze(wave, ops.constant(1)) for wave in waves))
 
 
-def turned(heads: Node, width: int, by: Angles) -> Node:
+def rotate(heads: Node, width: int, by: Angles) -> Node:
     """Turn the first half of each head against the second."""
     half = width // 2
     swapped = ops.concat([ops.multiply(_slice(heads, half, width), number(-1)), _slice(heads, 0, half)], -1)
@@ -66,18 +66,18 @@ def _slice(heads: Node, begin: int, end: int) -> Node:
     return ops.slice(heads, *(ops.constant([place]) for place in (begin, end, 1, 3)))
 
 
-def split(inputs: Node, heads: int, width: int) -> Node:
+def split_heads(inputs: Node, heads: int, width: int) -> Node:
     """[batch, tokens, heads × width] to [batch, heads, tokens, width]."""
     apart = ops.reshape(inputs, ops.constant([0, 0, heads, width]), True)
     return ops.transpose(apart, ops.constant([0, 2, 1, 3]))
 
 
-def joined(heads: Node, count: int, width: int) -> Node:
+def join_heads(heads: Node, count: int, width: int) -> Node:
     """What `split` has split."""
     return ops.reshape(ops.transpose(heads, ops.constant([0, 2, 1, 3])), ops.constant([0, 0, count * width]), True)
 
 
-def attended(query: Node, key: Node, value: Node, mask: Node, *, scale: float, shared_by: int) -> Node:
+def attend(query: Node, key: Node, value: Node, mask: Node, *, scale: float, shared_by: int) -> Node:
     """`shared_by` heads of `query` look at each of `key` and `value`."""
     keys, values = (_repeated(heads, shared_by) for heads in (key, value))
     return ops.scaled_dot_product_attention(query, keys, values, mask, number(scale))
@@ -92,7 +92,7 @@ def _repeated(heads: Node, times: int) -> Node:
     return ops.reshape(wide, ops.constant([0, count * times, -1, width]), True)
 
 
-class Memory:
+class KeyValueCache:
     """The keys and values of earlier tokens: empty at first, reordered by `beams`."""
 
     def __init__(self, ids: Node, beams: Node) -> None:

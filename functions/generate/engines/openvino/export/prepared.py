@@ -9,7 +9,7 @@ import numpy as np
 
 from events.errors import SettingsError
 from functions.generate.engines import tokenizer_file
-from functions.generate.engines.model_files import writing
+from functions.generate.engines.model_files import write_errors_named
 from functions.generate.engines.openvino import renumbering
 from functions.generate.engines.openvino.batch_invariance import ALIAS_BITS
 from functions.generate.engines.openvino.export import head
@@ -17,26 +17,26 @@ from functions.generate.engines.openvino.export.graph_passes import Unsupported,
 from functions.generate.engines.openvino.export.head import OtherHead
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ov
-from functions.generate.engines.serving_file import Described
+from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models import vocabulary as vocabularies
 from functions.generate.settings import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
-class Servable:
+class ServableModel:
     model: ov.Model
-    """As `export.transformers_graph.graph` makes it, its weights in float32."""
+    """As `export.transformers_graph.trace_graph` makes it, its weights in float32."""
     tokenizer: Any
     """A `tokenizers.Tokenizer`."""
     config: str
     """config.json, which GenAI looks into."""
-    described: Described
+    described: ServingInfo
     used: Collection[int] = ()
     """The tokens of the data that it was trained on."""
 
 
 def write(
-    servable: Servable, directory: Path, *, bits: int | None, vocabulary: Vocabulary = Vocabulary.TALK
+    servable: ServableModel, directory: Path, *, bits: int | None, vocabulary: Vocabulary = Vocabulary.TALK
 ) -> str | None:
     """Write to `directory`, weights in `bits` bits, as they are if None; changes the model. Raises OSError.
 
@@ -54,7 +54,7 @@ def write(
         strip_aliases(model)
     share(model)
     directory.mkdir(parents=True, exist_ok=True)
-    with writing(directory):
+    with write_errors_named(directory):
         ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
         (directory / "config.json").write_text(servable.config, encoding="utf-8")
         tokenizer_file.write(servable.tokenizer, directory)
@@ -65,8 +65,8 @@ def write(
 
 
 def _narrow(
-    model: ov.Model, tokenizer: Any, described: Described, used: Collection[int]
-) -> tuple[Described, head.Tokens | None]:
+    model: ov.Model, tokenizer: Any, described: ServingInfo, used: Collection[int]
+) -> tuple[ServingInfo, head.Tokens | None]:
     """Narrow the head of `model` to what talk needs, in place; return `described` with its rows, and its own order.
 
     `tokenizer` is a `tokenizers.Tokenizer`; `used` are the tokens of the owner's data. The model keeps its whole

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from functions.generate.engines.model_files import writing
+from functions.generate.engines.model_files import write_errors_named
 from functions.generate.engines.openvino.export.graph_passes import Unsupported
-from functions.generate.engines.openvino.export.transformers_graph import graph
+from functions.generate.engines.openvino.export.transformers_graph import trace_graph
 from functions.generate.engines.openvino.library import genai, ov
 from functions.generate.engines.openvino.model_spec import EXACT
 
@@ -36,7 +36,7 @@ _ROUNDING = 2e-4
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 
 
-def converted(model: Any) -> ov.Model:
+def convert_checked(model: Any) -> ov.Model:
     """The graph of `model`. Raises Unsupported, with a reason, if a model that is built so does not come out right.
 
     Raises OSError if there is no room to try it.
@@ -44,9 +44,9 @@ def converted(model: Any) -> ov.Model:
     try:
         if sum(parameter.numel() for parameter in model.parameters()) > _SMALL:
             small = _small(type(model), model.config)
-            _compare(small, graph(small))
-            return graph(model)
-        made = graph(model)
+            _compare(small, trace_graph(small))
+            return trace_graph(model)
+        made = trace_graph(model)
         _compare(model, made)
     except Unsupported:
         raise
@@ -112,7 +112,7 @@ def _compare(model: Any, made: ov.Model) -> None:
     generator = np.random.default_rng(0)
     prompts = [generator.integers(0, words, length) for length in _PROMPTS]
     with tempfile.TemporaryDirectory() as directory:
-        with writing(Path(directory)):
+        with write_errors_named(Path(directory)):
             ov.save_model(made, Path(directory) / "openvino_model.xml", compress_to_fp16=False)
             model.config.save_pretrained(directory)
         answers = _continued(directory, prompts)

@@ -9,7 +9,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from functions.generate.engines.openvino.export.attention import Attention
 from functions.generate.engines.openvino.export.graph_passes import check_attention, lift
-from functions.generate.engines.openvino.library import converted, ops, ov, passes
+from functions.generate.engines.openvino.library import convert_traced, ops, ov, passes
 
 _jit: Any = torch.jit  # untyped
 _TOKENS = ("input_ids", "attention_mask", "position_ids")
@@ -17,7 +17,7 @@ _BATCH, _BEFORE, _NEW = 2, 3, 4
 """Of the example that is traced."""
 
 
-def graph(model: PreTrainedModel) -> ov.Model:
+def trace_graph(model: PreTrainedModel) -> ov.Model:
     """Inputs input_ids, attention_mask, position_ids [batch, tokens] and beam_idx [batch]; output logits.
 
     Raises Unsupported for attention of a kind that paged attention does not know, and whatever tracing raises.
@@ -32,7 +32,7 @@ def graph(model: PreTrainedModel) -> ov.Model:
         )
         # Traced once; OpenVINO would do it three times, to compare.
         step = _jit.trace(_Step(model, attention), example, strict=False, check_trace=False)
-        traced = converted(step, example)
+        traced = convert_traced(step, example)
     _name(traced, cache)
     _hide_cache(traced, cache)
     lift(traced)
