@@ -171,7 +171,7 @@ def test_weights_that_are_no_numbers_are_not_the_trained_model(run, tmp_path, mo
             next(iter(model.parameters())).fill_(torch.nan)
         return model
 
-    monkeypatch.setattr(exporting, "fresh", broken)
+    monkeypatch.setattr(exporting, "copy_in_dtype", broken)
     with pytest.raises(TimokhaError, match="is not the trained one"):
         exported(run, tmp_path / "voice")
     assert list(tmp_path.iterdir()) == []

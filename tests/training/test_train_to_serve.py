@@ -130,7 +130,7 @@ def test_an_export_that_is_not_the_trained_model_fails(run, tmp_path, monkeypatc
                 weights.add_(torch.randn_like(weights))
         return model
 
-    monkeypatch.setattr("training.export.fresh", lambda model, dtype: broken(copy.deepcopy(model), dtype))
+    monkeypatch.setattr("training.export.copy_in_dtype", lambda model, dtype: broken(copy.deepcopy(model), dtype))
     with pytest.raises(TimokhaError, match="is not the trained one"):
         export(ExportSettings.read(run=run, to=tmp_path / "served"), console=QUIET, clock=SystemClock())
 
