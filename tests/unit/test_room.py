@@ -11,7 +11,7 @@ BIG = Header({}, (Tensor("x", (4_000_000_000,), 8, 0),))
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.setattr(preparing.header, "read", lambda path: BIG)
+    monkeypatch.setattr(preparing.header, "read_header", lambda path: BIG)
     (tmp_path / "m.gguf").touch()
     return tmp_path / "m.gguf"
 
