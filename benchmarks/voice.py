@@ -43,13 +43,13 @@ from events.runtime.tasks import together
 from events.schema import GenerationRequested
 from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models.preparing import prepare_model
-from functions.generate.models.voices import voice_of
+from functions.generate.models.voices import find_voice
 from functions.generate.settings import GenerateSettings, VoiceName
 from training.voice import talks as corpus
 from training.voice.talks import Exchange
 
 if TYPE_CHECKING:
-    from functions.generate.prompts.near import Near
+    from functions.generate.prompts.near_examples import NearExamples
 
 HERE = Path("build/bench/voice")
 RESULTS = Path("build/bench.json")
@@ -77,7 +77,7 @@ def systems() -> dict[str, System]:
     """Those that this checkout has, by name."""
     base = {"GENERATE_VOICE": "none"}
     found = {"base": System(base), "near": System(base, near=True)}
-    if voice_of(VoiceName.TIMOKHA):
+    if find_voice(VoiceName.TIMOKHA):
         found |= {"trained": System(alone=True), "both": System()}
     return found
 
@@ -127,10 +127,10 @@ async def _asked(name: str, system: System) -> tuple[list[Answered], dict[str, o
     }
 
 
-def _near() -> "Near":
-    from functions.generate.prompts.near import Near  # noqa: PLC0415 -- numpy, which marks do without
+def _near() -> "NearExamples":
+    from functions.generate.prompts.near_examples import NearExamples  # noqa: PLC0415 -- numpy, which marks do without
 
-    return Near(map(corpus.talk_texts, corpus.read_talks()), count=NEAR)
+    return NearExamples(map(corpus.talk_texts, corpus.read_talks()), count=NEAR)
 
 
 def _alone(directory: Path) -> dict[str, str]:
@@ -141,7 +141,7 @@ def _alone(directory: Path) -> dict[str, str]:
         settings.cache,
         bits=settings.bits,
         vocabulary=settings.vocabulary,
-        voice=voice_of(settings.voice),
+        voice=find_voice(settings.voice),
         console=Console(stderr=True),
     )
     copy = shutil.copytree(prepared, directory / "alone")
@@ -155,7 +155,7 @@ class Asker:
     """Holds talks; notes the tokens that were read for each answer."""
 
     edge: Edge
-    near: "Near | None"
+    near: "NearExamples | None"
     input_tokens: list[int] = field(default_factory=list)
 
     async def all(self, talks: Sequence[Talk]) -> list[Answered]:
@@ -184,7 +184,7 @@ class Asker:
         return completed.text
 
 
-def with_examples(asked: GenerationRequested, near: "Near") -> GenerationRequested:
+def with_examples(asked: GenerationRequested, near: "NearExamples") -> GenerationRequested:
     """With near examples in front of the talk: the worker reads them as its beginning, and drops them first."""
     shown = [turn for example in near.examples(asked.turns) for turn in example.turns]
     return asked.model_copy(update={"turns": (*shown, *asked.turns)})

@@ -12,7 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from events.errors import SettingsError
 from events.files import absolute
 from events.settings import PathLike, Seconds, Settings, unknown_keys
-from functions.generate.models.sources import located
+from functions.generate.models.sources import resolve_source
 from functions.generate.settings import VoiceName
 
 Frame = Literal["labels", "asked", "scene", "near", "examples"]
@@ -65,7 +65,7 @@ class FitSettings(Settings):
 
     data: Path = Field(description="the directory that `timokha train prepare` wrote")
     out: Path = Field(description="the directory for the model, its checkpoints and its curves")
-    model: Annotated[str | None, PathLike(), AfterValidator(lambda model: model and located(model))] = Field(
+    model: Annotated[str | None, PathLike(), AfterValidator(lambda model: model and resolve_source(model))] = Field(
         None, description="the model to start from: a directory, a .gguf file or a hub id; without it the default model"
     )
     voice: VoiceName = Field(

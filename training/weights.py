@@ -16,7 +16,7 @@ from functions.generate.engines.transformers.checkpoints import Checkpoint, copy
 from functions.generate.engines.transformers.engine import context_of, format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.models.preparing import prepare_default_checkpoint
-from functions.generate.models.voices import voice_of
+from functions.generate.models.voices import find_voice
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.settings import VoiceName
 from training.data.manifest import Manifest
@@ -34,7 +34,7 @@ def base_model_source(settings: FitSettings, console: Console) -> str:
     """Return the base model of `settings`: a directory, a file or a hub id. Prepare the default model if needed."""
     if settings.model:
         return settings.model
-    voice = voice_of(settings.voice)
+    voice = find_voice(settings.voice)
     if voice is None and settings.voice is not VoiceName.NONE:
         raise SettingsError(
             f"TRAINING_VOICE={settings.voice}: this timokha ships no voice; use one that does, or train with"

@@ -12,8 +12,8 @@ from events.extras import install_command
 from functions.generate.engines.serving_file import FILE_NAME, ServingInfo
 from functions.generate.models.card import ModelCard
 from functions.generate.models.prepared_copies import needs_torch
-from functions.generate.models.sources import path_of
-from functions.generate.models.voices import voice_of
+from functions.generate.models.sources import model_path
+from functions.generate.models.voices import find_voice
 from functions.generate.registry import ENGINES, ModelSource
 from functions.generate.settings import GenerateSettings
 
@@ -47,7 +47,7 @@ def _absent(engine: str) -> str:
 def _files(settings: GenerateSettings) -> Finding:
     """Raises SettingsError or OSError where they can't be looked at."""
     if settings.model:
-        path_of(settings.model)
+        model_path(settings.model)
     prepared = _prepared(settings)
     if prepared and prepared.level is Level.OK:
         return prepared
@@ -88,12 +88,12 @@ def _default(settings: GenerateSettings) -> Finding:
 
 
 def _voice(settings: GenerateSettings) -> str:
-    voice = voice_of(settings.voice, settings.model)
+    voice = find_voice(settings.voice, settings.model)
     return f"; its voice is {voice.name} (GENERATE_VOICE)" if voice else ""
 
 
 def _named(name: str) -> Finding:
-    path = path_of(name)
+    path = model_path(name)
     if not path.exists():
         return note(f"model: {name} is taken for a hub id; the first start downloads it")
     if path.is_dir():

@@ -22,7 +22,7 @@ MAX_HEADER: Final = 100_000_000
 def flaw(path: Path) -> str:
     """Return what keeps the directory at `path` from being a model; empty if nothing is seen.
 
-    A file has been judged already, by `functions.generate.models.sources.path_of`.
+    A file has been judged already, by `functions.generate.models.sources.model_path`.
     """
     return "" if path.is_file() else _first(_of_directory(path))
 

@@ -18,7 +18,7 @@ from events.runtime.retrying import Retrying
 from events.runtime.tasks import beside, finish, unless
 from events.schema import GenerationProgressed
 from events.transport import Progress, Subscription
-from functions.generate.decoding.live import Tell
+from functions.generate.decoding.drawing import ProgressSender
 from functions.generate.engine import CLOSE_TIMEOUT, Engine
 from functions.generate.handler import generate
 from functions.generate.registry import TRIGGERS
@@ -104,7 +104,7 @@ def _worker(
     )
 
 
-def _tell(progress: Progress, clock: Clock) -> Tell:
+def _tell(progress: Progress, clock: Clock) -> ProgressSender:
     async def tell(data: GenerationProgressed) -> None:
         await progress.publish(Event.of(data, source=SOURCE, time=clock.now(), headers=propagation.inject()))
 

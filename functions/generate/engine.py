@@ -12,7 +12,7 @@ CLOSE_TIMEOUT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
+class GeneratedAnswer:
     """One reply; `text` may be empty. Times in seconds."""
 
     text: str
@@ -51,7 +51,7 @@ class Engine(Protocol):
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
-    ) -> Generated:
+    ) -> GeneratedAnswer:
         """Answer the last turn. Raises `Reject` if the engine can't ever answer it, `Retry` if not now.
 
         `progressed` is not called any more once this has returned. An engine that can't tell does not call it.

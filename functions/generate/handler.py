@@ -2,15 +2,14 @@
 
 from events.runtime.clock import Clock
 from events.schema import GenerationCompleted, GenerationRequested, Timings
-from functions.generate.decoding.drawing import Drawing
-from functions.generate.decoding.live import LiveText, Tell
-from functions.generate.decoding.repetition import Earlier
+from functions.generate.decoding.drawing import Drawing, LiveText, ProgressSender
+from functions.generate.decoding.repetition import EarlierTexts
 from functions.generate.engine import Engine
 from observability.spans import Spans
 
 
 async def generate(
-    request: GenerationRequested, *, engine: Engine, spans: Spans, clock: Clock, tell: Tell | None = None
+    request: GenerationRequested, *, engine: Engine, spans: Spans, clock: Clock, tell: ProgressSender | None = None
 ) -> GenerationCompleted:
     """Answer the last turn of `request`; `tell` what is written meanwhile, if the asker wants to see it.
 
@@ -40,7 +39,7 @@ async def generate(
     )
 
 
-def _earlier(request: GenerationRequested, engine: Engine) -> Earlier:
+def _earlier(request: GenerationRequested, engine: Engine) -> EarlierTexts:
     """What the answer should not be once more: nothing where another draw would bring the same."""
     draws_differ = engine.samples and not request.sampling.is_greedy
-    return Earlier.of(request.turns, request.sampling) if draws_differ else Earlier([])
+    return EarlierTexts.of(request.turns, request.sampling) if draws_differ else EarlierTexts([])

@@ -58,15 +58,15 @@ class EngineEntry:
 
     def load_opener(self) -> Callable[..., Any]:
         """Import the engine. Raises ModuleNotFoundError if a package is missing."""
-        return load(self.opener)
+        return load_function(self.opener)
 
     def prepare(self, settings: "GenerateSettings", console: "Console") -> "Path | None":
         """Make the engine's copy of the model unless it is there; `console` shows the progress. Raises TimokhaError."""
-        return load(self.preparer)(settings, console) if self.preparer else None
+        return load_function(self.preparer)(settings, console) if self.preparer else None
 
     def model_directory(self, settings: "GenerateSettings") -> "Path | None":
         """Return where `prepare` puts the copy. Raises SettingsError."""
-        return load(self.locator)(settings) if self.locator else None
+        return load_function(self.locator)(settings) if self.locator else None
 
 
 _PREPARED = "functions.generate.engines.prepared_models"
@@ -117,7 +117,7 @@ class TriggerEntry:
 
     def load_opener(self) -> Callable[..., Any]:
         """Import the trigger. Raises ModuleNotFoundError if a package is missing."""
-        return load(self.opener)
+        return load_function(self.opener)
 
 
 TRIGGERS: dict[str, TriggerEntry] = {
@@ -127,7 +127,7 @@ TRIGGERS: dict[str, TriggerEntry] = {
 """By their names for GENERATE_TRIGGER."""
 
 
-def load(place: str) -> Callable[..., Any]:
+def load_function(place: str) -> Callable[..., Any]:
     """Import `module:function`."""
     module, _, name = place.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), name)

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_settings import SettingsConfigDict
 
 from events.settings import PathLike, RabbitMQSettings, Seconds, ServiceSettings
-from functions.generate.models.sources import located
+from functions.generate.models.sources import resolve_source
 from functions.generate.registry import ENGINES, TRIGGERS, EngineEntry, ModelSource, alternatives
 
 MAX_INPUT_TOKENS = 1024
@@ -166,7 +166,7 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
         """A server's model keeps the name that it has there; elsewhere a relative path is made whole."""
         engine = ENGINES.get(info.data.get("engine", ""))
         on_a_server = engine and engine.model is ModelSource.SERVER
-        return located(model) if model and not on_a_server else model
+        return resolve_source(model) if model and not on_a_server else model
 
     @model_validator(mode="after")
     def _has_what_the_engine_requires(self) -> Self:

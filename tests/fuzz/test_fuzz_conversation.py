@@ -36,7 +36,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import TYPES, FinishReason, GenerationCompleted, Role, Sampling, Turn, Usage
 from events.transport import Channel
-from functions.generate.engine import Generated
+from functions.generate.engine import GeneratedAnswer
 from functions.generate.handler import generate
 from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
 from observability.telemetry import silent
@@ -111,11 +111,11 @@ class Model:
     samples = True
     own_sampling = MappingProxyType({})
 
-    async def generate(self, turns: tuple[Turn, ...], sampling: Sampling, *_: object, **__: object) -> Generated:
+    async def generate(self, turns: tuple[Turn, ...], sampling: Sampling, *_: object, **__: object) -> GeneratedAnswer:
         self.asked.append(turns[-1])
         answer = self.answers[len(self.asked) % len(self.answers)]
         text = turns[-1].text if answer is None else answer.encode(errors="ignore").decode()
-        return Generated(text=text, finish_reason=FinishReason.STOP, usage=Usage())
+        return GeneratedAnswer(text=text, finish_reason=FinishReason.STOP, usage=Usage())
 
     async def close(self) -> None:
         pass

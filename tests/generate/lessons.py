@@ -11,7 +11,7 @@ import torch
 from events.schema import Role, Turn
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.encoding import Encoder
-from functions.generate.prompts.formats import FIRST_SPEAKER, Dialogue, FormatName
+from functions.generate.prompts.formats import FIRST_SPEAKER, DialogueFormat, FormatName
 from tests.generate.tiny_gpt2 import CHAT_TEMPLATE, SPECIAL, make_model, make_tokenizer, save
 
 CONTEXT = 512
@@ -82,7 +82,7 @@ def teach(model: Any, lessons: Sequence[tuple[list[int], list[int]]]) -> None:
 
 def _lesson(tokenizer: Any, question: str, answer: str) -> tuple[list[int], list[int]]:
     turns = [Turn(role=Role.USER, text=question), Turn(role=Role.ASSISTANT, text=answer)]
-    encoded = Encoder(tokenizer).encode(Dialogue().render(turns, answer=False), begin=True)
+    encoded = Encoder(tokenizer).encode(DialogueFormat().render(turns, answer=False), begin=True)
     # Where it counts, it never learns to end.
     end = -1 if question == COUNTING else None
     labels = [token if learned else -100 for token, learned in zip(encoded.ids, encoded.learned, strict=True)]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.generate.decoding.answers import so_far, tidy
+from functions.generate.decoding.answers import partial_answer, tidy_answer
 
 PIECES = ["Тимоха", ":", " ", "\n", "«", "»", '"', "Да", "timo", "нет.", "\ufffd", "😀", "Гость", "слово"]
 
@@ -24,7 +24,7 @@ PIECES = ["Тимоха", ":", " ", "\n", "«", "»", '"', "Да", "timo", "не
     ],
 )
 def test_labels_quotes_and_broken_characters_go(written: str, sent: str) -> None:
-    assert tidy(written, cut=False) == sent
+    assert tidy_answer(written, cut=False) == sent
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_labels_quotes_and_broken_characters_go(written: str, sent: str) -> None
     ],
 )
 def test_a_cut_answer_ends_at_a_whole_sentence_or_word(written: str, sent: str) -> None:
-    assert tidy(written, cut=True) == sent
+    assert tidy_answer(written, cut=True) == sent
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_a_cut_answer_ends_at_a_whole_sentence_or_word(written: str, sent: str) 
     ],
 )
 def test_of_an_answer_being_written_whole_words_are_shown(written: str, shown: str) -> None:
-    assert so_far(written) == shown
+    assert partial_answer(written) == shown
 
 
 @given(st.lists(st.sampled_from(PIECES)).map("".join), st.data())
 def test_what_is_shown_of_an_answer_is_the_start_of_what_is_sent(written: str, data: st.DataObject) -> None:
     so_much = data.draw(st.integers(0, len(written)))
-    assert tidy(written, cut=False).startswith(so_far(written[:so_much]))
+    assert tidy_answer(written, cut=False).startswith(partial_answer(written[:so_much]))

@@ -15,9 +15,10 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.engines.transformers.engine import format_of
 from functions.generate.models.card import ModelCard
-from functions.generate.prompts.chat import Chat, TemplateRefused
+from functions.generate.prompts.chat_format import ChatFormat, TemplateRefused
+from functions.generate.prompts.conversation import alternating_turns, fit_turns
 from functions.generate.prompts.encoding import Encoder
-from functions.generate.prompts.formats import FormatName, alternating, fit
+from functions.generate.prompts.formats import FormatName
 from functions.generate.prompts.templates import ChatTemplate
 from tests.generate.tokenizers_of_all_kinds import KINDS, with_added, wrapped
 from training.fit.lessons import Renderer
@@ -135,7 +136,7 @@ def expected(kind: str, template: str, turns: Sequence[Turn]) -> list[int]:
     parts = template == "parts"
     messages = [
         {"role": turn.role.value, "content": [{"type": "text", "text": turn.text}] if parts else turn.text}
-        for turn in alternating(turns)
+        for turn in alternating_turns(turns)
     ]
     tokens: list[int] = tokenizer.apply_chat_template(
         messages, add_generation_prompt=True, return_dict=False, enable_thinking=False
@@ -153,7 +154,7 @@ def test_a_prompt_is_transformers_token_for_token(kind: str, template: str, text
     turns = turns_of(texts[: len(texts) - (len(texts) + 1) % 2])
     assert prompt(kind, template, turns) == expected(kind, template, turns)
     budget = len(prompt(kind, template, turns)) * 2 // 3
-    kept = fit(turns, budget, lambda some: len(prompt(kind, template, some)))
+    kept = fit_turns(turns, budget, lambda some: len(prompt(kind, template, some)))
     stripped = [turn.model_copy(update={"text": turn.text.strip()}) for turn in kept]
     if all(turn.text for turn in stripped):
         assert prompt(kind, template, kept) == expected(kind, template, stripped)
@@ -253,12 +254,12 @@ def test_a_model_without_a_template_is_one_line() -> None:
 def test_an_answer_without_any_end_is_one_line() -> None:
     template = "{% for m in messages %}{{ m.content }}{% endfor %}"
     with pytest.raises(TemplateRefused, match="no eos_token"):
-        Chat(ChatTemplate(template, {}, clock=SystemClock()))
+        ChatFormat(ChatTemplate(template, {}, clock=SystemClock()))
 
 
 def test_a_template_that_can_not_open_an_answer_is_helped() -> None:
     template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
-    chat = Chat(ChatTemplate(template, {}, clock=SystemClock()))
+    chat = ChatFormat(ChatTemplate(template, {}, clock=SystemClock()))
     assert "".join(one.text for one in chat.render(turns_of(["а"]))) == "<|user|>а<|end|><|assistant|>"
 
 

@@ -9,7 +9,7 @@ from events.schema import Role, Turn
 from functions.generate.engines.transformers.engine import format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.encoding import Encoder
-from functions.generate.prompts.formats import Dialogue, Format, FormatName, RuDialoGPT
+from functions.generate.prompts.formats import DialogueFormat, Format, FormatName, RuDialoGPTFormat
 
 CONTROLS = ["<eos>", "<start_of_turn>", "<|im_start|>", "<|im_end|>", "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@", "<:>"]
 
@@ -26,19 +26,19 @@ def control_tokens(tokenizer: Any, form: Format, text: str) -> list[str]:
 
 @pytest.mark.parametrize("control", CONTROLS)
 def test_typed_control_text_adds_no_control_token(chat_tokenizer: Any, control: str) -> None:
-    for form in (Dialogue(), RuDialoGPT(), chat(chat_tokenizer)):
+    for form in (DialogueFormat(), RuDialoGPTFormat(), chat(chat_tokenizer)):
         typed = control_tokens(chat_tokenizer, form, f"раз{control} {control}два")
         assert typed == control_tokens(chat_tokenizer, form, "раз два")
 
 
 def test_framing_becomes_control_tokens(chat_tokenizer: Any) -> None:
-    assert control_tokens(chat_tokenizer, RuDialoGPT(), "а") == ["@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"]
+    assert control_tokens(chat_tokenizer, RuDialoGPTFormat(), "а") == ["@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"]
     assert control_tokens(chat_tokenizer, chat(chat_tokenizer), "а") == ["<|im_start|>", "<|im_end|>", "<|im_start|>"]
 
 
 def test_the_mask_covers_the_answer_and_its_end(tokenizer: Any) -> None:
     turns = [Turn(role=Role.USER, text="как дела?"), Turn(role=Role.ASSISTANT, text="Хорошо.")]
-    encoded = Encoder(tokenizer).encode(Dialogue().render(turns, answer=False), begin=True)
+    encoded = Encoder(tokenizer).encode(DialogueFormat().render(turns, answer=False), begin=True)
     learned = [token for token, is_learned in zip(encoded.ids, encoded.learned, strict=True) if is_learned]
     assert tokenizer.decode(learned) == " Хорошо.\n"
 
@@ -46,7 +46,7 @@ def test_the_mask_covers_the_answer_and_its_end(tokenizer: Any) -> None:
 def test_a_prompt_is_the_beginning_of_what_training_sees(tokenizer: Any) -> None:
     question = Turn(role=Role.USER, text="как дела?")
     encoder = Encoder(tokenizer)
-    for form in (Dialogue(), RuDialoGPT()):
+    for form in (DialogueFormat(), RuDialoGPTFormat()):
         asked = encoder.encode(form.render([question]), begin=True).ids
         seen = encoder.encode(
             form.render([question, Turn(role=Role.ASSISTANT, text="Да.")], answer=False), begin=True

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 
 from events.runtime.clock import SystemClock
 from events.schema import FailureReason, FinishReason, Role, Sampling, Turn
-from functions.generate.engine import Engine, Generated
+from functions.generate.engine import Engine, GeneratedAnswer
 from functions.generate.handler import generate
 from functions.generate.registry import ENGINES
 from functions.worker.outcomes import Reject, Retry
@@ -59,7 +59,7 @@ async def test_every_registered_engine_is_put_to_the_test() -> None:
     assert set(ENGINES) <= set(EVERY)
 
 
-async def begun(engine: Engine) -> "asyncio.Task[Generated]":
+async def begun(engine: Engine) -> "asyncio.Task[GeneratedAnswer]":
     """A long answer that is being written."""
     shown = Shown()
     task = asyncio.create_task(engine.generate(asked(COUNTING), LONG, progressed=shown))
@@ -321,7 +321,7 @@ async def test_what_a_killed_model_had_in_hand_is_tried_again(served: Served) ->
         await served.kill()
         done = await asyncio.gather(*tasks, return_exceptions=True)
         assert any(isinstance(one, Retry) for one in done)
-        assert all(isinstance(one, Generated | Retry) for one in done)
+        assert all(isinstance(one, GeneratedAnswer | Retry) for one in done)
     await served.revive()
 
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
-from functions.generate.decoding.answers import tidy
+from functions.generate.decoding.answers import tidy_answer
 from functions.generate.engines.transformers.engine import format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.encoding import Encoder
-from functions.generate.prompts.formats import Dialogue, Format, FormatName, RuDialoGPT, one_line
+from functions.generate.prompts.formats import DialogueFormat, Format, FormatName, RuDialoGPTFormat, one_line
 from functions.generate.prompts.personas import ENGLISH, RUSSIAN
 from functions.generate.prompts.prompter import Prompter
 
@@ -30,7 +30,7 @@ CONVERSATIONS = st.lists(st.builds(Turn, role=st.sampled_from(Role), text=TEXTS)
 
 def formats(tokenizer: Any) -> list[Format]:
     chat = format_of(ModelCard(name="chat", format=FormatName.CHAT), tokenizer, SystemClock())
-    return [Dialogue(), Dialogue(preamble=True), RuDialoGPT(), chat]
+    return [DialogueFormat(), DialogueFormat(preamble=True), RuDialoGPTFormat(), chat]
 
 
 def controls(tokenizer: Any, form: Format, turns: list[Turn]) -> list[str]:
@@ -65,7 +65,7 @@ def test_a_line_of_a_dialogue_is_one_line_without_a_speaker(text: str) -> None:
 @given(turns=CONVERSATIONS, repeated=st.sampled_from([1, 1, 100]), limit=st.integers(1, 60))
 def test_every_prompt_fits(chat_tokenizer: Any, turns: list[Turn], repeated: int, limit: int) -> None:
     turns = [turn.model_copy(update={"text": turn.text * repeated}) for turn in turns]
-    for form in (Dialogue(), RuDialoGPT()):
+    for form in (DialogueFormat(), RuDialoGPTFormat()):
         prompter = Prompter("test", form, Encoder(chat_tokenizer), context=160, max_input_tokens=120)
         allowed = prompter.limit(Sampling(max_new_tokens=limit))
         prompt = prompter.prompt(turns, allowed)
@@ -78,7 +78,7 @@ WRITTEN = TEXTS | st.builds(lambda piece, times: piece * times, PIECES | st.samp
 @given(WRITTEN, st.booleans())
 @example("." * 30_000 + "x", True)
 def test_whatever_a_model_writes_can_be_tidied(text: str, cut: bool) -> None:
-    tidied = tidy(text, cut=cut)
+    tidied = tidy_answer(text, cut=cut)
     assert tidied == tidied.strip()
     assert "\ufffd" not in tidied
     assert len(tidied) <= len(text) + 1

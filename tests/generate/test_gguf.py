@@ -15,7 +15,7 @@ import torch
 from events.errors import SettingsError
 from functions.generate.engines.gguf.header import BLOCKS
 from functions.generate.engines.transformers.checkpoints import load_checkpoint
-from functions.generate.models.sources import path_of
+from functions.generate.models.sources import model_path
 from functions.generate.prompts.formats import FormatName
 from tests.generate.gguf_files import ARCHITECTURES, Q8, tiny, write
 from tests.generate.tiny_models import Tiny
@@ -126,7 +126,7 @@ def test_what_would_be_another_model_is_one_line_with_the_way_out(case, tmp_path
     how, says = REFUSED[case]
     path = tmp_path / "m.gguf"
     write("qwen3", path, **how)
-    for judge in (path_of, load_checkpoint):
+    for judge in (model_path, load_checkpoint):
         with pytest.raises(SettingsError, match=r"^GENERATE_MODEL='.*m\.gguf': ") as raised:
             judge(str(path))
         assert says in str(raised.value)
@@ -153,7 +153,7 @@ def test_another_architecture_names_the_ways_out(tmp_path):
     writer.write_tensors_to_file()
     writer.close()
     with pytest.raises(SettingsError, match=r"architecture 'mamba'.* GENERATE_ENGINE=openai"):
-        path_of(str(tmp_path / "m.gguf"))
+        model_path(str(tmp_path / "m.gguf"))
 
 
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.999])
@@ -163,7 +163,7 @@ def test_a_download_that_broke_off_is_told_before_anything_is_loaded(share, tmp_
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(SettingsError, match="is cut off"):
-        path_of(str(path))
+        model_path(str(path))
 
 
 @pytest.mark.parametrize(
@@ -182,5 +182,5 @@ def test_what_is_no_gguf_file_is_one_line(content, says, tmp_path):
     path: Path = tmp_path / "m.gguf"
     path.write_bytes(content)
     with pytest.raises(SettingsError) as raised:
-        path_of(str(path))
+        model_path(str(path))
     assert says in str(raised.value)

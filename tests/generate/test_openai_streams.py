@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from events.errors import SettingsError
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn, Usage
-from functions.generate.decoding.thoughts import Said, said
+from functions.generate.decoding.thoughts import VisibleText, hide_thoughts
 from functions.worker.outcomes import Reject, Retry
 from tests.generate.chat_server import Chat, ChatServer, Reply, choice, chunk, plainly, raw, streams, talking
 
@@ -293,12 +293,12 @@ def test_no_event_breaks_the_reading(events: list[dict[str, Any]]) -> None:
 def test_a_long_thought_is_not_read_anew_at_every_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     read = 0
 
-    def counting(text: str, **how: Any) -> Said:
+    def counting(text: str, **how: Any) -> VisibleText:
         nonlocal read
         read += 1
-        return said(text, **how)
+        return hide_thoughts(text, **how)
 
-    monkeypatch.setattr("functions.generate.engines.openai.answer.said", counting)
+    monkeypatch.setattr("functions.generate.engines.openai.answer.hide_thoughts", counting)
     answer = StreamedAnswer(SystemClock(), visible=3000, thoughts=20_000)
     for piece in ("<think>", *"а" * 20_000, "</think>", *"Да. " * 500):
         answer.add(json.loads(json.dumps(chunk(piece))))

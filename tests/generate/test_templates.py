@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from events.runtime.clock import SystemClock
-from functions.generate.prompts.chat import TemplateRefused
+from functions.generate.prompts.chat_format import TemplateRefused
 from functions.generate.prompts.templates import ChatTemplate
 
 MESSAGES = [{"role": "user", "content": "привет"}, {"role": "assistant", "content": "ку"}]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn
-from functions.generate.decoding.stages import Stage, Stages
+from functions.generate.decoding.stages import AnswerStages, WritingStage
 from functions.generate.engine import Engine
 from functions.generate.engines.openvino import engine as openvino_engine
 from functions.generate.engines.transformers import engine as transformers_engine
@@ -137,9 +137,9 @@ async def test_a_question_that_is_given_up_in_any_stage_leaves_room(
     models: Models, monkeypatch: pytest.MonkeyPatch, name: str, number: int, *, deadline: bool
 ) -> None:
     loop, given_up = asyncio.get_running_loop(), threading.Event()
-    following, main = Stages.next, threading.current_thread()
+    following, main = AnswerStages.next, threading.current_thread()
 
-    def watched(stages: Stages) -> Stage | None:
+    def watched(stages: AnswerStages) -> WritingStage | None:
         """At once: on a slow machine the answer is there before anybody who has to wake up first."""
         stage = following(stages)
         if stage and stage.number == number:
@@ -155,7 +155,7 @@ async def test_a_question_that_is_given_up_in_any_stage_leaves_room(
             task.cancel()
 
     async with opened(models.of(name, tokens=True, opens=False)) as engine:
-        monkeypatch.setattr(Stages, "next", watched)
+        monkeypatch.setattr(AnswerStages, "next", watched)
         with suppress(TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(None) as limit:
                 task = asyncio.create_task(engine.generate(ASKED, GREEDY))

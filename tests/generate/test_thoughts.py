@@ -5,26 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.schema import Role, Turn
-from functions.generate.decoding.answers import so_far, tidy
-from functions.generate.decoding.thoughts import MARKS, Mark, open_mark, said, without_thoughts
-from functions.generate.prompts.formats import fit
-from functions.generate.prompts.messages import messages
+from functions.generate.decoding.answers import partial_answer, tidy_answer
+from functions.generate.decoding.thoughts import THOUGHT_MARKS, ThoughtMark, hide_thoughts, open_mark, without_thoughts
+from functions.generate.prompts.conversation import chat_messages, fit_turns
 
 
-@pytest.mark.parametrize("mark", MARKS)
-def test_a_thought_of_any_model_is_hidden(mark: Mark) -> None:
+@pytest.mark.parametrize("mark", THOUGHT_MARKS)
+def test_a_thought_of_any_model_is_hidden(mark: ThoughtMark) -> None:
     text = f"{mark.opening}\nЭто тайна.\n{mark.closing}\n\nПривет!"
-    assert said(text, whole=True).text == "Привет!"
-    assert said(text.removeprefix(mark.opening), thinking=True).text == "Привет!"
-    assert said(text.removeprefix(mark.opening), whole=True).text == "Привет!"
+    assert hide_thoughts(text, whole=True).text == "Привет!"
+    assert hide_thoughts(text.removeprefix(mark.opening), thinking=True).text == "Привет!"
+    assert hide_thoughts(text.removeprefix(mark.opening), whole=True).text == "Привет!"
 
 
-@pytest.mark.parametrize("mark", MARKS)
-def test_while_it_thinks_nothing_is_shown_and_no_half_mark_either(mark: Mark) -> None:
+@pytest.mark.parametrize("mark", THOUGHT_MARKS)
+def test_while_it_thinks_nothing_is_shown_and_no_half_mark_either(mark: ThoughtMark) -> None:
     text = f"{mark.opening}тайна{mark.closing}"
-    assert {said(text[:size]).text for size in range(len(text) + 1)} == {""}
-    assert said(f"{mark.opening}тайна").thinking
-    assert not said(text).thinking
+    assert {hide_thoughts(text[:size]).text for size in range(len(text) + 1)} == {""}
+    assert hide_thoughts(f"{mark.opening}тайна").thinking
+    assert not hide_thoughts(text).thinking
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ def test_while_it_thinks_nothing_is_shown_and_no_half_mark_either(mark: Mark) ->
     ],
 )
 def test_thoughts_outside_of_code_are_hidden(written: str, shown: str) -> None:
-    assert said(written, whole=True).text == shown
+    assert hide_thoughts(written, whole=True).text == shown
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_thoughts_outside_of_code_are_hidden(written: str, shown: str) -> None:
     ],
 )
 def test_what_may_become_a_mark_is_held_back(written: str, shown: str) -> None:
-    assert said(written).text == shown
+    assert hide_thoughts(written).text == shown
 
 
 @pytest.mark.parametrize(
@@ -107,9 +106,9 @@ def test_no_prompt_has_a_thought_of_an_earlier_answer() -> None:
         Turn(role=Role.ASSISTANT, text="<think>Тайна</think>Нет."),
         Turn(role=Role.USER, text="<think>Почему?</think>"),
     ]
-    kept = fit(turns, 100, lambda some: sum(len(turn.text) for turn in some))
+    kept = fit_turns(turns, 100, lambda some: sum(len(turn.text) for turn in some))
     assert [turn.text for turn in kept] == ["Да?", "Нет.", "<think>Почему?</think>"]
-    assert "Тайна" not in str(messages(turns, 100))
+    assert "Тайна" not in str(chat_messages(turns, 100))
 
 
 THOUGHT = "<think>тайна</think>"
@@ -121,11 +120,14 @@ TEXTS = st.lists(st.sampled_from(PIECES)).map("".join)
 def test_what_is_shown_of_an_answer_stays(text: str, thinking: bool, data: st.DataObject) -> None:
     text = f"тайна</think>{text}" if thinking else text
     so_much = data.draw(st.integers(0, len(text)))
-    shown, answer = said(text[:so_much], thinking=thinking).text, said(text, thinking=thinking, whole=True).text
+    shown, answer = (
+        hide_thoughts(text[:so_much], thinking=thinking).text,
+        hide_thoughts(text, thinking=thinking, whole=True).text,
+    )
     assert answer.startswith(shown.rstrip())
-    assert tidy(answer, cut=False).startswith(so_far(shown))
+    assert tidy_answer(answer, cut=False).startswith(partial_answer(shown))
 
 
 @given(st.lists(st.sampled_from([*PIECES, "</think>"])).map("".join), st.booleans(), st.booleans())
 def test_any_text_can_be_read(text: str, thinking: bool, whole: bool) -> None:
-    assert len(said(text, thinking=thinking, whole=whole).text) <= len(text)
+    assert len(hide_thoughts(text, thinking=thinking, whole=whole).text) <= len(text)

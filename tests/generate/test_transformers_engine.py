@@ -11,7 +11,7 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint, load_checkpoint
 from functions.generate.engines.transformers.engine import TransformersEngine
-from functions.generate.models.card import FILE_NAME
+from functions.generate.models.card import CARD_FILE
 
 QUESTION = [Turn(role=Role.USER, text="как дела?")]
 GREEDY = Sampling(temperature=0, max_new_tokens=40, repetition_penalty=1)
@@ -78,8 +78,8 @@ def test_a_broken_gguf_file_is_one_line(tmp_path: Path) -> None:
 
 def test_a_broken_card_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    (tmp_path / FILE_NAME).write_text('{"name": "x", "format": "poem"}')
-    with pytest.raises(SettingsError, match=f"{FILE_NAME} is no model card"):
+    (tmp_path / CARD_FILE).write_text('{"name": "x", "format": "poem"}')
+    with pytest.raises(SettingsError, match=f"{CARD_FILE} is no model card"):
         load_checkpoint(str(tmp_path))
 
 

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from events.errors import SettingsError
-from functions.generate.decoding.thoughts import MARKS
+from functions.generate.decoding.thoughts import THOUGHT_MARKS
 from functions.generate.models import vocabulary
 from functions.generate.models.vocabulary import tokens_to_keep
 
@@ -116,7 +116,7 @@ def test_nothing_is_narrowed_that_loses_nothing() -> None:
     assert tokens_to_keep(byte_fallback(pieces), always=[], size=len(pieces)) is None
 
 
-@pytest.mark.parametrize("mark", [spelling for mark in MARKS for spelling in (mark.opening, mark.closing)])
+@pytest.mark.parametrize("mark", [spelling for mark in THOUGHT_MARKS for spelling in (mark.opening, mark.closing)])
 def test_every_mark_can_be_written(mark: str) -> None:
     raw = byte_fallback([*PIECES, *sorted(set(mark) - {*PIECES})])
     ids = raw.encode(mark, add_special_tokens=False).ids

@@ -29,10 +29,10 @@ from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.export import gguf_export
 from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models import preparing, vocabulary, voices
-from functions.generate.models.card import ModelCard, Preferred
+from functions.generate.models.card import ModelCard, PreferredSampling
 from functions.generate.models.prepared_copies import PreparedCopy
 from functions.generate.models.preparing import default_checkpoint_directory, prepare_default_checkpoint
-from functions.generate.models.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
+from functions.generate.models.voices import ADAPTER, CONFIG, NOTICE, Voice, find_voice
 from functions.generate.settings import VoiceName
 from tests.generate.gguf_files import tiny, write
 
@@ -41,7 +41,7 @@ CARD = ModelCard(
     format="dialogue",
     scene=True,
     labels="asked",
-    sampling=Preferred(temperature=0.5, repetition_penalty=1.0),
+    sampling=PreferredSampling(temperature=0.5, repetition_penalty=1.0),
 )
 WITHOUT_TORCH = """
 import sys
@@ -141,7 +141,7 @@ def test_another_adapter_card_or_list_of_tokens_is_another_copy_and_none_the_bas
     for place in (other, livelier, wordier):
         place.mkdir()
         train(place, seed=2 if place == other else 1)
-    CARD.model_copy(update={"sampling": Preferred(temperature=1.0)}).write(livelier / "voice")
+    CARD.model_copy(update={"sampling": PreferredSampling(temperature=1.0)}).write(livelier / "voice")
     vocabulary.write_used_tokens(wordier / "voice", [5, 6])
     spoken = [voice(place) for place in (folder, other, livelier, wordier)]
     copies = [PreparedCopy(None, 8, "talk2", one).directory(tmp_path).name for one in spoken]
@@ -260,11 +260,11 @@ def test_a_voice_that_can_not_be_read_is_one_line(default_is_tiny: Path, tmp_pat
 
 def test_a_voice_is_for_the_default_model_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voices, "DIRECTORY", tmp_path / "voice")
-    assert voice_of(VoiceName.TIMOKHA) is None, "none is shipped"
+    assert find_voice(VoiceName.TIMOKHA) is None, "none is shipped"
     train(tmp_path)
-    assert voice_of(VoiceName.TIMOKHA) == voice(tmp_path)
-    assert voice_of(VoiceName.NONE) is None
-    assert voice_of(VoiceName.TIMOKHA, "some/model") is None
+    assert find_voice(VoiceName.TIMOKHA) == voice(tmp_path)
+    assert find_voice(VoiceName.NONE) is None
+    assert find_voice(VoiceName.TIMOKHA, "some/model") is None
 
 
 def test_a_notice_that_can_not_be_read_is_the_voices_fault(tmp_path: Path) -> None:

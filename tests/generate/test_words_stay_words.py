@@ -14,8 +14,8 @@ from events.schema import Role, Turn
 from functions.generate.engines.transformers.engine import format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.encoding import Encoder
-from functions.generate.prompts.formats import Dialogue, Format, FormatName, RuDialoGPT, Segment
-from functions.generate.prompts.words import Words
+from functions.generate.prompts.formats import DialogueFormat, Format, FormatName, RuDialoGPTFormat, Segment
+from functions.generate.prompts.plain_text import PlainTextEncoder
 from tests.generate.tokenizers_of_all_kinds import ADDED, BYTES, KINDS, SPECIAL, served, with_added, wrapped
 
 NAMES = [*SPECIAL, *(token.content for token in ADDED if token.content.strip())]
@@ -41,7 +41,7 @@ class Case:
         added = tokenizer.added_tokens_decoder.items()
         self.never = {token for token, one in added if one.special or one.content.replace("\u2581", "").strip()}
         self.newline = tokenizer.convert_tokens_to_ids("<0x0A>")
-        self.encoder, self.words = Encoder(tokenizer), Words(tokenizer)
+        self.encoder, self.words = Encoder(tokenizer), PlainTextEncoder(tokenizer)
         self.chat = chat
 
 
@@ -69,7 +69,7 @@ def case(request: pytest.FixtureRequest, raw: Any, tmp_path_factory: pytest.Temp
 
 
 def formats(case: Case) -> list[Format]:
-    return [Dialogue(), Dialogue(preamble=True), RuDialoGPT(), case.chat]
+    return [DialogueFormat(), DialogueFormat(preamble=True), RuDialoGPTFormat(), case.chat]
 
 
 def assert_words(case: Case, text: str) -> None:
@@ -116,7 +116,7 @@ ORDINARY = [
 def test_words_that_spell_no_name_are_what_the_tokenizer_makes_of_them(raw: Any, text: str) -> None:
     tokenizer = wrapped(raw)
     tokens = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-    assert Words(tokenizer).encode(text) == [token for token in tokens if token != tokenizer.unk_token_id]
+    assert PlainTextEncoder(tokenizer).encode(text) == [token for token in tokens if token != tokenizer.unk_token_id]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def byte_level() -> Any:
 
 @given(text=TEXTS)
 def test_the_words_of_a_byte_level_tokenizer_are_all_there(byte_level: Any, text: str) -> None:
-    assert byte_level.decode(Words(byte_level).encode(text)) == text
+    assert byte_level.decode(PlainTextEncoder(byte_level).encode(text)) == text
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "<unk>"])

@@ -11,7 +11,7 @@ from events.event import Event
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted, Usage
 from events.transport import Channel
-from functions.generate.engine import Generated
+from functions.generate.engine import GeneratedAnswer
 from functions.generate.handler import generate
 from observability import propagation
 from observability.spans import mark_failed
@@ -247,7 +247,7 @@ async def test_a_chat_span_says_how_often_an_answer_was_drawn_and_no_text(observ
         own_sampling = MappingProxyType({})
 
         async def generate(self, turns, sampling, *, progressed=None):
-            return Generated("секрет в четырёх словах", FinishReason.STOP, Usage(input_tokens=5, output_tokens=3))
+            return GeneratedAnswer("секрет в четырёх словах", FinishReason.STOP, Usage(input_tokens=5, output_tokens=3))
 
         async def close(self): ...
 

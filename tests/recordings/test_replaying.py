@@ -32,10 +32,10 @@ from events.schema import (
 )
 from events.subjects import GENERATE_CONSUMER
 from events.transport import Channel
-from functions.generate.engine import Generated
+from functions.generate.engine import GeneratedAnswer
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate
-from functions.generate.prompts.formats import Dialogue, RuDialoGPT
+from functions.generate.prompts.formats import DialogueFormat, RuDialoGPTFormat
 from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
 from observability.telemetry import silent
 
@@ -54,9 +54,9 @@ class PromptHash:
     def __init__(self, prompt_format) -> None:
         self._format = prompt_format
 
-    async def generate(self, turns, sampling, *, progressed=None) -> Generated:
+    async def generate(self, turns, sampling, *, progressed=None) -> GeneratedAnswer:
         prompt = "".join(segment.text for segment in self._format.render(turns))
-        return Generated(sha256(prompt.encode()).hexdigest(), FinishReason.STOP, Usage())
+        return GeneratedAnswer(sha256(prompt.encode()).hexdigest(), FinishReason.STOP, Usage())
 
     async def close(self) -> None: ...
 
@@ -123,9 +123,9 @@ async def test_only_the_chat_that_was_asked_for_is_recorded(record):
 
 
 async def test_the_same_model_answers_a_live_replay_as_before_and_nothing_of_it_stays(record, js, nats_server, capsys):
-    path = await record(PromptHash(Dialogue()))
+    path = await record(PromptHash(DialogueFormat()))
     for speed in ("maximal", "original"):
-        async with serving(js, PromptHash(Dialogue())):
+        async with serving(js, PromptHash(DialogueFormat())):
             settings = ReplaySettings.read(nats_url=nats_server.url, file=path, speed=speed)
             await replaying.main(settings, silent(), asyncio.Event())
         assert capsys.readouterr().out.endswith("3 of 3 replies agree\n")
@@ -134,8 +134,8 @@ async def test_the_same_model_answers_a_live_replay_as_before_and_nothing_of_it_
 
 
 async def test_another_prompt_format_is_noticed_and_every_difference_shown(record, js, nats_server, capsys):
-    path = await record(PromptHash(Dialogue()))
-    async with serving(js, PromptHash(RuDialoGPT())):
+    path = await record(PromptHash(DialogueFormat()))
+    async with serving(js, PromptHash(RuDialoGPTFormat())):
         settings = ReplaySettings.read(nats_url=nats_server.url, file=path)
         with pytest.raises(replaying.Disagreement, match="3 of 3 replies differ") as raised:
             await replaying.main(settings, silent(), asyncio.Event())
@@ -148,8 +148,8 @@ async def test_another_prompt_format_is_noticed_and_every_difference_shown(recor
 
 
 async def test_without_brokers_the_handler_is_replayed_by_the_same_rules(record, capsys):
-    recorded = cases(read(await record(PromptHash(Dialogue()))))
-    for engine, agreed in ((PromptHash(Dialogue()), 3), (PromptHash(RuDialoGPT()), 0)):
+    recorded = cases(read(await record(PromptHash(DialogueFormat()))))
+    for engine, agreed in ((PromptHash(DialogueFormat()), 3), (PromptHash(RuDialoGPTFormat()), 0)):
         async with hosted(engine, slots=2, telemetry=silent(), clock=SystemClock(), random=Random(1)) as player:
             assert replaying.compared(recorded, await player.play(recorded)).agreed == agreed
 

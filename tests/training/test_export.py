@@ -13,7 +13,7 @@ from events.runtime import leftovers
 from events.runtime.claims import Claim, InUse
 from events.runtime.clock import SystemClock
 from functions.generate.engines.transformers.checkpoints import load_checkpoint
-from functions.generate.models.sources import UNFINISHED, path_of
+from functions.generate.models.sources import UNFINISHED, model_path
 from tests.full_disk import files_up_to
 from tests.generate.gguf_files import write
 from training import export as exporting
@@ -65,11 +65,11 @@ def test_an_export_that_was_killed_is_no_model_and_can_be_run_again(run, tmp_pat
         with pytest.raises(Killed):
             exported(run, to)
     with pytest.raises(SettingsError, match=r"an export that was cut off has left: run `timokha train export` again"):
-        path_of(str(to))
+        model_path(str(to))
     leftovers._unfinished.clear()
     (to / "left").touch()
     exported(run, to)
-    assert path_of(str(to)) == to
+    assert model_path(str(to)) == to
     assert {path.name for path in to.iterdir()} == {
         *("README.md", "NOTICE.txt", "config.json", "generation_config.json", "model.safetensors"),
         *("timokha.json", "tokenizer.json", "tokenizer_config.json", "used_tokens.json"),

@@ -168,7 +168,7 @@ def test_a_training_starts_from_the_default_models_base_or_from_its_voice(data, 
         return tmp_path
 
     monkeypatch.setattr(weights, "prepare_default_checkpoint", prepared)
-    monkeypatch.setattr(weights, "voice_of", lambda name: name.value)
+    monkeypatch.setattr(weights, "find_voice", lambda name: name.value)
     for chosen in ({}, {"voice": "timokha"}):
         weights.base_model_source(FitSettings.read(data=data, out=tmp_path, **chosen), QUIET)
     assert asked == ["none", "timokha"]

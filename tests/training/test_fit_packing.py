@@ -8,9 +8,9 @@ from torch.nn.functional import cross_entropy
 
 from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
-from functions.generate.prompts.chat import Chat
+from functions.generate.prompts.chat_format import ChatFormat
 from functions.generate.prompts.encoding import Encoder
-from functions.generate.prompts.formats import Dialogue, RuDialoGPT
+from functions.generate.prompts.formats import DialogueFormat, RuDialoGPTFormat
 from functions.generate.prompts.templates import ChatTemplate
 from training.data.splits import Part
 from training.examples import Example, cover_answers, read_examples
@@ -27,19 +27,19 @@ def turns(*texts):
 
 
 def renderer(tokenizer, shape=None, limit=200):
-    return Renderer(shape or Dialogue(), Encoder(tokenizer), limit)
+    return Renderer(shape or DialogueFormat(), Encoder(tokenizer), limit)
 
 
 def chat(tokenizer):
     template = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    return Chat(ChatTemplate(template, {}, controls=tokenizer.all_special_tokens, clock=SystemClock()))
+    return ChatFormat(ChatTemplate(template, {}, controls=tokenizer.all_special_tokens, clock=SystemClock()))
 
 
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        (lambda _: Dialogue(), " хорошо\n да\n"),
-        (lambda _: RuDialoGPT(), " хорошо @@ПЕРВЫЙ@@ да @@ПЕРВЫЙ@@"),
+        (lambda _: DialogueFormat(), " хорошо\n да\n"),
+        (lambda _: RuDialoGPTFormat(), " хорошо @@ПЕРВЫЙ@@ да @@ПЕРВЫЙ@@"),
         (chat, "хорошо<|im_end|>да<|im_end|>"),
     ],
     ids=["dialogue", "rudialogpt", "chat"],

@@ -9,7 +9,7 @@ from rich.console import Console
 from events.errors import SettingsError
 from events.schema import Role, Turn
 from functions.generate.models import vocabulary
-from functions.generate.prompts import near
+from functions.generate.prompts import near_examples
 from training.data.command import prepare
 from training.data.manifest import Manifest
 from training.data.splits import Part
@@ -114,9 +114,9 @@ def test_an_evaluation_is_read_and_written_as_it_was() -> None:
 
 def test_what_lies_beside_a_models_card_is_read_and_written_as_it_was(tmp_path: Path) -> None:
     model, talks = STORED / "model", [["Как дела?", "Ну как, живу.", "А кот?", "Кот ест."], ["How are you?", "Fine."]]
-    assert near.read(model) == talks
+    assert near_examples.read_talks(model) == talks
     assert vocabulary.read_used_tokens(model) == [3, 5, 599]
-    near.write(tmp_path, talks)
+    near_examples.write_talks(tmp_path, talks)
     vocabulary.write_used_tokens(tmp_path, [5, 3, 3, 599])
     for file in model.iterdir():
         assert (tmp_path / file.name).read_bytes() == file.read_bytes()

@@ -3,13 +3,13 @@
 import json
 
 from functions.generate.prompts.encoding import Encoder
-from functions.generate.prompts.formats import Dialogue
+from functions.generate.prompts.formats import DialogueFormat
 from training.export import learned_answers, tokens_of_answers
 from training.fit.lessons import Renderer
 
 
 def renderer(tokenizer):
-    return Renderer(Dialogue(), Encoder(tokenizer), 128)
+    return Renderer(DialogueFormat(), Encoder(tokenizer), 128)
 
 
 def test_a_token_is_named_that_several_answers_are_written_with(tokenizer):

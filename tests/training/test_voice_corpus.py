@@ -1,7 +1,7 @@
 """The talks of the voice that ship: readable, and no templates."""
 
 from functions.generate.models.voices import DIRECTORY
-from functions.generate.prompts import near
+from functions.generate.prompts import near_examples
 from training.voice.report import templates
 from training.voice.talks import read_talks, talk_texts
 
@@ -13,4 +13,4 @@ def test_no_skeleton_stands_more_than_three_times():
 
 def test_what_the_voice_shows_are_the_talks_as_they_are():
     """`python -m training.voice examples --data functions/generate/voice` writes them, and so does `make voice`."""
-    assert near.read(DIRECTORY) == [talk_texts(talk) for talk in read_talks()]
+    assert near_examples.read_talks(DIRECTORY) == [talk_texts(talk) for talk in read_talks()]

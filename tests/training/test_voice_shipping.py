@@ -15,8 +15,8 @@ from functions.generate.engines.gguf.adapters import Adapter, BadAdapter
 from functions.generate.models import vocabulary
 from functions.generate.models.card import ModelCard
 from functions.generate.models.default_model import CARD
-from functions.generate.models.voices import ADAPTER, CONFIG, NOTICE, Voice, voice_of
-from functions.generate.prompts import near
+from functions.generate.models.voices import ADAPTER, CONFIG, NOTICE, Voice, find_voice
+from functions.generate.prompts import near_examples
 from functions.generate.settings import VoiceName
 from training.fit.command import fit
 from training.settings import FitSettings
@@ -44,7 +44,7 @@ def place(data, base, tmp_path_factory):
     shutil.copytree(base, folder / "base")
     CARD.write(folder / "base")
     shutil.copytree(data, folder / "data")
-    near.write(folder / "data", map(talk_texts, TALKS))
+    near_examples.write_talks(folder / "data", map(talk_texts, TALKS))
     for run in ("run", "again"):
         train(folder / "data", folder / "base", folder / run)
     (folder / "exported").mkdir()
@@ -62,7 +62,7 @@ def test_the_same_training_ships_the_same_bytes(place, tmp_path):
     )
     assert first == again
     assert {*first} == {ADAPTER, CONFIG, NOTICE, "examples.jsonl", "timokha.json", "used_tokens.json"}
-    assert near.read(tmp_path / "run") == [talk_texts(TALKS[0])]
+    assert near_examples.read_talks(tmp_path / "run") == [talk_texts(TALKS[0])]
     assert str(place).encode() not in b"".join(first.values())
 
 
@@ -143,7 +143,7 @@ def test_the_committed_choices_are_those_of_a_card(place, tmp_path):
 
 
 def test_what_is_in_the_package_can_be_merged_and_says_what_it_is():
-    if voice := voice_of(VoiceName.TIMOKHA):
+    if voice := find_voice(VoiceName.TIMOKHA):
         assert Adapter.read(voice.directory).matrices
         assert voice.card.licence == CARD.licence
         assert CARD.licence_url in voice.notice()

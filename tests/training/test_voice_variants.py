@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from events.schema import Role, Turn
-from functions.generate.prompts.formats import Dialogue
-from functions.generate.prompts.near import Near
+from functions.generate.prompts.formats import DialogueFormat
+from functions.generate.prompts.near_examples import NearExamples
 from training.data.splits import Part
 from training.examples import read_examples
 from training.voice.__main__ import main
@@ -62,8 +62,8 @@ def test_no_question_becomes_empty_and_none_becomes_another_language(question):
 
 def test_most_variants_find_the_question_that_they_were():
     talks = [[QUESTION, "Меркурий."], ["какая планета самая большая", "Юпитер."], ["далеко ли до солнца", "Далеко."]]
-    search, random = Near(talks, count=1, learning=True), Random(2)
-    form = Dialogue(near=search)
+    search, random = NearExamples(talks, count=1, learning=True), Random(2)
+    form = DialogueFormat(near=search)
     found = 0
     for _ in range(200):
         asked = [Turn(role=Role.USER, text=variant(QUESTION, random))]

@@ -14,12 +14,12 @@ from cli.doctor.model import examine_model
 from events.extras import install_command
 from functions.generate.engines.serving_file import FILE_NAME, ServingInfo
 from functions.generate.models import voices
-from functions.generate.models.card import FILE_NAME as CARD_NAME
+from functions.generate.models.card import CARD_FILE as CARD_NAME
 from functions.generate.models.card import ModelCard
 from functions.generate.models.default_model import CARD
 from functions.generate.models.preparing import default_checkpoint_directory, prepared_directory
 from functions.generate.models.vocabulary import USED_TOKENS_FILE as TOKENS
-from functions.generate.models.voices import ADAPTER, CONFIG, voice_of
+from functions.generate.models.voices import ADAPTER, CONFIG, find_voice
 from functions.generate.prompts.formats import FormatName
 from functions.generate.settings import GenerateSettings, VoiceName
 
@@ -129,7 +129,7 @@ def test_torch_is_missing_only_where_a_model_has_to_be_converted(
         Level.WRONG,
         True,
     )
-    monkeypatch.setattr("cli.doctor.model.path_of", Path)
+    monkeypatch.setattr("cli.doctor.model.model_path", Path)
     monkeypatch.setattr("cli.doctor.model.flaw", lambda path: None)
     (tmp_path / "model.gguf").touch()
     assert judged(tmp_path / "model.gguf").level is Level.OK
@@ -250,7 +250,7 @@ def test_the_voice_of_the_default_model_is_named(
     CARD.write(shipped)
     monkeypatch.setattr(voices, "DIRECTORY", shipped)
     settings = GenerateSettings.read(cache=Path("cache"), engine="transformers")
-    made = default_checkpoint_directory(settings.cache, voice_of(settings.voice))
+    made = default_checkpoint_directory(settings.cache, find_voice(settings.voice))
     made.parent.mkdir(parents=True)
     directory.rename(made)
     CARD.write(made)

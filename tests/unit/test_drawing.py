@@ -9,7 +9,7 @@ import pytest
 from events.event import Event
 from events.runtime.clock import SystemClock
 from events.schema import FinishReason, Role, Sampling, Turn, Usage
-from functions.generate.engine import Generated
+from functions.generate.engine import GeneratedAnswer
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate as generate_with
 from functions.worker.loop import host_handler
@@ -46,7 +46,7 @@ class Drawn:
         words = text.split()
         for count in range(1, len(words)) if progressed else ():
             await progressed(" ".join(words[:count]))
-        return Generated(text, FinishReason.STOP, Usage(input_tokens=10, output_tokens=3), 0.5, 2)
+        return GeneratedAnswer(text, FinishReason.STOP, Usage(input_tokens=10, output_tokens=3), 0.5, 2)
 
     async def close(self) -> None: ...
 
@@ -277,7 +277,7 @@ async def test_after_some_of_it_was_shown_an_answer_is_not_drawn_again(asked) ->
         async def generate(self, turns, sampling, *, progressed=None):
             self.asked.append(sampling)
             await progressed(f"{SAID} Потому")
-            return Generated(SAID, FinishReason.LENGTH, Usage())
+            return GeneratedAnswer(SAID, FinishReason.LENGTH, Usage())
 
     engine, told = Cut(), Told()
     assert (await generate(asked(live=True), engine, tell=told)).text == SAID

@@ -7,7 +7,7 @@ import pytest
 
 from events.runtime.clock import SystemClock
 from events.schema import FailureReason, FinishReason, Role, Sampling, Turn, Usage
-from functions.generate.engine import Generated
+from functions.generate.engine import GeneratedAnswer
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate as generate_with
 from functions.worker.outcomes import Reject
@@ -37,7 +37,7 @@ class Scripted:
         self.was_watched = progressed is not None
         for text in self.written if progressed else ():
             await progressed(text)
-        return Generated(self._lines.pop(0), FinishReason.STOP, Usage(input_tokens=1, output_tokens=2), 0.5, 1.5)
+        return GeneratedAnswer(self._lines.pop(0), FinishReason.STOP, Usage(input_tokens=1, output_tokens=2), 0.5, 1.5)
 
     async def close(self) -> None: ...
 

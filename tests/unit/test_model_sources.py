@@ -11,7 +11,7 @@ from events.errors import SettingsError
 from functions.generate.engines.serving_file import FILE_NAME
 from functions.generate.models import sources
 from functions.generate.models.preparing import prepare_model, prepared_directory
-from functions.generate.models.sources import located, path_of
+from functions.generate.models.sources import model_path, resolve_source
 
 NOBODY = 65534
 
@@ -56,7 +56,7 @@ def place(tmp_path: Path) -> Path:
     ],
 )
 def test_what_is_no_model_is_one_line(place: Path, source: str, says: str) -> None:
-    for judge in (path_of, lambda given: prepare_model(given, place / "cache", bits=8, console=Console(quiet=True))):
+    for judge in (model_path, lambda given: prepare_model(given, place / "cache", bits=8, console=Console(quiet=True))):
         with pytest.raises(SettingsError, match=r"^GENERATE_MODEL=.*give a model directory") as raised:
             judge(source.format(place))
         assert says in str(raised.value)
@@ -66,7 +66,7 @@ def test_what_is_no_model_is_one_line(place: Path, source: str, says: str) -> No
 
 @pytest.mark.parametrize("source", ["{}/model", "tinkoff-ai/ruDialoGPT-medium"])
 def test_what_may_be_a_model_is_let_through(place: Path, source: str) -> None:
-    assert str(path_of(source.format(place))) == source.format(place)
+    assert str(model_path(source.format(place))) == source.format(place)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def as_nobody() -> Iterator[Callable[[], int]]:
 
 
 def judges(place: Path) -> tuple[Callable[[str], object], ...]:
-    return path_of, lambda given: prepare_model(given, place / "cache", bits=8, console=Console(quiet=True))
+    return model_path, lambda given: prepare_model(given, place / "cache", bits=8, console=Console(quiet=True))
 
 
 @pytest.mark.parametrize("closed", ["", "config.json", "model.safetensors", FILE_NAME])
@@ -115,12 +115,12 @@ def test_what_may_not_be_read_is_told_from_what_is_not_there(
     for name in ("config.json", "model.safetensors", FILE_NAME):
         (model / name).write_text("{}")
     (model / closed).chmod(0)
-    monkeypatch.setattr(sources, "OWN", own)
+    monkeypatch.setattr(sources, "CONTAINER_MODELS", own)
     monkeypatch.setattr(sources, "in_image", lambda: in_image)
     user = as_nobody()
     for judge in judges(tmp_path):
         with pytest.raises(SettingsError) as raised:
-            judge(located(str(model)))
+            judge(resolve_source(str(model)))
         said = str(raised.value)
         assert said.startswith(f"GENERATE_MODEL={str(model)!r}: {model}")
         assert f"{model / closed} may not be read by user {user}" in said
@@ -143,11 +143,11 @@ def test_in_a_container_the_place_outside_is_told_from_the_one_inside(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "inside/models/mine").mkdir(parents=True)
-    monkeypatch.setattr(sources, "OWN", tmp_path / "inside/models")
+    monkeypatch.setattr(sources, "CONTAINER_MODELS", tmp_path / "inside/models")
     monkeypatch.setattr(sources, "in_image", lambda: True)
     for judge in judges(tmp_path):
         with pytest.raises(SettingsError, match=f"write GENERATE_MODEL={tmp_path}/inside/models/mine"):
-            judge(located(given))
+            judge(resolve_source(given))
         with pytest.raises(SettingsError, match=r"no such file or directory in the container, which has \./models as"):
             judge(str(tmp_path / "inside/models/other"))
-    assert path_of("somebody/mine") == Path("somebody/mine"), "a hub id"
+    assert model_path("somebody/mine") == Path("somebody/mine"), "a hub id"

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from events.schema import Role, Sampling, Turn
-from functions.generate.decoding.repetition import LEAST_WORDS, Earlier
+from functions.generate.decoding.repetition import LEAST_WORDS, EarlierTexts
 
 SAID = "Я тебе всё это приготовлю."
 LETTERS = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyzäéçñष中0123456789"
@@ -34,19 +34,19 @@ def rewritten(draw, words):
 
 @given(st.data(), WORDS)
 def test_the_same_words_repeat_however_they_are_written(data, words) -> None:
-    repeats = Earlier([" ".join(words)]).has(data.draw(rewritten(words)))
+    repeats = EarlierTexts([" ".join(words)]).has(data.draw(rewritten(words)))
     assert repeats is (len(words) >= LEAST_WORDS)
 
 
 @given(st.data(), WORDS, WORDS)
 def test_other_words_do_not_repeat(data, words, others) -> None:
     assume(" ".join(words).casefold().replace("ё", "е") != " ".join(others).casefold().replace("ё", "е"))
-    assert not Earlier([" ".join(words)]).has(data.draw(rewritten(others)))
+    assert not EarlierTexts([" ".join(words)]).has(data.draw(rewritten(others)))
 
 
 @given(st.data(), WORDS)
 def test_every_beginning_of_a_repetition_may_become_one(data, words) -> None:
-    earlier = Earlier([" ".join(words)])
+    earlier = EarlierTexts([" ".join(words)])
     written = data.draw(rewritten(words)).split()
     for beginning in accumulate(written, "{} {}".format):
         assert earlier.may_have(beginning) is (len(words) >= LEAST_WORDS)
@@ -55,7 +55,7 @@ def test_every_beginning_of_a_repetition_may_become_one(data, words) -> None:
 
 @given(st.text(), st.text())
 def test_any_text_can_be_compared(said, answer) -> None:
-    earlier = Earlier([said])
+    earlier = EarlierTexts([said])
     assert earlier.has(answer) <= earlier.may_have(answer)
 
 
@@ -71,12 +71,12 @@ def test_any_text_can_be_compared(said, answer) -> None:
     ],
 )
 def test_these_are_the_same(answer) -> None:
-    assert Earlier([SAID]).has(answer)
+    assert EarlierTexts([SAID]).has(answer)
 
 
 @pytest.mark.parametrize("answer", ["", "…", "Я тебе это приготовлю.", f"{SAID} Завтра.", f"Да! {SAID}"])
 def test_these_are_not(answer) -> None:
-    assert not Earlier([SAID]).has(answer)
+    assert not EarlierTexts([SAID]).has(answer)
 
 
 @pytest.mark.parametrize(
@@ -84,29 +84,29 @@ def test_these_are_not(answer) -> None:
     ["Да.", "Не знаю.", "Я тебе приготовлю.", "I don't know.", "Кое-кто кое-что знает.", "2 + 2 = 4", "😀 😀 😀 😀"],
 )
 def test_up_to_three_words_may_be_said_again(short) -> None:
-    earlier = Earlier([short])
+    earlier = EarlierTexts([short])
     assert not earlier.has(short)
     assert not earlier.may_have(short)
 
 
 def test_vowels_that_are_marks_tell_words_apart() -> None:
-    assert not Earlier(["की बात है यह"]).has("का बात है यह")
-    assert not Earlier(["नमस्ते दोस्त जी"]).has("नमस्ते दोस्त जी")
+    assert not EarlierTexts(["की बात है यह"]).has("का बात है यह")
+    assert not EarlierTexts(["नमस्ते दोस्त जी"]).has("नमस्ते दोस्त जी")
 
 
 def test_answers_and_the_question_count_and_earlier_questions_do_not() -> None:
-    earlier = Earlier.of(turns("первый вопрос про море", SAID, "второй вопрос про горы"), Sampling())
+    earlier = EarlierTexts.of(turns("первый вопрос про море", SAID, "второй вопрос про горы"), Sampling())
     assert earlier.has(SAID)
     assert earlier.has("Второй вопрос про горы?")
     assert not earlier.has("первый вопрос про море")
 
 
 def test_a_thought_is_no_part_of_an_answer() -> None:
-    earlier = Earlier.of(turns("вопрос", f"<think>скажу так</think>\n\n{SAID}", "ещё вопрос"), Sampling())
+    earlier = EarlierTexts.of(turns("вопрос", f"<think>скажу так</think>\n\n{SAID}", "ещё вопрос"), Sampling())
     assert earlier.has(SAID)
 
 
 def test_a_text_that_no_answer_can_be_as_long_as_is_not_compared() -> None:
     long = "слово " * 400
-    assert Earlier.of(turns(long), Sampling(max_new_tokens=100)).has(long)
-    assert not Earlier.of(turns(long), Sampling(max_new_tokens=10)).has(long)
+    assert EarlierTexts.of(turns(long), Sampling(max_new_tokens=100)).has(long)
+    assert not EarlierTexts.of(turns(long), Sampling(max_new_tokens=10)).has(long)

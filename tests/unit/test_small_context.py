@@ -8,7 +8,7 @@ import pytest
 from events.errors import SettingsError
 from events.schema import Role, Sampling, Turn
 from functions.generate.prompts.encoding import Encoder
-from functions.generate.prompts.formats import Dialogue
+from functions.generate.prompts.formats import DialogueFormat
 from functions.generate.prompts.prompter import Prompter
 
 QUESTION = [Turn(role=Role.USER, text="Какая столица Франции?")]
@@ -31,12 +31,12 @@ class Signs:
 
 
 def prompter(context: int, *, preamble: bool = True, max_input_tokens: int = 100_000) -> Prompter:
-    form = Dialogue(preamble=preamble)
+    form = DialogueFormat(preamble=preamble)
     return Prompter("small", form, Encoder(Signs()), context=context, max_input_tokens=max_input_tokens)
 
 
 def frame(*, preamble: bool) -> int:
-    return sum(len(part.text) for part in Dialogue(preamble=preamble).render([Turn(role=Role.USER, text=".")]))
+    return sum(len(part.text) for part in DialogueFormat(preamble=preamble).render([Turn(role=Role.USER, text=".")]))
 
 
 def test_examples_that_take_more_than_half_of_the_context_leave_a_shorter_answer():

@@ -52,7 +52,7 @@ from events.schema import (
 )
 from events.transport import Channel
 from functions.generate.engines.serving_file import ServingInfo
-from functions.generate.models.card import ModelCard, Preferred
+from functions.generate.models.card import ModelCard, PreferredSampling
 from functions.generate.prompts.formats import FormatName
 from observability import trace_reader
 
@@ -321,7 +321,7 @@ CARD = ModelCard(
     format=FormatName.DIALOGUE,
     preamble=True,
     labels="asked",
-    sampling=Preferred(temperature=0.5, top_k=40),
+    sampling=PreferredSampling(temperature=0.5, top_k=40),
     licence="Apache-2.0",
     licence_url="https://example.org/licence",
 )

@@ -20,7 +20,7 @@ from transformers import (
 
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
-from functions.generate.decoding.stages import Stage, Stages
+from functions.generate.decoding.stages import AnswerStages, WritingStage
 from functions.generate.decoding.writer import Times
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import barred_first_tokens, end_tokens, format_of, make_writer
@@ -97,9 +97,9 @@ class _Begun:
     """An unfinished answer."""
 
     prompt: list[int]
-    stages: Stages
+    stages: AnswerStages
     sampling: Sampling
-    stage: Stage = field(init=False)
+    stage: WritingStage = field(init=False)
 
     @property
     def shown(self) -> list[int]:
@@ -130,7 +130,7 @@ def _alike(waiting: Sequence[_Begun]) -> tuple[list[_Begun], list[_Begun]]:
 class _Draw(LogitsProcessor):  # type: ignore[misc]  # transformers exports it untyped
     """Samples one token for each row with its own generator, as transformers samples a single row."""
 
-    def __init__(self, rows: Sequence[tuple[Sampling, Stage]]) -> None:
+    def __init__(self, rows: Sequence[tuple[Sampling, WritingStage]]) -> None:
         self._rows = [
             (_warpers(sampling), torch.Generator().manual_seed(stage.seed(sampling.seed)))
             if sampling.temperature

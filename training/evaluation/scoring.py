@@ -9,7 +9,7 @@ from typing import Any
 from events.runtime.clock import Clock
 from events.schema import Role, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint
-from functions.generate.prompts.formats import alternating
+from functions.generate.prompts.conversation import alternating_turns
 from training.evaluation import shared_prefix
 from training.evaluation.shared_prefix import NO_PREFIX, CachedPrefix, CountDone, ScoredText, no_progress
 from training.examples import Example
@@ -70,7 +70,7 @@ class Scorer:
         return [Surprisal(*both) for both in zip(nats, map(self._size, turns), strict=True)]
 
     def _size(self, turns: Sequence[Turn]) -> int:
-        scored = alternating(turns)[-1] if self._renderer.format.joins else turns[-1]
+        scored = alternating_turns(turns)[-1] if self._renderer.format.joins else turns[-1]
         return len(scored.text.strip().encode()) + 1
 
     def _groups(self, lessons: Sequence[Lesson]) -> Iterator[tuple[CachedPrefix, list[int]]]:

@@ -6,9 +6,10 @@ from itertools import accumulate, groupby
 
 from events.schema import Role, Turn
 from functions.generate.decoding.thoughts import open_mark
-from functions.generate.prompts.chat import TemplateRefused
+from functions.generate.prompts.chat_format import TemplateRefused
+from functions.generate.prompts.conversation import alternating_turns, fit_turns
 from functions.generate.prompts.encoding import Encoded, Encoder
-from functions.generate.prompts.formats import Format, Segment, alternating, fit
+from functions.generate.prompts.formats import Format, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,11 @@ class Renderer:
 
         An answer is cut only if it does not fit beside one character of the question.
         """
-        *context, answer = alternating(turns) if self.format.joins else turns
+        *context, answer = alternating_turns(turns) if self.format.joins else turns
         if not context:
             return Lesson((), _NOTHING, _NOTHING, frozenset())  # serving asks no model without a question
         size = len(self._answer([context[-1].model_copy(update={"text": "."})], answer))
-        kept = fit(context, max(self.limit - size, 1), lambda some: len(self._prompt(some).ids))
+        kept = fit_turns(context, max(self.limit - size, 1), lambda some: len(self._prompt(some).ids))
         prompt = self._prompt(kept)
         whole = self._answer(kept, answer)
         written = whole[: max(self.limit - len(prompt.ids), 0)]
@@ -109,7 +110,7 @@ class Renderer:
 
     def _earlier(self, context: Sequence[Turn], prompt: Encoded) -> tuple[Encoded, frozenset[int]]:
         """Mark the answers in `prompt` that stand there as serving would write them; return their positions too."""
-        shown = alternating(context) if self.format.joins else context
+        shown = alternating_turns(context) if self.format.joins else context
         segments = self.format.render(context)
         groups = [
             list(group)

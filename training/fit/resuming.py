@@ -7,7 +7,7 @@ from typing import Any
 
 from events.errors import SettingsError
 from events.files import absolute, write_whole
-from functions.generate.models.sources import located
+from functions.generate.models.sources import resolve_source
 from training.fit.trainer import last_checkpoint
 from training.settings import FitSettings
 from training.weights import CONFIG, MODEL
@@ -62,5 +62,5 @@ def _deciding(settings: FitSettings) -> dict[str, Any]:
 
 def _upgraded(written: dict[str, Any]) -> dict[str, Any]:
     """Return settings as this version writes them; earlier ones kept paths as given."""
-    made = {"data": lambda data: str(absolute(Path(data))), "model": located}
+    made = {"data": lambda data: str(absolute(Path(data))), "model": resolve_source}
     return _BEFORE | {name: made[name](value) if name in made else value for name, value in written.items()}

@@ -5,9 +5,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from events.errors import TimokhaError
-from functions.generate.models.card import EXAMPLES
+from functions.generate.models.card import EXAMPLES_FILE
 from functions.generate.models.voices import DIRECTORY
-from functions.generate.prompts import near
+from functions.generate.prompts import near_examples
 from training.voice import report, telegram
 from training.voice.talks import LANGUAGES, TALKS, BadTalks, read_talks, talk_texts
 
@@ -52,8 +52,8 @@ def _step(given: Namespace) -> list[str]:
     if given.step == "export":
         return [f"{len(talks)} talks: {telegram.write_export(talks, given.out)}"]
     if given.step == "examples":
-        near.write(given.data, map(talk_texts, talks))
-        return [f"{len(talks)} talks: {given.data / EXAMPLES}"]
+        near_examples.write_talks(given.data, map(talk_texts, talks))
+        return [f"{len(talks)} talks: {given.data / EXAMPLES_FILE}"]
     if given.step == "vary":
         from training.voice.variants import vary  # noqa: PLC0415 -- as above
 

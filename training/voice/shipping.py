@@ -14,10 +14,10 @@ from safetensors.numpy import load_file, save
 from events.errors import TimokhaError
 from events.files import fill_whole
 from functions.generate.models import vocabulary
-from functions.generate.models.card import ModelCard, Preferred
+from functions.generate.models.card import ModelCard, PreferredSampling
 from functions.generate.models.default_model import CARD
-from functions.generate.models.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE, SUM
-from functions.generate.prompts import near
+from functions.generate.models.voices import ADAPTER, CONFIG, DIRECTORY, NOTICE, TENSORS_DIGEST
+from functions.generate.prompts import near_examples
 from training.voice.talks import Talk, talk_texts
 
 LARGEST = 10_000_000
@@ -53,7 +53,7 @@ def ship(
         (folder / CONFIG).write_text(json.dumps(_config(config), indent=2) + "\n", encoding="utf-8")
         card.write(folder)
         if card.near:
-            near.write(folder, map(talk_texts, talks))
+            near_examples.write_talks(folder, map(talk_texts, talks))
         vocabulary.write_used_tokens(folder, tokens)
         (folder / NOTICE).write_text(_notice(), encoding="utf-8")
 
@@ -64,7 +64,7 @@ def ship(
 def _saved(tensors: dict[str, NDArray[np.float16]]) -> bytes:
     numbers = sha256(b"".join(values.tobytes() for values in tensors.values())).hexdigest()
     # One entry alone: of several the order is drawn anew each time.
-    return bytes(save(tensors, metadata={SUM: numbers}))
+    return bytes(save(tensors, metadata={TENSORS_DIGEST: numbers}))
 
 
 def _card(trained: Path, choices: Path) -> ModelCard:
@@ -72,7 +72,7 @@ def _card(trained: Path, choices: Path) -> ModelCard:
     card = ModelCard.read(trained)
     if card is None or card.licence != CARD.licence:
         raise ValueError("it is not the default model that was trained")
-    sampling = Preferred.model_validate(said["sampling"])
+    sampling = PreferredSampling.model_validate(said["sampling"])
     return card.model_copy(update={"name": said["name"], "sampling": sampling, "beside": None})
 
 

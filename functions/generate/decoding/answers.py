@@ -12,7 +12,7 @@ _HELD_BACK = 24
 _QUOTES = {"«": "»", '"': '"', "“": "”", "„": "“"}
 
 
-def tidy(text: str, *, cut: bool) -> str:
+def tidy_answer(text: str, *, cut: bool) -> str:
     """`text` without a leading speaker label, wrapping quotes and broken characters.
 
     `cut`: the length limit ended it, so it is shortened to its last whole sentence, or else its last whole word.
@@ -21,7 +21,7 @@ def tidy(text: str, *, cut: bool) -> str:
     return _unquoted(without_label(_whole(whole) if cut else whole).strip())
 
 
-def so_far(text: str) -> str:
+def partial_answer(text: str) -> str:
     """What can be shown of an answer that is still being written: the whole words of `tidy`'s start.
 
     Empty while it may turn out to be a label or to stand in quotes. An answer that the length limit ends may lose

@@ -1,5 +1,6 @@
 """An answer is drawn from the model, and drawn again if it is empty or repeats what was said."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -8,10 +9,9 @@ import structlog
 
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
-from events.schema import FailureReason, GenerationRequested, Sampling, Usage
-from functions.generate.decoding.live import LiveText
-from functions.generate.decoding.repetition import Earlier
-from functions.generate.engine import Engine, Generated
+from events.schema import FailureReason, GenerationProgressed, GenerationRequested, Sampling, Usage
+from functions.generate.decoding.repetition import EarlierTexts
+from functions.generate.engine import Engine, GeneratedAnswer
 from functions.worker.outcomes import Reject
 from observability.chat_span import ChatSpan
 
@@ -23,14 +23,40 @@ brings other words."""
 PATIENCE, LEAST_PATIENCE = 3, timedelta(seconds=5)
 """While there is an answer already: how many times as long as the longest draw so far the next may take."""
 
+ProgressSender = Callable[[GenerationProgressed], Awaitable[None]]
+
 log = structlog.get_logger(__name__)
 
 
-class Again(StrEnum):
+class RedrawReason(StrEnum):
     """Why an answer is drawn again."""
 
     EMPTY = "empty"
     REPEATED = "repeated"
+
+
+class LiveText:
+    """Tells every new text once, in order, from the first on that can't become a repetition: that would be drawn again.
+
+    It is `functions.generate.engine.OnProgress`.
+    """
+
+    def __init__(self, request_id: str, tell: ProgressSender, earlier: EarlierTexts) -> None:
+        self._request_id = request_id
+        self._tell = tell
+        self._earlier = earlier
+        self._last, self._sequence = "", 0
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether any of it was told."""
+        return self._sequence > 0
+
+    async def __call__(self, text: str) -> None:
+        if not text or text == self._last or (not self.is_shown and self._earlier.may_have(text)):
+            return
+        self._last, self._sequence = text, self._sequence + 1
+        await self._tell(GenerationProgressed(request_id=self._request_id, text=text, sequence=self._sequence))
 
 
 class Drawing:
@@ -41,7 +67,7 @@ class Drawing:
         request: GenerationRequested,
         engine: Engine,
         *,
-        earlier: Earlier,
+        earlier: EarlierTexts,
         live: LiveText | None,
         clock: Clock,
         chat: ChatSpan,
@@ -53,11 +79,11 @@ class Drawing:
         self._live = live
         self._clock = clock
         self._chat = chat
-        self._drawn: list[Generated] = []
-        self._answer: Generated | None = None
+        self._drawn: list[GeneratedAnswer] = []
+        self._answer: GeneratedAnswer | None = None
         self._longest = timedelta(0)
 
-    async def answer(self) -> Generated:
+    async def answer(self) -> GeneratedAnswer:
         """Return the last answer that is not empty, with the tokens and the time of all draws.
 
         Raises what the engine raises while there is no answer, and Reject if there is none.
@@ -85,15 +111,15 @@ class Drawing:
         self._answer = drawn if drawn.text.strip() else self._answer
         return True
 
-    def _why_again(self) -> Again | None:
+    def _why_again(self) -> RedrawReason | None:
         if len(self._drawn) == DRAWS:
             return None
         if self._answer is None:
-            return Again.EMPTY
+            return RedrawReason.EMPTY
         said_before = not self._drawn[-1].text.strip() or self._earlier.has(self._answer.text)
         is_shown = self._live is not None and self._live.is_shown
         has_time = self._longest <= self._patience()
-        return Again.REPEATED if said_before and has_time and not is_shown else None
+        return RedrawReason.REPEATED if said_before and has_time and not is_shown else None
 
     def _sampling(self) -> Sampling:
         """For the next draw."""
@@ -106,7 +132,7 @@ class Drawing:
         left = self._request.deadline - self._clock.now()
         return min(left / 2, max(LEAST_PATIENCE, PATIENCE * self._longest))
 
-    def _with_totals(self, answer: Generated) -> Generated:
+    def _with_totals(self, answer: GeneratedAnswer) -> GeneratedAnswer:
         """All draws are paid for. A prompt that is read for another draw is time spent generating."""
         first, *others = self._drawn
         return replace(

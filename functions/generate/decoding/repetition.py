@@ -6,7 +6,7 @@ from unicodedata import category, normalize
 
 from events.schema import Role, Sampling, Turn
 from functions.generate.decoding.thoughts import without_thoughts
-from functions.generate.prompts.formats import MAX_CHARACTERS_PER_TOKEN
+from functions.generate.prompts.conversation import MAX_CHARACTERS_PER_TOKEN
 
 LEAST_WORDS = 4
 """Shorter answers, such as «Да.», may be given again."""
@@ -15,14 +15,14 @@ _INSIDE_A_WORD = re.compile(r"(?<=[^\W\d_])['’\-‐](?=[^\W\d_])")
 _NO_WORD = re.compile(r"[^\w\s]|_")
 
 
-class Earlier:
+class EarlierTexts:
     """What an answer should not be once more: of `texts`, those with at least `LEAST_WORDS` words."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._texts = frozenset(map(" ".join, filter(_is_long, map(_words, texts))))
 
     @classmethod
-    def of(cls, turns: Sequence[Turn], sampling: Sampling) -> "Earlier":
+    def of(cls, turns: Sequence[Turn], sampling: Sampling) -> "EarlierTexts":
         """The last of `turns`, and the assistant's answers before it. What no answer can be as long as is left out."""
         answers = [turn.text for turn in without_thoughts(turns[:-1]) if turn.role is Role.ASSISTANT]
         longest = sampling.max_new_tokens * MAX_CHARACTERS_PER_TOKEN

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from functions.generate.decoding.thoughts import MARKS, Mark, Said, open_mark, said
-from functions.generate.prompts.words import Tokenizer
+from functions.generate.decoding.thoughts import THOUGHT_MARKS, ThoughtMark, VisibleText, hide_thoughts, open_mark
+from functions.generate.prompts.tokenizer import Tokenizer
 
 CHUNK = 64
 """Tokens of a thought that are written at a time where its closing mark is no token, and so ends no stage."""
@@ -18,24 +18,24 @@ _SEEDS = 1_000_003
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class MarkTokens:
     """The marks of thoughts as tokens: those that are one token, and how each thought is closed."""
 
     openings: frozenset[int]
-    closings: dict[Mark, int]
-    closed: dict[Mark, list[int]]
+    closings: dict[ThoughtMark, int]
+    closed: dict[ThoughtMark, list[int]]
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer, frame: Callable[[str], list[int]]) -> "Marks":
+    def of(cls, tokenizer: Tokenizer, frame: Callable[[str], list[int]]) -> "MarkTokens":
         """`frame` gives the tokens of what belongs to a prompt's frame, which may name any token."""
 
         def token(name: str) -> int | None:
             found = tokenizer.convert_tokens_to_ids(name)
             return None if found == tokenizer.unk_token_id else found
 
-        openings = {token(mark.opening) for mark in MARKS}
-        closings = {mark: found for mark in MARKS if (found := token(mark.closing)) is not None}
-        closed = {mark: frame(f"\n{mark.closing}\n\n") for mark in MARKS}
+        openings = {token(mark.opening) for mark in THOUGHT_MARKS}
+        closings = {mark: found for mark in THOUGHT_MARKS if (found := token(mark.closing)) is not None}
+        closed = {mark: frame(f"\n{mark.closing}\n\n") for mark in THOUGHT_MARKS}
         return cls(frozenset(found for found in openings if found is not None), closings, closed)
 
     def __bool__(self) -> bool:
@@ -51,7 +51,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class WritingStage:
     """What the model is to write next: at most `limit` tokens, up to one of `stops`."""
 
     number: int
@@ -63,7 +63,7 @@ class Stage:
         return (seed + self.number * _SEEDS) % 2**32
 
 
-class Stages:
+class AnswerStages:
     """One answer while it is written: take the `next` stage, write it, `add` what was written, until there is none.
 
     A thought that reaches its bound, or that the model ends without a closing mark, is closed, and the answer follows.
@@ -72,9 +72,9 @@ class Stages:
     def __init__(
         self,
         bounds: Bounds,
-        marks: Marks,
+        marks: MarkTokens,
         *,
-        opened: Mark | None,
+        opened: ThoughtMark | None,
         ends: Collection[int],
         decode: Callable[[Sequence[int]], str],
     ) -> None:
@@ -90,14 +90,14 @@ class Stages:
         """Tokens, all that the model wrote."""
         self.cut = False
         """Whether a limit ended the answer."""
-        self._said = Said("", thinking=opened is not None)
-        self._stage = Stage(-1, 0, frozenset(), thinking=False)
+        self._said = VisibleText("", thinking=opened is not None)
+        self._stage = WritingStage(-1, 0, frozenset(), thinking=False)
         self._answered = 0
         self._thought = 0
         self._is_closed = False
         self._is_over = False
 
-    def next(self) -> Stage | None:
+    def next(self) -> WritingStage | None:
         """What to write after the prompt and `tokens`; None when the answer is there."""
         if self._said.thinking and self._thought >= self._bounds.thought:
             self._close()
@@ -106,7 +106,7 @@ class Stages:
         if self._is_over:
             return None
         limit, stops = self._thinking() if self._said.thinking else self._answering()
-        self._stage = Stage(self._stage.number + 1, limit, stops, self._said.thinking)
+        self._stage = WritingStage(self._stage.number + 1, limit, stops, self._said.thinking)
         return self._stage
 
     def add(self, tokens: Sequence[int], *, cut: bool) -> None:
@@ -164,13 +164,13 @@ class Stages:
         if self._said.thinking:
             self._finish(cut=True)
 
-    def _open_mark(self) -> Mark | None:
+    def _open_mark(self) -> ThoughtMark | None:
         return open_mark(self._decode(self.tokens)) or self._opened
 
-    def _read(self, count: int) -> Said:
-        return said(self._decode(self.tokens[:count]), thinking=self._opened is not None)
+    def _read(self, count: int) -> VisibleText:
+        return hide_thoughts(self._decode(self.tokens[:count]), thinking=self._opened is not None)
 
-    def _spent(self, before: Said, start: int) -> int:
+    def _spent(self, before: VisibleText, start: int) -> int:
         """How many of the tokens from `start` on are a thought's, or may be the beginning of one."""
         after, count = self._said, len(self.tokens) - start
         if after.thinking and before.thinking and after.thoughts == before.thoughts:
@@ -182,6 +182,6 @@ class Stages:
         held_back = not after.text and (after.thoughts or self._decode(self.tokens).strip())
         return count if held_back else 0
 
-    def _first(self, start: int, is_there: Callable[[Said], bool]) -> int:
+    def _first(self, start: int, is_there: Callable[[VisibleText], bool]) -> int:
         """How many tokens after `start` it takes."""
         return bisect_left(range(start, len(self.tokens)), True, key=lambda count: is_there(self._read(count)))

@@ -8,41 +8,41 @@ from events.schema import Role, Turn
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ThoughtMark:
     """What opens a thought and what closes it."""
 
     opening: str
     closing: str
 
 
-MARKS = (
-    Mark("<think>", "</think>"),
-    Mark("<thinking>", "</thinking>"),
-    Mark("<thought>", "</thought>"),
-    Mark("<reasoning>", "</reasoning>"),
-    Mark("<seed:think>", "</seed:think>"),
-    Mark("<longcat_think>", "</longcat_think>"),
-    Mark("[THINK]", "[/THINK]"),
-    Mark("◁think▷", "◁/think▷"),
-    Mark("<|START_THINKING|>", "<|END_THINKING|>"),
-    Mark("<|begin_of_thought|>", "<|end_of_thought|>"),
-    Mark("<|inner_prefix|>", "<|inner_suffix|>"),
-    Mark("<|channel>thought", "<channel|>"),
-    Mark("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+THOUGHT_MARKS = (
+    ThoughtMark("<think>", "</think>"),
+    ThoughtMark("<thinking>", "</thinking>"),
+    ThoughtMark("<thought>", "</thought>"),
+    ThoughtMark("<reasoning>", "</reasoning>"),
+    ThoughtMark("<seed:think>", "</seed:think>"),
+    ThoughtMark("<longcat_think>", "</longcat_think>"),
+    ThoughtMark("[THINK]", "[/THINK]"),
+    ThoughtMark("◁think▷", "◁/think▷"),
+    ThoughtMark("<|START_THINKING|>", "<|END_THINKING|>"),
+    ThoughtMark("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ThoughtMark("<|inner_prefix|>", "<|inner_suffix|>"),
+    ThoughtMark("<|channel>thought", "<channel|>"),
+    ThoughtMark("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
 )
 """Which models write them: docs/decisions/thoughts.md."""
 
 _FRAMES = (
-    Mark("<answer>", "</answer>"),
-    Mark("<response>", "</response>"),
-    Mark("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
-    Mark("<|begin_of_solution|>", "<|end_of_solution|>"),
+    ThoughtMark("<answer>", "</answer>"),
+    ThoughtMark("<response>", "</response>"),
+    ThoughtMark("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    ThoughtMark("<|begin_of_solution|>", "<|end_of_solution|>"),
 )
 """What some models put around the answer that follows a thought."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class VisibleText:
     """`text` may be shown. `thinking`: the model is inside a thought at the end, after so many `thoughts` before it."""
 
     text: str
@@ -54,9 +54,9 @@ def _any_of(spellings: Iterable[str]) -> str:
     return "|".join(map(re.escape, spellings))
 
 
-_CLOSINGS = tuple(mark.closing for mark in MARKS)
-_SPELLINGS = (*_CLOSINGS, *(mark.opening for mark in MARKS))
-_CLOSING_OF = {mark.opening: mark.closing for mark in MARKS}
+_CLOSINGS = tuple(mark.closing for mark in THOUGHT_MARKS)
+_SPELLINGS = (*_CLOSINGS, *(mark.opening for mark in THOUGHT_MARKS))
+_CLOSING_OF = {mark.opening: mark.closing for mark in THOUGHT_MARKS}
 
 _FENCED = (
     r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?P<bar>`{3,}|~{3,})[\w+#.{}=: \t-]*\n"
@@ -78,7 +78,7 @@ _MARK = re.compile(_any_of(_SPELLINGS))
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
 
 
-def said(text: str, *, thinking: bool = False, whole: bool = False) -> Said:
+def hide_thoughts(text: str, *, thinking: bool = False, whole: bool = False) -> VisibleText:
     """What may be shown of `text`, which a model wrote; `thinking`: the prompt has already opened a thought.
 
     What stands between marks is hidden, and so is everything before a closing mark that nothing opened. Marks in
@@ -91,7 +91,7 @@ def without_thoughts(turns: Iterable[Turn]) -> list[Turn]:
     """`turns` as if the assistant had never shown a thought; its turns that are nothing else are left out."""
     kept: list[Turn] = []
     for turn in turns:
-        text = turn.text if turn.role is Role.USER else said(turn.text, whole=True).text
+        text = turn.text if turn.role is Role.USER else hide_thoughts(turn.text, whole=True).text
         if text == turn.text:
             kept.append(turn)
         elif text.strip():
@@ -99,9 +99,9 @@ def without_thoughts(turns: Iterable[Turn]) -> list[Turn]:
     return kept
 
 
-def open_mark(text: str) -> Mark | None:
+def open_mark(text: str) -> ThoughtMark | None:
     """The mark of the thought that `text`, the frame before an answer, leaves open."""
-    places = [(max(text.rfind(mark.opening), text.rfind(mark.closing)), mark) for mark in MARKS]
+    places = [(max(text.rfind(mark.opening), text.rfind(mark.closing)), mark) for mark in THOUGHT_MARKS]
     place, mark = max(places, key=lambda found: found[0])
     return mark if place >= 0 and text.startswith(mark.opening, place) else None
 
@@ -113,10 +113,10 @@ class _Reader:
         self._rest = text
         self._whole = whole
         self._shown = ""
-        self._frame: Mark | None = None
+        self._frame: ThoughtMark | None = None
         self._thoughts = 0
 
-    def read(self, awaited: Sequence[str]) -> Said:
+    def read(self, awaited: Sequence[str]) -> VisibleText:
         """`awaited`: the marks that close the thought at the start, if there is one."""
         if awaited and not self._skip_thought(awaited):
             return self._end(0, thinking=True)
@@ -167,13 +167,13 @@ class _Reader:
         self._shown += self._rest[:size]
         self._rest = self._rest[size:]
 
-    def _end(self, size: int, *, thinking: bool = False) -> Said:
+    def _end(self, size: int, *, thinking: bool = False) -> VisibleText:
         self._show(size)
         text, spellings = self._shown, _SPELLINGS
         if self._frame:
             text, spellings = text.replace(self._frame.closing, ""), (*spellings, self._frame.closing)
         held_back = 0 if self._whole or thinking else _half(text, spellings)
-        return Said(text[: len(text) - held_back], thinking, self._thoughts)
+        return VisibleText(text[: len(text) - held_back], thinking, self._thoughts)
 
 
 def _half(text: str, spellings: Sequence[str]) -> int:

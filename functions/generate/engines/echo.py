@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from events.runtime.clock import Clock
 from events.schema import FinishReason, Sampling, Turn, Usage
-from functions.generate.engine import Generated, OnProgress
+from functions.generate.engine import GeneratedAnswer, OnProgress
 from functions.generate.settings import GenerateSettings
 
 INTERVAL = timedelta(seconds=0.1)
@@ -35,14 +35,14 @@ class EchoEngine:
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
-    ) -> Generated:
+    ) -> GeneratedAnswer:
         """Tells the words evenly over the delay, as if they were being written."""
         if progressed is None:
             await self._clock.sleep(self._delay)
         else:
             await self._write(turns[-1].text, progressed)
         words = len(turns[-1].text.split())
-        return Generated(
+        return GeneratedAnswer(
             text=turns[-1].text,
             finish_reason=FinishReason.STOP,
             usage=Usage(input_tokens=words, output_tokens=words),

@@ -10,7 +10,7 @@ import structlog
 
 from events.runtime.clock import Clock
 from events.runtime.tasks import cancel
-from functions.generate.decoding.answers import so_far
+from functions.generate.decoding.answers import partial_answer
 from functions.generate.engine import OnProgress
 
 
@@ -52,7 +52,7 @@ async def partial_text_sender(
 
     async def tell() -> None:
         while True:
-            await progressed(so_far(read(await written.get())))
+            await progressed(partial_answer(read(await written.get())))
 
     task = asyncio.create_task(tell())
     try:

@@ -9,7 +9,7 @@ from functions.generate.models.preparing import (
     prepare_model,
     prepared_directory,
 )
-from functions.generate.models.voices import voice_of
+from functions.generate.models.voices import find_voice
 from functions.generate.settings import GenerateSettings
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ def prepare_for_openvino(settings: GenerateSettings, console: "Console") -> Path
 
 def transformers_directory(settings: GenerateSettings) -> Path | None:
     """Return where the default model lies for transformers, made or not; None for another. Raises SettingsError."""
-    return None if settings.model else default_checkpoint_directory(settings.cache, voice_of(settings.voice))
+    return None if settings.model else default_checkpoint_directory(settings.cache, find_voice(settings.voice))
 
 
 def prepare_for_transformers(settings: GenerateSettings, console: "Console") -> Path | None:
     """Return the default model's directory, made first if need be; None for another. Raises TimokhaError."""
     if settings.model:
         return None
-    return prepare_default_checkpoint(settings.cache, voice=voice_of(settings.voice), console=console)
+    return prepare_default_checkpoint(settings.cache, voice=find_voice(settings.voice), console=console)
 
 
 def _source(settings: GenerateSettings) -> dict[str, Any]:
@@ -44,5 +44,5 @@ def _source(settings: GenerateSettings) -> dict[str, Any]:
         "cache": settings.cache,
         "bits": settings.bits,
         "vocabulary": settings.vocabulary,
-        "voice": voice_of(settings.voice, settings.model),
+        "voice": find_voice(settings.voice, settings.model),
     }

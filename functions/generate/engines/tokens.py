@@ -7,13 +7,13 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from events.runtime.clock import Clock
-from functions.generate.decoding.byte_tokens import ByteTokens
 from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.prompts.templates import ChatTemplate
+from functions.generate.prompts.tokenizer import ByteTokens
 
 
 class FastTokenizer:
-    """Implements `functions.generate.prompts.words.Tokenizer`. Encode in one thread at a time."""
+    """Implements `functions.generate.prompts.tokenizer.Tokenizer`. Encode in one thread at a time."""
 
     def __init__(self, directory: Path, described: ServingInfo) -> None:
         self._raw: Any = Tokenizer.from_file(str(directory / "tokenizer.json"))

@@ -8,23 +8,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from events.errors import SettingsError
 from events.schema import MAX_NEW_TOKENS
-from functions.generate.prompts.chat import Chat, Template, TemplateRefused
-from functions.generate.prompts.formats import Dialogue, Format, FormatName, RuDialoGPT
+from functions.generate.prompts.chat_format import ChatFormat, Template, TemplateRefused
+from functions.generate.prompts.formats import DialogueFormat, Format, FormatName, RuDialoGPTFormat
 from functions.generate.prompts.personas import ENGLISH, RUSSIAN
 
 if TYPE_CHECKING:
-    from functions.generate.prompts.near import Near
+    from functions.generate.prompts.near_examples import NearExamples
 
-FILE_NAME = "timokha.json"
-EXAMPLES = "examples.jsonl"
+CARD_FILE = "timokha.json"
+EXAMPLES_FILE = "examples.jsonl"
 """Beside the card of a model with near examples: a talk a line, its questions and answers by turns."""
-ROOM_FOR_EXAMPLES = 512
+LEAST_PROMPT_FOR_EXAMPLES = 512
 """Tokens of a prompt: in a shorter one near examples would take the question's place."""
 
 WAYS_OUT = "put another chat_template.jinja into the model's directory, or a timokha.json with the format dialogue"
 
 
-class Preferred(BaseModel):
+class PreferredSampling(BaseModel):
     """Values of a request's sampling, by its names; None where the model has none of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +57,7 @@ class ModelCard(BaseModel):
     """How many near examples `dialogue` puts in front, of those that lie beside the card."""
     beside: Path | None = Field(default=None, exclude=True)
     """Where the card was read, which makes it no other card."""
-    sampling: Preferred = Preferred()
+    sampling: PreferredSampling = PreferredSampling()
     """What suits this model; what the owner of the account chose wins."""
     licence: str = ""
     licence_url: str = ""
@@ -71,7 +71,7 @@ class ModelCard(BaseModel):
     @classmethod
     def read(cls, directory: Path) -> "ModelCard | None":
         """The card in `directory`, if there is one. Raises SettingsError if it can't be read."""
-        path = directory / FILE_NAME
+        path = directory / CARD_FILE
         if not path.is_file():
             return None
         try:
@@ -83,17 +83,17 @@ class ModelCard(BaseModel):
     def write(self, directory: Path) -> None:
         """And what lies beside it. Raises SettingsError, one line, if that can't be read."""
         self.take_along(directory)
-        (directory / FILE_NAME).write_text(self.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8")
+        (directory / CARD_FILE).write_text(self.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8")
 
     def take_along(self, directory: Path) -> None:
         """Write to `directory` what lies beside the card. Raises SettingsError, one line, if that can't be read."""
         if self.near and self.beside and self.beside != directory:
-            from functions.generate.prompts import near  # noqa: PLC0415 -- numpy, for few models
+            from functions.generate.prompts import near_examples  # noqa: PLC0415 -- numpy, for few models
 
-            near.copy(self.beside, directory)
+            near_examples.copy_examples(self.beside, directory)
 
     def prompt_format(
-        self, template: Callable[[], Template | None], *, room: int = ROOM_FOR_EXAMPLES, learning: bool = False
+        self, template: Callable[[], Template | None], *, room: int = LEAST_PROMPT_FOR_EXAMPLES, learning: bool = False
     ) -> Format:
         """How the model is prompted, at work and in training; `template` makes its tokenizer's, if it has one.
 
@@ -105,24 +105,24 @@ class ModelCard(BaseModel):
             case FormatName.DIALOGUE:
                 labels = {"ru": RUSSIAN, "en": ENGLISH}.get(self.labels)
                 near = self._near(room, learning)
-                return Dialogue(preamble=self.preamble, scene=self.scene, labels=labels, near=near)
+                return DialogueFormat(preamble=self.preamble, scene=self.scene, labels=labels, near=near)
             case FormatName.RUDIALOGPT:
-                return RuDialoGPT()
+                return RuDialoGPTFormat()
             case FormatName.CHAT:
                 return self._chat(template)
 
-    def _near(self, room: int, learning: bool) -> "Near | None":
-        if not (self.near and self.beside) or room < ROOM_FOR_EXAMPLES:
+    def _near(self, room: int, learning: bool) -> "NearExamples | None":
+        if not (self.near and self.beside) or room < LEAST_PROMPT_FOR_EXAMPLES:
             return None
-        from functions.generate.prompts.near import load  # noqa: PLC0415 -- numpy, for few models
+        from functions.generate.prompts.near_examples import load_examples  # noqa: PLC0415 -- numpy, for few models
 
-        return load(self.beside, count=self.near, learning=learning)
+        return load_examples(self.beside, count=self.near, learning=learning)
 
     def _chat(self, template: Callable[[], Template | None]) -> Format:
         try:
             made = template()
             if made is None:
                 raise TemplateRefused("its tokenizer has no chat template")
-            return Chat(made)
+            return ChatFormat(made)
         except TemplateRefused as error:
             raise SettingsError(f"{self.name}: {error}: {WAYS_OUT}") from error

@@ -15,7 +15,7 @@ from events.files import PARTIAL
 from functions.generate.engines.gguf import header
 from functions.generate.engines.serving_file import FILE_NAME
 from functions.generate.models.default_model import CARD, SHA256
-from functions.generate.models.sources import name_of
+from functions.generate.models.sources import model_name
 from functions.generate.models.voices import Voice
 
 MADE_BY = 8
@@ -81,7 +81,7 @@ class PreparedCopy:
         if self.source is None:
             return f"{CARD.name}-{self.voice.name}" if self.voice else CARD.name
         place = str(Path(self.source).expanduser().resolve()) if _files(self.source) else self.source
-        return f"{name_of(self.source)[:_OF_A_NAME]}-{_digest(place, 8)}"
+        return f"{model_name(self.source)[:_OF_A_NAME]}-{_digest(place, 8)}"
 
     @property
     def _content(self) -> str:
@@ -105,7 +105,7 @@ class PreparedCopy:
             return CARD.name
         stats = [(Path(name).name, *rest) for name, *rest in _stats(self.source)]
         identity = str(Path(self.source).expanduser().resolve()) if stats else self.source
-        return f"{name_of(self.source)}-{_digest((identity, stats), 12)}"
+        return f"{model_name(self.source)}-{_digest((identity, stats), 12)}"
 
 
 def needs_torch(source: str | None) -> bool:

@@ -27,7 +27,7 @@ from functions.generate.models import prepared_copies
 from functions.generate.models.card import ModelCard
 from functions.generate.models.default_model import CARD, default_gguf, notice
 from functions.generate.models.prepared_copies import PreparedCopy
-from functions.generate.models.sources import CONFIG, check_rights, path_of
+from functions.generate.models.sources import CONFIG, check_rights, model_path
 from functions.generate.models.vocabulary import RULE
 from functions.generate.models.voices import NOTICE, Voice
 from functions.generate.settings import Vocabulary
@@ -74,7 +74,7 @@ def prepare_model(
         prepared_copies.hold(Path(source))  # it may lie in the cache, too
         return Path(source)
     if source:
-        path_of(source)  # raises for what can't be a model
+        model_path(source)  # raises for what can't be a model
     copy = _copy(source, bits, vocabulary, voice)
     directory = copy.directory(_models(cache))
     if not prepared_copies.hold(directory):
@@ -191,7 +191,7 @@ def _is_prepared(source: str) -> bool:
     try:
         return (Path(source) / FILE_NAME).is_file()
     except (OSError, ValueError):
-        return False  # `path_of` raises for it
+        return False  # `model_path` raises for it
 
 
 def _copy(source: str | None, bits: int, vocabulary: Vocabulary, voice: Voice | None) -> PreparedCopy:

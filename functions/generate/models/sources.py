@@ -16,7 +16,7 @@ UNFINISHED = ".export"
 """What is in a directory while `timokha train export` writes a model to it."""
 TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
 
-OWN = Path("/models")
+CONTAINER_MODELS = Path("/models")
 """Where a container has what lies in ./models: see compose.yaml."""
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
@@ -25,17 +25,17 @@ _SHOWN = 200
 """Characters of a name in an error."""
 
 
-def located(source: str) -> str:
+def resolve_source(source: str) -> str:
     """Return `source` as every directory understands it: a path is made whole, a hub id stays. Raises ValueError."""
     try:
         path = Path(source).expanduser()
         is_hub_id = not path.exists() and _may_be_hub_id(source)
     except (OSError, ValueError, RuntimeError):
-        return source  # `path_of` says why
+        return source  # `model_path` says why
     return source if is_hub_id else str(absolute(path))
 
 
-def path_of(source: str) -> Path:
+def model_path(source: str) -> Path:
     """The path `source`; nothing is there if it is a hub id.
 
     Raises SettingsError if it can be no model, or may not be read.
@@ -54,7 +54,7 @@ def path_of(source: str) -> Path:
     except (OSError, ValueError, RuntimeError) as error:
         wrong = f"can't be looked at ({getattr(error, 'strerror', None) or error})"
     if wrong:
-        raise wrong_model(source, wrong)
+        raise source_error(source, wrong)
     return path
 
 
@@ -68,15 +68,15 @@ def check_rights(source: str) -> None:
     except PermissionError as error:
         raise SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {_closed(Path(error.filename))}") from None
     except (OSError, ValueError, RuntimeError):
-        return  # `path_of` says why
+        return  # `model_path` says why
 
 
-def name_of(source: str) -> str:
+def model_name(source: str) -> str:
     """Return what the model is called: the last part of a path or a hub id, which may have dots in it."""
     return Path(source).name.removesuffix(header.SUFFIX)
 
 
-def wrong_model(source: str, why: str) -> SettingsError:
+def source_error(source: str, why: str) -> SettingsError:
     """The error that names the setting, what it got and `why` that can't be served."""
     return SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {why}; {TAKES}")
 
@@ -84,7 +84,7 @@ def wrong_model(source: str, why: str) -> SettingsError:
 def _closed(place: Path) -> str:
     user = f"{place} may not be read by user {os.geteuid()}, as which this runs"
     if _is_own(place):
-        return f"{user}: `chmod -R a+rX {OWN.name}` where compose.yaml is, then `make up`"
+        return f"{user}: `chmod -R a+rX {CONTAINER_MODELS.name}` where compose.yaml is, then `make up`"
     return f"{user}: let that user read it (`chmod`), or run this as its owner"
 
 
@@ -93,13 +93,19 @@ def _nothing(source: str) -> str | None:
     path, is_hub_id = Path(source), _may_be_hub_id(source)
     if not in_image():
         return None if is_hub_id else "there is no such file or directory"
-    if (OWN / path.name).exists() and (not is_hub_id or path.parts[0] == OWN.name):
-        return f"a container has it as {OWN / path.name}: write GENERATE_MODEL={OWN / path.name}"
-    return None if is_hub_id else f"there is no such file or directory in the container, which has ./models as {OWN}"
+    if (CONTAINER_MODELS / path.name).exists() and (not is_hub_id or path.parts[0] == CONTAINER_MODELS.name):
+        return (
+            f"a container has it as {CONTAINER_MODELS / path.name}: write GENERATE_MODEL={CONTAINER_MODELS / path.name}"
+        )
+    return (
+        None
+        if is_hub_id
+        else f"there is no such file or directory in the container, which has ./models as {CONTAINER_MODELS}"
+    )
 
 
 def _is_own(place: Path) -> bool:
-    return in_image() and place.is_relative_to(OWN)
+    return in_image() and place.is_relative_to(CONTAINER_MODELS)
 
 
 def _wrong_file(path: Path) -> str | None:

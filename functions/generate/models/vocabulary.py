@@ -16,8 +16,8 @@ from unicodedata import category, name
 from pydantic import TypeAdapter, ValidationError
 
 from events.errors import SettingsError
-from functions.generate.decoding.byte_tokens import NAMES
-from functions.generate.decoding.thoughts import MARKS
+from functions.generate.decoding.thoughts import THOUGHT_MARKS
+from functions.generate.prompts.tokenizer import BYTE_TOKENS
 
 RULE = 2
 """Version of the choice; part of a prepared copy's name. Raise it when other tokens are kept."""
@@ -72,7 +72,7 @@ def _texts(tokenizer: Any, pieces: dict[str, int]) -> dict[int, str] | None:
     decoder = repr(tokenizer.decoder)
     if "ByteFallback" in decoder:
         spelled = {piece: piece.replace("\u2581", " ") for piece in pieces}
-        single = dict.fromkeys(NAMES, "")
+        single = dict.fromkeys(BYTE_TOKENS, "")
     elif "ByteLevel" in decoder:
         alphabet = _alphabet()
         spelled = {piece: _decoded(piece, alphabet) for piece in pieces}
@@ -116,7 +116,7 @@ def _added(tokenizer: Any, pieces: dict[str, int]) -> Iterator[int]:
 
 def _marks(tokenizer: Any) -> Iterator[int]:
     """Yield the tokens of the marks of thoughts."""
-    for mark in MARKS:
+    for mark in THOUGHT_MARKS:
         for text in (mark.opening, mark.closing):
             yield from tokenizer.encode(text, add_special_tokens=False).ids
 

@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 
 from events.errors import SettingsError
-from functions.generate.models.card import EXAMPLES, FILE_NAME, ModelCard
+from functions.generate.models.card import CARD_FILE, EXAMPLES_FILE, ModelCard
 from functions.generate.models.vocabulary import USED_TOKENS_FILE as TOKENS
 from functions.generate.settings import VoiceName
 
 DIRECTORY = Path(__file__).parents[1] / "voice"
 ADAPTER, CONFIG, NOTICE = "adapter_model.safetensors", "adapter_config.json", "NOTICE.txt"
-_DECIDING = (ADAPTER, CONFIG, FILE_NAME, TOKENS)
+_DECIDING = (ADAPTER, CONFIG, CARD_FILE, TOKENS)
 """What makes another model of it."""
 _DIGITS = 12
-SUM = "sha256-of-tensors"
+TENSORS_DIGEST = "sha256-of-tensors"
 """What an adapter's metadata may have."""
 LARGEST_HEAD = 1 << 20
 """Bytes of what an adapter's file says of itself."""
@@ -33,7 +33,7 @@ class Voice:
     def digest(self) -> str:
         """Of all that decides what the model becomes. Raises SettingsError."""
         try:
-            deciding = (*_DECIDING, *([EXAMPLES] if (self.directory / EXAMPLES).exists() else []))
+            deciding = (*_DECIDING, *([EXAMPLES_FILE] if (self.directory / EXAMPLES_FILE).exists() else []))
             return _digest(self.directory, tuple((name, *_stat(self.directory / name)) for name in deciding))
         except OSError as error:
             raise self.unreadable(f"{Path(str(error.filename)).name}: {error.strerror}") from None
@@ -43,7 +43,7 @@ class Voice:
         """Of the default model with this voice. Raises SettingsError."""
         card = ModelCard.read(self.directory)
         if card is None:
-            raise self.unreadable(f"{FILE_NAME} is missing")
+            raise self.unreadable(f"{CARD_FILE} is missing")
         return card
 
     def notice(self) -> str:
@@ -74,7 +74,7 @@ def _content(file: Path) -> bytes:
         size = int.from_bytes(head, "little")
         if file.name == ADAPTER and size < LARGEST_HEAD:
             head += opened.read(size)
-            if SUM.encode() in head:
+            if TENSORS_DIGEST.encode() in head:
                 return head
         return head + opened.read()
 
@@ -89,7 +89,7 @@ def _digest(directory: Path, files: tuple[tuple[str, int, int], ...]) -> str:
     return found.hexdigest()[:_DIGITS]
 
 
-def voice_of(name: VoiceName, model: str | None = None) -> Voice | None:
+def find_voice(name: VoiceName, model: str | None = None) -> Voice | None:
     """The voice `name`; None if there is none, or if `model` is another one than the default model."""
     if model is not None or name is VoiceName.NONE or not DIRECTORY.is_dir():
         return None

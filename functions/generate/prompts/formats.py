@@ -1,23 +1,18 @@
 """Prompt formats: turns in, segments out. Serving and training share them, so a model sees at work what it learned."""
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 from events.schema import Role, Turn
-from functions.generate.decoding.thoughts import without_thoughts
-from functions.generate.prompts.personas import ENGLISH, RUSSIAN, Persona, speaking_to
+from functions.generate.prompts.conversation import alternating_turns
+from functions.generate.prompts.personas import ENGLISH, RUSSIAN, Persona, persona_for_turns
 
 if TYPE_CHECKING:
-    from functions.generate.prompts.near import Near
-
-MAX_CHARACTERS_PER_TOKEN = 32
-"""No more text than this is tokenised for a place in the prompt: bounds the work that one long message can cause."""
+    from functions.generate.prompts.near_examples import NearExamples
 
 FIRST_SPEAKER, SECOND_SPEAKER = "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"
 
@@ -71,7 +66,7 @@ class Format(Protocol):
         ...
 
 
-class Dialogue:
+class DialogueFormat:
     """Plain text, a line a turn, for models without control tokens of their own."""
 
     end = "\n"
@@ -85,7 +80,7 @@ class Dialogue:
         preamble: bool = False,
         scene: bool = False,
         labels: Persona | None = RUSSIAN,
-        near: "Near | None" = None,
+        near: "NearExamples | None" = None,
     ) -> None:
         """`preamble` puts a persona's scene and examples in front, for a model that was never trained on dialogues.
 
@@ -98,7 +93,7 @@ class Dialogue:
         self._near = near
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
-        persona = self._labels or speaking_to(turns)
+        persona = self._labels or persona_for_turns(turns)
         segments = [Segment(self._front(persona), framing=True)] if self._front else []
         if shown := self._examples(turns, persona):
             segments += [*shown, Segment("\n", framing=True)]
@@ -122,7 +117,7 @@ class Dialogue:
         return [Segment(f" {one_line(text)}", learned=True), Segment(self.end, framing=True, learned=True)]
 
 
-class RuDialoGPT:
+class RuDialoGPTFormat:
     """The original's model: a speaker token before each turn; the user's ends an answer.
 
     Source: the model card of tinkoff-ai/ruDialoGPT-medium.
@@ -135,7 +130,7 @@ class RuDialoGPT:
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
         segments: list[Segment] = []
-        for turn in alternating(turns):
+        for turn in alternating_turns(turns):
             learned = turn.role is Role.ASSISTANT
             token = SECOND_SPEAKER if learned else FIRST_SPEAKER
             segments += [
@@ -172,43 +167,3 @@ def may_be_label(text: str) -> bool:
     begun = text.rstrip().casefold()
     names = (name for persona in (RUSSIAN, ENGLISH) for name in (persona.user, persona.assistant))
     return any(name.casefold().startswith(begun) for name in names)
-
-
-def alternating(turns: Sequence[Turn]) -> list[Turn]:
-    """The user speaks first, then by turns: neighbours of one role become one turn."""
-    merged = [
-        Turn(role=role, text="\n".join(turn.text for turn in group))
-        for role, group in groupby(turns, key=lambda turn: turn.role)
-    ]
-    return merged[1:] if len(merged) > 1 and merged[0].role is Role.ASSISTANT else merged
-
-
-def fit(turns: Sequence[Turn], budget: int, count: Callable[[Sequence[Turn]], int]) -> list[Turn]:
-    """The newest turns whose prompt has at most `budget` tokens, by `count`, without thoughts of the assistant.
-
-    The oldest turns go first; a question too long by itself loses its start, never its end. Where the frame alone
-    takes more than the budget, one character of the question is left.
-    """
-    recent = _recent([*without_thoughts(turns[:-1]), turns[-1]], budget * MAX_CHARACTERS_PER_TOKEN)
-    kept = bisect_left(range(len(recent)), True, key=lambda n: count(recent[-n - 1 :]) > budget)
-    if kept:
-        return recent[-kept:]
-    question = recent[-1]
-
-    def end(length: int) -> Turn:
-        return question.model_copy(update={"text": question.text[-length:]})
-
-    length = bisect_left(range(len(question.text)), True, key=lambda n: count([end(n + 1)]) > budget)
-    return [end(max(length, 1))]
-
-
-def _recent(turns: Sequence[Turn], characters: int) -> list[Turn]:
-    """The newest turns of about `characters` in all, at least the last one, cut from its start."""
-    question = turns[-1].model_copy(update={"text": turns[-1].text[-characters:]})
-    recent, left = [question], characters - len(question.text)
-    for turn in reversed(turns[:-1]):
-        left -= len(turn.text) + 1
-        if left < 0:
-            break
-        recent.insert(0, turn)
-    return recent

@@ -22,7 +22,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class NgramIndex:
     """`numbers` and `weights`, gram by gram: the texts that have it, by their numbers, and what it weighs in each."""
 
     texts: int
@@ -34,7 +34,7 @@ class Index:
     weights: NDArray[np.float32]
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> "Index":
+    def of(cls, texts: Sequence[str]) -> "NgramIndex":
         counts = [Counter(_grams(text)) for text in texts]
         found = defaultdict[str, list[int]](list)
         for number, count in enumerate(counts):
@@ -53,7 +53,7 @@ class Index:
         )
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays) -> "Index":
+    def from_arrays(cls, arrays: Arrays) -> "NgramIndex":
         """What `arrays` gave. Raises KeyError, ValueError."""
         grams = arrays["grams"].tobytes().decode().split("\n")
         places = {gram: place for place, gram in enumerate(grams)}

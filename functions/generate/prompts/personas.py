@@ -62,12 +62,12 @@ ENGLISH = _persona(
 )
 
 
-def speaking_to(turns: Sequence[Turn]) -> Persona:
+def persona_for_turns(turns: Sequence[Turn]) -> Persona:
     """The persona that speaks the user's language: the newest of the user's turns with letters decides."""
-    return answering(turn.text for turn in reversed(turns) if turn.role is Role.USER)
+    return persona_for_texts(turn.text for turn in reversed(turns) if turn.role is Role.USER)
 
 
-def answering(texts: Iterable[str]) -> Persona:
+def persona_for_texts(texts: Iterable[str]) -> Persona:
     """The persona that speaks the language of the first of `texts` with letters."""
     for text in texts:
         if found := re.search(r"[Ѐ-ӿ]|[A-Za-z]", text):

@@ -6,8 +6,9 @@ from events.errors import SettingsError
 from events.schema import Role, Sampling, Turn
 from functions.generate.decoding.stages import MARK_TOKENS
 from functions.generate.decoding.thoughts import open_mark
+from functions.generate.prompts.conversation import fit_turns
 from functions.generate.prompts.encoding import Encoder
-from functions.generate.prompts.formats import Dialogue, Format, Segment, fit
+from functions.generate.prompts.formats import DialogueFormat, Format, Segment
 
 _LEAST_QUESTION, _LEAST_ANSWER = 16, 32
 """Tokens: a context that leaves them less than this can't be served."""
@@ -48,7 +49,7 @@ class Prompter:
 
     def _ways_out(self, form: Format) -> str:
         other = "serve a model with a longer context"
-        if form.end == Dialogue.end and self._least(Dialogue()) + _LEAST_ANSWER <= self._context:
+        if form.end == DialogueFormat.end and self._least(DialogueFormat()) + _LEAST_ANSWER <= self._context:
             card = '{"name": "NAME", "format": "dialogue"}'
             return (
                 f"write {card} to timokha.json in its directory, to do without the examples in the prompt, or {other}"
@@ -66,7 +67,7 @@ class Prompter:
         """
         room = limit + min(thought, max(0, self._longest - limit))
         budget = min(self._max_input_tokens, self._context - room)
-        kept = fit(turns, budget, lambda some: len(self._encode(some)))
+        kept = fit_turns(turns, budget, lambda some: len(self._encode(some)))
         return self._encode(kept)[-budget:]
 
     def room_for_thought(self, prompt: Sequence[int], limit: int) -> int:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from jinja2.meta import find_undeclared_variables
 
 from events.runtime.clock import Clock
-from functions.generate.prompts.chat import Message, TemplateRefused
-from functions.generate.prompts.jinja_sandbox import Sandbox
+from functions.generate.prompts.chat_format import Message, TemplateRefused
+from functions.generate.prompts.template_sandbox import TemplateSandbox
 
 THINKING_SWITCHES = ("enable_thinking", "thinking", "enable_reasoning", "think")
 """What templates call the variable that lets a model think before it answers."""
@@ -44,7 +44,7 @@ class ChatTemplate:
         """
         self.controls = frozenset(controls)
         self._tokens = dict(tokens)
-        self._sandbox = Sandbox(clock)
+        self._sandbox = TemplateSandbox(clock)
         chosen = _chosen(template)
         try:
             tree = self._sandbox.parse(chosen)

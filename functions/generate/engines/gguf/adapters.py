@@ -16,7 +16,7 @@ import numpy as np
 from functions.generate.engines.gguf.header import Header
 from functions.generate.engines.gguf.kinds import parameter_name
 from functions.generate.engines.gguf.weights import Floats, Weights
-from functions.generate.models.voices import ADAPTER, CONFIG, LARGEST_HEAD, SUM
+from functions.generate.models.voices import ADAPTER, CONFIG, LARGEST_HEAD, TENSORS_DIGEST
 
 _NUMBERS = {"F16": np.float16, "F32": np.float32}
 _NAME = re.compile(r"base_model\.model\.(?P<matrix>.+)\.lora_(?P<which>[AB])\.weight")
@@ -99,7 +99,7 @@ def _tensors(data: bytes) -> dict[str, Floats]:
         raise BadAdapter(f"{ADAPTER} is cut off or damaged")
     header: dict[str, Any] = json.loads(data[8 : 8 + size])
     values = memoryview(data)[8 + size :]
-    numbers = (header.pop("__metadata__", None) or {}).get(SUM)
+    numbers = (header.pop("__metadata__", None) or {}).get(TENSORS_DIGEST)
     if numbers and numbers != _sum(values, header):
         raise BadAdapter(f"{ADAPTER} is cut off or damaged")
     return {name: _floats(values, **said) for name, said in header.items()}

@@ -8,13 +8,13 @@ from typing import Any
 from events.faults import UNKNOWN_ATTEMPTS
 from events.runtime.clock import Clock
 from events.schema import FinishReason, Usage
-from functions.generate.decoding.answers import tidy
-from functions.generate.decoding.thoughts import MARKS, Said, said
-from functions.generate.engine import Generated
+from functions.generate.decoding.answers import tidy_answer
+from functions.generate.decoding.control_tokens import ControlTokens
+from functions.generate.decoding.thoughts import THOUGHT_MARKS, VisibleText, hide_thoughts
+from functions.generate.engine import GeneratedAnswer
 from functions.generate.engines.openai.overflow import Overflow
 from functions.generate.engines.openai.stream import DONE, StreamEvent
-from functions.generate.prompts.formats import MAX_CHARACTERS_PER_TOKEN
-from functions.generate.prompts.frames import Frames
+from functions.generate.prompts.conversation import MAX_CHARACTERS_PER_TOKEN
 from functions.worker.outcomes import Reject, Retry
 
 _REASONING = ("reasoning_content", "reasoning", "thinking")
@@ -25,7 +25,7 @@ _LETTERS_PER_TOKEN = 3
 """No fewer in words."""
 _GROWTH = 64
 """Thoughts are looked for again when the text is longer by this part: at every piece, that would take seconds."""
-_FRAMES = Frames()
+_FRAMES = ControlTokens()
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -51,7 +51,7 @@ class StreamedAnswer:
         self._started = self._clock.monotonic()
         self._first_at: float | None = None
         self.reasoned = False
-        self._judged = self.said
+        self._judged = self.visible
         self._judged_again_at = 1
 
     @property
@@ -62,14 +62,14 @@ class StreamedAnswer:
         return _CONTROL.sub("", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
     @property
-    def said(self) -> Said:
+    def visible(self) -> VisibleText:
         """What may be shown so far."""
         return self._said(whole=False)
 
     @property
     def thought(self) -> bool:
         """Whether there was a thought, here or apart from the answer."""
-        return self.reasoned or self._thinking or any(mark.opening in self.written for mark in MARKS)
+        return self.reasoned or self._thinking or any(mark.opening in self.written for mark in THOUGHT_MARKS)
 
     @property
     def has_words(self) -> bool:
@@ -83,7 +83,7 @@ class StreamedAnswer:
     @property
     def opened(self) -> bool:
         """Whether it begins inside a thought."""
-        return not self.thought and not said(self.written, thinking=True).thinking
+        return not self.thought and not hide_thoughts(self.written, thinking=True).thinking
 
     @property
     def is_full(self) -> bool:
@@ -126,12 +126,12 @@ class StreamedAnswer:
             return None
         return Overflow(limit=read + wrote, prompt=read) if read and wrote else Overflow()
 
-    def generated(self) -> Generated:
+    def generated(self) -> GeneratedAnswer:
         ended = self._clock.monotonic()
         first = self._first_at or ended
         finish_reason = self._finished()
-        return Generated(
-            text=tidy(self._text(), cut=finish_reason is FinishReason.LENGTH),
+        return GeneratedAnswer(
+            text=tidy_answer(self._text(), cut=finish_reason is FinishReason.LENGTH),
             finish_reason=finish_reason,
             usage=self._usage,
             prompt_seconds=first - self._started,
@@ -161,7 +161,7 @@ class StreamedAnswer:
 
     def _judge(self) -> None:
         if self._size >= self._judged_again_at:
-            self._judged = self.said
+            self._judged = self.visible
             self._judged_again_at = self._size + self._size // _GROWTH + 1
 
     def _count(self, usage: object) -> None:
@@ -176,8 +176,8 @@ class StreamedAnswer:
         whole = self._finished() is not FinishReason.LENGTH
         return self._said(whole=whole).text
 
-    def _said(self, *, whole: bool) -> Said:
-        found = said(self.written, thinking=self._thinking, whole=whole)
+    def _said(self, *, whole: bool) -> VisibleText:
+        found = hide_thoughts(self.written, thinking=self._thinking, whole=whole)
         return replace(found, text=_FRAMES.without(found.text))
 
     def _finished(self) -> FinishReason:

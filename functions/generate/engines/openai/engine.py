@@ -13,7 +13,7 @@ from events.faults import Fault
 from events.runtime.clock import Clock
 from events.runtime.log_throttle import LogThrottle
 from events.schema import Sampling, Turn
-from functions.generate.engine import Generated, OnProgress
+from functions.generate.engine import GeneratedAnswer, OnProgress
 from functions.generate.engines.openai.answer import StreamedAnswer
 from functions.generate.engines.openai.errors import (
     FAULTS,
@@ -27,7 +27,7 @@ from functions.generate.engines.openai.overflow import RequestSize, overflow_of
 from functions.generate.engines.openai.parameters import is_refusal
 from functions.generate.engines.openai.server import Dialect, Messages, Server
 from functions.generate.engines.partial_text import PARTIAL_TEXT_INTERVAL, Throttle, partial_text_sender
-from functions.generate.prompts.messages import estimate, messages
+from functions.generate.prompts.conversation import chat_messages, estimate_tokens
 from functions.generate.settings import MAX_INPUT_TOKENS, MAX_THOUGHT_TOKENS, GenerateSettings
 from functions.worker.outcomes import Reject
 
@@ -93,7 +93,7 @@ class OpenAIEngine:
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
-    ) -> Generated:
+    ) -> GeneratedAnswer:
         """Answer the last turn. Cancelled, it closes the request, and the server's slot is free."""
         try:
             return await self._answered(turns, sampling, progressed)
@@ -109,11 +109,13 @@ class OpenAIEngine:
         if fault(error) is Fault.FATAL and isinstance(error, APIError) and self._log_throttle.due(short_reason(error)):
             log.error("openai.refused", error=problem_and_advice(error, error.request.url))
 
-    async def _answered(self, turns: Sequence[Turn], sampling: Sampling, progressed: OnProgress | None) -> Generated:
+    async def _answered(
+        self, turns: Sequence[Turn], sampling: Sampling, progressed: OnProgress | None
+    ) -> GeneratedAnswer:
         """Ask, and ask again where the server's answer says how: shorter, with other parameters, or more room."""
         asked = self._first(sampling)
         for _ in range(_TRIES):
-            prompt = messages(turns, asked.size.prompt)
+            prompt = chat_messages(turns, asked.size.prompt)
             try:
                 answer = await self._answer(prompt, sampling, asked, progressed)
             except FAULTS as error:
@@ -134,7 +136,7 @@ class OpenAIEngine:
         """How to ask after `error`, which is raised if nothing can help."""
         too_long = overflow_of(error)
         if too_long is not None:
-            size = asked.size.within(too_long, sent=estimate(prompt))
+            size = asked.size.within(too_long, sent=estimate_tokens(prompt))
             if size is None:
                 raise Reject(f"the model server: {short_reason(error)}: even the question's end is too long for it")
             return replace(asked, size=size)
@@ -149,7 +151,7 @@ class OpenAIEngine:
     ) -> "_Asked | None":
         """How to ask instead, None if `answer` is one."""
         too_long = None if asked.shortened else answer.overflow(asked.size.answer)
-        size = too_long and asked.size.within(too_long, sent=estimate(prompt))
+        size = too_long and asked.size.within(too_long, sent=estimate_tokens(prompt))
         if size:
             return replace(asked, size=size, shortened=True)
         if answer.needs_room:
@@ -179,7 +181,7 @@ class OpenAIEngine:
                 if answer.is_full:
                     break
                 if told and pace.is_due():
-                    told(answer.said.text)
+                    told(answer.visible.text)
         return answer
 
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from events.errors import SettingsError
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
-from functions.generate.decoding.stages import Stage
-from functions.generate.decoding.writer import Times, Writer
-from functions.generate.engine import Generated, OnProgress
+from functions.generate.decoding.stages import WritingStage
+from functions.generate.decoding.writer import AnswerWriter, Times
+from functions.generate.engine import GeneratedAnswer, OnProgress
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.model_spec import spec_of_prepared
 from functions.generate.engines.openvino.protocol import Job
@@ -102,7 +102,7 @@ class OpenVINOEngine:
             form = self._card.prompt_format(partial(self._tokenizer.template, clock), room=max_input_tokens)
             encoder = Encoder(self._tokenizer)
             prompter = Prompter(self.model, form, encoder, context=described.context, max_input_tokens=max_input_tokens)
-            self._writer = Writer(
+            self._writer = AnswerWriter(
                 prompter,
                 self._tokenizer,
                 ends=self._ends,
@@ -125,7 +125,7 @@ class OpenVINOEngine:
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
-    ) -> Generated:
+    ) -> GeneratedAnswer:
         """Answer the last turn. Cancelled, it leaves the batch at the next step."""
         loop = asyncio.get_running_loop()
         prompt, stages = await loop.run_in_executor(self._encoding, self._writer.begin, turns, sampling)
@@ -147,7 +147,7 @@ class OpenVINOEngine:
         await asyncio.to_thread(self._batch.close)
         self._encoding.shutdown()
 
-    def _job(self, prompt: list[int], sampling: Sampling, stage: Stage, *, told_every: float | None) -> Job:
+    def _job(self, prompt: list[int], sampling: Sampling, stage: WritingStage, *, told_every: float | None) -> Job:
         # GenAI's repetition penalty punishes the prompt's words as well, and with them the end of a line.
         penalty = _TYPICAL_LOGIT * (1 - 1 / sampling.repetition_penalty)
         return Job(

@@ -23,7 +23,7 @@ from functions.generate.engines.model_files import write_errors_named
 from functions.generate.engines.serving_file_writer import guess_card
 from functions.generate.engines.transformers.load_errors import explain_load_error
 from functions.generate.models.card import ModelCard
-from functions.generate.models.sources import TAKES, name_of, path_of, wrong_model
+from functions.generate.models.sources import TAKES, model_name, model_path, source_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def load_checkpoint(source: str, *, dtype: torch.dtype | None = None, revision: 
     SettingsError
         One line that names GENERATE_MODEL: nothing there, unreadable, or the hub can't be reached.
     """
-    path = path_of(source)
+    path = model_path(source)
     _quiet()
     card = ModelCard.read(path) if path.is_dir() else None
     try:
@@ -53,7 +53,7 @@ def load_checkpoint(source: str, *, dtype: torch.dtype | None = None, revision: 
             else _pretrained(_found(path, source), dtype or fastest_dtype(), revision)
         )
     except UnreadableGGUF as error:
-        raise wrong_model(source, str(error)) from None
+        raise source_error(source, str(error)) from None
     except Exception as error:
         raise SettingsError(
             f"GENERATE_MODEL={source!r} can't be loaded ({explain_load_error(error)}); {TAKES}"
@@ -61,7 +61,7 @@ def load_checkpoint(source: str, *, dtype: torch.dtype | None = None, revision: 
     return Checkpoint(
         model.eval(),
         tokenizer,
-        card or guess_card(name_of(source), vocabulary=tokenizer.get_vocab(), chat_template=tokenizer.chat_template),
+        card or guess_card(model_name(source), vocabulary=tokenizer.get_vocab(), chat_template=tokenizer.chat_template),
     )
 
 

@@ -20,10 +20,9 @@ from transformers import (
 
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
-from functions.generate.decoding.byte_tokens import ByteTokens
-from functions.generate.decoding.stages import Stage
-from functions.generate.decoding.writer import Times, Writer
-from functions.generate.engine import Generated, OnProgress
+from functions.generate.decoding.stages import WritingStage
+from functions.generate.decoding.writer import AnswerWriter, Times
+from functions.generate.engine import GeneratedAnswer, OnProgress
 from functions.generate.engines.partial_text import (
     PARTIAL_TEXT_INTERVAL,
     Throttle,
@@ -32,11 +31,12 @@ from functions.generate.engines.partial_text import (
 )
 from functions.generate.engines.prepared_models import prepare_for_transformers
 from functions.generate.engines.transformers.checkpoints import Checkpoint, load_checkpoint
-from functions.generate.models.card import ROOM_FOR_EXAMPLES, ModelCard
+from functions.generate.models.card import LEAST_PROMPT_FOR_EXAMPLES, ModelCard
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import Format
 from functions.generate.prompts.prompter import Prompter
 from functions.generate.prompts.templates import ChatTemplate
+from functions.generate.prompts.tokenizer import ByteTokens
 from functions.generate.settings import MAX_INPUT_TOKENS, MAX_THOUGHT_TOKENS, Decoding, GenerateSettings
 
 ANSWERS = 3
@@ -145,7 +145,7 @@ class TransformersEngine:
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
-    ) -> Generated:
+    ) -> GeneratedAnswer:
         """Answer the last turn. Cancelled, it stops at the next token."""
         cancelled = threading.Event()
         try:
@@ -161,7 +161,7 @@ class TransformersEngine:
 
     def _answer(
         self, turns: Sequence[Turn], sampling: Sampling, cancelled: threading.Event, told: "_Told | None"
-    ) -> Generated:
+    ) -> GeneratedAnswer:
         prompt, stages = self._writer.begin(turns, sampling)
         times, cache = Times(), None
         while (stage := stages.next()) and not cancelled.is_set():
@@ -184,7 +184,7 @@ class TransformersEngine:
         return self._writer.generated(prompt, stages, times)
 
     def _write(
-        self, prompt: list[int], sampling: Sampling, stage: Stage, watch: "_Watch", cache: Any
+        self, prompt: list[int], sampling: Sampling, stage: WritingStage, watch: "_Watch", cache: Any
     ) -> tuple[list[int], Any]:
         """The tokens after `prompt`, and what the model remembers of them, as `cache` is of an earlier stage."""
         ids = torch.tensor([prompt])
@@ -203,7 +203,7 @@ class TransformersEngine:
             return pick_answer(output.sequences, len(prompt), self._ends, sampling.seed), None
         return output.sequences[0, len(prompt) :].tolist(), _reusable(output)
 
-    def _config(self, sampling: Sampling, stage: Stage) -> GenerationConfig:
+    def _config(self, sampling: Sampling, stage: WritingStage) -> GenerationConfig:
         how: dict[str, Any] = {"do_sample": sampling.temperature > 0}
         if self._beams:
             how = ORIGINAL_DECODING
@@ -217,7 +217,7 @@ class TransformersEngine:
             **how,
         )
 
-    def _processors(self, sampling: Sampling, stage: Stage, prompt_length: int) -> LogitsProcessorList:
+    def _processors(self, sampling: Sampling, stage: WritingStage, prompt_length: int) -> LogitsProcessorList:
         """No empty answers, and no repetitions; the prompt's own words may be used again."""
         return LogitsProcessorList(
             [
@@ -281,7 +281,7 @@ def make_writer(
     *,
     max_input_tokens: int = MAX_INPUT_TOKENS,
     max_thought_tokens: int = MAX_THOUGHT_TOKENS,
-) -> Writer:
+) -> AnswerWriter:
     """Begins the answers of `checkpoint`. Raises SettingsError, one line, if its context is too small for any."""
     tokenizer: Any = checkpoint.tokenizer
     spelled = ByteTokens(tokenizer.convert_tokens_to_ids, tokenizer.unk_token_id)
@@ -292,7 +292,7 @@ def make_writer(
         context=context_of(checkpoint.model),
         max_input_tokens=max_input_tokens,
     )
-    return Writer(
+    return AnswerWriter(
         prompter,
         tokenizer,
         ends=end_tokens(checkpoint, form),
@@ -302,7 +302,7 @@ def make_writer(
     )
 
 
-def barred_first_tokens(tokenizer: Any, ends: Sequence[int], stage: Stage) -> list[int]:
+def barred_first_tokens(tokenizer: Any, ends: Sequence[int], stage: WritingStage) -> list[int]:
     """The tokens that may not begin `stage`, so that no answer is empty."""
     silent = set(ends)
     if stage.number == 0 and not stage.thinking:
@@ -312,7 +312,7 @@ def barred_first_tokens(tokenizer: Any, ends: Sequence[int], stage: Stage) -> li
 
 
 def format_of(
-    card: ModelCard, tokenizer: Any, clock: Clock, *, room: int = ROOM_FOR_EXAMPLES, learning: bool = False
+    card: ModelCard, tokenizer: Any, clock: Clock, *, room: int = LEAST_PROMPT_FOR_EXAMPLES, learning: bool = False
 ) -> Format:
     """How the model of `card` is prompted, at work, in `room` tokens, and if it is `learning`.
 

@@ -15,7 +15,7 @@ from functions.generate.engines.openvino.export.graph_passes import Unsupported
 from functions.generate.engines.openvino.export.prepared import ServableModel, not_servable, write
 from functions.generate.engines.serving_file_writer import describe_gguf_model, guess_card
 from functions.generate.models.card import ModelCard
-from functions.generate.models.sources import name_of, wrong_model
+from functions.generate.models.sources import model_name, source_error
 from functions.generate.models.vocabulary import read_used_tokens
 from functions.generate.settings import Vocabulary
 
@@ -41,7 +41,7 @@ def export(
     try:
         servable = _servable(path, card, adapter, clock)
     except UnreadableGGUF as error:
-        raise wrong_model(str(path), str(error)) from None
+        raise source_error(str(path), str(error)) from None
     return write(servable, directory, bits=bits, vocabulary=vocabulary)
 
 
@@ -63,7 +63,7 @@ def _servable(path: Path, card: ModelCard | None, adapter: Path | None, clock: C
 
 def _guessed(path: Path, tokenizer: GGUFTokenizer) -> ModelCard:
     vocabulary = tokenizer.raw.get_vocab()
-    return guess_card(name_of(str(path)), vocabulary=vocabulary, chat_template=tokenizer.chat_template)
+    return guess_card(model_name(str(path)), vocabulary=vocabulary, chat_template=tokenizer.chat_template)
 
 
 def _config(header: Header, tokenizer: GGUFTokenizer) -> dict[str, Any]:

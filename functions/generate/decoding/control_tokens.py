@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from events.schema import Role, Turn
-from functions.generate.decoding.thoughts import MARKS
+from functions.generate.decoding.thoughts import THOUGHT_MARKS
 from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER, Format
-from functions.generate.prompts.words import Tokenizer, is_white_space
+from functions.generate.prompts.plain_text import is_white_space
+from functions.generate.prompts.tokenizer import Tokenizer
 
 _KNOWN = (
     r"<\|[^<>|\s]{1,64}\|>",
@@ -20,12 +21,12 @@ _KNOWN = (
 """By their spelling, on every engine: a server does not say which tokens it has."""
 _BRACKETED = re.compile(r"\W.*\w.*\W", re.DOTALL)
 """What else a tokenizer was given may be an ordinary word."""
-_MARKS = {spelling for mark in MARKS for spelling in (mark.opening, mark.closing)}
+_MARKS = {spelling for mark in THOUGHT_MARKS for spelling in (mark.opening, mark.closing)}
 """Those of thoughts are judged before; what is left of them is code that the answer is about."""
 _TURNS = [Turn(role=role, text=".") for role in (Role.USER, Role.ASSISTANT, Role.USER)]
 
 
-class Frames:
+class ControlTokens:
     """The control tokens of one model, `names` beside those that every engine knows."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -33,7 +34,7 @@ class Frames:
         self._pattern = re.compile("|".join([*map(re.escape, longest_first), *_KNOWN]))
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer, form: Format) -> "Frames":
+    def of(cls, tokenizer: Tokenizer, form: Format) -> "ControlTokens":
         return cls(_names(tokenizer, form))
 
     def without(self, text: str) -> str:

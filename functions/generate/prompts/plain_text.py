@@ -1,41 +1,38 @@
 """What people wrote, as token ids: it never becomes a control token."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from unicodedata import normalize
 
-from functions.generate.decoding.byte_tokens import NAMES
-from functions.generate.prompts.cutting import Spellings
 from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER
+from functions.generate.prompts.tokenizer import BYTE_TOKENS, Tokenizer
 
 
-class Tokenizer(Protocol):
-    """The part of a Hugging Face tokenizer that encoding needs."""
+class Spellings:
+    """Texts that words must not be taken for."""
 
-    @property
-    def bos_token_id(self) -> int | None: ...
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = frozenset(text for text in texts if len(text) > 1)
+        lengths: dict[str, set[int]] = defaultdict(set)
+        for text in self._texts:
+            lengths[text[0]].add(len(text))
+        self._lengths = {first: sorted(some) for first, some in lengths.items()}
+        firsts = "".join(map(re.escape, self._lengths))
+        self._first = re.compile(f"[{firsts}]" if firsts else r"(?!)")
 
-    @property
-    def unk_token_id(self) -> int | None: ...
-
-    @property
-    def all_special_ids(self) -> Sequence[int]: ...
-
-    @property
-    def all_special_tokens(self) -> Sequence[str]: ...
-
-    @property
-    def added_tokens_decoder(self) -> Mapping[int, Any]:
-        """Each added token, with its `content` and whether it is `special`."""
-        ...
-
-    def convert_tokens_to_ids(self, tokens: str) -> int | None: ...
-
-    def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool) -> list[int]: ...
+    def cut(self, words: str) -> Iterator[str]:
+        """Yield `words` in pieces of which none has one of the texts in it."""
+        start = 0
+        for found in self._first.finditer(words):
+            place = found.start()
+            if any(words[place : place + length] in self._texts for length in self._lengths[found[0]]):
+                yield words[start : place + 1]
+                start = place + 1
+        yield words[start:]
 
 
-class Words:
+class PlainTextEncoder:
     """Encodes what people wrote: it gives no special and no added token, white space excepted.
 
     A tokenizer that is asked to split special tokens still finds those that were added without being called special.
@@ -52,9 +49,9 @@ class Words:
         }
         """Ids. That of what a tokenizer can't write is among them: it is left out, there is nothing to cut."""
         self._unknown = {tokenizer.unk_token_id} - {None}
-        self._bytes = {token: byte for byte, token in enumerate(map(self._id, NAMES)) if token is not None}
+        self._bytes = {token: byte for byte, token in enumerate(map(self._id, BYTE_TOKENS)) if token is not None}
         speakers = (FIRST_SPEAKER, SECOND_SPEAKER)
-        self._spellings = Spellings((*(added[token] for token in added.keys() & self._never), *NAMES, *speakers))
+        self._spellings = Spellings((*(added[token] for token in added.keys() & self._never), *BYTE_TOKENS, *speakers))
 
     def encode(self, text: str) -> list[int]:
         return [token for piece in self._spellings.cut(text) for token in self._tokens(piece)]

@@ -10,10 +10,18 @@ from benchmarks import voice
 from events.errors import SettingsError
 from events.schema import FinishReason, GenerationCompleted, Role, Turn, Usage
 from functions.generate.engines.serving_file import ServingInfo
-from functions.generate.models.card import EXAMPLES, ROOM_FOR_EXAMPLES, ModelCard
+from functions.generate.models.card import EXAMPLES_FILE, LEAST_PROMPT_FOR_EXAMPLES, ModelCard
 from functions.generate.models.voices import Voice
-from functions.generate.prompts.formats import FormatName, fit
-from functions.generate.prompts.near import INDEXES, Near, copy, load, read, write
+from functions.generate.prompts.conversation import fit_turns
+from functions.generate.prompts.formats import FormatName
+from functions.generate.prompts.near_examples import (
+    INDEXES,
+    NearExamples,
+    copy_examples,
+    load_examples,
+    read_talks,
+    write_talks,
+)
 
 TALKS = [
     ["столица Франции?", "Париж.", "а столица Польши?", "Варшава.", "спасибо!", "Обращайся!"],
@@ -34,7 +42,7 @@ def asked(*texts):
 
 def near(*texts, talks=TALKS, count=1, **how):
     """Questions and answers of the examples."""
-    found = Near(talks, count=count, **how).examples(asked(*texts))
+    found = NearExamples(talks, count=count, **how).examples(asked(*texts))
     return [(one.question, one.answer) for one in found]
 
 
@@ -46,7 +54,7 @@ def prompt(card, turns, **how):
 def model(tmp_path):
     """A directory with a card and its examples."""
     CARD.write(tmp_path)
-    write(tmp_path, TALKS)
+    write_talks(tmp_path, TALKS)
     return tmp_path
 
 
@@ -124,49 +132,49 @@ def test_a_question_without_near_examples_has_the_scene_alone(model):
 
 def test_where_prompts_are_short_the_question_keeps_the_room(model):
     card, turns = ModelCard.read(model), asked("столица Чехии")
-    assert "Прага" in prompt(card, turns, room=ROOM_FOR_EXAMPLES)
-    assert "Прага" not in prompt(card, turns, room=ROOM_FOR_EXAMPLES - 1)
+    assert "Прага" in prompt(card, turns, room=LEAST_PROMPT_FOR_EXAMPLES)
+    assert "Прага" not in prompt(card, turns, room=LEAST_PROMPT_FOR_EXAMPLES - 1)
 
 
 def test_a_card_takes_its_examples_along(model, tmp_path_factory):
     copied, served = tmp_path_factory.mktemp("copied"), tmp_path_factory.mktemp("served")
     ModelCard.read(model).write(copied)
-    assert (copied / EXAMPLES).read_bytes() == (model / EXAMPLES).read_bytes()
+    assert (copied / EXAMPLES_FILE).read_bytes() == (model / EXAMPLES_FILE).read_bytes()
     ServingInfo(card=ModelCard.read(copied), context=2048, ends=(1,)).write(served)
-    assert read(served) == TALKS
+    assert read_talks(served) == TALKS
     assert "Прага" in prompt(ServingInfo.read(served).card, asked("столица Чехии"))
 
 
 def test_what_is_kept_beside_the_examples_finds_the_same_and_is_made_anew_where_it_is_no_longer_right(model, tmp_path):
     served = tmp_path / "served"
     served.mkdir()
-    copy(model, served)
-    made, kept = Near(TALKS, count=3), load(served, count=3)
+    copy_examples(model, served)
+    made, kept = NearExamples(TALKS, count=3), load_examples(served, count=3)
     questions = ["столица Чехии", "capital of france", "а осень какая", "щщщ"]
     assert [made.examples(asked(text)) for text in questions] == [kept.examples(asked(text)) for text in questions]
-    write(served, TALKS[4:])
-    assert load(served, count=1).examples(asked("столица Чехии"))[0].answer == "Афины."
-    copy(model, served)
+    write_talks(served, TALKS[4:])
+    assert load_examples(served, count=1).examples(asked("столица Чехии"))[0].answer == "Афины."
+    copy_examples(model, served)
     whole = (served / INDEXES).read_bytes()
     for kept_bytes in (whole[:500], b"", b"no archive"):
         (served / INDEXES).write_bytes(kept_bytes)
-        assert load(served, count=1).examples(asked("столица Чехии"))[0].answer == "Прага."
+        assert load_examples(served, count=1).examples(asked("столица Чехии"))[0].answer == "Прага."
 
 
 def test_a_text_keeps_the_line_separators_that_are_no_ends_of_lines_in_json(tmp_path):
     talks = [["раз\u2028два", "три\u0085четыре"]]
-    write(tmp_path, talks)
-    assert read(tmp_path) == talks
+    write_talks(tmp_path, talks)
+    assert read_talks(tmp_path) == talks
 
 
 def test_a_model_whose_examples_are_gone_or_no_text_says_so_in_one_line(model):
-    (model / EXAMPLES).write_text("[1, 2")
+    (model / EXAMPLES_FILE).write_text("[1, 2")
     with pytest.raises(
         SettingsError, match=r"^\S+examples.jsonl holds no examples.*: make it or the model anew$"
     ) as broken:
         prompt(ModelCard.read(model), asked("столица Чехии"))
     assert "\n" not in str(broken.value)
-    (model / EXAMPLES).unlink()
+    (model / EXAMPLES_FILE).unlink()
     with pytest.raises(SettingsError, match="holds no examples"):
         prompt(ModelCard.read(model), asked("столица Чехии"))
 
@@ -175,17 +183,17 @@ def test_other_examples_make_another_voice(model):
     for name in ("adapter_model.safetensors", "adapter_config.json", "used_tokens.json"):
         (model / name).write_text("[]")
     digest = Voice("timokha", model).digest
-    write(model, TALKS[:3])
+    write_talks(model, TALKS[:3])
     assert Voice("timokha", model).digest != digest
 
 
 def test_the_bench_puts_examples_in_front_of_a_talk_as_turns():
     before = [voice.Exchange("Раз?", "Один.")]
     plain = voice.request("столица Чехии", 7, before)
-    request = voice.with_examples(plain, Near(TALKS, count=1))
+    request = voice.with_examples(plain, NearExamples(TALKS, count=1))
     assert [turn.text for turn in request.turns] == ["столица Чехии?", "Прага.", "Раз?", "Один.", "столица Чехии"]
     assert request.sampling == plain.sampling
-    assert fit(request.turns, 3, len) == list(request.turns[-3:])
+    assert fit_turns(request.turns, 3, len) == list(request.turns[-3:])
 
 
 class Echoing:
@@ -205,7 +213,7 @@ class Echoing:
         )
 
 
-class Noting(Near):
+class Noting(NearExamples):
     """Notes in which threads it is asked."""
 
     threads: ClassVar[set] = set()

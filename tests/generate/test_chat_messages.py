@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.schema import Role, Turn
-from functions.generate.prompts.messages import messages
+from functions.generate.prompts.conversation import chat_messages
 
 CONTROL = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Za-z_][A-Za-z_0-9]{1,31}\]")
 
@@ -24,7 +24,7 @@ def assistant(text: str) -> Turn:
 
 def test_roles_go_as_messages_and_the_user_speaks_first() -> None:
     turns = [assistant("а"), user("б"), user("в"), assistant("г"), user("д")]
-    assert messages(turns, 1000) == [
+    assert chat_messages(turns, 1000) == [
         {"role": "user", "content": "б\nв"},
         {"role": "assistant", "content": "г"},
         {"role": "user", "content": "д"},
@@ -33,11 +33,11 @@ def test_roles_go_as_messages_and_the_user_speaks_first() -> None:
 
 def test_the_oldest_turns_go_when_it_is_too_much() -> None:
     turns = [user("а" * 300), assistant("б"), user("в")]
-    assert messages(turns, 100) == [{"role": "user", "content": "в"}]
+    assert chat_messages(turns, 100) == [{"role": "user", "content": "в"}]
 
 
 def test_of_a_question_too_long_by_itself_the_end_is_kept() -> None:
-    (message,) = messages([user("слово " * 1000 + "конец")], 64)
+    (message,) = chat_messages([user("слово " * 1000 + "конец")], 64)
     assert message["content"].endswith("слово конец")
     assert len(message["content"].encode()) <= 64 * 3
 
@@ -47,17 +47,17 @@ def test_of_a_question_too_long_by_itself_the_end_is_kept() -> None:
     [*TEMPLATES.split(), "<start_of_image>", "[multimodal]", "<unused12>", "<0x0A>", "[gMASK]", "[control_8]"],
 )
 def test_control_tokens_that_a_person_wrote_are_broken_up(token: str) -> None:
-    (message,) = messages([user(f"a{token}system\nb")], 1000)
+    (message,) = chat_messages([user(f"a{token}system\nb")], 1000)
     assert token not in message["content"]
     assert message["content"].replace(" ", "") == f"a{token}system\nb"
 
 
 @pytest.mark.parametrize("text", ["2 < 3 > 1", "a<b, c>d", "x[0] = [1, 2]", "[a-z]", "<3", "->", "<>"])
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
-    assert messages([user(text)], 1000) == [{"role": "user", "content": text}]
+    assert chat_messages([user(text)], 1000) == [{"role": "user", "content": text}]
 
 
 @given(st.lists(st.text(alphabet="<>|[]/ aS_\n", max_size=40), min_size=1, max_size=4))
 def test_nothing_that_looks_like_a_control_token_is_sent(texts: list[str]) -> None:
-    sent = messages([user(text) for text in texts], 1000)
+    sent = chat_messages([user(text) for text in texts], 1000)
     assert not any(CONTROL.search(message["content"]) for message in sent)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from events.errors import SettingsError
 from events.schema import Role, Turn
-from functions.generate.models.card import EXAMPLES
-from functions.generate.prompts.ngrams import Index
-from functions.generate.prompts.personas import ENGLISH, answering
+from functions.generate.models.card import EXAMPLES_FILE
+from functions.generate.prompts.ngrams import NgramIndex
+from functions.generate.prompts.personas import ENGLISH, persona_for_texts
 
 INDEXES = "examples.npz"
 """Beside them, where a model is prepared: what a search needs, which takes a second to make."""
@@ -31,7 +31,7 @@ _REMEMBERED, _REMEMBERED_LEARNING = 4, 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class NearExample:
     """`before`: the question before it in its talk."""
 
     question: str
@@ -47,9 +47,9 @@ Talks = Iterable[Sequence[str]]
 """Questions and answers by turns."""
 
 
-def read(directory: Path) -> list[list[str]]:
+def read_talks(directory: Path) -> list[list[str]]:
     """The talks beside the card in `directory`. Raises SettingsError, one line, if they can't be read."""
-    file = directory / EXAMPLES
+    file = directory / EXAMPLES_FILE
     try:
         with file.open(encoding="utf-8") as lines:  # `splitlines` would cut a text at U+2028
             return [[str(text) for text in json.loads(line)] for line in lines]
@@ -57,29 +57,29 @@ def read(directory: Path) -> list[list[str]]:
         raise SettingsError(f"{file} holds no examples, a talk a line ({error}): make it or the model anew") from None
 
 
-def write(directory: Path, talks: Talks) -> None:
+def write_talks(directory: Path, talks: Talks) -> None:
     lines = (json.dumps(list(talk), ensure_ascii=False) for talk in talks)
-    (directory / EXAMPLES).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (directory / EXAMPLES_FILE).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def copy(source: Path, directory: Path) -> None:
+def copy_examples(source: Path, directory: Path) -> None:
     """From a model's directory to another one, with what makes them quick to load. Raises SettingsError, OSError."""
-    talks = read(source)
-    write(directory, talks)
+    talks = read_talks(source)
+    write_talks(directory, talks)
     arrays: dict[str, Any] = {
         f"{language} {name}": array
-        for language, index in Near(talks, count=1).indexes.items()
+        for language, index in NearExamples(talks, count=1).indexes.items()
         for name, array in index.arrays().items()
     }
     np.savez(directory / INDEXES, examples=_sum(directory), **arrays)
 
 
-def load(directory: Path, *, count: int, learning: bool = False) -> "Near":
+def load_examples(directory: Path, *, count: int, learning: bool = False) -> "NearExamples":
     """Of the talks beside the card in `directory`. Raises SettingsError, one line, if they can't be read."""
-    return Near(read(directory), count=count, learning=learning, indexes=_indexes(directory))
+    return NearExamples(read_talks(directory), count=count, learning=learning, indexes=_indexes(directory))
 
 
-def _indexes(directory: Path) -> dict[str, Index]:
+def _indexes(directory: Path) -> dict[str, NgramIndex]:
     """None where they are missing, broken, or those of other talks: then they are made."""
     try:
         with np.load(directory / INDEXES) as kept:
@@ -89,33 +89,33 @@ def _indexes(directory: Path) -> dict[str, Index]:
             for key in kept.files:
                 language, _, name = key.rpartition(" ")
                 found[language][name] = kept[key]
-            return {language: Index.from_arrays(arrays) for language, arrays in found.items() if language}
+            return {language: NgramIndex.from_arrays(arrays) for language, arrays in found.items() if language}
     except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return {}
 
 
 def _sum(directory: Path) -> int:
-    return crc32((directory / EXAMPLES).read_bytes())
+    return crc32((directory / EXAMPLES_FILE).read_bytes())
 
 
-class Near:
+class NearExamples:
     """Talks of all languages, to be searched in that of who asks.
 
     `learning` leaves out what was asked itself, after the same question: a model that learns is not to be told.
     """
 
     def __init__(
-        self, talks: Talks, *, count: int, learning: bool = False, indexes: Mapping[str, Index] | None = None
+        self, talks: Talks, *, count: int, learning: bool = False, indexes: Mapping[str, NgramIndex] | None = None
     ) -> None:
         """`indexes`: of the questions of each language, where they have been made."""
         self.indexes = dict(indexes or {})
-        self._examples = defaultdict[str, list[Example]](list)
+        self._examples = defaultdict[str, list[NearExample]](list)
         for talk in talks:
             questions = talk[::2]
-            self._examples[_language(questions)] += map(Example, questions, talk[1::2], (None, *questions))
+            self._examples[_language(questions)] += map(NearExample, questions, talk[1::2], (None, *questions))
         for language, examples in self._examples.items():
             if language not in self.indexes:
-                self.indexes[language] = Index.of([example.question for example in examples])
+                self.indexes[language] = NgramIndex.of([example.question for example in examples])
         self._follows = {
             language: np.array([example.before is not None for example in examples])
             for language, examples in self._examples.items()
@@ -124,16 +124,16 @@ class Near:
         self._learning = learning
         self._found = lru_cache(_REMEMBERED_LEARNING if learning else _REMEMBERED)(self._search)
 
-    def examples(self, asked: Sequence[Turn]) -> tuple[Example, ...]:
+    def examples(self, asked: Sequence[Turn]) -> tuple[NearExample, ...]:
         """At most `count`, the nearest last."""
         *before, question = [turn.text for turn in asked if turn.role is Role.USER] or [""]
         return self._found(_language([*before, question]), question, before[-1] if before else None)
 
-    def _search(self, language: str, question: str, before: str | None) -> tuple[Example, ...]:
+    def _search(self, language: str, question: str, before: str | None) -> tuple[NearExample, ...]:
         """Of equally near ones those that the talks have first; each answer once."""
         if language not in self.indexes:
             return ()
-        examples, found = self._examples[language], dict[str, Example]()
+        examples, found = self._examples[language], dict[str, NearExample]()
         scores = self._scores(language, question, before)
         for number in np.argsort(-scores, kind="stable"):
             example = examples[number]
@@ -152,4 +152,4 @@ class Near:
 
 
 def _language(questions: Sequence[str]) -> str:
-    return "en" if answering(reversed(questions)) is ENGLISH else "ru"
+    return "en" if persona_for_texts(reversed(questions)) is ENGLISH else "ru"

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from events.errors import SettingsError
 from events.schema import Role, Turn
 from functions.generate.decoding.thoughts import open_mark
-from functions.generate.prompts.formats import Segment, alternating
+from functions.generate.prompts.conversation import alternating_turns
+from functions.generate.prompts.formats import Segment
 
 Message = Mapping[str, Any]
 """{role, content}; the content is a string, or a list of parts such as {type: text, text: …}."""
@@ -60,7 +61,7 @@ _SAMPLE = "Ёж  и \"Уж\": <b>3 > 2</b> & 'x\\y'\n\nда, Да.\n" * 40 + "Н
 _TURNS = [Turn(role=role, text=".") for role in (Role.USER, Role.ASSISTANT)] * 3
 
 
-class Chat:
+class ChatFormat:
     """Renders as the template does, but for what people write: that is words, whatever it spells."""
 
     joins = True
@@ -77,7 +78,7 @@ class Chat:
         self.end = self._find_end(pieces[4])
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
-        merged = alternating(turns)
+        merged = alternating_turns(turns)
         segments: list[Segment] = []
         learned = False
         pieces = self._split(merged, answer=answer)

@@ -33,7 +33,7 @@ _WIDTH = re.compile(r"%(?:\([^)]*\))?[^a-zA-Z%]{0,9}?\d{4,}|\{[^{}]*:[^{}]*\d{4,
 _STEPS_LEFT, _COUNTED, _MEASURED, _JOINED = "steps left", "counted", "measured", "joined"
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class TemplateSandbox(ImmutableSandboxedEnvironment):
     """Compiles and renders templates. What they do wrong raises all kinds of exceptions."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken
 
-from functions.generate.prompts.formats import Dialogue, RuDialoGPT
-from functions.generate.prompts.frames import Frames
+from functions.generate.decoding.control_tokens import ControlTokens
+from functions.generate.prompts.formats import DialogueFormat, RuDialoGPTFormat
 from tests.generate.conftest import make_tokenizer
 
 
@@ -15,12 +15,12 @@ from tests.generate.conftest import make_tokenizer
     ["<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[/INST]", "<unused12>", "<｜User｜>", "@@ВТОРОЙ@@"],
 )
 def test_what_every_engine_knows_goes(token: str) -> None:
-    assert Frames().without(f"Да{token}, нет.") == "Да, нет."
+    assert ControlTokens().without(f"Да{token}, нет.") == "Да, нет."
 
 
 @pytest.mark.parametrize("text", ["a <| b |> c", "<table>", "[1]", "if x <|y", "`<|begin_of_thought|>`", "</s> < s>"])
 def test_words_stay(text: str) -> None:
-    assert Frames().without(text) == text
+    assert ControlTokens().without(text) == text
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def tokenizer() -> Any:
 
 
 def test_of_a_tokenizers_added_tokens_the_special_ones_go(tokenizer: Any) -> None:
-    assert Frames.of(tokenizer, Dialogue()).without("<s:1>Гость  и <table><eos>") == "Гость  и <table>"
+    assert ControlTokens.of(tokenizer, DialogueFormat()).without("<s:1>Гость  и <table><eos>") == "Гость  и <table>"
 
 
 def test_those_that_the_prompt_names_go(tokenizer: Any) -> None:
-    class Named(RuDialoGPT):
+    class Named(RuDialoGPTFormat):
         def render(self, *args: Any, **more: Any) -> Any:
             [first, *rest] = super().render(*args, **more)
             return [type(first)("Гость <table>", framing=True), *rest]
 
-    assert Frames.of(tokenizer, Named()).without("Гость, <table>!") == "Гость, !"
+    assert ControlTokens.of(tokenizer, Named()).without("Гость, <table>!") == "Гость, !"
