@@ -101,7 +101,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
                     other=updates.names.hear_update,
                 ),
                 watermark,
-                Intake(ports, drivers, _rules(settings), names=updates.names, ahead=time.ahead).receive,
+                Intake(ports, drivers, _rules(settings), names=lambda: updates.names.active, ahead=time.ahead).receive,
                 retrying=retrying,
                 window=settings.catch_up_window,
                 known_since=ports.chats.made,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from edge.sandbox.boxes import StoredMessage
 from edge.sandbox.state import Account
 from edge.userbot import phrases
-from edge.userbot.driving.messenger import random_id
+from edge.userbot.driving.outbox import random_id
 from events import subjects
 from tests.chaos.chronicle import FOR_EVER
 from tests.chaos.edges import Edge

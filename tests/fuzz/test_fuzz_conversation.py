@@ -21,11 +21,11 @@ from edge.userbot.chat.transitions import Effect, Incoming, receive
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
-from edge.userbot.formatting.parts import formatted_messages as parts_of
-from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.formatting.messages import formatted_messages as parts_of
+from edge.userbot.formatting.messages import split, utf16_length
+from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.intake.intake import Intake
 from edge.userbot.rules import Rules
-from edge.userbot.splitting import split, utf16_length
 from edge.userbot.storage.chats import Chats
 from edge.userbot.telegram.incoming import to_incoming
 from edge.userbot.text import clean, is_blank

@@ -7,8 +7,8 @@ from pyrogram.raw import functions, types
 
 from cli.demo.terminal import looking
 from edge.sandbox.server import Sandbox
-from edge.userbot.formatting.parts import formatted_messages
-from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.formatting.messages import formatted_messages
+from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram.calls import Calls
 from edge.userbot.telegram.messenger import Telegram
 

@@ -18,11 +18,11 @@ async def test_the_names_are_known_from_the_start_and_follow_changes(telegram, t
     client = Client("owner", API_ID, API_HASH, workdir=str(tmp_path), bot_token=owner.token)
     updates = Updates(client, groups=False, bots=False)
     async with client:
-        assert updates.names() == {"timokha_bot"}
+        assert updates.names.active == {"timokha_bot"}
         updates.listen(str(owner.id), lambda item: None)
         telegram.rename(owner.id, "Tim", "Collectible")
         await client.get_me()  # which shows the account as well as the push does
-        assert updates.names() == {"tim", "collectible"}
+        assert updates.names.active == {"tim", "collectible"}
         telegram.rename(owner.id)
         await client.get_me()
-        assert updates.names() == set()
+        assert updates.names.active == set()

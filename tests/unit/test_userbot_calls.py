@@ -26,7 +26,7 @@ from pyrogram.errors import (
 )
 
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
-from edge.userbot.formatting.styled import Entity, FormattedText
+from edge.userbot.formatting.styled_text import Entity, FormattedText
 from edge.userbot.intake.account_updates import UpdatesState
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.account import TelegramAccount

@@ -29,8 +29,8 @@ from edge.userbot.chat.record import (
 )
 from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, Think, next_step, wake_at
 from edge.userbot.chat.transitions import Effect, Incoming, receive
+from edge.userbot.formatting.messages import split
 from edge.userbot.rules import Rules
-from edge.userbot.splitting import split
 
 DEADLINE = timedelta(seconds=120)
 TEXTS = ["Тимоха, раз", "тимоха,два", "Тимоха,", "/help", "/set_context_length 5", "/set_context_length x", "привет"]

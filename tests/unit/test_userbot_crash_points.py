@@ -19,13 +19,12 @@ from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
-from edge.userbot.formatting.parts import formatted_messages
-from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.formatting.messages import formatted_messages, split
+from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.intake.account_updates import LiveChange, UpdatesDifference, UpdatesState
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake
 from edge.userbot.rules import Rules
-from edge.userbot.splitting import split
 from edge.userbot.storage.chats import Chats
 from edge.userbot.storage.watermark import Watermark
 from events.errors import Conflict

@@ -9,9 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.userbot.formatting.markdown import read_markdown
-from edge.userbot.formatting.parts import MAX_ENTITIES, formatted_messages
-from edge.userbot.formatting.styled import Entity, FormattedText
-from edge.userbot.splitting import utf16_length
+from edge.userbot.formatting.messages import MAX_ENTITIES, formatted_messages, utf16_length
+from edge.userbot.formatting.styled_text import Entity, FormattedText
 from edge.userbot.text import clean, is_blank
 
 MARKERS = "*_~`#\\[]()!•"

@@ -10,8 +10,8 @@ from edge.userbot.chat.record import ChatRecord, Question, ask, from_json
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.live import EDIT_INTERVAL, LiveView
 from edge.userbot.driving.messenger import FloodWaited, MessengerError
-from edge.userbot.formatting.styled import Entity, FormattedText
-from edge.userbot.splitting import split
+from edge.userbot.formatting.messages import split
+from edge.userbot.formatting.styled_text import Entity, FormattedText
 from events.event import Event
 from events.ids import RequestId
 from events.schema import FailureReason, GenerationProgressed

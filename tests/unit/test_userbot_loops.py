@@ -10,7 +10,7 @@ from edge.userbot.chat.transitions import SILENCE, Incoming
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
-from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.intake.intake import Intake
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats

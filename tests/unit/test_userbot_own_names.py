@@ -57,18 +57,18 @@ CASES = [
 @pytest.mark.parametrize(("shown", "expected"), CASES)
 async def test_the_names_are_those_that_are_shown_last(client, names, shown, expected) -> None:
     await client.fetch_peers(shown)
-    assert names() == expected
+    assert names.active == expected
 
 
 async def test_a_new_name_is_heard_at_once_and_that_of_others_is_not(names) -> None:
     names.hear_update(renamed(ACCOUNT, name("early")))
     names.hear([myself("Timokha")])
     names.hear_update(renamed(2, name("other")))
-    assert names() == {"timokha"}
+    assert names.active == {"timokha"}
     names.hear_update(renamed(ACCOUNT, name("New"), name("Newer")))
-    assert names() == {"new", "newer"}
+    assert names.active == {"new", "newer"}
     names.hear_update(renamed(ACCOUNT))
-    assert names() == set()
+    assert names.active == set()
 
 
 async def test_a_name_that_changed_meanwhile_comes_with_the_difference(names) -> None:
@@ -87,19 +87,19 @@ async def test_a_name_that_changed_meanwhile_comes_with_the_difference(names) ->
     calls: Any = Calls()
     source = TelegramAccount(calls, str(ACCOUNT), groups=False, bots=False, other=names.hear_update)
     await source.difference(types.updates.State(pts=1, qts=0, date=0, seq=0, unread_count=0))
-    assert names() == {"new"}
+    assert names.active == {"new"}
 
 
-async def test_the_door_obeys_the_name_of_the_moment(places, names) -> None:
+async def test_the_intake_obeys_the_name_of_the_moment(places, names) -> None:
     edge = places.edge()
-    intake = Intake(edge.ports, edge.drivers, Rules(), names=names)
+    intake = Intake(edge.ports, edge.drivers, Rules(), names=lambda: names.active)
 
     async def says(text: str, number: int) -> Effect:
         return await intake.receive(Incoming("1", "2", number, text, "ru", datetime.now(UTC)))
 
     assert await says("/help@timokha", 1) is Effect.SILENT
     names.hear([myself("Timokha")])
-    assert parse("/help@timokha", names=names()) == Help()
+    assert parse("/help@timokha", names=names.active) == Help()
     assert await says("/help@timokha", 2) is Effect.HELPED
     assert await says("/delete_history@other_bot", 3) is Effect.SILENT
     names.hear_update(renamed(ACCOUNT, name("other_bot")))

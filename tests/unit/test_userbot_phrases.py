@@ -4,8 +4,8 @@ import pytest
 
 from edge.userbot import phrases
 from edge.userbot.chat.commands import parse
+from edge.userbot.formatting.messages import split
 from edge.userbot.rules import DEFAULT_PREFIX
-from edge.userbot.splitting import split
 from events.schema import FailureReason
 
 LANGUAGES = ["ru", "en"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.userbot.splitting import split, utf16_length
+from edge.userbot.formatting.messages import split, utf16_length
 from edge.userbot.text import clean, is_blank
 
 FAMILY = "👨‍👩‍👧‍👦"

@@ -16,9 +16,8 @@ from edge.userbot.chat.question_progress import (
 )
 from edge.userbot.chat.record import ChatRecord, Notice, Question, ask, from_json
 from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, TakeUp, Think, next_step, wake_at
-from edge.userbot.formatting.parts import formatted_messages
-from edge.userbot.formatting.styled import FormattedText
-from edge.userbot.splitting import split
+from edge.userbot.formatting.messages import formatted_messages, split
+from edge.userbot.formatting.styled_text import FormattedText
 from events.ids import RequestId
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -79,7 +79,7 @@ def limit_deadline(record: ChatRecord, latest: datetime) -> ChatRecord:
 
 def record_thinking_line(record: ChatRecord, request_id: str, thinking_id: int) -> ChatRecord:
     """Record that the thinking line was sent as message `thinking_id`."""
-    current = _current(record, request_id)
+    current = current_question(record, request_id)
     if current is None or current.thinking_id is not None:
         return record
     return record.having(current=current.having(thinking_id=thinking_id))
@@ -87,7 +87,7 @@ def record_thinking_line(record: ChatRecord, request_id: str, thinking_id: int) 
 
 def drop_thinking_line(record: ChatRecord, request_id: str) -> ChatRecord:
     """Record that the thinking line can't be edited, e.g. because it was deleted: the outcome needs a new message."""
-    current = _current(record, request_id)
+    current = current_question(record, request_id)
     return record if current is None else record.having(current=current.having(thinking_id=NO_MESSAGE))
 
 
@@ -101,7 +101,7 @@ def continue_trace(record: ChatRecord, trace: dict[str, str]) -> ChatRecord:
 
 def record_part_sent(record: ChatRecord, request_id: str, parts_sent: int) -> ChatRecord:
     """Record that the first `parts_sent` messages of the outcome were sent."""
-    current = _current(record, request_id)
+    current = current_question(record, request_id)
     if current is None or current.state != "delivering" or parts_sent <= current.parts_sent:
         return record
     return record.having(current=current.having(parts_sent=parts_sent))
@@ -109,7 +109,7 @@ def record_part_sent(record: ChatRecord, request_id: str, parts_sent: int) -> Ch
 
 def finish_question(record: ChatRecord, request_id: str, now: datetime, deadline: timedelta) -> ChatRecord:
     """Finish the current question: add its answer to the history and take up the next one, due `deadline` from now."""
-    current = _current(record, request_id)
+    current = current_question(record, request_id)
     if current is None or current.state != "delivering":
         return record
     record = record.having(history=_with_answer(record.history, current))
@@ -127,7 +127,7 @@ def take_up_next(record: ChatRecord, account: str, chat: str, deadline: datetime
 
 def give_up_question(record: ChatRecord, request_id: str, now: datetime, deadline: datetime) -> ChatRecord:
     """Fail a question that can't be answered. If it has failed already, drop it: its failure can't be sent either."""
-    current = _current(record, request_id)
+    current = current_question(record, request_id)
     if current is None:
         return record
     if isinstance(current.outcome, Failure):
@@ -139,7 +139,7 @@ def give_up_question(record: ChatRecord, request_id: str, now: datetime, deadlin
 
 def drop_answered_question(record: ChatRecord, request_id: str, deadline: datetime) -> ChatRecord:
     """Drop the current question: its outcome was sent before an older backup of the records was restored."""
-    current = _current(record, request_id)
+    current = current_question(record, request_id)
     return record if current is None else _drop_current(record, current, deadline)
 
 
@@ -163,7 +163,8 @@ def finish_erasing(record: ChatRecord, up_to: int) -> ChatRecord:
     return record.having(erasing=False) if record.erasing and record.deleted_to <= up_to else record
 
 
-def _current(record: ChatRecord, request_id: str) -> Current | None:
+def current_question(record: ChatRecord, request_id: str) -> Current | None:
+    """Return the current question if it is `request_id`."""
     return record.current if record.current and record.current.request_id == request_id else None
 
 
@@ -175,7 +176,7 @@ def _drop_current(record: ChatRecord, current: Current, deadline: datetime) -> C
 
 def _record_outcome(record: ChatRecord, request_id: str, outcome: AnswerText | Failure, now: datetime) -> ChatRecord:
     """Record the outcome of the question `request_id`, unless it has one or is not the current one."""
-    current = _current(record, request_id)
+    current = current_question(record, request_id)
     if current is None or current.outcome:
         return record
     return record.having(current=current.having(outcome=outcome, settled_at=now))

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from edge.userbot import phrases
 from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current, Failure, Notice
-from edge.userbot.formatting.parts import formatted_messages as parts_of
-from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.formatting.messages import formatted_messages
+from edge.userbot.formatting.styled_text import FormattedText
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,16 @@ def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bo
     for notice in record.notices if send else ():
         if not record.erasing or notice.message_id > record.deleted_to:
             return Notify(notice)
-    if record.current is None:
+    current = record.current
+    if current is None:
         return TakeUp() if record.waiting else None
-    step = _about(record.current, now)
-    return step if send or not isinstance(step, Think | Deliver) else None
+    if current.outcome is None and now >= current.deadline:
+        return Expire(current)
+    if current.thinking_id is None:
+        # Even if there is an outcome: before a crash the thinking line may have been sent but not recorded.
+        return Think(current) if send else None
+    step = _delivery(current, current.outcome) if current.outcome else None
+    return step if send or not isinstance(step, Deliver) else None
 
 
 def wake_at(record: ChatRecord) -> datetime | None:
@@ -89,16 +95,7 @@ def wake_at(record: ChatRecord) -> datetime | None:
     return current.deadline if current and current.outcome is None else None
 
 
-def _about(current: Current, now: datetime) -> Step | None:
-    """The thinking line comes first even when the outcome is in: a crash may have left it in the chat, unrecorded."""
-    if current.outcome is None and now >= current.deadline:
-        return Expire(current)
-    if current.thinking_id is None:
-        return Think(current)
-    return _delivering(current, current.outcome) if current.outcome else None
-
-
-def _delivering(current: Current, outcome: AnswerText | Failure) -> Step:
+def _delivery(current: Current, outcome: AnswerText | Failure) -> Step:
     # The same parts every time, so that a restart goes on where it was.
     parts = _parts(outcome, current.question.locale)
     if current.parts_sent >= len(parts):
@@ -110,5 +107,5 @@ def _delivering(current: Current, outcome: AnswerText | Failure) -> Step:
 
 def _parts(outcome: AnswerText | Failure, locale: str) -> Sequence[FormattedText]:
     if isinstance(outcome, AnswerText):
-        return parts_of(outcome.text, formatted=outcome.formatted)
+        return formatted_messages(outcome.text, formatted=outcome.formatted)
     return [FormattedText(phrases.failure(locale, outcome.reason))]

@@ -58,6 +58,11 @@ class Incoming:
     answered: bool = False
     command: Command | None = None
 
+    @property
+    def request_id(self) -> RequestId:
+        """Return the id of the request that it makes if it is a question."""
+        return RequestId(self.account, self.chat, str(self.message_id))
+
 
 class Effect(StrEnum):
     """What the intake did about a message."""
@@ -199,8 +204,8 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
         doubtful=message.doubtful,
     )
     if record.current is None:
-        request_id = RequestId(message.account, message.chat, str(message.message_id))
-        return Decision(record.having(current=ask(question, request_id, now + rules.deadline)), Effect.ASKED)
+        current = ask(question, message.request_id, now + rules.deadline)
+        return Decision(record.having(current=current), Effect.ASKED)
     if len(record.waiting) >= _room(record.current, rules, now):
         return Decision(record, Effect.IGNORED_BUSY)
     return Decision(record.having(waiting=(*record.waiting, question)), Effect.QUEUED)

@@ -17,7 +17,7 @@ from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.performer import Performer
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
-from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.storage.chats import AWAY
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
@@ -60,14 +60,15 @@ class Driver:
         self._asked = asked
         self._resumed = resumed
         self._looked_for = ""
-        self._woken = asyncio.Event()
+        self.woken = asyncio.Event()
+        """Set since the record may have changed after it was last loaded."""
         self._stirred = asyncio.Event()
         self._since = self._clock.now()
 
     def wake(self, asked: ReplyTarget | None = None) -> None:
         """The record has changed, or can't be read although somebody has `asked`."""
         self._asked = self._asked or asked
-        self._woken.set()
+        self.woken.set()
         self._stirred.set()
         self._since = self._clock.now()
 
@@ -75,10 +76,6 @@ class Driver:
         """A worker has written more."""
         if self._view.take(progress):
             self._stirred.set()
-
-    @property
-    def woken(self) -> bool:
-        return self._woken.is_set()
 
     async def run(self) -> None:
         """Return when the chat needs nothing any more, unless it was woken meanwhile."""
@@ -89,7 +86,7 @@ class Driver:
             await self._view.close()
 
     async def _goes_on(self) -> bool:
-        self._woken.clear()
+        self.woken.clear()
         self._stirred.clear()
         try:
             more = await self._advance()
@@ -165,7 +162,7 @@ class Driver:
             await self._performer.perform(step, record, due_since=self._since)
             if isinstance(step, Notify | Think | Deliver):
                 self._sending.reset()
-            if not self.woken:
+            if not self.woken.is_set():
                 self._since = self._clock.now()
             return True
         due = list(self._due(record, now, time))

@@ -80,7 +80,7 @@ class Drivers:
     async def _run(self, chat: str, driver: Driver) -> None:
         try:
             await driver.run()
-            while driver.woken:
+            while driver.woken.is_set():
                 await driver.run()
         finally:
             del self._drivers[chat]

@@ -8,9 +8,8 @@ import structlog
 from edge.userbot.chat.record import Current
 from edge.userbot.driving.messenger import Messenger
 from edge.userbot.error_lines import describe_error
-from edge.userbot.formatting.parts import formatted_messages
-from edge.userbot.formatting.styled import FormattedText
-from edge.userbot.splitting import MAX_MESSAGE
+from edge.userbot.formatting.messages import MAX_MESSAGE, formatted_messages
+from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.text import clean, is_blank
 from events.runtime.tasks import cancel, within
 from events.schema import GenerationProgressed

@@ -2,10 +2,9 @@
 
 from collections.abc import Collection
 from datetime import timedelta
-from hashlib import sha256
 from typing import Protocol
 
-from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.formatting.styled_text import FormattedText
 from events.errors import TimokhaError
 
 
@@ -67,9 +66,3 @@ class Messenger(Protocol):
     async def typing(self, chat: str) -> None:
         """Show the typing action; failures don't matter and raise nothing."""
         ...
-
-
-def random_id(request_id: str, part: str) -> int:
-    """The same 64 bits for the same message, signed and never 0, so that Telegram recognises a repeat."""
-    digest = sha256(f"{request_id}:{part}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True) or 1

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 
 import structlog
 
-from edge.userbot.driving.messenger import Messenger, Undeliverable, UnknownAnswer, random_id
-from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.driving.messenger import Messenger, Undeliverable, UnknownAnswer
+from edge.userbot.formatting.styled_text import FormattedText
 from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
 from observability.spans import Spans
@@ -89,3 +90,9 @@ class Outbox:
             log.warning("message.not_edited", chat=self._chat, message=message_id, error=str(error))
             return False
         return True
+
+
+def random_id(request_id: str, part: str) -> int:
+    """Return the same 64 bits for the same message, signed and never 0, so that Telegram recognises a repeat."""
+    digest = sha256(f"{request_id}:{part}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True) or 1

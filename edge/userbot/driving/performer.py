@@ -15,7 +15,7 @@ from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.ports import Ports
-from edge.userbot.formatting.styled import FormattedText
+from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.storage.chats import Transition
 from events.errors import MalformedEvent, TimokhaError, TransportError
 from events.event import Event
@@ -156,8 +156,9 @@ class Performer:
             # Also after a reply: one that changes nothing must not be looked for again.
             return progress.expire(record, now)
 
-        changed = (await self._change(transition)).current
-        if reply and changed and changed.request_id == reply.subject and changed.outcome == progress.MALFORMED:
+        record = await self._change(transition)
+        question = progress.current_question(record, reply.subject) if reply else None
+        if reply and question and question.outcome == progress.MALFORMED:
             log_malformed(reply)
 
     async def _think(self, record: ChatRecord, current: Current) -> None:

@@ -5,8 +5,14 @@ from datetime import timedelta
 
 import structlog
 
-from edge.userbot.chat.question_progress import MALFORMED, apply_reply, continue_trace, record_failure
-from edge.userbot.chat.record import ChatRecord, Current, UnreadableRecord
+from edge.userbot.chat.question_progress import (
+    MALFORMED,
+    apply_reply,
+    continue_trace,
+    current_question,
+    record_failure,
+)
+from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.performer import log_malformed
 from edge.userbot.driving.ports import Ports
@@ -81,7 +87,7 @@ class Replies:
             )
         except Exception:  # noqa: BLE001 - as above; `error` is logged, and the question fails at its deadline
             record = ChatRecord()
-        if not _current_if(record, request_id):
+        if not current_question(record, str(request_id)):
             await self._drop(delivery, error)
             return
         log.error("reply.not_stored", request_id=str(request_id), error=describe_error(error))
@@ -114,7 +120,7 @@ class Replies:
                 return changed if changed is record else continue_trace(changed, trace)
 
             record = await self._ports.chats.change(request_id.chat, transition)
-            if current := _current_if(record, request_id):
+            if current := current_question(record, str(request_id)):
                 if current.outcome == MALFORMED:
                     log_malformed(delivery.event)
                 self._drivers.wake(request_id.chat)
@@ -135,8 +141,3 @@ class Replies:
 
 def _is_hopeless(error: TransportError, attempts: int) -> bool:
     return error.fault is Fault.FINAL or (error.fault is Fault.UNKNOWN and attempts >= UNKNOWN_ATTEMPTS)
-
-
-def _current_if(record: ChatRecord, request_id: RequestId) -> Current | None:
-    """Return the current question if it is `request_id`."""
-    return record.current if record.current and record.current.request_id == str(request_id) else None

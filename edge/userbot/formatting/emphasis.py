@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from markdown_it.rules_inline.state_inline import Delimiter, StateInline
 
-from edge.userbot.formatting.styled import Style
+from edge.userbot.formatting.styled_text import Style
 
 PAIRS = "pairs"
 """Where in `env` the parser leaves what it has found."""

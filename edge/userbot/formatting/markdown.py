@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from edge.userbot.formatting import inline
 from edge.userbot.formatting.emphasis import PAIRS, Pair
-from edge.userbot.formatting.styled import StyledRange, StyledText
+from edge.userbot.formatting.styled_text import StyledRange, StyledText
 from edge.userbot.text import is_blank
 
 _BLOCKS = ["blockquote", "fence", "heading", "hr", "list"]
@@ -38,7 +38,7 @@ def read_markdown(markdown: str) -> StyledText:
             writer.paragraph(token, lines[start:end], heading=heading)
         shown = end
     writer.verbatim(lines[shown:])
-    return writer.styled()
+    return StyledText("".join(writer.pieces).removesuffix("\n"), tuple(writer.ranges))
 
 
 def _leaves(markdown: str) -> Iterable[tuple[Token, bool]]:
@@ -77,13 +77,9 @@ class _Writer:
     """Lines, one after the other, and the styles of what is in them."""
 
     def __init__(self) -> None:
-        self._parts: list[str] = []
+        self.pieces: list[str] = []
         self._length = 0
-        self._ranges: list[StyledRange] = []
-
-    def styled(self) -> StyledText:
-        text = "".join(self._parts)
-        return StyledText(text.removesuffix("\n"), tuple(self._ranges))
+        self.ranges: list[StyledRange] = []
 
     def verbatim(self, lines: list[str]) -> None:
         for line in lines:
@@ -105,7 +101,7 @@ class _Writer:
             self._write(f"{before}\n")
         start = self._length
         self._write(block.content)
-        self._ranges.append(StyledRange("pre", start, self._length, language[0] if language else ""))
+        self.ranges.append(StyledRange("pre", start, self._length, language[0] if language else ""))
         if not block.content.endswith("\n"):
             self._write("\n")
 
@@ -124,7 +120,7 @@ class _Writer:
         start = self._length
         self._inline(text)
         if heading:
-            self._ranges.append(StyledRange("bold", start, self._length))
+            self.ranges.append(StyledRange("bold", start, self._length))
         self._write("\n")
 
     def _inline(self, text: str) -> None:
@@ -134,13 +130,13 @@ class _Writer:
             positions.append(self._length)
             self._write(token.content)
             if token.type == inline.CODE:
-                self._ranges.append(StyledRange("code", positions[-1], self._length))
-        self._ranges += [
+                self.ranges.append(StyledRange("code", positions[-1], self._length))
+        self.ranges += [
             StyledRange(pair.style, positions[pair.start], positions[pair.end]) for pair in env.get(PAIRS, [])
         ]
 
     def _write(self, text: str) -> None:
-        self._parts.append(text)
+        self.pieces.append(text)
         self._length += len(text)
 
 

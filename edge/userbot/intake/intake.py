@@ -30,7 +30,6 @@ from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import AWAY, Transition
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
-from events.ids import RequestId
 from observability import names, propagation
 
 LOOK_PAUSE = timedelta(seconds=30)
@@ -75,7 +74,7 @@ class Intake:
         command = parse(message.text, rules.prefix, rules.names)
         if command is None:
             return Effect.SILENT
-        request_id = RequestId(message.account, message.chat, str(message.message_id))
+        request_id = message.request_id
         with self._ports.telemetry.spans.receive_telegram(request_id):
             message = replace(message, command=command, trace=propagation.inject())
             spans = self._ports.telemetry.spans

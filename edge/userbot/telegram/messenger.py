@@ -11,7 +11,7 @@ from pyrogram import Client, raw
 from pyrogram.errors import RPCError
 
 from edge.userbot.driving.messenger import Undeliverable
-from edge.userbot.formatting.styled import Entity, FormattedText, Style
+from edge.userbot.formatting.styled_text import Entity, FormattedText, Style
 from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.calls import AlreadyDone, CallRefused, Calls
 from edge.userbot.telegram.faults import FORMATTING_REFUSED, REPLY_GONE, classify
@@ -49,11 +49,11 @@ class Telegram:
         self._pace_of = lru_cache(maxsize=CHATS_PACED)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
     async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
-        peer = await self._turn(chat)
+        entities = entities_of(message)
         query = raw.functions.messages.SendMessage(
-            peer=peer,
+            peer=await self._turn(chat),
             message=message.text,
-            entities=entities_of(message),
+            entities=entities,
             reply_to_msg_id=reply_to,
             random_id=random_id,
             no_webpage=True,

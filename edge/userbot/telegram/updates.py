@@ -24,14 +24,11 @@ class OwnNames:
     """
 
     def __init__(self, client: Client) -> None:
-        self._names: frozenset[str] = frozenset()
+        self.active: frozenset[str] = frozenset()
+        """The usernames that are in use, in lower case."""
         self._account: int | None = None
         self._client = client
         client.fetch_peers = self._fetch_peers  # type: ignore[method-assign]
-
-    def __call__(self) -> frozenset[str]:
-        """Return the names that are in use, in lower case."""
-        return self._names
 
     def hear(self, users: Iterable[Any]) -> None:
         """Take in people that Telegram shows."""
@@ -39,12 +36,12 @@ class OwnNames:
             # One that is shown in part need not have all its names.
             if isinstance(user, raw.types.User) and user.is_self and not user.min:
                 self._account = user.id
-                self._names = _names(user.username, user.usernames)
+                self.active = _names(user.username, user.usernames)
 
     def hear_update(self, update: Any) -> None:
         """Take in an update, which may be about somebody's names."""
         if isinstance(update, raw.types.UpdateUserName) and update.user_id == self._account:
-            self._names = _names(None, update.usernames)
+            self.active = _names(None, update.usernames)
 
     async def _fetch_peers(self, peers: Any) -> bool:
         """Stands in for `Client.fetch_peers`, which every result of a call goes through."""

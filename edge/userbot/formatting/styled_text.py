@@ -1,4 +1,4 @@
-"""Text with styles: what is read from Markdown, and what Telegram is sent."""
+"""Text with styles, as read from Markdown and as sent to Telegram."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Style = Literal["bold", "italic", "strike", "code", "pre"]
 
 @dataclass(frozen=True, slots=True)
 class StyledRange:
-    """Characters `start` to `end` of a text have `style`; `language` is that of a code block, or empty."""
+    """The style of the characters `start` to `end`. `language`: of a code block, if known, else empty."""
 
     style: Style
     start: int
@@ -18,7 +18,7 @@ class StyledRange:
 
 @dataclass(frozen=True, slots=True)
 class StyledText:
-    """What a reader sees, without markers, and how it looks."""
+    """The visible text, without markers, and its styles."""
 
     text: str
     ranges: tuple[StyledRange, ...] = ()
@@ -26,7 +26,7 @@ class StyledText:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """`Span` as Telegram counts it, in UTF-16 code units of one message."""
+    """A `StyledRange` of one message in UTF-16 code units, as Telegram counts."""
 
     style: Style
     offset: int
@@ -36,7 +36,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class FormattedText:
-    """One message."""
+    """One message with its formatting."""
 
     text: str
     entities: tuple[Entity, ...] = ()
