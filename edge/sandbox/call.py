@@ -1,19 +1,19 @@
-"""One call of a client: who asks, what it may see, and whom to tell afterwards."""
+"""One API call of a client: who calls, whom the caller may address, and which updates to push afterwards."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge.sandbox import render
-from edge.sandbox.boxes import BoxEvent
 from edge.sandbox.faults import Faults, Refusal
+from edge.sandbox.message_box import BoxEvent
 from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import Result, TLObject, types
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """`counted`: it has a place in the user's pts, so that a gap shows."""
+    """Updates for a user's sessions. `counted`: they have a place in the user's pts, so a lost one leaves a gap."""
 
     user_id: int
     updates: TLObject
@@ -22,7 +22,7 @@ class Push:
 
 @dataclass(slots=True)
 class Call:
-    """What a handler gets besides the query. Pushes go out after the result."""
+    """The context that a handler gets besides the query. Pushes are sent after the result."""
 
     state: SandboxState
     faults: Faults
@@ -46,9 +46,9 @@ class Call:
         return self.user_id is not None and self.me.bot
 
     def find(self, peer: TLObject) -> Account | None:
-        """The account behind an InputPeer or InputUser, None when the caller may not address it.
+        """Return the account of an InputPeer or InputUser, None if the caller may not address it.
 
-        An access hash of 0 does for a user's contacts, and for those whom a bot has met.
+        An access hash of 0 is enough for a user's contacts, and for users with whom a bot has had messages.
         """
         if isinstance(peer, types.InputPeerSelf | types.InputUserSelf):
             return self.me
@@ -61,12 +61,13 @@ class Call:
         return account if known or (not peer.access_hash and self._has_met(account)) else None
 
     def peer(self, peer: TLObject) -> Account:
-        """Raises Refusal where `find` gives None."""
+        """Return the account as `find` does. Raises Refusal if there is none."""
         if account := self.find(peer):
             return account
         raise Refusal(400, "PEER_ID_INVALID")
 
-    def tell(self, events: list[BoxEvent]) -> None:
+    def add_pushes(self, events: list[BoxEvent]) -> None:
+        """Queue the updates about `events` for the owners of their boxes."""
         for event in events:
             if updates := render.push(self.state, event, short=self.faults.short_updates):
                 self.pushes.append(Push(event.owner_id, updates, counted=True))

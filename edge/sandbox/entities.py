@@ -1,4 +1,4 @@
-"""Formatting as Telegram takes it: what is out of bounds is refused, what is too much is dropped without a word.
+"""Check formatting as Telegram does: refuse entities out of bounds, and silently drop those beyond the limit.
 
 ENTITY_BOUNDS_INVALID and its causes: https://core.telegram.org/method/messages.sendMessage, and what clients report: an
 entity that is empty or ends after the text. Of more than 100 the first 100 count.
@@ -15,7 +15,7 @@ LOW_SURROGATES = range(0xDC00, 0xE000)
 
 
 def checked(text: str, entities: Objects | None) -> Objects | None:
-    """Return what counts of the formatting of `text`, None if nothing does. Raises Refusal."""
+    """Return the entities of `text` that Telegram keeps, None if there are none. Raises Refusal."""
     units = text.encode("utf-16-le")
     for entity in entities or ():
         _check(units, entity)
@@ -23,7 +23,7 @@ def checked(text: str, entities: Objects | None) -> Objects | None:
 
 
 def trimmed(text: str, entities: Objects | None) -> Objects | None:
-    """Shorten what reaches beyond `text`, which has lost its end."""
+    """Cut entities that reach beyond the end of `text`, which was shortened; return those that are left."""
     length = len(text.encode("utf-16-le")) // 2
     kept = [entity for entity in entities or () if entity.offset < length]
     for entity in kept:

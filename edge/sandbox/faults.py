@@ -1,4 +1,4 @@
-"""What goes wrong on demand. Methods are named as in `messages.SendMessage`; counts go down as faults strike."""
+"""Inject faults on demand. Methods are named as in `messages.SendMessage`; each fault that occurs lowers its count."""
 
 import math
 from collections import Counter
@@ -12,7 +12,7 @@ SEND = "messages.SendMessage"
 KEY_NOT_FOUND = 404
 ID_TOO_LOW, ID_TOO_HIGH = 16, 17
 MOST_BACK, MOST_AHEAD = 300, 30
-"""Seconds that a client's message may be off the server's clock."""
+"""Seconds that a client's message may be behind or ahead of the server's clock."""
 
 
 class Refusal(Exception):
@@ -34,16 +34,16 @@ class _Planned:
 
 
 class Faults:
-    """The faults of one server.
+    """The faults to inject into one server.
 
     `short_updates`: new messages are pushed as UpdateShortMessage.
     `refuse_repeats`: a repeated random_id is answered with RANDOM_ID_DUPLICATE instead of the first message.
-    `slice_size`: how many changes one getDifference brings at most.
-    `unknown_reply`: how a reply to a message that is not there is refused, REPLY_MESSAGE_ID_INVALID or
-    REPLY_TO_INVALID; None: it is sent without the reply.
-    `packs`: whatever is sent comes compressed and in a container, with an acknowledgement, as Telegram likes to do.
-    `checks_clock`: what a client dates over 300 s back or 30 s ahead is refused by a bad_msg_notification, as Telegram
-    does; False: it is taken.
+    `slice_size`: the most changes that one getDifference returns.
+    `unknown_reply`: the error for a reply to a message that does not exist, REPLY_MESSAGE_ID_INVALID or
+    REPLY_TO_INVALID; None: the message is sent without the reply.
+    `packs`: everything is sent compressed and in a container, with an acknowledgement, as Telegram often does.
+    `checks_clock`: a message dated over 300 s back or 30 s ahead is refused by a bad_msg_notification, as Telegram
+    does; False: it is accepted.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -69,48 +69,48 @@ class Faults:
         self._planned.append(_Planned(user_id, method, code, message, times))
 
     def flood_wait(self, user_id: int, seconds: int, *, method: str = SEND, times: int | None = None) -> None:
-        """FLOOD_WAIT for the next `seconds`, naming what is left of them; with `times`, for so many calls instead."""
+        """Answer FLOOD_WAIT with the seconds left, for the next `seconds`, or, with `times`, for that many calls."""
         if times is None:
             self._floods[user_id, method] = self._clock.monotonic() + seconds
         else:
             self.refuse(user_id, 420, f"FLOOD_WAIT_{seconds}", method=method, times=times)
 
     def move_sign_in(self, centre: int) -> None:
-        """Send the next client that signs in to another data centre, where its account is at home."""
+        """Redirect the next client that signs in to another data centre, which has its account."""
         self._centres.append(centre)
 
     def lose_answers(self, user_id: int, *, method: str = SEND, times: int = 1) -> None:
-        """Do what the next `times` calls ask for, and cut the connection before their results are sent."""
+        """Carry out the next `times` calls, but cut the connection before their results are sent."""
         self._lost[user_id, method] += times
 
     def suppress_pushes(self, user_id: int, times: int = 1) -> None:
-        """Keep the next `times` changes from the user's sessions: a gap in their pts."""
+        """Do not push the next `times` changes to the user's sessions, which leaves a gap in their pts."""
         self._swallowed[user_id] += times
 
     def difference_too_long(self, user_id: int, pts: int | None = None) -> None:
-        """Answer the user's next getDifference with differenceTooLong: go on from `pts` (None: the newest)."""
+        """Answer the user's next getDifference with differenceTooLong and `pts` to continue from (None: the newest)."""
         self._too_long[user_id] = pts
 
     def stuck_slices(self, user_id: int, times: int = 1) -> None:
-        """Answer the user's next `times` getDifferences with an empty slice whose state is the one asked from."""
+        """Answer the user's next `times` getDifferences with an empty slice that does not advance the state."""
         self._stuck[user_id] += times
 
     def notify_bad_message(self, user_id: int, code: int, *, method: str = SEND, times: int = 1) -> None:
-        """Do nothing of what the next `times` calls ask for; answer a bad_msg_notification. `Ping` can be named too.
+        """Ignore the next `times` calls and answer with a bad_msg_notification. `method` may also be `Ping`.
 
-        16, 17: the client's clock; 32, 33: its sequence number.
+        Codes 16 and 17 blame the client's clock, 32 and 33 its sequence number.
         """
         self._bad.append(_Planned(user_id, method, code, "", times))
 
     def transport_error(self, user_id: int, code: int = KEY_NOT_FOUND, times: int | None = None) -> None:
         """Answer the user's next `times` packets (None: all) with a transport error, and close the connection.
 
-        404: the key is not known; 429: too many connections; 444: a data centre that is not there.
+        404: unknown key; 429: too many connections; 444: no such data centre.
         """
         self._transport[user_id] = (code, math.inf if times is None else times)
 
-    def strike(self, user_id: int | None, method: str) -> None:
-        """Raise the Refusal that is planned for this call, if any is."""
+    def raise_planned(self, user_id: int | None, method: str) -> None:
+        """Raise the Refusal planned for this call, if there is one."""
         if user_id is None:
             return
         left = self._floods.get((user_id, method), 0.0) - self._clock.monotonic()
@@ -121,8 +121,8 @@ class Faults:
                 plan.times -= 1
                 raise Refusal(plan.code, plan.message)
 
-    def moves(self, kind: str) -> None:
-        """Raise the Refusal, of `kind` PHONE or USER, that moves who signs in, if any is to be moved."""
+    def raise_migration(self, kind: str) -> None:
+        """Raise the Refusal that redirects a client that signs in, if one is planned. `kind` is PHONE or USER."""
         if self._centres:
             raise Refusal(303, f"{kind}_MIGRATE_{self._centres.pop(0)}")
 
@@ -133,7 +133,7 @@ class Faults:
         return _take(self._swallowed, user_id)
 
     def too_long(self, user_id: int, newest: int) -> int | None:
-        """The pts that a differenceTooLong names; None if there is a difference."""
+        """Return the pts of a planned differenceTooLong, None if there is none."""
         if user_id not in self._too_long:
             return None
         pts = self._too_long.pop(user_id)
@@ -143,7 +143,7 @@ class Faults:
         return _take(self._stuck, user_id)
 
     def bad_message(self, user_id: int | None, method: str, message_id: int) -> int:
-        """The code of the notification that the message gets, 0 if none."""
+        """Return the code of the notification that answers the message, 0 if none."""
         for plan in self._bad:
             if (plan.user_id, plan.method) == (user_id, method) and plan.times > 0:
                 plan.times -= 1
@@ -154,7 +154,7 @@ class Faults:
         return ID_TOO_HIGH if ahead > 0 else ID_TOO_LOW
 
     def transport_error_of(self, user_id: int | None) -> int:
-        """The code that the user's packet gets, 0 if none."""
+        """Return the transport error that answers the user's packet, 0 if none."""
         code, times = self._transport.get(user_id or 0, (0, 0))
         if times <= 0:
             return 0

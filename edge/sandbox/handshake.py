@@ -19,10 +19,10 @@ Inner = TypeVar("Inner", bound=TLObject)
 
 
 class Handshake:
-    """Answers a client's three requests; then `agreed` holds the key. Any ValueError ends the connection."""
+    """Answers a client's three requests; then `agreed_key` is set. Any ValueError ends the connection."""
 
     def __init__(self, key: ServerKey, clock: Clock) -> None:
-        self.agreed: AuthKey | None = None
+        self.agreed_key: AuthKey | None = None
         self._key = key
         self._clock = clock
         self._nonce = 0
@@ -84,7 +84,7 @@ class Handshake:
             raise ValueError("g_b is out of range")
         key = pow(g_b, self._a, CURRENT_DH_PRIME).to_bytes(256, "big")
         salt = bytes(x ^ y for x, y in zip(self._new_nonce[:8], self._nonce_bytes()[:8], strict=True))
-        self.agreed = AuthKey(key, salt)
+        self.agreed_key = AuthKey(key, salt)
         digest = _sha1(self._new_nonce + b"\x01" + _sha1(key)[:8])[-16:]
         return types.DhGenOk(
             nonce=self._nonce,
@@ -108,7 +108,7 @@ def _sha1(data: bytes) -> bytes:
 
 
 def _checked(block: bytes, kind: type[Inner]) -> Inner:
-    """The object behind its SHA1, both inside a padded block."""
+    """Return the object in a padded block after its SHA1. Raises ValueError if that is not its SHA1."""
     inner = read(block[DIGEST:])
     if not isinstance(inner, kind) or _sha1(inner.write()) != block[:DIGEST]:
         raise ValueError("the encrypted part of the key exchange is damaged")

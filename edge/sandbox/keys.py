@@ -1,4 +1,4 @@
-"""The server's RSA key, and the keys that it has agreed on with clients."""
+"""The server's RSA key, and the keys that it has agreed on with clients (auth keys)."""
 
 from dataclasses import dataclass
 from hashlib import sha1
@@ -16,14 +16,14 @@ RSA_BLOCK = 255
 
 @dataclass(frozen=True, slots=True)
 class AuthKey:
-    """A key agreed on with one client. `salt` is what its messages must carry, 8 bytes."""
+    """A key agreed on with one client. `salt`: 8 bytes that every message of the client must contain."""
 
     key: bytes
     salt: bytes
 
     @property
     def id(self) -> int:
-        """As packets carry it: the signed low 64 bits of the key's SHA1."""
+        """The key's id in packets: the signed low 64 bits of its SHA1."""
         return int.from_bytes(sha1(self.key).digest()[-8:], "little", signed=True)  # noqa: S324 (the protocol's choice)
 
 
@@ -47,7 +47,7 @@ class ServerKey:
         return fingerprint(self.private.public_numbers.n, self.private.public_numbers.e)
 
     def decrypt(self, data: bytes) -> bytes:
-        """The inverse of the client's textbook RSA. Raises ValueError when the content is longer than a block."""
+        """Invert the client's textbook RSA. Raises ValueError if the content is longer than a block."""
         number = pow(int.from_bytes(data, "big"), self.private.d, self.private.public_numbers.n)
         try:
             return number.to_bytes(RSA_BLOCK, "big")

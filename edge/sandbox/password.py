@@ -15,7 +15,7 @@ HINT = "the sandbox's"
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One attempt to prove the password: what the server said, and what only it knows."""
+    """One attempt to prove the password: the server's parameters, and its secret exponent `b`."""
 
     password: str
     id: int = field(default_factory=lambda: secrets.randbits(62))
@@ -34,12 +34,12 @@ class Challenge:
         return pow(G, _number(compute_password_hash(self.algorithm, self.password)), CURRENT_DH_PRIME)
 
     def public(self, verifier: int) -> bytes:
-        """B of the protocol."""
+        """Return B of the protocol."""
         k = _number(_hash(P_BYTES, G_BYTES))
         return ((k * verifier + pow(G, self.b, CURRENT_DH_PRIME)) % CURRENT_DH_PRIME).to_bytes(256, "big")
 
     def proves(self, client_public: bytes, proof: bytes) -> bool:
-        """Whether A and M1 come from somebody who has the password."""
+        """Return whether A (`client_public`) and M1 (`proof`) prove knowledge of the password."""
         verifier = self.verifier
         server_public = self.public(verifier)
         u = _number(_hash(client_public, server_public))
@@ -51,7 +51,7 @@ class Challenge:
 
 
 def describe(challenge: Challenge | None) -> TLObject:
-    """What `account.getPassword` answers; None: there is no password."""
+    """Return the answer to `account.getPassword`; `challenge` is None if there is no password."""
     common: dict[str, Any] = {
         "new_algo": types.PasswordKdfAlgoUnknown(),
         "new_secure_algo": types.SecurePasswordKdfAlgoUnknown(),

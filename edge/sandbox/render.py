@@ -1,9 +1,9 @@
-"""The server's memory as Telegram's types, from one user's point of view."""
+"""Convert the server's state into Telegram's types, from one user's point of view."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from edge.sandbox.boxes import BoxEvent, Deleted, Edited, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
+from edge.sandbox.message_box import BoxEvent, Deleted, Edited, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
 from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import Objects, TLObject, types
 
@@ -19,7 +19,7 @@ def user(state: SandboxState, viewer: Account, account: Account) -> types.User:
         access_hash=state.access_hash(viewer.id, account.id),
         first_name=account.first_name,
         last_name=account.last_name or None,
-        # Telegram gives either the one username, or, if there are collectible ones, all of them in a list.
+        # Telegram sends either the one username or, if there are collectible ones, all of them in a list.
         username=None if account.usernames else account.username,
         usernames=usernames(account) if account.usernames else None,
         phone=account.phone if known else None,
@@ -42,7 +42,7 @@ def renamed(account: Account) -> types.UpdateUserName:
 
 
 def users(state: SandboxState, viewer: Account, ids: Iterable[int]) -> Objects:
-    """The viewer itself and those with `ids`, each once."""
+    """Return the viewer and the users with `ids`, each once."""
     return [user(state, viewer, state.accounts[id_]) for id_ in dict.fromkeys((viewer.id, *ids))]
 
 
@@ -54,7 +54,7 @@ def message(owner: Account, stored: StoredMessage) -> types.Message:
 
 
 def update(owner: Account, event: BoxEvent) -> TLObject | None:
-    """None when the message that the event is about is gone."""
+    """Return the update about an event, None if its message is deleted."""
     pts = {"pts": event.pts, "pts_count": event.pts_count}
     match event.change:
         case New(id_) if stored := owner.box.messages.get(id_):
@@ -75,14 +75,14 @@ def stopped(stop: Stopped) -> types.UpdateBotStopped:
     return types.UpdateBotStopped(user_id=stop.user_id, date=stop.date, stopped=stop.stopped, qts=stop.qts)
 
 
-def is_told(owner: Account, event: BoxEvent) -> bool:
-    """Whether the owner is told of the event: bots are not told what they have sent themselves."""
+def has_update(owner: Account, event: BoxEvent) -> bool:
+    """Return whether the owner gets an update about the event: bots get none about their own messages."""
     sent = owner.box.messages.get(event.change.message_id) if isinstance(event.change, New) else None
     return not (owner.bot and sent and sent.out)
 
 
 def peer_ids(owner: Account, event: BoxEvent) -> list[int]:
-    """Whom the event is about, besides its owner."""
+    """Return the users whom the event is about, besides its owner."""
     match event.change:
         case New(id_) | Edited(id_) if stored := owner.box.messages.get(id_):
             return [stored.peer_id]
@@ -96,9 +96,9 @@ def updates(state: SandboxState, owner: Account, parts: Objects, ids: Iterable[i
 
 
 def push(state: SandboxState, event: BoxEvent, *, short: bool) -> TLObject | None:
-    """What the owner's sessions are told. `short`: new messages go in the form without users."""
+    """Return what to push to the owner's sessions, None if nothing. `short`: new messages as UpdateShortMessage."""
     owner = state.accounts[event.owner_id]
-    if not is_told(owner, event):
+    if not has_update(owner, event):
         return None
     if short and isinstance(event.change, New) and (stored := owner.box.messages.get(event.change.message_id)):
         return _short_message(stored, event)
@@ -111,7 +111,7 @@ def _short_message(stored: StoredMessage, event: BoxEvent) -> TLObject:
 
 
 def _common(stored: StoredMessage) -> dict[str, Any]:
-    """The fields that both forms of a message have. Flags are None where unset, as pyrogram writes them."""
+    """Return the fields that both forms of a message have. Unset flags are None, as pyrogram writes them."""
     return {
         "id": stored.id,
         "message": stored.text,

@@ -1,4 +1,4 @@
-"""From a client's query to the handler for it."""
+"""Dispatch a client's query to its handler."""
 
 import logging
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ WRAPPERS = (
 
 @dataclass(frozen=True, slots=True)
 class Unwrapped:
-    """A query out of its wrappers. `opens`: it said what client this is. `quiet`: it wants no updates."""
+    """A query without its wrappers. `opens`: it introduced the client. `quiet`: the client wants no updates."""
 
     query: TLObject
     opens: bool
@@ -59,12 +59,12 @@ def unwrap(query: TLObject) -> Unwrapped:
 
 
 def answer(call: Call, query: TLObject) -> Result:
-    """Do what a client asks. Raises Refusal: the client gets an RPC error."""
+    """Carry out a client's query and return the result. Raises Refusal, which becomes an RPC error."""
     if call.is_bot and type(query) not in FOR_BOTS:
         raise Refusal(400, "BOT_METHOD_INVALID")
     handler = HANDLERS.get(type(query))
     if handler is None:
         log.warning("the sandbox has no %s; add a handler if a client needs it", method_name(query))
         raise Refusal(400, "INPUT_METHOD_INVALID")
-    call.faults.strike(call.user_id, method_name(query))
+    call.faults.raise_planned(call.user_id, method_name(query))
     return handler(call, query)

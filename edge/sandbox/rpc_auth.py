@@ -1,4 +1,4 @@
-"""Signing in and out: by code, with a password, as a bot."""
+"""Handlers: sign in by code, with a password or as a bot, and sign out."""
 
 from edge.sandbox import render
 from edge.sandbox.call import Call, Handler
@@ -13,7 +13,7 @@ SHORTEST_PHONE, LONGEST_PHONE = 5, 15
 def send_code(call: Call, query: functions.auth.SendCode) -> TLObject:
     if not SHORTEST_PHONE <= len(normal_phone(query.phone_number)) <= LONGEST_PHONE:
         raise Refusal(400, "PHONE_NUMBER_INVALID")
-    call.faults.moves("PHONE")
+    call.faults.raise_migration("PHONE")
     sent = call.state.send_code(query.phone_number)
     return types.auth.SentCode(type=types.auth.SentCodeTypeApp(length=len(sent.code)), phone_code_hash=sent.hash)
 
@@ -65,7 +65,7 @@ def check_password(call: Call, query: functions.auth.CheckPassword) -> TLObject:
 
 
 def import_bot(call: Call, query: functions.auth.ImportBotAuthorization) -> TLObject:
-    call.faults.moves("USER")
+    call.faults.raise_migration("USER")
     for account in call.state.accounts.values():
         if account.token is not None and account.token == query.bot_auth_token:
             return _authorize(call, account)
@@ -80,7 +80,7 @@ def log_out(call: Call, _query: functions.auth.LogOut) -> TLObject:
 
 
 def _half_signed_in(call: Call) -> Account | None:
-    """Who has given the code, and not the password yet."""
+    """Return the account that has given the code but not the password yet."""
     return call.state.accounts.get(call.state.half_logins.get(call.auth_key_id, 0))
 
 

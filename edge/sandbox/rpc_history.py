@@ -1,10 +1,10 @@
-"""Reading back: history, search, single messages, dialogs."""
+"""Handlers: read history, search, single messages and dialogs."""
 
 from typing import Any
 
 from edge.sandbox import render
-from edge.sandbox.boxes import Box, StoredMessage
 from edge.sandbox.call import Call, Handler
+from edge.sandbox.message_box import MessageBox, StoredMessage
 from edge.sandbox.rpc_updates import state_of
 from edge.sandbox.tl import Objects, TLObject, functions, objects, types
 
@@ -12,13 +12,13 @@ PAGE = 100
 
 
 def get_history(call: Call, query: functions.messages.GetHistory) -> TLObject:
-    """Newest first (https://core.telegram.org/api/offsets)."""
+    """Return messages, the newest first (https://core.telegram.org/api/offsets)."""
     found = call.me.box.chat(call.peer(query.peer).id)
     return _page(call, query, _within(found, query, query.offset_date))
 
 
 def search(call: Call, query: functions.messages.Search) -> TLObject:
-    """By text and sender. There is no media here, so a filter for media finds nothing."""
+    """Search by text and sender. There is no media here, so a filter for media finds nothing."""
     found = call.me.box.chat(call.peer(query.peer).id) if _finds_text(query) else []
     if query.from_id:
         mine = call.peer(query.from_id) is call.me
@@ -28,7 +28,7 @@ def search(call: Call, query: functions.messages.Search) -> TLObject:
 
 
 def get_messages(call: Call, query: functions.messages.GetMessages) -> TLObject:
-    """By id, or what a message replies to. A message that isn't there comes back empty."""
+    """Return messages by id, or those that they reply to. A message that does not exist comes back empty."""
     box, found = call.me.box, list[StoredMessage]()
     answer: Objects = []
     for wanted in objects(query.id):
@@ -41,7 +41,7 @@ def get_messages(call: Call, query: functions.messages.GetMessages) -> TLObject:
 
 
 def get_dialogs(call: Call, query: functions.messages.GetDialogs) -> TLObject:
-    """The most recent first; ids rise with time, so the offset's id says all."""
+    """Return dialogs, the most recent first. Message ids rise with time, so the offset's id is enough."""
     latest = call.me.box.latest()
     peers = [peer for peer, message in latest.items() if not query.offset_id or message.id < query.offset_id]
     page = peers[: query.limit or PAGE]
@@ -66,7 +66,7 @@ def _dialogs(call: Call, peers: list[int]) -> dict[str, Any]:
     }
 
 
-def _dialog(box: Box, peer: int, last: StoredMessage | None, unread: int) -> TLObject:
+def _dialog(box: MessageBox, peer: int, last: StoredMessage | None, unread: int) -> TLObject:
     return types.Dialog(
         peer=types.PeerUser(user_id=peer),
         top_message=last.id if last else 0,
@@ -94,7 +94,7 @@ def _within(
 def _page(
     call: Call, query: functions.messages.GetHistory | functions.messages.Search, found: list[StoredMessage]
 ) -> TLObject:
-    """`limit` messages from `add_offset` places after the first one that is older than `offset_id`."""
+    """Return `limit` messages, from `add_offset` places after the first one that is older than `offset_id`."""
     older = sum(bool(query.offset_id) and message.id >= query.offset_id for message in found)
     start = max(0, older + query.add_offset)
     page = found[start : start + min(query.limit or PAGE, PAGE)]

@@ -1,16 +1,16 @@
-"""Writing: send, edit, delete, read, type."""
+"""Handlers: send, edit and delete messages, mark them as read, show typing."""
 
-from edge.sandbox import entities, mail, render
-from edge.sandbox.boxes import BoxEvent, StoredMessage
+from edge.sandbox import entities, messaging, render
 from edge.sandbox.call import Call, Handler, Push
 from edge.sandbox.faults import Refusal
+from edge.sandbox.message_box import BoxEvent, StoredMessage
 from edge.sandbox.rpc_users import MESSAGE_LENGTH
 from edge.sandbox.state import Account, Typing
 from edge.sandbox.tl import Bool, Objects, Result, TLObject, functions, types
 
 
 def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
-    """A random_id that this user has used before brings the first message back, and sends nothing."""
+    """Send a message. If the user has used this random_id before, return that message and send nothing."""
     peer = _addressee(call, query.peer)
     text, formatting = _checked(query.message, query.entities)
     if not query.random_id:
@@ -18,7 +18,7 @@ def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
     if first := call.state.sent.get((call.me.id, query.random_id)):
         return _repeat(call, query.random_id, first)
     _check_reply(call, peer, query.reply_to_msg_id)
-    message, events = mail.send(
+    message, events = messaging.send(
         call.state,
         call.me,
         peer,
@@ -28,7 +28,7 @@ def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
         entities=formatting,
     )
     call.state.sent[call.me.id, query.random_id] = message.id
-    call.tell(events)
+    call.add_pushes(events)
     return _result(call, events[0], types.UpdateMessageID(id=message.id, random_id=query.random_id))
 
 
@@ -41,18 +41,18 @@ def edit_message(call: Call, query: functions.messages.EditMessage) -> TLObject:
     text, formatting = _checked(query.message or "", query.entities)
     if text == message.text and formatting == message.entities:
         raise Refusal(400, "MESSAGE_NOT_MODIFIED")
-    events = mail.edit(call.state, call.me, message, text, formatting)
-    call.tell(events)
+    events = messaging.edit(call.state, call.me, message, text, formatting)
+    call.add_pushes(events)
     return _result(call, events[0])
 
 
 def delete_messages(call: Call, query: functions.messages.DeleteMessages) -> TLObject:
     messages = [message for id_ in dict.fromkeys(query.id) if (message := call.me.box.messages.get(id_))]
-    return _affected(call, mail.delete(call.state, call.me, messages, revoke=bool(query.revoke)))
+    return _affected(call, messaging.delete(call.state, call.me, messages, revoke=bool(query.revoke)))
 
 
 def read_history(call: Call, query: functions.messages.ReadHistory) -> TLObject:
-    return _affected(call, mail.read(call.me, call.peer(query.peer), query.max_id))
+    return _affected(call, messaging.read(call.me, call.peer(query.peer), query.max_id))
 
 
 def set_typing(call: Call, query: functions.messages.SetTyping) -> Result:
@@ -66,12 +66,12 @@ def set_typing(call: Call, query: functions.messages.SetTyping) -> Result:
 
 
 def action_name(action: TLObject) -> str:
-    """`typing` for SendMessageTypingAction."""
+    """Return the short name of an action: `typing` for SendMessageTypingAction."""
     return type(action).__name__.removeprefix("SendMessage").removesuffix("Action").lower()
 
 
 def _addressee(call: Call, peer: TLObject) -> Account:
-    """Whom the caller may write to: a bot writes to no bot, and to nobody who has not written to it before."""
+    """Return the account to write to. Raises Refusal: bots may write only to users who have written to them."""
     account = call.peer(peer)
     if call.me.bot and account.bot:
         raise Refusal(400, "USER_IS_BOT")
@@ -85,7 +85,7 @@ def _addressee(call: Call, peer: TLObject) -> Account:
 
 
 def _checked(text: str, formatting: Objects | None) -> tuple[str, Objects | None]:
-    """The text as Telegram keeps it: trimmed (at the start only where no entity's offset would shift); its entities."""
+    """Return the text and entities as Telegram keeps them: trimmed, at the start only if there are no entities."""
     formatting = entities.checked(text, formatting)
     text = text.rstrip() if formatting else text.strip()
     if not text:
@@ -119,7 +119,7 @@ def _result(call: Call, event: BoxEvent, *before: TLObject) -> TLObject:
 
 
 def _affected(call: Call, events: list[BoxEvent]) -> TLObject:
-    call.tell(events)
+    call.add_pushes(events)
     count = sum(event.pts_count for event in events if event.owner_id == call.me.id)
     return types.messages.AffectedMessages(pts=call.me.box.pts, pts_count=count)
 

@@ -1,12 +1,12 @@
-"""Catching up (https://core.telegram.org/api/updates): the state, and what happened since an older one."""
+"""Handlers for catching up (https://core.telegram.org/api/updates): the state, and the changes since an older one."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from edge.sandbox import render
-from edge.sandbox.boxes import BoxEvent, New, Stopped
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
+from edge.sandbox.message_box import BoxEvent, New, Stopped
 from edge.sandbox.tl import TLObject, functions, types
 
 
@@ -36,21 +36,21 @@ def get_difference(call: Call, query: functions.updates.GetDifference) -> TLObje
 
 
 def _earlier(call: Call, query: functions.updates.GetDifference, pts: int) -> types.updates.State:
-    """The state when pts was `pts`: of what qts counts, nothing has been told yet."""
+    """Return the state when pts was `pts`, with the query's qts: none of the events that qts counts are sent yet."""
     state = state_of(call, pts)
     state.qts = query.qts
     return state
 
 
 def state_of(call: Call, pts: int | None = None) -> types.updates.State:
-    """The account's state now, or when its pts was `pts`."""
+    """Return the account's state now, or when its pts was `pts`."""
     box = call.me.box
     unread = 0 if call.me.bot else box.unread().total()
     return types.updates.State(pts=pts or box.pts, qts=box.qts, date=call.state.now, seq=1, unread_count=unread)
 
 
 def _parts(call: Call, events: list[BoxEvent], stops: Sequence[Stopped] = ()) -> dict[str, Any]:
-    events = [event for event in events if render.is_told(call.me, event)]
+    events = [event for event in events if render.has_update(call.me, event)]
     new = [call.me.box.messages.get(event.change.message_id) for event in events if isinstance(event.change, New)]
     other = [render.update(call.me, event) for event in events if not isinstance(event.change, New)]
     other += [render.stopped(stop) for stop in stops]

@@ -1,4 +1,4 @@
-"""The server's settings, and finding people."""
+"""Handlers: the server's configuration, and finding users."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ CONFIG_NUMBERS: dict[str, Any] = {
     "message_length_max": MESSAGE_LENGTH,
     "webfile_dc_id": DC,
 }
-"""What Telegram's own servers say, as far as clients ask."""
+"""The values of Telegram's own servers, as far as clients need them."""
 
 
 def get_config(call: Call, _query: functions.help.GetConfig) -> TLObject:
@@ -55,7 +55,7 @@ def get_config(call: Call, _query: functions.help.GetConfig) -> TLObject:
 
 
 def get_users(call: Call, query: functions.users.GetUsers) -> Result:
-    """People whom the caller may not address are left out."""
+    """Return users, without those whom the caller may not address."""
     found = [account for peer in objects(query.id) if (account := call.find(peer))]
     return vector(render.user(call.state, call.me, account) for account in found)
 

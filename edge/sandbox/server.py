@@ -1,4 +1,4 @@
-"""Telegram in this process, on loopback: for tests and the demo, without an account or a network."""
+"""A Telegram server in this process, on loopback: for tests and the demo, without an account or a network."""
 
 import asyncio
 import ipaddress
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Self, TypeVar
 
-from edge.sandbox import mail, render
-from edge.sandbox.boxes import StoredMessage
+from edge.sandbox import messaging, render
 from edge.sandbox.call import Call, Push
+from edge.sandbox.connections import Connections
 from edge.sandbox.faults import Faults
-from edge.sandbox.hub import Hub
+from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.state import Account, SandboxState, normal_phone
 from edge.sandbox.tl import types
 from events.errors import SettingsError
@@ -19,7 +19,7 @@ from events.runtime.clock import Clock
 
 Value = TypeVar("Value")
 UNREADABLE = bytes.fromhex("0badc0de")
-"""A constructor that is in no layer."""
+"""The id of a constructor that no layer has."""
 
 
 class Sandbox:
@@ -27,8 +27,8 @@ class Sandbox:
 
     `async with Sandbox() as telegram: ...` listens on `host` (loopback only, unless `beyond_loopback`) and `port`
     (0: a free one).
-    With the `state` of a closed sandbox it goes on where that one ended, on the same port if it is given none.
-    Its time is the `clock`'s, else the state's, which is this machine's by default.
+    With the `state` of a closed sandbox it continues where that one ended, by default on the same port.
+    Its clock is `clock`, else the state's, which is this machine's by default.
 
     Raises
     ------
@@ -49,7 +49,7 @@ class Sandbox:
         self.state.clock = clock or self.state.clock
         self.faults = Faults(self.state.clock)
         self.state.address = (host if beyond_loopback else _loopback(host), port or self.state.address[1])
-        self._hub = Hub(self.state, self.faults)
+        self._connections = Connections(self.state, self.faults)
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -80,102 +80,102 @@ class Sandbox:
         lang_code: str | None = None,
         password: str | None = None,
     ) -> Account:
-        """A user who can sign in with `phone` and `login_code`, or as a bot with the account's `token`."""
+        """Add a user who can sign in with `phone` and `login_code`, or as a bot with the account's `token`."""
         return self.state.add_account(
             first_name=first_name, username=username, phone=phone, bot=bot, lang_code=lang_code, password=password
         )
 
     def login_code(self, phone: str) -> str:
-        """The code last sent to `phone`. Raises LookupError when none is waiting there."""
+        """Return the code last sent to `phone`. Raises LookupError if there is none."""
         if sent := self.state.codes.get(normal_phone(phone)):
             return sent.code
         raise LookupError(f"no code is waiting for {phone}; ask for one first")
 
     def password(self, phone: str) -> str:
-        """The second factor of the user with `phone`. Raises LookupError when there is none."""
+        """Return the second factor of the user with `phone`. Raises LookupError if there is none."""
         account = self.state.by_phone(phone)
         if account and account.password is not None:
             return account.password
         raise LookupError(f"{phone} has no password; sign in with the code alone")
 
     def messages(self, user_id: int, peer_id: int) -> list[StoredMessage]:
-        """What the user sees of the chat, oldest first."""
+        """Return the user's messages of the chat, oldest first."""
         return self.state.accounts[user_id].box.chat(peer_id)
 
     def typing(self, user_id: int, peer_id: int) -> list[str]:
-        """The actions that `user_id` showed `peer_id`, oldest first: `typing`, `cancel` …"""
+        """Return the actions that `user_id` showed `peer_id`, oldest first: `typing`, `cancel` …"""
         return [seen.action for seen in self.state.typing if (seen.user_id, seen.peer_id) == (user_id, peer_id)]
 
     def read_up_to(self, user_id: int, peer_id: int) -> int:
-        """The id of the last message that the user has read in the chat, 0 if none."""
+        """Return the id of the last message that the user has read in the chat, 0 if none."""
         return self.state.accounts[user_id].box.read_inbox.get(peer_id, 0)
 
     def pts(self, user_id: int) -> int:
         return self.state.accounts[user_id].box.pts
 
     def sessions(self, user_id: int) -> int:
-        """How many connections of the user would get an update now."""
-        return len(self._hub.listeners(user_id))
+        """Return the number of the user's connections that would get an update now."""
+        return len(self._connections.listeners(user_id))
 
     def send(self, user_id: int, peer_id: int, text: str, *, reply_to: int | None = None) -> StoredMessage:
-        """Write as a user who has no client here; the user's own copy comes back."""
+        """Write as a user who has no client here; return the user's own copy."""
         accounts = self.state.accounts
-        message, events = mail.send(self.state, accounts[user_id], accounts[peer_id], text, reply_to=reply_to)
+        message, events = messaging.send(self.state, accounts[user_id], accounts[peer_id], text, reply_to=reply_to)
         call = Call(self.state, self.faults, auth_key_id=0)
-        call.tell(events)
-        self._hub.deliver(call.pushes)
+        call.add_pushes(events)
+        self._connections.deliver(call.pushes)
         return message
 
     def rename(self, user_id: int, *usernames: str) -> None:
-        """Give the user other usernames, the first of them the ordinary one; the user's sessions are told."""
+        """Change the usernames, the ordinary one first, and push the change to the user's sessions."""
         account = self.state.accounts[user_id]
         account.username, account.usernames = usernames[0] if usernames else None, usernames[1:]
-        told = types.UpdateShort(update=render.renamed(account), date=self.state.now)
-        self._hub.deliver([Push(user_id, told, counted=False)])
+        update = types.UpdateShort(update=render.renamed(account), date=self.state.now)
+        self._connections.deliver([Push(user_id, update, counted=False)])
 
     def block(self, user_id: int, peer_id: int, *, blocked: bool = True) -> None:
-        """As the user: take no more messages of the peer, who is told if it is a bot; or, again, take them."""
+        """Block or unblock the peer as the user. If the peer is a bot, it gets an update."""
         user, peer = self.state.accounts[user_id], self.state.accounts[peer_id]
-        if stop := mail.block(self.state, user, peer, blocked):
-            told = render.updates(self.state, peer, [render.stopped(stop)], [user.id])
-            self._hub.deliver([Push(peer.id, told, counted=False)])
+        if stop := messaging.block(self.state, user, peer, blocked):
+            updates = render.updates(self.state, peer, [render.stopped(stop)], [user.id])
+            self._connections.deliver([Push(peer.id, updates, counted=False)])
 
     async def wait_for(self, predicate: Callable[[], Value], timeout: float | None = 10.0) -> Value:
-        """The first true value of `predicate`, asked again whenever anything happened. Raises TimeoutError."""
+        """Return the first true value of `predicate`, called again after every event. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
             while not (value := predicate()):
-                await self._hub.changed.wait()
+                await self._connections.changed.wait()
         return value
 
     def push_unreadable(self, user_id: int) -> None:
-        """Push something of a layer that no client here knows."""
-        for link in self._hub.listeners(user_id):
-            link.push(UNREADABLE)
+        """Push an object that no client here can parse."""
+        for connection in self._connections.listeners(user_id):
+            connection.push(UNREADABLE)
 
     def begin_sessions_anew(self, user_id: int) -> None:
-        """Say that the server has lost the user's sessions, and with them what it had not told yet."""
-        for link in self._hub.listeners(user_id):
-            link.push(types.NewSessionCreated(first_msg_id=0, unique_id=1, server_salt=0))
+        """Announce that the server has lost the user's sessions, and the updates that it had not sent yet."""
+        for connection in self._connections.listeners(user_id):
+            connection.push(types.NewSessionCreated(first_msg_id=0, unique_id=1, server_salt=0))
 
     def change_salts(self, user_id: int) -> None:
-        """Give the user's keys another salt, as happens every hour: the old one is refused from now on."""
+        """Give the user's keys a new salt, as Telegram does every hour; the old one is refused from now on."""
         keys = self.state.auth_keys
         for id_, owner in self.state.logins.items():
             if owner == user_id:
                 keys[id_] = replace(keys[id_], salt=secrets.token_bytes(8))
 
     def drop_connections(self, user_id: int | None = None) -> None:
-        """Cut the connections of a user, or all; clients may come back at once."""
-        for link in list(self._hub.links) if user_id is None else self._hub.links_of(user_id):
-            link.drop()
+        """Abort the connections of a user, or all; clients may reconnect at once."""
+        for connection in list(self._connections.tasks) if user_id is None else self._connections.of_user(user_id):
+            connection.drop()
 
     async def refuse_connections(self) -> None:
-        """Cut everyone off, and stay away until `accept_connections`."""
-        self._hub.accepting = False
+        """Abort all connections and close the port until `accept_connections`."""
+        self._connections.accepting = False
         if self._server:
             self._server.close()
             self._server = None
-        tasks = [task for task in self._hub.links.values() if task]
+        tasks = [task for task in self._connections.tasks.values() if task]
         self.drop_connections()
         await asyncio.gather(*tasks)
 
@@ -186,8 +186,8 @@ class Sandbox:
 
     async def _listen(self) -> None:
         host, port = self.state.address
-        self._hub.accepting = True
-        self._server = await asyncio.start_server(self._hub.serve, host, port)
+        self._connections.accepting = True
+        self._server = await asyncio.start_server(self._connections.serve, host, port)
         self.state.address = (host, self._server.sockets[0].getsockname()[1])
 
 

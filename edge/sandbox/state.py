@@ -1,4 +1,4 @@
-"""Everything the server remembers. Hand it to a new server, and clients can't tell that there was a restart."""
+"""The whole state of the server. Pass it to a new server, and to clients it is as if there had been no restart."""
 
 import itertools
 import secrets
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from edge.sandbox.boxes import Box
 from edge.sandbox.keys import AuthKey, ServerKey
+from edge.sandbox.message_box import MessageBox
 from edge.sandbox.password import Challenge
 from events.runtime.clock import Clock, SystemClock
 
@@ -22,9 +22,8 @@ TYPING_KEPT = 1000
 class Account:
     """A user. `token` is a bot's secret, `password` a second factor; `contacts`, `blocked` and `met` are user ids.
 
-    `usernames` are the collectible ones, which come beside `username` or without it.
-
-    `met` are those with whom there ever was a message, in either direction.
+    `usernames` are the collectible ones, with or without an ordinary `username`.
+    `met` are users with whom there was a message, in either direction.
     """
 
     id: int
@@ -40,14 +39,14 @@ class Account:
     contacts: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
     met: set[int] = field(default_factory=set)
-    box: Box = field(init=False)
+    box: MessageBox = field(init=False)
 
     def __post_init__(self) -> None:
-        self.box = Box(self.id)
+        self.box = MessageBox(self.id)
 
     @property
     def all_names(self) -> list[str]:
-        """The usernames in lower case, as they are compared."""
+        """All usernames in lower case, for comparison."""
         return [name.lower() for name in (self.username, *self.usernames) if name]
 
 
@@ -68,10 +67,12 @@ class Typing:
 
 @dataclass(slots=True)
 class SandboxState:
-    """`logins` and `half_logins` (the password is missing) go from auth key ids to user ids, `challenges` from auth
-    key ids too, `sent` from (sender, random_id) to the sender's message; `quiet` are sessions, (auth key id,
-    session id), that want no updates. Message ids and pts begin after `begins_after`, user ids are `ids_moved` higher
-    than elsewhere. Login codes are `login_code`, else random; `code_sent` gets the phone's digits and the code.
+    """What the server remembers.
+
+    `logins` and `half_logins` (the password is missing) map auth key ids to user ids; the keys of `challenges` are
+    auth key ids too. `sent` maps (sender, random_id) to the sender's message. `quiet` are sessions (auth key id,
+    session id) that want no updates. Message ids and pts start after `begins_after`; `ids_moved` is added to user ids.
+    Login codes are `login_code`, else random; `code_sent` is called with the phone's digits and the code.
     """
 
     key: ServerKey = field(default_factory=ServerKey.generate)
@@ -109,7 +110,7 @@ class SandboxState:
         lang_code: str | None = None,
         password: str | None = None,
     ) -> Account:
-        """Raises ValueError when the phone or the username is taken."""
+        """Add a user. Raises ValueError if the phone or the username is taken."""
         phone = normal_phone(phone) if phone else None
         if (phone and self.by_phone(phone)) or (username and self.by_username(username)):
             raise ValueError(f"the phone or username of {first_name} is taken; choose another")
@@ -130,7 +131,7 @@ class SandboxState:
         return next((account for account in self.accounts.values() if name in account.all_names), None)
 
     def access_hash(self, viewer_id: int, user_id: int) -> int:
-        """What `viewer` must show to address `user`: different for every viewer, as on Telegram."""
+        """Return the hash that the viewer needs to address the user; as on Telegram, each viewer's is different."""
         digest = sha256(self._secret + f"{viewer_id}:{user_id}".encode()).digest()
         return int.from_bytes(digest[:8], "little", signed=True)
 
@@ -142,5 +143,5 @@ class SandboxState:
 
 
 def normal_phone(phone: str) -> str:
-    """The digits of a phone number, as Telegram writes it."""
+    """Return a phone number as Telegram writes it: its digits."""
     return "".join(filter(str.isdigit, phone))

@@ -1,4 +1,4 @@
-"""Telegram's type language, as pyrogram writes and reads it (layer 158): the server's one door to it."""
+"""Telegram's type language (TL), as pyrogram writes and reads it (layer 158). Only this module imports it."""
 
 from collections.abc import Iterable
 from gzip import compress
@@ -32,17 +32,17 @@ __all__ = [
 ]
 
 Objects = list[Any]
-"""TL objects for a vector. Its unions of types are invariant to a type checker, so it is told nothing of them."""
+"""TL objects for a vector. `Any`, because lists are invariant and pyrogram's element types are unions."""
 Result = TLObject | bytes
-"""What a method answers: an object, or one that is written already (a vector, a Bool)."""
+"""The result of a method: an object, or one that is serialised already (a vector, a Bool)."""
 
 
 class UnknownConstructor(ValueError):
-    """The data names a type or method that layer 158 does not have."""
+    """The data has a type or method that layer 158 does not have."""
 
 
 def read(data: bytes) -> TLObject:
-    """Parse one object. Raises UnknownConstructor, or whatever the parser trips over in malformed data."""
+    """Parse one object. Raises UnknownConstructor; on malformed data the parser may raise any error."""
     try:
         return TLObject.read(BytesIO(data))  # type: ignore[no-any-return]
     except KeyError as error:
@@ -50,7 +50,7 @@ def read(data: bytes) -> TLObject:
 
 
 def objects(values: Iterable[Any]) -> Objects:
-    """The objects of a parsed vector. pyrogram's reader takes 4- and 8-byte objects at a query's end for numbers."""
+    """Return the objects of a parsed vector. pyrogram reads objects of 4 or 8 bytes at a query's end as numbers."""
     return [_from_number(value) if isinstance(value, int) else value for value in values]
 
 
@@ -75,11 +75,11 @@ def packed(body: bytes) -> bytes:
 
 
 def container(*messages: tuple[int, int, bytes]) -> bytes:
-    """`msg_container#73f1f8dc messages:vector<%Message>`, a message being its id, its sequence number and its body."""
+    """`msg_container#73f1f8dc messages:vector<%Message>`; a message is its id, its sequence number and its body."""
     parts = [Long(id_) + Int(sequence) + Int(len(body)) + body for id_, sequence, body in messages]
     return Int(MsgContainer.ID, False) + Int(len(parts)) + b"".join(parts)
 
 
 def method_name(query: TLObject) -> str:
-    """`messages.SendMessage` for that function's object."""
+    """Return the name of a query's method, such as `messages.SendMessage`."""
     return query.QUALNAME.partition(".")[2]

@@ -1,4 +1,4 @@
-"""Stock pyrogram as a user of the sandbox: sessions that are signed in already, and clients to talk with."""
+"""Use the sandbox with unmodified pyrogram: make signed-in sessions, and connect clients."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,10 +16,10 @@ API_ID, API_HASH = 1, "sandbox"
 
 
 async def signed_in_session(telegram: Sandbox, phone: str, *, session: Path | None = None) -> str:
-    """Sign the user with `phone` in, by code, and give the session string.
+    """Sign in the existing user with `phone`, by code, and return the session string.
 
-    With `session`, a path that ends in `.session`, the session is left in that file as well.
-    The phone's user must exist. Moves this process's pyrogram to `telegram`.
+    With `session`, a path that ends in `.session`, the session is also stored in that file.
+    From then on pyrogram connects to `telegram` in this whole process.
     """
     client = await _signed_in(telegram, phone, session)
     try:
@@ -30,7 +30,7 @@ async def signed_in_session(telegram: Sandbox, phone: str, *, session: Path | No
 
 @asynccontextmanager
 async def connect(telegram: Sandbox, phone: str, *handlers: Handler) -> AsyncIterator[Client]:
-    """A started client of the user with `phone`; `handlers` are there before the first update is."""
+    """Yield a started client of the user with `phone`; `handlers` are added before the first update arrives."""
     client = await _signed_in(telegram, phone, None)
     for handler in handlers:
         client.add_handler(handler)
@@ -39,11 +39,11 @@ async def connect(telegram: Sandbox, phone: str, *handlers: Handler) -> AsyncIte
     try:
         yield client
     finally:
-        client.handle_updates = _unheard  # type: ignore[method-assign]  # it would meet a session that is closed
+        client.handle_updates = _ignore_updates  # type: ignore[method-assign]  # it would meet a session that is closed
         await client.stop()
 
 
-async def _unheard(_updates: Any) -> None:
+async def _ignore_updates(_updates: Any) -> None:
     pass
 
 

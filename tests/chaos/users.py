@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from edge.sandbox.boxes import StoredMessage
+from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.state import Account
 from edge.userbot import phrases
 from edge.userbot.driving.outbox import random_id

@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from cli.demo.nats_server import EmbeddedServer
 from cli.demo.processes import CommandProcess
-from edge.sandbox import mail
-from edge.sandbox.boxes import StoredMessage
+from edge.sandbox import messaging
+from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
@@ -63,7 +63,9 @@ class Product:
     def delete(self, visitor: Account) -> None:
         """As the visitor: everything that the userbot wrote, on both sides."""
         messages = self.telegram.messages(visitor.id, self.owner.id)
-        mail.delete(self.telegram.state, visitor, [message for message in messages if not message.out], revoke=True)
+        messaging.delete(
+            self.telegram.state, visitor, [message for message in messages if not message.out], revoke=True
+        )
 
     def answers(self, visitor: Account) -> list[str]:
         """The same without the thinking lines."""

@@ -1,6 +1,6 @@
-"""What users do to messages: pure changes of their boxes, told as events."""
+"""Send, edit, delete and read messages: change the users' message boxes, and return the changes as events."""
 
-from edge.sandbox.boxes import BoxEvent, Deleted, Edited, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
+from edge.sandbox.message_box import BoxEvent, Deleted, Edited, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
 from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.tl import Objects
 
@@ -15,7 +15,7 @@ def send(
     silent: bool = False,
     entities: Objects | None = None,
 ) -> tuple[StoredMessage, list[BoxEvent]]:
-    """Put a copy into both boxes (one, if the user writes to itself); the sender's copy comes back."""
+    """Put a copy into both boxes (one, if the user writes to itself); return the sender's copy and the events."""
     key, date = next(state.message_keys), state.now
     sender.met.add(peer.id)
     peer.met.add(sender.id)
@@ -33,7 +33,7 @@ def send(
 def edit(
     state: SandboxState, author: Account, message: StoredMessage, text: str, entities: Objects | None = None
 ) -> list[BoxEvent]:
-    """Change every copy that still exists; the author's event comes first."""
+    """Change every copy that still exists; return the events, the author's first."""
     events, date = [], state.now
     for owner in _both(author, state.accounts[message.peer_id]):
         if copy := owner.box.copy_of(message):
@@ -43,7 +43,7 @@ def edit(
 
 
 def delete(state: SandboxState, owner: Account, messages: list[StoredMessage], *, revoke: bool) -> list[BoxEvent]:
-    """Forget the owner's copies, and with `revoke` the peers' too; one event for each box that lost something."""
+    """Delete the owner's copies, with `revoke` the peers' too; return an event for each box that has lost messages."""
     lost: dict[int, list[int]] = {}
     for message in messages:
         peer = state.accounts[message.peer_id]
@@ -55,7 +55,7 @@ def delete(state: SandboxState, owner: Account, messages: list[StoredMessage], *
 
 
 def block(state: SandboxState, user: Account, peer: Account, blocked: bool) -> Stopped | None:
-    """Keep the peer's messages out, or let them in again; a bot is told."""
+    """Block or unblock the peer; return the event for the peer if it is a bot."""
     (user.blocked.add if blocked else user.blocked.discard)(peer.id)
     if not peer.bot:
         return None
@@ -65,14 +65,14 @@ def block(state: SandboxState, user: Account, peer: Account, blocked: bool) -> S
 
 
 def read(reader: Account, peer: Account, max_id: int) -> list[BoxEvent]:
-    """Mark what `peer` wrote as read, up to `max_id` (0: all). No events when nothing was unread."""
+    """Mark the peer's messages as read, up to `max_id` (0: all). Returns no events if nothing was unread."""
     incoming = [m for m in reader.box.chat(peer.id) if not m.out and (not max_id or m.id <= max_id)]
     if not incoming or incoming[-1].id <= reader.box.read_inbox.get(peer.id, 0):
         return []
     last = incoming[-1]
     reader.box.read_inbox[peer.id] = last.id
     events = [reader.box.record(ReadInbox(peer.id, last.id, reader.box.unread()[peer.id]))]
-    if (copy := peer.box.copy_of(last)) and not peer.bot:  # no bot learns what was read
+    if (copy := peer.box.copy_of(last)) and not peer.bot:  # bots get no read receipts
         peer.box.read_outbox[reader.id] = copy.id
         events.append(peer.box.record(ReadOutbox(reader.id, copy.id)))
     return events

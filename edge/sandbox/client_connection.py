@@ -9,6 +9,7 @@ from edge.sandbox.call import Call
 from edge.sandbox.faults import KEY_NOT_FOUND, Refusal
 from edge.sandbox.handshake import Handshake
 from edge.sandbox.keys import AuthKey
+from edge.sandbox.mtproto_codec import PUSH, REPLY, Encrypted, Message, MtprotoCodec, Plain, decrypt
 from edge.sandbox.tl import (
     MsgContainer,
     Result,
@@ -22,10 +23,9 @@ from edge.sandbox.tl import (
     rpc_result,
     types,
 )
-from edge.sandbox.wire import PUSH, REPLY, Encrypted, Message, Plain, Wire, unseal
 
 if TYPE_CHECKING:
-    from edge.sandbox.hub import Hub
+    from edge.sandbox.connections import Connections
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +33,15 @@ CHUNK = 65536
 WRONG_SALT = 48
 
 
-class Link:
-    """Reads until the client or `drop` ends it. What can't be understood ends this connection, no other."""
+class ClientConnection:
+    """Serves one client until it disconnects or `drop` is called. A malformed packet closes this connection only."""
 
-    def __init__(self, hub: "Hub", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._hub = hub
+    def __init__(self, connections: "Connections", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections = connections
         self._reader = reader
         self._writer = writer
-        self._wire = Wire()
-        self._handshake = Handshake(hub.state.key, hub.state.clock)
+        self._codec = MtprotoCodec()
+        self._handshake = Handshake(connections.state.key, connections.state.clock)
         self._key: AuthKey | None = None
         self._session_id = 0
         self._sequence = 0
@@ -49,17 +49,17 @@ class Link:
 
     @property
     def session(self) -> tuple[int, int] | None:
-        """(auth key id, session id) from when the client has said what it is, until the connection ends."""
+        """(auth key id, session id) from the client's InitConnection until the connection ends."""
         if self._key is None or not self._opened or self._writer.is_closing():
             return None
         return self._key.id, self._session_id
 
     @property
     def user_id(self) -> int | None:
-        return self._hub.state.logins.get(self._key.id) if self._key else None
+        return self._connections.state.logins.get(self._key.id) if self._key else None
 
     def drop(self) -> None:
-        """Cut the connection without a word."""
+        """Abort the connection without an answer."""
         self._writer.transport.abort()
 
     async def run(self) -> None:
@@ -69,7 +69,7 @@ class Link:
                 await self._writer.drain()
         except ConnectionError:
             pass
-        except Exception as error:  # whatever a packet made the parsers do, only its sender pays
+        except Exception as error:  # parsers may raise anything on a malformed packet; other clients go on
             log.warning("connection closed on a malformed packet: %s", type(error).__name__)
             log.debug("the malformed packet", exc_info=True)
         finally:
@@ -77,10 +77,10 @@ class Link:
 
     def push(self, updates: Result) -> None:
         body = updates if isinstance(updates, bytes) else updates.write()
-        self._send(packed(body) if self._hub.faults.packs else body, PUSH)
+        self._send(packed(body) if self._connections.faults.packs else body, PUSH)
 
     def _receive(self, data: bytes) -> None:
-        for packet in self._wire.feed(data):
+        for packet in self._codec.decode(data):
             if isinstance(packet, Plain):
                 self._exchange(packet)
             elif isinstance(packet, Encrypted):
@@ -92,18 +92,18 @@ class Link:
 
     def _exchange(self, packet: Plain) -> None:
         answer = self._handshake.answer(packet.message_data).write()
-        if key := self._handshake.agreed:
-            self._hub.state.auth_keys[key.id] = key
-        self._writer.write(self._wire.plain(self._hub.message_ids.take(REPLY), answer))
+        if key := self._handshake.agreed_key:
+            self._connections.state.auth_keys[key.id] = key
+        self._writer.write(self._codec.encode_plain(self._connections.message_ids.take(REPLY), answer))
 
     def _decrypt(self, packet: Encrypted) -> None:
-        self._key = self._hub.state.auth_keys.get(packet.auth_key_id)
-        error = KEY_NOT_FOUND if self._key is None else self._hub.faults.transport_error_of(self.user_id)
+        self._key = self._connections.state.auth_keys.get(packet.auth_key_id)
+        error = KEY_NOT_FOUND if self._key is None else self._connections.faults.transport_error_of(self.user_id)
         if self._key is None or error:
-            self._writer.write(self._wire.error(error))
+            self._writer.write(self._codec.encode_error(error))
             self._writer.close()
             return
-        message = unseal(packet, self._key)
+        message = decrypt(packet, self._key)
         self._session_id = message.session_id
         if message.salt != self._key.salt:
             self._refuse_salt(message, self._key)
@@ -132,7 +132,7 @@ class Link:
                 self._act(message_id, sequence, body)
 
     def _act(self, message_id: int, sequence: int, body: TLObject) -> None:
-        if code := self._hub.faults.bad_message(self.user_id, method_name(rpc.unwrap(body).query), message_id):
+        if code := self._connections.faults.bad_message(self.user_id, method_name(rpc.unwrap(body).query), message_id):
             bad = types.BadMsgNotification(bad_msg_id=message_id, bad_msg_seqno=sequence, error_code=code)
             self._send(bad.write(), REPLY, counts=False)
             return
@@ -149,14 +149,14 @@ class Link:
         unwrapped = rpc.unwrap(body)
         self._opened = self._opened or unwrapped.opens
         if unwrapped.quiet:
-            self._hub.state.quiet.add((self._key.id, self._session_id))
-        call = Call(self._hub.state, self._hub.faults, self._key.id)
+            self._connections.state.quiet.add((self._key.id, self._session_id))
+        call = Call(self._connections.state, self._connections.faults, self._key.id)
         result = self._answer(call, unwrapped.query)
-        if self._hub.faults.loses_answer(call.user_id, method_name(unwrapped.query)):
+        if self._connections.faults.loses_answer(call.user_id, method_name(unwrapped.query)):
             self.drop()
         else:
             self._reply(message_id, result)
-        self._hub.deliver(call.pushes, origin=self)
+        self._connections.deliver(call.pushes, origin=self)
 
     def _answer(self, call: Call, query: TLObject) -> Result:
         try:
@@ -168,18 +168,18 @@ class Link:
             return types.RpcError(error_code=400, error_message="DATA_INVALID")
 
     def _reply(self, message_id: int, result: Result) -> None:
-        self._send(rpc_result(message_id, result, gzip=self._hub.faults.packs), REPLY)
+        self._send(rpc_result(message_id, result, gzip=self._connections.faults.packs), REPLY)
 
     def _send(self, body: bytes, kind: int, *, counts: bool = True) -> None:
-        """`counts`: the client must acknowledge it, which the parity of its sequence number says."""
+        """Send a message. `counts`: the client must acknowledge it, which an odd sequence number says."""
         assert self._key
         sequence = self._sequence * 2 + counts
         self._sequence += counts
-        message_id = self._hub.message_ids.take(kind)
-        if self._hub.faults.packs:
+        message_id = self._connections.message_ids.take(kind)
+        if self._connections.faults.packs:
             acknowledgement = types.MsgsAck(msg_ids=[0]).write()
-            second = self._hub.message_ids.take(kind)
+            second = self._connections.message_ids.take(kind)
             body = container((message_id, self._sequence * 2, acknowledgement), (second, sequence, body))
-            message_id, sequence = self._hub.message_ids.take(kind), self._sequence * 2
+            message_id, sequence = self._connections.message_ids.take(kind), self._sequence * 2
         message = Message(self._key.salt, self._session_id, message_id, sequence, body)
-        self._writer.write(self._wire.sealed(message, self._key))
+        self._writer.write(self._codec.encode_encrypted(message, self._key))

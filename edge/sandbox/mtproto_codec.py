@@ -1,4 +1,4 @@
-"""Bytes to MTProto messages and back, for one connection (https://core.telegram.org/mtproto/description)."""
+"""Decode and encode the MTProto messages of one connection (https://core.telegram.org/mtproto/description)."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -24,11 +24,11 @@ Message = DecryptedMessagePacket
 Plain = UnencryptedMessagePacket
 
 REPLY, PUSH = 1, 3
-"""The low bits of the server's message ids: an answer to a request, or sent of its own accord."""
+"""The low bits of the server's message ids: a reply to a request, or a push."""
 
 
 class MessageIds:
-    """Ids of the server's messages: the time in 2⁻³² s, rising, unique for all connections."""
+    """Issues ids for the server's messages: the time in units of 2⁻³² s, rising, unique over all connections."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -39,31 +39,31 @@ class MessageIds:
         return self._last | kind
 
 
-class Wire:
-    """One connection's framing and encryption; the transport is the one that the client opens with."""
+class MtprotoCodec:
+    """Framing and encryption of one connection; the client's first bytes choose the transport."""
 
     def __init__(self) -> None:
         self._transport: Connection[Any] = Connection(ConnectionRole.SERVER)
 
-    def feed(self, data: bytes) -> Iterator[BasePacket]:
-        """The packets that `data` completes. Raises ValueError on what is no MTProto."""
+    def decode(self, data: bytes) -> Iterator[BasePacket]:
+        """Yield the packets that `data` completes. Raises ValueError if it is not MTProto."""
         self._transport.data_received(data)
         while (packet := self._transport.next_event()) is not None:
             if isinstance(packet, TransportEvent):
                 raise ValueError("the packet is longer than the transport takes")
             yield packet
 
-    def plain(self, message_id: int, body: bytes) -> bytes:
+    def encode_plain(self, message_id: int, body: bytes) -> bytes:
         return self._transport.send(UnencryptedMessagePacket(message_id, body))
 
-    def sealed(self, message: Message, key: AuthKey) -> bytes:
+    def encode_encrypted(self, message: Message, key: AuthKey) -> bytes:
         return self._transport.send(message.encrypt(key.key, ConnectionRole.SERVER))
 
-    def error(self, code: int) -> bytes:
+    def encode_error(self, code: int) -> bytes:
         return self._transport.send(ErrorPacket(code))
 
 
-def unseal(packet: Encrypted, key: AuthKey) -> Message:
+def decrypt(packet: Encrypted, key: AuthKey) -> Message:
     """Decrypt a client's packet. Raises ValueError unless msg_key proves that the client holds the key."""
     plaintext = ige256_decrypt(packet.encrypted_data, *kdf(key.key, packet.message_key, from_client=True))
     expected = sha256(key.key[88:120] + plaintext).digest()[8:24]

@@ -1,4 +1,4 @@
-"""One user's messages, in the order and under the ids that this user sees, and the log of what happened to them."""
+"""A user's message box, as Telegram calls it: messages under this user's own ids, and a numbered log of changes."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -66,7 +66,7 @@ class BoxEvent:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A bot's user has blocked it, or let it in again. `qts` counts these, beside the box's pts."""
+    """A user has blocked or unblocked a bot. Such events are counted by `qts`, not by the box's pts."""
 
     user_id: int
     stopped: bool
@@ -75,10 +75,10 @@ class Stopped:
 
 
 @dataclass(slots=True)
-class Box:
-    """`pts` counts changes (https://core.telegram.org/api/updates): the log has every one since `pts` was 1.
+class MessageBox:
+    """`pts` counts changes (https://core.telegram.org/api/updates); `log` has all of them since `pts` was 1.
 
-    `stops` has what `qts` counts, from 1 on: only bots are told of that.
+    `stops` has the events that `qts` counts, from 1 on; only bots get them.
     """
 
     owner_id: int
@@ -92,7 +92,7 @@ class Box:
     _last_id: int = 0
 
     def begin_after(self, number: int) -> None:
-        """Give no message id and no pts up to `number`."""
+        """Start message ids and pts after `number`."""
         self._last_id = number
         self.pts += number
 
@@ -108,7 +108,7 @@ class Box:
         return message
 
     def copy_of(self, message: StoredMessage | None) -> StoredMessage | None:
-        """This user's copy of a message in another box."""
+        """Return this user's copy of a message in another box."""
         return self.messages.get(self._ids.get(message.key, 0)) if message else None
 
     def record(self, change: Change, count: int = 1) -> BoxEvent:
@@ -118,18 +118,18 @@ class Box:
         return event
 
     def chat(self, peer_id: int) -> list[StoredMessage]:
-        """The messages with one peer, oldest first."""
+        """Return the messages with one peer, oldest first."""
         return [message for message in self.messages.values() if message.peer_id == peer_id]
 
     def latest(self) -> dict[int, StoredMessage]:
-        """The last message with each peer, the most recent first."""
+        """Return the last message with each peer, the most recent first."""
         found: dict[int, StoredMessage] = {}
         for message in reversed(self.messages.values()):
             found.setdefault(message.peer_id, message)
         return found
 
     def unread(self) -> Counter[int]:
-        """How many messages of each peer are unread."""
+        """Return the number of unread messages of each peer."""
         return Counter(
             message.peer_id
             for message in self.messages.values()
@@ -137,5 +137,5 @@ class Box:
         )
 
     def since(self, pts: int) -> list[BoxEvent]:
-        """What happened after `pts`."""
+        """Return the events after `pts`."""
         return self.log[bisect_right(self.log, pts, key=lambda event: event.pts) :]
