@@ -2,7 +2,8 @@
 
 import asyncio
 import gc
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ async def main(
 
 async def _serve(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event, begun: "Batch | None") -> None:
     clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
-    host = TRIGGERS[settings.trigger].load_opener()
+    host = _load_trigger(settings.trigger)
     async with AsyncExitStack() as stack:
         health = await stack.enter_async_context(health_file(settings.health_file, stop, clock=clock))
         health.not_ready("it connects to its broker")
@@ -73,6 +74,17 @@ async def _serve(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio
         log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger)
         health.ready_unless(broker.trouble)
         await beside(worker.run(stop), broker.keep())
+
+
+def _load_trigger(name: str) -> Callable[..., AbstractAsyncContextManager[Host]]:
+    """Import the trigger `name` and its vendor. Raises SettingsError, one line, if a package is missing."""
+    entry = TRIGGERS[name]
+    try:
+        return entry.load_opener()
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"GENERATE_TRIGGER={name} is not installed ({error}): {install_command(entry.extra)}"
+        ) from None
 
 
 async def _close(engine: Engine) -> None:

@@ -98,6 +98,14 @@ def test_a_command_whose_packages_are_missing_says_how_to_get_them(tmp_path, nam
     assert line.endswith(f": {install_command(*COMMANDS[name].extras.split(','))}")
 
 
+def test_a_trigger_whose_package_is_missing_names_its_extra(tmp_path):
+    code, said = run(tmp_path, "generate", {"aio_pika"}, GENERATE_TRIGGER="rabbitmq", GENERATE_ENGINE="echo")
+    assert code == 2, said
+    (line,) = said.splitlines()
+    assert line.startswith("timokha: GENERATE_TRIGGER=rabbitmq is not installed (No module named 'aio_pika'")
+    assert line.endswith(f": {install_command('rabbitmq')}")
+
+
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"demo", "trace"}])
 def test_no_command_ends_in_a_traceback_without_any_extra(tmp_path, name):
     code, said = run(tmp_path, name, MODULES)

@@ -98,4 +98,4 @@ def default_model() -> Path:
 @pytest.fixture
 def told_at_every_token(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("openai", "openvino", "transformers"):
-        monkeypatch.setattr(f"functions.generate.engines.{module}.engine.INTERVAL", 0.0)
+        monkeypatch.setattr(f"functions.generate.engines.{module}.engine.PARTIAL_TEXT_INTERVAL", 0.0)

@@ -80,7 +80,7 @@ async def opened(directory: Path, **how: Any) -> AsyncIterator[Engine]:
 @pytest.fixture(autouse=True)
 def told_at_every_token(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (openvino_engine, transformers_engine):
-        monkeypatch.setattr(module, "INTERVAL", 0.0)
+        monkeypatch.setattr(module, "PARTIAL_TEXT_INTERVAL", 0.0)
 
 
 @on_every_engine
