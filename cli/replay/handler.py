@@ -15,6 +15,7 @@ from events.runtime.tasks import cancel
 from events.transport import Channel
 from functions.generate.engine import Engine
 from functions.generate.handler import generate
+from functions.generate.settings import ATTEMPTS
 from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
 from observability.telemetry import Telemetry
 
@@ -33,7 +34,7 @@ async def hosted(
         publisher=log,
         is_answered=reply_lookup(log),
         source=SOURCE,
-        limits=Limits(slots=slots),
+        limits=Limits(slots, ATTEMPTS, grace=timedelta(0)),
         telemetry=telemetry,
         clock=clock,
         random=random,

@@ -25,6 +25,7 @@ from functions.generate.registry import ENGINES, TRIGGERS, EngineEntry, ModelSou
 
 MAX_INPUT_TOKENS = 1024
 MAX_THOUGHT_TOKENS = 1024
+ATTEMPTS = 5
 _SLOTS_OF_A_BATCH = 16
 
 
@@ -156,7 +157,9 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
         description=f"how many requests at once, 1 to 1024; without it {_SLOTS_OF_A_BATCH} for "
         f"{' and '.join(name for name, engine in ENGINES.items() if engine.batches)}, else 1",
     )
-    attempts: int = Field(5, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000")
+    attempts: int = Field(
+        ATTEMPTS, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000"
+    )
     grace: Seconds = Field(timedelta(seconds=20), description="seconds to finish what is in hand at SIGTERM")
     echo_delay: Seconds = Field(timedelta(0), description="seconds that the echo engine waits")
 

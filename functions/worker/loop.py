@@ -52,9 +52,9 @@ class Limits:
     During shutdown requests have `grace` to finish. What is left is redelivered, after `handback` at the earliest.
     """
 
-    slots: int = 1
-    attempts: int = 5
-    grace: timedelta = timedelta(seconds=20)
+    slots: int
+    attempts: int
+    grace: timedelta
     handback: timedelta = timedelta(0)
 
 

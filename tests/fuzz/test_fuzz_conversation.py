@@ -185,7 +185,7 @@ async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue
         publisher=log,
         is_answered=reply_lookup(log),
         source="/test",
-        limits=Limits(),
+        limits=Limits(slots=1, attempts=5, grace=timedelta(seconds=20)),
         telemetry=telemetry,
         clock=retrying.clock,
         random=retrying.random,

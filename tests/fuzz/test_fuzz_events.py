@@ -144,7 +144,7 @@ async def test_a_worker_settles_whatever_it_is_given_and_tells_whoever_can_be_to
         publisher=log,
         is_answered=reply_lookup(log),
         source="/test",
-        limits=Limits(),
+        limits=Limits(slots=1, attempts=5, grace=timedelta(seconds=20)),
         telemetry=silent(),
         clock=SystemClock(),
         random=Random(1),

@@ -73,7 +73,7 @@ async def serving(js, engine):
         publisher=log,
         is_answered=reply_lookup(log),
         source="/test",
-        limits=Limits(slots=4),
+        limits=Limits(slots=4, attempts=5, grace=timedelta(seconds=20)),
         telemetry=silent(),
         clock=SystemClock(),
         random=Random(1),

@@ -48,7 +48,7 @@ class World:
             publisher=publisher or self.log,
             is_answered=answered,
             source="/test",
-            limits=Limits(**limits),
+            limits=Limits(**{"slots": 1, "attempts": 5, "grace": timedelta(seconds=20), **limits}),
             telemetry=telemetry or silent(),
             clock=SystemClock(),
             random=Random(1),

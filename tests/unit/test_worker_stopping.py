@@ -60,7 +60,7 @@ class World:
             publisher=self.log,
             is_answered=answered or never,
             source="/test",
-            limits=Limits(**{"grace": AT_ONCE, **limits}),
+            limits=Limits(**{"slots": 1, "attempts": 5, "grace": AT_ONCE, **limits}),
             telemetry=silent(),
             clock=clock or SystemClock(),
             random=Random(1),
