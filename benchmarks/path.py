@@ -22,7 +22,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import GenerationCompleted, GenerationRequested, Role, Sampling, Turn
 from events.transport import MAX_FETCH_WAIT, Channel, Delivery
-from observability.telemetry import Telemetry, silent
+from observability.telemetry import Telemetry, noop_telemetry
 
 Trip = Callable[[], Awaitable[object]]
 
@@ -108,7 +108,7 @@ async def edge(js: JetStream, telemetry: Telemetry | None = None) -> AsyncIterat
     await Topology(js, retrying=retrying).ensure_all(accounts=[ACCOUNT])
     edge = subjects.edge_consumer(ACCOUNT)
     replies = await JetStreamSubscription.bind(js, Channel.REPLIES, edge, random=retrying.random)
-    made = Edge(JetStreamLog(js), replies, telemetry or silent())
+    made = Edge(JetStreamLog(js), replies, telemetry or noop_telemetry())
     async with listening(made.listen()):
         yield made
 

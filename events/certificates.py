@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from events.faults import Diagnosis, Fault
+
 ANEW = "make it anew as docs/security.md shows"
 STRICT = "which Python 3.13 and later ask for"
 REFUSED = "which Python 3.13 and later refuse"
@@ -21,17 +23,6 @@ class SettingNames:
     address: str
     authority: str
     own: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateProblem:
-    """What is wrong with a certificate (`reason`), and what to do about it (`advice`)."""
-
-    reason: str
-    advice: str
-
-    def __str__(self) -> str:
-        return f"{self.reason}; {self.advice}"
 
 
 FLAWS: Final[dict[str, tuple[str, str]]] = {
@@ -69,13 +60,17 @@ OURS: Final = re.compile(
 VERIFY_FAILED: Final = "certificate verify failed"
 
 
-def certificate_problem(reason: str, variables: SettingNames) -> CertificateProblem | None:
-    """Return the certificate problem that `reason`, the text of an ssl.SSLError, describes; None if it is another."""
+def certificate_problem(reason: str, variables: SettingNames) -> Diagnosis | None:
+    """Classify `reason`, the text of an ssl.SSLError, if it is about a certificate; otherwise return None."""
     lowered = reason.lower()
     if answer := OURS.search(lowered):
-        return CertificateProblem(f"it does not accept our certificate ({answer[1]})", f"correct {variables.own}")
+        return _bad_certificate(f"it does not accept our certificate ({answer[1]})", f"correct {variables.own}")
     if VERIFY_FAILED not in lowered:
         return None
     flaw, advice = next((flaw for words, flaw in FLAWS.items() if words in lowered), (reason, "correct {authority}"))
     advice = advice.replace("{authority}", variables.authority).replace("{address}", variables.address)
-    return CertificateProblem(f"its certificate is not trusted: {flaw}", advice)
+    return _bad_certificate(f"its certificate is not trusted: {flaw}", advice)
+
+
+def _bad_certificate(reason: str, advice: str) -> Diagnosis:
+    return Diagnosis(Fault.FATAL, reason, advice, bad_setting=True)

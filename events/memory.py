@@ -126,13 +126,13 @@ class MemoryDelivery:
 class MemoryMarks:
     """Implements `events.records.Marks`."""
 
-    def __init__(self, made: datetime = LONG_AGO) -> None:
-        self._made = made
+    def __init__(self, created_at: datetime = LONG_AGO) -> None:
+        self._created_at = created_at
         self._marks: dict[str, int] = {}
         self._versions = itertools.count(1)
 
-    async def made(self) -> datetime:
-        return self._made
+    async def created_at(self) -> datetime:
+        return self._created_at
 
     async def add(self, key: str) -> int:
         self._marks[key] = next(self._versions)
@@ -155,12 +155,12 @@ class MemoryMarks:
 class MemoryRecords:
     """Implements `events.records.Records`."""
 
-    def __init__(self, made: datetime = LONG_AGO) -> None:
-        self._made = made
+    def __init__(self, created_at: datetime = LONG_AGO) -> None:
+        self._created_at = created_at
         self._records: dict[str, Stored] = {}
 
-    async def made(self) -> datetime:
-        return self._made
+    async def created_at(self) -> datetime:
+        return self._created_at
 
     async def load(self, key: str) -> Stored | None:
         return self._records.get(key)

@@ -31,7 +31,7 @@ class Records(Protocol):
         """Replace version `version` (None: create) and return the new one. Raises Conflict if it is outdated."""
         ...
 
-    async def made(self) -> datetime:
+    async def created_at(self) -> datetime:
         """Return when the store was created; earlier records are lost. Raises TransportError."""
         ...
 
@@ -63,7 +63,7 @@ class Marks(Protocol):
         """Return whether `key` was set by `add`: other users can make a NATS server write an answer there."""
         ...
 
-    async def made(self) -> datetime:
+    async def created_at(self) -> datetime:
         """Return when the store was created; earlier marks are lost."""
         ...
 

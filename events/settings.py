@@ -220,7 +220,7 @@ class ProcessSettings(Settings):
     nats_tls_ca: Path | None = Field(
         None,
         validation_alias="NATS_TLS_CA",
-        description="PEM file with the authority that signs the server's certificate; TLS is then a must",
+        description="PEM file with the authority that signs the server's certificate; requires TLS",
     )
     nats_tls_certificate: Path | None = Field(
         None, validation_alias="NATS_TLS_CERTIFICATE", description="PEM file with our own certificate, for mutual TLS"

@@ -22,7 +22,7 @@ from observability.environment import (
 )
 from observability.export_errors import explain, session
 from observability.spans import SYSTEM_CLOCK
-from observability.telemetry import Telemetry, silent
+from observability.telemetry import Telemetry, noop_telemetry
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader
@@ -54,12 +54,12 @@ def start(
     Raises SettingsError if a variable is bad.
     """
     if is_sdk_disabled():
-        return silent(clock)
+        return noop_telemetry(clock)
     check_numbers()
     with sdk_errors_as_settings_errors():
         processors, readers = _processors(trace_file, span_exporter), _readers(metric_reader)
         if not processors and not readers:
-            return silent(clock)
+            return noop_telemetry(clock)
         _throttle_errors(clock)
         resource = _resource(service)
         traces, may_begin, close_traces = _traces(resource, processors, clock)

@@ -63,6 +63,6 @@ class Telemetry:
             thread.join(max(0.0, deadline - self.clock.monotonic()))
 
 
-def silent(clock: Clock = SYSTEM_CLOCK) -> Telemetry:
+def noop_telemetry(clock: Clock = SYSTEM_CLOCK) -> Telemetry:
     """Return telemetry that records nothing; the trace context of an incoming message is still propagated."""
     return Telemetry.from_providers(NoOpTracerProvider(), NoOpMeterProvider(), clock=clock)

@@ -104,7 +104,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
                 Intake(ports, drivers, _rules(settings), names=lambda: updates.names.active, ahead=time.ahead).receive,
                 retrying=retrying,
                 window=settings.catch_up_window,
-                known_since=ports.chats.made,
+                known_since=ports.chats.created_at,
                 ahead=time.ahead,
                 fetched=telemetry.metrics.record_catch_up,
                 was_here=lambda: drivers.resuming.was_complete,

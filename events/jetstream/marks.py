@@ -53,7 +53,7 @@ class JetStreamMarks:
             found = await find_message(self._js, self._stream, f"{self._root}{key}")
         return None if found is None or is_removal(found) else found
 
-    async def made(self) -> datetime:
+    async def created_at(self) -> datetime:
         with translate_errors("the marks could not be looked at"):
             return (await self._js.stream_info(self._stream)).created or LONG_AGO
 

@@ -45,7 +45,7 @@ class JetStreamRecords:
             except KeyWrongLastSequenceError:
                 raise Conflict(f"record {key} was changed by somebody else") from None
 
-    async def made(self) -> datetime:
+    async def created_at(self) -> datetime:
         with translate_errors("the records could not be looked at"):
             return (await self._js.stream_info(self._stream)).created or LONG_AGO
 

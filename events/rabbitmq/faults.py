@@ -136,7 +136,7 @@ def classify(error: BaseException) -> Diagnosis:
         return _classify_reply(code, reason)
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     if flaw := certificate_problem(reason, CERTIFICATES):
-        return Diagnosis(Fault.FATAL, flaw.reason, flaw.advice, bad_setting=True)
+        return flaw
     for kinds, diagnosis in KINDS:
         if isinstance(error, kinds) or isinstance(cause, kinds):
             return replace(diagnosis, reason=diagnosis.reason or reason)

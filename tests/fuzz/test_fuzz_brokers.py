@@ -27,7 +27,7 @@ from events.rabbitmq.receiver import ReceivedMessage, Receiver
 from events.runtime.clock import SystemClock
 from events.schema import GenerationRequested
 from events.transport import Channel, Published
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 HEADERS = st.dictionaries(
     st.sampled_from(["ce-type", "ce-subject", "ce-id", "ce-time", "traceparent", "Nats-Msg-Id", "x"])
@@ -111,7 +111,7 @@ async def test_any_dead_letter_of_rabbitmq_is_kept(
     subject = {"cloudEvents:subject": str(request_id), "cloudEvents:type": GenerationRequested.TYPE}
     message = AmqpMessage(body, {**headers, **orders, **outcome, **subject})
     taken = cast("ReceivedMessage", SimpleNamespace(message=message, stale=False))
-    await DeadLetters(JetStreamLog(js), silent(), SystemClock()).handle_message(taken)
+    await DeadLetters(JetStreamLog(js), noop_telemetry(), SystemClock()).handle_message(taken)
     kept = await JetStreamLog(js).find(Channel.DEADLETTERS, request_id)
     assert kept is not None
     assert kept.headers[REASON_HEADER]

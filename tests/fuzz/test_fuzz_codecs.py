@@ -31,7 +31,7 @@ from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
 from events.schema import FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
 from events.transport import Channel
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 ANY_CODEC = st.sampled_from(list(CODECS.values()))
 PIECES = st.lists(
@@ -152,7 +152,7 @@ def test_an_answer_arrives_as_it_was_written(codec: Codec, text: str, reply_to: 
 @given(ANY_CODEC, MESSAGES)
 async def test_any_message_becomes_one_request_or_is_refused(codec: Codec, message: AmqpMessage) -> None:
     log = MemoryLog(clock=SystemClock())
-    questions = InboundRequests("q", codec, log, timedelta(seconds=60), silent(), SystemClock())
+    questions = InboundRequests("q", codec, log, timedelta(seconds=60), noop_telemetry(), SystemClock())
     await questions.handle_message(received(message))
     await questions.handle_message(received(message))
     request_id = request_id_for(message)
@@ -181,7 +181,7 @@ async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
         events=log,
         sent_requests=notes,
         is_answered=_nothing,
-        telemetry=silent(),
+        telemetry=noop_telemetry(),
         clock=SystemClock(),
         random=Random(1),
     )
@@ -196,7 +196,7 @@ async def test_any_reply_is_stored_for_the_request_it_is_about_or_dropped(
 async def test_any_dead_letter_is_kept_or_dropped(message: AmqpMessage, subject: str) -> None:
     log = MemoryLog(clock=SystemClock())
     message = replace(message, headers={**message.headers, "cloudEvents:subject": subject}, correlation_id=subject)
-    await DeadLetters(log, silent(), SystemClock()).handle_message(received(message))
+    await DeadLetters(log, noop_telemetry(), SystemClock()).handle_message(received(message))
     kept = await log.find(Channel.DEADLETTERS, RequestId.parse("1.2.3.0"))
     asked = await log.find(Channel.DEADLETTERS, request_id_for(message))
     lives, ours = message.death != "expired", message.reply_to in ("", topology.REPLIES.name)
@@ -213,7 +213,9 @@ async def test_any_reply_to_a_requester_is_sent_or_dropped_and_always_settled(
     event = replace(message.event(), subject="rabbitmq.a.b.0")
     subscription.put(event)
     [delivery] = await subscription.fetch(1, timedelta(seconds=1))
-    answers = InboundReplies(subscription, codec, cast("Sender", sender), silent(), Retrying(SystemClock(), Random(1)))
+    answers = InboundReplies(
+        subscription, codec, cast("Sender", sender), noop_telemetry(), Retrying(SystemClock(), Random(1))
+    )
     await answers._settle(delivery, LogThrottle())
     assert delivery._lease is not None
     assert delivery._lease.cancelled()

@@ -39,7 +39,7 @@ from events.transport import Channel
 from functions.generate.engine import GeneratedAnswer
 from functions.generate.handler import generate
 from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 ACCOUNT, CHAT = "1", "2"
 MOST = 4096
@@ -159,7 +159,7 @@ class Talk:
 
 @asynccontextmanager
 async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue"]) -> AsyncIterator[Talk]:
-    log, telegram, model, telemetry = MemoryLog(clock=SystemClock()), Telegram(), Model(answers), silent()
+    log, telegram, model, telemetry = MemoryLog(clock=SystemClock()), Telegram(), Model(answers), noop_telemetry()
     retrying = Retrying(SystemClock(), Random())
     chats = Chats(MemoryRecords(), MemoryMarks(), ACCOUNT, retrying=retrying)
     rules = Rules(when_busy=when_busy, deadline=timedelta(seconds=5))

@@ -24,7 +24,7 @@ from events.runtime.clock import SystemClock
 from events.schema import TYPES, EventData, FinishReason, GenerationCompleted, GenerationRequested, Role, Turn
 from events.transport import Channel
 from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """What nats-py takes as a header's name."""
@@ -145,7 +145,7 @@ async def test_a_worker_settles_whatever_it_is_given_and_tells_whoever_can_be_to
         is_answered=reply_lookup(log),
         source="/test",
         limits=Limits(slots=1, attempts=5, grace=timedelta(seconds=20)),
-        telemetry=silent(),
+        telemetry=noop_telemetry(),
         clock=SystemClock(),
         random=Random(1),
     )

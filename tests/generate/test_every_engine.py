@@ -17,7 +17,7 @@ from functions.generate.engine import Engine, GeneratedAnswer
 from functions.generate.handler import generate
 from functions.generate.registry import ENGINES
 from functions.worker.outcomes import Reject, Retry
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 from tests.generate.lessons import CONTEXT, COUNTING, GREETING, PLACE, READING, SILENCE, TEMPLATE, Taught
 from tests.generate.served import EVERY, SLOTS, Served, Shown, asked
 
@@ -136,7 +136,7 @@ async def test_no_answer_is_empty(engine: Engine, make_request: Any, sampling: S
     """The model is tried again; what stays silent has failed."""
     request = make_request(text=SILENCE).model_copy(update={"sampling": sampling})
     [completed] = await asyncio.gather(
-        generate(request, engine=engine, spans=silent().spans, clock=SystemClock()), return_exceptions=True
+        generate(request, engine=engine, spans=noop_telemetry().spans, clock=SystemClock()), return_exceptions=True
     )
     if isinstance(completed, Reject):
         assert completed.reason is FailureReason.EMPTY
@@ -154,7 +154,7 @@ async def test_what_was_said_before_is_drawn_again(served: Served, engine: Engin
     once = await engine.generate(turns, sampling)
     assert once.text == said
     request = make_request().model_copy(update={"turns": turns, "sampling": sampling})
-    completed = await generate(request, engine=engine, spans=silent().spans, clock=SystemClock())
+    completed = await generate(request, engine=engine, spans=noop_telemetry().spans, clock=SystemClock())
     draws = completed.usage.input_tokens // once.usage.input_tokens
     assert draws == 3 or (draws == 2 and completed.text != said)
     assert completed.usage.input_tokens == draws * once.usage.input_tokens

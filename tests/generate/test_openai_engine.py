@@ -27,7 +27,7 @@ from events.transport import MAX_FETCH_WAIT, Channel
 from functions.generate.app import main, open_engine
 from functions.generate.settings import GenerateSettings
 from functions.worker.outcomes import Reject, Retry
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 from tests.authorities import Authority
 from tests.generate.chat_server import (
     Chat,
@@ -447,7 +447,7 @@ async def test_a_question_on_jetstream_is_answered_although_the_server_first_has
 ) -> None:
     server.script.extend([refusal(429), fails_midway, says("Привет!")])
     stop = asyncio.Event()
-    serving = asyncio.create_task(main(settings(server, nats_url=nats_server.url), silent(), stop))
+    serving = asyncio.create_task(main(settings(server, nats_url=nats_server.url), noop_telemetry(), stop))
     await JetStreamLog(js).publish(Channel.REQUESTS, make_event())
     replies = await StreamReader.open(js, Channel.REPLIES, every_subject(Channel.REPLIES), clock=SystemClock())
     while not (arrived := await replies.fetch(1, MAX_FETCH_WAIT)):

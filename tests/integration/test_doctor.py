@@ -29,7 +29,7 @@ from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from functions.generate.settings import GenerateSettings
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 
 @pytest.fixture(autouse=True)
@@ -56,14 +56,14 @@ async def test_a_healthy_set_up_has_nothing_wrong(nats_server, monkeypatch, caps
         common = {"API_ID": "1", "API_HASH": "x", "GENERATE_ENGINE": "echo", "USERBOT_SESSION": session}
         for name, value in {**common, **server}.items():
             monkeypatch.setenv(name, value)
-        await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
+        await main(DoctorSettings.read(nats_url=nats_server.url), noop_telemetry(), asyncio.Event())
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown] == ["ok", "ok", "ok", "note", "ok", "ok", "ok"]
 
 
 async def test_what_is_wrong_is_listed_with_its_mending_and_ends_in_a_failure(nats_server, capsys):
     with pytest.raises(CheckFailed) as raised:
-        await main(DoctorSettings.read(nats_url=nats_server.url), silent(), asyncio.Event())
+        await main(DoctorSettings.read(nats_url=nats_server.url), noop_telemetry(), asyncio.Event())
     shown = capsys.readouterr().out
     assert raised.value.exit_code == 1
     assert "wrong  JetStream is empty: it was never set up, or the server has been given another store; run " in shown

@@ -80,7 +80,7 @@ async def test_a_chat_whose_record_was_overwritten_is_not_one_that_never_wrote(c
 
 
 async def test_marks_that_were_overwritten_do_not_vouch_for_anything(chats, overwrite) -> None:
-    await chats.index.completed(await chats.index.made())
+    await chats.index.completed(await chats.index.created_at())
     await chats.unreadable.mark_told("2")
     await chats.index.add("3")
     for key in ("built.1", "told.1.2", "unfinished.1.3"):

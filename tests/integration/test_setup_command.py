@@ -14,7 +14,7 @@ from events.errors import SettingsError, TransportError, TransportUnreachable
 from events.faults import Fault
 from events.jetstream import connection
 from events.jetstream.connection import connect
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def bare(monkeypatch, tmp_path):
 
 async def set_up(url, capsys, **options):
     """What it prints, line by line."""
-    await main(SetupSettings.read(nats_url=url, **options), silent(), asyncio.Event())
+    await main(SetupSettings.read(nats_url=url, **options), noop_telemetry(), asyncio.Event())
     return capsys.readouterr().out.splitlines()
 
 
@@ -82,7 +82,7 @@ async def test_setup_says_what_it_did_before_it_failed(nats_server, capsys):
 async def test_setup_names_the_server_that_it_can_not_reach_without_its_password():
     settings = SetupSettings.read(nats_url="nats://user:secret@127.0.0.1:1")
     with pytest.raises(TransportUnreachable, match=r"nats://127\.0\.0\.1:1 could not be reached"):
-        await main(settings, silent(), asyncio.Event())
+        await main(settings, noop_telemetry(), asyncio.Event())
 
 
 async def test_setup_asks_for_a_cluster_when_one_server_can_not_hold_the_copies(nats_server, capsys):

@@ -27,7 +27,7 @@ def test_values_that_are_not_text_are_no_trace():
 
 
 def test_a_process_without_telemetry_passes_the_trace_on(event: Event, in_hand):
-    spans = telemetry.silent().spans
+    spans = telemetry.noop_telemetry().spans
     arrived = replace(event, headers={"traceparent": PARENT})
     with (
         spans.process(Channel.REQUESTS, in_hand(arrived), group="generate"),

@@ -14,7 +14,7 @@ from events.ids import RequestId
 from events.schema import FinishReason, GenerationCompleted, Usage
 from events.transport import Channel
 from observability import names, setup, trace_reader
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def trace_file(tmp_path, question, event, request_data, in_hand):
 
 
 def trace(path, **given) -> None:
-    asyncio.run(command.main(TraceSettings.read(trace_file=path, **given), silent(), asyncio.Event()))
+    asyncio.run(command.main(TraceSettings.read(trace_file=path, **given), noop_telemetry(), asyncio.Event()))
 
 
 def test_a_question_is_drawn_as_a_tree_across_services_with_attempts_and_errors(

@@ -20,7 +20,7 @@ from events.recordings.lines import read
 from events.runtime.clock import SystemClock
 from functions.generate.app import open_engine
 from functions.generate.settings import GenerateSettings
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 
 def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> "RecordingFile | None":
@@ -42,7 +42,7 @@ class RecordingFile(pytest.File):
         engine = await open_engine(settings, clock=SystemClock())
         try:
             async with hosted(
-                engine, slots=settings.slots, telemetry=silent(), clock=SystemClock(), random=Random(1)
+                engine, slots=settings.slots, telemetry=noop_telemetry(), clock=SystemClock(), random=Random(1)
             ) as player:
                 return engine.model, await player.play(self.cases)
         finally:

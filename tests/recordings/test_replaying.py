@@ -37,7 +37,7 @@ from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate
 from functions.generate.prompts.formats import DialogueFormat, RuDialoGPTFormat
 from functions.worker.loop import Limits, Worker, host_handler, reply_lookup
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 GREEDY = Sampling(temperature=0)
 QUESTIONS = ("привет", "как дела?", "что нового?")
@@ -64,7 +64,7 @@ class PromptHash:
 @asynccontextmanager
 async def serving(js, engine):
     async def handle(request):
-        return await generate(request, engine=engine, spans=silent().spans, clock=SystemClock())
+        return await generate(request, engine=engine, spans=noop_telemetry().spans, clock=SystemClock())
 
     log, stop = JetStreamLog(js), asyncio.Event()
     worker = Worker(
@@ -74,7 +74,7 @@ async def serving(js, engine):
         is_answered=reply_lookup(log),
         source="/test",
         limits=Limits(slots=4, attempts=5, grace=timedelta(seconds=20)),
-        telemetry=silent(),
+        telemetry=noop_telemetry(),
         clock=SystemClock(),
         random=Random(1),
     )
@@ -127,7 +127,7 @@ async def test_the_same_model_answers_a_live_replay_as_before_and_nothing_of_it_
     for speed in ("maximal", "original"):
         async with serving(js, PromptHash(DialogueFormat())):
             settings = ReplaySettings.read(nats_url=nats_server.url, file=path, speed=speed)
-            await replaying.main(settings, silent(), asyncio.Event())
+            await replaying.main(settings, noop_telemetry(), asyncio.Event())
         assert capsys.readouterr().out.endswith("3 of 3 replies agree\n")
     for channel in Channel:
         assert await JetStreamLog(js).ids(channel, f"timokha.{channel}.{ACCOUNT}.>") == []
@@ -138,7 +138,7 @@ async def test_another_prompt_format_is_noticed_and_every_difference_shown(recor
     async with serving(js, PromptHash(RuDialoGPTFormat())):
         settings = ReplaySettings.read(nats_url=nats_server.url, file=path)
         with pytest.raises(replaying.Disagreement, match="3 of 3 replies differ") as raised:
-            await replaying.main(settings, silent(), asyncio.Event())
+            await replaying.main(settings, noop_telemetry(), asyncio.Event())
     assert raised.value.exit_code == 1
     written = capsys.readouterr().out
     for number, case in enumerate(cases(read(path))):
@@ -150,21 +150,21 @@ async def test_another_prompt_format_is_noticed_and_every_difference_shown(recor
 async def test_without_brokers_the_handler_is_replayed_by_the_same_rules(record, capsys):
     recorded = cases(read(await record(PromptHash(DialogueFormat()))))
     for engine, agreed in ((PromptHash(DialogueFormat()), 3), (PromptHash(RuDialoGPTFormat()), 0)):
-        async with hosted(engine, slots=2, telemetry=silent(), clock=SystemClock(), random=Random(1)) as player:
+        async with hosted(engine, slots=2, telemetry=noop_telemetry(), clock=SystemClock(), random=Random(1)) as player:
             assert replaying.compared(recorded, await player.play(recorded)).agreed == agreed
 
 
 async def test_the_replay_command_opens_the_engine_that_its_settings_name(record, capsys):
     path = await record(EchoEngine(clock=SystemClock()))
     settings = ReplaySettings.read(file=path, handler=True, engine="echo")
-    await replaying.main(settings, silent(), asyncio.Event())
+    await replaying.main(settings, noop_telemetry(), asyncio.Event())
     assert capsys.readouterr().out.endswith("3 of 3 replies agree\n")
 
 
 async def test_a_masked_recording_can_still_be_replayed(record, capsys):
     path = await record(EchoEngine(clock=SystemClock()), pseudonymise="mask")
     assert not [text for text in QUESTIONS if text in path.read_text()]
-    await replaying.main(ReplaySettings.read(file=path, handler=True, engine="echo"), silent(), asyncio.Event())
+    await replaying.main(ReplaySettings.read(file=path, handler=True, engine="echo"), noop_telemetry(), asyncio.Event())
     assert capsys.readouterr().out.endswith("3 of 3 replies agree\n")
 
 
@@ -181,7 +181,7 @@ async def test_a_question_that_nobody_answers_differs_at_its_deadline(record, js
     async with hosted(
         EchoEngine(timedelta(seconds=5), clock=SystemClock()),
         slots=3,
-        telemetry=silent(),
+        telemetry=noop_telemetry(),
         clock=SystemClock(),
         random=Random(1),
     ) as player:
@@ -195,7 +195,7 @@ async def test_a_replay_that_is_stopped_says_so(record, nats_server):
     stop = asyncio.Event()
     stop.set()
     with pytest.raises(replaying.Interrupted):
-        await replaying.main(ReplaySettings.read(nats_url=nats_server.url, file=path), silent(), stop)
+        await replaying.main(ReplaySettings.read(nats_url=nats_server.url, file=path), noop_telemetry(), stop)
 
 
 @pytest.mark.parametrize("file", [None, "empty"])
@@ -205,7 +205,7 @@ async def test_a_replay_of_nothing_says_what_to_do(tmp_path, file):
         path = tmp_path / file
         path.write_text("")
     with pytest.raises(SettingsError, match="REPLAY_FILE"):
-        await replaying.main(ReplaySettings.read(file=path, handler=True), silent(), asyncio.Event())
+        await replaying.main(ReplaySettings.read(file=path, handler=True), noop_telemetry(), asyncio.Event())
 
 
 @pytest.fixture

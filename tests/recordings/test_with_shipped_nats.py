@@ -15,7 +15,7 @@ from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from functions.generate import app as generating
 from functions.generate.settings import GenerateSettings
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 RECORDING = Path(__file__).parent / "demo_echo.jsonl"
 
@@ -29,9 +29,9 @@ async def test_a_recording_is_replayed_and_recorded_as_the_user_tools(guarded_na
         await Topology(js, retrying=Retrying(SystemClock(), Random())).ensure_all()
     stop, recorded = asyncio.Event(), tmp_path / "again.jsonl"
     settings = GenerateSettings.read(engine="echo", **as_user("generate"))
-    serving = asyncio.create_task(generating.main(settings, silent(), stop))
+    serving = asyncio.create_task(generating.main(settings, noop_telemetry(), stop))
     async with asyncio.timeout(60):
-        await replaying.main(ReplaySettings.read(file=RECORDING, **as_user("tools")), silent(), asyncio.Event())
+        await replaying.main(ReplaySettings.read(file=RECORDING, **as_user("tools")), noop_telemetry(), asyncio.Event())
         await recording.main(RecordSettings.read(file=recorded, **as_user("tools")), None, asyncio.Event())
         stop.set()
         await serving

@@ -36,7 +36,7 @@ from edge.userbot import app as userbot
 from edge.userbot.settings import UserbotSettings
 from functions.generate import app as generate
 from functions.generate.settings import GenerateSettings
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 LEFT_OUT = ("observability/", "events/runtime/", "edge/sandbox/")
 QUESTIONS = 5
@@ -189,8 +189,10 @@ async def _ask(directory: Path, root: Path, packages: tuple[str, ...]) -> list[l
             owner=telegram.add_user(first_name="Тимоха", phone=OWNER_PHONE),
             visitor=telegram.add_user(first_name="Гость", phone=VISITOR_PHONE),
         )
-        tasks.create_task(userbot.main(await _userbot(directory, telegram, nats.url), silent(), stop))
-        tasks.create_task(generate.main(GenerateSettings.read(engine="echo", nats_url=nats.url), silent(), stop))
+        tasks.create_task(userbot.main(await _userbot(directory, telegram, nats.url), noop_telemetry(), stop))
+        tasks.create_task(
+            generate.main(GenerateSettings.read(engine="echo", nats_url=nats.url), noop_telemetry(), stop)
+        )
         await log.until("userbot.ready")
         await log.until("generate.ready")
         for number in range(QUESTIONS + 1):

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from events.schema import Role, Turn
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 from training.evaluation.command import main
 from training.evaluation.likeness import likeness
 from training.evaluation.report import style_in_words
@@ -137,5 +137,5 @@ def test_each_turn_is_heard_once_without_place_holders_and_digits():
 
 async def test_the_terminal_says_that_there_is_no_likeness(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("training.evaluation.command.evaluate", lambda *_, **__: evaluation(1, None, None))
-    await main(EvaluateSettings.read(run=tmp_path), silent(), asyncio.Event())
+    await main(EvaluateSettings.read(run=tmp_path), noop_telemetry(), asyncio.Event())
     assert "No likeness: there is no text to compare." in capsys.readouterr().err

@@ -20,7 +20,7 @@ from functions.generate.engines.transformers.checkpoints import load_checkpoint
 from functions.generate.models.card import ModelCard
 from functions.generate.models.vocabulary import read_used_tokens
 from functions.generate.settings import GenerateSettings
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 from training.evaluation.command import evaluate
 from training.export import export
 from training.fit.command import fit
@@ -69,7 +69,7 @@ async def test_a_trained_model_answers_over_jetstream(run, tmp_path, js, nats_se
     stop = asyncio.Event()
     settings = GenerateSettings.read(engine="transformers", model=str(served), nats_url=nats_server.url)
     async with asyncio.TaskGroup() as group:
-        group.create_task(app.main(settings, silent(), stop))
+        group.create_task(app.main(settings, noop_telemetry(), stop))
         log = JetStreamLog(js)
         await log.publish(Channel.REQUESTS, make_event("1.2.3.0", "Когда вы заплатите?", seconds=100))
         answer = await reply(log, "1.2.3.0")

@@ -26,7 +26,7 @@ from events.jetstream.topology import Topology
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import Sampling
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 from tests.transports.flushing import flushed
 
 RETRYING = Retrying(SystemClock(), Random(1))
@@ -105,7 +105,7 @@ async def test_a_question_that_does_not_fit_gets_its_line_and_others_are_answere
             messenger=telegram,
             sampling=Sampling(),
             deadline=timedelta(seconds=60),
-            telemetry=silent(),
+            telemetry=noop_telemetry(),
             retrying=RETRYING,
         )
         drivers = Drivers(ports)

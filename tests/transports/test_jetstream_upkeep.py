@@ -248,10 +248,10 @@ async def test_a_bucket_that_was_made_again_says_so(nats_server):
         topology = Topology(js, retrying=Retrying(Hasty(), Random(1)))
         await topology.ensure_buckets()
         records = await JetStreamRecords.open(js, subjects.CHATS_BUCKET)
-        before = await records.made()
+        before = await records.created_at()
         await js.delete_key_value(subjects.CHATS_BUCKET)
         await topology.ensure_buckets()
-        assert await records.made() > before
+        assert await records.created_at() > before
 
 
 async def test_an_edge_consumer_that_this_process_never_saw_brings_no_old_replies(nats_server, publish):

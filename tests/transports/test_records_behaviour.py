@@ -51,4 +51,4 @@ async def test_every_record_of_a_prefix_is_handed_over_with_its_version(records)
 
 
 async def test_a_store_says_since_when_it_knows_anything(records) -> None:
-    assert await records.made() <= datetime.now(UTC)
+    assert await records.created_at() <= datetime.now(UTC)

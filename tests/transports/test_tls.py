@@ -22,7 +22,7 @@ from events.jetstream.connection import connect
 from events.rabbitmq import topology
 from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.runtime.clock import SystemClock
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 from tests.authorities import Authority
 from tests.rabbitmq_node import RabbitMQNode
 
@@ -86,7 +86,7 @@ async def test_setup_goes_over_tls_with_a_certificate_of_its_own(encrypted, mine
     files = {"NATS_TLS_CA": mine.ca, "NATS_TLS_CERTIFICATE": mine.certificate, "NATS_TLS_KEY": mine.key}
     for variable, path in files.items():
         monkeypatch.setenv(variable, str(path))
-    await main(SetupSettings.read(nats_url=url), silent(), asyncio.Event())
+    await main(SetupSettings.read(nats_url=url), noop_telemetry(), asyncio.Event())
     assert "created stream REQUESTS" in capsys.readouterr().out
     async with connect(url, name="test", access=mine) as js:
         assert (await js.stream_info("REQUESTS")).config.name == "REQUESTS"

@@ -31,7 +31,7 @@ from events.schema import (
     Sampling,
 )
 from events.transport import Channel
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 ACCOUNT, CHAT = "1", "2"
 
@@ -132,7 +132,7 @@ class Edge:
             messenger=telegram,
             sampling=Sampling(),
             deadline=rules.deadline,
-            telemetry=silent(),
+            telemetry=noop_telemetry(),
             retrying=retrying,
         )
         self.drivers = Drivers(self.ports)

@@ -34,7 +34,7 @@ from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
 from events.schema import FinishReason, GenerationCompleted
 from events.transport import Channel
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 from tests.clocks import ManualClock
 
 
@@ -163,7 +163,9 @@ async def test_a_question_that_can_not_be_taken_is_kept_as_a_dead_letter() -> No
             return await super().publish(channel, event)
 
     log, received = Breaking(clock=SystemClock()), FakeReceived()
-    questions = InboundRequests("q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=9), silent(), SystemClock())
+    questions = InboundRequests(
+        "q", CODECS[CodecName.ORIGINAL], log, timedelta(seconds=9), noop_telemetry(), SystemClock()
+    )
     await consumed(questions, received)
     assert await log.find(Channel.DEADLETTERS, request_id_for(received.message))
 
@@ -231,7 +233,9 @@ async def test_an_answer_is_sent_again_for_as_long_as_its_fault_may_pass(errors,
 
     retrying = Retrying(SystemClock(), Random(1))
     subscription, event = reply(MemoryLog(clock=SystemClock()))
-    answers = InboundReplies(subscription, CODECS[CodecName.EVENTS], cast("Sender", BrokenSender()), silent(), retrying)
+    answers = InboundReplies(
+        subscription, CODECS[CodecName.EVENTS], cast("Sender", BrokenSender()), noop_telemetry(), retrying
+    )
     was_dropped = []
     for attempt, error in enumerate(errors, 1):  # noqa: B007 - the sender raises it
         subscription.put(event, attempt)

@@ -14,7 +14,7 @@ from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate as generate_with
 from functions.worker.loop import host_handler
 from functions.worker.outcomes import Answered, Reject, Retry
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 from tests.clocks import ManualClock
 
 SAID = "Я тебе всё это приготовлю."
@@ -79,7 +79,9 @@ def asked(make_request):
 
 
 async def generate(request, engine, *, clock=None, tell=None):
-    return await generate_with(request, engine=engine, spans=silent().spans, clock=clock or SystemClock(), tell=tell)
+    return await generate_with(
+        request, engine=engine, spans=noop_telemetry().spans, clock=clock or SystemClock(), tell=tell
+    )
 
 
 @pytest.mark.parametrize("said", [SAID, "я тебе все это приготовлю", "Что же у нас будет на ужин?"])

@@ -11,11 +11,11 @@ from functions.generate.engine import GeneratedAnswer
 from functions.generate.engines.echo import EchoEngine
 from functions.generate.handler import generate as generate_with
 from functions.worker.outcomes import Reject
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 
 async def generate(request, *, engine, tell=None):
-    return await generate_with(request, engine=engine, spans=silent().spans, clock=SystemClock(), tell=tell)
+    return await generate_with(request, engine=engine, spans=noop_telemetry().spans, clock=SystemClock(), tell=tell)
 
 
 class Scripted:

@@ -37,7 +37,7 @@ from events.transport import Channel, Published
 from functions.worker.outcomes import Answered, GaveUp, Skipped
 from functions.worker.settling import dead_letter_of, give_up, settle
 from observability.metrics import Metrics
-from observability.telemetry import Telemetry, silent
+from observability.telemetry import Telemetry, noop_telemetry
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 OUTCOME = GaveUp(FailureReason.REJECTED, "too long for this model", 1)
@@ -83,7 +83,7 @@ def metrics() -> Counting:
 
 @pytest.fixture
 def telemetry(metrics: Counting) -> Telemetry:
-    quiet = silent()
+    quiet = noop_telemetry()
     return replace(quiet, metrics=metrics, spans=replace(quiet.spans, metrics=metrics))
 
 

@@ -164,7 +164,7 @@ async def test_the_marks_of_an_account_are_read_and_set_as_they_were() -> None:
     assert sorted(await ChatIndex(stored, "1").chats()) == ["-100123", "2"]
     assert await ChatIndex(stored, "1").is_complete()
     assert await UnreadableChats(stored, "1").was_told("3")
-    await ChatIndex(written, "1").completed(await written.made())
+    await ChatIndex(written, "1").completed(await written.created_at())
     for chat in ("2", "-100123"):
         await ChatIndex(written, "1").add(chat)
     await UnreadableChats(written, "1").mark_told("3")

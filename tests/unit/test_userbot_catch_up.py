@@ -76,7 +76,7 @@ class Inbox:
             self._receive,
             retrying=RETRYING,
             window=timedelta(minutes=10),
-            known_since=self.records.made,
+            known_since=self.records.created_at,
             silence=self.silence,
             was_here=lambda: self.was_here,
         )

@@ -89,7 +89,7 @@ class Life:
             self._receive,
             retrying=self.retrying,
             window=timedelta(minutes=10),
-            known_since=self.records.made,
+            known_since=self.records.created_at,
             fetched=self.sizes.append,
         )
         task = asyncio.create_task(self.catch_up.run())
@@ -368,7 +368,7 @@ def test_what_was_asked_before_an_emptied_store_is_not_asked_again(virtually, ag
         telegram.answer = lambda since: (
             answers.pop() if answers else UpdatesDifference(since.at(telegram.pts), [], True)
         )
-        life = Life(telegram, MemoryRecords(made=begin - timedelta(minutes=age)), retrying)
+        life = Life(telegram, MemoryRecords(created_at=begin - timedelta(minutes=age)), retrying)
         await life.watermark.save(UpdatesState(pts=10))
         async with life.running():
             await asyncio.sleep(1)

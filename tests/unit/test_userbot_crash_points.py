@@ -42,7 +42,7 @@ from events.schema import (
     Sampling,
 )
 from events.transport import Channel
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 ACCOUNT, CHAT = "1", "2"
 LONG = " ".join(str(number) for number in range(1200))
@@ -236,7 +236,7 @@ class Life:
             messenger=Fused(places.telegram, fuse, "send", "edit", "preview"),
             sampling=Sampling(),
             deadline=self.rules.deadline,
-            telemetry=silent(),
+            telemetry=noop_telemetry(),
             retrying=RETRYING,
         )
         self.drivers = Drivers(ports)
@@ -248,7 +248,7 @@ class Life:
             intake.receive,
             retrying=RETRYING,
             window=timedelta(minutes=10),
-            known_since=ports.chats.made,
+            known_since=ports.chats.created_at,
         )
         replies = places.log.subscribe(Channel.REPLIES, "edge", lease=timedelta(seconds=0.1))
 

@@ -122,7 +122,7 @@ async def test_queued_questions_are_answered_one_after_the_other(places) -> None
 
 
 async def test_one_question_waits_for_another_that_may_have_been_answered_before_the_store_was_lost(places) -> None:
-    places.records = MemoryRecords(made=datetime.now(UTC) - timedelta(seconds=20))
+    places.records = MemoryRecords(created_at=datetime.now(UTC) - timedelta(seconds=20))
     edge = places.edge()
     assert await edge.says("Тимоха, раз", 1, age=timedelta(seconds=30)) is Effect.ASKED
     assert await edge.says("Тимоха, два", 2, age=timedelta(seconds=10)) is Effect.QUEUED

@@ -390,16 +390,16 @@ async def test_a_build_marks_a_chat_also_if_a_change_that_failed_has_put_a_lost_
     stores = Stores()
     chats = stores.process()
     await chats.change("2", asked)
-    made = chats.index.made
+    created_at = chats.index.created_at
 
     async def making() -> datetime:
         mark = await chats.index.version("2")
         assert mark is not None
         lose(stores.marks)
         chats.index.put_back("2", mark)
-        return await made()
+        return await created_at()
 
-    monkeypatch.setattr(chats.index, "made", making)
+    monkeypatch.setattr(chats.index, "created_at", making)
     await Resuming(chats, RETRYING).complete()
     assert await stores.marked() == {"2"}
 
@@ -424,7 +424,7 @@ async def test_chats_that_a_start_did_not_see_as_the_index_was_lost_just_then_ar
 
 def lose(marks: MemoryMarks) -> None:
     marks._marks.clear()
-    marks._made += timedelta(seconds=1)
+    marks._created_at += timedelta(seconds=1)
 
 
 async def test_a_start_waits_for_a_store_that_is_away_for_a_moment(monkeypatch) -> None:

@@ -19,7 +19,7 @@ from events.memory import MemoryLog, MemoryMarks, MemoryRecords
 from events.runtime.retrying import Retrying
 from events.schema import FinishReason, GenerationCompleted, Sampling
 from events.transport import Channel
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 MODEL_TAKES = timedelta(seconds=0.1)
 LEASE = timedelta(seconds=0.5)
@@ -60,7 +60,7 @@ class Person:
             messenger=self,
             sampling=Sampling(),
             deadline=self._rules.deadline,
-            telemetry=silent(),
+            telemetry=noop_telemetry(),
             retrying=self._retrying,
         )
         self._drivers = Drivers(ports)

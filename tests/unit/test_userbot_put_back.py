@@ -103,7 +103,7 @@ async def is_put_back(name: str, at: int) -> bool:
         return False
     if scenario.rules.live:
         await make_late(after)
-    after.marks = MemoryMarks(made=datetime.now(UTC))
+    after.marks = MemoryMarks(created_at=datetime.now(UTC))
     after.answer = lambda text: f"другой ответ на {text}"
     telegram.user_says("Тимоха, ещё")
     await answers(after, Rules(live=scenario.rules.live))

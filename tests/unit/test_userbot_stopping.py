@@ -11,7 +11,7 @@ from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram.calls import SessionRevoked
 from events.errors import TransportUnreachable
 from events.runtime.tasks import within
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 LIMIT = timedelta(seconds=10)
 SETTINGS = UserbotSettings.read(api_id=1, api_hash="x")
@@ -62,7 +62,7 @@ async def deaf_edge(losses: int) -> None:
 async def test_the_userbot_ends_when_stop_is_set_although_its_libraries_lose_cancellations(monkeypatch) -> None:
     monkeypatch.setattr(app, "_answer", lambda *_: deaf_edge(3))
     stop = asyncio.Event()
-    running = asyncio.create_task(app.main(SETTINGS, silent(), stop))
+    running = asyncio.create_task(app.main(SETTINGS, noop_telemetry(), stop))
     await asyncio.sleep(0)
     stop.set()
     await within(LIMIT, running)
@@ -70,7 +70,7 @@ async def test_the_userbot_ends_when_stop_is_set_although_its_libraries_lose_can
 
 async def test_the_userbot_ends_when_it_is_cancelled(monkeypatch) -> None:
     monkeypatch.setattr(app, "_answer", lambda *_: deaf_edge(1))
-    running = asyncio.create_task(app.main(SETTINGS, silent(), asyncio.Event()))
+    running = asyncio.create_task(app.main(SETTINGS, noop_telemetry(), asyncio.Event()))
     await asyncio.sleep(0)
     running.cancel()
     await asyncio.wait({running}, timeout=LIMIT.total_seconds())
@@ -83,7 +83,7 @@ async def test_what_ends_the_userbot_by_itself_is_raised_as_it_is(monkeypatch) -
 
     monkeypatch.setattr(app, "_answer", fail)
     with pytest.raises(TransportUnreachable):
-        await within(LIMIT, app.main(SETTINGS, silent(), asyncio.Event()))
+        await within(LIMIT, app.main(SETTINGS, noop_telemetry(), asyncio.Event()))
 
 
 async def test_a_revoked_session_ends_the_edge_although_the_rest_loses_its_cancellation() -> None:

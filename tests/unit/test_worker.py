@@ -19,7 +19,7 @@ from events.transport import Channel, Published
 from functions.worker.loop import Limits, Worker, host_handler
 from functions.worker.outcomes import Reject, Retry
 from observability.spans import Spans
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 LEASE = timedelta(seconds=0.3)
 
@@ -49,7 +49,7 @@ class World:
             is_answered=answered,
             source="/test",
             limits=Limits(**{"slots": 1, "attempts": 5, "grace": timedelta(seconds=20), **limits}),
-            telemetry=telemetry or silent(),
+            telemetry=telemetry or noop_telemetry(),
             clock=SystemClock(),
             random=Random(1),
         )
@@ -158,7 +158,7 @@ async def test_a_fault_before_the_handler_costs_no_slot(world, make_event) -> No
     async def handler(request):
         return answer_to(request)
 
-    quiet = silent()
+    quiet = noop_telemetry()
     telemetry = replace(quiet, spans=FaultySpans(quiet.tracer, quiet.metrics, measured=False))
     async with world.worker(handler, telemetry=telemetry, slots=1):
         await world.ask(make_event())

@@ -14,7 +14,7 @@ from events.runtime.clock import SystemClock
 from events.schema import FinishReason, GenerationCompleted
 from events.transport import Channel
 from functions.worker.loop import Limits, Worker, host_handler
-from observability.telemetry import silent
+from observability.telemetry import noop_telemetry
 
 AT_ONCE = timedelta(0)
 
@@ -61,7 +61,7 @@ class World:
             is_answered=answered or never,
             source="/test",
             limits=Limits(**{"slots": 1, "attempts": 5, "grace": AT_ONCE, **limits}),
-            telemetry=silent(),
+            telemetry=noop_telemetry(),
             clock=clock or SystemClock(),
             random=Random(1),
         )

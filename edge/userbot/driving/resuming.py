@@ -111,7 +111,7 @@ class Resuming:
         """What it may not know of is a chat that was marked in a store that is gone by now: then it is not complete."""
         index = self._chats.index
         index.forget()
-        made = await self._patiently(index.made)
+        created_at = await self._patiently(index.created_at)
         read = 0
 
         async def look_at(chat: str, unfinished: bool) -> None:
@@ -129,7 +129,7 @@ class Resuming:
             await self._chats.each(look_at)
 
         await self._patiently(look_through)
-        await self._patiently(lambda: index.completed(made))
+        await self._patiently(lambda: index.completed(created_at))
         log.info("index.built", read=read)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:

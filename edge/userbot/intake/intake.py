@@ -169,7 +169,7 @@ class Intake:
         if self._clock.now() - message.date < FETCHED:
             return message
         chats = self._ports.chats
-        if message.date < (await chats.made()).replace(microsecond=0):
+        if message.date < (await chats.created_at()).replace(microsecond=0):
             return replace(message, doubtful=True)
         if message.date >= (await chats.put_back()).replace(microsecond=0):
             return message

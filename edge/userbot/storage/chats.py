@@ -57,16 +57,16 @@ class Chats:
         await self.unreadable.forget(chat)
         return changed
 
-    async def made(self) -> datetime:
+    async def created_at(self) -> datetime:
         """Return when the store was created. No record shows what became of questions from before."""
-        return await self._records.made()
+        return await self._records.created_at()
 
     async def put_back(self) -> datetime:
         """Return when the index was created. Backups contain none, so a restore makes it anew (deploy/restore.sh).
 
         Telegram may show outcomes of questions from before that their records lack.
         """
-        return await self.index.made()
+        return await self.index.created_at()
 
     async def recheck(self, chat: str) -> bool:
         """Return whether a marked chat has something to do. If not, drop its mark."""

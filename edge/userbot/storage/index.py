@@ -34,13 +34,13 @@ class ChatIndex:
         """Return whether every chat that has something to do is marked."""
         return await self._marks.is_ours(self._built)
 
-    async def made(self) -> datetime:
-        """Return when the store was made, for `completed`."""
-        return await self._marks.made()
+    async def created_at(self) -> datetime:
+        """Return when the store was created, for `completed`."""
+        return await self._marks.created_at()
 
-    async def completed(self, made: datetime) -> None:
-        """Note that all chats have been looked at since `made`; in vain if the store was made again meanwhile."""
-        if await self._marks.made() == made:
+    async def completed(self, created_at: datetime) -> None:
+        """Note that all chats have been checked since the store was created; without effect if it was created anew."""
+        if await self._marks.created_at() == created_at:
             await self._marks.add(self._built)
 
     def knows(self, chat: str) -> bool:
