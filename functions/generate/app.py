@@ -24,7 +24,7 @@ from functions.generate.engine import CLOSE_TIMEOUT, Engine
 from functions.generate.handler import generate
 from functions.generate.registry import TRIGGERS
 from functions.generate.settings import GenerateSettings
-from functions.generate.triggers.host import Host
+from functions.generate.triggers.trigger import Trigger
 from functions.worker.loop import Limits, Worker, host_handler
 from observability import propagation
 from observability.telemetry import Telemetry
@@ -40,9 +40,9 @@ log = structlog.get_logger(__name__)
 async def main(
     settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event, *, begun: "Batch | None" = None
 ) -> None:
-    """Serve until `stop` is set, also while the model loads or the broker is away.
+    """Serve until `stop` is set; it may also be set while the model loads or the broker is unreachable.
 
-    `begun` loads the model already (see `openvino.head_start`); it is closed at the end.
+    `begun`: a batch that is loading the model already (see `openvino.head_start`); it is closed at the end.
     """
     try:
         await _serve(settings, telemetry, stop, begun)
@@ -53,30 +53,31 @@ async def main(
 
 async def _serve(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event, begun: "Batch | None") -> None:
     clock, random = SystemClock(), Random()  # noqa: S311 - for jitter, no secret
-    host = _load_trigger(settings.trigger)
+    open_trigger = _load_trigger(settings.trigger)
     async with AsyncExitStack() as stack:
         health = await stack.enter_async_context(health_file(settings.health_file, stop, clock=clock))
         health.not_ready("it connects to its broker")
-        broker: Host | None = await unless(stop, stack.enter_async_context(host(settings, Retrying(clock, random))))
-        if broker is None:
+        opening = stack.enter_async_context(open_trigger(settings, Retrying(clock, random)))
+        trigger: Trigger | None = await unless(stop, opening)
+        if trigger is None:
             return
         health.not_ready("it loads its model")
         engine = await unless(stop, open_engine(settings, clock=clock, begun=begun))
         if engine is None:
             return
         stack.push_async_callback(_close, engine)
-        subscription = await unless(stop, broker.subscribe())
+        subscription = await unless(stop, trigger.subscribe())
         if subscription is None:
             return
-        worker = _worker(engine, broker, subscription, settings, telemetry=telemetry, clock=clock, random=random)
-        # What is loaded now stays: the collector need not look at it for every few answers.
+        worker = _worker(engine, trigger, subscription, settings, telemetry=telemetry, clock=clock, random=random)
+        # What is loaded now is never freed, so exempt it from garbage collection.
         gc.freeze()
         log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger)
-        health.ready_unless(broker.trouble)
-        await beside(worker.run(stop), broker.keep())
+        health.ready_unless(trigger.trouble)
+        await beside(worker.run(stop), trigger.upkeep())
 
 
-def _load_trigger(name: str) -> Callable[..., AbstractAsyncContextManager[Host]]:
+def _load_trigger(name: str) -> Callable[..., AbstractAsyncContextManager[Trigger]]:
     """Import the trigger `name` and its vendor. Raises SettingsError, one line, if a package is missing."""
     entry = TRIGGERS[name]
     try:
@@ -93,7 +94,7 @@ async def _close(engine: Engine) -> None:
 
 def _worker(
     engine: Engine,
-    broker: Host,
+    trigger: Trigger,
     subscription: Subscription,
     settings: GenerateSettings,
     *,
@@ -101,32 +102,32 @@ def _worker(
     clock: Clock,
     random: Random,
 ) -> Worker:
-    tell = _tell(broker.progress, clock) if broker.progress else None
-    handler = partial(generate, engine=engine, spans=telemetry.spans, clock=clock, tell=tell)
+    send_progress = _progress_sender(trigger.progress, clock) if trigger.progress else None
+    handler = partial(generate, engine=engine, spans=telemetry.spans, clock=clock, send_progress=send_progress)
     return Worker(
         host_handler(handler, clock=clock, random=random),
         subscription=subscription,
-        publisher=broker.publisher,
-        is_answered=broker.answered,
+        publisher=trigger.publisher,
+        is_answered=trigger.is_answered,
         source=SOURCE,
         limits=Limits(slots=settings.slots, attempts=settings.attempts, grace=settings.grace),
-        telemetry=telemetry.for_broker(broker.system),
+        telemetry=telemetry.for_broker(trigger.system),
         clock=clock,
         random=random,
     )
 
 
-def _tell(progress: Progress, clock: Clock) -> ProgressSender:
-    async def tell(data: GenerationProgressed) -> None:
+def _progress_sender(progress: Progress, clock: Clock) -> ProgressSender:
+    async def send(data: GenerationProgressed) -> None:
         await progress.publish(Event.of(data, source=SOURCE, time=clock.now(), headers=propagation.inject()))
 
-    return tell
+    return send
 
 
 async def open_engine(settings: GenerateSettings, *, clock: Clock, begun: "Batch | None" = None) -> Engine:
-    """Open the engine that the settings name. Its vendor is imported only here. `begun`: see `main`.
+    """Open the engine that the settings name, and import its vendor. `begun`: see `main`.
 
-    Raises SettingsError, one line, if a package is missing or it can't serve the model.
+    Raises SettingsError, one line, if a package is missing or the engine can't serve the model.
     """
     entry = settings.engine_entry
     try:

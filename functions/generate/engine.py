@@ -1,4 +1,4 @@
-"""What the handler asks of a language model."""
+"""The protocol of engines: what the handler needs of a language model."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Protocol
 from events.schema import FinishReason, Sampling, Turn, Usage
 
 CLOSE_TIMEOUT = timedelta(seconds=1)
-"""For the engine at the end: what it still computes is wanted by nobody."""
+"""How long to wait for an engine to close; what it still computes is discarded."""
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedAnswer:
-    """One reply; `text` may be empty. Times in seconds."""
+    """One draw of an answer; `text` may be empty. Times in seconds."""
 
     text: str
     finish_reason: FinishReason
@@ -23,11 +23,11 @@ class GeneratedAnswer:
 
 
 OnProgress = Callable[[str], Awaitable[None]]
-"""Is told the answer so far, as it will stand in `Generated.text`; several times a second, the same text at times."""
+"""Called several times a second with the start of `GeneratedAnswer.text` that is written; the same text may recur."""
 
 
 class Engine(Protocol):
-    """Safe to call concurrently; never blocks the event loop; keeps nothing of a conversation."""
+    """Safe to call concurrently; never blocks the event loop; stores nothing of a conversation."""
 
     @property
     def model(self) -> str:
@@ -41,20 +41,20 @@ class Engine(Protocol):
 
     @property
     def samples(self) -> bool:
-        """Whether it samples as a request says, so that another seed may bring another answer."""
+        """Whether it follows a request's sampling, so that another seed may give another answer."""
         ...
 
     @property
     def own_sampling(self) -> Mapping[str, float]:
-        """What the model prefers of a request's sampling, by its names."""
+        """The sampling values that suit the model, by the names of `Sampling`."""
         ...
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
     ) -> GeneratedAnswer:
-        """Answer the last turn. Raises `Reject` if the engine can't ever answer it, `Retry` if not now.
+        """Answer the last turn. Raises `Reject` if the engine can't ever answer it, `Retry` if it can't now.
 
-        `progressed` is not called any more once this has returned. An engine that can't tell does not call it.
+        `on_progress` is not called after the return. An engine without partial text never calls it.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The generate function: a request in, an answer out; everything it needs is in its arguments."""
+"""The generate function: a request in, an answer out; its dependencies are arguments."""
 
 from events.runtime.clock import Clock
 from events.schema import GenerationCompleted, GenerationRequested, Timings
@@ -9,21 +9,26 @@ from observability.spans import Spans
 
 
 async def generate(
-    request: GenerationRequested, *, engine: Engine, spans: Spans, clock: Clock, tell: ProgressSender | None = None
+    request: GenerationRequested,
+    *,
+    engine: Engine,
+    spans: Spans,
+    clock: Clock,
+    send_progress: ProgressSender | None = None,
 ) -> GenerationCompleted:
-    """Answer the last turn of `request`; `tell` what is written meanwhile, if the asker wants to see it.
+    """Answer the last turn of `request`; pass partial text to `send_progress` if the request asks for it.
 
     Raises
     ------
     Reject
-        The model had nothing to say, three times over.
+        The engine can't ever answer this request, or every draw was empty.
     Retry
-        The engine can't answer now.
+        The engine can't answer it now.
     """
     request = request.model_copy(update={"sampling": request.sampling.with_own(engine.own_sampling)})
     with spans.chat(engine.model, engine.provider, request) as chat:
-        earlier = _earlier(request, engine)
-        live = LiveText(request.request_id, tell, earlier) if tell and request.live else None
+        earlier = _earlier_texts(request, engine)
+        live = LiveText(request.request_id, send_progress, earlier) if send_progress and request.live else None
         generated = await Drawing(request, engine, earlier=earlier, live=live, clock=clock, chat=chat).answer()
         timings = Timings(prompt=generated.prompt_seconds, generation=generated.generation_seconds)
         chat.record_answer(
@@ -39,7 +44,7 @@ async def generate(
     )
 
 
-def _earlier(request: GenerationRequested, engine: Engine) -> EarlierTexts:
-    """What the answer should not be once more: nothing where another draw would bring the same."""
+def _earlier_texts(request: GenerationRequested, engine: Engine) -> EarlierTexts:
+    """Return the texts that the answer should not repeat; none if another draw would give the same answer."""
     draws_differ = engine.samples and not request.sampling.is_greedy
-    return EarlierTexts.of(request.turns, request.sampling) if draws_differ else EarlierTexts([])
+    return EarlierTexts.of_conversation(request.turns, request.sampling) if draws_differ else EarlierTexts([])

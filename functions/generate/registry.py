@@ -110,7 +110,7 @@ ENGINES: dict[str, EngineEntry] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerEntry:
-    """Where requests come from. `opener`: `(settings, retrying) -> AbstractAsyncContextManager[Host]`."""
+    """Where requests come from. `opener`: `(settings, retrying) -> AbstractAsyncContextManager[Trigger]`."""
 
     opener: str
     extra: str = ""
@@ -121,8 +121,8 @@ class TriggerEntry:
 
 
 TRIGGERS: dict[str, TriggerEntry] = {
-    "jetstream": TriggerEntry(opener="functions.generate.triggers.jetstream:host"),
-    "rabbitmq": TriggerEntry(opener="functions.generate.triggers.rabbitmq:host", extra="rabbitmq"),
+    "jetstream": TriggerEntry(opener="functions.generate.triggers.jetstream:open_trigger"),
+    "rabbitmq": TriggerEntry(opener="functions.generate.triggers.rabbitmq:open_trigger", extra="rabbitmq"),
 }
 """By their names for GENERATE_TRIGGER."""
 

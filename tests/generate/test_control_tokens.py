@@ -15,12 +15,12 @@ from tests.generate.conftest import make_tokenizer
     ["<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "[/INST]", "<unused12>", "<｜User｜>", "@@ВТОРОЙ@@"],
 )
 def test_what_every_engine_knows_goes(token: str) -> None:
-    assert ControlTokens().without(f"Да{token}, нет.") == "Да, нет."
+    assert ControlTokens().remove_from(f"Да{token}, нет.") == "Да, нет."
 
 
 @pytest.mark.parametrize("text", ["a <| b |> c", "<table>", "[1]", "if x <|y", "`<|begin_of_thought|>`", "</s> < s>"])
 def test_words_stay(text: str) -> None:
-    assert ControlTokens().without(text) == text
+    assert ControlTokens().remove_from(text) == text
 
 
 @pytest.fixture
@@ -32,7 +32,10 @@ def tokenizer() -> Any:
 
 
 def test_of_a_tokenizers_added_tokens_the_special_ones_go(tokenizer: Any) -> None:
-    assert ControlTokens.of(tokenizer, DialogueFormat()).without("<s:1>Гость  и <table><eos>") == "Гость  и <table>"
+    assert (
+        ControlTokens.of_model(tokenizer, DialogueFormat()).remove_from("<s:1>Гость  и <table><eos>")
+        == "Гость  и <table>"
+    )
 
 
 def test_those_that_the_prompt_names_go(tokenizer: Any) -> None:
@@ -41,4 +44,4 @@ def test_those_that_the_prompt_names_go(tokenizer: Any) -> None:
             [first, *rest] = super().render(*args, **more)
             return [type(first)("Гость <table>", framing=True), *rest]
 
-    assert ControlTokens.of(tokenizer, Named()).without("Гость, <table>!") == "Гость, !"
+    assert ControlTokens.of_model(tokenizer, Named()).remove_from("Гость, <table>!") == "Гость, !"

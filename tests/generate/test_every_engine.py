@@ -62,7 +62,7 @@ async def test_every_registered_engine_is_put_to_the_test() -> None:
 async def begun(engine: Engine) -> "asyncio.Task[GeneratedAnswer]":
     """A long answer that is being written."""
     shown = Shown()
-    task = asyncio.create_task(engine.generate(asked(COUNTING), LONG, progressed=shown))
+    task = asyncio.create_task(engine.generate(asked(COUNTING), LONG, on_progress=shown))
     await asyncio.wait_for(shown.begun.wait(), 30)
     return task
 
@@ -238,7 +238,7 @@ async def test_usage_counts_the_prompt_and_the_answer(engine: Engine, taught_mod
 async def test_what_is_shown_grows_to_the_answer(served: Served, engine: Engine, told_at_every_token: None) -> None:
     for question in (READING, PLACE):
         shown = Shown()
-        answer = await engine.generate(asked(question), GREEDY, progressed=shown)
+        answer = await engine.generate(asked(question), GREEDY, on_progress=shown)
         assert answer.text == served.says(question)
         assert all(after.startswith(before) for before, after in pairwise(shown.texts))
         assert all(answer.text.startswith(text) for text in shown.texts)
@@ -247,7 +247,7 @@ async def test_what_is_shown_grows_to_the_answer(served: Served, engine: Engine,
 @served_by(*OWN)
 async def test_it_shows_whole_words_as_they_come(served: Served, engine: Engine, told_at_every_token: None) -> None:
     shown = Shown()
-    await engine.generate(asked(READING), GREEDY, progressed=shown)
+    await engine.generate(asked(READING), GREEDY, on_progress=shown)
     assert shown.texts
     assert {word for text in shown.texts for word in text.split()} <= set(served.says(READING).split())
 
@@ -259,13 +259,13 @@ async def test_an_answer_is_none_the_worse_if_it_can_not_be_shown(
     async def fails(text: str) -> None:
         raise ConnectionError
 
-    answer = await engine.generate(asked(READING), GREEDY, progressed=fails)
+    answer = await engine.generate(asked(READING), GREEDY, on_progress=fails)
     assert answer.text == served.says(READING)
 
 
 async def test_nothing_is_shown_once_the_answer_is_there(engine: Engine, told_at_every_token: None) -> None:
     shown = Shown()
-    await engine.generate(asked(READING), GREEDY, progressed=shown)
+    await engine.generate(asked(READING), GREEDY, on_progress=shown)
     before = list(shown.texts)
     await engine.generate(asked(COUNTING), GREEDY)
     assert shown.texts == before

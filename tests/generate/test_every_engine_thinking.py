@@ -51,7 +51,7 @@ async def test_the_limit_bounds_the_answer_and_not_the_thought(engine: Engine) -
 
 async def test_nothing_of_a_thought_is_shown(engine: Engine, told_at_every_token: None) -> None:
     shown = Shown()
-    answer = await engine.generate(asked(THINKING), GREEDY, progressed=shown)
+    answer = await engine.generate(asked(THINKING), GREEDY, on_progress=shown)
     assert answer.text == ANSWER
     assert all(ANSWER.startswith(text) for text in shown.texts)
 
@@ -59,7 +59,7 @@ async def test_nothing_of_a_thought_is_shown(engine: Engine, told_at_every_token
 async def test_no_token_of_a_frame_is_shown(engine: Engine, told_at_every_token: None) -> None:
     """Nor is one that its tokenizer does not call special. The mark of a thought, in code, is a word."""
     shown = Shown()
-    answer = await engine.generate(asked(FRAMED), GREEDY, progressed=shown)
+    answer = await engine.generate(asked(FRAMED), GREEDY, on_progress=shown)
     assert answer.text == f"Море рядом, {THINK_IN_CODE}, Токио."
     assert all(answer.text.startswith(text) for text in shown.texts)
 
@@ -67,7 +67,7 @@ async def test_no_token_of_a_frame_is_shown(engine: Engine, told_at_every_token:
 async def test_a_thought_without_an_end_is_never_the_answer(engine: Engine, told_at_every_token: None) -> None:
     shown = Shown()
     try:
-        text = (await engine.generate(asked(BROODING), GREEDY, progressed=shown)).text
+        text = (await engine.generate(asked(BROODING), GREEDY, on_progress=shown)).text
     except Reject:
         text = ""
     for said in (text, *shown.texts):

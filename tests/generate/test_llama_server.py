@@ -63,10 +63,10 @@ async def engine(url: str) -> AsyncIterator[Any]:
 async def test_it_answers_live_and_the_same_again(engine: Any) -> None:
     seen: list[str] = []
 
-    async def progressed(text: str) -> None:
+    async def on_progress(text: str) -> None:
         seen.append(text)
 
-    answer = await engine.generate(QUESTION, GREEDY, progressed=progressed)
+    answer = await engine.generate(QUESTION, GREEDY, on_progress=on_progress)
     assert answer.text
     assert answer.finish_reason in FinishReason
     assert 0 < answer.usage.output_tokens <= GREEDY.max_new_tokens

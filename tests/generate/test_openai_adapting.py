@@ -436,13 +436,13 @@ async def test_nothing_is_told_of_a_thought(server: ChatServer, opens: bool) -> 
     thought = [] if opens else [chunk("<th"), chunk("ink>")]
     thought += [chunk("тайное "), chunk("слово "), chunk("</thi"), chunk("nk>\n\n")]
 
-    async def progressed(text: str) -> None:
+    async def on_progress(text: str) -> None:
         seen.append(text)
 
     server.script.append(streams(*thought, chunk("Вот "), chunk("ответ."), chunk(finish="stop")))
     async with talking(server) as engine:
         answer = await engine.generate(
-            QUESTION, SAMPLING.model_copy(update={"max_new_tokens": 60}), progressed=progressed
+            QUESTION, SAMPLING.model_copy(update={"max_new_tokens": 60}), on_progress=on_progress
         )
     assert answer.text == "Вот ответ."
     assert all("Вот ответ.".startswith(text) for text in seen)

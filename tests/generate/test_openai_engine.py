@@ -142,7 +142,7 @@ async def test_requests_go_out_at_once(server: ChatServer, engine: Any) -> None:
 async def test_what_is_written_so_far_is_told(server: ChatServer, engine: Any) -> None:
     seen, heard = [], asyncio.Event()
 
-    async def progressed(text: str) -> None:
+    async def on_progress(text: str) -> None:
         seen.append(text)
         heard.set()
 
@@ -152,7 +152,7 @@ async def test_what_is_written_so_far_is_told(server: ChatServer, engine: Any) -
         await says("пять.")(chat, body)
 
     server.script.append(waits_until_heard)
-    answer = await engine.generate(QUESTION, SAMPLING, progressed=progressed)
+    answer = await engine.generate(QUESTION, SAMPLING, on_progress=on_progress)
     assert seen[0]
     assert "Раз два три четыре".startswith(seen[0])
     assert answer.text == "Раз два три четыре пять."

@@ -89,11 +89,11 @@ def told_at_every_token(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_thought_is_counted_and_never_shown(models: Models, name: str, *, tokens: bool, opens: bool) -> None:
     shown: list[str] = []
 
-    async def progressed(text: str) -> None:
+    async def on_progress(text: str) -> None:
         shown.append(text)
 
     async with opened(models.of(name, tokens=tokens, opens=opens)) as engine:
-        answer = await engine.generate(ASKED, GREEDY, progressed=progressed)
+        answer = await engine.generate(ASKED, GREEDY, on_progress=on_progress)
         cut = await engine.generate(ASKED, GREEDY.model_copy(update={"max_new_tokens": 3}))
     assert (answer.text, answer.finish_reason) == (ANSWER, FinishReason.STOP)
     assert answer.usage.output_tokens > GREEDY.max_new_tokens

@@ -246,7 +246,7 @@ async def test_a_chat_span_says_how_often_an_answer_was_drawn_and_no_text(observ
         model, provider, samples = "gemma", "openvino", True
         own_sampling = MappingProxyType({})
 
-        async def generate(self, turns, sampling, *, progressed=None):
+        async def generate(self, turns, sampling, *, on_progress=None):
             return GeneratedAnswer("секрет в четырёх словах", FinishReason.STOP, Usage(input_tokens=5, output_tokens=3))
 
         async def close(self): ...

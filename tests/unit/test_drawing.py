@@ -37,15 +37,15 @@ class Drawn:
         self.samples = samples
         self.asked: list[Sampling] = []
 
-    async def generate(self, turns, sampling, *, progressed=None):
+    async def generate(self, turns, sampling, *, on_progress=None):
         self.asked.append(sampling)
         draw = self._draws.pop(0)
         if isinstance(draw, Exception):
             raise draw
         text = draw if isinstance(draw, str) else await draw()
         words = text.split()
-        for count in range(1, len(words)) if progressed else ():
-            await progressed(" ".join(words[:count]))
+        for count in range(1, len(words)) if on_progress else ():
+            await on_progress(" ".join(words[:count]))
         return GeneratedAnswer(text, FinishReason.STOP, Usage(input_tokens=10, output_tokens=3), 0.5, 2)
 
     async def close(self) -> None: ...
@@ -78,9 +78,9 @@ def asked(make_request):
     return ask
 
 
-async def generate(request, engine, *, clock=None, tell=None):
+async def generate(request, engine, *, clock=None, send_progress=None):
     return await generate_with(
-        request, engine=engine, spans=noop_telemetry().spans, clock=clock or SystemClock(), tell=tell
+        request, engine=engine, spans=noop_telemetry().spans, clock=clock or SystemClock(), send_progress=send_progress
     )
 
 
@@ -254,7 +254,7 @@ async def test_cancelled_during_another_draw_it_draws_no_more(asked) -> None:
 async def test_nothing_is_shown_of_what_may_be_a_repetition(asked) -> None:
     told = Told()
     engine = Drawn(SAID, "Я тебе всё это приготовлю завтра вечером, подожди.")
-    completed = await generate(asked(live=True), engine, tell=told)
+    completed = await generate(asked(live=True), engine, send_progress=told)
     assert completed.text == "Я тебе всё это приготовлю завтра вечером, подожди."
     assert told.texts == ["Я тебе всё это приготовлю завтра", "Я тебе всё это приготовлю завтра вечером,"]
     assert told.sequences == [1, 2]
@@ -262,13 +262,13 @@ async def test_nothing_is_shown_of_what_may_be_a_repetition(asked) -> None:
 
 async def test_what_can_be_no_repetition_is_shown_from_its_first_word(asked) -> None:
     told = Told()
-    await generate(asked(live=True), Drawn("Суп с грибами."), tell=told)
+    await generate(asked(live=True), Drawn("Суп с грибами."), send_progress=told)
     assert told.texts == ["Суп", "Суп с"]
 
 
 async def test_what_is_not_drawn_again_is_shown_at_once(asked) -> None:
     told = Told()
-    await generate(asked(live=True, sampling=Sampling(temperature=0)), Drawn(SAID), tell=told)
+    await generate(asked(live=True, sampling=Sampling(temperature=0)), Drawn(SAID), send_progress=told)
     assert told.texts == ["Я", "Я тебе", "Я тебе всё", "Я тебе всё это"]
 
 
@@ -276,27 +276,27 @@ async def test_after_some_of_it_was_shown_an_answer_is_not_drawn_again(asked) ->
     """The length limit may end an answer with what was said before, after more than that was shown."""
 
     class Cut(Drawn):
-        async def generate(self, turns, sampling, *, progressed=None):
+        async def generate(self, turns, sampling, *, on_progress=None):
             self.asked.append(sampling)
-            await progressed(f"{SAID} Потому")
+            await on_progress(f"{SAID} Потому")
             return GeneratedAnswer(SAID, FinishReason.LENGTH, Usage())
 
     engine, told = Cut(), Told()
-    assert (await generate(asked(live=True), engine, tell=told)).text == SAID
+    assert (await generate(asked(live=True), engine, send_progress=told)).text == SAID
     assert told.texts == [f"{SAID} Потому"]
     assert len(engine.asked) == 1
 
 
 async def test_where_a_draw_that_is_being_shown_fails_the_answer_from_before_is_sent(asked) -> None:
     class Breaking(Drawn):
-        async def generate(self, turns, sampling, *, progressed=None):
+        async def generate(self, turns, sampling, *, on_progress=None):
             if not self.asked:
-                return await super().generate(turns, sampling, progressed=progressed)
+                return await super().generate(turns, sampling, on_progress=on_progress)
             self.asked.append(sampling)
-            await progressed("Суп с")
+            await on_progress("Суп с")
             raise Retry("broke off")
 
     engine, told = Breaking(SAID), Told()
-    assert (await generate(asked(live=True), engine, tell=told)).text == SAID
+    assert (await generate(asked(live=True), engine, send_progress=told)).text == SAID
     assert told.texts == ["Суп с"]
     assert len(engine.asked) == 2

@@ -14,8 +14,10 @@ from functions.worker.outcomes import Reject
 from observability.telemetry import noop_telemetry
 
 
-async def generate(request, *, engine, tell=None):
-    return await generate_with(request, engine=engine, spans=noop_telemetry().spans, clock=SystemClock(), tell=tell)
+async def generate(request, *, engine, send_progress=None):
+    return await generate_with(
+        request, engine=engine, spans=noop_telemetry().spans, clock=SystemClock(), send_progress=send_progress
+    )
 
 
 class Scripted:
@@ -31,12 +33,12 @@ class Scripted:
         self.samplings: list[Sampling] = []
         self.was_watched = False
 
-    async def generate(self, turns, sampling, *, progressed=None):
+    async def generate(self, turns, sampling, *, on_progress=None):
         self.seeds.append(sampling.seed)
         self.samplings.append(sampling)
-        self.was_watched = progressed is not None
-        for text in self.written if progressed else ():
-            await progressed(text)
+        self.was_watched = on_progress is not None
+        for text in self.written if on_progress else ():
+            await on_progress(text)
         return GeneratedAnswer(self._lines.pop(0), FinishReason.STOP, Usage(input_tokens=1, output_tokens=2), 0.5, 1.5)
 
     async def close(self) -> None: ...
@@ -92,34 +94,34 @@ async def test_what_is_written_meanwhile_is_told_once_each_in_order(make_request
     engine.written = ("", "да,", "да,", "да, конечно")
     told = []
 
-    async def tell(progressed) -> None:
+    async def send_progress(progressed) -> None:
         told.append((progressed.request_id, progressed.sequence, progressed.text))
 
     request = make_request("1.2.3.4").model_copy(update={"live": True})
-    assert (await generate(request, engine=engine, tell=tell)).text == "да, конечно"
+    assert (await generate(request, engine=engine, send_progress=send_progress)).text == "да, конечно"
     assert told == [("1.2.3.4", 1, "да,"), ("1.2.3.4", 2, "да, конечно")]
 
 
 @pytest.mark.parametrize(("live", "heard"), [(False, True), (True, False)])
 async def test_nothing_is_told_to_nobody(make_request, live, heard) -> None:
-    async def tell(progressed) -> None:
+    async def send_progress(progressed) -> None:
         raise AssertionError
 
     engine = Scripted("да")
     request = make_request().model_copy(update={"live": live})
-    await generate(request, engine=engine, tell=tell if heard else None)
+    await generate(request, engine=engine, send_progress=send_progress if heard else None)
     assert not engine.was_watched
 
 
 async def test_the_echo_engine_shows_its_words_over_its_delay() -> None:
     shown = []
 
-    async def progressed(text: str) -> None:
+    async def on_progress(text: str) -> None:
         shown.append(text)
 
     turns = [Turn(role=Role.USER, text=" один два\nтри четыре ")]
     answer = await EchoEngine(timedelta(seconds=0.4), clock=SystemClock()).generate(
-        turns, Sampling(), progressed=progressed
+        turns, Sampling(), on_progress=on_progress
     )
     assert shown == [" один", " один два", " один два\nтри"]
     assert answer.text == turns[0].text

@@ -26,7 +26,9 @@ async def test_it_ends_although_all_its_slots_are_busy_when_rabbitmq_fails_for_g
 
     monkeypatch.setattr(rabbitmq, "connect", connect)
     monkeypatch.setattr(rabbitmq.topology, "ensure", ensure)
-    async with rabbitmq.host(GenerateSettings(trigger="rabbitmq"), Retrying(SystemClock(), Random(1))) as broker:
+    async with rabbitmq.open_trigger(
+        GenerateSettings(trigger="rabbitmq"), Retrying(SystemClock(), Random(1))
+    ) as trigger:
         upkeep.fail(TransportError("this user may not"))
         with pytest.raises(TransportError, match="may not"):
-            await broker.keep()
+            await trigger.upkeep()

@@ -22,7 +22,7 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["option
 ADD = """
 from functions.generate.registry import ENGINES, TRIGGERS, EngineEntry, TriggerEntry
 ENGINES["parrot"] = EngineEntry(opener="parrots:open_engine", about="a bird")
-TRIGGERS["pigeon"] = TriggerEntry(opener="pigeons:host")
+TRIGGERS["pigeon"] = TriggerEntry(opener="pigeons:open_trigger")
 from docs.settings import page
 print(page())
 """

@@ -51,7 +51,7 @@ class BatchWriter:
             going = [one for one in batch if one.goes_on()]
             waiting += going
             done(len(batch) - len(going))
-        return [self._writer.generated(one.prompt, one.stages, Times()).text for one in begun]
+        return [self._writer.answer(one.prompt, one.stages, Times()).text for one in begun]
 
     def _write(self, batch: Sequence["_Begun"], done: CountDone) -> None:
         """Generate the current stage of each answer in `batch`."""

@@ -1,45 +1,45 @@
-"""What a model wrote, made into a message that can be sent."""
+"""Turn a model's output into a message that can be sent."""
 
 import re
 
 from functions.generate.prompts.formats import may_be_label, without_label
 
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[»”\")]*+(?=\s|$)")
-"""Looked for once in a run of dots, however long it is."""
+"""Possessive, so that a long run of dots is searched once."""
 _LAST_WORD = re.compile(r"\s\S{0,24}\Z")
 _HELD_BACK = 24
-"""Characters, where there is no white space to tell words apart."""
+"""Characters at the end that may be an incomplete word, where no white space separates words."""
 _QUOTES = {"«": "»", '"': '"', "“": "”", "„": "“"}
 
 
 def tidy_answer(text: str, *, cut: bool) -> str:
-    """`text` without a leading speaker label, wrapping quotes and broken characters.
+    """Return `text` without a leading speaker label, quotes around it and broken characters.
 
-    `cut`: the length limit ended it, so it is shortened to its last whole sentence, or else its last whole word.
+    `cut`: the length limit ended it, so shorten it to its last whole sentence, or else its last whole word.
     """
-    whole = text.replace("\ufffd", "").strip()
-    return _unquoted(without_label(_whole(whole) if cut else whole).strip())
+    stripped = text.replace("\ufffd", "").strip()
+    return _without_quotes(without_label(_without_incomplete_end(stripped) if cut else stripped).strip())
 
 
 def partial_answer(text: str) -> str:
-    """What can be shown of an answer that is still being written: the whole words of `tidy`'s start.
+    """Return what can be shown of an unfinished answer: whole words with which `tidy_answer` will begin.
 
-    Empty while it may turn out to be a label or to stand in quotes. An answer that the length limit ends may lose
-    its last words again.
+    Return an empty string while `text` may become a label or stand in quotes. If the length limit ends the answer,
+    its last words may be removed again.
     """
-    # White space at its end stays: it tells that the last word is whole.
+    # Keep white space at the end: it shows that the last word is whole.
     written = text.replace("\ufffd", "").lstrip()
     if may_be_label(written):
         return ""
-    spoken = without_label(written).lstrip()
-    closing = _QUOTES.get(spoken[:1])
-    if closing is not None and closing not in spoken.rstrip()[1:-1]:
+    answer = without_label(written).lstrip()
+    closing = _QUOTES.get(answer[:1])
+    if closing is not None and closing not in answer.rstrip()[1:-1]:
         return ""
-    last = _LAST_WORD.search(spoken)
-    return (spoken[: last.start()] if last else spoken[:-_HELD_BACK]).rstrip()
+    last = _LAST_WORD.search(answer)
+    return (answer[: last.start()] if last else answer[:-_HELD_BACK]).rstrip()
 
 
-def _whole(text: str) -> str:
+def _without_incomplete_end(text: str) -> str:
     sentences = list(_SENTENCE_END.finditer(text))
     if sentences:
         return text[: sentences[-1].end()]
@@ -47,8 +47,8 @@ def _whole(text: str) -> str:
     return f"{words.rstrip(' ,;:—-')}…" if words else text
 
 
-def _unquoted(text: str) -> str:
-    """Quotes around everything go, and an opening one that is never closed; quotes inside stay."""
+def _without_quotes(text: str) -> str:
+    """Remove quotes around the whole text, or an opening one that is never closed; keep quotes inside."""
     closing = _QUOTES.get(text[:1])
     if closing is None or closing in text[1:-1]:
         return text

@@ -1,4 +1,4 @@
-"""Control tokens in what a model wrote: none is shown, as none comes of what people write (`words`)."""
+"""Remove control tokens from a model's output, so that none is shown."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -18,34 +18,34 @@ _KNOWN = (
     re.escape(FIRST_SPEAKER),
     re.escape(SECOND_SPEAKER),
 )
-"""By their spelling, on every engine: a server does not say which tokens it has."""
+"""Recognised by spelling with every engine: a server does not say which tokens it has."""
 _BRACKETED = re.compile(r"\W.*\w.*\W", re.DOTALL)
-"""What else a tokenizer was given may be an ordinary word."""
+"""Only an added token in brackets counts: another may be an ordinary word."""
 _MARKS = {spelling for mark in THOUGHT_MARKS for spelling in (mark.opening, mark.closing)}
-"""Those of thoughts are judged before; what is left of them is code that the answer is about."""
+"""Marks of thoughts are hidden before; those that are left are code in the answer."""
 _TURNS = [Turn(role=role, text=".") for role in (Role.USER, Role.ASSISTANT, Role.USER)]
 
 
 class ControlTokens:
-    """The control tokens of one model, `names` beside those that every engine knows."""
+    """The control tokens of one model: `names`, and those recognised with every engine."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         longest_first = sorted({*names} - _MARKS, key=len, reverse=True)
         self._pattern = re.compile("|".join([*map(re.escape, longest_first), *_KNOWN]))
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer, form: Format) -> "ControlTokens":
+    def of_model(cls, tokenizer: Tokenizer, form: Format) -> "ControlTokens":
         return cls(_names(tokenizer, form))
 
-    def without(self, text: str) -> str:
+    def remove_from(self, text: str) -> str:
         """Return `text` without control tokens."""
         return self._pattern.sub(lambda found: found[0] if found[0] in _MARKS else "", text)
 
 
 def _names(tokenizer: Tokenizer, form: Format) -> Iterator[str]:
-    """The tokens that are called special, and those added ones that the frame of a prompt names.
+    """Yield the special tokens, and those added tokens that the frame of a prompt contains.
 
-    Others that were added are words: Gemma's tokenizer has HTML's tags among them.
+    Other added tokens are text: Gemma's tokenizer has HTML tags among them.
     """
     yield from tokenizer.all_special_tokens
     frame = "".join(segment.text for segment in form.render(_TURNS) if segment.framing)

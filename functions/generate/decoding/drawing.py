@@ -1,4 +1,4 @@
-"""An answer is drawn from the model, and drawn again if it is empty or repeats what was said."""
+"""Draw an answer from the model, and draw it again if it is empty or repeats an earlier text."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -16,12 +16,12 @@ from functions.worker.outcomes import Reject
 from observability.chat_span import ChatSpan
 
 DRAWS = 3
-"""At most, for whatever reason."""
+"""At most, for any reason."""
 LIVELIER = (0.7, 1.0)
 """The least temperature of the second and the third draw, after a repetition: at a low one another seed hardly ever
-brings other words."""
+gives another answer."""
 PATIENCE, LEAST_PATIENCE = 3, timedelta(seconds=5)
-"""While there is an answer already: how many times as long as the longest draw so far the next may take."""
+"""Once there is an answer: how many times as long as the longest draw so far the next may take."""
 
 ProgressSender = Callable[[GenerationProgressed], Awaitable[None]]
 
@@ -36,31 +36,31 @@ class RedrawReason(StrEnum):
 
 
 class LiveText:
-    """Tells every new text once, in order, from the first on that can't become a repetition: that would be drawn again.
+    """Sends each new partial text once, in order, from the first that can't become a repetition, which is drawn again.
 
-    It is `functions.generate.engine.OnProgress`.
+    Implements `functions.generate.engine.OnProgress`.
     """
 
-    def __init__(self, request_id: str, tell: ProgressSender, earlier: EarlierTexts) -> None:
+    def __init__(self, request_id: str, send: ProgressSender, earlier: EarlierTexts) -> None:
         self._request_id = request_id
-        self._tell = tell
+        self._send = send
         self._earlier = earlier
         self._last, self._sequence = "", 0
 
     @property
     def is_shown(self) -> bool:
-        """Whether any of it was told."""
+        """Whether any text was sent."""
         return self._sequence > 0
 
     async def __call__(self, text: str) -> None:
-        if not text or text == self._last or (not self.is_shown and self._earlier.may_have(text)):
+        if not text or text == self._last or (not self.is_shown and self._earlier.may_contain(text)):
             return
         self._last, self._sequence = text, self._sequence + 1
-        await self._tell(GenerationProgressed(request_id=self._request_id, text=text, sequence=self._sequence))
+        await self._send(GenerationProgressed(request_id=self._request_id, text=text, sequence=self._sequence))
 
 
 class Drawing:
-    """Draws the answer to one request. Seeds follow from the request's, so that a redelivery draws the same."""
+    """Draws the answer to one request. Seeds are derived from the request's, so a redelivery draws the same answer."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Drawing:
         clock: Clock,
         chat: ChatSpan,
     ) -> None:
-        """`earlier`: what is drawn again, unless some of the answer is shown by `live` already."""
+        """`earlier`: texts that are drawn again, unless `live` has shown some of the answer already."""
         self._request = request
         self._engine = engine
         self._earlier = earlier
@@ -86,24 +86,24 @@ class Drawing:
     async def answer(self) -> GeneratedAnswer:
         """Return the last answer that is not empty, with the tokens and the time of all draws.
 
-        Raises what the engine raises while there is no answer, and Reject if there is none.
+        Raises the engine's error unless there is an answer already, and Reject if all draws were empty.
         """
-        while await self._draw() and (why := self._why_again()):
-            self._chat.record_redraw(why, number=len(self._drawn) + 1)
+        while await self._draw() and (reason := self._redraw_reason()):
+            self._chat.record_redraw(reason, number=len(self._drawn) + 1)
         if self._answer is None:
             raise Reject(f"the model gave an empty answer {DRAWS} times", reason=FailureReason.EMPTY)
         return self._with_totals(self._answer)
 
     async def _draw(self) -> bool:
-        """Whether it has come to its end; if not, there is an answer from before."""
+        """Draw once. Return False if that failed and an earlier draw gave an answer."""
         began = self._clock.monotonic()
-        drawing = self._engine.generate(self._request.turns, self._sampling(), progressed=self._live)
+        generating = self._engine.generate(self._request.turns, self._sampling(), on_progress=self._live)
         try:
-            drawn = await (drawing if self._answer is None else within(self._patience(), drawing))
+            drawn = await (generating if self._answer is None else within(self._patience(), generating))
         except Exception as error:
             if self._answer is None:
                 raise
-            # Not the exception's text: it may hold the user's.
+            # Leave out the exception's text, which may quote the user's.
             log.info("answer.not_redrawn", request_id=self._request.request_id, error=type(error).__name__)
             return False
         self._longest = max(self._longest, timedelta(seconds=self._clock.monotonic() - began))
@@ -111,29 +111,29 @@ class Drawing:
         self._answer = drawn if drawn.text.strip() else self._answer
         return True
 
-    def _why_again(self) -> RedrawReason | None:
+    def _redraw_reason(self) -> RedrawReason | None:
         if len(self._drawn) == DRAWS:
             return None
         if self._answer is None:
             return RedrawReason.EMPTY
-        said_before = not self._drawn[-1].text.strip() or self._earlier.has(self._answer.text)
+        is_repeated = not self._drawn[-1].text.strip() or self._earlier.contains(self._answer.text)
         is_shown = self._live is not None and self._live.is_shown
         has_time = self._longest <= self._patience()
-        return RedrawReason.REPEATED if said_before and has_time and not is_shown else None
+        return RedrawReason.REPEATED if is_repeated and has_time and not is_shown else None
 
     def _sampling(self) -> Sampling:
-        """For the next draw."""
+        """Return the sampling of the next draw."""
         sampling, number = self._request.sampling, len(self._drawn)
         temperature = sampling.temperature if self._answer is None else max(sampling.temperature, LIVELIER[number - 1])
         return sampling.model_copy(update={"seed": (sampling.seed + number) % 2**32, "temperature": temperature})
 
     def _patience(self) -> timedelta:
-        """How long an answer that is there may wait for another: half of what the deadline leaves, at most."""
+        """Return how long another draw may take: at most half of the time until the deadline."""
         left = self._request.deadline - self._clock.now()
         return min(left / 2, max(LEAST_PATIENCE, PATIENCE * self._longest))
 
     def _with_totals(self, answer: GeneratedAnswer) -> GeneratedAnswer:
-        """All draws are paid for. A prompt that is read for another draw is time spent generating."""
+        """Return `answer` with the usage and time of all draws; reading the prompt again counts as generation."""
         first, *others = self._drawn
         return replace(
             answer,

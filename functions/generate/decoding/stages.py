@@ -1,4 +1,4 @@
-"""An answer is written in stages, so that a thought has a bound of its own and the rest has what was asked for."""
+"""Stages of writing an answer: they bound a thought and the answer after it separately."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
@@ -8,18 +8,18 @@ from functions.generate.decoding.thoughts import THOUGHT_MARKS, ThoughtMark, Vis
 from functions.generate.prompts.tokenizer import Tokenizer
 
 CHUNK = 64
-"""Tokens of a thought that are written at a time where its closing mark is no token, and so ends no stage."""
+"""Tokens of a thought to write at a time if its closing mark is not one token and so can't stop a stage."""
 
 MARK_TOKENS = 64
-"""Room beside the bounds: half for what opens one thought too many, half for the mark that is put in to close it."""
+"""Tokens beyond the bounds: half for a second opening mark, half for the closing mark that is inserted."""
 
 _SEEDS = 1_000_003
-"""Between the seeds of two stages, so that none has that of another try."""
+"""Between the seeds of two stages, so that no stage has the seed of another draw."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarkTokens:
-    """The marks of thoughts as tokens: those that are one token, and how each thought is closed."""
+    """Marks of thoughts as tokens: the marks that are a single token, and the tokens that close each thought."""
 
     openings: frozenset[int]
     closings: dict[ThoughtMark, int]
@@ -27,7 +27,7 @@ class MarkTokens:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, frame: Callable[[str], list[int]]) -> "MarkTokens":
-        """`frame` gives the tokens of what belongs to a prompt's frame, which may name any token."""
+        """`frame` encodes text of a prompt's frame, which may name any token."""
 
         def token(name: str) -> int | None:
             found = tokenizer.convert_tokens_to_ids(name)
@@ -44,7 +44,7 @@ class MarkTokens:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many tokens the answer may have, and how many the thought before it."""
+    """Most tokens of the answer, and of the thought before it."""
 
     answer: int
     thought: int
@@ -52,7 +52,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class WritingStage:
-    """What the model is to write next: at most `limit` tokens, up to one of `stops`."""
+    """What the model writes next: at most `limit` tokens, up to and including one of `stops`."""
 
     number: int
     limit: int
@@ -64,9 +64,9 @@ class WritingStage:
 
 
 class AnswerStages:
-    """One answer while it is written: take the `next` stage, write it, `add` what was written, until there is none.
+    """The stages of one answer: write the `next` stage and `add` its tokens, until `next` returns None.
 
-    A thought that reaches its bound, or that the model ends without a closing mark, is closed, and the answer follows.
+    A thought that reaches its bound or ends without a closing mark is closed, and the answer follows.
     """
 
     def __init__(
@@ -78,53 +78,53 @@ class AnswerStages:
         ends: Collection[int],
         decode: Callable[[Sequence[int]], str],
     ) -> None:
-        """`opened`: the mark of the thought that the prompt has opened. `decode` keeps special tokens."""
+        """`opened`: the mark of a thought that the prompt has opened. `decode` keeps special tokens."""
         self._bounds = bounds
         self._marks = marks
         self._opened = opened
         self._ends = ends
         self._decode = decode
         self.tokens: list[int] = []
-        """What follows the prompt, a closing mark that the model did not write included; the end token is left out."""
+        """The tokens after the prompt, including inserted closing marks, without the end token."""
         self.written = 0
-        """Tokens, all that the model wrote."""
+        """Number of tokens that the model wrote."""
         self.cut = False
         """Whether a limit ended the answer."""
-        self._said = VisibleText("", thinking=opened is not None)
+        self._visible = VisibleText("", thinking=opened is not None)
         self._stage = WritingStage(-1, 0, frozenset(), thinking=False)
         self._answered = 0
         self._thought = 0
         self._is_closed = False
-        self._is_over = False
+        self._is_finished = False
 
     def next(self) -> WritingStage | None:
-        """What to write after the prompt and `tokens`; None when the answer is there."""
-        if self._said.thinking and self._thought >= self._bounds.thought:
+        """Return what to write after the prompt and `tokens`; None when the answer is finished."""
+        if self._visible.thinking and self._thought >= self._bounds.thought:
             self._close()
-        if not self._is_over and self._left <= 0:
+        if not self._is_finished and self._left <= 0:
             self._finish(cut=True)
-        if self._is_over:
+        if self._is_finished:
             return None
-        limit, stops = self._thinking() if self._said.thinking else self._answering()
-        self._stage = WritingStage(self._stage.number + 1, limit, stops, self._said.thinking)
+        limit, stops = self._thinking() if self._visible.thinking else self._answering()
+        self._stage = WritingStage(self._stage.number + 1, limit, stops, self._visible.thinking)
         return self._stage
 
     def add(self, tokens: Sequence[int], *, cut: bool) -> None:
-        """`tokens` were written in the last stage; `cut`: up to its limit, else up to a stop or an end."""
+        """Add the `tokens` of the last stage; `cut`: its limit ended it, else a stop or an end."""
         self.written += len(tokens)
         last = tokens[-1] if tokens else None
         ended = not cut and last not in self._stage.stops
-        before, start = self._said, len(self.tokens)
+        before, start = self._visible, len(self.tokens)
         self.tokens += tokens[:-1] if last in self._ends else tokens
-        self._said = self._read(len(self.tokens))
-        spent = self._spent(before, start)
+        self._visible = self._read(len(self.tokens))
+        spent = self._thought_tokens(before, start)
         self._thought += spent
         self._answered += len(self.tokens) - start - spent
-        self._judge(ended=ended)
+        self._finish_at_bounds(ended=ended)
 
-    def _judge(self, *, ended: bool) -> None:
+    def _finish_at_bounds(self, *, ended: bool) -> None:
         excess = self._answered - self._bounds.answer
-        if self._said.thinking:
+        if self._visible.thinking:
             if ended:
                 self._thought = self._bounds.thought
         elif excess > 0:
@@ -136,7 +136,7 @@ class AnswerStages:
             self._finish(cut=True)
 
     def _finish(self, *, cut: bool) -> None:
-        self._is_over = True
+        self._is_finished = True
         self.cut = cut
 
     @property
@@ -145,7 +145,7 @@ class AnswerStages:
 
     def _answering(self) -> tuple[int, frozenset[int]]:
         limit = min(self._bounds.answer - self._answered, self._left)
-        return limit, frozenset() if self._said.thoughts else self._marks.openings
+        return limit, frozenset() if self._visible.thoughts else self._marks.openings
 
     def _thinking(self) -> tuple[int, frozenset[int]]:
         left = self._bounds.thought - self._thought
@@ -159,9 +159,9 @@ class AnswerStages:
             self._finish(cut=True)
             return
         self.tokens += self._marks.closed[mark]
-        self._said = self._read(len(self.tokens))
+        self._visible = self._read(len(self.tokens))
         self._is_closed = True
-        if self._said.thinking:
+        if self._visible.thinking:
             self._finish(cut=True)
 
     def _open_mark(self) -> ThoughtMark | None:
@@ -170,9 +170,9 @@ class AnswerStages:
     def _read(self, count: int) -> VisibleText:
         return hide_thoughts(self._decode(self.tokens[:count]), thinking=self._opened is not None)
 
-    def _spent(self, before: VisibleText, start: int) -> int:
-        """How many of the tokens from `start` on are a thought's, or may be the beginning of one."""
-        after, count = self._said, len(self.tokens) - start
+    def _thought_tokens(self, before: VisibleText, start: int) -> int:
+        """Return how many of the tokens from `start` on belong to a thought, or may begin one."""
+        after, count = self._visible, len(self.tokens) - start
         if after.thinking and before.thinking and after.thoughts == before.thoughts:
             return count
         if after.thinking:
@@ -183,5 +183,5 @@ class AnswerStages:
         return count if held_back else 0
 
     def _first(self, start: int, is_there: Callable[[VisibleText], bool]) -> int:
-        """How many tokens after `start` it takes."""
+        """Return how many tokens after `start` it takes until `is_there`."""
         return bisect_left(range(start, len(self.tokens)), True, key=lambda count: is_there(self._read(count)))

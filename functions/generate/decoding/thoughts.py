@@ -1,4 +1,4 @@
-"""Thoughts: what a reasoning model writes between marks before its answer, and which is never shown."""
+"""Thoughts: text between marks that a reasoning model writes before its answer; they are never shown."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from events.schema import Role, Turn
 
 @dataclass(frozen=True, slots=True)
 class ThoughtMark:
-    """What opens a thought and what closes it."""
+    """The strings that open and close a thought."""
 
     opening: str
     closing: str
@@ -30,7 +30,7 @@ THOUGHT_MARKS = (
     ThoughtMark("<|channel>thought", "<channel|>"),
     ThoughtMark("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
 )
-"""Which models write them: docs/decisions/thoughts.md."""
+"""docs/decisions/thoughts.md says which models write them."""
 
 _FRAMES = (
     ThoughtMark("<answer>", "</answer>"),
@@ -38,12 +38,12 @@ _FRAMES = (
     ThoughtMark("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
     ThoughtMark("<|begin_of_solution|>", "<|end_of_solution|>"),
 )
-"""What some models put around the answer that follows a thought."""
+"""Marks that some models put around the answer after a thought."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisibleText:
-    """`text` may be shown. `thinking`: the model is inside a thought at the end, after so many `thoughts` before it."""
+    """`text` may be shown. `thinking`: it ends inside a thought. `thoughts`: the number of finished ones."""
 
     text: str
     thinking: bool
@@ -62,7 +62,7 @@ _FENCED = (
     r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?P<bar>`{3,}|~{3,})[\w+#.{}=: \t-]*\n"
     r"(?:.*?^[ \t>]*(?P=bar)[`~]*[ \t]*$|.*)"
 )
-"""A fence that is not closed goes on to the end, as in Markdown."""
+"""An unclosed fence extends to the end, as in Markdown."""
 _QUOTED = r"(?<!`)(?P<run>`+)(?!`)(?:(?!\n[ \t]*\n).)*?(?<!`)(?P=run)"
 
 
@@ -73,22 +73,22 @@ def _pieces(after_quoted: str) -> re.Pattern[str]:
 
 _PIECE = _pieces("(?!`)")
 _PIECE_SO_FAR = _pieces(r"(?!`|\Z)")
-"""Backticks at the end may not be all that come."""
+"""Backticks at the end may be followed by more."""
 _MARK = re.compile(_any_of(_SPELLINGS))
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n")
 
 
 def hide_thoughts(text: str, *, thinking: bool = False, whole: bool = False) -> VisibleText:
-    """What may be shown of `text`, which a model wrote; `thinking`: the prompt has already opened a thought.
+    """Return what may be shown of a model's output; `thinking`: the prompt has already opened a thought.
 
-    What stands between marks is hidden, and so is everything before a closing mark that nothing opened. Marks in
-    Markdown code (backticks, fences) are text. Unless `text` is `whole`, an end that may become a mark is held back.
+    Hide text between marks, and everything before a closing mark without an opening one. Marks in Markdown code
+    (backticks, fences) are text. Unless `text` is `whole`, hold back an end that may become a mark.
     """
     return _Reader(text, whole=whole).read(_CLOSINGS if thinking else ())
 
 
 def without_thoughts(turns: Iterable[Turn]) -> list[Turn]:
-    """`turns` as if the assistant had never shown a thought; its turns that are nothing else are left out."""
+    """Return `turns` without the assistant's thoughts, and without its turns that contain nothing else."""
     kept: list[Turn] = []
     for turn in turns:
         text = turn.text if turn.role is Role.USER else hide_thoughts(turn.text, whole=True).text
@@ -100,14 +100,14 @@ def without_thoughts(turns: Iterable[Turn]) -> list[Turn]:
 
 
 def open_mark(text: str) -> ThoughtMark | None:
-    """The mark of the thought that `text`, the frame before an answer, leaves open."""
+    """Return the mark of the thought that `text`, the frame before an answer, leaves open, or None."""
     places = [(max(text.rfind(mark.opening), text.rfind(mark.closing)), mark) for mark in THOUGHT_MARKS]
     place, mark = max(places, key=lambda found: found[0])
     return mark if place >= 0 and text.startswith(mark.opening, place) else None
 
 
 class _Reader:
-    """Reads a text from its start: `_rest` is what has not been read."""
+    """Reads a text from its start: `_rest` is unread, `_shown` visible so far."""
 
     def __init__(self, text: str, *, whole: bool) -> None:
         self._rest = text
@@ -117,7 +117,7 @@ class _Reader:
         self._thoughts = 0
 
     def read(self, awaited: Sequence[str]) -> VisibleText:
-        """`awaited`: the marks that close the thought at the start, if there is one."""
+        """`awaited`: the marks that close the thought at the start, if any."""
         if awaited and not self._skip_thought(awaited):
             return self._end(0, thinking=True)
         pieces = _PIECE if self._whole else _PIECE_SO_FAR
@@ -129,9 +129,9 @@ class _Reader:
                         return self._end(0, thinking=True)
                 case "closing":
                     self._shown = ""
-                    self._go_on(piece.end())
+                    self._end_thought(piece.end())
                 case "ticks" if not self._whole and not _PARAGRAPH_END.search(self._rest, piece.end()):
-                    # They may still be closed, and a mark after them be code.
+                    # They may still be closed, and then a mark after them is code.
                     mark = _MARK.search(self._rest, piece.end())
                     return self._end(mark.start() if mark else len(self._rest))
                 case _:
@@ -139,14 +139,14 @@ class _Reader:
         return self._end(len(self._rest))
 
     def _skip_thought(self, closings: Sequence[str]) -> bool:
-        """False if it has no end."""
+        """Return False if the thought has no end."""
         ends = [place + len(mark) for mark in closings if (place := self._rest.find(mark)) >= 0]
         if ends:
-            self._go_on(min(ends))
+            self._end_thought(min(ends))
         return bool(ends)
 
-    def _go_on(self, place: int) -> None:
-        """After a thought, white space and the frame of an answer are left out."""
+    def _end_thought(self, place: int) -> None:
+        """Count a thought that ends at `place`; skip white space and an answer frame after it."""
         self._thoughts += 1
         self._rest = self._rest[place:]
         if not self._shown.strip():
@@ -172,12 +172,12 @@ class _Reader:
         text, spellings = self._shown, _SPELLINGS
         if self._frame:
             text, spellings = text.replace(self._frame.closing, ""), (*spellings, self._frame.closing)
-        held_back = 0 if self._whole or thinking else _half(text, spellings)
+        held_back = 0 if self._whole or thinking else _partial_mark(text, spellings)
         return VisibleText(text[: len(text) - held_back], thinking, self._thoughts)
 
 
-def _half(text: str, spellings: Sequence[str]) -> int:
-    """The length of the longest end of `text` that is the start of one of `spellings`."""
+def _partial_mark(text: str, spellings: Sequence[str]) -> int:
+    """Return the length of the longest end of `text` that is the start of one of `spellings`."""
     longest = min(len(text), max(map(len, spellings)) - 1)
     sizes = (size for size in range(longest, 0, -1) if any(word.startswith(text[-size:]) for word in spellings))
     return next(sizes, 0)

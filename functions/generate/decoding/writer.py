@@ -1,4 +1,4 @@
-"""An answer from its prompt to its text: what the engines that run a model here share around the model itself."""
+"""From turns to a prompt, and from tokens to an answer: shared by the engines that run a model in this process."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from functions.generate.prompts.tokenizer import Tokenizer
 
 @dataclass(slots=True)
 class Times:
-    """Seconds: to read the prompt, until the first token, and for the rest, later stages' prompts included."""
+    """Seconds until the first token, and for the rest, which includes the prompts of later stages."""
 
     prompt: float | None = None
     generation: float = 0.0
@@ -30,7 +30,7 @@ class Times:
 
 
 class AnswerWriter:
-    """Begins the answers of one model, and makes messages of what it wrote."""
+    """Prepares the prompts of one model, and turns its tokens into answers."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class AnswerWriter:
         self._ends = ends
         self._end = form.end
         self._decode = decode
-        self._frames = ControlTokens.of(tokenizer, form)
+        self._controls = ControlTokens.of_model(tokenizer, form)
         self._max_thought_tokens = max_thought_tokens
         self._reserved = max_thought_tokens if self._marks or prompter.opened else 0
 
     def begin(self, turns: Sequence[Turn], sampling: Sampling) -> tuple[list[int], AnswerStages]:
-        """The prompt for the newest of `turns`, and the stages of the answer."""
+        """Return the prompt for the newest of `turns`, and the stages of the answer."""
         limit = self._prompter.limit(sampling)
         prompt = self._prompter.prompt(turns, limit, thought=self._reserved)
         thought = min(self._max_thought_tokens, self._prompter.room_for_thought(prompt, limit))
@@ -62,12 +62,12 @@ class AnswerWriter:
             bounds, self._marks, opened=self._prompter.opened, ends=self._ends, decode=self._decode
         )
 
-    def so_far(self, tokens: Sequence[int]) -> str:
-        """What may be shown of an answer of which there is more to come."""
+    def partial_text(self, tokens: Sequence[int]) -> str:
+        """Return what may be shown of an unfinished answer."""
         return self._text(tokens, whole=False)
 
-    def generated(self, prompt: Sequence[int], stages: AnswerStages, times: Times) -> GeneratedAnswer:
-        """The answer that has gone through its `stages`."""
+    def answer(self, prompt: Sequence[int], stages: AnswerStages, times: Times) -> GeneratedAnswer:
+        """Return the answer whose `stages` are written."""
         return GeneratedAnswer(
             text=tidy_answer(self._text(stages.tokens, whole=not stages.cut), cut=stages.cut),
             finish_reason=FinishReason.LENGTH if stages.cut else FinishReason.STOP,
@@ -77,6 +77,6 @@ class AnswerWriter:
         )
 
     def _text(self, tokens: Sequence[int], *, whole: bool) -> str:
-        # A mark may be a special token, and the end of a line end an answer, but no thought.
+        # Thoughts first: a mark may be a special token, and what ends an answer, such as a newline, ends no thought.
         text = hide_thoughts(self._decode(tokens), thinking=self._prompter.opened is not None, whole=whole).text
-        return self._frames.without(text.partition(self._end)[0] if self._end else text)
+        return self._controls.remove_from(text.partition(self._end)[0] if self._end else text)

@@ -34,13 +34,13 @@ class EchoEngine:
         self._clock = clock
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
     ) -> GeneratedAnswer:
         """Tells the words evenly over the delay, as if they were being written."""
-        if progressed is None:
+        if on_progress is None:
             await self._clock.sleep(self._delay)
         else:
-            await self._write(turns[-1].text, progressed)
+            await self._write(turns[-1].text, on_progress)
         words = len(turns[-1].text.split())
         return GeneratedAnswer(
             text=turns[-1].text,
@@ -49,12 +49,12 @@ class EchoEngine:
             generation_seconds=self._delay.total_seconds(),
         )
 
-    async def _write(self, text: str, progressed: OnProgress) -> None:
+    async def _write(self, text: str, on_progress: OnProgress) -> None:
         ends = [word.end() for word in _WORD.finditer(text)]
         steps = max(1, min(len(ends), self._delay // INTERVAL))
         for step in range(1, steps):
             await self._clock.sleep(self._delay / steps)
-            await progressed(text[: ends[len(ends) * step // steps - 1]])
+            await on_progress(text[: ends[len(ends) * step // steps - 1]])
         await self._clock.sleep(self._delay / steps)
 
     async def close(self) -> None:

@@ -41,10 +41,10 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def partial_text_sender(
-    progressed: OnProgress | None, read: Callable[[Written], str]
+    on_progress: OnProgress | None, read: Callable[[Written], str]
 ) -> AsyncIterator[Callable[[Written], None] | None]:
     """Inside, what is put into the yielded call, from any thread, is `read` and told; nothing for nobody."""
-    if progressed is None:
+    if on_progress is None:
         yield None
         return
     loop = asyncio.get_running_loop()
@@ -52,7 +52,7 @@ async def partial_text_sender(
 
     async def tell() -> None:
         while True:
-            await progressed(partial_answer(read(await written.get())))
+            await on_progress(partial_answer(read(await written.get())))
 
     task = asyncio.create_task(tell())
     try:

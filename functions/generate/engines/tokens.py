@@ -60,7 +60,7 @@ class FastTokenizer:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of `tokens`, special ones included, bytes that make no character left out."""
-        text: str = self._raw.decode(self._bytes.whole(tokens), skip_special_tokens=False)
+        text: str = self._raw.decode(self._bytes.without_fragments(tokens), skip_special_tokens=False)
         return text
 
     def template(self, clock: Clock) -> ChatTemplate | None:

@@ -45,8 +45,8 @@ class ByteTokens:
         found = {token_of(name): byte for byte, name in enumerate(BYTE_TOKENS)}
         self._bytes = {token: byte for token, byte in found.items() if token is not None and token != unknown}
 
-    def whole(self, tokens: Sequence[int]) -> list[int]:
-        """Return `tokens` without those bytes that make no character."""
+    def without_fragments(self, tokens: Sequence[int]) -> list[int]:
+        """Return `tokens` without bytes that form no character."""
         if self._bytes.keys().isdisjoint(tokens):
             return list(tokens)
         rows = groupby(tokens, key=self._bytes.__contains__)

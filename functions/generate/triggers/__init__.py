@@ -1,1 +1,1 @@
-"""Where a generate function gets its requests: a module for each of `functions.generate.registry.TRIGGERS`."""
+"""The brokers that host a generate function: a module for each row of `functions.generate.registry.TRIGGERS`."""

@@ -14,14 +14,14 @@ from events.jetstream.upkeep import keep_topology, trouble
 from events.runtime.retrying import Retrying
 from events.transport import Channel, Subscription
 from functions.generate.settings import GenerateSettings
-from functions.generate.triggers.host import Host
+from functions.generate.triggers.trigger import Trigger
 from functions.worker.loop import reply_lookup
 from observability import names
 
 
 @asynccontextmanager
-async def host(settings: GenerateSettings, retrying: Retrying) -> AsyncIterator[Host]:
-    """Connect, and make streams and consumer unless they are there. Raises TransportError."""
+async def open_trigger(settings: GenerateSettings, retrying: Retrying) -> AsyncIterator[Trigger]:
+    """Connect, and create the streams and the consumer if they are missing. Raises TransportError."""
     async with connect(settings.nats_url, name="generate", access=settings.nats_access) as js:
         topology = Topology(js, retrying=retrying)
         events = JetStreamLog(js)
@@ -35,16 +35,16 @@ async def host(settings: GenerateSettings, retrying: Retrying) -> AsyncIterator[
                 js, Channel.REQUESTS, subjects.GENERATE_CONSUMER, random=retrying.random
             )
 
-        async def keep() -> None:
+        async def upkeep() -> None:
             await keep_topology(topology, ensure, clock=retrying.clock)
 
         await ensure()
-        yield Host(
+        yield Trigger(
             names.NATS,
             events,
             reply_lookup(events),
             subscribe,
-            keep,
+            upkeep,
             partial(trouble, topology),
             JetStreamProgress(js),
         )

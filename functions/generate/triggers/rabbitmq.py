@@ -11,20 +11,20 @@ from events.rabbitmq.subscription import RabbitMQSubscription
 from events.runtime.retrying import Retrying
 from events.transport import Subscription
 from functions.generate.settings import GenerateSettings
-from functions.generate.triggers.host import Host
+from functions.generate.triggers.trigger import Trigger
 from observability import names
 
 
 @asynccontextmanager
-async def host(settings: GenerateSettings, retrying: Retrying) -> AsyncIterator[Host]:
-    """Connect, and make the queues unless they are there. Raises TransportError."""
+async def open_trigger(settings: GenerateSettings, retrying: Retrying) -> AsyncIterator[Trigger]:
+    """Connect, and create the queues if they are missing. Raises TransportError."""
 
     async def subscribe() -> Subscription:
         return await RabbitMQSubscription.open(broker, slots=settings.slots)
 
     async with connect(settings.rabbitmq_url, name="generate", clock=retrying.clock) as broker:
         await topology.ensure(broker.consuming)
-        yield Host(
+        yield Trigger(
             names.RABBITMQ,
             RabbitMQPublisher(broker.sender),
             _is_answered,
@@ -35,5 +35,5 @@ async def host(settings: GenerateSettings, retrying: Retrying) -> AsyncIterator[
 
 
 async def _is_answered(request_id: RequestId) -> bool:
-    """Return False: a queue does not know what went through it. A second answer is dropped where replies are stored."""
+    """Return False: a queue keeps no history. A second answer is dropped where replies are stored."""
     return False

@@ -25,7 +25,7 @@ _LETTERS_PER_TOKEN = 3
 """No fewer in words."""
 _GROWTH = 64
 """Thoughts are looked for again when the text is longer by this part: at every piece, that would take seconds."""
-_FRAMES = ControlTokens()
+_CONTROL_TOKENS = ControlTokens()
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -178,7 +178,7 @@ class StreamedAnswer:
 
     def _said(self, *, whole: bool) -> VisibleText:
         found = hide_thoughts(self.written, thinking=self._thinking, whole=whole)
-        return replace(found, text=_FRAMES.without(found.text))
+        return replace(found, text=_CONTROL_TOKENS.remove_from(found.text))
 
     def _finished(self) -> FinishReason:
         if self._finish_reason == "content_filter":

@@ -92,11 +92,11 @@ class OpenAIEngine:
         return self._server.model
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
     ) -> GeneratedAnswer:
         """Answer the last turn. Cancelled, it closes the request, and the server's slot is free."""
         try:
-            return await self._answered(turns, sampling, progressed)
+            return await self._answered(turns, sampling, on_progress)
         except FAULTS as error:
             self._tell(error)
             raise verdict(error, now=self._clock.now()) from None
@@ -110,14 +110,14 @@ class OpenAIEngine:
             log.error("openai.refused", error=problem_and_advice(error, error.request.url))
 
     async def _answered(
-        self, turns: Sequence[Turn], sampling: Sampling, progressed: OnProgress | None
+        self, turns: Sequence[Turn], sampling: Sampling, on_progress: OnProgress | None
     ) -> GeneratedAnswer:
         """Ask, and ask again where the server's answer says how: shorter, with other parameters, or more room."""
         asked = self._first(sampling)
         for _ in range(_TRIES):
             prompt = chat_messages(turns, asked.size.prompt)
             try:
-                answer = await self._answer(prompt, sampling, asked, progressed)
+                answer = await self._answer(prompt, sampling, asked, on_progress)
             except FAULTS as error:
                 asked = await self._after_refusal(error, asked, prompt, sampling)
                 continue
@@ -168,14 +168,14 @@ class OpenAIEngine:
         return replace(asked, thoughts=thoughts, size=replace(asked.size, answer=sampling.max_new_tokens + thoughts))
 
     async def _answer(
-        self, prompt: Messages, sampling: Sampling, asked: "_Asked", progressed: OnProgress | None
+        self, prompt: Messages, sampling: Sampling, asked: "_Asked", on_progress: OnProgress | None
     ) -> StreamedAnswer:
         answer = StreamedAnswer(
             self._clock, visible=sampling.max_new_tokens, thoughts=asked.thoughts, thinking=asked.manner.opens
         )
         pace = Throttle(PARTIAL_TEXT_INTERVAL, self._clock)
         asking = self._server.ask(prompt, sampling, tokens=asked.size.answer, manner=asked.manner)
-        async with partial_text_sender(progressed, str) as told, asking as events:
+        async with partial_text_sender(on_progress, str) as told, asking as events:
             async for event in events:
                 answer.add(event)
                 if answer.is_full:

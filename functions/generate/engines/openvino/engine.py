@@ -124,13 +124,13 @@ class OpenVINOEngine:
         return self._card.sampling.values
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
     ) -> GeneratedAnswer:
         """Answer the last turn. Cancelled, it leaves the batch at the next step."""
         loop = asyncio.get_running_loop()
         prompt, stages = await loop.run_in_executor(self._encoding, self._writer.begin, turns, sampling)
         times, earlier = Times(), list[tuple[int, int]]()
-        async with partial_text_sender(progressed, self._writer.so_far) as told:
+        async with partial_text_sender(on_progress, self._writer.partial_text) as told:
             while stage := stages.next():
                 job = self._job(
                     [*prompt, *stages.tokens], sampling, stage, told_every=PARTIAL_TEXT_INTERVAL if told else None
@@ -140,7 +140,7 @@ class OpenVINOEngine:
                 written = await asyncio.wrap_future(self._batch.submit(job, with_earlier_tokens(stages.tokens, told)))
                 times.add(written.prompt_seconds, written.generation_seconds)
                 stages.add(written.tokens, cut=written.cut)
-        return self._writer.generated(prompt, stages, times)
+        return self._writer.answer(prompt, stages, times)
 
     async def close(self) -> None:
         """Drop what is being generated."""

@@ -144,13 +144,13 @@ class TransformersEngine:
         return self._card.sampling.values
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, progressed: OnProgress | None = None
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
     ) -> GeneratedAnswer:
         """Answer the last turn. Cancelled, it stops at the next token."""
         cancelled = threading.Event()
         try:
             loop = asyncio.get_running_loop()
-            async with partial_text_sender(progressed, self._writer.so_far) as told:
+            async with partial_text_sender(on_progress, self._writer.partial_text) as told:
                 return await loop.run_in_executor(self._worker, self._answer, turns, sampling, cancelled, told)
         finally:
             cancelled.set()
@@ -181,7 +181,7 @@ class TransformersEngine:
             times.add(first - started, ended - first)
             cut = len(tokens) == stage.limit and not watch.ended and tokens[-1] not in self._ends
             stages.add(tokens, cut=cut)
-        return self._writer.generated(prompt, stages, times)
+        return self._writer.answer(prompt, stages, times)
 
     def _write(
         self, prompt: list[int], sampling: Sampling, stage: WritingStage, watch: "_Watch", cache: Any
@@ -297,7 +297,7 @@ def make_writer(
         tokenizer,
         ends=end_tokens(checkpoint, form),
         form=form,
-        decode=lambda tokens: tokenizer.decode(spelled.whole(tokens)),
+        decode=lambda tokens: tokenizer.decode(spelled.without_fragments(tokens)),
         max_thought_tokens=max_thought_tokens,
     )
 
