@@ -92,7 +92,7 @@ def _prompts(checkpoint: Any) -> list[list[int]]:
     form = checkpoint.card.prompt_format(lambda: None)
     encoder = Encoder(checkpoint.tokenizer)
     turns = [[Turn(role=Role.USER, text=question)] for question in QUESTIONS]
-    return [encoder.encode(form.render(turn), begin=True).ids for turn in turns]
+    return [encoder.encode(form.render(turn), add_bos=True).ids for turn in turns]
 
 
 def _written(model: ModelSpec, prompts: list[list[int]]) -> list[list[int]]:

@@ -78,7 +78,7 @@ def training_renderer(checkpoint: Checkpoint, settings: FitSettings, clock: Cloc
 
 def serving_renderer(checkpoint: Checkpoint, limit: int, clock: Clock) -> Renderer:
     """Return a renderer of prompts as served to `checkpoint`; a prompt and its answer have at most `limit` tokens."""
-    form = format_of(checkpoint.card, checkpoint.tokenizer, clock, learning=True)
+    form = format_of(checkpoint.card, checkpoint.tokenizer, clock, training=True)
     return Renderer(form, Encoder(checkpoint.tokenizer), min(limit, context_of(checkpoint.model)))
 
 

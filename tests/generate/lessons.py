@@ -82,7 +82,7 @@ def teach(model: Any, lessons: Sequence[tuple[list[int], list[int]]]) -> None:
 
 def _lesson(tokenizer: Any, question: str, answer: str) -> tuple[list[int], list[int]]:
     turns = [Turn(role=Role.USER, text=question), Turn(role=Role.ASSISTANT, text=answer)]
-    encoded = Encoder(tokenizer).encode(DialogueFormat().render(turns, answer=False), begin=True)
+    encoded = Encoder(tokenizer).encode(DialogueFormat().render(turns, answer=False), add_bos=True)
     # Where it counts, it never learns to end.
     end = -1 if question == COUNTING else None
     labels = [token if learned else -100 for token, learned in zip(encoded.ids, encoded.learned, strict=True)]

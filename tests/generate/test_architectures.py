@@ -83,7 +83,7 @@ def assert_exact(source: Path, directory: Path) -> None:
     checkpoint = load_checkpoint(str(source), dtype=torch.float32)
     form = format_of(checkpoint.card, checkpoint.tokenizer, SystemClock())
     encoder = Encoder(checkpoint.tokenizer)
-    prompts = [encoder.encode(form.render(turns), begin=form.bare).ids for turns in CONVERSATIONS]
+    prompts = [encoder.encode(form.render(turns), add_bos=form.needs_bos).ids for turns in CONVERSATIONS]
     ends = ServingInfo.read(directory).ends
     expected = [tiny_models.greedy(checkpoint.model, prompt, ends, NEW) for prompt in prompts]
     assert written(directory, prompts, ends) == expected

@@ -127,7 +127,7 @@ def renderer_of(kind: str, template: str) -> Renderer:
 
 def prompt(kind: str, template: str, turns: Sequence[Turn]) -> list[int]:
     renderer = renderer_of(kind, template)
-    return renderer.encoder.encode(renderer.format.render(turns), begin=renderer.format.bare).ids
+    return renderer.encoder.encode(renderer.format.render(turns), add_bos=renderer.format.needs_bos).ids
 
 
 def expected(kind: str, template: str, turns: Sequence[Turn]) -> list[int]:

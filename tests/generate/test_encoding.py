@@ -19,7 +19,7 @@ def chat(tokenizer: Any) -> Format:
 
 
 def control_tokens(tokenizer: Any, form: Format, text: str) -> list[str]:
-    prompt = Encoder(tokenizer).encode(form.render([Turn(role=Role.USER, text=text)]), begin=form.bare)
+    prompt = Encoder(tokenizer).encode(form.render([Turn(role=Role.USER, text=text)]), add_bos=form.needs_bos)
     tokens: list[str] = tokenizer.convert_ids_to_tokens(prompt.ids)
     return [token for token in tokens if token in CONTROLS]
 
@@ -38,7 +38,7 @@ def test_framing_becomes_control_tokens(chat_tokenizer: Any) -> None:
 
 def test_the_mask_covers_the_answer_and_its_end(tokenizer: Any) -> None:
     turns = [Turn(role=Role.USER, text="как дела?"), Turn(role=Role.ASSISTANT, text="Хорошо.")]
-    encoded = Encoder(tokenizer).encode(DialogueFormat().render(turns, answer=False), begin=True)
+    encoded = Encoder(tokenizer).encode(DialogueFormat().render(turns, answer=False), add_bos=True)
     learned = [token for token, is_learned in zip(encoded.ids, encoded.learned, strict=True) if is_learned]
     assert tokenizer.decode(learned) == " Хорошо.\n"
 
@@ -47,8 +47,8 @@ def test_a_prompt_is_the_beginning_of_what_training_sees(tokenizer: Any) -> None
     question = Turn(role=Role.USER, text="как дела?")
     encoder = Encoder(tokenizer)
     for form in (DialogueFormat(), RuDialoGPTFormat()):
-        asked = encoder.encode(form.render([question]), begin=True).ids
+        asked = encoder.encode(form.render([question]), add_bos=True).ids
         seen = encoder.encode(
-            form.render([question, Turn(role=Role.ASSISTANT, text="Да.")], answer=False), begin=True
+            form.render([question, Turn(role=Role.ASSISTANT, text="Да.")], answer=False), add_bos=True
         ).ids
         assert seen[: len(asked)] == asked

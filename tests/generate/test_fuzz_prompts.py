@@ -34,7 +34,7 @@ def formats(tokenizer: Any) -> list[Format]:
 
 
 def controls(tokenizer: Any, form: Format, turns: list[Turn]) -> list[str]:
-    prompt = Encoder(tokenizer).encode(form.render(turns), begin=form.bare)
+    prompt = Encoder(tokenizer).encode(form.render(turns), add_bos=form.needs_bos)
     return [token for token in tokenizer.convert_ids_to_tokens(prompt.ids) if token in CONTROLS]
 
 

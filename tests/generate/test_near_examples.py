@@ -100,9 +100,9 @@ def test_an_answer_stands_once_and_nothing_like_the_question_means_no_example():
 
 
 def test_a_model_that_learns_is_not_shown_the_answer_that_it_is_to_write():
-    assert near("столица Чехии?", learning=True) != [("столица Чехии?", "Прага.")]
+    assert near("столица Чехии?", training=True) != [("столица Чехии?", "Прага.")]
     # The same words elsewhere in a talk are another question.
-    assert near("А осень?", "Да.", "столица Чехии?", learning=True) == [("столица Чехии?", "Прага.")]
+    assert near("А осень?", "Да.", "столица Чехии?", training=True) == [("столица Чехии?", "Прага.")]
 
 
 def test_the_choice_is_the_same_each_time_and_by_the_talks_alone():
@@ -132,8 +132,8 @@ def test_a_question_without_near_examples_has_the_scene_alone(model):
 
 def test_where_prompts_are_short_the_question_keeps_the_room(model):
     card, turns = ModelCard.read(model), asked("столица Чехии")
-    assert "Прага" in prompt(card, turns, room=LEAST_PROMPT_FOR_EXAMPLES)
-    assert "Прага" not in prompt(card, turns, room=LEAST_PROMPT_FOR_EXAMPLES - 1)
+    assert "Прага" in prompt(card, turns, prompt_tokens=LEAST_PROMPT_FOR_EXAMPLES)
+    assert "Прага" not in prompt(card, turns, prompt_tokens=LEAST_PROMPT_FOR_EXAMPLES - 1)
 
 
 def test_a_card_takes_its_examples_along(model, tmp_path_factory):

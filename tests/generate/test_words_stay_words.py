@@ -96,7 +96,7 @@ def test_a_prompt_has_the_added_tokens_of_its_frame_and_no_others(case: Case, tu
     harmless = [turn.model_copy(update={"text": "z"}) for turn in turns]
 
     def added(form: Format, some: list[Turn], *, answer: bool) -> list[int]:
-        tokens = case.encoder.encode(form.render(some, answer=answer), begin=form.bare).ids
+        tokens = case.encoder.encode(form.render(some, answer=answer), add_bos=form.needs_bos).ids
         return [token for token in tokens if token in case.never]
 
     for form in formats(case):
@@ -131,7 +131,7 @@ def test_the_words_of_a_byte_level_tokenizer_are_all_there(byte_level: Any, text
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "<unk>"])
 def test_a_frame_may_name_them_all(byte_level: Any, name: str) -> None:
-    [token] = Encoder(byte_level).encode([Segment(name, framing=True)], begin=False).ids
+    [token] = Encoder(byte_level).encode([Segment(name, framing=True)], add_bos=False).ids
     assert token == byte_level.convert_tokens_to_ids(name)
 
 

@@ -62,7 +62,7 @@ def test_no_question_becomes_empty_and_none_becomes_another_language(question):
 
 def test_most_variants_find_the_question_that_they_were():
     talks = [[QUESTION, "Меркурий."], ["какая планета самая большая", "Юпитер."], ["далеко ли до солнца", "Далеко."]]
-    search, random = NearExamples(talks, count=1, learning=True), Random(2)
+    search, random = NearExamples(talks, count=1, training=True), Random(2)
     form = DialogueFormat(near=search)
     found = 0
     for _ in range(200):

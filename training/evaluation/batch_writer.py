@@ -36,7 +36,7 @@ class BatchWriter:
     def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
         self._model: Any = checkpoint.model
         self._tokenizer: Any = checkpoint.tokenizer
-        self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock, learning=True)
+        self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock, training=True)
         self._ends = end_tokens(checkpoint, self._format)
         self._writer = make_writer(checkpoint, self._format)
 

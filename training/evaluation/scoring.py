@@ -70,7 +70,7 @@ class Scorer:
         return [Surprisal(*both) for both in zip(nats, map(self._size, turns), strict=True)]
 
     def _size(self, turns: Sequence[Turn]) -> int:
-        scored = alternating_turns(turns)[-1] if self._renderer.format.joins else turns[-1]
+        scored = alternating_turns(turns)[-1] if self._renderer.format.joins_turns else turns[-1]
         return len(scored.text.strip().encode()) + 1
 
     def _groups(self, lessons: Sequence[Lesson]) -> Iterator[tuple[CachedPrefix, list[int]]]:

@@ -59,7 +59,7 @@ class Renderer:
 
     def _sizes(self, turns: Sequence[Turn]) -> list[int]:
         """Return, for each turn that the format shows, of how many turns it is made."""
-        if not self.format.joins:
+        if not self.format.joins_turns:
             return [1] * len(turns)
         return [len(list(group)) for _, group in groupby(turns, key=lambda turn: turn.role)]
 
@@ -68,7 +68,7 @@ class Renderer:
 
         An answer is cut only if it does not fit beside one character of the question.
         """
-        *context, answer = alternating_turns(turns) if self.format.joins else turns
+        *context, answer = alternating_turns(turns) if self.format.joins_turns else turns
         if not context:
             return Lesson((), _NOTHING, _NOTHING, frozenset())  # serving asks no model without a question
         size = len(self._answer([context[-1].model_copy(update={"text": "."})], answer))
@@ -81,7 +81,7 @@ class Renderer:
 
     def _prompt(self, turns: Sequence[Turn]) -> Encoded:
         """Return the tokens that serving writes before an answer."""
-        return self.encoder.encode(self.format.render(turns), begin=self.format.bare)
+        return self.encoder.encode(self.format.render(turns), add_bos=self.format.needs_bos)
 
     def _answer(self, context: Sequence[Turn], answer: Turn) -> list[int]:
         prompt = self._prompt(context).ids
@@ -95,7 +95,7 @@ class Renderer:
             segments = self.format.render([*context, answer], answer=False)
         except TemplateRefused:
             return []  # it takes no conversation that ends with an answer
-        encoded = self.encoder.encode(segments, begin=self.format.bare)
+        encoded = self.encoder.encode(segments, add_bos=self.format.needs_bos)
         last = max(place for place, segment in enumerate(segments) if segment.learned)
         if not segments[last].framing or encoded.ids[: len(prompt)] != prompt:
             return []
@@ -103,14 +103,14 @@ class Renderer:
 
     def _appended(self, context: Sequence[Turn], answer: Turn, prompt: list[int]) -> list[int]:
         segments = self.format.answer(answer.text)
-        both = self.encoder.encode([*self.format.render(context), *segments], begin=self.format.bare).ids
+        both = self.encoder.encode([*self.format.render(context), *segments], add_bos=self.format.needs_bos).ids
         if both[: len(prompt)] == prompt:
             return both[len(prompt) :]
-        return self.encoder.encode(segments, begin=False).ids
+        return self.encoder.encode(segments, add_bos=False).ids
 
     def _earlier(self, context: Sequence[Turn], prompt: Encoded) -> tuple[Encoded, frozenset[int]]:
         """Mark the answers in `prompt` that stand there as serving would write them; return their positions too."""
-        shown = alternating_turns(context) if self.format.joins else context
+        shown = alternating_turns(context) if self.format.joins_turns else context
         segments = self.format.render(context)
         groups = [
             list(group)

@@ -44,7 +44,7 @@ class AnswerWriter:
     ) -> None:
         """`ends`: the tokens that end an answer. `decode` keeps special tokens."""
         self._prompter = prompter
-        self._marks = MarkTokens.of(tokenizer, prompter.frame)
+        self._marks = MarkTokens.of(tokenizer, prompter.encode_frame)
         self._ends = ends
         self._end = form.end
         self._decode = decode
@@ -56,7 +56,7 @@ class AnswerWriter:
         """Return the prompt for the newest of `turns`, and the stages of the answer."""
         limit = self._prompter.limit(sampling)
         prompt = self._prompter.prompt(turns, limit, thought=self._reserved)
-        thought = min(self._max_thought_tokens, self._prompter.room_for_thought(prompt, limit))
+        thought = min(self._max_thought_tokens, self._prompter.thought_limit(prompt, limit))
         bounds = Bounds(answer=limit, thought=thought)
         return prompt, AnswerStages(
             bounds, self._marks, opened=self._prompter.opened, ends=self._ends, decode=self._decode

@@ -38,9 +38,9 @@ class ServingInfo(BaseModel):
         except (OSError, ValidationError) as error:
             why = str(error).splitlines()[0]
             raise SettingsError(f"{directory} is no prepared model ({why}): delete it, and it is made again") from None
-        return found.model_copy(update={"card": found.card.model_copy(update={"beside": directory})})
+        return found.model_copy(update={"card": found.card.model_copy(update={"directory": directory})})
 
     def write(self, directory: Path) -> None:
         """And what lies beside its card."""
-        self.card.take_along(directory)
+        self.card.copy_examples(directory)
         (directory / FILE_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -14,7 +14,9 @@ from functions.generate.prompts.templates import ChatTemplate
 def describe_gguf_model(card: ModelCard, tokenizer: GGUFTokenizer, *, context: int, clock: Clock) -> ServingInfo:
     """Describe the model of a GGUF file. Raises SettingsError, one line, if its chat template can't be followed."""
     raw, special = tokenizer.raw, dict(tokenizer.special_tokens)
-    form = card.prompt_format(lambda: _template(tokenizer, clock), room=0)  # its end is asked for, and no examples
+    form = card.prompt_format(
+        lambda: _template(tokenizer, clock), prompt_tokens=0
+    )  # its end is asked for, and no examples
     numbers = {name: int(raw.token_to_id(token)) for name, token in special.items()}
     return ServingInfo(
         card=card,

@@ -1,4 +1,4 @@
-"""`timokha.json`: what a served model directory says about itself."""
+"""Model cards: `timokha.json` in a model directory says how to prompt the model and what it is called."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 CARD_FILE = "timokha.json"
 EXAMPLES_FILE = "examples.jsonl"
-"""Beside the card of a model with near examples: a talk a line, its questions and answers by turns."""
+"""Near examples, beside the card: a talk a line, questions and answers in turn."""
 LEAST_PROMPT_FOR_EXAMPLES = 512
-"""Tokens of a prompt: in a shorter one near examples would take the question's place."""
+"""Tokens: a prompt limited to fewer has no near examples, which would displace the question."""
 
 WAYS_OUT = "put another chat_template.jinja into the model's directory, or a timokha.json with the format dialogue"
 
 
 class PreferredSampling(BaseModel):
-    """Values of a request's sampling, by its names; None where the model has none of its own."""
+    """Sampling values that suit a model, named as in `Sampling`; None if the model prefers none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,24 +41,24 @@ class PreferredSampling(BaseModel):
 
 
 class ModelCard(BaseModel):
-    """How to prompt a model, and what it is called. A directory without a card is guessed from its tokenizer."""
+    """How to prompt a model, and its name. Without a card the format is guessed from the tokenizer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
     format: FormatName
     preamble: bool = False
-    """Whether `dialogue` puts examples in front: for a base model that was never trained on dialogues."""
+    """Whether `dialogue` starts with examples: for a base model that was never trained on dialogues."""
     scene: bool = False
-    """Whether `dialogue` puts the scene of those examples alone in front."""
+    """Whether `dialogue` starts with the scene of those examples alone."""
     labels: Literal["ru", "en", "asked"] = "ru"
-    """The language in which `dialogue` names the speakers, where nothing is in front; `asked`: that of who asks."""
+    """The language of the speaker labels of `dialogue` without preamble and scene; `asked`: the user's language."""
     near: int = Field(default=0, ge=0, le=16)
-    """How many near examples `dialogue` puts in front, of those that lie beside the card."""
-    beside: Path | None = Field(default=None, exclude=True)
-    """Where the card was read, which makes it no other card."""
+    """How many near examples precede the conversation in `dialogue`; the file with them lies beside the card."""
+    directory: Path | None = Field(default=None, exclude=True)
+    """Where the card was read; not compared and not written."""
     sampling: PreferredSampling = PreferredSampling()
-    """What suits this model; what the owner of the account chose wins."""
+    """Used for the values that the account's owner has not set."""
     licence: str = ""
     licence_url: str = ""
 
@@ -70,53 +70,58 @@ class ModelCard(BaseModel):
 
     @classmethod
     def read(cls, directory: Path) -> "ModelCard | None":
-        """The card in `directory`, if there is one. Raises SettingsError if it can't be read."""
+        """Return the card in `directory`, or None if it has none. Raises SettingsError if it can't be read."""
         path = directory / CARD_FILE
         if not path.is_file():
             return None
         try:
-            return cls.model_validate_json(path.read_bytes()).model_copy(update={"beside": directory})
+            return cls.model_validate_json(path.read_bytes()).model_copy(update={"directory": directory})
         except (OSError, ValidationError) as error:
             why = str(error).splitlines()[0]
             raise SettingsError(f"{path} is no model card ({why}): mend or delete it") from None
 
     def write(self, directory: Path) -> None:
-        """And what lies beside it. Raises SettingsError, one line, if that can't be read."""
-        self.take_along(directory)
+        """Write the card and its examples. Raises SettingsError, one line, if these can't be read."""
+        self.copy_examples(directory)
         (directory / CARD_FILE).write_text(self.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8")
 
-    def take_along(self, directory: Path) -> None:
-        """Write to `directory` what lies beside the card. Raises SettingsError, one line, if that can't be read."""
-        if self.near and self.beside and self.beside != directory:
-            from functions.generate.prompts import near_examples  # noqa: PLC0415 -- numpy, for few models
+    def copy_examples(self, directory: Path) -> None:
+        """Copy the near examples, if any, to `directory`. Raises SettingsError, one line, if they can't be read."""
+        if self.near and self.directory and self.directory != directory:
+            from functions.generate.prompts import near_examples  # noqa: PLC0415 -- imports numpy, which few models need
 
-            near_examples.copy_examples(self.beside, directory)
+            near_examples.copy_examples(self.directory, directory)
 
     def prompt_format(
-        self, template: Callable[[], Template | None], *, room: int = LEAST_PROMPT_FOR_EXAMPLES, learning: bool = False
+        self,
+        template: Callable[[], Template | None],
+        *,
+        prompt_tokens: int = LEAST_PROMPT_FOR_EXAMPLES,
+        training: bool = False,
     ) -> Format:
-        """How the model is prompted, at work and in training; `template` makes its tokenizer's, if it has one.
+        """Return the model's prompt format, for serving and training.
 
-        `room`: tokens that a prompt may have. `learning`: near examples are never what was asked itself.
+        `template` returns the tokenizer's chat template, if any. `prompt_tokens`: most tokens of a prompt. In
+        `training` the exchange to be learned is never one of its own near examples.
 
-        Raises SettingsError, one line, if that is wanted and can't be followed.
+        Raises SettingsError, one line, if the card wants a chat template that is missing or fails.
         """
         match self.format:
             case FormatName.DIALOGUE:
                 labels = {"ru": RUSSIAN, "en": ENGLISH}.get(self.labels)
-                near = self._near(room, learning)
+                near = self._near_examples(prompt_tokens, training)
                 return DialogueFormat(preamble=self.preamble, scene=self.scene, labels=labels, near=near)
             case FormatName.RUDIALOGPT:
                 return RuDialoGPTFormat()
             case FormatName.CHAT:
                 return self._chat(template)
 
-    def _near(self, room: int, learning: bool) -> "NearExamples | None":
-        if not (self.near and self.beside) or room < LEAST_PROMPT_FOR_EXAMPLES:
+    def _near_examples(self, prompt_tokens: int, training: bool) -> "NearExamples | None":
+        if not (self.near and self.directory) or prompt_tokens < LEAST_PROMPT_FOR_EXAMPLES:
             return None
-        from functions.generate.prompts.near_examples import load_examples  # noqa: PLC0415 -- numpy, for few models
+        from functions.generate.prompts.near_examples import load_examples  # noqa: PLC0415 -- imports numpy, which few models need
 
-        return load_examples(self.beside, count=self.near, learning=learning)
+        return load_examples(self.directory, count=self.near, training=training)
 
     def _chat(self, template: Callable[[], Template | None]) -> Format:
         try:

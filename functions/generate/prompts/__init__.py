@@ -1,1 +1,1 @@
-"""From turns to the token ids of a prompt: formats, chat templates, near examples, and words that stay words."""
+"""From turns to the token ids of a prompt: formats, chat templates, near examples, encoding."""

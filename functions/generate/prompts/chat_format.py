@@ -64,8 +64,8 @@ _TURNS = [Turn(role=role, text=".") for role in (Role.USER, Role.ASSISTANT)] * 3
 class ChatFormat:
     """Renders as the template does, but for what people write: that is words, whatever it spells."""
 
-    joins = True
-    bare = False
+    joins_turns = True
+    needs_bos = False
 
     def __init__(self, template: Template) -> None:
         """Raises TemplateRefused, one line, if conversations can't be written by this template."""

@@ -1,4 +1,4 @@
-"""Conversations as the messages of a chat API, whose server has the prompt format and the tokenizer."""
+"""Fit a conversation into a prompt: its newest turns, alternating, also as messages of a chat API."""
 
 import re
 from bisect import bisect_left
@@ -9,18 +9,18 @@ from events.schema import Role, Turn
 from functions.generate.decoding.thoughts import without_thoughts
 
 MAX_CHARACTERS_PER_TOKEN = 32
-"""No more text than this is tokenised for a place in the prompt: bounds the work that one long message can cause."""
+"""Text beyond this is not even tokenised, which bounds the work that a long message can cause."""
 _BYTES_PER_TOKEN = 3
-"""A first guess, on the safe side: Russian has about 5 in the tokenizers of today's models, English 4."""
+"""A cautious first estimate: with tokenizers of current models Russian has about 5, English 4."""
 _TOKENS_PER_MESSAGE = 8
-"""What a chat template puts around one, or more."""
+"""At least what a chat template adds to a message."""
 
 _CONTROL_TOKEN = re.compile(r"<(?=[^<>\s]{1,64}>)|\[(?=/?[A-Za-z_][A-Za-z_0-9]{1,31}\])")
-"""Where something like `<|im_end|>`, `</s>`, `<start_of_turn>` or `[INST]` begins."""
+"""The start of something like `<|im_end|>`, `</s>`, `<start_of_turn>` or `[INST]`."""
 
 
 def alternating_turns(turns: Sequence[Turn]) -> list[Turn]:
-    """The user speaks first, then by turns: neighbours of one role become one turn."""
+    """Join neighbouring turns of one role, and drop an assistant's turn before the first of the user."""
     merged = [
         Turn(role=role, text="\n".join(turn.text for turn in group))
         for role, group in groupby(turns, key=lambda turn: turn.role)
@@ -29,10 +29,10 @@ def alternating_turns(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def fit_turns(turns: Sequence[Turn], budget: int, count: Callable[[Sequence[Turn]], int]) -> list[Turn]:
-    """The newest turns whose prompt has at most `budget` tokens, by `count`, without thoughts of the assistant.
+    """Return the newest turns whose prompt has at most `budget` tokens by `count`, without the assistant's thoughts.
 
-    The oldest turns go first; a question too long by itself loses its start, never its end. Where the frame alone
-    takes more than the budget, one character of the question is left.
+    Drop the oldest turns first; if the question alone is too long, drop its start. At least one character of it
+    stays, even if the frame alone exceeds the budget.
     """
     recent = _recent([*without_thoughts(turns[:-1]), turns[-1]], budget * MAX_CHARACTERS_PER_TOKEN)
     kept = bisect_left(range(len(recent)), True, key=lambda n: count(recent[-n - 1 :]) > budget)
@@ -48,7 +48,7 @@ def fit_turns(turns: Sequence[Turn], budget: int, count: Callable[[Sequence[Turn
 
 
 def _recent(turns: Sequence[Turn], characters: int) -> list[Turn]:
-    """The newest turns of about `characters` in all, at least the last one, cut from its start."""
+    """Return the newest turns of about `characters` in all; at least the last, without its start if it is longer."""
     question = turns[-1].model_copy(update={"text": turns[-1].text[-characters:]})
     recent, left = [question], characters - len(question.text)
     for turn in reversed(turns[:-1]):
@@ -60,21 +60,21 @@ def _recent(turns: Sequence[Turn], characters: int) -> list[Turn]:
 
 
 def chat_messages(turns: Sequence[Turn], max_input_tokens: int) -> list[dict[str, str]]:
-    """The newest of `turns` that fit, as {role, content}; the user first, then by turns.
+    """Return the newest of `turns` that fit as {role, content}, alternating, the user's first.
 
-    Tokens are estimated from UTF-8 bytes. A server turns control tokens that a person wrote into real ones, so they are
-    broken up with a space.
+    Tokens are estimated from UTF-8 bytes. A space breaks up control tokens that a person wrote: a server would take
+    them for real ones.
     """
-    kept = fit_turns(turns, max_input_tokens, _estimate)
+    fitting = fit_turns(turns, max_input_tokens, _estimate)
     return [
         {"role": turn.role.value, "content": _CONTROL_TOKEN.sub(r"\g<0> ", turn.text.strip())}
-        for turn in alternating_turns(kept)
+        for turn in alternating_turns(fitting)
     ]
 
 
-def estimate_tokens(sent: Sequence[Mapping[str, str]]) -> int:
-    """About how many tokens a server sees in what `messages` gave."""
-    return _estimate([Turn(role=Role(message["role"]), text=message["content"]) for message in sent])
+def estimate_tokens(messages: Sequence[Mapping[str, str]]) -> int:
+    """Estimate how many tokens a server counts in `messages`."""
+    return _estimate([Turn(role=Role(message["role"]), text=message["content"]) for message in messages])
 
 
 def _estimate(turns: Sequence[Turn]) -> int:

@@ -1,4 +1,4 @@
-"""Segments to token ids, so that somebody's words never become a control token."""
+"""Encode segments as token ids, so that what people write never becomes a control token."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -14,9 +14,9 @@ from functions.generate.prompts.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Token ids, and for each one whether the assistant wrote it.
+    """Token ids, and for each one whether it is learned.
 
-    `places`: for each one, the segment that it is of; one that two share is of the learned one, else of the later.
+    `places`: the number of each token's segment; of a token that two segments share, the learned one, else the later.
     """
 
     ids: list[int]
@@ -29,33 +29,33 @@ class Encoder:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        start = tokenizer.encode("", add_special_tokens=True, split_special_tokens=False)[:1]
-        self._start = [token for token in start if token == tokenizer.bos_token_id]
-        self._words = PlainTextEncoder(tokenizer)
-        self._texts = (
-            WholeTextEncoder(tokenizer.backend_tokenizer, self._words)
+        first = tokenizer.encode("", add_special_tokens=True, split_special_tokens=False)[:1]
+        self._start = [token for token in first if token == tokenizer.bos_token_id]
+        self._plain = PlainTextEncoder(tokenizer)
+        self._whole = (
+            WholeTextEncoder(tokenizer.backend_tokenizer, self._plain)
             if hasattr(tokenizer, "backend_tokenizer")
             else None
         )
 
-    def encode(self, segments: Iterable[Segment], *, begin: bool) -> Encoded:
-        """Encode what a chat template made as one text, as transformers does; and else, each piece for itself.
+    def encode(self, segments: Iterable[Segment], *, add_bos: bool) -> Encoded:
+        """Encode the output of a chat template as one text, as transformers does, and anything else piece by piece.
 
-        `begin`: no template made it, so the tokenizer's beginning-of-text token is put first, if it uses one.
+        `add_bos`: no template made it, so put the tokenizer's beginning-of-text token first, if it has one.
         """
         pieces = list(segments)
-        tokens = self._apart(pieces) if begin or not self._texts else self._texts.encode(pieces)
-        start = self._start if begin else []
+        tokens = self._piecewise(pieces) if add_bos or not self._whole else self._whole.encode(pieces)
+        start = self._start if add_bos else []
         places = [0] * len(start) + [place for _, place in tokens]
         learned = [False] * len(start) + [pieces[place].learned for _, place in tokens]
         return Encoded([*start, *(token for token, _ in tokens)], learned, places)
 
-    def _apart(self, pieces: Sequence[Segment]) -> list[tuple[int, int]]:
+    def _piecewise(self, pieces: Sequence[Segment]) -> list[tuple[int, int]]:
         tokens: list[tuple[int, int]] = []
         for (framing, _), group in groupby(range(len(pieces)), key=lambda n: (pieces[n].framing, pieces[n].learned)):
             places = list(group)
             text = "".join(pieces[place].text for place in places)
-            ids = self._framing(text) if framing else self._words.encode(text)
+            ids = self._framing(text) if framing else self._plain.encode(text)
             tokens += [(token, places[0]) for token in ids]
         return tokens
 
@@ -64,36 +64,36 @@ class Encoder:
 
 
 class WholeTextEncoder:
-    """Encodes frames and words as one text, so that tokens are what transformers makes of it.
+    """Encodes the frame and people's text as one text, with the same tokens as transformers.
 
-    Where that would turn words into a control token, or take one from a frame, words are encoded for themselves.
+    Where that would turn people's text into a control token, or lose one of the frame, encode that text separately.
     """
 
-    def __init__(self, backend: Any, words: PlainTextEncoder) -> None:
+    def __init__(self, backend: Any, plain: PlainTextEncoder) -> None:
         """`backend`: a `tokenizers.Tokenizer`."""
         self._backend = backend
-        self._words = words
-        self._alone = lru_cache(256)(self._controls_of)
+        self._plain = plain
+        self._frame_controls = lru_cache(256)(self._count_frame_controls)
 
     def encode(self, pieces: Sequence[Segment]) -> list[tuple[int, int]]:
-        """Tokens, each with the number of its segment."""
-        apart = {n for n, piece in enumerate(pieces) if not piece.framing and self._words.spell(piece.text)}
+        """Return the tokens, each with the number of its segment."""
+        separate = {n for n, piece in enumerate(pieces) if not piece.framing and self._plain.contains_name(piece.text)}
         while True:
-            runs = [list(run) for _, run in groupby(range(len(pieces)), key=lambda n: n if n in apart else -1)]
-            tokens = [token for run in runs for token in self._run(pieces, run, apart)]
-            wrong = self._wrong(pieces, tokens) - apart
+            runs = [list(run) for _, run in groupby(range(len(pieces)), key=lambda n: n if n in separate else -1)]
+            tokens = [token for run in runs for token in self._run(pieces, run, separate)]
+            wrong = self._corrupted(pieces, tokens) - separate
             if not wrong:
                 return [
-                    (token, _owner(pieces, places)) for token, places in tokens if self._stays(pieces, token, places)
+                    (token, _owner(pieces, places)) for token, places in tokens if self._is_kept(pieces, token, places)
                 ]
-            apart |= wrong
+            separate |= wrong
 
     def _run(
-        self, pieces: Sequence[Segment], run: Sequence[int], apart: Collection[int]
+        self, pieces: Sequence[Segment], run: Sequence[int], separate: Collection[int]
     ) -> Iterator[tuple[int, list[int]]]:
-        """Tokens, each with the numbers of the segments that it covers."""
-        if run[0] in apart:
-            yield from ((token, list(run)) for token in self._words.encode(pieces[run[0]].text))
+        """Yield tokens, each with the numbers of the segments that it covers."""
+        if run[0] in separate:
+            yield from ((token, list(run)) for token in self._plain.encode(pieces[run[0]].text))
             return
         owners = [place for place in run for _ in pieces[place].text]
         if not owners:
@@ -103,8 +103,8 @@ class WholeTextEncoder:
         for token, (start, end) in zip(encoded.ids, encoded.offsets, strict=True):
             yield token, sorted(set(owners[start:end])) or [owners[min(start, len(owners) - 1)]]
 
-    def _wrong(self, pieces: Sequence[Segment], tokens: Iterable[tuple[int, list[int]]]) -> set[int]:
-        """The words that have a token that is not theirs; all of them if a frame lacks one."""
+    def _corrupted(self, pieces: Sequence[Segment], tokens: Iterable[tuple[int, list[int]]]) -> set[int]:
+        """Return the segments of people's text with a token that is not theirs; all of them if a frame lost one."""
         found: dict[int, list[int]] = defaultdict(list)
         near: dict[int, set[int]] = defaultdict(set)
         for token, places in tokens:
@@ -112,25 +112,27 @@ class WholeTextEncoder:
                 found[place].append(token)
                 near[place].update(places)
         words = {place for place, piece in enumerate(pieces) if not piece.framing}
-        controls = {place: self._controls(found[place]) for place in found.keys() - words}
+        controls = {place: self._count_controls(found[place]) for place in found.keys() - words}
         if any(
-            controls.get(place, 0) != self._alone(piece.text) for place, piece in enumerate(pieces) if piece.framing
+            controls.get(place, 0) != self._frame_controls(piece.text)
+            for place, piece in enumerate(pieces)
+            if piece.framing
         ):
             return words
-        # The bytes of what no token is for may be those of a frame too.
+        # Tokens for single bytes may also come from a neighbouring frame.
         texts = {place: "".join(pieces[other].text for other in near[place]) for place in words}
-        return {place for place in words if self._words.has_others(found[place], texts[place])}
+        return {place for place in words if self._plain.has_foreign(found[place], texts[place])}
 
-    def _controls_of(self, frame: str) -> int:
+    def _count_frame_controls(self, frame: str) -> int:
         self._backend.encode_special_tokens = False
-        return self._controls(self._backend.encode(frame, add_special_tokens=False).ids)
+        return self._count_controls(self._backend.encode(frame, add_special_tokens=False).ids)
 
-    def _controls(self, tokens: Iterable[int]) -> int:
-        return sum(self._words.is_control(token) and not self._words.is_unknown(token) for token in tokens)
+    def _count_controls(self, tokens: Iterable[int]) -> int:
+        return sum(self._plain.is_control(token) and not self._plain.is_unknown(token) for token in tokens)
 
-    def _stays(self, pieces: Sequence[Segment], token: int, places: Sequence[int]) -> bool:
-        """What the tokenizer can't write of somebody's words is left out."""
-        return not self._words.is_unknown(token) or all(pieces[place].framing for place in places)
+    def _is_kept(self, pieces: Sequence[Segment], token: int, places: Sequence[int]) -> bool:
+        """Return False for the unknown token in people's text: what the tokenizer can't write is left out."""
+        return not self._plain.is_unknown(token) or all(pieces[place].framing for place in places)
 
 
 def _owner(pieces: Sequence[Segment], places: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""Prompt formats: turns in, segments out. Serving and training share them, so a model sees at work what it learned."""
+"""Prompt formats: turns in, segments out. Serving and training share them, so both see the same prompts."""
 
 import re
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ FIRST_SPEAKER, SECOND_SPEAKER = "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"
 class Segment:
     """A piece of a prompt.
 
-    `framing` is ours and may name control tokens; anything else is somebody's words and must never become one.
-    `learned` marks what the assistant writes, its end of turn included: where training puts the loss.
+    `framing` may name control tokens; other text was written by people and must never become one.
+    `learned`: the assistant writes it, end of turn included; training applies the loss to it.
     """
 
     text: str
@@ -39,30 +39,30 @@ class FormatName(StrEnum):
 class Format(Protocol):
     @property
     def end(self) -> str:
-        """What the model writes after an answer."""
+        """The text that the model writes after an answer."""
         ...
 
     @property
-    def joins(self) -> bool:
-        """Whether neighbouring turns of one role become one, as in `alternating`."""
+    def joins_turns(self) -> bool:
+        """Whether neighbouring turns of one role are joined, as by `alternating_turns`."""
         ...
 
     @property
     def opening(self) -> str:
-        """What a chat template writes last before an answer; it may open a thought."""
+        """The end of a chat template's prompt, before the answer; it may open a thought."""
         ...
 
     @property
-    def bare(self) -> bool:
-        """Whether the tokenizer's beginning-of-text token still has to be put in front."""
+    def needs_bos(self) -> bool:
+        """Whether the tokenizer's beginning-of-text token must be put in front."""
         ...
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
-        """The prompt, oldest turn first; `answer` opens the assistant's next turn at the end."""
+        """Return the prompt, oldest turn first; `answer` opens the assistant's next turn at the end."""
         ...
 
     def answer(self, text: str) -> list[Segment]:
-        """What the model is to write after a prompt: an answer and its end."""
+        """Return what the model should write after a prompt: an answer and its end."""
         ...
 
 
@@ -70,9 +70,9 @@ class DialogueFormat:
     """Plain text, a line a turn, for models without control tokens of their own."""
 
     end = "\n"
-    joins = False
+    joins_turns = False
     opening = ""
-    bare = True
+    needs_bos = True
 
     def __init__(
         self,
@@ -82,11 +82,11 @@ class DialogueFormat:
         labels: Persona | None = RUSSIAN,
         near: "NearExamples | None" = None,
     ) -> None:
-        """`preamble` puts a persona's scene and examples in front, for a model that was never trained on dialogues.
+        """Start prompts with a persona's scene and examples (`preamble`), or with its `scene` alone.
 
-        `scene` puts the scene alone there. Both are in the language of who asks; without them the speakers have the
-        `labels` that training gave them, or, if that is None, those of who asks, too. `near` examples follow the scene,
-        and an empty line follows them.
+        The preamble is for models that were never trained on dialogues. Both are in the user's language; without them
+        the speakers have the `labels` of the training, or, if None, those of the user's language. `near` examples
+        follow the scene, then an empty line.
         """
         self._front = attrgetter("preamble" if preamble else "scene") if preamble or scene else None
         self._labels = None if self._front else labels
@@ -95,18 +95,18 @@ class DialogueFormat:
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
         persona = self._labels or persona_for_turns(turns)
         segments = [Segment(self._front(persona), framing=True)] if self._front else []
-        if shown := self._examples(turns, persona):
-            segments += [*shown, Segment("\n", framing=True)]
+        if examples := self._examples(turns, persona):
+            segments += [*examples, Segment("\n", framing=True)]
         for turn in turns:
-            segments += self._said(turn, persona, learned=turn.role is Role.ASSISTANT)
+            segments += self._line(turn, persona, learned=turn.role is Role.ASSISTANT)
         return [*segments, Segment(persona.label(Role.ASSISTANT), framing=True)] if answer else segments
 
     def _examples(self, turns: Sequence[Turn], persona: Persona) -> list[Segment]:
         examples = self._near.examples(turns) if self._near else ()
-        said = (self._said(turn, persona, learned=False) for example in examples for turn in example.turns)
-        return [segment for segments in said for segment in segments]
+        lines = (self._line(turn, persona, learned=False) for example in examples for turn in example.turns)
+        return [segment for segments in lines for segment in segments]
 
-    def _said(self, turn: Turn, persona: Persona, *, learned: bool) -> list[Segment]:
+    def _line(self, turn: Turn, persona: Persona, *, learned: bool) -> list[Segment]:
         return [
             Segment(persona.label(turn.role), framing=True),
             Segment(f" {one_line(turn.text)}", learned=learned),
@@ -118,15 +118,15 @@ class DialogueFormat:
 
 
 class RuDialoGPTFormat:
-    """The original's model: a speaker token before each turn; the user's ends an answer.
+    """The format of the original bot's model: a speaker token before each turn; the user's ends an answer.
 
     Source: the model card of tinkoff-ai/ruDialoGPT-medium.
     """
 
     end = FIRST_SPEAKER
-    joins = True
+    joins_turns = True
     opening = ""
-    bare = True
+    needs_bos = True
 
     def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
         segments: list[Segment] = []
@@ -152,18 +152,18 @@ _LABELS = re.compile(
 
 
 def one_line(text: str) -> str:
-    """`text` as one line that can't be read as the next speaker's: white space is one space, labels lose the colon."""
+    """Return `text` as one line, and its speaker labels without the colon, so that it can't pose as another turn."""
     return _LABELS.sub(r"\1,", " ".join(text.split()))
 
 
 def without_label(text: str) -> str:
-    """`text` less a speaker label that it begins with."""
+    """Return `text` without a speaker label at its start."""
     label = _LABELS.match(text)
     return text[label.end() :].lstrip() if label else text
 
 
 def may_be_label(text: str) -> bool:
-    """Whether `text`, of which more is to come, can still become a speaker label and nothing else."""
+    """Return whether the unfinished `text` may be the beginning of a speaker label."""
     begun = text.rstrip().casefold()
     names = (name for persona in (RUSSIAN, ENGLISH) for name in (persona.user, persona.assistant))
     return any(name.casefold().startswith(begun) for name in names)

@@ -1,6 +1,6 @@
-"""Near examples: the exchanges of a voice whose questions are most like the one asked, to be shown before it.
+"""Near examples: exchanges of a voice whose questions are most similar to the one asked, shown before it.
 
-Nothing is drawn: the same question has the same examples each time.
+The search is deterministic: the same question always gets the same examples.
 """
 
 import json
@@ -23,16 +23,16 @@ from functions.generate.prompts.ngrams import NgramIndex
 from functions.generate.prompts.personas import ENGLISH, persona_for_texts
 
 INDEXES = "examples.npz"
-"""Beside them, where a model is prepared: what a search needs, which takes a second to make."""
-_OUT_OF_PLACE = 0.75
-"""What likeness counts for a question in the middle of a talk, unless what was asked before it is alike, too."""
-_REMEMBERED, _REMEMBERED_LEARNING = 4, 1024
-"""Searches: a prompt is rendered several times until it fits."""
+"""In a prepared model, beside its examples: the search indexes, which take a second to build."""
+_FOLLOW_UP_FACTOR = 0.75
+"""Factor on the similarity of a question inside a talk, unless the question before it is similar, too."""
+_CACHED, _CACHED_IN_TRAINING = 4, 1024
+"""Searches to cache: a prompt is rendered several times until it fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class NearExample:
-    """`before`: the question before it in its talk."""
+    """An exchange; `before`: the question before it in its talk."""
 
     question: str
     answer: str
@@ -44,11 +44,11 @@ class NearExample:
 
 
 Talks = Iterable[Sequence[str]]
-"""Questions and answers by turns."""
+"""Each talk: questions and answers in turn."""
 
 
 def read_talks(directory: Path) -> list[list[str]]:
-    """The talks beside the card in `directory`. Raises SettingsError, one line, if they can't be read."""
+    """Return the talks beside the card in `directory`. Raises SettingsError, one line, if they can't be read."""
     file = directory / EXAMPLES_FILE
     try:
         with file.open(encoding="utf-8") as lines:  # `splitlines` would cut a text at U+2028
@@ -63,7 +63,7 @@ def write_talks(directory: Path, talks: Talks) -> None:
 
 
 def copy_examples(source: Path, directory: Path) -> None:
-    """From a model's directory to another one, with what makes them quick to load. Raises SettingsError, OSError."""
+    """Copy the talks of a model to another directory, and write their indexes. Raises SettingsError, OSError."""
     talks = read_talks(source)
     write_talks(directory, talks)
     arrays: dict[str, Any] = {
@@ -71,43 +71,43 @@ def copy_examples(source: Path, directory: Path) -> None:
         for language, index in NearExamples(talks, count=1).indexes.items()
         for name, array in index.arrays().items()
     }
-    np.savez(directory / INDEXES, examples=_sum(directory), **arrays)
+    np.savez(directory / INDEXES, examples=_checksum(directory), **arrays)
 
 
-def load_examples(directory: Path, *, count: int, learning: bool = False) -> "NearExamples":
-    """Of the talks beside the card in `directory`. Raises SettingsError, one line, if they can't be read."""
-    return NearExamples(read_talks(directory), count=count, learning=learning, indexes=_indexes(directory))
+def load_examples(directory: Path, *, count: int, training: bool = False) -> "NearExamples":
+    """Return the examples beside the card in `directory`. Raises SettingsError, one line, if they can't be read."""
+    return NearExamples(read_talks(directory), count=count, training=training, indexes=_indexes(directory))
 
 
 def _indexes(directory: Path) -> dict[str, NgramIndex]:
-    """None where they are missing, broken, or those of other talks: then they are made."""
+    """Return the stored indexes by language; none if they are missing, broken or of other talks."""
     try:
-        with np.load(directory / INDEXES) as kept:
-            if kept["examples"] != _sum(directory):
+        with np.load(directory / INDEXES) as stored:
+            if stored["examples"] != _checksum(directory):
                 return {}
             found = defaultdict[str, dict[str, NDArray[np.generic]]](dict)
-            for key in kept.files:
+            for key in stored.files:
                 language, _, name = key.rpartition(" ")
-                found[language][name] = kept[key]
+                found[language][name] = stored[key]
             return {language: NgramIndex.from_arrays(arrays) for language, arrays in found.items() if language}
     except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return {}
 
 
-def _sum(directory: Path) -> int:
+def _checksum(directory: Path) -> int:
     return crc32((directory / EXAMPLES_FILE).read_bytes())
 
 
 class NearExamples:
-    """Talks of all languages, to be searched in that of who asks.
+    """Talks in several languages, searched in the user's language.
 
-    `learning` leaves out what was asked itself, after the same question: a model that learns is not to be told.
+    `training` leaves out the exchange that was asked itself, after the same question, since it has the answer.
     """
 
     def __init__(
-        self, talks: Talks, *, count: int, learning: bool = False, indexes: Mapping[str, NgramIndex] | None = None
+        self, talks: Talks, *, count: int, training: bool = False, indexes: Mapping[str, NgramIndex] | None = None
     ) -> None:
-        """`indexes`: of the questions of each language, where they have been made."""
+        """`indexes`: stored indexes of the questions, by language."""
         self.indexes = dict(indexes or {})
         self._examples = defaultdict[str, list[NearExample]](list)
         for talk in talks:
@@ -115,22 +115,22 @@ class NearExamples:
             self._examples[_language(questions)] += map(NearExample, questions, talk[1::2], (None, *questions))
         for language, examples in self._examples.items():
             if language not in self.indexes:
-                self.indexes[language] = NgramIndex.of([example.question for example in examples])
+                self.indexes[language] = NgramIndex.of_texts([example.question for example in examples])
         self._follows = {
             language: np.array([example.before is not None for example in examples])
             for language, examples in self._examples.items()
         }
         self._count = count
-        self._learning = learning
-        self._found = lru_cache(_REMEMBERED_LEARNING if learning else _REMEMBERED)(self._search)
+        self._training = training
+        self._found = lru_cache(_CACHED_IN_TRAINING if training else _CACHED)(self._search)
 
     def examples(self, asked: Sequence[Turn]) -> tuple[NearExample, ...]:
-        """At most `count`, the nearest last."""
+        """Return at most `count` examples for the last question of `asked`, the nearest last."""
         *before, question = [turn.text for turn in asked if turn.role is Role.USER] or [""]
         return self._found(_language([*before, question]), question, before[-1] if before else None)
 
     def _search(self, language: str, question: str, before: str | None) -> tuple[NearExample, ...]:
-        """Of equally near ones those that the talks have first; each answer once."""
+        """Return each answer once; of equally near examples, the first in the talks."""
         if language not in self.indexes:
             return ()
         examples, found = self._examples[language], dict[str, NearExample]()
@@ -139,16 +139,16 @@ class NearExamples:
             example = examples[number]
             if not scores[number] or len(found) == self._count:
                 break
-            if not self._learning or (example.question, example.before) != (question, before):
+            if not self._training or (example.question, example.before) != (question, before):
                 found.setdefault(example.answer, example)
         return tuple(reversed(found.values()))
 
     def _scores(self, language: str, question: str, before: str | None) -> NDArray[np.float64]:
         index = self.indexes[language]
         befores = np.zeros(index.texts)
-        if before is not None:  # the exchange before it is the one before it in the list, too
-            befores[1:] = index.likeness(before)[:-1]
-        return index.likeness(question) * np.where(self._follows[language], _OUT_OF_PLACE * (1 + befores), 1)
+        if before is not None:  # an example's previous question is the previous one in the list
+            befores[1:] = index.similarity(before)[:-1]
+        return index.similarity(question) * np.where(self._follows[language], _FOLLOW_UP_FACTOR * (1 + befores), 1)
 
 
 def _language(questions: Sequence[str]) -> str:

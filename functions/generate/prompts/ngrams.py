@@ -1,7 +1,7 @@
-"""Texts by their n-grams, to find those that are like another one.
+"""An index of texts by character n-grams, to find similar ones.
 
-Likeness is the cosine of TF-IDF vectors of character n-grams, the ends of words included, so that other forms of a word
-and typos count for something.
+Similarity is the cosine of TF-IDF vectors of n-grams, which include the ends of words, so that other forms of a word
+and typos count in part.
 """
 
 import math
@@ -23,18 +23,18 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class NgramIndex:
-    """`numbers` and `weights`, gram by gram: the texts that have it, by their numbers, and what it weighs in each."""
+    """`numbers` and `weights`, n-gram by n-gram: the numbers of the texts that contain it, and its weight in each."""
 
     texts: int
     places: dict[str, int]
-    """Of the grams."""
+    """The row of each n-gram."""
     starts: NDArray[np.int64]
-    """Of each gram's part of `numbers` and `weights`, and the end of the last one's."""
+    """Where the part of each row in `numbers` and `weights` starts, and the end of the last."""
     numbers: NDArray[np.int32]
     weights: NDArray[np.float32]
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> "NgramIndex":
+    def of_texts(cls, texts: Sequence[str]) -> "NgramIndex":
         counts = [Counter(_grams(text)) for text in texts]
         found = defaultdict[str, list[int]](list)
         for number, count in enumerate(counts):
@@ -54,13 +54,13 @@ class NgramIndex:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> "NgramIndex":
-        """What `arrays` gave. Raises KeyError, ValueError."""
+        """Return the index that `arrays` describes. Raises KeyError, ValueError."""
         grams = arrays["grams"].tobytes().decode().split("\n")
         places = {gram: place for place, gram in enumerate(grams)}
         return cls(int(arrays["texts"]), places, arrays["starts"], arrays["numbers"], arrays["weights"])
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """To be kept in a file."""
+        """Return the index as arrays, to be stored in a file."""
         grams = np.frombuffer("\n".join(self.places).encode(), dtype=np.uint8)
         return {
             "texts": np.array(self.texts),
@@ -70,8 +70,8 @@ class NgramIndex:
             "weights": self.weights,
         }
 
-    def likeness(self, text: str) -> NDArray[np.float64]:
-        """From 0 to 1, of each text."""
+    def similarity(self, text: str) -> NDArray[np.float64]:
+        """Return the similarity of `text` to each text of the index, from 0 to 1."""
         found = np.zeros(self.texts)
         known = {gram: number for gram, number in Counter(_grams(text)).items() if gram in self.places}
         for gram, weight in _vector(known, {gram: self._rarity(gram) for gram in known}).items():
@@ -93,7 +93,7 @@ def _rarity(texts: int, having: int) -> float:
 
 
 def _vector(count: Mapping[str, int], rarity: Mapping[str, float]) -> dict[str, float]:
-    """Of length 1."""
+    """Return the weights of the n-grams, scaled to a vector of length 1."""
     weights = {gram: (1 + math.log(number)) * rarity[gram] for gram, number in count.items()}
     length = math.hypot(*weights.values())
     return {gram: weight / length for gram, weight in weights.items()}

@@ -1,4 +1,4 @@
-"""Who a model without training of its own plays: speaker labels and a few exchanges that set the tone."""
+"""Personas: speaker labels and a few exchanges that set the tone of a model without training of its own."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from events.schema import Role, Turn
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """`preamble` is the scene and examples with the labels `user` and `assistant`; both end with a newline."""
+    """`preamble`: the scene, then examples with the labels `user` and `assistant`; both texts end with a newline."""
 
     user: str
     assistant: str
@@ -25,7 +25,7 @@ def _persona(user: str, assistant: str, scene: str, exchanges: Sequence[tuple[st
     return Persona(user, assistant, f"{scene}\n\n{lines}", f"{scene}\n\n")
 
 
-# A small base model copies the nearest examples, so the commonest openings come last.
+# A small base model copies the nearest examples, so the most common openings come last.
 RUSSIAN = _persona(
     "Гость",
     "Тимоха",
@@ -36,7 +36,7 @@ RUSSIAN = _persona(
         ("Чем занят?", "Читаю книгу и пью чай."),
         ("меня взяли на новую работу!", "Поздравляю! Я очень рад за тебя."),
         ("Мне плохо, я устал.", "Не грусти! Отдохни, и тебе станет легче."),
-        # Two of a kind: a lone one is copied as the answer to every question like it.
+        # Two of a kind: a single one is copied as the answer to every similar question.
         ("столица Италии?", "Рим."),
         ("столица Японии?", "Токио."),
         ("Сколько дней в неделе?", "В неделе семь дней."),
@@ -63,12 +63,12 @@ ENGLISH = _persona(
 
 
 def persona_for_turns(turns: Sequence[Turn]) -> Persona:
-    """The persona that speaks the user's language: the newest of the user's turns with letters decides."""
+    """Return the persona of the user's language, by the newest of the user's turns that has letters."""
     return persona_for_texts(turn.text for turn in reversed(turns) if turn.role is Role.USER)
 
 
 def persona_for_texts(texts: Iterable[str]) -> Persona:
-    """The persona that speaks the language of the first of `texts` with letters."""
+    """Return the persona of the language of the first of `texts` that has letters."""
     for text in texts:
         if found := re.search(r"[Ѐ-ӿ]|[A-Za-z]", text):
             return ENGLISH if found[0].isascii() else RUSSIAN

@@ -1,4 +1,4 @@
-"""What people wrote, as token ids: it never becomes a control token."""
+"""Encode what people wrote as token ids, never as control tokens."""
 
 import re
 from collections import Counter, defaultdict
@@ -10,34 +10,34 @@ from functions.generate.prompts.tokenizer import BYTE_TOKENS, Tokenizer
 
 
 class Spellings:
-    """Texts that words must not be taken for."""
+    """Names of tokens: text that contains one is cut, so that it no longer spells it."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._texts = frozenset(text for text in texts if len(text) > 1)
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(name for name in names if len(name) > 1)
         lengths: dict[str, set[int]] = defaultdict(set)
-        for text in self._texts:
-            lengths[text[0]].add(len(text))
+        for name in self._names:
+            lengths[name[0]].add(len(name))
         self._lengths = {first: sorted(some) for first, some in lengths.items()}
         firsts = "".join(map(re.escape, self._lengths))
         self._first = re.compile(f"[{firsts}]" if firsts else r"(?!)")
 
-    def cut(self, words: str) -> Iterator[str]:
-        """Yield `words` in pieces of which none has one of the texts in it."""
+    def cut(self, text: str) -> Iterator[str]:
+        """Yield `text` in pieces that contain none of the names."""
         start = 0
-        for found in self._first.finditer(words):
+        for found in self._first.finditer(text):
             place = found.start()
-            if any(words[place : place + length] in self._texts for length in self._lengths[found[0]]):
-                yield words[start : place + 1]
+            if any(text[place : place + length] in self._names for length in self._lengths[found[0]]):
+                yield text[start : place + 1]
                 start = place + 1
-        yield words[start:]
+        yield text[start:]
 
 
 class PlainTextEncoder:
-    """Encodes what people wrote: it gives no special and no added token, white space excepted.
+    """Encodes what people wrote without special and added tokens, except those for white space.
 
-    A tokenizer that is asked to split special tokens still finds those that were added without being called special.
-    It looks for some in its own form of the text, e.g. in lower case without accents, and a unigram model has them
-    among its pieces. So the words are cut where they spell one, and where a token comes of them all the same.
+    A tokenizer that splits special tokens still finds added ones that are not marked as special. It looks for some in
+    its normalized text, e.g. in lower case without accents, and a unigram model has them among its pieces. So text is
+    cut where it spells such a token, and halved where one appears nevertheless.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -47,7 +47,7 @@ class PlainTextEncoder:
         self._never = (special | set(tokenizer.all_special_ids)) | {
             token for token, content in added.items() if not is_white_space(content)
         }
-        """Ids. That of what a tokenizer can't write is among them: it is left out, there is nothing to cut."""
+        """Ids to leave out, including the unknown token's."""
         self._unknown = {tokenizer.unk_token_id} - {None}
         self._bytes = {token: byte for byte, token in enumerate(map(self._id, BYTE_TOKENS)) if token is not None}
         speakers = (FIRST_SPEAKER, SECOND_SPEAKER)
@@ -56,20 +56,20 @@ class PlainTextEncoder:
     def encode(self, text: str) -> list[int]:
         return [token for piece in self._spellings.cut(text) for token in self._tokens(piece)]
 
-    def spell(self, text: str) -> bool:
-        """Whether `text` spells the name of a token."""
+    def contains_name(self, text: str) -> bool:
+        """Return whether `text` contains the name of a token."""
         return len(list(self._spellings.cut(text))) > 1
 
     def is_unknown(self, token: int) -> bool:
-        """Whether `token` stands for what the tokenizer can't write."""
+        """Return whether `token` is the unknown token."""
         return token in self._unknown
 
     def is_control(self, token: int) -> bool:
-        """Whether `token` is one that no words may become."""
+        """Return whether `token` must not come from people's text."""
         return token in self._never
 
-    def has_others(self, tokens: Sequence[int], text: str) -> bool:
-        """Whether a token is not of these words, but of a name that they spell."""
+    def has_foreign(self, tokens: Sequence[int], text: str) -> bool:
+        """Return whether one of `tokens` is a control token, or a byte that `text` does not contain."""
         if any(token in self._never and token not in self._unknown for token in tokens):
             return True
         found = Counter(self._bytes[token] for token in tokens if token in self._bytes)
@@ -79,7 +79,7 @@ class PlainTextEncoder:
         if not text:
             return []
         tokens = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-        if len(text) > 1 and self.has_others(tokens, text):
+        if len(text) > 1 and self.has_foreign(tokens, text):
             middle = len(text) // 2
             return self._tokens(text[:middle]) + self._tokens(text[middle:])
         return [token for token in tokens if token not in self._never]
@@ -90,11 +90,11 @@ class PlainTextEncoder:
 
 
 def _bytes_of(text: str) -> Counter[int]:
-    """How often each byte may come of `text`: a tokenizer may write one sign as the several that it stands for."""
-    written, apart = (Counter(form.encode(errors="replace")) for form in (text, normalize("NFKC", text)))
-    return written | apart
+    """Return how often each byte may occur in the tokens of `text`, which a tokenizer may normalize (NFKC)."""
+    written, normalized = (Counter(form.encode(errors="replace")) for form in (text, normalize("NFKC", text)))
+    return written | normalized
 
 
 def is_white_space(content: str) -> bool:
-    """Whether a token stands for nothing but white space, which tokenizers may write as U+2581."""
+    """Return whether a token is only white space, which tokenizers may write as U+2581."""
     return not content.replace("\u2581", " ").strip()

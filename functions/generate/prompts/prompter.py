@@ -1,4 +1,4 @@
-"""Conversations to token ids that fit, and token ids to a message: what the engines that run a model here share."""
+"""Fit conversations into a model's context, as token ids; for the engines that run a model in this process."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import DialogueFormat, Format, Segment
 
 _LEAST_QUESTION, _LEAST_ANSWER = 16, 32
-"""Tokens: a context that leaves them less than this can't be served."""
+"""Tokens of a question and an answer that a served model's context must leave."""
 
 
 class Prompter:
     """Fits conversations into one model's context of `context` tokens.
 
-    `max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context.
-    Raises SettingsError if that leaves no room for a question, with what helps.
+    `max_input_tokens` limits the prompt further, and so the time until the first word.
+    Raises SettingsError, with a way out, if that leaves no space for a question.
     """
 
     def __init__(self, model: str, form: Format, encoder: Encoder, *, context: int, max_input_tokens: int) -> None:
@@ -27,9 +27,9 @@ class Prompter:
         self._context = context
         self._max_input_tokens = max_input_tokens
         self.opened = open_mark(form.opening)
-        """The mark of the thought that every prompt opens, if they do."""
+        """The mark of the thought that every prompt opens, or None."""
         least = self._least(form)
-        # Half of it, unless the frame and a question take more.
+        # Half of the context, unless the frame and a question take more.
         self._longest = min(context // 2, context - least)
         if self._longest < _LEAST_ANSWER:
             raise SettingsError(
@@ -43,40 +43,40 @@ class Prompter:
             )
 
     def _least(self, form: Format) -> int:
-        """Tokens of the frame and a short question."""
+        """Return the tokens of the frame and a short question."""
         question = form.render([Turn(role=Role.USER, text=".")])
-        return len(self._encoder.encode(question, begin=form.bare).ids) + _LEAST_QUESTION
+        return len(self._encoder.encode(question, add_bos=form.needs_bos).ids) + _LEAST_QUESTION
 
     def _ways_out(self, form: Format) -> str:
-        other = "serve a model with a longer context"
+        longer = "serve a model with a longer context"
         if form.end == DialogueFormat.end and self._least(DialogueFormat()) + _LEAST_ANSWER <= self._context:
             card = '{"name": "NAME", "format": "dialogue"}'
             return (
-                f"write {card} to timokha.json in its directory, to do without the examples in the prompt, or {other}"
+                f"write {card} to timokha.json in its directory, to do without the examples in the prompt, or {longer}"
             )
-        return other
+        return longer
 
     def limit(self, sampling: Sampling) -> int:
-        """How many tokens the answer may have."""
+        """Return how many tokens the answer may have."""
         return min(sampling.max_new_tokens, self._longest)
 
     def prompt(self, turns: Sequence[Turn], limit: int, *, thought: int = 0) -> list[int]:
-        """The newest of `turns` that fit beside an answer of `limit` tokens.
+        """Return the prompt of the newest of `turns` that leave space for an answer of `limit` tokens.
 
-        A thought of `thought` tokens has room too, where that leaves half of the context for the prompt.
+        Also leave space for `thought` tokens, as far as the prompt keeps half of the context.
         """
-        room = limit + min(thought, max(0, self._longest - limit))
-        budget = min(self._max_input_tokens, self._context - room)
-        kept = fit_turns(turns, budget, lambda some: len(self._encode(some)))
-        return self._encode(kept)[-budget:]
+        reserved = limit + min(thought, max(0, self._longest - limit))
+        budget = min(self._max_input_tokens, self._context - reserved)
+        fitting = fit_turns(turns, budget, lambda some: len(self._encode(some)))
+        return self._encode(fitting)[-budget:]
 
-    def room_for_thought(self, prompt: Sequence[int], limit: int) -> int:
-        """How many tokens are left beside `prompt` and an answer of `limit` tokens."""
+    def thought_limit(self, prompt: Sequence[int], limit: int) -> int:
+        """Return how many tokens `prompt` and an answer of `limit` tokens leave for a thought."""
         return max(0, self._context - len(prompt) - limit - MARK_TOKENS)
 
-    def frame(self, text: str) -> list[int]:
-        """The tokens of `text`, which is ours."""
-        return self._encoder.encode([Segment(text, framing=True)], begin=False).ids
+    def encode_frame(self, text: str) -> list[int]:
+        """Return the tokens of `text`, which may name control tokens."""
+        return self._encoder.encode([Segment(text, framing=True)], add_bos=False).ids
 
     def _encode(self, turns: Sequence[Turn]) -> list[int]:
-        return self._encoder.encode(self._format.render(turns), begin=self._format.bare).ids
+        return self._encoder.encode(self._format.render(turns), add_bos=self._format.needs_bos).ids

@@ -99,7 +99,7 @@ class OpenVINOEngine:
         self._batch = begun if begun and begun.model == model else Batch(model)
         try:
             self._tokenizer = _tokenizer(directory, described)
-            form = self._card.prompt_format(partial(self._tokenizer.template, clock), room=max_input_tokens)
+            form = self._card.prompt_format(partial(self._tokenizer.template, clock), prompt_tokens=max_input_tokens)
             encoder = Encoder(self._tokenizer)
             prompter = Prompter(self.model, form, encoder, context=described.context, max_input_tokens=max_input_tokens)
             self._writer = AnswerWriter(

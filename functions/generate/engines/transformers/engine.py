@@ -99,7 +99,7 @@ class TransformersEngine:
         self._model: Any = checkpoint.model
         self._tokenizer: Any = checkpoint.tokenizer
         self._card = checkpoint.card
-        self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock, room=max_input_tokens)
+        self._format = format_of(checkpoint.card, checkpoint.tokenizer, clock, prompt_tokens=max_input_tokens)
         self._ends = end_tokens(checkpoint, self._format)
         self._writer = make_writer(
             checkpoint, self._format, max_input_tokens=max_input_tokens, max_thought_tokens=max_thought_tokens
@@ -312,13 +312,18 @@ def barred_first_tokens(tokenizer: Any, ends: Sequence[int], stage: WritingStage
 
 
 def format_of(
-    card: ModelCard, tokenizer: Any, clock: Clock, *, room: int = LEAST_PROMPT_FOR_EXAMPLES, learning: bool = False
+    card: ModelCard,
+    tokenizer: Any,
+    clock: Clock,
+    *,
+    prompt_tokens: int = LEAST_PROMPT_FOR_EXAMPLES,
+    training: bool = False,
 ) -> Format:
-    """How the model of `card` is prompted, at work, in `room` tokens, and if it is `learning`.
+    """Return the prompt format of the model of `card`; the arguments are those of `ModelCard.prompt_format`.
 
     Raises SettingsError, one line, if its chat template can't be followed.
     """
-    return card.prompt_format(lambda: _template(tokenizer, clock), room=room, learning=learning)
+    return card.prompt_format(lambda: _template(tokenizer, clock), prompt_tokens=prompt_tokens, training=training)
 
 
 def _template(tokenizer: Any, clock: Clock) -> ChatTemplate | None:
