@@ -1,14 +1,13 @@
-"""One of our processes as a supervisor has it: started, told to end, started again; every end is noted."""
+"""Start, stop and restart one of our processes as a supervisor does, and note every end."""
 
-import asyncio
-import contextlib
 import os
-import signal
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+
+from cli.demo.processes import CommandProcess
 
 MARGIN = 5.0
 """Seconds that a process may take to end on top of its grace."""
@@ -31,67 +30,45 @@ class Program:
         self, kind: str, name: str, directory: Path, settings: Mapping[str, str], *, grace: float, ends: list[End]
     ) -> None:
         self._kind = kind
-        self._name = name
-        self._directory = directory
-        self._settings = settings
+        self._process = CommandProcess(name, directory, settings)
         self._grace = grace
         self._ends = ends
-        self._process: asyncio.subprocess.Process | None = None
-        self._started = 0.0
+        self._started: float | None = None
+        """None before the start, and when its end is noted."""
         self.groups: list[int] = []
 
     @property
     def log(self) -> Path:
-        return self._directory / f"{self._name}.log"
+        return self._process.log
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process and self._process.returncode is None else None
+        return self._process.pid
 
     async def start(self) -> None:
-        self.ended("by itself")
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "cli",
-                self._name,
-                cwd=self._directory,
-                env={**os.environ, **self._settings},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._note_end("by itself")
+        await self._process.start()
         self._started = time.monotonic()
-        self.groups.append(self._process.pid)
+        assert self.pid
+        self.groups.append(self.pid)
 
     async def kill(self) -> None:
-        await self._end(signal.SIGKILL, "killed", None)
+        self._note_end("by itself")
+        await self._process.kill()
+        self._note_end("killed")
 
     async def terminate(self) -> None:
-        """SIGTERM, and SIGKILL when it has not ended in time."""
-        try:
-            await self._end(signal.SIGTERM, "terminated", self._grace + MARGIN)
-        except TimeoutError:
-            await self._end(signal.SIGKILL, "forced", None)
+        """SIGTERM, and SIGKILL if it has not ended in time."""
+        self._note_end("by itself")
+        in_time = await self._process.stop(within=timedelta(seconds=self._grace + MARGIN))
+        self._note_end("terminated" if in_time else "forced")
 
-    def ended(self, how: str) -> None:
-        """Note the end, if it has ended and that is not noted yet."""
-        if self._process and self._process.returncode is not None:
-            lived = time.monotonic() - self._started
-            self._ends.append(End(self._kind, how, self._process.returncode, lived))
-            self._process = None
-
-    async def _end(self, number: signal.Signals, how: str, within: float | None) -> None:
-        self.ended("by itself")
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
-        async with asyncio.timeout(within):
-            await self._process.wait()
-        self.ended(how)
+    def _note_end(self, how: str) -> None:
+        """Note its end, if it has ended and that is not noted yet."""
+        code = self._process.exit_code
+        if self._started is not None and code is not None:
+            self._ends.append(End(self._kind, how, code, time.monotonic() - self._started))
+            self._started = None
 
 
 def left_behind(groups: list[int]) -> list[int]:
