@@ -42,11 +42,15 @@ class BridgeSettings(ServiceSettings, RabbitMQSettings):
         None,
         min_length=1,
         max_length=255,
-        description="the RabbitMQ queue of a single direction; by default timokha.requests, rpc_queue with the codec "
-        "original",
+        description="the RabbitMQ queue, if the direction is in or out; by default timokha.requests, or rpc_queue with "
+        "the codec original",
     )
-    in_queue: str | None = Field(None, min_length=1, max_length=255, description="where requesters ask, with both")
-    out_queue: str | None = Field(None, min_length=1, max_length=255, description="where workers take, with both")
+    in_queue: str | None = Field(
+        None, min_length=1, max_length=255, description="the RabbitMQ queue of requesters, if the direction is both"
+    )
+    out_queue: str | None = Field(
+        None, min_length=1, max_length=255, description="the RabbitMQ queue of workers, if the direction is both"
+    )
     prefetch: int = Field(1, ge=1, le=1024, description="requests in flight for each consumer on RabbitMQ, 1 to 1024")
     attempts: int = Field(5, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000")
     deadline: Seconds = Field(

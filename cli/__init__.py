@@ -27,7 +27,7 @@ def main() -> None:
     signals = Signals(service=any(word in SERVICES for word in sys.argv[1:2]))
     signals.listen()
     process = _begin_early()
-    from cli.program import run  # noqa: PLC0415 - takes its time
+    from cli.program import run  # noqa: PLC0415 - slow to import
 
     run(signals, process)
 

@@ -1,4 +1,4 @@
-"""The commands: what each is called, which settings it takes, which module runs it."""
+"""The table of commands: their names, settings and modules."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -9,46 +9,46 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from events.settings import Settings
 
-STOP_PATIENCE = timedelta(seconds=5)
-"""How long a command that awaits `stop` may take to return after a signal."""
+STOP_TIMEOUT = timedelta(seconds=5)
+"""How long a command that waits for `stop` may take to return after a signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """One of `timokha`'s commands.
 
-    `declared` (`module:class`) is its settings, `module` has its `main`, or is `module:function`; both are imported on
-    first use. `extras` of the package bring what `module` imports.
-    `ahead` is a module with a `begin(settings, process)`, which starts work early; `main` gets its result as `begun`,
-    and ends it.
-    After a signal `main` has `patience` to return (None: the `grace` of its settings), then it is cancelled.
+    `settings_path` is the `module:class` of its settings; `module` contains its `main`, or is `module:function`. Both
+    are imported on first use. `extras`: the package's extras that install what `module` imports.
+    `early`: a module whose `begin(settings, process)` starts work early; `main` gets the result as `begun`, and ends
+    that work.
+    After a signal `main` has `stop_timeout` to return (None: the `grace` of its settings), then it is cancelled.
     `traced`: its own spans go into the trace file.
     """
 
-    declared: str
+    settings_path: str
     module: str
     help: str
     extras: str = ""
-    patience: timedelta | None = timedelta(0)
+    stop_timeout: timedelta | None = timedelta(0)
     traced: bool = True
-    ahead: str = ""
+    early: str = ""
 
     @property
     def settings(self) -> "type[Settings]":
-        module, _, name = self.declared.partition(":")
+        module, _, name = self.settings_path.partition(":")
         found: type[Settings] = getattr(import_module(module), name)
         return found
 
     @property
     def main(self) -> Callable[..., Coroutine[Any, Any, None]]:
-        """The coroutine function that runs it: it takes settings, telemetry and a stop event."""
+        """The coroutine function that runs the command; it takes settings, telemetry and a stop event."""
         module, _, name = self.module.partition(":")
         found: Callable[..., Coroutine[Any, Any, None]] = getattr(import_module(module), name or "main")
         return found
 
-    def patience_with(self, settings: "Settings") -> timedelta:
+    def stop_timeout_with(self, settings: "Settings") -> timedelta:
         """Return how long `main` may run on after a signal."""
-        return settings.grace if self.patience is None else self.patience  # type: ignore[attr-defined]
+        return settings.grace if self.stop_timeout is None else self.stop_timeout  # type: ignore[attr-defined]
 
 
 COMMANDS: dict[str, Command] = {
@@ -57,7 +57,7 @@ COMMANDS: dict[str, Command] = {
         "bridge.app",
         "JetStream to RabbitMQ and back: workers and bots of either kind, the original's too, can be mixed.",
         extras="rabbitmq",
-        patience=None,
+        stop_timeout=None,
     ),
     "deadletters list": Command(
         "cli.settings:DeadLettersSettings",
@@ -87,20 +87,20 @@ COMMANDS: dict[str, Command] = {
         "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
         "With piped input each line is sent as a message.",
         extras="sandbox,openvino",
-        patience=STOP_PATIENCE,
+        stop_timeout=STOP_TIMEOUT,
     ),
     "doctor": Command(
         "cli.settings:DoctorSettings",
         "cli.doctor.command",
-        "Checks settings, brokers, model and Telegram session, and says what is wrong and how to mend it.",
+        "Checks settings, brokers, model and Telegram session, and says what is wrong and how to fix it.",
     ),
     "generate": Command(
         "functions.generate.settings:GenerateSettings",
         "functions.generate.app",
         "One stateless generate function: requests in, answers out.",
         extras="openvino",
-        patience=None,
-        ahead="functions.generate.engines.openvino.head_start",
+        stop_timeout=None,
+        early="functions.generate.engines.openvino.head_start",
     ),
     "health": Command(
         "events.settings:HealthSettings",
@@ -118,7 +118,7 @@ COMMANDS: dict[str, Command] = {
         "cli.settings:ReplaySettings",
         "cli.replay.command",
         "Asks the questions of a recording again and tells which replies differ; with --handler without brokers.",
-        patience=STOP_PATIENCE,
+        stop_timeout=STOP_TIMEOUT,
     ),
     "sandbox": Command(
         "cli.settings:SandboxSettings",
@@ -126,7 +126,7 @@ COMMANDS: dict[str, Command] = {
         "A Telegram on this machine alone, to try the userbot with no account: prints how to reach it and to sign in,"
         " and is a chat in the terminal.",
         extras="sandbox",
-        patience=STOP_PATIENCE,
+        stop_timeout=STOP_TIMEOUT,
     ),
     "setup": Command(
         "cli.settings:SetupSettings",
@@ -151,38 +151,38 @@ COMMANDS: dict[str, Command] = {
         "training.evaluation.command",
         "Scores a trained model and its base on held-out dialogues, and shows their answers side by side.",
         extras="training",
-        patience=STOP_PATIENCE,
+        stop_timeout=STOP_TIMEOUT,
     ),
     "train export": Command(
         "training.settings:ExportSettings",
         "training.export",
         "Writes a trained model as a directory that `timokha generate --model` serves.",
         extras="training",
-        patience=STOP_PATIENCE,
+        stop_timeout=STOP_TIMEOUT,
     ),
     "train fit": Command(
         "training.settings:FitSettings",
         "training.fit.command",
         "Trains a model on prepared dialogues; interrupted, the same command goes on from its last checkpoint.",
         extras="training",
-        patience=STOP_PATIENCE,
+        stop_timeout=STOP_TIMEOUT,
     ),
     "train prepare": Command(
         "training.settings:PrepareSettings",
         "training.data.command",
         "From a Telegram Desktop export to dialogues, a manifest that accounts for every item, and plots.",
         extras="training",
-        patience=STOP_PATIENCE,
+        stop_timeout=STOP_TIMEOUT,
     ),
     "userbot": Command(
         "edge.userbot.settings:UserbotSettings",
         "edge.userbot.app",
         "The edge on Telegram: answers from your own account. The first start asks for phone, code and password.",
         extras="userbot",
-        patience=STOP_PATIENCE,
+        stop_timeout=STOP_TIMEOUT,
     ),
 }
-"""By name, a group's first."""
+"""Commands by name, with the group's name first."""
 
 GROUPS = {
     "config": "What is set, and where: show, check.",

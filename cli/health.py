@@ -11,6 +11,7 @@ TYPE_CHECKING = False  # type checkers know the name: importing `typing` takes l
 if TYPE_CHECKING:
     from events.settings import HealthSettings
 
+LIVE = "TIMOKHA_HEALTH_LIVE"
 LIVE_BY_OPTIONS = {(): False, ("--live",): True}
 
 
@@ -18,7 +19,7 @@ def answer_quickly(options: list[str], environment: dict[str, str]) -> int | Non
     """Do as `main` does and return the exit code; None if that takes more than `options` and `environment`."""
     live = LIVE_BY_OPTIONS.get(tuple(options))
     file = environment.get("TIMOKHA_HEALTH_FILE")
-    if live is None or not file or file.startswith("~") or "TIMOKHA_HEALTH_LIVE" in environment:
+    if live is None or not file or file.startswith("~") or LIVE in environment or _dotenv_names_live():
         return None
     if wrong := check_health(file, live=live):
         sys.stderr.write(f"timokha: {wrong}\n")
@@ -27,9 +28,18 @@ def answer_quickly(options: list[str], environment: dict[str, str]) -> int | Non
     return 0
 
 
+def _dotenv_names_live() -> bool:
+    """Return whether `.env` may set `LIVE`. Names there may be in any case."""
+    try:
+        with open(".env", "rb") as file:
+            return LIVE.encode() in file.read().upper()
+    except OSError:
+        return False
+
+
 async def main(settings: "HealthSettings", _telemetry: object, _stop: object) -> None:
-    """Print that all is well. Raises TimokhaError if it isn't, SettingsError without a file."""
-    import click  # noqa: PLC0415 - takes its time
+    """Print that all is well. Raises TimokhaError if it is not, SettingsError without a file."""
+    import click  # noqa: PLC0415 - slow to import
 
     from events.errors import SettingsError, TimokhaError  # noqa: PLC0415 - likewise
 

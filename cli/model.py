@@ -1,4 +1,4 @@
-"""`timokha model`: prepares the model, once, so that `timokha generate` starts in seconds."""
+"""`timokha model`: prepare the model once, so that `timokha generate` starts in seconds."""
 
 import asyncio
 
@@ -10,6 +10,6 @@ from observability.telemetry import Telemetry
 
 
 async def main(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Say where the prepared model is: there is none where the engine has no model, or reads one as it is."""
+    """Prepare the model and print its directory; some engines have no model, or read it as it is."""
     directory = await asyncio.to_thread(settings.engine_entry.prepare, settings, Console(stderr=True))
     click.echo(f"prepared in {directory}" if directory else "nothing to prepare")

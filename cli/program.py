@@ -22,7 +22,7 @@ from events.settings import Positional, Settings
 if TYPE_CHECKING:
     from functions.generate.engines.openvino.process import ModelProcess
 
-Made = Callable[[], click.Command]
+BuildCommand = Callable[[], click.Command]
 
 
 def run(signals: Signals, process: "ModelProcess | None" = None) -> None:
@@ -43,38 +43,40 @@ def run(signals: Signals, process: "ModelProcess | None" = None) -> None:
 class Group(click.Group):
     """Commands by name; each is built on first use."""
 
-    def __init__(self, name: str | None, made: Mapping[str, Made], **more: Any) -> None:
+    def __init__(self, name: str | None, builders: Mapping[str, BuildCommand], **more: Any) -> None:
         super().__init__(name, **more)
-        self._made = made
+        self._builders = builders
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self._made)
+        return sorted(self._builders)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return self._made[cmd_name]() if cmd_name in self._made else None
+        return self._builders[cmd_name]() if cmd_name in self._builders else None
 
 
 def program(signals: Signals, process: "ModelProcess | None" = None) -> click.Group:
     """Return the whole command line."""
-    made: dict[str, dict[str, Made]] = {name: {} for name in ("", *GROUPS)}
+    builders: dict[str, dict[str, BuildCommand]] = {name: {} for name in ("", *GROUPS)}
     for name, command in COMMANDS.items():
         group, _, last = name.rpartition(" ")
-        made[group][last] = partial(subcommand, name, command, signals, process)
-    groups = {name: partial(Group, name, made[name], help=text) for name, text in GROUPS.items() if name != "config"}
+        builders[group][last] = partial(subcommand, name, command, signals, process)
+    groups = {
+        name: partial(Group, name, builders[name], help=text) for name, text in GROUPS.items() if name != "config"
+    }
 
     @click.version_option(package_name="timokha")
     def timokha() -> None:
         """A Telegram userbot that answers with a language model fine-tuned on its owner's chats."""
 
     whole: click.Group = click.command(
-        cls=partial(Group, made={**made[""], **groups, "config": _config}),  # type: ignore[call-overload]
+        cls=partial(Group, builders={**builders[""], **groups, "config": _config}),  # type: ignore[call-overload]
         context_settings={"help_option_names": ["-h", "--help"]},
     )(timokha)
     return whole
 
 
 def _config() -> click.Command:
-    from cli.config.command import commands  # noqa: PLC0415 - it looks at all commands' settings
+    from cli.config.command import commands  # noqa: PLC0415 - it imports the settings of all commands
 
     return click.Group("config", {str(part.name): part for part in commands()}, help=GROUPS["config"])
 
@@ -102,14 +104,14 @@ def subcommand(name: str, command: Command, signals: Signals, process: "ModelPro
 
 def _begin(command: Command, chosen: dict[str, Any], process: "ModelProcess | None") -> Any:
     """Start the early work of `command`; None if it has none or its settings are bad, which `cli.start` reports."""
-    if not command.ahead:
+    if not command.early:
         return None
     try:
         settings = command.settings.read(**chosen)
         export_to_libraries()
     except SettingsError:
         return None
-    return import_module(command.ahead).begin(settings, process)
+    return import_module(command.early).begin(settings, process)
 
 
 def options(settings: type[Settings]) -> list[click.Parameter]:

@@ -25,7 +25,7 @@ from events.transport import Channel
 
 
 async def main(settings: RecordSettings, _telemetry: object, _stop: asyncio.Event) -> None:
-    """What is in the streams now; nothing is taken from them."""
+    """Save what the streams contain now, without consuming it."""
     clock = SystemClock()
     retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     async with _jetstream(settings) as js:
@@ -81,7 +81,7 @@ class Selection:
     count: int | None = None
 
     def of(self, events: Iterable[RecordedEvent]) -> list[RecordedEvent]:
-        """In the order in which they were published, over all channels."""
+        """Return the events of the selected questions in the order of publishing, over all channels."""
         questions: dict[str, list[RecordedEvent]] = {}
         for recorded in sorted(events, key=lambda recorded: recorded.published_at):
             questions.setdefault(recorded.event.subject, []).append(recorded)

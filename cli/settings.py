@@ -45,9 +45,9 @@ class DemoSettings(ProcessSettings):
 
     directory: Path | None = Field(
         None,
-        description="a directory to keep logs and streams in, of one demo at a time; without it they go with the demo",
+        description="a directory for logs and streams, for one demo at a time; by default they are deleted at the end",
     )
-    trace: bool = Field(False, description="true or false: show after each answer where its time went")
+    trace: bool = Field(False, description="true or false: show the trace of each answer")
 
 
 class DoctorSettings(RabbitMQSettings):
@@ -91,20 +91,24 @@ class RecordSettings(ProcessSettings):
 
     model_config = SettingsConfigDict(env_prefix="RECORD_")
 
-    file: Annotated[Path | None, Positional()] = Field(None, description="the file to write; without it the terminal")
+    file: Annotated[Path | None, Positional()] = Field(
+        None, description="the file to write; by default standard output"
+    )
     demo: Path | None = Field(
-        None, description="the DEMO_DIRECTORY of a demo that has ended: its streams are read instead of NATS_URL's"
+        None, description="the DEMO_DIRECTORY of a demo that has ended, to read its streams instead of NATS_URL's"
     )
     since: Moment | None = Field(None, description=f"only questions asked from then on: {MOMENT}")
     until: Moment | None = Field(None, description=f"only questions asked before: {MOMENT}")
-    account: str = Field("*", pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$", description="the id of one account")
-    chat: str = Field("*", pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$", description="the id of one chat")
-    count: int | None = Field(None, ge=1, description="at most as many questions, the newest, 1 or more")
+    account: str = Field("*", pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$", description="the id of one account; * for all")
+    chat: str = Field("*", pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$", description="the id of one chat; * for all")
+    count: int | None = Field(None, ge=1, description="the most questions to save, the newest ones, 1 or more")
     pseudonymise: TextPolicy | None = Field(
-        None, description="keep, mask or replace: other ids, and what becomes of the texts; without it all stays"
+        None, description="keep, mask or replace the texts, and replace the ids; by default nothing changes"
     )
     key: SecretStr | None = Field(
-        None, min_length=1, description="makes the same pseudonyms in several recordings; without it they differ"
+        None,
+        min_length=1,
+        description="a key that gives the same pseudonyms in several recordings; by default they differ",
     )
 
 
@@ -120,7 +124,7 @@ class ReplaySettings(GenerateSettings):
     handler: bool = Field(
         False,
         validation_alias="REPLAY_HANDLER",
-        description="true or false: into a generate function in this process, without brokers",
+        description="true or false: replay into a generate function in this process, without brokers",
     )
     speed: Speed = Field(
         "maximal", validation_alias="REPLAY_SPEED", description="original or maximal: how fast the questions are asked"
@@ -130,7 +134,7 @@ class ReplaySettings(GenerateSettings):
         ge=1,
         le=1024,
         validation_alias="REPLAY_IN_FLIGHT",
-        description="how many questions at once at maximal speed into a live system, 1 to 1024",
+        description="questions in flight at maximal speed into a live system, 1 to 1024",
     )
 
 
@@ -142,14 +146,16 @@ class SandboxSettings(Settings):
     host: str = Field(
         "127.0.0.1",
         min_length=1,
-        description="the address that it listens on, which should be this machine's alone: anybody can sign in to it",
+        description="the address to listen on; only this machine should reach it, because anyone can sign in",
     )
-    port: int = Field(4430, ge=0, le=65535, description="the port there, 0 to 65535; 0: a free one")
+    port: int = Field(4430, ge=0, le=65535, description="the port to listen on, 0 to 65535; 0: a free one")
     directory: Path = Field(
         Path(".timokha/sandbox"),
-        description="a directory for its public key and the userbot's settings and session, of one sandbox at a time",
+        description="a directory for its public key and the userbot's settings and session, for one sandbox at a time",
     )
-    signed_in: bool = Field(False, description="true or false: the userbot's session is written, and signed in already")
+    signed_in: bool = Field(
+        False, description="true or false: write a session for the userbot that is already signed in"
+    )
 
 
 class SetupSettings(RabbitMQSettings):
@@ -160,7 +166,7 @@ class SetupSettings(RabbitMQSettings):
     accounts: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*$",
-        description="ids of the Telegram accounts whose consumers are made beforehand, comma-separated",
+        description="ids of the Telegram accounts whose consumers are created in advance, comma-separated",
     )
     max_age: Seconds = Field(
         timedelta(hours=24),
@@ -191,4 +197,4 @@ class TraceSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TRACE_")
 
     id: Annotated[str | None, Positional()] = Field(None, description="a request id, or the start of a trace id")
-    last: bool = Field(False, description="true or false: the newest trace")
+    last: bool = Field(False, description="true or false: show the newest trace")

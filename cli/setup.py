@@ -1,4 +1,4 @@
-"""`timokha setup`: makes streams, consumers, buckets and queues, and says what it changed."""
+"""`timokha setup`: create streams, consumers, buckets and queues, and print what changed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 async def main(settings: SetupSettings, _telemetry: object, _stop: asyncio.Event) -> None:
-    """Safe to run again: what is as it should be stays untouched. RabbitMQ is set up if RABBITMQ_URL is set."""
+    """Set up JetStream, and RabbitMQ if RABBITMQ_URL is set. Repeated runs change only what differs."""
     retrying = Retrying(SystemClock(), Random())  # noqa: S311 - jitter, not a secret
     changes: list[str] = []
 
@@ -43,7 +43,7 @@ async def main(settings: SetupSettings, _telemetry: object, _stop: asyncio.Event
 
 
 async def _patiently(make: Callable[[], Awaitable[None]], settings: SetupSettings, retrying: Retrying) -> None:
-    """Wait for a broker that is away, never for one that refuses us."""
+    """Run `make`; wait for a broker that can't be reached, but not for one that refuses us."""
     log_throttle = LogThrottle()
 
     def failed(error: Exception, _: timedelta) -> None:
@@ -64,7 +64,7 @@ async def _streams(settings: SetupSettings, retrying: Retrying, tell: Callable[[
             await topology.ensure_all(settings.accounts.split(",") if settings.accounts else ())
             await topology.ensure_retention()
         finally:
-            # What was done before a fault is worth knowing as well.
+            # Print what changed even if a later step fails.
             tell(topology.changes)
 
 

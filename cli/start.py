@@ -19,10 +19,10 @@ from observability import logs, setup
 
 def start(name: str, command: Command, given: dict[str, Any], signals: Signals, begun: Mapping[str, object]) -> None:
     """Run `command` to its end. `given` are its options; `begun` goes to `main`. Raises TimokhaError."""
-    judged = reading.judge()
-    settings = reading.read(command.settings, judged, given)
+    report = reading.check_names()
+    settings = reading.read(command.settings, report, given)
     logs.configure(name, level=settings.log_level)
-    judged.warn()
+    report.warn()
     export_to_libraries()
     main = command.main  # after that: some libraries log when they are imported
     gc.freeze()
@@ -31,11 +31,11 @@ def start(name: str, command: Command, given: dict[str, Any], signals: Signals, 
     telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)
     work = partial(main, settings, telemetry, **begun)
     try:
-        ended = running.run(work, signals, patience=command.patience_with(settings))
+        ended = running.run(work, signals, patience=command.stop_timeout_with(settings))
     except TimokhaError as error:
         if not (signals.service and signals.received):
             raise
-        click.echo(f"timokha: {error}", err=True)  # it was stopping anyway
+        click.echo(f"timokha: {error}", err=True)  # not a failure: the service was stopping anyway
         return
     finally:
         telemetry.shutdown()

@@ -19,11 +19,11 @@ LISTED = 20
 
 
 class NoSuchTrace(TimokhaError):
-    """The trace file has nothing of the kind."""
+    """The trace file has no such trace."""
 
 
 async def main(settings: TraceSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Without an id and `--last` the newest traces are listed."""
+    """Print one trace; without an id and `--last` list the newest."""
     if settings.trace_file is None:
         raise SettingsError("TIMOKHA_TRACE_FILE is missing: set it, to the same file, for every process and for this")
     recorded = read(settings.trace_file)
@@ -40,7 +40,7 @@ async def main(settings: TraceSettings, telemetry: Telemetry, stop: asyncio.Even
 
 
 def _chosen(traces: list[Trace], wanted: str | None) -> Trace:
-    """The newest that is meant. Raises NoSuchTrace."""
+    """Return the newest trace that matches `wanted`, or the newest of all. Raises NoSuchTrace."""
     found = [trace for trace in traces if wanted is None or trace.matches(wanted)]
     if not found:
         raise NoSuchTrace(f"no trace of {wanted!r}; `timokha trace` lists the newest")
@@ -54,7 +54,7 @@ TEN_MILLISECONDS = timedelta(milliseconds=10)
 
 
 def waterfall(trace: Trace) -> RenderableType:
-    """Times are relative to the start of the trace."""
+    """Return the trace as a table of spans with bars; times are relative to its start."""
     total = trace.end - trace.start
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for heading in ("span", "service"):
@@ -71,7 +71,7 @@ def waterfall(trace: Trace) -> RenderableType:
 
 
 def listing(traces: Sequence[Trace]) -> RenderableType:
-    """One line a trace."""
+    """Return a table with one line for each trace."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for heading in ("request", "trace", "started (UTC)", "took", "attempts", "errors"):
         table.add_column(heading, no_wrap=True)
@@ -84,7 +84,7 @@ def listing(traces: Sequence[Trace]) -> RenderableType:
 
 
 def milliseconds(duration: timedelta) -> str:
-    """As a person reads it: 0.4 ms, 38 ms, 12.3 s."""
+    """Format a duration: 0.4 ms, 38 ms, 12.3 s."""
     if abs(duration) >= 1000 * TEN_MILLISECONDS:
         return f"{duration.total_seconds():.1f} s"
     value = duration / timedelta(milliseconds=1)

@@ -49,7 +49,7 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8 (byte {error.start}); save it in that encoding") from None
     except OSError as error:
-        raise SettingsError(f"{path} can't be read ({error.strerror}); mend or remove it") from None
+        raise SettingsError(f"{path} can't be read ({error.strerror}); fix or remove it") from None
 
 
 def _number(binding: Binding) -> int:

@@ -104,12 +104,12 @@ class Settings(BaseSettings):
     capture_message_content: bool = Field(
         False,
         validation_alias="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
-        description="true or false: let message text into traces",
+        description="true or false: record message text in traces",
     )
     trace_file: Path | None = Field(
         None,
         validation_alias="TIMOKHA_TRACE_FILE",
-        description="a file for spans that processes of one machine may share, read by `timokha trace`",
+        description="a file for spans, which the processes of one machine may share; `timokha trace` reads it",
     )
     log_level: str = Field(
         "info",
@@ -208,10 +208,10 @@ class ProcessSettings(Settings):
     nats_url: str = Field(
         "nats://127.0.0.1:4222",
         validation_alias="NATS_URL",
-        description="nats://host:port or tls://host:port; those of a cluster comma-separated",
+        description="nats://host:port or tls://host:port; for a cluster several, comma-separated",
     )
     nats_user: str | None = Field(
-        None, validation_alias="NATS_USER", description="this process's user, where the server has users"
+        None, validation_alias="NATS_USER", description="the user of this process, if the server has users"
     )
     nats_password: SecretStr | None = Field(None, validation_alias="NATS_PASSWORD", description="that user's password")
     nats_credentials: Path | None = Field(
@@ -258,7 +258,7 @@ class ServiceSettings(Settings):
     health_file: Path | None = Field(
         None,
         validation_alias="TIMOKHA_HEALTH_FILE",
-        description="a file for `timokha health`, one for each process, best in memory (a tmpfs); without it none",
+        description="a file for `timokha health`, a different one for each process, best on a tmpfs; by default none",
     )
 
 
@@ -268,5 +268,5 @@ class HealthSettings(ServiceSettings):
     live: bool = Field(
         False,
         validation_alias="TIMOKHA_HEALTH_LIVE",
-        description="true or false: ask only whether the event loop turns, not whether questions are answered now",
+        description="true or false: check only whether the event loop runs, not whether questions are answered now",
     )

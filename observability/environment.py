@@ -34,7 +34,7 @@ class Exporter(StrEnum):
 
 
 def check_numbers() -> None:
-    """Raises SettingsError for numbers that would make the SDK print a traceback."""
+    """Check numbers that would make the SDK print a traceback. Raises SettingsError."""
     for name in sorted(os.environ):
         value = _read(name)
         if value and POSITIVE.fullmatch(name) and not (value.isdecimal() and int(value)):
@@ -44,13 +44,13 @@ def check_numbers() -> None:
     size, batch = (int(_read(f"OTEL_BSP_{name}") or standard) for name, standard in BATCHES.items())
     if batch > size:
         raise SettingsError(
-            f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE is {batch} and OTEL_BSP_MAX_QUEUE_SIZE {size}; a batch is no larger"
+            f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE is {batch}; it takes at most OTEL_BSP_MAX_QUEUE_SIZE, which is {size}"
         )
 
 
 @contextmanager
 def sdk_errors_as_settings_errors() -> Iterator[None]:
-    """Inside, errors of the SDK about its variables become SettingsError."""
+    """Within the block, turn errors of the SDK about its variables into SettingsError."""
     try:
         yield
     except (ValueError, RuntimeError, ImportError) as error:
@@ -102,7 +102,7 @@ def _check_otlp(signal: str) -> None:
             raise SettingsError(f"{name} is {_read(name)!r}; it takes http/protobuf")
     headers = _first(signal, "HEADERS")
     if headers and not all(HEADER.fullmatch(part.strip()) for part in headers[1].split(",") if part.strip()):
-        raise SettingsError(f"{headers[0]} can't be read; it takes name=value,name=value with values as in a URL")
+        raise SettingsError(f"{headers[0]} can't be read; it takes name=value,name=value, with URL-encoded values")
     if endpoint and endpoint[1].startswith("https://"):
         _check_certificates(signal)
 
@@ -120,17 +120,18 @@ def _check_endpoint(signal: str, variable: str, value: str) -> None:
     if variable == BASE and named:
         base = shown.partition("?")[0].rstrip("/").removesuffix(PATHS[named])
         raise SettingsError(
-            f"{BASE} is {shown!r}, where {named.lower()} alone go; it takes {base}, without {PATHS[named]}"
-            f" (OTEL_EXPORTER_OTLP_{named}_ENDPOINT takes the whole)"
+            f"{BASE} is {shown!r}, which takes {named.lower()} only; set it to {base}, without {PATHS[named]}"
+            f" (OTEL_EXPORTER_OTLP_{named}_ENDPOINT takes the whole address)"
         )
     if variable != BASE and named and named != signal:
         raise SettingsError(
-            f"{variable} is {shown!r}, where {named.lower()} go; those of its own end in {PATHS[signal]}"
+            f"{variable} is {shown!r}, which takes {named.lower()}; an address for {signal.lower()} ends in"
+            f" {PATHS[signal]}"
         )
 
 
 def _check_certificates(signal: str) -> None:
-    """Raises SettingsError if a file is unusable or a key encrypted: OpenSSL would prompt for its password."""
+    """Check the files. Raises SettingsError if one is unusable, or a key encrypted: OpenSSL would prompt for it."""
     ca, certificate, key = (_first(signal, kind) for kind in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:

@@ -1,1 +1,1 @@
-"""Which names can be set, what is set now, and by what: the checks before every command, and `timokha config`."""
+"""Check the names and values of settings before every command, and show them: `timokha config`."""

@@ -1,4 +1,4 @@
-"""Check what commands would read, without connecting to anything."""
+"""Check the settings of commands without connecting to anything."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from observability.environment import check_numbers, exporters, is_sdk_disabled
 
 @dataclass(slots=True)
 class Checked:
-    """Bad settings, and by command the ones that it needs and that are not set."""
+    """Messages about bad settings, and the required settings that are missing, by command."""
 
     bad: list[str] = field(default_factory=list)
     missing: dict[str, list[SettingProblem]] = field(default_factory=dict)
@@ -29,7 +29,7 @@ def check(commands: Iterable[str]) -> Checked:
     for name in commands:
         settings = COMMANDS[name].settings
         try:
-            checked.bad += _deeper(settings.read())
+            checked.bad += _errors_on_use(settings.read())
         except BadSettings as error:
             checked.bad += [problem.text for problem in error.problems if not problem.missing]
             by_variable = {field.variable for field in fields(settings)}  # the rest stands on the command line
@@ -41,21 +41,21 @@ def check(commands: Iterable[str]) -> Checked:
     return checked
 
 
-def _deeper(settings: Settings) -> Iterator[str]:
+def _errors_on_use(settings: Settings) -> Iterator[str]:
     """Yield the errors that a command would raise on first use of its settings."""
     if isinstance(settings, ProcessSettings):
-        yield from _said(partial(servers, settings.nats_url))
-        yield from _said(partial(tls_context, settings.nats_access))
+        yield from _errors_of(partial(servers, settings.nats_url))
+        yield from _errors_of(partial(tls_context, settings.nats_access))
         if settings.nats_credentials:
-            yield from _said(partial(Credentials, settings.nats_credentials))
+            yield from _errors_of(partial(Credentials, settings.nats_credentials))
     if isinstance(settings, RabbitMQSettings):
-        yield from _said(partial(_rabbitmq, settings))
+        yield from _errors_of(partial(_rabbitmq, settings))
     if isinstance(settings, UserbotSettings):
-        yield from _said(partial(getattr, settings, "session_file"))
+        yield from _errors_of(partial(getattr, settings, "session_file"))
     if not is_sdk_disabled():
-        yield from _said(check_numbers)
+        yield from _errors_of(check_numbers)
         for signal in ("TRACES", "METRICS"):
-            yield from _said(partial(exporters, signal))
+            yield from _errors_of(partial(exporters, signal))
 
 
 def _rabbitmq(settings: RabbitMQSettings) -> None:
@@ -66,7 +66,7 @@ def _rabbitmq(settings: RabbitMQSettings) -> None:
     parse_url(settings.rabbitmq_url)
 
 
-def _said(use: Callable[[], object]) -> Iterator[str]:
+def _errors_of(use: Callable[[], object]) -> Iterator[str]:
     try:
         use()
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""`timokha config`: show what is set and where, and check it; nothing is connected to."""
+"""`timokha config`: show what is set and where, and check it, without connecting to anything."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ import click
 from cli.commands import COMMANDS, GROUPS
 from cli.config import values
 from cli.config.other_variables import export_to_libraries
-from cli.config.reading import Judged, judge
+from cli.config.reading import NameReport, check_names
 from cli.config.sections import Section, fields, sections
 from cli.config.values import Value
 from events import dotenv
@@ -27,7 +27,7 @@ CHECK = (
 
 
 def commands() -> list[click.Command]:
-    """What belongs into the group `config`."""
+    """Return the commands of the group `config`."""
     return [
         click.Command(name, callback=callback, params=[click.Argument(["command"], nargs=-1)], help=text)
         for name, callback, text in (("show", show, SHOW), ("check", check_settings, CHECK))
@@ -35,7 +35,7 @@ def commands() -> list[click.Command]:
 
 
 def show(command: Sequence[str]) -> None:
-    """Print the table, and on stderr what is wrong. Raises SettingsError if `.env` can't be read."""
+    """Print the tables, and problems on stderr. Raises SettingsError if `.env` can't be read."""
     names = _names(command)
     lines = dotenv.read(DOTENV)
     shown = [
@@ -43,36 +43,36 @@ def show(command: Sequence[str]) -> None:
         for section in (_sections(names) if command else sections())
     ]
     click.echo("\n\n".join(_table(*part) for part in [*shown, ("Read by others", values.of_others(lines))] if part[1]))
-    judged, checked = _examined(names)
-    for problem in [*judged.refused, *checked.bad, *judged.doubts()]:
+    report, checked = _examined(names)
+    for problem in [*report.errors, *checked.bad, *report.warnings()]:
         click.echo(problem, err=True)
 
 
 def check_settings(command: Sequence[str]) -> None:
-    """Print what is bad, a line each. Raises SettingsError if something is."""
+    """Print one line for each problem. Raises SettingsError if there are any."""
     names = _names(command)
-    judged, checked = _examined(names)
+    report, checked = _examined(names)
     missing = [problem.text for problems in checked.missing.values() for problem in problems]
-    bad = [*judged.refused, *checked.bad, *(missing if command else [])]
-    for problem in [*bad, *judged.doubts()]:
+    bad = [*report.errors, *checked.bad, *(missing if command else [])]
+    for problem in [*bad, *report.warnings()]:
         click.echo(problem)
     if bad:
-        raise SettingsError(f"{len(bad)} {'settings have' if len(bad) > 1 else 'setting has'} to be mended")
+        raise SettingsError(f"{len(bad)} {'settings have' if len(bad) > 1 else 'setting has'} to be corrected")
     for name, problems in checked.missing.items():
         click.echo(f"timokha {name} also needs {', '.join(str(problem.missing) for problem in problems)}")
     click.echo("ok: every name is known, and every value can be read")
 
 
-def _examined(names: Sequence[str]) -> tuple[Judged, "Checked"]:
+def _examined(names: Sequence[str]) -> tuple[NameReport, "Checked"]:
     from cli.config.checks import check  # noqa: PLC0415 - no other command has to import it
 
-    judged = judge()
+    report = check_names()
     export_to_libraries()
-    return judged, check(names)
+    return report, check(names)
 
 
 def _names(command: Sequence[str]) -> list[str]:
-    """The commands that are meant: one, those of a group, or all."""
+    """Return the names of the chosen commands: one, those of a group, or all."""
     wanted = " ".join(command)
     found = [name for name in COMMANDS if not wanted or name == wanted or name.startswith(f"{wanted} ")]
     if not found:

@@ -1,6 +1,7 @@
-"""Judge names: which are known to a command, to compose.yaml or to OpenTelemetry, and which are mistyped.
+"""Check names of variables: which does a command, compose.yaml or OpenTelemetry know, and which are mistyped?
 
-In `.env` a name that only looks like ours is a mistake. The environment belongs to others too, so there it is a doubt.
+In `.env` an unknown name that looks like ours is an error. In the environment, which other programs use too, it is
+only a warning.
 """
 
 import re
@@ -16,9 +17,9 @@ from events.names import did_you_mean, is_slip, nearest
 from events.settings import Settings
 
 SHARED = {"API", "BOT", "COMPOSE", "HF", "LOG", "OPENAI", "OTEL", "TORCH"}
-"""First words of our names that others use as well: only what is all but one of ours is meant to be one."""
+"""First words of our names that others use as well: such a name counts as ours only if it is nearly one of ours."""
 FOREIGN = (
-    *("*_SERVICE_*", "*_PORT", "*_PORT_*"),  # Kubernetes and Docker tell every process of every service
+    *("*_SERVICE_*", "*_PORT", "*_PORT_*"),  # Kubernetes and Docker set these in every process for every service
     *("NATS_CONTEXT", "NATS_CREDS", "NATS_NKEY", "NATS_CERT", "NATS_KEY", "NATS_CA", "NATS_TIMEOUT", "NATS_SERVER"),
     *("NATS_SOCKS_PROXY", "NATS_COLOR", "NATS_INBOX_PREFIX", "NATS_JETSTREAM_DOMAIN"),  # the program `nats`, its image
     *("RABBITMQ_NODE*", "RABBITMQ_CONF*", "RABBITMQ_LOG*", "RABBITMQ_MNESIA_*", "RABBITMQ_DEFAULT_*", "RABBITMQ_HOME"),
@@ -27,14 +28,14 @@ FOREIGN = (
     *("RABBITMQ_FEATURE_FLAGS*", "RABBITMQ_CTL_*", "RABBITMQ_MAX_*", "RABBITMQ_HOSTNAME", "RABBITMQ_PID_FILE"),
     "GENERATE_SOURCEMAP",  # Create React App
 )
-"""What others set in an environment, as patterns."""
+"""Patterns of variables that other programs set in an environment."""
 
 LISTED = " (`timokha config show` lists what there is)"
 
 
 @dataclass(frozen=True)
 class Names:
-    """What can be set: the variables of `settings`, which any case fits, and those of `others`, read as they are."""
+    """Known names: the variables of `settings`, whose case does not matter, and those of `others`, whose case does."""
 
     settings: frozenset[str]
     others: frozenset[str]
@@ -50,7 +51,7 @@ class Names:
             for name, where in numbers.items()
         ]
 
-    def doubtful(self, environment: Iterable[str]) -> list[str]:
+    def suspicious(self, environment: Iterable[str]) -> list[str]:
         """Return a message for each variable of `environment` that looks like ours and is unknown."""
         unknown = (name for name in sorted(environment) if self._is_ours(name) and not self._is_known(name))
         return [f"{_shown(name)}{self._meant(name)}" for name in unknown if not _is_foreign(name)]
@@ -64,7 +65,7 @@ class Names:
         return name in self.others or name.upper() in self.settings
 
     def _is_ours(self, name: str) -> bool:
-        """Return whether a name begins as ours do; where others' may too, whether it is one of ours but for a slip."""
+        """Return whether a name starts like ours; for a first word in SHARED, whether it is a misspelling of ours."""
         first = _plain(name).partition("_")[0]
         if first in SHARED:
             return any(is_slip(_plain(name), known) for known in self._all)
@@ -83,7 +84,7 @@ class Names:
 
 
 def known() -> Names:
-    """Return the names of all commands, which may share one `.env`."""
+    """Return the known names of all commands, which may share one `.env`."""
     classes = {command.settings for command in COMMANDS.values()}
     return Names(
         frozenset(name for settings in classes for name in variables(settings)),
@@ -124,7 +125,7 @@ def _plain(name: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """Return as much of `name` as can be a name: of a line `NATS_PASSWORD:secret` it includes the secret."""
+    """Return `name` cut where it can't be a name: in a line `NATS_PASSWORD:secret` it includes the secret."""
     found = re.match(r"[\w-]{0,60}", name, re.ASCII)
     start = found[0] if found else ""
     return name if name == start else repr(f"{start}…")

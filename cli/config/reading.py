@@ -16,38 +16,40 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """Messages about names: those that end a command, and those that may belong to other programs."""
+class NameReport:
+    """Messages about names in `.env` and the environment: errors, unknown names, and repeated ones."""
 
-    refused: list[str]
+    errors: list[str]
     unknown: list[str]
     repeated: list[str]
 
     def warn(self) -> None:
-        """Log the messages that do not end a command."""
+        """Log the warnings."""
         if self.unknown:
             log.warning(
-                "settings.unknown", names=short_list(self.unknown), advice="no setting has that name; mend or unset it"
+                "settings.unknown",
+                names=short_list(self.unknown),
+                advice="no setting has that name; correct or unset it",
             )
         if self.repeated:
             log.warning("settings.repeated", names=short_list(self.repeated))
 
-    def doubts(self) -> list[str]:
-        """Return the messages of `warn` as sentences."""
+    def warnings(self) -> list[str]:
+        """Return the warnings as sentences."""
         unknown = [f"in the environment there may be a mistyped {short_list(self.unknown)}"] if self.unknown else []
         return [*unknown, *self.repeated]
 
 
-def judge() -> Judged:
-    """Judge the names in `.env` and in the environment by those of all commands. Raises SettingsError."""
+def check_names() -> NameReport:
+    """Check the names in `.env` and in the environment against those of all commands. Raises SettingsError."""
     lines, names = dotenv.read(DOTENV), known()
     environment = (name for name, value in os.environ.items() if value)  # an empty one counts as unset
-    return Judged(names.mistyped(lines), names.doubtful(environment), repeated(lines))
+    return NameReport(names.mistyped(lines), names.suspicious(environment), repeated(lines))
 
 
-def read(settings: type[Settings], judged: Judged, given: dict[str, Any]) -> Settings:
-    """Read a command's settings. Raises SettingsError, which says everything at once."""
-    refused = [short_list(judged.refused)] if judged.refused else []
+def read(settings: type[Settings], report: NameReport, given: dict[str, Any]) -> Settings:
+    """Read a command's settings. Raises a SettingsError that lists all problems."""
+    refused = [short_list(report.errors)] if report.errors else []
     try:
         chosen = settings.read(**given)
     except SettingsError as error:
@@ -55,4 +57,4 @@ def read(settings: type[Settings], judged: Judged, given: dict[str, Any]) -> Set
     else:
         if not refused:
             return chosen
-    raise SettingsError("; ".join([*refused, *judged.doubts()]))
+    raise SettingsError("; ".join([*refused, *report.warnings()]))

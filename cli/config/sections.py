@@ -1,4 +1,4 @@
-"""The settings of all commands by heading, each variable once: for docs/settings.md and for `timokha config show`."""
+"""Group the settings of all commands into sections, each variable once, for docs/settings.md and `config show`."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -34,17 +34,17 @@ class Section(NamedTuple):
 
 
 def sections() -> Iterator[Section]:
-    """What is common first, then what everybody has to fill in."""
-    told: set[str] = set()
+    """Yield the common sections first, then the userbot's, which has required settings, then the others."""
+    shown: set[str] = set()
     for heading, settings in (*COMMON, *_of_commands()):
-        new = [field for field in fields(settings) if field.variable not in told]
-        told.update(field.variable for field in new)
+        new = [field for field in fields(settings) if field.variable not in shown]
+        shown.update(field.variable for field in new)
         if new:
             yield Section(heading, settings, new)
 
 
 def fields(settings: type[Settings]) -> list[Named]:
-    """All that can be set for a command by a variable."""
+    """Return the fields of a command that a variable can set."""
     return [
         Named(settings.variable(name), name, field)
         for name, field in settings.model_fields.items()
@@ -54,7 +54,7 @@ def fields(settings: type[Settings]) -> list[Named]:
 
 def _of_commands() -> Iterator[tuple[str, type[Settings]]]:
     classes = dict.fromkeys(command.settings for command in COMMANDS.values())
-    # What everybody has to fill in comes first.
+    # The userbot's required settings come first.
     for wanted in sorted(classes, key=lambda settings: settings is not UserbotSettings):
         names = [f"`timokha {name}`" for name, command in COMMANDS.items() if command.settings is wanted]
         yield ", ".join(names), wanted

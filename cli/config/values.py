@@ -1,4 +1,4 @@
-"""The value of each setting and where it is written, for display: secrets are hidden."""
+"""Return the value of each setting and where it is set, for display, without secrets."""
 
 import os
 import re
@@ -24,12 +24,12 @@ HIDDEN = "***"
 DEFAULT = "default"
 MAX_SHOWN = 200
 _PLAIN_URL = re.compile(r"\w+://\*\*\*@[\w.:\[\]-]+(/[\w%.-]*)?(\?\*\*\*)?", re.ASCII)
-"""What is left of one that hides all that can be secret."""
+"""Matches a URL from which `without_passwords` has removed everything that may be secret."""
 _SECRET_NAME = re.compile(r"PASSWORD|HEADERS|TOKEN|SECRET")
 
 
 class Value(NamedTuple):
-    """A variable's value, and where it is written."""
+    """A variable's value, and where it is set."""
 
     variable: str
     origin: str
@@ -90,7 +90,7 @@ def _from_file(settings: type[Settings], written: Mapping[str, Written]) -> Mapp
     try:
         return read(written["config"][1]) if read and "config" in written else {}
     except SettingsError:
-        return {}  # `check` says it
+        return {}  # `check` reports it
 
 
 def _usual(settings: type[Settings]) -> Settings | None:
@@ -113,7 +113,7 @@ def _whole(field: Named, text: str, usual: Settings | None) -> str:
     try:
         return str(absolute(Path(text))) if "Path" in str(field.field.annotation) else text
     except ValueError:
-        return text  # `check` says it
+        return text  # `check` reports it
 
 
 def _place(origin: SettingSource, variable: str, lines: Sequence[Line]) -> str:

@@ -30,11 +30,11 @@ from observability.telemetry import Telemetry
 SOURCE = "/timokha/deadletters"
 WAKE_ATTEMPTS = 5
 WAKE_PAUSES = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=1))
-"""The userbot may be coming back from a server that was restarted."""
+"""The userbot may still be reconnecting to a restarted server."""
 
 
 class NotResent(TimokhaError):
-    """It can't be asked again, or not now."""
+    """The question can't be asked again, or not now."""
 
 
 async def main(settings: ResendSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -97,9 +97,9 @@ def _request(letter: DeadLetter) -> GenerationRequested:
     try:
         request = letter.event.data()
     except MalformedEvent as error:
-        raise NotResent(f"it can't be read ({error}); `timokha deadletters drop` ends it") from None
+        raise NotResent(f"it can't be read ({error}); `timokha deadletters drop` deletes it") from None
     if not isinstance(request, GenerationRequested):
-        raise NotResent(f"it is no request but a {letter.event.type}; `timokha deadletters drop` ends it")
+        raise NotResent(f"it is not a request but a {letter.event.type}; `timokha deadletters drop` deletes it")
     return request
 
 

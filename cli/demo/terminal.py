@@ -1,4 +1,4 @@
-"""The terminal of a chat: type lines while answers come in, or read all lines from a pipe."""
+"""The terminal side of a chat: type lines while answers arrive, or read all lines from a pipe."""
 
 import asyncio
 import os
@@ -19,11 +19,11 @@ from events.runtime.clock import Clock
 from events.runtime.tasks import beside
 
 REFRESH = timedelta(milliseconds=100)
-"""Between two looks for new messages."""
+"""Between two checks for new messages."""
 
 
 class TerminalChat(Protocol):
-    """A conversation; `growing` is what can be read so far of an answer that is being written."""
+    """A conversation; `growing` is the text so far of an answer that is being written."""
 
     clock: Clock
     growing: str
@@ -34,7 +34,7 @@ class TerminalChat(Protocol):
 
 
 async def converse(chat: TerminalChat, traces: Traces | None) -> None:
-    """TerminalChat until Ctrl-D or Ctrl-C. Raises what goes wrong in the background."""
+    """Chat until Ctrl-D or Ctrl-C. Raises errors of the background tasks."""
     session: PromptSession[str] = PromptSession(lambda: _prompt(chat), erase_when_done=True)
     with patch_stdout():
         helpers = [_keep_refreshing(chat, session.app.invalidate), *([traces.follow()] if traces else [])]
@@ -44,19 +44,19 @@ async def converse(chat: TerminalChat, traces: Traces | None) -> None:
 async def _talk(session: PromptSession[str], chat: TerminalChat) -> None:
     with suppress(EOFError, KeyboardInterrupt):
         while True:
-            # Signals are heeded in one place; Ctrl-C is a key here.
+            # Signals are handled elsewhere; here Ctrl-C is a key.
             line = await session.prompt_async(handle_sigint=False)
-            text = typed(line)
+            text = decode_typed(line)
             if text is None:
                 show_text("That was not UTF-8; please try again.")
             elif text.strip():
                 await chat.say(text)
 
 
-def typed(line: str) -> str | None:
-    """`line` as it was meant: prompt_toolkit leaves a surrogate for each byte that the locale's encoding can't read.
+def decode_typed(line: str) -> str | None:
+    """Decode as UTF-8 what prompt_toolkit could not decode in the locale's encoding; None if it is not UTF-8.
 
-    Under LANG=C these are letters in UTF-8. None if they are not.
+    prompt_toolkit leaves a surrogate for each such byte, under LANG=C e.g. for all Cyrillic letters.
     """
     try:
         return line.encode(errors="surrogateescape").decode()
@@ -65,7 +65,7 @@ def typed(line: str) -> str | None:
 
 
 def _prompt(chat: TerminalChat) -> str:
-    """An answer that is being written grows above the line that is being typed."""
+    """Return the prompt, below the answer that is being written."""
     growing = labelled("bot~ ", chat.growing) + "\n" if chat.growing else ""
     return f"{growing}you> "
 
@@ -80,18 +80,18 @@ async def _keep_refreshing(chat: TerminalChat, redraw: Callable[[], None]) -> No
 
 
 def labelled(label: str, text: str) -> str:
-    """The first line behind the label, further lines below it."""
+    """Return `text` with `label` before the first line and the other lines indented."""
     first, *further = text.split("\n")
     return "\n".join([label + first, *((" " * len(label) + line).rstrip() for line in further)])
 
 
 def show_text(text: str) -> None:
-    """Print `text`, which may have escape sequences, above the line that is being typed."""
+    """Print `text`, which may contain escape sequences, above the line that is being typed."""
     print_formatted_text(ANSI(text))
 
 
 def show_rendered(rendered: RenderableType) -> None:
-    """Print `rendered` above the line that is being typed. What is printed plainly there loses its escape codes."""
+    """Print `rendered` above the line that is being typed; a plain print there would lose its escape codes."""
     width = get_app_session().output.get_size().columns
     console = Console(file=StringIO(), force_terminal=True, width=width)
     with console.capture() as captured:
@@ -107,22 +107,22 @@ CODES = {
     "CODE": (36, 39),
     "PRE": (36, 39),
 }
-"""How each begins and ends; code is cyan."""
+"""The escape codes that start and end each kind of formatting; code is cyan."""
 
 
-def looking(text: str, entities: Iterable[Any] | None) -> str:
-    """Return `text` with the escape sequences that show its formatting, in Telegram's own types or pyrogram's."""
+def with_formatting(text: str, entities: Iterable[Any] | None) -> str:
+    """Return `text` with escape sequences that show its formatting. Entities are of Telegram's or pyrogram's types."""
     units = text.encode("utf-16-le")
-    marks = [mark for entity in entities or () for mark in _marks(entity)]
+    marks = [mark for entity in entities or () for mark in _escapes(entity)]
     parts, shown = [], 0
-    # What ends somewhere ends before anything else begins there.
+    # At the same position, formatting ends before other formatting starts.
     for position, _, code in sorted(marks):
         parts += [units[shown : 2 * position].decode("utf-16-le"), f"\x1b[{code}m"]
         shown = 2 * position
     return "".join([*parts, units[shown:].decode("utf-16-le")])
 
 
-def _marks(entity: Any) -> list[tuple[int, bool, int]]:
+def _escapes(entity: Any) -> list[tuple[int, bool, int]]:
     begin, end = CODES.get(_name(entity), (0, 0))
     return [(entity.offset, True, begin), (entity.offset + entity.length, False, end)] if begin else []
 
@@ -138,28 +138,28 @@ STDIN = 0
 async def read_all() -> tuple[str, bool]:
     """Read stdin to its end; return its text and whether all of it was UTF-8. What was not became U+FFFD.
 
-    It may never end. After a cancellation the thread goes on until the process ends.
+    Stdin may never end. After a cancellation the thread goes on until the process ends.
     """
-    data = await _bytes()
+    data = await _read_bytes()
     text = data.decode(errors="replace")
     return text, text.encode() == data
 
 
-async def _bytes() -> bytes:
+async def _read_bytes() -> bytes:
     loop = asyncio.get_running_loop()
     result: asyncio.Future[bytes] = loop.create_future()
 
     def read() -> None:
-        # Not sys.stdin, whose lock the interpreter takes at its end.
+        # Not sys.stdin, whose lock the interpreter needs at exit.
         data = bytearray()
         while part := os.read(STDIN, 65536):
             data += part
-        loop.call_soon_threadsafe(_settle, result, bytes(data))
+        loop.call_soon_threadsafe(_set_result, result, bytes(data))
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
     return await result
 
 
-def _settle(result: asyncio.Future[bytes], data: bytes) -> None:
+def _set_result(result: asyncio.Future[bytes], data: bytes) -> None:
     if not result.done():
         result.set_result(data)

@@ -1,4 +1,4 @@
-"""Shows the waterfall of each answer, read from the file that the demo's processes share."""
+"""Show the trace of each answer as a waterfall, read from the file that the demo's processes share."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -12,15 +12,15 @@ from observability import names
 from observability.trace_reader import Trace, read
 
 POLL = timedelta(milliseconds=200)
-"""Between two looks into the file."""
-SETTLE = timedelta(milliseconds=500)
-"""After an answer's delivery until the other process has written its spans too."""
-PATIENCE = timedelta(seconds=5)
-"""How long the trace of a question is waited for: one that was refused has no answer to show."""
+"""Between two reads of the file."""
+LAST_SPANS_WAIT = timedelta(milliseconds=500)
+"""How long to wait, after an answer's delivery, for the other process to write its spans."""
+TRACE_TIMEOUT = timedelta(seconds=5)
+"""How long to wait for a question's trace: a refused question has none."""
 
 
 class Traces:
-    """`show` prints a waterfall; stdout is for the chat."""
+    """Shows new traces in the file; `show` prints a waterfall elsewhere than on stdout, which is for the chat."""
 
     def __init__(self, path: Path, clock: Clock, show: Callable[[RenderableType], None]) -> None:
         path.touch(mode=0o600)
@@ -30,22 +30,22 @@ class Traces:
         self._show = show
 
     async def follow(self) -> None:
-        """Show every answer's trace, until cancelled."""
+        """Show the trace of every answer, until cancelled."""
         while True:
-            await self.show()
+            await self.show_new()
             await self._clock.sleep(POLL)
 
-    async def wait(self) -> None:
-        """Show the trace of what was just answered."""
-        deadline = self._clock.monotonic() + PATIENCE.total_seconds()
-        while not await self.show() and self._clock.monotonic() < deadline:
+    async def wait_for_new(self) -> None:
+        """Wait for the trace of the last answer, and show it."""
+        deadline = self._clock.monotonic() + TRACE_TIMEOUT.total_seconds()
+        while not await self.show_new() and self._clock.monotonic() < deadline:
             await self._clock.sleep(POLL)
 
-    async def show(self) -> bool:
-        """Whether there was something new."""
+    async def show_new(self) -> bool:
+        """Show new traces; return whether there were any."""
         if not any(self._answered()):
             return False
-        await self._clock.sleep(SETTLE)
+        await self._clock.sleep(LAST_SPANS_WAIT)
         for trace in list(self._answered()):
             self._shown.add(trace.trace_id)
             self._show(waterfall(trace))

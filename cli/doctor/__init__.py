@@ -1,1 +1,1 @@
-"""`timokha doctor`: looks at every part, and says in plain words what is wrong and how to mend it."""
+"""`timokha doctor`: examine every part, and print what is wrong and how to fix it."""

@@ -1,4 +1,4 @@
-"""`timokha doctor`: the composition root of the check-up."""
+"""`timokha doctor`: examine the parts that run here, and print the findings."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -24,47 +24,50 @@ S = TypeVar("S", bound=ProcessSettings)
 
 
 class CheckFailed(TimokhaError):
-    """Something has to be mended; it has been said what."""
+    """At least one finding is wrong; it has been printed."""
 
 
 async def main(settings: DoctorSettings, _telemetry: object, _stop: asyncio.Event) -> None:
-    """Raises CheckFailed when anything is wrong."""
+    """Print the findings. Raises CheckFailed if anything is wrong."""
     findings = await examine(settings)
     for finding in findings:
         click.echo(finding)
     faults = sum(finding.level is Level.WRONG for finding in findings)
     if faults:
-        raise CheckFailed(f"{faults} of {len(findings)} lines above say what to mend")
+        raise CheckFailed(f"{faults} of the {len(findings)} lines above say what to fix")
 
 
 async def examine(settings: DoctorSettings) -> list[Finding]:
-    """Every part that is meant to run here and what it needs, and which parts can't be seen from here."""
+    """Examine each part that runs here and what it needs; add a note for each part that runs elsewhere."""
     parts = settings.parts.split(",")
     findings = await examine_nats(settings)
     if "bridge" in parts:
-        findings += await _bridge(settings)
+        findings += await _examine_bridge(settings)
     elif "rabbitmq_url" in settings.model_fields_set:
         findings += await examine_rabbitmq(settings.rabbitmq_url)
     if "generate" in parts:
-        findings += _part("generate", GenerateSettings, lambda chosen: [examine_model(chosen)])
+        findings += _examine_part("generate", GenerateSettings, lambda chosen: [examine_model(chosen)])
     if "userbot" in parts:
-        findings += _part("userbot", UserbotSettings, examine_session)
+        findings += _examine_part("userbot", UserbotSettings, examine_session)
         findings += await examine_clock(SystemClock())
     return [*findings, *notes_on_other_parts(parts, image())]
 
 
-async def _bridge(settings: DoctorSettings) -> list[Finding]:
-    """RabbitMQ is looked at even if the bridge's settings are bad."""
+async def _examine_bridge(settings: DoctorSettings) -> list[Finding]:
+    """Examine the bridge's settings, and RabbitMQ even if they are bad."""
     try:
         chosen = BridgeSettings.read()
     except SettingsError:
         chosen = None
-    return [*await examine_rabbitmq(settings.rabbitmq_url, chosen), *_part("bridge", BridgeSettings, lambda _: ())]
+    return [
+        *await examine_rabbitmq(settings.rabbitmq_url, chosen),
+        *_examine_part("bridge", BridgeSettings, lambda _: ()),
+    ]
 
 
-def _part(name: str, settings: type[S], look: Callable[[S], Iterable[Finding]]) -> list[Finding]:
+def _examine_part(name: str, settings: type[S], examine: Callable[[S], Iterable[Finding]]) -> list[Finding]:
     try:
         chosen = settings.read()
     except SettingsError as error:
         return [wrong(f"settings of `timokha {name}`: {error}")]
-    return [ok(f"settings of `timokha {name}`"), *look(chosen)]
+    return [ok(f"settings of `timokha {name}`"), *examine(chosen)]

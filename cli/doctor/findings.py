@@ -1,4 +1,4 @@
-"""The lines that the doctor prints, and notes on what it can't see from where it runs."""
+"""The lines that the doctor prints, and notes about the parts that it can't examine from where it runs."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line; what is wrong also says how to mend it."""
+    """One line; of level WRONG, it also says how to fix the problem."""
 
     level: Level
     text: str
@@ -28,7 +28,7 @@ def ok(text: str) -> Finding:
 
 
 def note(text: str) -> Finding:
-    """Nothing to mend, but good to know."""
+    """Return a finding that needs no action."""
     return Finding(Level.NOTE, text)
 
 
@@ -37,7 +37,7 @@ def wrong(text: str) -> Finding:
 
 
 class ProductPart(NamedTuple):
-    """`has` is what only its own place shows, `service` the one of compose.yaml that sees all of it."""
+    """`has`: what can be examined only where the part runs; `service`: its service in compose.yaml."""
 
     has: str
     service: str
@@ -48,11 +48,11 @@ PRODUCT_PARTS: Final = {
     "generate": ProductPart("its settings and the model", "model"),
     "bridge": ProductPart("its settings and RabbitMQ", "bridge"),
 }
-"""By the name in DOCTOR_PARTS, which is the user on NATS as well."""
+"""By the name in DOCTOR_PARTS, which is also the part's user on NATS."""
 
 
 def notes_on_other_parts(parts: Collection[str], image: str) -> Iterator[Finding]:
-    """One note for each part that is not among `parts`; in an `image` the bridge's too, as each has its own."""
+    """Yield a note for each part that is not in `parts`; for the bridge only within an `image`, as each has its own."""
     for name, part in PRODUCT_PARTS.items():
         if name not in parts and (image or name != "bridge"):
             how = doctor_in_service(part.service) if image else f"`timokha doctor --parts {name}` where it runs does"
@@ -60,5 +60,5 @@ def notes_on_other_parts(parts: Collection[str], image: str) -> Iterator[Finding
 
 
 def doctor_in_service(service: str) -> str:
-    """How to ask the doctor in a container."""
+    """Return the command that runs the doctor in a container, for a note."""
     return f"`docker compose run --rm --no-deps {service} doctor` does"

@@ -1,4 +1,4 @@
-"""The doctor's look at NATS."""
+"""Examine NATS."""
 
 from collections.abc import Iterator
 
@@ -11,27 +11,30 @@ from events.jetstream.inspection import JetStreamInspection, inspect
 from events.settings import ProcessSettings
 from events.subjects import edge_consumer
 
-FULL = 0.8
-"""From here on a stream is called too full: when it is full, questions are refused."""
+TOO_FULL = 0.8
+"""The share of a stream's limit above which it is wrong: a full stream refuses questions."""
 
 
 async def examine_nats(settings: ProcessSettings) -> list[Finding]:
-    """Look at all of it, or as the user of a part, who may not, at whether it answers."""
+    """Examine JetStream; as the user of a part, who has no right to, only whether NATS answers."""
     user = settings.nats_user if settings.nats_user in PRODUCT_PARTS else None
     try:
         async with connect(settings.nats_url, name=user or "doctor", access=settings.nats_access) as js:
             if user:
-                return [ok("NATS answers"), note(f"NATS: what is in it the user {user} may not see; {_who_may()}")]
-            return [ok("NATS answers, and JetStream is on"), *_topology(await inspect(js))]
+                return [
+                    ok("NATS answers"),
+                    note(f"NATS: what is in it the user {user} may not see; {_permitted_doctor()}"),
+                ]
+            return [ok("NATS answers, and JetStream is on"), *_examine_topology(await inspect(js))]
     except TimokhaError as error:
         return [wrong(str(error))]
 
 
-def _who_may() -> str:
+def _permitted_doctor() -> str:
     return doctor_in_service("tools") if image() else "`timokha doctor` as the user tools does"
 
 
-def _topology(found: JetStreamInspection) -> Iterator[Finding]:
+def _examine_topology(found: JetStreamInspection) -> Iterator[Finding]:
     if found.is_empty:
         yield wrong(f"JetStream is empty: it was never set up, or the server has been given another store; {SET_UP}")
     elif found.missing:
@@ -46,7 +49,7 @@ def _topology(found: JetStreamInspection) -> Iterator[Finding]:
         yield ok("streams, consumers and buckets are in place")
     for stream, fill in found.fill.items():
         used = f"stream {stream} is {fill:.0%} full"
-        if fill >= FULL:
+        if fill >= TOO_FULL:
             yield wrong(f"{used}: raise SETUP_MAX_BYTES or lower SETUP_MAX_AGE, then run `timokha setup`")
-        elif fill >= FULL / 2:
+        elif fill >= TOO_FULL / 2:
             yield note(used)

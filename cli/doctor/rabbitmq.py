@@ -1,4 +1,4 @@
-"""The doctor's look at RabbitMQ."""
+"""Examine RabbitMQ."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 async def examine_rabbitmq(url: SecretStr, bridge: BridgeSettings | None = None) -> list[Finding]:
-    """Look at our queues, and at those that `bridge` takes from or puts into."""
+    """Examine our queues, and those that `bridge` consumes from or publishes to."""
     try:
-        # Its client may be missing.
+        # Its client may not be installed.
         from events.rabbitmq.connection import connect  # noqa: PLC0415
         from events.rabbitmq.inspection import inspect  # noqa: PLC0415
     except ImportError as error:
@@ -33,7 +33,7 @@ async def examine_rabbitmq(url: SecretStr, bridge: BridgeSettings | None = None)
 
 
 def _queues(bridge: BridgeSettings) -> "list[Queue]":
-    from events.rabbitmq import topology  # noqa: PLC0415 - its client may be missing
+    from events.rabbitmq import topology  # noqa: PLC0415 - its client may not be installed
 
     kind = topology.original_queue if bridge.codec is CodecName.ORIGINAL else topology.requests_queue
     return [kind(name) for name in (bridge.inbound, bridge.outbound) if name]

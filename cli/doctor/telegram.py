@@ -14,24 +14,24 @@ from events.runtime.clock import Clock
 
 
 def examine_session(settings: UserbotSettings) -> Iterator[Finding]:
-    """Whether the userbot can start without a question; Telegram itself is not asked."""
+    """Examine whether the userbot can start without a prompt; do not connect to Telegram."""
     if find_spec("pyrogram") is None:
         yield wrong(f"Telegram: pyrogram is not installed: {install_command('userbot')}")
     elif find_spec("tgcrypto") is None:
         yield note(f"Telegram: without tgcrypto its encryption is slow: {install_command('speedups')}")
     try:
         path = settings.session_file
-        yield _string(settings) if path is None else _file(path, settings)
+        yield _examine_string(settings) if path is None else _examine_file(path, settings)
     except SettingsError as error:
         yield wrong(f"Telegram session: {error}")
 
 
-def _string(settings: UserbotSettings) -> Finding:
+def _examine_string(settings: UserbotSettings) -> Finding:
     _check_account(check_string(settings.session_text), settings)
     return ok("Telegram session: a session string")
 
 
-def _file(path: Path, settings: UserbotSettings) -> Finding:
+def _examine_file(path: Path, settings: UserbotSettings) -> Finding:
     try:
         account, in_use = account_of(path), False
     except SessionInUse:
@@ -53,17 +53,17 @@ def _check_account(account: int | None, settings: UserbotSettings) -> None:
 
 
 async def examine_clock(own: Clock) -> list[Finding]:
-    """Ask the server that the userbot would connect to; nobody signs in. Without the userbot's settings: nothing."""
+    """Compare the clock with that of the userbot's server, without signing in; nothing if its settings are bad."""
     if find_spec("pyrogram") is None:
         return []
     try:
         settings = UserbotSettings.read()
     except SettingsError:
         return []
-    return [await _compared(settings, own)]
+    return [await _compare_clocks(settings, own)]
 
 
-async def _compared(settings: UserbotSettings, own: Clock) -> Finding:
+async def _compare_clocks(settings: UserbotSettings, own: Clock) -> Finding:
     from edge.userbot.telegram import asked_time, server_time  # noqa: PLC0415 - likewise
     from edge.userbot.telegram.session import choose_server  # noqa: PLC0415 - pyrogram may be missing
 

@@ -1,1 +1,1 @@
-"""`timokha replay`: recorded questions are asked again, and the answers compared with the recorded ones."""
+"""`timokha replay`: ask recorded questions again, and compare the replies with the recorded ones."""

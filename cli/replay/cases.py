@@ -1,4 +1,4 @@
-"""A recording as questions with the replies that they got."""
+"""Read a recording as cases: questions with their replies."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ Reply = GenerationCompleted | GenerationFailed
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A recorded question; `reply` is None where the recording has none that can be read."""
+    """A recorded question; `reply` is None if the recording has none that can be read."""
 
     request: GenerationRequested
     asked_at: datetime
     reply: Reply | None
 
     @property
-    def patience(self) -> timedelta:
-        """How long the one who asked was willing to wait."""
+    def time_limit(self) -> timedelta:
+        """The time from the question to its deadline."""
         return max(self.request.deadline - self.asked_at, timedelta(0))
 
 
 def cases(events: Iterable[RecordedEvent]) -> list[Case]:
-    """In the order in which they were asked. Requests that can't be read are left out."""
+    """Return the cases in the order in which they were asked, without requests that can't be read."""
     events = sorted(events, key=lambda recorded: recorded.published_at)
     replies = {
         recorded.event.subject: reply

@@ -1,4 +1,4 @@
-"""`timokha replay`: asks recorded questions again and tells which answers differ."""
+"""`timokha replay`: ask recorded questions again, and print which replies differ."""
 
 import asyncio
 import sys
@@ -14,7 +14,7 @@ import structlog
 from cli.faults import Interrupted
 from cli.replay.cases import Case, Reply, cases
 from cli.replay.compare import differences
-from cli.replay.handler import hosted
+from cli.replay.in_process import in_process_player
 from cli.replay.player import ACCOUNT, Player, run_name
 from cli.settings import ReplaySettings
 from events import subjects
@@ -34,19 +34,19 @@ from observability.telemetry import Telemetry
 
 Replies = list[Reply | None]
 
-ERASING = timedelta(seconds=3)
-"""For the questions and answers of the replay to be erased."""
+ERASE_TIMEOUT = timedelta(seconds=3)
+"""How long erasing the replay's questions and replies may take."""
 
 log = structlog.get_logger(__name__)
 
 
 class Disagreement(TimokhaError):
-    """At least one reply is not what was recorded."""
+    """At least one reply differs from the recorded one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What to print, and how many of the recorded replies came again."""
+    """Lines to print, and the numbers of replies that agree and differ, and of questions without a recorded reply."""
 
     lines: Sequence[str]
     agreed: int
@@ -60,28 +60,28 @@ class Report:
 
 
 async def main(settings: ReplaySettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Raises Disagreement when a reply differs, Interrupted when `stop` is set first."""
+    """Replay and print the differences. Raises Disagreement if there are any, Interrupted if `stop` is set first."""
     if settings.file is None:
         raise SettingsError("REPLAY_FILE is missing: name a file that `timokha record` wrote")
     recorded = cases(read(settings.file))
     if not recorded:
         raise SettingsError(f"REPLAY_FILE: {settings.file} has no question; record some with `timokha record`")
-    replies = await unless(stop, _played(settings, telemetry, recorded))
+    replies = await unless(stop, _replay(settings, telemetry, recorded))
     if replies is None:
         raise Interrupted("stopped before the last reply; nothing was compared")
-    report = compared(recorded, replies)
+    report = compare_replies(recorded, replies)
     click.echo(report)
     if report.differed:
         raise Disagreement(f"{report.differed} of {report.agreed + report.differed} replies differ from the recording")
 
 
-async def _played(settings: ReplaySettings, telemetry: Telemetry, recorded: Sequence[Case]) -> Replies:
-    async with _player(settings, telemetry, SystemClock()) as player:
+async def _replay(settings: ReplaySettings, telemetry: Telemetry, recorded: Sequence[Case]) -> Replies:
+    async with _open_player(settings, telemetry, SystemClock()) as player:
         return await player.play(recorded)
 
 
-def compared(recorded: Sequence[Case], replies: Sequence[Reply | None]) -> Report:
-    """What is said of all replies, in the recording's order."""
+def compare_replies(recorded: Sequence[Case], replies: Sequence[Reply | None]) -> Report:
+    """Compare all replies with the recorded ones, in the recording's order."""
     lines: list[str] = []
     differed = 0
     for case, reply in zip(recorded, replies, strict=True):
@@ -95,12 +95,12 @@ def compared(recorded: Sequence[Case], replies: Sequence[Reply | None]) -> Repor
 
 
 @asynccontextmanager
-async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) -> AsyncIterator[Player]:
+async def _open_player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) -> AsyncIterator[Player]:
     random = Random()  # noqa: S311 - jitter, not a secret
     if settings.handler:
         engine = await open_engine(settings, clock=clock)
         try:
-            async with hosted(
+            async with in_process_player(
                 engine,
                 slots=settings.slots,
                 telemetry=telemetry,
@@ -121,12 +121,12 @@ async def _player(settings: ReplaySettings, telemetry: Telemetry, clock: Clock) 
         try:
             yield Player(run, events, replies, telemetry, clock, settings.speed, settings.in_flight)
         finally:
-            await finish(2 * ERASING, _erase(events, run))
+            await finish(2 * ERASE_TIMEOUT, _erase(events, run))
 
 
 async def _erase(events: JetStreamLog, run: str) -> None:
-    """Nobody else knows that these texts are there."""
+    """Erase the replay's texts, which nothing else would erase before they expire."""
     try:
-        await within(ERASING, events.erase_chat(ACCOUNT, run, up_to=sys.maxsize))
+        await within(ERASE_TIMEOUT, events.erase_chat(ACCOUNT, run, up_to=sys.maxsize))
     except (TransportError, TimeoutError) as error:
         log.warning("replay.not_erased", account=ACCOUNT, chat=run, error=str(error) or "NATS does not answer")

@@ -1,4 +1,4 @@
-"""The generate function on a transport in memory: a replay without brokers."""
+"""Replay without brokers: a generate function in this process, on a transport in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,10 +23,10 @@ LEASE = timedelta(seconds=60)
 
 
 @asynccontextmanager
-async def hosted(
+async def in_process_player(
     engine: Engine, *, slots: int, telemetry: Telemetry, clock: Clock, random: Random, speed: Speed = "maximal"
 ) -> AsyncIterator[Player]:
-    """A player whose questions `engine` answers, in this process, `slots` at once."""
+    """Yield a player whose questions `engine` answers in this process, `slots` at once."""
     log = MemoryLog(clock=clock)
     worker = Worker(
         host_handler(partial(generate, engine=engine, spans=telemetry.spans, clock=clock), clock=clock, random=random),

@@ -1,4 +1,4 @@
-"""Asks recorded questions again, under fresh ids, on any transport, and collects the replies."""
+"""Ask recorded questions again, under new ids and on any transport, and collect the replies."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ Speed = Literal["original", "maximal"]
 
 @dataclass
 class Player:
-    """`run` tells this replay's questions from those of others: it is their chat. `replies` brings its replies alone.
+    """Plays cases. `run` is the chat of this replay's questions; `replies` delivers only their replies.
 
-    At maximal speed `in_flight` questions are out at once; at the original one, as many as there were.
+    At maximal speed `in_flight` questions are in flight at once; at the original speed, as many as in the recording.
     """
 
     run: str
@@ -41,7 +41,7 @@ class Player:
     _waiting: dict[str, "asyncio.Future[Reply]"] = field(default_factory=dict)
 
     async def play(self, cases: Sequence[Case]) -> list[Reply | None]:
-        """The reply to each, None where none came before its deadline. Raises TransportError."""
+        """Return each case's reply, None if none came before its deadline. Raises TransportError."""
         slots = asyncio.Semaphore(self.in_flight if self.speed == "maximal" else len(cases))
         replies: list[Reply | None] = [None] * len(cases)
 
@@ -55,7 +55,7 @@ class Player:
         if self.speed == "original":
             await self.clock.sleep(case.asked_at - first.asked_at)
         async with slots:
-            request = fresh(case, RequestId(ACCOUNT, self.run, str(number)), self.clock.now())
+            request = new_request(case, RequestId(ACCOUNT, self.run, str(number)), self.clock.now())
             reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
             self._waiting[request.request_id] = reply
             with self.telemetry.spans.send(
@@ -63,7 +63,7 @@ class Player:
             ) as event:
                 await self.publisher.publish(Channel.REQUESTS, event)
             try:
-                async with asyncio.timeout(case.patience.total_seconds()):
+                async with asyncio.timeout(case.time_limit.total_seconds()):
                     return await reply
             except TimeoutError:
                 return None
@@ -71,11 +71,11 @@ class Player:
     async def _listen(self) -> None:
         while True:
             for delivery in await self.replies.fetch(BATCH, MAX_FETCH_WAIT):
-                self._take(delivery.event)
+                self._accept(delivery.event)
                 with suppress(TransportError):
                     await delivery.ack()
 
-    def _take(self, event: Event) -> None:
+    def _accept(self, event: Event) -> None:
         waiting = self._waiting.get(event.subject)
         if waiting is None or waiting.done():
             return
@@ -87,14 +87,14 @@ class Player:
             waiting.set_result(data)
 
 
-def fresh(case: Case, request_id: RequestId, now: datetime) -> GenerationRequested:
-    """The same question under another id, with as much time as it had."""
+def new_request(case: Case, request_id: RequestId, now: datetime) -> GenerationRequested:
+    """Return a request that asks the same question under another id, with the same time limit."""
     ids = {"account_id": request_id.account, "chat_id": request_id.chat, "message_id": request_id.message}
-    due = {"deadline": now + case.patience, "live": False}
+    due = {"deadline": now + case.time_limit, "live": False}
     again = {"request_id": str(request_id), "revision": 0, **due, **ids}
     return case.request.model_copy(update=again)
 
 
 def run_name(now: datetime) -> str:
-    """A name that no other replay has."""
+    """Return a name that no other replay has: the microseconds since 2026."""
     return f"{(now - datetime(2026, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1):x}"

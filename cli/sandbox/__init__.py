@@ -1,1 +1,1 @@
-"""A Telegram for this machine alone, with a chat in the terminal: `timokha sandbox`."""
+"""`timokha sandbox`: a Telegram for this machine alone, with a chat in the terminal."""

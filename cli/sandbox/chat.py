@@ -1,22 +1,22 @@
-"""The other person of the sandbox, in the terminal: writes lines, shows what comes back."""
+"""The sandbox's chat: write to the userbot's account as another user, and show the replies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from cli.demo.terminal import labelled, looking
+from cli.demo.terminal import labelled, with_formatting
 from edge.sandbox.server import Sandbox
 from events.runtime.clock import Clock
 
-QUIET = timedelta(seconds=3)
-"""After an edit: a message that changes no more is whole."""
+UNCHANGED_FOR = timedelta(seconds=3)
+"""After so long without an edit a message counts as complete."""
 
 
 @dataclass
 class SandboxChat:
-    """The conversation of `visitor` with `owner`, the account that the userbot answers from.
+    """The conversation of `visitor` with `owner`, the account of the userbot.
 
-    `growing` is what can be read so far of a message that is being edited; it is shown again when it is whole.
+    `growing` is the text so far of a message that is being edited; it is shown again when it is complete.
     """
 
     telegram: Sandbox
@@ -26,9 +26,9 @@ class SandboxChat:
     clock: Clock
     growing: str = ""
     _shown: dict[int, str] = field(default_factory=dict)
-    """From message ids to what was shown of them."""
+    """The text shown of each message, by id."""
     _edits: dict[int, tuple[str, float]] = field(default_factory=dict)
-    """From message ids to a newer text, and when it was first seen."""
+    """A message's newer text and the time when it was first seen, by id."""
 
     async def say(self, text: str) -> None:
         """Write `text` to the account."""
@@ -36,7 +36,7 @@ class SandboxChat:
         self.show(labelled("you> ", text))
 
     async def refresh(self) -> None:
-        """Show what is new."""
+        """Show new messages, and edited ones that are complete."""
         self.growing = ""
         for message in self.telegram.messages(self.visitor, self.owner):
             if message.out or self._shown.get(message.id) == message.text:
@@ -44,7 +44,7 @@ class SandboxChat:
             if message.id not in self._shown or self._is_whole(message.id, message.text):
                 self._shown[message.id] = message.text
                 self._edits.pop(message.id, None)
-                self.show(labelled("bot> ", looking(message.text, message.entities)))
+                self.show(labelled("bot> ", with_formatting(message.text, message.entities)))
             else:
                 self.growing = message.text
 
@@ -54,4 +54,4 @@ class SandboxChat:
         if seen != text:
             self._edits[message_id] = (text, now)
             return False
-        return now - since >= QUIET.total_seconds()
+        return now - since >= UNCHANGED_FOR.total_seconds()

@@ -1,4 +1,4 @@
-"""`timokha sandbox`: the composition root of the sandbox Telegram alone."""
+"""`timokha sandbox`: serve a sandbox Telegram, and chat in it from the terminal."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ import click
 
 from cli.demo.terminal import REFRESH, converse, show_text
 from cli.sandbox.chat import SandboxChat
-from cli.sandbox.files import Files, claimed, reached_at
+from cli.sandbox.files import Files, claim_directory, reachable_address
 from cli.settings import SandboxSettings
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, SandboxState
@@ -25,13 +25,13 @@ from observability.telemetry import Telemetry
 
 OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
 LOGIN_CODE = "12345"
-"""No secret: whoever reaches the port is on this machine."""
-OTHER_IDS = 1_000_000_000
-"""How many user ids there are to choose from."""
+"""Not a secret: only programs on this machine can reach the port."""
+ID_OFFSETS = 1_000_000_000
+"""The number of offsets for user ids to choose from."""
 
 
 async def main(settings: SandboxSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, or a terminal's input ends."""
+    """Serve until `stop` is set or the terminal's input ends."""
     await unless(stop, _serve(settings))
 
 
@@ -43,23 +43,23 @@ async def _serve(settings: SandboxSettings) -> None:
         files.write(telegram)
         if settings.signed_in:
             await _sign_in(telegram, files)
-        telegram.state.code_sent = _tell_code
-        _introduce(telegram, files)
+        telegram.state.code_sent = _print_login_code
+        _print_access(telegram, files)
         chat = SandboxChat(
             telegram, owner.id, visitor.id, show_text if sys.stdin.isatty() else click.echo, SystemClock()
         )
         if sys.stdin.isatty():
-            await beside(converse(chat, None), _tell_connections(telegram, owner))
+            await beside(converse(chat, None), _report_connections(telegram, owner))
         else:
-            await together(_read(chat), _keep_refreshing(chat), _tell_connections(telegram, owner))
+            await together(_read(chat), _keep_refreshing(chat), _report_connections(telegram, owner))
 
 
 @asynccontextmanager
 async def _sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
-    """The server; its accounts are other ones than those of every other sandbox, whose messages NATS remembers."""
+    """Run the server. Its user ids differ from those of earlier sandboxes, whose messages NATS remembers."""
     async with AsyncExitStack() as stack:
-        stack.callback(claimed(settings.directory).release)
-        state = SandboxState(ids_moved=secrets.randbelow(OTHER_IDS), login_code=LOGIN_CODE)
+        stack.callback(claim_directory(settings.directory).release)
+        state = SandboxState(ids_moved=secrets.randbelow(ID_OFFSETS), login_code=LOGIN_CODE)
         server = Sandbox(host=settings.host, port=settings.port, state=state, beyond_loopback=True)
         try:
             telegram = await stack.enter_async_context(server)
@@ -72,16 +72,16 @@ async def _sandbox(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
 
 
 async def _sign_in(telegram: Sandbox, files: Files) -> None:
-    """Leave a session of the account; it is there once it is signed in."""
+    """Write a session file of the account; it appears only when it is signed in."""
     os.umask(0o077)
-    await signed_in_session(telegram, OWNER_PHONE, session=files.unfinished)
-    files.unfinished.replace(files.session)
+    await signed_in_session(telegram, OWNER_PHONE, session=files.new_session)
+    files.new_session.replace(files.session)
 
 
-def _introduce(telegram: Sandbox, files: Files) -> None:
-    _say("a Telegram on this machine alone")
+def _print_access(telegram: Sandbox, files: Files) -> None:
+    _print_status("a Telegram on this machine alone")
     rows = {
-        "address": reached_at(telegram),
+        "address": reachable_address(telegram),
         "public key": shown(files.key),
         "api_id": API_ID,
         "api_hash": API_HASH,
@@ -90,12 +90,12 @@ def _introduce(telegram: Sandbox, files: Files) -> None:
     }
     for name, value in rows.items():
         click.echo(f"  {name:12}  {value}", err=True)
-    _say(f"the userbot's settings for it are in {shown(files.settings)}")
-    _say(f"what you type here is written to that account by {VISITOR_PHONE}")
+    _print_status(f"the userbot's settings for it are in {shown(files.settings)}")
+    _print_status(f"what you type here is written to that account by {VISITOR_PHONE}")
 
 
 async def _read(chat: SandboxChat) -> None:
-    """Send each line of an input that is no terminal, once somebody is there to hear it."""
+    """Send each line of an input that is not a terminal, once the userbot is connected."""
     await chat.telegram.wait_for(lambda: chat.telegram.sessions(chat.owner), timeout=None)
     while True:
         try:
@@ -112,19 +112,19 @@ async def _keep_refreshing(chat: SandboxChat) -> None:
         await chat.clock.sleep(REFRESH)
 
 
-async def _tell_connections(telegram: Sandbox, owner: Account) -> None:
+async def _report_connections(telegram: Sandbox, owner: Account) -> None:
     there = False
     while True:
         await telegram.wait_for(lambda was=there: bool(telegram.sessions(owner.id)) != was, timeout=None)  # type: ignore[misc]
         there = not there
-        _say("the userbot is connected" if there else "the userbot is not connected any more")
+        _print_status("the userbot is connected" if there else "the userbot is not connected any more")
 
 
-def _tell_code(phone: str, code: str) -> None:
+def _print_login_code(phone: str, code: str) -> None:
     other = "" if f"+{phone}" == OWNER_PHONE else f"; what you type here goes to {OWNER_PHONE}"
-    _say(f"the login code for +{phone} is {code}{other}")
+    _print_status(f"the login code for +{phone} is {code}{other}")
 
 
-def _say(line: str) -> None:
-    """What is not the chat goes to stderr."""
+def _print_status(line: str) -> None:
+    """Print a line that is not part of the chat, on stderr."""
     click.echo(f"timokha: {line}", err=True)

@@ -1,4 +1,4 @@
-"""What the sandbox writes for the userbot: its public key, and settings for a shell or for `.env`."""
+"""The files that the sandbox writes for the userbot: its public key, and settings for a shell or for `.env`."""
 
 import ipaddress
 import shlex
@@ -28,8 +28,8 @@ class Files:
         return self.directory / "userbot.session"
 
     @property
-    def unfinished(self) -> Path:
-        """A session that is being made."""
+    def new_session(self) -> Path:
+        """A session that is not signed in yet."""
         return self.directory / "new.session"
 
     @property
@@ -37,14 +37,13 @@ class Files:
         return self.directory / "userbot.env"
 
     def write(self, telegram: Sandbox) -> None:
-        """Raises OSError."""
-        # It was signed in to an earlier sandbox, which is gone.
-        for session in (self.session, self.unfinished):
+        """Write the key and the settings, and remove the sessions of an earlier sandbox. Raises OSError."""
+        for session in (self.session, self.new_session):
             session.unlink(missing_ok=True)
-            # SQLite would take what a killed process has left for a part of the next session.
+            # SQLite would apply the journal of a killed process to the next session.
             session.with_name(f"{session.name}-journal").unlink(missing_ok=True)
         write_whole(self.key, telegram.public_key_pem)
-        write_whole(self.settings, self._environment(reached_at(telegram)))
+        write_whole(self.settings, self._environment(reachable_address(telegram)))
 
     def _environment(self, address: str) -> str:
         values = {
@@ -57,8 +56,8 @@ class Files:
         return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
-def reached_at(telegram: Sandbox) -> str:
-    """Return host:port for the userbot: where the sandbox listens on every address, by this machine's name."""
+def reachable_address(telegram: Sandbox) -> str:
+    """Return host:port for the userbot; host is this machine's name if the sandbox listens on every address."""
     host, port = telegram.state.address
     try:
         everywhere = ipaddress.ip_address(host).is_unspecified
@@ -67,8 +66,8 @@ def reached_at(telegram: Sandbox) -> str:
     return f"{socket.gethostname()}:{port}" if everywhere else telegram.address
 
 
-def claimed(directory: Path) -> Claim:
-    """Return the claim of the one sandbox that may use `directory`. Raises SettingsError."""
+def claim_directory(directory: Path) -> Claim:
+    """Lock `directory` against other sandboxes; return the lock. Raises SettingsError."""
     try:
         return Claim(directory, "lock")
     except OSError as error:

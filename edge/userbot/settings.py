@@ -59,7 +59,7 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         description="ignore or queue: what happens to a question while another one is being answered",
     )
     live: bool = Field(
-        DEFAULTS.live, description="true or false: the thinking line grows into the answer as it is written"
+        DEFAULTS.live, description="true or false: show the answer as it is written, in place of the thinking line"
     )
     formatting: Literal["markdown", "plain"] = Field(
         "markdown", description="markdown or plain: whether an answer's Markdown is shown as Telegram's formatting"

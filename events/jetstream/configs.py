@@ -98,7 +98,7 @@ def _verify(what: str, values: Mapping[str, tuple[object, object]]) -> None:
         if wanted != found:
             raise TransportError(
                 f"{what} has {name}={found!r}, expected {wanted!r}; "
-                "delete or mend it with the nats tool, then run `timokha setup`",
+                "delete or fix it with the nats tool, then run `timokha setup`",
                 Fault.FATAL,
             )
 

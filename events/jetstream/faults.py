@@ -56,7 +56,7 @@ CODES: dict[int, tuple[Fault, str]] = {
     10074: (Fault.FATAL, "SETUP_REPLICAS above 1 needs a cluster"),
     STREAM_NOT_FOUND: (Fault.FATAL, SET_UP),
     CONSUMER_NOT_FOUND: (Fault.FATAL, SET_UP),
-    10065: (Fault.FATAL, "delete or mend the other stream with the nats tool, then run `timokha setup`"),  # overlap
+    10065: (Fault.FATAL, "delete or fix the other stream with the nats tool, then run `timokha setup`"),  # overlap
     10005: (Fault.PASSING, ""),  # no suitable peers: not all nodes have started
     10007: (Fault.PASSING, ""),  # not assigned
     10008: (Fault.PASSING, ""),  # no leader

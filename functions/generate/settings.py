@@ -160,7 +160,7 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
     attempts: int = Field(
         ATTEMPTS, ge=1, le=1000, description="deliveries before a request is a dead letter, 1 to 1000"
     )
-    grace: Seconds = Field(timedelta(seconds=20), description="seconds to finish what is in hand at SIGTERM")
+    grace: Seconds = Field(timedelta(seconds=20), description="seconds to finish requests in flight at SIGTERM")
     echo_delay: Seconds = Field(timedelta(0), description="seconds that the echo engine waits")
 
     @field_validator("model")

@@ -221,7 +221,7 @@ def test_check_finds_bad_values_of_any_command_once(tmp_path, name, value, said,
     else:
         (tmp_path / ".env").write_text(f"{name}='{value}'\n")
     code, out, err = timokha("config", "check")
-    assert (code, err) == (2, "timokha: 1 setting has to be mended\n")
+    assert (code, err) == (2, "timokha: 1 setting has to be corrected\n")
     (line,) = out.splitlines()
     assert said in line
 
@@ -234,7 +234,7 @@ def test_check_finds_unknown_names_and_doubts_the_environments(tmp_path):
     assert "PREFFIX" not in out  # an empty variable counts as unset
     (tmp_path / ".env").write_text("NATS_ULR=x\n")
     code, out, err = timokha("config", "check", "generate")
-    assert (code, err) == (2, "timokha: 1 setting has to be mended\n")
+    assert (code, err) == (2, "timokha: 1 setting has to be corrected\n")
     assert out.startswith(".env, line 1: there is no NATS_ULR (did you mean NATS_URL?)\n")
 
 

@@ -17,9 +17,9 @@ pytest.importorskip("mtproto")
 
 from pyrogram import Client
 
-from cli.sandbox.chat import QUIET, SandboxChat
+from cli.sandbox.chat import UNCHANGED_FOR, SandboxChat
 from cli.sandbox.command import _sandbox
-from cli.sandbox.files import Files, claimed
+from cli.sandbox.files import Files, claim_directory
 from cli.settings import SandboxSettings
 from edge.sandbox.server import Sandbox
 from edge.sandbox.visitor import API_HASH, API_ID
@@ -138,17 +138,17 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
 
 
 def test_a_directory_is_one_sandboxs(tmp_path):
-    first = claimed(tmp_path)
+    first = claim_directory(tmp_path)
     with pytest.raises(SettingsError, match="in use by another process"):
-        claimed(tmp_path)
+        claim_directory(tmp_path)
     first.release()
-    claimed(tmp_path).release()
+    claim_directory(tmp_path).release()
 
 
 def test_a_directory_that_is_none_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"SANDBOX_DIRECTORY: .*file can't be used \(File exists\); name another"):
-        claimed(tmp_path / "file")
+        claim_directory(tmp_path / "file")
 
 
 @asynccontextmanager
@@ -213,7 +213,7 @@ async def test_what_comes_back_is_shown_and_a_growing_message_once_more_when_it_
             message.text = text
             await chat.refresh()
             assert chat.growing == text
-            clock.seconds += QUIET.total_seconds() - 1
+            clock.seconds += UNCHANGED_FOR.total_seconds() - 1
         assert len(shown) == 2
         clock.seconds += 1
         await chat.refresh()

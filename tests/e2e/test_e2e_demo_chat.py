@@ -50,7 +50,7 @@ async def test_each_answer_is_printed_once_and_whole(make_product, live, formatt
     product = await make_product(USERBOT_LIVE=live, USERBOT_FORMATTING=formatting, GENERATE_ECHO_DELAY="1.5")
     async with chatting(product) as (chat, printed):
         for text in ("Тимоха, раз два три четыре", "/set_context_length 99", "Тимоха, **пять**\nшесть"):
-            await chat.outcome(text, await chat.say(text))
+            await chat.show_outcome(text, await chat.say(text))
         lines = without_thinking(printed)
         assert lines[:2] == ["you> Тимоха, раз два три четыре", "bot> раз два три четыре"]
         assert lines[4:] == ["you> Тимоха, **пять**\n     шесть", f"bot> {five}\n     шесть"]

@@ -160,5 +160,5 @@ def test_a_name_with_a_slip_is_another_setting_or_refused(name: str, data: st.Da
 
 @given(st.dictionaries(st.text(CHARACTERS, min_size=1, max_size=20), st.text(CHARACTERS, max_size=5), max_size=2))
 def test_whatever_names_an_environment_has_each_doubt_is_one_line(environment: dict[str, str]) -> None:
-    for doubt in NAMES.doubtful([*environment, *(f"USERBOT_{name}" for name in environment)]):
+    for doubt in NAMES.suspicious([*environment, *(f"USERBOT_{name}" for name in environment)]):
         assert len(doubt.splitlines()) == 1

@@ -163,18 +163,18 @@ def test_spans_are_printed_where_the_console_was_asked_for(monkeypatch, capsys):
         ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:4318/v1/traces"},
-            "OTEL_EXPORTER_OTLP_ENDPOINT is 'http://x:4318/v1/traces', where traces alone go; it takes http://x:4318,"
-            " without /v1/traces (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT takes the whole)",
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'http://x:4318/v1/traces', which takes traces only; set it to http://x:4318,"
+            " without /v1/traces (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT takes the whole address)",
         ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://me:geheim@x/otlp/v1/metrics/?key=geheim"},
-            "OTEL_EXPORTER_OTLP_ENDPOINT is 'https://***@x/otlp/v1/metrics/?***', where metrics alone go; it takes https://***@x/otlp,"
-            " without /v1/metrics (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT takes the whole)",
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'https://***@x/otlp/v1/metrics/?***', which takes metrics only; set it to https://***@x/otlp,"
+            " without /v1/metrics (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT takes the whole address)",
         ),
         (
             {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x:4318/v1/metrics"},
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is 'http://x:4318/v1/metrics', where metrics go;"
-            " those of its own end in /v1/traces",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is 'http://x:4318/v1/metrics', which takes metrics;"
+            " an address for traces ends in /v1/traces",
         ),
         *[
             (
@@ -203,7 +203,7 @@ def test_a_setting_that_cannot_be_followed_stops_the_process(monkeypatch, variab
         ("OTEL_BSP_MAX_QUEUE_SIZE", "abc", "it takes a whole number above 0"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "it takes a whole number above 0"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "511", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE is 512"),
-        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2049", "a batch is no larger"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2049", "it takes at most OTEL_BSP_MAX_QUEUE_SIZE"),
         ("OTEL_BSP_SCHEDULE_DELAY", "0", "it takes a whole number above 0"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "0", "it takes a whole number above 0"),
         ("OTEL_METRIC_EXPORT_TIMEOUT", "1.5", "it takes a whole number above 0"),

@@ -14,8 +14,8 @@ from random import Random
 import pytest
 
 from cli.replay.cases import Case, Reply, cases
-from cli.replay.command import compared
-from cli.replay.handler import hosted
+from cli.replay.command import compare_replies
+from cli.replay.in_process import in_process_player
 from events.recordings.lines import read
 from events.runtime.clock import SystemClock
 from functions.generate.app import open_engine
@@ -41,7 +41,7 @@ class RecordingFile(pytest.File):
         settings = GenerateSettings.read(engine=os.environ.get("GENERATE_ENGINE") or "echo")
         engine = await open_engine(settings, clock=SystemClock())
         try:
-            async with hosted(
+            async with in_process_player(
                 engine, slots=settings.slots, telemetry=noop_telemetry(), clock=SystemClock(), random=Random(1)
             ) as player:
                 return engine.model, await player.play(self.cases)
@@ -66,7 +66,7 @@ class RecordedQuestion(pytest.Item):
         recorded_by = getattr(case.reply, "model", model)
         if recorded_by != model:
             pytest.skip(f"recorded with {recorded_by}, not with {model}")
-        report = compared([case], [replies[self._number]])
+        report = compare_replies([case], [replies[self._number]])
         assert report.differed == 0, str(report)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: object) -> str:

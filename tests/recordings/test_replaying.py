@@ -13,7 +13,7 @@ from cli import record as recording
 from cli.replay import command as replaying
 from cli.replay.cases import Case, cases
 from cli.replay.compare import differences
-from cli.replay.handler import hosted
+from cli.replay.in_process import in_process_player
 from cli.replay.player import ACCOUNT
 from cli.settings import RecordSettings, ReplaySettings
 from events.errors import SettingsError
@@ -150,8 +150,10 @@ async def test_another_prompt_format_is_noticed_and_every_difference_shown(recor
 async def test_without_brokers_the_handler_is_replayed_by_the_same_rules(record, capsys):
     recorded = cases(read(await record(PromptHash(DialogueFormat()))))
     for engine, agreed in ((PromptHash(DialogueFormat()), 3), (PromptHash(RuDialoGPTFormat()), 0)):
-        async with hosted(engine, slots=2, telemetry=noop_telemetry(), clock=SystemClock(), random=Random(1)) as player:
-            assert replaying.compared(recorded, await player.play(recorded)).agreed == agreed
+        async with in_process_player(
+            engine, slots=2, telemetry=noop_telemetry(), clock=SystemClock(), random=Random(1)
+        ) as player:
+            assert replaying.compare_replies(recorded, await player.play(recorded)).agreed == agreed
 
 
 async def test_the_replay_command_opens_the_engine_that_its_settings_name(record, capsys):
@@ -178,14 +180,14 @@ async def test_a_question_that_nobody_answers_differs_at_its_deadline(record, js
         )
         for case in cases(read(path))
     ]
-    async with hosted(
+    async with in_process_player(
         EchoEngine(timedelta(seconds=5), clock=SystemClock()),
         slots=3,
         telemetry=noop_telemetry(),
         clock=SystemClock(),
         random=Random(1),
     ) as player:
-        report = replaying.compared(hurried, await player.play(hurried))
+        report = replaying.compare_replies(hurried, await player.play(hurried))
     assert report.differed == 3
     assert "1.2.0.0: no reply differs" in report.lines
 

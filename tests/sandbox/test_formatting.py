@@ -5,7 +5,7 @@ from pyrogram.enums import MessageEntityType
 from pyrogram.errors import EntityBoundsInvalid
 from pyrogram.raw import functions, types
 
-from cli.demo.terminal import looking
+from cli.demo.terminal import with_formatting
 from edge.sandbox.server import Sandbox
 from edge.userbot.formatting.messages import formatted_messages
 from edge.userbot.formatting.styled_text import FormattedText
@@ -91,4 +91,4 @@ async def test_a_terminal_shows_formatting_by_its_own_means(people, messenger, t
     [message] = [message async for message in people.boris_client.get_chat_history("anna")]
     [stored] = telegram.messages(people.boris.id, people.anna.id)
     shown = "😀 \x1b[1ma\x1b[22m \x1b[36mb\x1b[39m, \x1b[3mc\x1b[23m \x1b[9md\x1b[29m"
-    assert looking(message.text, message.entities) == looking(stored.text, stored.entities) == shown
+    assert with_formatting(message.text, message.entities) == with_formatting(stored.text, stored.entities) == shown

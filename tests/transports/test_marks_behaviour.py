@@ -119,7 +119,7 @@ async def test_versions_grow_over_a_crash_of_the_server_with_no_mark_left(js: Je
 async def test_a_bucket_whose_marks_could_not_be_dropped_is_refused(js: JetStreamContext) -> None:
     await js.delete_stream("KV_marks")
     await js.create_key_value(bucket="marks")
-    with pytest.raises(TransportError, match="bucket marks has deny_delete=True, expected False; delete or mend it"):
+    with pytest.raises(TransportError, match="bucket marks has deny_delete=True, expected False; delete or fix it"):
         await topology(js).ensure_buckets()
 
 

@@ -2,34 +2,34 @@
 
 import pytest
 
-from cli.demo.runs import FILE, MOST, ROOM, first_id, without_messages
+from cli.demo.runs import FILE, IDS_PER_RUN, MAX_RUNS, reserve_message_ids, without_messages
 from edge.sandbox.state import SandboxState
 from edge.userbot.chat.record import ChatRecord, Notice
 from events.errors import SettingsError
 
 
 def test_each_run_has_its_own_numbers_and_even_the_first_has_none_of_an_older_version(tmp_path):
-    assert [first_id(tmp_path) for _ in range(3)] == [ROOM, 2 * ROOM, 3 * ROOM]
+    assert [reserve_message_ids(tmp_path) for _ in range(3)] == [IDS_PER_RUN, 2 * IDS_PER_RUN, 3 * IDS_PER_RUN]
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "-1", str(MOST), "9" * 5000])
+@pytest.mark.parametrize("text", ["", "nonsense", "-1", str(MAX_RUNS), "9" * 5000])
 def test_a_count_that_is_none_is_one_line(tmp_path, text):
     (tmp_path / FILE).write_text(text)
     with pytest.raises(SettingsError, match="DEMO_DIRECTORY"):
-        first_id(tmp_path)
+        reserve_message_ids(tmp_path)
     assert (tmp_path / FILE).read_text() == text
 
 
 def test_the_last_run_still_has_numbers_that_telegram_can_have(tmp_path):
-    (tmp_path / FILE).write_text(str(MOST - 1))
-    assert first_id(tmp_path) + ROOM <= 2**31
+    (tmp_path / FILE).write_text(str(MAX_RUNS - 1))
+    assert reserve_message_ids(tmp_path) + IDS_PER_RUN <= 2**31
 
 
 def test_a_telegram_begins_after_the_numbers_of_another():
-    box = SandboxState(begins_after=ROOM).add_account(first_name="Гость").box
+    box = SandboxState(begins_after=IDS_PER_RUN).add_account(first_name="Гость").box
     message = box.add(key=1, peer_id=2, text="раз", out=True, date=0)
-    assert message.id == ROOM + 1
-    assert box.pts == ROOM + 1
+    assert message.id == IDS_PER_RUN + 1
+    assert box.pts == IDS_PER_RUN + 1
     assert box.since(5) == []
 
 

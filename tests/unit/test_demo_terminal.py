@@ -12,7 +12,7 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from cli.demo.terminal import converse, show_rendered, show_text, typed
+from cli.demo.terminal import converse, decode_typed, show_rendered, show_text
 from cli.demo.traces import Traces
 from events.runtime.clock import SystemClock
 from observability import names
@@ -129,5 +129,5 @@ async def test_bytes_that_are_no_text_are_said_so_and_the_chat_goes_on() -> None
 
 def test_utf_8_is_understood_whatever_the_locale_says() -> None:
     line = "Тимоха, 😀".encode().decode("ascii", errors="surrogateescape")
-    assert typed(line) == typed("Тимоха, 😀") == "Тимоха, 😀"
-    assert typed("hi \udcff") is None
+    assert decode_typed(line) == decode_typed("Тимоха, 😀") == "Тимоха, 😀"
+    assert decode_typed("hi \udcff") is None

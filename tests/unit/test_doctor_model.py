@@ -130,7 +130,7 @@ def test_torch_is_missing_only_where_a_model_has_to_be_converted(
         True,
     )
     monkeypatch.setattr("cli.doctor.model.model_path", Path)
-    monkeypatch.setattr("cli.doctor.model.flaw", lambda path: None)
+    monkeypatch.setattr("cli.doctor.model.model_problem", lambda path: None)
     (tmp_path / "model.gguf").touch()
     assert judged(tmp_path / "model.gguf").level is Level.OK
     assert examine_model(GenerateSettings.read(cache=Path("cache"))).level is Level.NOTE

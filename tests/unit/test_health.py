@@ -185,6 +185,14 @@ def test_what_needs_settings_is_left_to_the_whole_command_line(options, environm
     assert health.answer_quickly(options, environment) is None
 
 
+def test_what_dotenv_sets_is_left_to_the_whole_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("timokha_health_live=true\n")
+    assert health.answer_quickly([], {"TIMOKHA_HEALTH_FILE": "/f"}) is None
+    (tmp_path / ".env").write_text("LOG_LEVEL=debug\n")
+    assert health.answer_quickly([], {"TIMOKHA_HEALTH_FILE": "/f"}) == 1
+
+
 def test_a_health_check_imports_nothing_that_takes_time(tmp_path):
     file = tmp_path / "health"
     file.write_text(health_line(time.monotonic(), ""))

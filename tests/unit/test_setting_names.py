@@ -85,7 +85,7 @@ OTHERS_NAMES = [
 
 def test_names_that_do_not_begin_as_ours_are_let_be():
     assert NAMES.mistyped(lines(*OTHERS_NAMES)) == []
-    assert NAMES.doubtful(OTHERS_NAMES) == []
+    assert NAMES.suspicious(OTHERS_NAMES) == []
 
 
 def test_in_the_environment_what_others_set_is_let_be_and_the_rest_is_doubted():
@@ -95,7 +95,7 @@ def test_in_the_environment_what_others_set_is_let_be_and_the_rest_is_doubted():
         *("RABBITMQ_NODENAME", "RABBITMQ_NODE_PORT", "RABBITMQ_DEFAULT_PASS", "RABBITMQ_HOME", "RABBITMQ_LOGS"),
         *("RABBIT_URL", "APP_ID", "GENERATE_SOURCEMAP"),
     ]
-    assert NAMES.doubtful([*theirs, "NATS_ULR", "USERBOT_FOO", "NATS_URL"]) == [
+    assert NAMES.suspicious([*theirs, "NATS_ULR", "USERBOT_FOO", "NATS_URL"]) == [
         "NATS_ULR (did you mean NATS_URL?)",
         "USERBOT_FOO",
     ]
@@ -105,7 +105,7 @@ def test_in_the_environment_what_others_set_is_let_be_and_the_rest_is_doubted():
 def test_the_names_of_every_command_are_known_to_all(command):
     for name in variables(COMMANDS[command].settings):
         assert NAMES.mistyped(lines(name, name.lower())) == []
-        assert NAMES.doubtful([name, name.lower()]) == []
+        assert NAMES.suspicious([name, name.lower()]) == []
 
 
 @pytest.mark.parametrize("file", ["compose.yaml", "deploy/cluster/compose.yaml"])
@@ -137,7 +137,7 @@ def test_what_is_no_name_at_all_is_told_in_one_short_line():
     "name", ["NATS_PASSWORD:s3cr3t", "BOT_TOKEN:s3cr3t", "USERBOT_SESION…s3cr3t", "API_HASH->s3cr3t"]
 )
 def test_a_value_that_is_written_without_an_equals_sign_is_not_shown(name):
-    for said in (*NAMES.mistyped(lines(name)), *NAMES.doubtful([name])):
+    for said in (*NAMES.mistyped(lines(name)), *NAMES.suspicious([name])):
         assert "s3cr3t" not in said
     if name.startswith("NATS"):
         assert NAMES.mistyped(lines(name)) == [
