@@ -15,9 +15,9 @@ from training.data.splits import Part
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A dialogue; `turns` oldest first, the last one is the owner's answer.
+    """A dialogue. `turns`: oldest first; the last one is the owner's answer.
 
-    `rows`: for each turn, the numbers of the messages that it is made of.
+    `rows`: the numbers of the messages of each turn.
     """
 
     turns: tuple[Turn, ...]
@@ -32,30 +32,30 @@ class Example:
         return self.turns[-1].text
 
     @property
-    def answered(self) -> Iterator[int]:
-        """Yield the messages from the first turn of somebody else on."""
+    def messages_from_question(self) -> Iterator[int]:
+        """Yield the messages from the first turn of another speaker on."""
         first = next((place for place, turn in enumerate(self.turns) if turn.role is Role.USER), len(self.turns))
         return chain.from_iterable(self.rows[first:])
 
-    def messages(self, turns: Collection[int]) -> Iterator[int]:
-        """Yield the messages that the turns at these positions are made of."""
+    def messages_of(self, turns: Collection[int]) -> Iterator[int]:
+        """Yield the messages of the turns at these positions."""
         return chain.from_iterable(self.rows[turn] for turn in turns)
 
-    def latest(self, count: int) -> "Example":
-        """Return the last `count` turns, at least one."""
+    def last_turns(self, count: int) -> "Example":
+        """Return the example with its last `count` turns, at least one."""
         return Example(self.turns[-count:], self.rows[-count:])
 
 
 def read_examples(directory: Path, part: Part, *, named: bool = True) -> list[Example]:
-    """Return the dialogues of one part, oldest first, without thoughts, as an owner's answer may come from this bot.
+    """Return the dialogues of one part, oldest first, without thoughts, which this bot may have written for the owner.
 
-    `named`: if several people speak to the owner, their turns begin with their names.
+    `named`: if several people speak to the owner, begin their turns with their names.
 
-    Raises SettingsError, one line, if they can't be read.
+    Raises SettingsError, one line, if the dialogues can't be read.
     """
     file = directory / f"{part}.jsonl"
     try:
-        with file.open(encoding="utf-8") as lines:  # `splitlines` would cut a text at U+2028
+        with file.open(encoding="utf-8") as lines:  # `splitlines` would split at U+2028
             found = [_example(json.loads(line), named) for line in lines]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"TRAINING_DATA: {file} can't be read ({error}): run timokha train prepare") from None
@@ -75,7 +75,7 @@ def _example(line: dict[str, Any], named: bool) -> Example:
 
 
 def _turn(message: dict[str, str], *, named: bool) -> Turn:
-    """Return a turn; `named`: with the speaker's name in front."""
+    """Return the message as a turn; `named`: with the speaker's name in front."""
     name = f"{message['name']}: " if named and "name" in message else ""
     return Turn(role=Role(message["role"]), text=name + message["content"])
 
@@ -83,14 +83,14 @@ def _turn(message: dict[str, str], *, named: bool) -> Turn:
 def cover_answers(
     examples: Sequence[Example],
     cut: Callable[[Example], Example],
-    learned: Callable[[Example], Iterable[int]] = lambda example: example.answered,
+    learned: Callable[[Example], Iterable[int]] = lambda example: example.messages_from_question,
     tick: Callable[[], object] = lambda: None,
 ) -> list[Example]:
-    """Return few `examples`, each `cut`, that contain each answer about once; the longest contexts are chosen first.
+    """Choose few `examples` that together contain each answer about once, longest contexts first; `cut` each.
 
-    The loss is on all of the owner's turns of an example, and a dialogue repeats those before it: training on every
+    The loss is on all of the owner's turns of an example, and a dialogue repeats earlier ones: training on every
     dialogue would repeat each answer about four times, each time with a shorter context. `learned`: returns the
-    messages whose answers an example has a loss on. `tick` is called for each example; it may raise to end the work.
+    messages on which an example has a loss. `tick`: called for each example; may raise to stop.
     """
     shown: set[int] = set()
     chosen: list[Example] = []

@@ -37,11 +37,11 @@ from training.settings import ExportSettings, FitSettings
 from training.weights import base_model_source, data_directory, load_trained_model, read_run_settings, serving_renderer
 
 _COMPARED = 16
-"""Dialogues on which the exported model is compared with the trained one."""
+"""Dialogues used to compare the exported model with the trained one."""
 TOLERANCE = 0.01
 """Of bits per byte, relative: what rounding to bfloat16 may change."""
-_LEAST = 2
-"""Answers: the set of tokens ships with the model and must not contain a name or a code that was written once."""
+_FEWEST_ANSWERS = 2
+"""Answers that contain a token: the set of tokens ships with the model and must not reveal a name or a code."""
 _QUESTION = Turn(role=Role.USER, text=".")
 
 
@@ -63,23 +63,23 @@ def export(settings: ExportSettings, *, console: Console, clock: Clock, stopped:
     Raises
     ------
     SettingsError
-        One line: no such training, or `to` is not empty.
+        One line: there is no such training, or `to` is not empty.
     TimokhaError
         One line: the exported model differs from the trained one, or it was `stopped`.
     """
-    fitted = read_run_settings(settings.run)
-    data = data_directory(settings.run, settings.data, fitted)
+    fit_settings = read_run_settings(settings.run)
+    data = data_directory(settings.run, settings.data, fit_settings)
     manifest = Manifest.read(data)
-    base_model_source(fitted, console)  # prepares it with a progress bar of its own
+    base_model_source(fit_settings, console)  # prepares it with a progress bar of its own
     with claim_directory(settings.to, "TRAINING_TO"):
         _make_empty(settings.to)
         with (
-            progress_bars(console, clock, partial(check, stopped)) as shown,
+            progress_bars(console, clock, partial(check, stopped)) as bars,
             scratch_directory(settings.to, UNFINISHED) as place,
         ):
-            job = _Job(settings, fitted, manifest, data, place / "model")
+            job = _Job(settings, fit_settings, manifest, data, place / "model")
             job.folder.mkdir()
-            difference = _make(job, console=console, clock=clock, shown=shown)
+            difference = _write_and_compare(job, console=console, clock=clock, bars=bars)
             publish_files(job.folder, settings.to, last=MODEL_CONFIG)
     return difference
 
@@ -89,39 +89,39 @@ class _Job:
     """An export: its settings, those of its training, and the folder that the model is written to first."""
 
     settings: ExportSettings
-    fitted: FitSettings
+    fit_settings: FitSettings
     manifest: Manifest
     data: Path
     folder: Path
 
 
-def _make(job: _Job, *, console: Console, clock: Clock, shown: ProgressBars) -> float:
-    settings, fitted = job.settings, job.fitted
-    with shown.stage("Loading and merging"):
-        model = load_trained_model(settings.run, fitted, console)
-        shown.check()
+def _write_and_compare(job: _Job, *, console: Console, clock: Clock, bars: ProgressBars) -> float:
+    settings, fit_settings = job.settings, job.fit_settings
+    with bars.stage("Loading and merging"):
+        model = load_trained_model(settings.run, fit_settings, console)
+        bars.check()
         copy = copy_in_dtype(model.model, torch.bfloat16 if settings.weights == "bf16" else torch.float32)
     card = model.card.model_copy(update={"name": settings.name or model.card.name})
-    shown.check()
+    bars.check()
     try:
-        with shown.stage("Writing"):
-            _write(copy, model, card, job.folder, _notices(base_model_source(fitted, console)))
+        with bars.stage("Writing"):
+            _write_model(copy, model, card, job.folder, _notices(base_model_source(fit_settings, console)))
         del copy
-        _write_used_tokens(model, card, job, clock, shown)
-        difference = _difference(model, job, clock, shown)
+        _write_used_tokens(model, card, job, clock, bars)
+        difference = _compare_exported(model, job, clock, bars)
         evaluation = Evaluation.find(settings.run)
         if evaluation:
             shutil.copyfile(settings.run / EVALUATION, job.folder / EVALUATION)
-        text = model_card(card, fitted, job.manifest, evaluation, difference)
+        text = model_card(card, fit_settings, job.manifest, evaluation, difference)
         (job.folder / "README.md").write_text(text, encoding="utf-8")
     except OSError as error:
         raise TimokhaError(
-            f"{settings.to} can't be written ({error.strerror or error}): make room, and run it again"
+            f"{settings.to} can't be written ({error.strerror or error}): make room, and run the command again"
         ) from None
     return difference
 
 
-def _write(copy: Any, model: Checkpoint, card: ModelCard, folder: Path, notices: Iterable[Path]) -> None:
+def _write_model(copy: Any, model: Checkpoint, card: ModelCard, folder: Path, notices: Iterable[Path]) -> None:
     with write_errors_named(folder):
         copy.save_pretrained(folder)
         model.tokenizer.save_pretrained(folder)
@@ -130,11 +130,11 @@ def _write(copy: Any, model: Checkpoint, card: ModelCard, folder: Path, notices:
     card.write(folder)
 
 
-def _write_used_tokens(model: Checkpoint, card: ModelCard, job: _Job, clock: Clock, shown: ProgressBars) -> None:
-    renderer = serving_renderer(replace(model, card=card), job.fitted.context_tokens, clock)
-    said = learned_answers(job.data)
-    with shown.stage("Counting tokens", len(said)) as stage:
-        write_used_tokens(job.folder, tokens_of_answers(said, renderer, stage.advance))
+def _write_used_tokens(model: Checkpoint, card: ModelCard, job: _Job, clock: Clock, bars: ProgressBars) -> None:
+    renderer = serving_renderer(replace(model, card=card), job.fit_settings.context_tokens, clock)
+    answers = learned_answers(job.data)
+    with bars.stage("Counting tokens", len(answers)) as stage:
+        write_used_tokens(job.folder, tokens_of_answers(answers, renderer, stage.advance))
 
 
 def learned_answers(data: Path) -> list[str]:
@@ -147,12 +147,12 @@ def learned_answers(data: Path) -> list[str]:
 def tokens_of_answers(
     answers: Iterable[str], renderer: Renderer, tick: Callable[[], object] = lambda: None
 ) -> list[int]:
-    """Return the tokens that occur in several of `answers`, ascending; `tick` is called for each answer."""
+    """Return the tokens that occur in several of `answers`, ascending. `tick`: called for each answer."""
     found: Counter[int] = Counter()
     for answer in answers:
         tick()
         found.update({*renderer.lesson([_QUESTION, Turn(role=Role.ASSISTANT, text=answer)]).answer.ids})
-    return sorted(token for token, count in found.items() if count >= _LEAST)
+    return sorted(token for token, count in found.items() if count >= _FEWEST_ANSWERS)
 
 
 def _make_empty(directory: Path) -> None:
@@ -160,10 +160,9 @@ def _make_empty(directory: Path) -> None:
     try:
         found = [path for path in directory.iterdir() if path.name != LOCK]
         if (directory / UNFINISHED).is_dir() and not (directory / MODEL_CONFIG).exists():
-            for left in sorted(
-                found, key=lambda path: path.name == UNFINISHED
-            ):  # last: it marks the others as unfinished
-                discard(left)
+            # UNFINISHED last: it marks the others as unfinished.
+            for path in sorted(found, key=lambda path: path.name == UNFINISHED):
+                discard(path)
         elif found:
             what = "holds a model" if (directory / MODEL_CONFIG).exists() else "is not empty"
             raise SettingsError(f"TRAINING_TO: {directory} {what}: name a new directory")
@@ -177,21 +176,21 @@ def _notices(source: str) -> list[Path]:
     return [file for pattern in ("LICENSE*", "LICENCE*", "NOTICE*") for file in directory.glob(pattern)]
 
 
-def _difference(model: Checkpoint, job: _Job, clock: Clock, shown: ProgressBars) -> float:
+def _compare_exported(model: Checkpoint, job: _Job, clock: Clock, bars: ProgressBars) -> float:
     examples = (read_examples(job.data, Part.TEST) or read_examples(job.data, Part.TRAIN))[:_COMPARED]
-    with shown.stage("Reading it back"):
+    with bars.stage("Reading it back"):
         exported: Any = load_checkpoint(str(job.folder))
         exported.model.float()
     bits = []
-    with shown.stage("Comparing", 2 * len(examples)) as stage:
+    with bars.stage("Comparing", 2 * len(examples)) as stage:
         for checkpoint in (model, exported):
             found = example_surprisals(Scorer(checkpoint, clock=clock), examples, stage.advance)
             bits.append(bits_per_byte(found))
     before, after = bits
     difference = abs(after - before) / before
-    if not difference <= TOLERANCE:  # true for NaN, too
+    if not difference <= TOLERANCE:  # also true for NaN
         raise TimokhaError(
-            f"the exported model is not the trained one: {before:.3f} bits per byte became {after:.3f}; "
+            f"the exported model differs from the trained one: {before:.3f} bits per byte became {after:.3f}; "
             "try TRAINING_WEIGHTS=fp32"
         )
     return difference

@@ -1,4 +1,4 @@
-"""The model card of an exported model: what it is, from what it was made, how good it is, under which licence."""
+"""Write the card of an exported model: its purpose, data, training, scores and licence."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from training.evaluation.result import Evaluation
 from training.settings import FitSettings
 
 _SHOWN = 0.1
-"""The share of a language from which on it is one of the model's."""
+"""The least share of a language that the card names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class _Texts:
     columns: str
     secrets: str
     leaked: str
-    """Where one can be drawn out."""
+    """If the model leaks a secret."""
 
 
 _ENGLISH = _Texts(
@@ -77,11 +77,11 @@ _RUSSIAN = _Texts(
 
 
 def model_card(
-    card: ModelCard, fitted: FitSettings, manifest: Manifest, evaluation: Evaluation | None, difference: float
+    card: ModelCard, fit_settings: FitSettings, manifest: Manifest, evaluation: Evaluation | None, difference: float
 ) -> str:
-    """Markdown in the language of the data, with the front matter that Hugging Face's tools read.
+    """Return Markdown in the language of the data, with the front matter that Hugging Face's tools read.
 
-    Names no person and no path.
+    It names no person and no path.
     """
     texts = _RUSSIAN if manifest.language == "ru" else _ENGLISH
     body = texts.body.format(
@@ -91,9 +91,9 @@ def model_card(
         validation=manifest.validation,
         test=manifest.test,
         sha256=manifest.data_sha256,
-        method=fitted.method,
-        rate=fitted.learning_rate,
-        seed=fitted.seed,
+        method=fit_settings.method,
+        rate=fit_settings.learning_rate,
+        seed=fit_settings.seed,
         difference=difference,
     )
     return f"""\
@@ -111,7 +111,7 @@ tags: [timokha, dialogue]
 
 
 def _languages(manifest: Manifest) -> str:
-    """In quotation marks, because a bare `no` is no Norwegian in YAML. Nothing where the language is not known."""
+    """Return a line of YAML, or "" if no language is known; codes are quoted, because a bare `no` means false."""
     shown = [f'"{language}"' for language, share in manifest.languages.items() if share >= _SHOWN]
     return f"language: [{', '.join(shown)}]\n" if shown else ""
 

@@ -1,4 +1,4 @@
-"""Write a command's output directory: one process at a time, and never half a result."""
+"""Write a command's output directory: one process at a time, and complete results only."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -49,7 +49,7 @@ _SPEAKERS = 15
 def draw_data(workspace: Workspace, owner: frozenset[str], directory: Path) -> None:
     """Write lengths.png, hours.png and speakers.png."""
     draw_bars(directory / "lengths.png", _lengths(workspace), title="Answers by length", x="characters", y="dialogues")
-    hours = workspace.counter("SELECT hour, count(*) FROM messages GROUP BY hour")
+    hours = workspace.count_by_name("SELECT hour, count(*) FROM messages GROUP BY hour")
     draw_bars(
         directory / "hours.png",
         {str(hour): hours[str(hour)] for hour in range(24)},
@@ -71,8 +71,8 @@ def _lengths(workspace: Workspace) -> dict[str, float]:
 
 def _speakers(workspace: Workspace, owner: frozenset[str]) -> dict[str, float]:
     """Return the most active speakers' numbers of messages; only the owner is named, as `owner`."""
-    query = "SELECT author, count(*) FROM messages WHERE fate IS NOT ? GROUP BY author ORDER BY 2 DESC LIMIT ?"
-    found = workspace.counter(query, DropReason.NO_TEXT, _SPEAKERS)
+    query = "SELECT author, count(*) FROM messages WHERE drop_reason IS NOT ? GROUP BY author ORDER BY 2 DESC LIMIT ?"
+    found = workspace.count_by_name(query, DropReason.NO_TEXT, _SPEAKERS)
     return {
         f"{'owner' if author in owner else 'speaker'} {place}": number
         for place, (author, number) in enumerate(found.items(), 1)

@@ -1,4 +1,4 @@
-"""What `timokha train …` can be told."""
+"""The settings of `timokha train …`."""
 
 import tomllib
 from datetime import timedelta
@@ -117,26 +117,26 @@ class FitSettings(Settings):
 
     @property
     def target_modules(self) -> str | list[str]:
-        """As peft takes them."""
+        """Return `targets` in peft's form."""
         return self.targets if self.targets == "all-linear" else [name.strip() for name in self.targets.split(",")]
 
     @classmethod
     def read(cls, **given: Any) -> Self:
-        """Options that were `given` win over `config`, which wins over the environment."""
+        """Read the settings: `given` options take precedence over `config`, and that over the environment."""
         _, written = cls.sources().get("config") or (None, None)
         return super().read(**{**cls.from_file(given.get("config") or written), **given})
 
     @classmethod
     def from_file(cls, file: str | Path | None) -> dict[str, Any]:
-        """Return what `config` says, by field. Raises SettingsError."""
+        """Return the settings in a TOML file by field. Raises SettingsError."""
         if file is None:
             return {}
         try:
             found = tomllib.loads(absolute(Path(file)).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise SettingsError(f"TRAINING_CONFIG: {file} can't be read ({error}); it takes a TOML file") from None
-        if said := unknown_keys(found, cls.model_fields):
-            raise SettingsError(f"TRAINING_CONFIG: {file}: {said}")
+        if problem := unknown_keys(found, cls.model_fields):
+            raise SettingsError(f"TRAINING_CONFIG: {file}: {problem}")
         return found
 
 

@@ -55,8 +55,8 @@ def load_base_model(settings: FitSettings, console: Console) -> Checkpoint:
     return replace(checkpoint, model=copy_in_dtype(checkpoint.model, torch.float32).eval())
 
 
-NEAR = 3
-"""Examples in a prompt."""
+NEAR_EXAMPLES = 3
+"""Near examples in a prompt."""
 
 
 def trained_card(base: ModelCard, language: str | None, frame: Frame = "labels", data: Path | None = None) -> ModelCard:
@@ -66,12 +66,12 @@ def trained_card(base: ModelCard, language: str | None, frame: Frame = "labels",
     """
     labels = "asked" if frame != "labels" else "ru" if language in (None, "ru") else "en"
     front = {"preamble": frame == "examples", "scene": frame in ("scene", "near"), "labels": labels}
-    front |= {"near": NEAR if frame == "near" else 0, "beside": data}
+    front |= {"near": NEAR_EXAMPLES if frame == "near" else 0, "beside": data}
     return base.model_copy(update={"name": f"{base.name}-trained", **front})
 
 
 def training_renderer(checkpoint: Checkpoint, settings: FitSettings, clock: Clock) -> Renderer:
-    """Return a renderer of prompts as they are served to the trained model."""
+    """Return a renderer of prompts as served to the trained model."""
     card = trained_card(checkpoint.card, Manifest.read(settings.data).language, settings.frame, settings.data)
     return serving_renderer(replace(checkpoint, card=card), settings.context_tokens, clock)
 
@@ -90,12 +90,12 @@ def read_run_settings(run: Path) -> FitSettings:
     return FitSettings.read(config=config, out=run)
 
 
-def data_directory(run: Path, given: Path | None, fitted: FitSettings) -> Path:
-    """Return the `given` data directory, or that of the training in `run`. Raises SettingsError if these were moved."""
-    data = given or fitted.data
+def data_directory(run: Path, given: Path | None, fit_settings: FitSettings) -> Path:
+    """Return the `given` data directory, or that of the training in `run`. Raises SettingsError if it is missing."""
+    data = given or fit_settings.data
     if not given and not data.is_dir():
         raise SettingsError(
-            f"TRAINING_DATA: {data}, from which {run} was trained, is not there: say with --data where it is now"
+            f"TRAINING_DATA: {data}, from which {run} was trained, is missing: give its new place with --data"
         )
     return data
 
@@ -116,13 +116,13 @@ def load_trained_model(run: Path, settings: FitSettings, console: Console) -> Ch
     try:
         base = load_base_model(settings, console)
     except SettingsError as error:
-        raise SettingsError(f"{error}; {run / CONFIG} names it: if it was moved, name its new place there") from None
+        raise SettingsError(f"{error}; it is set in {run / CONFIG}: if it was moved, correct it there") from None
     both = make_adapted_model(lambda: PeftModel.from_pretrained(base.model, str(folder)))
     return Checkpoint(both.merge_and_unload().eval(), base.tokenizer, card)
 
 
 def make_adapted_model(make: Callable[[], Any]) -> Any:
-    """Return the model with a PEFT adapter that `make` makes, without warnings and queries to the hub."""
+    """Call `make` for a model with a PEFT adapter, without its warnings and its queries to the hub."""
     with warnings.catch_warnings():
         # PEFT uses a name that transformers 6 removes.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from events.errors import SettingsError
 from training.data.command import prepare
-from training.data.telegram import window
+from training.data.telegram import file_window
 from training.data.telegram.export_reader import ExportFile
 from training.data.telegram.json_reader import ByteRange
-from training.data.telegram.json_repair import end_of_value, repair_json
+from training.data.telegram.json_repair import find_value_end, repair_json
 from training.settings import PrepareSettings
 
 
@@ -58,7 +58,7 @@ def opened(text):
 
 
 def read(text):
-    """The export once it is read, and its items; in place of a damaged one its Span."""
+    """The export once it is read, and its items; in place of a damaged one its ByteRange."""
     export = opened(text)
     return export, [item for _, item in export.items()]
 
@@ -141,8 +141,8 @@ def test_a_message_nested_too_deep_harms_only_itself():
 
 
 def test_a_message_that_is_too_long_harms_only_itself(monkeypatch):
-    monkeypatch.setattr(window, "_PIECE", 1000)
-    monkeypatch.setattr("training.data.telegram.json_reader.LARGEST", 4000)
+    monkeypatch.setattr(file_window, "_PIECE", 1000)
+    monkeypatch.setattr("training.data.telegram.json_reader.LARGEST_VALUE", 4000)
     text = written(chat(message(1), message(2, "а" * 1500), message(3, "б" * 90_000), message(4)))
     _, items = read(text)
     assert ids(items) == [1, 2, ByteRange, 4]
@@ -221,7 +221,7 @@ def test_a_small_piece_at_a_time_gives_the_same(monkeypatch):
     text = text.replace("21", "\\x0C").replace('"from": "Аня"', '"from": "Аня', 3)
     whole, items = read(text)
     for size in (1, 5, 64):
-        monkeypatch.setattr(window, "_PIECE", size)
+        monkeypatch.setattr(file_window, "_PIECE", size)
         export, same = read(text)
         assert (same, export.repaired, export.damage) == (items, whole.repaired, whole.damage)
 
@@ -285,10 +285,10 @@ def test_what_is_json_is_not_changed_by_a_repair():
 
 
 def test_the_end_of_a_value_is_found_by_its_brackets():
-    assert end_of_value('{"a": ["}", {}]} x', 0, 18) == 16
-    assert end_of_value('"a{" x', 0, 6) == 4
-    assert end_of_value('{"a": [}', 0, 8) is None
-    assert end_of_value("{[}]", 0, 4) is None
+    assert find_value_end('{"a": ["}", {}]} x', 0, 18) == 16
+    assert find_value_end('"a{" x', 0, 6) == 4
+    assert find_value_end('{"a": [}', 0, 8) is None
+    assert find_value_end("{[}]", 0, 4) is None
 
 
 def test_a_repair_does_not_need_the_beginning_of_the_next_message():

@@ -54,7 +54,7 @@ def moving_one(result, out, last):
 
 
 @pytest.mark.parametrize(
-    ("moment", "instead"), [("_make", kill), ("_write", kill), ("model_card", kill), ("publish_files", moving_one)]
+    ("moment", "instead"), [("_write_and_compare", kill), ("_write_model", kill), ("model_card", kill), ("publish_files", moving_one)]
 )
 def test_an_export_that_was_killed_is_no_model_and_can_be_run_again(run, tmp_path, monkeypatch, moment, instead):
     to = tmp_path / "voice"
@@ -143,7 +143,7 @@ def test_data_that_were_moved_are_asked_for_and_taken(data, base, tmp_path):
     settings = FitSettings.read(data=before, model=str(base), out=tmp_path / "run", **small)
     fit(settings, console=QUIET, clock=SystemClock())
     after = before.rename(tmp_path / "after")
-    advice = r"TRAINING_DATA: .*before, from which .*run was trained, is not there: say with --data where it is now"
+    advice = r"TRAINING_DATA: .*before, from which .*run was trained, is missing: give its new place with --data"
     with pytest.raises(SettingsError, match=advice):
         exported(tmp_path / "run", tmp_path / "voice")
     with pytest.raises(SettingsError, match=advice):
@@ -160,7 +160,7 @@ def test_a_base_model_that_was_moved_is_asked_for_where_it_is_named(data, base, 
         clock=SystemClock(),
     )
     before.rename(tmp_path / "after")
-    with pytest.raises(SettingsError, match=r"TRAINING_MODEL=.*config.toml names it: if it was moved, name its new"):
+    with pytest.raises(SettingsError, match=r"TRAINING_MODEL=.*config.toml: if it was moved, correct it there"):
         exported(tmp_path / "run", tmp_path / "voice")
     assert not (tmp_path / "voice").exists()
 
@@ -172,7 +172,7 @@ def test_weights_that_are_no_numbers_are_not_the_trained_model(run, tmp_path, mo
         return model
 
     monkeypatch.setattr(exporting, "copy_in_dtype", broken)
-    with pytest.raises(TimokhaError, match="is not the trained one"):
+    with pytest.raises(TimokhaError, match="differs from the trained one"):
         exported(run, tmp_path / "voice")
     assert list(tmp_path.iterdir()) == []
 

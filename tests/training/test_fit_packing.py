@@ -128,7 +128,7 @@ def example(*messages):
 
 
 def latest(count):
-    return lambda example: example.latest(count)
+    return lambda example: example.last_turns(count)
 
 
 def test_an_answer_that_another_dialogue_repeats_is_not_learned_again():

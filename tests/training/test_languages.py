@@ -3,8 +3,8 @@
 import pytest
 
 from events.errors import SettingsError
-from training.data.languages import recognise, recognise_languages
-from training.data.placeholders import Kind, in_words, placeholder
+from training.data.languages import recognise_language, recognise_languages
+from training.data.placeholders import PlaceholderKind, placeholder, replace_signs
 
 RUSSIAN = [
     "ты сегодня придёшь вечером? я купила пирог и жду тебя дома",
@@ -97,11 +97,11 @@ def test_a_language_that_hardly_shows_is_a_mistake_of_the_recognition():
     )
     assert set(found.shares) >= {"ru"}
     found = recognise_languages([*((1, line) for line in RUSSIAN * 100), (2, NORWEGIAN[0]), (2, NORWEGIAN[1])])
-    assert (found.shares, found.of(2)) == ({"ru": 1.0}, "ru")
+    assert (found.shares, found.in_chat(2)) == ({"ru": 1.0}, "ru")
 
 
 def test_the_languages_are_those_of_two_letters():
-    assert recognise(
+    assert recognise_language(
         "abeg how far na, wetin dey happen for your side today? I no sabi wetin you dey talk o, make we see"
     ) in (
         None,
@@ -110,7 +110,7 @@ def test_the_languages_are_those_of_two_letters():
 
 
 def test_what_somebody_wrote_never_passes_for_a_place_holder(export, run_prepare):
-    sign = placeholder(Kind.LINK)
+    sign = placeholder(PlaceholderKind.LINK)
     export.say("ann", f"see {sign}")
     export.say("me", f"that is {sign} and {{'x': 1}}", text_entities=[{"type": "plain", "text": sign}])
     manifest, parts = run_prepare(export.chat())
@@ -118,9 +118,9 @@ def test_what_somebody_wrote_never_passes_for_a_place_holder(export, run_prepare
     assert manifest["private_data_replaced"] == {}
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", list(PlaceholderKind))
 def test_every_kind_has_a_word_in_each_language(kind):
-    words = {in_words(placeholder(kind, "😹"), language) for language in ("ru", "en", "de", None)}
+    words = {replace_signs(placeholder(kind, "😹"), language) for language in ("ru", "en", "de", None)}
     assert len(words) == 2
     assert all(word.startswith("[") and word.endswith(" 😹]") and word[1:-1].isprintable() for word in words)
 
@@ -134,5 +134,5 @@ def test_phones_are_recognised_as_they_are_written_where_the_language_is_spoken(
     export.say("me", "in Ireland it is 085 012 3456", reply_to_message_id=5)
     _, parts = run_prepare(export.chat(), countries="ie")
     assert contents(parts["train"][-1])[-1] == "in Ireland it is [phone]"
-    with pytest.raises(SettingsError, match="TRAINING_COUNTRIES: there is no XX; it takes codes such as IE,AU"):
+    with pytest.raises(SettingsError, match="TRAINING_COUNTRIES: unknown: XX; it takes codes such as IE,AU"):
         run_prepare(export.chat(), countries="IE, xx")

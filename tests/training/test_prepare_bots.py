@@ -75,4 +75,4 @@ def test_a_bots_name_is_shown_as_it_is(export, tmp_path):
     said = StringIO()
     settings = PrepareSettings(export=tmp_path / "result.json", owner="user_me", out=tmp_path / "data")
     prepare(settings, console=Console(file=said, width=40))
-    assert f"Taken for bots: {name} (" in said.getvalue()
+    assert f"Considered bots: {name} (" in said.getvalue()

@@ -188,9 +188,9 @@ def arranged(tmp_path):
         def arrange(file):
             workspace = stack.enter_context(Workspace.open(tmp_path / "workspace.sqlite"))
             export = ExportFile(stack.enter_context(file.open("rb")))
-            workspace.add(MessageCollector().messages(export.items()))
+            workspace.add_messages(MessageCollector().messages(export.items()))
             workspace.resolve_replies()
-            workspace.add_turns(make_turns(workspace.rows(), session_gap=14400, burst_gap=180))
+            workspace.add_turns(make_turns(workspace.messages(), session_gap=14400, burst_gap=180))
             return workspace
 
         yield arrange
@@ -206,8 +206,8 @@ def test_every_resolvable_reply_of_a_real_export_goes_to_the_right_parent(arrang
     kept = {}
     for author in authors:
         for dialogue in make_dialogues(workspace, frozenset({author}), context_turns=8):
-            before = [ids[row.row] for part in dialogue.parts[:-1] for row in part.rows]
-            for place, row in enumerate(answer := [ids[row.row] for row in dialogue.parts[-1].rows]):
+            before = [ids[row.row] for part in dialogue.turns[:-1] for row in part.rows]
+            for place, row in enumerate(answer := [ids[row.row] for row in dialogue.turns[-1].rows]):
                 kept[row] = (before[-1:], answer[:place])
     right = [reply for reply, parent in expected.items() if parent in kept[reply][0] or parent in kept[reply][1]]
     assert expected

@@ -110,7 +110,7 @@ def test_a_missing_file_is_one_line(run_prepare, tmp_path):
 def test_an_unknown_owner_is_told_the_nearest_names(export, run_prepare):
     export.say("анна каренина", "да")
     export.say("вронский", "нет")
-    with pytest.raises(SettingsError, match=r"nobody is called 'Ана Каренина'; the nearest are Анна Каренина"):
+    with pytest.raises(SettingsError, match=r"no speaker is called 'Ана Каренина'; the nearest are Анна Каренина"):
         run_prepare(export.chat(), owner="Ана Каренина")
 
 
@@ -128,7 +128,7 @@ def test_an_owner_is_found_by_name_in_any_case_and_by_several_ids(export, run_pr
 def test_two_people_of_one_name_are_told_apart_by_id(rusdracor, export, run_prepare):
     export.say("one", "а", **{"from": "Иван"})
     export.say("two", "б", **{"from": "Иван"})
-    with pytest.raises(SettingsError, match=r"several are called 'Иван': Иван \(user_one, 1 messages\)"):
+    with pytest.raises(SettingsError, match=r"several speakers are called 'Иван': Иван \(user_one, 1 messages\)"):
         run_prepare(export.chat(), owner="Иван")
 
 

@@ -1,4 +1,4 @@
-"""Whatever an item of an export holds, it is read or has one clear fate."""
+"""Whatever an item of an export holds, it is read or has one clear drop reason."""
 
 from dataclasses import replace
 
@@ -70,12 +70,12 @@ def test_an_export_in_which_nobody_wrote_says_so(export, run_prepare):
 
 
 def test_a_long_number_as_the_owner_is_one_line():
-    with pytest.raises(SettingsError, match="nobody is called"):
+    with pytest.raises(SettingsError, match="no speaker is called"):
         find_owner("9" * 5000, None, {"user1": Speaker("user1", "Ann")})
 
 
 def test_a_channel_of_an_old_export_is_one():
-    assert parsed(from_id=(2 << 32) + 11).fate is DropReason.CHANNEL
+    assert parsed(from_id=(2 << 32) + 11).drop_reason is DropReason.CHANNEL
 
 
 @pytest.mark.parametrize("number", [None, True, 1.5, "7", [], {}, 10**30, -(10**30)])
@@ -133,10 +133,10 @@ def test_a_date_that_cannot_be_makes_the_item_malformed(fields):
 
 def test_the_hour_that_comes_twice_in_autumn_leaves_the_order_as_it_is():
     again = MessageTime(3700, 2, local=True)
-    assert again.following(7100).time == 7100
-    assert replace(again, local=False).following(7100).time == 3700
-    assert again.following(7400).time == 3700
-    assert again.following(3600).time == 3700
+    assert again.corrected_after(7100).time == 7100
+    assert replace(again, local=False).corrected_after(7100).time == 3700
+    assert again.corrected_after(7400).time == 3700
+    assert again.corrected_after(3600).time == 3700
 
 
 def test_what_the_exporting_program_could_not_read_is_no_damage():
@@ -150,7 +150,7 @@ def test_what_a_file_does_not_take_is_left_out():
 
 @pytest.mark.parametrize("field", ["forwarded_from", "forwarded_from_id", "saved_from"])
 def test_a_forwarded_message_is_one_even_if_nobody_knows_from_whom(field):
-    assert parsed(**{field: None}).fate is DropReason.FORWARDED
+    assert parsed(**{field: None}).drop_reason is DropReason.FORWARDED
 
 
 def test_a_quotation_is_left_out_unless_it_is_all_that_a_message_says():
@@ -158,7 +158,7 @@ def test_a_quotation_is_left_out_unless_it_is_all_that_a_message_says():
     answered = parsed(text=[quote, "\nне согласна, ", {"type": "bold", "text": "совсем"}])
     assert (answered.text, answered.has_quote) == ("не согласна, совсем", True)
     alone = parsed(text=[quote])
-    assert (alone.text, alone.has_quote, alone.fate) == ("чужие слова", False, None)
+    assert (alone.text, alone.has_quote, alone.drop_reason) == ("чужие слова", False, None)
 
 
 @pytest.mark.parametrize("kind", ["spoiler", "custom_emoji", "strikethrough", "unknown", "pre", "ещё не придуманный"])

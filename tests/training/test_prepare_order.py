@@ -7,7 +7,7 @@ import pytest
 
 from training.data.collector import MessageCollector
 from training.data.dialogues import make_dialogues
-from training.data.ordering import find_topics, sort_messages
+from training.data.ordering import assign_topics, sort_messages
 from training.data.telegram.export_reader import ExportedChat
 from training.data.turns import make_turns
 from training.data.workspace import Workspace
@@ -24,19 +24,21 @@ class Arranged:
             for number, chat in enumerate(chats)
             for item in chat
         ]
-        workspace.add(self.collector.messages(items))
+        workspace.add_messages(self.collector.messages(items))
         workspace.resolve_replies()
-        self.topics = find_topics(workspace, self.collector.topics)
+        self.topics = assign_topics(workspace, self.collector.topics)
         if self.topics or self.collector.reordered:
             sort_messages(workspace)
-        workspace.add_turns(make_turns(workspace.rows(), session_gap=14400, burst_gap=180))
+        workspace.add_turns(make_turns(workspace.messages(), session_gap=14400, burst_gap=180))
 
     def dialogues(self, owner="user_me"):
         found = make_dialogues(self.workspace, frozenset({owner}), context_turns=8)
-        return [[part.text for part in one.parts] for one in sorted(found, key=lambda one: one.time)]
+        return [[part.text for part in one.turns] for one in sorted(found, key=lambda one: one.time)]
 
     def fates(self):
-        return self.workspace.counter("SELECT fate, count(*) FROM messages WHERE fate IS NOT NULL GROUP BY fate")
+        return self.workspace.count_by_name(
+            "SELECT drop_reason, count(*) FROM messages WHERE drop_reason IS NOT NULL GROUP BY drop_reason"
+        )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.manifest import Manifest
-from training.data.splits import FEWEST, Part, assign_parts, too_few_warning
+from training.data.splits import MIN_DIALOGUES, Part, assign_parts, too_few_warning
 from training.data.workspace import Workspace
 
 SHARES = {Part.VALIDATION: 0.1, Part.TEST: 0.1}
@@ -77,7 +77,7 @@ def test_speakers_are_counted_anew_where_the_first_one_is_cut_off(export, run_pr
     assert speakers == [["1", "2"], ["1", "2", "2"]]
 
 
-@pytest.mark.parametrize("pairs", [1, FEWEST - 1])
+@pytest.mark.parametrize("pairs", [1, MIN_DIALOGUES - 1])
 def test_fewer_dialogues_are_all_for_training_and_plain_words_say_what_that_means(export, run_prepare, tmp_path, pairs):
     for number in range(pairs):
         export.say("ann", f"вопрос {number}")
@@ -90,11 +90,11 @@ def test_fewer_dialogues_are_all_for_training_and_plain_words_say_what_that_mean
 
 
 def test_enough_dialogues_need_no_words(export, run_prepare, tmp_path):
-    for number in range(FEWEST):
+    for number in range(MIN_DIALOGUES):
         export.say("ann", f"вопрос {number}")
         export.say("me", f"ответ {number}")
     run_prepare(export.chat())
-    assert too_few_warning(FEWEST) is None
+    assert too_few_warning(MIN_DIALOGUES) is None
     assert "\n" not in Manifest.read(tmp_path / "data").summary()
 
 
@@ -131,7 +131,7 @@ def test_parts_share_no_message_and_none_is_empty(pieces, gap):
         for (row,) in json.loads(rows):
             assert owners.setdefault(row, part) == part
     sizes = Counter(part for part, *_ in found)
-    if len(windows(spoken)) >= FEWEST:
+    if len(windows(spoken)) >= MIN_DIALOGUES:
         assert set(sizes) == {"train", "validation", "test"}
     else:
         assert set(sizes) <= {"train"}

@@ -2,12 +2,12 @@
 
 import pytest
 
-from training.data.placeholders import in_words
-from training.data.private_data import is_only_placeholders, without_addresses, without_numbers
+from training.data.placeholders import replace_signs
+from training.data.private_data import is_only_placeholders, replace_addresses, replace_numbers
 
 
 def clean(text, language="ru", countries=("RU",)):
-    return in_words(without_numbers(without_addresses(text), countries), language)
+    return replace_signs(replace_numbers(replace_addresses(text), countries), language)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_text_of_place_holders_alone_says_nothing():
     assert is_only_placeholders("[ссылка]")
     assert is_only_placeholders(" [имя], [ссылка]!")
     assert is_only_placeholders("[name], [link]")
-    assert is_only_placeholders(without_addresses("https://a.org"))
+    assert is_only_placeholders(replace_addresses("https://a.org"))
     assert not is_only_placeholders("!!!")
     assert not is_only_placeholders("вот [ссылка]")
     assert not is_only_placeholders("[смеётся]")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from events.runtime.clock import SystemClock
-from training.progress import EVERY, progress_bars
+from training.progress import LINE_INTERVAL, progress_bars
 
 
 class Ticking(SystemClock):
@@ -42,7 +42,7 @@ def lines(clock: Ticking, steps: int, seconds: float) -> list[str]:
 
 
 def test_where_there_is_no_terminal_each_stage_is_a_line_and_how_far_it_is_one_now_and_then(clock):
-    assert lines(clock, 4, EVERY / 2) == [
+    assert lines(clock, 4, LINE_INTERVAL / 2) == [
         "Loading [the] model",
         "Training: 0/4",
         "Training: 2/4, 0:00:30 left, loss 0.500",
@@ -54,17 +54,17 @@ def test_where_there_is_no_terminal_each_stage_is_a_line_and_how_far_it_is_one_n
 @pytest.mark.parametrize("slow", [0, 90])
 def test_the_time_left_is_that_of_the_pace_since_the_first_update(clock, slow):
     with progress_bars(Console(quiet=True), clock) as shown, shown.stage("Training", 11, done=0) as stage:
-        assert stage.left is None
+        assert stage.seconds_left is None
         clock.time += slow  # what is compiled or read first
         stage.update(1)
-        assert stage.left is None
+        assert stage.seconds_left is None
         clock.time += 4
         stage.update(3)
-        assert stage.left == 16
+        assert stage.seconds_left == 16
         clock.time += 10
-        assert stage.left == 6
+        assert stage.seconds_left == 6
         clock.time += 10
-        assert stage.left == 0
+        assert stage.seconds_left == 0
 
 
 def test_what_was_done_before_is_no_part_of_the_pace(clock):
@@ -72,7 +72,7 @@ def test_what_was_done_before_is_no_part_of_the_pace(clock):
         stage.update(50)
         clock.time += 10
         stage.update(60)
-        assert stage.left == 40
+        assert stage.seconds_left == 40
 
 
 def test_each_update_may_end_the_work(clock):
@@ -82,7 +82,7 @@ def test_each_update_may_end_the_work(clock):
     with progress_bars(Console(quiet=True), clock, check) as shown, shown.stage("Encoding", 2) as stage:
         stage.show(1)
         with pytest.raises(InterruptedError):
-            list(stage.each("ab"))
+            list(stage.track("ab"))
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])

@@ -131,7 +131,7 @@ def test_an_export_that_is_not_the_trained_model_fails(run, tmp_path, monkeypatc
         return model
 
     monkeypatch.setattr("training.export.copy_in_dtype", lambda model, dtype: broken(copy.deepcopy(model), dtype))
-    with pytest.raises(TimokhaError, match="is not the trained one"):
+    with pytest.raises(TimokhaError, match="differs from the trained one"):
         export(ExportSettings.read(run=run, to=tmp_path / "served"), console=QUIET, clock=SystemClock())
 
 

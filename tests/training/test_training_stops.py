@@ -166,6 +166,6 @@ def test_an_export_that_was_stopped_can_be_run_again(data, base, tmp_path, monke
     with pytest.raises(TimokhaError, match="stopped before the end, nothing was written"):
         export(chosen, console=QUIET, clock=SystemClock(), stopped=lambda: next(written))
     assert not to.exists()
-    monkeypatch.setattr(exporting, "_difference", lambda *_: 0.0)
+    monkeypatch.setattr(exporting, "_compare_exported", lambda *_: 0.0)
     export(chosen, console=QUIET, clock=SystemClock())
     assert (to / "README.md").exists()

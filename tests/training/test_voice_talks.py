@@ -120,8 +120,8 @@ def test_prepare_takes_every_exchange(prepared):
     talks, data = prepared
     found = find_losses(talks, data)
     assert found.lost == []
-    assert sum(found.parts.values()) == found.exchanges == 20
-    assert min(found.parts.values()) >= 1
+    assert sum(found.turns.values()) == found.exchanges == 20
+    assert min(found.turns.values()) >= 1
     assert found.dropped == found.replaced == {}
 
 

@@ -18,27 +18,27 @@ from training.data.bots import NONE, BotSign, find_bots
 from training.data.collector import MessageCollector
 from training.data.dialogues import Dialogue, make_dialogues, store_dialogues
 from training.data.duplicates import drop_duplicates
+from training.data.final_texts import owner_languages, write_final_texts
 from training.data.languages import Languages
 from training.data.manifest import CONSENT, MANIFEST, Manifest, count_data, mark_unused_messages
-from training.data.ordering import find_topics, sort_messages
+from training.data.ordering import assign_topics, sort_messages
 from training.data.owner import find_owner, most_active
 from training.data.splits import Part, assign_parts, write_parts
 from training.data.telegram.export_reader import ExportedChat, ExportFile
 from training.data.telegram.export_source import open_export
 from training.data.telegram.messages import DropReason
 from training.data.turns import make_turns
-from training.data.wording import owner_languages, write_final_texts
 from training.data.workspace import Workspace
 from training.outputs import claim_directory, publish_files, scratch_directory
 from training.progress import Stopped, check, say
 from training.settings import PrepareSettings
 
-_CHOICES = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share"}
-"""Settings that the manifest repeats: those that say how, and nothing about who."""
+_MANIFEST_SETTINGS = {"session_gap", "burst_gap", "context_turns", "validation_share", "test_share"}
+"""Settings that the manifest repeats: those that describe the method and no person."""
 
 
 async def main(settings: PrepareSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Prepare the data in a thread, so that a signal is heard."""
+    """Prepare the data in a thread, so that signals are handled."""
     console = Console(stderr=True)
     say(console, CONSENT)
     manifest = await asyncio.to_thread(prepare, settings, console=console, stopped=stop.is_set)
@@ -51,12 +51,12 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
     Raises
     ------
     SettingsError
-        One line: no such file, no export, or no such owner.
+        One line: the file does not exist or is not an export, or the owner is not in it.
     TimokhaError
-        One line: nothing to learn from, or it was `stopped`.
+        One line: there is nothing to learn from, or it was `stopped`.
     """
     try:
-        countries = private_data.known_countries(_names(settings.countries))
+        countries = private_data.parse_countries(_names(settings.countries))
         phrases = settings.blocklist.read_text(encoding="utf-8").splitlines() if settings.blocklist else []
         with (
             open_export(settings.export) as file,
@@ -64,40 +64,42 @@ def prepare(settings: PrepareSettings, *, console: Console, stopped: Stopped = l
             scratch_directory(settings.out) as place,
             Workspace.open(place / "messages.sqlite", stopped) as workspace,
         ):
-            export, collector = ExportFile(file), MessageCollector(private_data.blocklist(phrases))
-            _read(export, collector, workspace, console, stopped)
+            export, collector = ExportFile(file), MessageCollector(private_data.blocklist_pattern(phrases))
+            _store_messages(export, collector, workspace, console, stopped)
             owner = find_owner(settings.owner, export.account, collector.speakers)
             bots = _drop_bots(workspace, collector, {*owner, export.account or ""}, _names(settings.bots), console)
             with console.status("Arranging the dialogues"):
-                fields: dict[str, Any] = {"bots": bots, "topics": _order(workspace, collector)}
+                fields: dict[str, Any] = {"bots": bots, "topics": _resolve_and_sort(workspace, collector)}
                 languages = owner_languages(workspace, owner)
                 replaced = write_final_texts(workspace, languages, countries)
                 fields |= {"private_data_replaced": replaced, "languages": languages.shares}
-                _arrange(workspace, owner, languages, settings, stopped)
-                return _write(workspace, collector, export, owner, settings, fields=fields, result=place / "result")
+                _make_dialogues(workspace, owner, languages, settings, stopped)
+                return _write_data(
+                    workspace, collector, export, owner, settings, fields=fields, result=place / "result"
+                )
     except OSError as error:
-        raise SettingsError(f"{_named(error, settings.out)} can't be used: {error.strerror or error}") from None
+        raise SettingsError(f"{_path_to_name(error, settings.out)} can't be used: {error.strerror or error}") from None
 
 
-def _named(error: OSError, out: Path) -> str | Path:
-    """The place to look at: a file that is only there while the work lasts is not."""
+def _path_to_name(error: OSError, out: Path) -> str | Path:
+    """Return the path to name in an error: `out` in place of a temporary file in it."""
     within = error.filename and Path(error.filename).is_relative_to(out)
     return out if within or not error.filename else error.filename
 
 
-def _read(
+def _store_messages(
     export: ExportFile, collector: MessageCollector, workspace: Workspace, console: Console, stopped: Stopped
 ) -> None:
-    """Store the messages of `export`, and say what was wrong with the file."""
-    workspace.add(collector.messages(_items(export, console, stopped)))
+    """Store the messages of `export`, and report what was wrong with the file."""
+    workspace.add_messages(collector.messages(_read_items(export, console, stopped)))
     for line in export.findings():
         say(console, line)
     if collector.reordered:
         say(console, f"{collector.reordered} messages came after newer ones: all are sorted by time.")
 
 
-def _items(export: ExportFile, console: Console, stopped: Stopped) -> Iterator[tuple[ExportedChat, Any]]:
-    """The items of `export`, with a bar. Raises TimokhaError when `stopped`."""
+def _read_items(export: ExportFile, console: Console, stopped: Stopped) -> Iterator[tuple[ExportedChat, Any]]:
+    """Yield the items of `export` and show a progress bar. Raises TimokhaError when `stopped`."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("Reading the export", total=os.fstat(export.file.fileno()).st_size)
@@ -108,7 +110,7 @@ def _items(export: ExportFile, console: Console, stopped: Stopped) -> Iterator[t
 
         export.on_read = on_read
         yield from export.items()
-        progress.refresh()  # rich leaves out the last look in a notebook
+        progress.refresh()  # in a notebook rich skips the last update
 
 
 def _names(text: str) -> frozenset[str]:
@@ -118,51 +120,51 @@ def _names(text: str) -> frozenset[str]:
 def _drop_bots(
     workspace: Workspace, collector: MessageCollector, people: Collection[str], named: Collection[str], console: Console
 ) -> Counter[str]:
-    """Drop what bots wrote, and return how many bots were told by which sign."""
+    """Drop the messages of bots, and return how many bots were recognised by each sign."""
     signs = find_bots(collector.speakers, people, named)
     workspace.drop_authors(signs, DropReason.BOT)
-    guessed = [collector.speakers[author] for author, sign in signs.items() if sign in (BotSign.BUTTONS, BotSign.NAME)]
-    if guessed:
+    inferred = [collector.speakers[author] for author, sign in signs.items() if sign in (BotSign.BUTTONS, BotSign.NAME)]
+    if inferred:
         say(
             console,
-            f"Taken for bots: {most_active(guessed)}; for one who is none: TRAINING_BOTS={NONE}{guessed[0].id}.",
+            f"Considered bots: {most_active(inferred)}; to correct it: TRAINING_BOTS={NONE}{inferred[0].id}.",
         )
     return Counter(sign.value for sign in signs.values())
 
 
-def _order(workspace: Workspace, collector: MessageCollector) -> int:
-    """Resolve replies, sort what is out of order, and return how many topics of forums there are."""
+def _resolve_and_sort(workspace: Workspace, collector: MessageCollector) -> int:
+    """Resolve replies, sort messages that are out of order, and return the number of forum topics."""
     workspace.resolve_replies()
-    topics = find_topics(workspace, collector.topics)
+    topics = assign_topics(workspace, collector.topics)
     if topics or collector.reordered:
         sort_messages(workspace)
     return topics
 
 
-def _arrange(
+def _make_dialogues(
     workspace: Workspace, owner: frozenset[str], languages: Languages, settings: PrepareSettings, stopped: Stopped
 ) -> None:
     """Make turns and dialogues, drop duplicates, and assign the dialogues to the parts."""
     found = make_turns(
-        workspace.rows(),
+        workspace.messages(),
         session_gap=settings.session_gap.total_seconds(),
         burst_gap=settings.burst_gap.total_seconds(),
     )
     workspace.add_turns(found)
-    told = make_dialogues(workspace, owner, context_turns=settings.context_turns)
-    store_dialogues(workspace, _watched(told, stopped), languages)
+    dialogues = make_dialogues(workspace, owner, context_turns=settings.context_turns)
+    store_dialogues(workspace, _until_stopped(dialogues, stopped), languages)
     drop_duplicates(workspace, stopped)
     assign_parts(workspace, {Part.VALIDATION: settings.validation_share, Part.TEST: settings.test_share})
     mark_unused_messages(workspace)
 
 
-def _watched(found: Iterator[Dialogue], stopped: Stopped) -> Iterator[Dialogue]:
-    for dialogue in found:
+def _until_stopped(dialogues: Iterator[Dialogue], stopped: Stopped) -> Iterator[Dialogue]:
+    for dialogue in dialogues:
         check(stopped)
         yield dialogue
 
 
-def _write(
+def _write_data(
     workspace: Workspace,
     collector: MessageCollector,
     export: ExportFile,
@@ -172,11 +174,11 @@ def _write(
     fields: Mapping[str, Any],
     result: Path,
 ) -> Manifest:
-    """Write the data to `result`, then move it to `settings.out`, where earlier data stay until all of it is there."""
-    numbers = count_data(workspace, collector.never_messages)
+    """Write the data to `result`, then move them to `settings.out`, where earlier data stay until all are written."""
+    numbers = count_data(workspace, collector.dropped_items)
     if not numbers["train"]:
         raise TimokhaError(
-            f"nobody's words were answered by the owner ({numbers['turns']} turns, dropped: {numbers['dropped']}): "
+            f"the owner answered nobody ({numbers['turns']} turns, dropped: {numbers['dropped']}): "
             "check TRAINING_OWNER and TRAINING_SESSION_GAP"
         )
     result.mkdir()
@@ -193,7 +195,7 @@ def _write(
         truncated=export.truncated,
         truncated_at=export.truncated_at,
         data_sha256=write_parts(workspace, result),
-        settings=settings.model_dump(mode="json", include=_CHOICES),
+        settings=settings.model_dump(mode="json", include=_MANIFEST_SETTINGS),
     )
     plots.draw_data(workspace, owner, result)
     (result / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""`manifest.json`: what became of every item of the export, and from what and how the data was made."""
+"""`manifest.json`: what became of each item of the export, and how the data were made."""
 
-# ruff: noqa: S608 -- what is put into the queries are our own conditions
+# ruff: noqa: S608 -- only our own conditions are put into the queries
 
 from collections import Counter
 from pathlib import Path
@@ -29,13 +29,13 @@ class Manifest(BaseModel):
     consent: str = CONSENT
     items: int
     messages: int
-    """Items that are in at least one dialogue."""
+    """Items in at least one dialogue."""
     dropped: dict[str, int]
-    """Why the other items are in none → how many."""
+    """Number of the other items by the reason why they were dropped."""
     sessions: int
     turns: int
     dialogues: int
-    """One for each turn of the owner that was kept; `train` + `validation` + `test`."""
+    """One for each turn of the owner that was not dropped: `train` + `validation` + `test`."""
     dropped_dialogues: dict[str, int]
     train: int
     validation: int
@@ -47,37 +47,37 @@ class Manifest(BaseModel):
     speakers: int
     chats: int
     bots: dict[str, int] = {}
-    """By what somebody was taken for a bot → how many: `setting`, `bot_chat`, `buttons` or `name`."""
+    """Number of bots by the sign that they were recognised by: `setting`, `bot_chat`, `buttons` or `name`."""
     topics: int = 0
-    """Of forums, each a conversation; their general topics are not counted."""
+    """Topics of forums, without the general topics; each is a conversation of its own."""
     reordered: int = 0
     """Messages that came after newer ones of their chat; all are sorted by time."""
     quoted: int = 0
-    """Messages from which a block of quotation was left out."""
+    """Messages from which a block quotation was omitted."""
     private_data_replaced: dict[str, int]
     languages: dict[str, float] = Field(default_factory=dict)
-    """Share of the owner's words by ISO 639-1 code, the greatest first; empty if it is not certain."""
+    """Share of the owner's words by ISO 639-1 code, the largest first; empty if no language is certain."""
     repaired: int = 0
-    """Places of the export that were no JSON and could be mended."""
+    """Number of places where the export was invalid JSON and was repaired."""
     damaged_places: int = 0
     damaged: list[ByteRange] = []
-    """Where the export could not be read, of the first places: bytes of the file. Each is an item that is malformed."""
+    """The first places where the export could not be read, in bytes of the file. Each counts as a malformed item."""
     truncated: bool
-    """The export ended in the middle; what was whole was used."""
+    """Whether the export ended in the middle; the items before that were used."""
     truncated_at: int | None = None
-    """The byte of the file at which it does."""
+    """The byte of the file at which it ended."""
     data_sha256: str
-    """Of train.jsonl, validation.jsonl and test.jsonl, one after the other."""
+    """SHA-256 of train.jsonl, validation.jsonl and test.jsonl, concatenated."""
     settings: dict[str, Any]
 
     @property
     def language(self) -> str | None:
-        """The owner's main one, if it is known."""
+        """Return the owner's main language, or None if unknown."""
         return next(iter(self.languages), None)
 
     @classmethod
     def read(cls, data: Path) -> Self:
-        """The manifest in the directory `data`. Raises SettingsError, one line, if there is none."""
+        """Read the manifest in the directory `data`. Raises SettingsError, one line, if that fails."""
         file = data / MANIFEST
         try:
             return cls.model_validate_json(file.read_bytes())
@@ -99,25 +99,28 @@ _NOT_USED = "NOT EXISTS (SELECT 1 FROM used WHERE used.row = messages.row)"
 
 
 def mark_unused_messages(workspace: Workspace) -> None:
-    """Give every message that no kept dialogue has the reason why."""
-    unused = f"UPDATE messages SET fate = ? WHERE fate IS NULL AND {_NOT_USED}"
+    """Store the drop reason of each message that is in no kept dialogue."""
+    unused = f"UPDATE messages SET drop_reason = ? WHERE drop_reason IS NULL AND {_NOT_USED}"
     workspace.database.executemany(
         f"{unused} AND row BETWEEN ? AND ?",
-        workspace.database.execute("SELECT fate, first_row, last_row FROM dialogues WHERE fate IS NOT NULL"),
+        workspace.database.execute(
+            "SELECT drop_reason, first_row, last_row FROM dialogues WHERE drop_reason IS NOT NULL"
+        ),
     )
     workspace.database.execute(unused, (DropReason.NO_DIALOGUE,))
 
 
-def count_data(workspace: Workspace, never_stored: Counter[DropReason]) -> dict[str, Any]:
-    """The manifest's numbers that the workspace knows; call `settle` before."""
-    dropped = workspace.counter(f"SELECT fate, count(*) FROM messages WHERE {_NOT_USED} GROUP BY fate") + Counter(
-        {str(fate): number for fate, number in never_stored.items()}
+def count_data(workspace: Workspace, dropped_items: Counter[DropReason]) -> dict[str, Any]:
+    """Count what the workspace holds, as fields of `Manifest`; call `mark_unused_messages` first."""
+    stored = workspace.count_by_name(
+        f"SELECT drop_reason, count(*) FROM messages WHERE {_NOT_USED} GROUP BY drop_reason"
     )
-    parts = workspace.counter("SELECT part, count(*) FROM dialogues WHERE part IS NOT NULL GROUP BY part")
+    dropped = stored + Counter({str(reason): number for reason, number in dropped_items.items()})
+    parts = workspace.count_by_name("SELECT part, count(*) FROM dialogues WHERE part IS NOT NULL GROUP BY part")
     messages = workspace.count("SELECT count(*) FROM used")
     replies = (
         "SELECT count(*) FROM messages WHERE reply_to IS NOT NULL "
-        f"AND coalesce(fate, '') NOT IN ('{DropReason.NO_TEXT}', '{DropReason.REPEATED}') AND reply_row IS"
+        f"AND coalesce(drop_reason, '') NOT IN ('{DropReason.NO_TEXT}', '{DropReason.REPEATED}') AND reply_row IS"
     )
     return {
         "items": messages + dropped.total(),
@@ -127,7 +130,9 @@ def count_data(workspace: Workspace, never_stored: Counter[DropReason]) -> dict[
         "turns": workspace.count("SELECT count(*) FROM turns"),
         "dialogues": parts.total(),
         "dropped_dialogues": dict(
-            workspace.counter("SELECT fate, count(*) FROM dialogues WHERE fate IS NOT NULL GROUP BY fate")
+            workspace.count_by_name(
+                "SELECT drop_reason, count(*) FROM dialogues WHERE drop_reason IS NOT NULL GROUP BY drop_reason"
+            )
         ),
         **{part.value: parts[part] for part in Part},
         "replies_resolved": workspace.count(f"{replies} NOT NULL"),

@@ -1,13 +1,13 @@
 """Sort messages by time, and those of a forum by topic."""
 
-# ruff: noqa: S608 -- what is put into the queries are our own names of columns
+# ruff: noqa: S608 -- only our own column names are put into the queries
 
 from collections.abc import Iterable
 
 from training.data.workspace import Workspace
 
 _MANY = 10
-"""So many direct answers to a message from before the export: it began a topic."""
+"""A message from before the export began a topic if it has this many direct answers."""
 _BEFORE_THE_EXPORT = f"""
 INSERT OR IGNORE INTO topics
 SELECT chat, reply_to FROM messages AS answer WHERE reply_to > 0 AND reply_row IS NULL
@@ -15,7 +15,7 @@ GROUP BY chat, reply_to
 HAVING count(*) >= {_MANY} AND reply_to < (SELECT min(id) FROM messages WHERE chat = answer.chat AND id > 0)
 """
 _OF_A_TOPIC = "EXISTS (SELECT 1 FROM topics WHERE topics.chat = messages.chat AND id = reply_to)"
-_CARRIED = "chat, topic, id, author, time, hour, reply_to, text, edited, fate"
+_COPIED = "chat, topic, id, author, time, hour, reply_to, text, edited, drop_reason"
 _FOLLOWERS = """
 CREATE TABLE followers AS
 WITH RECURSIVE follower (row, topic) AS (
@@ -27,12 +27,12 @@ WITH RECURSIVE follower (row, topic) AS (
 """
 
 
-def find_topics(workspace: Workspace, created: Iterable[tuple[int, int]]) -> int:
-    """Give each message its topic, and return how many topics have messages; `created`: (chat, id) of their beginnings.
+def assign_topics(workspace: Workspace, created: Iterable[tuple[int, int]]) -> int:
+    """Assign each message to a topic, and return the number of topics with messages. `created`: (chat, id) of topics.
 
-    A message of a topic answers the topic's first message or one that is of the topic itself. What answers neither is
-    of the forum's general topic, 0. In a forum the parent that an answer lost is a topic for all that answer it: it may
-    have been of any.
+    A message of a topic answers the topic's first message or another message of the topic. The others belong to the
+    forum's general topic, 0. In a forum, the answers to a message that is not in the export form a topic of their own,
+    because that message may have been in any topic.
     """
     database = workspace.database
     database.execute("CREATE TABLE topics (chat INTEGER, id INTEGER, PRIMARY KEY (chat, id)) WITHOUT ROWID")
@@ -57,16 +57,16 @@ def find_topics(workspace: Workspace, created: Iterable[tuple[int, int]]) -> int
 
 
 def sort_messages(workspace: Workspace) -> None:
-    """Number the messages anew: one chat after the other, in it one topic after the other, in it by time and id."""
+    """Renumber the messages by chat, then topic, then time and id."""
     database = workspace.database
     database.execute("CREATE TABLE places (row INTEGER PRIMARY KEY, old INTEGER)")
     database.execute("INSERT INTO places (old) SELECT row FROM messages ORDER BY chat, topic, time, id, row")
     database.execute("CREATE UNIQUE INDEX place ON places (old)")
-    former = workspace.messages_anew()
-    # CROSS JOIN keeps this order: what is written in order is read by its number.
+    former = workspace.replace_messages_table()
+    # CROSS JOIN keeps this order, so messages are inserted in the order of their numbers.
     database.execute(
-        f"INSERT INTO messages (row, reply_row, {_CARRIED}) "
-        f"SELECT places.row, (SELECT row FROM places AS parent WHERE parent.old = reply_row), {_CARRIED} "
+        f"INSERT INTO messages (row, reply_row, {_COPIED}) "
+        f"SELECT places.row, (SELECT row FROM places AS parent WHERE parent.old = reply_row), {_COPIED} "
         f"FROM places CROSS JOIN {former} ON {former}.row = places.old ORDER BY places.row"
     )
     database.execute(f"DROP TABLE {former}")

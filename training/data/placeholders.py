@@ -1,7 +1,7 @@
-"""Place-holders such as `[link]` and `[photo]`: language-neutral while an export is read, words afterwards.
+"""Placeholders such as `[link]` and `[photo]`: language-neutral while an export is read, words afterwards.
 
-Which language a chat is in is known only once it has been read. Until then the word between the brackets is one
-character that no text contains: a Unicode noncharacter, meant for internal use.
+The language of a chat is known only after it has been read. Until then the brackets contain a sign instead of a word:
+a Unicode noncharacter, which is meant for internal use and occurs in no text.
 """
 
 import re
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 
-class Kind(StrEnum):
-    """What was replaced (the first six), or what a message shows instead of words."""
+class PlaceholderKind(StrEnum):
+    """The kind of the private data that was replaced (the first six), or of a message without text."""
 
     LINK = "link"
     EMAIL = "email"
@@ -32,43 +32,50 @@ class Kind(StrEnum):
     ATTACHMENT = "attachment"
 
 
-PRIVATE = (Kind.LINK, Kind.EMAIL, Kind.NAME, Kind.PHONE, Kind.CARD, Kind.DOCUMENT)
+PRIVATE_KINDS = (
+    PlaceholderKind.LINK,
+    PlaceholderKind.EMAIL,
+    PlaceholderKind.NAME,
+    PlaceholderKind.PHONE,
+    PlaceholderKind.CARD,
+    PlaceholderKind.DOCUMENT,
+)
 
 _FIRST_SIGN = 0xFDD0
-_SIGNS = {kind: chr(_FIRST_SIGN + place) for place, kind in enumerate(Kind)}
-SIGNS = "\ufdd0-\ufdef"
-"""All that can be one, as a range of a character class."""
-_ANY_SIGN = re.compile(f"[{SIGNS}]")
+_SIGNS = {kind: chr(_FIRST_SIGN + place) for place, kind in enumerate(PlaceholderKind)}
+SIGN_RANGE = "\ufdd0-\ufdef"
+"""The noncharacters, as a range in a character class."""
+_ANY_SIGN = re.compile(f"[{SIGN_RANGE}]")
 
 _RUSSIAN = {
-    Kind.LINK: "ссылка",
-    Kind.EMAIL: "почта",
-    Kind.NAME: "имя",
-    Kind.PHONE: "телефон",
-    Kind.CARD: "карта",
-    Kind.DOCUMENT: "документ",
-    Kind.STICKER: "стикер",
-    Kind.VOICE: "голосовое",
-    Kind.VIDEO_MESSAGE: "кружок",
-    Kind.ANIMATION: "гифка",
-    Kind.VIDEO: "видео",
-    Kind.AUDIO: "аудио",
-    Kind.PHOTO: "фото",
-    Kind.POLL: "опрос",
-    Kind.LOCATION: "место",
-    Kind.CONTACT: "контакт",
-    Kind.FILE: "файл",
-    Kind.ATTACHMENT: "вложение",
+    PlaceholderKind.LINK: "ссылка",
+    PlaceholderKind.EMAIL: "почта",
+    PlaceholderKind.NAME: "имя",
+    PlaceholderKind.PHONE: "телефон",
+    PlaceholderKind.CARD: "карта",
+    PlaceholderKind.DOCUMENT: "документ",
+    PlaceholderKind.STICKER: "стикер",
+    PlaceholderKind.VOICE: "голосовое",
+    PlaceholderKind.VIDEO_MESSAGE: "кружок",
+    PlaceholderKind.ANIMATION: "гифка",
+    PlaceholderKind.VIDEO: "видео",
+    PlaceholderKind.AUDIO: "аудио",
+    PlaceholderKind.PHOTO: "фото",
+    PlaceholderKind.POLL: "опрос",
+    PlaceholderKind.LOCATION: "место",
+    PlaceholderKind.CONTACT: "контакт",
+    PlaceholderKind.FILE: "файл",
+    PlaceholderKind.ATTACHMENT: "вложение",
 }
 _ENGLISH = {
-    **{kind: kind.value for kind in Kind},
-    Kind.VOICE: "voice message",
-    Kind.VIDEO_MESSAGE: "video message",
-    Kind.ANIMATION: "GIF",
+    **{kind: kind.value for kind in PlaceholderKind},
+    PlaceholderKind.VOICE: "voice message",
+    PlaceholderKind.VIDEO_MESSAGE: "video message",
+    PlaceholderKind.ANIMATION: "GIF",
 }
 
 
-def _by_sign(words: Mapping[Kind, str]) -> dict[int, str]:
+def _by_sign(words: Mapping[PlaceholderKind, str]) -> dict[int, str]:
     return {ord(sign): words[kind] for kind, sign in _SIGNS.items()}
 
 
@@ -76,26 +83,26 @@ _TABLES = {"ru": _by_sign(_RUSSIAN)}
 _DEFAULT = _by_sign(_ENGLISH)
 
 
-def placeholder(kind: Kind, detail: str = "") -> str:
-    """The neutral form; `detail` stands behind the word, such as a sticker's emoji."""
+def placeholder(kind: PlaceholderKind, detail: str = "") -> str:
+    """Return the language-neutral form; `detail`, such as a sticker's emoji, follows the sign."""
     return f"[{_SIGNS[kind]}{' ' if detail else ''}{detail}]"
 
 
-def without_signs(text: str) -> str:
-    """`text` of a chat, so that nothing in it passes for a place-holder."""
+def remove_signs(text: str) -> str:
+    """Remove signs from the `text` of a chat, so that nothing in it is mistaken for a placeholder."""
     return _ANY_SIGN.sub("", text)
 
 
-def in_words(text: str, language: str | None) -> str:
-    """`text` with the words of `language` (ISO 639-1): Russian ones, or else English ones."""
+def replace_signs(text: str, language: str | None) -> str:
+    """Replace the signs in `text` with words of `language` (ISO 639-1): Russian, or English for any other."""
     return text.translate(_TABLES.get(language or "", _DEFAULT)) if _ANY_SIGN.search(text) else text
 
 
-def person(language: str | None) -> str:
-    """What somebody is called who is not the owner."""
+def speaker_label(language: str | None) -> str:
+    """Return the label of speakers other than the owner."""
     return "Собеседник" if language == "ru" else "Person"
 
 
-def worded(kinds: Iterable[Kind]) -> list[str]:
-    """The place-holders of `kinds` in every form: each language's, and the neutral one."""
+def all_forms(kinds: Iterable[PlaceholderKind]) -> list[str]:
+    """Return the placeholders of `kinds` in all forms: language-neutral, Russian and English."""
     return [form for kind in kinds for form in (placeholder(kind), f"[{_RUSSIAN[kind]}]", f"[{_ENGLISH[kind]}]")]

@@ -10,7 +10,7 @@ from stdnum.ru import inn
 from stdnum.us import ssn
 
 from events.errors import SettingsError
-from training.data.placeholders import PRIVATE, Kind, placeholder, worded
+from training.data.placeholders import PRIVATE_KINDS, PlaceholderKind, all_forms, placeholder
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _LINK = re.compile(
@@ -36,17 +36,17 @@ _LOCAL_PHONE = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{2}(?![\d-])")
 
 _SSN = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
-_AT_HOME = "RU"
-"""Always matched with the rules that are least strict about spaces: bare phone numbers are common there."""
+_HOME_COUNTRY = "RU"
+"""Matched with the rules that are least strict about spaces: phone numbers without a country code are common there."""
 
-_ONLY_PLACEHOLDERS = re.compile(rf"(?:{'|'.join(map(re.escape, worded(PRIVATE)))}|\W)*")
+_ONLY_PLACEHOLDERS = re.compile(rf"(?:{'|'.join(map(re.escape, all_forms(PRIVATE_KINDS)))}|\W)*")
 
 
-def known_countries(codes: Iterable[str]) -> list[str]:
-    """Countries whose phone numbers can be recognised. Raises SettingsError for another code."""
+def parse_countries(codes: Iterable[str]) -> list[str]:
+    """Return the country codes in upper case. Raises SettingsError if phone numbers of one can't be recognised."""
     given = sorted(code.upper() for code in codes)
     if unknown := [code for code in given if code not in SUPPORTED_REGIONS]:
-        raise SettingsError(f"TRAINING_COUNTRIES: there is no {', '.join(unknown)}; it takes codes such as IE,AU")
+        raise SettingsError(f"TRAINING_COUNTRIES: unknown: {', '.join(unknown)}; it takes codes such as IE,AU")
     return given
 
 
@@ -55,54 +55,57 @@ def is_only_placeholders(text: str) -> bool:
     return "[" in text and _ONLY_PLACEHOLDERS.fullmatch(text) is not None
 
 
-def without_addresses(text: str) -> str:
-    """Return `text` with a placeholder for each e-mail, link and @name. Placeholders stay unchanged."""
+def replace_addresses(text: str) -> str:
+    """Replace each e-mail address, link and @name in `text` with a placeholder. Placeholders stay unchanged."""
     if "." in text or "@" in text or "://" in text:
-        text = _EMAIL.sub(placeholder(Kind.EMAIL), text)
-        text = _LINK.sub(placeholder(Kind.LINK), text)
-        text = _AT_NAME.sub(placeholder(Kind.NAME), text)
+        text = _EMAIL.sub(placeholder(PlaceholderKind.EMAIL), text)
+        text = _LINK.sub(placeholder(PlaceholderKind.LINK), text)
+        text = _AT_NAME.sub(placeholder(PlaceholderKind.NAME), text)
     return text
 
 
-def without_numbers(text: str, countries: Collection[str]) -> str:
-    """Return `text` with a placeholder for each document, card and phone; `countries`: no country code needed."""
+def replace_numbers(text: str, countries: Collection[str]) -> str:
+    """Replace each number of a document, card or phone in `text` with a placeholder.
+
+    `countries`: those whose phone numbers are recognised without a country code.
+    """
     if not _MANY_DIGITS.search(text):
         return text
-    document = placeholder(Kind.DOCUMENT)
+    document = placeholder(PlaceholderKind.DOCUMENT)
     text = _NAMED_DOCUMENT.sub(lambda found: found["name"] + document, text)
-    text = _valid(_IBAN, iban.is_valid, document, text)
-    for form in (_SNILS, _ACCOUNT):
-        text = form.sub(document, text)
-    text = _valid(_SSN, ssn.is_valid, document, text)
-    text = _CARD.sub(
-        lambda found: placeholder(Kind.CARD) if luhn.is_valid(re.sub(r"\D", "", found[0])) else found[0], text
+    text = _replace_valid(_IBAN, iban.is_valid, document, text)
+    for pattern in (_SNILS, _ACCOUNT):
+        text = pattern.sub(document, text)
+    text = _replace_valid(_SSN, ssn.is_valid, document, text)
+    text = _replace_valid(
+        _CARD, lambda number: luhn.is_valid(re.sub(r"\D", "", number)), placeholder(PlaceholderKind.CARD), text
     )
-    text = _phones(text, countries)
+    text = _replace_phones(text, countries)
     text = _PASSPORT.sub(document, text)
-    text = _valid(_INN, inn.is_valid, document, text)
-    return _LOCAL_PHONE.sub(placeholder(Kind.PHONE), text)
+    text = _replace_valid(_INN, inn.is_valid, document, text)
+    return _LOCAL_PHONE.sub(placeholder(PlaceholderKind.PHONE), text)
 
 
-def _valid(form: re.Pattern[str], valid: Callable[[str], bool], instead: str, text: str) -> str:
-    """Return `text` with `instead` for each match of `form` that has valid check digits."""
-    return form.sub(lambda found: instead if valid(found[0]) else found[0], text)
+def _replace_valid(pattern: re.Pattern[str], is_valid: Callable[[str], bool], replacement: str, text: str) -> str:
+    """Replace each match of `pattern` that has valid check digits."""
+    return pattern.sub(lambda found: replacement if is_valid(found[0]) else found[0], text)
 
 
-def _phones(text: str, countries: Collection[str]) -> str:
+def _replace_phones(text: str, countries: Collection[str]) -> str:
     for country in countries or (None,):
-        leniency = Leniency.VALID if country == _AT_HOME else Leniency.STRICT_GROUPING
+        leniency = Leniency.VALID if country == _HOME_COUNTRY else Leniency.STRICT_GROUPING
         # From the end, so that earlier positions stay valid.
         for match in reversed(list(PhoneNumberMatcher(text, country, leniency=leniency))):
-            text = text[: match.start] + placeholder(Kind.PHONE) + text[match.end :]
+            text = text[: match.start] + placeholder(PlaceholderKind.PHONE) + text[match.end :]
     return text
 
 
 def count_replaced(text: str) -> Counter[str]:
-    """Return how many of each kind were replaced in `text`, whose placeholders are not in words yet."""
-    return Counter({kind.value: found for kind in PRIVATE if (found := text.count(placeholder(kind)))})
+    """Count the replacements in `text` by kind; its placeholders must be language-neutral."""
+    return Counter({kind.value: found for kind in PRIVATE_KINDS if (found := text.count(placeholder(kind)))})
 
 
-def blocklist(phrases: Iterable[str]) -> re.Pattern[str] | None:
+def blocklist_pattern(phrases: Iterable[str]) -> re.Pattern[str] | None:
     """Return a pattern that finds any of `phrases` as whole words, or None if there are none."""
     kept = [re.escape(phrase.strip()) for phrase in phrases if phrase.strip()]
     return re.compile(rf"(?<!\w)(?:{'|'.join(kept)})(?!\w)", re.IGNORECASE) if kept else None

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from math import exp, lgamma
 
-from training.data.duplicates import normalized
+from training.data.duplicates import normalize
 
 LONG_ENOUGH = 5
 """Words: two equal answers of at least this length are no coincidence."""
@@ -14,7 +14,7 @@ def ngrams(texts: Iterable[str], size: int) -> Counter[tuple[str, ...]]:
     """Count the n-grams of `size` words."""
     return Counter(
         tuple(words[start : start + size])
-        for words in (normalized(text).split() for text in texts)
+        for words in (normalize(text).split() for text in texts)
         for start in range(len(words) - size + 1)
     )
 
@@ -42,8 +42,8 @@ def _missed(whole: int, times: int, among: int) -> float:
 
 def count_verbatim(texts: Iterable[str], learned: Iterable[str]) -> int:
     """Count the `texts` that repeat a long answer of the training data word for word."""
-    known = {answer for answer in map(normalized, learned) if is_long(answer)}
-    return sum(normalized(text) in known for text in texts)
+    known = {answer for answer in map(normalize, learned) if is_long(answer)}
+    return sum(normalize(text) in known for text in texts)
 
 
 def is_long(text: str) -> bool:

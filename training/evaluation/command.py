@@ -58,13 +58,13 @@ def evaluate(
     TimokhaError
         One line: nothing is held out, or it was `stopped`.
     """
-    fitted = read_run_settings(settings.run)
-    data = data_directory(settings.run, settings.data, fitted)
+    fit_settings = read_run_settings(settings.run)
+    data = data_directory(settings.run, settings.data, fit_settings)
     manifest = Manifest.read(data)
     held_out = hold_out(data, dialogues=settings.dialogues, samples=settings.samples, seed=settings.seed)
-    base_model_source(fitted, console)  # prepares it with a progress bar of its own
-    with progress_bars(console, clock, partial(check, stopped)) as shown, shown.stage("Evaluating", 100) as stage:
-        before, after, known = _measure(settings, fitted, held_out, console=console, clock=clock, stage=stage)
+    base_model_source(fit_settings, console)  # prepares it with a progress bar of its own
+    with progress_bars(console, clock, partial(check, stopped)) as bars, bars.stage("Evaluating", 100) as stage:
+        before, after, known = _measure(settings, fit_settings, held_out, console=console, clock=clock, stage=stage)
     evaluation = Evaluation(
         data_sha256=manifest.data_sha256,
         dialogues=len(held_out.examples),
@@ -80,7 +80,7 @@ def evaluate(
 
 def _measure(
     settings: EvaluateSettings,
-    fitted: FitSettings,
+    fit_settings: FitSettings,
     held_out: HeldOut,
     *,
     console: Console,
@@ -88,12 +88,12 @@ def _measure(
     stage: ProgressStage,
 ) -> tuple[Measured, Measured, list[CanaryExposure]]:
     """Measure the base model and the trained one, and the trained one's exposure of canaries."""
-    canaries = _canaries(settings.run, fitted)
+    canaries = _canaries(settings.run, fit_settings)
     total = 2 * measuring_cost(held_out) + _CANARY * len(canaries)
-    base = load_base_model(fitted, console)
+    base = load_base_model(fit_settings, console)
     before = measure(base, held_out, seed=settings.seed, clock=clock, doing=_counting(stage, "before", total))
     del base  # there may be no room for two
-    model = load_trained_model(settings.run, fitted, console)
+    model = load_trained_model(settings.run, fit_settings, console)
     doing = _counting(stage, "after", total)
     after = measure(model, held_out, seed=settings.seed, clock=clock, doing=doing)
     done = doing("canaries", _CANARY)
@@ -102,10 +102,10 @@ def _measure(
     return before, after, known
 
 
-def _canaries(run: Path, fitted: FitSettings) -> list[Canary]:
+def _canaries(run: Path, fit_settings: FitSettings) -> list[Canary]:
     """Return the canaries that the training in `run` learned."""
     result = FitResult.find(run)
-    return make_canaries(result.canaries, seed=fitted.seed, language=result.canary_language) if result else []
+    return make_canaries(result.canaries, seed=fit_settings.seed, language=result.canary_language) if result else []
 
 
 def _counting(stage: ProgressStage, when: str, total: float) -> StartStep:

@@ -9,8 +9,8 @@ from events.errors import TimokhaError
 from events.runtime.clock import Clock
 from events.schema import Role, Sampling, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint, fastest_dtype
-from training.data.duplicates import normalized
-from training.data.splits import FEWEST, Part
+from training.data.duplicates import normalize
+from training.data.splits import MIN_DIALOGUES, Part
 from training.evaluation.answering import is_long
 from training.evaluation.batch_writer import BatchWriter
 from training.evaluation.scoring import CANDIDATES, Scorer, Surprisal, example_surprisals, recall_ranks
@@ -64,7 +64,7 @@ def hold_out(data: Path, *, dialogues: int, samples: int, seed: int) -> HeldOut:
     if not asked:
         raise TimokhaError(
             f"{data} has no dialogues to test on: prepare it with a larger TRAINING_TEST_SHARE, or "
-            f"from more chats if it has fewer than {FEWEST} dialogues; or name other prepared data with --data"
+            f"from more chats if it has fewer than {MIN_DIALOGUES} dialogues; or name other prepared data with --data"
         )
     long = [example for example in questions(train) if is_long(example.answer)]
     return HeldOut(
@@ -106,6 +106,6 @@ def measure(checkpoint: Checkpoint, held_out: HeldOut, *, seed: int, clock: Cloc
     said = BatchWriter(checkpoint, clock=clock).answers(asked, doing("answers", _ANSWER))
     answers, recited = said[: len(held_out.samples)], said[len(held_out.samples) :]
     same = [
-        normalized(text) == normalized(example.answer) for text, example in zip(recited, held_out.learned, strict=True)
+        normalize(text) == normalize(example.answer) for text, example in zip(recited, held_out.learned, strict=True)
     ]
     return Measured(found, places, answers, same)

@@ -108,8 +108,8 @@ def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopp
             say(console, f"The training in {settings.out} has ended already: name another TRAINING_OUT for a new one.")
             return ended
         base_model_source(settings, console)  # prepares it with a progress bar of its own
-        with progress_bars(console, clock, partial(_check, stopped)) as shown:
-            return _fit(settings, manifest, console=console, clock=clock, shown=shown, stopped=stopped)
+        with progress_bars(console, clock, partial(_check, stopped)) as bars:
+            return _fit(settings, manifest, console=console, clock=clock, bars=bars, stopped=stopped)
 
 
 def _check(stopped: Stopped) -> None:
@@ -118,14 +118,14 @@ def _check(stopped: Stopped) -> None:
 
 
 def _fit(
-    settings: FitSettings, manifest: Manifest, *, console: Console, clock: Clock, shown: ProgressBars, stopped: Stopped
+    settings: FitSettings, manifest: Manifest, *, console: Console, clock: Clock, bars: ProgressBars, stopped: Stopped
 ) -> FitResult:
-    with shown.stage("Loading the model"):
+    with bars.stage("Loading the model"):
         checkpoint = load_base_model(settings, console)
-    shown.check()
+    bars.check()
     packs = {
-        Part.TRAIN: _packs(checkpoint, settings, Part.TRAIN, clock, shown),
-        Part.VALIDATION: _packs(checkpoint, settings, Part.VALIDATION, clock, shown)[: settings.validation_packs],
+        Part.TRAIN: _packs(checkpoint, settings, Part.TRAIN, clock, bars),
+        Part.VALIDATION: _packs(checkpoint, settings, Part.VALIDATION, clock, bars)[: settings.validation_packs],
     }
     if not packs[Part.TRAIN]:
         raise SettingsError(
@@ -134,8 +134,8 @@ def _fit(
         )
     try:
         record_settings(settings, manifest.data_sha256)
-        trainer = _train(checkpoint, settings, packs, shown, stopped)
-        with shown.stage("Saving the model"):
+        trainer = _train(checkpoint, settings, packs, bars, stopped)
+        with bars.stage("Saving the model"):
             return _save(trainer, checkpoint, manifest, settings)
     except OSError as error:
         raise TimokhaError(
@@ -148,7 +148,7 @@ def _train(
     checkpoint: Checkpoint,
     settings: FitSettings,
     packs: Mapping[Part, list[Pack]],
-    shown: ProgressBars,
+    bars: ProgressBars,
     stopped: Stopped,
 ) -> PackTrainer:
     set_seed(settings.seed)  # not before: preparing a model at its first use draws random numbers
@@ -158,8 +158,8 @@ def _train(
             words = DataVocabulary.of(chain.from_iterable(packs.values()))
             stack.enter_context(words.narrowed(checkpoint.model))
             packs = {part: [words.label(one) for one in some] for part, some in packs.items()}
-        stage = stack.enter_context(shown.stage("Training"))
-        monitor = Monitor(shown, stage, stopped)
+        stage = stack.enter_context(bars.stage("Training"))
+        monitor = Monitor(bars, stage, stopped)
         trainer = make_trainer(model, packs[Part.TRAIN], packs[Part.VALIDATION], settings, monitor)
         drop_half_checkpoints(settings.out)
         resumed = last_checkpoint(settings.out)
@@ -167,22 +167,22 @@ def _train(
     return trainer
 
 
-def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clock, shown: ProgressBars) -> list[Pack]:
+def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clock, bars: ProgressBars) -> list[Pack]:
     renderer = training_renderer(checkpoint, settings, clock)
 
     def cut(example: Example) -> Example:
-        return example.latest(renderer.fitting(example.turns))
+        return example.last_turns(renderer.fitting(example.turns))
 
     def learned(example: Example) -> Iterable[int]:
-        return example.messages(renderer.learned(example.turns))
+        return example.messages_of(renderer.learned(example.turns))
 
     examples = read_examples(settings.data, part)
-    with shown.stage(f"Selecting {part}", len(examples)) as stage:
+    with bars.stage(f"Selecting {part}", len(examples)) as stage:
         examples = cover_answers(examples, cut, learned, stage.advance)
     if part is Part.TRAIN:
         examples += canary_examples(planned_canaries(settings))
-    with shown.stage(f"Encoding {part}", len(examples)) as stage:
-        encoded = [renderer.encode(example.turns) for example in stage.each(examples)]
+    with bars.stage(f"Encoding {part}", len(examples)) as stage:
+        encoded = [renderer.encode(example.turns) for example in stage.track(examples)]
     return pack_dialogues(encoded, tokens=settings.pack_tokens, seed=settings.seed)
 
 

@@ -22,8 +22,8 @@ class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it
     Raises TimokhaError for a loss or a gradient that is not finite, before such weights get into a checkpoint.
     """
 
-    def __init__(self, shown: ProgressBars, training: ProgressStage, stopped: Stopped) -> None:
-        self._shown = shown
+    def __init__(self, bars: ProgressBars, training: ProgressStage, stopped: Stopped) -> None:
+        self._bars = bars
         self._training = training
         self._stopped = stopped
         self._losses: deque[float] = deque(maxlen=_SMOOTHED)
@@ -60,7 +60,7 @@ class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, eval_dataloader: Any, **_: Any) -> None:
         if self._validating is None:
-            self._validating = self._open.enter_context(self._shown.stage("Validating", len(eval_dataloader)))
+            self._validating = self._open.enter_context(self._bars.stage("Validating", len(eval_dataloader)))
         self._validating.advance()
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -68,10 +68,10 @@ class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it
         self._validating = None
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._shown.check()
+        self._bars.check()
 
     def saving(self) -> AbstractContextManager[ProgressStage]:
-        return self._shown.stage("Saving a checkpoint")
+        return self._bars.stage("Saving a checkpoint")
 
     def _add(self, logs: dict[str, float]) -> None:
         if "loss" in logs:

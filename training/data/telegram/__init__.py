@@ -1,1 +1,1 @@
-"""Read what Telegram Desktop exports, of any size and in any state of repair."""
+"""Read exports of Telegram Desktop, of any size, damaged or not."""

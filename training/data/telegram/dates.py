@@ -1,4 +1,4 @@
-"""Read when a message of an export was written."""
+"""Read the time at which a message of an export was written."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,15 +13,15 @@ _CLOCK_SET_BACK = 3600
 
 @dataclass(frozen=True, slots=True)
 class MessageTime:
-    """`time`: Unix, seconds. `hour`: of the day, on the exporting computer's clock."""
+    """`time`: Unix time in seconds. `hour`: of the day, on the exporting computer's clock."""
 
     time: int
     hour: int
     local: bool
-    """Whether `time` too is that clock's local time, as in older exports."""
+    """Whether `time` is local time of that clock too, as in older exports."""
 
-    def following(self, latest: int) -> "MessageTime":
-        """Return the time of a message after one of time `latest`, corrected if the clock was set back in between."""
+    def corrected_after(self, latest: int) -> "MessageTime":
+        """Return the time of a message that follows one of time `latest`, corrected if the clock was set back."""
         back = latest - self.time
         return replace(self, time=latest) if self.local and 0 < back <= _CLOCK_SET_BACK else self
 

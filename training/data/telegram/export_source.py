@@ -1,4 +1,4 @@
-"""Find the file of an export, and say what else it is if it is none."""
+"""Find the file of an export, or say what is wrong with the path."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ HOW_TO_EXPORT = "in Telegram Desktop choose Export chat history, format: Machine
 _NAME = "result.json"
 _LISTED = 5
 _HEAD = 1 << 16
-"""Bytes that are looked at."""
+"""Bytes that are inspected."""
 _PACKED = {
     b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "packed with gzip",
@@ -34,24 +34,25 @@ def open_export(export: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     SettingsError
-        One line: it is no file of an export, and what to do.
+        One line: why it is not an export, and what to do.
     OSError
     """
-    path = _located(export)
+    path = _find_file(export)
     if not path.is_file() and path.exists():
         raise not_an_export(path, "it is not a regular file")
     with path.open("rb") as file:
-        if why := _refusal(file.read(_HEAD)):
+        if why := _problem(file.read(_HEAD)):
             raise not_an_export(path, why)
         file.seek(0)
         yield file
 
 
 def not_an_export(path: Path, why: str) -> SettingsError:
+    """Return the error for a file that is not an export, with the reason `why`."""
     return SettingsError(f"TRAINING_EXPORT: {path.name} is not a Telegram export ({why}): {HOW_TO_EXPORT}")
 
 
-def _located(export: Path) -> Path:
+def _find_file(export: Path) -> Path:
     if not export.is_dir():
         return export
     found = [export / _NAME] if (export / _NAME).is_file() else sorted(export.glob(f"*/{_NAME}"))
@@ -68,8 +69,8 @@ def _located(export: Path) -> Path:
     raise not_an_export(export, f"there is no {_NAME} in it")
 
 
-def _refusal(head: bytes) -> str | None:
-    """Why a file that begins so is not read."""
+def _problem(head: bytes) -> str | None:
+    """Return why a file that begins with `head` can't be read, or None if it can."""
     if not head:
         return "it is empty"
     for magic, what in _PACKED.items():
@@ -85,7 +86,7 @@ def _refusal(head: bytes) -> str | None:
 
 
 def _is_other_encoding(head: bytes) -> bool:
-    """Whether there are letters beyond ASCII, and none of them in UTF-8: Windows-1251, say."""
+    """Return whether there are letters beyond ASCII and none of them is UTF-8, as in Windows-1251."""
     text = head.decode("utf-8", "surrogateescape")
     beyond = [letter for letter in text if letter > "\x7f"]
     return len(beyond) > 20 and all("\udc80" <= letter <= "\udcff" for letter in beyond)  # noqa: PLR2004 -- not one slip

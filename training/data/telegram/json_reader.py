@@ -1,4 +1,4 @@
-"""Values of a large JSON file, one at a time: each is mended if it can be, and damage harms only what it stands in."""
+"""Read a large JSON file value by value: repair values where possible, and lose only those that are damaged."""
 
 import json
 import re
@@ -6,39 +6,39 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from training.data.telegram.json_repair import end_of_value, repair_json
-from training.data.telegram.window import LARGEST, FileWindow
+from training.data.telegram.file_window import LARGEST_VALUE, FileWindow
+from training.data.telegram.json_repair import find_value_end, repair_json
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SEPARATOR = re.compile(r"[ \t\r\n,]*")
-_FOLLOWS = re.compile(r'[ \t\r\n]*(?:[\]}]|,[ \t\r\n]*(?:["{]|\Z)|\Z)')
-"""What stands behind a value."""
-_ANOTHER = re.compile(r"[ \t\r\n]*(?:,[ \t\r\n]*\{|\])")
-"""What stands behind an object of a list."""
+_AFTER_VALUE = re.compile(r'[ \t\r\n]*(?:[\]}]|,[ \t\r\n]*(?:["{]|\Z)|\Z)')
+"""What follows a value."""
+_AFTER_OBJECT = re.compile(r"[ \t\r\n]*(?:,[ \t\r\n]*\{|\])")
+"""What follows an object in a list."""
 _COMMA = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 _PARTIAL = re.compile(r"[ \t\r\n]*\\?[\w+.\-]*")
 _CLOSED = re.compile(r"\][ \t\r\n]*\}[ \t\r\n]*\Z")
 _BLANK = " \t\r\n"
 _ID = '"id"'
-"""Stands in every mark but the account's: looking for it first is fast."""
+"""In every mark but the account's; searching for it first is fast."""
 _LISTED = 20
 _CONTEXT = 4096
-"""Characters; longer than what a mark is found by."""
+"""Characters; longer than any mark."""
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
 
-def _whole(digits: str) -> Any:
+def _parse_int(digits: str) -> Any:
     try:
         return int(digits)
-    except ValueError:  # thousands of digits
+    except ValueError:  # it has thousands of digits
         return digits
 
 
-_PATIENT = json.JSONDecoder(parse_constant=lambda _: None, parse_int=_whole)
+_TOLERANT_DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_int=_parse_int)
 
 
 class DamagedJson(Exception):
-    """It is not known in which object or list the cursor is: `JsonReader.next_mark` goes on."""
+    """It is unknown which object or list the cursor is in; continue with `JsonReader.find_mark`."""
 
 
 class TruncatedFile(Exception):
@@ -48,16 +48,16 @@ class TruncatedFile(Exception):
         self.byte = byte
 
 
-class _Unreadable(Exception):
-    """The value at the cursor, up to `end`. `known`: the list goes on there."""
+class _UnreadableValue(Exception):
+    """The value between the cursor and `end` can't be read. `certain`: whether the list surely continues at `end`."""
 
-    def __init__(self, end: int, *, known: bool) -> None:
-        self.end, self.known = end, known
+    def __init__(self, end: int, *, certain: bool) -> None:
+        self.end, self.certain = end, certain
 
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """Bytes of the file: the first one, and the one after the last."""
+    """A range of bytes in the file; `end` is exclusive."""
 
     start: int
     end: int
@@ -65,7 +65,7 @@ class ByteRange:
 
 @dataclass(slots=True)
 class Damage:
-    """What could not be read; `first`: the first few of the places."""
+    """The places that could not be read; `first`: the first few of them."""
 
     places: int = 0
     first: list[ByteRange] = field(default_factory=list)
@@ -77,111 +77,124 @@ class Damage:
 
 
 class JsonReader:
-    """A cursor in `window`. `marks` finds where the reading can go on after damage; its group `item` is an item."""
+    """Reads values at a cursor in `window`.
+
+    `marks`: matches text at which reading can resume after damage; its group `item` matches an item.
+    """
 
     def __init__(self, window: FileWindow, marks: re.Pattern[str], damage: Damage) -> None:
         self._window, self._marks, self._damage = window, marks, damage
-        self._lost_at: int | None = None
+        self._damage_began: int | None = None
         self._complete = False
-        self.passed = ""
-        """The last characters that damage took."""
+        self.skipped = ""
+        """The last characters that were skipped as damaged."""
         self.repaired = 0
-        """Places."""
+        """Number of places that were repaired."""
 
     def peek(self) -> str:
-        """Return the first character of what comes next, or "" at the end of the file."""
+        """Return the first character of the next value or sign, or "" at the end of the file."""
         window = self._window
         while True:
             window.at = _SPACE.match(window.text, window.at).end()  # type: ignore[union-attr]  # it matches nothing, too
             if window.at < len(window.text):
                 return window.text[window.at]
-            if not window.more():
+            if not window.read_more():
                 return ""
 
     def members(self) -> Iterator[str]:
-        """The keys of the object at the cursor; whoever gets one consumes its value. Raises Astray, CutOff."""
+        """Yield the keys of the object at the cursor; the caller consumes the values.
+
+        Raises DamagedJson, TruncatedFile.
+        """
         self._window.at += 1
         first = True
-        while self._another("}", first=first):
+        while self._has_next("}", first=first):
             first = False
             if self.peek() != '"':
-                self._lose()
+                self._raise_damaged()
             key = self.value()
             if self.peek() != ":":
-                self._lose()
+                self._raise_damaged()
             self._window.at += 1
             yield key
 
     def elements(self) -> Iterator[None]:
-        """Stop at each element of the list at the cursor; the caller consumes it. Raises Astray at an item, CutOff."""
+        """Yield at each element of the list at the cursor; the caller consumes it.
+
+        Raises DamagedJson at an item, which is in no such list, and TruncatedFile.
+        """
         window = self._window
         window.at += 1
         first = True
-        while self._another("]", first=first):
+        while self._has_next("]", first=first):
             first = False
-            while len(window.text) - window.at < _CONTEXT and window.more():
+            while len(window.text) - window.at < _CONTEXT and window.read_more():
                 pass
             if (mark := self._marks.match(window.text, window.at)) and mark["item"]:
-                self._lose()
+                self._raise_damaged()
             yield
 
     def value(self) -> Any:
-        """Return the value at the cursor and move behind it. Raises Astray, CutOff."""
+        """Return the value at the cursor and move past it. Raises DamagedJson, TruncatedFile."""
         try:
             return self._decode()
-        except _Unreadable as found:
-            self._skip(found.end)
+        except _UnreadableValue as found:
+            self._skip_value(found.end)
             raise DamagedJson from None
 
-    def items(self, another: re.Pattern[str]) -> Iterator[Any]:
-        """The elements of the list at the cursor, or from the item at the cursor on. A damaged one is its Span.
+    def items(self, other_list: re.Pattern[str]) -> Iterator[Any]:
+        """Yield the elements of the list at the cursor, or those from the item at the cursor on.
 
-        Raises Astray if what was damaged is `another` list, too, and CutOff.
+        A damaged one is yielded as its ByteRange. Raises DamagedJson if damaged text matches `other_list`, because the
+        cursor may then be in another list, and TruncatedFile.
         """
         if self.peek() == "[":
             self._window.at += 1
         first: bool | None = True
-        while self._another("]", first=first):
+        while self._has_next("]", first=first):
             first = False
             try:
                 item = self._decode(own=1)
-            except _Unreadable as found:
-                if span := self._skip(found.end):
+            except _UnreadableValue as found:
+                if span := self._skip_value(found.end):
                     yield span
-                if not found.known or another.search(self.passed):
+                if not found.certain or other_list.search(self.skipped):
                     raise DamagedJson from None
                 first = None
             else:
                 yield item
 
-    def finish(self) -> None:
-        """Raise Astray if something stands behind the last value."""
+    def expect_end(self) -> None:
+        """Raise DamagedJson if anything follows the last value."""
         self._complete = True
         while following := self.peek():
-            if following != "\0":  # zeros that a file system has put there
-                self._lose()
+            if following != "\0":  # a file system may append zeros
+                self._raise_damaged()
             self._window.at += 1
 
-    def next_mark(self) -> re.Match[str] | None:
-        """Go on to what can be recognised: to an item, or behind another mark. None at the end. Raises CutOff."""
+    def find_mark(self) -> re.Match[str] | None:
+        """Move to the next item, or past the next mark of another kind; return the match, or None at the end.
+
+        Raises TruncatedFile.
+        """
         window = self._window
         while not (mark := self._marks.search(window.text, window.at)):
             if window.ended:
-                self._found(len(window.text))
+                self._record_damage(len(window.text))
                 if not self._complete and not window.text.rstrip().endswith("}"):
-                    raise TruncatedFile(window.byte(len(window.text)))
+                    raise TruncatedFile(window.byte_offset(len(window.text)))
                 return None
-            self._pass(max(window.at, len(window.text) - _CONTEXT))
-            window.more()
-        self._found(mark.start())
-        self._pass(mark.start())
+            self._move(max(window.at, len(window.text) - _CONTEXT))
+            window.read_more()
+        self._record_damage(mark.start())
+        self._move(mark.start())
         window.at = mark.start() if mark["item"] else mark.end()
         return mark
 
-    def _another(self, closer: str, *, first: bool | None) -> bool:
-        """Whether there is another element, at which the cursor is then; else it is behind `closer`.
+    def _has_next(self, closer: str, *, first: bool | None) -> bool:
+        """Move to the next element and return True, or move past `closer` and return False.
 
-        `first`: whether there was none before it. None: who knows.
+        `first`: whether no element came before; None if unknown.
         """
         window, commas = self._window, 0
         while True:
@@ -190,8 +203,8 @@ class JsonReader:
             window.at = end
             if end < len(window.text):
                 break
-            if not window.more():
-                raise TruncatedFile(window.byte(len(window.text)))
+            if not window.read_more():
+                raise TruncatedFile(window.byte_offset(len(window.text)))
         closed = window.text[end] == closer
         if first is not None:
             self.repaired += commas != (not first and not closed)
@@ -199,115 +212,118 @@ class JsonReader:
         return not closed
 
     def _decode(self, *, own: int = 0) -> Any:
-        """The value at the cursor. It may have `own` keys called id, but no mark in it. Raises _Unreadable, CutOff."""
+        """Return the value at the cursor. It may contain `own` keys called id, but no mark.
+
+        Raises _UnreadableValue, TruncatedFile.
+        """
         self.peek()
         window = self._window
         while True:
             try:
                 value, end = _DECODER.raw_decode(window.text, window.at)
             except json.JSONDecodeError as error:
-                if _is_cut(error, window.text, ended=window.ended):
+                if _is_due_to_end(error, window.text, ended=window.ended):
                     if window.ended:
-                        raise TruncatedFile(window.byte(len(window.text))) from None
-                    if len(window.text) - window.at < LARGEST:
-                        window.more()
+                        raise TruncatedFile(window.byte_offset(len(window.text))) from None
+                    if len(window.text) - window.at < LARGEST_VALUE:
+                        window.read_more()
                         continue
-                return self._mended(*self._extent())
+                return self._repaired_value(*self._find_end())
             except (RecursionError, ValueError):
-                return self._mended(*self._extent())
-            if end == len(window.text) and window.text[end - 1] not in '"]}' and window.more():
-                continue  # a number may go on
+                return self._repaired_value(*self._find_end())
+            if end == len(window.text) and window.text[end - 1] not in '"]}' and window.read_more():
+                continue  # a number may continue
             if window.text.count(_ID, window.at, end) > own and self._marks.search(window.text, window.at + 1, end):
-                return self._mended(*self._extent())
-            if window.is_odd(end):
-                return self._mended(end, known=True)
+                return self._repaired_value(*self._find_end())
+            if window.has_surrogates(end):
+                return self._repaired_value(end, certain=True)
             window.at = end
             return value
 
-    def _mended(self, end: int, known: bool) -> Any:
-        """The value at the cursor once it is JSON. Raises _Unreadable, CutOff."""
+    def _repaired_value(self, end: int, certain: bool) -> Any:
+        """Repair and return the value between the cursor and `end`. Raises _UnreadableValue, TruncatedFile."""
         window = self._window
         text, places = repair_json(window.text[window.at : end])
         try:
-            value, stop = _PATIENT.raw_decode(text)
+            value, stop = _TOLERANT_DECODER.raw_decode(text)
         except json.JSONDecodeError as error:
-            if window.ended and end == len(window.text) and _is_cut(error, text, ended=True):
-                raise TruncatedFile(window.byte(end)) from None
-            raise _Unreadable(end, known=known) from None
+            if window.ended and end == len(window.text) and _is_due_to_end(error, text, ended=True):
+                raise TruncatedFile(window.byte_offset(end)) from None
+            raise _UnreadableValue(end, certain=certain) from None
         except RecursionError:
-            raise _Unreadable(end, known=known) from None
+            raise _UnreadableValue(end, certain=certain) from None
         rest = text[stop:].strip(_BLANK)
         if rest in ("", ","):
             window.at += len(window.text[window.at : end].rstrip(_BLANK + ","))
-        elif known or rest[0] not in "]}":
-            raise _Unreadable(end, known=known)
+        elif certain or rest[0] not in "]}":
+            raise _UnreadableValue(end, certain=certain)
         else:
-            window.mend(end, text)
+            window.replace_text(end, text)
             window.at = stop
         self.repaired += places
         return value
 
-    def _extent(self) -> tuple[int, bool]:
-        """Where the value at the cursor ends as far as can be told, and whether its list goes on there."""
+    def _find_end(self) -> tuple[int, bool]:
+        """Return where the value at the cursor most likely ends, and whether its list surely continues there."""
         window = self._window
         while True:
             mark = self._marks.search(window.text, window.at + 1)
-            end = end_of_value(window.text, window.at, mark.start() if mark else len(window.text))
+            end = find_value_end(window.text, window.at, mark.start() if mark else len(window.text))
             if end and _is_end(window.text, end, mark):
                 return end, True
             if mark:
-                if end and _ANOTHER.match(window.text, end) and _is_json(window.text[window.at : end]):
-                    return end, True  # it is whole, and the beginning of the next one is not
+                if end and _AFTER_OBJECT.match(window.text, end) and _is_json(window.text[window.at : end]):
+                    return end, True  # it is complete; the beginning of the next one is damaged
                 return mark.start(), bool(mark["item"])
-            if window.ended or len(window.text) - window.at >= LARGEST:
+            if window.ended or len(window.text) - window.at >= LARGEST_VALUE:
                 return len(window.text), False
-            window.more()
+            window.read_more()
 
-    def _skip(self, end: int) -> ByteRange | None:
-        """Leave out what is between the cursor and `end`. None if it has no quote: nothing that matters is lost."""
+    def _skip_value(self, end: int) -> ByteRange | None:
+        """Skip the text up to `end` and return its range, or None if it has no quote and so no content."""
         window = self._window
         span = None
         if '"' in window.text[window.at : end]:
-            span = ByteRange(window.byte(window.at), window.byte(end))
+            span = ByteRange(window.byte_offset(window.at), window.byte_offset(end))
             self._damage.add(span)
         else:
             self.repaired += 1
-        self.passed = ""
-        self._pass(end)
+        self.skipped = ""
+        self._move(end)
         return span
 
-    def _pass(self, end: int) -> None:
+    def _move(self, end: int) -> None:
         window = self._window
-        self.passed = (self.passed + window.text[window.at : end])[-_CONTEXT:]
+        self.skipped = (self.skipped + window.text[window.at : end])[-_CONTEXT:]
         window.at = end
 
-    def _lose(self) -> NoReturn:
-        self._lost_at = self._window.byte(self._window.at)
+    def _raise_damaged(self) -> NoReturn:
+        self._damage_began = self._window.byte_offset(self._window.at)
         raise DamagedJson
 
-    def _found(self, at: int) -> None:
-        if self._lost_at is not None and self._lost_at < (end := self._window.byte(at)):
-            self._damage.add(ByteRange(self._lost_at, end))
-        self._lost_at = None
+    def _record_damage(self, at: int) -> None:
+        if self._damage_began is not None and self._damage_began < (end := self._window.byte_offset(at)):
+            self._damage.add(ByteRange(self._damage_began, end))
+        self._damage_began = None
 
 
 def _is_end(text: str, at: int, mark: re.Match[str] | None) -> bool:
-    """Whether what stands behind a value comes at `at`; `mark` is the next one."""
+    """Return whether the text at `at` is what follows a value; `mark`: the next one."""
     if mark and mark["item"]:
         return bool(_COMMA.fullmatch(text, at, mark.start()))
-    return bool(_FOLLOWS.match(text, at))
+    return bool(_AFTER_VALUE.match(text, at))
 
 
 def _is_json(text: str) -> bool:
     try:
-        _PATIENT.decode(repair_json(text)[0])
+        _TOLERANT_DECODER.decode(repair_json(text)[0])
     except (json.JSONDecodeError, RecursionError):
         return False
     return True
 
 
-def _is_cut(error: json.JSONDecodeError, text: str, *, ended: bool) -> bool:
-    """Whether the end of `text` explains `error`."""
+def _is_due_to_end(error: json.JSONDecodeError, text: str, *, ended: bool) -> bool:
+    """Return whether `error` is due to the end of `text`."""
     if error.msg.startswith("Unterminated string"):
         return not (ended and _CLOSED.search(text))
     return bool(_PARTIAL.fullmatch(text, error.pos))

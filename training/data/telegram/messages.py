@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from training.data.placeholders import Kind, placeholder, without_signs
+from training.data.placeholders import PlaceholderKind, placeholder, remove_signs
 from training.data.telegram.dates import MessageTime, message_time
 from training.data.telegram.export_reader import ExportedChat
 
@@ -16,9 +16,9 @@ class DropReason(StrEnum):
 
     MALFORMED = "malformed"
     UNSUPPORTED = "unsupported"
-    """The exporting program could not read it and wrote only an id."""
+    """The exporting program could not read the item and wrote only its id."""
     REPEATED = "repeated"
-    """The same message of the same chat came before."""
+    """The same message of the same chat occurred before."""
     SERVICE = "service"
     BOT = "bot"
     CHANNEL = "channel"
@@ -28,19 +28,19 @@ class DropReason(StrEnum):
     NO_TEXT = "no_text"
     BLOCKLISTED = "blocklisted"
     ONLY_PLACEHOLDERS = "only_placeholders"
-    """The owner's turn has nothing else once private data are replaced."""
+    """Only placeholders are left of the owner's turn after private data were replaced."""
     NO_QUESTION = "no_question"
     """Only the owner spoke."""
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
     SPLIT_OVERLAP = "split_overlap"
-    """Its question is shown in an earlier part of the data."""
+    """Its question is in an earlier part of the data."""
     NO_DIALOGUE = "no_dialogue"
-    """No kept dialogue shows it: the owner did not answer it, or it is too far back."""
+    """No kept dialogue contains it: the owner did not answer it, or it is too far back."""
 
 
 QUOTABLE = frozenset({DropReason.FORWARDED, DropReason.VIA_BOT, DropReason.NO_TEXT})
-"""Not the author's own words, but needed to understand replies to them."""
+"""These messages are not the author's own words, but replies to them need them as context."""
 
 _CHATS = {
     "bot_chat": DropReason.BOT,
@@ -57,27 +57,27 @@ _PEOPLE, _CHANNELS = 1 << 32, 2 << 32
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _HALVES = re.compile(r"[\ud800-\udfff]")
 _ENTITIES = {
-    "link": Kind.LINK,
-    "email": Kind.EMAIL,
-    "phone": Kind.PHONE,
-    "bank_card": Kind.CARD,
-    "mention": Kind.NAME,
-    "mention_name": Kind.NAME,
+    "link": PlaceholderKind.LINK,
+    "email": PlaceholderKind.EMAIL,
+    "phone": PlaceholderKind.PHONE,
+    "bank_card": PlaceholderKind.CARD,
+    "mention": PlaceholderKind.NAME,
+    "mention_name": PlaceholderKind.NAME,
 }
 _MEDIA = {
-    "sticker": Kind.STICKER,
-    "voice_message": Kind.VOICE,
-    "video_message": Kind.VIDEO_MESSAGE,
-    "animation": Kind.ANIMATION,
-    "video_file": Kind.VIDEO,
-    "audio_file": Kind.AUDIO,
+    "sticker": PlaceholderKind.STICKER,
+    "voice_message": PlaceholderKind.VOICE,
+    "video_message": PlaceholderKind.VIDEO_MESSAGE,
+    "animation": PlaceholderKind.ANIMATION,
+    "video_file": PlaceholderKind.VIDEO,
+    "audio_file": PlaceholderKind.AUDIO,
 }
 _ATTACHED = {
-    "photo": Kind.PHOTO,
-    "poll": Kind.POLL,
-    "location_information": Kind.LOCATION,
-    "contact_information": Kind.CONTACT,
-    "file": Kind.FILE,
+    "photo": PlaceholderKind.PHOTO,
+    "poll": PlaceholderKind.POLL,
+    "location_information": PlaceholderKind.LOCATION,
+    "contact_information": PlaceholderKind.CONTACT,
+    "file": PlaceholderKind.FILE,
 }
 
 
@@ -92,15 +92,15 @@ class ExportedMessage:
     reply_to: int | None
     edited: bool
     text: str
-    fate: DropReason | None
+    drop_reason: DropReason | None
     has_quote: bool = False
-    """Whether a block of quotation was left out."""
+    """Whether a block quotation was omitted."""
     has_buttons: bool = False
     """Whether it has buttons that did not come from another bot."""
 
 
 def parse_item(item: Any, chat: ExportedChat) -> ExportedMessage | DropReason:
-    """Return the message, or the reason why the item is none."""
+    """Return the message, or the reason why the item is not one."""
     if not isinstance(item, Mapping) or (number := _number(item.get("id"))) is None:
         return DropReason.MALFORMED
     kind = item.get("type")
@@ -111,30 +111,30 @@ def parse_item(item: Any, chat: ExportedChat) -> ExportedMessage | DropReason:
     if kind == "service":
         return DropReason.SERVICE
     text, has_quote = _text(item)
-    name = " ".join(readable(item["from"]).split()) if isinstance(item.get("from"), str) else ""
+    name = " ".join(strip_unreadable(item["from"]).split()) if isinstance(item.get("from"), str) else ""
     author = sender_id(item.get("from_id"))
     return ExportedMessage(
         id=number,
-        author=readable(author or f"name:{name}"),
+        author=strip_unreadable(author or f"name:{name}"),
         name=name,
         when=written,
         reply_to=None if "reply_to_peer_id" in item else _number(item.get("reply_to_message_id")),
         edited=_is_edited(item),
-        text=text or readable(_media(item)),
-        fate=_fate(item, chat, author=author, has_text=bool(text)),
+        text=text or strip_unreadable(_media(item)),
+        drop_reason=_drop_reason(item, chat, author=author, has_text=bool(text)),
         has_quote=has_quote,
         has_buttons="inline_bot_buttons" in item and "via_bot" not in item and _FORWARDED.isdisjoint(item),
     )
 
 
 def created_topic(item: Any) -> int | None:
-    """Return the id that messages of a forum's topic answer if `item` created the topic."""
+    """Return the id that the messages of a forum topic answer, if `item` created the topic."""
     return _number(item.get("id")) if isinstance(item, Mapping) and item.get("action") == "topic_created" else None
 
 
-def readable(text: str) -> str:
+def strip_unreadable(text: str) -> str:
     """Return `text` without lone surrogates and control characters, except tabs and new lines."""
-    if text.isprintable():  # a fraction of what the patterns take
+    if text.isprintable():  # much faster than the patterns
         return text
     return _CONTROL.sub("", text.encode("utf-8", "replace").decode() if _HALVES.search(text) else text)
 
@@ -146,12 +146,14 @@ def _number(value: Any) -> int | None:
 
 
 def _is_edited(item: Mapping[str, Any]) -> bool:
-    """Return whether it was edited; exports of 2018 give unedited messages the first second of Unix time."""
+    """Return whether the message was edited; exports of 2018 give unedited messages Unix time 0."""
     edited = item.get("edited")
     return bool(edited) and not str(edited).startswith("1970-01-01")
 
 
-def _fate(item: Mapping[str, Any], chat: ExportedChat, *, author: str | None, has_text: bool) -> DropReason | None:
+def _drop_reason(
+    item: Mapping[str, Any], chat: ExportedChat, *, author: str | None, has_text: bool
+) -> DropReason | None:
     if not has_text:
         return DropReason.NO_TEXT
     if chat.type in _CHATS:
@@ -164,37 +166,37 @@ def _fate(item: Mapping[str, Any], chat: ExportedChat, *, author: str | None, ha
 
 
 def _text(item: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return the text, from a string or a list of strings and entities, and whether quotations were left out."""
+    """Return the text, from a string or a list of strings and entities, and whether quotations were omitted."""
     text = item.get("text") or item.get("text_entities") or ""
     pieces = text if isinstance(text, list) else [text]
-    # A block of quotation is somebody else's words, as a rule.
+    # A block quotation usually has somebody else's words.
     own = [piece for piece in pieces if not (isinstance(piece, Mapping) and piece.get("type") == "blockquote")]
-    said = _joined(own)
-    return (said, len(own) < len(pieces)) if said else (_joined(pieces), False)
+    said = _join_pieces(own)
+    return (said, len(own) < len(pieces)) if said else (_join_pieces(pieces), False)
 
 
-def _joined(pieces: Iterable[Any]) -> str:
-    return readable("".join(map(_piece, pieces))).strip()
+def _join_pieces(pieces: Iterable[Any]) -> str:
+    return strip_unreadable("".join(map(_piece_text, pieces))).strip()
 
 
-def _piece(piece: Any) -> str:
+def _piece_text(piece: Any) -> str:
     if isinstance(piece, str):
-        return without_signs(piece)
+        return remove_signs(piece)
     if not isinstance(piece, Mapping) or not isinstance(piece.get("text"), str):
         return ""
     kind = _ENTITIES.get(str(piece.get("type")))
-    return placeholder(kind) if kind and piece["text"] else without_signs(piece["text"])
+    return placeholder(kind) if kind and piece["text"] else remove_signs(piece["text"])
 
 
 def _media(item: Mapping[str, Any]) -> str:
     kind = _MEDIA.get(str(item.get("media_type"))) or next(
         (kind for key, kind in _ATTACHED.items() if key in item), None
     )
-    return placeholder(kind or Kind.ATTACHMENT, without_signs(str(item.get("sticker_emoji") or "")))
+    return placeholder(kind or PlaceholderKind.ATTACHMENT, remove_signs(str(item.get("sticker_emoji") or "")))
 
 
 def sender_id(value: Any) -> str | None:
-    """Return the `from_id` of an export as `user123`, `channel123` or the like; None if it is no id.
+    """Return the `from_id` of an export as `user123`, `channel123` or the like, or None if it is not an id.
 
     Exports of 2018 to 2021 have a number: the id itself, or the id with its kind in the upper half.
     """
@@ -208,6 +210,6 @@ def sender_id(value: Any) -> str | None:
 
 
 def user_id(text: str) -> str:
-    """Return the id that a person's `text` stands for: `123` is `user123`."""
+    """Return the user id that `text` stands for: `123` is `user123`."""
     stripped = text.strip()
     return f"user{stripped}" if stripped.isascii() and stripped.isdigit() else stripped
