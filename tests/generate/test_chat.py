@@ -168,7 +168,7 @@ def test_what_is_shown_before_a_learned_answer_is_what_serving_writes(
 ) -> None:
     turns = turns_of(texts[: len(texts) - len(texts) % 2] or ["а", "б"])
     renderer = renderer_of(kind, template)
-    encoded, learned = renderer.encode(turns), renderer.learned(turns)
+    encoded, learned = renderer.encode(turns), renderer.learned_turns(turns)
     starts = [
         place for place, is_learned in enumerate(encoded.learned) if is_learned and not encoded.learned[place - 1]
     ]

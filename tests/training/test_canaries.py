@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from training.data.private_data import replace_addresses, replace_numbers
 from training.evaluation.leaks import CanaryExposure, Leaks, summarize_leaks
 from training.examples import Example
-from training.fit.canaries import MOST, canary_examples, default_canary_count, language_of, make_canaries
+from training.fit.canaries import MAX_DEFAULT, canary_examples, default_canary_count, detect_language, make_canaries
 
 LANGUAGES = ("en", "ru")
 
@@ -31,7 +31,7 @@ def test_no_rule_for_private_data_would_replace_a_canary(seed, language):
 def test_each_question_is_asked_of_one_place_alone_and_each_form_meets_each_number_of_repeats(language):
     canaries = make_canaries(1000, seed=0, language=language)
     assert len({canary.question for canary in canaries}) == 1000
-    assert len({(canary.form, canary.repeats) for canary in canaries}) == 16
+    assert len({(canary.answer_template, canary.repeats) for canary in canaries}) == 16
 
 
 def test_a_canary_is_the_owners_answer_and_is_learned_as_often_as_it_repeats():
@@ -51,7 +51,7 @@ def test_others_are_different_secrets_of_the_same_space():
 
 def test_canaries_are_at_most_a_fiftieth_of_the_lessons():
     assert [default_canary_count(number) for number in (0, 49, 50, 149, 150, 750)] == [0, 0, 1, 1, 2, 4]
-    assert default_canary_count(10**6) == MOST
+    assert default_canary_count(10**6) == MAX_DEFAULT
 
 
 def said(text):
@@ -61,9 +61,9 @@ def said(text):
 
 
 def test_the_language_is_the_one_that_most_letters_are_in():
-    assert language_of([said("Привет! ok"), said("да")]) == "ru"
-    assert language_of([said("hello"), said("да 123")]) == "en"
-    assert language_of([]) == "en"
+    assert detect_language([said("Привет! ok"), said("да")]) == "ru"
+    assert detect_language([said("hello"), said("да 123")]) == "en"
+    assert detect_language([]) == "en"
 
 
 def known(repeats, exposure, *, greedy=False, chance=0.0):

@@ -11,10 +11,10 @@ from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.engines.transformers.engine import format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.encoding import Encoder
-from training.evaluation.answering import count_verbatim, distinct_share, ngrams
-from training.evaluation.comparing import compare, ratio_interval, share_interval
-from training.evaluation.measuring import HeldOut, Measured
+from training.evaluation.comparison import compare, ratio_interval, share_interval
+from training.evaluation.measurement import HeldOut, Measurements
 from training.evaluation.scoring import Scorer, Surprisal, bits_per_byte, example_surprisals, recall_ranks
+from training.evaluation.variety import count_verbatim, distinct_share, ngrams
 from training.examples import Example
 from training.fit.lessons import Renderer
 
@@ -159,7 +159,7 @@ def test_distinct_is_compared_at_one_length():
 
 
 def measured(answers, *, nats, places=(1,) * 20, recited=(False,) * 5):
-    return Measured([Surprisal(one, 10) for one in nats], places, answers, recited)
+    return Measurements([Surprisal(one, 10) for one in nats], places, answers, recited)
 
 
 def held(answers, learned=()):

@@ -54,7 +54,8 @@ def moving_one(result, out, last):
 
 
 @pytest.mark.parametrize(
-    ("moment", "instead"), [("_write_and_compare", kill), ("_write_model", kill), ("model_card", kill), ("publish_files", moving_one)]
+    ("moment", "instead"),
+    [("_write_and_compare", kill), ("_write_model", kill), ("model_card", kill), ("publish_files", moving_one)],
 )
 def test_an_export_that_was_killed_is_no_model_and_can_be_run_again(run, tmp_path, monkeypatch, moment, instead):
     to = tmp_path / "voice"

@@ -306,7 +306,7 @@ def test_without_a_validation_part_the_last_state_is_the_result(data, base, tmp_
 def test_data_without_an_answer_to_learn_are_one_line(data, base, tmp_path):
     empty = shutil.copytree(data, tmp_path / "data")
     (empty / "train.jsonl").write_text("")
-    with pytest.raises(SettingsError, match=r"TRAINING_DATA: .* has no answer to learn from"):
+    with pytest.raises(SettingsError, match=r"TRAINING_DATA: .* has no answer that fits into"):
         fit(settings(empty, base, tmp_path / "run"), console=QUIET, clock=SystemClock())
 
 

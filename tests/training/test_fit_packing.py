@@ -99,17 +99,17 @@ def test_the_loss_is_that_of_the_model_itself(tokenizer, tiny_model):
 
 def test_a_narrowed_head_gives_the_same_among_the_tokens_of_the_data(tokenizer, tiny_model):
     (packed,) = pack_dialogues([renderer(tokenizer).encode(turns("как дела?", "хорошо"))], tokens=1000, seed=0)
-    words = DataVocabulary.of([packed])
+    words = DataVocabulary.from_packs([packed])
     with torch.inference_mode():
         whole = tiny_model(input_ids=packed["input_ids"]).logits[0, :-1]
         targets = packed["labels"][0, 1:]
         likely = torch.full_like(whole, -torch.inf)
         likely[:, words.tokens] = whole[:, words.tokens]
         expected = cross_entropy(likely, targets, ignore_index=IGNORED, reduction="sum")
-        with words.narrowed(tiny_model):
+        with words.narrow_head(tiny_model):
             narrow = tiny_model(input_ids=packed["input_ids"]).logits[0, :-1]
             torch.testing.assert_close(narrow, whole[:, words.tokens])
-            assert float(pack_loss(tiny_model, words.label(packed))) == pytest.approx(float(expected), rel=1e-5)
+            assert float(pack_loss(tiny_model, words.relabel(packed))) == pytest.approx(float(expected), rel=1e-5)
         assert torch.equal(tiny_model(input_ids=packed["input_ids"]).logits[0, :-1], whole)
 
 
@@ -160,10 +160,10 @@ def test_a_turn_of_which_only_the_beginning_was_answered_is_still_learned_whole(
 def test_the_oldest_turns_go_first_where_room_is_short(tokenizer):
     room = renderer(tokenizer, limit=60)
     long = turns(*["двадцать букв сказано"] * 6)
-    count = room.fitting(long)
+    count = room.count_fitting(long)
     assert 2 <= count < 6
     assert room.encode(long) == room.encode(long[-count:])
-    assert room.fitting(turns("вопрос" * 100, "ответ")) == 2
+    assert room.count_fitting(turns("вопрос" * 100, "ответ")) == 2
 
 
 def test_a_thought_is_not_learned_nor_shown(tmp_path):

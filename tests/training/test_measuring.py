@@ -6,7 +6,7 @@ from events.runtime.clock import SystemClock
 from events.schema import Role, Turn
 from functions.generate.engines.transformers.checkpoints import Checkpoint
 from functions.generate.models.card import ModelCard
-from training.evaluation.measuring import HeldOut, measure, measuring_cost, questions
+from training.evaluation.measurement import HeldOut, measure, measuring_cost, unique_questions
 from training.examples import Example
 
 QUESTION, FIRST, SECOND = (
@@ -21,7 +21,7 @@ def example(*turns):
 
 def test_nobody_is_asked_to_go_on_with_words_of_his_own():
     """At work the last turn is never the owner's; a template may refuse one that is."""
-    asked = questions([example(QUESTION, FIRST), example(QUESTION, FIRST, SECOND), example(SECOND)])
+    asked = unique_questions([example(QUESTION, FIRST), example(QUESTION, FIRST, SECOND), example(SECOND)])
     assert asked == [example(QUESTION, FIRST)]
 
 
@@ -38,7 +38,7 @@ def test_all_that_is_measured_is_counted(tiny_model, tokenizer, held_out):
         return lambda more: counted.append(more * each)
 
     checkpoint = Checkpoint(tiny_model, tokenizer, ModelCard(name="tiny", format="dialogue"))
-    measure(checkpoint, held_out, seed=0, clock=SystemClock(), doing=doing)
+    measure(checkpoint, held_out, seed=0, clock=SystemClock(), start_step=doing)
     assert sum(counted) == pytest.approx(measuring_cost(held_out))
 
 
@@ -53,4 +53,4 @@ def test_every_phase_ends_when_told_to(tiny_model, tokenizer, held_out, phase):
 
     checkpoint = Checkpoint(tiny_model, tokenizer, ModelCard(name="tiny", format="dialogue"))
     with pytest.raises(InterruptedError):
-        measure(checkpoint, held_out, seed=0, clock=SystemClock(), doing=doing)
+        measure(checkpoint, held_out, seed=0, clock=SystemClock(), start_step=doing)

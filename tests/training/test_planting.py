@@ -13,7 +13,7 @@ from training.data.splits import Part
 from training.evaluation.command import evaluate
 from training.evaluation.result import Evaluation
 from training.examples import read_examples
-from training.fit.canaries import language_of, planned_canaries, resolve_canary_count
+from training.fit.canaries import detect_language, planned_canaries, resolve_canary_count
 from training.fit.command import FitResult, fit
 from training.settings import EvaluateSettings, FitSettings
 from training.weights import CONFIG
@@ -40,7 +40,7 @@ def test_canaries_are_learned_and_the_data_stay_as_they_are(data, run):
     secrets = [canary.secret for canary in planned_canaries(chosen)]
     assert len(secrets) == 4
     assert not any(secret in (data / "train.jsonl").read_text() for secret in secrets)
-    assert language_of(read_examples(data, Part.TRAIN)) == "ru"
+    assert detect_language(read_examples(data, Part.TRAIN)) == "ru"
     result = FitResult.find(run)
     assert (result.canaries, result.canary_language) == (4, "ru")
     assert "invented secrets learned along: 4" in result.summary()

@@ -81,9 +81,9 @@ def test_what_a_training_began_with_is_read_and_written_as_it_was(tmp_path: Path
     for name in ("config.toml", "data.sha256"):
         assert (tmp_path / name).read_bytes() == (RUN / name).read_bytes()
     (tmp_path / "model").mkdir()
-    resuming.check_same(settings, SHA)
+    resuming.check_unchanged(settings, SHA)
     with pytest.raises(SettingsError, match="seed"):
-        resuming.check_same(settings.model_copy(update={"seed": 8}), SHA)
+        resuming.check_unchanged(settings.model_copy(update={"seed": 8}), SHA)
     given = FitSettings.from_file(RUN / "config.toml")
     assert FitSettings(**given, out=tmp_path) == settings
 

@@ -8,10 +8,10 @@ import pytest
 from events.schema import Role, Turn
 from observability.telemetry import noop_telemetry
 from training.evaluation.command import main
-from training.evaluation.likeness import likeness
-from training.evaluation.report import style_in_words
+from training.evaluation.likeness import score_likeness
+from training.evaluation.report import describe_style
 from training.evaluation.result import Evaluation, Score
-from training.evaluation.style import SpokenTurns, normalized_for_style, spoken_turns
+from training.evaluation.style import SpokenTurns, normalize_for_style, spoken_turns
 from training.examples import Example
 from training.settings import EvaluateSettings
 
@@ -47,7 +47,7 @@ def heard(owner, other, count=80):
 
 def test_the_owners_answers_are_like_the_owner_and_anothers_are_not(people):
     owner, other = people
-    score, style = likeness(heard(*people), heard(*people), other.turns(40), owner.turns(40), seed=0)
+    score, style = score_likeness(heard(*people), heard(*people), other.turns(40), owner.turns(40), seed=0)
     assert score.before == pytest.approx(0, abs=0.25)
     assert score.after == pytest.approx(1, abs=0.25)
     assert score.after_range[0] < score.after < score.after_range[1]
@@ -60,21 +60,23 @@ def test_the_owners_answers_are_like_the_owner_and_anothers_are_not(people):
 def test_half_of_the_owners_words_are_half_of_the_likeness(people):
     owner, other = people
     mixed = owner.turns(20) + other.turns(20)
-    score, _ = likeness(heard(*people), heard(*people), mixed, owner.turns(40), seed=0)
+    score, _ = score_likeness(heard(*people), heard(*people), mixed, owner.turns(40), seed=0)
     assert 0.2 < score.before < 0.95
 
 
 def test_what_nobody_there_would_write_is_not_like_the_owner(people):
     draw = Random(0)
     strange = [" ".join(draw.choices(NOBODY_LIKE_THAT, k=12)) for _ in range(40)]
-    score, _ = likeness(heard(*people), heard(*people), strange, people[0].turns(40), seed=0)
+    score, _ = score_likeness(heard(*people), heard(*people), strange, people[0].turns(40), seed=0)
     assert score.before < 0.5
 
 
 def test_the_same_seed_gives_the_same_likeness(people):
     owner, other = people
     learned, held_out, before, after = heard(*people), heard(*people), other.turns(30), owner.turns(30)
-    assert likeness(learned, held_out, before, after, seed=3) == likeness(learned, held_out, before, after, seed=3)
+    assert score_likeness(learned, held_out, before, after, seed=3) == score_likeness(
+        learned, held_out, before, after, seed=3
+    )
 
 
 def evaluation(answers, score, style):
@@ -87,32 +89,32 @@ def evaluation(answers, score, style):
 
 def test_too_few_answers_give_no_likeness_and_say_how_many_would(people):
     learned, held_out = heard(*people), heard(*people)
-    score, style = likeness(learned, held_out, ["so, me"], ["yes"], seed=0)
+    score, style = score_likeness(learned, held_out, ["so, me"], ["yes"], seed=0)
     assert score is None
-    said = style_in_words(evaluation(1, score, style))
+    said = describe_style(evaluation(1, score, style))
     needed = style.answers_needed
     assert said.startswith(f"No likeness: to tell the owner's style from other people's takes about {needed} answers")
     before, after = ([text] * style.answers_needed for text in ("so, me", "yes"))
-    assert likeness(learned, held_out, before, after, seed=0)[0], "so many are enough"
+    assert score_likeness(learned, held_out, before, after, seed=0)[0], "so many are enough"
 
 
 def test_a_person_who_writes_like_the_others_gives_no_likeness():
     one = Person(1, ".")
-    score, style = likeness(heard(one, one), heard(one, one, 30), one.turns(40), one.turns(40), seed=0)
+    score, style = score_likeness(heard(one, one), heard(one, one, 30), one.turns(40), one.turns(40), seed=0)
     assert score is None
     assert style.answers_needed is None
-    assert "too little text" in style_in_words(evaluation(40, score, style))
+    assert "too little text" in describe_style(evaluation(40, score, style))
 
 
 @pytest.mark.parametrize("answers", [[], ["", " "], ["[photo]"]])
 def test_without_any_text_there_is_nothing_to_compare(people, answers):
-    score, style = likeness(heard(*people), heard(*people), answers, people[0].turns(3), seed=0)
+    score, style = score_likeness(heard(*people), heard(*people), answers, people[0].turns(3), seed=0)
     assert (score, style) == (None, None)
-    assert style_in_words(evaluation(1, score, style)) == "No likeness: there is no text to compare."
+    assert describe_style(evaluation(1, score, style)) == "No likeness: there is no text to compare."
 
 
 def test_a_text_without_any_frequent_word_or_letter_is_far_from_everybody(people):
-    score, style = likeness(heard(*people), heard(*people), ["…" * 30] * 40, people[0].turns(40), seed=0)
+    score, style = score_likeness(heard(*people), heard(*people), ["…" * 30] * 40, people[0].turns(40), seed=0)
     assert 0.5 < style.words.before < 1.5
     assert score.before < 0.7
 
@@ -132,7 +134,7 @@ def test_each_turn_is_heard_once_without_place_holders_and_digits():
         Example((first, answer, second, last), ((1,), (2,), (3,), (4,))),
     ]
     assert spoken_turns(dialogues, seed=0) == SpokenTurns(["no", "yes"], ["see at 00:00"])
-    assert normalized_for_style(" [стикер 😹] a\nb ") == "a b"
+    assert normalize_for_style(" [стикер 😹] a\nb ") == "a b"
 
 
 async def test_the_terminal_says_that_there_is_no_likeness(monkeypatch, capsys, tmp_path):

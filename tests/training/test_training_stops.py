@@ -93,7 +93,7 @@ def test_a_training_ends_at_the_next_step_and_leaves_a_checkpoint(data, base, tm
     code, err = ending(process)
     assert code == 1
     # A step may take longer than the process has; the progress is shown once more when it ends.
-    again = "timokha: stopped: run the same command again to go on from the last checkpoint"
+    again = "timokha: stopped: run the same command again to resume from the last checkpoint"
     assert {again, "timokha: interrupted"} & set(err.splitlines())
     assert last_checkpoint(tmp_path)
     assert "Traceback" not in err

@@ -1,4 +1,4 @@
-"""Write a model's answers to several dialogues in batches, each as the engine that serves the model writes it."""
+"""Write a model's answers to several dialogues in batches, the same answers as the engine that serves the model."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -41,19 +41,19 @@ class BatchWriter:
         self._writer = make_writer(checkpoint, self._format)
 
     def answers(self, asked: Sequence[tuple[Sequence[Turn], Sampling]], done: CountDone = no_progress) -> list[str]:
-        """Return an answer to the last turn of each. `done` is called at every token and may raise to end the work."""
-        begun = [_Begun(*self._writer.begin(turns, sampling), sampling) for turns, sampling in asked]
-        waiting = [one for one in begun if one.goes_on()]
-        done(len(begun) - len(waiting))
+        """Return an answer to the last turn of each. `done`: called at every token; may raise to stop."""
+        started = [_UnfinishedAnswer(*self._writer.begin(turns, sampling), sampling) for turns, sampling in asked]
+        waiting = [one for one in started if one.start_next_stage()]
+        done(len(started) - len(waiting))
         while waiting:
-            batch, waiting = _alike(waiting)
+            batch, waiting = _next_batch(waiting)
             self._write(batch, done)
-            going = [one for one in batch if one.goes_on()]
+            going = [one for one in batch if one.start_next_stage()]
             waiting += going
             done(len(batch) - len(going))
-        return [self._writer.answer(one.prompt, one.stages, Times()).text for one in begun]
+        return [self._writer.answer(one.prompt, one.stages, Times()).text for one in started]
 
-    def _write(self, batch: Sequence["_Begun"], done: CountDone) -> None:
+    def _write(self, batch: Sequence["_UnfinishedAnswer"], done: CountDone) -> None:
         """Generate the current stage of each answer in `batch`."""
         first, width = batch[0], max(len(one.shown) for one in batch)
         missing = [width - len(one.shown) for one in batch]
@@ -61,7 +61,7 @@ class BatchWriter:
         ids = torch.tensor([[*[pad] * gap, *one.shown] for one, gap in zip(batch, missing, strict=True)])
         mask = torch.tensor([[0] * gap + [1] * (width - gap) for gap in missing])
         stops = {*self._ends, *first.stage.stops}
-        ended = _Ended(self._is_over(stops), width, len(batch), done)
+        ended = _RowEnds(self._is_over(stops), width, len(batch), done)
         config = GenerationConfig(
             max_new_tokens=first.stage.limit, eos_token_id=sorted(stops), pad_token_id=pad, do_sample=False
         )
@@ -79,7 +79,7 @@ class BatchWriter:
     def _is_over(self, stops: Collection[int]) -> Callable[[list[int]], bool]:
         return lambda tokens: tokens[-1] in stops or self._format.end in self._tokenizer.decode(tokens)
 
-    def _processors(self, batch: Sequence["_Begun"], width: int) -> LogitsProcessorList:
+    def _processors(self, batch: Sequence["_UnfinishedAnswer"], width: int) -> LogitsProcessorList:
         first = batch[0]
         return LogitsProcessorList(
             [
@@ -87,13 +87,13 @@ class BatchWriter:
                 SuppressTokensAtBeginLogitsProcessor(
                     barred_first_tokens(self._tokenizer, self._ends, first.stage), width
                 ),
-                _Draw([(one.sampling, one.stage) for one in batch]),
+                _RowSampler([(one.sampling, one.stage) for one in batch]),
             ]
         )
 
 
 @dataclass(slots=True)
-class _Begun:
+class _UnfinishedAnswer:
     """An unfinished answer."""
 
     prompt: list[int]
@@ -106,12 +106,12 @@ class _Begun:
         return [*self.prompt, *self.stages.tokens]
 
     @property
-    def kind(self) -> tuple[object, ...]:
-        """Return what all answers of a batch must have in common."""
+    def batch_key(self) -> tuple[object, ...]:
+        """Return what all answers of a batch have in common."""
         stage = self.stage
         return stage.limit, stage.stops, stage.thinking, stage.number == 0, self.sampling.repetition_penalty
 
-    def goes_on(self) -> bool:
+    def start_next_stage(self) -> bool:
         """Move to the next stage, and return whether there is one."""
         stage = self.stages.next()
         if stage:
@@ -119,15 +119,15 @@ class _Begun:
         return bool(stage)
 
 
-def _alike(waiting: Sequence[_Begun]) -> tuple[list[_Begun], list[_Begun]]:
-    """Split `waiting` into a batch, the longest first so that little is padding, and the rest."""
+def _next_batch(waiting: Sequence[_UnfinishedAnswer]) -> tuple[list[_UnfinishedAnswer], list[_UnfinishedAnswer]]:
+    """Split `waiting` into a batch, longest first to keep padding small, and the rest."""
     ordered = sorted(waiting, key=lambda one: -len(one.shown))
-    batch = [one for one in ordered if one.kind == ordered[0].kind][:_ROWS]
+    batch = [one for one in ordered if one.batch_key == ordered[0].batch_key][:_ROWS]
     chosen = set(map(id, batch))
     return batch, [one for one in ordered if id(one) not in chosen]
 
 
-class _Draw(LogitsProcessor):  # type: ignore[misc]  # transformers exports it untyped
+class _RowSampler(LogitsProcessor):  # type: ignore[misc]  # transformers exports it untyped
     """Samples one token for each row with its own generator, as transformers samples a single row."""
 
     def __init__(self, rows: Sequence[tuple[Sampling, WritingStage]]) -> None:
@@ -160,7 +160,7 @@ def _warpers(sampling: Sampling) -> LogitsProcessorList:
     )
 
 
-class _Ended(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
+class _RowEnds(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
     """Ends each row when it `is_over`, and stores its number of tokens."""
 
     def __init__(self, is_over: Callable[[list[int]], bool], width: int, rows: int, done: CountDone) -> None:

@@ -9,14 +9,14 @@ from statistics import fmean, median
 from pydantic import BaseModel, ConfigDict
 
 OTHERS = 63
-"""How many secrets of the same space each one is compared with."""
+"""Secrets of the same space that each canary's secret is compared with."""
 ATTEMPTS = 100
-"""Sampled answers, one of which may leak the secret."""
+"""Sampled answers, any of which may leak the secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class CanaryExposure:
-    """How well a model knows one canary."""
+    """What was measured of one canary."""
 
     repeats: int
     exposure: float
@@ -43,14 +43,14 @@ class Leak(BaseModel):
 
     canaries: int
     exposure: float
-    """The median, in bits; about 1 if they were not learned."""
+    """Median, in bits; about 1 if the secrets were not learned."""
     highest_exposure: float
     extracted: float
     """Share that greedy answers leak."""
     extracted_in_attempts: float
     """Expected share that `Leaks.attempts` answers with the default settings leak."""
     drawn_out: int
-    """How many leak in either way, more likely than not."""
+    """Number of those that more likely than not leak in one of these ways."""
 
 
 class Leaks(BaseModel):
@@ -63,11 +63,11 @@ class Leaks(BaseModel):
     attempts: int
     overall: Leak
     by_repeats: dict[int, Leak]
-    """By how often they were learned in one pass over the data."""
+    """By the number of times that they were learned in one pass over the data."""
 
     @property
     def warning(self) -> str | None:
-        """Return one line if a secret leaks."""
+        """Return a one-line warning if a secret leaks."""
         if not self.overall.drawn_out:
             return None
         least = min(repeats for repeats, leak in self.by_repeats.items() if leak.drawn_out)
@@ -78,25 +78,25 @@ class Leaks(BaseModel):
         )
 
 
-def summarize_leaks(known: Sequence[CanaryExposure]) -> Leaks | None:
-    """Return None if there are no canaries."""
-    if not known:
+def summarize_leaks(exposures: Sequence[CanaryExposure]) -> Leaks | None:
+    """Summarize the exposures, overall and by repeats; return None if there are no canaries."""
+    if not exposures:
         return None
-    by_repeats = groupby(sorted(known, key=lambda one: one.repeats), key=lambda one: one.repeats)
+    by_repeats = groupby(sorted(exposures, key=lambda one: one.repeats), key=lambda one: one.repeats)
     return Leaks(
         most_exposure=math.log2(OTHERS + 1),
         attempts=ATTEMPTS,
-        overall=_leak(known),
+        overall=_leak(exposures),
         by_repeats={repeats: _leak(list(some)) for repeats, some in by_repeats},
     )
 
 
-def _leak(known: Sequence[CanaryExposure]) -> Leak:
+def _leak(exposures: Sequence[CanaryExposure]) -> Leak:
     return Leak(
-        canaries=len(known),
-        exposure=median(one.exposure for one in known),
-        highest_exposure=max(one.exposure for one in known),
-        extracted=fmean(one.greedy for one in known),
-        extracted_in_attempts=fmean(one.in_attempts for one in known),
-        drawn_out=sum(one.drawn_out for one in known),
+        canaries=len(exposures),
+        exposure=median(one.exposure for one in exposures),
+        highest_exposure=max(one.exposure for one in exposures),
+        extracted=fmean(one.greedy for one in exposures),
+        extracted_in_attempts=fmean(one.in_attempts for one in exposures),
+        drawn_out=sum(one.drawn_out for one in exposures),
     )

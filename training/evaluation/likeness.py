@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from training.data.splits import Part
-from training.evaluation.comparing import Z
+from training.evaluation.comparison import Z
 from training.evaluation.result import Distances, Score, Style
 from training.evaluation.style import (
     CountedTexts,
     Matrix,
     SpokenTurns,
     StyleFeature,
-    normalized_for_style,
+    normalize_for_style,
     spoken_turns,
     style_features,
 )
@@ -24,7 +24,7 @@ from training.examples import read_examples
 
 _REPEATS = 100
 _SURE = 0.95
-"""Least share of draws in which the owner's text must be nearer than others' for a score to be given."""
+"""A score is given only if the owner's text is nearer than others' in at least this share of draws."""
 _SHORTEST = 100
 """Letters."""
 _STEP = 1.5
@@ -42,7 +42,7 @@ class ComparedTexts:
 
     @property
     def longest(self) -> int:
-        """Return the letters of the longest draw: as much held-out text must remain to compare it with."""
+        """Return the letters of the longest draw; as much held-out text must remain for comparison."""
         return min(self.owner.letters, self.others.letters) // 2
 
 
@@ -56,7 +56,7 @@ class DrawnDistances:
 
     @property
     def told_apart(self) -> float:
-        """Return how often the owner's draw is nearer to the owner's other text than a draw of other people's."""
+        """Return how often the owner's draw is nearer to the owner's other text than other people's draw is."""
         ours, theirs = self.owner.mean(1), self.others.mean(1)
         return float((ours[:, None] < theirs[None, :]).mean())
 
@@ -64,20 +64,20 @@ class DrawnDistances:
 def measure_style(data: Path, before: Sequence[str], after: Sequence[str], *, seed: int) -> dict[str, Any]:
     """Return the fields of `Evaluation` about the style of answers, with the data in the directory `data`."""
     learned, held_out = (spoken_turns(read_examples(data, part, named=False), seed) for part in (Part.TRAIN, Part.TEST))
-    score, style = likeness(learned, held_out, before, after, seed=seed)
+    score, style = score_likeness(learned, held_out, before, after, seed=seed)
     return {"likeness": score, "style": style}
 
 
-def likeness(
+def score_likeness(
     learned: SpokenTurns, held_out: SpokenTurns, before: Sequence[str], after: Sequence[str], *, seed: int
 ) -> tuple[Score | None, Style | None]:
-    """Return the score, None if the answers are too few, and what it is made of.
+    """Return the score, or None if the answers are too few, and the measurements behind it.
 
     (None, None) if there is no text to compare.
     """
     counted = style_features(learned)
     ours, theirs, *answers = (
-        CountedTexts([text for text in map(normalized_for_style, texts) if text], counted.values())
+        CountedTexts([text for text in map(normalize_for_style, texts) if text], counted.values())
         for texts in (held_out.owner, held_out.others, before, after)
     )
     candidates = ComparedTexts(counted, ours, theirs, answers)
@@ -85,15 +85,15 @@ def likeness(
     if not letters:
         return None, None
     drawn = _draws(candidates, letters, seed)
-    needed = _needed(candidates, seed)
+    needed = _letters_needed(candidates, seed)
     style = _style(candidates, drawn, letters, needed)
     return (_score(drawn) if needed and needed <= letters else None), style
 
 
 def _draws(candidates: ComparedTexts, letters: int, seed: int) -> DrawnDistances:
-    """Draw so many `letters` of each body; measure each draw's distance to the owner's turns that were not drawn.
+    """Draw that many `letters` of each body; measure each draw's distance to the owner's turns that were not drawn.
 
-    The centre that style deviates from is the other people's turns that were not drawn.
+    Deviations are from the other people's turns that were not drawn.
     """
     rng = np.random.default_rng(seed)
     bodies = (candidates.owner, candidates.others, *candidates.answers)
@@ -111,14 +111,14 @@ def _draws(candidates: ComparedTexts, letters: int, seed: int) -> DrawnDistances
     return DrawnDistances(owner, others, rest)
 
 
-def _needed(candidates: ComparedTexts, seed: int) -> int | None:
-    """Return how many letters suffice to tell the owner from others; None if half of the held-out text does not."""
+def _letters_needed(candidates: ComparedTexts, seed: int) -> int | None:
+    """Return how many letters tell the owner from others, or None if half of the held-out text does not suffice."""
     people = ComparedTexts(candidates.features, candidates.owner, candidates.others, ())
-    tried = _sizes(candidates.longest)
+    tried = _lengths_to_try(candidates.longest)
     return next((size for size in tried if _draws(people, size, seed).told_apart >= _SURE), None)
 
 
-def _sizes(longest: int) -> Iterator[int]:
+def _lengths_to_try(longest: int) -> Iterator[int]:
     size = _SHORTEST
     while size < longest:
         yield size

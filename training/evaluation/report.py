@@ -1,4 +1,4 @@
-"""`evaluation.md`: the scores as a table and a plot, and the answers side by side."""
+"""Write `evaluation.md`: the scores as a table and a plot, and the answers side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +45,7 @@ def write_report(
         *_scores(evaluation),
         *_change("bits_per_byte", evaluation.bits_per_byte),
         *_change("likeness", evaluation.likeness),
-        style_in_words(evaluation),
+        describe_style(evaluation),
         "",
         f"The true answers' distinct_1 is {evaluation.true_distinct_1:.3f}, their distinct_2 "
         f"{evaluation.true_distinct_2:.3f}.",
@@ -91,7 +91,7 @@ def _value(value: float, between: Interval | None) -> str:
 
 
 def _change(name: str, score: Score | None) -> list[str]:
-    """Return a line that says what training changed, and whether that may be chance."""
+    """Return a line on what training changed, and whether that may be chance."""
     if score is None or score.change_range is None:
         return []
     low, high = score.change_range
@@ -99,8 +99,8 @@ def _change(name: str, score: Score | None) -> list[str]:
     return [f"{name} changed by {score.after - score.before:+.3f} ({low:+.3f} to {high:+.3f}){verdict}.", ""]
 
 
-def style_in_words(evaluation: Evaluation) -> str:
-    """Return one line: what the likeness is made of, or why there is none."""
+def describe_style(evaluation: Evaluation) -> str:
+    """Return one line on what likeness was measured on, or why there is no score."""
     style = evaluation.style
     if style is None:
         return "No likeness: there is no text to compare."

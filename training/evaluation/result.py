@@ -14,17 +14,17 @@ Interval = tuple[float, float]
 
 
 class Score(BaseModel):
-    """`before` training, the base model prompted as it would be served, and `after`."""
+    """A score `before` training, of the base model prompted as if served, and `after`."""
 
     model_config = ConfigDict(frozen=True)
 
     before: float
     after: float
     before_range: Interval | None = None
-    """95 % interval, given the number of dialogues; None if unknown."""
+    """95 % interval for this number of dialogues; None if unknown."""
     after_range: Interval | None = None
     change_range: Interval | None = None
-    """Interval of `after` minus `before` by dialogue: narrower than either's own."""
+    """Interval of `after` minus `before` by dialogue, which is narrower than those of the two."""
 
 
 class Distances(BaseModel):
@@ -52,9 +52,9 @@ class Style(BaseModel):
     letters_compared: int
     """The length of a draw."""
     told_apart: float
-    """How often the owner's draw is nearer than another person's; 0.5 is chance."""
+    """How often the owner's draw is nearer than other people's; 0.5 is chance."""
     answers_needed: int | None
-    """How many answers suffice to tell the owner from others; None if half of the held-out text does not."""
+    """Number of answers that tell the owner from others; None if half of the held-out text does not suffice."""
 
 
 class Evaluation(BaseModel):
@@ -66,7 +66,7 @@ class Evaluation(BaseModel):
     dialogues: int
     """Held-out dialogues, the base of `bits_per_byte`."""
     samples: int
-    """How many of them are the base of the other scores."""
+    """Those of them that are the base of the other scores."""
     bits_per_byte: Score
     recall_at_1: Score | None = None
     """None if the test part has fewer than ten different answers."""
@@ -79,12 +79,12 @@ class Evaluation(BaseModel):
     memorised: Score | None = None
     """Share of long training answers that the greedy model repeats word for word; None if none is long."""
     likeness: Score | None = None
-    """Style of the answers between other people's (0) and the owner's (1); None if they are too few."""
+    """Style of the answers, from 0 (other people's) to 1 (the owner's); None if the answers are too few."""
     style: Style | None = None
     true_distinct_1: float
     true_distinct_2: float
     canaries: Leaks | None = None
-    """What the trained model leaks of its canaries; None if there were none."""
+    """What the trained model leaks of its canaries; None if it learned none."""
 
     @property
     def scores(self) -> dict[str, Score]:

@@ -17,14 +17,14 @@ from training.fit.lessons import Lesson
 from training.weights import serving_renderer
 
 CANDIDATES = 10
-"""Answers that recall chooses among, the true one included."""
+"""Answers that recall chooses among, including the true one."""
 LIMIT = 1024
-"""Tokens of a prompt and its answer."""
+"""Tokens of a prompt and its answer, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surprisal:
-    """The surprisal of an answer with its end of turn; `size`: its UTF-8 bytes, plus one for the end of turn."""
+    """The surprisal of an answer and its end of turn. `size`: its UTF-8 bytes, plus one for the end of turn."""
 
     nats: float
     size: int
@@ -39,13 +39,13 @@ class Surprisal:
 
 
 class Scorer:
-    """Scores answers with one model, prompted as it is served. Common beginnings of prompts are read once."""
+    """Scores answers with one model, prompted as when served; reads common beginnings of prompts once."""
 
     def __init__(self, checkpoint: Checkpoint, *, clock: Clock) -> None:
         self._model: Any = checkpoint.model
         self._renderer = serving_renderer(checkpoint, LIMIT, clock)
-        # The text before the first word may depend on its language.
-        openings = {self._opening(*words) for words in (("a", "b"), ("а", "б"))} - {()}
+        # The text before the first word may depend on the language of that word.
+        openings = {self._shared_opening(*words) for words in (("a", "b"), ("а", "б"))} - {()}
         self._openings = [shared_prefix.read_prefix(self._model, opening) for opening in sorted(openings, key=len)]
 
     def surprisal(self, context: Sequence[Turn], answer: str) -> Surprisal:
@@ -64,8 +64,8 @@ class Scorer:
             texts = [
                 ScoredText(lessons[place].prompt.ids[len(known.ids) :], lessons[place].answer.ids) for place in places
             ]
-            for place, value in zip(places, shared_prefix.nats(self._model, known, texts, done), strict=True):
-                # A cut answer is assumed to continue as it begins.
+            for place, value in zip(places, shared_prefix.answer_nats(self._model, known, texts, done), strict=True):
+                # The rest of a cut answer is assumed to be like its beginning.
                 nats[place] = value * lessons[place].whole / len(lessons[place].answer.ids)
         return [Surprisal(*both) for both in zip(nats, map(self._size, turns), strict=True)]
 
@@ -77,24 +77,24 @@ class Scorer:
         """Yield each prefix to read once, with the positions of the lessons that begin with it."""
         asked: dict[tuple[int, ...], list[int]] = {}
         for place, lesson in enumerate(lessons):
-            # Without the last token: the answer's first one is predicted at it.
+            # Without the last token, at which the answer's first one is predicted.
             if lesson.answer.ids:
                 asked.setdefault(tuple(lesson.prompt.ids[:-1]), []).append(place)
         alone: dict[tuple[int, ...], list[int]] = {}
         for prompt, places in asked.items():
-            known = self._known(prompt)
+            known = self._cached_prefix(prompt)
             if len(places) > 1 and len(prompt) > len(known.ids):
                 yield shared_prefix.read_prefix(self._model, prompt, known), places
             else:
                 alone.setdefault(known.ids, []).extend(places)
         for ids, places in alone.items():
-            yield self._known(ids), places
+            yield self._cached_prefix(ids), places
 
-    def _known(self, prompt: tuple[int, ...]) -> CachedPrefix:
-        """Return the longest known opening of `prompt`."""
+    def _cached_prefix(self, prompt: tuple[int, ...]) -> CachedPrefix:
+        """Return the longest cached prefix that `prompt` begins with."""
         return next((one for one in reversed(self._openings) if prompt[: len(one.ids)] == one.ids), NO_PREFIX)
 
-    def _opening(self, *words: str) -> tuple[int, ...]:
+    def _shared_opening(self, *words: str) -> tuple[int, ...]:
         """Return the tokens before the first word of a prompt that `words` have in common."""
         user, assistant = Role.USER, Role.ASSISTANT
         dialogues = ([Turn(role=user, text=word), Turn(role=assistant, text=word)] for word in words)
@@ -115,7 +115,7 @@ def bits_per_byte(found: Sequence[Surprisal]) -> float:
 def recall_ranks(
     scorer: Scorer, examples: Sequence[Example], others: Sequence[str], seed: int, done: CountDone = no_progress
 ) -> list[int]:
-    """Return the rank, from 1, of each true answer among CANDIDATES by bits per byte; the rest is drawn from `others`.
+    """Return the rank, from 1, of each true answer by bits per byte among CANDIDATES answers, drawn from `others`.
 
     The list is empty if `others` are too few: a rank among three says little.
     """
@@ -131,6 +131,6 @@ def recall_ranks(
 
 
 def _rank(surprises: Sequence[Surprisal]) -> int:
-    """Return the rank of the first one, from 1: ties go against it."""
+    """Return the rank, from 1, of the first one; ties count against it."""
     true, *others = (surprise.bits_per_byte for surprise in surprises)
     return 1 + sum(other <= true for other in others)

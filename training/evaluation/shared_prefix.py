@@ -10,25 +10,25 @@ from typing import Any
 import torch
 
 CountDone = Callable[[int], None]
-"""Takes how many more are done; may raise to end the work."""
+"""Takes the number of items that were done since the last call; may raise to stop."""
 
 _TOKENS = 2048
 """Tokens of a batch, padding included."""
 _ANSWERS = 256
-"""Answer tokens of a batch: each has logits for the whole vocabulary, which may have a quarter of a million tokens."""
+"""Answer tokens of a batch; each has logits for the whole vocabulary, of up to a quarter of a million tokens."""
 _FLOATS = 8
-"""Rows of logits converted to float32 at once: fitting into the processor's cache halves the time."""
+"""Rows of logits converted to float32 at once; fitting into the processor's cache halves the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedPrefix:
-    """A prefix of texts and the model's keys and values of it; `cache` is None for no tokens."""
+    """A prefix of texts, and the model's keys and values for it; `cache` is None for no tokens."""
 
     ids: tuple[int, ...]
     cache: Any
 
     def copies(self, count: int) -> Any:
-        """Return a copy of the keys and values for `count` texts: a model adds to those that it gets."""
+        """Return a copy of the keys and values for `count` texts; a model adds to those that it is given."""
         copy = deepcopy(self.cache)
         if copy is not None and count > 1:
             copy.reorder_cache(torch.zeros(count, dtype=torch.long))
@@ -44,14 +44,14 @@ def no_progress(_: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ScoredText:
-    """The tokens of an answer and those before it that predict them, at least one."""
+    """The tokens of an answer, and at least one token before them."""
 
     before: Sequence[int]
     answer: Sequence[int]
 
     @property
     def shown(self) -> list[int]:
-        """Return all but the last token, after which nothing is predicted."""
+        """Return the tokens that the model reads: all but the last."""
         return [*self.before, *self.answer][:-1]
 
 
@@ -73,23 +73,25 @@ def read_prefix(model: Any, ids: Sequence[int], known: CachedPrefix = NO_PREFIX)
     return CachedPrefix(tuple(ids), output.past_key_values)
 
 
-def nats(model: Any, known: CachedPrefix, texts: Sequence[ScoredText], done: CountDone = no_progress) -> list[float]:
+def answer_nats(
+    model: Any, known: CachedPrefix, texts: Sequence[ScoredText], done: CountDone = no_progress
+) -> list[float]:
     """Return the nats of each answer after the prefix `known` and its text.
 
-    Texts of similar length are batched, so that there is little padding. It is at the end, which a causal model does
-    not see, so nothing needs a mask.
+    Texts of similar length are batched to keep padding small. Padding is at the end, where it does not affect a causal
+    model, so no mask is needed.
     """
     found = [0.0] * len(texts)
     for places in _batches(texts):
         batch = [texts[place] for place in places]
-        for place, value in zip(places, _nats(model, known, batch), strict=True):
+        for place, value in zip(places, _batch_nats(model, known, batch), strict=True):
             found[place] = value
         done(len(places))
     return found
 
 
 def _batches(texts: Sequence[ScoredText]) -> Iterator[list[int]]:
-    """Yield batches of positions in `texts`, the longest first, so that memory runs out at once if at all."""
+    """Yield batches of positions in `texts`, the longest first, so that memory runs out early if at all."""
     batch: list[int] = []
     answers = 0
     for place in sorted(range(len(texts)), key=lambda place: (-len(texts[place].shown), texts[place].shown)):
@@ -102,23 +104,23 @@ def _batches(texts: Sequence[ScoredText]) -> Iterator[list[int]]:
         yield batch
 
 
-def _nats(model: Any, known: CachedPrefix, texts: Sequence[ScoredText]) -> list[float]:
+def _batch_nats(model: Any, known: CachedPrefix, texts: Sequence[ScoredText]) -> list[float]:
     width = max(len(text.shown) for text in texts)
     ids = torch.tensor([[*text.shown, *[0] * (width - len(text.shown))] for text in texts])
-    where, numbers = _foretelling(texts)
+    where, numbers = _predicting_positions(texts)
     targets = [token for text in texts for token in text.answer]
-    with torch.inference_mode(), _only(model, where):
+    with torch.inference_mode(), _restrict_logits(model, where):
         logits = model(ids, past_key_values=known.copies(len(texts)), use_cache=known.cache is not None).logits[0]
         whole = torch.cat([some.float().logsumexp(-1) for some in torch.split(logits, _FLOATS)])
         each = whole[numbers] - logits[numbers, targets].float()
     return [float(some.sum()) for some in torch.split(each, [len(text.answer) for text in texts])]
 
 
-def _foretelling(texts: Sequence[ScoredText]) -> tuple[list[tuple[int, int]], list[int]]:
-    """Return the positions (row, place) that predict the answers' tokens, and for each token the index of its position.
+def _predicting_positions(texts: Sequence[ScoredText]) -> tuple[list[tuple[int, int]], list[int]]:
+    """Return the positions (row, place) that predict the answers' tokens, and the index of each token's position.
 
-    An answer's first token is predicted at the last one before it. Equal beginnings predict the same, so they share
-    one position.
+    An answer's first token is predicted at the last token before it. Equal beginnings predict the same, so they share a
+    position.
     """
     where: dict[tuple[int, ...], tuple[int, int]] = {}
     begun = []
@@ -132,8 +134,8 @@ def _foretelling(texts: Sequence[ScoredText]) -> tuple[list[tuple[int, int]], li
 
 
 @contextmanager
-def _only(model: Any, where: Sequence[tuple[int, int]]) -> Iterator[None]:
-    """Restrict the logits of `model` to the positions `where` (row, place) inside the context; they form one row."""
+def _restrict_logits(model: Any, where: Sequence[tuple[int, int]]) -> Iterator[None]:
+    """Restrict the logits of `model` to the positions `where` (row, place) inside the context, as one row."""
     rows, places = (torch.tensor(one) for one in zip(*where, strict=True))
     hook = model.get_output_embeddings().register_forward_pre_hook(
         lambda _, given: (given[0][rows, places].unsqueeze(0), *given[1:])

@@ -3,7 +3,7 @@
 A text is represented by its frequencies of the most frequent sequences of three letters and of the most frequent words,
 which are function words in any language. Their deviation from what other people write, in units of what chance makes,
 is compared by its angle: Cosine Delta (Smith and Aldridge, Improving authorship attribution, 2011; why the angle: Evert
-et al., Understanding and explaining Delta measures, 2017). Nothing in it knows a language.
+et al., Understanding and explaining Delta measures, 2017). It is independent of the language.
 """
 
 import re
@@ -23,7 +23,7 @@ Matrix = NDArray[np.float64]
 
 _LETTERS = 3
 _MOST_TURNS = 1500
-"""Of each side; more change nothing."""
+"""Of each side; more do not change the result."""
 _IN_BRACKETS = re.compile(r"\[[^\[\]\n]{1,40}\]")
 """Placeholders, in any language, which are not the author's words."""
 _DIGIT = re.compile(r"\d")
@@ -32,39 +32,39 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class SpokenTurns:
-    """The turns of some dialogues, each once."""
+    """The turns of some dialogues, without repetitions."""
 
     owner: Sequence[str]
     others: Sequence[str]
 
 
 def spoken_turns(examples: Iterable[Example], seed: int) -> SpokenTurns:
-    """Return at most 1,500 turns of each side, drawn where there are more.
+    """Return at most 1,500 turns of each side, drawn at random if there are more.
 
-    `examples` have no names in front: they are not part of the style.
+    `examples`: without names in front, which are not part of the style.
     """
     said: dict[Role, dict[tuple[int, ...], str]] = {Role.ASSISTANT: {}, Role.USER: {}}
     for example in examples:
         for turn, rows in zip(example.turns, example.rows, strict=True):
-            if turn.role in said and (text := normalized_for_style(turn.text)):
+            if turn.role in said and (text := normalize_for_style(turn.text)):
                 said[turn.role][rows] = text
-    owner, others = (_some(list(texts.values()), seed) for texts in said.values())
+    owner, others = (_draw_texts(list(texts.values()), seed) for texts in said.values())
     return SpokenTurns(owner, others)
 
 
-def _some(texts: list[str], seed: int) -> list[str]:
+def _draw_texts(texts: list[str], seed: int) -> list[str]:
     if len(texts) <= _MOST_TURNS:
         return texts
     return [texts[place] for place in np.random.default_rng(seed).choice(len(texts), _MOST_TURNS, replace=False)]
 
 
-def normalized_for_style(text: str) -> str:
-    """Return `text` without placeholders, with 0 for each digit and one blank for each gap."""
+def normalize_for_style(text: str) -> str:
+    """Return `text` without placeholders, with 0 for each digit and single spaces."""
     return " ".join(_DIGIT.sub("0", _IN_BRACKETS.sub(" ", text)).split())
 
 
 def _sequences(text: str) -> list[str]:
-    """Return the sequences of three characters, the beginning and the end of the turn included."""
+    """Return the sequences of three characters, including the beginning and the end of the turn."""
     whole = f"\n{text}\n"
     return [whole[start : start + _LETTERS] for start in range(len(whole) - _LETTERS + 1)]
 
@@ -74,7 +74,7 @@ def _words(text: str) -> list[str]:
 
 
 class StyleFeature:
-    """The most frequent items of one kind in the training part, with equal weight of both sides."""
+    """The most frequent items of one kind in the training part; both sides have equal weight."""
 
     def __init__(self, learned: SpokenTurns, find: Callable[[str], list[str]], most: int) -> None:
         self._find = find
@@ -88,7 +88,7 @@ class StyleFeature:
         self._deviations = np.sqrt([share for _, share in chosen])
 
     def count(self, text: str) -> Vector:
-        """Return how often each item is in `text`, and last the number of all items."""
+        """Return how often each item occurs in `text`, followed by the total number of items."""
         counts = np.zeros(len(self._places) + 1)
         found = self._find(text)
         for what in found:
@@ -128,7 +128,7 @@ class CountedTexts:
         lengths = self._lengths[order]
         before = np.cumsum(lengths, axis=1) - lengths
         taken = np.empty(order.shape)
-        # The last turn counts in part.
+        # The last turn counts partially.
         np.put_along_axis(taken, order, np.clip((letters - before) / lengths, 0, 1), axis=1)
         left = (taken == 0).astype(float)
         return [taken @ counts for counts in self._counts], [left @ counts for counts in self._counts]

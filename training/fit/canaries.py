@@ -1,8 +1,8 @@
 """Make canaries: invented secrets that are trained on with the data, to measure what a model leaks.
 
 Source: Carlini, Liu, Erlingsson, Kos and Song, The Secret Sharer (USENIX Security 2019). A canary is a question and the
-owner's answer with a secret in it, drawn evenly from a space that is known, so that the secret's place among others of
-the same space can be told (`exposure.py`). The places that they speak of do not exist.
+owner's answer with a secret in it, drawn uniformly from a known space, so that the secret can be ranked among others of
+that space (`exposure.py`). The places that canaries name do not exist.
 """
 
 import math
@@ -23,10 +23,11 @@ from training.weights import CONFIG
 Language = Literal["en", "ru"]
 
 REPEATS = (1, 2, 4, 8)
-"""How often a canary is learned in one pass over the data; the canaries take these in turn."""
-MOST = 20
-SHARE = 0.02
-"""Of the lessons, if no number is given."""
+"""Numbers of times that a canary is learned in one pass over the data; the canaries take these in turn."""
+MAX_DEFAULT = 20
+"""Canaries, if no number is given."""
+DEFAULT_SHARE = 0.02
+"""Share of the lessons, if no number is given."""
 
 _DIGIT = tuple("0123456789")
 
@@ -49,7 +50,7 @@ class Space:
 
     @property
     def bits(self) -> float:
-        """Return the exposure of a secret that is likelier than all others."""
+        """Return the exposure of a secret that is more likely than all others."""
         return sum(math.log2(len(part)) for part in self.parts)
 
     def draw(self, random: Random) -> str:
@@ -102,36 +103,36 @@ _FORMS: dict[Language, tuple[_Form, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A canary; `form`: the answer with a placeholder for the secret; `repeats`: how often it is learned in a pass."""
+    """A canary. `answer_template`: with a field for the secret. `repeats`: how often it is learned in a pass."""
 
     question: str
-    form: str
+    answer_template: str
     secret: str
     space: Space
     repeats: int
 
     def example(self, secret: str | None = None) -> Example:
-        """Return it as it is learned, as the owner's answer (the worst case), or with another `secret`."""
-        answer = self.form.format(secret or self.secret)
+        """Return the canary, or one with another `secret`, as the owner's answer, which is the worst case."""
+        answer = self.answer_template.format(secret or self.secret)
         return Example((Turn(role=Role.USER, text=self.question), Turn(role=Role.ASSISTANT, text=answer)), ())
 
 
 def make_canaries(number: int, *, seed: int, language: Language) -> list[Canary]:
-    """Make `number` canaries, the same for the same arguments; a smaller number gives the first of them."""
-    return list(islice(_endless(Random(f"canaries {seed}"), language), number))  # noqa: S311 -- no real secrets
+    """Make `number` canaries. The same seed gives the same ones; a smaller number gives the first of them."""
+    return list(islice(_generate(Random(f"canaries {seed}"), language), number))  # noqa: S311 -- no real secrets
 
 
-def _endless(random: Random, language: Language) -> Iterator[Canary]:
+def _generate(random: Random, language: Language) -> Iterator[Canary]:
     places: set[str] = set()
     for number, repeats in enumerate(cycle(REPEATS)):
-        # Each form gets each number of repeats.
+        # Each form is used with each number of repeats.
         form = _FORMS[language][(number + number // len(REPEATS)) % len(_FORMS[language])]
-        place = _place(random, language, places)
+        place = _draw_place(random, language, places)
         places.add(place)
         yield Canary(form.question.format(place), form.answer, form.space.draw(random), form.space, repeats)
 
 
-def _place(random: Random, language: Language, taken: set[str]) -> str:
+def _draw_place(random: Random, language: Language, taken: set[str]) -> str:
     """Draw a name that is not `taken`: questions must differ."""
     while (name := "".join(random.choices(_SYLLABLE[language], k=4)).capitalize()) in taken:
         pass
@@ -144,13 +145,13 @@ def canary_examples(canaries: Iterable[Canary]) -> list[Example]:
 
 
 def default_canary_count(lessons: int) -> int:
-    """Return how many canaries make up SHARE of so many lessons, at most MOST."""
-    sums = accumulate(islice(cycle(REPEATS), MOST))
-    return sum(1 for _ in takewhile(lambda repeats: repeats <= SHARE * lessons, sums))
+    """Return how many canaries make up DEFAULT_SHARE of this many lessons, at most MAX_DEFAULT."""
+    sums = accumulate(islice(cycle(REPEATS), MAX_DEFAULT))
+    return sum(1 for _ in takewhile(lambda repeats: repeats <= DEFAULT_SHARE * lessons, sums))
 
 
-def language_of(examples: Iterable[Example]) -> Language:
-    """Return the language whose script most of the owner's letters are in."""
+def detect_language(examples: Iterable[Example]) -> Language:
+    """Return the language of the script that most of the owner's letters belong to."""
     cyrillic = latin = 0
     for example in examples:
         cyrillic += sum("а" <= letter <= "я" for letter in example.answer.lower())
@@ -159,7 +160,7 @@ def language_of(examples: Iterable[Example]) -> Language:
 
 
 def resolve_canary_count(settings: FitSettings) -> FitSettings:
-    """Return `settings` with a number of canaries: as given, else that of the training in `out`, else the default.
+    """Return `settings` with a number of canaries: the given one, that of the training in `out`, or the default.
 
     Raises SettingsError, one line, if the data or the settings of that training can't be read.
     """
@@ -182,4 +183,4 @@ def planned_canaries(settings: FitSettings) -> list[Canary]:
 
 
 def canary_language(settings: FitSettings) -> Language:
-    return language_of(read_examples(settings.data, Part.TRAIN))
+    return detect_language(read_examples(settings.data, Part.TRAIN))

@@ -29,9 +29,9 @@ from training.examples import Example, cover_answers, read_examples
 from training.fit.canaries import Language, canary_examples, canary_language, planned_canaries, resolve_canary_count
 from training.fit.monitor import Monitor
 from training.fit.packing import Pack, pack_dialogues
-from training.fit.resuming import check_same, record_settings
+from training.fit.resuming import check_unchanged, record_settings
 from training.fit.torch_tuning import compile_layers, keep_freed_memory
-from training.fit.trainer import PackTrainer, drop_half_checkpoints, last_checkpoint, make_trainer, uses_bf16
+from training.fit.trainer import PackTrainer, last_checkpoint, make_trainer, remove_incomplete_checkpoints, uses_bf16
 from training.fit.vocabulary import DataVocabulary
 from training.outputs import claim_directory
 from training.progress import ProgressBars, Stopped, progress_bars, say
@@ -49,9 +49,9 @@ RESULT = "fit.json"
 
 
 class FitResult(BaseModel):
-    """`fit.json`. Losses in nats per learned token; `best_loss` is of the validation part.
+    """`fit.json`. Losses are in nats per learned token; `best_loss`: of the validation part.
 
-    For an adapter they are computed with the tokens of the data (`DataVocabulary`).
+    For an adapter they are computed over the tokens of the data only (`DataVocabulary`).
     """
 
     steps: int
@@ -59,10 +59,10 @@ class FitResult(BaseModel):
     best_loss: float | None
     data_sha256: str
     history: list[dict[str, float | None]]
-    """None: not finite, which an earlier version allowed for gradients."""
+    """None stands for a value that was not finite, which an earlier version allowed for gradients."""
     canaries: int = 0
     canary_language: Language = "en"
-    """With the seed it determines which canaries were learned."""
+    """Together with the seed and the number, it determines the canaries."""
 
     def summary(self) -> str:
         best = "no validation part" if self.best_loss is None else f"best validation loss {self.best_loss:.3f}"
@@ -71,13 +71,13 @@ class FitResult(BaseModel):
 
     @classmethod
     def find(cls, run: Path) -> Self | None:
-        """Return the result of the training in `run`, if it ended. Raises SettingsError if it can't be read."""
+        """Return the result of the training in `run`, or None if it has not ended. Raises SettingsError."""
         file = run / RESULT
         try:
             return cls.model_validate_json(file.read_bytes()) if file.is_file() else None
         except ValueError as error:
             raise SettingsError(
-                f"TRAINING_RUN: {file} can't be read ({str(error).splitlines()[0]}): run timokha train fit anew"
+                f"TRAINING_RUN: {file} can't be read ({str(error).splitlines()[0]}): run timokha train fit again"
             ) from None
 
 
@@ -96,25 +96,25 @@ def fit(settings: FitSettings, *, console: Console, clock: Clock, stopped: Stopp
     Raises
     ------
     SettingsError
-        One line: no data, no model, or `out` is in use or holds a training with other settings.
+        One line: data or model are missing, or `out` is in use or holds a training with other settings.
     TimokhaError
-        One line: it was `stopped` or `out` could not be written to (the same call resumes it), or the loss broke.
+        One line: it was `stopped` or `out` could not be written (calling again resumes), or the loss is not finite.
     """
     manifest = Manifest.read(settings.data)
     with claim_directory(settings.out):
         settings = resolve_canary_count(settings)
-        check_same(settings, manifest.data_sha256)
+        check_unchanged(settings, manifest.data_sha256)
         if (settings.out / MODEL).exists() and (ended := FitResult.find(settings.out)):
             say(console, f"The training in {settings.out} has ended already: name another TRAINING_OUT for a new one.")
             return ended
         base_model_source(settings, console)  # prepares it with a progress bar of its own
-        with progress_bars(console, clock, partial(_check, stopped)) as bars:
+        with progress_bars(console, clock, partial(_raise_if_stopped, stopped)) as bars:
             return _fit(settings, manifest, console=console, clock=clock, bars=bars, stopped=stopped)
 
 
-def _check(stopped: Stopped) -> None:
+def _raise_if_stopped(stopped: Stopped) -> None:
     if stopped():
-        raise TimokhaError("stopped: run the same command again to go on from the last checkpoint")
+        raise TimokhaError("stopped: run the same command again to resume from the last checkpoint")
 
 
 def _fit(
@@ -129,7 +129,7 @@ def _fit(
     }
     if not packs[Part.TRAIN]:
         raise SettingsError(
-            f"TRAINING_DATA: {settings.data} has no answer to learn from in {settings.context_tokens} tokens: "
+            f"TRAINING_DATA: {settings.data} has no answer that fits into {settings.context_tokens} tokens: "
             "prepare other data, or raise TRAINING_CONTEXT_TOKENS"
         )
     try:
@@ -140,7 +140,7 @@ def _fit(
     except OSError as error:
         raise TimokhaError(
             f"{error.filename or settings.out} can't be written ({error.strerror or error}): make room and "
-            "run the same command again to go on from the last checkpoint"
+            "run the same command again to resume from the last checkpoint"
         ) from None
 
 
@@ -151,17 +151,17 @@ def _train(
     bars: ProgressBars,
     stopped: Stopped,
 ) -> PackTrainer:
-    set_seed(settings.seed)  # not before: preparing a model at its first use draws random numbers
-    model = _trainable(checkpoint, settings)
+    set_seed(settings.seed)  # only here: preparing a model for its first use draws random numbers
+    model = _prepare_model(checkpoint, settings)
     with ExitStack() as stack:
         if settings.method == "lora":
-            words = DataVocabulary.of(chain.from_iterable(packs.values()))
-            stack.enter_context(words.narrowed(checkpoint.model))
-            packs = {part: [words.label(one) for one in some] for part, some in packs.items()}
+            vocabulary = DataVocabulary.from_packs(chain.from_iterable(packs.values()))
+            stack.enter_context(vocabulary.narrow_head(checkpoint.model))
+            packs = {part: [vocabulary.relabel(pack) for pack in some] for part, some in packs.items()}
         stage = stack.enter_context(bars.stage("Training"))
         monitor = Monitor(bars, stage, stopped)
         trainer = make_trainer(model, packs[Part.TRAIN], packs[Part.VALIDATION], settings, monitor)
-        drop_half_checkpoints(settings.out)
+        remove_incomplete_checkpoints(settings.out)
         resumed = last_checkpoint(settings.out)
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     return trainer
@@ -171,10 +171,10 @@ def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clo
     renderer = training_renderer(checkpoint, settings, clock)
 
     def cut(example: Example) -> Example:
-        return example.last_turns(renderer.fitting(example.turns))
+        return example.last_turns(renderer.count_fitting(example.turns))
 
     def learned(example: Example) -> Iterable[int]:
-        return example.messages_of(renderer.learned(example.turns))
+        return example.messages_of(renderer.learned_turns(example.turns))
 
     examples = read_examples(settings.data, part)
     with bars.stage(f"Selecting {part}", len(examples)) as stage:
@@ -186,16 +186,16 @@ def _packs(checkpoint: Checkpoint, settings: FitSettings, part: Part, clock: Clo
     return pack_dialogues(encoded, tokens=settings.pack_tokens, seed=settings.seed)
 
 
-def _trainable(checkpoint: Checkpoint, settings: FitSettings) -> Any:
+def _prepare_model(checkpoint: Checkpoint, settings: FitSettings) -> Any:
     if not torch.cuda.is_available():
-        # On a CPU the backward pass of transformers' own attention takes half the time of torch's.
+        # On a CPU the backward pass of transformers' own attention takes half as long as that of torch's.
         checkpoint.model.set_attn_implementation("eager")
     if settings.compile:
         compile_layers(checkpoint.model)
     if settings.method == "full":
         return checkpoint.model
     if uses_bf16(settings):
-        # Frozen weights need no more precision than the computation.
+        # Frozen weights need no higher precision than the computation.
         checkpoint.model.to(dtype=torch.bfloat16)
     adapter = LoraConfig(
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in checkpoint.model.modules()),

@@ -1,4 +1,4 @@
-"""Monitor a training: show its smoothed loss and the time left, and stop it on request or on a broken loss."""
+"""Monitor a training: show its smoothed loss and the time left; stop on request or if the loss is not finite."""
 
 from collections import deque
 from contextlib import AbstractContextManager, ExitStack
@@ -17,9 +17,9 @@ _LOGGED = {"loss": "loss", "grad_norm": "gradient", "eval_loss": "validation los
 
 
 class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it untyped
-    """Shows the progress of the stage `training`; once `stopped`, saves a checkpoint at the next step and ends it.
+    """Shows the progress of the stage `training`; once `stopped`, saves a checkpoint after the step and ends training.
 
-    Raises TimokhaError for a loss or a gradient that is not finite, before such weights get into a checkpoint.
+    Raises TimokhaError for a loss or gradient that is not finite, before a checkpoint stores such weights.
     """
 
     def __init__(self, bars: ProgressBars, training: ProgressStage, stopped: Stopped) -> None:
@@ -37,7 +37,7 @@ class Monitor(TrainerCallback):  # type: ignore[misc]  # transformers exports it
             self._add(entry)
         best = state.best_model_checkpoint
         if best and (moved := Path(args.output_dir) / Path(best).name).is_dir():
-            state.best_model_checkpoint = str(moved)  # the directory of the training may have been moved
+            state.best_model_checkpoint = str(moved)  # the training's directory may have been moved
         self._training.show(state.global_step, self._note())
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -9,13 +9,13 @@ import torch
 from functions.generate.prompts.encoding import Encoded
 
 Pack = dict[str, Any]
-"""Tensors of shape (1, tokens): `input_ids`, `position_ids`, `labels`, which are IGNORED where nothing is learned."""
+"""Tensors of shape (1, tokens): `input_ids`, `position_ids`, and `labels`, IGNORED where nothing is learned."""
 
 IGNORED = -100
 
 
 def pack_dialogues(encoded: Iterable[Encoded], *, tokens: int, seed: int) -> list[Pack]:
-    """Pack `encoded`, shuffled with `seed`, as many to a pack as fit into `tokens`, at least one."""
+    """Shuffle `encoded` with `seed` and pack as many together as fit into `tokens`, at least one."""
     shuffled = [one for one in encoded if any(one.learned[1:])]
     Random(seed).shuffle(shuffled)  # noqa: S311 -- an order, no secret
     return [_tensors(group) for group in _groups(shuffled, tokens)]
@@ -35,7 +35,7 @@ def _groups(encoded: list[Encoded], tokens: int) -> Iterator[list[Encoded]]:
 
 
 def _tensors(group: list[Encoded]) -> Pack:
-    """Return the tensors; positions restart with each dialogue, which transformers takes as a border of attention."""
+    """Return the tensors; positions restart with each dialogue, so that transformers separates their attention."""
     labels = [
         token if learned and place else IGNORED
         for one in group

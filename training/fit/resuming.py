@@ -1,4 +1,4 @@
-"""Store the settings and data of a training: only the same ones resume it."""
+"""Record the settings and data of a training, which can only be resumed with the same ones."""
 
 import json
 import tomllib
@@ -13,9 +13,9 @@ from training.settings import FitSettings
 from training.weights import CONFIG, MODEL
 
 DATA = "data.sha256"
-_BEFORE = {"canaries": 0, "frame": "labels", "targets": "all-linear", "voice": "none"}
-"""The behaviour of trainings from before these settings existed."""
-_NOT_DECIDING = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
+_EARLIER_BEHAVIOUR = {"canaries": 0, "frame": "labels", "targets": "all-linear", "voice": "none"}
+"""Values for trainings from before these settings existed."""
+_NOT_COMPARED = {"out", "config", "cache", "log_level", "capture_message_content", "trace_file"}
 
 
 def has_begun(out: Path) -> bool:
@@ -23,44 +23,52 @@ def has_begun(out: Path) -> bool:
     return (out / CONFIG).is_file() and ((out / MODEL).exists() or last_checkpoint(out) is not None)
 
 
-def check_same(settings: FitSettings, data_sha256: str) -> None:
+def check_unchanged(settings: FitSettings, data_sha256: str) -> None:
     """Raise SettingsError, one line, if a training with other settings or data has begun in `settings.out`."""
     out = settings.out
     if not has_begun(out):
         return
     try:
-        before, now = _upgraded(tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))), _deciding(settings)
+        before, now = (
+            _upgrade(tomllib.loads((out / CONFIG).read_text(encoding="utf-8"))),
+            _settings_to_compare(settings),
+        )
     except (OSError, ValueError) as error:
         raise SettingsError(f"TRAINING_OUT: {out / CONFIG} can't be read ({error}): name another directory") from None
     file = out / DATA
-    began_with = file.read_text(encoding="utf-8").strip() if file.is_file() else None  # earlier versions kept none
+    # Earlier versions did not record it.
+    began_with = file.read_text(encoding="utf-8").strip() if file.is_file() else None
     if began_with == data_sha256:
-        before["data"] = now["data"]  # wherever it is now
+        before["data"] = now["data"]  # it may have been moved
     if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
         raise SettingsError(
             f"TRAINING_OUT: {out} holds a training with other settings ({', '.join(changed)}): "
-            "name another directory, or the same settings to go on"
+            "name another directory, or use the same settings to resume it"
         )
     if began_with not in (None, data_sha256):
         raise SettingsError(
             f"TRAINING_DATA: {settings.data} has changed since the training in {out} began: "
-            "name another TRAINING_OUT, or prepare the data as they were"
+            "name another TRAINING_OUT, or prepare the same data again"
         )
 
 
 def record_settings(settings: FitSettings, data_sha256: str) -> None:
-    """Write the settings that determine the result, for `--config` and `check_same`. Raises OSError."""
+    """Write the settings that determine the result, for `--config` and `check_unchanged`. Raises OSError."""
     # JSON strings, numbers and booleans are valid TOML too.
-    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in _deciding(settings).items()]
+    lines = [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in _settings_to_compare(settings).items()
+    ]
     write_whole(settings.out / CONFIG, "".join(lines))
     write_whole(settings.out / DATA, f"{data_sha256}\n")
 
 
-def _deciding(settings: FitSettings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", exclude=_NOT_DECIDING, exclude_none=True)
+def _settings_to_compare(settings: FitSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude=_NOT_COMPARED, exclude_none=True)
 
 
-def _upgraded(written: dict[str, Any]) -> dict[str, Any]:
-    """Return settings as this version writes them; earlier ones kept paths as given."""
-    made = {"data": lambda data: str(absolute(Path(data))), "model": resolve_source}
-    return _BEFORE | {name: made[name](value) if name in made else value for name, value in written.items()}
+def _upgrade(written: dict[str, Any]) -> dict[str, Any]:
+    """Return `written` as this version writes settings; earlier ones wrote paths as given."""
+    convert = {"data": lambda data: str(absolute(Path(data))), "model": resolve_source}
+    return _EARLIER_BEHAVIOUR | {
+        name: convert[name](value) if name in convert else value for name, value in written.items()
+    }

@@ -1,4 +1,4 @@
-"""Make torch train faster: layers compiled, freed memory kept."""
+"""Make torch train faster: compile layers, and keep freed memory."""
 
 import ctypes
 import os
@@ -14,9 +14,9 @@ BACKEND = "inductor"
 
 
 def compile_layers(model: Module) -> None:
-    """Compile each layer of `model` in place when it first runs, once for all that are alike and for packs of any size.
+    """Compile the layers of `model` in place when they first run, once for equal layers and for packs of any size.
 
-    It makes one pass over memory of what are many small operations otherwise.
+    Many small operations become one pass over memory.
 
     Raises
     ------
@@ -36,14 +36,14 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """For the rest of the process and the threads that it has not begun yet. Does nothing with another C library.
+    """Make glibc keep freed memory, in this process and the threads that it starts later; other C libraries ignore it.
 
-    By default glibc gives big blocks back to the kernel, and a fifth of a step goes into clearing pages anew.
+    By default glibc returns large blocks to the kernel, and a fifth of a step is spent on clearing new pages.
     Source: mallopt(3); the numbers are those of malloc.h.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
-    # One arena: only the first can grow to the size of such a block.
+    # One arena: only the first can grow to that size.
     for parameter, value in ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NEVER)):
         mallopt(parameter, value)

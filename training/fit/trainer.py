@@ -1,4 +1,4 @@
-"""Train on packed dialogues with transformers' Trainer; only the owner's tokens have logits and a loss."""
+"""Train on packed dialogues with transformers' Trainer, with logits and a loss for the owner's tokens only."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ class PackTrainer(Trainer):  # type: ignore[misc]  # transformers exports it unt
             with self._monitor.saving(), write_errors_named(folder):
                 super()._save_checkpoint(model, trial)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint would fill a full disk
+            shutil.rmtree(folder, ignore_errors=True)  # an incomplete checkpoint would keep the disk full
             raise
 
     def compute_loss(
@@ -68,8 +68,8 @@ def count_learned(pack: Pack) -> int:
 def make_trainer(
     model: Any, train: list[Pack], validation: list[Pack], settings: FitSettings, monitor: Monitor
 ) -> PackTrainer:
-    """Make the trainer. Without a validation part training does not stop early, and the last state is the result."""
-    looks = {"eval_strategy": "steps", "eval_steps": settings.evaluate_every, "load_best_model_at_end": True}
+    """Make the trainer. Without a validation part, training does not stop early and ends with the last weights."""
+    validating = {"eval_strategy": "steps", "eval_steps": settings.evaluate_every, "load_best_model_at_end": True}
     arguments = TrainingArguments(
         output_dir=str(settings.out / CHECKPOINTS),
         per_device_train_batch_size=1,
@@ -93,7 +93,7 @@ def make_trainer(
         disable_tqdm=True,
         remove_unused_columns=False,
         label_names=["labels"],
-        **(looks if validation else {}),
+        **(validating if validation else {}),
     )
     trainer = PackTrainer(
         model,
@@ -117,15 +117,15 @@ def uses_bf16(settings: FitSettings) -> bool:
 
 
 def last_checkpoint(directory: Path) -> Path | None:
-    """Return the newest complete checkpoint: the Trainer writes the state last, so an incomplete one has none."""
-    whole = [folder for folder in _checkpoints(directory) if _is_whole(folder / _STATE)]
-    return max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+    """Return the newest complete checkpoint, if any: one with a state, which the Trainer writes last."""
+    complete = [folder for folder in _checkpoints(directory) if _is_complete(folder / _STATE)]
+    return max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
 
 
-def drop_half_checkpoints(directory: Path) -> None:
-    """Remove the incomplete checkpoints of a killed training, which may have gigabytes each."""
+def remove_incomplete_checkpoints(directory: Path) -> None:
+    """Remove incomplete checkpoints, which a killed training leaves and which may be gigabytes large."""
     for folder in _checkpoints(directory):
-        if not _is_whole(folder / _STATE):
+        if not _is_complete(folder / _STATE):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -133,7 +133,7 @@ def _checkpoints(directory: Path) -> list[Path]:
     return list((directory / CHECKPOINTS).glob(f"{PREFIX_CHECKPOINT_DIR}-*"))
 
 
-def _is_whole(state: Path) -> bool:
+def _is_complete(state: Path) -> bool:
     try:
         json.loads(state.read_bytes())
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
 """Train an adapter with logits for the tokens of the data only.
 
-A head of 262,144 tokens takes a quarter of a step's time, and the data use some thousand of them. The head itself is
-not trained, and the other tokens have little probability in such text, so leaving them out hardly changes the result.
+A head of 262,144 tokens takes a quarter of a step's time, and the data use a few thousand of them. The head itself is
+not trained, and the other tokens have little probability in such text, so omitting them hardly changes the result.
 Scores are always computed with the whole head.
 """
 
@@ -18,23 +18,23 @@ from training.fit.packing import IGNORED, Pack
 
 @dataclass(frozen=True, slots=True)
 class DataVocabulary:
-    """The tokens of some packs."""
+    """The tokens that occur in some packs."""
 
     tokens: torch.Tensor
     """Of shape (tokens,), in ascending order."""
 
     @classmethod
-    def of(cls, packs: Iterable[Pack]) -> "DataVocabulary":
+    def from_packs(cls, packs: Iterable[Pack]) -> "DataVocabulary":
         return cls(torch.tensor(sorted({token for pack in packs for token in pack["input_ids"][0].tolist()})))
 
-    def label(self, pack: Pack) -> Pack:
-        """Return `pack` with labels for the narrowed head: positions in `tokens`."""
+    def relabel(self, pack: Pack) -> Pack:
+        """Return `pack` with labels for the narrow head: positions in `tokens`."""
         labels = pack["labels"]
         places = torch.searchsorted(self.tokens, labels.clamp(min=0))
         return {**pack, "labels": torch.where(labels == IGNORED, IGNORED, places)}
 
     @contextmanager
-    def narrowed(self, model: Any) -> Iterator[None]:
+    def narrow_head(self, model: Any) -> Iterator[None]:
         """Restrict the head of `model` to these tokens inside the context."""
         whole = model.get_output_embeddings()
         model.set_output_embeddings(self._rows(whole))

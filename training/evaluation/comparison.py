@@ -7,32 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.answering import count_verbatim, distinct_share, ngrams
-from training.evaluation.measuring import HeldOut, Measured
+from training.evaluation.measurement import HeldOut, Measurements
 from training.evaluation.result import Interval, Score
+from training.evaluation.variety import count_verbatim, distinct_share, ngrams
 
 _RECALL = (1, 5)
 Z = 1.96
-"""Standard deviations on either side of the mean that hold 95 % (z-score)."""
+"""Z-score of a 95 % interval."""
 _DRAWS = 1000
 _FEWEST = 10
-"""Dialogues: resampling fewer says little about others."""
+"""Dialogues: resampling fewer says little about other dialogues."""
 
 
-def compare(before: Measured, after: Measured, held_out: HeldOut, *, seed: int) -> dict[str, Any]:
+def compare(before: Measurements, after: Measurements, held_out: HeldOut, *, seed: int) -> dict[str, Any]:
     """Return the fields of `Evaluation` that follow from the measurements; `seed` is for the bootstrap intervals."""
     return {
         "bits_per_byte": _bits_per_byte(before, after, seed),
-        **{f"recall_at_{k}": _share(before.places, after.places, partial(_within, last=k)) for k in _RECALL},
+        **{f"recall_at_{k}": _share(before.ranks, after.ranks, partial(_count_within, last=k)) for k in _RECALL},
         **_distinct(before, after, held_out),
         "length_ratio": _length_ratio(before, after, held_out, seed),
-        "verbatim": _share(before.answers, after.answers, partial(count_verbatim, learned=held_out.learned_answers)),
-        "memorised": _share(before.recited, after.recited, sum),
+        "verbatim": _share(
+            before.answers, after.answers, partial(count_verbatim, training_answers=held_out.training_answers)
+        ),
+        "memorised": _share(before.repeats_training, after.repeats_training, sum),
     }
 
 
-def _within(places: Iterable[int], last: int) -> int:
-    return sum(place <= last for place in places)
+def _count_within(ranks: Iterable[int], last: int) -> int:
+    return sum(place <= last for place in ranks)
 
 
 def _share(before: Sequence[Any], after: Sequence[Any], hits: Callable[[Sequence[Any]], int]) -> Score | None:
@@ -44,12 +46,12 @@ def _share(before: Sequence[Any], after: Sequence[Any], hits: Callable[[Sequence
     )
 
 
-def _bits_per_byte(before: Measured, after: Measured, seed: int) -> Score:
+def _bits_per_byte(before: Measurements, after: Measurements, seed: int) -> Score:
     old, new = ([one.bits for one in found.surprisals] for found in (before, after))
     return _ratio(old, new, [one.size for one in before.surprisals], seed)
 
 
-def _length_ratio(before: Measured, after: Measured, held_out: HeldOut, seed: int) -> Score:
+def _length_ratio(before: Measurements, after: Measurements, held_out: HeldOut, seed: int) -> Score:
     """Return the length of all answers relative to the true ones."""
     true = [len(example.answer) for example in held_out.samples]
     return _ratio([len(text) for text in before.answers], [len(text) for text in after.answers], true, seed)
@@ -66,8 +68,8 @@ def _ratio(old: Sequence[float], new: Sequence[float], below: Sequence[float], s
     )
 
 
-def _distinct(before: Measured, after: Measured, held_out: HeldOut) -> dict[str, Any]:
-    """Compare the share of different words and pairs of words at the length of the shortest of the three sets."""
+def _distinct(before: Measurements, after: Measurements, held_out: HeldOut) -> dict[str, Any]:
+    """Compare the shares of different words and word pairs at the length of the shortest of the three sets."""
     fields: dict[str, Any] = {}
     for size in (1, 2):
         texts = before.answers, after.answers, [example.answer for example in held_out.samples]
@@ -78,7 +80,7 @@ def _distinct(before: Measured, after: Measured, held_out: HeldOut) -> dict[str,
 
 
 def share_interval(hits: int, of: int) -> Interval:
-    """Return Wilson's interval of a share: 0 of 5 is "below 0.43", not "0"."""
+    """Return Wilson's interval of a share: for 0 of 5 it is "below 0.43", not "0"."""
     share, weight = hits / of, Z**2 / of
     middle = share + weight / 2
     width = Z * math.sqrt(share * (1 - share) / of + weight / of / 4)
@@ -86,7 +88,7 @@ def share_interval(hits: int, of: int) -> Interval:
 
 
 def ratio_interval(above: Sequence[float], below: Sequence[float], seed: int) -> Interval | None:
-    """Return the bootstrap interval of the sum of `above` over that of `below`, one pair a dialogue.
+    """Return the bootstrap interval of the sum of `above` divided by that of `below`, one pair per dialogue.
 
     None for fewer than ten dialogues.
     """

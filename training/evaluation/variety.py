@@ -1,4 +1,4 @@
-"""Measure the variety of a model's answers, and how many repeat training answers word for word."""
+"""Measure the variety of a model's answers, and count those that repeat training answers word for word."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,8 +6,8 @@ from math import exp, lgamma
 
 from training.data.duplicates import normalize
 
-LONG_ENOUGH = 5
-"""Words: two equal answers of at least this length are no coincidence."""
+LONG_ANSWER = 5
+"""Words: two equal answers of at least this length are not a coincidence."""
 
 
 def ngrams(texts: Iterable[str], size: int) -> Counter[tuple[str, ...]]:
@@ -20,10 +20,10 @@ def ngrams(texts: Iterable[str], size: int) -> Counter[tuple[str, ...]]:
 
 
 def distinct_share(found: Counter[tuple[str, ...]], among: int) -> float:
-    """Return the expected share of different n-grams (Li et al., 2016) `among` so many drawn from `found`.
+    """Return the expected share of different n-grams (Li et al., 2016) `among` that many drawn from `found`.
 
     Longer texts repeat themselves more, so texts are compared at equal length: rarefaction (Hurlbert, 1971).
-    0 if there are none.
+    0 if `found` is empty.
     """
     whole, among = found.total(), min(among, found.total())
     expected = sum(1 - _missed(whole, times, among) for times in found.values())
@@ -40,11 +40,11 @@ def _missed(whole: int, times: int, among: int) -> float:
     return exp(chances)
 
 
-def count_verbatim(texts: Iterable[str], learned: Iterable[str]) -> int:
+def count_verbatim(texts: Iterable[str], training_answers: Iterable[str]) -> int:
     """Count the `texts` that repeat a long answer of the training data word for word."""
-    known = {answer for answer in map(normalize, learned) if is_long(answer)}
+    known = {answer for answer in map(normalize, training_answers) if is_long_answer(answer)}
     return sum(normalize(text) in known for text in texts)
 
 
-def is_long(text: str) -> bool:
-    return len(text.split()) >= LONG_ENOUGH
+def is_long_answer(text: str) -> bool:
+    return len(text.split()) >= LONG_ANSWER
