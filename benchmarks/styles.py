@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.style import CountedTexts, SpokenTurns, StyleFeature, normalized_for_style, style_features
+from training.evaluation.style import CountedTexts, SpokenTurns, StyleFeature, normalize_for_style, style_features
 
 _LETTERS = (250, 500, 1000, 2000, 4000)
 _SPEAKS = 12_000
@@ -43,7 +43,7 @@ def main() -> None:
 def _speakers(chats: list[dict[str, Any]]) -> dict[str, list[str]]:
     said: defaultdict[str, list[str]] = defaultdict(list)
     for message in (message for chat in chats for message in chat["messages"]):
-        if isinstance(message["text"], str) and (text := normalized_for_style(message["text"])):
+        if isinstance(message["text"], str) and (text := normalize_for_style(message["text"])):
             said[message["from_id"]].append(text)
     return {name: texts for name, texts in said.items() if sum(map(len, texts)) >= _SPEAKS}
 

@@ -143,12 +143,12 @@ def test_windows_that_slide_over_a_long_session_are_learned_one_after_the_other(
 
 def test_an_answer_that_is_cut_off_of_a_longer_dialogue_is_learned_from_its_own():
     short, long = example(1, 2), example(1, 2, 3, 4, 5, 6)
-    assert cover_answers([short, long], latest(4)) == [short, long.latest(4)]
+    assert cover_answers([short, long], latest(4)) == [short, long.last_turns(4)]
 
 
 def test_an_answer_whose_question_is_cut_off_is_learned_from_its_own_dialogue():
     short, long = example(1, 2), example(1, 2, 3, 4)
-    assert cover_answers([short, long], latest(3)) == [short, long.latest(3)]
+    assert cover_answers([short, long], latest(3)) == [short, long.last_turns(3)]
 
 
 def test_a_turn_of_which_only_the_beginning_was_answered_is_still_learned_whole():
