@@ -64,18 +64,18 @@ async def examine_clock(own: Clock) -> list[Finding]:
 
 
 async def _compare_clocks(settings: UserbotSettings, own: Clock) -> Finding:
-    from edge.userbot.telegram import asked_time, server_time  # noqa: PLC0415 - likewise
+    from edge.userbot.telegram import server_time, time_query  # noqa: PLC0415 - likewise
     from edge.userbot.telegram.session import choose_server  # noqa: PLC0415 - pyrogram may be missing
 
     try:
         choose_server(settings)
-        ahead = await asked_time.ahead(own)
+        ahead = await time_query.clock_offset(own)
     except SettingsError as error:
         return wrong(f"Telegram: {error}")
     except TransportUnreachable as error:
-        server = settings.telegram_server or asked_time.address()
+        server = settings.telegram_server or time_query.default_server()
         return wrong(f"Telegram: {server} could not be reached ({error}); is this machine's network up?")
-    if abs(ahead) > server_time.WORTH_SAYING:
+    if abs(ahead) > server_time.WORTH_LOGGING:
         how = server_time.describe_offset(ahead)
         return wrong(f"clock: this machine's is {how}; set it, e.g. with `timedatectl set-ntp true`")
     return ok("Telegram answers, and this machine's clock is right")

@@ -16,7 +16,7 @@ from cli.settings import SandboxSettings
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
-from edge.userbot.telegram.prompt import ask
+from edge.userbot.telegram.terminal_input import read_line
 from events.errors import SettingsError
 from events.files import shown
 from events.runtime.clock import SystemClock
@@ -99,7 +99,7 @@ async def _read(chat: SandboxChat) -> None:
     await chat.telegram.wait_for(lambda: chat.telegram.sessions(chat.owner), timeout=None)
     while True:
         try:
-            line = await ask()
+            line = await read_line()
         except EOFError:
             return
         if line.strip():

@@ -19,13 +19,13 @@ from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.chats import open_chats
 from edge.userbot.storage.watermark import Watermark
 from edge.userbot.telegram import session, session_file
-from edge.userbot.telegram.account import TelegramAccount
-from edge.userbot.telegram.calls import Calls, SessionRevoked
-from edge.userbot.telegram.messenger import Telegram
+from edge.userbot.telegram.api import SessionRevoked, TelegramApi
+from edge.userbot.telegram.messenger import TelegramMessenger
 from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.session import make_client, started_client
 from edge.userbot.telegram.unattended import wait_for_new_session, wait_for_session
 from edge.userbot.telegram.updates import Updates
+from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from events import subjects
 from events.health.keeping import Health, health_file
 from events.jetstream.connection import JetStream, connect
@@ -45,18 +45,18 @@ log = structlog.get_logger(__name__)
 
 
 CLEAN_UP = timedelta(seconds=2)
-"""For saving how far Telegram's changes are known; what else is under way is left at once."""
+"""For saving the watermark at the end; other work is dropped at once and resumed by the next start."""
 
 
 async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Answer until `stop` is set; what is under way then is left to the next start."""
+    """Answer questions until `stop` is set; leave unfinished work to the next start."""
     clock = SystemClock()
     async with health_file(settings.health_file, stop, clock=clock) as health:
         await unless(stop, _attend(settings, telemetry, health, clock))
 
 
 async def _attend(settings: UserbotSettings, telemetry: Telemetry, health: Health, clock: Clock) -> None:
-    """Answer once there is a session."""
+    """Answer questions once there is a session."""
     await wait_for_session(settings, health.not_ready, clock=clock)
     async with wait_for_new_session(settings, health.not_ready, clock=clock):
         await _answer(settings, telemetry, health, clock)
@@ -66,7 +66,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
     retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     time = repair(retrying)
     client = make_client(settings)
-    calls = Calls(client, flood_waited=telemetry.metrics.record_flood_wait)
+    api = TelegramApi(client, flood_waited=telemetry.metrics.record_flood_wait)
     updates = Updates(client, groups=settings.answer_groups, bots=settings.answer_bots)
     health.not_ready("it connects to NATS")
     async with connect(settings.nats_url, name="userbot", access=settings.nats_access) as js:
@@ -75,14 +75,14 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
         await topology.ensure_buckets()
         health.not_ready("it signs in to Telegram")
         async with started_client(client) as account:
-            session.report_reconnects(client, reconnected=updates.reconnected, revoked=calls.revoked)
+            session.report_reconnects(client, reconnected=updates.reconnected, revoked=api.revoked)
             ensure = partial(_ensure, topology, account)
             await ensure()
             ports = Ports(
                 account=account,
                 chats=await open_chats(js, account, retrying=retrying),
                 log=JetStreamLog(js),
-                messenger=Telegram(client, calls, rate=settings.sends_per_second, changed=updates.take),
+                messenger=TelegramMessenger(client, api, rate=settings.sends_per_second, on_updates=updates.take),
                 sampling=settings.sampling,
                 deadline=settings.deadline,
                 telemetry=telemetry,
@@ -92,22 +92,29 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             drivers = Drivers(ports)
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
             watermark = Watermark(stored, account, retrying=retrying)
+            intake = Intake(
+                ports,
+                drivers,
+                _rules(settings),
+                names=lambda: updates.names.active,
+                clock_offset=time.clock_offset,
+            )
             catch_up = CatchUp(
-                TelegramAccount(
-                    calls,
+                TelegramUpdatesSource(
+                    api,
                     account,
                     groups=settings.answer_groups,
                     bots=settings.answer_bots,
-                    other=updates.names.hear_update,
+                    on_other_update=updates.names.learn_from_update,
                 ),
                 watermark,
-                Intake(ports, drivers, _rules(settings), names=lambda: updates.names.active, ahead=time.ahead).receive,
+                intake.receive,
                 retrying=retrying,
                 window=settings.catch_up_window,
                 known_since=ports.chats.created_at,
-                ahead=time.ahead,
-                fetched=telemetry.metrics.record_catch_up,
-                was_here=lambda: drivers.resuming.was_complete,
+                clock_offset=time.clock_offset,
+                record_fetched=telemetry.metrics.record_catch_up,
+                has_run_before=lambda: drivers.resuming.index_existed,
             )
             subscription = await JetStreamSubscription.bind(
                 js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
@@ -119,8 +126,8 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             updates.listen(account, catch_up.put)
             await together(
                 edge.run(account),
-                _until_revoked(calls.revoked),
-                keep_topology(topology, ensure, clock=retrying.clock, on_recreated=edge.remade),
+                _until_revoked(api.revoked),
+                keep_topology(topology, ensure, clock=retrying.clock, on_recreated=edge.on_store_recreated),
             )
 
 
@@ -141,29 +148,34 @@ class _Edge:
     catch_up: CatchUp
     replies: Replies
     answers: Callable[[], None]
-    """Is called when messages are taken from now on."""
+    """Called once messages are being taken in."""
 
     async def run(self, account: str) -> None:
         """Run until cancelled. Raises the first error of any part."""
         try:
-            # That version may have left unfinished chats that an index from before does not name.
+            # An earlier version may have left unfinished chats that are not in the index.
             await self.drivers.resume(outdated=self.watermark.is_of_earlier_version)
             hints = Hints(self.drivers.wake)
             async with (
-                listen_for_wakes(self.js, account, hints.hear),
-                listen_for_progress(self.js, account, self.drivers.hear),
+                listen_for_wakes(self.js, account, hints.receive),
+                listen_for_progress(self.js, account, self.drivers.take_progress),
             ):
-                await together(self.catch_up.run(), self.replies.run(), self.drivers.keep(), self._tell_ready(account))
+                await together(
+                    self.catch_up.run(),
+                    self.replies.run(),
+                    self.drivers.keep_index_complete(),
+                    self._report_ready(account),
+                )
         finally:
             await finish(CLEAN_UP, self._stop())
 
-    def remade(self) -> None:
-        """Something that NATS held was lost."""
-        self.catch_up.remade()
-        self.drivers.resuming.remade()
+    def on_store_recreated(self) -> None:
+        """Restore what NATS has lost."""
+        self.catch_up.on_store_recreated()
+        self.drivers.resuming.on_store_recreated()
 
-    async def _tell_ready(self, account: str) -> None:
-        await self.catch_up.begun()
+    async def _report_ready(self, account: str) -> None:
+        await self.catch_up.wait_until_begun()
         self.answers()
         log.info("userbot.ready", account=account)
 

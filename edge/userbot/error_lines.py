@@ -1,4 +1,4 @@
-"""Describe an error in one log line that quotes no message."""
+"""Describe an error in one log line without quoting users."""
 
 import traceback
 from pathlib import Path
@@ -7,7 +7,7 @@ from events.errors import TimokhaError
 
 
 def describe_error(error: BaseException) -> str:
-    """Return our own error's message; of any other its name and place: its message may quote what a user wrote."""
+    """Return the message of our own error; of any other its class and place, as its message may quote a user."""
     if isinstance(error, TimokhaError):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,6 +1,6 @@
-"""Everything the bot says itself, in Russian and English.
+"""The bot's own texts, in Russian and English.
 
-No text starts with a command or with the prefix: two bots must never set each other off.
+No text starts with a command or the prefix: otherwise two bots could keep answering each other.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from events.schema import FailureReason
 
 DEFAULT_LANGUAGE = DEFAULTS.locale
 DEADLINE = "deadline"
-"""The edge's own reason for a failure, besides `FailureReason`: no answer came in time."""
+"""The userbot's own reasons for a failure, besides `FailureReason`: no answer came in time,"""
 INTERNAL = "internal"
-"""Another one: something in the edge does not work."""
+"""an error of the userbot itself,"""
 TOO_LARGE = "too_large"
-"""Another one: the store does not take a question of this size."""
+"""or a question that is too large for the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,57 +118,57 @@ _LANGUAGES = {"ru": _RUSSIAN, "en": _ENGLISH}
 
 
 def language(locale: str, fallback: str = DEFAULT_LANGUAGE) -> str:
-    """The language spoken for `locale` (`en`, `en-GB`, `en_US`), or `fallback` where it is not spoken."""
+    """Return the language of `locale` (`en`, `en-GB`, `en_US`), or `fallback` if there are no texts in it."""
     spoken = locale.lower().replace("_", "-").partition("-")[0]
     return spoken if spoken in _LANGUAGES else fallback
 
 
 def thinking(locale: str, request_id: str) -> str:
-    """The line shown while an answer is prepared: always the same one for the same request."""
-    lines = _of(locale).thinking
+    """Return the line to show while an answer is prepared: always the same one for the same request."""
+    lines = _phrases(locale).thinking
     return lines[int.from_bytes(sha256(request_id.encode()).digest()[:8], "big") % len(lines)]
 
 
 def thinking_lines() -> frozenset[str]:
-    """Every line that `thinking` chooses from."""
+    """Return all lines that `thinking` chooses from."""
     return frozenset(line for language in _LANGUAGES.values() for line in language.thinking)
 
 
 def help_text(locale: str, prefix: str) -> str:
-    return _of(locale).help.format(prefix=prefix, most=MAX_CONTEXT_LENGTH)
+    return _phrases(locale).help.format(prefix=prefix, most=MAX_CONTEXT_LENGTH)
 
 
 def hint(locale: str, prefix: str) -> str:
-    """How to ask, for whoever sent the prefix alone."""
-    return _of(locale).hint.format(prefix=prefix)
+    """Return how to ask, as a reply to the prefix alone."""
+    return _phrases(locale).hint.format(prefix=prefix)
 
 
 def deleted(locale: str, *, cancelled: bool) -> str:
-    """The history is gone; `cancelled`: so is a question that had no answer yet."""
-    phrases = _of(locale)
+    """Return that the history is deleted; `cancelled`: and a question without an answer is cancelled."""
+    phrases = _phrases(locale)
     return phrases.deleted_and_cancelled if cancelled else phrases.deleted
 
 
 def context_length_set(locale: str, length: int) -> str:
-    phrases = _of(locale)
+    phrases = _phrases(locale)
     return phrases.context_length_set.format(length=length) if length else phrases.context_length_zero
 
 
 def context_length_refused(locale: str) -> str:
-    """What `/set_context_length` accepts."""
-    return _of(locale).context_length_refused.format(most=MAX_CONTEXT_LENGTH)
+    """Return what `/set_context_length` accepts."""
+    return _phrases(locale).context_length_refused.format(most=MAX_CONTEXT_LENGTH)
 
 
 def unreadable(locale: str) -> str:
-    """The chat's record can't be read, and what helps."""
-    return _of(locale).unreadable
+    """Return that the chat's record can't be read, and what to do."""
+    return _phrases(locale).unreadable
 
 
 def failure(locale: str, reason: str) -> str:
-    """One line: there will be no answer. `reason` is a `FailureReason`, `DEADLINE`, or one from the future."""
-    phrases = _of(locale)
+    """Return that there is no answer. `reason`: a `FailureReason`, one of the above, or one of a later version."""
+    phrases = _phrases(locale)
     return phrases.failures.get(reason, phrases.failure)
 
 
-def _of(locale: str) -> _Phrases:
+def _phrases(locale: str) -> _Phrases:
     return _LANGUAGES[language(locale)]

@@ -1,4 +1,4 @@
-"""What the owner has set about conversations, and its defaults."""
+"""The owner's settings for conversations, and their defaults."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ DEFAULT_PREFIX = "Тимоха,"
 class Rules:
     """The settings that decide what becomes of a message.
 
-    `locale`: the language of users whose language the bot does not speak. `live`: answers grow visibly.
+    `locale`: for users whose language has no phrases. `live`: show answers while they are written.
     `max_answers`: in a chat and minute, 0 for no limit. `names`: the account's usernames in lower case.
     """
 

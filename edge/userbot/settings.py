@@ -1,4 +1,4 @@
-"""What `timokha userbot` can be told."""
+"""The settings of `timokha userbot`."""
 
 import re
 import unicodedata
@@ -22,7 +22,7 @@ WHERE = "create an application at https://my.telegram.org to get it"
 
 
 def _writable(prefix: str) -> str:
-    """The bot writes it too, in its help, and Telegram takes no control characters."""
+    """Return `prefix` as it can be sent: the help shows it, and Telegram accepts no control characters."""
     prefix = unicodedata.normalize("NFC", trim(prefix))
     if not strip_invisible(prefix) or any(unicodedata.category(char) == "Cc" for char in prefix):
         raise ValueError("it can't be seen")
@@ -30,7 +30,7 @@ def _writable(prefix: str) -> str:
 
 
 class UserbotSettings(ServiceSettings, ProcessSettings):
-    """The edge: one Telegram account."""
+    """The settings of the userbot, which has one Telegram account."""
 
     model_config = SettingsConfigDict(env_prefix="USERBOT_")
 
@@ -93,12 +93,12 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
 
     @property
     def session_text(self) -> str:
-        """`session` as it is written; a secret if it is a session string."""
+        """Return `session` as given; it is a secret if it is a session string."""
         return self.session.get_secret_value().strip()
 
     @property
     def session_file(self) -> Path | None:
-        """Return the session's path; None if `session` is a session string, or is meant to be one.
+        """Return the path of the session file; None if `session` is a session string, or looks like one.
 
         Raises SettingsError.
         """

@@ -1,4 +1,4 @@
-"""Clean text of what Telegram refuses, and of invisible characters that keyboards, apps and copying leave in it."""
+"""Remove from text what Telegram refuses, and invisible characters that keyboards, apps and copying leave in it."""
 
 import re
 import unicodedata

@@ -80,13 +80,13 @@ async def test_a_chat_whose_record_was_overwritten_is_not_one_that_never_wrote(c
 
 
 async def test_marks_that_were_overwritten_do_not_vouch_for_anything(chats, overwrite) -> None:
-    await chats.index.completed(await chats.index.created_at())
-    await chats.unreadable.mark_told("2")
+    await chats.index.mark_complete(await chats.index.created_at())
+    await chats.unreadable.mark_notified("2")
     await chats.index.add("3")
     for key in ("built.1", "told.1.2", "unfinished.1.3"):
         await overwrite(subjects.MARKS_BUCKET, key)
     assert not await chats.index.is_complete()
-    assert not await chats.unreadable.was_told("2")
+    assert not await chats.unreadable.was_notified("2")
     assert await chats.index.chats() == ["3"]  # a mark too many does no harm, one too few does
 
 

@@ -9,8 +9,8 @@ from cli.demo.terminal import with_formatting
 from edge.sandbox.server import Sandbox
 from edge.userbot.formatting.messages import formatted_messages
 from edge.userbot.formatting.styled_text import FormattedText
-from edge.userbot.telegram.calls import Calls
-from edge.userbot.telegram.messenger import Telegram
+from edge.userbot.telegram.api import TelegramApi
+from edge.userbot.telegram.messenger import TelegramMessenger
 
 ANSWER = (
     "# Ответ 😀\n\n" + "* **раз**: `x_1` и _два_\n" * 250 + "```py\n" + "    a = 1\n" * 100 + "```\n[т](https://x.y)"
@@ -24,10 +24,12 @@ LOOKS = {
 
 
 @pytest.fixture
-async def messenger(people) -> Telegram:
+async def messenger(people) -> TelegramMessenger:
     """Anna's."""
     await people.anna_client.resolve_peer("boris")
-    return Telegram(people.anna_client, Calls(people.anna_client, flood_waited=print), rate=100, changed=id)
+    return TelegramMessenger(
+        people.anna_client, TelegramApi(people.anna_client, flood_waited=print), rate=100, on_updates=id
+    )
 
 
 async def test_every_part_arrives_as_it_was_sent_and_is_known_again_by_another_life(people, messenger) -> None:

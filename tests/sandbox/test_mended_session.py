@@ -17,7 +17,7 @@ from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.faults import BadMessage, TransportRefused
-from edge.userbot.telegram.pyrogram_session import AGAIN, KEY_ATTEMPTS
+from edge.userbot.telegram.pyrogram_session import KEY_ATTEMPTS, RECONNECT_PAUSES
 from edge.userbot.telegram.session import report_reconnects
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
@@ -211,7 +211,7 @@ async def test_a_connection_that_has_to_wait_is_not_made_before(telegram, client
 async def test_a_server_that_is_flooded_is_left_alone_for_longer(telegram, client, anna, clock) -> None:
     telegram.faults.transport_error(anna.id, 429, times=4)
     await client.session.restart()
-    assert max(clock.slept) > AGAIN.most
+    assert max(clock.slept) > RECONNECT_PAUSES.most
     assert (await client.get_me()).id == anna.id
 
 
@@ -229,7 +229,7 @@ async def test_connections_that_are_cut_again_and_again_come_back_more_and_more_
     monkeypatch.setattr(Session, "_open", open_late)
     await client.session.restart()
     assert clock.slept[0] < timedelta(seconds=1)
-    assert AGAIN.most / 2 <= clock.slept[-1] <= AGAIN.most
+    assert RECONNECT_PAUSES.most / 2 <= clock.slept[-1] <= RECONNECT_PAUSES.most
 
 
 async def test_a_connection_that_is_cut_in_the_moment_it_is_ready_is_made_again(client, anna, monkeypatch) -> None:

@@ -14,7 +14,7 @@ from cli.doctor.findings import Level
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
 from edge.sandbox.visitor import connect
-from edge.userbot.telegram import asked_time, pyrogram_repairs
+from edge.userbot.telegram import pyrogram_repairs, time_query
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
@@ -136,7 +136,7 @@ async def test_the_doctor_names_a_server_that_is_not_there_and_one_that_is_none(
 
 
 async def test_a_server_that_says_nothing_is_not_waited_for_for_long(userbot, telegram, monkeypatch) -> None:
-    monkeypatch.setattr(asked_time, "PATIENCE", timedelta(seconds=0.1))
+    monkeypatch.setattr(time_query, "TIMEOUT", timedelta(seconds=0.1))
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -150,5 +150,5 @@ async def test_a_server_that_says_nothing_is_not_waited_for_for_long(userbot, te
 
 async def test_without_the_userbots_settings_no_server_is_asked(monkeypatch) -> None:
     monkeypatch.delenv("API_ID", raising=False)
-    monkeypatch.setattr(asked_time, "ahead", None)
+    monkeypatch.setattr(time_query, "clock_offset", None)
     assert await doctor.examine_clock(SystemClock()) == []

@@ -25,7 +25,7 @@ async def resumed(js: JetStreamContext) -> tuple[list[str], list[str]]:
     woken: list[str] = []
     resuming = Resuming(await open_chats(js, "1", retrying=RETRYING), RETRYING)
     with capture_logs() as logs:
-        await resuming.complete()
+        await resuming.complete_index()
         await resuming.resume(woken.append)
     return sorted(woken), [line["event"] for line in logs]
 
@@ -48,12 +48,12 @@ async def test_an_index_that_was_deleted_is_built_again_beside_the_work(js: JetS
     topology = Topology(js, retrying=RETRYING)
     chats = await open_chats(js, "1", retrying=RETRYING)
     resuming = Resuming(chats, RETRYING)
-    await resuming.complete()
+    await resuming.complete_index()
     await chats.change("2", lambda record: UNFINISHED)
     await js.delete_stream("KV_marks")
     await topology.ensure_buckets()
-    keeping = asyncio.create_task(resuming.keep(lambda chat: None))
-    resuming.remade()
+    keeping = asyncio.create_task(resuming.keep_complete(lambda chat: None))
+    resuming.on_store_recreated()
     async with asyncio.timeout(20):
         while not await chats.index.is_complete():  # noqa: ASYNC110 - a store has no event
             await asyncio.sleep(0.01)

@@ -154,7 +154,7 @@ class Edge:
     def writes(self, message_id: int, text: str, sequence: int) -> None:
         """As a worker tells it."""
         data = GenerationProgressed(request_id=f"1.2.{message_id}.0", text=text, sequence=sequence)
-        self.drivers.hear(Event.of(data, source="/test", time=datetime.now(UTC)))
+        self.drivers.take_progress(Event.of(data, source="/test", time=datetime.now(UTC)))
 
     async def fail(self, message_id: int) -> None:
         data = GenerationFailed(request_id=f"1.2.{message_id}.0", reason=FailureReason.EMPTY)

@@ -163,11 +163,11 @@ async def test_the_marks_of_an_account_are_read_and_set_as_they_were() -> None:
         await stored.add(key)
     assert sorted(await ChatIndex(stored, "1").chats()) == ["-100123", "2"]
     assert await ChatIndex(stored, "1").is_complete()
-    assert await UnreadableChats(stored, "1").was_told("3")
-    await ChatIndex(written, "1").completed(await written.created_at())
+    assert await UnreadableChats(stored, "1").was_notified("3")
+    await ChatIndex(written, "1").mark_complete(await written.created_at())
     for chat in ("2", "-100123"):
         await ChatIndex(written, "1").add(chat)
-    await UnreadableChats(written, "1").mark_told("3")
+    await UnreadableChats(written, "1").mark_notified("3")
     assert [await written.is_ours(key) for key in keys] == [True] * 4
 
 
@@ -177,7 +177,7 @@ async def test_a_watermark_is_read_and_written_as_it_was() -> None:
     records = MemoryRecords()
     await records.save("1", stored, None)
     watermark = Watermark(records, "1", retrying=RETRYING)
-    assert (await watermark.load(), watermark.ahead) == (state, ahead)
+    assert (await watermark.load(), watermark.taken_early) == (state, ahead)
     assert not await watermark.is_of_earlier_version()
     await watermark.save(state, ahead)
     assert (await records.load("1")).value == stored
@@ -188,7 +188,7 @@ async def test_a_watermark_without_a_number_is_read() -> None:
     await records.save("1", (STORED / "watermark_without_number.json").read_bytes(), None)
     watermark = Watermark(records, "1", retrying=RETRYING)
     assert await watermark.load() == UpdatesState(pts=1234, qts=5, date=1795780800, seq=-1)
-    assert (watermark.ahead, await watermark.is_of_earlier_version()) == ((), True)
+    assert (watermark.taken_early, await watermark.is_of_earlier_version()) == ((), True)
 
 
 async def test_what_the_bridge_notes_of_a_request_is_read_and_written_as_it_was() -> None:

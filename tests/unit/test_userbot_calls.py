@@ -1,4 +1,4 @@
-"""How calls of Telegram's API end, and how messages go out."""
+"""How api of Telegram's API end, and how messages go out."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -29,11 +29,11 @@ from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undelive
 from edge.userbot.formatting.styled_text import Entity, FormattedText
 from edge.userbot.intake.account_updates import UpdatesState
 from edge.userbot.telegram import pyrogram_repairs
-from edge.userbot.telegram.account import TelegramAccount
-from edge.userbot.telegram.calls import Calls, SessionRevoked
+from edge.userbot.telegram.api import SessionRevoked, TelegramApi
 from edge.userbot.telegram.faults import REPLY_GONE, BadMessage
-from edge.userbot.telegram.messenger import Telegram
+from edge.userbot.telegram.messenger import TelegramMessenger
 from edge.userbot.telegram.session import report_reconnects
+from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 
@@ -50,7 +50,7 @@ class FakeClient:
 
     def __init__(self, *answers: Any, bot: bool = False) -> None:
         self.answers = list(answers)
-        self.calls: list[Any] = []
+        self.api: list[Any] = []
         self.options: list[dict[str, Any]] = []
         self.known = {2}
         self.me = SimpleNamespace(is_bot=bot)
@@ -61,7 +61,7 @@ class FakeClient:
         self.saved += 1
 
     async def invoke(self, query: Any, **options: Any) -> Any:
-        self.calls.append(query)
+        self.api.append(query)
         self.options.append(options)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -96,15 +96,15 @@ def own(number: int, text: str, reply_to: int | None) -> Any:
     return types.Message(id=number, peer_id=peer, date=0, message=text, out=True, reply_to=header)
 
 
-def telegram(client: FakeClient, told: list[Any] | None = None) -> Telegram:
-    calls = Calls(client, flood_waited=lambda wait: None)
-    return Telegram(client, calls, rate=1000, changed=(told if told is not None else []).append)
+def telegram(client: FakeClient, told: list[Any] | None = None) -> TelegramMessenger:
+    api = TelegramApi(client, flood_waited=lambda wait: None)
+    return TelegramMessenger(client, api, rate=1000, on_updates=(told if told is not None else []).append)
 
 
 async def test_a_send_is_one_short_attempt_under_its_random_id() -> None:
     client, told = FakeClient(sent()), []
     assert await telegram(client, told).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
-    assert (client.calls[0].random_id, client.calls[0].reply_to_msg_id) == (77, 3)
+    assert (client.api[0].random_id, client.api[0].reply_to_msg_id) == (77, 3)
     assert client.options[0]["retries"] == 0
     assert client.options[0]["timeout"] <= 5
     assert len(told) == 1
@@ -134,7 +134,7 @@ async def test_formatting_goes_out_as_telegrams_own_types() -> None:
     client = FakeClient(sent(), types.Updates(updates=[], users=[], chats=[], date=0, seq=0))
     await telegram(client).send("2", BOLD, reply_to=3, random_id=77)
     await telegram(client).edit("2", 9, BOLD)
-    for call in client.calls:
+    for call in client.api:
         assert call.message == "привет, мир"
         assert call.entities == [
             types.MessageEntityBold(offset=8, length=3),
@@ -147,9 +147,9 @@ async def test_a_message_whose_formatting_telegram_does_not_take_goes_out_withou
     client = FakeClient(refused(400, reason), sent(), refused(400, reason), sent())
     assert await telegram(client).send("2", BOLD, reply_to=3, random_id=77) == 9
     await telegram(client).edit("2", 9, BOLD)
-    assert [bool(call.entities) for call in client.calls] == [True, False, True, False]
-    assert {call.message for call in client.calls} == {"привет, мир"}
-    assert client.calls[1].random_id == 77
+    assert [bool(call.entities) for call in client.api] == [True, False, True, False]
+    assert {call.message for call in client.api} == {"привет, мир"}
+    assert client.api[1].random_id == 77
 
 
 @pytest.mark.parametrize("error", [UserIsBlocked(), PeerIdInvalid()])
@@ -187,7 +187,7 @@ def dialogs(*people: int, more: bool = False) -> Any:
 async def test_somebody_whom_the_session_has_forgotten_is_looked_up_in_the_dialogs_to_their_end() -> None:
     client = Forgetful(dialogs(9, 8, more=True), dialogs(7, 2, more=True), sent())
     assert await telegram(client).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
-    assert [call.offset_id for call in client.calls[:2]] == [0, 8]
+    assert [call.offset_id for call in client.api[:2]] == [0, 8]
     assert client.saved == 1
 
 
@@ -195,7 +195,7 @@ async def test_many_who_are_forgotten_at_once_are_looked_up_with_one_reading() -
     client = Forgetful(dialogs(9, 8, more=True), dialogs(7, 2), *(sent() for _ in range(4)))
     messenger = telegram(client)
     await asyncio.gather(*(messenger.send(chat, FormattedText("привет"), reply_to=3, random_id=77) for chat in "2789"))
-    assert sum(isinstance(call, raw.functions.messages.GetDialogs) for call in client.calls) == 2
+    assert sum(isinstance(call, raw.functions.messages.GetDialogs) for call in client.api) == 2
 
 
 async def test_a_stranger_is_looked_for_in_so_many_dialogs_and_no_more() -> None:
@@ -204,7 +204,7 @@ async def test_a_stranger_is_looked_for_in_so_many_dialogs_and_no_more() -> None
     for _ in range(2):
         with pytest.raises(Undeliverable, match="not known to this session"):
             await messenger.send("2", FormattedText("привет"), reply_to=3, random_id=77)
-    assert len(client.calls) == 20
+    assert len(client.api) == 20
     client.known.add(2)
     client.answers = [sent()]
     assert await messenger.send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
@@ -213,24 +213,24 @@ async def test_a_stranger_is_looked_for_in_so_many_dialogs_and_no_more() -> None
 async def test_whom_the_difference_has_shown_is_on_disk_at_once() -> None:
     found = types.updates.Difference(**NOTHING, state=types.updates.State(pts=5, qts=0, date=0, seq=1, unread_count=0))
     client = FakeClient(found)
-    account = TelegramAccount(Calls(client, flood_waited=lambda wait: None), "1", groups=False, bots=False)
+    account = TelegramUpdatesSource(TelegramApi(client, flood_waited=lambda wait: None), "1", groups=False, bots=False)
     await account.difference(UpdatesState(pts=1))
     assert client.saved == 1
 
 
 async def test_a_session_that_telegram_has_ended_is_told() -> None:
     client = FakeClient(AuthKeyUnregistered())
-    calls = Calls(client, flood_waited=lambda wait: None)
+    api = TelegramApi(client, flood_waited=lambda wait: None)
     with pytest.raises(SessionRevoked):
-        await calls.invoke(raw.functions.updates.GetState())
-    assert calls.revoked.is_set()
+        await api.invoke(raw.functions.updates.GetState())
+    assert api.revoked.is_set()
 
 
 async def test_the_typing_action_of_an_ended_session_ends_it_as_well() -> None:
     client = FakeClient(AuthKeyDuplicated())
-    calls = Calls(client, flood_waited=lambda wait: None)
-    await Telegram(client, calls, rate=1000, changed=lambda updates: None).typing("2")
-    assert calls.revoked.is_set()
+    api = TelegramApi(client, flood_waited=lambda wait: None)
+    await TelegramMessenger(client, api, rate=1000, on_updates=lambda updates: None).typing("2")
+    assert api.revoked.is_set()
 
 
 @pytest.mark.parametrize("error", [AttributeError("send"), UnknownError("[700 WHAT]"), BadMessage(99)])
@@ -243,7 +243,7 @@ async def test_what_is_in_no_table_is_an_unknown_answer(error: Exception) -> Non
 async def test_an_answer_to_a_message_that_is_gone_goes_out_without_a_reply(name: str) -> None:
     client = FakeClient(refused(400, name), sent())
     assert await telegram(client).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
-    assert [(call.random_id, call.reply_to_msg_id) for call in client.calls] == [(77, 3), (77, None)]
+    assert [(call.random_id, call.reply_to_msg_id) for call in client.api] == [(77, 3), (77, None)]
 
 
 async def test_a_message_that_went_out_without_its_reply_is_found_again() -> None:
@@ -291,8 +291,8 @@ def test_looks_into_very_many_chats_are_spread_over_time(virtually) -> None:
     async def life(_retrying: Retrying) -> None:
         client = FakeClient(*[history()] * 100)
         client.known = set(range(100))
-        calls = Calls(client, flood_waited=lambda wait: None)
-        messenger = Telegram(client, calls, rate=25, changed=lambda updates: None)
+        api = TelegramApi(client, flood_waited=lambda wait: None)
+        messenger = TelegramMessenger(client, api, rate=25, on_updates=lambda updates: None)
 
         async def look(chat: int) -> None:
             await messenger.find_own(str(chat), "привет", reply_to=3)
@@ -310,7 +310,7 @@ async def test_a_bot_looks_for_its_own_message_among_the_ids_after_the_one_that_
     gone = [types.MessageEmpty(id=id_) for id_ in range(9, 104)]
     client = FakeClient(history(own(4, "другой", 3), others, own(8, "привет", 3), *gone), history(*gone), bot=True)
     assert await telegram(client).find_own("2", "привет", reply_to=3) == 8
-    first, second = ([wanted.id for wanted in call.id] for call in client.calls)
+    first, second = ([wanted.id for wanted in call.id] for call in client.api)
     assert (first, second) == ([*range(4, 104)], [*range(104, 204)])
 
 
@@ -318,27 +318,27 @@ async def test_a_bot_gives_up_looking_for_its_own_message_in_a_flood_of_others()
     page = history(*(types.Message(id=7, peer_id=types.PeerUser(user_id=4), date=0, message="x") for _ in range(100)))
     client = FakeClient(*[page] * 9, bot=True)
     assert await telegram(client).find_own("2", "привет", reply_to=3) is None
-    assert len(client.calls) == 5
+    assert len(client.api) == 5
 
 
 async def test_a_bot_needs_no_dialogs_to_write_to_somebody_whom_its_session_has_forgotten() -> None:
     client = FakeClient(sent(), bot=True)
     client.known.clear()
     assert await telegram(client).send("2", FormattedText("привет"), reply_to=3, random_id=77) == 9
-    assert client.calls[0].peer == types.InputPeerUser(user_id=2, access_hash=0)
+    assert client.api[0].peer == types.InputPeerUser(user_id=2, access_hash=0)
 
 
 @pytest.mark.parametrize("bot", [False, True])
 async def test_who_is_shown_no_chats_reads_nothing_back_and_says_since_when_messages_may_be_missing(bot: bool) -> None:
     client = FakeClient(refused(400, "BOT_METHOD_INVALID"), bot=bot)
-    account = TelegramAccount(Calls(client, flood_waited=lambda wait: None), "1", groups=False, bots=False)
+    account = TelegramUpdatesSource(TelegramApi(client, flood_waited=lambda wait: None), "1", groups=False, bots=False)
     client.answers *= 2
     with structlog.testing.capture_logs() as logs:
         for _ in range(2):
             assert await account.recent(datetime(2026, 1, 1, tzinfo=UTC)) == []
     [line] = logs
     assert (line["event"], line["missed_since"]) == ("telegram.chats_not_shown", "2026-01-01T00:00:00+00:00")
-    assert len(client.calls) == (0 if bot else 2)
+    assert len(client.api) == (0 if bot else 2)
 
 
 async def test_a_connection_that_came_back_is_told() -> None:
@@ -377,8 +377,8 @@ def edited(text: str) -> Any:
 async def test_an_edit_is_one_short_attempt_whose_change_is_told() -> None:
     client, told = FakeClient(edited("да")), []
     await telegram(client, told).edit("2", 9, FormattedText("да"))
-    assert isinstance(client.calls[0], raw.functions.messages.EditMessage)
-    assert (client.calls[0].id, client.calls[0].message) == (9, "да")
+    assert isinstance(client.api[0], raw.functions.messages.EditMessage)
+    assert (client.api[0].id, client.api[0].message) == (9, "да")
     assert client.options[0]["retries"] == 0
     assert len(told) == 1
 
@@ -410,8 +410,8 @@ async def test_previews_leave_a_chat_room_for_messages_that_must_not_wait() -> N
 async def test_previews_leave_half_of_the_overall_rate_to_messages() -> None:
     client = FakeClient(*[edited("да")] * 9)
     client.known = set(range(9))
-    calls = Calls(client, flood_waited=lambda wait: None)
-    messenger = Telegram(client, calls, rate=4, changed=lambda updates: None)
+    api = TelegramApi(client, flood_waited=lambda wait: None)
+    messenger = TelegramMessenger(client, api, rate=4, on_updates=lambda updates: None)
     shown = [await messenger.preview(str(chat), 9, FormattedText("да")) for chat in range(6)]
     assert shown == [True, True, False, False, False, False]
 
@@ -430,8 +430,8 @@ async def test_an_answer_of_an_unexpected_kind_is_unknown_and_one_message_keeps_
         users=users,
         state=state,
     )
-    calls = Calls(FakeClient(types.Pong(msg_id=1, ping_id=1), difference), flood_waited=lambda wait: None)
-    account = TelegramAccount(calls, "1", groups=False, bots=False)
+    api = TelegramApi(FakeClient(types.Pong(msg_id=1, ping_id=1), difference), flood_waited=lambda wait: None)
+    account = TelegramUpdatesSource(api, "1", groups=False, bots=False)
     with pytest.raises(UnknownAnswer):
         await account.difference(UpdatesState(pts=1))
     found = await account.difference(UpdatesState(pts=1))
@@ -451,8 +451,8 @@ NOTHING = {"new_messages": [], "new_encrypted_messages": [], "other_updates": []
     ],
 )
 async def test_a_negative_count_of_changes_is_no_state_to_go_on_from(answer: Any) -> None:
-    calls = Calls(FakeClient(NEGATIVE, answer), flood_waited=lambda wait: None)
-    account = TelegramAccount(calls, "1", groups=False, bots=False)
+    api = TelegramApi(FakeClient(NEGATIVE, answer), flood_waited=lambda wait: None)
+    account = TelegramUpdatesSource(api, "1", groups=False, bots=False)
     with pytest.raises(UnknownAnswer):
         await account.state()
     with pytest.raises(UnknownAnswer):
@@ -466,8 +466,8 @@ async def test_that_people_cant_be_remembered_is_logged_once_not_with_every_call
         raise OSError("no space left on device")
 
     client.storage.save = fail
-    calls = Calls(client, flood_waited=lambda wait: None)
+    api = TelegramApi(client, flood_waited=lambda wait: None)
     with structlog.testing.capture_logs() as lines:
         for _ in range(20):
-            await calls.remember_people()
+            await api.save_peers()
     assert [line["event"] for line in lines] == ["telegram.peers_not_remembered"]

@@ -64,7 +64,7 @@ class Inbox:
     account: FakeAccount
     records: MemoryRecords
     silence: timedelta = timedelta(minutes=15)
-    was_here: bool = False
+    has_run_before: bool = False
     got: list[int] = field(default_factory=list)
     blocked_at: int = 0
     task: asyncio.Task[None] | None = None
@@ -78,7 +78,7 @@ class Inbox:
             window=timedelta(minutes=10),
             known_since=self.records.created_at,
             silence=self.silence,
-            was_here=lambda: self.was_here,
+            has_run_before=lambda: self.has_run_before,
         )
         self.task = asyncio.create_task(self.catch_up.run())
         return self
@@ -242,7 +242,7 @@ async def test_a_state_that_telegram_does_not_know_is_replaced_after_reading_the
 
 async def test_a_watermark_that_is_lost_while_nobody_runs_costs_no_message_where_an_earlier_life_was(places) -> None:
     inbox = places.inbox()
-    places.account.pts, inbox.was_here = 3, True
+    places.account.pts, inbox.has_run_before = 3, True
     inbox.start()
     await inbox.gets(1, 2, 3)
     await inbox.saves(3)

@@ -90,7 +90,7 @@ class Life:
             retrying=self.retrying,
             window=timedelta(minutes=10),
             known_since=self.records.created_at,
-            fetched=self.sizes.append,
+            record_fetched=self.sizes.append,
         )
         task = asyncio.create_task(self.catch_up.run())
         try:
@@ -209,14 +209,14 @@ def test_what_went_in_out_of_order_is_not_taken_in_again_by_the_next_start(virtu
             life.happens(12)
             await asyncio.sleep(5)
             life.records = life.catch_up._watermark._records = MemoryRecords()
-            life.catch_up.remade()
+            life.catch_up.on_store_recreated()
             await asyncio.sleep(5)
         # Killed: nothing is saved at the end.
         life.telegram.fail = lambda call: None
         async with life.running():
             await asyncio.sleep(5)
         assert life.got == [12, 11]
-        assert (await life.saved(), life.watermark.ahead) == (12, ())
+        assert (await life.saved(), life.watermark.taken_early) == (12, ())
 
     virtually(story)
 
@@ -481,11 +481,11 @@ def test_it_has_begun_when_the_next_start_is_no_first_one(virtually) -> None:
     async def story(retrying: Retrying) -> None:
         life = Life(Telegram(), MemoryRecords(), retrying)
         async with life.running():
-            await life.catch_up.begun()
+            await life.catch_up.wait_until_begun()
             assert await life.saved() == 10
         life.telegram.pts = 11
         async with life.running():
-            await life.catch_up.begun()
+            await life.catch_up.wait_until_begun()
             await asyncio.sleep(1)
         assert life.got == [11]
 
@@ -499,7 +499,7 @@ def test_a_bucket_that_was_removed_and_made_again_gets_the_watermark_again(virtu
             life.happens(11)
             await asyncio.sleep(2)
             life.records._records.clear()
-            life.catch_up.remade()
+            life.catch_up.on_store_recreated()
             await asyncio.sleep(0.1)
             assert await life.saved() == 11
             life.records._records.clear()
@@ -546,7 +546,7 @@ async def test_a_failed_call_that_nobody_takes_any_more_leaves_no_complaint() ->
         raise MessengerError("the session is revoked")
 
     asking: RetriedCalls[None] = RetriedCalls(Retrying(SystemClock(), Random(1)), lambda task: None)
-    asking.make(revoked())
+    asking.start(revoked())
     await asyncio.sleep(0.01)
     await asking.stop()
     gc.collect()

@@ -68,20 +68,20 @@ def error(time: ServerTime, clocks: TwoClocks) -> timedelta:
 def test_one_answer_tells_the_servers_time(ahead, body) -> None:
     clocks = TwoClocks(ahead)
     time = ServerTime(clocks)
-    assert time.ahead() == timedelta(0)
-    time.hear(clocks.message(body))
+    assert time.clock_offset() == timedelta(0)
+    time.learn_from(clocks.message(body))
     assert abs(error(time, clocks)) < SECOND
-    assert abs(time.ahead() - ahead) < SECOND
+    assert abs(time.clock_offset() - ahead) < SECOND
 
 
 @pytest.mark.parametrize("step", OFF, ids=str)
 def test_a_clock_that_is_set_moves_nothing_and_is_noticed_at_once(step) -> None:
     clocks = TwoClocks()
     time = ServerTime(clocks)
-    time.hear(clocks.message(PONG))
+    time.learn_from(clocks.message(PONG))
     clocks.ahead += step
     assert abs(error(time, clocks)) < SECOND
-    assert abs(time.ahead() - step) < SECOND
+    assert abs(time.clock_offset() - step) < SECOND
 
 
 @pytest.mark.parametrize("body", [PUSHED, PONG], ids=["pushed", "pong"])
@@ -89,26 +89,26 @@ def test_after_a_sleep_whatever_comes_first_tells_the_time(body) -> None:
     """Else pyrogram took it for a message from the future, and closed the connection, again and again."""
     clocks = TwoClocks()
     time = ServerTime(clocks)
-    time.hear(clocks.message(PONG))
+    time.learn_from(clocks.message(PONG))
     clocks.suspend(100 * SECOND)
-    time.hear(clocks.message(body))
+    time.learn_from(clocks.message(body))
     assert abs(error(time, clocks)) < SECOND
-    assert abs(time.ahead()) < SECOND
+    assert abs(time.clock_offset()) < SECOND
 
 
 def test_a_message_that_was_held_up_does_not_set_the_time_back() -> None:
     clocks = TwoClocks()
     time = ServerTime(clocks)
-    time.hear(clocks.message(PONG))
-    time.hear(clocks.message(PUSHED, ago=4 * MINUTE))
+    time.learn_from(clocks.message(PONG))
+    time.learn_from(clocks.message(PUSHED, ago=4 * MINUTE))
     assert abs(error(time, clocks)) < SECOND
 
 
 def test_what_comes_in_a_container_is_heard() -> None:
     clocks = TwoClocks(20 * MINUTE)
     time = ServerTime(clocks)
-    time.hear(clocks.message(MsgContainer([clocks.message(PUSHED), clocks.message(PONG)])))
-    assert abs(time.ahead() - 20 * MINUTE) < SECOND
+    time.learn_from(clocks.message(MsgContainer([clocks.message(PUSHED), clocks.message(PONG)])))
+    assert abs(time.clock_offset() - 20 * MINUTE) < SECOND
 
 
 async def test_a_wrong_clock_is_said_once_an_hour_and_a_new_difference_at_once() -> None:
@@ -118,7 +118,7 @@ async def test_a_wrong_clock_is_said_once_an_hour_and_a_new_difference_at_once()
     def heard() -> list[Any]:
         with capture_logs() as lines:
             for _ in range(100):
-                time.hear(clocks.message(PONG))
+                time.learn_from(clocks.message(PONG))
                 time.report()
         return [line["seconds"] for line in lines if line["event"] == "telegram.clock_off"]
 
@@ -143,7 +143,7 @@ def test_a_difference_is_told_in_words() -> None:
 @pytest.mark.parametrize("ahead", OFF, ids=str)
 async def test_nobody_is_too_late_or_in_time_because_of_our_clock(places, ahead, text) -> None:
     edge = places.edge()
-    intake = Intake(edge.ports, edge.drivers, Rules(), ahead=lambda: ahead)
+    intake = Intake(edge.ports, edge.drivers, Rules(), clock_offset=lambda: ahead)
     telegrams = edge.ports.retrying.clock.now() - ahead
     new = Incoming("1", "2", 7, text, "ru", telegrams - MINUTE)
     old = Incoming("1", "2", 6, text, "ru", telegrams - 11 * MINUTE)
@@ -154,7 +154,7 @@ async def test_nobody_is_too_late_or_in_time_because_of_our_clock(places, ahead,
 @pytest.mark.parametrize("ahead", OFF, ids=str)
 async def test_a_live_question_is_not_taken_for_one_from_before_the_records(places, ahead) -> None:
     edge = places.edge()
-    intake = Intake(edge.ports, edge.drivers, Rules(), ahead=lambda: ahead)
+    intake = Intake(edge.ports, edge.drivers, Rules(), clock_offset=lambda: ahead)
     await intake.receive(Incoming("1", "2", 7, "Тимоха, привет", "ru", edge.ports.retrying.clock.now() - ahead))
     current = (await edge.ports.chats.load("2")).current
     assert current is not None
@@ -189,7 +189,7 @@ async def test_what_is_read_back_is_chosen_by_telegrams_clock(places, ahead) -> 
         retrying=places.retrying,
         window=10 * MINUTE,
         known_since=known_since,
-        ahead=lambda: ahead,
+        clock_offset=lambda: ahead,
     )
     running = asyncio.create_task(catch_up.run())
     async with asyncio.timeout(10):

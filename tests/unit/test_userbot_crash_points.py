@@ -255,7 +255,7 @@ class Life:
         async def run() -> None:
             await self.drivers.resume()
             places.telegram.live = catch_up.put
-            places.hear = self.drivers.hear
+            places.hear = self.drivers.take_progress
             await asyncio.gather(catch_up.run(), Replies(ports, self.drivers, FusedSubscription(replies, fuse)).run())
 
         self.tasks = [asyncio.create_task(run())]

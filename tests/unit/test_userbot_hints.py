@@ -35,7 +35,7 @@ ODD = [
 def test_a_hint_that_names_a_chat_wakes_it(virtually, chat) -> None:
     async def life(retrying) -> None:
         woken: list[str] = []
-        Hints(woken.append).hear(chat)
+        Hints(woken.append).receive(chat)
         assert woken == [chat]
 
     virtually(life)
@@ -48,9 +48,9 @@ def test_odd_hints_wake_nothing_and_are_logged_once_a_minute_without_their_text(
         with capture_logs() as logs:
             for _ in range(100):
                 for text in ODD:
-                    hints.hear(text)
+                    hints.receive(text)
             await asyncio.sleep(61)
-            hints.hear("нет")
+            hints.receive("нет")
         assert woken == []
         assert [(log["event"], log["length"]) for log in logs] == [("hint.ignored", 0), ("hint.ignored", 3)]
 
@@ -62,7 +62,7 @@ def test_a_chat_without_a_record_has_no_driver_after_a_hint(virtual_places) -> N
         edge = places.edge()
         with capture_logs() as logs:
             for number in range(1000):
-                Hints(edge.drivers.wake).hear(str(10_000 + number))
+                Hints(edge.drivers.wake).receive(str(10_000 + number))
             await asyncio.sleep(1)
         assert not edge.drivers.busy
         assert logs == []

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge.userbot.chat.record import ChatRecord, Notice, UnreadableRecord
-from edge.userbot.driving.resuming import MOST_NAMED, Resuming
+from edge.userbot.driving.resuming import MAX_LOGGED, Resuming
 from edge.userbot.storage.chats import Chats
 from events.errors import Conflict, TransportError
 from events.faults import Fault
@@ -130,7 +130,7 @@ async def test_no_order_of_what_processes_do_leaves_a_chat_out(seed, lost) -> No
         if what == "recheck":
             await chats.recheck("2")
         elif what == "build":
-            await Resuming(chats, Retrying(Now(), random)).complete(outdated=outdated)
+            await Resuming(chats, Retrying(Now(), random)).complete_index(outdated=outdated)
         else:
             await chats.change("2", asked if what == "ask" else done)
 
@@ -156,19 +156,19 @@ async def test_a_process_that_works_on_while_the_index_is_lost_and_built_again_l
     marks = Shuffled(stores.marks, random, nothing)
     chats = Chats(Shuffled(stores.records, random, nothing), marks, "1", retrying=Retrying(Now(), random))
     resuming = Resuming(chats, RETRYING)
-    await resuming.complete()
+    await resuming.complete_index()
 
     async def works() -> None:
         for _ in range(12):
             await chats.change("2", random.choice([asked, done]))
 
-    keeping = asyncio.create_task(resuming.keep(unheard))
+    keeping = asyncio.create_task(resuming.keep_complete(unheard))
     working = [asyncio.create_task(works()) for _ in range(2)]
     for _ in range(3):
         for _ in range(random.randrange(60)):
             await asyncio.sleep(0)
         lose(stores.marks)
-        resuming.remade()
+        resuming.on_store_recreated()
     await asyncio.gather(*working)
     async with asyncio.timeout(10):
         while not await stores.process().index.is_complete():  # noqa: ASYNC110 - a store has no event
@@ -272,7 +272,7 @@ async def test_keys_that_name_no_chat_are_left_alone_in_both_stores() -> None:
         await stores.records.save(f"1.{odd}", b"garbage", None)
     await stores.old("2", "-5")
     resuming = Resuming(stores.process(), RETRYING)
-    await resuming.complete()
+    await resuming.complete_index()
     woken: list[str] = []
     with capture_logs() as logs:
         await resuming.resume(woken.append)
@@ -284,7 +284,7 @@ async def test_keys_that_name_no_chat_are_left_alone_in_both_stores() -> None:
 async def test_a_start_reads_only_what_has_something_to_do_and_logs_one_line() -> None:
     stores = Stores()
     chats = stores.process()
-    await Resuming(chats, RETRYING).complete()
+    await Resuming(chats, RETRYING).complete_index()
     for number in range(1, 301):
         await chats.change(str(number), asked)
         if number > 40:
@@ -300,7 +300,7 @@ async def test_a_start_reads_only_what_has_something_to_do_and_logs_one_line() -
     again = Resuming(stores.process(), RETRYING)
     woken: list[str] = []
     with capture_logs() as logs:
-        await again.complete()
+        await again.complete_index()
         await again.resume(woken.append)
     assert sorted(map(int, woken)) == list(range(1, 41))
     assert len(read) == 40
@@ -312,36 +312,36 @@ async def test_the_index_is_built_once_from_the_records_of_earlier_versions() ->
     await stores.old("2", "3")
     await stores.old("4", change=lambda record: record.having(deleted_to=1))
     resuming = Resuming(stores.process(), RETRYING)
-    await resuming.complete()
+    await resuming.complete_index()
     assert await stores.marked() == {"2", "3"}
     await stores.old("5")
-    await resuming.complete()
+    await resuming.complete_index()
     assert await stores.marked() == {"2", "3"}
-    await resuming.complete(outdated=outdated)
+    await resuming.complete_index(outdated=outdated)
     assert await stores.marked() == {"2", "3", "5"}
 
 
 async def test_unreadable_records_are_named_by_every_start_but_not_without_end() -> None:
     stores = Stores()
-    for number in range(1, MOST_NAMED + 11):
+    for number in range(1, MAX_LOGGED + 11):
         await stores.records.save(f"1.{number}", b"garbage", None)
     await stores.old("2000")
     for _ in range(2):
         resuming = Resuming(stores.process(), RETRYING)
-        await resuming.complete()
+        await resuming.complete_index()
         woken: list[str] = []
         with capture_logs() as logs:
             await resuming.resume(woken.append)
         assert woken == ["2000"]
-        assert [line["event"] for line in logs].count("chat.unreadable") == MOST_NAMED
-        assert logs[-1]["unreadable"] == MOST_NAMED + 10
+        assert [line["event"] for line in logs].count("chat.unreadable") == MAX_LOGGED
+        assert logs[-1]["unreadable"] == MAX_LOGGED + 10
 
 
 async def test_an_index_that_was_lost_is_built_again_also_when_it_is_lost_meanwhile() -> None:
     stores = Stores()
     chats = stores.process()
     resuming = Resuming(chats, RETRYING)
-    await resuming.complete()
+    await resuming.complete_index()
     for number in range(1, 51):
         await chats.change(str(number), asked)
     lose(stores.marks)
@@ -355,8 +355,8 @@ async def test_an_index_that_was_lost_is_built_again_also_when_it_is_lost_meanwh
         return await load(key)
 
     stores.records.load = loading  # type: ignore[method-assign]
-    keeping = asyncio.create_task(resuming.keep(unheard))
-    resuming.remade()
+    keeping = asyncio.create_task(resuming.keep_complete(unheard))
+    resuming.on_store_recreated()
     async with asyncio.timeout(10):
         while not await chats.index.is_complete():  # noqa: ASYNC110 - a store has no event
             await asyncio.sleep(0.001)
@@ -370,7 +370,7 @@ async def test_a_chat_whose_mark_is_lost_while_its_record_is_saved_is_marked_aga
 
     async def saving(*arguments: Any) -> int:
         lose(stores.marks)
-        await Resuming(chats, RETRYING).complete()
+        await Resuming(chats, RETRYING).complete_index()
         return await save(*arguments)
 
     stores.records.save = saving  # type: ignore[method-assign]
@@ -382,7 +382,7 @@ async def test_two_processes_that_build_the_index_at_the_same_time_both_come_to_
     stores = Stores()
     await stores.old(*map(str, range(1, 21)))
     async with asyncio.timeout(10):
-        await asyncio.gather(*(Resuming(stores.process(), RETRYING).complete() for _ in range(2)))
+        await asyncio.gather(*(Resuming(stores.process(), RETRYING).complete_index() for _ in range(2)))
     assert len(await stores.marked()) == 20
 
 
@@ -396,11 +396,11 @@ async def test_a_build_marks_a_chat_also_if_a_change_that_failed_has_put_a_lost_
         mark = await chats.index.version("2")
         assert mark is not None
         lose(stores.marks)
-        chats.index.put_back("2", mark)
+        chats.index.restore("2", mark)
         return await created_at()
 
     monkeypatch.setattr(chats.index, "created_at", making)
-    await Resuming(chats, RETRYING).complete()
+    await Resuming(chats, RETRYING).complete_index()
     assert await stores.marked() == {"2"}
 
 
@@ -408,15 +408,15 @@ async def test_chats_that_a_start_did_not_see_as_the_index_was_lost_just_then_ar
     stores, woken = Stores(), asyncio.Queue[str]()
     await stores.old("2", "3")
     resuming = Resuming(stores.process(), RETRYING)
-    await resuming.complete()
+    await resuming.complete_index()
     lose(stores.marks)
     await resuming.resume(woken.put_nowait)
     assert woken.empty()
-    keeping = asyncio.create_task(resuming.keep(woken.put_nowait))
-    resuming.remade()
+    keeping = asyncio.create_task(resuming.keep_complete(woken.put_nowait))
+    resuming.on_store_recreated()
     async with asyncio.timeout(10):
         assert {await woken.get(), await woken.get()} == {"2", "3"}
-    resuming.remade()
+    resuming.on_store_recreated()
     await asyncio.sleep(0)
     await cancel(keeping)
     assert woken.empty(), "nothing was lost: nobody is woken"
@@ -442,7 +442,7 @@ async def test_a_start_waits_for_a_store_that_is_away_for_a_moment(monkeypatch) 
     woken: list[str] = []
     resuming = Resuming(stores.process(), Retrying(Now(), Random()))
     with capture_logs() as logs:
-        await resuming.complete()
+        await resuming.complete_index()
         await resuming.resume(woken.append)
     assert sorted(woken) == ["2", "3"]
     assert [line["event"] for line in logs].count("chats.not_read") == 1
@@ -454,13 +454,13 @@ async def test_a_chat_that_starts_afresh_is_told_again_if_it_becomes_unreadable_
     await stores.records.save("1.2", b"garbage", None)
     with pytest.raises(UnreadableRecord):
         await chats.change("2", asked)
-    assert not await chats.unreadable.was_told("2")
-    await chats.unreadable.mark_told("2")
-    assert await chats.unreadable.was_told("2")
+    assert not await chats.unreadable.was_notified("2")
+    await chats.unreadable.mark_notified("2")
+    assert await chats.unreadable.was_notified("2")
     record = await chats.start_afresh("2", asked)
     assert record == await chats.load("2") == asked(ChatRecord())
     assert await stores.marked() == {"2"}
-    assert not await chats.unreadable.was_told("2")
+    assert not await chats.unreadable.was_notified("2")
 
 
 async def test_starting_afresh_keeps_what_can_be_read_and_what_another_process_has_written() -> None:
@@ -504,36 +504,36 @@ async def test_a_chat_whose_record_the_store_cant_read_is_left_out_and_the_other
 
 async def test_a_start_does_not_name_every_chat_that_the_store_cant_read(monkeypatch) -> None:
     stores = Stores()
-    for number in range(1, MOST_NAMED + 11):
+    for number in range(1, MAX_LOGGED + 11):
         await stores.process().change(str(number), asked)
     monkeypatch.setattr(stores.records, "load", raising(TransportError("nats: the message is broken", Fault.FINAL)))
     with capture_logs() as logs:
         assert await resumed(stores.process()) == []
-    assert [line["event"] for line in logs].count("chat.not_resumed") == MOST_NAMED
-    assert logs[-1]["failed"] == MOST_NAMED + 10
+    assert [line["event"] for line in logs].count("chat.not_resumed") == MAX_LOGGED
+    assert logs[-1]["failed"] == MAX_LOGGED + 10
 
 
 async def test_an_index_that_was_there_at_the_start_was_there_also_when_it_is_lost_later() -> None:
     """A catch-up without a watermark asks for it when it begins: is this the first start ever?"""
     stores = Stores()
-    await Resuming(stores.process(), RETRYING).complete()
+    await Resuming(stores.process(), RETRYING).complete_index()
     again = Resuming(stores.process(), RETRYING)
-    await again.complete()
+    await again.complete_index()
     lose(stores.marks)
-    keeping = asyncio.create_task(again.keep(unheard))
-    again.remade()
+    keeping = asyncio.create_task(again.keep_complete(unheard))
+    again.on_store_recreated()
     async with asyncio.timeout(10):
         while not await stores.process().index.is_complete():  # noqa: ASYNC110 - a store has no event
             await asyncio.sleep(0)
     await cancel(keeping)
-    assert again.was_complete
+    assert again.index_existed
 
 
 async def test_a_store_that_stays_lost_ends_the_start() -> None:
     stores = Stores()
     stores.marks.is_ours = raising(TransportError("the bucket is gone; run setup", Fault.FATAL))  # type: ignore[method-assign]
     with pytest.raises(TransportError, match="run setup"):
-        await Resuming(stores.process(), Retrying(Leaping(), Random())).complete()
+        await Resuming(stores.process(), Retrying(Leaping(), Random())).complete_index()
 
 
 async def test_a_store_that_is_lost_after_a_long_build_has_as_long_to_come_back() -> None:
@@ -550,7 +550,7 @@ async def test_a_store_that_is_lost_after_a_long_build_has_as_long_to_come_back(
         await each(*arguments, **options)
 
     stores.records.each = reading  # type: ignore[method-assign]
-    await Resuming(stores.process(), retrying).complete()
+    await Resuming(stores.process(), retrying).complete_index()
     assert await stores.marked() == {"2"}
 
 

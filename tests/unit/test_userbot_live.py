@@ -181,7 +181,7 @@ async def test_what_cant_be_read_or_nobody_waits_for_is_dropped(places) -> None:
         Event(good.id, good.type, good.source, "1.404.7.0", good.time, good.body),
         Event(good.id, good.type, good.source, ID, good.time, b"{"),
     ):
-        edge.drivers.hear(event)
+        edge.drivers.take_progress(event)
     await edge.answer(7)
     await edge.idle()
     assert places.telegram.edits == ["ответ"]
@@ -216,10 +216,10 @@ CURRENT = ask(question(), RequestId("1", "2", "7"), LATER).having(thinking_id=10
 
 
 async def test_edits_are_paced_and_show_the_newest_text(places, view) -> None:
-    assert view.take(progress("раз", 1))
+    assert view.take_progress(progress("раз", 1))
     await view.show(CURRENT, NOW, edits=True)
-    assert view.take(progress("раз два", 2))
-    assert not view.take(progress("раз два три", 3))
+    assert view.take_progress(progress("раз два", 2))
+    assert not view.take_progress(progress("раз два три", 3))
     assert await view.show(CURRENT, NOW + EDIT_INTERVAL / 2, edits=True) == LATER
     assert places.telegram.edits == ["раз"]
     await view.show(CURRENT, LATER, edits=True)
@@ -227,33 +227,33 @@ async def test_edits_are_paced_and_show_the_newest_text(places, view) -> None:
 
 
 async def test_a_text_that_shows_nothing_new_makes_no_edit(places, view) -> None:
-    view.take(progress("раз", 1))
+    view.take_progress(progress("раз", 1))
     await view.show(CURRENT, NOW, edits=True)
     for number, text in enumerate(["раз\n", "раз\n```", "раз\n```py\n"], 2):
-        view.take(progress(text, number))
+        view.take_progress(progress(text, number))
         await view.show(CURRENT, NOW + number * EDIT_INTERVAL, edits=True)
     assert places.telegram.edits == ["раз"]
 
 
 async def test_nothing_is_shown_of_what_cant_be_seen(places, view) -> None:
-    view.take(progress(" \n", 1))
+    view.take_progress(progress(" \n", 1))
     await view.show(CURRENT, NOW, edits=True)
     assert places.telegram.edits == []
 
 
 async def test_an_older_or_equal_text_makes_no_edit(places, view) -> None:
-    view.take(progress("раз два", 5))
+    view.take_progress(progress("раз два", 5))
     await view.show(CURRENT, NOW, edits=True)
-    assert not view.take(progress("раз", 4))
-    assert not view.take(progress("раз два", 6))
-    assert not view.take(progress("раз два три", 7, "1.2.8.0"))
+    assert not view.take_progress(progress("раз", 4))
+    assert not view.take_progress(progress("раз два", 6))
+    assert not view.take_progress(progress("раз два три", 7, "1.2.8.0"))
     await view.show(CURRENT, LATER, edits=True)
     assert places.telegram.edits == ["раз два"]
 
 
 async def test_an_edit_that_would_cost_a_message_its_turn_is_made_later(places, view) -> None:
     places.telegram.takes_previews = False
-    view.take(progress("раз", 1))
+    view.take_progress(progress("раз", 1))
     assert await view.show(CURRENT, NOW, edits=True) == LATER
     places.telegram.takes_previews = True
     await view.show(CURRENT, LATER, edits=True)
@@ -270,7 +270,7 @@ async def test_an_edit_that_would_cost_a_message_its_turn_is_made_later(places, 
     ],
 )
 async def test_without_a_line_to_grow_nothing_is_edited(places, view, current) -> None:
-    view.take(progress("раз", 1))
+    view.take_progress(progress("раз", 1))
     await view.show(current, NOW, edits=True)
     await view.show(CURRENT, NOW, edits=False)
     assert places.telegram.edits == []
@@ -283,7 +283,7 @@ async def test_typing_is_shown_again_when_it_would_fade_and_after_a_message(plac
     assert places.telegram.typings == 1
     await view.show(CURRENT, until, edits=True)
     await asyncio.sleep(0)
-    view.spoke()
+    view.restart_typing()
     await view.show(CURRENT, until, edits=True)
     await asyncio.sleep(0)
     assert places.telegram.typings == 3

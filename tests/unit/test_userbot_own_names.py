@@ -10,8 +10,8 @@ from edge.userbot.chat.commands import Help, parse
 from edge.userbot.chat.transitions import Effect, Incoming
 from edge.userbot.intake.intake import Intake
 from edge.userbot.rules import Rules
-from edge.userbot.telegram.account import TelegramAccount
 from edge.userbot.telegram.updates import OwnNames
+from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 
 types = raw.types
 ACCOUNT = 1
@@ -61,18 +61,18 @@ async def test_the_names_are_those_that_are_shown_last(client, names, shown, exp
 
 
 async def test_a_new_name_is_heard_at_once_and_that_of_others_is_not(names) -> None:
-    names.hear_update(renamed(ACCOUNT, name("early")))
-    names.hear([myself("Timokha")])
-    names.hear_update(renamed(2, name("other")))
+    names.learn_from_update(renamed(ACCOUNT, name("early")))
+    names.learn_from_users([myself("Timokha")])
+    names.learn_from_update(renamed(2, name("other")))
     assert names.active == {"timokha"}
-    names.hear_update(renamed(ACCOUNT, name("New"), name("Newer")))
+    names.learn_from_update(renamed(ACCOUNT, name("New"), name("Newer")))
     assert names.active == {"new", "newer"}
-    names.hear_update(renamed(ACCOUNT))
+    names.learn_from_update(renamed(ACCOUNT))
     assert names.active == set()
 
 
 async def test_a_name_that_changed_meanwhile_comes_with_the_difference(names) -> None:
-    class Calls:
+    class TelegramApi:
         async def invoke(self, _query: Any) -> Any:
             state = types.updates.State(pts=2, qts=0, date=0, seq=0, unread_count=0)
             other = [renamed(ACCOUNT, name("new"))]
@@ -80,12 +80,14 @@ async def test_a_name_that_changed_meanwhile_comes_with_the_difference(names) ->
                 new_messages=[], new_encrypted_messages=[], other_updates=other, chats=[], users=[], state=state
             )
 
-        async def remember_people(self) -> None:
+        async def save_peers(self) -> None:
             pass
 
-    names.hear([myself("old")])
-    calls: Any = Calls()
-    source = TelegramAccount(calls, str(ACCOUNT), groups=False, bots=False, other=names.hear_update)
+    names.learn_from_users([myself("old")])
+    calls: Any = TelegramApi()
+    source = TelegramUpdatesSource(
+        calls, str(ACCOUNT), groups=False, bots=False, on_other_update=names.learn_from_update
+    )
     await source.difference(types.updates.State(pts=1, qts=0, date=0, seq=0, unread_count=0))
     assert names.active == {"new"}
 
@@ -98,9 +100,9 @@ async def test_the_intake_obeys_the_name_of_the_moment(places, names) -> None:
         return await intake.receive(Incoming("1", "2", number, text, "ru", datetime.now(UTC)))
 
     assert await says("/help@timokha", 1) is Effect.SILENT
-    names.hear([myself("Timokha")])
+    names.learn_from_users([myself("Timokha")])
     assert parse("/help@timokha", names=names.active) == Help()
     assert await says("/help@timokha", 2) is Effect.HELPED
     assert await says("/delete_history@other_bot", 3) is Effect.SILENT
-    names.hear_update(renamed(ACCOUNT, name("other_bot")))
+    names.learn_from_update(renamed(ACCOUNT, name("other_bot")))
     assert await says("/delete_history@other_bot", 4) is Effect.DELETED

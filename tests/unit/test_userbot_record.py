@@ -15,6 +15,7 @@ from edge.userbot.chat.question_progress import (
     record_thinking_line,
 )
 from edge.userbot.chat.record import (
+    ALWAYS_WRITTEN,
     MAX_ANSWER_BYTES,
     MAX_HISTORY,
     MAX_HISTORY_BYTES,
@@ -22,7 +23,6 @@ from edge.userbot.chat.record import (
     MAX_QUESTION_BYTES,
     MAX_SEEN,
     MAX_WAITING,
-    WRITTEN,
     AnswerText,
     ChatRecord,
     Current,
@@ -89,7 +89,7 @@ def test_what_a_server_was_made_to_write_there_is_not_the_record_of_a_chat_that_
         from_json(value)
 
 
-@pytest.mark.parametrize("missing", sorted(WRITTEN))
+@pytest.mark.parametrize("missing", sorted(ALWAYS_WRITTEN))
 def test_a_record_without_what_every_version_wrote_is_not_ours(missing: str) -> None:
     written = json.loads(FIRST)
     del written[missing]

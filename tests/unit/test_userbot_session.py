@@ -30,7 +30,7 @@ from cli.doctor.findings import Level
 from cli.doctor.telegram import examine_session as look
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram import session_file
-from edge.userbot.telegram.calls import SessionRevoked
+from edge.userbot.telegram.api import SessionRevoked
 from edge.userbot.telegram.faults import TransportRefused
 from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.session import make_client, started_client

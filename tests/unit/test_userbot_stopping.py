@@ -8,7 +8,7 @@ import pytest
 from edge.userbot import app
 from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.settings import UserbotSettings
-from edge.userbot.telegram.calls import SessionRevoked
+from edge.userbot.telegram.api import SessionRevoked
 from events.errors import TransportUnreachable
 from events.runtime.tasks import within
 from observability.telemetry import noop_telemetry

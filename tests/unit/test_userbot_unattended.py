@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram import session_file
-from edge.userbot.telegram.calls import SessionRevoked
+from edge.userbot.telegram.api import SessionRevoked
 from edge.userbot.telegram.unattended import wait_for_new_session, wait_for_session
 from tests.clocks import ManualClock
 

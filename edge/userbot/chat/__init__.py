@@ -1,1 +1,1 @@
-"""What a chat holds and what follows from it, purely: the record, its transitions, the next steps, a request."""
+"""A chat's record, its transitions, its next step and its requests: pure functions and values only."""

@@ -1,4 +1,4 @@
-"""What a text asks of the bot: a question, a command, or nothing. Never fails on any text."""
+"""Parse what a text asks of the bot: a question, a command, or nothing. No text makes it fail."""
 
 import re
 import unicodedata
@@ -10,15 +10,15 @@ from edge.userbot.text import clean, is_blank, is_invisible, strip_invisible, tr
 
 MAX_CONTEXT_LENGTH = 50
 
-MOST_MARKS = 4
-"""So many characters make one at most, e.g. a Greek letter and its marks."""
+MAX_CHARS_PER_LETTER = 4
+"""The most characters that fold to one, e.g. a Greek letter and its marks."""
 
 _AS_TYPED = str.maketrans(
     dict.fromkeys("\u2018\u2019\u02bc", "'")
     | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
     | dict.fromkeys("\u2010\u2012\u2013\u2014\u2015\u2212", "-")
 )
-"""What phones and Telegram Desktop make of quotation marks and dashes while somebody types."""
+"""Quotation marks and dashes that phones and Telegram Desktop insert during typing, and the typed ones."""
 _DASHES = re.compile("-+")
 _COMMAND = re.compile(r"/(?P<name>[a-z_]+)(?:@(?P<whose>\w{1,64}))?(?:\s+(?P<argument>.*))?", re.DOTALL | re.IGNORECASE)
 _SHORT_NUMBER = re.compile(r"[0-9]{1,4}")
@@ -26,14 +26,14 @@ _SHORT_NUMBER = re.compile(r"[0-9]{1,4}")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The model is asked; `question` is clean and shows something."""
+    """A question for the model, clean and not blank."""
 
     question: str
 
 
 @dataclass(frozen=True, slots=True)
 class AskHint:
-    """The prefix with nothing after it."""
+    """The prefix without a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class DeleteHistory:
 
 @dataclass(frozen=True, slots=True)
 class SetContextLength:
-    """`/set_context_length`; `argument` is whatever follows, for `parse_context_length`."""
+    """`/set_context_length`; `argument` is the rest of the text, for `parse_context_length`."""
 
     argument: str
 
@@ -57,12 +57,12 @@ Command = Ask | AskHint | Help | DeleteHistory | SetContextLength
 
 
 def parse(text: str, prefix: str = DEFAULT_PREFIX, names: Set[str] = frozenset()) -> Command | None:
-    """What `text` asks of the account whose usernames, in lower case, are `names`; None for what is not for it."""
+    """Return what `text` asks of the account with the usernames `names`, in lower case; None if nothing."""
     return _command(strip_invisible(text).strip(), names) or _question(text, prefix)
 
 
 def parse_context_length(argument: str) -> int | None:
-    """The number of earlier messages, 0..50, in plain decimal digits; None for anything else."""
+    """Return the number of earlier messages, 0..50, in decimal digits; None for anything else."""
     argument = strip_invisible(argument).strip()
     if not _SHORT_NUMBER.fullmatch(argument) or int(argument) > MAX_CONTEXT_LENGTH:
         return None
@@ -93,9 +93,9 @@ def _question(text: str, prefix: str) -> Ask | AskHint | None:
 
 
 def _after_prefix(text: str, prefix: str) -> str | None:
-    """What follows `prefix`, compared as it looks; a prefix that ends a word must not run into the next one."""
+    """Return what follows `prefix`, which is compared by its look. A prefix that ends in a letter ends a word."""
     wanted = fold(prefix)
-    end = _end_of(wanted, text)
+    end = _prefix_end(wanted, text)
     if not end:
         return None
     rest = text[end:]
@@ -103,8 +103,8 @@ def _after_prefix(text: str, prefix: str) -> str | None:
     return None if runs_on else rest
 
 
-def _end_of(wanted: str, text: str) -> int:
-    """Where what `text` starts with no longer looks like `wanted`, which is folded; 0 if it never does."""
+def _prefix_end(wanted: str, text: str) -> int:
+    """Return the end of the start of `text` that looks like `wanted`, which is folded; 0 if there is none."""
     found, seen = 0, ""
     for end, char in enumerate(text, start=1):
         if is_invisible(char) or (char.isspace() and (not seen or seen[-1].isspace())):
@@ -112,16 +112,16 @@ def _end_of(wanted: str, text: str) -> int:
         seen += char
         if fold(seen) == wanted and not char.isspace():
             found = end
-        elif found or len(seen) > MOST_MARKS * len(wanted):
+        elif found or len(seen) > MAX_CHARS_PER_LETTER * len(wanted):
             break
     return found
 
 
 def fold(text: str) -> str:
-    """Return what stays of `text` whatever its case, white space, and way to write a letter (й, or и and a breve).
+    """Return a form of `text` for comparison regardless of case, white space and encoding (й, or и and a breve).
 
-    That is Unicode's compatibility caseless matching (The Unicode Standard, D146), without what shows nothing, and with
-    quotation marks and dashes as a keyboard has them.
+    That is Unicode's compatibility caseless matching (The Unicode Standard, D146), without invisible characters, and
+    with quotation marks and dashes as typed.
     """
     text = unicodedata.normalize("NFD", strip_invisible(text)).casefold()
     text = unicodedata.normalize("NFKD", text).casefold()

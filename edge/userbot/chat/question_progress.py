@@ -1,4 +1,4 @@
-"""What replies, deadlines and sent messages change in a chat record, purely.
+"""Transitions of a chat record after replies, deadlines and sent messages: pure functions.
 
 Every transition returns a new record, or the very same object if it changes nothing.
 """

@@ -1,4 +1,4 @@
-"""The chat record: what is stored of one chat, and the JSON that it is stored as.
+"""The chat record: the stored state of one chat, and its JSON.
 
 A record with a higher schema number than this version knows can't be read: this version would drop the fields that it
 does not know as soon as it saves.
@@ -25,9 +25,9 @@ MAX_ANSWER_BYTES = 64 * 1024
 
 SCHEMA = 1
 """Raise it in a release that writes anything that the release before does not know."""
-EARLIER = 0
+NO_SCHEMA = 0
 """The schema number of records from versions that wrote none."""
-WRITTEN = {"settings", "history", "seen", "current", "waiting", "notices", "erasing"}
+ALWAYS_WRITTEN = {"settings", "history", "seen", "current", "waiting", "notices", "erasing"}
 """The fields that every version writes, defaults included. A record without one of them is not ours."""
 
 NO_MESSAGE = 0
@@ -48,7 +48,7 @@ class UnreadableRecord(TimokhaError):
 class _Numbered(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    number: int = Field(default=EARLIER, alias="schema")
+    number: int = Field(default=NO_SCHEMA, alias="schema")
 
 
 class _StoredModel(BaseModel):
@@ -165,14 +165,14 @@ class ChatRecord(_StoredModel):
 
 
 def schema_of(value: bytes, *, known: int, what: str) -> int:
-    """Return the schema number of a stored record, `EARLIER` if it has none or is no record at all.
+    """Return the schema number of a stored record, `NO_SCHEMA` if it has none or is no record at all.
 
     Raises UnreadableRecord if the number is higher than `known`.
     """
     try:
         number = _Numbered.model_validate_json(value).number
     except ValidationError:
-        return EARLIER
+        return NO_SCHEMA
     if number > known:
         raise UnreadableRecord(
             f"{what} was written by a newer version of Timokha (schema {number}, this version knows {known}): run that"
@@ -195,7 +195,7 @@ def from_json(value: bytes) -> ChatRecord:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "record"
         raise unreadable(f"{where}: {first['type']}") from None
-    if missing := WRITTEN - record.model_fields_set:
+    if missing := ALWAYS_WRITTEN - record.model_fields_set:
         # For example a reply of NATS that some publisher has directed to this subject.
         raise unreadable(f"{min(missing)}: missing, so it is not ours")
     return record
@@ -207,7 +207,7 @@ def unreadable(why: str) -> UnreadableRecord:
 
 
 def ask(question: Question, request_id: RequestId, deadline: datetime) -> Current:
-    """Make `question` the current one."""
+    """Return `question` as the current one."""
     return Current(question=question, request_id=str(request_id), deadline=deadline)
 
 

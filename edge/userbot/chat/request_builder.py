@@ -1,4 +1,4 @@
-"""From the chat record to the request: what the model is told, within bounds, always the same for the same question."""
+"""Build the request for a question from the chat record: within limits, and always the same one."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -8,9 +8,9 @@ from events.ids import RequestId
 from events.schema import GenerationRequested, Role, Sampling, Turn
 
 MAX_BYTES = 200_000
-"""UTF-8 of all turns: JetStream takes 1 MiB a message, and escapes and headers come on top."""
+"""UTF-8 of all turns. JetStream accepts 1 MiB a message, escapes and headers included."""
 MAX_TOKENS = 1500
-"""Rough; leaves room for a reply in the 2,048 positions of the original's model."""
+"""An estimate that leaves room for a reply in the 2,048 positions of the original's model."""
 CHARS_PER_TOKEN = 3
 TOKENS_PER_TURN = 4
 """Estimates on the safe side for Russian and English; only the worker has the tokenizer."""
@@ -26,13 +26,13 @@ def build_request(
     max_bytes: int = MAX_BYTES,
     max_tokens: int = MAX_TOKENS,
 ) -> GenerationRequested:
-    """The request that `current` makes.
+    """Return the request for `current`.
 
-    Turns are the last `context_length` messages of the history, as many of them as fit, and the question, which is
-    cut from its start if it alone does not fit. `account` and `chat` are the request id's first two tokens.
+    Its turns are as many of the last `context_length` messages of the history as fit, and the question, of which the
+    start is cut off if it alone does not fit. `account` and `chat` are the request id's first two tokens.
     """
     request_id = RequestId.parse(current.request_id)
-    question = Turn(role=Role.USER, text=_end(current.question.text, max_bytes, max_tokens))
+    question = Turn(role=Role.USER, text=_end_that_fits(current.question.text, max_bytes, max_tokens))
     seed = _seed(current.request_id)
     length = record.settings.context_length
     earlier = record.history[-length:] if length else ()
@@ -42,7 +42,7 @@ def build_request(
         chat_id=chat,
         message_id=request_id.message,
         revision=request_id.revision,
-        turns=_fitting((*earlier, question), max_bytes, max_tokens),
+        turns=_newest_that_fit((*earlier, question), max_bytes, max_tokens),
         sampling=sampling.naming_defaults().model_copy(update={"seed": seed}),
         deadline=current.deadline,
         locale=current.question.locale,
@@ -50,8 +50,8 @@ def build_request(
     )
 
 
-def _fitting(turns: tuple[Turn, ...], max_bytes: int, max_tokens: int) -> tuple[Turn, ...]:
-    """`turns` without the oldest ones that do not fit, nor an answer whose question was dropped for that."""
+def _newest_that_fit(turns: tuple[Turn, ...], max_bytes: int, max_tokens: int) -> tuple[Turn, ...]:
+    """Return the newest of `turns` that fit, without an answer whose question does not fit."""
     fitting = turns
     while len(fitting) > 1 and (_bytes(fitting) > max_bytes or _tokens(fitting) > max_tokens):
         fitting = fitting[1:]
@@ -59,8 +59,8 @@ def _fitting(turns: tuple[Turn, ...], max_bytes: int, max_tokens: int) -> tuple[
     return fitting[1:] if orphaned else fitting
 
 
-def _end(text: str, max_bytes: int, max_tokens: int) -> str:
-    """The end of `text` that fits, at least one character of it."""
+def _end_that_fits(text: str, max_bytes: int, max_tokens: int) -> str:
+    """Return the end of `text` that fits, at least one character."""
     chars = max(1, (max_tokens - TOKENS_PER_TURN) * CHARS_PER_TOKEN)
     return text[-chars:].encode()[-max_bytes:].decode(errors="ignore").lstrip() or text[-1:]
 
@@ -74,5 +74,5 @@ def _tokens(turns: Iterable[Turn]) -> int:
 
 
 def _seed(request_id: str) -> int:
-    """32 bits, the same in every process, unlike Python's `hash`."""
+    """Return 32 bits that are the same in every process, unlike Python's `hash`."""
     return int.from_bytes(sha256(request_id.encode()).digest()[:4], "big")

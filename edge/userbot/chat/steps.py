@@ -1,4 +1,4 @@
-"""What has to happen next in a chat so that the world matches its record: record and time alone decide."""
+"""Decide the next step of a chat: a pure function of its record and the time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,42 +12,42 @@ from edge.userbot.formatting.styled_text import FormattedText
 
 @dataclass(frozen=True, slots=True)
 class Erase:
-    """Erase the chat's events up to message `up_to` from the streams; then `erased`."""
+    """Erase the chat's events up to message `up_to` from the streams; then `finish_erasing`."""
 
     up_to: int
 
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Send `notice`; then `notified`."""
+    """Send `notice`; then `drop_notice`."""
 
     notice: Notice
 
 
 @dataclass(frozen=True, slots=True)
 class TakeUp:
-    """Nothing is being answered, but something waits: `taken_up`."""
+    """There is no current question, but one waits: `take_up_next`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """The deadline has passed: `expired`, unless a reply is in."""
+    """The deadline has passed: `expire`, unless there is a reply."""
 
     current: Current
 
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Publish the request of `current` while it is asking, then send its thinking line; then `thought`."""
+    """Publish the request of `current` unless it has an outcome; send its thinking line; `record_thinking_line`."""
 
     current: Current
 
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Send `part`, message `part_index` (from 0) of `parts_total`; then `part_sent` with `part_index + 1`.
+    """Send `part`, message `part_index` (from 0) of `parts_total`; then `record_part_sent` with `part_index + 1`.
 
-    With `edits` it replaces the text of that message; if that is gone, `line_lost` instead.
+    `edits`: replace the text of this message instead; if it no longer exists, then `drop_thinking_line`.
     """
 
     current: Current
@@ -59,18 +59,17 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The whole outcome is out: `finished`."""
+    """All messages of the outcome are sent: `finish_question`."""
 
 
 Step = Erase | Notify | TakeUp | Expire | Think | Deliver | Finish
 
 
 def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bool = True) -> Step | None:
-    """The most urgent step, the same one until its transition is stored; None while there is nothing but to wait.
+    """Return the most urgent step, the same one until its transition is stored; None if there is none for now.
 
-    Without `erase` the chat goes on as well as it can while its events can't be erased. Nobody is told that they
-    are before it is true. Without `send` only what needs no message is done, such as deciding that a deadline has
-    passed.
+    `erase`: whether events can be erased now. If not, the chat goes on, but the notice that says so waits. `send`:
+    whether messages can be sent now. If not, only steps without one are returned, such as `Expire`.
     """
     if record.erasing and erase:
         return Erase(record.deleted_to)
@@ -90,13 +89,13 @@ def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bo
 
 
 def wake_at(record: ChatRecord) -> datetime | None:
-    """When a step becomes due by itself: the deadline of a question that has no outcome yet."""
+    """Return when a step becomes due by itself: the deadline of the current question if it has no outcome."""
     current = record.current
     return current.deadline if current and current.outcome is None else None
 
 
 def _delivery(current: Current, outcome: AnswerText | Failure) -> Step:
-    # The same parts every time, so that a restart goes on where it was.
+    # The parts are the same every time, so that a restart continues with the next one.
     parts = _parts(outcome, current.question.locale)
     if current.parts_sent >= len(parts):
         return Finish()

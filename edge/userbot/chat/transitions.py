@@ -1,4 +1,4 @@
-"""What a message changes in a chat record, purely, and which effect that is."""
+"""Transitions of a chat record after a user's message, and their effects: pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,9 +41,9 @@ HELP_INTERVAL = timedelta(seconds=5)
 class Incoming:
     """A message of a user. `account` and `chat` are tokens of a request id, `trace` is its W3C trace context.
 
-    `doubtful`: it may have been answered before the records were lost. `put_back`: it was written before a backup of
-    the records was restored. `answered`: and the chat shows that it was answered. `command`: what `text` asks for, if
-    it was parsed before.
+    `doubtful`: it may have been answered before the records were lost. `before_restore`: it was written before a
+    backup of the records was restored. `answered`: in addition the chat shows that it was answered. `command`: what
+    `text` asks for, if it is parsed already.
     """
 
     account: str
@@ -54,7 +54,7 @@ class Incoming:
     date: datetime
     trace: Mapping[str, str] = field(default_factory=dict)
     doubtful: bool = False
-    put_back: bool = False
+    before_restore: bool = False
     answered: bool = False
     command: Command | None = None
 
@@ -65,7 +65,7 @@ class Incoming:
 
 
 class Effect(StrEnum):
-    """What the intake did about a message."""
+    """What became of a message."""
 
     SILENT = "silent"
     DUPLICATE = "duplicate"
@@ -123,19 +123,21 @@ def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) 
         return Decision(record, Effect.CANCELLED)
     record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
     too_old = now - message.date > rules.catch_up_window
-    if message.answered or (too_old and message.put_back and isinstance(command, DeleteHistory)):
-        return _obey_silently(record, command, message, rules, now)
+    if message.answered or (too_old and message.before_restore and isinstance(command, DeleteHistory)):
+        return _carry_out_silently(record, command, message, rules, now)
     if too_old:
         return Decision(record, Effect.TOO_OLD)
-    received = _obey(record, command, message, rules, now)
+    received = _carry_out(record, command, message, rules, now)
     return _within_limit(record, received, command, rules, now) if received.effect in ANSWERED else received
 
 
-def _obey_silently(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
-    """Repeat what a command set or deleted, which the restored backup lacks, without answering it again."""
+def _carry_out_silently(
+    record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime
+) -> Decision:
+    """Repeat a command's change, which the restored backup lacks, without answering it again."""
     if isinstance(command, Ask | AskHint):
         return Decision(record, Effect.ANSWERED_BEFORE)
-    received = _obey(record, command, message, rules, now)
+    received = _carry_out(record, command, message, rules, now)
     return Decision(received.record.having(notices=record.notices), Effect.ANSWERED_BEFORE)
 
 
@@ -144,7 +146,7 @@ def _within_limit(record: ChatRecord, received: Decision, command: Command, rule
     if isinstance(command, Ask | AskHint):
         if is_silent(record.rate, now):
             return Decision(record, Effect.SILENCED)
-        if is_reached(record.rate, rules.max_answers, now):
+        if is_limit_reached(record.rate, rules.max_answers, now):
             return Decision(record.having(rate=Rate(silent_since=now)), Effect.TOO_MANY)
     return Decision(received.record.having(rate=count_answer(record.rate, now)), received.effect)
 
@@ -153,7 +155,7 @@ def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now:
     """Do as `receive` does but drop the history. If there is none to drop, refuse a question."""
     if not record.history:
         return refuse(record, message, rules, now, reason=phrases.TOO_LARGE)
-    return _forgetting(record, receive(record, message, rules, now))
+    return _without_history(record, receive(record, message, rules, now))
 
 
 def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Decision:
@@ -168,17 +170,17 @@ def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *
 
 def refuse_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
     """Do as `refuse` does but drop the history, for a record that has no room left."""
-    return _forgetting(record, refuse(record, message, rules, now, reason=phrases.INTERNAL))
+    return _without_history(record, refuse(record, message, rules, now, reason=phrases.INTERNAL))
 
 
-def _forgetting(record: ChatRecord, received: Decision) -> Decision:
+def _without_history(record: ChatRecord, received: Decision) -> Decision:
     """Return `received` without the history, if there is anything to store."""
     if received.record is record:
         return received
     return Decision(received.record.having(history=()), received.effect)
 
 
-def _obey(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
+def _carry_out(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
     locale = phrases.language(message.locale, rules.locale)
     match command:
         case Ask(question):
@@ -260,19 +262,19 @@ def count_answer(rate: Rate, now: datetime) -> Rate:
     return rate.having(since=now, answers=1) if _is_minute_over(rate, now) else rate.having(answers=rate.answers + 1)
 
 
-def is_reached(rate: Rate, limit: int, now: datetime) -> bool:
+def is_limit_reached(rate: Rate, limit: int, now: datetime) -> bool:
     """Return whether the minute has had `limit` answers; 0 is no limit."""
     return 0 < limit <= rate.answers and not _is_minute_over(rate, now)
 
 
 def is_silent(rate: Rate, now: datetime) -> bool:
-    return rate.silent_since is not None and not _passed(rate.silent_since, now, SILENCE)
+    return rate.silent_since is not None and not _has_passed(rate.silent_since, now, SILENCE)
 
 
 def _is_minute_over(rate: Rate, now: datetime) -> bool:
-    return rate.since is None or _passed(rate.since, now, MINUTE)
+    return rate.since is None or _has_passed(rate.since, now, MINUTE)
 
 
-def _passed(since: datetime, now: datetime, period: timedelta) -> bool:
+def _has_passed(since: datetime, now: datetime, period: timedelta) -> bool:
     """Return whether `period` has passed, also if the clock was set back to before `since`."""
     return not timedelta(0) <= now - since < period

@@ -1,1 +1,1 @@
-"""A driver for each chat: carry out the steps that its record asks for, and record what came of them."""
+"""A driver for each chat: carry out the steps that its record asks for, and record their results."""

@@ -1,4 +1,4 @@
-"""The driver of one chat: sees to what the record says is to be done, until nothing is, and to what goes wrong."""
+"""The driver of one chat: carry out the steps that its record asks for, and handle their errors."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,119 +26,121 @@ from events.runtime.retrying import Backoff
 from events.schema import GenerationProgressed
 from observability import propagation
 
-TELEGRAM = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=15))
-"""Pauses before a message is sent again that Telegram did not take."""
-FAULT = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=10))
-"""Pauses before a step is tried again after a fault of the userbot's own."""
+TELEGRAM_PAUSES = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=15))
+"""Pauses before a message is sent again after Telegram did not accept it."""
+FAULT_PAUSES = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=10))
+"""Pauses before a step is retried after a fault of the userbot itself."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyTarget:
-    """A message for the bot in a chat whose record can't be read; `locale` is one that is spoken."""
+    """A message to the bot in a chat whose record can't be read. `locale`: one for which there are phrases."""
 
     message_id: int
     locale: str
 
 
 class Driver:
-    """Serial within a chat. `resumed` after a restart: what was in flight may have happened already."""
+    """Carries out one step after the other. `resumed`: after a restart, as the first step may have been carried out."""
 
-    def __init__(self, chat: str, ports: Ports, *, resumed: bool = False, asked: ReplyTarget | None = None) -> None:
+    def __init__(
+        self, chat: str, ports: Ports, *, resumed: bool = False, reply_target: ReplyTarget | None = None
+    ) -> None:
         self._chat = chat
         self._ports = ports
         self._clock = ports.retrying.clock
-        self._outbox = Outbox(chat, ports.messenger, ports.telemetry.spans, unsure=resumed)
+        self._outbox = Outbox(chat, ports.messenger, ports.telemetry.spans, check_first=resumed)
         self._view = LiveView(chat, ports.messenger, formatted=ports.formatted)
         self._performer = Performer(chat, ports, self._outbox, self._view)
         self._send_at = float("-inf")
-        self._storing, self._sending = ports.retrying.pauses(AWAY), ports.retrying.pauses(TELEGRAM)
-        self._faults = ports.retrying.pauses(FAULT)
+        self._store_pauses, self._send_pauses = ports.retrying.pauses(AWAY), ports.retrying.pauses(TELEGRAM_PAUSES)
+        self._fault_pauses = ports.retrying.pauses(FAULT_PAUSES)
         self._record = ChatRecord()
         self._step: Step | None = None
-        self._asked = asked
+        self._reply_target = reply_target
         self._resumed = resumed
-        self._looked_for = ""
+        self._checked_for_outcome = ""
         self.woken = asyncio.Event()
         """Set since the record may have changed after it was last loaded."""
-        self._stirred = asyncio.Event()
-        self._since = self._clock.now()
+        self._end_wait = asyncio.Event()
+        self._due_since = self._clock.now()
 
-    def wake(self, asked: ReplyTarget | None = None) -> None:
-        """The record has changed, or can't be read although somebody has `asked`."""
-        self._asked = self._asked or asked
+    def wake(self, reply_target: ReplyTarget | None = None) -> None:
+        """Look at the record: it has changed. `reply_target`: reply to this message if the record can't be read."""
+        self._reply_target = self._reply_target or reply_target
         self.woken.set()
-        self._stirred.set()
-        self._since = self._clock.now()
+        self._end_wait.set()
+        self._due_since = self._clock.now()
 
-    def hear(self, progress: GenerationProgressed) -> None:
-        """A worker has written more."""
-        if self._view.take(progress):
-            self._stirred.set()
+    def take_progress(self, progress: GenerationProgressed) -> None:
+        """Take the text that a worker has written so far."""
+        if self._view.take_progress(progress):
+            self._end_wait.set()
 
     async def run(self) -> None:
-        """Return when the chat needs nothing any more, unless it was woken meanwhile."""
+        """Run until there is no step left, nor anything to wait for."""
         try:
-            while await self._goes_on():
+            while await self._try_to_advance():
                 pass
         finally:
             await self._view.close()
 
-    async def _goes_on(self) -> bool:
+    async def _try_to_advance(self) -> bool:
         self.woken.clear()
-        self._stirred.clear()
+        self._end_wait.clear()
         try:
             more = await self._advance()
         except MessengerError as error:
-            # Until then nothing is sent, whoever wakes the driver.
-            pause = self._sending.next(error)
+            # Nothing is sent before that, even if the driver is woken.
+            pause = self._send_pauses.next(error)
             self._send_at = self._clock.monotonic() + pause.total_seconds()
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
         except TransportError as error:
-            if attempts := self._attempts(error.fault):
-                return await self._failed(error, attempts=attempts)
-            pause = self._storing.next(error)
+            if attempts := self._max_attempts(error.fault):
+                return await self._retry_or_skip(error, attempts=attempts)
+            pause = self._store_pauses.next(error)
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())
             await self._clock.sleep(pause)
         except UnreadableRecord:
-            pass  # the next attempt to load it says what is to be done
+            pass  # it is handled when it is loaded again
         except TimokhaError as error:
-            return await self._failed(error, attempts=1)
+            return await self._retry_or_skip(error, attempts=1)
         except asyncio.CancelledError as error:
-            # A library may cancel what it waits for itself: that is not for us to end by.
+            # If a library cancels its own call, the driver goes on.
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            return await self._failed(error)
-        except Exception as error:  # noqa: BLE001 - a chat must not be stuck because of a fault in here
-            return await self._failed(error)
+            return await self._retry_or_skip(error)
+        except Exception as error:  # noqa: BLE001 - a bug must not block the chat
+            return await self._retry_or_skip(error)
         else:
-            self._storing.reset()
-            self._faults.reset()
+            self._store_pauses.reset()
+            self._fault_pauses.reset()
             return more
         return True
 
-    def _attempts(self, fault: Fault) -> int | None:
-        """How often a step is tried that the store answers so; None: until it works."""
+    def _max_attempts(self, fault: Fault) -> int | None:
+        """Return how often to try a step after this fault of the store, None for no limit."""
         if fault is Fault.FINAL:
             return 1
-        # Without its record there is nothing to do for a chat, and nothing to lose.
+        # `_step` is None while the record is being loaded: a chat whose record can't be loaded is left alone.
         return UNKNOWN_ATTEMPTS if fault is Fault.UNKNOWN and self._step is None else None
 
-    async def _failed(self, error: BaseException, *, attempts: int = UNKNOWN_ATTEMPTS) -> bool:
-        """Try the step again until it has failed `attempts` times in a row, then skip it; return whether to go on."""
-        pause = self._faults.next()
+    async def _retry_or_skip(self, error: BaseException, *, attempts: int = UNKNOWN_ATTEMPTS) -> bool:
+        """Retry the step until it has failed `attempts` times in a row, then skip it. Return whether to go on."""
+        pause = self._fault_pauses.next()
         log.error("driver.fault", chat=self._chat, step=type(self._step).__name__, error=describe_error(error))
-        self._outbox.doubt()
-        if self._faults.failures < attempts:
+        self._outbox.check_before_next_send()
+        if self._fault_pauses.failures < attempts:
             await self._clock.sleep(pause)
             return True
-        self._faults.reset()
+        self._fault_pauses.reset()
         try:
             log.error("driver.gave_up", chat=self._chat, step=type(self._step).__name__)
             await self._performer.skip(self._step, self._record)
-        except Exception as again:  # noqa: BLE001 - the next message or start takes the chat up again
+        except Exception as again:  # noqa: BLE001 - the next message or start resumes the chat
             log.error("driver.stopped", chat=self._chat, error=describe_error(again))
             return False
         return True
@@ -148,7 +150,7 @@ class Driver:
         try:
             record = self._record = await self._ports.chats.load(self._chat)
         except UnreadableRecord as error:
-            return await self._tell_unreadable(error)
+            return await self._notify_unreadable(error)
         latest = self._clock.now() + self._ports.deadline
         if limit_deadline(record, latest) is not record:
             await self._ports.chats.change(self._chat, lambda record: limit_deadline(record, latest))
@@ -156,41 +158,41 @@ class Driver:
         now = self._clock.monotonic()
         time, erase, send = self._clock.now(), now >= self._performer.erase_at, now >= self._send_at
         step = self._step = next_step(record, time, erase=erase, send=send)
-        if not isinstance(step, Erase | Notify) and await self._is_put_back(record):
+        if not isinstance(step, Erase | Notify) and await self._was_answered_before(record):
             return True
         if step:
-            await self._performer.perform(step, record, due_since=self._since)
+            await self._performer.perform(step, record, due_since=self._due_since)
             if isinstance(step, Notify | Think | Deliver):
-                self._sending.reset()
+                self._send_pauses.reset()
             if not self.woken.is_set():
-                self._since = self._clock.now()
+                self._due_since = self._clock.now()
             return True
-        due = list(self._due(record, now, time))
+        due = list(self._seconds_to_next_step(record, now, time))
         if due:
             await self._wait(record, min(due))
         return bool(due)
 
-    async def _is_put_back(self, record: ChatRecord) -> bool:
-        """Whether the current question had its outcome in its chat already, or that can't be found out for now.
+    async def _was_answered_before(self, record: ChatRecord) -> bool:
+        """Return whether the chat has the outcome of the current question, which is then dropped, or may have it.
 
-        Outcomes are stored before they are sent: it has one only if the record is an old one, of a backup.
+        As outcomes are stored before they are sent, this is so only if the record was restored from a backup.
         """
         current = record.current
-        if current is None or current.outcome or current.request_id == self._looked_for:
+        if current is None or current.outcome or current.request_id == self._checked_for_outcome:
             return False
         if not (self._resumed or current.question.doubtful):
             return False
         if (held := self._send_at - self._clock.monotonic()) > 0:
             await self._wait(ChatRecord(), held)
             return True
-        if await self._performer.is_put_back(current):
+        if await self._performer.drop_if_answered_before(current):
             log.info("question.answered_before", request_id=current.request_id)
             return True
-        self._looked_for = current.request_id
+        self._checked_for_outcome = current.request_id
         return False
 
-    def _due(self, record: ChatRecord, now: float, time: datetime) -> Iterator[float]:
-        """In how many seconds there may be a step, for each thing that stands in the way of one."""
+    def _seconds_to_next_step(self, record: ChatRecord, now: float, time: datetime) -> Iterator[float]:
+        """Yield in how many seconds there may be a step, for each reason to wait."""
         erase_at = self._performer.erase_at
         if now < self._send_at and next_step(record, time, erase=now >= erase_at):
             yield self._send_at - now
@@ -199,22 +201,25 @@ class Driver:
         if at := wake_at(record):
             yield (at - time).total_seconds()
 
-    async def _tell_unreadable(self, error: UnreadableRecord) -> bool:
-        """One line, once ever: the same message whoever asks, as long as the record stays what it is. Then rest."""
-        unreadable, asked = self._ports.chats.unreadable, self._asked
+    async def _notify_unreadable(self, error: UnreadableRecord) -> bool:
+        """Notify the user once that the record can't be read. Return whether to go on.
+
+        The key contains the version of the record, so that a repeat is the same message.
+        """
+        unreadable, reply_target = self._ports.chats.unreadable, self._reply_target
         unreadable.note(self._chat, error)
-        if asked is None or await unreadable.was_told(self._chat):
+        if reply_target is None or await unreadable.was_notified(self._chat):
             return False
         if (held := self._send_at - self._clock.monotonic()) > 0:
             await self._wait(ChatRecord(), held)
             return True
         key = str(RequestId(self._ports.account, self._chat, str(error.version)))
-        line = phrases.unreadable(asked.locale)
-        self._outbox.doubt()  # an earlier life may have sent it to the same message
-        await self._outbox.send(FormattedText(line), reply_to=asked.message_id, key=key, part="unreadable")
-        self._sending.reset()
-        await unreadable.mark_told(self._chat)
-        self._asked = None
+        line = phrases.unreadable(reply_target.locale)
+        self._outbox.check_before_next_send()  # an earlier process may have sent it
+        await self._outbox.send(FormattedText(line), reply_to=reply_target.message_id, key=key, part="unreadable")
+        self._send_pauses.reset()
+        await unreadable.mark_notified(self._chat)
+        self._reply_target = None
         return False
 
     async def _wait(self, record: ChatRecord, seconds: float) -> None:
@@ -226,6 +231,6 @@ class Driver:
             seconds = min(seconds, (until - self._clock.now()).total_seconds())
         try:
             async with asyncio.timeout(max(0.0, seconds)):
-                await self._stirred.wait()
+                await self._end_wait.wait()
         except TimeoutError:
             pass

@@ -1,4 +1,4 @@
-"""All chats that have something to do, a driver each."""
+"""Run a driver for each unfinished chat."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class Drivers:
-    """Run a driver for each chat while its record asks for something."""
+    """Runs a driver for each chat while its record asks for steps."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
@@ -33,21 +33,21 @@ class Drivers:
         """Whether any chat has a driver."""
         return bool(self._drivers)
 
-    def wake(self, chat: str, *, resumed: bool = False, asked: ReplyTarget | None = None) -> None:
-        """The chat's record has changed, or can't be read although somebody has `asked`."""
+    def wake(self, chat: str, *, resumed: bool = False, reply_target: ReplyTarget | None = None) -> None:
+        """Look at a chat's record: it has changed. `reply_target`: reply to this message if it can't be read."""
         driver = self._drivers.get(chat)
         if driver:
-            driver.wake(asked)
+            driver.wake(reply_target)
             return
         if self._stopped:
             return
-        driver = self._drivers[chat] = Driver(chat, self._ports, resumed=resumed, asked=asked)
+        driver = self._drivers[chat] = Driver(chat, self._ports, resumed=resumed, reply_target=reply_target)
         task = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def hear(self, event: Event) -> None:
-        """What a worker has written so far. For whoever does not wait for it, or can't be read, it is nothing."""
+    def take_progress(self, event: Event) -> None:
+        """Pass the text that a worker has written so far to the chat's driver, if there is one."""
         try:
             data, chat = event.data(), event.request_id.chat
         except MalformedEvent as error:
@@ -55,26 +55,26 @@ class Drivers:
             return
         driver = self._drivers.get(chat)
         if driver and isinstance(data, GenerationProgressed):
-            driver.hear(data)
+            driver.take_progress(data)
 
     async def resume(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
-        """After a start: take up every chat where the last process left it. Raises TransportError.
+        """Resume every unfinished chat after a start. Raises TransportError.
 
-        `outdated` tells whether that process may have left chats that are not in the index.
+        `outdated`: whether the last process may have left unfinished chats that are not in the index.
         """
-        await self.resuming.complete(outdated=outdated)
-        await self.resuming.resume(self._take_up)
+        await self.resuming.complete_index(outdated=outdated)
+        await self.resuming.resume(self._wake_resumed)
 
-    async def keep(self) -> None:
-        """Run for ever beside the work: an index that was lost is built again. Raises TransportError."""
-        await self.resuming.keep(self._take_up)
+    async def keep_index_complete(self) -> None:
+        """Run until cancelled: rebuild the index if it is lost. Raises TransportError."""
+        await self.resuming.keep_complete(self._wake_resumed)
 
     async def stop(self) -> None:
-        """Leave everything as it is: the next start resumes it."""
+        """Cancel all drivers: the next start resumes their chats."""
         self._stopped = True
         await cancel(*self._tasks)
 
-    def _take_up(self, chat: str) -> None:
+    def _wake_resumed(self, chat: str) -> None:
         self.wake(chat, resumed=True)
 
     async def _run(self, chat: str, driver: Driver) -> None:
@@ -91,13 +91,13 @@ IGNORED_EVERY = 60.0
 
 
 class Hints:
-    """A hint says that a chat's record has changed; anybody who may publish on its subject can send any text."""
+    """Wakes the chats named by hints, which say that a record has changed. A hint may be any text: it is checked."""
 
     def __init__(self, wake: Callable[[str], None]) -> None:
         self._wake = wake
         self._ignored = LogThrottle(IGNORED_EVERY)
 
-    def hear(self, text: str) -> None:
+    def receive(self, text: str) -> None:
         if is_chat_token(text):
             self._wake(text)
         elif self._ignored.due("hint"):

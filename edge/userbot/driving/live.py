@@ -1,4 +1,4 @@
-"""What a user sees while an answer is prepared: the typing action and, of a live answer, the text so far."""
+"""Show that an answer is being prepared: the typing action and, for a live answer, the text so far."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -18,16 +18,16 @@ EDIT_INTERVAL = timedelta(seconds=1)
 TYPING_INTERVAL = timedelta(seconds=4)
 """Telegram shows the action for about six seconds."""
 PREVIEW_LIMIT = timedelta(seconds=2)
-"""The outcome waits as long for an edit that is under way; after it the edit would be too late anyway."""
+"""The longest time that an outcome waits for an edit that is under way."""
 READ_AT_MOST = 4 * MAX_MESSAGE
-"""Characters of an answer in which the start of its first message is looked for."""
+"""Characters of an answer that are read to make its first message."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 log = structlog.get_logger(__name__)
 
 
 class LiveView:
-    """Of one chat. An edit that fails ends the view of that answer, which then comes whole, as it would have anyway."""
+    """The view of one chat. After an edit has failed, that answer is no longer shown until it is complete."""
 
     def __init__(self, chat: str, messenger: Messenger, *, formatted: bool) -> None:
         self._chat = chat
@@ -36,83 +36,83 @@ class LiveView:
         self._typing_at = LONG_AGO
         self._typing: asyncio.Task[None] | None = None
         self._request_id, self._sequence = "", 0
-        self._newest = self._seen = ""
-        self._shown: FormattedText | None = None
+        self._newest_text = self._shown_text = ""
+        self._shown_message: FormattedText | None = None
         self._edit_at: datetime | None = LONG_AGO
 
     def watch(self, request_id: str) -> None:
-        """What is written for `request_id` counts from now on; to say so again changes nothing."""
+        """Show progress of `request_id` from now on. Calling it again for the same request changes nothing."""
         if request_id != self._request_id:
             self._start(request_id)
 
-    def take(self, progress: GenerationProgressed) -> bool:
-        """Keep the text if it is the newest of this question; return whether an edit has become due by it."""
+    def take_progress(self, progress: GenerationProgressed) -> bool:
+        """Keep the text if it is the newest of this question. Return whether that makes an edit due."""
         if progress.request_id != self._request_id or progress.sequence <= self._sequence:
             return False
-        was_due = self._due
+        was_due = self._edit_due_at
         self._sequence = progress.sequence
-        self._newest = clean(progress.text[:READ_AT_MOST])
-        return was_due is None and self._due is not None
+        self._newest_text = clean(progress.text[:READ_AT_MOST])
+        return was_due is None and self._edit_due_at is not None
 
     async def show(self, current: Current, now: datetime, *, edits: bool) -> datetime:
-        """Show what is due, and return when to call again. Without `edits` the text stays as it is."""
-        # The line of a doubtful question may be its answer already.
+        """Show what is due, and return when to call again. `edits`: whether the text may be edited."""
+        # The thinking line of a doubtful question may already be its answer.
         grows = current.question.live and not current.question.doubtful
         line = current.thinking_id if grows and edits else None
-        if line and self._due and now >= self._due:
+        if line and self._edit_due_at and now >= self._edit_due_at:
             await self._edit(line, now)
         if now >= self._typing_at:
-            self.type(now)
-        return min(self._typing_at, (line and self._due) or self._typing_at)
+            self.show_typing(now)
+        return min(self._typing_at, (line and self._edit_due_at) or self._typing_at)
 
-    def type(self, now: datetime) -> None:
-        """Show the typing action, beside everything else: nothing waits for it."""
+    def show_typing(self, now: datetime) -> None:
+        """Show the typing action, in a task of its own."""
         self._typing_at = now + TYPING_INTERVAL
         if self._typing is None or self._typing.done():
-            self._typing = asyncio.create_task(self._type())
+            self._typing = asyncio.create_task(self._send_typing())
 
-    async def _type(self) -> None:
+    async def _send_typing(self) -> None:
         try:
             await self._messenger.typing(self._chat)
-        except Exception as error:  # noqa: BLE001 - it must not matter
+        except Exception as error:  # noqa: BLE001 - its failure does not matter
             log.debug("typing.failed", chat=self._chat, error=describe_error(error))
 
-    def spoke(self) -> None:
-        """A message has ended the typing action."""
+    def restart_typing(self) -> None:
+        """Make the typing action due: sending a message has ended it."""
         self._typing_at = LONG_AGO
 
     async def close(self) -> None:
-        """Nothing is shown any more."""
+        """Stop showing anything."""
         await cancel(self._typing)
 
     def _start(self, request_id: str) -> None:
         self._request_id, self._sequence = request_id, 0
-        self._newest = self._seen = ""
-        self._shown = None
+        self._newest_text = self._shown_text = ""
+        self._shown_message = None
         self._edit_at = LONG_AGO
 
     @property
-    def _due(self) -> datetime | None:
-        """When the next edit may go out; None if there is nothing new to show."""
-        return self._edit_at if self._newest not in ("", self._seen) else None
+    def _edit_due_at(self) -> datetime | None:
+        """Return when the next edit may be sent, None if there is nothing new to show."""
+        return self._edit_at if self._newest_text not in ("", self._shown_text) else None
 
     async def _edit(self, line: int, now: datetime) -> None:
-        newest, self._edit_at = self._newest, now + EDIT_INTERVAL
+        newest, self._edit_at = self._newest_text, now + EDIT_INTERVAL
         try:
-            if await self._is_shown(line, self._first_part(newest)):
-                self._seen = newest
-        except Exception as error:  # noqa: BLE001 - whatever it is, the answer must not suffer
+            if await self._show_message(line, self._first_message(newest)):
+                self._shown_text = newest
+        except Exception as error:  # noqa: BLE001 - the answer must be sent in any case
             self._edit_at = None
             log.info("live.ended", request_id=self._request_id, error=describe_error(error))
 
-    def _first_part(self, text: str) -> FormattedText | None:
-        """What of an answer that begins with `text` will be its first message; None if nothing can be seen yet."""
+    def _first_message(self, text: str) -> FormattedText | None:
+        """Return the first message of an answer that begins with `text`, None if nothing of it is visible yet."""
         return None if is_blank(text) else formatted_messages(text, formatted=self._formatted)[0]
 
-    async def _is_shown(self, line: int, message: FormattedText | None) -> bool:
-        """Show `message` unless it is there already, or there is none."""
-        if message is None or message == self._shown:
+    async def _show_message(self, line: int, message: FormattedText | None) -> bool:
+        """Show `message` unless it is shown already or None. Return whether it is shown now."""
+        if message is None or message == self._shown_message:
             return True
         shown = await within(PREVIEW_LIMIT, self._messenger.preview(self._chat, line, message))
-        self._shown = message if shown else self._shown
+        self._shown_message = message if shown else self._shown_message
         return shown

@@ -1,4 +1,4 @@
-"""What the driver asks of Telegram, and what can become of it."""
+"""What the driver needs of Telegram, and the errors that it handles."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -9,11 +9,11 @@ from events.errors import TimokhaError
 
 
 class MessengerError(TimokhaError):
-    """Telegram could not be asked, or did not answer: send the same again, under the same random id."""
+    """Telegram could not be reached or did not answer: send the same again with the same random id."""
 
 
 class FloodWaited(MessengerError):
-    """Telegram takes nothing more in this chat before `wait` has passed."""
+    """Telegram accepts no more calls until `wait` has passed."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__(f"Telegram asks to wait {wait.total_seconds():.0f} s")
@@ -21,48 +21,49 @@ class FloodWaited(MessengerError):
 
 
 class UnknownAnswer(MessengerError):
-    """An answer that is in no table: after `events.faults.UNKNOWN_ATTEMPTS` of them it counts as Undeliverable."""
+    """An unknown answer: after `events.faults.UNKNOWN_ATTEMPTS` of them a message counts as undeliverable."""
 
 
 class Undeliverable(TimokhaError):
-    """Telegram will never take this message or edit, e.g. because the user has blocked the account."""
+    """Telegram refuses this message or edit for good, e.g. because the user has blocked the account."""
 
 
 class Messenger(Protocol):
     async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
-        """Send one message of at most 4,096 UTF-16 units and return its id, 0 if that can't be told.
+        """Send one message of at most 4,096 UTF-16 units and return its id, 0 if it is not known.
 
-        The same random id again sends nothing. Paced, so it may take a few seconds.
+        A repeated random id sends nothing. The rate is limited, so it may take a few seconds.
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """
         ...
 
     async def edit(self, chat: str, message_id: int, message: FormattedText) -> None:
-        """Give a message of our own another text; the one that it has is fine too. Paced as `send` is.
+        """Change the text of one of our messages, if it is not the same already. The rate is limited as in `send`.
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable, e.g. when the message is gone.
         """
         ...
 
     async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
-        """`edit`, unless that could make a message wait for its turn; whether it was done."""
+        """Edit a message unless that could delay others. Return whether it was edited."""
         ...
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
-        """The id of a recent message of our own with this text, whatever its formatting, and reply.
+        """Return the id of a recent message of ours with this text and `reply_to`, whatever its formatting.
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """
         ...
 
     async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
-        """Whether the chat shows that the user's message has been dealt with: a reply to our reply to it, or one to it
-        that is none of the lines of `thinking`. With None no reply to it tells anything by itself.
+        """Return whether the chat has the outcome of the user's message: our reply to it, or our reply to that.
+
+        A direct reply does not count if it is one of the lines of `thinking`, or if `thinking` is None.
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """
         ...
 
     async def typing(self, chat: str) -> None:
-        """Show the typing action; failures don't matter and raise nothing."""
+        """Show the typing action. Failures raise nothing."""
         ...

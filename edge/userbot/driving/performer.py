@@ -1,4 +1,4 @@
-"""How each step of a chat is done: to Telegram, to the streams, and then to the record."""
+"""Carry out the steps of a chat: act on Telegram or the streams, then change the record."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class Performer:
-    """Of one chat. What goes wrong is raised, for the driver to judge; a refused `Erase` alone waits by itself."""
+    """Carries out the steps of one chat and raises their errors. Only a refused `Erase` is postponed here."""
 
     def __init__(self, chat: str, ports: Ports, outbox: Outbox, view: LiveView) -> None:
         self._chat = chat
@@ -40,18 +40,18 @@ class Performer:
         self._clock = ports.retrying.clock
         self._outbox = outbox
         self._view = view
-        self._published = ""
-        self._undelivered = ""
+        self._published_request = ""
+        self._undeliverable_request = ""
         self.erase_at = float("-inf")
         """The monotonic time from which on `Erase` may be tried."""
 
     async def perform(self, step: Step, record: ChatRecord, *, due_since: datetime) -> None:
-        """Do `step`, and change the record accordingly. Its spans begin when it became due."""
-        with self._traced(step, record.current, due_since):
-            await self._do(step, record)
+        """Carry out `step` and change the record accordingly. Its spans begin when it became due."""
+        with self._step_span(step, record.current, due_since):
+            await self._carry_out(step, record)
 
     @contextmanager
-    def _traced(self, step: Step, current: Current | None, due_since: datetime) -> Iterator[None]:
+    def _step_span(self, step: Step, current: Current | None, due_since: datetime) -> Iterator[None]:
         name = STEP_SPANS.get(type(step))
         if current is None or name is None:
             yield
@@ -67,7 +67,7 @@ class Performer:
         with span(name, since=taken_up_at if isinstance(step, Expire) else due_since):
             yield
 
-    async def _do(self, step: Step, record: ChatRecord) -> None:
+    async def _carry_out(self, step: Step, record: ChatRecord) -> None:
         match step:
             case Erase(up_to):
                 await self._erase(up_to)
@@ -90,27 +90,29 @@ class Performer:
                 await self._finish(record.current)
 
     async def skip(self, step: Step | None, record: ChatRecord) -> None:
-        """Leave out a step that does not work: its question fails, or is dropped if that can't be told either."""
+        """Skip a step that does not work: fail its question, or drop it if it has failed already."""
         now, current = self._clock.now(), record.current
         deadline = now + self._ports.deadline
         match step:
             case Erase():
                 self._erase_later()
             case Notify(notice):
-                await self._surely(lambda record: progress.drop_notice(record, notice.message_id))
+                await self._change_or_drop_history(lambda record: progress.drop_notice(record, notice.message_id))
             case TakeUp():
-                await self._surely(progress.skip_waiting_question)
+                await self._change_or_drop_history(progress.skip_waiting_question)
             case _ if current:
-                await self._surely(lambda record: progress.give_up_question(record, current.request_id, now, deadline))
+                await self._change_or_drop_history(
+                    lambda record: progress.give_up_question(record, current.request_id, now, deadline)
+                )
             case _:
-                raise TimokhaError("nothing is known that could be left out")
+                raise TimokhaError("there is no step that could be skipped")
 
-    async def is_put_back(self, current: Current) -> bool:
-        """Drop a question if it is of a store that was put back and the chat has its outcome; return whether it has."""
+    async def drop_if_answered_before(self, current: Current) -> bool:
+        """Drop a question from a restored backup if the chat has its outcome already. Return whether it was dropped."""
         ports, question = self._ports, current.question
-        if not question.doubtful and question.asked_at >= await ports.chats.put_back():
+        if not question.doubtful and question.asked_at >= await ports.chats.restored_at():
             return False
-        # A line that is known may have some words of a live answer, until the deadline at most.
+        # Until its deadline the thinking line of a live answer may contain the start of the answer.
         grows = question.live and current.thinking_id is not None and not current.is_over(self._clock.now())
         thinking = None if grows else phrases.thinking_lines()
         settled = await self._outbox.has_outcome(question.message_id, thinking=thinking)
@@ -120,9 +122,9 @@ class Performer:
         return settled
 
     async def publish(self, record: ChatRecord, current: Current) -> None:
-        """Publish the request, once a life: the log recognises what an earlier one has published."""
+        """Publish the request, once per process: the log deduplicates those of earlier processes."""
         self._view.watch(current.request_id)
-        if self._published == current.request_id:
+        if self._published_request == current.request_id:
             return
         ports = self._ports
         data = build_request(record, current, ports.account, self._chat, ports.sampling)
@@ -130,10 +132,10 @@ class Performer:
             Channel.REQUESTS, Event.of(data, source=SOURCE, time=self._clock.now())
         ) as event:
             await ports.log.publish(Channel.REQUESTS, event)
-        self._published = current.request_id
+        self._published_request = current.request_id
 
     async def _erase(self, up_to: int) -> None:
-        """The chat goes on when that is refused, e.g. for want of permission; the user is told nothing untrue."""
+        """Erase events. If that is refused, e.g. for lack of permission, postpone it: the chat goes on meanwhile."""
         try:
             await self._ports.log.erase_chat(self._ports.account, self._chat, up_to=up_to)
         except TransportError as error:
@@ -153,7 +155,7 @@ class Performer:
         def transition(record: ChatRecord) -> ChatRecord:
             if reply:
                 record = progress.apply_reply(record, reply, now, formatted=formatted)
-            # Also after a reply: one that changes nothing must not be looked for again.
+            # Even if there is a reply: one that changes nothing would be looked for again.
             return progress.expire(record, now)
 
         record = await self._change(transition)
@@ -164,13 +166,13 @@ class Performer:
     async def _think(self, record: ChatRecord, current: Current) -> None:
         if current.outcome is None:
             await self.publish(record, current)
-            self._view.type(self._clock.now())
+            self._view.show_typing(self._clock.now())
         question = current.question
         line = phrases.thinking(question.locale, current.request_id)
         sent = await self._outbox.send(
             FormattedText(line), reply_to=question.message_id, key=current.request_id, part="thinking"
         )
-        self._view.spoke()
+        self._view.restart_typing()
         await self._change(lambda record: progress.record_thinking_line(record, current.request_id, sent or NO_MESSAGE))
 
     async def _deliver(self, step: Deliver) -> None:
@@ -191,25 +193,25 @@ class Performer:
     async def _send_part(self, step: Deliver) -> None:
         current, number = step.current, step.part_index
         reply_to = current.thinking_id or current.question.message_id
-        # A failure may come after parts of an answer, which it must not be taken for.
+        # Not a number: a failure may follow parts of an answer, and must have another random id.
         part = str(number) if isinstance(current.outcome, AnswerText) else "failure"
         sent = await self._outbox.send(step.part, reply_to=reply_to, key=current.request_id, part=part, index=number)
         if sent is None:
-            self._undelivered = current.request_id
+            self._undeliverable_request = current.request_id
 
     async def _finish(self, current: Current) -> None:
         now = self._clock.now()
-        await self._surely(
+        await self._change_or_drop_history(
             lambda record: progress.finish_question(record, current.request_id, now, self._ports.deadline)
         )
         outcome = "answered" if isinstance(current.outcome, AnswerText) else "failed"
-        if current.request_id == self._undelivered:
+        if current.request_id == self._undeliverable_request:
             outcome = "undeliverable"
         self._ports.telemetry.metrics.record_finished(now - current.question.asked_at, outcome)
         log.info("question.settled", request_id=current.request_id, outcome=outcome)
 
-    async def _surely(self, transition: Transition[ChatRecord]) -> None:
-        """`_change`, if need be at the price of the history: without it the chat would be stuck."""
+    async def _change_or_drop_history(self, transition: Transition[ChatRecord]) -> None:
+        """Apply `transition`. If the store refuses the record for good, drop the history so that the chat goes on."""
         try:
             await self._change(transition)
         except TransportError as error:
@@ -223,7 +225,7 @@ class Performer:
 
 
 def log_malformed(reply: Event) -> None:
-    """Log why `reply`, which has failed its question, can't be read."""
+    """Log why `reply`, whose question has failed because of it, can't be read."""
     try:
         reply.data()
     except MalformedEvent as error:

@@ -13,7 +13,7 @@ from observability.telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the userbot's parts act on. `retrying` holds the clock and the random generator.
+    """What intake, drivers and replies depend on. `retrying` has the clock and the random generator.
 
     `formatted`: show the Markdown of answers as formatting.
     """

@@ -1,4 +1,4 @@
-"""Take replies into the chat records: the first outcome of a current question; all others are erased."""
+"""Take replies into the chat records: keep the first outcome of a current question, erase all others."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -28,14 +28,14 @@ from events.transport import MAX_FETCH_WAIT, Channel, Delivery, Subscription
 from observability import propagation
 
 BATCH = 64
-AGAIN = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=10))
-"""Pauses before a reply that could not be taken in is delivered again."""
+RETRY_PAUSES = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=10))
+"""Pauses before a reply that could not be stored is delivered again."""
 
 log = structlog.get_logger(__name__)
 
 
 class Replies:
-    """Acknowledge each reply once its text is in the chat record, from which the driver sends it."""
+    """Acknowledges each reply once its text is in the chat record, from which the driver sends it."""
 
     def __init__(self, ports: Ports, drivers: Drivers, subscription: Subscription) -> None:
         self._ports = ports
@@ -47,7 +47,7 @@ class Replies:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        pauses = self._ports.retrying.pauses(AGAIN)
+        pauses = self._ports.retrying.pauses(RETRY_PAUSES)
         while True:
             try:
                 deliveries = await self._subscription.fetch(BATCH, MAX_FETCH_WAIT)
@@ -66,20 +66,20 @@ class Replies:
         except (MalformedEvent, UnreadableRecord) as error:
             await self._drop(delivery, error)
         except TransportError as error:
-            if _is_hopeless(error, delivery.attempt):
+            if _is_final(error, delivery.attempt):
                 await self._fail(delivery, error)
                 return
             log.warning("reply.again", request_id=request_id, error=str(error))
-            await self._later(delivery)
+            await self._retry_later(delivery)
         except Exception as error:  # noqa: BLE001 - one bad reply or record must not hold up the others
             log.error("reply.fault", request_id=request_id, attempt=delivery.attempt, error=describe_error(error))
             if delivery.attempt >= UNKNOWN_ATTEMPTS:
                 await self._drop(delivery, error)
             else:
-                await self._later(delivery)
+                await self._retry_later(delivery)
 
     async def _fail(self, delivery: Delivery, error: TransportError) -> None:
-        """Fail the question at once: the store will never take its record with this answer."""
+        """Fail the question at once: the store refuses its record with this answer for good."""
         now, request_id = self._clock.now(), delivery.event.request_id
         try:
             record = await self._ports.chats.change(
@@ -98,17 +98,17 @@ class Replies:
     async def _drop(self, delivery: Delivery, error: Exception) -> None:
         """Discard the reply. If its question is current, it fails at its deadline.
 
-        Malformed replies, which anyone may publish, are logged now and then only.
+        Malformed replies, which anyone may publish, are logged only from time to time.
         """
         if not isinstance(error, MalformedEvent) or self._log_throttle.due("malformed"):
             log.error("reply.dropped", request_id=delivery.event.subject, error=describe_error(error))
         with suppress(TransportError):
             await delivery.discard()
 
-    async def _later(self, delivery: Delivery) -> None:
-        """Ask for another delivery; if that fails too, there is one when the lease ends."""
+    async def _retry_later(self, delivery: Delivery) -> None:
+        """Ask for another delivery. If that fails too, there is one when the lease ends."""
         with suppress(TransportError):
-            await delivery.retry(AGAIN.pause(delivery.attempt, self._ports.retrying.random))
+            await delivery.retry(RETRY_PAUSES.pause(delivery.attempt, self._ports.retrying.random))
 
     async def _take(self, delivery: Delivery) -> None:
         with self._ports.telemetry.spans.process(Channel.REPLIES, delivery, group=self._group):
@@ -131,7 +131,7 @@ class Replies:
     async def _erase(self, request_id: RequestId, record: ChatRecord) -> None:
         """Erase a reply that is late, cancelled or deleted: its text must not stay.
 
-        Of a question before `/delete_history` nothing may stay in any channel, dead letters included.
+        After `/delete_history` erase the earlier questions' events from all channels, dead letters included.
         """
         deleted = request_id.is_up_to(record.deleted_to)
         for channel in Channel if deleted else (Channel.REPLIES,):
@@ -139,5 +139,5 @@ class Replies:
         log.info("reply.erased", request_id=str(request_id), deleted=deleted)
 
 
-def _is_hopeless(error: TransportError, attempts: int) -> bool:
+def _is_final(error: TransportError, attempts: int) -> bool:
     return error.fault is Fault.FINAL or (error.fault is Fault.UNKNOWN and attempts >= UNKNOWN_ATTEMPTS)

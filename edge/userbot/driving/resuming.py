@@ -1,4 +1,4 @@
-"""Which chats a start has to take up: those that the index names. Where the index is not complete, it is built."""
+"""Resume the unfinished chats that the index names, and build the index if it is not complete."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,12 +16,12 @@ from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import for_each
 
-AT_ONCE = 16
-"""Records that are read at the same time."""
-MOST_NAMED = 20
-"""Chats of a kind that a start leaves out and names in the log; of all it says how many they are."""
-GRACE = timedelta(seconds=30)
-"""For someone else to create or permit what is missing; the look after the topology takes less."""
+CONCURRENT_READS = 16
+"""Records that are read concurrently."""
+MAX_LOGGED = 20
+"""Chats of a kind that are left out and named in the log; the others are only counted."""
+FATAL_GRACE = timedelta(seconds=30)
+"""How long to wait until another process creates or permits what is missing. The topology's upkeep takes less."""
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class _Resumed:
-    """How many chats a start took up; how many it left out as their records can't be read, or the store gave none."""
+    """Counts of chats: resumed, left out because the record can't be read, and because it could not be loaded."""
 
     count: int = 0
     unreadable: int = 0
@@ -42,18 +42,18 @@ async def never() -> bool:
 
 
 class Resuming:
-    """Every method waits while the store is away, and raises TransportError if that is of no use."""
+    """Every method waits while the store is away, and raises TransportError for a fault that does not pass."""
 
     def __init__(self, chats: Chats, retrying: Retrying) -> None:
         self._chats = chats
         self._retrying = retrying
         self._log_throttle = LogThrottle()
-        self._remade = asyncio.Event()
-        self.was_complete = False
-        """Whether the index was there at the start: then an earlier life has been here."""
+        self._store_recreated = asyncio.Event()
+        self.index_existed = False
+        """Whether the index was complete at the start, so that an earlier process has run."""
 
     async def resume(self, wake: Callable[[str], None]) -> None:
-        """Call `wake` with each chat that has something to do."""
+        """Call `wake` with each unfinished chat."""
         resumed = _Resumed()
 
         async def take_up(chat: str) -> None:
@@ -61,64 +61,64 @@ class Resuming:
                 resumed.count += 1
                 wake(chat)
 
-        await for_each(await self._patiently(self._chats.index.chats), take_up, at_once=AT_ONCE)
+        await for_each(await self._retry_while_away(self._chats.index.chats), take_up, at_once=CONCURRENT_READS)
         log.info("chats.resumed", **asdict(resumed))
 
     async def _has_work(self, chat: str, resumed: _Resumed) -> bool:
-        """Whether a marked chat has something to do; one that can't be read is counted and left out."""
+        """Return whether a marked chat is unfinished. Count one that can't be read, and return False."""
         try:
-            return await self._patiently(lambda: self._chats.recheck(chat))
+            return await self._retry_while_away(lambda: self._chats.recheck(chat))
         except UnreadableRecord as error:
             resumed.unreadable += 1
-            if resumed.unreadable <= MOST_NAMED:
+            if resumed.unreadable <= MAX_LOGGED:
                 self._chats.unreadable.note(chat, error)
         except TransportError as error:
             if error.fault is Fault.FATAL:
                 raise
             resumed.failed += 1
-            if resumed.failed <= MOST_NAMED:
+            if resumed.failed <= MAX_LOGGED:
                 log.error("chat.not_resumed", chat=chat, error=str(error))
         return False
 
-    async def complete(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
-        """At the start: build the index unless it is there and not `outdated`. Chats may change meanwhile."""
-        self.was_complete = await self._patiently(self._chats.index.is_complete)
-        if await self._patiently(outdated):
+    async def complete_index(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
+        """Build the index at the start unless it is complete and not `outdated`. Chats may change meanwhile."""
+        self.index_existed = await self._retry_while_away(self._chats.index.is_complete)
+        if await self._retry_while_away(outdated):
             await self._build()
-        await self._until_complete()
+        await self._build_until_complete()
 
-    def remade(self) -> None:
-        """The index may have been lost with its store."""
-        self._remade.set()
+    def on_store_recreated(self) -> None:
+        """Check the index: it may have been lost with its store."""
+        self._store_recreated.set()
 
-    async def keep(self, wake: Callable[[str], None]) -> None:
-        """Run for ever; build the index again when it was lost, and `resume` what it did not name meanwhile."""
+    async def keep_complete(self, wake: Callable[[str], None]) -> None:
+        """Run until cancelled: rebuild the index when it is lost, and resume chats that it did not name."""
         while True:
-            await self._remade.wait()
-            self._remade.clear()
-            if await self._until_complete():
+            await self._store_recreated.wait()
+            self._store_recreated.clear()
+            if await self._build_until_complete():
                 await self.resume(wake)
 
-    async def _until_complete(self) -> bool:
-        """Return whether there was anything to build."""
+    async def _build_until_complete(self) -> bool:
+        """Build the index until it is complete. Return whether that was necessary."""
         built = False
-        while not await self._patiently(self._chats.index.is_complete):
+        while not await self._retry_while_away(self._chats.index.is_complete):
             await self._build()
             built = True
         return built
 
     async def _build(self) -> None:
-        """What it may not know of is a chat that was marked in a store that is gone by now: then it is not complete."""
+        """Build the index once. It stays incomplete if the store was recreated meanwhile, as its marks are lost."""
         index = self._chats.index
-        index.forget()
-        created_at = await self._patiently(index.created_at)
+        index.forget_all()
+        created_at = await self._retry_while_away(index.created_at)
         read = 0
 
         async def look_at(chat: str, unfinished: bool) -> None:
             nonlocal read
-            # Also if a mark is known: it may be one that is gone, of a change that has failed since.
+            # Even if a mark is known: it may be lost, and the change that made it may have failed.
             if unfinished:
-                await self._patiently(lambda: index.add(chat))
+                await self._retry_while_away(lambda: index.add(chat))
             read += 1
             if self._log_throttle.due("progress"):
                 log.info("index.building", read=read)
@@ -128,11 +128,11 @@ class Resuming:
             read = 0
             await self._chats.each(look_at)
 
-        await self._patiently(look_through)
-        await self._patiently(lambda: index.completed(created_at))
+        await self._retry_while_away(look_through)
+        await self._retry_while_away(lambda: index.mark_complete(created_at))
         log.info("index.built", read=read)
 
-    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _retry_while_away(self, ask: Callable[[], Awaitable[T]]) -> T:
         clock = self._retrying.clock
         end, unknown = 0.0, 0
 
@@ -141,7 +141,7 @@ class Resuming:
             if not isinstance(error, TransportError):
                 return False
             if error.fault is Fault.FATAL:
-                end = end or clock.monotonic() + GRACE.total_seconds()
+                end = end or clock.monotonic() + FATAL_GRACE.total_seconds()
                 return clock.monotonic() < end
             unknown += error.fault is not Fault.PASSING
             return error.fault is not Fault.FINAL and unknown < UNKNOWN_ATTEMPTS

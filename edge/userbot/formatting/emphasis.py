@@ -1,7 +1,7 @@
-"""Bold, italic and struck text: which runs of `*`, `_` and `~` are markers, and which are text.
+"""Find bold, italic and struck text: which runs of `*`, `_` and `~` are markers, and which are text.
 
-Stricter than CommonMark, for which there are some in `2*3*4`, `__init__` and half a `**bold*`. A run is a marker as a
-whole or not at all, and never inside a word.
+Stricter than CommonMark, which finds markers in `2*3*4`, `__init__` and half a `**bold*`. A run is a marker as a whole
+or not at all, and never inside a word.
 """
 
 import re
@@ -14,7 +14,7 @@ from markdown_it.rules_inline.state_inline import Delimiter, StateInline
 from edge.userbot.formatting.styled_text import Style
 
 PAIRS = "pairs"
-"""Where in `env` the parser leaves what it has found."""
+"""The key in markdown-it's `env` under which the pairs are stored."""
 MARKERS = "*_~"
 STYLES: dict[str, tuple[Style, ...]] = {
     "*": ("italic",),
@@ -27,15 +27,15 @@ STYLES: dict[str, tuple[Style, ...]] = {
 }
 _BEFORE = set("([{«\"'“„‘—–:;,!?…|") | set(MARKERS)
 _AFTER = set(")]}»\"'“”’.,:;!?…—–|") | set(MARKERS)
-"""What may stand around emphasis, besides white space."""
+"""Characters that may be next to emphasis, besides white space."""
 _LOOKED_THROUGH = 200
-"""Characters in which a letter is looked for."""
+"""Characters that are searched for a letter."""
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """`style` begins where token `start` stands and ends where token `end` does; neither of them is text."""
+    """A pair of markers: `style` begins at token `start` and ends at token `end`."""
 
     style: Style
     start: int
@@ -44,7 +44,7 @@ class Pair:
 
 @dataclass(slots=True, eq=False)
 class _Run:
-    """`left`: how many of its characters have no partner yet; `start` and `end` are positions in the source."""
+    """A run of markers from `start` to `end` in the source. `left`: how many of its characters have no partner yet."""
 
     marker: str
     token: int
@@ -58,7 +58,7 @@ class _Run:
 
 @dataclass(slots=True, eq=False)
 class _Match:
-    """`is_broken`: inside a word between them stands the same, which may have been meant for one of them."""
+    """Two runs that match. `is_broken`: the same marker is inside a word between them, so the match is unsure."""
 
     opener: _Run
     closer: _Run
@@ -70,7 +70,7 @@ class _Match:
         return STYLES[self.opener.marker * self.length]
 
     def undo(self) -> Iterator[_Run]:
-        """Give the characters back; return the runs that have others left."""
+        """Remove the match from its runs, and yield those that have other matches."""
         for run in (self.opener, self.closer):
             run.matches.remove(self)
             run.left += self.length
@@ -79,7 +79,7 @@ class _Match:
 
 
 def tokenize(state: StateInline, silent: bool) -> bool:
-    """Keep a run of markers as a token of its own. A rule of markdown-it's."""
+    """Make a run of markers a token of its own: an inline rule for markdown-it."""
     marker = state.src[state.pos]
     if silent or marker not in MARKERS:
         return False
@@ -96,7 +96,7 @@ def tokenize(state: StateInline, silent: bool) -> bool:
 
 
 def pair(state: StateInline) -> None:
-    """Take the markers out of the tokens, and leave in `env` what they mean. A rule of markdown-it's."""
+    """Remove the markers from the tokens and store their pairs in `env`: a second inline rule for markdown-it."""
     nested = (meta["delimiters"] for meta in state.tokens_meta if meta and "delimiters" in meta)
     pairs = state.env.setdefault(PAIRS, [])
     for delimiters in (state.delimiters, *nested):
@@ -116,13 +116,13 @@ def _closes(text: str, end: int) -> bool:
 
 
 def _run(found: Delimiter) -> _Run:
-    # `end` is a partner's index in markdown-it's own rules.
+    # `tokenize` stores the start in `end`, in which markdown-it's own rules store the index of the partner.
     start = found.end
     return _Run(chr(found.marker), found.token, start, start + found.length, found.open, found.close, found.length)
 
 
 def _matched(runs: list[_Run], text: str) -> list[_Run]:
-    """The runs that are markers, with their matches."""
+    """Return the runs that are markers, with their matches."""
     open_runs: list[_Run] = []
     count: Counter[str] = Counter()
     inside_words: dict[str, int] = {}
@@ -131,7 +131,7 @@ def _matched(runs: list[_Run], text: str) -> list[_Run]:
             inside_words[run.marker * run.left] = run.start
         while run.closes and run.left and count[run.marker]:
             opener = next(opener for opener in reversed(open_runs) if opener.marker == run.marker)
-            # What was opened inside and not closed is text.
+            # Runs that were opened inside and not closed are text.
             while open_runs[-1] is not opener:
                 count[open_runs.pop().marker] -= 1
             _match(opener, run, inside_words)
@@ -155,7 +155,7 @@ def _match(opener: _Run, closer: _Run, inside_words: Mapping[str, int]) -> None:
 
 
 def _drop(runs: list[_Run], text: str) -> None:
-    """Undo the matches of runs that would be markers in part, or around what is no text to be emphasised."""
+    """Undo the matches of runs of which only a part matches, or whose content can't be emphasised."""
     wrong = [run for run in runs if run.matches and not _is_whole(run, text)]
     while wrong:
         for match in list(wrong.pop().matches):
@@ -170,7 +170,7 @@ def _is_whole(run: _Run, text: str) -> bool:
 
 
 def _is_text(match: _Match, text: str) -> bool:
-    """`*1*` is arithmetic, `__init__` and `_some_name_` are names."""
+    """Return whether the content can be emphasised: `*1*` is arithmetic, `__init__` and `_some_name_` are names."""
     start, end = match.opener.end, match.closer.start
     marker = match.opener.marker * match.length
     if marker in ("*", "_") and not any(char.isalpha() for char in text[start : min(end, start + _LOOKED_THROUGH)]):

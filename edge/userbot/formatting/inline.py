@@ -1,4 +1,4 @@
-"""What is read inside a paragraph: emphasis, code and links; formulas and addresses stay as they are written."""
+"""Inline rules for markdown-it: emphasis, code and links. Formulas and addresses stay as written."""
 
 import re
 
@@ -10,7 +10,7 @@ from edge.userbot.formatting import emphasis
 
 CODE = "code_inline"
 LINK = "link_close"
-"""The token after a link's label; its content is what shows the address."""
+"""The type of the token after a link's label; its content shows the address."""
 LONGEST_FORMULA = 1000
 _FORMULAS = (("$$", "$$"), ("\\(", "\\)"), ("\\[", "\\]"))
 _SHORT_FORMULA = re.compile(r"\$(?![\s$])[^$\n]{1,300}(?<![\s\\])\$(?!\d)")
@@ -24,7 +24,7 @@ _LINK = re.compile(
 
 
 def enable(parser: MarkdownIt) -> None:
-    """Give `parser`, one without inline rules, those that are safe here."""
+    """Add our inline rules to `parser`, which has none."""
     rules = parser.inline.ruler
     parser.enable(["escape", "backticks", "emphasis", "link"]).disable(["balance_pairs", "fragments_join"])
     rules.after("text", "address", _address)
@@ -37,7 +37,7 @@ def enable(parser: MarkdownIt) -> None:
 
 
 def _address(state: StateInline, silent: bool) -> bool:
-    """Underscores and the like in an address are no markers."""
+    """Keep an address as it is: underscores and the like in it are not markers."""
     before = state.src[max(0, state.pos - _LONGEST_SCHEME) : state.pos]
     found = _SCHEME.search(before) and _ADDRESS.match(state.src, state.pos, state.posMax)
     return _keep(state, found.end(), silent) if found else False
@@ -54,7 +54,7 @@ def _formula(state: StateInline, silent: bool) -> bool:
 
 
 def _escape(state: StateInline, silent: bool) -> bool:
-    """Only of our own markers: other backslashes belong to paths, patterns and formulas."""
+    """Unescape markers only: other backslashes belong to paths, patterns and formulas."""
     found = _ESCAPED.match(state.src, state.pos, state.posMax)
     if not found:
         return False
@@ -65,7 +65,7 @@ def _escape(state: StateInline, silent: bool) -> bool:
 
 
 def _code(state: StateInline, silent: bool) -> bool:
-    """As in CommonMark, but that lines stay lines."""
+    """Read code as CommonMark does, but keep line ends."""
     start = state.pos
     if not backtick(state, silent):
         return False
@@ -76,7 +76,7 @@ def _code(state: StateInline, silent: bool) -> bool:
 
 
 def _link(state: StateInline, silent: bool) -> bool:
-    """`[label](address)` becomes `label (address)`: nobody is led where the text does not say."""
+    """Replace `[label](address)` by `label (address)`, so that the address of a link is always visible."""
     found = _LINK.match(state.src, state.pos, state.posMax)
     if not found:
         return False

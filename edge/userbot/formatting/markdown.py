@@ -1,8 +1,8 @@
-"""Markdown read as styled text. Its lines stay as they are; what is no Markdown, or not for certain, is text.
+"""Read Markdown as styled text. Lines stay lines, and everything that is not certainly Markdown stays text.
 
-Blocks are found by markdown-it: headings, code blocks, lists and quotes. The last two are left as they are written,
-which reads well in a chat, but for `*`, which becomes a bullet. No word is lost: what stands beside a code block's
-language is a line before it.
+markdown-it finds the blocks: headings, code blocks, lists and quotes. Lists and quotes stay as written, which reads
+well in a chat, except that `*` becomes a bullet. No word is lost: other words beside a code block's language become a
+line before it.
 """
 
 import re
@@ -20,12 +20,12 @@ from edge.userbot.text import is_blank
 
 _BLOCKS = ["blockquote", "fence", "heading", "hr", "list"]
 _PREFIX = re.compile(r"(?:[\s>]|[*+-](?=\s)|\d{1,9}[.)](?=\s))*")
-"""What stands before the text of a line in lists and quotes."""
+"""The markers before the text of a line in lists and quotes."""
 _LANGUAGE = re.compile(r"[\w#+.-]{1,32}", re.ASCII)
 
 
 def read_markdown(markdown: str) -> StyledText:
-    """What `markdown`, clean text, shows."""
+    """Return the styled text of `markdown`, which is clean text."""
     lines = markdown.split("\n")
     writer, shown = _Writer(), 0
     last = markdown.rstrip().count("\n") + 1
@@ -42,7 +42,7 @@ def read_markdown(markdown: str) -> StyledText:
 
 
 def _leaves(markdown: str) -> Iterable[tuple[Token, bool]]:
-    """The blocks that have text of their own, in order, and whether they are headings."""
+    """Yield the blocks that have text of their own, in order, and whether each is a heading."""
     before = None
     for token in _parser().parse(markdown):
         if token.type in ("fence", "inline"):
@@ -60,21 +60,22 @@ def _parser() -> MarkdownIt:
 
 
 def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
-    """As in CommonMark, but that `~~~ Words ~~~` is a line of text."""
+    """Read a code block as CommonMark does, except that `~~~ Words ~~~` is a line of text."""
     line = state.src[state.bMarks[first] + state.tShift[first] : state.eMarks[first]]
     return "~" not in line.lstrip("~") and fence(state, first, end, silent)
 
 
 def _end_of_quote(_state: StateBlock, _first: int, _end: int, silent: bool) -> bool:
-    """A line without `>` ends a quote. In CommonMark it need not, and each quote would look through all that follows.
+    """End a quote at a line without `>`.
 
-    The parser asks silently what ends a block.
+    In CommonMark such a line may continue it, so that each quote would have to read all that follows.
+    In silent mode markdown-it asks whether a rule ends a block.
     """
     return silent
 
 
 class _Writer:
-    """Lines, one after the other, and the styles of what is in them."""
+    """Collects pieces of text and the ranges of their styles."""
 
     def __init__(self) -> None:
         self.pieces: list[str] = []

@@ -1,1 +1,1 @@
-"""Everything that happens to the account, live or fetched after a gap, into the chat records, once and in order."""
+"""Take the account's messages, live or fetched after a gap, into the chat records, once and in order."""

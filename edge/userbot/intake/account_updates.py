@@ -1,4 +1,4 @@
-"""An account's changes, as Telegram numbers them (https://core.telegram.org/api/updates), and where to get them."""
+"""An account's changes as Telegram numbers them (https://core.telegram.org/api/updates), and how to fetch them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from events.errors import TimokhaError
 
 
 class UpdatesState(BaseModel):
-    """How far the account's changes are known. `pts` counts them."""
+    """A position in the account's changes. `pts` counts them."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -28,7 +28,7 @@ class UpdatesState(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class LiveChange:
-    """A live change from `pts - count` to `pts`. `message`: the one that it brings, if it is for us."""
+    """A live change from `pts - count` to `pts`. `message`: the message that it contains, if it may be for the bot."""
 
     pts: int
     count: int
@@ -54,17 +54,17 @@ class UpdatesDifference:
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """Telegram gives no difference. Go on from `pts`."""
+    """Telegram has too many changes for a difference: go on from `pts`."""
 
     pts: int
 
 
 class StateLost(TimokhaError):
-    """There is no state to go on from: Telegram does not know it, or it can't be read."""
+    """There is no state to go on from: Telegram does not know the saved one, or it can't be read."""
 
 
 class Phase(StrEnum):
-    """What catch-up is asking an `UpdatesSource` for."""
+    """What the catch-up fetches from an `UpdatesSource`."""
 
     FIRST_STATE = "first state"
     CHECK = "check of the saved state"

@@ -1,7 +1,7 @@
-"""Take in everything that happens to the account, once and in order: live, and fetched where live has a gap.
+"""Take in the account's changes once and in order: live ones, and fetched ones where there is a gap between them.
 
-Source: https://core.telegram.org/api/updates. While a fetch is under way, live changes wait for those before them. If
-it stalls, their messages are taken in without moving the state.
+Source: https://core.telegram.org/api/updates. During a fetch live changes wait for those before them. If the fetch
+stalls, their messages are taken in, but the state does not move.
 """
 
 import asyncio
@@ -33,19 +33,20 @@ from events.runtime.retrying import Retrying
 SILENCE = timedelta(minutes=15)
 START_PATIENCE = timedelta(seconds=30)
 
-Found = UpdatesState | UpdatesDifference | TooLong | list[Incoming]
-Item = LiveChange | Gap | Incoming | asyncio.Task[Found]
+Answer = UpdatesState | UpdatesDifference | TooLong | list[Incoming]
+Item = LiveChange | Gap | Incoming | asyncio.Task[Answer]
 
 log = structlog.get_logger(__name__)
 
 
 class CatchUp:
-    """Pass live updates to `put` at any time. `run` hands each message to `receive`, which stores its effect.
+    """Pass live updates to `put` at any time. `run` passes each message to `receive`, which stores its effect.
 
-    If Telegram has no difference, the chats are searched for messages since `window` ago, but not for those from before
-    `known_since`, as there is no record of whether they were answered. `fetched` gets the number of messages of each
-    catch-up. `was_here`: whether an earlier process has run here; if not, a start without a watermark is the first one.
-    `ahead`: how far this machine's clock is ahead of Telegram's. `silence`: how long without an update until a fetch.
+    If Telegram has no difference, search the chats for messages that are younger than `window`, but not older than
+    `known_since`: whether those were answered is not known. `record_fetched` gets the number of messages of each
+    catch-up. `has_run_before`: whether an earlier process has run; if not, a start without a watermark is the first.
+    `clock_offset`: how far this machine's clock is ahead of Telegram's. `silence`: fetch after such a time without an
+    update.
     """
 
     def __init__(
@@ -57,10 +58,10 @@ class CatchUp:
         retrying: Retrying,
         window: timedelta,
         known_since: Callable[[], Awaitable[datetime]],
-        ahead: Callable[[], timedelta] = timedelta,
+        clock_offset: Callable[[], timedelta] = timedelta,
         silence: timedelta = SILENCE,
-        fetched: Callable[[int], None] = lambda messages: None,
-        was_here: Callable[[], bool] = lambda: False,
+        record_fetched: Callable[[int], None] = lambda messages: None,
+        has_run_before: Callable[[], bool] = lambda: False,
     ) -> None:
         self._source = source
         self._watermark = watermark
@@ -68,25 +69,25 @@ class CatchUp:
         self._retrying = retrying
         self._window = window
         self._known_since = known_since
-        self._ahead_of_telegram = ahead
-        self._fetched = fetched
-        self._was_here = was_here
+        self._clock_offset = clock_offset
+        self._record_fetched = record_fetched
+        self._has_run_before = has_run_before
         self._silence = silence.total_seconds()
         self._items: asyncio.Queue[Item] = asyncio.Queue()
-        self._calls: RetriedCalls[Found] = RetriedCalls(retrying, self._items.put_nowait)
+        self._calls: RetriedCalls[Answer] = RetriedCalls(retrying, self._items.put_nowait)
         self._order = ChangeOrder(watermark, receive, retrying=retrying)
-        self._later: list[Gap] = []
-        self._why, self._phase, self._messages, self._unknown = "", Phase.DIFFERENCE, 0, 0
-        self._heard_at = self._clock()
+        self._later_gaps: list[Gap] = []
+        self._why, self._phase, self._messages, self._unknown_answers = "", Phase.DIFFERENCE, 0, 0
+        self._last_update_at = self._clock()
         self._target = UpdatesState()
-        self._begun = asyncio.Event()
+        self._has_begun = asyncio.Event()
 
     def put(self, item: LiveChange | Gap | Incoming) -> None:
-        """Take a live update. A bare `Incoming` is not part of the account's order, as channels have their own."""
+        """Queue a live update. A bare `Incoming` is from a channel, which has an order of its own."""
         self._items.put_nowait(item)
 
-    def remade(self) -> None:
-        """Save everything again: the store was lost."""
+    def on_store_recreated(self) -> None:
+        """Save everything again: the store was lost and recreated."""
         self.put(Gap("the store was made again"))
         self._order.save_again()
 
@@ -95,19 +96,19 @@ class CatchUp:
         try:
             await self._start()
             while True:
-                await self._tend()
+                await self._do_what_is_due()
                 item = await self._next()
                 if item is not None:
                     await self._take(item)
         finally:
             await self._calls.stop()
 
-    async def begun(self) -> None:
-        """Wait for a state to go on from: no message after it counts as one from before the first start."""
-        await self._begun.wait()
+    async def wait_until_begun(self) -> None:
+        """Wait until there is a state to go on from: messages after it are answered, even at the first start."""
+        await self._has_begun.wait()
 
     async def stop(self) -> None:
-        """Save what has not been saved. If that fails, the next start fetches it again."""
+        """Save the state if it is not saved. If that fails, the next start fetches the last changes again."""
         if self._order.save_due != NEVER:
             await self._order.save()
 
@@ -120,17 +121,17 @@ class CatchUp:
                 failed=lambda error, pause: log.warning("catch_up.not_loaded", error=str(error)),
             )
         except StateLost:
-            self._begun.set()
+            self._has_begun.set()
             self._fetch("unreadable", Phase.NEW_STATE)
         else:
-            self._order.taken_early = dict.fromkeys(self._watermark.ahead)
-            if self._order.state or self._was_here():
-                self._begun.set()
-            lost = Phase.NEW_STATE if self._was_here() else Phase.FIRST_STATE
+            self._order.taken_early = dict.fromkeys(self._watermark.taken_early)
+            if self._order.state or self._has_run_before():
+                self._has_begun.set()
+            lost = Phase.NEW_STATE if self._has_run_before() else Phase.FIRST_STATE
             self._fetch("start", Phase.CHECK if self._order.state else lost)
 
     async def _next(self) -> Item | None:
-        """Return the next item, or None when something else is due."""
+        """Return the next item, or None if something else is due before."""
         try:
             async with asyncio.timeout(max(0.0, self._due() - self._clock())):
                 return await self._items.get()
@@ -138,28 +139,28 @@ class CatchUp:
             return None
 
     def _due(self) -> float:
-        quiet_until = min(self._order.gap_due, self._heard_at + self._silence)
+        quiet_until = min(self._order.gap_due, self._last_update_at + self._silence)
         return min(self._order.save_due, self._calls.due if self._why else quiet_until)
 
-    async def _tend(self) -> None:
+    async def _do_what_is_due(self) -> None:
         now = self._clock()
         if self._why and now >= self._calls.due:
             if self._calls.idle:
-                self._calls.make(self._call())
+                self._calls.start(self._call())
             else:
                 await self._stall("Telegram takes long to answer")
         elif not self._why and now >= self._order.gap_due:
             self._fetch("gap")
-        elif not self._why and now >= self._heard_at + self._silence:
+        elif not self._why and now >= self._last_update_at + self._silence:
             self._fetch("silence")
         if now >= self._order.save_due:
             await self._order.save()
 
     async def _take(self, item: Item) -> None:
         if isinstance(item, asyncio.Task):
-            await self._ended(item)
+            await self._take_result(item)
             return
-        self._heard_at = self._clock()
+        self._last_update_at = self._clock()
         match item:
             case Incoming():
                 await self._receive(item)
@@ -170,22 +171,25 @@ class CatchUp:
                 if not self._why:
                     await self._order.take_in_order()
                 elif self._calls.stalled:
-                    await self._hand()
+                    await self._take_early_messages()
 
     def _note_gap(self, item: Gap) -> None:
         if self._why:
             # The newest gap with a change number and the newest without one cover all others.
-            self._later = [*(other for other in self._later if (other.pts is None) != (item.pts is None)), item]
+            self._later_gaps = [
+                *(other for other in self._later_gaps if (other.pts is None) != (item.pts is None)),
+                item,
+            ]
         elif item.pts is None or self._order.state is None or item.pts > self._order.state.pts:
             self._fetch(item.why)
 
     def _fetch(self, why: str, phase: Phase = Phase.DIFFERENCE) -> None:
-        """Start to fetch what has happened since the state, until there is no more."""
+        """Start to fetch all changes since the state."""
         log.info("catch_up.started", why=why, pts=self._pts)
-        self._why, self._phase, self._messages, self._unknown = why, phase, 0, 0
-        self._calls.at_once()
+        self._why, self._phase, self._messages, self._unknown_answers = why, phase, 0, 0
+        self._calls.make_due()
 
-    def _call(self) -> Awaitable[Found]:
+    def _call(self) -> Awaitable[Answer]:
         match self._phase:
             case Phase.FIRST_STATE | Phase.CHECK | Phase.NEW_STATE:
                 return self._source.state()
@@ -200,117 +204,121 @@ class CatchUp:
         # Telegram's dates are in whole seconds, rounded down.
         known_since = (await self._known_since()).replace(microsecond=0)
         since = max(self._retrying.clock.now() - self._window, known_since)
-        return await self._source.recent(since - self._ahead_of_telegram())
+        return await self._source.recent(since - self._clock_offset())
 
-    async def _ended(self, call: asyncio.Task[Found]) -> None:
-        self._calls.taken()
+    async def _take_result(self, call: asyncio.Task[Answer]) -> None:
+        self._calls.drop_result()
         error = UnknownAnswer("a call was cancelled") if call.cancelled() else call.exception()
         if error is None:
-            await self._found(call.result())
+            await self._take_answer(call.result())
         elif isinstance(error, StateLost):
-            await self._lose(error)
+            await self._recover_from_lost_state(error)
         elif isinstance(error, MessengerError | TransportError) and not isinstance(error, UnknownAnswer):
             self._calls.postpone(error)
             await self._stall(describe_error(error))
         elif isinstance(error, TimokhaError) and not isinstance(error, UnknownAnswer | Undeliverable):
             raise error
         else:
-            await self._not_understood(error)
+            await self._retry_unknown_answer(error)
 
-    async def _not_understood(self, error: BaseException) -> None:
+    async def _retry_unknown_answer(self, error: BaseException) -> None:
         """Retry a limited number of times, then go on without the answer."""
-        self._unknown += 1
-        if self._unknown >= UNKNOWN_ATTEMPTS and self._phase in (Phase.CHECK, Phase.DIFFERENCE):
-            await self._lose(error)
-        elif self._unknown >= UNKNOWN_ATTEMPTS and self._phase is Phase.RECENT:
+        self._unknown_answers += 1
+        if self._unknown_answers >= UNKNOWN_ATTEMPTS and self._phase in (Phase.CHECK, Phase.DIFFERENCE):
+            await self._recover_from_lost_state(error)
+        elif self._unknown_answers >= UNKNOWN_ATTEMPTS and self._phase is Phase.RECENT:
             log.error("catch_up.recent_not_read", error=describe_error(error))
-            await self._go_on()
+            await self._continue_from_target()
         else:
             self._calls.postpone()
             await self._stall(describe_error(error))
 
     async def _stall(self, why: str) -> None:
-        """Take live messages although the fetch makes no progress."""
-        tell = log.debug if self._calls.stalled else log.warning
-        tell("catch_up.stalled", why=self._why, asked_for=self._phase, error=why)
+        """Note that the fetch makes no progress, and take live messages meanwhile."""
+        write_log = log.debug if self._calls.stalled else log.warning
+        write_log("catch_up.stalled", why=self._why, asked_for=self._phase, error=why)
         self._calls.stalled = True
-        await self._hand()
+        await self._take_early_messages()
 
-    async def _lose(self, error: BaseException, target: UpdatesState | None = None) -> None:
-        """Read the chats back, as there is no difference, and go on from `target`, or else from Telegram's state."""
+    async def _recover_from_lost_state(self, error: BaseException, target: UpdatesState | None = None) -> None:
+        """Read recent messages, as there is no difference, and go on from `target`, or else from Telegram's state."""
         again = self._calls.failures > 0
-        tell = log.debug if again else log.warning
-        tell("catch_up.state_lost", pts=self._pts, error=describe_error(error))
-        self._phase, self._unknown = Phase.RECENT if target else Phase.NEW_STATE, 0
+        write_log = log.debug if again else log.warning
+        write_log("catch_up.state_lost", pts=self._pts, error=describe_error(error))
+        self._phase, self._unknown_answers = Phase.RECENT if target else Phase.NEW_STATE, 0
         self._target = target or self._target
         self._calls.postpone()
         if again:
             await self._stall("there is no difference again")
         else:
-            self._calls.at_once()
+            self._calls.make_due()
 
-    async def _found(self, found: Found) -> None:
+    async def _take_answer(self, found: Answer) -> None:
         match found:
             case UpdatesState() if self._phase is Phase.FIRST_STATE:
                 await self._begin(found)
             case UpdatesState() if self._phase is Phase.NEW_STATE:
                 self._target = found
-                self._ask(Phase.RECENT)
+                self._go_to_phase(Phase.RECENT)
             case UpdatesState():
                 await self._check(found)
             case TooLong(pts):
                 assert self._order.state
-                await self._lose(StateLost("Telegram has too many changes for a difference"), self._order.state.at(pts))
+                await self._recover_from_lost_state(
+                    StateLost("Telegram has too many changes for a difference"), self._order.state.at(pts)
+                )
             case UpdatesDifference():
-                await self._different(found)
+                await self._take_difference(found)
             case _:
                 await self._take_fetched(found)
-                await self._go_on()
+                await self._continue_from_target()
 
-    def _ask(self, phase: Phase) -> None:
-        self._phase, self._unknown = phase, 0
-        self._calls.at_once()
+    def _go_to_phase(self, phase: Phase) -> None:
+        self._phase, self._unknown_answers = phase, 0
+        self._calls.make_due()
 
     async def _check(self, now: UpdatesState) -> None:
         """Drop a saved state that is ahead of Telegram's: with it every change would look known."""
         if self._order.state and now.pts < self._order.state.pts:
-            await self._lose(StateLost(f"Telegram has {now.pts} changes, the saved state is ahead of that"))
+            await self._recover_from_lost_state(
+                StateLost(f"Telegram has {now.pts} changes, the saved state is ahead of that")
+            )
         else:
-            self._ask(Phase.DIFFERENCE)
+            self._go_to_phase(Phase.DIFFERENCE)
 
     async def _begin(self, state: UpdatesState) -> None:
-        """Begin at the first start ever: answer what came while it was starting, and nothing from before."""
+        """Begin at the first start: answer messages that came while it was starting, and no earlier ones."""
         before = [change.pts - change.count for change in self._order.early]
-        before += [gap.pts - 1 for gap in self._later if gap.pts]
+        before += [gap.pts - 1 for gap in self._later_gaps if gap.pts]
         self._progress(state.at(max(0, min([state.pts, *before]))))
-        self._ask(Phase.DIFFERENCE)
+        self._go_to_phase(Phase.DIFFERENCE)
         await self._order.save_soon()
-        self._begun.set()
+        self._has_begun.set()
         await self._complete()
 
-    async def _different(self, found: UpdatesDifference) -> None:
+    async def _take_difference(self, found: UpdatesDifference) -> None:
         assert self._order.state
         await self._take_fetched(found.messages)
         old, new = self._order.state, found.state
         if new.pts < old.pts and found.complete:
-            await self._lose(StateLost(f"Telegram has gone back to change {new.pts}"))
+            await self._recover_from_lost_state(StateLost(f"Telegram has gone back to change {new.pts}"))
             return
         if new.pts > old.pts or (new.pts == old.pts and new.qts > old.qts):
             self._progress(new)
-            self._ask(Phase.DIFFERENCE)
+            self._go_to_phase(Phase.DIFFERENCE)
         elif not found.complete:
-            await self._not_understood(UnknownAnswer("the difference does not advance"))
+            await self._retry_unknown_answer(UnknownAnswer("the difference does not advance"))
             return
         if found.complete:
             await self._complete()
         else:
             await self._order.save_soon()
 
-    async def _go_on(self) -> None:
+    async def _continue_from_target(self) -> None:
         """Go on from the target state."""
-        await self._hand()
+        await self._take_early_messages()
         self._order.skip_to(self._target)
-        self._ask(Phase.DIFFERENCE)
+        self._go_to_phase(Phase.DIFFERENCE)
         await self._order.save_soon()
 
     async def _complete(self) -> None:
@@ -319,7 +327,7 @@ class CatchUp:
             self._order.taken_early.clear()
         await self._order.save_soon()
         if self._order.early:
-            await self._not_understood(UnknownAnswer("the difference ends before what has come live"))
+            await self._retry_unknown_answer(UnknownAnswer("the difference ends before what has come live"))
             return
         log.info(
             "catch_up.done",
@@ -327,15 +335,15 @@ class CatchUp:
             pts=self._pts,
             messages=self._messages,
         )
-        self._why, self._heard_at = "", self._clock()
-        self._calls.progressed()
-        self._fetched(self._messages)
-        later, self._later = self._later, []
+        self._why, self._last_update_at = "", self._clock()
+        self._calls.note_progress()
+        self._record_fetched(self._messages)
+        later, self._later_gaps = self._later_gaps, []
         for gap in later:
             self._note_gap(gap)
 
-    async def _hand(self) -> None:
-        """Take the messages of live changes although there is a gap before them."""
+    async def _take_early_messages(self) -> None:
+        """Take the messages of live changes in spite of the gap before them."""
         await self._order.take_out_of_order(skip_known=self._phase is Phase.DIFFERENCE)
 
     async def _take_fetched(self, messages: Sequence[Incoming]) -> None:
@@ -343,7 +351,7 @@ class CatchUp:
         self._messages += len(messages)
 
     def _progress(self, state: UpdatesState) -> None:
-        self._calls.progressed()
+        self._calls.note_progress()
         self._order.advance(state)
 
     @property

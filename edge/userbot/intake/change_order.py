@@ -1,7 +1,7 @@
 """Take the account's live changes in the order that Telegram numbers them, and save how far they were taken.
 
-Only a state is saved whose messages are stored: what comes after it is fetched again by the next start, and the intake
-recognises what it has stored before.
+A state is saved only once the messages up to it are stored. The next start fetches those after it again, and the intake
+recognises the ones that it has stored before.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +17,7 @@ from events.errors import TransportError
 from events.runtime.retrying import Retrying
 
 GAP_PATIENCE = timedelta(seconds=0.5)
-"""Missing changes may still be on their way, as Telegram's documentation says."""
+"""How long to wait for missing changes, which may be on their way (see Telegram's documentation)."""
 SAVE_EVERY = timedelta(seconds=1)
 NEVER = float("inf")
 
@@ -44,7 +44,7 @@ class ChangeOrder:
         self.save_due = NEVER
 
     async def take_in_order(self) -> None:
-        """Take the early changes that follow the state one after the other; the others wait for those between."""
+        """Take the early changes that follow the state without a gap; the others keep waiting."""
         assert self.state
         self.early.sort(key=lambda change: change.pts)
         while self.early and self.early[0].pts - self.early[0].count <= self.state.pts:
@@ -79,7 +79,7 @@ class ChangeOrder:
                 await self._receive(message)
 
     def skip_to(self, state: UpdatesState) -> None:
-        """Go on from `state`. What came live after it is dropped here, and fetched with the next difference."""
+        """Go on from `state`. Drop live changes after it: the next difference contains them."""
         self.early.clear()
         self.gap_due = NEVER
         self.advance(state)
@@ -94,7 +94,7 @@ class ChangeOrder:
             self.save_due = self._clock.monotonic()
 
     async def save_soon(self) -> None:
-        """Save now, unless that has failed lately."""
+        """Save now, unless the last save has failed."""
         if not self._saving.failures:
             await self.save()
 

@@ -1,4 +1,4 @@
-"""Take messages, live or caught up, into the chat records, each once."""
+"""Take messages, live or fetched, into the chat records, each once."""
 
 from collections.abc import Awaitable, Callable, Set
 from dataclasses import replace
@@ -33,9 +33,9 @@ from events.faults import UNKNOWN_ATTEMPTS, Fault
 from observability import names, propagation
 
 LOOK_PAUSE = timedelta(seconds=30)
-"""Pause after Telegram has not shown a chat."""
-FETCHED = timedelta(seconds=2)
-"""A younger message comes live: the records can't have been created or restored since."""
+"""Pause after a look into a chat has failed."""
+FETCHED_AGE = timedelta(seconds=2)
+"""Messages of this age or older may have been fetched. The records can't be newer than a younger message."""
 Decide = Callable[[ChatRecord, Incoming, Rules, datetime], Decision]
 ChangeRecord = Callable[[str, Transition[Decision]], Awaitable[Decision]]
 
@@ -43,9 +43,9 @@ log = structlog.get_logger(__name__)
 
 
 class Intake:
-    """Return from `receive` once a message's effect is stored, however long that takes, or can't ever be stored.
+    """Store the effect of each message: `receive` returns once it is stored, or can't be stored for good.
 
-    `names`: the account's current usernames. `ahead`: how far this machine's clock is ahead of Telegram's.
+    `names`: the account's current usernames. `clock_offset`: how far this machine's clock is ahead of Telegram's.
     """
 
     def __init__(
@@ -55,19 +55,19 @@ class Intake:
         rules: Rules,
         *,
         names: Callable[[], Set[str]] = frozenset,
-        ahead: Callable[[], timedelta] = timedelta,
+        clock_offset: Callable[[], timedelta] = timedelta,
     ) -> None:
         self._ports = ports
         self._clock = ports.retrying.clock
         self._drivers = drivers
-        self._owners = rules
+        self._owner_rules = rules
         self._names = names
-        self._ahead = ahead
-        self._look_at = float("-inf")
+        self._clock_offset = clock_offset
+        self._look_again_at = float("-inf")
 
     @property
     def _rules(self) -> Rules:
-        return replace(self._owners, names=self._names())
+        return replace(self._owner_rules, names=self._names())
 
     async def receive(self, message: Incoming) -> Effect:
         rules = self._rules
@@ -80,8 +80,8 @@ class Intake:
             spans = self._ports.telemetry.spans
             with spans.step(names.STORE_QUESTION, request_id, trace=message.trace, since=self._clock.now()):
                 effect = await self._store(message)
-            tell = log.debug if effect is Effect.SILENCED else log.info
-            tell("message.received", chat=message.chat, message=message.message_id, effect=effect)
+            write_log = log.debug if effect is Effect.SILENCED else log.info
+            write_log("message.received", chat=message.chat, message=message.message_id, effect=effect)
         self._count(effect, message)
         return effect
 
@@ -107,7 +107,7 @@ class Intake:
                 fallbacks[:1] = [receive_and_forget, partial(refuse, reason=phrases.TOO_LARGE)]
         for decide in fallbacks:
             try:
-                return await self._persistently(decide, message, attempts=1)
+                return await self._decide_with_retries(decide, message, attempts=1)
             except Exception as error:  # noqa: BLE001 - as above
                 last = describe_error(error)
         log.error("message.dropped", chat=message.chat, message=message.message_id, error=last)
@@ -115,7 +115,7 @@ class Intake:
 
     async def _take(self, message: Incoming) -> Effect:
         try:
-            return await self._persistently(receive, message, attempts=UNKNOWN_ATTEMPTS)
+            return await self._decide_with_retries(receive, message, attempts=UNKNOWN_ATTEMPTS)
         except UnreadableRecord as error:
             return await self._take_unreadable(message, error)
 
@@ -123,20 +123,22 @@ class Intake:
         """Take a message of a chat whose record can't be read, which `/delete_history` alone changes."""
         chats, rules = self._ports.chats, self._rules
         chats.unreadable.note(message.chat, error)
-        effect = receive(ChatRecord(), self._dated(message), rules, self._clock.now()).effect
+        effect = receive(ChatRecord(), self._in_local_time(message), rules, self._clock.now()).effect
         match effect:
             case Effect.TOO_OLD:
                 return effect
             case Effect.DELETED:
-                return await self._persistently(receive, message, attempts=UNKNOWN_ATTEMPTS, change=chats.start_afresh)
-        asked = ReplyTarget(message.message_id, phrases.language(message.locale, rules.locale))
-        self._drivers.wake(message.chat, asked=asked)
+                return await self._decide_with_retries(
+                    receive, message, attempts=UNKNOWN_ATTEMPTS, change=chats.start_afresh
+                )
+        reply_target = ReplyTarget(message.message_id, phrases.language(message.locale, rules.locale))
+        self._drivers.wake(message.chat, reply_target=reply_target)
         return Effect.UNREADABLE
 
-    async def _persistently(
+    async def _decide_with_retries(
         self, decide: Decide, message: Incoming, *, attempts: int, change: ChangeRecord | None = None
     ) -> Effect:
-        """Store what `decide` returns. Retry while the store is away, and after other faults up to `attempts` times."""
+        """Store what `decide` returns. Retry while the store is away; after unknown faults, up to `attempts` times."""
         faults = 0
 
         def passing(error: Exception) -> bool:
@@ -157,40 +159,40 @@ class Intake:
         return decision.effect
 
     async def _change(self, decide: Decide, message: Incoming, change: ChangeRecord) -> Decision:
-        message = await self._known(self._dated(message))
+        message = await self._marked_if_answered(self._in_local_time(message))
         return await change(message.chat, lambda record: decide(record, message, self._rules, self._clock.now()))
 
-    def _dated(self, message: Incoming) -> Incoming:
-        """Return `message` with its date by this machine's clock, which decides whether it is too old."""
-        return replace(message, date=message.date + self._ahead())
+    def _in_local_time(self, message: Incoming) -> Incoming:
+        """Return `message` with its date by this machine's clock, by which its age is measured."""
+        return replace(message, date=message.date + self._clock_offset())
 
-    async def _known(self, message: Incoming) -> Incoming:
-        """Return `message` with whether it may have been answered already. Telegram's dates are in whole seconds."""
-        if self._clock.now() - message.date < FETCHED:
+    async def _marked_if_answered(self, message: Incoming) -> Incoming:
+        """Return `message` with whether it was answered or may have been. Telegram's dates are in whole seconds."""
+        if self._clock.now() - message.date < FETCHED_AGE:
             return message
         chats = self._ports.chats
         if message.date < (await chats.created_at()).replace(microsecond=0):
             return replace(message, doubtful=True)
-        if message.date >= (await chats.put_back()).replace(microsecond=0):
+        if message.date >= (await chats.restored_at()).replace(microsecond=0):
             return message
-        message = replace(message, put_back=True)
+        message = replace(message, before_restore=True)
         known = receive(await chats.load(message.chat), message, self._rules, self._clock.now()).effect
         if known not in ANSWERED | {Effect.IGNORED_BUSY}:
             return message
-        answered = await self._looking(message)
+        answered = await self._was_answered(message)
         return replace(message, answered=bool(answered), doubtful=answered is None)
 
-    async def _looking(self, message: Incoming) -> bool | None:
-        """Return whether the chat shows that `message` was answered, None if that can't be read for now."""
-        if self._clock.monotonic() < self._look_at:
+    async def _was_answered(self, message: Incoming) -> bool | None:
+        """Return whether the chat shows that `message` was answered, None if that can't be found out now."""
+        if self._clock.monotonic() < self._look_again_at:
             return None
         try:
             return await self._ports.messenger.has_outcome(
                 message.chat, message.message_id, thinking=phrases.thinking_lines()
             )
         except MessengerError as error:
-            # The driver looks again; the messages after this one must not wait for that.
-            self._look_at = self._clock.monotonic() + LOOK_PAUSE.total_seconds()
+            # The driver looks again, so that the next messages need not wait.
+            self._look_again_at = self._clock.monotonic() + LOOK_PAUSE.total_seconds()
             log.warning("chat.not_looked_into", chat=message.chat, error=str(error))
         except Undeliverable as error:
             log.warning("chat.not_looked_into", chat=message.chat, error=str(error))

@@ -22,13 +22,13 @@ Transition = Callable[[ChatRecord], Changed]
 """Returns the record to store, by itself or in a decision."""
 
 ATTEMPTS = 20
-"""For a record that other processes keep changing; they take some 10 s."""
+"""To change a record that other processes keep changing, in about 10 s."""
 AWAY = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
 """Pauses between a caller's retries while the store is away."""
 
 
 class Chats:
-    """Every method raises TransportError when the store is away, UnreadableRecord when a record can't be read."""
+    """Every method raises TransportError while the store is away, UnreadableRecord if a record can't be read."""
 
     def __init__(self, records: Records, marks: Marks, account: str, *, retrying: Retrying) -> None:
         self._records = records
@@ -42,38 +42,38 @@ class Chats:
         return record
 
     async def change(self, chat: str, transition: Transition[Changed]) -> Changed:
-        """Apply `transition`, which must be pure, and return what it returns. Repeat it if another process was faster.
+        """Apply `transition`, which must be pure, and return its result. Repeat it if another process was faster.
 
-        Raises TransportError also if other processes are faster every time.
+        Also raises TransportError if other processes are faster every time.
         """
         return await compare_and_set(lambda: self._change(chat, transition), self._retrying, attempts=ATTEMPTS)
 
     async def start_afresh(self, chat: str, transition: Transition[Changed]) -> Changed:
         """Apply `transition` as `change` does, but treat a record that can't be read as empty, and overwrite it.
 
-        Forget that the user was told about it.
+        Also forget that the user was notified.
         """
         changed = await compare_and_set(lambda: self._start_afresh(chat, transition), self._retrying, attempts=ATTEMPTS)
         await self.unreadable.forget(chat)
         return changed
 
     async def created_at(self) -> datetime:
-        """Return when the store was created. No record shows what became of questions from before."""
+        """Return when the store was created. Whether earlier questions were answered is not known."""
         return await self._records.created_at()
 
-    async def put_back(self) -> datetime:
-        """Return when the index was created. Backups contain none, so a restore makes it anew (deploy/restore.sh).
+    async def restored_at(self) -> datetime:
+        """Return when the index was created: a restore creates it anew, as backups contain none (deploy/restore.sh).
 
-        Telegram may show outcomes of questions from before that their records lack.
+        Earlier questions may have outcomes in Telegram that are not in their records.
         """
         return await self.index.created_at()
 
     async def recheck(self, chat: str) -> bool:
-        """Return whether a marked chat has something to do. If not, drop its mark."""
+        """Return whether a marked chat is unfinished. If not, drop its mark."""
         return await compare_and_set(lambda: self._recheck(chat), self._retrying, attempts=ATTEMPTS)
 
     async def each(self, take: Callable[[str, bool], Awaitable[None]]) -> None:
-        """Call `take` with every chat that has a record, and whether it has something to do or can't be read.
+        """Call `take` with every chat that has a record, and with whether it is unfinished or can't be read.
 
         Several calls run at once. A chat that changes meanwhile comes as it was, as it is, or both.
         """
@@ -113,7 +113,7 @@ class Chats:
         if mark is None:
             return unfinished
         if unfinished:
-            self.index.learn(chat, mark)
+            self.index.remember(chat, mark)
             return True
         # Another process may have added this mark and be about to save. That fails now, and it marks the chat again.
         value, version = (stored.value, stored.version) if stored else (record.to_json(), None)
@@ -124,18 +124,18 @@ class Chats:
     async def _save(self, chat: str, record: ChatRecord, version: int | None, *, was_unfinished: bool) -> None:
         """Save `record` and keep the index so that a crash at any point leaves no unfinished chat unmarked."""
         if self._unfinished(record):
-            if not was_unfinished or not self.index.knows(chat):
+            if not was_unfinished or not self.index.is_known(chat):
                 await self.index.add(chat)
             await self._records.save(self._key(chat), record.to_json(), version)
-            if not self.index.knows(chat):
+            if not self.index.is_known(chat):
                 await self.index.add(chat)  # the index was lost and built again meanwhile
             return
-        mark = self.index.take(chat)
+        mark = self.index.pop(chat)
         try:
             await self._records.save(self._key(chat), record.to_json(), version)
         except BaseException:
             if mark is not None:
-                self.index.put_back(chat, mark)
+                self.index.restore(chat, mark)
             raise
         if mark is not None:
             await self.index.drop(chat, mark)
@@ -160,7 +160,7 @@ class Chats:
             raise
 
     def _read(self, chat: str, value: bytes) -> ChatRecord:
-        """Read a record. One copied from another chat is unreadable: it would ask in that chat's name."""
+        """Read a record. One that was copied from another chat is unreadable: its request would be that chat's."""
         record = from_json(value)
         if record.current and not record.current.request_id.startswith(f"{self._key(chat)}."):
             raise unreadable("it is about another chat")

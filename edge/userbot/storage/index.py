@@ -1,4 +1,4 @@
-"""Which chats of an account have something to do: never too few of them, at times too many."""
+"""The index of unfinished chats of an account: it may name too many chats, but never too few."""
 
 import re
 from collections.abc import Sequence
@@ -22,57 +22,57 @@ log = structlog.get_logger(__name__)
 
 
 class ChatIndex:
-    """Every method but `drop` raises TransportError when the store is away."""
+    """Every method except `drop` raises TransportError while the store is away."""
 
     def __init__(self, marks: Marks, account: str) -> None:
         self._marks = marks
         self._account = account
-        self._known: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
         self._log_throttle = LogThrottle()
 
     async def is_complete(self) -> bool:
-        """Return whether every chat that has something to do is marked."""
+        """Return whether every unfinished chat is marked."""
         return await self._marks.is_ours(self._built)
 
     async def created_at(self) -> datetime:
-        """Return when the store was created, for `completed`."""
+        """Return when the store was created, for `mark_complete`."""
         return await self._marks.created_at()
 
-    async def completed(self, created_at: datetime) -> None:
-        """Note that all chats have been checked since the store was created; without effect if it was created anew."""
+    async def mark_complete(self, created_at: datetime) -> None:
+        """Record that all chats were checked since `created_at`. Do nothing if the store was recreated meanwhile."""
         if await self._marks.created_at() == created_at:
             await self._marks.add(self._built)
 
-    def knows(self, chat: str) -> bool:
-        """Return whether this process knows of a mark of `chat`."""
-        return chat in self._known
+    def is_known(self, chat: str) -> bool:
+        """Return whether this process knows the mark of `chat`."""
+        return chat in self._versions
 
     async def add(self, chat: str) -> None:
-        """Mark `chat`, newly also if it is marked already."""
-        self.learn(chat, await self._marks.add(self._unfinished(chat)))
+        """Mark `chat`, also if it is marked already: the mark gets a new version."""
+        self.remember(chat, await self._marks.add(self._unfinished(chat)))
 
     async def version(self, chat: str) -> int | None:
         """Return the version of the mark of `chat` in the store."""
         return await self._marks.version(self._unfinished(chat))
 
-    def learn(self, chat: str, version: int) -> None:
-        """Know a mark that was found in the store."""
-        self._known[chat] = max(version, self._known.get(chat, 0))
+    def remember(self, chat: str, version: int) -> None:
+        """Remember a mark that was found in the store."""
+        self._versions[chat] = max(version, self._versions.get(chat, 0))
 
-    def forget(self) -> None:
-        """Know no marks any more: those that were may be gone from the store."""
-        self._known.clear()
+    def forget_all(self) -> None:
+        """Forget all known marks: they may be gone from the store."""
+        self._versions.clear()
 
-    def take(self, chat: str) -> int | None:
-        """Forget the known mark of `chat` and return its version."""
-        return self._known.pop(chat, None)
+    def pop(self, chat: str) -> int | None:
+        """Forget the known mark of `chat` and return its version, None if none is known."""
+        return self._versions.pop(chat, None)
 
-    def put_back(self, chat: str, version: int) -> None:
-        """Know what `take` gave, unless a newer one is known by now."""
-        self._known.setdefault(chat, version)
+    def restore(self, chat: str, version: int) -> None:
+        """Remember a version returned by `pop` again, unless a newer one is known by now."""
+        self._versions.setdefault(chat, version)
 
     async def drop(self, chat: str, version: int) -> None:
-        """Remove that mark; if it stays because the store is away, the next start looks at the chat in vain."""
+        """Remove a mark. If the store is away it stays, and the next start checks the chat needlessly."""
         try:
             await self._marks.drop(self._unfinished(chat), version)
         except TransportError as error:
@@ -80,7 +80,7 @@ class ChatIndex:
                 log.warning("chat.still_marked", chat=chat, error=str(error))
 
     async def chats(self) -> Sequence[str]:
-        """Return the marked chats. What names no chat is left out: whoever has put it there, nothing is to do."""
+        """Return the marked chats, without keys that are not the token of a chat."""
         prefix = self._unfinished("")
         marked = [key.removeprefix(prefix) for key in await self._marks.keys(prefix)]
         chats = [chat for chat in marked if is_chat_token(chat)]

@@ -1,4 +1,4 @@
-"""Chats whose record can't be read: each is left out, named in the log once a life, and its user is told once ever."""
+"""Chats whose record can't be read: each is logged once per process, and its user is notified once in all."""
 
 import structlog
 
@@ -9,7 +9,7 @@ log = structlog.get_logger(__name__)
 
 
 class UnreadableChats:
-    """Every method but `note` raises TransportError when the store is away."""
+    """Every method except `note` raises TransportError while the store is away."""
 
     def __init__(self, marks: Marks, account: str) -> None:
         self._marks = marks
@@ -17,25 +17,25 @@ class UnreadableChats:
         self._noted: set[str] = set()
 
     def note(self, chat: str, error: UnreadableRecord) -> None:
-        """Log it, unless that was done in this life."""
+        """Log the error, unless this process has done that."""
         if chat not in self._noted:
             self._noted.add(chat)
             log.error("chat.unreadable", chat=chat, error=str(error))
 
-    async def was_told(self, chat: str) -> bool:
-        """Return whether the user of `chat` was told."""
-        return await self._marks.is_ours(self._told(chat))
+    async def was_notified(self, chat: str) -> bool:
+        """Return whether the user of `chat` was notified."""
+        return await self._marks.is_ours(self._notified_key(chat))
 
-    async def mark_told(self, chat: str) -> None:
-        """From now on the user was told."""
-        await self._marks.add(self._told(chat))
+    async def mark_notified(self, chat: str) -> None:
+        """Record that the user of `chat` was notified."""
+        await self._marks.add(self._notified_key(chat))
 
     async def forget(self, chat: str) -> None:
-        """The chat starts afresh: should it become unreadable again, that is news."""
+        """Forget a chat that starts afresh: if it becomes unreadable again, log it and notify the user again."""
         self._noted.discard(chat)
-        version = await self._marks.version(self._told(chat))
+        version = await self._marks.version(self._notified_key(chat))
         if version is not None:
-            await self._marks.drop(self._told(chat), version)
+            await self._marks.drop(self._notified_key(chat), version)
 
-    def _told(self, chat: str) -> str:
+    def _notified_key(self, chat: str) -> str:
         return f"told.{self._account}.{chat}"

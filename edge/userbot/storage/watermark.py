@@ -1,4 +1,4 @@
-"""How far the account's changes have been taken in, kept in the bucket `telegram`."""
+"""The watermark: how far the account's changes have been taken in, stored in the bucket `telegram`."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.userbot.chat.record import EARLIER, schema_of, with_schema
+from edge.userbot.chat.record import NO_SCHEMA, schema_of, with_schema
 from edge.userbot.intake.account_updates import StateLost, UpdatesState
 from edge.userbot.storage.chats import compare_and_set
 from events.errors import Conflict
@@ -14,11 +14,11 @@ from events.records import Records
 from events.runtime.retrying import Retrying
 
 SCHEMA = 1
-"""Of what is stored; versions that kept no index of unfinished chats wrote no number."""
+"""Versions without an index of unfinished chats wrote no schema number."""
 ATTEMPTS = 5
-"""At a watermark that others change all the time: live messages wait meanwhile."""
-MOST_AHEAD = 5000
-"""Of the newest messages, so that the record stays far below what NATS takes."""
+"""To save while others keep changing the watermark. Few, as live messages wait meanwhile."""
+MAX_TAKEN_EARLY = 5000
+"""Keeps the record far below the largest message that NATS accepts. The newest are kept."""
 
 Key = tuple[str, int]
 """A chat and the id of a message in it."""
@@ -29,7 +29,7 @@ _Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
 
 class _Stored(BaseModel):
-    """A state as Telegram takes it back: anything else was not written by us."""
+    """A state that Telegram accepts; one with other values was not written by us."""
 
     model_config = ConfigDict(strict=True)
 
@@ -41,9 +41,9 @@ class _Stored(BaseModel):
 
 
 class Watermark:
-    """Every method raises TransportError when the store is away.
+    """Every method raises TransportError while the store is away.
 
-    `ahead`, as of the last `load`: messages after the state whose effect is stored already, the oldest first.
+    `taken_early`, as of the last `load`: messages after the state whose effects are already stored, the oldest first.
     """
 
     def __init__(self, records: Records, account: str, *, retrying: Retrying) -> None:
@@ -51,33 +51,33 @@ class Watermark:
         self._retrying = retrying
         self._account = account
         self._version: int | None = None
-        self.ahead: tuple[Key, ...] = ()
+        self.taken_early: tuple[Key, ...] = ()
 
     async def load(self) -> UpdatesState | None:
         """Return the state that was saved last, None before the first `save`.
 
-        Raises StateLost when what is stored can't be read: the next `save` overwrites it. Raises UnreadableRecord when
+        Raises StateLost if the stored value can't be read: the next `save` overwrites it. Raises UnreadableRecord if
         a newer version has written it.
         """
-        value = await self._look()
+        value = await self._load_value()
         if value is None:
             return None
         try:
             stored = _Stored.model_validate_json(value)
         except ValidationError:
             log.error("watermark.unreadable", account=self._account)
-            raise StateLost(f"{self._what} can't be read") from None
-        self.ahead = stored.ahead
+            raise StateLost(f"{self._description} can't be read") from None
+        self.taken_early = stored.ahead
         return UpdatesState(**stored.model_dump(exclude={"ahead"}))
 
     async def is_of_earlier_version(self) -> bool:
-        """Return whether a version that kept no index of unfinished chats has saved it. Raises UnreadableRecord."""
-        value = await self._look()
-        return value is not None and schema_of(value, known=SCHEMA, what=self._what) == EARLIER
+        """Return whether a version without an index of unfinished chats has saved it. Raises UnreadableRecord."""
+        value = await self._load_value()
+        return value is not None and schema_of(value, known=SCHEMA, what=self._description) == NO_SCHEMA
 
-    async def save(self, state: UpdatesState, ahead: Iterable[Key] = ()) -> None:
-        """Overwrite what is stored: an account has one userbot, so another writer was an earlier process of it."""
-        stored = _Stored(**state.model_dump(), ahead=tuple(ahead)[-MOST_AHEAD:])
+    async def save(self, state: UpdatesState, taken_early: Iterable[Key] = ()) -> None:
+        """Save `state`, over that of another process: an account has one userbot, so it was an earlier one."""
+        stored = _Stored(**state.model_dump(), ahead=tuple(taken_early)[-MAX_TAKEN_EARLY:])
         value = with_schema(stored.model_dump_json(), SCHEMA)
         await compare_and_set(lambda: self._save(value), self._retrying, attempts=ATTEMPTS)
 
@@ -85,17 +85,17 @@ class Watermark:
         try:
             self._version = await self._records.save(self._account, value, self._version)
         except Conflict:
-            await self._look()
+            await self._load_value()
             raise
 
-    async def _look(self) -> bytes | None:
+    async def _load_value(self) -> bytes | None:
         stored = await self._records.load(self._account)
         if stored:
-            # First: a save that names the version overwrites it.
-            schema_of(stored.value, known=SCHEMA, what=self._what)
+            # Check before the version is noted: the next save would overwrite a newer schema.
+            schema_of(stored.value, known=SCHEMA, what=self._description)
         self._version = stored.version if stored else None
         return stored.value if stored else None
 
     @property
-    def _what(self) -> str:
+    def _description(self) -> str:
         return f"the saved state of account {self._account}"

@@ -1,1 +1,1 @@
-"""Telegram through pyrogram: calls that fail in our words, messages out, and every update in."""
+"""Telegram through pyrogram: the session, calls with our own errors, messages, and updates."""

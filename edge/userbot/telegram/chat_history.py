@@ -1,6 +1,6 @@
 """Read dialogs and chat histories in pages, and find our own messages in them.
 
-Every coroutine raises what `Calls.invoke` raises. Telegram refuses dialogs and histories to bots.
+Every coroutine raises what `TelegramApi.invoke` raises. Telegram refuses dialogs and histories to bots.
 """
 
 from collections.abc import AsyncIterator, Collection
@@ -8,7 +8,7 @@ from typing import Any
 
 from pyrogram import raw
 
-from edge.userbot.telegram.calls import Calls
+from edge.userbot.telegram.api import TelegramApi
 
 DIALOG_PAGE = 100
 """Dialogs a call."""
@@ -16,12 +16,12 @@ IDS_A_CALL, CALLS_FOR_OWN = 100, 5
 """A bot searches the ids after a message for replies to it: so many ids a call, in so many calls."""
 
 
-async def dialog_pages(calls: Calls) -> AsyncIterator[Any]:
-    """Yield pages of the account's dialogs: the most recent first, after those that are pinned."""
+async def dialog_pages(api: TelegramApi) -> AsyncIterator[Any]:
+    """Yield pages of the account's dialogs: pinned ones first, then the most recent."""
     nobody = raw.types.InputPeerEmpty()
     offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0, "offset_peer": nobody}
     while True:
-        page = await calls.invoke(raw.functions.messages.GetDialogs(limit=DIALOG_PAGE, hash=0, **offset))
+        page = await api.invoke(raw.functions.messages.GetDialogs(limit=DIALOG_PAGE, hash=0, **offset))
         yield page
         last = next((top for dialog, top in reversed(dialog_tops(page)) if not dialog.pinned), None)
         if last is None or not isinstance(page, raw.types.messages.DialogsSlice):
@@ -36,24 +36,24 @@ def dialog_tops(page: Any) -> list[tuple[Any, Any]]:
     return [(dialog, top) for dialog, top in found if top is not None]
 
 
-async def newest_messages(calls: Calls, peer: Any, *, limit: int, before: int = 0) -> list[Any]:
+async def newest_messages(api: TelegramApi, peer: Any, *, limit: int, before: int = 0) -> list[Any]:
     """Return at most `limit` messages of a chat, the newest first; with `before`, only those older than that id."""
     query = raw.functions.messages.GetHistory(
         peer=peer, offset_id=before, offset_date=0, add_offset=0, limit=limit, max_id=0, min_id=0, hash=0
     )
-    return list(getattr(await calls.invoke(query), "messages", []))
+    return list(getattr(await api.invoke(query), "messages", []))
 
 
-async def messages_after(calls: Calls, peer: Any, message_id: int, *, limit: int) -> list[Any]:
+async def messages_after(api: TelegramApi, peer: Any, message_id: int, *, limit: int) -> list[Any]:
     """Return the first messages after `message_id`, fewer than `limit`, the newest first."""
     query = raw.functions.messages.GetHistory(
         peer=peer, offset_id=message_id, offset_date=0, add_offset=-limit, limit=limit, max_id=0, min_id=0, hash=0
     )
-    page = getattr(await calls.invoke(query), "messages", [])
+    page = getattr(await api.invoke(query), "messages", [])
     return [message for message in page if message.id > message_id]
 
 
-async def messages_by_id(calls: Calls, chat: str, message_id: int) -> list[Any]:
+async def messages_by_id(api: TelegramApi, chat: str, message_id: int) -> list[Any]:
     """Return a private chat's messages with ids right after `message_id`, for a bot, whose private chats share ids."""
     found: list[Any] = []
     if not message_id or int(chat) < 0:
@@ -61,7 +61,7 @@ async def messages_by_id(calls: Calls, chat: str, message_id: int) -> list[Any]:
     for call in range(CALLS_FOR_OWN):
         first = message_id + 1 + call * IDS_A_CALL
         ids: list[Any] = [raw.types.InputMessageID(id=id_) for id_ in range(first, first + IDS_A_CALL)]
-        page = getattr(await calls.invoke(raw.functions.messages.GetMessages(id=ids)), "messages", [])
+        page = getattr(await api.invoke(raw.functions.messages.GetMessages(id=ids)), "messages", [])
         there = [message for message in page if isinstance(message, raw.types.Message)]
         if not there:
             break

@@ -1,4 +1,4 @@
-"""What Telegram's and pyrogram's errors mean for a call: judged by their name first, then by their code.
+"""Classify errors of Telegram and pyrogram, by their name first, then by their code.
 
 Names and codes: https://core.telegram.org/api/errors and https://core.telegram.org/mtproto/service_messages_about_messages.
 """
@@ -33,7 +33,7 @@ PASSING = {
     "RPC_MCGET_FAIL",
     "TIMEOUT",
 }
-"""400s among them, though they have nothing to do with what was asked for."""
+"""Some of them have code 400, although the request is not at fault."""
 REPLY_GONE = {
     "MESSAGE_ID_INVALID",
     "MSG_ID_INVALID",
@@ -43,13 +43,13 @@ REPLY_GONE = {
     "REPLY_TO_INVALID",
     "REPLY_TO_MSG_ID_INVALID",
 }
-"""What a message replies to is not there."""
+"""The message that is replied to no longer exists."""
 FORMATTING_REFUSED = {"ENTITIES_TOO_LONG", "ENTITY_BOUNDS_INVALID", "ENTITY_TYPE_INVALID"}
-"""The text is right, its formatting is not."""
+"""The formatting is invalid, the text is not."""
 
-UNTOLD_WAIT = timedelta(seconds=30)
-"""For a flood error that names no time."""
-LEAST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(days=30)
+DEFAULT_WAIT = timedelta(seconds=30)
+"""After a flood error that names no time."""
+MIN_WAIT, MAX_WAIT = timedelta(seconds=1), timedelta(days=30)
 
 ABOUT_TIME = {16, 17}
 BAD_MESSAGES = {16, 17, 18, 19, 20, 32, 33, 34, 35, 48, 64}
@@ -60,7 +60,7 @@ TRANSPORT_ERRORS = {
     NO_SUCH_CENTRE: "it is not the data centre that this session belongs to",
 }
 TRANSPORT_FAULTS = {
-    KEY_NOT_FOUND: Fault.FATAL,  # once it has been said often enough
+    KEY_NOT_FOUND: Fault.FATAL,  # if repeated: see KEY_ATTEMPTS
     TRANSPORT_FLOOD: Fault.PASSING,
     NO_SUCH_CENTRE: Fault.FATAL,
 }
@@ -70,13 +70,13 @@ REFUSALS = {400, 403, 404, 406}
 SERVER_ERRORS = range(500, 600)
 
 _UNLISTED = re.compile(r"\[(-?\d+) (.*)\]", re.DOTALL)
-"""How pyrogram hands on an error that is not in its lists: its code and its name."""
+"""The code and name of an error that is not in pyrogram's lists."""
 _NUMBER = re.compile(r"_(\d+)")
 _WAIT = re.compile(r"(?:\w+_)?WAIT_X")
 
 
 class BadMessage(ConnectionError):
-    """The server did not take a message for reasons of the protocol; what it asked for was not done."""
+    """The server rejected a message because of a protocol error and did not process it."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"Telegram's server did not take a message (bad_msg_notification {code})")
@@ -85,7 +85,7 @@ class BadMessage(ConnectionError):
 
 
 class TransportRefused(ConnectionError):
-    """The server did not take a connection."""
+    """The server refused a connection."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"Telegram's server took no packet: {TRANSPORT_ERRORS.get(code, 'transport error')} ({code})")
@@ -95,9 +95,9 @@ class TransportRefused(ConnectionError):
 
 
 def classify(error: Exception) -> Fault:
-    """Return what `error` means for the call that it has ended."""
+    """Return the fault of the call that `error` has ended."""
     if isinstance(error, RPCError):
-        return _judge_answer(code(error), name(error))
+        return _classify_answer(code(error), name(error))
     if isinstance(error, BadMessage):
         return Fault.PASSING if error.code in BAD_MESSAGES else Fault.UNKNOWN
     if isinstance(error, TransportRefused):
@@ -107,7 +107,7 @@ def classify(error: Exception) -> Fault:
     return Fault.UNKNOWN
 
 
-def _judge_answer(number: int, word: str) -> Fault:
+def _classify_answer(number: int, word: str) -> Fault:
     if word in FATAL:
         return Fault.FATAL
     if word in DONE:
@@ -120,12 +120,12 @@ def _judge_answer(number: int, word: str) -> Fault:
 
 
 def is_wrong_centre(error: Exception) -> bool:
-    """Whether the session belongs to a data centre that is not there."""
+    """Return whether the session belongs to a data centre that does not exist."""
     return isinstance(error, TransportRefused) and error.code == NO_SUCH_CENTRE
 
 
 def name(error: Exception) -> str:
-    """Return Telegram's own name of an error, numbers as X: `PEER_FLOOD`, `FLOOD_WAIT_X`; else the class."""
+    """Return Telegram's name of an error, with X for numbers (`PEER_FLOOD`, `FLOOD_WAIT_X`), else its class."""
     if isinstance(error, BadMessage | TransportRefused):
         return f"{type(error).__name__}({error.code})"
     if not isinstance(error, RPCError):
@@ -135,22 +135,22 @@ def name(error: Exception) -> str:
 
 
 def code(error: RPCError) -> int:
-    """Return Telegram's code of an error; negative ones are the server's own."""
+    """Return Telegram's code of an error, negative for internal errors of the server."""
     unlisted = _UNLISTED.fullmatch(str(error.value))
     number = int(unlisted[1]) if unlisted else int(error.CODE or 0)
     return -abs(number) if getattr(error, "is_signed", False) else number
 
 
 def flood_wait(error: Exception) -> timedelta | None:
-    """Return how long Telegram wants to be left alone; None if the error is about something else."""
+    """Return how long Telegram asks to wait, None if the error is not about that."""
     if not isinstance(error, RPCError) or not (code(error) == FLOOD or _WAIT.fullmatch(name(error))):
         return None
-    told = error.value if isinstance(error.value, int) else _told(str(error.value))
-    if told is None:
-        return UNTOLD_WAIT
-    return timedelta(seconds=min(max(told, LEAST_WAIT.total_seconds()), LONGEST_WAIT.total_seconds()))
+    seconds = error.value if isinstance(error.value, int) else _wait_in(str(error.value))
+    if seconds is None:
+        return DEFAULT_WAIT
+    return timedelta(seconds=min(max(seconds, MIN_WAIT.total_seconds()), MAX_WAIT.total_seconds()))
 
 
-def _told(value: str) -> int | None:
+def _wait_in(value: str) -> int | None:
     numbers = _NUMBER.findall(value)
     return int(numbers[-1]) if numbers else None

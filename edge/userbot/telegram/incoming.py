@@ -1,4 +1,4 @@
-"""From Telegram's message to ours, or to nothing: who is answered at all is decided here."""
+"""Convert Telegram's messages into `Incoming`, and leave out those that are never answered."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,11 +9,11 @@ from pyrogram import raw
 from edge.userbot.chat.transitions import Incoming
 
 CHANNEL_BASE = -1_000_000_000_000
-"""How the Bot API and pyrogram number channels and supergroups."""
+"""Channels and supergroups have ids from here down, as in the Bot API and pyrogram."""
 
 
 def to_incoming(account: str, message: Any, users: Mapping[int, Any], *, groups: bool, bots: bool) -> Incoming | None:
-    """None for our own messages, service messages, channels, and groups and bots unless they are let in."""
+    """Return None for own messages, service messages, channels, and unless enabled for groups and bots."""
     if not isinstance(message, raw.types.Message) or message.out or not message.message:
         return None
     chat = _chat(message, groups=groups)
@@ -45,6 +45,6 @@ def _chat(message: Any, *, groups: bool) -> int | None:
 
 
 def _sender(message: Any) -> int | None:
-    """In private chats the sender may be left out: it is the other one."""
+    """Return the sender's id. Private chats may leave it out: it is the id of the chat."""
     author = message.from_id or message.peer_id
     return int(author.user_id) if isinstance(author, raw.types.PeerUser) else None

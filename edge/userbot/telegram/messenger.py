@@ -1,4 +1,4 @@
-"""Messages out: paced, each under its own random id, so that a repeat is recognised."""
+"""Send and edit messages at a limited rate, and look for messages in chats."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -13,45 +13,45 @@ from pyrogram.errors import RPCError
 from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.formatting.styled_text import Entity, FormattedText, Style
 from edge.userbot.telegram import chat_history
-from edge.userbot.telegram.calls import AlreadyDone, CallRefused, Calls
+from edge.userbot.telegram.api import AlreadyDone, CallRefused, TelegramApi
 from edge.userbot.telegram.faults import FORMATTING_REFUSED, REPLY_GONE, classify
 from events.errors import TimokhaError
 from events.faults import Fault
 
-LOOKED_THROUGH = 50
-"""How many of a chat's messages are searched for one of our own."""
-DIALOG_PAGES = 20
-"""Looked through for somebody whom the session does not know."""
+MESSAGES_SEARCHED = 50
+"""Messages of a chat that are searched for one of ours."""
+MAX_DIALOG_PAGES = 20
+"""Pages of dialogs that are searched for a chat that the session does not know."""
 CHAT_BURST, CHAT_SECONDS = 5, 5
 """One message a second in a chat, five at once (https://core.telegram.org/bots/faq#broadcasting-to-users)."""
-CHATS_PACED = 4096
-SPARED = 2
-"""Messages that must still be able to go out in a chat at once after a preview."""
+MAX_CHAT_LIMITERS = 4096
+PREVIEW_RESERVE = 2
+"""Messages that can still be sent to a chat at once after a preview."""
 
 log = structlog.get_logger(__name__)
 
 
-class Telegram:
+class TelegramMessenger:
     """Implements `edge.userbot.driving.messenger.Messenger` on a started client.
 
-    `rate`: messages a second in all chats together, and looks into chats. `changed` is told what a send did to the
-    account's state.
+    `rate`: messages a second in all chats together; the same for looks into chats. `on_updates` gets the updates that
+    a call returns.
     """
 
-    def __init__(self, client: Client, calls: Calls, *, rate: float, changed: Callable[[Any], None]) -> None:
+    def __init__(self, client: Client, api: TelegramApi, *, rate: float, on_updates: Callable[[Any], None]) -> None:
         self._client = client
-        self._calls = calls
-        self._changed = changed
-        self._overall = AsyncLimiter(rate, 1)
-        self._looks = AsyncLimiter(rate, 1)
+        self._api = api
+        self._on_updates = on_updates
+        self._send_limiter = AsyncLimiter(rate, 1)
+        self._look_limiter = AsyncLimiter(rate, 1)
         self._looking_up = asyncio.Lock()
-        self._strangers: set[str] = set()
-        self._pace_of = lru_cache(maxsize=CHATS_PACED)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
+        self._unknown_chats: set[str] = set()
+        self._chat_limiter = lru_cache(maxsize=MAX_CHAT_LIMITERS)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
     async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         entities = entities_of(message)
         query = raw.functions.messages.SendMessage(
-            peer=await self._turn(chat),
+            peer=await self._peer_when_paced(chat),
             message=message.text,
             entities=entities,
             reply_to_msg_id=reply_to,
@@ -59,28 +59,28 @@ class Telegram:
             no_webpage=True,
         )
         try:
-            updates = await self._calls.invoke(query)
+            updates = await self._api.invoke(query)
         except AlreadyDone:
             return await self.find_own(chat, message.text, reply_to=reply_to) or 0
         except CallRefused as error:
             if reply_to and error.reason in REPLY_GONE:
-                # What it replies to is gone: say it all the same.
+                # The message that it replies to is gone: send it without.
                 return await self.send(chat, message, reply_to=None, random_id=random_id)
             if message.entities and error.reason in FORMATTING_REFUSED:
                 log.warning("telegram.formatting_refused", chat=chat, reason=error.reason)
                 return await self.send(chat, FormattedText(message.text), reply_to=reply_to, random_id=random_id)
             raise Undeliverable(f"Telegram refused a message to {chat}: {error.reason}") from None
-        self._changed(updates)
+        self._on_updates(updates)
         return _message_id(updates, random_id)
 
     async def edit(self, chat: str, message_id: int, message: FormattedText) -> None:
-        peer = await self._turn(chat)
+        peer = await self._peer_when_paced(chat)
         await self._edit(peer, message_id, message)
 
     async def preview(self, chat: str, message_id: int, message: FormattedText) -> bool:
-        # Half of the overall rate stays for messages.
-        overall = min(1 + self._overall.max_rate / 2, self._overall.max_rate)
-        if not (self._pace_of(chat).has_capacity(1 + SPARED) and self._overall.has_capacity(overall)):
+        # Previews leave half of the rate for messages.
+        room = min(1 + self._send_limiter.max_rate / 2, self._send_limiter.max_rate)
+        if not (self._chat_limiter(chat).has_capacity(1 + PREVIEW_RESERVE) and self._send_limiter.has_capacity(room)):
             return False
         await self.edit(chat, message_id, message)
         return True
@@ -90,7 +90,7 @@ class Telegram:
             peer=peer, id=message_id, message=message.text, entities=entities_of(message), no_webpage=True
         )
         try:
-            updates = await self._calls.invoke(query)
+            updates = await self._api.invoke(query)
         except AlreadyDone:
             return
         except CallRefused as error:
@@ -99,36 +99,36 @@ class Telegram:
                 await self._edit(peer, message_id, FormattedText(message.text))
                 return
             raise Undeliverable(f"Telegram refused to edit message {message_id}: {error.reason}") from None
-        self._changed(updates)
+        self._on_updates(updates)
 
-    async def _turn(self, chat: str) -> Any:
-        """The chat's peer, once the pace lets something go out to it."""
+    async def _peer_when_paced(self, chat: str) -> Any:
+        """Return the chat's peer once the rate limits allow another message to it."""
         peer = await self._peer(chat)
-        await self._pace_of(chat).acquire()
-        await self._overall.acquire()
+        await self._chat_limiter(chat).acquire()
+        await self._send_limiter.acquire()
         return peer
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
-        await self._looks.acquire()  # after a crash every chat wants to look
+        await self._look_limiter.acquire()  # after a crash every chat is looked into
         try:
-            if self._calls.is_bot:
-                found = await chat_history.messages_by_id(self._calls, chat, reply_to or 0)
+            if self._api.is_bot:
+                found = await chat_history.messages_by_id(self._api, chat, reply_to or 0)
             else:
-                found = await chat_history.newest_messages(self._calls, await self._peer(chat), limit=LOOKED_THROUGH)
+                found = await chat_history.newest_messages(self._api, await self._peer(chat), limit=MESSAGES_SEARCHED)
         except CallRefused as error:
-            # Then a repeat is recognised by its random id alone.
+            # Telegram still recognises a repeat by its random id.
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return None
         return next((int(message.id) for message in found if chat_history.is_ours(message, text, reply_to)), None)
 
     async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
-        await self._looks.acquire()
+        await self._look_limiter.acquire()
         try:
-            if self._calls.is_bot:
-                found = await chat_history.messages_by_id(self._calls, chat, message_id)
+            if self._api.is_bot:
+                found = await chat_history.messages_by_id(self._api, chat, message_id)
             else:
                 found = await chat_history.messages_after(
-                    self._calls, await self._peer(chat), message_id, limit=LOOKED_THROUGH
+                    self._api, await self._peer(chat), message_id, limit=MESSAGES_SEARCHED
                 )
         except CallRefused as error:
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
@@ -142,46 +142,46 @@ class Telegram:
             failed: str | None = type(error).__name__
         else:
             query = raw.functions.messages.SetTyping(peer=peer, action=raw.types.SendMessageTypingAction())
-            failed = await self._calls.invoke_quietly(query)
+            failed = await self._api.invoke_quietly(query)
         if failed:
             log.debug("telegram.typing_failed", chat=chat, error=failed)
 
     async def _peer(self, chat: str) -> Any:
-        """A session string remembers nobody, and a killed process forgets: then the dialogs say who it is."""
+        """Return a chat's peer. Search the dialogs if the session does not know it (session string, killed process)."""
         if peer := await self._resolve(chat):
             return peer
-        if self._calls.is_bot and int(chat) > 0:
-            # Telegram knows itself who has written to a bot.
+        if self._api.is_bot and int(chat) > 0:
+            # For a bot, Telegram needs no access hash.
             return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
         async with self._looking_up:
-            if chat not in self._strangers and (peer := await self._found_in_dialogs(chat)):
+            if chat not in self._unknown_chats and (peer := await self._found_in_dialogs(chat)):
                 return peer
-            self._strangers.add(chat)
+            self._unknown_chats.add(chat)
         raise Undeliverable(f"chat {chat} is not known to this session; use a session file")
 
     async def _resolve(self, chat: str) -> Any:
-        """None for somebody whom the session does not know."""
+        """Return the peer of a chat, None if the session does not know it."""
         try:
             return await self._client.resolve_peer(int(chat))
         except (KeyError, ValueError):
             return None
-        except Exception as error:  # noqa: BLE001 - judged, whatever it is
+        except Exception as error:  # noqa: BLE001 - every error is classified
             if isinstance(error, RPCError) and classify(error) is Fault.FINAL:
                 return None
-            raise self._calls.translate(error) from None
+            raise self._api.translate(error) from None
 
     async def _found_in_dialogs(self, chat: str) -> Any:
-        """The client remembers everybody it is shown: whoever waited for another look may be known by now."""
+        """Search the dialogs for a chat. The client remembers all peers that it sees."""
         if peer := await self._resolve(chat):
             return peer
         read = 0
-        async for page in chat_history.dialog_pages(self._calls):
+        async for page in chat_history.dialog_pages(self._api):
             read += 1
             is_shown = int(chat) < 0 or any(user.id == int(chat) for user in page.users)
             if is_shown and (peer := await self._resolve(chat)):
-                await self._calls.remember_people()
+                await self._api.save_peers()
                 return peer
-            if read == DIALOG_PAGES:
+            if read == MAX_DIALOG_PAGES:
                 break
         return None
 
@@ -204,7 +204,7 @@ _TYPES: dict[Style, Any] = {
 
 
 def entities_of(message: FormattedText) -> list[Any] | None:
-    """None for a plain text: pyrogram writes an empty list in a way that can't be read."""
+    """Return Telegram's entities, None for a plain text: pyrogram serializes an empty list wrongly."""
     return [_entity(entity) for entity in message.entities] or None
 
 

@@ -1,4 +1,4 @@
-"""pyrogram 2.0.106's faults that would cost messages, mended in this process: each repair names its fault."""
+"""Repair bugs of pyrogram 2.0.106 that would lose messages. Each repair describes its bug."""
 
 import sqlite3
 from functools import wraps
@@ -15,39 +15,39 @@ from pyrogram.session.internals import MsgId
 from pyrogram.storage.sqlite_storage import SQLiteStorage, get_input_peer
 
 from edge.userbot.telegram import pyrogram_session
-from edge.userbot.telegram.prompt import ask
 from edge.userbot.telegram.server_time import ServerTime, tells_of_new_session
+from edge.userbot.telegram.terminal_input import read_line
 from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
 
-KEPT = 10_000
-"""People and chats in memory, those seen last, in case that the session file can't be written."""
+MAX_CACHED_PEERS = 10_000
+"""Users and chats kept in memory, the last seen ones, in case the session file can't be written."""
 
 log = structlog.get_logger(__name__)
 
 
 def repair(retrying: Retrying) -> ServerTime:
-    """Mend pyrogram in this process, which tries again on the clock of `retrying`. The last call counts.
+    """Repair pyrogram in this process; it then retries with `retrying`. If called again, the last call counts.
 
-    Return the server's time, as its connections tell it from then on.
+    Return an estimate of the server's time, which is corrected by every connection.
     """
-    _errors_leave_no_file()
-    _results_survive_the_session_file()
-    _people_survive_a_full_disk()
-    _connections_may_be_away()
+    _write_no_error_file()
+    _ignore_session_file_errors()
+    _cache_peers()
+    _report_missing_connections()
     time = ServerTime(retrying.clock)
-    _time_is_the_servers(time)
+    _use_server_time(time)
     pyrogram_session.install(retrying, time)
-    # It read in a thread, which kept the process from ending until a line was typed.
-    pyrogram_client.ainput = ask
+    # pyrogram reads in a thread, which keeps the process from ending until a line is typed.
+    pyrogram_client.ainput = read_line
     return time
 
 
-def _errors_leave_no_file() -> None:
-    """An error that is not in its lists was appended to unknown_errors.txt in the working directory.
+def _write_no_error_file() -> None:
+    """pyrogram appends errors that it does not know to unknown_errors.txt in the working directory.
 
-    Where that can't be written, an OSError took the error's place. The sign of its code was dropped, and a wait of 0 s
-    made a loop without a pause.
+    If that can't be written, it raises OSError instead. It drops the sign of the code, and a wait of 0 s makes it loop
+    without a pause.
     """
     init = _original(RPCError.__init__)
 
@@ -63,8 +63,8 @@ def _errors_leave_no_file() -> None:
     RPCError.__init__ = without_file  # type: ignore[method-assign]
 
 
-def _results_survive_the_session_file() -> None:
-    """A session file that was locked or on a full disk cost the result of a call that had succeeded."""
+def _ignore_session_file_errors() -> None:
+    """If the session file is locked or the disk is full, pyrogram loses the result of a successful call."""
     fetch = _original(Client.fetch_peers)
     log_throttle = LogThrottle()
 
@@ -80,37 +80,37 @@ def _results_survive_the_session_file() -> None:
     Client.fetch_peers = fetch_or_warn  # type: ignore[method-assign]
 
 
-def _people_survive_a_full_disk() -> None:
-    """Whom the session file had no room for was unknown at once, and what was for them undeliverable."""
+def _cache_peers() -> None:
+    """If the disk is full, pyrogram forgets users at once, so that messages to them are undeliverable."""
     update, get = _original(SQLiteStorage.update_peers), _original(SQLiteStorage.get_peer_by_id)
 
     @wraps(update)
-    async def update_and_keep(self: SQLiteStorage, peers: list[tuple[int, int, str, str, str]]) -> None:
-        kept: dict[int, Any] = vars(self).setdefault("kept", {})
+    async def update_and_cache(self: SQLiteStorage, peers: list[tuple[int, int, str, str, str]]) -> None:
+        cached: dict[int, Any] = vars(self).setdefault("cached", {})
         for id_, access_hash, kind, *_ in peers:
-            kept.pop(id_, None)
-            kept[id_] = get_input_peer(id_, access_hash, kind)
-        for id_ in list(kept)[:-KEPT]:
-            del kept[id_]
+            cached.pop(id_, None)
+            cached[id_] = get_input_peer(id_, access_hash, kind)
+        for id_ in list(cached)[:-MAX_CACHED_PEERS]:
+            del cached[id_]
         await update(self, peers)
 
     @wraps(get)
-    async def get_or_kept(self: SQLiteStorage, peer_id: int) -> Any:
+    async def get_or_cached(self: SQLiteStorage, peer_id: int) -> Any:
         try:
             return await get(self, peer_id)
         except (KeyError, sqlite3.Error):
-            if peer := vars(self).get("kept", {}).get(peer_id):
+            if peer := vars(self).get("cached", {}).get(peer_id):
                 return peer
             raise
 
-    SQLiteStorage.update_peers = update_and_keep  # type: ignore[method-assign]
-    SQLiteStorage.get_peer_by_id = get_or_kept  # type: ignore[method-assign]
+    SQLiteStorage.update_peers = update_and_cache  # type: ignore[method-assign]
+    SQLiteStorage.get_peer_by_id = get_or_cached  # type: ignore[method-assign]
 
 
-def _connections_may_be_away() -> None:
-    """While a connection is not made yet, sending, reading and closing it ended in an AttributeError.
+def _report_missing_connections() -> None:
+    """Before a connection is made, pyrogram's send, recv and close raise AttributeError.
 
-    It was tried three times a second apart, whatever the pause between attempts.
+    It also tries to connect three times, a second apart, in addition to our own retries.
     """
     send, recv, close = (_original(part) for part in (Connection.send, Connection.recv, Connection.close))
 
@@ -135,24 +135,24 @@ def _connections_may_be_away() -> None:
     Connection.MAX_CONNECTION_ATTEMPTS = 1
 
 
-def _time_is_the_servers(time: ServerTime) -> None:
-    """A wrong clock on this machine made it drop what the server sent, and close every connection."""
+def _use_server_time(time: ServerTime) -> None:
+    """If this machine's clock is wrong, pyrogram drops the server's messages and closes every connection."""
     unpack = _original(mtproto.unpack)
 
     @wraps(unpack)
-    def unpack_and_hear(b: BytesIO, session_id: bytes, auth_key: bytes, auth_key_id: bytes) -> Any:
+    def unpack_and_learn(b: BytesIO, session_id: bytes, auth_key: bytes, auth_key_id: bytes) -> Any:
         message = unpack(b, session_id, auth_key, auth_key_id)
-        time.hear(message)
+        time.learn_from(message)
         if tells_of_new_session(message):
-            pyrogram_session.begun_anew.add(session_id)
+            pyrogram_session.renewed_sessions.add(session_id)
         return message
 
-    mtproto.unpack = unpack_and_hear
+    mtproto.unpack = unpack_and_learn
     MsgId.__new__ = lambda cls: time.message_id()  # type: ignore[method-assign]
 
 
 def remember_peers(client: Client, peers: Any) -> Any:
-    """`fetch_peers` as pyrogram has it. Raises what the session file raises."""
+    """Call pyrogram's own `fetch_peers`. Raises the errors of the session file."""
     return _original(Client.fetch_peers)(client, peers)
 
 

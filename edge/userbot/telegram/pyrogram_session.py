@@ -1,6 +1,6 @@
-"""pyrogram 2.0.106's session with a server, mended: a method here stands in for the one of its name.
+"""A repaired session of pyrogram 2.0.106: each method replaces the one with the same name and describes its bug.
 
-Each says what it mends. `install` puts them into pyrogram's class, whose instances come from many places.
+`install` puts them into pyrogram's class, as its instances are created in many places.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.retrying import Backoff, Retrying
 from events.runtime.tasks import cancel
 
-AGAIN = Backoff(first=timedelta(seconds=0.4), most=timedelta(seconds=15))
-FLOODED_AGAIN = Backoff(first=timedelta(seconds=20), most=timedelta(minutes=5))
-STEADY = 5.0
-"""Seconds after which a connection has proved itself."""
+RECONNECT_PAUSES = Backoff(first=timedelta(seconds=0.4), most=timedelta(seconds=15))
+FLOOD_PAUSES = Backoff(first=timedelta(seconds=20), most=timedelta(minutes=5))
+STEADY_AFTER = 5.0
+"""Seconds after which a connection counts as steady."""
 KEY_ATTEMPTS = 6
-"""A data centre may forget a key for a moment."""
+"""A data centre may not know a key for a moment."""
 RESENDS = 3
 ERROR_LENGTH = 4
-LAST_PACKETS = 1.0
-"""Seconds for those that came right before a connection ended."""
-SEQUENCE_IS_OFF = {32, 33, 34, 35}
+LAST_PACKETS_TIMEOUT = 1.0
+"""Seconds to handle packets that came right before a connection ended."""
+SEQUENCE_ERRORS = {32, 33, 34, 35}
 CONNECTION_NOT_INITED = {"CONNECTION_NOT_INITED", "CONNECTION_LAYER_INVALID"}
 
 log = structlog.get_logger(__name__)
 _handle_packet = Session.handle_packet
-begun_anew: set[bytes] = set()
-"""Ids of sessions that the server has begun anew."""
+renewed_sessions: set[bytes] = set()
+"""Ids of sessions that the server has created anew."""
 
 
 class MendedSession(Session):
@@ -52,49 +52,49 @@ class MendedSession(Session):
     retrying: Retrying
     server_time: ServerTime
     refused: int = 0
-    """The transport error that the connection has ended with."""
-    worn: bool = False
-    """The server has lost count of this session's messages."""
+    """The transport error that ended the connection, 0 if none did."""
+    out_of_sync: bool = False
+    """The server reports wrong sequence numbers: the session has to be replaced."""
     steady_from: float | None = None
     pauses: Any = None
     restarting: asyncio.Task[None] | None = None
     handling: set[asyncio.Task[None]] | None = None
 
     async def start(self) -> None:
-        """It tried again at once and for ever, whatever the server had said."""
+        """Retry with pauses, and give up after some errors. pyrogram retries at once and for ever."""
         seen: dict[str, int] = {}
-        await self._take_turn(None)
+        await self._pause_before_connecting(None)
         while True:
             try:
                 return await self._open()
-            except Exception as error:  # noqa: BLE001 - judged, whatever it is
+            except Exception as error:  # noqa: BLE001 - every error is classified
                 refusal = TransportRefused(self.refused) if self.refused else error
                 await self.stop()
             reason = name(refusal)
             seen[reason] = seen.get(reason, 0) + 1
-            if _is_over(refusal, seen[reason]):
+            if _should_give_up(refusal, seen[reason]):
                 raise refusal
             log.warning("telegram.not_connected", reason=reason, error=str(refusal))
-            await self._take_turn(refusal)
+            await self._pause_before_connecting(refusal)
 
-    async def _take_turn(self, error: Exception | None) -> None:
-        """Nothing paused after a connection that was taken and cut at once."""
+    async def _pause_before_connecting(self, error: Exception | None) -> None:
+        """Pause also after a connection that was cut right after it was made."""
         clock = self.retrying.clock
-        self.pauses = self.pauses or self.retrying.pauses(AGAIN)
+        self.pauses = self.pauses or self.retrying.pauses(RECONNECT_PAUSES)
         if error is None and (self.steady_from is None or clock.monotonic() >= self.steady_from):
             self.pauses.reset()
             return
         pause = self.pauses.next()
         if isinstance(error, TransportRefused) and error.is_flood:
-            pause = FLOODED_AGAIN.pause(self.pauses.failures, self.retrying.random)
+            pause = FLOOD_PAUSES.pause(self.pauses.failures, self.retrying.random)
         elif error and (wait := flood_wait(error)):
             pause = max(pause, wait)
         await clock.sleep(pause)
 
     async def _open(self) -> None:
         self.refused = 0
-        if self.worn:
-            self.session_id, self.msg_factory, self.worn = os.urandom(8), MsgFactory(), False
+        if self.out_of_sync:
+            self.session_id, self.msg_factory, self.out_of_sync = os.urandom(8), MsgFactory(), False
             self.pending_acks.clear()
         client = self.client
         self.connection = Connection(self.dc_id, self.test_mode, client.ipv6, client.proxy, self.is_media)
@@ -116,11 +116,11 @@ class MendedSession(Session):
         if self.recv_task.done():
             raise ConnectionError("cut as soon as it was made")
         self.ping_task = self.loop.create_task(self.ping_worker())  # type: ignore[no-untyped-call]
-        self.steady_from = self.retrying.clock.monotonic() + STEADY
+        self.steady_from = self.retrying.clock.monotonic() + STEADY_AFTER
         self.is_started.set()
 
     async def stop(self) -> None:
-        """It waited for tasks that might never end, and failed where there was no connection yet."""
+        """Cancel tasks instead of waiting for them. pyrogram also fails if there is no connection yet."""
         if self.restarting is not asyncio.current_task():
             await cancel(self.restarting)
         self.is_started.clear()
@@ -130,7 +130,7 @@ class MendedSession(Session):
         await cancel(self.ping_task, self.recv_task)
 
     async def recv_worker(self) -> None:
-        """It only logged a transport error, and left calls under way waiting for their time-out."""
+        """Reconnect after a transport error, and end pending calls, which in pyrogram wait for their time-out."""
         packet = None
         self.handling = self.handling or set()
         while (packet := await self.connection.recv()) is not None and len(packet) != ERROR_LENGTH:
@@ -140,31 +140,31 @@ class MendedSession(Session):
         if packet:
             self.refused = -Int.read(BytesIO(packet))
         if self.handling:
-            await asyncio.wait(self.handling, timeout=LAST_PACKETS)
+            await asyncio.wait(self.handling, timeout=LAST_PACKETS_TIMEOUT)
         for result in list(self.results.values()):
             result.event.set()
-        self._come_back()
+        self._reconnect()
 
-    def _come_back(self) -> None:
+    def _reconnect(self) -> None:
         if self.is_started.is_set():
             self.is_started.clear()  # calls wait from now on
             self.restarting = self.loop.create_task(self.restart())  # type: ignore[no-untyped-call]
 
     async def handle_packet(self, packet: bytes) -> None:
-        """A packet that it could not read was lost without a word, and so was what a server had forgotten."""
+        """Fetch updates if a packet can't be read or the session is new: pyrogram loses them without a sign."""
         missed = False
         try:
             await _handle_packet(self, packet)  # type: ignore[no-untyped-call]
-        except Exception as error:  # noqa: BLE001 - whatever it is, what the packet brought must be fetched
+        except Exception as error:  # noqa: BLE001 - the packet's updates are fetched instead
             log.warning("telegram.packet_unreadable", error=type(error).__name__)
             missed = True
         self.server_time.report()
-        if (missed or self.session_id in begun_anew) and self.client is not None:
-            begun_anew.discard(self.session_id)
+        if (missed or self.session_id in renewed_sessions) and self.client is not None:
+            renewed_sessions.discard(self.session_id)
             await self.client.handle_updates(raw.types.UpdatesTooLong())
 
     async def send(self, data: TLObject, wait_response: bool = True, timeout: float = Session.WAIT_TIMEOUT) -> Any:
-        """It took a bad_msg_notification for the result of a call."""
+        """Send a call again after a bad_msg_notification, which pyrogram takes for its result."""
         for _ in range(RESENDS):
             result = await self._ask(data, wait_response, timeout)
             if isinstance(result, raw.types.BadServerSalt):
@@ -177,18 +177,18 @@ class MendedSession(Session):
         raise BadMessage(result.error_code)
 
     def _react(self, code: int) -> None:
-        """Return if sending it again helps: the server's time has been heard by now. Raises BadMessage."""
+        """Return if sending again helps: by now the server's time is known. Raises BadMessage otherwise."""
         error = BadMessage(code)
         if error.about_time:
             return
-        if code in SEQUENCE_IS_OFF:
+        if code in SEQUENCE_ERRORS:
             self._renew()
         raise error
 
     def _renew(self) -> None:
         """Go on with a new connection, which is also a new session."""
-        self.worn = True
-        self._come_back()
+        self.out_of_sync = True
+        self._reconnect()
 
     async def _ask(self, data: TLObject, wait_response: bool, timeout: float) -> Any:
         message = self.msg_factory(data)
@@ -210,10 +210,10 @@ class MendedSession(Session):
         if result.value is None:
             raise TimeoutError("Request timed out")
         if isinstance(result.value, raw.types.RpcError):
-            self._fail(data, result.value)
+            self._raise_error(data, result.value)
         return result.value
 
-    def _fail(self, data: TLObject, answer: raw.types.RpcError) -> None:
+    def _raise_error(self, data: TLObject, answer: raw.types.RpcError) -> None:
         if answer.error_message in CONNECTION_NOT_INITED:
             self._renew()
         if isinstance(data, raw.functions.InvokeWithoutUpdates | raw.functions.InvokeWithTakeout):
@@ -221,8 +221,8 @@ class MendedSession(Session):
         RPCError.raise_it(answer, type(data))
 
 
-def _is_over(error: Exception, times: int) -> bool:
-    """Whether to give up connecting after an error that has come so many times."""
+def _should_give_up(error: Exception, times: int) -> bool:
+    """Return whether to give up connecting after an error that has come `times` times."""
     if isinstance(error, TransportRefused) and error.is_about_key:
         return times >= KEY_ATTEMPTS
     match classify(error):

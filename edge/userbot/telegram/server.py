@@ -1,4 +1,4 @@
-"""Points pyrogram, in this process, at an MTProto server other than Telegram's."""
+"""Point pyrogram at an MTProto server other than Telegram's, for this process."""
 
 from functools import wraps
 from hashlib import sha1
@@ -16,11 +16,10 @@ MAX_PORT = 65535
 
 
 def use_server(address: str, public_key_pem: str) -> None:
-    """Every pyrogram client of this process connects to `address` (host:port) and trusts `public_key_pem` (RSA).
+    """Make every pyrogram client of this process connect to `address` (host:port) and trust `public_key_pem` (RSA).
 
-    Calling it again moves all clients, at their next connection, to the newer server.
-    It replaces where a TCP transport connects to: pyrogram and kurigram choose the address in
-    different places, but both connect there.
+    If called again, all clients use the newer server from their next connection on. It replaces `TCP.connect`, as
+    pyrogram and kurigram choose the address in different places, but both connect there.
 
     Raises
     ------
@@ -40,7 +39,7 @@ def use_server(address: str, public_key_pem: str) -> None:
 
 
 def fingerprint(modulus: int, exponent: int) -> int:
-    """The signed low 64 bits of SHA1 over both numbers as TL bytes (https://core.telegram.org/mtproto/auth_key)."""
+    """Return the signed low 64 bits of SHA1 over both numbers as TL bytes (https://core.telegram.org/mtproto/auth_key)."""
     data = b"".join(Bytes(number.to_bytes((number.bit_length() + 7) // 8, "big")) for number in (modulus, exponent))
     return int.from_bytes(sha1(data).digest()[-8:], "little", signed=True)  # noqa: S324 (the protocol's choice)
 

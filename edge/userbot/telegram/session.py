@@ -1,4 +1,4 @@
-"""Signing in: a session file only its owner can read, or a session string; questions only in a terminal."""
+"""Sign in with a session file that only its owner can read, or a session string. Ask only in a terminal."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from pyrogram.errors import RPCError
 
 from edge.userbot.settings import SESSION_SUFFIX, UserbotSettings
 from edge.userbot.telegram import faults, session_file
-from edge.userbot.telegram.calls import SessionRevoked
+from edge.userbot.telegram.api import SessionRevoked
 from edge.userbot.telegram.faults import name
 from edge.userbot.telegram.server import use_server
 from events.errors import SettingsError, TimokhaError, TransportUnreachable
@@ -25,7 +25,7 @@ from events.faults import Fault
 from events.runtime.tasks import cancel, finish
 
 STOP_TIMEOUT = timedelta(seconds=5)
-"""For signing off, where Telegram does not answer."""
+"""To sign off if Telegram does not answer."""
 WRONG_SETTINGS = {
     "ACCESS_TOKEN_EXPIRED": "BOT_TOKEN: Telegram has withdrawn it; ask @BotFather for another",
     "ACCESS_TOKEN_INVALID": "BOT_TOKEN: Telegram does not know it; copy it again from @BotFather",
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 def make_client(settings: UserbotSettings) -> Client:
-    """A client that is not started yet, of the pyrogram that is mended. Raises SettingsError, or SessionInUse."""
+    """Return a client that is not started yet. Call `repair` before. Raises SettingsError or SessionInUse."""
     choose_server(settings)
     token = settings.bot_token.get_secret_value() if settings.bot_token else ""
     common: dict[str, Any] = {
@@ -61,7 +61,7 @@ def make_client(settings: UserbotSettings) -> Client:
     if account is None:
         _require_terminal(path, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The file is the key to the account: nobody else may read it, not for a moment.
+    # The file gives access to the account: at no time may others read it.
     os.umask(0o077)
     if path.exists():
         path.chmod(0o600)
@@ -70,13 +70,13 @@ def make_client(settings: UserbotSettings) -> Client:
 
 @asynccontextmanager
 async def started_client(client: Client) -> AsyncIterator[str]:
-    """The account's id, while the client is connected. Raises SessionRevoked or another TimokhaError."""
+    """Start the client, yield the account's id, and stop it in the end. Raises SessionRevoked or a TimokhaError."""
     try:
         try:
             await client.start()
         except Exception as error:
             log.debug("telegram.not_signed_in", exc_info=True)
-            raise _explained(error) from None
+            raise _translated_start_error(error) from None
         assert client.me
         yield str(client.me.id)
     finally:
@@ -84,7 +84,7 @@ async def started_client(client: Client) -> AsyncIterator[str]:
 
 
 async def _stop(client: Client) -> None:
-    """Sign off as far as the client has come."""
+    """Stop the client, also if it was only partly started."""
     session = getattr(client, "session", None)
     await cancel(getattr(session, "restarting", None))
     with contextlib.suppress(Exception):
@@ -99,8 +99,8 @@ async def _stop(client: Client) -> None:
             await client.storage.close()
 
 
-def _explained(error: Exception) -> TimokhaError:
-    """What kept the client from starting, in one line."""
+def _translated_start_error(error: Exception) -> TimokhaError:
+    """Return our own error, in one line, for one that kept the client from starting."""
     reason = faults.name(error)
     if isinstance(error, sqlite3.Error):
         return session_file.explain_error(error, "file")
@@ -135,7 +135,7 @@ def _wrong_setting(error: Exception) -> str | None:
 
 
 def choose_server(settings: UserbotSettings) -> None:
-    """Point this process at the server that `settings` name, if they name one. Raises SettingsError."""
+    """Make this process use the server that `settings` name, if any. Raises SettingsError."""
     server, key = settings.telegram_server, settings.telegram_key
     if not server and not key:
         return
@@ -158,27 +158,27 @@ def _require_terminal(path: Path, settings: UserbotSettings) -> None:
 
 
 def report_reconnects(client: Client, *, reconnected: Callable[[], None], revoked: asyncio.Event) -> None:
-    """Call `reconnected` whenever the started client's connection has come back; set `revoked` if it never will.
+    """Call `reconnected` whenever the started client has reconnected; set `revoked` if it never will.
 
-    pyrogram reports neither: updates are missed, or the client is dead, without a word.
+    pyrogram reports neither: updates would be missed, or the client would be dead, without a sign.
     """
     session = client.session
     restart = session.restart
 
-    async def restart_and_tell() -> None:
+    async def restart_and_report() -> None:
         log.warning("telegram.disconnected")
         try:
             await restart()  # type: ignore[no-untyped-call]
-        except Exception as error:  # noqa: BLE001 - an edge without a connection must not look alive
+        except Exception as error:  # noqa: BLE001 - a userbot without a connection must not look alive
             log.error("telegram.session_revoked", reason=name(error))
             revoked.set()
         else:
             log.info("telegram.reconnected")
             reconnected()
 
-    session.restart = restart_and_tell  # type: ignore[method-assign]
+    session.restart = restart_and_report  # type: ignore[method-assign]
 
 
 def connection_trouble(client: Client) -> str:
-    """Return what keeps the started client from being used now, empty if nothing."""
+    """Return why the started client can't be used now, empty if it can."""
     return "" if client.session.is_started.is_set() else "Telegram is away"

@@ -1,4 +1,4 @@
-"""Check a session file or a session string without asking Telegram, and say how to get a good one."""
+"""Check a session file or a session string without Telegram, and explain how to get a valid one."""
 
 import base64
 import binascii
@@ -17,17 +17,17 @@ WITH_COMPOSE = "docker compose run --rm userbot"
 
 
 def in_a_container() -> bool:
-    """Return whether this is the userbot's container. A sandbox's has another one, that nobody signs in to."""
+    """Return whether this is the userbot's container. The sandbox's needs no sign-in."""
     return image() == "userbot"
 
 
 def sign_in_command() -> str:
-    """As it stands in a sentence."""
+    """Return how to sign in, as part of a sentence."""
     return f"`{WITH_COMPOSE}`" if in_a_container() else "`timokha userbot` in a terminal"
 
 
 def how_to_replace_session(session: Path | str) -> str:
-    """The same where the file `session` is there already, and of no use."""
+    """Return how to replace the useless file `session`, as part of a sentence."""
     if in_a_container() and Path(session).is_absolute():
         remove = WITH_COMPOSE.replace("userbot", f"--no-deps --entrypoint rm userbot {quote(str(session))}")
         return f"remove it with `{remove}` and sign in again with {sign_in_command()}"
@@ -35,7 +35,7 @@ def how_to_replace_session(session: Path | str) -> str:
 
 
 FORMATS = (">B?256sI?", ">B?256sQ?", ">BI?256sQ?")
-"""Of session strings: pyrogram's oldest, its next, and today's."""
+"""Of session strings: pyrogram's first, its second, and today's."""
 VERSIONS = range(1, 4)
 """Of session files that pyrogram 2.0 opens."""
 KEY_LENGTH = 256
@@ -51,9 +51,9 @@ class SessionInUse(TimokhaError):
 
 
 def check_string(session: str) -> int:
-    """Return the id of the account that a session string signs in.
+    """Return the id of a session string's account.
 
-    Raises SettingsError if `session` is none; the error never shows any of it.
+    Raises SettingsError if `session` is no session string; the error shows nothing of it.
     """
     wrong = "USERBOT_SESSION: neither a session file nor a whole session string"
     advice = "copy the string again, or name a file that ends in .session"
@@ -71,7 +71,7 @@ def check_string(session: str) -> int:
 
 
 def check_account(account: int | None, bot_token: str) -> None:
-    """Raise SettingsError if a session that is there already is not of the bot whose token is set."""
+    """Raise SettingsError if the existing session is not that of the bot whose token is set."""
     if not account or not bot_token or str(account) == bot_token.partition(":")[0]:
         return
     raise SettingsError(
@@ -81,7 +81,7 @@ def check_account(account: int | None, bot_token: str) -> None:
 
 
 def account_of(path: Path) -> int | None:
-    """Return the id of the account whose session the file at `path` holds, None if it holds none that can be used.
+    """Return the id of the account whose session the file at `path` has, None if it has no usable one.
 
     Raises SettingsError or SessionInUse.
     """
@@ -98,7 +98,7 @@ def account_of(path: Path) -> int | None:
 
 
 def read_key(path: Path) -> bytes | None:
-    """Return the key in a session file, None where none can be read."""
+    """Return the key in a session file, None if it can't be read."""
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=LOCK_TIMEOUT)) as file:
             row = file.execute("SELECT auth_key FROM sessions").fetchone()
@@ -108,13 +108,13 @@ def read_key(path: Path) -> bytes | None:
 
 
 def explain_error(error: sqlite3.Error, path: Path | str) -> TimokhaError:
-    """Return the SettingsError or SessionInUse that an error of sqlite's means for a session."""
-    said = str(error)
-    if "locked" in said:
+    """Return a SettingsError or SessionInUse for an error of sqlite."""
+    reason = str(error)
+    if "locked" in reason:
         return SessionInUse(f"the session {path} is in use by another userbot; stop that one, or sign in another")
-    if "readonly" in said or "unable to open" in said or "full" in said or "I/O" in said:
-        return SettingsError(f"USERBOT_SESSION: {path} can't be written ({said}); make room, or choose another place")
-    return SettingsError(f"USERBOT_SESSION: {path} is no session file ({said}); {how_to_replace_session(path)}")
+    if "readonly" in reason or "unable to open" in reason or "full" in reason or "I/O" in reason:
+        return SettingsError(f"USERBOT_SESSION: {path} can't be written ({reason}); make room, or choose another place")
+    return SettingsError(f"USERBOT_SESSION: {path} is no session file ({reason}); {how_to_replace_session(path)}")
 
 
 def _check_place(path: Path) -> None:

@@ -1,6 +1,6 @@
-"""In a container that nobody types into, wait for the session: ended, it would be started again for ever.
+"""In a container without a terminal, wait for the session instead of ending: Docker would restart it for ever.
 
-A person signs in elsewhere, from another container, and the session's file is the same.
+The owner signs in from another container that shares the session file.
 """
 
 import sys
@@ -13,35 +13,35 @@ import structlog
 
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.telegram import session_file
-from edge.userbot.telegram.calls import SessionRevoked
+from edge.userbot.telegram.api import SessionRevoked
 from events.errors import TimokhaError
 from events.runtime.clock import Clock
 
-LOOK_EVERY = timedelta(seconds=5)
+CHECK_INTERVAL = timedelta(seconds=5)
 
-LOOKS = 2
-"""In a row that find a session: somebody who has just signed in has the file for himself a moment later."""
+CHECKS_IN_A_ROW = 2
+"""Checks in a row that have to find a session: right after the sign-in its process still has the file open."""
 
-Waits = Callable[[str], None]
-"""Is told what is waited for."""
+OnWait = Callable[[str], None]
+"""Gets the reason to wait."""
 
 log = structlog.get_logger(__name__)
 
 
-async def wait_for_session(settings: UserbotSettings, waits: Waits, *, clock: Clock) -> None:
-    """Return when there is a session to use, or where it is not for a person to make one elsewhere."""
-    path = _made_elsewhere(settings)
-    wrong = path and _wrong(path)
-    if not (path and wrong):
+async def wait_for_session(settings: UserbotSettings, on_wait: OnWait, *, clock: Clock) -> None:
+    """Wait until there is a session to use. Return at once if this process can make one itself."""
+    path = _external_session_file(settings)
+    problem = path and _problem(path)
+    if not (path and problem):
         return
-    _await(wrong, waits)
-    await _lasting(lambda: not _wrong(path), clock)
+    _announce(problem, on_wait)
+    await _until_usable(lambda: not _problem(path), clock)
 
 
 @asynccontextmanager
-async def wait_for_new_session(settings: UserbotSettings, waits: Waits, *, clock: Clock) -> AsyncIterator[None]:
-    """If Telegram ends the session in the block, raise that only once another one is there: it would come again."""
-    path = _made_elsewhere(settings)
+async def wait_for_new_session(settings: UserbotSettings, on_wait: OnWait, *, clock: Clock) -> AsyncIterator[None]:
+    """If Telegram ends the session in the block, raise SessionRevoked only once there is another session."""
+    path = _external_session_file(settings)
     key = path and session_file.read_key(path)
     try:
         yield
@@ -49,31 +49,31 @@ async def wait_for_new_session(settings: UserbotSettings, waits: Waits, *, clock
         if path:
             log.error("session.ended", error=str(error))
             advice = session_file.how_to_replace_session(path)
-            _await(f"Telegram takes {path} no more: {advice}; this one starts again then", waits)
-            await _lasting(lambda: session_file.read_key(path) != key and not _wrong(path), clock)
+            _announce(f"Telegram takes {path} no more: {advice}; this one starts again then", on_wait)
+            await _until_usable(lambda: session_file.read_key(path) != key and not _problem(path), clock)
         raise
 
 
-def _made_elsewhere(settings: UserbotSettings) -> Path | None:
-    """The session file, if a person has to make it and is not here."""
+def _external_session_file(settings: UserbotSettings) -> Path | None:
+    """Return the session file if the owner has to make it from another container, else None."""
     unattended = session_file.in_a_container() and not (settings.bot_token or sys.stdin.isatty())
     return settings.session_file if unattended else None
 
 
-async def _lasting(usable: Callable[[], bool], clock: Clock) -> None:
+async def _until_usable(usable: Callable[[], bool], clock: Clock) -> None:
     in_a_row = 0
-    while in_a_row < LOOKS:
-        await clock.sleep(LOOK_EVERY)
+    while in_a_row < CHECKS_IN_A_ROW:
+        await clock.sleep(CHECK_INTERVAL)
         in_a_row = in_a_row + 1 if usable() else 0
 
 
-def _await(wrong: str, waits: Waits) -> None:
-    log.warning("session.awaited", error=wrong)
-    waits(wrong)
+def _announce(problem: str, on_wait: OnWait) -> None:
+    log.warning("session.awaited", error=problem)
+    on_wait(problem)
 
 
-def _wrong(path: Path) -> str:
-    """What keeps the session from being used, empty if nothing."""
+def _problem(path: Path) -> str:
+    """Return why the session can't be used, empty if it can."""
     try:
         account = session_file.account_of(path)
     except TimokhaError as error:

@@ -1,6 +1,6 @@
-"""Every update of a client, taken before pyrogram's own handling can lose it.
+"""Take every update of a client before pyrogram's own handling can lose it.
 
-pyrogram 2.0.106 drops the rest of a batch when one update of it fails (a channel id that it thinks invalid is enough),
+pyrogram 2.0.106 drops the rest of a batch when one update of it fails (a channel id that it considers invalid will do),
 reads only the first message of the difference that it fetches for a short update, and ignores `updatesTooLong`.
 """
 
@@ -18,9 +18,9 @@ from events.runtime.log_throttle import LogThrottle
 
 
 class OwnNames:
-    """Takes over a client that is not started yet. Until Telegram has said who the account is, it has no name.
+    """The account's usernames, for a client that is not started yet. Until the account is known, there are none.
 
-    The sign-in shows the account, and so does whatever comes with a message of its own. A new name is told at once.
+    The sign-in shows the account, and so do updates with a message of its own. Telegram reports a new name at once.
     """
 
     def __init__(self, client: Client) -> None:
@@ -30,22 +30,22 @@ class OwnNames:
         self._client = client
         client.fetch_peers = self._fetch_peers  # type: ignore[method-assign]
 
-    def hear(self, users: Iterable[Any]) -> None:
-        """Take in people that Telegram shows."""
+    def learn_from_users(self, users: Iterable[Any]) -> None:
+        """Take the names from users if the account is among them."""
         for user in users:
-            # One that is shown in part need not have all its names.
+            # A partial (`min`) user may lack names.
             if isinstance(user, raw.types.User) and user.is_self and not user.min:
                 self._account = user.id
                 self.active = _names(user.username, user.usernames)
 
-    def hear_update(self, update: Any) -> None:
-        """Take in an update, which may be about somebody's names."""
+    def learn_from_update(self, update: Any) -> None:
+        """Take the names from an update if it is about the account's."""
         if isinstance(update, raw.types.UpdateUserName) and update.user_id == self._account:
             self.active = _names(None, update.usernames)
 
     async def _fetch_peers(self, peers: Any) -> bool:
-        """Stands in for `Client.fetch_peers`, which every result of a call goes through."""
-        self.hear(peers)
+        """Replace `Client.fetch_peers`, which gets the users of every result."""
+        self.learn_from_users(peers)
         return await Client.fetch_peers(self._client, peers)
 
 
@@ -64,7 +64,7 @@ log = structlog.get_logger(__name__)
 
 
 class Updates:
-    """Takes over a client that is not started yet; before `listen`, updates wait. `names` are the account's own."""
+    """Takes the updates of a client that is not started yet, and keeps them until `listen` is called."""
 
     def __init__(self, client: Client, *, groups: bool, bots: bool) -> None:
         self._client = client
@@ -72,7 +72,7 @@ class Updates:
         self._groups = groups
         self._bots = bots
         self._account = ""
-        self._put: Callable[[Item], None] | None = None
+        self._on_item: Callable[[Item], None] | None = None
         self._waiting: list[Any] = []
         self._remembered: set[int] = set()
         self._log_throttle = LogThrottle()
@@ -81,7 +81,7 @@ class Updates:
         utils.MIN_CHAT_ID = LOWEST_CHAT_ID
 
     def listen(self, account: str, put: Callable[[Item], None]) -> None:
-        self._account, self._put = account, put
+        self._account, self._on_item = account, put
         for updates in self._waiting:
             self.take(updates)
         self._waiting.clear()
@@ -90,34 +90,34 @@ class Updates:
         self.take(raw.types.UpdatesTooLong())
 
     def take(self, updates: Any) -> None:
-        """Updates that were pushed, or that are the result of a call."""
-        if self._put is None:
+        """Take updates that were pushed or are the result of a call."""
+        if self._on_item is None:
             self._waiting.append(updates)
             return
         try:
             items = list(self._items(updates))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not go with it
+        except Exception as error:  # noqa: BLE001 - the messages must not be lost because of it
             log.warning("telegram.updates_unreadable", kind=type(updates).__name__, error=type(error).__name__)
             items = [Gap("unreadable")]
         for item in items:
-            self._put(item)
+            self._on_item(item)
 
     async def _handle(self, updates: Any) -> None:
-        """Stands in for `Client.handle_updates`."""
-        self.names.hear(getattr(updates, "users", []))
+        """Replace `Client.handle_updates`."""
+        self.names.learn_from_users(getattr(updates, "users", []))
         await self._remember(getattr(updates, "users", []))
         await self._remember(getattr(updates, "chats", []))
         self.take(updates)
 
     async def _remember(self, peers: list[Any]) -> None:
-        """Who these are, on disk at once: a killed process must know them when it starts again."""
+        """Write users and chats to disk now, so that they survive if the process is killed."""
         new = {peer.id for peer in peers} - self._remembered
         if not new:
             return
         try:
             await remember_peers(self._client, peers)
             await self._client.storage.save()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the messages must not go with it
+        except Exception as error:  # noqa: BLE001 - the messages must not be lost because of it
             if self._log_throttle.due(type(error).__name__):
                 log.warning("telegram.peers_not_remembered", error=type(error).__name__)
         else:
@@ -132,7 +132,7 @@ class Updates:
             case raw.types.UpdateShort():
                 yield from self._item(updates.update, {})
             case raw.types.UpdateShortMessage() | raw.types.UpdateShortChatMessage():
-                # It does not say who wrote.
+                # It does not contain the sender.
                 yield Gap("short", updates.pts)
             case raw.types.UpdateShortSentMessage():
                 yield LiveChange(updates.pts, updates.pts_count)
@@ -140,7 +140,7 @@ class Updates:
                 yield Gap("too long")
 
     def _item(self, update: Any, users: Mapping[int, Any]) -> Iterator[Item]:
-        self.names.hear_update(update)
+        self.names.learn_from_update(update)
         if isinstance(update, raw.types.UpdateNewChannelMessage):
             if message := self._incoming(update.message, users):
                 yield message

@@ -1,4 +1,4 @@
-"""Calls of Telegram's API, failing in our words."""
+"""Call Telegram's API and translate its errors into ours."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,17 +15,17 @@ from events.faults import Fault
 from events.runtime.log_throttle import LogThrottle
 
 TIMEOUT = 5
-"""Seconds: a call whose connection was cut never gets its answer, so it must be made again soon."""
+"""Seconds. Short, as a call whose connection was cut never gets an answer and has to be repeated."""
 
 log = structlog.get_logger(__name__)
 
 
 class SessionRevoked(TimokhaError):
-    """Telegram has ended the session: there is no way on but to sign in again."""
+    """Telegram has ended the session: the owner has to sign in again."""
 
 
 class CallRefused(Undeliverable):
-    """Telegram will never do what a call asked for. `reason` is its own name for why."""
+    """Telegram refused a call for good. `reason`: its name for the error."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Telegram refused a call: {reason}")
@@ -33,11 +33,11 @@ class CallRefused(Undeliverable):
 
 
 class AlreadyDone(TimokhaError):
-    """Telegram has done before what a call asked for."""
+    """Telegram has already done what a call asks for."""
 
 
-class Calls:
-    """`revoked` is set when Telegram has ended the session."""
+class TelegramApi:
+    """Telegram's API for one client. `revoked` is set when Telegram has ended the session."""
 
     def __init__(self, client: Client, *, flood_waited: Callable[[timedelta], None]) -> None:
         self._client = client
@@ -47,32 +47,32 @@ class Calls:
 
     @property
     def is_bot(self) -> bool:
-        """Whether the account that is signed in is a bot: Telegram shows those no chats and no history."""
+        """Return whether the account is a bot. Telegram shows bots no dialogs and no histories."""
         return bool(getattr(self._client.me, "is_bot", False))
 
     async def invoke(self, query: Any) -> Any:
-        """One attempt.
+        """Make a call once and return its result.
 
-        Raises MessengerError, FloodWaited or UnknownAnswer (try again), AlreadyDone, Refused, or SessionRevoked.
+        Raises MessengerError, FloodWaited or UnknownAnswer (try again), AlreadyDone, CallRefused, or SessionRevoked.
         """
         try:
             return await self._attempt(query)
-        except Exception as error:  # noqa: BLE001 - judged, whatever it is
+        except Exception as error:  # noqa: BLE001 - every error is classified
             raise self.translate(error) from None
 
-    async def remember_people(self) -> None:
-        """Whom calls have shown, on disk at once: a killed process must know them when it starts again."""
+    async def save_peers(self) -> None:
+        """Write the people and chats seen in results to disk now, so that they survive if the process is killed."""
         try:
             await self._client.storage.save()
-        except Exception as error:  # noqa: BLE001 - whatever it is, what the calls brought must not go with it
+        except Exception as error:  # noqa: BLE001 - the results must not be lost because of it
             if self._log_throttle.due(type(error).__name__):
                 log.warning("telegram.peers_not_remembered", error=type(error).__name__)
 
     async def invoke_quietly(self, query: Any) -> str | None:
-        """One attempt at what does not matter: return why it failed, None if it did not."""
+        """Make a call whose failure does not matter, once. Return the error's name, None if it succeeded."""
         try:
             await self._attempt(query)
-        except Exception as error:  # noqa: BLE001 - judged like any other
+        except Exception as error:  # noqa: BLE001 - every error is classified
             if classify(error) is Fault.FATAL:
                 self.translate(error)
             return name(error)
@@ -82,7 +82,7 @@ class Calls:
         return await self._client.invoke(query, retries=0, timeout=TIMEOUT, sleep_threshold=0)
 
     def translate(self, error: Exception) -> TimokhaError:
-        """Return what to raise in place of an error of pyrogram's."""
+        """Return the error to raise instead of one of pyrogram's. Log a flood wait and a revoked session."""
         reason, wait = name(error), flood_wait(error)
         match classify(error):
             case Fault.PASSING if wait is not None:

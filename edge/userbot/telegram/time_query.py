@@ -1,4 +1,4 @@
-"""Ask one of Telegram's servers what time it is: the first answer of a key exchange tells, without an account."""
+"""Ask a Telegram server for the time. No account is needed: the first answer of a key exchange contains it."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -15,26 +15,26 @@ from events.errors import TransportUnreachable
 from events.runtime.clock import Clock
 from events.runtime.tasks import within
 
-PATIENCE = timedelta(seconds=5)
-CENTRE = 2
+TIMEOUT = timedelta(seconds=5)
+DATA_CENTRE = 2
 MESSAGE_ID = slice(8, 16)
-"""Where it is in an answer that is not encrypted."""
+"""Its position in an unencrypted answer."""
 NONCE_BITS = 128
 
 
-def address() -> str:
-    """Return where Telegram is asked unless another server was chosen."""
-    host, port = DataCenter(CENTRE, False, False, False)
+def default_server() -> str:
+    """Return the address of Telegram's own server."""
+    host, port = DataCenter(DATA_CENTRE, False, False, False)
     return f"{host}:{port}"
 
 
-async def ahead(clock: Clock) -> timedelta:
-    """Return how far `clock` is ahead of Telegram's. Raises TransportUnreachable, which says why."""
+async def clock_offset(clock: Clock) -> timedelta:
+    """Return how far `clock` is ahead of Telegram's. Raises TransportUnreachable with the reason."""
     before = clock.now()
     try:
-        sent = await within(PATIENCE, _server_time())
+        sent = await within(TIMEOUT, _server_time())
     except (OSError, TimeoutError) as error:
-        reason = str(error) or f"no answer within {PATIENCE.total_seconds():.0f} s"
+        reason = str(error) or f"no answer within {TIMEOUT.total_seconds():.0f} s"
         raise TransportUnreachable(reason) from None
     return before + (clock.now() - before) / 2 - sent
 
@@ -42,7 +42,7 @@ async def ahead(clock: Clock) -> timedelta:
 async def _server_time() -> datetime:
     transport = TCPAbridged(ipv6=False, proxy={})
     try:
-        await transport.connect(DataCenter(CENTRE, False, False, False))
+        await transport.connect(DataCenter(DATA_CENTRE, False, False, False))
         nonce = secrets.randbits(NONCE_BITS) - 2 ** (NONCE_BITS - 1)
         await transport.send(Auth.pack(raw.functions.ReqPqMulti(nonce=nonce)))
         answer = await transport.recv()

@@ -1,4 +1,4 @@
-"""Questions in the terminal, which a stop ends at once: nothing reads on in a thread."""
+"""Read lines from the terminal. It can be cancelled at once, as no thread keeps reading."""
 
 import asyncio
 import contextlib
@@ -11,15 +11,15 @@ import click
 
 CHUNK = 4096
 _typed = bytearray()
-"""What has been read and not been asked for yet."""
+"""Bytes that were read but not returned yet."""
 
 
-async def ask(prompt: str = "", *, hide: bool = False) -> str:
-    """Return the line that is typed. Raises EOFError when there will be none."""
+async def read_line(prompt: str = "", *, hide: bool = False) -> str:
+    """Return the next typed line; `hide`: without showing it. Raises EOFError at the end of input."""
     while True:
-        with _hidden(hide):
+        with _without_echo(hide):
             click.echo(prompt, nl=False)
-            line = await _line(sys.stdin.fileno())
+            line = await _read_raw_line(sys.stdin.fileno())
         if hide:
             click.echo()
         try:
@@ -28,9 +28,9 @@ async def ask(prompt: str = "", *, hide: bool = False) -> str:
             click.echo("That was not UTF-8; please try again.")
 
 
-async def _line(fd: int) -> bytes:
+async def _read_raw_line(fd: int) -> bytes:
     while b"\n" not in _typed:
-        await _readable(fd)
+        await _wait_until_readable(fd)
         data = os.read(fd, CHUNK)
         if not data:
             break
@@ -43,11 +43,11 @@ async def _line(fd: int) -> bytes:
     return line
 
 
-async def _readable(fd: int) -> None:
+async def _wait_until_readable(fd: int) -> None:
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     try:
         loop.add_reader(fd, ready.set)
-    except PermissionError:  # a plain file, which never makes anybody wait
+    except PermissionError:  # a plain file, which is always readable
         return
     try:
         await ready.wait()
@@ -56,8 +56,8 @@ async def _readable(fd: int) -> None:
 
 
 @contextlib.contextmanager
-def _hidden(hide: bool) -> Iterator[None]:
-    """Without an echo, and with one again whatever happens."""
+def _without_echo(hide: bool) -> Iterator[None]:
+    """Turn the terminal's echo off in the block."""
     if not (hide and sys.stdin.isatty()):
         yield
         return

@@ -1,4 +1,4 @@
-"""What Telegram knows of the account's changes, asked for."""
+"""Fetch the account's changes and recent messages from Telegram."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -11,53 +11,53 @@ from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.messenger import UnknownAnswer
 from edge.userbot.intake.account_updates import StateLost, TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.telegram import chat_history
-from edge.userbot.telegram.calls import CallRefused, Calls
+from edge.userbot.telegram.api import CallRefused, TelegramApi
 from edge.userbot.telegram.incoming import to_incoming
 from events.runtime.log_throttle import LogThrottle
 
 PAGE = 100
-"""As many messages as one call brings."""
+"""Messages a call."""
 
-NOT_SHOWN_EVERY = 600.0
+WARNING_INTERVAL = 600.0
 """Seconds."""
 
 log = structlog.get_logger(__name__)
 
 
-class TelegramAccount:
-    """Implements `edge.userbot.intake.account_updates.Source`. `other` is told of the changes that are no messages."""
+class TelegramUpdatesSource:
+    """Implements `edge.userbot.intake.account_updates.UpdatesSource`. `on_other_update` gets all other changes."""
 
     def __init__(
         self,
-        calls: Calls,
+        api: TelegramApi,
         account: str,
         *,
         groups: bool,
         bots: bool,
-        other: Callable[[Any], None] = lambda update: None,
+        on_other_update: Callable[[Any], None] = lambda update: None,
     ) -> None:
-        self._calls = calls
+        self._api = api
         self._account = account
         self._groups = groups
         self._bots = bots
-        self._other = other
-        self._log_throttle = LogThrottle(NOT_SHOWN_EVERY)
+        self._on_other_update = on_other_update
+        self._log_throttle = LogThrottle(WARNING_INTERVAL)
 
     async def state(self) -> UpdatesState:
         try:
-            return _state(await self._calls.invoke(raw.functions.updates.GetState()))
+            return _state(await self._api.invoke(raw.functions.updates.GetState()))
         except CallRefused as error:
             raise UnknownAnswer(f"Telegram does not tell the state: {error.reason}; trying again") from None
 
     async def difference(self, since: UpdatesState) -> UpdatesDifference | TooLong:
         query = raw.functions.updates.GetDifference(pts=since.pts, date=since.date, qts=since.qts)
         try:
-            found = await self._calls.invoke(query)
+            found = await self._api.invoke(query)
         except CallRefused as error:
             raise StateLost(f"Telegram refused the state: {error.reason}") from None
-        await self._calls.remember_people()
+        await self._api.save_peers()
         for update in getattr(found, "other_updates", ()):
-            self._other(update)
+            self._on_other_update(update)
         match found:
             case raw.types.updates.DifferenceEmpty(date=date, seq=seq):
                 return UpdatesDifference(since.model_copy(update={"date": date, "seq": seq}), [], complete=True)
@@ -71,25 +71,25 @@ class TelegramAccount:
 
     async def recent(self, since: datetime) -> list[Incoming]:
         found: list[Incoming] = []
-        if self._calls.is_bot:
-            self._say_not_shown(since, "the account is a bot")
+        if self._api.is_bot:
+            self._warn_not_shown(since, "the account is a bot")
             return found
         try:
             async for peer, users in self._dialogs(since):
                 found += await self._history(peer, users, since)
         except CallRefused as error:
-            self._say_not_shown(since, error.reason)
-        await self._calls.remember_people()
+            self._warn_not_shown(since, error.reason)
+        await self._api.save_peers()
         return sorted(found, key=lambda message: (message.date, message.message_id))
 
-    def _say_not_shown(self, since: datetime, reason: str) -> None:
-        """Where Telegram has no difference again and again, once in a while will do."""
+    def _warn_not_shown(self, since: datetime, reason: str) -> None:
+        """Log that missed messages can't be read, only from time to time."""
         if self._log_throttle.due(reason):
             log.warning("telegram.chats_not_shown", missed_since=since.isoformat(), reason=reason)
 
     async def _dialogs(self, since: datetime) -> Any:
-        """The people with whom there is a message from `since` on, the most recent first; pinned ones come before."""
-        async for page in chat_history.dialog_pages(self._calls):
+        """Yield the peers of private chats with a message from `since` on: pinned ones first, then the most recent."""
+        async for page in chat_history.dialog_pages(self._api):
             users = {user.id: user for user in page.users}
             for dialog, top in chat_history.dialog_tops(page):
                 if _date(top) < since:
@@ -105,10 +105,10 @@ class TelegramAccount:
         while True:
             try:
                 page = await chat_history.newest_messages(
-                    self._calls, peer, limit=PAGE, before=found[-1].id if found else 0
+                    self._api, peer, limit=PAGE, before=found[-1].id if found else 0
                 )
             except CallRefused as error:
-                self._say_not_shown(since, error.reason)
+                self._warn_not_shown(since, error.reason)
                 break
             found += page
             if not page or _date(page[-1]) < since:
@@ -123,7 +123,7 @@ class TelegramAccount:
     def _incoming(self, message: Any, users: Mapping[int, Any]) -> Incoming | None:
         try:
             return to_incoming(self._account, message, users, groups=self._groups, bots=self._bots)
-        except Exception as error:  # noqa: BLE001 - one message that nobody thought of must not keep the others back
+        except Exception as error:  # noqa: BLE001 - one unexpected message must not hold up the others
             log.warning("telegram.message_unreadable", kind=type(message).__name__, error=type(error).__name__)
             return None
 

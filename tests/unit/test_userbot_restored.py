@@ -150,7 +150,7 @@ def incoming(text: str, **more: Any) -> Incoming:
 
 def test_what_was_deleted_after_the_backup_is_deleted_however_long_ago_that_was() -> None:
     record = ChatRecord(history=(Turn(role=Role.USER, text="тайна"),))
-    received = receive(record, incoming("/delete_history", put_back=True), Rules(), datetime.now(UTC))
+    received = receive(record, incoming("/delete_history", before_restore=True), Rules(), datetime.now(UTC))
     assert (received.record.history, received.record.erasing, received.record.notices) == ((), True, ())
     assert receive(record, incoming("/delete_history"), Rules(), datetime.now(UTC)).effect is Effect.TOO_OLD
 
@@ -159,7 +159,7 @@ def test_what_was_deleted_after_the_backup_is_deleted_however_long_ago_that_was(
     ("text", "context_length"), [("/set_context_length 7", 7), ("/help", 2), ("Тимоха, раз", 2), ("Тимоха,", 2)]
 )
 def test_what_the_chat_shows_to_be_answered_gets_no_answer_but_what_it_sets_is_set(text, context_length) -> None:
-    message = Incoming(ACCOUNT, CHAT, 7, text, "ru", datetime.now(UTC), put_back=True, answered=True)
+    message = Incoming(ACCOUNT, CHAT, 7, text, "ru", datetime.now(UTC), before_restore=True, answered=True)
     received = receive(ChatRecord(), message, Rules(), datetime.now(UTC))
     assert received.effect is Effect.ANSWERED_BEFORE
     assert (received.record.current, received.record.notices, received.record.seen) == (None, (), (7,))

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge.userbot.telegram import prompt
-from edge.userbot.telegram.prompt import ask
+from edge.userbot.telegram import terminal_input
+from edge.userbot.telegram.terminal_input import read_line
 
 
 @pytest.fixture(autouse=True)
 def _nothing_typed() -> None:
-    prompt._typed.clear()
+    terminal_input._typed.clear()
 
 
 @pytest.fixture
@@ -41,17 +41,17 @@ def echoes(fd: int) -> bool:
 
 async def test_lines_that_come_at_once_answer_one_question_each(pipe) -> None:
     os.write(pipe, "+7999\nда\n".encode())
-    assert [await ask("phone: "), await ask("code: ")] == ["+7999", "да"]
+    assert [await read_line("phone: "), await read_line("code: ")] == ["+7999", "да"]
     os.write(pipe, b"the end")
     os.close(pipe)
-    assert await ask() == "the end"
+    assert await read_line() == "the end"
     with pytest.raises(EOFError):
-        await ask()
+        await read_line()
 
 
 async def test_bytes_that_are_no_text_are_asked_for_again(pipe, capsys) -> None:
     os.write(pipe, b"\xff\xfe\n+7999\n")
-    assert await ask("phone: ") == "+7999"
+    assert await read_line("phone: ") == "+7999"
     assert capsys.readouterr().out.count("phone: ") == 2
     os.close(pipe)
 
@@ -60,12 +60,12 @@ async def test_a_file_answers_as_well(tmp_path, monkeypatch) -> None:
     (tmp_path / "answers").write_text("one\ntwo\n")
     with (tmp_path / "answers").open() as answers:
         monkeypatch.setattr("sys.stdin", answers)
-        assert [await ask(), await ask()] == ["one", "two"]
+        assert [await read_line(), await read_line()] == ["one", "two"]
 
 
 async def test_a_password_is_not_shown(terminal) -> None:
     person, program = terminal
-    asked = asyncio.ensure_future(ask("password: ", hide=True))
+    asked = asyncio.ensure_future(read_line("password: ", hide=True))
     await asyncio.sleep(0)
     assert not echoes(program)
     os.write(person, b"secret\n")
@@ -75,7 +75,7 @@ async def test_a_password_is_not_shown(terminal) -> None:
 
 @pytest.mark.parametrize("hide", [True, False])
 async def test_a_question_that_is_broken_off_leaves_the_terminal_as_it_was(terminal, hide) -> None:
-    asked = asyncio.ensure_future(ask("password: ", hide=hide))
+    asked = asyncio.ensure_future(read_line("password: ", hide=hide))
     await asyncio.sleep(0)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
