@@ -38,13 +38,13 @@ class PrepareSettings(Settings):
     burst_gap: Seconds = Field(
         timedelta(minutes=3), ge=timedelta(0), description="seconds within which one person's messages are one turn"
     )
-    context_turns: int = Field(8, ge=1, le=50, description="earlier turns in front of the owner's, 1 to 50")
+    context_turns: int = Field(8, ge=1, le=50, description="turns before the owner's, 1 to 50")
     validation_share: NonNegativeFloat = Field(
         0.1, le=0.4, description="share of the dialogues for validation, 0 to 0.4"
     )
     test_share: NonNegativeFloat = Field(0.1, le=0.4, description="share of the dialogues for the final test, 0 to 0.4")
     blocklist: Path | None = Field(
-        None, description="a text file, a word or phrase a line: messages that contain one are dropped"
+        None, description="a text file with a word or phrase on each line; messages that contain one are dropped"
     )
     bots: str = Field(
         "",
@@ -66,7 +66,8 @@ class FitSettings(Settings):
     data: Path = Field(description="the directory that `timokha train prepare` wrote")
     out: Path = Field(description="the directory for the model, its checkpoints and its curves")
     model: Annotated[str | None, PathLike(), AfterValidator(lambda model: model and resolve_source(model))] = Field(
-        None, description="the model to start from: a directory, a .gguf file or a hub id; without it the default model"
+        None,
+        description="the model to start from: a directory, a .gguf file or a hub id; if not set, the default model",
     )
     voice: VoiceName = Field(
         VoiceName.NONE,
@@ -75,7 +76,7 @@ class FitSettings(Settings):
     cache: Path = Field(
         Path(user_cache_dir("timokha")),
         validation_alias="TIMOKHA_CACHE",
-        description="the directory that prepared models are kept in",
+        description="the directory for prepared models",
     )
     method: Literal["lora", "full"] = Field("lora", description="lora (a small adapter) or full (all weights)")
     frame: Frame = Field(
@@ -85,35 +86,41 @@ class FitSettings(Settings):
         " that and the exchanges of examples.jsonl in the data that are most like the question, for anybody to read)"
         " or examples (these, one line, and the exchanges that the untrained model is shown)",
     )
-    rank: int = Field(16, ge=1, le=512, description="of the adapter, 1 to 512")
+    rank: int = Field(16, ge=1, le=512, description="rank of the adapter, 1 to 512")
     targets: str = Field(
         "all-linear", description="which matrices the adapter changes: all-linear, or names with commas, such as q_proj"
     )
-    dropout: float = Field(0, ge=0, lt=1, description="of the adapter, 0 to below 1; it costs an eighth of the time")
-    learning_rate: float = Field(3e-4, gt=0, lt=1, description="peak, between 0 and 1; full training wants less")
+    dropout: float = Field(0, ge=0, lt=1, description="dropout of the adapter, 0 to below 1; takes an eighth more time")
+    learning_rate: float = Field(
+        3e-4, gt=0, lt=1, description="peak learning rate, between 0 and 1; full training needs a lower one"
+    )
     epochs: float = Field(3, gt=0, le=1000, description="passes over the data, above 0")
     steps: int = Field(-1, ge=-1, description="steps instead of epochs; -1 for epochs")
-    context_tokens: int = Field(512, ge=16, le=131072, description="longest dialogue; a longer one loses its beginning")
-    pack_tokens: int = Field(512, ge=16, le=1_048_576, description="tokens of dialogues that are learned side by side")
-    packs: int = Field(2, ge=1, le=1024, description="packs for each step of the optimizer")
+    context_tokens: int = Field(
+        512, ge=16, le=131072, description="tokens of the longest dialogue; a longer one loses its beginning"
+    )
+    pack_tokens: int = Field(
+        512, ge=16, le=1_048_576, description="tokens of a pack, which consists of several dialogues"
+    )
+    packs: int = Field(2, ge=1, le=1024, description="packs in each step of the optimizer")
     precision: Literal["auto", "bf16", "fp32"] = Field("auto", description="auto, bf16 or fp32")
     compile: bool = Field(
         False,
         description="true or false: compile the model first, which takes a minute or two and a C++ compiler, "
         "and makes the steps on a processor a third shorter",
     )
-    evaluate_every: int = Field(20, ge=1, description="steps between two looks at the validation part")
-    validation_packs: int = Field(24, ge=1, description="packs of the validation part that a look takes, at most")
-    patience: int = Field(3, ge=1, description="looks without progress after which training ends")
+    evaluate_every: int = Field(20, ge=1, description="steps between two evaluations on the validation part")
+    validation_packs: int = Field(24, ge=1, description="the most packs of the validation part that an evaluation uses")
+    patience: int = Field(3, ge=1, description="evaluations without progress after which training ends")
     canaries: int | None = Field(
         None,
         ge=0,
         le=1000,
-        description="invented secrets that are learned along, so that evaluate can tell what the model gives away, "
+        description="invented secrets to learn as well, to measure what the model gives away, "
         "0 to 1000; without it as many as make up 2 % of the lessons, at most 20",
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="of everything that is drawn")
-    config: Path | None = Field(None, description="a TOML file with any of these settings; options win over it")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of all random choices")
+    config: Path | None = Field(None, description="a TOML file with any of these settings; options override it")
 
     @property
     def target_modules(self) -> str | list[str]:
@@ -146,12 +153,12 @@ class EvaluateSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TRAINING_")
 
     run: Path = Field(description="the directory that `timokha train fit` wrote")
-    data: Path | None = Field(None, description="prepared data; without it those the model was trained on")
+    data: Path | None = Field(None, description="prepared data; by default those that the model was trained on")
     dialogues: int = Field(
-        300, ge=1, description="held-out dialogues for bits per byte, at most; drawn if there are more"
+        300, ge=1, description="the most held-out dialogues for bits per byte; if there are more, a random sample"
     )
-    samples: int = Field(50, ge=1, description="held-out dialogues for the scores that take long")
-    seed: int = Field(0, ge=0, lt=2**32, description="of the choice of samples and of the answers")
+    samples: int = Field(50, ge=1, description="held-out dialogues for the slow scores")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed for the choice of samples and for the answers")
 
 
 class ExportSettings(Settings):
@@ -162,9 +169,7 @@ class ExportSettings(Settings):
     run: Path = Field(description="the directory that `timokha train fit` wrote")
     to: Path = Field(description="the directory for `timokha generate --model`")
     data: Path | None = Field(
-        None, description="where the prepared data are now, if not where they were when it was trained"
+        None, description="where the prepared data are now, if they were moved after the training"
     )
-    name: str | None = Field(
-        None, description="what the model is called; without it the base model's name and -trained"
-    )
+    name: str | None = Field(None, description="the model's name; by default the base model's name and -trained")
     weights: Literal["bf16", "fp32"] = Field("bf16", description="bf16 (half the size) or fp32")

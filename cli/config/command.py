@@ -38,9 +38,10 @@ def show(command: Sequence[str]) -> None:
     """Print the tables, and problems on stderr. Raises SettingsError if `.env` can't be read."""
     names = _names(command)
     lines = dotenv.read(DOTENV)
+    of_names = [Section(f"timokha {name}", COMMANDS[name].settings, fields(COMMANDS[name].settings)) for name in names]
     shown = [
         (section.heading.replace("`", ""), values.of_settings(section.settings, section.fields, lines))
-        for section in (_sections(names) if command else sections())
+        for section in (of_names if command else sections())
     ]
     click.echo("\n\n".join(_table(*part) for part in [*shown, ("Read by others", values.of_others(lines))] if part[1]))
     report, checked = _examined(names)
@@ -78,10 +79,6 @@ def _names(command: Sequence[str]) -> list[str]:
     if not found:
         raise click.UsageError(f"There is no command {wanted!r}{did_you_mean(nearest(wanted, [*COMMANDS, *GROUPS]))}.")
     return found
-
-
-def _sections(names: Sequence[str]) -> list[Section]:
-    return [Section(f"timokha {name}", COMMANDS[name].settings, fields(COMMANDS[name].settings)) for name in names]
 
 
 def _table(heading: str, found: Sequence[Value]) -> str:

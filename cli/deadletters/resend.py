@@ -82,15 +82,12 @@ def ask_again(record: ChatRecord, question: Question, again: RequestId) -> ChatR
     if again.is_up_to(record.deleted_to):
         raise NotResent(f"the user has deleted this question since; run `timokha deadletters drop` on {again}")
     answering = record.current is not None and record.current.request_id == str(again)
-    if answering or any(_same(waiting, question) for waiting in record.waiting):
+    waiting = {(one.message_id, one.revision) for one in record.waiting}
+    if answering or (question.message_id, question.revision) in waiting:
         return record
     if len(record.waiting) >= MAX_WAITING:
         raise NotResent(f"{MAX_WAITING} questions wait in chat {again.chat} already; try again later")
     return record.having(waiting=(*record.waiting, question))
-
-
-def _same(one: Question, other: Question) -> bool:
-    return (one.message_id, one.revision) == (other.message_id, other.revision)
 
 
 def _request(letter: DeadLetter) -> GenerationRequested:

@@ -62,12 +62,9 @@ async def _demo(settings: DemoSettings, clock: Clock) -> None:
     with _directory(settings.directory) as directory:
         trace_file = settings.trace_file or directory / TRACE_FILE
         async with _running_product(directory, trace_file, clock) as chat:
-            await _talk(chat, _traces(trace_file, clock) if settings.trace else None)
+            show = show_rendered if sys.stdin.isatty() else Console(stderr=True).print
+            await _talk(chat, Traces(trace_file, clock, show) if settings.trace else None)
             _print_status("stopping")
-
-
-def _traces(path: Path, clock: Clock) -> Traces:
-    return Traces(path, clock, show_rendered if sys.stdin.isatty() else Console(stderr=True).print)
 
 
 async def _talk(chat: DemoChat, traces: Traces | None) -> None:
@@ -98,7 +95,7 @@ async def _running_product(directory: Path, trace_file: Path, clock: Clock) -> A
         session = directory / "owner.session"
         # A session of an earlier demo belongs to a Telegram that no longer exists.
         session.unlink(missing_ok=True)
-        await together(run_once("model"), _sign_in(telegram, session))
+        await together(run_once("model"), signed_in_session(telegram, OWNER_PHONE, session=session))
         userbot = UserbotSettings.read(api_id=API_ID, api_hash=API_HASH)
         environment = {
             # Their working directory is `directory`, so paths in `.env` or the environment are made absolute.
@@ -140,10 +137,6 @@ async def _chats(url: str, account: str, clock: Clock) -> AsyncIterator[Chats]:
     async with connect_nats(url, name="demo") as js:
         await Topology(js, retrying=retrying).ensure_buckets()
         yield await open_chats(js, account, retrying=retrying)
-
-
-async def _sign_in(telegram: Sandbox, session: Path) -> None:
-    await signed_in_session(telegram, OWNER_PHONE, session=session)
 
 
 def _userbot_environment(telegram: Sandbox, session: Path, directory: Path) -> dict[str, str]:

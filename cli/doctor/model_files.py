@@ -95,9 +95,6 @@ def _is_cut_off(path: Path) -> bool:
 
 def _lfs_advice(path: Path) -> str:
     """Return advice if a file is a Git LFS pointer: a clone without Git LFS has these in place of the real files."""
-    return ": it is a Git LFS pointer, run `git lfs pull`" if _first_bytes(path).startswith(POINTER) else ""
-
-
-def _first_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(len(POINTER))
+        is_pointer = file.read(len(POINTER)) == POINTER
+    return ": it is a Git LFS pointer, run `git lfs pull`" if is_pointer else ""

@@ -21,17 +21,11 @@ async def examine_nats(settings: ProcessSettings) -> list[Finding]:
     try:
         async with connect(settings.nats_url, name=user or "doctor", access=settings.nats_access) as js:
             if user:
-                return [
-                    ok("NATS answers"),
-                    note(f"NATS: what is in it the user {user} may not see; {_permitted_doctor()}"),
-                ]
+                who = doctor_in_service("tools") if image() else "`timokha doctor` as the user tools does"
+                return [ok("NATS answers"), note(f"NATS: the user {user} may not see what is in it; {who}")]
             return [ok("NATS answers, and JetStream is on"), *_examine_topology(await inspect(js))]
     except TimokhaError as error:
         return [wrong(str(error))]
-
-
-def _permitted_doctor() -> str:
-    return doctor_in_service("tools") if image() else "`timokha doctor` as the user tools does"
 
 
 def _examine_topology(found: JetStreamInspection) -> Iterator[Finding]:

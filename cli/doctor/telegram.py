@@ -20,15 +20,13 @@ def examine_session(settings: UserbotSettings) -> Iterator[Finding]:
     elif find_spec("tgcrypto") is None:
         yield note(f"Telegram: without tgcrypto its encryption is slow: {install_command('speedups')}")
     try:
-        path = settings.session_file
-        yield _examine_string(settings) if path is None else _examine_file(path, settings)
+        if path := settings.session_file:
+            yield _examine_file(path, settings)
+        else:
+            _check_account(check_string(settings.session_text), settings)
+            yield ok("Telegram session: a session string")
     except SettingsError as error:
         yield wrong(f"Telegram session: {error}")
-
-
-def _examine_string(settings: UserbotSettings) -> Finding:
-    _check_account(check_string(settings.session_text), settings)
-    return ok("Telegram session: a session string")
 
 
 def _examine_file(path: Path, settings: UserbotSettings) -> Finding:

@@ -22,7 +22,8 @@ def send(
     answered = _in_chat(sender, peer.id, reply_to)
     copies, events = [], []
     for owner in _both(sender, peer):
-        message = owner.box.add(key=key, peer_id=_other(owner, sender, peer), text=text, out=owner is sender, date=date)
+        other = peer if owner is sender else sender
+        message = owner.box.add(key=key, peer_id=other.id, text=text, out=owner is sender, date=date)
         copy = owner.box.copy_of(answered)
         message.reply_to, message.silent, message.entities = copy.id if copy else None, silent, entities
         copies.append(message)
@@ -85,7 +86,3 @@ def _in_chat(owner: Account, peer_id: int, message_id: int | None) -> StoredMess
 
 def _both(first: Account, second: Account) -> list[Account]:
     return [first] if first is second else [first, second]
-
-
-def _other(owner: Account, sender: Account, peer: Account) -> int:
-    return peer.id if owner is sender else sender.id

@@ -101,13 +101,11 @@ def push(state: SandboxState, event: BoxEvent, *, short: bool) -> TLObject | Non
     if not has_update(owner, event):
         return None
     if short and isinstance(event.change, New) and (stored := owner.box.messages.get(event.change.message_id)):
-        return _short_message(stored, event)
+        return types.UpdateShortMessage(
+            user_id=stored.peer_id, pts=event.pts, pts_count=event.pts_count, **_common(stored)
+        )
     part = update(owner, event)
     return updates(state, owner, [part], peer_ids(owner, event)) if part else None
-
-
-def _short_message(stored: StoredMessage, event: BoxEvent) -> TLObject:
-    return types.UpdateShortMessage(user_id=stored.peer_id, pts=event.pts, pts_count=event.pts_count, **_common(stored))
 
 
 def _common(stored: StoredMessage) -> dict[str, Any]:

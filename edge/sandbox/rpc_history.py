@@ -19,7 +19,8 @@ def get_history(call: Call, query: functions.messages.GetHistory) -> TLObject:
 
 def search(call: Call, query: functions.messages.Search) -> TLObject:
     """Search by text and sender. There is no media here, so a filter for media finds nothing."""
-    found = call.me.box.chat(call.peer(query.peer).id) if _finds_text(query) else []
+    finds_text = isinstance(query.filter, types.InputMessagesFilterEmpty)
+    found = call.me.box.chat(call.peer(query.peer).id) if finds_text else []
     if query.from_id:
         mine = call.peer(query.from_id) is call.me
         found = [message for message in found if message.out is mine]
@@ -107,10 +108,6 @@ def _page(
 
 def _people(call: Call, messages: list[StoredMessage]) -> Objects:
     return render.users(call.state, call.me, [message.peer_id for message in messages])
-
-
-def _finds_text(query: functions.messages.Search) -> bool:
-    return isinstance(query.filter, types.InputMessagesFilterEmpty)
 
 
 HANDLERS: dict[type[TLObject], Handler] = {

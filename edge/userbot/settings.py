@@ -43,16 +43,16 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
     bot_token: SecretStr | None = Field(
         None,
         validation_alias="BOT_TOKEN",
-        description="run as an ordinary bot with this token; USERBOT_SESSION must be the bot's, or not there yet",
+        description="run as an ordinary bot with this token; USERBOT_SESSION must be the bot's, or not exist yet",
     )
     session: SecretStr = Field(
-        SecretStr("timokha.session"), description="a session file, made at the first start, or a session string"
+        SecretStr("timokha.session"), description="a session file, created at the first start, or a session string"
     )
     prefix: Annotated[str, AfterValidator(_writable)] = Field(
         DEFAULTS.prefix, min_length=1, max_length=64, description="what a question starts with, 1 to 64 characters"
     )
     language: Literal["ru", "en"] = Field(
-        DEFAULTS.locale, description="ru or en, for users whose language is another or not known"
+        DEFAULTS.locale, description="ru or en, for users whose language is neither or unknown"
     )
     when_busy: Literal["ignore", "queue"] = Field(
         DEFAULTS.when_busy,
@@ -73,13 +73,13 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         description="seconds after which a missed question is too old, above 0",
     )
     sends_per_second: float = Field(
-        25.0, gt=0, le=1000, description="messages a second in all chats together, above 0; Telegram takes about 30"
+        25.0, gt=0, le=1000, description="messages per second in all chats together, above 0; Telegram allows about 30"
     )
     max_answers_per_minute: int = Field(
         DEFAULTS.max_answers,
         ge=0,
         le=1000,
-        description="answers in one chat and minute, 0 to 1000, after which it gets none for 5 minutes; 0: no limit",
+        description="answers per minute in one chat, 0 to 1000; after more it gets none for 5 minutes; 0: no limit",
     )
     answer_groups: bool = Field(False, description="true or false: answer in groups as well")
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
@@ -87,7 +87,7 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         Sampling(), description='sampling settings as JSON, e.g. {"temperature": 0.5, "max_new_tokens": 80}'
     )
     telegram_server: str | None = Field(
-        None, description="host:port of another MTProto server than Telegram's, e.g. the sandbox"
+        None, description="host:port of an MTProto server to use instead of Telegram's, e.g. the sandbox"
     )
     telegram_key: Path | None = Field(None, description="PEM file with the RSA public key of that server")
 

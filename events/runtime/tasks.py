@@ -79,7 +79,7 @@ async def finish(limit: timedelta, work: Coroutine[Any, Any, Any]) -> None:
         raise asyncio.CancelledError
 
 
-async def together(*work: Coroutine[Any, Any, None]) -> None:
+async def together(*work: Coroutine[Any, Any, object]) -> None:
     """Run all of `work` concurrently until all have ended. The first error cancels the others and is raised."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
     running = set(tasks)

@@ -100,7 +100,7 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
     model_config = SettingsConfigDict(env_prefix="GENERATE_")
 
     engine: Annotated[str, _one_of(ENGINES)] = Field("openvino", description=alternatives(_named_with_notes()))
-    bits: Bits = Field(8, description=f"bits a weight, 8 or 4, {_readers('bits')}")
+    bits: Bits = Field(8, description=f"bits per weight, 8 or 4, {_readers('bits')}")
     arithmetic: Arithmetic = Field(
         Arithmetic.AUTO,
         description="auto (what is fastest on this processor), exact (float32) or fast (rounded to 8 bits), "
@@ -118,7 +118,7 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
     )
     model: Annotated[str | None, PathLike()] = Field(
         None,
-        description="a model directory, a .gguf file or a hub id; without it the default model. "
+        description="a model directory, a .gguf file or a hub id; if not set, the default model. "
         "For the openai engine a name that the server knows; without it the only one",
     )
     voice: VoiceName = Field(
@@ -139,7 +139,7 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
         None, validation_alias="OPENAI_BASE_URL", description=f"http://host:port/v1, {_readers('openai_base_url')}"
     )
     openai_api_key: SecretStr | None = Field(
-        None, validation_alias="OPENAI_API_KEY", description="the key of that server, if it wants one"
+        None, validation_alias="OPENAI_API_KEY", description="the key of that server, if it needs one"
     )
     openai_timeout: Seconds = Field(
         timedelta(seconds=60), gt=timedelta(0), description="seconds that the server may be silent, above 0"
@@ -147,14 +147,14 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
     cache: Path = Field(
         Path(user_cache_dir("timokha")),
         validation_alias="TIMOKHA_CACHE",
-        description="the directory that prepared models are kept in",
+        description="the directory for prepared models",
     )
     trigger: Annotated[str, _one_of(TRIGGERS)] = Field("jetstream", description=alternatives(TRIGGERS))
     slots: int = Field(
         default_factory=lambda chosen: _default_slots(chosen.get("engine")),
         ge=1,
         le=1024,
-        description=f"how many requests at once, 1 to 1024; without it {_SLOTS_OF_A_BATCH} for "
+        description=f"how many requests at once, 1 to 1024; by default {_SLOTS_OF_A_BATCH} for "
         f"{' and '.join(name for name, engine in ENGINES.items() if engine.batches)}, else 1",
     )
     attempts: int = Field(

@@ -107,7 +107,7 @@ async def test_as_the_user_tools_the_doctor_can_be_all_right_and_as_a_parts_user
         assert (answers.level, answers.text) == (Level.OK, "NATS answers")
         assert (unseen.level, unseen.text) == (
             Level.NOTE,
-            f"NATS: what is in it the user {user} may not see; `timokha doctor` as the user tools does",
+            f"NATS: the user {user} may not see what is in it; `timokha doctor` as the user tools does",
         )
 
 
