@@ -172,13 +172,13 @@ def test_what_earlier_versions_made_of_it_is_removed_and_nothing_else(source: Pa
     format_ = name.replace(f"talk1-{MADE_BY}", f"talk1-{MADE_BY - 1}")
     content = prepared_copies._digest("other", 12)
     changed = "-".join((*name.split("-")[:2], content, *name.split("-")[3:]))
-    first = f"{new._name_before}-openvino-int8-3"
+    first = f"{new._lockless_name}-openvino-int8-3"
     old = {make(models / each) for each in (rule, format_, changed, first)}
     others = ("int8", "int4"), ("talk1", "all"), ("voice", "voices"), ("voice", "my-voice")
     kept = [make(models / name.replace(*other)) for other in others]
-    kept += [make(models / f"{new._name_before}-openvino-int4-3"), make(new.directory(models))]
+    kept += [make(models / f"{new._lockless_name}-openvino-int4-3"), make(new.directory(models))]
     (models / rule.replace("talk0", "talk2")).mkdir()  # nobody has finished it
-    assert {*prepared_copies.remove_unused(new.earlier(models))} == old
+    assert {*prepared_copies.remove_unused(new.superseded(models))} == old
     assert all(directory.is_dir() for directory in kept)
     assert not any(directory.exists() for directory in old)
 
@@ -186,7 +186,7 @@ def test_what_earlier_versions_made_of_it_is_removed_and_nothing_else(source: Pa
 def test_those_of_the_default_model_too(models: Path) -> None:
     old = make(models / "gemma-3-270m-openvino-int8-3")
     kept = [make(models / name) for name in ("gemma-3-270m-float16", "gemma-3-270m-it-openvino-int8-3")]
-    assert prepared_copies.remove_unused(copy(None).earlier(models)) == [old]
+    assert prepared_copies.remove_unused(copy(None).superseded(models)) == [old]
     assert all(directory.is_dir() for directory in kept)
 
 
@@ -208,19 +208,19 @@ def test_one_that_a_process_holds_stays_until_it_ends(source: Path, models: Path
     ) as holding:
         assert holding.stdout
         assert holding.stdout.readline() == b"True\n"
-        assert prepared_copies.remove_unused(new.earlier(models)) == []
+        assert prepared_copies.remove_unused(new.superseded(models)) == []
         assert (old / FILE_NAME).is_file()
         holding.kill()
         holding.wait()
-    assert prepared_copies.remove_unused(new.earlier(models)) == [old]
+    assert prepared_copies.remove_unused(new.superseded(models)) == [old]
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="nobody can tell here: such a copy stays")
 def test_one_of_a_version_without_locks_stays_while_it_is_mapped(models: Path) -> None:
     old = make(models / "gemma-3-270m-openvino-int8-3")
     with (old / "openvino_model.bin").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
-        assert prepared_copies.remove_unused(copy(None).earlier(models)) == []
-    assert prepared_copies.remove_unused(copy(None).earlier(models)) == [old]
+        assert prepared_copies.remove_unused(copy(None).superseded(models)) == []
+    assert prepared_copies.remove_unused(copy(None).superseded(models)) == [old]
 
 
 def test_one_that_is_gone_is_not_held(models: Path) -> None:

@@ -24,7 +24,7 @@ PIECES = [*BYTES, *FIRST, *TALK, *LATER, *OTHERS, *SINGLE]
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A vocabulary of which the first words are enough."""
-    monkeypatch.setattr(vocabulary, "SMALLEST", 0)
+    monkeypatch.setattr(vocabulary, "MIN_VOCABULARY", 0)
     monkeypatch.setattr(vocabulary, "ENGLISH", tmp_path / "english.txt")
     vocabulary.ENGLISH.write_text("\n".join(FIRST), encoding="utf-8")
 
@@ -55,7 +55,7 @@ def test_talk_keeps_cyrillic_what_has_no_letters_bytes_and_english() -> None:
 def test_so_many_rows_are_filled_up_with_the_likeliest_english(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = byte_fallback()
     vocabulary.ENGLISH.write_text("\n".join([*FIRST, *LATER]), encoding="utf-8")
-    monkeypatch.setattr(vocabulary, "ROWS", len(PIECES) - len(OTHERS) - 1)
+    monkeypatch.setattr(vocabulary, "KEPT_TOKENS", len(PIECES) - len(OTHERS) - 1)
     assert names(raw, tokens_to_keep(raw, always=[], size=len(PIECES))) == {*PIECES} - {*OTHERS, LATER[1]}
 
 
@@ -107,7 +107,7 @@ def test_where_not_every_text_could_be_written_all_is_kept(raw: Any) -> None:
 
 
 def test_a_small_vocabulary_is_kept_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary, "SMALLEST", len(PIECES) + 1)
+    monkeypatch.setattr(vocabulary, "MIN_VOCABULARY", len(PIECES) + 1)
     assert tokens_to_keep(byte_fallback(), always=[], size=len(PIECES)) is None
 
 

@@ -161,8 +161,8 @@ def test_a_voice_takes_the_place_of_an_earlier_one_and_leaves_the_base(
     for directory in (base, earlier):
         directory.mkdir()
         (directory / "serving.json").touch()
-    assert [*now.earlier(tmp_path)] == [earlier]
-    assert [*PreparedCopy(None, 8, "talk2").earlier(tmp_path)] == []
+    assert [*now.superseded(tmp_path)] == [earlier]
+    assert [*PreparedCopy(None, 8, "talk2").superseded(tmp_path)] == []
 
 
 def damage(folder: Path, name: str, how: str) -> None:

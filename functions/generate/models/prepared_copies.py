@@ -1,4 +1,4 @@
-"""Prepared models in the cache: by what each is named, which one a process uses, and those that earlier ones left."""
+"""Prepared models in the cache: how they are named, held while in use, and removed when superseded."""
 
 import fcntl
 import hashlib
@@ -19,80 +19,80 @@ from functions.generate.models.sources import model_name
 from functions.generate.models.voices import Voice
 
 MADE_BY = 8
-"""Raise it when what is made from the same model changes."""
+"""Version of the preparation. Raise it when the same model is prepared differently."""
 _CONVERTING = ("torch", "transformers", "openvino")
-"""What decides how a model comes out that is no GGUF file."""
-_OF_A_NAME = 100
-"""Characters of a model's name in that of its directory."""
-_WITHOUT_PLACES = (1, 2, 3)
-"""Versions whose directories were named by one digest, and which took no locks."""
+"""Packages whose versions affect the result, unless the model is a GGUF file."""
+_NAME_LENGTH = 100
+"""Characters of a model's name in the name of its directory."""
+_LOCKLESS_VERSIONS = (1, 2, 3)
+"""Versions that named a directory by a single digest and took no locks."""
 _held: list[int] = []
-"""Locks of this process, until it ends."""
+"""File descriptors whose locks this process holds until it ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedCopy:
-    """What is made of a model: the file or directory `source`, a hub id, or the default model if None."""
+    """A prepared copy of the model `source`: a file, a directory, a hub id, or None for the default model."""
 
     source: str | None
     bits: int
-    writes: str
-    """Which of its tokens it can write: a word, and the number of the rule by which they are chosen."""
+    tokens: str
+    """Which tokens it can write: a word, and the version of the rule that chooses them."""
     voice: Voice | None = None
-    """Merged into the default model."""
+    """The voice that is merged into the default model."""
 
     def directory(self, models: Path) -> Path:
-        """Where it lies, or will lie, in `models`."""
+        """Return where the copy lies, or will lie, in `models`."""
         exact = models / f"{self._stem}-{self._content}-{self._kind}-{MADE_BY}{self.tools}"
         if exact.exists() or not needs_torch(self.source):
             return exact
-        # Without torch here it was made elsewhere, whatever with; of the hub's model, of whatever revision.
-        content = self._content if self.has_content else "*"
+        # Without torch it was prepared elsewhere: accept any version of the tools, and of a hub model any revision.
+        content = self._content if self.is_content_known else "*"
         tools = self.tools or "-*"
         others = models.glob(f"{_escaped(self._stem)}-{content}-{self._kind}-{MADE_BY}{tools}{os.sep}{FILE_NAME}")
         return max(others, key=_time, default=exact / FILE_NAME).parent
 
     @property
-    def has_content(self) -> bool:
-        """Whether it is known here what is made into it: not of the hub's model while nothing of it is here."""
+    def is_content_known(self) -> bool:
+        """Whether this machine has the model's files or, for a hub id, knows its revision."""
         return self.source is None or bool(_files(self.source) or cached_revision(self.source))
 
-    def earlier(self, models: Path) -> Iterator[Path]:
-        """The directories in `models` that this one takes the place of."""
+    def superseded(self, models: Path) -> Iterator[Path]:
+        """Yield the directories in `models` that this copy replaces."""
         current = self.directory(models)
-        word = self.writes.rstrip("0123456789")
+        word = self.tokens.rstrip("0123456789")
         kind = rf"openvino-int{self.bits}-{word}\d*-\d+(-[0-9a-f]{{8}})?"
         same = re.compile(rf"{re.escape(self._stem)}-[0-9a-f]{{12}}-{kind}")
         for directory in models.glob(f"{_escaped(self._stem)}-*"):
             if same.fullmatch(directory.name) and directory != current and (directory / FILE_NAME).is_file():
                 yield directory
-        for number in () if self.voice else _WITHOUT_PLACES:
-            before = models / f"{self._name_before}-openvino-int{self.bits}-{number}"
+        for number in () if self.voice else _LOCKLESS_VERSIONS:
+            before = models / f"{self._lockless_name}-openvino-int{self.bits}-{number}"
             if (before / FILE_NAME).is_file() and not _is_mapped(before):
                 yield before
 
     @property
     def _kind(self) -> str:
-        return f"openvino-int{self.bits}-{self.writes}"
+        return f"openvino-int{self.bits}-{self.tokens}"
 
     @property
     def _stem(self) -> str:
-        """Of all copies of the same place."""
+        """The part of the name that all copies of the same source share."""
         if self.source is None:
             return f"{CARD.name}-{self.voice.name}" if self.voice else CARD.name
         place = str(Path(self.source).expanduser().resolve()) if _files(self.source) else self.source
-        return f"{model_name(self.source)[:_OF_A_NAME]}-{_digest(place, 8)}"
+        return f"{model_name(self.source)[:_NAME_LENGTH]}-{_digest(place, 8)}"
 
     @property
     def _content(self) -> str:
-        """Other files are another model, by their names, sizes and times; of the hub another revision."""
+        """A digest of the files' names, sizes and times, and of a hub model's revision."""
         if self.source is None:
             return _digest((SHA256, self.voice.digest), 12) if self.voice else SHA256[:12]
         return _digest((_stats(self.source), cached_revision(self.source)), 12)
 
     @property
     def tools(self) -> str:
-        """What it is converted with, for its name; empty if it need not be, or can't be here."""
+        """A digest of the conversion tools' versions, empty if none are needed or installed."""
         if not needs_torch(self.source):
             return ""
         with suppress(PackageNotFoundError):
@@ -100,7 +100,7 @@ class PreparedCopy:
         return ""
 
     @property
-    def _name_before(self) -> str:
+    def _lockless_name(self) -> str:
         if self.source is None:
             return CARD.name
         stats = [(Path(name).name, *rest) for name, *rest in _stats(self.source)]
@@ -109,12 +109,12 @@ class PreparedCopy:
 
 
 def needs_torch(source: str | None) -> bool:
-    """Whether preparing it takes torch: the default model is a GGUF file, too."""
+    """Return whether preparing `source` needs torch; a GGUF file, such as the default model, does not."""
     return source is not None and not Path(source).expanduser().is_file()
 
 
 def cached_revision(source: str) -> str:
-    """The commit of the hub's model `source` that is on this machine; empty if there is none, or it is no hub id."""
+    """Return the commit of the hub model `source` on this machine; empty if it has none or `source` is no hub id."""
     if _files(source) or source.count("/") != 1 or source.endswith(header.SUFFIX):
         return ""
     try:
@@ -127,14 +127,14 @@ def cached_revision(source: str) -> str:
 
 
 def hold(directory: Path) -> bool:
-    """Have others leave `directory` alone while this process lives; False if it is not, or no longer, there."""
+    """Keep other processes from removing `directory` while this one lives. Return False if it does not exist."""
     try:
         file = os.open(directory / FILE_NAME, os.O_RDONLY)
     except OSError:
         return False
-    with suppress(OSError):  # a file system without locks
+    with suppress(OSError):  # the file system has no locks
         fcntl.flock(file, fcntl.LOCK_SH)
-    if not _is_still(directory, file):
+    if not _is_current(directory, file):
         os.close(file)
         return False
     _held.append(file)
@@ -142,12 +142,12 @@ def hold(directory: Path) -> bool:
 
 
 def remove_unused(directories: Iterable[Path]) -> list[Path]:
-    """Remove those that no process holds, and return them."""
-    return [directory for directory in directories if _removed(directory)]
+    """Remove the directories that no process holds, and return them."""
+    return [directory for directory in directories if _remove(directory)]
 
 
-def _removed(directory: Path) -> bool:
-    gone = directory.with_name(f"{directory.name}{PARTIAL}")  # whatever is left of it is swept away later
+def _remove(directory: Path) -> bool:
+    gone = directory.with_name(f"{directory.name}{PARTIAL}")  # leftovers are removed later
     try:
         file = os.open(directory / FILE_NAME, os.O_RDONLY)
     except OSError:
@@ -163,7 +163,7 @@ def _removed(directory: Path) -> bool:
     return True
 
 
-def _is_still(directory: Path, file: int) -> bool:
+def _is_current(directory: Path, file: int) -> bool:
     try:
         return os.path.samestat(os.fstat(file), os.stat(directory / FILE_NAME))
     except OSError:
@@ -171,7 +171,7 @@ def _is_still(directory: Path, file: int) -> bool:
 
 
 def _is_mapped(directory: Path) -> bool:
-    """Whether a process of this machine has a file of `directory` in its memory; True where nobody can tell."""
+    """Return whether a process on this machine has mapped a file of `directory`; True if that is unknown."""
     maps = list(Path("/proc").glob("[0-9]*/maps"))
     place = os.fsencode(f"{directory.resolve()}{os.sep}")
     for file in maps:
@@ -194,7 +194,7 @@ def _files(source: str) -> list[Path]:
 
 
 def _time(file: Path) -> float:
-    """When `file` was written; long ago if it is gone."""
+    """Return when `file` was modified; 0 if it is gone."""
     try:
         return file.stat().st_mtime
     except OSError:

@@ -1,4 +1,4 @@
-"""Prepare models in the user's cache, once each: for the openvino engine, and the default one for transformers."""
+"""Prepare models in the user's cache, once each: any for the openvino engine, the default one for transformers."""
 
 import logging
 import multiprocessing
@@ -27,8 +27,8 @@ from functions.generate.models import prepared_copies
 from functions.generate.models.card import ModelCard
 from functions.generate.models.default_model import CARD, default_gguf, notice
 from functions.generate.models.prepared_copies import PreparedCopy
-from functions.generate.models.sources import CONFIG, check_rights, model_path
-from functions.generate.models.vocabulary import RULE
+from functions.generate.models.sources import CONFIG, check_readable, model_path
+from functions.generate.models.vocabulary import RULE_VERSION
 from functions.generate.models.voices import NOTICE, Voice
 from functions.generate.settings import Vocabulary
 
@@ -68,7 +68,7 @@ def prepare_model(
     Raises TimokhaError, one line.
     """
     if source:
-        check_rights(source)
+        check_readable(source)
     remove_partial_directories(_models(cache))
     if source and _is_prepared(source):
         prepared_copies.hold(Path(source))  # it may lie in the cache, too
@@ -78,7 +78,7 @@ def prepare_model(
     copy = _copy(source, bits, vocabulary, voice)
     directory = copy.directory(_models(cache))
     if not prepared_copies.hold(directory):
-        if source and copy.tools and not copy.has_content:
+        if source and copy.tools and not copy.is_content_known:
             _fetch_revision(source)
             directory = copy.directory(_models(cache))
         _prepare_once(copy, directory, vocabulary, console)
@@ -151,7 +151,7 @@ def make_once(directory: Path, *, is_ready: Callable[[], bool], make: Callable[[
 def remove_partial_directories(parent: Path) -> None:
     """Remove the partial directories in `parent` that no process is filling. Call it only for directories of ours."""
     for partial in parent.glob(f"*{PARTIAL}"):
-        # A read-only cache may still hold the model that is wanted.
+        # Ignore errors: a read-only cache may still contain the model.
         with suppress(OSError, Timeout), _lock(partial.with_suffix(""), timeout=0):
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -195,8 +195,8 @@ def _is_prepared(source: str) -> bool:
 
 
 def _copy(source: str | None, bits: int, vocabulary: Vocabulary, voice: Voice | None) -> PreparedCopy:
-    writes = f"{vocabulary}{RULE}" if vocabulary is Vocabulary.TALK else str(vocabulary)
-    return PreparedCopy(source, bits, writes, voice if source is None else None)
+    tokens = f"{vocabulary}{RULE_VERSION}" if vocabulary is Vocabulary.TALK else str(vocabulary)
+    return PreparedCopy(source, bits, tokens, voice if source is None else None)
 
 
 def _fetch_revision(source: str) -> None:
@@ -221,7 +221,7 @@ def _prepare_once(copy: PreparedCopy, directory: Path, vocabulary: Vocabulary, c
             f"{copy.source or CARD.name} can't be prepared in {directory} ({error}): TIMOKHA_CACHE must be writable and"
             " have 1 GB free for each billion of its parameters"
         ) from None
-    if gone := prepared_copies.remove_unused(copy.earlier(directory.parent)):
+    if gone := prepared_copies.remove_unused(copy.superseded(directory.parent)):
         names = ", ".join(old.name for old in gone)
         console.print(f"Removed what earlier versions had prepared of it: {names}", markup=False, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""What GENERATE_MODEL names, judged before anything is read: a model directory, a `.gguf` file or a hub id."""
+"""Check what GENERATE_MODEL names before loading it: a model directory, a `.gguf` file or a hub id."""
 
 import os
 import re
@@ -11,85 +11,87 @@ from functions.generate.engines.gguf import header
 from functions.generate.engines.gguf.kinds import refusal
 
 CONFIG = "config.json"
-"""The last file of a model that is written: without it the others are no model yet."""
+"""Written last of a model's files: without it the model is incomplete."""
 UNFINISHED = ".export"
-"""What is in a directory while `timokha train export` writes a model to it."""
+"""Exists in a directory while `timokha train export` writes a model to it."""
 TAKES = "give a model directory, a .gguf file or a hub id such as tinkoff-ai/ruDialoGPT-medium"
 
 CONTAINER_MODELS = Path("/models")
-"""Where a container has what lies in ./models: see compose.yaml."""
+"""Where containers mount ./models: see compose.yaml."""
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
-_PARTS = {".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".json"}
+_PART_SUFFIXES = {".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".json"}
 _SHOWN = 200
-"""Characters of a name in an error."""
+"""Characters of a source that errors show."""
 
 
 def resolve_source(source: str) -> str:
-    """Return `source` as every directory understands it: a path is made whole, a hub id stays. Raises ValueError."""
+    """Return `source` independent of the working directory: an absolute path, or a hub id. Raises ValueError."""
     try:
         path = Path(source).expanduser()
         is_hub_id = not path.exists() and _may_be_hub_id(source)
     except (OSError, ValueError, RuntimeError):
-        return source  # `model_path` says why
+        return source  # `model_path` raises for it
     return source if is_hub_id else str(absolute(path))
 
 
 def model_path(source: str) -> Path:
-    """The path `source`; nothing is there if it is a hub id.
+    """Return `source` as a path, at which nothing exists if `source` is a hub id.
 
-    Raises SettingsError if it can be no model, or may not be read.
+    Raises SettingsError if it can't be a model, or may not be read.
     """
-    check_rights(source)
+    check_readable(source)
     try:
         path = Path(source).expanduser()
         if path.is_dir():
-            wrong = None if (path / CONFIG).is_file() else _without_config(path)
+            problem = None if (path / CONFIG).is_file() else _directory_problem(path)
         elif path.is_file():
-            wrong = _wrong_file(path)
+            problem = _file_problem(path)
         elif path.exists():
-            wrong = "is neither a file nor a directory"
+            problem = "is neither a file nor a directory"
         else:
-            wrong = _nothing(source)
+            problem = _missing_path_problem(source)
     except (OSError, ValueError, RuntimeError) as error:
-        wrong = f"can't be looked at ({getattr(error, 'strerror', None) or error})"
-    if wrong:
-        raise source_error(source, wrong)
+        problem = f"can't be looked at ({getattr(error, 'strerror', None) or error})"
+    if problem:
+        raise source_error(source, problem)
     return path
 
 
-def check_rights(source: str) -> None:
-    """Raise SettingsError, one line, if something is at the path `source` that this process may not read."""
+def check_readable(source: str) -> None:
+    """Raise SettingsError, one line, if this process may not read a file at the path `source`."""
     try:
         path = Path(source).expanduser()
         for file in sorted(path.iterdir()) if path.is_dir() else [path]:
             if file.is_file():
                 file.open("rb").close()
     except PermissionError as error:
-        raise SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {_closed(Path(error.filename))}") from None
+        raise SettingsError(
+            f"GENERATE_MODEL={source[:_SHOWN]!r}: {_unreadable_problem(Path(error.filename))}"
+        ) from None
     except (OSError, ValueError, RuntimeError):
-        return  # `model_path` says why
+        return  # `model_path` raises for it
 
 
 def model_name(source: str) -> str:
-    """Return what the model is called: the last part of a path or a hub id, which may have dots in it."""
+    """Return the model's name: the last part of a path or a hub id, which may contain dots."""
     return Path(source).name.removesuffix(header.SUFFIX)
 
 
 def source_error(source: str, why: str) -> SettingsError:
-    """The error that names the setting, what it got and `why` that can't be served."""
+    """Return the error that names the setting, its value and `why` it can't be served."""
     return SettingsError(f"GENERATE_MODEL={source[:_SHOWN]!r}: {why}; {TAKES}")
 
 
-def _closed(place: Path) -> str:
+def _unreadable_problem(place: Path) -> str:
     user = f"{place} may not be read by user {os.geteuid()}, as which this runs"
     if _is_own(place):
         return f"{user}: `chmod -R a+rX {CONTAINER_MODELS.name}` where compose.yaml is, then `make up`"
     return f"{user}: let that user read it (`chmod`), or run this as its owner"
 
 
-def _nothing(source: str) -> str | None:
-    """What is wrong with a path that leads nowhere; None if it can be a hub id."""
+def _missing_path_problem(source: str) -> str | None:
+    """Return what is wrong with a path at which nothing exists; None if it can be a hub id."""
     path, is_hub_id = Path(source), _may_be_hub_id(source)
     if not in_image():
         return None if is_hub_id else "there is no such file or directory"
@@ -108,10 +110,10 @@ def _is_own(place: Path) -> bool:
     return in_image() and place.is_relative_to(CONTAINER_MODELS)
 
 
-def _wrong_file(path: Path) -> str | None:
-    if path.suffix in _PARTS:
+def _file_problem(path: Path) -> str | None:
+    if path.suffix in _PART_SUFFIXES:
         return "is a part of a model: give the directory that it lies in"
-    if path.suffix != header.SUFFIX and not _begins(path).startswith(header.MAGIC):
+    if path.suffix != header.SUFFIX and not _first_bytes(path).startswith(header.MAGIC):
         return "is a file of another kind"
     try:
         return refusal(header.read_header(path)) or None
@@ -123,12 +125,12 @@ def _may_be_hub_id(source: str) -> bool:
     return not source.endswith(header.SUFFIX) and len(source) <= _SHOWN and bool(_HUB_ID.fullmatch(source))
 
 
-def _begins(path: Path) -> bytes:
+def _first_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(len(header.MAGIC))
 
 
-def _without_config(directory: Path) -> str:
+def _directory_problem(directory: Path) -> str:
     if (directory / "adapter_config.json").is_file():
         return (
             "is an adapter (LoRA), not a model: if `timokha train fit` wrote it, give what `timokha train export` makes"

@@ -1,4 +1,4 @@
-"""Choose the tokens of a large vocabulary that a model needs for talk: the others only cost time.
+"""Choose the tokens of a large vocabulary that a model needs for conversation: the others only cost time.
 
 Keep Cyrillic; whatever has no letters (digits, punctuation, white space, emoji); the tokens for single bytes, so that
 every text can still be written; single Latin letters, and the tokens of the words in `english.txt`; and the tokens of
@@ -19,13 +19,13 @@ from events.errors import SettingsError
 from functions.generate.decoding.thoughts import THOUGHT_MARKS
 from functions.generate.prompts.tokenizer import BYTE_TOKENS
 
-RULE = 2
+RULE_VERSION = 2
 """Version of the choice; part of a prepared copy's name. Raise it when other tokens are kept."""
-ROWS = 98_304
-"""Tokens to keep: English gets what the others leave."""
+KEPT_TOKENS = 98_304
+"""Tokens to keep: English gets what the others leave over."""
 ENGLISH = Path(__file__).with_name("english.txt")
-"""Words and parts of them, the likeliest in English talk first, a space as ▁: see `benchmarks.english`."""
-SMALLEST = 100_000
+"""Words and parts of words, the most likely in English conversation first, a space as ▁: see `benchmarks.english`."""
+MIN_VOCABULARY = 100_000
 """Keep a vocabulary with fewer tokens whole: its logits are a small part of a step."""
 USED_TOKENS_FILE = "used_tokens.json"
 
@@ -58,12 +58,12 @@ def tokens_to_keep(tokenizer: Any, *, always: Collection[int], size: int) -> lis
     """
     pieces = {piece: token for piece, token in tokenizer.get_vocab(with_added_tokens=True).items() if token < size}
     texts = _texts(tokenizer, pieces)
-    if size < SMALLEST or texts is None:
+    if size < MIN_VOCABULARY or texts is None:
         return None
     needed = {token for token in always if 0 <= token < size} | {*_added(tokenizer, pieces), *_marks(tokenizer)}
     needed |= {token for token, text in texts.items() if _is_kept(text)}
     english = [token for token in _english(tokenizer) if token < size and token not in needed]
-    chosen = sorted(needed | set(english[: max(ROWS - len(needed), 0)]))
+    chosen = sorted(needed | set(english[: max(KEPT_TOKENS - len(needed), 0)]))
     return chosen if len(chosen) < size else None
 
 

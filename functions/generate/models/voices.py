@@ -1,6 +1,6 @@
-"""The default model's voices: adapters that ship with the product and are merged into it when it is prepared.
+"""Voices of the default model: adapters that ship with the product and are merged into the model's prepared copy.
 
-A voice is a directory with an adapter as peft writes it, the card of the model that it makes, and a notice.
+A voice is a directory with an adapter in peft's format, the card of the resulting model, and a notice.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ from functions.generate.settings import VoiceName
 
 DIRECTORY = Path(__file__).parents[1] / "voice"
 ADAPTER, CONFIG, NOTICE = "adapter_model.safetensors", "adapter_config.json", "NOTICE.txt"
-_DECIDING = (ADAPTER, CONFIG, CARD_FILE, TOKENS)
-"""What makes another model of it."""
+_DIGESTED = (ADAPTER, CONFIG, CARD_FILE, TOKENS)
+"""The files that determine the resulting model."""
 _DIGITS = 12
 TENSORS_DIGEST = "sha256-of-tensors"
-"""What an adapter's metadata may have."""
-LARGEST_HEAD = 1 << 20
-"""Bytes of what an adapter's file says of itself."""
+"""A key in an adapter's metadata."""
+MAX_HEADER = 1 << 20
+"""Bytes of the header of an adapter's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +31,23 @@ class Voice:
 
     @property
     def digest(self) -> str:
-        """Of all that decides what the model becomes. Raises SettingsError."""
+        """A digest of everything that determines the resulting model. Raises SettingsError."""
         try:
-            deciding = (*_DECIDING, *([EXAMPLES_FILE] if (self.directory / EXAMPLES_FILE).exists() else []))
-            return _digest(self.directory, tuple((name, *_stat(self.directory / name)) for name in deciding))
+            digested = (*_DIGESTED, *([EXAMPLES_FILE] if (self.directory / EXAMPLES_FILE).exists() else []))
+            return _digest(self.directory, tuple((name, *_stat(self.directory / name)) for name in digested))
         except OSError as error:
             raise self.unreadable(f"{Path(str(error.filename)).name}: {error.strerror}") from None
 
     @property
     def card(self) -> ModelCard:
-        """Of the default model with this voice. Raises SettingsError."""
+        """The card of the default model with this voice. Raises SettingsError."""
         card = ModelCard.read(self.directory)
         if card is None:
             raise self.unreadable(f"{CARD_FILE} is missing")
         return card
 
     def notice(self) -> str:
-        """What is to be said with every copy; empty if there is nothing. Raises SettingsError."""
+        """Return the notice that must accompany every copy; may be empty. Raises SettingsError."""
         try:
             return (self.directory / NOTICE).read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -68,11 +68,11 @@ def _stat(file: Path) -> tuple[int, int]:
 
 
 def _content(file: Path) -> bytes:
-    """All of `file`; of an adapter that says what its numbers come to, only its head: a start is to be short."""
+    """Return the content of `file`, or only the header of an adapter if that has a digest, for a quick start."""
     with file.open("rb") as opened:
         head = opened.read(8)
         size = int.from_bytes(head, "little")
-        if file.name == ADAPTER and size < LARGEST_HEAD:
+        if file.name == ADAPTER and size < MAX_HEADER:
             head += opened.read(size)
             if TENSORS_DIGEST.encode() in head:
                 return head
@@ -81,7 +81,7 @@ def _content(file: Path) -> bytes:
 
 @cache
 def _digest(directory: Path, files: tuple[tuple[str, int, int], ...]) -> str:
-    """Once a process: a start asks several times. `files`: names, and what tells that they are still the same."""
+    """Return a digest of `files`: names, sizes and modification times. Cached, since a start needs it several times."""
     found = hashlib.sha256()
     for name, size, _ in files:
         found.update(f"{name} {size}\n".encode())
@@ -90,7 +90,7 @@ def _digest(directory: Path, files: tuple[tuple[str, int, int], ...]) -> str:
 
 
 def find_voice(name: VoiceName, model: str | None = None) -> Voice | None:
-    """The voice `name`; None if there is none, or if `model` is another one than the default model."""
+    """Return the voice `name`; None for no voice, or if `model` is not the default model."""
     if model is not None or name is VoiceName.NONE or not DIRECTORY.is_dir():
         return None
     return Voice(name.value, DIRECTORY)

@@ -1,4 +1,4 @@
-"""A chat template as a prompt format: it sees place-holders, so what people write never passes through it."""
+"""A chat template as a prompt format: it renders placeholders, so people's text never passes through it."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from functions.generate.prompts.conversation import alternating_turns
 from functions.generate.prompts.formats import Segment
 
 Message = Mapping[str, Any]
-"""{role, content}; the content is a string, or a list of parts such as {type: text, text: …}."""
+"""{role, content}; the content is a string or a list of parts such as {type: text, text: …}."""
 
 
 class TemplateRefused(SettingsError):
-    """A template does not take a conversation: it says so, fails, or does too much."""
+    """A template rejects a conversation, fails, or exceeds its limits."""
 
 
 class Template(Protocol):
@@ -42,7 +42,7 @@ _MARK = "\ue000{}\ue001"
 _MARKS = re.compile("\ue000(\\d+)\ue001")
 
 _CONTENTS: tuple[Callable[[str], Any], ...] = (str, lambda text: [{"type": "text", "text": text}])
-"""A text, or a list of parts: some templates take only the one, some only the other."""
+"""A string or a list of parts: some templates take only one of them."""
 
 _CHANGES: tuple[Callable[[str], str], ...] = (
     str,
@@ -54,21 +54,21 @@ _CHANGES: tuple[Callable[[str], str], ...] = (
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
     lambda text: escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
 )
-"""What templates do to contents, done to the words by us."""
+"""What templates do to contents: we do the same to people's text."""
 _SAMPLE = "Ёж  и \"Уж\": <b>3 > 2</b> & 'x\\y'\n\nда, Да.\n" * 40 + "Нет"
-"""A content that all of them, and a limit to its length, would change."""
+"""A content that each of them, or a limit of its length, would change."""
 
 _TURNS = [Turn(role=role, text=".") for role in (Role.USER, Role.ASSISTANT)] * 3
 
 
 class ChatFormat:
-    """Renders as the template does, but for what people write: that is words, whatever it spells."""
+    """Renders as the template does, with people's text as plain text, even where it spells control tokens."""
 
     joins_turns = True
     needs_bos = False
 
     def __init__(self, template: Template) -> None:
-        """Raises TemplateRefused, one line, if conversations can't be written by this template."""
+        """Raises TemplateRefused, one line, if the template can't render conversations."""
         self._template = template
         self._content = self._find_content()
         self._changes = {role: self._find_change(role) for role in Role}
@@ -91,12 +91,12 @@ class ChatFormat:
             else:
                 segments += self._after_answer(text) if learned else [Segment(text, framing=True)]
         if learned and not pieces[-1].strip():
-            # The template leaves it to the model how its last answer ends.
+            # The template leaves out the end of the last answer.
             segments[-1] = Segment(self.end, framing=True, learned=True)
         return segments
 
     def answer(self, text: str) -> list[Segment]:
-        """Where the prompt opens a thought, it is closed first."""
+        """Close a thought first if the prompt opens one."""
         words = Segment(self._changes[Role.ASSISTANT](text.strip()), learned=True)
         thought = open_mark(self.opening)
         closing = [Segment(f"{thought.closing}\n\n", framing=True, learned=True)] if thought else []
@@ -111,7 +111,7 @@ class ChatFormat:
         yield Segment(text, framing=True)
 
     def _split(self, turns: Sequence[Turn], *, answer: bool) -> list[str]:
-        """Framing and numbers of turns, by turns. Raises TemplateRefused if a turn is not there."""
+        """Return framing and numbers of turns, alternating. Raises TemplateRefused if a turn is missing."""
         places = [str(place) for place in range(len(turns))]
         pieces = _MARKS.split(self._write(turns, map(_MARK.format, places), answer=answer))
         if list(dict.fromkeys(pieces[1::2])) != places:
@@ -125,7 +125,7 @@ class ChatFormat:
         return self._template.render(messages, answer=answer)
 
     def _find_content(self) -> Callable[[str], Any]:
-        """The first that conversations of every kind can be written with."""
+        """Return the first form of content with which the template renders all kinds of conversations."""
         refused: list[TemplateRefused] = []
         for self._content in _CONTENTS:
             try:
@@ -149,20 +149,20 @@ class ChatFormat:
         raise TemplateRefused("its chat template changes what people write")
 
     def _find_unopened(self, before: str) -> str:
-        """What a template that can't open an answer leaves out: it is in the frame `before` one that was given."""
+        """Return what a template that can't open an answer leaves out, from the frame `before` a given answer."""
         opened, plain = (self._split(_TURNS[:1], answer=answer)[-1] for answer in (True, False))
         rest = before.removeprefix(opened)
         return rest if opened == plain and len(rest) < len(before) and rest.strip() else ""
 
     def _find_end(self, between: str) -> str:
-        """The token that the template writes after an answer, or else its text; the tokenizer's if it writes none.
+        """Return the token, or else the text, that the template writes after an answer, or else the tokenizer's eos.
 
-        `between`: an answer and the next question.
+        `between`: the frame between an answer and the next question.
         """
         try:
             after = self._split(_TURNS[:2], answer=False)[-1].strip()
         except TemplateRefused:
-            after = ""  # it takes no conversation that ends with an answer
+            after = ""  # it rejects conversations that end with an answer
         if tokens := [token for token in self._template.controls if token and after.startswith(token)]:
             return max(tokens, key=len)
         if end := after or self._template.eos or between.strip():

@@ -1,7 +1,7 @@
-"""jinja for chat templates: what transformers lets them use, sandboxed, and in bounded steps.
+"""A jinja sandbox for chat templates: what transformers offers them, with limits on steps and sizes.
 
-A template comes with a model and is as untrusted as any download. It is a program: it must come to an end, and what it
-makes must stay small, whatever it was written for.
+A template comes with a model and is as untrusted as any download. It is a program, so it could loop forever or build
+huge values.
 """
 
 import json
@@ -21,20 +21,20 @@ from jinja2.visitor import NodeTransformer
 from events.runtime.clock import Clock
 
 STEPS = 1_000_000
-"""Turns of loops, and calls: about a second."""
+"""Iterations and calls of one rendering: about a second."""
 SIZE = 1_000_000
-"""Characters or items of anything that a template makes."""
+"""Characters or items of a value that a template builds."""
 
 _LARGEST_POWER = 64
 _WIDTH = re.compile(r"%(?:\([^)]*\))?[^a-zA-Z%]{0,9}?\d{4,}|\{[^{}]*:[^{}]*\d{4,}")
-"""Of a format's field: it would make that many characters."""
+"""A format with a field of 1000 characters or more."""
 
-# Names that no template can write.
+# Names that can't occur in a template.
 _STEPS_LEFT, _COUNTED, _MEASURED, _JOINED = "steps left", "counted", "measured", "joined"
 
 
 class TemplateSandbox(ImmutableSandboxedEnvironment):
-    """Compiles and renders templates. What they do wrong raises all kinds of exceptions."""
+    """Compiles and renders templates. A faulty one can raise any exception."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
@@ -50,7 +50,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         self.filters |= {"tojson": _to_json, _COUNTED: _counted, _MEASURED: _measured, _JOINED: _joined}
 
     def template(self, tree: nodes.Template) -> Any:
-        """Return the template of a parsed text, bounded."""
+        """Compile a parsed template, with its limits."""
         bounded = _Bounded().visit(tree)
         bounded.set_environment(self)
         return self.from_string(bounded)
@@ -81,7 +81,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
 
 class _Generation(Extension):
-    """`{% generation %}` marks what the assistant writes, for libraries that train; it changes no text."""
+    """`{% generation %}` marks what the assistant writes, for training libraries; it changes no text."""
 
     tags = {"generation"}  # noqa: RUF012 -- jinja's own way
 
@@ -92,7 +92,7 @@ class _Generation(Extension):
 
 
 class _Bounded(NodeTransformer):
-    """Has each loop counted, and each text measured that is put together."""
+    """Adds a filter to each loop that counts iterations, and to each concatenation that checks the size."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         self.generic_visit(node)
@@ -115,7 +115,7 @@ def _filtered(node: nodes.Expr | None, name: str, lineno: int | None = None) -> 
 
 
 class _Steps:
-    """How much one rendering may still do."""
+    """The steps that are left to one rendering."""
 
     def __init__(self) -> None:
         self.left = STEPS
@@ -159,7 +159,7 @@ def _measured_format(form: Any) -> str:
 
 
 class _Dict:
-    """`dict` without the class and its methods that change one."""
+    """`dict` as a function: templates must not reach the class and its mutating methods."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         return dict(*args, **kwargs)
@@ -169,7 +169,7 @@ class _Dict:
 
 
 class _Namespace(Namespace):
-    """`namespace` that keeps no name that Python itself may ask for."""
+    """`namespace` without names that start with an underscore, which Python itself may look up."""
 
     def __init__(*args: Any, **kwargs: Any) -> None:
         given = dict(*args[1:], **kwargs)
@@ -193,5 +193,5 @@ def _raise(why: Any) -> None:
 def _to_json(
     value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
 ) -> str:
-    """Plain JSON: jinja's own writes HTML's entities."""
+    """Return plain JSON; jinja's own filter escapes HTML."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)

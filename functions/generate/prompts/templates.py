@@ -1,4 +1,4 @@
-"""Chat templates, rendered as transformers renders them, without it: for the engines that run a model, and training."""
+"""Chat templates, rendered as transformers does but without it, for training and the engines that run a model."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -9,14 +9,14 @@ from functions.generate.prompts.chat_format import Message, TemplateRefused
 from functions.generate.prompts.template_sandbox import TemplateSandbox
 
 THINKING_SWITCHES = ("enable_thinking", "thinking", "enable_reasoning", "think")
-"""What templates call the variable that lets a model think before it answers."""
+"""The names in templates of the variable that lets a model think before it answers."""
 
 _DEFAULT = "default"
 _OTHER_PURPOSES = {"tool_use", "rag"}
 
 
 class ChatTemplate:
-    """One model's template, with thinking switched off where it reads a switch for that."""
+    """One model's template, with thinking switched off if it has a switch."""
 
     def __init__(
         self,
@@ -26,28 +26,28 @@ class ChatTemplate:
         controls: Collection[str] = (),
         clock: Clock,
     ) -> None:
-        """Compile `template`: its text, or several by name.
+        """Compile `template`: one text, or several by name.
 
         Parameters
         ----------
         tokens
-            `bos_token` and so on, by the names that templates use.
+            `bos_token` and so on, by their names in templates.
         controls
-            The tokenizer's special and added tokens, to tell what ends an answer.
+            The tokenizer's special and added tokens, to find the one that ends an answer.
         clock
-            For templates that write the date.
+            For templates that render the date.
 
         Raises
         ------
         TemplateRefused
-            One line: it is no template, or several have no default among them.
+            One line: it is not a template, or none of several is the default.
         """
         self.controls = frozenset(controls)
         self._tokens = dict(tokens)
         self._sandbox = TemplateSandbox(clock)
-        chosen = _chosen(template)
+        text = _choose(template)
         try:
-            tree = self._sandbox.parse(chosen)
+            tree = self._sandbox.parse(text)
             self._switches = dict.fromkeys(find_undeclared_variables(tree).intersection(THINKING_SWITCHES), False)
             self._template = self._sandbox.template(tree)
         except Exception as error:
@@ -75,13 +75,13 @@ class ChatTemplate:
 
 
 def _refused(error: Exception) -> TemplateRefused:
-    """A template is a program: it can raise whatever Python does."""
+    """Return the one-line error for any exception: a template is a program and can raise what Python does."""
     why = " ".join(str(error).split())[:200] or type(error).__name__
     return TemplateRefused(f"its chat template fails ({why})")
 
 
-def _chosen(template: str | Mapping[str, str]) -> str:
-    """As transformers chooses; where none is called default, the only one for conversations."""
+def _choose(template: str | Mapping[str, str]) -> str:
+    """Return the default template, as transformers does, or else the only one for conversations."""
     if isinstance(template, str):
         return template
     if _DEFAULT in template:

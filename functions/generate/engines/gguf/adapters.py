@@ -16,7 +16,7 @@ import numpy as np
 from functions.generate.engines.gguf.header import Header
 from functions.generate.engines.gguf.kinds import parameter_name
 from functions.generate.engines.gguf.weights import Floats, Weights
-from functions.generate.models.voices import ADAPTER, CONFIG, LARGEST_HEAD, TENSORS_DIGEST
+from functions.generate.models.voices import ADAPTER, CONFIG, MAX_HEADER, TENSORS_DIGEST
 
 _NUMBERS = {"F16": np.float16, "F32": np.float32}
 _NAME = re.compile(r"base_model\.model\.(?P<matrix>.+)\.lora_(?P<which>[AB])\.weight")
@@ -95,7 +95,7 @@ class AdaptedWeights(Mapping[str, Floats]):
 
 def _tensors(data: bytes) -> dict[str, Floats]:
     size = int.from_bytes(data[:8], "little")
-    if size > min(LARGEST_HEAD, len(data)):
+    if size > min(MAX_HEADER, len(data)):
         raise BadAdapter(f"{ADAPTER} is cut off or damaged")
     header: dict[str, Any] = json.loads(data[8 : 8 + size])
     values = memoryview(data)[8 + size :]
