@@ -18,7 +18,7 @@ from edge.userbot.driving.performer import Performer
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
 from edge.userbot.formatting.styled_text import FormattedText
-from edge.userbot.storage.chats import AWAY
+from edge.userbot.storage.chats import STORE_PAUSES
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.ids import RequestId
@@ -55,7 +55,8 @@ class Driver:
         self._view = LiveView(chat, ports.messenger, formatted=ports.formatted)
         self._performer = Performer(chat, ports, self._outbox, self._view)
         self._send_at = float("-inf")
-        self._store_pauses, self._send_pauses = ports.retrying.pauses(AWAY), ports.retrying.pauses(TELEGRAM_PAUSES)
+        self._store_pauses = ports.retrying.pauses(STORE_PAUSES)
+        self._send_pauses = ports.retrying.pauses(TELEGRAM_PAUSES)
         self._fault_pauses = ports.retrying.pauses(FAULT_PAUSES)
         self._record = ChatRecord()
         self._step: Step | None = None
@@ -63,7 +64,7 @@ class Driver:
         self._resumed = resumed
         self._checked_for_outcome = ""
         self.woken = asyncio.Event()
-        """Set since the record may have changed after it was last loaded."""
+        """Set when the record may have changed since it was last loaded."""
         self._end_wait = asyncio.Event()
         self._due_since = self._clock.now()
 
@@ -93,7 +94,7 @@ class Driver:
         try:
             more = await self._advance()
         except MessengerError as error:
-            # Nothing is sent before that, even if the driver is woken.
+            # Nothing is sent before `_send_at`, even if the driver is woken.
             pause = self._send_pauses.next(error)
             self._send_at = self._clock.monotonic() + pause.total_seconds()
             log.warning("driver.again", chat=self._chat, error=str(error), again_in=pause.total_seconds())

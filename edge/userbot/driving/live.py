@@ -99,15 +99,12 @@ class LiveView:
     async def _edit(self, line: int, now: datetime) -> None:
         newest, self._edit_at = self._newest_text, now + EDIT_INTERVAL
         try:
-            if await self._show_message(line, self._first_message(newest)):
+            first = None if is_blank(newest) else formatted_messages(newest, formatted=self._formatted)[0]
+            if await self._show_message(line, first):
                 self._shown_text = newest
         except Exception as error:  # noqa: BLE001 - the answer must be sent in any case
             self._edit_at = None
             log.info("live.ended", request_id=self._request_id, error=describe_error(error))
-
-    def _first_message(self, text: str) -> FormattedText | None:
-        """Return the first message of an answer that begins with `text`, None if nothing of it is visible yet."""
-        return None if is_blank(text) else formatted_messages(text, formatted=self._formatted)[0]
 
     async def _show_message(self, line: int, message: FormattedText | None) -> bool:
         """Show `message` unless it is shown already or None. Return whether it is shown now."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 import structlog
 
 from edge.userbot.chat.record import UnreadableRecord
-from edge.userbot.storage.chats import AWAY, Chats
+from edge.userbot.storage.chats import STORE_PAUSES, Chats
 from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.log_throttle import LogThrottle
@@ -150,4 +150,4 @@ class Resuming:
             if self._log_throttle.due("away"):
                 log.warning("chats.not_read", error=str(error))
 
-        return await self._retrying(ask, passing=passing, backoff=AWAY, failed=failed)
+        return await self._retrying(ask, passing=passing, backoff=STORE_PAUSES, failed=failed)

@@ -33,8 +33,8 @@ from events.runtime.retrying import Retrying
 SILENCE = timedelta(minutes=15)
 START_PATIENCE = timedelta(seconds=30)
 
-Answer = UpdatesState | UpdatesDifference | TooLong | list[Incoming]
-Item = LiveChange | Gap | Incoming | asyncio.Task[Answer]
+CallResult = UpdatesState | UpdatesDifference | TooLong | list[Incoming]
+Item = LiveChange | Gap | Incoming | asyncio.Task[CallResult]
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +74,7 @@ class CatchUp:
         self._has_run_before = has_run_before
         self._silence = silence.total_seconds()
         self._items: asyncio.Queue[Item] = asyncio.Queue()
-        self._calls: RetriedCalls[Answer] = RetriedCalls(retrying, self._items.put_nowait)
+        self._calls: RetriedCalls[CallResult] = RetriedCalls(retrying, self._items.put_nowait)
         self._order = ChangeOrder(watermark, receive, retrying=retrying)
         self._later_gaps: list[Gap] = []
         self._why, self._phase, self._messages, self._unknown_answers = "", Phase.DIFFERENCE, 0, 0
@@ -132,15 +132,13 @@ class CatchUp:
 
     async def _next(self) -> Item | None:
         """Return the next item, or None if something else is due before."""
+        quiet_until = min(self._order.gap_due, self._last_update_at + self._silence)
+        due = min(self._order.save_due, self._calls.due if self._why else quiet_until)
         try:
-            async with asyncio.timeout(max(0.0, self._due() - self._clock())):
+            async with asyncio.timeout(max(0.0, due - self._clock())):
                 return await self._items.get()
         except TimeoutError:
             return None
-
-    def _due(self) -> float:
-        quiet_until = min(self._order.gap_due, self._last_update_at + self._silence)
-        return min(self._order.save_due, self._calls.due if self._why else quiet_until)
 
     async def _do_what_is_due(self) -> None:
         now = self._clock()
@@ -158,7 +156,7 @@ class CatchUp:
 
     async def _take(self, item: Item) -> None:
         if isinstance(item, asyncio.Task):
-            await self._take_result(item)
+            await self._take_finished_call(item)
             return
         self._last_update_at = self._clock()
         match item:
@@ -189,7 +187,7 @@ class CatchUp:
         self._why, self._phase, self._messages, self._unknown_answers = why, phase, 0, 0
         self._calls.make_due()
 
-    def _call(self) -> Awaitable[Answer]:
+    def _call(self) -> Awaitable[CallResult]:
         match self._phase:
             case Phase.FIRST_STATE | Phase.CHECK | Phase.NEW_STATE:
                 return self._source.state()
@@ -206,11 +204,11 @@ class CatchUp:
         since = max(self._retrying.clock.now() - self._window, known_since)
         return await self._source.recent(since - self._clock_offset())
 
-    async def _take_result(self, call: asyncio.Task[Answer]) -> None:
+    async def _take_finished_call(self, call: asyncio.Task[CallResult]) -> None:
         self._calls.drop_result()
         error = UnknownAnswer("a call was cancelled") if call.cancelled() else call.exception()
         if error is None:
-            await self._take_answer(call.result())
+            await self._take_result(call.result())
         elif isinstance(error, StateLost):
             await self._recover_from_lost_state(error)
         elif isinstance(error, MessengerError | TransportError) and not isinstance(error, UnknownAnswer):
@@ -253,7 +251,7 @@ class CatchUp:
         else:
             self._calls.make_due()
 
-    async def _take_answer(self, found: Answer) -> None:
+    async def _take_result(self, found: CallResult) -> None:
         match found:
             case UpdatesState() if self._phase is Phase.FIRST_STATE:
                 await self._begin(found)

@@ -27,7 +27,7 @@ from edge.userbot.driving.messenger import MessengerError, Undeliverable
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
 from edge.userbot.rules import Rules
-from edge.userbot.storage.chats import AWAY, Transition
+from edge.userbot.storage.chats import STORE_PAUSES, Transition
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from observability import names, propagation
@@ -143,8 +143,10 @@ class Intake:
 
         def passing(error: Exception) -> bool:
             nonlocal faults
-            if isinstance(error, TimokhaError) and not _is_unknown(error):
-                return isinstance(error, TransportError) and not _is_final(error)
+            if isinstance(error, TransportError) and error.fault is not Fault.UNKNOWN:
+                return error.fault is not Fault.FINAL
+            if isinstance(error, TimokhaError) and not isinstance(error, TransportError):
+                return False
             faults += 1
             return faults < attempts
 
@@ -153,7 +155,7 @@ class Intake:
 
         change = change or self._ports.chats.change
         decision = await self._ports.retrying(
-            partial(self._change, decide, message, change), passing=passing, backoff=AWAY, failed=failed
+            partial(self._change, decide, message, change), passing=passing, backoff=STORE_PAUSES, failed=failed
         )
         self._drivers.wake(message.chat)
         return decision.effect
@@ -201,7 +203,3 @@ class Intake:
 
 def _is_final(error: Exception) -> bool:
     return isinstance(error, TransportError) and error.fault is Fault.FINAL
-
-
-def _is_unknown(error: Exception) -> bool:
-    return isinstance(error, TransportError) and error.fault is Fault.UNKNOWN

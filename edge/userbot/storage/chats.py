@@ -23,7 +23,7 @@ Transition = Callable[[ChatRecord], Changed]
 
 ATTEMPTS = 20
 """To change a record that other processes keep changing, in about 10 s."""
-AWAY = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
+STORE_PAUSES = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
 """Pauses between a caller's retries while the store is away."""
 
 

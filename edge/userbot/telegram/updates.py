@@ -147,12 +147,9 @@ class Updates:
         elif isinstance(update, raw.types.UpdatePtsChanged):
             yield Gap("pts changed")
         elif "Channel" not in type(update).__name__ and hasattr(update, "pts") and hasattr(update, "pts_count"):
-            message = self._incoming(getattr(update, "message", None), users) if _is_new(update) else None
+            is_new = isinstance(update, raw.types.UpdateNewMessage)
+            message = self._incoming(update.message, users) if is_new else None
             yield LiveChange(update.pts, update.pts_count, message)
 
     def _incoming(self, message: Any, users: Mapping[int, Any]) -> Incoming | None:
         return to_incoming(self._account, message, users, groups=self._groups, bots=self._bots)
-
-
-def _is_new(update: Any) -> bool:
-    return isinstance(update, raw.types.UpdateNewMessage)
