@@ -30,7 +30,7 @@ class Drivers:
 
     @property
     def busy(self) -> bool:
-        """Whether any chat has a driver."""
+        """Return whether any chat has a driver."""
         return bool(self._drivers)
 
     def wake(self, chat: str, *, resumed: bool = False, reply_target: ReplyTarget | None = None) -> None:

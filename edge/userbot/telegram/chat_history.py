@@ -18,15 +18,15 @@ IDS_A_CALL, CALLS_FOR_OWN = 100, 5
 
 async def dialog_pages(api: TelegramApi) -> AsyncIterator[Any]:
     """Yield pages of the account's dialogs: pinned ones first, then the most recent."""
-    nobody = raw.types.InputPeerEmpty()
-    offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0, "offset_peer": nobody}
+    no_peer = raw.types.InputPeerEmpty()
+    offset: dict[str, Any] = {"offset_date": 0, "offset_id": 0, "offset_peer": no_peer}
     while True:
         page = await api.invoke(raw.functions.messages.GetDialogs(limit=DIALOG_PAGE, hash=0, **offset))
         yield page
         last = next((top for dialog, top in reversed(dialog_tops(page)) if not dialog.pinned), None)
         if last is None or not isinstance(page, raw.types.messages.DialogsSlice):
             return
-        offset = {"offset_date": last.date, "offset_id": last.id, "offset_peer": nobody}
+        offset = {"offset_date": last.date, "offset_id": last.id, "offset_peer": no_peer}
 
 
 def dialog_tops(page: Any) -> list[tuple[Any, Any]]:
