@@ -65,7 +65,7 @@ async def _serve(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio
         engine = await unless(stop, open_engine(settings, clock=clock, begun=begun))
         if engine is None:
             return
-        stack.push_async_callback(_close, engine)
+        stack.push_async_callback(lambda: finish(CLOSE_TIMEOUT, engine.close()))
         subscription = await unless(stop, trigger.subscribe())
         if subscription is None:
             return
@@ -86,10 +86,6 @@ def _load_trigger(name: str) -> Callable[..., AbstractAsyncContextManager[Trigge
         raise SettingsError(
             f"GENERATE_TRIGGER={name} is not installed ({error}): {install_command(entry.extra)}"
         ) from None
-
-
-async def _close(engine: Engine) -> None:
-    await finish(CLOSE_TIMEOUT, engine.close())
 
 
 def _worker(

@@ -27,7 +27,8 @@ async def generate(
     """
     request = request.model_copy(update={"sampling": request.sampling.with_own(engine.own_sampling)})
     with spans.chat(engine.model, engine.provider, request) as chat:
-        earlier = _earlier_texts(request, engine)
+        draws_differ = engine.samples and not request.sampling.is_greedy
+        earlier = EarlierTexts.of_conversation(request.turns, request.sampling) if draws_differ else EarlierTexts([])
         live = LiveText(request.request_id, send_progress, earlier) if send_progress and request.live else None
         generated = await Drawing(request, engine, earlier=earlier, live=live, clock=clock, chat=chat).answer()
         timings = Timings(prompt=generated.prompt_seconds, generation=generated.generation_seconds)
@@ -42,9 +43,3 @@ async def generate(
         usage=generated.usage,
         timings=timings,
     )
-
-
-def _earlier_texts(request: GenerationRequested, engine: Engine) -> EarlierTexts:
-    """Return the texts that the answer should not repeat; none if another draw would give the same answer."""
-    draws_differ = engine.samples and not request.sampling.is_greedy
-    return EarlierTexts.of_conversation(request.turns, request.sampling) if draws_differ else EarlierTexts([])

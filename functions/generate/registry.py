@@ -1,6 +1,6 @@
-"""The engines and triggers that settings can name: a row each says what it needs, takes, and where its code is.
+"""The engines and triggers that settings can name: a row for each has its needs, its options, and where its code is.
 
-Importing this imports none of them: `opener`, `preparer` and `locator` are `module:function`.
+Importing this module imports none of them: `opener`, `preparer` and `locator` are `module:function`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 
 class ModelSource(StrEnum):
-    """Where an engine has its model."""
+    """Where an engine's model is."""
 
     NONE = "none"
     """It has no model."""
     SERVER = "server"
-    """On a server, which knows it by a name of its own."""
+    """On a server, which has its own name for it."""
     FILES = "files"
-    """In a directory, a `.gguf` file or the hub, read as it is."""
+    """In a directory, a `.gguf` file or the hub, read as they are."""
     COPY = "copy"
-    """In a copy that it has made of those files."""
+    """In a copy that the engine has prepared from such files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineEntry:
-    """An engine. Its options are settings that no other engine reads, the required ones among them have no default.
+    """An engine. `options` are settings that no other engine reads; those in `required` have no default.
 
-    `opener`: `async (settings, *, clock) -> Engine`. `preparer`: `(settings, console) -> Path | None`, the directory of
-    the model, made first if need be, None if it reads the model as it is; `locator`: `(settings) -> Path | None`, that
-    directory, made or not. Neither imports the engine's packages.
+    `opener`: `async (settings, *, clock) -> Engine`. `preparer`: `(settings, console) -> Path | None` prepares the
+    model if need be and returns its directory, or None if the engine reads the model as it is. `locator`:
+    `(settings) -> Path | None` returns that directory, prepared or not. Neither imports the engine's packages.
     """
 
     opener: str
@@ -46,26 +46,26 @@ class EngineEntry:
     about: str = ""
     """For the description of GENERATE_ENGINE."""
     extra: str = ""
-    """What brings `packages`, in pyproject.toml."""
+    """The extra in pyproject.toml that installs `packages`."""
     packages: Sequence[str] = ()
-    """As they are imported."""
+    """By their import names."""
     in_image: bool = True
-    """Whether deploy/Dockerfile installs `extra` unasked."""
+    """Whether deploy/Dockerfile always installs `extra`."""
     options: Sequence[str] = ()
     required: Sequence[str] = ()
     batches: bool = False
-    """Whether requests share each step of the model, so that many at once take hardly longer than one."""
+    """Whether concurrent requests share each step of the model, so that many take hardly longer than one."""
 
     def load_opener(self) -> Callable[..., Any]:
         """Import the engine. Raises ModuleNotFoundError if a package is missing."""
         return load_function(self.opener)
 
     def prepare(self, settings: "GenerateSettings", console: "Console") -> "Path | None":
-        """Make the engine's copy of the model unless it is there; `console` shows the progress. Raises TimokhaError."""
+        """Prepare the engine's copy of the model unless it exists; `console` shows progress. Raises TimokhaError."""
         return load_function(self.preparer)(settings, console) if self.preparer else None
 
     def model_directory(self, settings: "GenerateSettings") -> "Path | None":
-        """Return where `prepare` puts the copy. Raises SettingsError."""
+        """Return the directory of the copy, prepared or not. Raises SettingsError."""
         return load_function(self.locator)(settings) if self.locator else None
 
 
@@ -105,12 +105,12 @@ ENGINES: dict[str, EngineEntry] = {
         opener="functions.generate.engines.echo:open_engine", model=ModelSource.NONE, options=("echo_delay",)
     ),
 }
-"""By their names for GENERATE_ENGINE."""
+"""By name, as in GENERATE_ENGINE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerEntry:
-    """Where requests come from. `opener`: `(settings, retrying) -> AbstractAsyncContextManager[Trigger]`."""
+    """A broker that hosts the function. `opener`: `(settings, retrying) -> AbstractAsyncContextManager[Trigger]`."""
 
     opener: str
     extra: str = ""
@@ -124,7 +124,7 @@ TRIGGERS: dict[str, TriggerEntry] = {
     "jetstream": TriggerEntry(opener="functions.generate.triggers.jetstream:open_trigger"),
     "rabbitmq": TriggerEntry(opener="functions.generate.triggers.rabbitmq:open_trigger", extra="rabbitmq"),
 }
-"""By their names for GENERATE_TRIGGER."""
+"""By name, as in GENERATE_TRIGGER."""
 
 
 def load_function(place: str) -> Callable[..., Any]:
@@ -135,6 +135,6 @@ def load_function(place: str) -> Callable[..., Any]:
 
 
 def alternatives(words: Iterable[str]) -> str:
-    """Join `words` as in "one, two or three"."""
+    """Return `words` joined as in "one, two or three"."""
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last

@@ -30,12 +30,12 @@ _SLOTS_OF_A_BATCH = 16
 
 
 class Arithmetic(StrEnum):
-    """How the openvino engine computes with activations. An answer is the same alone and in a batch with each."""
+    """How the openvino engine computes with activations. With each, batching does not change an answer."""
 
     AUTO = "auto"
-    """`fast` on processors that it is faster on, `exact` on others."""
+    """`fast` on processors where it is faster, else `exact`."""
     EXACT = "exact"
-    """In float32: the answers are the model's own, but for the rounding of its weights."""
+    """In float32: only the weights are rounded."""
     FAST = "fast"
     """Rounded to 8 bits before each product."""
 
@@ -44,18 +44,18 @@ class Vocabulary(StrEnum):
     """Which tokens a model can write."""
 
     TALK = "talk"
-    """Those that talk needs, where the vocabulary is large; everything else is written byte by byte."""
+    """Of a large vocabulary only the tokens that conversation needs; other text is written byte by byte."""
     ALL = "all"
-    """All that it has."""
+    """All of its vocabulary."""
 
 
 class VoiceName(StrEnum):
     """How the default model speaks."""
 
     TIMOKHA = "timokha"
-    """As the talks that were written for this project."""
+    """Like the talks that were written for this project."""
     NONE = "none"
-    """As its makers left it."""
+    """As its makers released it."""
 
 
 class Decoding(StrEnum):
@@ -64,7 +64,7 @@ class Decoding(StrEnum):
     SAMPLING = "sampling"
     """As each request says."""
     ORIGINAL = "original"
-    """As the original bot did, whatever a request says: 20 beams that sample, one of three answers."""
+    """Like the original bot, regardless of the request: 20 sampled beams, one of three answers."""
 
 
 Bits = Annotated[Literal[8, 4], BeforeValidator(lambda value: int(value) if str(value).isdecimal() else value)]
@@ -85,12 +85,12 @@ def _named_with_notes() -> Iterator[str]:
 
 
 def _readers(option: str) -> str:
-    """The engine that reads the setting `option`, as descriptions name it."""
+    """Return the engines that read the setting `option`, as descriptions name them."""
     return f"for the {' and '.join(name for name, engine in ENGINES.items() if option in engine.options)} engine"
 
 
 def _default_slots(engine: str | None) -> int:
-    """With an engine that does not batch, more slots would only keep requests from other workers."""
+    """Return 1 for an engine that does not batch: more slots would only keep requests from other workers."""
     return _SLOTS_OF_A_BATCH if engine in ENGINES and ENGINES[engine].batches else 1
 
 
@@ -108,7 +108,7 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
     )
     vocabulary: Vocabulary = Field(
         Vocabulary.TALK,
-        description="talk (a model with a large vocabulary writes the tokens that talk needs, the rest byte by byte) "
+        description="talk (of a large vocabulary only the tokens that conversation needs, the rest byte by byte) "
         f"or all (every token it has; about two thirds as fast), {_readers('vocabulary')}",
     )
     decoding: Decoding = Field(
@@ -123,8 +123,8 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
     )
     voice: VoiceName = Field(
         VoiceName.TIMOKHA,
-        description="timokha (what was trained for this project) or none (the model as its makers left it), "
-        "for the default model; another one has its own",
+        description="timokha (the one trained for this project) or none (the model as its makers released it), "
+        "for the default model only",
     )
     max_input_tokens: int = Field(
         MAX_INPUT_TOKENS, ge=64, le=1_000_000, description="tokens of context that the model reads, 64 to 1000000"
@@ -166,7 +166,7 @@ class GenerateSettings(ServiceSettings, RabbitMQSettings):
     @field_validator("model")
     @classmethod
     def _found_from_here(cls, model: str | None, info: ValidationInfo) -> str | None:
-        """A server's model keeps the name that it has there; elsewhere a relative path is made whole."""
+        """Make a relative path absolute; leave the name of a server's model as it is."""
         engine = ENGINES.get(info.data.get("engine", ""))
         on_a_server = engine and engine.model is ModelSource.SERVER
         return resolve_source(model) if model and not on_a_server else model

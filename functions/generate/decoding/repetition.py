@@ -19,7 +19,7 @@ class EarlierTexts:
     """The texts that an answer should not repeat: those of `texts` with at least `LEAST_WORDS` words."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._texts = frozenset(map(" ".join, filter(_is_long, map(_words, texts))))
+        self._texts = frozenset(" ".join(words) for words in map(_words, texts) if len(words) >= LEAST_WORDS)
 
     @classmethod
     def of_conversation(cls, turns: Sequence[Turn], sampling: Sampling) -> "EarlierTexts":
@@ -37,10 +37,6 @@ class EarlierTexts:
             return False
         begun = " ".join(_words(beginning))
         return any(text.startswith(begun) for text in self._texts)
-
-
-def _is_long(words: Sequence[str]) -> bool:
-    return len(words) >= LEAST_WORDS
 
 
 def _words(text: str) -> list[str]:

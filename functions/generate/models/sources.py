@@ -85,7 +85,7 @@ def source_error(source: str, why: str) -> SettingsError:
 
 def _unreadable_problem(place: Path) -> str:
     user = f"{place} may not be read by user {os.geteuid()}, as which this runs"
-    if _is_own(place):
+    if in_image() and place.is_relative_to(CONTAINER_MODELS):
         return f"{user}: `chmod -R a+rX {CONTAINER_MODELS.name}` where compose.yaml is, then `make up`"
     return f"{user}: let that user read it (`chmod`), or run this as its owner"
 
@@ -104,10 +104,6 @@ def _missing_path_problem(source: str) -> str | None:
         if is_hub_id
         else f"there is no such file or directory in the container, which has ./models as {CONTAINER_MODELS}"
     )
-
-
-def _is_own(place: Path) -> bool:
-    return in_image() and place.is_relative_to(CONTAINER_MODELS)
 
 
 def _file_problem(path: Path) -> str | None:
