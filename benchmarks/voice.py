@@ -39,7 +39,7 @@ from edge.userbot.settings import UserbotSettings
 from events.errors import TimokhaError
 from events.ids import RequestId
 from events.jetstream.connection import connect
-from events.runtime.tasks import together
+from events.runtime.tasks import run_all
 from events.schema import GenerationRequested
 from functions.generate.engines.serving_file import ServingInfo
 from functions.generate.models.preparing import prepare_model
@@ -162,7 +162,7 @@ class Asker:
         """Talks at once, the questions of each one after the other."""
         firsts = [1 + sum(map(len, talks[:number])) for number in range(len(talks))]
         held: list[list[Answered]] = [[] for _ in talks]
-        await together(*map(self._talk, talks, firsts, held))
+        await run_all(*map(self._talk, talks, firsts, held))
         return [answered for talk in held for answered in talk]
 
     async def _talk(self, talk: Talk, first: int, held: list[Answered]) -> None:

@@ -28,14 +28,14 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.jetstream.upkeep import keep_topology, trouble
+from events.jetstream.upkeep import connection_problem, keep_topology
 from events.rabbitmq import topology
 from events.rabbitmq.connection import Broker
 from events.rabbitmq.connection import connect as connect_rabbitmq
 from events.rabbitmq.receiver import Receiver
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
-from events.runtime.tasks import beside, together, unless
+from events.runtime.tasks import run_all, run_with_helpers, until_stopped
 from events.transport import Channel
 from functions.worker.loop import Limits, Worker, reply_lookup
 from observability.telemetry import Telemetry
@@ -133,7 +133,7 @@ async def open_outbound(name: str, settings: BridgeSettings, deps: Dependencies)
             drained.set()
 
         async with listen_for_events(js, Channel.REPLIES, outbound.awaited.on_published):
-            await beside(together(work(), *(consumer.run(drained) for consumer in consumers)), pool.watch())
+            await run_with_helpers(run_all(work(), *(consumer.run(drained) for consumer in consumers)), pool.watch())
 
     return run
 
@@ -154,7 +154,7 @@ async def open_inbound(name: str, settings: BridgeSettings, deps: Dependencies) 
         consumers += await _open_dead_letters(settings, deps)
 
     async def run(stop: asyncio.Event) -> None:
-        await together(*(consumer.run(stop) for consumer in consumers), returned.run(stop))
+        await run_all(*(consumer.run(stop) for consumer in consumers), returned.run(stop))
 
     return run
 
@@ -171,7 +171,7 @@ async def main(settings: BridgeSettings, telemetry: Telemetry, stop: asyncio.Eve
     """Relay requests and replies until `stop` is set."""
     async with AsyncExitStack() as stack:
         health = await stack.enter_async_context(health_file(settings.health_file, stop, clock=SystemClock()))
-        run = await unless(stop, _open(settings, telemetry, stack, health))
+        run = await until_stopped(stop, _open(settings, telemetry, stack, health))
         if run:
             log.info("bridge.ready", inbound=settings.inbound, outbound=settings.outbound, codec=settings.codec.value)
             await run(stop)
@@ -199,8 +199,8 @@ async def _open(settings: BridgeSettings, telemetry: Telemetry, stack: AsyncExit
         runs.append(await open_inbound(settings.inbound, settings, deps))
 
     async def run(stop: asyncio.Event) -> None:
-        health.ready_unless(partial(trouble, streams), broker.trouble)
+        health.ready_unless(partial(connection_problem, streams), broker.problem)
         upkeep = (keep_topology(streams, ensure, clock=clock), broker.upkeep.failure())
-        await beside(together(*(each(stop) for each in runs)), *upkeep)
+        await run_with_helpers(run_all(*(each(stop) for each in runs)), *upkeep)
 
     return run

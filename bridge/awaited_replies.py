@@ -15,7 +15,7 @@ class WaitEnd(StrEnum):
 
     STORED = "stored"
     """This process has stored the reply."""
-    HEARD = "heard"
+    PUBLISHED = "published"
     """Another process has published a reply; check whether it is stored."""
     LOST = "lost"
     """No worker is left that could reply."""
@@ -84,7 +84,7 @@ class AwaitedReplies:
 
     def on_published(self, request_id: str) -> None:
         if reply := self._replies.get(correlation_id_for(request_id)):
-            reply.end_wait(WaitEnd.HEARD)
+            reply.end_wait(WaitEnd.PUBLISHED)
 
     def on_unusable(self, request_id: str, flaw: str) -> None:
         if reply := self._replies.get(correlation_id_for(request_id)):

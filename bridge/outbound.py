@@ -93,7 +93,7 @@ class Outbound:
     async def _outcome(self, end: WaitEnd, sent: SentRequest) -> Outcome:
         if end is WaitEnd.STORED:
             return Relayed()
-        if end is WaitEnd.HEARD:
+        if end is WaitEnd.PUBLISHED:
             stored = await self.is_answered(RequestId.parse(sent.request_id))
             return Relayed() if stored else Postponed("a reply was published but is not stored", timedelta(seconds=1))
         if end is WaitEnd.LOST and not self.queue.durable:

@@ -14,7 +14,7 @@ from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.rabbitmq.receiver import ReceivedMessage, Receiver
 from events.runtime.log_throttle import REMEMBERED, LogThrottle
 from events.runtime.retrying import Backoff, Retrying
-from events.runtime.tasks import cancel, unless
+from events.runtime.tasks import cancel, until_stopped
 from events.transport import MAX_FETCH_WAIT
 
 PREFETCH = 256
@@ -78,7 +78,7 @@ class QueueConsumer:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set. Raises TransportError if the process can't go on."""
         try:
-            await unless(stop, self._consume())
+            await until_stopped(stop, self._consume())
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=GRACE.total_seconds())
         finally:

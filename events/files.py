@@ -21,7 +21,7 @@ def absolute(path: Path) -> Path:
         raise ValueError(str(error)) from None
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """Return `path` relative to the working directory where it lies below it."""
     try:
         return str(path.relative_to(Path.cwd()))

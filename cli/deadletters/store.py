@@ -28,12 +28,12 @@ class DeadLetterStore:
     async def all(self) -> list[DeadLetter]:
         """Return all dead letters, the oldest first."""
         ids = await self.log.ids(Channel.DEADLETTERS, subjects.every_subject(Channel.DEADLETTERS))
-        found = [await self.log.look(Channel.DEADLETTERS, request_id) for request_id in ids]
+        found = [await self.log.find_stored(Channel.DEADLETTERS, request_id) for request_id in ids]
         return sorted((DeadLetter.of(*one) for one in found if one), key=lambda letter: letter.since)
 
     async def get(self, request_id: RequestId) -> DeadLetter:
         """Return the dead letter of `request_id`. Raises NoDeadLetter."""
-        found = await self.log.look(Channel.DEADLETTERS, request_id)
+        found = await self.log.find_stored(Channel.DEADLETTERS, request_id)
         if found is None:
             raise NoDeadLetter(f"there is no dead letter {request_id}; `timokha deadletters list` shows them")
         return DeadLetter.of(*found)

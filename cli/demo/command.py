@@ -30,7 +30,7 @@ from events.jetstream.topology import Topology
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.leftovers import removing
 from events.runtime.retrying import Retrying
-from events.runtime.tasks import cancel, together
+from events.runtime.tasks import cancel, run_all
 from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings
 from observability.telemetry import Telemetry
@@ -95,7 +95,7 @@ async def _running_product(directory: Path, trace_file: Path, clock: Clock) -> A
         session = directory / "owner.session"
         # A session of an earlier demo belongs to a Telegram that no longer exists.
         session.unlink(missing_ok=True)
-        await together(run_once("model"), signed_in_session(telegram, OWNER_PHONE, session=session))
+        await run_all(run_once("model"), signed_in_session(telegram, OWNER_PHONE, session=session))
         userbot = UserbotSettings.read(api_id=API_ID, api_hash=API_HASH)
         environment = {
             # Their working directory is `directory`, so paths in `.env` or the environment are made absolute.

@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 
 from cli.demo.traces import Traces
 from events.runtime.clock import Clock
-from events.runtime.tasks import beside
+from events.runtime.tasks import run_with_helpers
 
 REFRESH = timedelta(milliseconds=100)
 """Between two checks for new messages."""
@@ -38,7 +38,7 @@ async def converse(chat: TerminalChat, traces: Traces | None) -> None:
     session: PromptSession[str] = PromptSession(lambda: _prompt(chat), erase_when_done=True)
     with patch_stdout():
         helpers = [_keep_refreshing(chat, session.app.invalidate), *([traces.follow()] if traces else [])]
-        await beside(_talk(session, chat), *helpers)
+        await run_with_helpers(_talk(session, chat), *helpers)
 
 
 async def _talk(session: PromptSession[str], chat: TerminalChat) -> None:

@@ -26,7 +26,7 @@ from events.jetstream.topology import Topology
 from events.recordings.lines import read
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
-from events.runtime.tasks import finish, unless, within
+from events.runtime.tasks import finish, until_stopped, within
 from events.transport import Channel
 from functions.generate.app import open_engine
 from functions.generate.engine import CLOSE_TIMEOUT
@@ -66,7 +66,7 @@ async def main(settings: ReplaySettings, telemetry: Telemetry, stop: asyncio.Eve
     recorded = cases(read(settings.file))
     if not recorded:
         raise SettingsError(f"REPLAY_FILE: {settings.file} has no question; record some with `timokha record`")
-    replies = await unless(stop, _replay(settings, telemetry, recorded))
+    replies = await until_stopped(stop, _replay(settings, telemetry, recorded))
     if replies is None:
         raise Interrupted("stopped before the last reply; nothing was compared")
     report = compare_replies(recorded, replies)

@@ -12,7 +12,7 @@ from events.errors import MalformedEvent, TransportError
 from events.event import Event
 from events.ids import RequestId
 from events.runtime.clock import Clock
-from events.runtime.tasks import beside, together
+from events.runtime.tasks import run_all, run_with_helpers
 from events.schema import GenerationRequested
 from events.transport import MAX_FETCH_WAIT, Channel, Publisher, Subscription
 from observability.telemetry import Telemetry
@@ -48,7 +48,7 @@ class Player:
         async def ask(number: int, case: Case) -> None:
             replies[number] = await self._ask(number, case, cases[0], slots)
 
-        await beside(together(*(ask(number, case) for number, case in enumerate(cases))), self._listen())
+        await run_with_helpers(run_all(*(ask(number, case) for number, case in enumerate(cases))), self._listen())
         return replies
 
     async def _ask(self, number: int, case: Case, first: Case, slots: asyncio.Semaphore) -> Reply | None:

@@ -18,9 +18,9 @@ from edge.sandbox.state import Account, SandboxState
 from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
 from edge.userbot.telegram.terminal_input import read_line
 from events.errors import SettingsError
-from events.files import shown
+from events.files import display_path
 from events.runtime.clock import SystemClock
-from events.runtime.tasks import beside, together, unless
+from events.runtime.tasks import run_all, run_with_helpers, until_stopped
 from observability.telemetry import Telemetry
 
 OWNER_PHONE, VISITOR_PHONE = "+79990000001", "+79990000002"
@@ -32,7 +32,7 @@ ID_OFFSETS = 1_000_000_000
 
 async def main(settings: SandboxSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Serve until `stop` is set or the terminal's input ends."""
-    await unless(stop, _serve(settings))
+    await until_stopped(stop, _serve(settings))
 
 
 async def _serve(settings: SandboxSettings) -> None:
@@ -49,9 +49,9 @@ async def _serve(settings: SandboxSettings) -> None:
             telegram, owner.id, visitor.id, show_text if sys.stdin.isatty() else click.echo, SystemClock()
         )
         if sys.stdin.isatty():
-            await beside(converse(chat, None), _report_connections(telegram, owner))
+            await run_with_helpers(converse(chat, None), _report_connections(telegram, owner))
         else:
-            await together(_read(chat), _keep_refreshing(chat), _report_connections(telegram, owner))
+            await run_all(_read(chat), _keep_refreshing(chat), _report_connections(telegram, owner))
 
 
 @asynccontextmanager
@@ -82,7 +82,7 @@ def _print_access(telegram: Sandbox, files: Files) -> None:
     _print_status("a Telegram on this machine alone")
     rows = {
         "address": reachable_address(telegram),
-        "public key": shown(files.key),
+        "public key": display_path(files.key),
         "api_id": API_ID,
         "api_hash": API_HASH,
         "phone number": OWNER_PHONE,
@@ -90,7 +90,7 @@ def _print_access(telegram: Sandbox, files: Files) -> None:
     }
     for name, value in rows.items():
         click.echo(f"  {name:12}  {value}", err=True)
-    _print_status(f"the userbot's settings for it are in {shown(files.settings)}")
+    _print_status(f"the userbot's settings for it are in {display_path(files.settings)}")
     _print_status(f"what you type here is written to that account by {VISITOR_PHONE}")
 
 

@@ -34,10 +34,10 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.jetstream.upkeep import keep_topology, trouble
+from events.jetstream.upkeep import connection_problem, keep_topology
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
-from events.runtime.tasks import finish, together, unless
+from events.runtime.tasks import finish, run_all, until_stopped
 from events.transport import Channel
 from observability.telemetry import Telemetry
 
@@ -52,7 +52,7 @@ async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Ev
     """Answer questions until `stop` is set; leave unfinished work to the next start."""
     clock = SystemClock()
     async with health_file(settings.health_file, stop, clock=clock) as health:
-        await unless(stop, _attend(settings, telemetry, health, clock))
+        await until_stopped(stop, _attend(settings, telemetry, health, clock))
 
 
 async def _attend(settings: UserbotSettings, telemetry: Telemetry, health: Health, clock: Clock) -> None:
@@ -120,11 +120,11 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
                 js, Channel.REPLIES, subjects.edge_consumer(account), random=retrying.random
             )
             answers = partial(
-                health.ready_unless, partial(trouble, topology), partial(session.connection_trouble, client)
+                health.ready_unless, partial(connection_problem, topology), partial(session.connection_problem, client)
             )
             edge = _Edge(js, drivers, watermark, catch_up, Replies(ports, drivers, subscription), answers)
             updates.listen(account, catch_up.put)
-            await together(
+            await run_all(
                 edge.run(account),
                 _until_revoked(api.revoked),
                 keep_topology(topology, ensure, clock=retrying.clock, on_recreated=edge.on_store_recreated),
@@ -160,7 +160,7 @@ class _Edge:
                 listen_for_wakes(self.js, account, hints.receive),
                 listen_for_progress(self.js, account, self.drivers.take_progress),
             ):
-                await together(
+                await run_all(
                     self.catch_up.run(),
                     self.replies.run(),
                     self.drivers.keep_index_complete(),

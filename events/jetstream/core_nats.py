@@ -31,9 +31,9 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def listen(js: JetStreamContext, subject: str, hear: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
-    """Within the block call `hear` with every message under `subject`."""
-    subscription = await client_of(js).subscribe(subject, cb=hear)
+async def listen(js: JetStreamContext, subject: str, handle: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
+    """Within the block call `handle` with every message under `subject`."""
+    subscription = await client_of(js).subscribe(subject, cb=handle)
     try:
         yield
     finally:
@@ -44,13 +44,13 @@ async def listen(js: JetStreamContext, subject: str, hear: Callable[[Msg], Await
 async def listen_for_wakes(js: JetStreamContext, account: str, wake: Callable[[str], None]) -> AsyncIterator[None]:
     """Within the block call `wake` with the text of every hint: a chat, unless the sender is malicious."""
 
-    async def hear(message: Msg) -> None:
+    async def handle(message: Msg) -> None:
         wake(message.data.decode(errors="replace"))
         # The sender chooses the reply subject, to which this process publishes with its own rights.
         if REPLY_SUBJECT.match(message.reply):
             await message.respond(b"")
 
-    async with listen(js, subjects.wake(account), hear):
+    async with listen(js, subjects.wake(account), handle):
         yield
 
 
@@ -81,12 +81,14 @@ class JetStreamProgress:
 
 
 @asynccontextmanager
-async def listen_for_progress(js: JetStreamContext, account: str, hear: Callable[[Event], None]) -> AsyncIterator[None]:
-    """Within the block call `hear` with partial answers for the account, those of each worker in order."""
+async def listen_for_progress(
+    js: JetStreamContext, account: str, on_progress: Callable[[Event], None]
+) -> AsyncIterator[None]:
+    """Within the block call `on_progress` with partial answers for the account, those of each worker in order."""
 
     async def take(message: Msg) -> None:
         place = subjects.request_id_of(message.subject)
-        hear(from_headers(message.headers or {}, message.data, NATS_PREFIX, place=place))
+        on_progress(from_headers(message.headers or {}, message.data, NATS_PREFIX, place=place))
 
     async with listen(js, subjects.account_progress(account), take):
         yield
@@ -94,12 +96,12 @@ async def listen_for_progress(js: JetStreamContext, account: str, hear: Callable
 
 @asynccontextmanager
 async def listen_for_events(
-    js: JetStreamContext, channel: Channel, heard: Callable[[str], None]
+    js: JetStreamContext, channel: Channel, on_published: Callable[[str], None]
 ) -> AsyncIterator[None]:
-    """Within the block call `heard` with request ids of published events; some are not stored yet, or missed."""
+    """Within the block call `on_published` with request ids of published events; some are not stored yet, or missed."""
 
-    async def hear(message: Msg) -> None:
-        heard(subjects.request_id_of(message.subject))
+    async def handle(message: Msg) -> None:
+        on_published(subjects.request_id_of(message.subject))
 
-    async with listen(js, subjects.every_subject(channel), hear):
+    async with listen(js, subjects.every_subject(channel), handle):
         yield

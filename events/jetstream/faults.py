@@ -133,7 +133,7 @@ def translate_errors(what: str) -> Iterator[None]:
         raise TransportError(f"{what}: {diagnosis}", diagnosis.fault) from None
 
 
-async def patiently(ask: Callable[[], Awaitable[T]], *, retrying: Retrying, patience: timedelta = PATIENCE) -> T:
+async def retry_passing(ask: Callable[[], Awaitable[T]], *, retrying: Retrying, patience: timedelta = PATIENCE) -> T:
     """Return what `ask` returns, retrying passing errors for `patience`, e.g. during an election. Raises NatsError."""
     logged = False
 

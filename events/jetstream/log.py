@@ -39,10 +39,10 @@ class JetStreamLog:
         return Published.STORED
 
     async def find(self, channel: Channel, request_id: RequestId) -> Event | None:
-        found = await self.look(channel, request_id)
+        found = await self.find_stored(channel, request_id)
         return found[0] if found else None
 
-    async def look(self, channel: Channel, request_id: RequestId) -> tuple[Event, datetime] | None:
+    async def find_stored(self, channel: Channel, request_id: RequestId) -> tuple[Event, datetime] | None:
         """Return what is stored under the id, and since when."""
         with translate_errors(f"JetStream could not look up {request_id}"):
             found = await find_message(self._js, subjects.stream(channel), subjects.subject(channel, request_id))

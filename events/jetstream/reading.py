@@ -18,12 +18,12 @@ from events.event import Event
 from events.faults import Fault
 from events.jetstream.api import client_of, find_message
 from events.jetstream.configs import ACK_WAIT
-from events.jetstream.faults import patiently, translate_errors
+from events.jetstream.faults import retry_passing, translate_errors
 from events.jetstream.log import event_of
 from events.runtime.clock import Clock
 from events.runtime.log_throttle import LogThrottle
 from events.runtime.retrying import Retrying
-from events.runtime.tasks import together
+from events.runtime.tasks import run_all
 from events.transport import Channel
 
 READERS = 32
@@ -47,7 +47,7 @@ async def walk(
 
     async def read(first: int, last: float) -> None:
         sequence = first
-        while found := await patiently(
+        while found := await retry_passing(
             partial(find_message, js, stream, filter_subject, first=sequence), retrying=retrying
         ):
             assert found.seq is not None
@@ -56,8 +56,8 @@ async def walk(
             await take(found)
             sequence = found.seq + 1
 
-    state = (await patiently(lambda: js.stream_info(stream), retrying=retrying)).state
-    await together(*(read(first, last) for first, last in _ranges(state, readers)))
+    state = (await retry_passing(lambda: js.stream_info(stream), retrying=retrying)).state
+    await run_all(*(read(first, last) for first, last in _ranges(state, readers)))
     # What was replaced before its reader came to it has a higher sequence number now.
     await read(state.last_seq + 1, inf)
 

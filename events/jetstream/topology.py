@@ -22,7 +22,7 @@ from events.jetstream.configs import (
     verify_stream,
     verify_writable,
 )
-from events.jetstream.faults import ERRORS, PATIENCE, SET_UP, classify, patiently, translate_errors
+from events.jetstream.faults import ERRORS, PATIENCE, SET_UP, classify, retry_passing, translate_errors
 from events.runtime.retrying import Retrying
 from events.transport import Channel
 
@@ -79,7 +79,7 @@ class Topology:
     _positions: ConsumerPositions = field(default_factory=ConsumerPositions)
     replaced: list[str] = field(default_factory=list)
     """What another process has recreated since it was last seen, so that its content is lost."""
-    lacking: str = ""
+    missing: str = ""
     """The last error of `keep_topology`, empty if there was none."""
     _seen: dict[str, StreamInfo] = field(default_factory=dict)
 
@@ -256,7 +256,7 @@ class Topology:
         self._seen[what] = found
 
     async def _patiently(self, ask: Ask[T]) -> T:
-        return await patiently(ask, retrying=self.retrying, patience=self.patience)
+        return await retry_passing(ask, retrying=self.retrying, patience=self.patience)
 
 
 def _with_limits_of(wanted: StreamConfig, seen: StreamInfo | None) -> StreamConfig:

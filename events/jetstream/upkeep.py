@@ -42,7 +42,7 @@ async def keep_topology(
         await clock.sleep(LOOK_EVERY)
         looked_at = clock.monotonic()
         error = await _look(topology, ensure, on_recreated)
-        topology.lacking = str(error or "")
+        topology.missing = str(error or "")
         if error is None or error.fault is Fault.PASSING:
             missing_since = None
             if error and log_throttle.due("waiting"):
@@ -54,9 +54,9 @@ async def keep_topology(
         log.warning("topology.missing", error=str(error))
 
 
-def trouble(topology: Topology) -> str:
+def connection_problem(topology: Topology) -> str:
     """Return what keeps this process from working with NATS now, empty if nothing. `keep_topology` must run."""
-    return topology.lacking if client_of(topology.js).is_connected else "NATS is away"
+    return topology.missing if client_of(topology.js).is_connected else "NATS is away"
 
 
 async def _look(

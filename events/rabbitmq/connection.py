@@ -60,10 +60,10 @@ class Broker:
     clock: Clock
     upkeep: Upkeep
 
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Return what keeps this process from working with RabbitMQ now, empty if nothing."""
         up = self.publishing.connected.is_set() and self.consuming.connected.is_set()
-        return self.upkeep.lacking if up else "RabbitMQ is away"
+        return self.upkeep.missing if up else "RabbitMQ is away"
 
 
 @asynccontextmanager

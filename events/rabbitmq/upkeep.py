@@ -75,7 +75,7 @@ class Upkeep:
             self._failed.exception()  # retrieved, so that asyncio does not log it
 
     @property
-    def lacking(self) -> str:
+    def missing(self) -> str:
         """What is missing and could not be recreated yet, empty if nothing."""
         return next((f"RabbitMQ lacks {item.what}" for item in self._items if item.failing_since is not None), "")
 

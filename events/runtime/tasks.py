@@ -79,7 +79,7 @@ async def finish(limit: timedelta, work: Coroutine[Any, Any, Any]) -> None:
         raise asyncio.CancelledError
 
 
-async def together(*work: Coroutine[Any, Any, object]) -> None:
+async def run_all(*work: Coroutine[Any, Any, object]) -> None:
     """Run all of `work` concurrently until all have ended. The first error cancels the others and is raised."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
     running = set(tasks)
@@ -101,10 +101,10 @@ async def for_each(items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, N
         for item in left:
             await work(item)
 
-    await together(*(take() for _ in range(at_once)))
+    await run_all(*(take() for _ in range(at_once)))
 
 
-async def beside(work: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, None]) -> None:
+async def run_with_helpers(work: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, None]) -> None:
     """Run `helpers` for as long as `work` takes. The first error cancels all of them and is raised."""
     working, helping = asyncio.ensure_future(work), {asyncio.ensure_future(helper) for helper in helpers}
     running = {working, *helping}
@@ -117,7 +117,7 @@ async def beside(work: Coroutine[Any, Any, None], *helpers: Coroutine[Any, Any, 
         await cancel(working, *helping)
 
 
-async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+async def until_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     """Return the result of `work`, or None after cancelling it if `stop` is set first."""
     working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:

@@ -16,7 +16,7 @@ from events.extras import install_command
 from events.health.keeping import health_file
 from events.runtime.clock import Clock, SystemClock
 from events.runtime.retrying import Retrying
-from events.runtime.tasks import beside, finish, unless
+from events.runtime.tasks import finish, run_with_helpers, until_stopped
 from events.schema import GenerationProgressed
 from events.transport import Progress, Subscription
 from functions.generate.decoding.drawing import ProgressSender
@@ -58,23 +58,23 @@ async def _serve(settings: GenerateSettings, telemetry: Telemetry, stop: asyncio
         health = await stack.enter_async_context(health_file(settings.health_file, stop, clock=clock))
         health.not_ready("it connects to its broker")
         opening = stack.enter_async_context(open_trigger(settings, Retrying(clock, random)))
-        trigger: Trigger | None = await unless(stop, opening)
+        trigger: Trigger | None = await until_stopped(stop, opening)
         if trigger is None:
             return
         health.not_ready("it loads its model")
-        engine = await unless(stop, open_engine(settings, clock=clock, begun=begun))
+        engine = await until_stopped(stop, open_engine(settings, clock=clock, begun=begun))
         if engine is None:
             return
         stack.push_async_callback(lambda: finish(CLOSE_TIMEOUT, engine.close()))
-        subscription = await unless(stop, trigger.subscribe())
+        subscription = await until_stopped(stop, trigger.subscribe())
         if subscription is None:
             return
         worker = _worker(engine, trigger, subscription, settings, telemetry=telemetry, clock=clock, random=random)
         # What is loaded now is never freed, so exempt it from garbage collection.
         gc.freeze()
         log.info("generate.ready", model=engine.model, slots=settings.slots, trigger=settings.trigger)
-        health.ready_unless(trigger.trouble)
-        await beside(worker.run(stop), trigger.upkeep())
+        health.ready_unless(trigger.problem)
+        await run_with_helpers(worker.run(stop), trigger.upkeep())
 
 
 def _load_trigger(name: str) -> Callable[..., AbstractAsyncContextManager[Trigger]]:

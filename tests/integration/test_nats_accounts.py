@@ -20,7 +20,7 @@ from events import subjects
 from events.jetstream.addresses import Access
 from events.jetstream.configs import Retention
 from events.jetstream.connection import connect
-from events.jetstream.faults import patiently
+from events.jetstream.faults import retry_passing
 from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.topology import Topology
@@ -246,7 +246,7 @@ async def test_a_clusters_store_is_brought_over_by_a_backup(tmp_path, shipped_na
 
     shipped = shipped_nats.environment(passwords)
     async with nodes.running(new, shipped) as url, connect(url, name="setup", access=access("setup", passwords)) as js:
-        await patiently(js.account_info, retrying=Retrying(SystemClock(), Random()))  # until there is a leader
+        await retry_passing(js.account_info, retrying=Retrying(SystemClock(), Random()))  # until there is a leader
         for stream, copy in saved.items():
             await restore(js, stream, *copy)
         assert comparable(await kept(js)) == comparable(before)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from events.errors import TimokhaError
-from events.runtime.tasks import beside, cancel, finish, together, unless, within
+from events.runtime.tasks import cancel, finish, run_all, run_with_helpers, until_stopped, within
 
 
 async def deaf(losses: int, ended: list[str]) -> None:
@@ -96,7 +96,7 @@ async def test_what_a_library_has_cancelled_is_an_error_and_no_cancellation() ->
     with pytest.raises(ConnectionAbortedError):
         await within(timedelta(seconds=5), cancelled_inside())
     with pytest.raises(TimokhaError):
-        await unless(asyncio.Event(), cancelled_inside())
+        await until_stopped(asyncio.Event(), cancelled_inside())
 
 
 async def test_work_ends_with_the_task_that_waits_for_it() -> None:
@@ -132,7 +132,7 @@ async def test_a_cleanup_that_hangs_or_fails_raises_nothing() -> None:
 async def test_the_first_error_of_several_ends_the_others_and_comes_as_it_is() -> None:
     ended: list[str] = []
     with pytest.raises(KeyError):
-        await together(deaf(1, ended), failing(KeyError()))
+        await run_all(deaf(1, ended), failing(KeyError()))
     assert ended == ["ended"]
 
 
@@ -142,13 +142,13 @@ async def test_together_ends_when_all_have() -> None:
     async def count(number: int) -> None:
         done.append(number)
 
-    await together(count(1), count(2))
+    await run_all(count(1), count(2))
     assert done == [1, 2]
 
 
 async def test_helpers_end_with_the_work_that_they_are_beside() -> None:
     ended: list[str] = []
-    await beside(asyncio.sleep(0), deaf(1, ended), asyncio.sleep(0))
+    await run_with_helpers(asyncio.sleep(0), deaf(1, ended), asyncio.sleep(0))
     assert ended == ["ended"]
 
 
@@ -157,11 +157,11 @@ async def test_an_error_of_the_work_or_of_a_helper_ends_both(failing_first: bool
     ended: list[str] = []
     both = [failing(KeyError()), deaf(1, ended)] if failing_first else [deaf(1, ended), failing(KeyError())]
     with pytest.raises(KeyError):
-        await beside(*both)
+        await run_with_helpers(*both)
     assert ended == ["ended"]
 
 
-@pytest.mark.parametrize("run", [together, beside])
+@pytest.mark.parametrize("run", [run_all, run_with_helpers])
 async def test_a_part_that_a_library_has_cancelled_does_not_leave_the_others_running_without_it(run) -> None:
     ended: list[str] = []
 

@@ -21,7 +21,7 @@ from events.jetstream.log import JetStreamLog
 from events.jetstream.records import JetStreamRecords
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.jetstream.upkeep import keep_topology, trouble
+from events.jetstream.upkeep import connection_problem, keep_topology
 from events.runtime.retrying import Retrying
 from events.runtime.tasks import cancel
 from events.transport import Channel
@@ -286,7 +286,7 @@ async def test_outages_of_any_length_are_survived(nats_server):
         await kept.looked()
         assert not kept.keeping.done()
         assert kept.remade == 0
-        assert trouble(kept.topology) == ""
+        assert connection_problem(kept.topology) == ""
 
 
 async def test_a_process_that_may_not_make_what_is_missing_ends_and_says_what_to_do(guarded_nats):
@@ -301,8 +301,8 @@ async def test_a_process_that_may_not_make_what_is_missing_ends_and_says_what_to
             await administrator.delete_stream("REQUESTS")
             with pytest.raises(TransportError, match="stream REQUESTS is missing") as ended:
                 await keep_topology(topology, topology.ensure_streams, clock=Hasty())
-            assert trouble(topology) == str(ended.value)
-    assert trouble(topology) == "NATS is away"
+            assert connection_problem(topology) == str(ended.value)
+    assert connection_problem(topology) == "NATS is away"
     assert "timokha setup" in str(ended.value)
     assert "docker compose up -d" in str(ended.value)
     assert "\n" not in str(ended.value)

@@ -19,7 +19,7 @@ async def test_it_ends_although_all_its_slots_are_busy_when_rabbitmq_fails_for_g
 
     @asynccontextmanager
     async def connect(*_, **__):
-        yield SimpleNamespace(sender=None, consuming=None, upkeep=upkeep, trouble=str)
+        yield SimpleNamespace(sender=None, consuming=None, upkeep=upkeep, problem=str)
 
     async def ensure(_) -> None:
         pass

@@ -11,7 +11,7 @@ from cli.commands import COMMANDS
 from cli.config.other_variables import export_to_libraries
 from edge.userbot.settings import UserbotSettings
 from events.errors import SettingsError
-from events.files import absolute, shown
+from events.files import absolute, display_path
 from events.settings import ProcessSettings, RabbitMQSettings, Settings, is_path
 from functions.generate.settings import GenerateSettings
 from training.settings import FitSettings
@@ -101,8 +101,8 @@ def test_symbolic_links_stay(tmp_path):
 
 
 def test_a_path_is_shown_as_it_would_be_typed(tmp_path):
-    assert shown(Path.cwd() / "a/b") == "a/b"
-    assert shown(tmp_path / "a") == str(tmp_path / "a")
+    assert display_path(Path.cwd() / "a/b") == "a/b"
+    assert display_path(tmp_path / "a") == str(tmp_path / "a")
 
 
 def test_what_is_written_is_handed_on_to_a_process_in_another_directory(home):

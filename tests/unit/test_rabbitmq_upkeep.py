@@ -95,7 +95,7 @@ async def test_the_process_ends_when_something_can_not_be_made_for_a_while(error
 async def test_what_can_not_be_made_yet_is_known(outcome, up, lacking) -> None:
     """Of a broker that is away nothing is known."""
     upkeep, _ = await looked(outcome, 2, up=up)
-    assert upkeep.lacking == lacking
+    assert upkeep.missing == lacking
 
 
 async def test_what_asks_for_a_look_whenever_it_fails_is_no_reason_to_spin() -> None:

@@ -90,4 +90,4 @@ async def test_a_revoked_session_ends_the_edge_although_the_rest_loses_its_cance
     revoked = asyncio.Event()
     revoked.set()
     with pytest.raises(SessionRevoked):
-        await within(LIMIT, app.together(deaf_edge(2), app._until_revoked(revoked)))
+        await within(LIMIT, app.run_all(deaf_edge(2), app._until_revoked(revoked)))

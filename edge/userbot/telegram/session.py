@@ -179,6 +179,6 @@ def report_reconnects(client: Client, *, reconnected: Callable[[], None], revoke
     session.restart = restart_and_report  # type: ignore[method-assign]
 
 
-def connection_trouble(client: Client) -> str:
+def connection_problem(client: Client) -> str:
     """Return why the started client can't be used now, empty if it can."""
     return "" if client.session.is_started.is_set() else "Telegram is away"

@@ -10,7 +10,7 @@ from events.jetstream.core_nats import JetStreamProgress
 from events.jetstream.log import JetStreamLog
 from events.jetstream.subscription import JetStreamSubscription
 from events.jetstream.topology import Topology
-from events.jetstream.upkeep import keep_topology, trouble
+from events.jetstream.upkeep import connection_problem, keep_topology
 from events.runtime.retrying import Retrying
 from events.transport import Channel, Subscription
 from functions.generate.settings import GenerateSettings
@@ -45,6 +45,6 @@ async def open_trigger(settings: GenerateSettings, retrying: Retrying) -> AsyncI
             reply_lookup(events),
             subscribe,
             upkeep,
-            partial(trouble, topology),
+            partial(connection_problem, topology),
             JetStreamProgress(js),
         )

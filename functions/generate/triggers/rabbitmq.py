@@ -30,7 +30,7 @@ async def open_trigger(settings: GenerateSettings, retrying: Retrying) -> AsyncI
             _is_answered,
             subscribe,
             broker.upkeep.failure,
-            broker.trouble,
+            broker.problem,
         )
 
 

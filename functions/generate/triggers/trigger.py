@@ -13,7 +13,7 @@ class Trigger:
     """A connected broker. Call `subscribe` when the engine is ready: requests arrive from then on.
 
     `upkeep` runs beside the work and restores what is missing at the broker; it raises TransportError if it can't.
-    `trouble` returns why no requests arrive now, or an empty string. Without `progress` no partial answers are sent.
+    `problem` returns why no requests arrive now, or an empty string. Without `progress` no partial answers are sent.
     """
 
     system: str
@@ -21,5 +21,5 @@ class Trigger:
     is_answered: Callable[[RequestId], Awaitable[bool]]
     subscribe: Callable[[], Coroutine[Any, Any, Subscription]]
     upkeep: Callable[[], Coroutine[Any, Any, None]]
-    trouble: Callable[[], str]
+    problem: Callable[[], str]
     progress: Progress | None = None
