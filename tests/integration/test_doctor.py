@@ -227,8 +227,8 @@ async def test_a_server_without_an_answer_is_named():
         ("some/model", Level.NOTE, "hub id"),
         ("./nowhere", Level.WRONG, "there is no such file or directory"),
         ("no/file.gguf", Level.WRONG, "there is no such file or directory"),
-        ("a" * 300, Level.WRONG, "can't be looked at"),
-        ("~nobody-at-all/model", Level.WRONG, "can't be looked at"),
+        ("a" * 300, Level.WRONG, "can't be examined"),
+        ("~nobody-at-all/model", Level.WRONG, "can't be examined"),
     ],
 )
 def test_a_model_is_judged_by_its_name(name, level, says, torch_is_there):

@@ -65,7 +65,7 @@ def test_an_export_that_was_killed_is_no_model_and_can_be_run_again(run, tmp_pat
             patched.setattr(leftovers, cleaning, lambda _: None)
         with pytest.raises(Killed):
             exported(run, to)
-    with pytest.raises(SettingsError, match=r"an export that was cut off has left: run `timokha train export` again"):
+    with pytest.raises(SettingsError, match=r"contains an interrupted export: run `timokha train export` again"):
         model_path(str(to))
     leftovers._unfinished.clear()
     (to / "left").touch()

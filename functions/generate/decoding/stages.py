@@ -26,7 +26,7 @@ class MarkTokens:
     closed: dict[ThoughtMark, list[int]]
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer, frame: Callable[[str], list[int]]) -> "MarkTokens":
+    def of_tokenizer(cls, tokenizer: Tokenizer, frame: Callable[[str], list[int]]) -> "MarkTokens":
         """`frame` encodes text of a prompt's frame, which may name any token."""
 
         def token(name: str) -> int | None:

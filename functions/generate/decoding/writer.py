@@ -44,7 +44,7 @@ class AnswerWriter:
     ) -> None:
         """`ends`: the tokens that end an answer. `decode` keeps special tokens."""
         self._prompter = prompter
-        self._marks = MarkTokens.of(tokenizer, prompter.encode_frame)
+        self._marks = MarkTokens.of_tokenizer(tokenizer, prompter.encode_frame)
         self._ends = ends
         self._end = form.end
         self._decode = decode

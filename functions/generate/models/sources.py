@@ -52,7 +52,7 @@ def model_path(source: str) -> Path:
         else:
             problem = _missing_path_problem(source)
     except (OSError, ValueError, RuntimeError) as error:
-        problem = f"can't be looked at ({getattr(error, 'strerror', None) or error})"
+        problem = f"can't be examined ({getattr(error, 'strerror', None) or error})"
     if problem:
         raise source_error(source, problem)
     return path
@@ -84,7 +84,7 @@ def source_error(source: str, why: str) -> SettingsError:
 
 
 def _unreadable_problem(place: Path) -> str:
-    user = f"{place} may not be read by user {os.geteuid()}, as which this runs"
+    user = f"{place} may not be read by user {os.geteuid()}, who runs this process"
     if in_image() and place.is_relative_to(CONTAINER_MODELS):
         return f"{user}: `chmod -R a+rX {CONTAINER_MODELS.name}` where compose.yaml is, then `make up`"
     return f"{user}: let that user read it (`chmod`), or run this as its owner"
@@ -95,15 +95,12 @@ def _missing_path_problem(source: str) -> str | None:
     path, is_hub_id = Path(source), _may_be_hub_id(source)
     if not in_image():
         return None if is_hub_id else "there is no such file or directory"
-    if (CONTAINER_MODELS / path.name).exists() and (not is_hub_id or path.parts[0] == CONTAINER_MODELS.name):
-        return (
-            f"a container has it as {CONTAINER_MODELS / path.name}: write GENERATE_MODEL={CONTAINER_MODELS / path.name}"
-        )
-    return (
-        None
-        if is_hub_id
-        else f"there is no such file or directory in the container, which has ./models as {CONTAINER_MODELS}"
-    )
+    mounted = CONTAINER_MODELS / path.name
+    if mounted.exists() and (not is_hub_id or path.parts[0] == CONTAINER_MODELS.name):
+        return f"a container has it as {mounted}: write GENERATE_MODEL={mounted}"
+    if is_hub_id:
+        return None
+    return f"there is no such file or directory in the container, which has ./models as {CONTAINER_MODELS}"
 
 
 def _file_problem(path: Path) -> str | None:
@@ -133,7 +130,7 @@ def _directory_problem(directory: Path) -> str:
             " of it, else merge it into its model"
         )
     if (directory / UNFINISHED).is_dir():
-        return "is what an export that was cut off has left: run `timokha train export` again"
+        return "contains an interrupted export: run `timokha train export` again"
     if files := sorted(directory.glob(f"*{header.SUFFIX}")):
         return f"is a directory without {CONFIG}, but with {files[0].name}: give that file"
     return f"is a directory without {CONFIG}" if any(directory.iterdir()) else "is an empty directory"

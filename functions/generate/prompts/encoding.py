@@ -81,12 +81,12 @@ class WholeTextEncoder:
         while True:
             runs = [list(run) for _, run in groupby(range(len(pieces)), key=lambda n: n if n in separate else -1)]
             tokens = [token for run in runs for token in self._run(pieces, run, separate)]
-            wrong = self._corrupted(pieces, tokens) - separate
-            if not wrong:
+            corrupted = self._corrupted(pieces, tokens) - separate
+            if not corrupted:
                 return [
                     (token, _owner(pieces, places)) for token, places in tokens if self._is_kept(pieces, token, places)
                 ]
-            separate |= wrong
+            separate |= corrupted
 
     def _run(
         self, pieces: Sequence[Segment], run: Sequence[int], separate: Collection[int]
@@ -106,11 +106,11 @@ class WholeTextEncoder:
     def _corrupted(self, pieces: Sequence[Segment], tokens: Iterable[tuple[int, list[int]]]) -> set[int]:
         """Return the segments of people's text with a token that is not theirs; all of them if a frame lost one."""
         found: dict[int, list[int]] = defaultdict(list)
-        near: dict[int, set[int]] = defaultdict(set)
+        neighbours: dict[int, set[int]] = defaultdict(set)
         for token, places in tokens:
             for place in places:
                 found[place].append(token)
-                near[place].update(places)
+                neighbours[place].update(places)
         words = {place for place, piece in enumerate(pieces) if not piece.framing}
         controls = {place: self._count_controls(found[place]) for place in found.keys() - words}
         if any(
@@ -120,7 +120,7 @@ class WholeTextEncoder:
         ):
             return words
         # Tokens for single bytes may also come from a neighbouring frame.
-        texts = {place: "".join(pieces[other].text for other in near[place]) for place in words}
+        texts = {place: "".join(pieces[other].text for other in neighbours[place]) for place in words}
         return {place for place in words if self._plain.has_foreign(found[place], texts[place])}
 
     def _count_frame_controls(self, frame: str) -> int:

@@ -9,7 +9,7 @@ from functions.generate.prompts.formats import FIRST_SPEAKER, SECOND_SPEAKER
 from functions.generate.prompts.tokenizer import BYTE_TOKENS, Tokenizer
 
 
-class Spellings:
+class TokenNames:
     """Names of tokens: text that contains one is cut, so that it no longer spells it."""
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -51,14 +51,16 @@ class PlainTextEncoder:
         self._unknown = {tokenizer.unk_token_id} - {None}
         self._bytes = {token: byte for byte, token in enumerate(map(self._id, BYTE_TOKENS)) if token is not None}
         speakers = (FIRST_SPEAKER, SECOND_SPEAKER)
-        self._spellings = Spellings((*(added[token] for token in added.keys() & self._never), *BYTE_TOKENS, *speakers))
+        self._token_names = TokenNames(
+            (*(added[token] for token in added.keys() & self._never), *BYTE_TOKENS, *speakers)
+        )
 
     def encode(self, text: str) -> list[int]:
-        return [token for piece in self._spellings.cut(text) for token in self._tokens(piece)]
+        return [token for piece in self._token_names.cut(text) for token in self._tokens(piece)]
 
     def contains_name(self, text: str) -> bool:
         """Return whether `text` contains the name of a token."""
-        return len(list(self._spellings.cut(text))) > 1
+        return len(list(self._token_names.cut(text))) > 1
 
     def is_unknown(self, token: int) -> bool:
         """Return whether `token` is the unknown token."""
