@@ -2,12 +2,14 @@
 
 from functions.generate.models.voices import DIRECTORY
 from functions.generate.prompts import near_examples
-from training.voice.report import templates
+from training.voice.report import find_templates
 from training.voice.talks import read_talks, talk_texts
 
 
 def test_no_skeleton_stands_more_than_three_times():
-    found = {kind: {key: places[:4] for key, places in keys.items()} for kind, keys in templates(read_talks()).items()}
+    found = {
+        kind: {key: places[:4] for key, places in keys.items()} for kind, keys in find_templates(read_talks()).items()
+    }
     assert found == {"questions": {}, "answers": {}}
 
 

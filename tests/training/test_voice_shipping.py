@@ -123,9 +123,9 @@ def test_the_card_has_the_frame_of_the_training_and_the_sampling_that_was_chosen
 def test_what_can_not_ship_is_one_line(place, base, tmp_path, capsys):
     nothing = ["ship", "--run", str(tmp_path), "--model", str(tmp_path), "--to", str(tmp_path / "voice")]
     assert main(nothing) == 1
-    assert "hold no training of an adapter" in capsys.readouterr().err
+    assert "do not hold an adapter's training" in capsys.readouterr().err
     other = train(place / "data", base, tmp_path / "other", steps=1)
-    with pytest.raises(TimokhaError, match="it is not the default model that was trained"):
+    with pytest.raises(TimokhaError, match="the trained model is not the default model"):
         ship(other, place / "exported", tmp_path / "voice")
 
 

@@ -15,8 +15,8 @@ from training.fit.command import fit
 from training.settings import FitSettings, PrepareSettings
 from training.voice import telegram
 from training.voice.__main__ import main
-from training.voice.losses import find_losses
-from training.voice.report import MOST, distinct, skeleton, templates
+from training.voice.lost_answers import find_lost_answers
+from training.voice.report import MOST, distinct_4gram_share, find_templates, skeleton
 from training.voice.talks import BadTalks, Exchange, read_talks
 
 QUIET = Console(quiet=True)
@@ -50,7 +50,7 @@ def test_no_talks_are_none(tmp_path, capsys):
     assert read_talks(tmp_path) == []
     assert main(["--talks", str(tmp_path), "report"]) == 0
     assert main(["--talks", str(tmp_path), "export", "--out", str(tmp_path / "export")]) == 1
-    assert capsys.readouterr().err == f"{tmp_path} has no talks: they are in ru/*.txt or en/*.txt\n"
+    assert capsys.readouterr().err == f"{tmp_path} has no talks: they belong in ru/*.txt or en/*.txt\n"
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_a_skeleton_has_neither_numbers_nor_names():
 
 def test_a_template_stands_more_than_three_times(write):
     lines = "".join(f"- Мне {number} лет\n+ Да.\n\n" for number in range(MOST))
-    assert templates(read_talks(write(lines))) == {"questions": {}, "answers": {}}
-    found = templates(read_talks(write(lines + "- мне сорок\n+ Да!\n\n- Мне 40 лет!\n+ Да.\n")))
+    assert find_templates(read_talks(write(lines))) == {"questions": {}, "answers": {}}
+    found = find_templates(read_talks(write(lines + "- мне сорок\n+ Да!\n\n- Мне 40 лет!\n+ Да.\n")))
     assert {kind: {key: len(places) for key, places in keys.items()} for kind, keys in found.items()} == {
         "questions": {"мне 0 лет": 4},
         "answers": {},
@@ -95,8 +95,8 @@ def test_a_template_stands_more_than_three_times(write):
 
 
 def test_how_varied_words_are():
-    assert distinct(["один два три четыре пять", "Один, два, три, четыре!"]) == pytest.approx(2 / 3)
-    assert distinct(["один два"]) == 0
+    assert distinct_4gram_share(["один два три четыре пять", "Один, два, три, четыре!"]) == pytest.approx(2 / 3)
+    assert distinct_4gram_share(["один два"]) == 0
 
 
 THINGS = ("лес", "море", "гора", "река", "дом", "сад", "чай", "суп", "мост", "дождь")
@@ -118,7 +118,7 @@ def prepared(write, tmp_path):
 
 def test_prepare_takes_every_exchange(prepared):
     talks, data = prepared
-    found = find_losses(talks, data)
+    found = find_lost_answers(talks, data)
     assert found.lost == []
     assert sum(found.turns.values()) == found.exchanges == 20
     assert min(found.turns.values()) >= 1
@@ -142,9 +142,9 @@ def test_what_is_lost_is_said(write, prepared, tmp_path, capsys):
 
 def test_the_same_talks_are_the_same_export_wherever_they_stand(write):
     blocks = TALKS.strip().split("\n\n")
-    one = telegram.export(read_talks(write(TALKS)))
+    one = telegram.make_export(read_talks(write(TALKS)))
     write("\n\n".join(blocks[::2]))
-    other = telegram.export(read_talks(write("\n\n".join(blocks[1::2]), name="b.txt")))
+    other = telegram.make_export(read_talks(write("\n\n".join(blocks[1::2]), name="b.txt")))
     assert json.dumps(one) == json.dumps(other)
     times = [int(item["date_unixtime"]) for item in one["chats"]["list"][0]["messages"]]
     assert times == sorted(times)

@@ -11,7 +11,7 @@ from functions.generate.prompts.near_examples import NearExamples
 from training.data.splits import Part
 from training.examples import read_examples
 from training.voice.__main__ import main
-from training.voice.variants import SHARE, variant, vary
+from training.voice.variants import SHARE, variant, vary_questions
 
 QUESTION = "какая планета ближе всех к солнцу?"
 
@@ -38,16 +38,16 @@ def test_the_last_question_of_most_dialogues_is_put_otherwise_and_nothing_else_i
     assert SHARE - 0.3 < len(changed) / len(before) <= SHARE + 0.1
     assert [one.turns[:-2] + one.turns[-1:] for one in before] == [one.turns[:-2] + one.turns[-1:] for one in after]
     assert read_examples(data, Part.TEST) == before
-    assert capsys.readouterr().out.endswith(" questions are put otherwise\n")
+    assert capsys.readouterr().out.endswith(" questions are rephrased\n")
 
 
 def test_the_same_data_are_put_otherwise_alike_each_time(data):
     file = data / "train.jsonl"
     before = file.read_text()
-    vary(data)
+    vary_questions(data)
     first = file.read_text()
     file.write_text(before)
-    vary(data)
+    vary_questions(data)
     assert file.read_text() == first
 
 
@@ -75,7 +75,7 @@ def test_a_text_keeps_the_line_separators_that_are_no_ends_of_lines_in_json(tmp_
     line = json.dumps(dialogue("раз\u2028два", "три\u0085четыре", "пять?", "Пять."), ensure_ascii=False)
     for part in Part:
         (tmp_path / f"{part}.jsonl").write_text(f"{line}\n", encoding="utf-8")
-    vary(tmp_path)
+    vary_questions(tmp_path)
     for part in Part:
         [one] = read_examples(tmp_path, part)
         assert [turn.text for turn in one.turns[:2]] == ["раз\u2028два", "три\u0085четыре"]

@@ -1,4 +1,4 @@
-"""`python -m training.voice`: what `make voice` does beside the product's own commands."""
+"""`python -m training.voice`: the steps of `make voice` that are not commands of the product."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -16,23 +16,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m training.voice", description=__doc__)
     parser.add_argument("--talks", type=Path, default=TALKS, help="the directory of the talks")
     steps = parser.add_subparsers(dest="step", required=True)
-    steps.add_parser("report", help="how many talks there are, how varied they are, and which lines are templates")
-    export = steps.add_parser("export", help="write them as Telegram Desktop would")
+    steps.add_parser("report", help="the number of talks, their variety, and lines that are templates")
+    export = steps.add_parser("export", help="write the talks as Telegram Desktop would export them")
     export.add_argument("--out", type=Path, required=True, help="the directory for result.json")
-    losses = steps.add_parser("losses", help="what train prepare did not take of them")
+    losses = steps.add_parser("losses", help="what train prepare dropped or changed")
     losses.add_argument("--data", type=Path, required=True, help="the directory that train prepare wrote")
-    examples = steps.add_parser("examples", help="write them as what is shown in a prompt")
+    examples = steps.add_parser("examples", help="write the talks as near examples for prompts")
     examples.add_argument("--data", type=Path, required=True, help="the directory that train prepare wrote")
-    vary = steps.add_parser("vary", help="put questions that are learned otherwise, so that examples are used")
+    vary = steps.add_parser("vary", help="rephrase most questions, so that the model learns to use near examples")
     vary.add_argument("--data", type=Path, required=True, help="the directory that train prepare wrote")
-    ship = steps.add_parser("ship", help="make of a training what the product ships")
+    ship = steps.add_parser("ship", help="make the voice that the product ships from a training")
     ship.add_argument("--run", type=Path, required=True, help="the directory that train fit wrote")
     ship.add_argument("--model", type=Path, required=True, help="the directory that train export wrote")
     ship.add_argument("--to", type=Path, default=DIRECTORY, help="the voice's directory")
     given = parser.parse_args(arguments)
     try:
         for line in _step(given):
-            print(line)  # noqa: T201 -- it is what was asked for
+            print(line)  # noqa: T201 -- the output of the command
     except TimokhaError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code
@@ -48,19 +48,19 @@ def _step(given: Namespace) -> list[str]:
     if given.step == "report":
         return report.report_lines(talks)
     if not talks:
-        raise BadTalks(f"{given.talks} has no talks: they are in {'/*.txt or '.join(LANGUAGES)}/*.txt")
+        raise BadTalks(f"{given.talks} has no talks: they belong in {'/*.txt or '.join(LANGUAGES)}/*.txt")
     if given.step == "export":
         return [f"{len(talks)} talks: {telegram.write_export(talks, given.out)}"]
     if given.step == "examples":
         near_examples.write_talks(given.data, map(talk_texts, talks))
         return [f"{len(talks)} talks: {given.data / EXAMPLES_FILE}"]
     if given.step == "vary":
-        from training.voice.variants import vary  # noqa: PLC0415 -- as above
+        from training.voice.variants import vary_questions  # noqa: PLC0415 -- as above
 
-        return [f"{vary(given.data)} questions are put otherwise"]
-    from training.voice.losses import find_losses  # noqa: PLC0415 -- the others need none of the training's packages
+        return [f"{vary_questions(given.data)} questions are rephrased"]
+    from training.voice.lost_answers import find_lost_answers  # noqa: PLC0415 -- the others need none of the training's packages
 
-    return find_losses(talks, given.data).lines()
+    return find_lost_answers(talks, given.data).lines()
 
 
 if __name__ == "__main__":

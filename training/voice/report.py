@@ -1,7 +1,7 @@
-"""Report on the talks: how many, how varied, and which lines are templates.
+"""Report on the talks: their number, their variety, and lines that are templates.
 
-A skeleton is a line without case and punctuation, its numbers and names masked. A name is a word with a capital letter
-that does not begin a sentence, or one of `_NAMES`; several in a row are one. One or two words are no template.
+A skeleton is a line without case and punctuation, with numbers and names masked. A name is a capitalised word that does
+not begin a sentence, or one of `_NAMES`; several in a row count as one. One or two words are not a template.
 """
 
 import re
@@ -13,10 +13,10 @@ from training.voice.talks import LANGUAGES, Talk
 MOST = 3
 """Lines of the corpus that may share a skeleton."""
 SHORT = 2
-"""Words of a line that may stand as often as it likes."""
+"""Words of a line that may occur any number of times."""
 _SIZE = 4
 _SHOWN = 5
-"""Places of a template."""
+"""Places of a template that are shown."""
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
 _ENDS = re.compile(r"[.!?…:]")
 _NUMBER, _NAME = "0", "*"
@@ -39,8 +39,8 @@ def _counted(language: str, talks: Sequence[Talk]) -> list[str]:
     exchanges = [exchange for talk in talks if talk.language == language for exchange in talk.exchanges]
     number = sum(talk.language == language for talk in talks)
     words = sum(len(exchange.answer.split()) for exchange in exchanges)
-    answers = distinct(exchange.answer for exchange in exchanges)
-    both = distinct(text for exchange in exchanges for text in (exchange.question, exchange.answer))
+    answers = distinct_4gram_share(exchange.answer for exchange in exchanges)
+    both = distinct_4gram_share(text for exchange in exchanges for text in (exchange.question, exchange.answer))
     return [
         f"{language}: {number} talks, {len(exchanges)} exchanges, {words / max(len(exchanges), 1):.1f} words an answer;"
         f" distinct 4-grams: {both:.1%}, of the answers {answers:.1%}"
@@ -48,7 +48,7 @@ def _counted(language: str, talks: Sequence[Talk]) -> list[str]:
 
 
 def _templates(talks: Sequence[Talk]) -> list[str]:
-    found = [(kind, key, places) for kind, keys in templates(talks).items() for key, places in keys.items()]
+    found = [(kind, key, places) for kind, keys in find_templates(talks).items() for key, places in keys.items()]
     said = [
         f"{len(places)} {kind} are «{key}»: {', '.join(places[:_SHOWN])}{', …' if len(places) > _SHOWN else ''}"
         for kind, key, places in found
@@ -56,8 +56,8 @@ def _templates(talks: Sequence[Talk]) -> list[str]:
     return said or ["no skeleton stands more than three times"]
 
 
-def templates(talks: Iterable[Talk]) -> dict[str, dict[str, list[str]]]:
-    """`questions` and `answers` → the skeletons that stand more than `MOST` times, the commonest first."""
+def find_templates(talks: Iterable[Talk]) -> dict[str, dict[str, list[str]]]:
+    """Return the skeletons of `questions` and `answers` that occur more than `MOST` times, the most common first."""
     found: dict[str, dict[str, list[str]]] = {"questions": defaultdict(list), "answers": defaultdict(list)}
     for talk in talks:
         for number, exchange in enumerate(talk.exchanges, 1):
@@ -71,7 +71,7 @@ def templates(talks: Iterable[Talk]) -> dict[str, dict[str, list[str]]]:
 
 
 def skeleton(text: str) -> str:
-    """`text` with what a template fills in masked."""
+    """Return `text` with numbers and names masked."""
     return " ".join(_masked(text))
 
 
@@ -92,8 +92,8 @@ def _masked(text: str) -> Iterator[str]:
         begins, end, after_name = False, found.end(), is_name
 
 
-def distinct(lines: Iterable[str]) -> float:
-    """Share of different ones among the sequences of four words in `lines`; 0 if there are none."""
+def distinct_4gram_share(lines: Iterable[str]) -> float:
+    """Return the share of different sequences of four words in `lines`; 0 if there are none."""
     seen = [gram for line in lines for gram in _grams(line)]
     return len(set(seen)) / len(seen) if seen else 0.0
 

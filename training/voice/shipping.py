@@ -1,4 +1,4 @@
-"""The voice as the product ships it: the adapter of a training in float16, with its card and its notice."""
+"""Write the voice that the product ships: the adapter of a training in float16, with its card and its notice."""
 
 import json
 import tomllib
@@ -21,19 +21,19 @@ from functions.generate.prompts import near_examples
 from training.voice.talks import Talk, talk_texts
 
 LARGEST = 10_000_000
-"""Bytes of the adapter: it goes with every copy of the product."""
+"""Bytes of the adapter, which is in every copy of the product."""
 CHOICES = Path(__file__).with_name("card.toml")
 MODEL = "model"
 _BASE = "google/gemma-3-270m"
-_KEPT = ("peft_type", "task_type", "r", "lora_alpha", "bias")
+_CONFIG_KEYS = ("peft_type", "task_type", "r", "lora_alpha", "bias")
 
 
 def ship(
     run: Path, exported: Path, to: Path = DIRECTORY, choices: Path = CHOICES, *, talks: Iterable[Talk] = ()
 ) -> Path:
-    """Make the voice `to` of the training in `run` and of what was exported of it: the same bytes of the same training.
+    """Write the voice to `to`, from the training in `run` and its export; the same training gives the same bytes.
 
-    `choices`: a TOML file with the model's name and its sampling. `talks`: its near examples, where it shows some.
+    `choices`: a TOML file with the model's name and sampling. `talks`: near examples, if the card asks for some.
     Raises TimokhaError, one line.
     """
     trained = run / MODEL
@@ -42,9 +42,9 @@ def ship(
         config = json.loads((trained / CONFIG).read_bytes())
         tokens = vocabulary.read_used_tokens(exported)
         card = _card(trained, choices)
-        data = _saved({name: values.astype(np.float16) for name, values in sorted(weights.items())})
+        data = _serialize({name: values.astype(np.float16) for name, values in sorted(weights.items())})
     except (OSError, ValueError) as error:
-        raise TimokhaError(f"{run} and {exported} hold no training of an adapter that was exported: {error}") from None
+        raise TimokhaError(f"{run} and {exported} do not hold an adapter's training and its export: {error}") from None
     if len(data) > LARGEST:
         raise TimokhaError(f"the adapter takes {len(data)} bytes, more than {LARGEST}: lower its rank or its targets")
 
@@ -61,9 +61,9 @@ def ship(
     return to
 
 
-def _saved(tensors: dict[str, NDArray[np.float16]]) -> bytes:
+def _serialize(tensors: dict[str, NDArray[np.float16]]) -> bytes:
     numbers = sha256(b"".join(values.tobytes() for values in tensors.values())).hexdigest()
-    # One entry alone: of several the order is drawn anew each time.
+    # A single entry: the order of several would differ each time.
     return bytes(save(tensors, metadata={TENSORS_DIGEST: numbers}))
 
 
@@ -71,14 +71,14 @@ def _card(trained: Path, choices: Path) -> ModelCard:
     said = tomllib.loads(choices.read_text(encoding="utf-8"))
     card = ModelCard.read(trained)
     if card is None or card.licence != CARD.licence:
-        raise ValueError("it is not the default model that was trained")
+        raise ValueError("the trained model is not the default model")
     sampling = PreferredSampling.model_validate(said["sampling"])
     return card.model_copy(update={"name": said["name"], "sampling": sampling, "beside": None})
 
 
 def _config(written: dict[str, Any]) -> dict[str, Any]:
-    """What peft needs to load it; of the rest, and of this machine's paths, nothing."""
-    kept = {name: written[name] for name in _KEPT}
+    """Return what peft needs to load the adapter, without paths of this machine."""
+    kept = {name: written[name] for name in _CONFIG_KEYS}
     return {**kept, "target_modules": sorted(written["target_modules"]), "base_model_name_or_path": _BASE}
 
 

@@ -1,7 +1,7 @@
-"""The talks that the voice is trained on: `talks/LANGUAGE/*.txt`, written for this project.
+"""Read the talks that the voice is trained on: `talks/LANGUAGE/*.txt`, written for this project.
 
-A talk is a block of lines, and an empty line ends it. `- ` begins a question and `+ ` its answer, by turns; a line that
-begins with `#` is a comment.
+A talk is a block of lines that ends with an empty line. `- ` begins a question, `+ ` its answer, alternately; `#`
+begins a comment.
 """
 
 import re
@@ -15,7 +15,7 @@ from events.schema import Role, Turn
 TALKS = Path(__file__).with_name("talks")
 LANGUAGES = ("ru", "en")
 MOST = 10
-"""Exchanges of a talk."""
+"""Exchanges of a talk, at most."""
 _QUESTION, _ANSWER, _COMMENT = "-", "+", "#"
 _WHAT = {_QUESTION: "question", _ANSWER: "answer"}
 _LABEL = re.compile(r"(?:Гость|Тимоха|Guest|Timokha)\s*:", re.IGNORECASE)
@@ -23,7 +23,7 @@ _LISTED = 20
 
 
 class BadTalks(TimokhaError):
-    """A line for each fault: the file, the line, and what is wrong there."""
+    """The talks have errors: one line for each, with its file and line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """`place`: the file and the line that it begins at."""
+    """A talk. `place`: the file and line where it begins."""
 
     exchanges: tuple[Exchange, ...]
     language: str
@@ -46,12 +46,12 @@ class Talk:
 
 
 def talk_texts(talk: Talk) -> list[str]:
-    """Its questions and answers by turns."""
+    """Return the questions and answers alternately."""
     return [text for exchange in talk.exchanges for text in (exchange.question, exchange.answer)]
 
 
 def read_talks(directory: Path = TALKS) -> list[Talk]:
-    """The talks of all languages, file by file. Raises BadTalks."""
+    """Read the talks of all languages, file by file. Raises BadTalks."""
     reader = _Reader()
     for language in LANGUAGES:
         for file in sorted((directory / language).glob("*.txt")):
@@ -87,7 +87,7 @@ class _Reader:
 
 
 def _blocks(lines: list[str]) -> Iterator[list[tuple[int, str]]]:
-    """The lines of each talk, numbered, without comments."""
+    """Yield the numbered lines of each talk, without comments."""
     block: list[tuple[int, str]] = []
     for number, line in enumerate([*lines, ""], 1):
         text = line.strip()
@@ -102,12 +102,12 @@ def _faults(block: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     for place, (number, text) in enumerate(block):
         wanted = _ANSWER if place % 2 else _QUESTION
         if text[0] != wanted:
-            yield number, f"a line with {wanted} ({_WHAT[wanted]}) is due here, not {text[:40]!r}"
+            yield number, f"expected a line with {wanted} ({_WHAT[wanted]}), not {text[:40]!r}"
             return
         if not text[1:].strip():
             yield number, f"an empty {_WHAT[wanted]}"
         if _LABEL.search(text):
-            yield number, "names a speaker with a colon, which only the prompt may do"
+            yield number, "names a speaker with a colon, as only prompts may"
     if len(block) % 2:
         yield block[-1][0], "the talk ends with a question"
     if len(block) > 2 * MOST:

@@ -1,4 +1,4 @@
-"""The talks as Telegram Desktop would export them, so that `timokha train prepare` takes them like anybody's."""
+"""Write the talks as Telegram Desktop would export them, so that `timokha train prepare` reads them as any export."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,18 +18,18 @@ _BETWEEN_TALKS, _BETWEEN_LINES = timedelta(days=1), timedelta(minutes=5)
 
 
 def write_export(talks: Sequence[Talk], directory: Path) -> Path:
-    """Write `result.json` to `directory`, the same bytes for the same talks, and return it."""
+    """Write `result.json` to `directory`, the same bytes for the same talks, and return its path."""
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / FILE
-    file.write_text(json.dumps(export(talks), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(make_export(talks), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return file
 
 
-def export(talks: Sequence[Talk]) -> dict[str, Any]:
-    """A chat for each language, a day for each talk.
+def make_export(talks: Sequence[Talk]) -> dict[str, Any]:
+    """Return an export with a chat for each language and a day for each talk.
 
-    Their order is drawn from their words: it mixes files and languages, and stays much the same when talks are added,
-    so that what is held out is of every kind, and does not wander into what is learned.
+    The order follows from a hash of the words: it mixes files and languages and hardly changes when talks are added,
+    so that the held-out talks are of every kind and stay held out.
     """
     ordered = sorted(talks, key=_digest)
     days = {id(talk): _BEGIN + number * _BETWEEN_TALKS for number, talk in enumerate(ordered)}

@@ -1,7 +1,7 @@
-"""Questions as others would have put them: a model learns to take up the answer to a question that is only alike.
+"""Rephrase questions to learn, so that the model learns to use the answer to a similar question.
 
-The corpus has no answer twice. A model that saw near examples beside the questions as they are would learn that what is
-shown is never what is wanted.
+The corpus has no answer twice. With near examples beside unchanged questions, the model would learn that no example
+ever has the right answer.
 """
 
 import json
@@ -12,9 +12,9 @@ from random import Random
 from training.data.splits import Part
 
 SHARE = 0.9
-"""Of the questions that are put otherwise: the rest are learned without an example of their own."""
+"""Of the questions that are rephrased; the others are learned without an example of their own."""
 _MOST = 3
-"""Changes of one question."""
+"""Changes of a question, at most."""
 _BEFORE = {
     "ru": ("а", "ну", "слушай,", "скажи,", "подскажи,", "вот", "тимоха,", "интересно,", "кстати,", "и"),
     "en": ("so", "hey,", "tell me,", "well,", "and", "btw", "please,", "timokha,"),
@@ -23,16 +23,16 @@ _AFTER = {"ru": ("пожалуйста", "а", "тогда", "как думае�
 _FEW_WORDS, _SHORT_WORD = 3, 4
 
 
-def vary(data: Path, *, seed: int = 0) -> int:
-    """Put questions in `data` otherwise, in place, but for the final test's; return how many.
+def vary_questions(data: Path, *, seed: int = 0) -> int:
+    """Rephrase questions in `data` in place, except for the final test; return their number.
 
     Raises OSError, ValueError.
     """
     random = Random(seed)  # noqa: S311 -- no secret
-    return sum(_vary(data / f"{part}.jsonl", random) for part in (Part.TRAIN, Part.VALIDATION))
+    return sum(_vary_file(data / f"{part}.jsonl", random) for part in (Part.TRAIN, Part.VALIDATION))
 
 
-def _vary(file: Path, random: Random) -> int:
+def _vary_file(file: Path, random: Random) -> int:
     with file.open(encoding="utf-8") as lines:
         dialogues = [json.loads(line) for line in lines]
     chosen = [dialogue for dialogue in dialogues if random.random() < SHARE]
@@ -44,13 +44,13 @@ def _vary(file: Path, random: Random) -> int:
 
 
 def variant(question: str, random: Random) -> str:
-    """Return `question` in other words or letters, never empty."""
+    """Return `question` with some words or letters changed, never empty."""
     for change in random.sample(_CHANGES, random.randint(1, _MOST)):
         question = change(question, random).strip() or question
     return question
 
 
-def _written_otherwise(question: str, random: Random) -> str:
+def _change_punctuation(question: str, random: Random) -> str:
     ways: tuple[Callable[[str], str], ...] = (
         str.lower,
         lambda text: text[:1].upper() + text[1:],
@@ -61,7 +61,7 @@ def _written_otherwise(question: str, random: Random) -> str:
     return random.choice(ways)(question)
 
 
-def _mistyped(question: str, random: Random) -> str:
+def _add_typo(question: str, random: Random) -> str:
     places = [n for n in range(1, len(question) - 1) if question[n - 1 : n + 2].isalpha()]
     if not places:
         return question
@@ -70,8 +70,8 @@ def _mistyped(question: str, random: Random) -> str:
     return question[:at] + random.choice((two + one, one, two, one + one + two)) + question[at + 2 :]
 
 
-def _shorter(question: str, random: Random) -> str:
-    """Without one of its words, but the longest."""
+def _drop_word(question: str, random: Random) -> str:
+    """Drop a word, but not the longest one."""
     words = question.split()
     if len(words) < _FEW_WORDS:
         return question
@@ -80,7 +80,7 @@ def _shorter(question: str, random: Random) -> str:
     return " ".join(words[:left_out] + words[left_out + 1 :])
 
 
-def _turned(question: str, random: Random) -> str:
+def _swap_words(question: str, random: Random) -> str:
     words = question.split()
     if len(words) < _FEW_WORDS:
         return question
@@ -89,8 +89,8 @@ def _turned(question: str, random: Random) -> str:
     return " ".join(words)
 
 
-def _ended_otherwise(question: str, random: Random) -> str:
-    """One of its words in another form, as far as that can be had without a grammar."""
+def _change_ending(question: str, random: Random) -> str:
+    """Change the ending of a word at random."""
     words = question.split()
     long = [n for n, word in enumerate(words) if word.isalpha() and len(word) > _SHORT_WORD]
     if not long:
@@ -101,10 +101,10 @@ def _ended_otherwise(question: str, random: Random) -> str:
     return " ".join(words)
 
 
-def _with_more(question: str, random: Random) -> str:
+def _add_words(question: str, random: Random) -> str:
     language = "en" if question.isascii() else "ru"
     before, after = random.choice(_BEFORE[language]), random.choice(_AFTER[language])
     return f"{before} {question}" if random.randrange(4) else f"{question.rstrip('?!. ')} {after}"
 
 
-_CHANGES = (_written_otherwise, _mistyped, _shorter, _turned, _ended_otherwise, _with_more)
+_CHANGES = (_change_punctuation, _add_typo, _drop_word, _swap_words, _change_ending, _add_words)

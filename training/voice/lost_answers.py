@@ -1,4 +1,4 @@
-"""What `timokha train prepare` did not take of the talks: nothing is to be lost without a word."""
+"""Report which answers of the talks `timokha train prepare` dropped or changed, so that nothing is lost silently."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,30 +13,32 @@ from training.voice.talks import Talk
 
 
 @dataclass(frozen=True, slots=True)
-class Losses:
+class LostAnswers:
+    """How the prepared data differ from the talks."""
+
     exchanges: int
     parts: dict[str, int]
-    """Exchanges that each part shows."""
+    """Number of exchanges in each part."""
     lost: list[str]
-    """Answers of the talks that no part shows."""
+    """Answers of the talks that are in no part."""
     replaced: dict[str, int]
-    """Words that were taken for private data."""
+    """Number of words that were mistaken for private data, by kind."""
     dropped: dict[str, int]
-    """Dialogues that no part has, by the reason. Their answers may be shown all the same, within longer ones."""
+    """Number of dialogues in no part, by reason. Their answers may still be in longer dialogues."""
 
     def lines(self) -> list[str]:
         shown = ", ".join(f"{part} {count}" for part, count in self.parts.items())
-        said = [f"{self.exchanges} exchanges: {shown}; lost: {len(self.lost)}"]
-        said += [f"lost: {answer}" for answer in self.lost]
+        lines = [f"{self.exchanges} exchanges: {shown}; lost: {len(self.lost)}"]
+        lines += [f"lost: {answer}" for answer in self.lost]
         if self.dropped:
-            said.append("dropped as the end of a dialogue: " + _counted(self.dropped))
+            lines.append("dropped as the end of a dialogue: " + _counted(self.dropped))
         if self.replaced:
-            said.append("taken for private data and replaced: " + _counted(self.replaced) + "; write it otherwise")
-        return said
+            lines.append("taken for private data and replaced: " + _counted(self.replaced) + "; write it otherwise")
+        return lines
 
 
-def find_losses(talks: Iterable[Talk], data: Path) -> Losses:
-    """Compare `talks` with what was prepared of them in `data`. Raises SettingsError."""
+def find_lost_answers(talks: Iterable[Talk], data: Path) -> LostAnswers:
+    """Compare `talks` with the data prepared from them in the directory `data`. Raises SettingsError."""
     manifest = Manifest.read(data)
     wanted = Counter(exchange.answer for talk in talks for exchange in talk.exchanges)
     shown: dict[str, int] = {}
@@ -50,7 +52,7 @@ def find_losses(talks: Iterable[Talk], data: Path) -> Losses:
         }
         shown[part.value] = len(rows)
         seen.update(rows.values())
-    return Losses(
+    return LostAnswers(
         exchanges=wanted.total(),
         parts=shown,
         lost=sorted((wanted - seen).elements()),
