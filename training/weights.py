@@ -66,7 +66,7 @@ def trained_card(base: ModelCard, language: str | None, frame: Frame = "labels",
     """
     labels = "asked" if frame != "labels" else "ru" if language in (None, "ru") else "en"
     front = {"preamble": frame == "examples", "scene": frame in ("scene", "near"), "labels": labels}
-    front |= {"near": NEAR_EXAMPLES if frame == "near" else 0, "beside": data}
+    front |= {"near": NEAR_EXAMPLES if frame == "near" else 0, "directory": data}
     return base.model_copy(update={"name": f"{base.name}-trained", **front})
 
 

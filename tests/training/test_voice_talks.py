@@ -56,9 +56,9 @@ def test_no_talks_are_none(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("- да\n- нет\n+ ну\n", "ru/a.txt:2: a line with + (answer) is due here"),
-        ("+ да\n- нет\n", "ru/a.txt:1: a line with - (question) is due here"),
-        ("привет\n", "ru/a.txt:1: a line with - (question) is due here"),
+        ("- да\n- нет\n+ ну\n", "ru/a.txt:2: expected a line with + (answer)"),
+        ("+ да\n- нет\n", "ru/a.txt:1: expected a line with - (question)"),
+        ("привет\n", "ru/a.txt:1: expected a line with - (question)"),
         ("- да\n+ нет\n- ну\n", "ru/a.txt:3: the talk ends with a question"),
         ("- да\n+\n", "ru/a.txt:2: an empty answer"),
         ("- да\n+ Гость: нет\n", "ru/a.txt:2: names a speaker"),
@@ -120,8 +120,8 @@ def test_prepare_takes_every_exchange(prepared):
     talks, data = prepared
     found = find_lost_answers(talks, data)
     assert found.lost == []
-    assert sum(found.turns.values()) == found.exchanges == 20
-    assert min(found.turns.values()) >= 1
+    assert sum(found.parts.values()) == found.exchanges == 20
+    assert min(found.parts.values()) >= 1
     assert found.dropped == found.replaced == {}
 
 

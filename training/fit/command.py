@@ -49,7 +49,7 @@ RESULT = "fit.json"
 
 
 class FitResult(BaseModel):
-    """`fit.json`. LostAnswers are in nats per learned token; `best_loss`: of the validation part.
+    """`fit.json`. Losses are in nats per learned token; `best_loss`: of the validation part.
 
     For an adapter they are computed over the tokens of the data only (`DataVocabulary`).
     """

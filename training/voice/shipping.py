@@ -73,7 +73,7 @@ def _card(trained: Path, choices: Path) -> ModelCard:
     if card is None or card.licence != CARD.licence:
         raise ValueError("the trained model is not the default model")
     sampling = PreferredSampling.model_validate(said["sampling"])
-    return card.model_copy(update={"name": said["name"], "sampling": sampling, "beside": None})
+    return card.model_copy(update={"name": said["name"], "sampling": sampling, "directory": None})
 
 
 def _config(written: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An engine's way to tell what its thread or process has written so far, while that goes on."""
+"""Forward the partial text of an answer from an engine's thread or process to the event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,23 +16,24 @@ from functions.generate.engine import OnProgress
 
 @dataclass(slots=True)
 class Throttle:
-    """`interval` in seconds; the first time is due at once."""
+    """Limits how often something happens. `interval`: in seconds; the first time is due at once."""
 
     interval: float
     clock: Clock
-    told_at: float = float("-inf")
+    last: float = float("-inf")
+    """When it was last due."""
 
     def is_due(self) -> bool:
-        """Whether it is time to tell again, which then counts as told."""
+        """Return whether it is due now; if so, it is not due again for `interval`."""
         now = self.clock.monotonic()
-        if now - self.told_at < self.interval:
+        if now - self.last < self.interval:
             return False
-        self.told_at = now
+        self.last = now
         return True
 
 
 PARTIAL_TEXT_INTERVAL = 0.05
-"""Seconds between two times that a request's text is told: an edge shows less, but first words should not wait."""
+"""Seconds between two partial texts of a request: an edge shows fewer, but first words should not be delayed."""
 
 Written = TypeVar("Written")
 
@@ -41,35 +42,38 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def partial_text_sender(
-    on_progress: OnProgress | None, read: Callable[[Written], str]
+    on_progress: OnProgress | None, to_text: Callable[[Written], str]
 ) -> AsyncIterator[Callable[[Written], None] | None]:
-    """Inside, what is put into the yielded call, from any thread, is `read` and told; nothing for nobody."""
+    """Yield a thread-safe function that converts what is written with `to_text` and passes it to `on_progress`.
+
+    Yield None if there is no `on_progress`.
+    """
     if on_progress is None:
         yield None
         return
     loop = asyncio.get_running_loop()
     written: asyncio.Queue[Written] = asyncio.Queue()
 
-    async def tell() -> None:
+    async def forward() -> None:
         while True:
-            await on_progress(partial_answer(read(await written.get())))
+            await on_progress(partial_answer(to_text(await written.get())))
 
-    task = asyncio.create_task(tell())
+    task = asyncio.create_task(forward())
     try:
         yield lambda news: _put(loop, written, news)
     finally:
         await cancel(task)
         if not task.cancelled():
-            # The answer is none the worse for it.
+            # The answer itself is not affected.
             log.warning("progress.not_told", error=type(task.exception()).__name__)
 
 
 def with_earlier_tokens(
-    earlier: Sequence[int], told: Callable[[list[int]], None] | None
+    earlier: Sequence[int], send: Callable[[list[int]], None] | None
 ) -> Callable[[list[int]], None] | None:
-    """Tells an answer's `earlier` tokens with those of a later stage."""
-    begun = list(earlier)
-    return (lambda tokens: told(begun + tokens)) if told else None
+    """Return a function that sends a later stage's tokens after the `earlier` ones, or None if `send` is None."""
+    before = list(earlier)
+    return (lambda tokens: send(before + tokens)) if send else None
 
 
 def _put(loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Written]", news: Written) -> None:

@@ -1,4 +1,4 @@
-"""Where a chat server's API is, and the models that it lists."""
+"""Find the address of a chat server's API, and read its list of models."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _LISTED = 10
 
 
 def candidate_bases(url: str) -> list[URL]:
-    """The addresses to try for `url`: as it is, less an endpoint, and below /v1 if it is a server's name alone."""
+    """Return the addresses to try for `url`: without an endpoint, and with /v1 if it has no path."""
     given = URL(url)
     path = given.path.rstrip("/")
     for endpoint in ENDPOINTS:
@@ -21,19 +21,19 @@ def candidate_bases(url: str) -> list[URL]:
 
 
 def without_secrets(url: URL) -> str:
-    """`url` without what may be a secret in it."""
+    """Return `url` without parts that may be secret."""
     return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path.rstrip('/')}"
 
 
 def redirected_base(response: Response, endpoint: str) -> URL | None:
-    """The base that the server has sent us on to, if it has."""
+    """Return the base URL that the server redirected to, if it did."""
     if not response.history or not response.url.path.endswith(endpoint):
         return None
     return response.url.copy_with(path=response.url.path.removesuffix(endpoint) or "/")
 
 
 def model_names(response: Response) -> list[str] | None:
-    """The models in a list of models, in OpenAI's form or near it; None if it is no such list."""
+    """Return the names in a list of models in OpenAI's or a similar form, or None if it is not such a list."""
     try:
         listed = json.loads(response.text)
     except (ValueError, RecursionError):
@@ -47,7 +47,7 @@ def model_names(response: Response) -> list[str] | None:
 
 
 def find_model(model: str | None, listed: Sequence[str]) -> str | None:
-    """`model` as the server calls it, or the only one that it has."""
+    """Return the server's name for `model`, or its only model if `model` is None."""
     if model is None:
         return listed[0] if len(listed) == 1 else None
     # Ollama's default tag.
@@ -55,7 +55,7 @@ def find_model(model: str | None, listed: Sequence[str]) -> str | None:
 
 
 def model_problem(model: str | None, listed: Sequence[str]) -> str:
-    """One line: what to set."""
+    """Return one line: what to set."""
     some = ", ".join(listed[:_LISTED]) + (" …" if len(listed) > _LISTED else "")
     said = "is not set" if model is None else f"is {model}"
     return f"GENERATE_MODEL {said}; the server at OPENAI_BASE_URL has {some or 'no models'}"

@@ -1,4 +1,4 @@
-"""An answer as a chat server's events put it together; what a server leaves empty or adds is passed over."""
+"""Assemble an answer from a chat server's events; empty and unknown fields are ignored."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,21 +18,21 @@ from functions.generate.prompts.conversation import MAX_CHARACTERS_PER_TOKEN
 from functions.worker.outcomes import Reject, Retry
 
 _REASONING = ("reasoning_content", "reasoning", "thinking")
-"""Fields in which servers put thoughts that they keep apart."""
+"""Fields in which servers send thoughts separately."""
 _TEXTS = {"text", "output_text"}
-"""Kinds of a content's parts that are for the reader."""
+"""Kinds of content parts that are shown to the user."""
 _LETTERS_PER_TOKEN = 3
-"""No fewer in words."""
+"""Fewest letters per token of ordinary text."""
 _GROWTH = 64
-"""Thoughts are looked for again when the text is longer by this part: at every piece, that would take seconds."""
+"""Thoughts are searched for when the text has grown by one part in so many; at every piece it would take seconds."""
 _CONTROL_TOKENS = ControlTokens()
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class StreamedAnswer:
-    """One answer, whose clock runs from the start.
+    """An answer that is being received; its time is measured from here.
 
-    `visible` and `thoughts` in tokens: how much of each was asked for. `thinking`: the prompt has opened a thought.
+    `visible`, `thoughts`: how many tokens of each were requested. `thinking`: whether the prompt opened a thought.
     """
 
     def __init__(self, clock: Clock, *, visible: int, thoughts: int, thinking: bool = False) -> None:
@@ -50,26 +50,26 @@ class StreamedAnswer:
         self._counted = False
         self._started = self._clock.monotonic()
         self._first_at: float | None = None
-        self.reasoned = False
-        self._judged = self.visible
-        self._judged_again_at = 1
+        self.has_reasoning = False
+        self._latest = self.visible
+        self._update_at = 1
 
     @property
     def written(self) -> str:
-        """All of it, thoughts included."""
+        """Return the whole text, thoughts included."""
         text = "".join(self._pieces) or self._refusal
-        # Some servers split a character between two events, in UTF-16's halves.
+        # Some servers split a character between two events, as UTF-16 surrogates.
         return _CONTROL.sub("", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
     @property
     def visible(self) -> VisibleText:
         """What may be shown so far."""
-        return self._said(whole=False)
+        return self._visible_text(whole=False)
 
     @property
-    def thought(self) -> bool:
-        """Whether there was a thought, here or apart from the answer."""
-        return self.reasoned or self._thinking or any(mark.opening in self.written for mark in THOUGHT_MARKS)
+    def has_thought(self) -> bool:
+        """Return whether there was a thought, in the answer or apart from it."""
+        return self.has_reasoning or self._thinking or any(mark.opening in self.written for mark in THOUGHT_MARKS)
 
     @property
     def has_words(self) -> bool:
@@ -77,33 +77,33 @@ class StreamedAnswer:
 
     @property
     def is_silence(self) -> bool:
-        """Whether the model wrote nothing but its end, by the server's own count."""
+        """Return whether the model wrote only its end token, by the server's count."""
         return self._counted and self._usage.output_tokens <= 1 and not self.has_words
 
     @property
-    def opened(self) -> bool:
-        """Whether it begins inside a thought."""
-        return not self.thought and not hide_thoughts(self.written, thinking=True).thinking
+    def begins_in_thought(self) -> bool:
+        """Return whether the answer begins inside a thought."""
+        return not self.has_thought and not hide_thoughts(self.written, thinking=True).thinking
 
     @property
     def is_full(self) -> bool:
-        """Whether a server writes more than it was asked for."""
+        """Return whether the server writes more than was requested."""
         most = (self._visible + self._thoughts) * MAX_CHARACTERS_PER_TOKEN
         if self._size > most:
             return True
-        # Most servers send a token at a time; some proxies send letters.
-        return self._pieces_said > self._visible and len(self._judged.text) > self._visible * _LETTERS_PER_TOKEN
+        # Most servers send single tokens; some proxies send letters.
+        return self._pieces_said > self._visible and len(self._latest.text) > self._visible * _LETTERS_PER_TOKEN
 
     @property
-    def lost_in_thought(self) -> bool:
-        """Whether the limit came before there was anything to show; white space alone is an empty answer."""
-        hidden = self.thought or not self.written
+    def is_only_thought(self) -> bool:
+        """Return whether the limit was reached before any visible text; an answer of white space is just empty."""
+        hidden = self.has_thought or not self.written
         return hidden and self._finished() is FinishReason.LENGTH and not self._text().strip()
 
     @property
-    def needs_room(self) -> bool:
-        """Whether thoughts, for which no room was asked, took it from the answer."""
-        return not self._thoughts and self._finished() is FinishReason.LENGTH and (self.thought or not self._text())
+    def needs_thought_room(self) -> bool:
+        """Return whether thoughts, for which no tokens were requested, used up the answer's."""
+        return not self._thoughts and self._finished() is FinishReason.LENGTH and (self.has_thought or not self._text())
 
     def add(self, event: StreamEvent) -> None:
         if event is DONE:
@@ -114,11 +114,11 @@ class StreamedAnswer:
             reason = choice.get("finish_reason")
             piece = self._read(choice)
             self._finish_reason = str(reason) if reason else self._finish_reason
-            # Empty words for a reason may stand in every event; in the last one they are one.
+            # Every event may have an empty reason; in the last event it means the end.
             self._ended = reason == "" and not piece
 
     def overflow(self, room: int) -> Overflow | None:
-        """Whether the server's context was full before the answer had its `room`: it says so by no error."""
+        """Return the overflow if the server's context was full before `room` tokens were written, without an error."""
         wrote, read = self._usage.output_tokens, self._usage.input_tokens
         if not self._counted or wrote >= max(1, room // 2) or (self.written and not wrote):
             return None
@@ -139,14 +139,14 @@ class StreamedAnswer:
         )
 
     def _read(self, choice: Mapping[str, Any]) -> str:
-        """Add what `choice` says, and return it."""
+        """Add the text of `choice` and return it."""
         delta = _mapping(choice.get("delta"))
-        self.reasoned |= any(delta.get(name) for name in _REASONING)
+        self.has_reasoning |= any(delta.get(name) for name in _REASONING)
         piece = _text(delta.get("content")) or _text(choice.get("text"))
         if not piece and not self._pieces:
-            # Not streamed, or all of it once more at the end.
+            # Not streamed, or repeated in full at the end.
             message = _mapping(choice.get("message"))
-            self.reasoned |= any(message.get(name) for name in _REASONING)
+            self.has_reasoning |= any(message.get(name) for name in _REASONING)
             piece = _text(message.get("content"))
             delta = delta or message
         self._refusal += _text(delta.get("refusal"))
@@ -155,14 +155,14 @@ class StreamedAnswer:
             self._pieces.append(piece)
             self._size += len(piece)
             if self._thoughts:
-                self._judge()
-                self._pieces_said += not self._judged.thinking
+                self._update_latest()
+                self._pieces_said += not self._latest.thinking
         return piece
 
-    def _judge(self) -> None:
-        if self._size >= self._judged_again_at:
-            self._judged = self.visible
-            self._judged_again_at = self._size + self._size // _GROWTH + 1
+    def _update_latest(self) -> None:
+        if self._size >= self._update_at:
+            self._latest = self.visible
+            self._update_at = self._size + self._size // _GROWTH + 1
 
     def _count(self, usage: object) -> None:
         counted = _mapping(usage)
@@ -170,19 +170,19 @@ class StreamedAnswer:
         if read is None and wrote is None:
             return
         self._usage, self._counted = Usage(input_tokens=read or 0, output_tokens=wrote or 0), wrote is not None
-        self.reasoned |= bool(_mapping(counted.get("completion_tokens_details")).get("reasoning_tokens"))
+        self.has_reasoning |= bool(_mapping(counted.get("completion_tokens_details")).get("reasoning_tokens"))
 
     def _text(self) -> str:
         whole = self._finished() is not FinishReason.LENGTH
-        return self._said(whole=whole).text
+        return self._visible_text(whole=whole).text
 
-    def _said(self, *, whole: bool) -> VisibleText:
+    def _visible_text(self, *, whole: bool) -> VisibleText:
         found = hide_thoughts(self.written, thinking=self._thinking, whole=whole)
         return replace(found, text=_CONTROL_TOKENS.remove_from(found.text))
 
     def _finished(self) -> FinishReason:
         if self._finish_reason == "content_filter":
-            raise Reject("the model server: its content filter took the answer")
+            raise Reject("the model server: its content filter removed the answer")
         if self._finish_reason == "length" or self.is_full:
             return FinishReason.LENGTH
         if self._finish_reason or self._ended:
@@ -191,7 +191,7 @@ class StreamedAnswer:
 
 
 def _choices(event: StreamEvent) -> Iterator[Mapping[str, Any]]:
-    """The first choice: no more are asked for, and a server that gives more writes them side by side."""
+    """Yield the first choice: no more are requested, and servers that send several interleave them."""
     choices = event.get("choices")
     for choice in choices if isinstance(choices, list) else []:
         if isinstance(choice, dict) and not choice.get("index"):

@@ -1,4 +1,4 @@
-"""The OpenAI engine: any server that speaks its API, such as vLLM, for models that outgrow this machine."""
+"""The OpenAI engine: any server with OpenAI's API, such as vLLM, for models that are too large for this machine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +18,8 @@ from functions.generate.engines.openai.answer import StreamedAnswer
 from functions.generate.engines.openai.errors import (
     FAULTS,
     fault,
-    out_of_room,
     problem_and_advice,
+    ran_out_of_room,
     short_reason,
     verdict,
 )
@@ -32,7 +32,7 @@ from functions.generate.settings import MAX_INPUT_TOKENS, MAX_THOUGHT_TOKENS, Ge
 from functions.worker.outcomes import Reject
 
 _TRIES = 6
-"""For one attempt of a question: every try but the first corrects something that the server has told."""
+"""For one attempt at a question: each try after the first corrects something that the server reported."""
 LOG_EVERY = 60.0
 """Seconds between two log lines about the same refusal."""
 
@@ -54,12 +54,12 @@ async def open_engine(settings: GenerateSettings, *, clock: Clock) -> "OpenAIEng
 
 
 class OpenAIEngine:
-    """An `Engine`. The server batches what is asked at once."""
+    """An `Engine`. The server batches concurrent requests."""
 
     provider = "openai"
     samples = True
     own_sampling: Mapping[str, float] = MappingProxyType({})
-    """The server has its own, and what a request says wins."""
+    """The server has defaults of its own; a request overrides them."""
 
     def __init__(self, server: Server, *, clock: Clock, max_input_tokens: int, max_thought_tokens: int) -> None:
         self._server = server
@@ -80,9 +80,9 @@ class OpenAIEngine:
         max_input_tokens: int = MAX_INPUT_TOKENS,
         max_thought_tokens: int = MAX_THOUGHT_TOKENS,
     ) -> Self:
-        """The engine for `model`, or the only one, on the server at `url`, which may be silent for `timeout`.
+        """Return the engine for `model`, or the only model, on the server at `url`; `timeout`: of its silence.
 
-        Raises SettingsError, one line, if it can't be served from there.
+        Raises SettingsError, one line, if the server can't serve it.
         """
         server = await Server.open(url, key=key, model=model, timeout=timeout, clock=clock)
         return cls(server, clock=clock, max_input_tokens=max_input_tokens, max_thought_tokens=max_thought_tokens)
@@ -94,102 +94,111 @@ class OpenAIEngine:
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
     ) -> GeneratedAnswer:
-        """Answer the last turn. Cancelled, it closes the request, and the server's slot is free."""
+        """Answer the last turn. Cancelling closes the request, which frees the server's slot."""
         try:
-            return await self._answered(turns, sampling, on_progress)
+            return await self._ask_until_answered(turns, sampling, on_progress)
         except FAULTS as error:
-            self._tell(error)
+            self._log_refusal(error)
             raise verdict(error, now=self._clock.now()) from None
 
     async def close(self) -> None:
         await self._server.close()
 
-    def _tell(self, error: Exception) -> None:
-        """What a person has to put right in the server; until then every question would say so."""
+    def _log_refusal(self, error: Exception) -> None:
+        """Log what a person has to correct in the server, once in a while instead of for every question."""
         if fault(error) is Fault.FATAL and isinstance(error, APIError) and self._log_throttle.due(short_reason(error)):
             log.error("openai.refused", error=problem_and_advice(error, error.request.url))
 
-    async def _answered(
+    async def _ask_until_answered(
         self, turns: Sequence[Turn], sampling: Sampling, on_progress: OnProgress | None
     ) -> GeneratedAnswer:
-        """Ask, and ask again where the server's answer says how: shorter, with other parameters, or more room."""
-        asked = self._first(sampling)
+        """Ask, and ask again if the response shows how: shorter, with other parameters, or with more room."""
+        attempt = self._first_attempt(sampling)
         for _ in range(_TRIES):
-            prompt = chat_messages(turns, asked.size.prompt)
+            prompt = chat_messages(turns, attempt.size.prompt)
             try:
-                answer = await self._answer(prompt, sampling, asked, on_progress)
+                answer = await self._answer(prompt, sampling, attempt, on_progress)
             except FAULTS as error:
-                asked = await self._after_refusal(error, asked, prompt, sampling)
+                attempt = await self._after_refusal(error, attempt, prompt, sampling)
                 continue
-            again = self._after_answer(answer, asked, prompt, sampling)
+            again = self._after_answer(answer, attempt, prompt, sampling)
             if again is None:
                 return answer.generated()
-            asked = again
-        raise Reject("the model server: the conversation is too long for it, however little of it is sent")
+            attempt = again
+        raise Reject("the model server: the conversation is too long for it, even when shortened")
 
-    def _first(self, sampling: Sampling) -> "_Asked":
-        manner = self._server.manner
-        thoughts = self._max_thought_tokens if manner.thinks else 0
-        return _Asked(manner, RequestSize(self._max_input_tokens, sampling.max_new_tokens + thoughts), thoughts)
+    def _first_attempt(self, sampling: Sampling) -> "_Attempt":
+        dialect = self._server.dialect
+        thoughts = self._max_thought_tokens if dialect.thinks else 0
+        return _Attempt(dialect, RequestSize(self._max_input_tokens, sampling.max_new_tokens + thoughts), thoughts)
 
-    async def _after_refusal(self, error: Exception, asked: "_Asked", prompt: Messages, sampling: Sampling) -> "_Asked":
-        """How to ask after `error`, which is raised if nothing can help."""
+    async def _after_refusal(
+        self, error: Exception, attempt: "_Attempt", prompt: Messages, sampling: Sampling
+    ) -> "_Attempt":
+        """Return how to ask after `error`, or raise it if nothing helps."""
         too_long = overflow_of(error)
         if too_long is not None:
-            size = asked.size.within(too_long, sent=estimate_tokens(prompt))
+            size = attempt.size.shrink(too_long, sent=estimate_tokens(prompt))
             if size is None:
-                raise Reject(f"the model server: {short_reason(error)}: even the question's end is too long for it")
-            return replace(asked, size=size)
-        if out_of_room(error) and not asked.thoughts:
-            return self._with_thoughts(asked, sampling)
-        if is_refusal(error) and await self._server.adapt(asked.manner, sampling):
-            return replace(asked, manner=self._server.manner)
+                raise Reject(
+                    f"the model server: {short_reason(error)}: even the end of the question is too long for it"
+                )
+            return replace(attempt, size=size)
+        if ran_out_of_room(error) and not attempt.thoughts:
+            return self._with_thoughts(attempt, sampling)
+        if is_refusal(error) and await self._server.adapt(attempt.dialect, sampling):
+            return replace(attempt, dialect=self._server.dialect)
         raise error
 
     def _after_answer(
-        self, answer: StreamedAnswer, asked: "_Asked", prompt: Messages, sampling: Sampling
-    ) -> "_Asked | None":
-        """How to ask instead, None if `answer` is one."""
-        too_long = None if asked.shortened else answer.overflow(asked.size.answer)
-        size = too_long and asked.size.within(too_long, sent=estimate_tokens(prompt))
+        self, answer: StreamedAnswer, attempt: "_Attempt", prompt: Messages, sampling: Sampling
+    ) -> "_Attempt | None":
+        """Return how to ask again, or None if `answer` is usable."""
+        too_long = None if attempt.shortened else answer.overflow(attempt.size.answer)
+        size = too_long and attempt.size.shrink(too_long, sent=estimate_tokens(prompt))
         if size:
-            return replace(asked, size=size, shortened=True)
-        if answer.needs_room:
-            return self._with_thoughts(asked, sampling)
-        if answer.lost_in_thought:
+            return replace(attempt, size=size, shortened=True)
+        if answer.needs_thought_room:
+            return self._with_thoughts(attempt, sampling)
+        if answer.is_only_thought:
             raise Reject(
-                f"the model server: its model thought for {asked.size.answer} tokens and said nothing; "
-                "switch thinking off there, or raise GENERATE_MAX_THOUGHT_TOKENS"
+                f"the model server: its model thought for {attempt.size.answer} tokens without an answer; "
+                "disable thinking there, or raise GENERATE_MAX_THOUGHT_TOKENS"
             )
         return None
 
-    def _with_thoughts(self, asked: "_Asked", sampling: Sampling) -> "_Asked":
+    def _with_thoughts(self, attempt: "_Attempt", sampling: Sampling) -> "_Attempt":
         thoughts = self._max_thought_tokens
-        return replace(asked, thoughts=thoughts, size=replace(asked.size, answer=sampling.max_new_tokens + thoughts))
+        return replace(
+            attempt, thoughts=thoughts, size=replace(attempt.size, answer=sampling.max_new_tokens + thoughts)
+        )
 
     async def _answer(
-        self, prompt: Messages, sampling: Sampling, asked: "_Asked", on_progress: OnProgress | None
+        self, prompt: Messages, sampling: Sampling, attempt: "_Attempt", on_progress: OnProgress | None
     ) -> StreamedAnswer:
         answer = StreamedAnswer(
-            self._clock, visible=sampling.max_new_tokens, thoughts=asked.thoughts, thinking=asked.manner.opens
+            self._clock,
+            visible=sampling.max_new_tokens,
+            thoughts=attempt.thoughts,
+            thinking=attempt.dialect.opens_thought,
         )
-        pace = Throttle(PARTIAL_TEXT_INTERVAL, self._clock)
-        asking = self._server.ask(prompt, sampling, tokens=asked.size.answer, manner=asked.manner)
-        async with partial_text_sender(on_progress, str) as told, asking as events:
+        throttle = Throttle(PARTIAL_TEXT_INTERVAL, self._clock)
+        asking = self._server.ask(prompt, sampling, tokens=attempt.size.answer, dialect=attempt.dialect)
+        async with partial_text_sender(on_progress, str) as send_partial, asking as events:
             async for event in events:
                 answer.add(event)
                 if answer.is_full:
                     break
-                if told and pace.is_due():
-                    told(answer.visible.text)
+                if send_partial and throttle.is_due():
+                    send_partial(answer.visible.text)
         return answer
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """How a question is asked. `thoughts`: how many of the answer's tokens are for them."""
+class _Attempt:
+    """How a question is attempt. `thoughts`: how many of the answer's tokens are for thoughts."""
 
-    manner: Dialect
+    dialect: Dialect
     size: RequestSize
     thoughts: int
     shortened: bool = False

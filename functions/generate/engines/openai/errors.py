@@ -1,4 +1,4 @@
-"""What a server that speaks OpenAI's API answers instead of an answer, and what each of it means: the one table."""
+"""Classify the errors of servers with OpenAI's API, and explain them."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from events.faults import UNKNOWN_ATTEMPTS, Fault
 from functions.worker.outcomes import Reject, Retry
 
 FAULTS = (OpenAIError, ValueError, TypeError, AttributeError, LookupError)
-"""All that the client raises. Those that are Python's own mean that an answer is not what the API promises."""
+"""All that the client raises; Python's own errors mean that a response is not what the API promises."""
 
 _STATUSES = {
     400: Fault.FINAL,  # about the request itself, e.g. that it does not fit the context
@@ -35,28 +35,28 @@ _STATUSES = {
 _CERTIFICATES = SettingNames(address="OPENAI_BASE_URL", authority="SSL_CERT_FILE", own="OPENAI_BASE_URL")
 _AWAY = {502, 503, 504, 529}
 _LOADING = timedelta(seconds=10)
-"""A server that is away has a model to load before it is back, and a question has only so many attempts."""
+"""A server that restarts must load its model first, and a question has a limited number of attempts."""
 _SOON, _LATEST = timedelta(seconds=1), timedelta(hours=1)
-"""What `Retry-After` may say."""
+"""Bounds of `Retry-After`."""
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 
 
 def fault(error: Exception) -> Fault:
-    """FATAL holds for the start; while the process runs, a key or a model can be put right in the server."""
+    """Classify `error`. FATAL applies at the start; later, a key or a model may be corrected on the server."""
     status = _status(error)
     if status is not None:
         return _STATUSES.get(status, Fault.UNKNOWN)
     return Fault.PASSING if isinstance(error, APIConnectionError) else Fault.UNKNOWN
 
 
-def out_of_room(error: Exception) -> bool:
-    """Whether a model that hides its thoughts had no tokens left for an answer: OpenAI's own way to say so."""
+def ran_out_of_room(error: Exception) -> bool:
+    """Return whether a model that hides its thoughts had no tokens left for an answer, as OpenAI reports it."""
     return isinstance(error, BadRequestError) and "limit was reached" in error.message
 
 
 def verdict(error: Exception, *, now: datetime) -> Retry | Reject:
-    """Whether another attempt can help, and when. Without the server's message, which may quote the conversation."""
+    """Return the verdict for `error`, without the server's message, which may quote the conversation."""
     why = f"the model server: {short_reason(error)}"
     match fault(error):
         case Fault.FINAL:
@@ -68,7 +68,7 @@ def verdict(error: Exception, *, now: datetime) -> Retry | Reject:
 
 
 def short_reason(error: Exception) -> str:
-    """A few words: the status, and the server's code for it; or how the connection failed."""
+    """Return a few words: the status and the server's code, or how the connection failed."""
     status = _status(error)
     if status is None or not isinstance(error, APIError):
         flaw = certificate_problem(_causes(error), _CERTIFICATES)
@@ -78,7 +78,7 @@ def short_reason(error: Exception) -> str:
 
 
 def problem_and_advice(error: Exception, url: Any) -> str:
-    """One line: what is wrong with the server at `url`, as its client has it, and what to do."""
+    """Return one line: what is wrong with the server at `url`, and what to do."""
     match _status(error):
         case None if flaw := certificate_problem(_causes(error), _CERTIFICATES):
             what, cure = "can't be reached", flaw.advice
@@ -100,7 +100,7 @@ def problem_and_advice(error: Exception, url: Any) -> str:
 
 
 def _causes(error: Exception) -> str:
-    """What the connection failed of; the client itself just says that it did."""
+    """Return the messages of the errors that caused `error`, which itself gives no reason."""
     cause, said = error.__cause__, []
     while cause is not None:
         said.append(str(cause))
@@ -109,7 +109,7 @@ def _causes(error: Exception) -> str:
 
 
 def _status(error: Exception) -> int | None:
-    """HTTP's, or the one that stands in the error which ended a stream."""
+    """Return the HTTP status, or the status in an error that ended a stream."""
     if isinstance(error, APIStatusError):
         return error.status_code
     code = str(error.code) if isinstance(error, APIError) else ""
@@ -128,7 +128,7 @@ def _delay(error: Exception, now: datetime) -> timedelta:
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """Seconds, or a date; None if it says neither. Source: RFC 9110, section 10.2.3."""
+    """Return the delay, given in seconds or as a date, or None if it is neither. Source: RFC 9110, section 10.2.3."""
     value = headers.get("retry-after", "")
     seconds = float(value) if _SECONDS.fullmatch(value) else _until(value, now)
     if seconds is None:

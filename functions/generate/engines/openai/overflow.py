@@ -1,4 +1,4 @@
-"""A conversation that is too long for its server: the server's numbers, and how much of it to send instead."""
+"""Recognise that a conversation is too long for its server, and decide how much of it to send instead."""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,11 +9,11 @@ from openai import APIError, APIStatusError
 _STATUSES = {None, 400, 413, 422, 500}
 """None stands for an error in the stream."""
 _READ = 4000
-"""Characters of a message: servers quote the conversation in it."""
+"""Characters of a message that are read; servers may quote the conversation in it."""
 
 _TOO_LARGE = 413
 _CODES = {"context_length_exceeded", "exceed_context_size_error"}
-_TOLD = re.compile(
+_TOO_LONG = re.compile(
     r"context (?:length|size|window|limit)|reduce the length|(?:prompt|input) is too long|too many (?:input )?tokens"
     r"|maximum (?:model|allowed|input) length|must have less than \d+ tokens|max_new_tokens. must be <="
     r"|exceeds? the maximum number of tokens|tokens exceed",
@@ -40,17 +40,17 @@ _PROMPTS = [
     )
 ]
 _AT_LEAST = re.compile(r"at least \d", re.IGNORECASE | re.ASCII)
-"""Such a server stops counting at its limit."""
+"""A server that says so stops counting at its limit."""
 _FRAME = 16
-"""Tokens that are kept free: counts differ by what a template adds."""
+"""Tokens that stay free, because counts differ by what a template adds."""
 _CERTAINTY = 0.95
 _LEAST = 12
-"""Estimated tokens of a prompt below which there is nothing left to leave out."""
+"""Estimated tokens of a prompt that can't be shortened further."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overflow:
-    """`limit` and `prompt` in the server's tokens, if it has told them."""
+    """A context that is too small. `limit`, `prompt`: in the server's tokens, or None if unknown."""
 
     limit: int | None = None
     prompt: int | None = None
@@ -58,13 +58,13 @@ class Overflow:
 
 @dataclass(frozen=True, slots=True)
 class RequestSize:
-    """How much is asked: `prompt` in estimated tokens, `answer` in tokens of the server."""
+    """The size of a request: `prompt` in estimated tokens, `answer` in the server's tokens."""
 
     prompt: int
     answer: int
 
-    def within(self, overflow: Overflow, *, sent: int) -> Self | None:
-        """The size to ask with instead, after a prompt estimated at `sent`; None if it can't be less."""
+    def shrink(self, overflow: Overflow, *, sent: int) -> Self | None:
+        """Return a smaller size after a prompt estimated at `sent` tokens, or None if it can't be smaller."""
         answer = min(self.answer, max(1, overflow.limit // 2)) if overflow.limit else self.answer
         prompt = min(self.prompt, _prompt(overflow, answer, sent))
         if answer == self.answer and prompt >= sent:
@@ -73,16 +73,18 @@ class RequestSize:
 
 
 def overflow_of(error: Exception) -> Overflow | None:
-    """What `error` says about a conversation that is too long; None if it is about something else.
+    """Return the overflow that `error` reports, or None if it is about something else.
 
-    It may quote that conversation, whose words could pass for the server's: they decide about this request alone.
+    The error may quote the conversation, whose words could be mistaken for the server's; they affect this request only.
     """
     status = error.status_code if isinstance(error, APIStatusError) else None
     if not isinstance(error, APIError) or status not in _STATUSES:
         return None
     body: Any = error.body if isinstance(error.body, dict) else {"message": error.body}
     message = str(body.get("message") or body.get("detail") or body)[:_READ]
-    if not (status == _TOO_LARGE or str(error.code) in _CODES or str(error.type) in _CODES or _TOLD.search(message)):
+    if not (
+        status == _TOO_LARGE or str(error.code) in _CODES or str(error.type) in _CODES or _TOO_LONG.search(message)
+    ):
         return None
     limit = _number(body.get("n_ctx")) or _first(_LIMITS, message)
     prompt = None if _AT_LEAST.search(message) else _first(_PROMPTS, message)

@@ -1,4 +1,4 @@
-"""Which parameters a server takes, and what is sent instead of those that it refuses."""
+"""Choose the parameters of a request, without those that the server refuses."""
 
 import re
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from events.schema import Sampling
 _REFUSALS = {None, 400, 415, 422, 500, 501}
 """Statuses that may be about a parameter; None stands for an error in the stream."""
 _NAMED_REFUSALS = _REFUSALS | {404}
-"""Those that are if the error names one."""
+"""Statuses that are about a parameter if the error names one."""
 _LATER = {400, 415, 422}
-"""Those after which a server that has taken every parameter is asked about them again."""
+"""Statuses after which a server that took all parameters is probed again."""
 _EFFORTS = ("none", "minimal", "low")
-"""The less a model thinks, the sooner it answers; not every server knows each word."""
+"""Least thinking first, as it answers sooner; not every server knows each word."""
 _SEEDS = 2**31
-"""Some servers keep a seed in 32 bits with a sign."""
+"""Some servers store a seed as a signed 32-bit number."""
 _ALIASES = {
     "chat_template_kwargs": ("chat_template_kwargs", "chat_template", "enable_thinking", "thinking"),
     "reasoning_effort": ("reasoning_effort", "reasoning", "thinking"),
@@ -30,23 +30,23 @@ _GROUPS = (
     ("seed", "stream_options"),
     ("temperature", "top_p"),
 )
-"""What goes first where an error names no parameter."""
+"""Parameters in the order in which they are omitted if an error names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """`refused`: names that are left out; `reasoning_effort` has one for each of its words."""
+    """The parameters of requests. `refused`: names to omit; `reasoning_effort` has one for each of its words."""
 
     refused: frozenset[str] = frozenset()
 
     def body(self, sampling: Sampling, *, tokens: int) -> dict[str, Any]:
-        """What is sent besides model and messages; `tokens` for thoughts and answer together."""
+        """Return what is sent besides model and messages. `tokens`: for thoughts and answer together."""
         return {name: value for name, value in self._wanted(sampling, tokens) if name not in self.refused}
 
-    def without(self, error: Exception, sent: Iterable[str]) -> Self | None:
-        """What is left when a question of ours was refused; None if that was about no parameter.
+    def without_refused(self, error: Exception, sent: Iterable[str]) -> Self | None:
+        """Return what is left after our own question was refused, or None if that was not about a parameter.
 
-        Of ours, because an error may quote the question, and no user's words should decide this.
+        Our own, because an error may quote the question, and a user's words must not decide this.
         """
         if not isinstance(error, APIError) or isinstance(error, APIConnectionError):
             return None
@@ -78,7 +78,7 @@ class Parameters:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether a question may have been refused for a parameter that was taken before."""
+    """Return whether a question may have been refused for a parameter that was accepted before."""
     return isinstance(error, APIStatusError) and error.status_code in _LATER
 
 
@@ -87,7 +87,7 @@ def _status(error: APIError) -> int | None:
 
 
 def extras(sampling: Sampling) -> Iterable[tuple[str, float]]:
-    """Parameters that OpenAI does not have, under the names of vLLM and llama-server; without neutral ones."""
+    """Yield parameters that OpenAI does not have, by vLLM's and llama-server's names, unless they are neutral."""
     if sampling.top_k:
         yield "top_k", sampling.top_k
     if sampling.repetition_penalty != 1:
@@ -96,7 +96,7 @@ def extras(sampling: Sampling) -> Iterable[tuple[str, float]]:
 
 
 def _named(text: str, sent: Iterable[str]) -> set[str]:
-    """Those of `sent` that `text` names; `stream` only by itself, as it is a word of many errors."""
+    """Return those of `sent` that `text` names; `stream` only if alone, because many errors contain that word."""
     words = set(re.findall(r"\w+", text))
     named = {name for name in sent if words & set(_ALIASES.get(name, (name,)))}
     return named - {"stream"} or named

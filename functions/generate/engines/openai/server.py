@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server: where it is, which model is asked, how it speaks, and what is wrong if it can't be."""
+"""Connect to an OpenAI-compatible server: find its address, its model and its dialect, or explain what is wrong."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ from functions.generate.engines.openai.address import (
     without_secrets,
 )
 from functions.generate.engines.openai.answer import StreamedAnswer
-from functions.generate.engines.openai.errors import FAULTS, out_of_room, problem_and_advice
+from functions.generate.engines.openai.errors import FAULTS, problem_and_advice, ran_out_of_room
 from functions.generate.engines.openai.parameters import Parameters
 from functions.generate.engines.openai.stream import StreamEvent, events
 from functions.worker.outcomes import Reject, Retry
@@ -39,56 +39,56 @@ Messages = Sequence[Mapping[str, str]]
 _CONNECT_TIMEOUT = 5.0
 """Seconds."""
 _NO_KEY = "none"
-"""The client wants one; servers without keys do not look at it."""
+"""The client requires a key; servers without keys ignore it."""
 _QUESTION: Messages = [{"role": "user", "content": "?"}]
 _ANSWER = 128
-"""Tokens in which a model that thinks has begun to, and one whose prompt opened a thought has often closed it."""
+"""Tokens in which a thinking model has begun to think, and has often closed a thought that its prompt opened."""
 _ENOUGH = 3.0
-"""Seconds after which a slow server's first words will do."""
+"""Seconds after which a slow server's first words suffice."""
 _SEEDS = range(3)
-"""A model may have nothing to say once."""
-_PATIENCE = 5
-"""Times the silence that is allowed: all that the short question may take."""
+"""Several, because a model may write nothing once."""
+_PROBE_TIMEOUTS = 5
+"""Time for our own questions, in units of the allowed silence."""
 _NOT_THERE = {404, 405, 410, 501}
 _UNLISTED = _NOT_THERE | {401, 403}
-"""Statuses of a list of models after which the model can still be asked: some keys are for that alone."""
+"""Statuses of a model list after which the model may still answer: some keys are for that alone."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a server wants to be asked, found out with a question of our own. `opens`: its prompts open a thought."""
+    """How to ask a server, learned by a question of our own. `opens_thought`: whether its prompts open a thought."""
 
     parameters: Parameters = field(default_factory=Parameters)
     thinks: bool = False
-    opens: bool = False
+    opens_thought: bool = False
 
 
-class _NotHere(Exception):
-    """The API is not at this address; the message says how that shows."""
+class _NoApi(Exception):
+    """The API is not at this address; the message says why."""
 
 
 class Server:
-    """One model on a server, asked in the `manner` that was found out."""
+    """One model on a server, asked in the `dialect` that was learned."""
 
     def __init__(self, client: AsyncOpenAI, model: str, clock: Clock, timeout: timedelta) -> None:
         self._client = client
         self.model = model
-        self.manner = Dialect()
+        self.dialect = Dialect()
         self._clock = clock
         self._timeout = timeout
-        self._learning = asyncio.Lock()
+        self._learning_lock = asyncio.Lock()
 
     @classmethod
     async def open(cls, url: str, *, key: str | None, model: str | None, timeout: timedelta, clock: Clock) -> Self:
-        """Ask what it has, and a short question.
+        """Ask the server for its models, and the model a short question.
 
         Raises SettingsError, one line, if it can't be reached, does not have `model` or can't chat with it.
         """
         client = _client(url, key, timeout)
         try:
-            return await cls._somewhere(client, candidate_bases(url), model, timeout, clock)
+            return await cls._open_first(client, candidate_bases(url), model, timeout, clock)
         except BaseException as error:
             await client.close()
             if isinstance(error, FAULTS):
@@ -97,7 +97,7 @@ class Server:
             raise
 
     @classmethod
-    async def _somewhere(
+    async def _open_first(
         cls, client: AsyncOpenAI, places: Sequence[URL], model: str | None, timeout: timedelta, clock: Clock
     ) -> Self:
         given, why = without_secrets(client.base_url), ""
@@ -106,8 +106,8 @@ class Server:
             try:
                 name, unlisted = await _model(client, model)
                 server = cls(client, name, clock, timeout)
-                await server._meet()
-            except _NotHere as error:
+                await server._learn_in_time()
+            except _NoApi as error:
                 why = why or str(error)
                 continue
             if unlisted or without_secrets(client.base_url) != given:
@@ -120,11 +120,11 @@ class Server:
 
     @asynccontextmanager
     async def ask(
-        self, messages: Messages, sampling: Sampling, *, tokens: int, manner: Dialect
+        self, messages: Messages, sampling: Sampling, *, tokens: int, dialect: Dialect
     ) -> AsyncIterator[AsyncIterator[StreamEvent]]:
-        """The answer's events, hung up on at the end. Raises what is in `FAULTS`, also while they are read."""
+        """Yield the events of the answer; close the request at the end. Raises `FAULTS`, also while events are read."""
         turns: Any = messages
-        body = manner.parameters.body(sampling, tokens=tokens)
+        body = dialect.parameters.body(sampling, tokens=tokens)
         stream = await self._client.chat.completions.create(
             model=self.model,
             messages=turns,
@@ -135,25 +135,25 @@ class Server:
         async with stream, aclosing(events(stream.response, tokens=tokens)) as coming:
             yield coming
 
-    async def adapt(self, manner: Dialect, sampling: Sampling) -> bool:
-        """Whether it wants to be asked otherwise than in `manner`, in which it has refused a question.
+    async def adapt(self, dialect: Dialect, sampling: Sampling) -> bool:
+        """Return whether the server needs another dialect than `dialect`, in which it refused a question.
 
-        A question of our own finds that out, with the numbers of `sampling`: a server may have been started again in
+        This is learned by a question of our own with the numbers of `sampling`: a server may have been restarted in
         another version.
         """
-        async with self._learning:
-            if self.manner is manner:
+        async with self._learning_lock:
+            if self.dialect is dialect:
                 try:
-                    self.manner, _ = await self._chat(manner, sampling)
+                    self.dialect, _ = await self._chat(dialect, sampling)
                 except FAULTS:
                     return False
-            return self.manner.parameters != manner.parameters
+            return self.dialect.parameters != dialect.parameters
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _meet(self) -> None:
-        limit = self._timeout * _PATIENCE
+    async def _learn_in_time(self) -> None:
+        limit = self._timeout * _PROBE_TIMEOUTS
         try:
             await within(limit, self._learn())
         except TimeoutError:
@@ -162,17 +162,19 @@ class Server:
                 f"{limit.total_seconds():g} seconds: look at that server's log, or raise GENERATE_OPENAI_TIMEOUT"
             ) from None
         except FAULTS as error:
-            if isinstance(error, APIError) and not _is_nowhere(error):
+            if isinstance(error, APIError) and not _is_wrong_address(error):
                 raise
             place = error.request.url if isinstance(error, APIError) else self._client.base_url
-            raise _NotHere(problem_and_advice(error, place)) from None
+            raise _NoApi(problem_and_advice(error, place)) from None
 
     async def _learn(self) -> None:
         silence = False
         for seed in _SEEDS:
-            self.manner, answer = await self._chat(self.manner, Sampling(seed=seed))
-            if answer is None or answer.thought or answer.opened:
-                self.manner = replace(self.manner, thinks=True, opens=answer is not None and answer.opened)
+            self.dialect, answer = await self._chat(self.dialect, Sampling(seed=seed))
+            if answer is None or answer.has_thought or answer.begins_in_thought:
+                self.dialect = replace(
+                    self.dialect, thinks=True, opens_thought=answer is not None and answer.begins_in_thought
+                )
                 return
             if answer.has_words:
                 return
@@ -181,36 +183,36 @@ class Server:
             log.warning("openai.nothing_said", url=without_secrets(self._client.base_url), model=self.model)
             return
         raise SettingsError(
-            f"{without_secrets(self._client.base_url)}/chat/completions answers without a word that can be read: "
+            f"{without_secrets(self._client.base_url)}/chat/completions answers without readable text: "
             "set GENERATE_MODEL to a model that chats, or OPENAI_BASE_URL to another server"
         )
 
-    async def _chat(self, manner: Dialect, sampling: Sampling) -> tuple[Dialect, StreamedAnswer | None]:
-        """`manner` less the parameters that are refused, and the answer, None if there was no room for its thoughts.
+    async def _chat(self, dialect: Dialect, sampling: Sampling) -> tuple[Dialect, StreamedAnswer | None]:
+        """Return `dialect` without refused parameters, and the answer, or None if thoughts left no room for one.
 
-        Raises the refusal that is about no parameter.
+        Raises a refusal that is not about a parameter.
         """
         refusal: Exception | None = None
         while True:
             try:
-                return manner, await self._answer(manner, sampling)
+                return dialect, await self._answer(dialect, sampling)
             except FAULTS as error:
-                if out_of_room(error):
-                    return manner, None
-                fewer = manner.parameters.without(error, manner.parameters.body(sampling, tokens=_ANSWER))
+                if ran_out_of_room(error):
+                    return dialect, None
+                fewer = dialect.parameters.without_refused(error, dialect.parameters.body(sampling, tokens=_ANSWER))
                 refusal = refusal or error
                 if fewer is None:
                     raise refusal from None
-                log.info("openai.parameters_refused", refused=sorted(fewer.refused - manner.parameters.refused))
-                manner = replace(manner, parameters=fewer)
+                log.info("openai.parameters_refused", refused=sorted(fewer.refused - dialect.parameters.refused))
+                dialect = replace(dialect, parameters=fewer)
 
-    async def _answer(self, manner: Dialect, sampling: Sampling) -> StreamedAnswer:
-        """The short answer, as far as it tells how the model speaks."""
+    async def _answer(self, dialect: Dialect, sampling: Sampling) -> StreamedAnswer:
+        """Return the short answer, or as much of it as shows the dialect."""
         answer, until = StreamedAnswer(self._clock, visible=_ANSWER, thoughts=0), self._clock.monotonic() + _ENOUGH
-        async with self.ask(_QUESTION, sampling, tokens=_ANSWER, manner=manner) as coming:
+        async with self.ask(_QUESTION, sampling, tokens=_ANSWER, dialect=dialect) as coming:
             async for event in coming:
                 answer.add(event)
-                if answer.thought or answer.is_full or (answer.has_words and self._clock.monotonic() > until):
+                if answer.has_thought or answer.is_full or (answer.has_words and self._clock.monotonic() > until):
                     return answer
         try:
             answer.generated()
@@ -219,8 +221,8 @@ class Server:
         return answer
 
 
-def _is_nowhere(error: APIError) -> bool:
-    """Whether nothing of the API is at an address, rather than its model missing."""
+def _is_wrong_address(error: APIError) -> bool:
+    """Return whether the API is not at this address, rather than the model missing."""
     status = error.status_code if isinstance(error, APIStatusError) else None
     return status in _NOT_THERE and "model" not in str(error.body).lower()
 
@@ -231,15 +233,15 @@ def _client(url: str, key: str | None, timeout: timedelta) -> AsyncOpenAI:
             base_url=url,
             api_key=key or _NO_KEY,
             timeout=Timeout(timeout.total_seconds(), connect=_CONNECT_TIMEOUT),
-            max_retries=0,  # the worker tries again
+            max_retries=0,  # the worker retries
         )
-    except OSError as error:  # it reads the authorities' certificates
+    except OSError as error:  # the client reads the authorities' certificates
         said = read_problem(Path(os.environ.get("SSL_CERT_FILE", ""))) or error
         raise SettingsError(f"SSL_CERT_FILE can't be used ({said}); it takes a PEM file of authorities") from None
 
 
 async def _model(client: AsyncOpenAI, model: str | None) -> tuple[str, bool]:
-    """The model to ask for, and whether it is taken at its word. Raises _NotHere where nothing names one."""
+    """Return the model to ask, and whether the server did not list it. Raises _NoApi if there is no name."""
     try:
         listed = await _listed(client)
         url = without_secrets(client.base_url)
@@ -250,7 +252,7 @@ async def _model(client: AsyncOpenAI, model: str | None) -> tuple[str, bool]:
         listed, why = None, problem_and_advice(error, error.request.url)
     if listed is None:
         if model is None:
-            raise _NotHere(why)
+            raise _NoApi(why)
         return model, True
     found = find_model(model, listed)
     if found is None:
@@ -262,16 +264,16 @@ async def _listed(client: AsyncOpenAI) -> list[str] | None:
     try:
         response = await client.get("/models", cast_to=Response)
     except APIStatusError as error:
-        # A key does not go along to another address.
-        if error.response.history and _follow(client, error.response):
+        # The client does not send a key to another address.
+        if error.response.history and _follow_redirect(client, error.response):
             return model_names(await client.get("/models", cast_to=Response))
         raise
-    _follow(client, response)
+    _follow_redirect(client, response)
     return model_names(response)
 
 
-def _follow(client: AsyncOpenAI, response: Response) -> bool:
-    """Whether the server has sent us on, which then holds for all: a redirected question would lose its words."""
+def _follow_redirect(client: AsyncOpenAI, response: Response) -> bool:
+    """Follow a redirect for all requests, because a redirected question would lose its body; return whether one was."""
     base = redirected_base(response, "/models")
     if base is None:
         return False

@@ -1,4 +1,4 @@
-"""What a chat server's response carries, as JSON objects: server-sent events, or one answer that is not streamed."""
+"""Decode a chat server's response to JSON objects: server-sent events, or one answer that is not streamed."""
 
 import asyncio
 import json
@@ -13,12 +13,12 @@ from openai import APIConnectionError, APIError, APITimeoutError
 StreamEvent = Mapping[str, Any]
 
 DONE: StreamEvent = {}
-"""The last event where the server says that the stream is whole."""
+"""The last event, if the server marks the end of the stream."""
 
 _ENDLESS = 256 * 1024
-"""Bytes that a response may have besides its tokens."""
+"""Bytes that a response may have beside its tokens."""
 _TOKEN = 4096
-"""Bytes that a token may take in it: an event repeats the ids, and some servers add probabilities."""
+"""Bytes that a token may take: each event repeats the ids, and some servers add probabilities."""
 _DRAIN = 0.1
 """Seconds to wait for the response's end after its last event, so that the connection can be used again."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -26,10 +26,10 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 async def events(response: Response, *, tokens: int) -> AsyncGenerator[StreamEvent, None]:
-    """Yield what comes until the end, `DONE` included if the server says so.
+    """Yield the events of `response`, including `DONE` if the server sends it.
 
-    Raises APIError for an error that comes instead, APIConnectionError when the connection breaks, and ValueError for
-    what is no JSON, or far longer than `tokens`.
+    Raises APIError for an error in the stream, APIConnectionError if the connection breaks, and ValueError if the
+    response is not JSON or far longer than `tokens`.
     """
     decoder = _Decoder(response, _ENDLESS + tokens * _TOKEN)
     async with aclosing(_pieces(response)) as pieces:
@@ -44,7 +44,7 @@ async def events(response: Response, *, tokens: int) -> AsyncGenerator[StreamEve
 
 
 async def _pieces(response: Response) -> AsyncGenerator[bytes, None]:
-    """The body, with the errors of the client in place of its transport's."""
+    """Yield the body; turn errors of the transport into the client's."""
     try:
         async for piece in response.aiter_bytes():
             yield piece
@@ -62,7 +62,7 @@ async def _drain(pieces: AsyncIterator[bytes]) -> None:
 
 
 class _Decoder:
-    """Bytes in, events out."""
+    """Decodes bytes into events."""
 
     def __init__(self, response: Response, most: int) -> None:
         self._response = response
@@ -88,7 +88,7 @@ class _Decoder:
             yield from self._line(line)
 
     def finish(self) -> Iterator[StreamEvent]:
-        """The response has ended; a last event needs no empty line."""
+        """Yield the rest at the end of the response; the last event needs no empty line."""
         if self._body is not None:
             yield from self._whole(b"".join(self._body))
             return
@@ -96,7 +96,7 @@ class _Decoder:
         yield from self._dispatch()
 
     def _begin(self) -> bool:
-        """Whether the first byte is there, which tells one JSON body from a stream, whatever the header says."""
+        """Return whether the first byte has arrived; it tells a JSON body from a stream, unlike headers."""
         self._rest = self._rest.removeprefix(_BYTE_ORDER_MARK).lstrip()
         if self._rest:
             self._begun = True
@@ -119,7 +119,7 @@ class _Decoder:
         try:
             together = [self._event(b"\n".join(data))]
         except ValueError:
-            # No empty line between events.
+            # The server puts no empty line between events.
             together = [self._event(line) for line in data]
         yield from together
 
@@ -127,7 +127,7 @@ class _Decoder:
         try:
             together = [self._event(body)]
         except ValueError:
-            # An object a line.
+            # The server sends one object per line.
             together = [self._event(line) for line in body.splitlines() if line.strip()]
         yield from together
         if any(event.get("choices") for event in together):
@@ -144,12 +144,12 @@ class _Decoder:
             raise TypeError("no object")
         error = event.get("error") or (event if event.get("object") == "error" else None)
         if error:
-            raise APIError("an error came instead", self._response.request, body=_described(error))
+            raise APIError("an error came instead", self._response.request, body=_error_body(error))
         return event
 
 
-def _described(error: object) -> dict[str, Any]:
-    """`error` as OpenAI has it; some servers have the status under other names."""
+def _error_body(error: object) -> dict[str, Any]:
+    """Return `error` in OpenAI's form; some servers name the status differently."""
     if not isinstance(error, dict):
         return {"message": str(error)}
     statuses = (error.get(name) for name in ("code", "status", "status_code"))
