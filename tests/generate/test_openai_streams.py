@@ -249,7 +249,9 @@ async def test_a_connection_serves_more_than_one_question(server: ChatServer) ->
 )
 async def test_a_server_that_never_says_a_word_is_one_line_at_the_start(server: ChatServer, body: bytes) -> None:
     server.probed = plainly(200, body)
-    with pytest.raises(SettingsError, match=r"/chat/completions answers without readable text.*GENERATE_MODEL") as raised:
+    with pytest.raises(
+        SettingsError, match=r"/chat/completions answers without readable text.*GENERATE_MODEL"
+    ) as raised:
         async with talking(server):
             pass
     assert "\n" not in str(raised.value)
