@@ -100,7 +100,7 @@ def test_a_process_that_is_told_to_end_at_once_removes_what_it_has_not_finished(
 
 def test_a_models_name_is_shown_as_it_is(monkeypatch, tmp_path):
     monkeypatch.setattr(preparing, "check_resources", lambda *_, **__: None)
-    monkeypatch.setattr(preparing, "_in_its_own_process", lambda _, directory, *__: (directory / "made").touch())
+    monkeypatch.setattr(preparing, "_export_in_child_process", lambda _, directory, *__: (directory / "made").touch())
     (tmp_path / "[b] voice").mkdir()
     (tmp_path / "[b] voice/config.json").write_text("{}")
     said = StringIO()

@@ -147,19 +147,19 @@ def remove_unused(directories: Iterable[Path]) -> list[Path]:
 
 
 def _remove(directory: Path) -> bool:
-    gone = directory.with_name(f"{directory.name}{PARTIAL}")  # leftovers are removed later
+    partial = directory.with_name(f"{directory.name}{PARTIAL}")  # leftovers are removed later
     try:
         file = os.open(directory / FILE_NAME, os.O_RDONLY)
     except OSError:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        directory.rename(gone)
+        directory.rename(partial)
     except OSError:
         return False
     finally:
         os.close(file)
-    shutil.rmtree(gone, ignore_errors=True)
+    shutil.rmtree(partial, ignore_errors=True)
     return True
 
 

@@ -162,11 +162,11 @@ def check_resources(source: str, directory: Path, *, bits: int) -> None:
         return
     parameters = header.read_header(Path(source)).parameters
     memory, disk = MEMORY + MEMORY_PER_PARAMETER * parameters, DISK_PER_PARAMETER[bits] * parameters
-    there, free = _memory(), disk_usage(directory).free
-    if there < SUFFICIENT_SHARE * memory:
+    installed, free = _memory(), disk_usage(directory).free
+    if installed < SUFFICIENT_SHARE * memory:
         raise TimokhaError(
             f"{source}: preparing {parameters / 1e9:.1f} billion parameters takes {memory / 1e9:.0f} GB of memory, and"
-            f" this machine has {there / 1e9:.0f}: prepare it elsewhere, or {ELSEWHERE}"
+            f" this machine has {installed / 1e9:.0f}: prepare it elsewhere, or {ELSEWHERE}"
         )
     if free < SUFFICIENT_SHARE * disk:
         raise TimokhaError(
@@ -209,7 +209,7 @@ def _fetch_revision(source: str) -> None:
 
 
 def _prepare_once(copy: PreparedCopy, directory: Path, vocabulary: Vocabulary, console: "Console") -> None:
-    """Raises TimokhaError, one line."""
+    """Prepare the copy unless it exists, then remove those it supersedes. Raises TimokhaError, one line."""
     try:
         make_once(
             directory,
@@ -221,9 +221,9 @@ def _prepare_once(copy: PreparedCopy, directory: Path, vocabulary: Vocabulary, c
             f"{copy.source or CARD.name} can't be prepared in {directory} ({error}): TIMOKHA_CACHE must be writable and"
             " have 1 GB free for each billion of its parameters"
         ) from None
-    if gone := prepared_copies.remove_unused(copy.superseded(directory.parent)):
-        names = ", ".join(old.name for old in gone)
-        console.print(f"Removed what earlier versions had prepared of it: {names}", markup=False, soft_wrap=True)
+    if removed := prepared_copies.remove_unused(copy.superseded(directory.parent)):
+        names = ", ".join(old.name for old in removed)
+        console.print(f"Removed superseded copies of this model: {names}", markup=False, soft_wrap=True)
 
 
 def _prepare(copy: PreparedCopy, directory: Path, vocabulary: Vocabulary, console: "Console") -> None:
@@ -236,7 +236,7 @@ def _prepare(copy: PreparedCopy, directory: Path, vocabulary: Vocabulary, consol
     with Progress(*columns, console=console) as progress:
         name = Path(copy.source).name if copy.source else CARD.name
         progress.add_task(f"Preparing {name} for the fast engine, once", total=None)
-        remark = _in_its_own_process(original, directory, copy, vocabulary)
+        remark = _export_in_child_process(original, directory, copy, vocabulary)
     if remark:
         console.print(remark, markup=False, soft_wrap=True)
     if copy.source is None:
@@ -247,7 +247,7 @@ def _prepare(copy: PreparedCopy, directory: Path, vocabulary: Vocabulary, consol
         shutil.copy(Path(original) / NOTICE, directory)
 
 
-def _in_its_own_process(source: str, directory: Path, copy: PreparedCopy, vocabulary: Vocabulary) -> str | None:
+def _export_in_child_process(source: str, directory: Path, copy: PreparedCopy, vocabulary: Vocabulary) -> str | None:
     """Export the model in a child process, whose end frees torch and gigabytes; return a remark for the user."""
     try:
         spawn = multiprocessing.get_context("spawn")
@@ -260,12 +260,12 @@ def _in_its_own_process(source: str, directory: Path, copy: PreparedCopy, vocabu
 def _follow_parent() -> None:
     """Start a session, so that Ctrl-C reaches the parent only, and end with the parent even if it is killed."""
     os.setsid()
-    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+    threading.Thread(target=_exit_with, args=(multiprocessing.parent_process(),), daemon=True).start()
 
 
-def _end_with(parent: Any) -> None:
+def _exit_with(parent: Any) -> None:
     parent.join()
-    # At once: another process may already prepare the same model in the same place.
+    # Exit at once: another process may start preparing the same model in the same place.
     os._exit(1)
 
 
@@ -273,7 +273,7 @@ def _export(source: str, directory: Path, copy: PreparedCopy, vocabulary: Vocabu
     path, clock = Path(source).expanduser(), SystemClock()
     if path.is_file():
         return _export_gguf(path, directory, copy, vocabulary, clock)
-    warnings.simplefilter("ignore")  # tracing warns a dozen times of what is intended
+    warnings.simplefilter("ignore")  # tracing gives a dozen warnings about intended behaviour
     try:
         from functions.generate.engines.openvino.export.transformers_export import export  # noqa: PLC0415 -- it needs torch
     except ImportError as error:
