@@ -55,25 +55,25 @@ COMMANDS: dict[str, Command] = {
     "bridge": Command(
         "bridge.settings:BridgeSettings",
         "bridge.app",
-        "JetStream to RabbitMQ and back: workers and bots of either kind, the original's too, can be mixed.",
+        "Connects JetStream and RabbitMQ: workers and bots of either kind, also the original's, can be mixed.",
         extras="rabbitmq",
         stop_timeout=None,
     ),
     "deadletters list": Command(
         "cli.settings:DeadLettersSettings",
         "cli.deadletters.commands:list_all",
-        "Which questions nobody could answer, the oldest first.",
+        "Lists the questions that got no answer, the oldest first.",
     ),
     "deadletters show": Command(
         "cli.settings:DeadLetterSettings",
         "cli.deadletters.commands:show",
-        "Everything that is known of a dead letter, the conversation included.",
+        "Shows everything that is known about a dead letter, including the conversation.",
         extras="userbot",
     ),
     "deadletters resend": Command(
         "cli.settings:ResendSettings",
         "cli.deadletters.resend",
-        "Asks the question once more: its user gets an answer, or hears that it failed again.",
+        "Asks the question again: its user gets an answer, or a message that it failed again.",
         extras="userbot",
     ),
     "deadletters drop": Command(
@@ -84,7 +84,7 @@ COMMANDS: dict[str, Command] = {
     "demo": Command(
         "cli.settings:DemoSettings",
         "cli.demo.command",
-        "The whole product on one machine with nothing to sign up for, and a chat in the terminal. "
+        "Runs the whole product on one machine, without any account, and a chat in the terminal. "
         "With piped input each line is sent as a message.",
         extras="sandbox,openvino",
         stop_timeout=STOP_TIMEOUT,
@@ -97,7 +97,7 @@ COMMANDS: dict[str, Command] = {
     "generate": Command(
         "functions.generate.settings:GenerateSettings",
         "functions.generate.app",
-        "One stateless generate function: requests in, answers out.",
+        "Runs a stateless generate function: requests in, answers out.",
         extras="openvino",
         stop_timeout=None,
         early="functions.generate.engines.openvino.head_start",
@@ -105,8 +105,8 @@ COMMANDS: dict[str, Command] = {
     "health": Command(
         "events.settings:HealthSettings",
         "cli.health",
-        "Whether the process that keeps TIMOKHA_HEALTH_FILE answers questions now; "
-        "with --live whether its event loop turns.",
+        "Reports whether the process that keeps TIMOKHA_HEALTH_FILE answers questions now; "
+        "with --live, whether its event loop runs.",
         traced=False,
     ),
     "record": Command(
@@ -117,21 +117,21 @@ COMMANDS: dict[str, Command] = {
     "replay": Command(
         "cli.settings:ReplaySettings",
         "cli.replay.command",
-        "Asks the questions of a recording again and tells which replies differ; with --handler without brokers.",
+        "Asks the questions of a recording again and prints which replies differ; with --handler without brokers.",
         stop_timeout=STOP_TIMEOUT,
     ),
     "sandbox": Command(
         "cli.settings:SandboxSettings",
         "cli.sandbox.command",
-        "A Telegram on this machine alone, to try the userbot with no account: prints how to reach it and to sign in,"
-        " and is a chat in the terminal.",
+        "Runs a Telegram on this machine, to try the userbot without an account: prints how to reach it and sign in,"
+        " and opens a chat in the terminal.",
         extras="sandbox",
         stop_timeout=STOP_TIMEOUT,
     ),
     "setup": Command(
         "cli.settings:SetupSettings",
         "cli.setup",
-        "Makes streams, consumers, buckets and queues, and says what it changed; needs an administrator's credentials.",
+        "Creates streams, consumers, buckets and queues, and prints what changed; needs administrator credentials.",
     ),
     "model": Command(
         "functions.generate.settings:GenerateSettings",
@@ -142,8 +142,8 @@ COMMANDS: dict[str, Command] = {
     "trace": Command(
         "cli.settings:TraceSettings",
         "cli.trace",
-        "The trace of a question as a waterfall: of the request id or trace id given, or the newest with --last; "
-        "without either a list.",
+        "Shows the trace of a question as a waterfall: of the given request id or trace id, or the newest with --last; "
+        "without either, lists traces.",
         traced=False,
     ),
     "train evaluate": Command(
@@ -170,14 +170,14 @@ COMMANDS: dict[str, Command] = {
     "train prepare": Command(
         "training.settings:PrepareSettings",
         "training.data.command",
-        "From a Telegram Desktop export to dialogues, a manifest that accounts for every item, and plots.",
+        "Turns a Telegram Desktop export into dialogues, a manifest that accounts for every item, and plots.",
         extras="training",
         stop_timeout=STOP_TIMEOUT,
     ),
     "userbot": Command(
         "edge.userbot.settings:UserbotSettings",
         "edge.userbot.app",
-        "The edge on Telegram: answers from your own account. The first start asks for phone, code and password.",
+        "Answers on Telegram from your own account. The first start asks for phone, code and password.",
         extras="userbot",
         stop_timeout=STOP_TIMEOUT,
     ),
@@ -185,7 +185,7 @@ COMMANDS: dict[str, Command] = {
 """Commands by name, with the group's name first."""
 
 GROUPS = {
-    "config": "What is set, and where: show, check.",
-    "deadletters": "Questions that nobody could answer: list, show, resend, drop.",
+    "config": "Shows what is set and where, and checks it: show, check.",
+    "deadletters": "Questions that got no answer: list, show, resend, drop.",
     "train": "From a chat export to a voice: prepare, fit, evaluate, export.",
 }

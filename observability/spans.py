@@ -70,7 +70,7 @@ def question_attributes(question: RequestId) -> dict[str, str]:
     }
 
 
-QUIET = NoOpTracer()
+NOOP_TRACER = NoOpTracer()
 SYSTEM_CLOCK = SystemClock()
 """The default clock."""
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -111,7 +111,7 @@ class Spans:
     @contextmanager
     def receive_telegram(self, question: RequestId) -> Iterator[Span]:
         """Trace the arrival of a Telegram message: the first span of a new trace, whatever is current."""
-        if self._is_silent(root := self._root()):
+        if self._records_nothing(root := self._root()):
             with propagation.activate(root):
                 yield INVALID_SPAN
             return
@@ -125,7 +125,7 @@ class Spans:
     def step(self, name: str, question: RequestId, *, trace: Mapping[str, str], since: datetime) -> Iterator[None]:
         """Trace a step of the edge that began at `since`, in a trace stored with `propagation.inject()`."""
         parent = self._parent(trace)
-        if self._is_silent(parent):
+        if self._records_nothing(parent):
             with propagation.activate(parent):
                 yield
             return
@@ -135,7 +135,7 @@ class Spans:
     @contextmanager
     def send_telegram(self, question: RequestId, *, part: int = 0) -> Iterator[Span]:
         """Trace sending a message to the question's chat; an answer in several messages has several parts."""
-        if self._is_silent():
+        if self._records_nothing():
             yield INVALID_SPAN
             return
         metered = operation_attributes(names.SEND, names.TELEGRAM, names.TELEGRAM)
@@ -154,7 +154,7 @@ class Spans:
         `destination` if it is not named after the channel, e.g. a requester's queue.
         """
         context = None if get_current_span().get_span_context().is_valid else self._root()
-        if self._is_silent(context):
+        if self._records_nothing(context):
             yield self._with_trace(event)
             return
         system, target = system or self.system, destination or destination_of(channel)
@@ -181,7 +181,7 @@ class Spans:
         `may_begin` only at an `entry`, whose senders may not trace.
         """
         parent = self._parent(delivery.event.headers, entry=entry)
-        if self._is_silent(parent):
+        if self._records_nothing(parent):
             with propagation.activate(parent):
                 yield INVALID_SPAN
             return
@@ -207,7 +207,7 @@ class Spans:
     @contextmanager
     def chat(self, model: str, provider: str, request: GenerationRequested) -> Iterator[ChatSpan]:
         """Trace a generation. Record its answer with `ChatSpan.record_answer`."""
-        if self._is_silent():
+        if self._records_nothing():
             yield ChatSpan(INVALID_SPAN, self.metrics, {names.GEN_AI_REQUEST_MODEL: model}, capture_content=False)
             return
         metered = {
@@ -229,7 +229,7 @@ class Spans:
 
         A later attempt's span starts at the publication too: what a killed worker did before is unknown.
         """
-        if not get_current_span(parent).get_span_context().is_valid or self._tracer(parent) is QUIET:
+        if not get_current_span(parent).get_span_context().is_valid or self._tracer(parent) is NOOP_TRACER:
             return
         attributes = {**process, names.MESSAGING_OPERATION_NAME: names.QUEUE, names.ATTEMPT: delivery.attempt}
         attributes.pop(names.MESSAGING_OPERATION_TYPE)
@@ -280,9 +280,9 @@ class Spans:
 
     def _tracer(self, context: Context | None) -> Tracer:
         """Return a tracer that records nothing in a trace that is not recorded: the SDK takes four times as long to."""
-        return QUIET if self.parent_decides and is_unrecorded(context) else self.tracer
+        return NOOP_TRACER if self.parent_decides and is_unrecorded(context) else self.tracer
 
-    def _is_silent(self, context: Context | None = None) -> bool:
+    def _records_nothing(self, context: Context | None = None) -> bool:
         """Return whether neither a span under `context`, by default the current one, nor its metrics are recorded."""
         return not self.measured and isinstance(self._tracer(context), NoOpTracer)
 

@@ -19,10 +19,10 @@ from events.settings import DOTENV
 if TYPE_CHECKING:
     from cli.config.checks import Checked
 
-SHOW = "Shows each setting's value and where it is written, of COMMAND or of all commands. Secrets are hidden."
+SHOW = "Shows the value of each setting and where it is set, for COMMAND or all commands. Secrets are hidden."
 CHECK = (
     "Checks the names and values that COMMAND, or any command, would read. Connects to nothing. "
-    "Without COMMAND it is no fault that something is missing: few machines run every command."
+    "Without COMMAND, missing settings are no problem: few machines run every command."
 )
 
 
