@@ -98,13 +98,13 @@ class EventsCodec:
     def decode_reply(self, reply: AmqpMessage, request_id: str) -> EventData:
         data = reply.event().data()
         if data.request_id != request_id or not isinstance(data, GenerationCompleted | GenerationFailed):
-            raise MalformedEvent(f"{data.TYPE} is no answer to {request_id}")
+            raise MalformedEvent(f"{data.TYPE} is not an answer to {request_id}")
         return data
 
     def decode_request(self, message: AmqpMessage, *, deadline: datetime) -> tuple[GenerationRequested, RequestOrigin]:
         data = message.event().data()
         if not isinstance(data, GenerationRequested):
-            raise MalformedEvent(f"{data.TYPE} is no request")
+            raise MalformedEvent(f"{data.TYPE} is not a request")
         origin = RequestOrigin.of(message, subject=data.request_id)
         request_id = request_id_for(message)
         ids = {
@@ -176,7 +176,7 @@ class OriginalCodec:
             case GenerationFailed():
                 body = NO_ANSWER.encode()
             case _:
-                raise MalformedEvent(f"{data.TYPE} is no answer")
+                raise MalformedEvent(f"{data.TYPE} is not an answer")
         return AmqpMessage(body, content_type="text/plain", correlation_id=origin.correlation_id)
 
 

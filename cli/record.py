@@ -57,7 +57,7 @@ async def _jetstream(settings: RecordSettings) -> AsyncIterator[JetStream]:
         return
     directory = settings.demo / "nats"
     if not directory.is_dir():
-        raise SettingsError(f"RECORD_DEMO: {settings.demo} is no directory of a demo; it takes a DEMO_DIRECTORY")
+        raise SettingsError(f"RECORD_DEMO: {settings.demo} is not a directory of a demo; it takes a DEMO_DIRECTORY")
     async with EmbeddedServer(directory) as server, connect(server.url, name="record") as js:
         yield js
 

@@ -32,7 +32,7 @@ class RequestId:
     def __post_init__(self) -> None:
         tokens = (self.account, self.chat, self.message)
         if self.revision < 0 or not all(_TOKEN.fullmatch(token) for token in tokens):
-            raise MalformedEvent(f"{str(self)[:200]!r} is no request id: expected account.chat.message.revision")
+            raise MalformedEvent(f"{str(self)[:200]!r} is not a request id: expected account.chat.message.revision")
 
     @classmethod
     @lru_cache(maxsize=1024)  # a process parses the id of one event five times
@@ -41,7 +41,7 @@ class RequestId:
         match text.split("."):
             case [account, chat, message, revision] if _REVISION.fullmatch(revision):
                 return cls(account, chat, message, int(revision))
-        raise MalformedEvent(f"{text[:200]!r} is no request id: expected account.chat.message.revision")
+        raise MalformedEvent(f"{text[:200]!r} is not a request id: expected account.chat.message.revision")
 
     def next_revision(self) -> Self:
         """Return the id of a deliberate retry."""

@@ -93,7 +93,7 @@ def read(path: Path) -> TraceFileContent:
     traces: dict[str, list[RecordedSpan]] = {}
     garbage = 0
     if path.exists() and not path.is_file() and not path.is_dir():  # a pipe or a device may never end
-        raise SettingsError(f"TIMOKHA_TRACE_FILE: {path} is no file; it takes the file that processes write to")
+        raise SettingsError(f"TIMOKHA_TRACE_FILE: {path} is not a file; it takes the file that processes write to")
     try:
         with path.open("rb") as lines:
             for line in lines:

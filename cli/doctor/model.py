@@ -107,7 +107,7 @@ def _directory_fault(directory: Path) -> Finding | None:
     """Return what prevents preparing a model in `directory`, None if nothing."""
     place = next(folder for folder in (directory, *directory.parents) if folder.exists())
     if not place.is_dir():
-        return wrong(f"model: none can be prepared in {directory}, {place} is no directory; correct TIMOKHA_CACHE")
+        return wrong(f"model: none can be prepared in {directory}, {place} is not a directory; correct TIMOKHA_CACHE")
     if not os.access(place, os.W_OK | os.X_OK):
         return wrong(f"model: {place} is not writable, so none can be prepared there; set TIMOKHA_CACHE")
     if (free := disk_usage(place).free) < NEEDED_ROOM:

@@ -65,7 +65,7 @@ def _json_problems(path: Path) -> Iterator[str]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        yield f"{path} is no JSON object{_lfs_advice(path)}"
+        yield f"{path} is not a JSON object{_lfs_advice(path)}"
 
 
 def _weights_problems(path: Path) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _weights_problems(path: Path) -> Iterator[str]:
     elif not path.stat().st_size:
         yield f"{path} is empty"
     elif pointer := _lfs_advice(path):
-        yield f"{path} is no file of a model{pointer}"
+        yield f"{path} is not a file of a model{pointer}"
     elif path.suffix == ".safetensors" and _is_cut_off(path):
         yield f"{path} is cut off or damaged: download or copy it again"
 

@@ -171,7 +171,7 @@ class Worker:
         except MalformedEvent as error:
             return GaveUp.malformed(str(error), delivery.attempt)
         if not isinstance(request, GenerationRequested):
-            return GaveUp.malformed(f"{request.TYPE} is no request", delivery.attempt)
+            return GaveUp.malformed(f"{request.TYPE} is not a request", delivery.attempt)
         return await self._outcome_without_handler(request, delivery) or await self._handle(request, delivery)
 
     async def _outcome_without_handler(self, request: GenerationRequested, delivery: Delivery) -> Outcome | None:

@@ -141,7 +141,7 @@ def no_reply(world, request_id: str) -> dict[str, AmqpMessage]:
     return {
         "Invalid JSON": AmqpMessage.of(replace(good, body=b"\xff")),
         "bytes; at most": AmqpMessage.of(long),
-        "is no answer to": AmqpMessage.of(world.edge.event(request_id)),
+        "is not an answer to": AmqpMessage.of(world.edge.event(request_id)),
         "unknown event type": AmqpMessage.of(replace(good, type="somebody.elses.v1")),
         "request id": AmqpMessage(b"hello"),
     }

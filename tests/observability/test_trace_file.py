@@ -48,7 +48,7 @@ def test_a_pipe_that_nobody_reads_is_refused_and_not_waited_for(tmp_path):
 def test_a_pipe_or_a_device_is_no_trace_file_to_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(SettingsError, match="is no file"):
+        with pytest.raises(SettingsError, match="is not a file"):
             read(path)
 
 

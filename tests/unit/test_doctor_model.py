@@ -81,10 +81,13 @@ def holding(name: str, content: str | bytes) -> Callable[[Path], object]:
         (without("config.json"), "is a directory without config.json"),
         (without("model.safetensors"), "has no weights"),
         (without("tokenizer.json"), "has no tokenizer"),
-        (holding("config.json", ""), "config.json is no JSON object"),
-        (holding("config.json", "[1]"), "config.json is no JSON object"),
-        (holding("config.json", POINTER), "config.json is no JSON object: it is a Git LFS pointer, run `git lfs pull`"),
-        (holding("tokenizer.json", b"\xff"), "tokenizer.json is no JSON object"),
+        (holding("config.json", ""), "config.json is not a JSON object"),
+        (holding("config.json", "[1]"), "config.json is not a JSON object"),
+        (
+            holding("config.json", POINTER),
+            "config.json is not a JSON object: it is a Git LFS pointer, run `git lfs pull`",
+        ),
+        (holding("tokenizer.json", b"\xff"), "tokenizer.json is not a JSON object"),
         (holding("model.safetensors", ""), "model.safetensors is empty"),
         (holding("model.safetensors", POINTER), "is a Git LFS pointer, run `git lfs pull`"),
         (holding("model.safetensors", TENSORS[:-1]), "model.safetensors is cut off"),
@@ -184,7 +187,7 @@ def test_a_cache_that_is_a_file_is_named(directory: Path) -> None:
     Path("cache").touch()
     for found in (judged(directory, engine="openvino"), examine_model(GenerateSettings.read(cache=Path("cache")))):
         assert found.level is Level.WRONG
-        assert "cache is no directory; correct TIMOKHA_CACHE" in found.text
+        assert "cache is not a directory; correct TIMOKHA_CACHE" in found.text
 
 
 def test_a_disk_without_room_for_a_model_is_told(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
