@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.reading import MODEL, Prepared, Reference
 from functions.generate.engines.openvino import renumbering
-from functions.generate.engines.openvino.export.head import narrow
+from functions.generate.engines.openvino.export.head import narrow_head
 from functions.generate.engines.openvino.export.transformers_graph import trace_graph
 from functions.generate.engines.openvino.library import ov
 from functions.generate.engines.openvino.model_spec import EXACT
@@ -29,7 +29,7 @@ def prepared(tiny, pieces, tmp_path):
     def prepare(kept=None) -> Prepared:
         model = trace_graph(tiny.model)
         if kept is not None:
-            renumbering.write(tmp_path, narrow(model, np.array(kept, dtype=np.int32)))
+            renumbering.write(tmp_path, narrow_head(model, np.array(kept, dtype=np.int32)))
         ov.save_model(model, tmp_path / MODEL, compress_to_fp16=False)
         return Prepared(tmp_path, EXACT, pieces)
 

@@ -153,8 +153,8 @@ def test_alone_again_together_and_with_others_who_leave(asked: Asked) -> None:
     assert again == alone
     together = asked.answers([asked.job(prompt) for prompt in prompts()])
     assert together == alone
-    leaving = [asked.job(prompt[::-1], limit=200, told_every=0.0) for prompt in prompts()[-3:]]
-    jobs = [asked.job(prompt, told_every=0.0) for prompt in prompts()]
+    leaving = [asked.job(prompt[::-1], limit=200, partial_interval=0.0) for prompt in prompts()[-3:]]
+    jobs = [asked.job(prompt, partial_interval=0.0) for prompt in prompts()]
     for job in leaving:
         asked.put(job)
     for job in jobs[::2]:

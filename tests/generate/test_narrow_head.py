@@ -14,7 +14,7 @@ from functions.generate.engines.openvino import renumbering
 from functions.generate.engines.openvino.batch import Batch
 from functions.generate.engines.openvino.engine import OpenVINOEngine
 from functions.generate.engines.openvino.export import transformers_export
-from functions.generate.engines.openvino.export.head import OtherHead, narrow
+from functions.generate.engines.openvino.export.head import OtherHead, narrow_head
 from functions.generate.engines.openvino.export.transformers_export import export
 from functions.generate.engines.openvino.export.transformers_graph import trace_graph
 from functions.generate.engines.openvino.export.weights import quantize
@@ -63,13 +63,13 @@ def test_the_logits_are_those_of_the_whole_model_to_the_bit(kind: str, bits: int
     narrowed = whole.clone()
     size = tiny.model.config.vocab_size
     kept = third(size)
-    order = narrow(narrowed, kept)
+    order = narrow_head(narrowed, kept)
     if bits:
         quantize(whole, bits)
         quantize(narrowed, bits)
     read = np.random.default_rng(0).integers(0, size, 40)
     assert sorted(order) == list(range(size))
-    found = logits(narrowed, Renumbering(order, len(kept)).inside(read.tolist()).tolist(), how)
+    found = logits(narrowed, Renumbering(order, len(kept)).to_model_ids(read.tolist()).tolist(), how)
     assert found.shape == (40, len(kept))
     assert np.array_equal(found, logits(whole, read.tolist(), how)[:, kept])
 
@@ -81,9 +81,9 @@ def test_a_head_of_its_own_and_one_with_a_bias_are_narrowed_too() -> None:
     whole = trace_graph(tiny.model)
     narrowed = whole.clone()
     kept = third(tiny.model.config.vocab_size)
-    order = narrow(narrowed, kept)
+    order = narrow_head(narrowed, kept)
     read = [5, 300, 7]
-    found = logits(narrowed, Renumbering(order, len(kept)).inside(read).tolist())
+    found = logits(narrowed, Renumbering(order, len(kept)).to_model_ids(read).tolist())
     assert np.array_equal(found, logits(whole, read)[:, kept])
 
 
@@ -109,7 +109,7 @@ def test_a_head_that_is_not_known_is_left_alone(head: Callable[[Any], Any]) -> N
     model = unusual(head)
     before = [node.get_friendly_name() for node in model.get_ordered_ops()]
     with pytest.raises(OtherHead):
-        narrow(model, np.arange(10, dtype=np.int32))
+        narrow_head(model, np.arange(10, dtype=np.int32))
     assert [node.get_friendly_name() for node in model.get_ordered_ops()] == before
 
 
@@ -165,7 +165,8 @@ def test_penalties_and_ends_that_cannot_be_written_do_no_harm(narrowed: tuple[An
     order = np.load(directory / renumbering.FILE_NAME).tolist()
     ends = frozenset([*described.ends, *order[described.rows :], 10**6])
     wild = [
-        Job(n, order, NEW, ends, presence_penalty=2.0, temperature=3.0, seed=n, told_every=0.0) for n in range(1, 5)
+        Job(n, order, NEW, ends, presence_penalty=2.0, temperature=3.0, seed=n, partial_interval=0.0)
+        for n in range(1, 5)
     ]
     first, again = run(directory, wild), run(directory, wild)
     assert first == again

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("openvino")
 
-from functions.generate.engines.openvino.export.graph_passes import share
+from functions.generate.engines.openvino.export.graph_passes import share_constants
 from functions.generate.engines.openvino.library import ops, ov
 
 
@@ -31,7 +31,7 @@ def constants(model: ov.Model) -> list[str]:
 def test_equal_small_constants_become_one_and_others_stay() -> None:
     model = graph()
     assert len(constants(model)) == 15
-    share(model)
+    share_constants(model)
     assert constants(model) == ["f32 [1]", *["f32 [8, 8]"] * 3, "f32 []", "i32 []", "i64 [1]"]
 
 
@@ -39,5 +39,5 @@ def test_what_it_computes_stays_the_same_to_the_bit() -> None:
     given = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
     before = ov.compile_model(graph(), "CPU")([given])[0]
     shared = graph()
-    share(shared)
+    share_constants(shared)
     assert np.array_equal(ov.compile_model(shared, "CPU")([given])[0], before)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from functions.generate.engines.openvino.export.graph_passes import LIFT, lift
+from functions.generate.engines.openvino.export.graph_passes import LIFT, lift_logits
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ops, ov
 
@@ -33,7 +33,7 @@ def test_logits_keep_their_differences(precision: str) -> None:
     plain, lifted = head(), head()
     quantize(plain, 8)
     quantize(lifted, 8)
-    lift(lifted)
+    lift_logits(lifted)
     wanted, found = logits_of(plain, precision), logits_of(lifted, precision)
     np.testing.assert_allclose(found - LIFT, wanted, atol=1e-3)
 
@@ -41,7 +41,7 @@ def test_logits_keep_their_differences(precision: str) -> None:
 def test_genai_finds_the_product_before_it() -> None:
     """It looks for an addition that follows a product, at the end (`find_llm_matmul`)."""
     model = head()
-    lift(model)
+    lift_logits(model)
     added = model.output("logits").get_node().input_value(0).get_node()
     assert added.get_type_name() == "Add"
     assert added.input_value(0).get_node().get_type_name() == "MatMul"

@@ -1,4 +1,4 @@
-"""The engine's end of the process that steps its model: jobs in, futures out."""
+"""Talk to the model's process from the engine: submit jobs, and return futures of their results."""
 
 import os
 import socket
@@ -15,35 +15,35 @@ from functions.generate.engines.openvino.protocol import CancelJob, Job, JobFail
 from functions.worker.outcomes import Reject, Retry
 
 _CLOSING = 30.0
-"""Seconds for the step in hand."""
+"""Seconds to finish the current step."""
 _ENDED = JobFailure(0, "the model's process has ended")
 
 
 class Batch:
-    """Serves `model`. Its process is on its way when this returns; `wait` until the model is loaded."""
+    """Jobs of `model`, in a process that starts at once; `wait` until the model is loaded."""
 
     def __init__(self, model: ModelSpec, process: ModelProcess | None = None) -> None:
-        """`process` has got no model yet; it is ours from now on. Raises OSError if it has just ended."""
+        """`process`: one without a model, which this takes over. Raises OSError if it has ended."""
         self.model = model
         self._waiting: dict[int, Future[JobResult]] = {}
-        self._told: dict[int, Callable[[list[int]], None]] = {}
+        self._callbacks: dict[int, Callable[[list[int]], None]] = {}
         self._lock = threading.Lock()
         self._closed = False
         self._open(process or ModelProcess())
 
     def wait(self) -> None:
-        """Until the model is loaded. Raises SettingsError, one line, if it can't be."""
+        """Wait until the model is loaded. Raises SettingsError, one line, if that fails."""
         self._ready.result()
 
-    def submit(self, job: Job, told: Callable[[list[int]], None] | None = None) -> "Future[JobResult]":
-        """Cancelling the future takes the job out of the batch. It may fail with `Retry` or `Reject`.
+    def submit(self, job: Job, on_partial: Callable[[list[int]], None] | None = None) -> "Future[JobResult]":
+        """Add `job` to the batch; cancelling the future removes it. The future may fail with `Retry` or `Reject`.
 
-        `told` gets the tokens so far of a job that wants it, from another thread.
+        `on_partial`: called from another thread with the tokens so far, if the job has a `partial_interval`.
         """
         future: Future[JobResult] = Future()
-        if told:
-            self._told[job.number] = told
-            future.add_done_callback(lambda _: self._told.pop(job.number, None))
+        if on_partial:
+            self._callbacks[job.number] = on_partial
+            future.add_done_callback(lambda _: self._callbacks.pop(job.number, None))
         with self._lock:
             self._waiting[job.number] = future
             try:
@@ -55,20 +55,20 @@ class Batch:
         return future
 
     def close(self) -> None:
-        """Drop what is being written, and what comes later."""
+        """Drop all jobs, and end the process."""
         with self._lock:
             self._closed = True
         with suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as end:
-            # The reader sees the end as well; a mere close would leave it waiting.
+            # A shutdown wakes the reader, too; a mere close would not.
             end.shutdown(socket.SHUT_RDWR)
         if not self._ready.done():
-            self._process.kill()  # a model that still loads is wanted by nobody
+            self._process.kill()  # the model is still loading
         self._process.wait(_CLOSING)
         self._reader.join()
         self._connection.close()
 
     def kill(self) -> None:
-        """End its process at once, if it has not ended."""
+        """End the process at once, if it still runs."""
         with self._lock:
             self._closed = True
         self._process.kill()
@@ -104,8 +104,8 @@ class Batch:
                     case JobFailure(0, why):
                         ready.set_exception(self._unloadable(why))
                     case PartialResult(number, tokens):
-                        if told := self._told.get(number):
-                            told(tokens)
+                        if on_partial := self._callbacks.get(number):
+                            on_partial(tokens)
                     case _:
                         self._settle(answer.number, answer)
         if not ready.done():

@@ -95,7 +95,7 @@ class OpenVINOEngine:
             max_thought_tokens=max_thought_tokens,
             arithmetic=arithmetic,
         )
-        # It loads the model while the tokenizer is loaded here.
+        # Its process loads the model while the tokenizer is loaded here.
         self._batch = begun if begun and begun.model == model else Batch(model)
         try:
             self._tokenizer = _tokenizer(directory, described)
@@ -126,18 +126,23 @@ class OpenVINOEngine:
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
     ) -> GeneratedAnswer:
-        """Answer the last turn. Cancelled, it leaves the batch at the next step."""
+        """Answer the last turn. Cancelling removes it from the batch at the next step."""
         loop = asyncio.get_running_loop()
         prompt, stages = await loop.run_in_executor(self._encoding, self._writer.begin, turns, sampling)
         times, earlier = Times(), list[tuple[int, int]]()
-        async with partial_text_sender(on_progress, self._writer.partial_text) as told:
+        async with partial_text_sender(on_progress, self._writer.partial_text) as send_partial:
             while stage := stages.next():
                 job = self._job(
-                    [*prompt, *stages.tokens], sampling, stage, told_every=PARTIAL_TEXT_INTERVAL if told else None
+                    [*prompt, *stages.tokens],
+                    sampling,
+                    stage,
+                    partial_interval=PARTIAL_TEXT_INTERVAL if send_partial else None,
                 )
                 job = replace(job, earlier=tuple(earlier))
                 earlier.append((job.number, len(job.prompt)))
-                written = await asyncio.wrap_future(self._batch.submit(job, with_earlier_tokens(stages.tokens, told)))
+                written = await asyncio.wrap_future(
+                    self._batch.submit(job, with_earlier_tokens(stages.tokens, send_partial))
+                )
                 times.add(written.prompt_seconds, written.generation_seconds)
                 stages.add(written.tokens, cut=written.cut)
         return self._writer.answer(prompt, stages, times)
@@ -147,8 +152,10 @@ class OpenVINOEngine:
         await asyncio.to_thread(self._batch.close)
         self._encoding.shutdown()
 
-    def _job(self, prompt: list[int], sampling: Sampling, stage: WritingStage, *, told_every: float | None) -> Job:
-        # GenAI's repetition penalty punishes the prompt's words as well, and with them the end of a line.
+    def _job(
+        self, prompt: list[int], sampling: Sampling, stage: WritingStage, *, partial_interval: float | None
+    ) -> Job:
+        # GenAI's repetition penalty also applies to the prompt's words, and so to the end of a line.
         penalty = _TYPICAL_LOGIT * (1 - 1 / sampling.repetition_penalty)
         return Job(
             next(self._numbers),
@@ -160,7 +167,7 @@ class OpenVINOEngine:
             top_k=sampling.top_k,
             top_p=sampling.top_p,
             seed=stage.seed(sampling.seed),
-            # An answer has to have words. A mark may come first, though, and the library knows no difference.
+            # An answer must have words, but a mark may come first, and the library can't tell them apart.
             may_be_empty=bool(stage.stops),
-            told_every=None if stage.thinking else told_every,
+            partial_interval=None if stage.thinking else partial_interval,
         )

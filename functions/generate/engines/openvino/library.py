@@ -1,4 +1,4 @@
-"""OpenVINO as it has to be imported: without the package that reports its use to its makers, unasked."""
+"""Import OpenVINO without the package that reports its use to its makers."""
 
 import sys
 from typing import Any
@@ -21,7 +21,7 @@ __all__ = ["convert_traced", "genai", "ops", "ov", "passes"]
 
 
 def convert_traced(traced: Any, example: Any) -> ov.Model:
-    """The graph of a model that torch has traced."""
+    """Convert a model that torch has traced to a graph."""
     from openvino.tools.ovc import convert_model  # noqa: PLC0415 -- see above
 
     return convert_model(traced, example_input=example)

@@ -1,7 +1,7 @@
-"""The process that runs a model: all requests step together, and one joins or leaves between two steps.
+"""The process that runs a model: all requests advance in common steps, and join or leave between two steps.
 
-`process.py` starts it: `python -m functions.generate.engines.openvino.model_process FD`; FD is the socket to talk over.
-A process, because a step holds the global lock of Python. It ends when the socket does: it never outlives its parent.
+`process.py` starts it: `python -m functions.generate.engines.openvino.model_process FD`; FD is a socket for messages.
+It is a process because a step holds Python's global lock. It ends when the socket closes, and so with its parent.
 """
 
 import sys
@@ -33,9 +33,9 @@ _BLOCK = 32
 _ROOM_FOR_ANSWER = 256
 """Tokens; longer answers borrow from the others' room."""
 _TOKENS_A_STEP = 256
-"""Of prompts: the next ones wait for the next step, so that the others' answers go on meanwhile."""
+"""Of prompts; further ones wait for the next step, so that other answers continue."""
 _WHOLE = 8192
-"""Tokens of a prompt that are read in one step. In parts, their bounds would depend on the others in the batch."""
+"""Tokens of a prompt that are read in one step. The bounds of parts would depend on the rest of the batch."""
 _EVERY_TOKEN = 2**31
 
 
@@ -43,7 +43,7 @@ _EVERY_TOKEN = 2**31
 class _Running:
     number: int
     handle: Any
-    pace: Throttle | None
+    throttle: Throttle | None
     started: float
     first_at: float | None = None
     tokens: list[int] = field(default_factory=list)
@@ -57,7 +57,7 @@ class _Waiting:
 
 
 class Stepper:
-    """Takes jobs from `arriving`, answers on `connection`; None ends it."""
+    """Runs the jobs from `arriving`, and sends results on `connection`; None ends it."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Stepper:
         self._end()
 
     def _end(self) -> None:
-        """GenAI complains of requests that are left; a step lets go of those that are cancelled."""
+        """Cancel all requests, and drop them with a step: GenAI complains about requests that are left."""
         for running in self._running.values():
             running.handle.cancel()
         self._companions.leave()
@@ -104,7 +104,7 @@ class Stepper:
             self._pipeline.step()
 
     def _admit(self) -> bool:
-        """Take in what has come, waiting if there is nothing else to do; False when it is over."""
+        """Take in messages, waiting if there is nothing else to do; return False at the end."""
         while True:
             try:
                 message = self._arriving.get(block=not self._running and not self._waiting)
@@ -122,24 +122,26 @@ class Stepper:
                     return False
 
     def _start_next(self) -> None:
-        """As many as are read in one step, each of them whole, and one at least."""
+        """Start waiting jobs, at least one, up to the tokens of a step."""
         tokens = 0
         while self._waiting and tokens < _TOKENS_A_STEP and len(self._running) < self._slots:
             waiting = self._waiting.pop(next(iter(self._waiting)))
             tokens += self._start(waiting.job, waiting.since)
 
     def _start(self, job: Job, since: float) -> int:
-        """Returns how many tokens there are to read, about."""
-        ids = self._renumbering.inside(job.prompt)
+        """Start `job`; return about how many tokens of its prompt must be read."""
+        ids = self._renumbering.to_model_ids(job.prompt)
         prompt = ov.Tensor((with_aliases(ids, job) if self._aliases else ids)[None])
         try:
-            handle = self._pipeline.add_request(job.number, prompt, _config(job, self._renumbering.written(job.ends)))
-        except Exception as error:  # noqa: BLE001 - one bad request is nobody else's fault
+            handle = self._pipeline.add_request(
+                job.number, prompt, _config(job, self._renumbering.to_writable_ids(job.ends))
+            )
+        except Exception as error:  # noqa: BLE001 - it must not affect other requests
             self._connection.send(
                 JobFailure(job.number, f"the model does not take it: {type(error).__name__}", ever=True)
             )
             return 0
-        self._running[job.number] = _Running(job.number, handle, self._pace(job), started=since)
+        self._running[job.number] = _Running(job.number, handle, self._throttle(job), started=since)
         known, self._before = _shared(self._before, ids), ids
         return len(ids) - known
 
@@ -147,15 +149,15 @@ class Stepper:
         while running.handle.can_read():
             for output in running.handle.read().values():
                 running.first_at = running.first_at or self._clock.monotonic()
-                running.tokens += self._renumbering.outside(output.generated_ids)
+                running.tokens += self._renumbering.to_tokenizer_ids(output.generated_ids)
                 running.cut = output.finish_reason == genai.GenerationFinishReason.LENGTH
         status = running.handle.get_status()
         if status == genai.GenerationStatus.RUNNING:
-            if running.pace and running.tokens and running.pace.is_due():
+            if running.throttle and running.tokens and running.throttle.is_due():
                 self._connection.send(PartialResult(running.number, running.tokens))
             return
         del self._running[running.number]
-        # Of what has outgrown the whole cache there is no more either.
+        # A request that has outgrown the whole cache is cut, too.
         running.cut = running.cut or status == genai.GenerationStatus.IGNORED
         ended = self._clock.monotonic()
         first = running.first_at or ended
@@ -163,8 +165,8 @@ class Stepper:
             JobResult(running.number, running.tokens, running.cut, first - running.started, ended - first)
         )
 
-    def _pace(self, job: Job) -> Throttle | None:
-        return None if job.told_every is None else Throttle(job.told_every, self._clock)
+    def _throttle(self, job: Job) -> Throttle | None:
+        return None if job.partial_interval is None else Throttle(job.partial_interval, self._clock)
 
     def _fail_all(self, why: str) -> None:
         for running in self._running.values():
@@ -175,7 +177,7 @@ class Stepper:
 
 
 def _shared(first: NDArray[np.int64], second: NDArray[np.int64]) -> int:
-    """How many tokens both begin with."""
+    """Return how many tokens both have in common at the beginning."""
     length = min(len(first), len(second))
     differ = np.flatnonzero(first[:length] != second[:length])
     return int(differ[0]) if len(differ) else length
@@ -188,20 +190,20 @@ def _scheduler(model: ModelSpec) -> Any:
     config.max_num_batched_tokens = _WHOLE + model.slots * _TOKENS_A_STEP + companions  # what others read or write
     config.dynamic_split_fuse = True
     config.enable_prefix_caching = True
-    # Memory is taken when it is first written to. One that has room for none of it would break off.
+    # Memory is allocated at the first write; a request that does not fit at all would be cut off.
     usual = companions + (model.slots + 1) * -(-(model.max_input_tokens + _ROOM_FOR_ANSWER) // _BLOCK)
     config.num_kv_blocks = max(usual, -(-model.longest // _BLOCK) + companions + 1)  # one the library keeps
     return config
 
 
 def _config(job: Job, ends: set[int]) -> Any:
-    """`ends` are the job's, by the model's own numbers."""
+    """Return the configuration of `job`. `ends`: its ends, in the model's ids."""
     config = genai.GenerationConfig()
     config.max_new_tokens = job.limit
     config.min_new_tokens = 0 if job.may_be_empty else 1
     config.stop_token_ids = ends
     if ends:
-        # Of a model whose configuration names no end GenAI takes no request without one.
+        # If a model's configuration has no end token, GenAI requires one in each request.
         config.set_eos_token_id(min(ends))
     config.presence_penalty = job.presence_penalty
     if job.temperature > 0:
@@ -227,8 +229,8 @@ def main(descriptor: int) -> None:
     try:
         model = connection.recv()
     except (EOFError, OSError):
-        return  # it was begun for nothing
-    with suppress(BrokenPipeError):  # nobody is there any more
+        return  # the process was not needed
+    with suppress(BrokenPipeError):  # the parent has ended
         _serve(model, connection)
 
 
@@ -236,7 +238,7 @@ def _serve(model: ModelSpec, connection: Connection) -> None:
     arriving: SimpleQueue[Job | CancelJob | None] = SimpleQueue()
     try:
         stepper = Stepper(model, connection, arriving, clock=SystemClock())
-    except Exception as error:  # noqa: BLE001 - the parent says it
+    except Exception as error:  # noqa: BLE001 - the parent reports it
         connection.send(JobFailure(0, (str(error).strip().splitlines() or [type(error).__name__])[-1], ever=True))
         return
     connection.send(True)

@@ -1,6 +1,6 @@
-"""What the model's process needs to know of its model: limits, and how to compute on this processor.
+"""Specify a model for its process: limits, and how to compute on this processor.
 
-Imports little: the model is to load while the rest is imported.
+This imports little, so that the model loads while the rest is imported.
 """
 
 from collections.abc import Collection
@@ -13,11 +13,11 @@ from functions.generate.settings import Arithmetic
 
 _PROCESSOR = Path("/proc/cpuinfo")
 _DOTS = frozenset({"avx512_vnni", "avx_vnni"})
-"""Instructions that multiply and add bytes. Without them rounding to 8 bits saves nothing."""
+"""Instructions that multiply and add bytes. Without them, rounding to 8 bits saves no time."""
 
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
 FAST = {**EXACT, "DYNAMIC_QUANTIZATION_GROUP_SIZE": "64"}
-"""In bfloat16 a row of a product depends on how many there are; a cache in 8 bits is not what was just computed."""
+"""In bfloat16 a row of a product depends on the number of rows; a cache in 8 bits differs from what was computed."""
 
 
 def spec_of_prepared(

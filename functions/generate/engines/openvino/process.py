@@ -1,4 +1,4 @@
-"""The process that runs a model, started before it is known which: its imports take as long as ours."""
+"""Start the process that runs a model before the model is known, because its imports take as long as ours."""
 
 import os
 import socket
@@ -15,9 +15,9 @@ _HUGE_PAGES = "glibc.malloc.hugetlb"
 
 
 def start_early(arguments: Sequence[str], environment: Mapping[str, str]) -> "ModelProcess | None":
-    """Start the process before the settings are read, unless another engine, or only help, seems to be asked for.
+    """Start the process before the settings are read, unless another engine or only help seems to be requested.
 
-    `head_start` ends it if the settings say otherwise.
+    `head_start` ends it if the settings name another engine.
     """
     elsewhere = environment.get("GENERATE_ENGINE") not in {None, "", "openvino"}  # openvino is the default
     if elsewhere or any(word.startswith(("-h", "--h", "--e")) for word in arguments):
@@ -27,21 +27,21 @@ def start_early(arguments: Sequence[str], environment: Mapping[str, str]) -> "Mo
     try:
         return ModelProcess()
     except OSError:
-        return None  # the engine says why, if it can't start one either
+        return None  # if the engine can't start one either, it raises the error
 
 
 class ModelProcess:
-    """Started when this returns; it waits at the other end of `socket` for its model, and ends with this process."""
+    """A process that waits at the other end of `socket` for its model, and ends with this process."""
 
     def __init__(self) -> None:
         self.socket, theirs = socket.socketpair()
         with theirs:
-            # A session of its own: Ctrl-C is for the parent, which lets it finish.
+            # A session of its own, because the parent handles Ctrl-C and lets it finish.
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", _MODULE, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
-                # What numpy starts to multiply matrices would only take time from the model.
+                # Threads of numpy would only take time from the model.
                 env={**with_huge_pages(os.environ), "OPENBLAS_NUM_THREADS": "1"},
             )
         children.register_group(self._process.pid)
@@ -51,7 +51,7 @@ class ModelProcess:
         return self._process.poll() is None
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait until it has ended; kill it if that takes longer than `seconds`."""
+        """Wait until the process has ended; kill it if that takes longer than `seconds`."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -63,7 +63,7 @@ class ModelProcess:
         self._process.kill()
 
     def drop(self) -> None:
-        """End it, if it has not been given a model."""
+        """End the process before it was given a model."""
         self.socket.close()
         self.kill()
         self.wait()

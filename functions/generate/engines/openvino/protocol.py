@@ -1,24 +1,24 @@
-"""What the engine and the process that steps its model say to each other."""
+"""The messages between the engine and the model's process."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """First: what to serve, and how. Answered with True, or with Failed."""
+    """The first message: what to serve, and how. Its reply is True or a JobFailure."""
 
     directory: str
     slots: int
     max_input_tokens: int
     longest: int
-    """Tokens of a prompt and all that may follow it."""
+    """Tokens of a prompt and its answer, at most."""
     properties: dict[str, str]
     """For OpenVINO's CPU plugin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Then: what to write on. `temperature` 0 is greedy, `top_k` 0 keeps every token. Answered by `number`."""
+    """A prompt to continue. `temperature` 0 is greedy; `top_k` 0 keeps all tokens. Replies have its `number`."""
 
     number: int
     prompt: list[int]
@@ -30,23 +30,23 @@ class Job:
     top_p: float = 1.0
     seed: int = 0
     earlier: tuple[tuple[int, int], ...] = ()
-    """Of the jobs whose prompt and answer this prompt goes on with: their numbers, and the lengths of their prompts."""
+    """Numbers and prompt lengths of the jobs whose prompts and answers this prompt begins with."""
     may_be_empty: bool = False
     """Whether one of `ends` may come first."""
-    told_every: float | None = None
-    """Seconds between two `Wrote`; None where nobody wants to know what is written meanwhile."""
+    partial_interval: float | None = None
+    """Seconds between two `PartialResult`; None for no partial results."""
 
 
 @dataclass(frozen=True, slots=True)
 class CancelJob:
-    """Nobody waits for it any more: no answer either."""
+    """Cancels a job; there is no reply."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class PartialResult:
-    """What the model has written so far; it goes on."""
+    """The tokens of a job so far."""
 
     number: int
     tokens: list[int] = field(repr=False)
@@ -54,7 +54,7 @@ class PartialResult:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What the model wrote, the token that ended it included; `cut` by the limit. Times in seconds."""
+    """All tokens, including the one that ended the answer; `cut`: by the limit. Times are in seconds."""
 
     number: int
     tokens: list[int] = field(repr=False)
@@ -65,7 +65,7 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
-    """`number` 0 is the model itself. `ever`: trying again will not help."""
+    """A job failed, or the model if `number` is 0. `ever`: whether retrying is useless."""
 
     number: int
     why: str

@@ -150,8 +150,8 @@ class TransformersEngine:
         cancelled = threading.Event()
         try:
             loop = asyncio.get_running_loop()
-            async with partial_text_sender(on_progress, self._writer.partial_text) as told:
-                return await loop.run_in_executor(self._worker, self._answer, turns, sampling, cancelled, told)
+            async with partial_text_sender(on_progress, self._writer.partial_text) as send_partial:
+                return await loop.run_in_executor(self._worker, self._answer, turns, sampling, cancelled, send_partial)
         finally:
             cancelled.set()
 
@@ -160,7 +160,7 @@ class TransformersEngine:
         await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
 
     def _answer(
-        self, turns: Sequence[Turn], sampling: Sampling, cancelled: threading.Event, told: "_Told | None"
+        self, turns: Sequence[Turn], sampling: Sampling, cancelled: threading.Event, send_partial: "_SendPartial | None"
     ) -> GeneratedAnswer:
         prompt, stages = self._writer.begin(turns, sampling)
         times, cache = Times(), None
@@ -171,7 +171,9 @@ class TransformersEngine:
                 len(read),
                 self._format.end,
                 cancelled=cancelled,
-                told=None if self._beams or stage.thinking else with_earlier_tokens(stages.tokens, told),
+                send_partial=None
+                if self._beams or stage.thinking
+                else with_earlier_tokens(stages.tokens, send_partial),
                 clock=self._clock,
             )
             started = self._clock.monotonic()
@@ -236,13 +238,13 @@ def _reusable(output: Any) -> Any:
     return cache if size and size() == output.sequences.shape[1] - 1 else None
 
 
-_Told = Callable[[list[int]], None]
+_SendPartial = Callable[[list[int]], None]
 
 
 class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
     """Ends generation at the format's end or when nobody waits any more; notes when the first token came.
 
-    `told` gets the tokens so far, now and then.
+    `send_partial` gets the tokens so far, now and then.
     """
 
     def __init__(
@@ -252,16 +254,16 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
         end: str,
         *,
         cancelled: threading.Event,
-        told: _Told | None,
+        send_partial: _SendPartial | None,
         clock: Clock,
     ) -> None:
         self._tokenizer = tokenizer
         self._prompt_length = prompt_length
         self._end = end
         self._cancelled = cancelled
-        self._told = told
+        self._send_partial = send_partial
         self._clock = clock
-        self._pace = Throttle(PARTIAL_TEXT_INTERVAL, clock)
+        self._throttle = Throttle(PARTIAL_TEXT_INTERVAL, clock)
         self.first_token_at: float | None = None
         self.ended = False
 
@@ -270,8 +272,8 @@ class _Watch(StoppingCriteria):  # type: ignore[misc]  # transformers exports it
         tokens = input_ids[0, self._prompt_length :]
         # One of several beams may end before the others: each has its end token for that.
         self.ended = len(input_ids) == 1 and self._end in self._tokenizer.decode(tokens)
-        if self._told and self._pace.is_due():
-            self._told(tokens.tolist())
+        if self._send_partial and self._throttle.is_due():
+            self._send_partial(tokens.tolist())
         return torch.tensor([self.ended or self._cancelled.is_set()] * len(input_ids))
 
 

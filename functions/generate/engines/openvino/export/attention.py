@@ -1,4 +1,4 @@
-"""What each layer of a model looks at, as it asks transformers for it, and as paged attention recognises it."""
+"""Record what each layer of a model sees, and write its masks in the form that paged attention recognises."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ _STRANGE = {
 
 
 class Attention:
-    """Takes the place of a model's attention inside `with`, and notes of each layer what it sees."""
+    """Replaces a model's attention inside `with`, and records what each layer sees."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -83,7 +83,7 @@ class Attention:
 
 
 def _window(mask_function: Callable[..., Any]) -> int | None:
-    """How many tokens, itself included, a token sees; None: all before it. Raises Unsupported if it is neither."""
+    """Return how many tokens, including itself, a token sees, or None for all. Raises Unsupported for other masks."""
     places = torch.tensor([0, 1, 17, _FAR // 2 + 1, _FAR])
     keys = torch.arange(_FAR + 2)
     zero = torch.zeros((), dtype=torch.long)
@@ -106,8 +106,8 @@ def _written(attention_mask: Any, tokens: Any, before: Any, window: int | None) 
     seen = attention_mask.to(torch.bool)[:, None, None, :]
     if window is None:
         return (key <= query) & seen
-    # Known by its very operations, their order included: see gpt_oss_sliding_window_pattern in OpenVINO's
-    # state_management_pattern.cpp. `export.transformers_graph` sees to it that it was recognised.
+    # Recognised by exactly these operations in this order: see gpt_oss_sliding_window_pattern in OpenVINO's
+    # state_management_pattern.cpp. `export.transformers_graph` checks that it was.
     yes = torch.ones((), dtype=torch.bool)
     near = key > query + -window
     both = (yes & ((yes & near) & (key <= query))) & seen

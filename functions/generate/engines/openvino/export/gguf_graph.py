@@ -8,7 +8,7 @@ from functions.generate.engines.gguf.kinds import EMBEDDING, TIED, head_size
 from functions.generate.engines.gguf.layers import attention_width, attention_windows
 from functions.generate.engines.gguf.weights import Floats
 from functions.generate.engines.openvino.export import gguf_positions
-from functions.generate.engines.openvino.export.graph_passes import check_attention, lift
+from functions.generate.engines.openvino.export.graph_passes import check_attention, lift_logits
 from functions.generate.engines.openvino.export.layers import (
     Angles,
     KeyValueCache,
@@ -40,7 +40,7 @@ def build_graph(header: Header, weights: Mapping[str, Floats]) -> ov.Model:
     logits, memory = _Builder(header, weights).built(**tokens, beam_idx=beams)
     logits.output(0).get_tensor().set_names({"logits"})
     model = ov.Model([ops.result(logits)], memory.sinks, list(inputs.values()), "gguf")
-    lift(model)
+    lift_logits(model)
     check_attention(model, attention_windows(header))
     return model
 
@@ -106,8 +106,8 @@ class _Builder:
 
     def _attention(self, name: str, inputs: Node, step: _Step, window: int | None) -> Node:
         query = self._turned(name, "q", self._heads, inputs, step.turns[window])
-        key = step.memory.extended(self._turned(name, "k", self._fewer_heads, inputs, step.turns[window]))
-        value = step.memory.extended(self._projected(name, "v", self._fewer_heads, inputs))
+        key = step.memory.extend(self._turned(name, "k", self._fewer_heads, inputs, step.turns[window]))
+        value = step.memory.extend(self._projected(name, "v", self._fewer_heads, inputs))
         seen = attend(
             query, key, value, step.mask(window), scale=self._scale, shared_by=self._heads // self._fewer_heads
         )

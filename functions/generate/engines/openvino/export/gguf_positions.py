@@ -1,4 +1,4 @@
-"""How the positions of a GGUF file's model turn into angles."""
+"""Compute the rotary frequencies of a GGUF file's model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ _FAST, _SLOW = 32, 1
 @dataclass(frozen=True, slots=True)
 class RotaryFrequencies:
     frequencies: NDArray[np.floating]
-    """Of each pair in a head."""
+    """One for each pair in a head."""
     scale: float = 1.0
-    """Of the sines and cosines."""
+    """Factor of the sines and cosines."""
 
 
 def global_frequencies(header: Header, weights: Mapping[str, Floats]) -> RotaryFrequencies:
-    """Of the layers that see all tokens."""
+    """Return the frequencies of layers that see all tokens."""
     plain = _plain(header, float(header.value("rope.freq_base", 10000.0)))
     if FREQUENCIES in weights:
         return RotaryFrequencies(plain / weights[FREQUENCIES])
@@ -41,7 +41,7 @@ def global_frequencies(header: Header, weights: Mapping[str, Floats]) -> RotaryF
 
 
 def windowed_frequencies(header: Header) -> RotaryFrequencies:
-    """Of the layers that see a window of tokens."""
+    """Return the frequencies of layers that see a window of tokens."""
     return RotaryFrequencies(_plain(header, float(header.value("rope.freq_base_swa", 10000.0))))
 
 

@@ -1,4 +1,4 @@
-"""Checks and changes of a finished graph: paged attention, constants, logits above zero, aliases of tokens."""
+"""Check and change a finished graph: paged attention, constants, logits above zero, aliases of tokens."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ _SLIDING = 10
 
 
 class Unsupported(ValueError):
-    """The model is built in a way that this engine can't run."""
+    """The engine can't run a model of this kind."""
 
 
 def check_attention(model: ov.Model, windows: Sequence[int | None]) -> None:
@@ -40,8 +40,8 @@ def check_attention(model: ov.Model, windows: Sequence[int | None]) -> None:
         )
 
 
-def share(model: ov.Model) -> None:
-    """Let all that reads equal small constants of `model` read the same one, in place. Computes the same.
+def share_constants(model: ov.Model) -> None:
+    """Merge equal small constants of `model`, in place; results stay the same.
 
     OpenVINO takes time for each operation that it loads.
     """
@@ -63,14 +63,14 @@ LIFT = 512.0
 """Added to all logits, which changes no probability."""
 
 
-def lift(model: ov.Model) -> None:
+def lift_logits(model: ov.Model) -> None:
     """Add `LIFT` to the output `logits` of `model`, in place.
 
     GenAI writes 0 for "never", and a penalty lowers only what is positive.
 
-    Written so that OpenVINO takes it for no constant: it would put one into the matrix product before it, which may be
-    computed in bfloat16, and next to 512 bfloat16 knows only steps of 4. It stays an addition: that is where GenAI
-    looks for the product of which it needs only some rows.
+    It is written so that OpenVINO does not recognise a constant: it would fold one into the matrix product before it,
+    which may be computed in bfloat16, whose step near 512 is 4. It stays an addition, after which GenAI expects the
+    product of which it needs only some rows.
     """
     result = model.output("logits").get_node()
     logits = result.input_value(0)

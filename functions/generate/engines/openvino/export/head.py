@@ -1,7 +1,6 @@
-"""Narrow a model's head to the tokens that it is to write: with a large vocabulary the logits are most of a step.
+"""Narrow a model's head to the tokens that it may write: with a large vocabulary, logits take most of a step.
 
-What it reads stays whole: its input takes every token. Inside, tokens have numbers of their own, in which those that
-it writes come first.
+The model still reads every token. Inside, tokens have other numbers, in which those that it writes come first.
 """
 
 from typing import Any
@@ -12,20 +11,20 @@ from numpy.typing import NDArray
 from functions.generate.engines.openvino.library import ops, ov
 
 _AFTER = {"Add", "Subtract", "Multiply", "Divide", "Tanh", "Convert", "Clamp"}
-"""What may be done to logits, each for itself: a bias, a scale, a cap."""
+"""Elementwise operations on logits: a bias, a scale, a cap."""
 
 Tokens = NDArray[np.int32]
 
 
 class OtherHead(Exception):
-    """The logits are computed in a way that is not known here."""
+    """The logits are computed in an unknown way."""
 
 
-def narrow(model: ov.Model, kept: Tokens) -> Tokens:
-    """Let `model` write only the tokens `kept`, in place. Its weights must not be quantized yet.
+def narrow_head(model: ov.Model, kept: Tokens) -> Tokens:
+    """Restrict `model` to writing the tokens `kept`, in place. Its weights must not be quantized yet.
 
-    Returns its vocabulary: the tokenizer's ids in the order of the model's own, of which the first `len(kept)` are
-    what it writes. Raises OtherHead, the model unchanged, if it isn't known how it computes logits.
+    Return the tokenizer's ids in the order of the model's own; it writes the first `len(kept)`. Raises OtherHead,
+    without a change, if logits are computed in an unknown way.
     """
     product, weights, biases = _head(model)
     size = _rows(product, weights).shape[0]
@@ -39,26 +38,26 @@ def narrow(model: ov.Model, kept: Tokens) -> Tokens:
     return order
 
 
-def rows(model: ov.Model) -> int:
-    """The tokens that `model` writes, or could write."""
+def count_rows(model: ov.Model) -> int:
+    """Return the number of tokens that `model` can write."""
     return int(model.output("logits").partial_shape[-1].get_length())
 
 
 def _head(model: ov.Model) -> tuple[Any, Any, list[Any]]:
-    """The matrix product that gives the logits, its weights, and the inputs of what follows it that have a row each."""
-    node, biases = _before(model.output("logits").get_node(), 0), []
-    size = rows(model)
+    """Return the matrix product of the logits, its weights, and the inputs of later operations with a row per token."""
+    node, biases = _input_node(model.output("logits").get_node(), 0), []
+    size = count_rows(model)
     while node.get_type_name() in _AFTER:
-        node, constants = _apart(node)
+        node, constants = _split_inputs(node)
         biases += [port for port in constants if _constant(_source(port)).shape[-1] == size]
-    weights = _constant(_before(node, 1)) if node.get_type_name() == "MatMul" else None
+    weights = _constant(_input_node(node, 1)) if node.get_type_name() == "MatMul" else None
     if weights is None or len(weights.shape) != 2:  # noqa: PLR2004
         raise OtherHead
     return node, weights, biases
 
 
-def _apart(node: Any) -> tuple[Any, list[Any]]:
-    """What `node` is computed from, and its inputs that are constants of several numbers."""
+def _split_inputs(node: Any) -> tuple[Any, list[Any]]:
+    """Return the input that `node` transforms, and its inputs that are constants of several numbers."""
     ports = [port for port in node.inputs() if not _is_single(port)]
     constants = [port for port in ports if _constant(_source(port)) is not None]
     if len(ports) != len(constants) + 1:
@@ -67,7 +66,7 @@ def _apart(node: Any) -> tuple[Any, list[Any]]:
 
 
 def _is_single(port: Any) -> bool:
-    """Whether `port` reads one number, the same for all logits, which may be computed."""
+    """Return whether `port` reads a single number for all logits, constant or computed."""
     shape = port.get_partial_shape()
     return bool(shape.is_static and shape.get_min_shape() == [1] * len(shape))
 
@@ -76,19 +75,19 @@ def _source(port: Any) -> Any:
     return port.get_source_output().get_node()
 
 
-def _before(node: Any, place: int) -> Any:
+def _input_node(node: Any, place: int) -> Any:
     return node.input_value(place).get_node()
 
 
 def _constant(node: Any) -> Any:
-    """The constant that `node` is, or converts; else None."""
+    """Return the constant that `node` is or converts, or None."""
     if node.get_type_name() == "Convert":
-        node = _before(node, 0)
+        node = _input_node(node, 0)
     return node if node.get_type_name() == "Constant" else None
 
 
 def _rows(product: Any, weights: Any) -> NDArray[Any]:
-    """[tokens, width]"""
+    """Return the weights as [tokens, width]."""
     return weights.data if product.get_attributes()["transpose_b"] else weights.data.T  # type: ignore[no-any-return]
 
 
@@ -102,7 +101,7 @@ def _narrowed(product: Any, weights: Any, kept: Tokens) -> Any:
 
 
 def _renumber(model: ov.Model, order: Tokens) -> None:
-    """The embeddings stay as they are: the tokenizer's numbers are looked up for the model's own."""
+    """Convert the model's input ids to the tokenizer's, so that the embeddings stay unchanged."""
     tokens = model.input("input_ids")
     readers = readers_of(tokens)
     looked_up = ops.gather(ops.constant(order), tokens, ops.constant(0))
@@ -112,5 +111,5 @@ def _renumber(model: ov.Model, order: Tokens) -> None:
 
 
 def readers_of(tokens: Any) -> list[Any]:
-    """The inputs that read what `tokens` are, not how many."""
+    """Return the inputs that read the values of `tokens`, not only their number."""
     return [port for port in tokens.get_target_inputs() if port.get_node().get_type_name() != "ShapeOf"]

@@ -1,4 +1,4 @@
-"""Parts of a language model as OpenVINO's operations, in the forms that it fuses and that paged attention knows."""
+"""Build parts of a language model from OpenVINO operations, in forms that it fuses and that paged attention knows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Node = Any
 
 
 def matrix(values: Floats) -> Node:
-    """`values` as they are, without a copy."""
+    """Return a constant with `values`, without copying them."""
     return ops.constant(values, shared_memory=True)
 
 
@@ -43,7 +43,7 @@ class Angles:
 
 
 def angles(positions: Node, frequencies: NDArray[np.floating], scale: float = 1.0) -> Angles:
-    """By how much heads are turned at `positions`, [batch, tokens]."""
+    """Return the angles by which heads are rotated at `positions`, [batch, tokens]."""
     turns = ops.multiply(
         ops.convert(ops.unsqueeze(positions, ops.constant(2)), "f32"),
         ops.constant(np.asarray(frequencies, dtype=np.float32)[None, None]),
@@ -56,7 +56,7 @@ def angles(positions: Node, frequencies: NDArray[np.floating], scale: float = 1.
 
 
 def rotate(heads: Node, width: int, by: Angles) -> Node:
-    """Turn the first half of each head against the second."""
+    """Rotate each head by the angles `by`, its first half against its second."""
     half = width // 2
     swapped = ops.concat([ops.multiply(_slice(heads, half, width), number(-1)), _slice(heads, 0, half)], -1)
     return ops.add(ops.multiply(heads, by.cosines), ops.multiply(swapped, by.sines))
@@ -67,18 +67,18 @@ def _slice(heads: Node, begin: int, end: int) -> Node:
 
 
 def split_heads(inputs: Node, heads: int, width: int) -> Node:
-    """[batch, tokens, heads × width] to [batch, heads, tokens, width]."""
+    """Reshape [batch, tokens, heads × width] to [batch, heads, tokens, width]."""
     apart = ops.reshape(inputs, ops.constant([0, 0, heads, width]), True)
     return ops.transpose(apart, ops.constant([0, 2, 1, 3]))
 
 
 def join_heads(heads: Node, count: int, width: int) -> Node:
-    """What `split` has split."""
+    """Undo `split_heads`."""
     return ops.reshape(ops.transpose(heads, ops.constant([0, 2, 1, 3])), ops.constant([0, 0, count * width]), True)
 
 
 def attend(query: Node, key: Node, value: Node, mask: Node, *, scale: float, shared_by: int) -> Node:
-    """`shared_by` heads of `query` look at each of `key` and `value`."""
+    """Return attention. `shared_by`: how many heads of `query` share a head of `key` and `value`."""
     keys, values = (_repeated(heads, shared_by) for heads in (key, value))
     return ops.scaled_dot_product_attention(query, keys, values, mask, number(scale))
 
@@ -100,10 +100,10 @@ class KeyValueCache:
         self._batch = ops.gather(ops.shape_of(ids, "i64"), ops.constant([0]), ops.constant(0))
         self.sinks: list[Node] = []
         self.before: Node = None
-        """How many tokens there were; a number."""
+        """The number of earlier tokens."""
 
-    def extended(self, new: Node) -> Node:
-        """All up to the last of `new`, [batch, heads, tokens, width]."""
+    def extend(self, new: Node) -> Node:
+        """Append `new`, [batch, heads, tokens, width], and return all keys or values so far."""
         place = len(self.sinks)
         name = f"past.{place}present.{place}"
         _, heads, _, width = (dimension.get_max_length() for dimension in new.get_output_partial_shape(0))
@@ -120,7 +120,7 @@ class KeyValueCache:
 
 
 def mask(ids: Node, attention_mask: Node, before: Node, window: int | None) -> Node:
-    """What each new token sees: all up to itself, or the last `window` of them."""
+    """Return the mask of what each new token sees: all tokens up to itself, or the last `window` of them."""
     tokens, all_tokens = _length(ids), _length(attention_mask)
     key = _unsqueezed(_counted(all_tokens), (0, 1, 2))
     query = _unsqueezed(ops.add(_counted(tokens), before), (0, 1, 3))
@@ -128,7 +128,7 @@ def mask(ids: Node, attention_mask: Node, before: Node, window: int | None) -> N
     causal = ops.less_equal(key, query)
     if window is None:
         return ops.bitwise_and(causal, seen)
-    # Known by its very operations, their order included: see `export.attention`.
+    # Recognised by exactly these operations in this order: see `export.attention`.
     yes = ops.constant(np.array(True))
     near = ops.greater(key, ops.add(query, ops.constant(np.int64(-window))))
     both = ops.bitwise_and(ops.bitwise_and(yes, ops.bitwise_and(ops.bitwise_and(yes, near), causal)), seen)

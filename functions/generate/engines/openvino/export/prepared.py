@@ -1,4 +1,4 @@
-"""A model as the OpenVINO engine serves it, written to a directory. Needs neither torch nor transformers."""
+"""Write a model for the OpenVINO engine to a directory, without torch and transformers."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from functions.generate.engines.model_files import write_errors_named
 from functions.generate.engines.openvino import renumbering
 from functions.generate.engines.openvino.batch_invariance import ALIAS_BITS
 from functions.generate.engines.openvino.export import head
-from functions.generate.engines.openvino.export.graph_passes import Unsupported, share, strip_aliases
+from functions.generate.engines.openvino.export.graph_passes import Unsupported, share_constants, strip_aliases
 from functions.generate.engines.openvino.export.head import OtherHead
 from functions.generate.engines.openvino.export.weights import quantize
 from functions.generate.engines.openvino.library import ov
@@ -29,18 +29,18 @@ class ServableModel:
     tokenizer: Any
     """A `tokenizers.Tokenizer`."""
     config: str
-    """config.json, which GenAI looks into."""
+    """config.json, which GenAI reads."""
     described: ServingInfo
     used: Collection[int] = ()
-    """The tokens of the data that it was trained on."""
+    """The tokens of the data that the model was trained on."""
 
 
 def write(
     servable: ServableModel, directory: Path, *, bits: int | None, vocabulary: Vocabulary = Vocabulary.TALK
 ) -> str | None:
-    """Write to `directory`, weights in `bits` bits, as they are if None; changes the model. Raises OSError.
+    """Write to `directory`, with weights in `bits` bits, or unchanged if None; changes the model. Raises OSError.
 
-    Returns a remark, one line, if its vocabulary was to be narrowed and could not be.
+    Return a remark, one line, if the vocabulary should have been narrowed but could not be.
     """
     model, described, order, remark = servable.model, servable.described, None, None
     if vocabulary is Vocabulary.TALK:
@@ -52,7 +52,7 @@ def write(
         quantize(model, bits)
     if servable.tokenizer.get_vocab_size() <= 1 << ALIAS_BITS:
         strip_aliases(model)
-    share(model)
+    share_constants(model)
     directory.mkdir(parents=True, exist_ok=True)
     with write_errors_named(directory):
         ov.save_model(model, directory / "openvino_model.xml", compress_to_fp16=False)
@@ -73,15 +73,15 @@ def _narrow(
     vocabulary, and the order is None, where talk needs that. Raises OtherHead if it isn't known how to narrow it.
     """
     always = {*described.ends, *described.special_ids, *used}
-    tokens = vocabularies.tokens_to_keep(tokenizer, always=always, size=head.rows(model))
+    tokens = vocabularies.tokens_to_keep(tokenizer, always=always, size=head.count_rows(model))
     if tokens is None:
         return described, None
-    order = head.narrow(model, np.array(tokens, dtype=np.int32))
+    order = head.narrow_head(model, np.array(tokens, dtype=np.int32))
     return described.model_copy(update={"rows": len(tokens)}), order
 
 
 def not_servable(name: str, error: Unsupported) -> SettingsError:
-    """What is said of the model `name`, of a kind that this engine can't run."""
+    """Return the error for the model `name`, which this engine can't run."""
     return SettingsError(
         f"{name} has {error}, which the openvino engine can't run: set GENERATE_ENGINE=transformers, or "
         "GENERATE_ENGINE=openai and have a server run it"

@@ -1,7 +1,7 @@
-"""Whether a model's architecture comes out right: a small one of its kind is converted, and compared with torch.
+"""Check that an architecture is converted correctly: convert a small model of its kind, and compare it with torch.
 
-It takes seconds and little memory, before the minutes that the model itself takes, and no model is served that would
-have answered differently without anybody noticing.
+This takes seconds and little memory, before the minutes for the model itself, and it prevents serving a model that
+would silently answer differently.
 """
 
 import copy
@@ -19,11 +19,11 @@ from functions.generate.engines.openvino.library import genai, ov
 from functions.generate.engines.openvino.model_spec import EXACT
 
 _SMALL = 20_000_000
-"""Parameters. A model with fewer is compared itself."""
+"""Parameters; a smaller model is compared itself."""
 _WORDS = 512
 _WINDOW = 8
 _SIZES = {"vocab_size": _WORDS, "intermediate_size": 256, "sliding_window": _WINDOW, "max_position_embeddings": 2048}
-"""What a small model has at most."""
+"""Upper limits for a small model."""
 _PROMPTS = (3, 4 * _WINDOW + 1)
 """Tokens. They are read together, and one is longer than the window."""
 _NEW = 6
@@ -37,9 +37,9 @@ _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_exp
 
 
 def convert_checked(model: Any) -> ov.Model:
-    """The graph of `model`. Raises Unsupported, with a reason, if a model that is built so does not come out right.
+    """Convert `model` to a graph. Raises Unsupported, with a reason, if its architecture is not converted correctly.
 
-    Raises OSError if there is no room to try it.
+    Raises OSError if there is no room on the disk for the check.
     """
     try:
         if sum(parameter.numel() for parameter in model.parameters()) > _SMALL:
@@ -53,7 +53,7 @@ def convert_checked(model: Any) -> ov.Model:
     except Exception as error:
         if isinstance(error, OSError) and error.errno:  # a disk's; Python's own, about missing sources, has none
             raise
-        # What transformers, torch and OpenVINO raise about what they have not been made for.
+        # transformers, torch and OpenVINO raise all kinds of errors for unsupported models.
         raise Unsupported(_reason(model, error)) from error
     return made
 
@@ -69,7 +69,7 @@ def _reason(model: Any, error: Exception) -> str:
 
 
 def _small(kind: Any, original: Any) -> Any:
-    """A model of the same architecture, with weights at random that make every part of it matter."""
+    """Return a small model of the same architecture, with random weights that make every part of it matter."""
     config = copy.deepcopy(original)
     _shrink(config.get_text_config())
     with torch.random.fork_rng(devices=[]):
@@ -102,7 +102,7 @@ def _shrink(config: Any) -> None:
 
 
 def _of_each_kind(layers: list[tuple[Any, ...]]) -> list[int]:
-    """The places of the first layer of each kind, and of two at least."""
+    """Return the positions of the first layer of each kind, and of at least two layers."""
     first = {layers.index(layer) for layer in layers}
     return sorted(first | {0, min(1, len(layers) - 1)})
 
@@ -128,7 +128,7 @@ def _compare(model: Any, made: ov.Model) -> None:
 
 
 def _continued(directory: str, prompts: list[Any]) -> list[tuple[list[int], list[float]]]:
-    """The next tokens and how likely each was, as the engine has them."""
+    """Return the next tokens and their log probabilities, as the engine computes them."""
     scheduler = genai.SchedulerConfig()
     scheduler.num_kv_blocks = 4 * len(prompts)
     pipeline = genai.ContinuousBatchingPipeline(directory, scheduler, "CPU", EXACT)

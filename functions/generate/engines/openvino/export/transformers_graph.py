@@ -8,7 +8,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from functions.generate.engines.openvino.export.attention import Attention
-from functions.generate.engines.openvino.export.graph_passes import check_attention, lift
+from functions.generate.engines.openvino.export.graph_passes import check_attention, lift_logits
 from functions.generate.engines.openvino.library import convert_traced, ops, ov, passes
 
 _jit: Any = torch.jit  # untyped
@@ -35,7 +35,7 @@ def trace_graph(model: PreTrainedModel) -> ov.Model:
         traced = convert_traced(step, example)
     _name(traced, cache)
     _hide_cache(traced, cache)
-    lift(traced)
+    lift_logits(traced)
     check_attention(traced, attention.windows)
     return traced
 

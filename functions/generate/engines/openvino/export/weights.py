@@ -1,4 +1,4 @@
-"""Weights in 8 or 4 bits, in groups that share a scale, as OpenVINO's CPU plugin unpacks them."""
+"""Quantize weights to 8 or 4 bits, in groups that share a scale, as OpenVINO's CPU plugin unpacks them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from functions.generate.engines.openvino.library import ops, ov
 
 GROUPS = {8: (64, 32), 4: (32,)}
-"""Weights that share a scale, by their bits: the first that divides a row. In 8 bits larger groups are faster."""
+"""Sizes of groups by bits; the first that divides a row is used. In 8 bits larger groups are faster."""
 _SMALLEST = 32
-"""A matrix with a side below it is left as it is."""
+"""A matrix with a shorter side stays unchanged."""
 _ROWS = 8192
 _LARGEST_MATRIX = 30_000
-"""Rows: larger ones are vocabularies, and these stay in 8 bits."""
+"""Rows; larger matrices are vocabularies, which stay in 8 bits."""
 
 Floats = NDArray[np.float32]
 
@@ -37,7 +37,7 @@ class _Place:
     name: str
     constant: Any = field(compare=False)
     turned: bool
-    """Whether what is summed over comes first: the groups lie along it, so it has to come last."""
+    """Whether the summed dimension comes first; groups lie along it, so it must come last."""
 
 
 def _ports(model: ov.Model) -> list[Any]:
@@ -49,7 +49,7 @@ def _ports(model: ov.Model) -> list[Any]:
 
 
 def _constant(port: Any) -> Any:
-    """What `port` reads, less the conversion that follows a weight of 16 bits."""
+    """Return the node that `port` reads, without the conversion after a 16-bit weight."""
     node = port.get_source_output().get_node()
     return node.input_value(0).get_node() if node.get_type_name() == "Convert" else node
 
@@ -76,7 +76,7 @@ def _replace(port: Any, unpacked: Any) -> None:
 
 
 def _pack(place: _Place, bits: int) -> Any:
-    """The operations that unpack the matrix, [out, in]."""
+    """Return operations that unpack the quantized matrix, [out, in]."""
     matrix = np.asarray(place.constant.data, dtype=np.float32)
     matrix = np.ascontiguousarray(matrix.T if place.turned else matrix)
     out, width = matrix.shape
@@ -97,10 +97,10 @@ def _bytes(parts: list[Floats]) -> Any:
 
 
 def _rounded(groups: Floats) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """Numbers and scales. Of two ways to choose a scale the closer one, for each group.
+    """Return numbers and scales; each group uses the closer of two scales.
 
-    The furthest number becomes ±127, or −128: then weights that had been quantized before in such groups, to 8 bits
-    or to 5, come out as they went in.
+    The largest number becomes ±127, or −128, so that weights that were quantized before in such groups, to 8 or 5
+    bits, stay the same.
     """
     furthest = np.take_along_axis(groups, np.abs(groups).argmax(-1)[..., None], -1)
     tries = [_with_scale(groups, scale) for scale in (np.abs(furthest / 127), furthest / -128)]
