@@ -192,7 +192,7 @@ def test_a_model_whose_head_is_not_known_keeps_its_vocabulary_and_says_so(
     def unknown(*_: Any) -> Any:
         raise OtherHead
 
-    monkeypatch.setattr("functions.generate.engines.openvino.export.head.narrow", unknown)
+    monkeypatch.setattr("functions.generate.engines.openvino.export.head.narrow_head", unknown)
     source = tiny_models.save("qwen2", tmp_path / "source")
     remark = export(str(source), tmp_path / "prepared", bits=8, clock=SystemClock())
     assert remark == "source keeps its whole vocabulary: how it computes logits is not known here"
