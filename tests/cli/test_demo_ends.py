@@ -48,5 +48,5 @@ def test_bytes_that_are_no_utf8_are_replaced_and_noted(tmp_path):
     (tmp_path / "input").write_bytes("Тимоха, раз \xff два\n".encode("latin-1", "replace") + "Тимоха, три\n".encode())
     with (tmp_path / "input").open("rb") as lines, demo(tmp_path, stdin=lines) as process:
         assert process.wait(WITHIN) == 0
-        assert said(tmp_path).count("no UTF-8") == 1
+        assert said(tmp_path).count("not UTF-8") == 1
         assert "bot> три" in said(tmp_path)
