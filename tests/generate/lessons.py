@@ -31,7 +31,7 @@ TEMPLATE = (
     "{% for m in messages %}{{ 'Гость' if m['role'] == 'user' else 'Тимоха' }}: {{ m['content'] }}\n{% endfor %}"
     "{% if add_generation_prompt %}Тимоха:{% endif %}"
 )
-"""`Dialogue` as a chat template, for servers."""
+"""`DialogueFormat` as a chat template, for servers."""
 _PIECES_OF_BYTES = "日本 😀"
 
 THINKING, BROODING, FRAMED = "подумай", "думай долго", "кто там?"
