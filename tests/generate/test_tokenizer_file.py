@@ -14,7 +14,7 @@ from functions.generate.engines.tokenizer_file import write
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 WORDS = ["▁", "п", "р", "и", "в", "е", "т", "пр", "ри", "при", "ив", "рив", "вет", "ет", "привет", "▁при", "▁привет"]
 VOCABULARY = {token: number for number, token in enumerate(["<unk>", "<end>", *BYTES, *reversed(WORDS), "\n", "🙂"])}
-MERGES = derive_merges({token: -number for token, number in VOCABULARY.items()}).spelled()
+MERGES = derive_merges({token: -number for token, number in VOCABULARY.items()}).as_texts()
 
 
 def gemma_like(**how: object) -> Tokenizer:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from functions.generate.engines.gguf.merges import BYTE, Merge, index_merges, without_unused
+from functions.generate.engines.gguf.merges import BYTE, Merge, drop_unused_merges, index_merges
 
 FILE_NAME = "tokenizer.json"
 
@@ -28,7 +28,9 @@ def _light(model: Mapping[str, Any]) -> dict[str, Any]:
     if merges and _plain(model):
         several_ways = len({left + right for left, right in merges}) < len(merges)
         fallbacks = {token for token in vocabulary if BYTE.fullmatch(token)}
-        light["merges"] = _joined(without_unused(index_merges(merges), fallbacks).spelled() if several_ways else merges)
+        light["merges"] = _joined(
+            drop_unused_merges(index_merges(merges), fallbacks).as_texts() if several_ways else merges
+        )
     return light
 
 

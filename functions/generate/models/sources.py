@@ -8,7 +8,7 @@ from events.errors import SettingsError
 from events.extras import in_image
 from events.files import absolute
 from functions.generate.engines.gguf import header
-from functions.generate.engines.gguf.kinds import refusal
+from functions.generate.engines.gguf.kinds import refusal_reason
 
 CONFIG = "config.json"
 """Written last of a model's files: without it the model is incomplete."""
@@ -109,7 +109,7 @@ def _file_problem(path: Path) -> str | None:
     if path.suffix != header.SUFFIX and not _first_bytes(path).startswith(header.MAGIC):
         return "is a file of another kind"
     try:
-        return refusal(header.read_header(path)) or None
+        return refusal_reason(header.read_header(path)) or None
     except header.UnreadableGGUF as error:
         return str(error)
 

@@ -1,4 +1,4 @@
-"""An adapter (LoRA) as peft writes it, merged into the weights of a GGUF file: numpy alone, no torch.
+"""Merge an adapter (LoRA) in peft's format into the weights of a GGUF file, without torch.
 
 Source: https://github.com/huggingface/peft and https://github.com/huggingface/safetensors#format
 """
@@ -20,28 +20,28 @@ from functions.generate.models.voices import ADAPTER, CONFIG, MAX_HEADER, TENSOR
 
 _NUMBERS = {"F16": np.float16, "F32": np.float32}
 _NAME = re.compile(r"base_model\.model\.(?P<matrix>.+)\.lora_(?P<which>[AB])\.weight")
-_OTHERWISE = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "modules_to_save")
-"""What would make another sum of the matrices; none of it is read here."""
+_UNSUPPORTED = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "fan_in_fan_out", "modules_to_save")
+"""Options that change how the matrices are added; none is supported."""
 
 
 class BadAdapter(ValueError):
-    """It can't be read, or belongs to another model: says so after its name."""
+    """The adapter can't be read or belongs to another model; the message follows its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """`matrices`: by transformers' name of a weight, what is added to it is `scale` times the product of the two."""
+    """`matrices`: by transformers' name of a weight, two whose product times `scale` is added to it."""
 
     scale: float
     matrices: Mapping[str, tuple[Floats, Floats]]
 
     @classmethod
     def read(cls, directory: Path) -> "Adapter":
-        """Raises BadAdapter."""
+        """Read the adapter in `directory`. Raises BadAdapter."""
         try:
             config = json.loads((directory / CONFIG).read_bytes())
             scale = float(config["lora_alpha"]) / int(config["r"])
-            if config.get("peft_type") != "LORA" or (others := [name for name in _OTHERWISE if config.get(name)]):
+            if config.get("peft_type") != "LORA" or (others := [name for name in _UNSUPPORTED if config.get(name)]):
                 raise BadAdapter(f"{CONFIG} has {'no LoRA' if config.get('peft_type') != 'LORA' else others[0]}")
             tensors = _tensors((directory / ADAPTER).read_bytes())
         except BadAdapter:
@@ -50,11 +50,11 @@ class Adapter:
             raise BadAdapter(f"{Path(str(error.filename)).name}: {error.strerror}") from None
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
             raise BadAdapter(f"{CONFIG} or {ADAPTER} is cut off or damaged") from None
-        return cls(scale, _paired(tensors))
+        return cls(scale, _pair_halves(tensors))
 
 
 def read_weights(path: Path, header: Header, adapter: Path | None) -> Mapping[str, Floats]:
-    """Those of the GGUF file at `path`, merged with the adapter in the directory `adapter`.
+    """Return the weights of the GGUF file at `path`, merged with the adapter in the directory `adapter`, if any.
 
     Raises UnreadableGGUF, after the file's name, or BadAdapter, after the adapter's.
     """
@@ -63,7 +63,7 @@ def read_weights(path: Path, header: Header, adapter: Path | None) -> Mapping[st
 
 
 class AdaptedWeights(Mapping[str, Floats]):
-    """The `weights` of a GGUF file, by the names in it, with an adapter merged into each when it is asked for."""
+    """The `weights` of a GGUF file by its names; an adapter is merged into each on access."""
 
     def __init__(self, header: Header, weights: Mapping[str, Floats], adapter: Adapter) -> None:
         """Raises BadAdapter if the adapter belongs to another model."""
@@ -106,7 +106,7 @@ def _tensors(data: bytes) -> dict[str, Floats]:
 
 
 def _sum(values: memoryview, header: Mapping[str, Any]) -> str:
-    """Of all tensors' bytes, in the order of their names."""
+    """Return the SHA-256 of all tensors' bytes, in the order of their names."""
     found = sha256()
     for _, said in sorted(header.items()):
         found.update(values[slice(*said["data_offsets"])])
@@ -123,7 +123,7 @@ def _floats(values: memoryview, *, dtype: str, shape: list[int], data_offsets: l
     return found
 
 
-def _paired(tensors: Mapping[str, Floats]) -> dict[str, tuple[Floats, Floats]]:
+def _pair_halves(tensors: Mapping[str, Floats]) -> dict[str, tuple[Floats, Floats]]:
     halves: dict[str, dict[str, Floats]] = {}
     for name, values in tensors.items():
         found = _NAME.fullmatch(name)

@@ -1,4 +1,4 @@
-"""The head of a GGUF file: what it says of its model and its tensors, read without torch and without its weights.
+"""Read the header of a GGUF file, its metadata and the list of its tensors, without torch and the weights.
 
 Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -60,11 +60,11 @@ _NUMBERS: Final = {
 }
 _TEXT, _LIST = 8, 9
 _KEPT = 4096
-"""Entries of a list of numbers that are kept unless asked for; of longer ones, and of texts, how many there are."""
+"""Longest list of numbers that is always kept; of longer lists, and lists of texts, only the length is."""
 
 
 class UnreadableGGUF(ValueError):
-    """The file is of another kind, or damaged: says so after its name."""
+    """The file is of another kind or damaged; the message follows the file's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Tensor:
 @dataclass(frozen=True, slots=True)
 class Header:
     metadata: Mapping[str, Any]
-    """A list too long to keep is how many there are in it."""
+    """The length of a list stands for one that was not kept."""
     tensors: tuple[Tensor, ...]
 
     @property
@@ -94,7 +94,7 @@ class Header:
         return str(self.metadata.get("general.architecture", ""))
 
     def value(self, name: str, default: Any = None) -> Any:
-        """Return what the file says of its architecture's `name`."""
+        """Return the metadata `name` of the file's architecture."""
         return self.metadata.get(f"{self.architecture}.{name}", default)
 
     @property
@@ -103,7 +103,7 @@ class Header:
 
 
 def read_header(path: Path, whole: Collection[str] = ()) -> Header:
-    """Read the head of `path`; the lists named in `whole` are kept, however long. Raises UnreadableGGUF or OSError."""
+    """Read the header of `path`. `whole`: names of lists to keep at any length. Raises UnreadableGGUF or OSError."""
     with path.open("rb") as file:
         begins = file.read(len(POINTER))
         if begins == POINTER:
@@ -124,7 +124,7 @@ def read_header(path: Path, whole: Collection[str] = ()) -> Header:
 
 
 class _Reader:
-    """Walks through the head of a file."""
+    """Reads the header at a cursor."""
 
     def __init__(self, data: mmap.mmap, whole: Collection[str]) -> None:
         self._data = data

@@ -1,6 +1,6 @@
-"""Which GGUF files are read here, weight for weight as they are meant, and in one line why another one is not.
+"""Decide whether a GGUF file's model can be read exactly, and explain in one line if it can't.
 
-What a file says and this does not know may change what its model computes: such a file is refused, never guessed at.
+Unknown metadata may change what a model computes, so a file with any is refused.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ LAYERS: Final[Mapping[str, Mapping[str, str]]] = {
         "post_ffw_norm.weight": "post_feedforward_layernorm.weight",
     },
 }
-"""By architecture, the tensors of a layer and what transformers calls them."""
+"""By architecture, the tensors of a layer and transformers' names for them."""
 EMBEDDING: Final = "token_embd.weight"
 OUTSIDE: Final = {
     EMBEDDING: "model.embed_tokens.weight",
@@ -39,9 +39,9 @@ OUTSIDE: Final = {
     "output.weight": "lm_head.weight",
 }
 TIED: Final = "output.weight"
-"""Without it the embedding is the output's matrix, too."""
+"""If absent, the embedding is also the output matrix."""
 FREQUENCIES: Final = "rope_freqs.weight"
-"""What the angles of positions are divided by, in Llama 3.1 and later."""
+"""Divisors of the rotary angles, in Llama 3.1 and later."""
 
 BYTE_LEVEL: Final = "gpt2"
 PIECES: Final = "llama"
@@ -57,7 +57,7 @@ SPLITS: Final = {
     "smollm": "digits",
     "gpt-2": "gpt2",
 }
-"""By a file's word for how its tokenizer splits a text before it merges: the rule that it means."""
+"""By a file's name for its pre-tokenizer: the rule by which it splits a text before merging."""
 
 _NEEDED: Final = (
     "block_count",
@@ -97,12 +97,12 @@ _HARMLESS: Final[Mapping[str, Any]] = {
     "attn_logit_softcapping": 0.0,
     "use_parallel_residual": False,
 }
-"""What changes nothing as long as it has this value."""
+"""Metadata without effect if it has this value."""
 _SCALINGS: Final = {"none", "linear", "yarn"}
 
 
-def refusal(header: Header) -> str:
-    """Return why this file's model is not read here, to be put after its name; empty if it is."""
+def refusal_reason(header: Header) -> str:
+    """Return why the file's model can't be read, to follow its name, or "" if it can."""
     try:
         return _no_model(header) or _unknown(header)
     except (ArithmeticError, LookupError, TypeError, ValueError):
@@ -110,7 +110,7 @@ def refusal(header: Header) -> str:
 
 
 def parameter_name(header: Header, tensor: str) -> str:
-    """What transformers calls `tensor`; `FREQUENCIES` are none of its parameters and keep their name."""
+    """Return transformers' name of `tensor`; `FREQUENCIES` are not a parameter there and keep their name."""
     if tensor in OUTSIDE:
         return OUTSIDE[tensor]
     if tensor == FREQUENCIES:
@@ -180,7 +180,7 @@ def _unknown_tokenizer(header: Header) -> str:
 
 def _unknown_tensors(header: Header) -> str:
     found = {tensor.name for tensor in header.tensors}
-    # One layer more than there can be is enough to miss.
+    # One more layer than there can be suffices to find one missing.
     layers = range(min(int(header.value("block_count")), len(found) + 1))
     wanted = {*OUTSIDE, *(f"blk.{layer}.{name}" for layer in layers for name in LAYERS[header.architecture])}
     if others := sorted(found - wanted - {FREQUENCIES}):

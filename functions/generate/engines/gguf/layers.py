@@ -1,4 +1,4 @@
-"""What the layers of a GGUF file's model are like, as its head says it."""
+"""Describe the layers of a GGUF file's model from its header."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from functions.generate.engines.gguf.header import Header
 from functions.generate.engines.gguf.kinds import EMBEDDING, TIED, head_size
 
 _EVERY_SIXTH = 6
-"""Of Gemma 3's layers one in so many sees everything: a file need not say it."""
+"""One in so many of Gemma 3's layers sees all tokens; files may omit this."""
 _LARGEST_GEMMA = 62
 """Layers of Gemma 3 27B, whose attention alone is scaled by the width of the model."""
 
 
 def attention_windows(header: Header) -> list[int | None]:
-    """How many tokens each layer sees, in their order; None: all of them."""
+    """Return how many tokens each layer sees, in order; None for all."""
     layers = int(header.value("block_count"))
     if header.architecture != "gemma3":
         return [None] * layers
@@ -23,14 +23,14 @@ def attention_windows(header: Header) -> list[int | None]:
 
 
 def attention_width(header: Header) -> int:
-    """The number by whose root attention scores are divided."""
+    """Return the number whose square root divides attention scores."""
     if header.architecture == "gemma3" and int(header.value("block_count")) == _LARGEST_GEMMA:
         return int(header.value("embedding_length")) // int(header.value("attention.head_count"))
     return head_size(header)
 
 
 def base_config(header: Header) -> dict[str, Any]:
-    """What all architectures have in their configuration, by transformers' names."""
+    """Return the part of the configuration that all architectures have, by transformers' names."""
     heads = int(header.value("attention.head_count"))
     embedding = next(tensor for tensor in header.tensors if tensor.name == EMBEDDING)
     return {
@@ -48,7 +48,7 @@ def base_config(header: Header) -> dict[str, Any]:
 
 
 def shape_problem(header: Header) -> str:
-    """Return what is wrong, after the file's name, with the first tensor of a shape that does not fit; else nothing."""
+    """Return what is wrong, to follow the file's name, with the first tensor of a wrong shape, or ""."""
     shapes = _shapes(header)
     for tensor in header.tensors:
         wanted = shapes.get(tensor.name.split(".", 2)[-1] if tensor.name.startswith("blk.") else tensor.name)
@@ -58,7 +58,7 @@ def shape_problem(header: Header) -> str:
 
 
 def _shapes(header: Header) -> dict[str, tuple[int, ...]]:
-    """By the names of tensors within a layer, and outside of layers."""
+    """Return shapes by the names of tensors, without the prefix of a layer."""
     width, inner = (
         int(header.value("embedding_length")),
         int(header.value("feed_forward_length")),

@@ -1,7 +1,7 @@
-"""A model and its tokenizer from a GGUF file that `gguf.kinds` lets through, one tensor at a time.
+"""Load a model and its tokenizer from a GGUF file that `gguf.kinds` accepts, one tensor at a time.
 
-transformers' own reader forgets how positions are scaled, all ends of a turn but one and the rule by which some
-tokenizers split, passes over tensors that it does not know, takes three times the memory, and minutes for merges.
+transformers' own reader loses the scaling of positions, all ends of a turn but one and the split rules of some
+tokenizers; it ignores unknown tensors, and takes three times the memory, and minutes for merges.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from functions.generate.engines.gguf.kinds import (
     FREQUENCIES,
     TIED,
     parameter_name,
-    refusal,
+    refusal_reason,
 )
 from functions.generate.engines.gguf.layers import attention_width, attention_windows, base_config
 from functions.generate.engines.gguf.tokenizer import LISTS, GGUFTokenizer, build_tokenizer
@@ -43,12 +43,12 @@ _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_positi
 
 
 def load(path: Path, adapter: Path | None = None) -> tuple[Any, Any]:
-    """The model in float32, merged with the adapter in the directory `adapter`, and the tokenizer.
+    """Return the model in float32, merged with the adapter in the directory `adapter`, and the tokenizer.
 
     Raises UnreadableGGUF, after the file's name, BadAdapter, after the adapter's, or OSError.
     """
     header = read_header(path, whole=LISTS)
-    if why := refusal(header):
+    if why := refusal_reason(header):
         raise UnreadableGGUF(why)
     weights = read_weights(path, header, adapter)
     model = AutoModelForCausalLM.from_config(_config(header, weights.get(FREQUENCIES)), dtype=torch.float32)
@@ -82,7 +82,7 @@ def _gemma(header: Header, same: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _positions(header: Header, frequencies: Any) -> dict[str, Any]:
-    """How angles come of positions."""
+    """Return transformers' parameters of rotary positions."""
     base = float(header.value("rope.freq_base", 10000.0))
     kind = header.value("rope.scaling.type", "none")
     if frequencies is not None:
@@ -101,7 +101,7 @@ def _positions(header: Header, frequencies: Any) -> dict[str, Any]:
 
 
 def _llama3(base: float, divisors: Any) -> dict[str, Any]:
-    """The file has the outcome for each angle; transformers wants their origin. Raises UnreadableGGUF."""
+    """Recover the parameters that transformers needs from the file's divisors. Raises UnreadableGGUF."""
     low, high, context = _LLAMA3.values()
     factor = float(divisors.max())
     waves = 2 * pi * base ** (np.arange(len(divisors)) / len(divisors))
@@ -112,7 +112,7 @@ def _llama3(base: float, divisors: Any) -> dict[str, Any]:
 
 
 def _fill(model: Any, header: Header, weights: Mapping[str, Floats]) -> None:
-    """Put the file's weights in place of the model's."""
+    """Replace the model's weights with the file's."""
     parameters = dict(model.named_parameters())
     with torch.no_grad():
         for name in weights:

@@ -1,4 +1,4 @@
-"""The merges of a BPE tokenizer: derived from a vocabulary with scores, and without those that no text ever uses."""
+"""Derive the merges of a BPE tokenizer from a vocabulary with scores, and drop merges that no text uses."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,18 +20,18 @@ _NO_MERGE = 1 << 60
 
 @dataclass(frozen=True, slots=True)
 class Merges:
-    """Pairs, in the order in which encoding prefers them, and what each becomes: as places in `tokens`."""
+    """Pairs in the order in which encoding prefers them, and the results, as positions in `tokens`."""
 
     tokens: Sequence[str]
     left: Numbers
     right: Numbers
     made: Numbers
 
-    def spelled(self) -> list[Merge]:
+    def as_texts(self) -> list[Merge]:
         sides = zip(self.left.tolist(), self.right.tolist(), strict=True)
         return [(self.tokens[left], self.tokens[right]) for left, right in sides]
 
-    def some(self, chosen: NDArray[Any]) -> "Merges":
+    def select(self, chosen: NDArray[Any]) -> "Merges":
         return Merges(self.tokens, self.left[chosen], self.right[chosen], self.made[chosen])
 
 
@@ -50,11 +50,11 @@ def derive_merges(scores: Mapping[str, float]) -> Merges:
     ]
     left, right, made, first, second = np.array(found, np.int64).reshape(-1, 5).T
     score = np.fromiter(scores.values(), np.float64, len(scores))[made]
-    return Merges([*scores], left, right, made).some(np.lexsort((-second, -first, -score)))
+    return Merges([*scores], left, right, made).select(np.lexsort((-second, -first, -score)))
 
 
 def index_merges(merges: Sequence[Merge]) -> Merges:
-    """Return `merges`, of which the last one counts where one stands there twice."""
+    """Return `merges` with numbers for tokens; of repeated ones, the last counts."""
     ranks = {merge: rank for rank, merge in enumerate(merges)}
     found = [(left, right, left + right) for rank, (left, right) in enumerate(merges) if ranks[left, right] == rank]
     tokens = dict.fromkeys(token for merge in found for token in merge)
@@ -63,7 +63,7 @@ def index_merges(merges: Sequence[Merge]) -> Merges:
     return Merges([*tokens], *np.array(places, np.int64).reshape(-1, 3).T)
 
 
-def without_unused(merges: Merges, fallbacks: Collection[str] = ()) -> Merges:
+def drop_unused_merges(merges: Merges, fallbacks: Collection[str] = ()) -> Merges:
     """Return those of `merges` that the encoding of some text can use.
 
     What becomes one token was never joined with its neighbours before, so it was put together as if it stood alone:
@@ -79,7 +79,7 @@ def without_unused(merges: Merges, fallbacks: Collection[str] = ()) -> Merges:
     for _, tokens in groupby(several, key=lambda token: len(merges.tokens[token])):
         for ranks in _last(merges, pairs, np.array([*tokens], np.int64)):
             kept[ranks] = True
-    return merges.some(kept)
+    return merges.select(kept)
 
 
 class _Pairs:
@@ -94,13 +94,13 @@ class _Pairs:
         self._sorted = keys[self._order]
 
     def ranks(self, parts: Numbers) -> Numbers:
-        """The rank of each pair of neighbours in each row."""
+        """Return the rank of each pair of neighbours in each row."""
         keys = self._keys(parts[:, :-1], parts[:, 1:])
         places = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
         return np.where(self._sorted[places] == keys, self._order[places], _NO_MERGE)
 
     def letters(self, tokens: Numbers) -> Numbers:
-        """The letters of each token; of one that no merge has, a number that no token has."""
+        """Return the letters of each token; a letter that no merge has gets a number that no token has."""
         unknown = self._count - 1
         spellings = (self._merges.tokens[token] for token in tokens.tolist())
         return np.array(
@@ -131,7 +131,7 @@ def _last(merges: Merges, pairs: _Pairs, tokens: Numbers) -> Iterator[Numbers]:
 
 
 def _ways(merges: Merges, tokens: Numbers, length: int) -> Numbers:
-    """By token and place, the rank of the merge there."""
+    """Return the rank of the merge at each position of each token."""
     rows = np.full(len(merges.tokens), -1)
     rows[tokens] = np.arange(len(tokens))
     ranks = np.flatnonzero(rows[merges.made] >= 0)
@@ -142,7 +142,7 @@ def _ways(merges: Merges, tokens: Numbers, length: int) -> Numbers:
 
 
 def _without(rows: Numbers, places: NDArray[np.intp]) -> Numbers:
-    """`rows`, each without the entry at its place."""
+    """Return `rows`, each without the entry at its position."""
     count, width = rows.shape
     left: Numbers = rows[np.arange(width) != places].reshape(count, width - 1)
     return left

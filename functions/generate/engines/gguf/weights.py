@@ -1,4 +1,4 @@
-"""The weights of a GGUF file in float32, one tensor at a time, laid out as transformers has them."""
+"""Read the weights of a GGUF file in float32, one tensor at a time, in transformers' layout."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 
 
 class Weights(Mapping[str, Floats]):
-    """By the names in the file, read when asked for."""
+    """Maps the file's names of tensors to weights, which are read on access."""
 
     def __init__(self, path: Path, header: Header) -> None:
         """Raises UnreadableGGUF, after the file's name, if a tensor has a shape that does not fit the others."""
@@ -44,7 +44,7 @@ class Weights(Mapping[str, Floats]):
 
 
 def _unpacked(data: Any, kind: int) -> Floats:
-    """In parts of many blocks: the package would take them by a few rows."""
+    """Unpack many blocks at a time; the package would take a few rows each."""
     weights, size = BLOCKS[kind]
     blocks = data.reshape(-1, size)
     values = np.empty((len(blocks), weights), dtype=np.float32)
@@ -68,6 +68,6 @@ def _arranged(header: Header, tensor: Tensor, values: Floats) -> Floats:
 
 
 def _halves(values: Floats, heads: int) -> Floats:
-    """llama.cpp turns neighbours, transformers the one half of a head against the other."""
+    """Reorder rows: llama.cpp rotates neighbouring pairs, transformers one half of a head against the other."""
     pairs = values.reshape(heads, -1, 2, *values.shape[1:])
     return pairs.swapaxes(1, 2).reshape(values.shape)

@@ -7,7 +7,7 @@ from typing import Any
 from events.runtime.clock import Clock
 from functions.generate.engines.gguf.adapters import read_weights
 from functions.generate.engines.gguf.header import Header, UnreadableGGUF, read_header
-from functions.generate.engines.gguf.kinds import refusal
+from functions.generate.engines.gguf.kinds import refusal_reason
 from functions.generate.engines.gguf.layers import base_config
 from functions.generate.engines.gguf.tokenizer import LISTS, GGUFTokenizer, build_tokenizer
 from functions.generate.engines.openvino.export.gguf_graph import build_graph
@@ -47,7 +47,7 @@ def export(
 
 def _servable(path: Path, card: ModelCard | None, adapter: Path | None, clock: Clock) -> ServableModel:
     header = read_header(path, whole=LISTS)
-    if why := refusal(header):
+    if why := refusal_reason(header):
         raise UnreadableGGUF(why)
     tokenizer = build_tokenizer(header)
     card = card or _guessed(path, tokenizer)
