@@ -11,7 +11,7 @@ from functions.generate.engine import GeneratedAnswer, OnProgress
 from functions.generate.settings import GenerateSettings
 
 INTERVAL = timedelta(seconds=0.1)
-"""At least between two times that the text so far is told."""
+"""Least time between two partial texts."""
 
 _WORD = re.compile(r"\S+")
 

@@ -1,4 +1,4 @@
-"""Libraries in Rust and C++ write models their own way: a full disk is no OSError, and a file is its owner's alone."""
+"""Write models with libraries in Rust and C++: turn their errors into OSError, and apply the umask to their files."""
 
 import errno
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 
 _WEIGHTS = ".safetensors"
 _NUMBER = re.compile(r"os error (\d+)")
-"""Rust's words."""
+"""How Rust words an error of the operating system."""
 _FULL = 64 * 1024
-"""Bytes that are free at most when a file could not grow."""
+"""Bytes; a disk with less free space is considered full."""
 
 
 @contextmanager
 def write_errors_named(directory: Path) -> Iterator[None]:
-    """Raise an OSError that names `directory` for what the libraries raise when they can't write to it.
+    """Raise an OSError that names `directory` in place of the libraries' errors when they can't write to it.
 
-    Afterwards others may read in `directory` what the umask lets them.
+    Afterwards the files in `directory` have the permissions of the umask.
     """
     try:
         yield
@@ -31,13 +31,13 @@ def write_errors_named(directory: Path) -> Iterator[None]:
 
 
 def _is_theirs(error: Exception) -> bool:
-    """OpenVINO raises RuntimeError, tokenizers just that, and safetensors, which need not be here, its own."""
+    """Return whether a library raised it: OpenVINO RuntimeError, tokenizers Exception, safetensors its own."""
     kind = type(error)
     return isinstance(error, RuntimeError) or kind is Exception or kind.__name__ == "SafetensorError"
 
 
 def _share(directory: Path) -> None:
-    """safetensors makes its files 0600: give them the mode of any new file in their place."""
+    """Give the files of safetensors, which have mode 0600, the mode of any new file."""
     files = [file for file in directory.rglob(f"*{_WEIGHTS}") if file.is_file()]
     if not files:
         return

@@ -1,4 +1,4 @@
-"""What `serving.json` says of a model, found out from its tokenizer. Needs neither torch nor transformers."""
+"""Make the content of `serving.json` from a model's tokenizer, without torch and transformers."""
 
 from collections.abc import Collection
 from typing import Any
@@ -30,7 +30,7 @@ def describe_gguf_model(card: ModelCard, tokenizer: GGUFTokenizer, *, context: i
 
 
 def guess_card(name: str, *, vocabulary: Collection[str], chat_template: Any) -> ModelCard:
-    """The card of a model that has none."""
+    """Return a card for a model that has none."""
     if FIRST_SPEAKER in vocabulary:
         return ModelCard(name=name, format=FormatName.RUDIALOGPT)
     if chat_template:
@@ -39,7 +39,7 @@ def guess_card(name: str, *, vocabulary: Collection[str], chat_template: Any) ->
 
 
 def end_token_ids(raw: Any, end: str, own: Collection[int]) -> tuple[int, ...]:
-    """The tokens that end an answer: the model's `own`, and all that write a format's `end`, alone or with more."""
+    """Return the tokens that end an answer: the model's `own`, and all whose text contains a format's `end`."""
     alone = raw.encode(end, add_special_tokens=False).ids
     tokens = list(raw.get_vocab().values())
     texts = raw.decode_batch([[token] for token in tokens], skip_special_tokens=False)
