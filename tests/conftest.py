@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, Phase, settings
 from nats.js import JetStreamContext
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from cli.demo.nats_server import EmbeddedServer
 from events.event import Event
@@ -46,6 +46,21 @@ _TOLERANT = {"deadline": None, "suppress_health_check": list(HealthCheck), "phas
 settings.register_profile("short", max_examples=100, derandomize=True, database=None, **_TOLERANT)
 settings.register_profile("long", max_examples=1000, derandomize=CI, print_blob=True, **_TOLERANT)
 settings.load_profile("short")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _copies_change_only_fields() -> Iterator[None]:
+    """pydantic ignores an `update` of a field that a model does not have, so that a renamed one would go unnoticed."""
+    copy = BaseModel.model_copy
+
+    def checked(model: BaseModel, *, update: Mapping[str, object] | None = None, deep: bool = False) -> BaseModel:
+        assert (update or {}).keys() <= type(model).model_fields.keys(), (type(model).__name__, update)
+        return copy(model, update=update, deep=deep)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseModel, "model_copy", checked)
+        yield
+
 
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # Under nohup what the tests start would ignore it, too.
