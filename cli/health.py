@@ -29,12 +29,13 @@ def answer_quickly(options: list[str], environment: dict[str, str]) -> int | Non
 
 
 def _dotenv_names_live() -> bool:
-    """Return whether `.env` may set `LIVE`. Names there may be in any case."""
+    """Return whether `.env` may set `LIVE`. Names there may be in any case; `.env.example` has it in a comment."""
     try:
         with open(".env", "rb") as file:
-            return LIVE.encode() in file.read().upper()
+            lines = file.read().upper().splitlines()
     except OSError:
         return False
+    return any(LIVE.encode() in line and not line.lstrip().startswith(b"#") for line in lines)
 
 
 async def main(settings: "HealthSettings", _telemetry: object, _stop: object) -> None:

@@ -189,7 +189,7 @@ def test_what_dotenv_sets_is_left_to_the_whole_command_line(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("timokha_health_live=true\n")
     assert health.answer_quickly([], {"TIMOKHA_HEALTH_FILE": "/f"}) is None
-    (tmp_path / ".env").write_text("LOG_LEVEL=debug\n")
+    (tmp_path / ".env").write_text("LOG_LEVEL=debug\n# TIMOKHA_HEALTH_LIVE=false\n")
     assert health.answer_quickly([], {"TIMOKHA_HEALTH_FILE": "/f"}) == 1
 
 
