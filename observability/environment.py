@@ -131,7 +131,7 @@ def _check_endpoint(signal: str, variable: str, value: str) -> None:
 
 
 def _check_certificates(signal: str) -> None:
-    """Check the files. Raises SettingsError if one is unusable, or a key encrypted: OpenSSL would prompt for it."""
+    """Check the files. Raises SettingsError if one is unusable or a key encrypted: OpenSSL would ask for a password."""
     ca, certificate, key = (_first(signal, kind) for kind in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:

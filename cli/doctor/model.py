@@ -22,7 +22,7 @@ NEEDED_ROOM = 1_000_000_000
 
 
 def examine_model(settings: GenerateSettings) -> Finding:
-    """Return whether the model that the settings name is there, or can be prepared; do not load it."""
+    """Examine whether the model that the settings name is there, or can be prepared; do not load it."""
     engine = settings.engine_entry
     if missing := _missing_packages(settings.engine):
         return wrong(f"model: {missing} not installed: {install_command(engine.extra)}")

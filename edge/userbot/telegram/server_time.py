@@ -41,7 +41,7 @@ class ServerTime:
         return self._last
 
     def clock_offset(self) -> timedelta:
-        """Return how far this machine's clock is ahead of Telegram's; 0 until Telegram's is known."""
+        """Return how far this machine's clock is ahead of Telegram's; 0 until Telegram's is known, or if it is near."""
         return timedelta(seconds=self._clock.now().timestamp() - self._now()) if self._is_known else timedelta(0)
 
     def learn_from(self, message: Message) -> None:

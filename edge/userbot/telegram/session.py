@@ -70,7 +70,7 @@ def make_client(settings: UserbotSettings) -> Client:
 
 @asynccontextmanager
 async def started_client(client: Client) -> AsyncIterator[str]:
-    """Start the client, yield the account's id, and stop it in the end. Raises SessionRevoked or a TimokhaError."""
+    """Start the client, yield the account's id, and finally stop it. Raises SessionRevoked or another TimokhaError."""
     try:
         try:
             await client.start()
