@@ -2,7 +2,7 @@
 
 Until Python 3.12 `asyncio.wait_for`, which nats-py and pyrogram use, drops a cancellation that arrives in the tick in
 which its future is done (https://github.com/python/cpython/issues/86296), so a task that is cancelled once may run
-for ever. `asyncio.timeout` and `asyncio.TaskGroup` cancel once: use `within` and `together` around such libraries.
+for ever. `asyncio.timeout` and `asyncio.TaskGroup` cancel once: use `within` and `run_all` around such libraries.
 """
 
 import asyncio

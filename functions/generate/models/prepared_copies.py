@@ -92,7 +92,7 @@ class PreparedCopy:
 
     @property
     def tools(self) -> str:
-        """A digest of the conversion tools' versions, empty if none are needed or installed."""
+        """A digest of the conversion tools' versions, empty if none are needed or one is not installed."""
         if not needs_torch(self.source):
             return ""
         with suppress(PackageNotFoundError):

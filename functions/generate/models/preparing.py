@@ -61,7 +61,7 @@ def prepare_model(
     """Return the directory of `source` (a directory, a `.gguf` file, a hub id; None: the default model) in `bits` bits.
 
     Prepare the model first if need be. That takes memory (`MEMORY_NEEDED`) and, unless `source` is a GGUF file or
-    None, minutes and torch; then remove the copies that earlier versions prepared. `vocabulary`: the tokens that the
+    None, minutes and torch; then remove the copies that the new one supersedes. `vocabulary`: the tokens that the
     model can write. `voice` is merged into the default model only. No other process removes the directory while this
     one lives.
 

@@ -81,7 +81,10 @@ def _content(file: Path) -> bytes:
 
 @cache
 def _digest(directory: Path, files: tuple[tuple[str, int, int], ...]) -> str:
-    """Return a digest of `files`: names, sizes and modification times. Cached, since a start needs it several times."""
+    """Return a digest of the names and contents of `files`.
+
+    Cached while sizes and modification times stay the same, since a start needs it several times.
+    """
     found = hashlib.sha256()
     for name, size, _ in files:
         found.update(f"{name} {size}\n".encode())

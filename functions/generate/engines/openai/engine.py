@@ -196,7 +196,7 @@ class OpenAIEngine:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """How a question is attempt. `thoughts`: how many of the answer's tokens are for thoughts."""
+    """How a question is asked. `thoughts`: how many of the answer's tokens are for thoughts."""
 
     dialect: Dialect
     size: RequestSize

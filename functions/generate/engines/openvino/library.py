@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 # OpenVINO does without both. Where the first is installed, merely importing OpenVINO starts a session with it; the
-# second, which only `converted` needs, takes a fifth of the import.
+# second, which only `convert_traced` needs, takes a fifth of the import.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 _CONVERTER = "openvino.tools.ovc"
 _put_off = sys.modules.setdefault(_CONVERTER, None) is None  # type: ignore[arg-type]

@@ -92,7 +92,8 @@ class TransformersEngine:
     ) -> None:
         """`max_input_tokens` bounds the prompt, and so the wait for the first word, below the model's own context.
 
-        `beams`: decode as the original did (`ORIGINAL_DECODING`), whatever sampling a request asks for.
+        `beams`: decode as the original did (`ORIGINAL_DECODING`), whatever temperature, top_k and top_p a request asks
+        for.
         """
         self._beams = beams
         self._clock = clock
