@@ -83,9 +83,7 @@ def _load_trigger(name: str) -> Callable[..., AbstractAsyncContextManager[Trigge
     try:
         return entry.load_opener()
     except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"GENERATE_TRIGGER={name} is not installed ({error}): {install_command(entry.extra)}"
-        ) from None
+        raise _not_installed(f"GENERATE_TRIGGER={name}", entry.extra, error) from None
 
 
 def _worker(
@@ -130,7 +128,10 @@ async def open_engine(settings: GenerateSettings, *, clock: Clock, begun: "Batch
         opener = await asyncio.to_thread(entry.load_opener)
         engine: Engine = await opener(settings, clock=clock, **({"begun": begun} if begun else {}))
     except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"GENERATE_ENGINE={settings.engine} is not installed ({error}): {install_command(entry.extra)}"
-        ) from None
+        raise _not_installed(f"GENERATE_ENGINE={settings.engine}", entry.extra, error) from None
     return engine
+
+
+def _not_installed(setting: str, extra: str, error: ModuleNotFoundError) -> Exception:
+    """Return the error that names the extra to install, or `error` itself if no extra has the module."""
+    return SettingsError(f"{setting} is not installed ({error}): {install_command(extra)}") if extra else error

@@ -1,4 +1,4 @@
-"""What the owner writes in is recognised, and place-holders are words of it."""
+"""What the owner writes in is recognised, and placeholders are words of it."""
 
 import pytest
 
