@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import signal
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -39,13 +40,14 @@ disk_free_limit.absolute = 50MB
 class RabbitMQNode:
     """A real node with its data in `directory`; ports and data stay the same over restarts.
 
-    `config` is added to its configuration.
+    `config` is added to its configuration; `listeners`: the ports that it opens there, one after the other.
     """
 
-    def __init__(self, directory: Path, *, clock: Clock, config: str = "") -> None:
+    def __init__(self, directory: Path, *, clock: Clock, config: str = "", listeners: Sequence[int] = ()) -> None:
         self._clock = clock
         self._directory = directory
         self._extra = config
+        self._listeners = listeners
         self._port, self._dist_port, self._epmd_port = free_ports(3)
         self._epmd: asyncio.subprocess.Process | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -68,7 +70,8 @@ class RabbitMQNode:
             self._epmd = await self._run(_binary("epmd"), *arguments, environment=environment)
             await self._wait_until_open(self._epmd_port, self._epmd)
         self._process = await self._run(str(_home() / SCRIPT), environment=environment)
-        await self._wait_until_open(self._port, self._process)
+        for port in (self._port, *self._listeners):
+            await self._wait_until_open(port, self._process)
 
     async def stop(self) -> None:
         """In order, and the port mapper with it."""

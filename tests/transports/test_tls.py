@@ -203,7 +203,7 @@ ssl_options.cacertfile = {authority.ca}
 ssl_options.certfile = {certificate}
 ssl_options.keyfile = {key}
 """
-        node = RabbitMQNode(tmp_path / "rabbitmq", clock=SystemClock(), config=config)
+        node = RabbitMQNode(tmp_path / "rabbitmq", clock=SystemClock(), config=config, listeners=[port])
         return node, f"amqps://guest:guest@{HOST}:{port}/"
 
     return make
