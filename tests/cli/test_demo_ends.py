@@ -13,7 +13,10 @@ from tests.listening import listens
 pytest.importorskip("mtproto")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_with_an_open_silent_pipe_it_ends_at_the_first_signal(tmp_path, number):
     with demo(tmp_path, stdin=subprocess.PIPE) as process:
         wait_until_ready(process, tmp_path)

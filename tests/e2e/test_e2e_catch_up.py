@@ -5,7 +5,7 @@ import pytest
 from edge.userbot import phrases
 from events import subjects
 from events.jetstream.connection import connect
-from tests.e2e.conftest import BOT_TOO, BOTH_ACCOUNTS
+from tests.e2e.conftest import BOT_TOO
 
 USERS = 50
 
@@ -29,7 +29,7 @@ def ask_all(product) -> dict:
     return questions
 
 
-@pytest.mark.parametrize("bot", BOTH_ACCOUNTS)
+@pytest.mark.parametrize("bot", BOT_TOO)
 async def test_questions_sent_while_the_userbot_was_stopped_are_each_answered_once(make_product, bot) -> None:
     product = await make_product(bot=bot)
     # Slices: the difference comes in several.

@@ -23,7 +23,7 @@ async def answered_once(product, visitor, text: str) -> None:
     ("victim", "bot"),
     [
         pytest.param("userbot", False, id="userbot"),
-        pytest.param("userbot", True, id="userbot of a bot"),
+        pytest.param("userbot", True, id="userbot of a bot", marks=pytest.mark.slow),
         pytest.param("generate", False, id="generate"),
         pytest.param("nats", False, id="nats"),
         pytest.param("nats", True, id="nats, a bot", marks=pytest.mark.slow),

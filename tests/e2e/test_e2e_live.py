@@ -48,7 +48,7 @@ async def test_the_thinking_line_grows_into_the_answer_and_no_second_message_com
 
 
 @pytest.mark.parametrize("bot", BOT_TOO)
-@pytest.mark.parametrize("killed", ["userbot", "generate"])
+@pytest.mark.parametrize("killed", [pytest.param("userbot", marks=pytest.mark.slow), "generate"])
 async def test_a_process_killed_while_the_answer_grows_costs_no_answer_and_leaves_one_message(
     make_product, killed, bot
 ) -> None:

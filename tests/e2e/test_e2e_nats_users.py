@@ -166,6 +166,7 @@ async def test_everybody_can_do_their_work_and_nobody_is_refused_anything(produc
     assert unused(log) == SELDOM
 
 
+@pytest.mark.slow
 async def test_a_userbot_that_may_not_make_what_has_gone_says_so_and_ends(product):
     await product.command("setup", "setup")
     await product.start("userbot")

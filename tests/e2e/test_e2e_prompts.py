@@ -55,7 +55,7 @@ async def ends(process: asyncio.subprocess.Process, terminal: Terminal) -> int:
     "stop",
     [
         pytest.param(lambda terminal, process: terminal.type(CTRL_C), id="Ctrl-C"),
-        pytest.param(lambda terminal, process: process.send_signal(signal.SIGINT), id="SIGINT"),
+        pytest.param(lambda terminal, process: process.send_signal(signal.SIGINT), id="SIGINT", marks=pytest.mark.slow),
         pytest.param(lambda terminal, process: process.send_signal(signal.SIGTERM), id="SIGTERM"),
     ],
 )

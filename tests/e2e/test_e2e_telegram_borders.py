@@ -31,7 +31,7 @@ async def test_a_key_that_telegram_has_forgotten_ends_the_userbot(make_product) 
     assert "Traceback" not in "\n".join(said)
 
 
-@pytest.mark.parametrize(("fault", "code"), [(404, 1), (444, 2)])
+@pytest.mark.parametrize(("fault", "code"), [pytest.param(404, 1, marks=pytest.mark.slow), (444, 2)])
 async def test_a_session_that_no_data_centre_takes_is_told_at_the_start(make_product, fault, code) -> None:
     product = await make_product()
     await product.kill("userbot")
@@ -71,7 +71,7 @@ async def test_a_refusal_that_pyrogram_does_not_know_frees_the_chat(make_product
     assert not (product.directory / "unknown_errors.txt").exists()
 
 
-@pytest.mark.parametrize("name", ["REPLY_TO_INVALID", "REPLY_MESSAGE_ID_INVALID"])
+@pytest.mark.parametrize("name", [pytest.param("REPLY_TO_INVALID", marks=pytest.mark.slow), "REPLY_MESSAGE_ID_INVALID"])
 async def test_an_answer_whose_question_is_gone_still_comes_once(make_product, name) -> None:
     product = await make_product(GENERATE_ECHO_DELAY="1")
     product.telegram.faults.unknown_reply = name

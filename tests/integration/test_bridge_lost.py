@@ -98,7 +98,7 @@ async def test_a_queue_that_somebody_had_declared_otherwise_is_made_anew_as_ours
     assert await ask(broker, world, "asked", 2, "events")
 
 
-@pytest.mark.parametrize("codec", ["events", "original"])
+@pytest.mark.parametrize("codec", ["events", pytest.param("original", marks=pytest.mark.slow)])
 async def test_all_is_answered_again_when_rabbitmq_comes_back_empty(
     fragile_world, own_rabbitmq, tmp_path, codec
 ) -> None:
@@ -124,7 +124,8 @@ async def test_all_is_answered_again_when_rabbitmq_comes_back_empty(
     assert "Traceback" not in bridge.log.read_text()
 
 
-@pytest.mark.parametrize("name", [pytest.param("bridge", marks=pytest.mark.slow), "generate"])
+@pytest.mark.parametrize("name", ["bridge", "generate"])
+@pytest.mark.slow
 async def test_a_process_that_can_not_make_a_queue_again_says_so_and_ends(world, broker, name) -> None:
     process = await world.start(name, GENERATE_TRIGGER="rabbitmq")
     await topology.delete(broker.consuming, topology.REPLIES.name)

@@ -86,7 +86,9 @@ async def without(telegram, nats_server, own_rabbitmq, processes, wait_for_log):
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("gone", [None, "nats", "rabbitmq", "telegram"])
+@pytest.mark.parametrize(
+    "gone", [None, "nats", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rabbitmq", "telegram"))]
+)
 async def test_every_process_ends_at_sigterm(processes, without, said, gone) -> None:
     if gone:
         await without(gone)

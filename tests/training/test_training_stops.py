@@ -63,9 +63,9 @@ def start(command: list[str]) -> subprocess.Popen[str]:
     ("name", "options"),
     [
         ("fit", ["--data", "x", "--out", "x"]),
-        ("evaluate", ["--run", "x"]),
+        pytest.param("evaluate", ["--run", "x"], marks=pytest.mark.slow),
         ("prepare", ["--export", "x", "--out", "x"]),
-        ("export", ["--run", "x", "--to", "x"]),
+        pytest.param("export", ["--run", "x", "--to", "x"], marks=pytest.mark.slow),
     ],
 )
 def test_work_that_does_not_look_up_is_left_behind(name, options):
@@ -80,7 +80,7 @@ def test_work_that_does_not_look_up_is_left_behind(name, options):
     assert "process.forced" not in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_training_ends_at_the_next_step_and_leaves_a_checkpoint(data, base, tmp_path, number):
     options = {"--steps": 100_000, "--evaluate-every": 5, "--pack-tokens": 256, "--context-tokens": 128}
     given = [str(word) for option in options.items() for word in option]
