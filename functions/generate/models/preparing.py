@@ -6,10 +6,10 @@ import os
 import shutil
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
@@ -230,12 +230,8 @@ def _prepare(copy: PreparedCopy, directory: Path, vocabulary: Vocabulary, consol
     """Fill the empty `directory`."""
     original = copy.source or str(default_gguf(directory, console=console))
     check_resources(original, directory.parent, bits=copy.bits)
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- rarely needed
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        name = Path(copy.source).name if copy.source else CARD.name
-        progress.add_task(f"Preparing {name} for the fast engine, once", total=None)
+    name = Path(copy.source).name if copy.source else CARD.name
+    with _spinner(f"Preparing {name} for the fast engine, once", console):
         remark = _export_in_child_process(original, directory, copy, vocabulary)
     if remark:
         console.print(remark, markup=False, soft_wrap=True)
@@ -286,26 +282,18 @@ def _export(source: str, directory: Path, copy: PreparedCopy, vocabulary: Vocabu
 
 
 def _export_gguf(path: Path, directory: Path, copy: PreparedCopy, vocabulary: Vocabulary, clock: Clock) -> str | None:
-    from functions.generate.engines.gguf.adapters import BadAdapter  # noqa: PLC0415
-    from functions.generate.engines.openvino.export import gguf_export  # noqa: PLC0415 -- OpenVINO takes a while
+    from functions.generate.engines.openvino.export.gguf_export import export  # noqa: PLC0415 -- OpenVINO takes a while
 
-    how: dict[str, Any] = {"bits": copy.bits, "vocabulary": vocabulary, "clock": clock}
-    if copy.voice is None:
-        return gguf_export.export(path, directory, card=None if copy.source else CARD, **how)
-    try:
-        return gguf_export.export(path, directory, card=copy.voice.card, adapter=copy.voice.directory, **how)
-    except BadAdapter as error:
-        raise copy.voice.unreadable(str(error)) from None
+    voice = copy.voice
+    card, adapter = (voice.card, voice.directory) if voice else (None if copy.source else CARD, None)
+    with _adapter_errors_of(voice):
+        return export(path, directory, card=card, bits=copy.bits, vocabulary=vocabulary, adapter=adapter, clock=clock)
 
 
 def _make_default_checkpoint(directory: Path, voice: Voice | None, console: "Console") -> None:
     """Fill the empty `directory`."""
     gguf = default_gguf(directory, console=console)
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- rarely needed
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        progress.add_task("Converting the default model, once", total=None)
+    with _spinner("Converting the default model, once", console):
         _convert(gguf, directory, voice)
     gguf.unlink()
     (directory / NOTICE).write_text(notice("converted to float16", voice), encoding="utf-8")
@@ -315,12 +303,29 @@ def _make_default_checkpoint(directory: Path, voice: Voice | None, console: "Con
 def _convert(gguf: Path, folder: Path, voice: Voice | None) -> None:
     from functions.generate.engines.transformers.checkpoints import convert  # noqa: PLC0415 -- importing torch takes seconds
 
-    if voice is None:
-        convert(gguf, folder)
-        return
+    with _adapter_errors_of(voice):
+        convert(gguf, folder, voice.directory if voice else None)
+
+
+@contextmanager
+def _adapter_errors_of(voice: Voice | None) -> Iterator[None]:
+    """Raise an adapter that can't be merged as the error of its voice."""
     from functions.generate.engines.gguf.adapters import BadAdapter  # noqa: PLC0415 -- it needs numpy
 
     try:
-        convert(gguf, folder, voice.directory)
+        yield
     except BadAdapter as error:
+        if voice is None:
+            raise
         raise voice.unreadable(str(error)) from None
+
+
+@contextmanager
+def _spinner(task: str, console: "Console") -> Iterator[None]:
+    """Show `task` and the time that it takes within the block."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 -- rarely needed
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        progress.add_task(task, total=None)
+        yield
