@@ -71,7 +71,8 @@ class CommandProcess:
         """None before the start and while it runs; negative if a signal has ended it."""
         return self._process.returncode if self._process else None
 
-    async def start(self) -> None:
+    async def start(self) -> int:
+        """Start the process; return its id, which is its process group's too."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -88,6 +89,7 @@ class CommandProcess:
                 preexec_fn=children.kill_with_parent(),
             )
         children.register_group(self._process.pid)
+        return self._process.pid
 
     async def ended(self) -> ProcessEnded:
         """Wait until the process has ended by itself; return an error with its last line of output."""

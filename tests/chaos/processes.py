@@ -47,10 +47,8 @@ class Program:
 
     async def start(self) -> None:
         self._note_end("by itself")
-        await self._process.start()
+        self.groups.append(await self._process.start())
         self._started = time.monotonic()
-        assert self.pid
-        self.groups.append(self.pid)
 
     async def kill(self) -> None:
         self._note_end("by itself")
