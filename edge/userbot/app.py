@@ -198,4 +198,5 @@ def _rules(settings: UserbotSettings) -> Rules:
         locale=settings.language,
         live=settings.live,
         max_answers=settings.max_answers_per_minute,
+        owner_pause=settings.owner_pause,
     )

@@ -14,6 +14,7 @@ class Rules:
 
     `locale`: for users whose language has no phrases. `live`: show answers while they are written.
     `max_answers`: in a chat and minute, 0 for no limit. `names`: the account's usernames in lower case.
+    `owner_pause`: how long a chat gets no answers after its owner has written there.
     """
 
     prefix: str = DEFAULT_PREFIX
@@ -24,6 +25,7 @@ class Rules:
     live: bool = False
     max_answers: int = 20
     names: Set[str] = frozenset()
+    owner_pause: timedelta = timedelta(minutes=10)
 
 
 DEFAULTS = Rules()

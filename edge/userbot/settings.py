@@ -81,6 +81,14 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         le=1000,
         description="answers per minute in one chat, 0 to 1000; after more it gets none for 5 minutes; 0: no limit",
     )
+    owner: int | None = Field(
+        None, gt=0, description="the id of the bot's owner, whose commands it takes; a user account has its own owner"
+    )
+    owner_pause: Seconds = Field(
+        DEFAULTS.owner_pause,
+        ge=timedelta(0),
+        description="seconds without answers in a chat after the owner has written there; 0: never",
+    )
     answer_groups: bool = Field(False, description="true or false: answer in groups as well")
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
     sampling: Annotated[Sampling, Json()] = Field(

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from pyrogram import raw
 
 from edge.userbot.chat.commands import Ask, parse, parse_context_length
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.record import MAX_ANSWER_BYTES, ChatRecord, truncate
-from edge.userbot.chat.transitions import Effect, Incoming, receive
+from edge.userbot.chat.transitions import Effect, receive
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies

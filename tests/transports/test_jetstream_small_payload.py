@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from cli.demo.nats_server import EmbeddedServer
 from edge.userbot import phrases
-from edge.userbot.chat.transitions import Effect, Incoming
+from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.formatting.styled_text import FormattedText

@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from edge.userbot.chat.transitions import Effect, Incoming
+from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.driving.ports import Ports

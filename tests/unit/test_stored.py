@@ -152,7 +152,7 @@ def test_a_chat_record_without_a_number_is_read() -> None:
 
 
 def test_a_chat_record_of_a_newer_version_is_refused() -> None:
-    with pytest.raises(UnreadableRecord, match="schema 2"):
+    with pytest.raises(UnreadableRecord, match="schema 3"):
         from_json((STORED / "chat_records/newer.json").read_bytes())
 
 

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from structlog.testing import capture_logs
 
-from edge.userbot.chat.transitions import Incoming
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.driving.messenger import FloodWaited, MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.intake.account_updates import Gap, LiveChange, StateLost, TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.intake.catch_up import CatchUp

@@ -11,7 +11,8 @@ from pyrogram import raw
 from pyrogram.raw.core import Message, MsgContainer
 from structlog.testing import capture_logs
 
-from edge.userbot.chat.transitions import Effect, Incoming
+from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.transitions import Effect
 from edge.userbot.intake.account_updates import TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake

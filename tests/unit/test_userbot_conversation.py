@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.question_progress import (
     drop_notice,
     expire,
@@ -28,7 +29,7 @@ from edge.userbot.chat.record import (
     from_json,
 )
 from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, Think, next_step, wake_at
-from edge.userbot.chat.transitions import Effect, Incoming, receive
+from edge.userbot.chat.transitions import Effect, receive
 from edge.userbot.formatting.messages import split
 from edge.userbot.rules import Rules
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from edge.userbot import phrases
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.record import ChatRecord
-from edge.userbot.chat.transitions import Incoming
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.driving.ports import Ports

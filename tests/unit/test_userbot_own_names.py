@@ -7,7 +7,8 @@ import pytest
 from pyrogram import Client, raw
 
 from edge.userbot.chat.commands import Help, parse
-from edge.userbot.chat.transitions import Effect, Incoming
+from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.transitions import Effect
 from edge.userbot.intake.intake import Intake
 from edge.userbot.rules import Rules
 from edge.userbot.telegram.updates import OwnNames

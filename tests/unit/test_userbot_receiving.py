@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.question_progress import drop_notice, finish_erasing, finish_question, record_answer
 from edge.userbot.chat.record import MAX_NOTICES, MAX_SEEN, MAX_WAITING, ChatRecord, Notice, Question, from_json
-from edge.userbot.chat.transitions import Decision, Effect, Incoming, receive, refuse_and_forget
+from edge.userbot.chat.transitions import Decision, Effect, receive, refuse_and_forget
 from edge.userbot.rules import Rules
 from events.schema import Role, Turn
 

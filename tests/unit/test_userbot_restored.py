@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from edge.userbot import phrases
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.record import ChatRecord
-from edge.userbot.chat.transitions import Effect, Incoming, receive
+from edge.userbot.chat.transitions import Effect, receive
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from events.memory import MemoryLog, MemoryMarks

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from pyrogram import Client, raw, utils
 
-from edge.userbot.chat.transitions import Incoming
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.intake.account_updates import Gap, LiveChange
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.updates import Updates

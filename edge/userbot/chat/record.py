@@ -17,14 +17,21 @@ MAX_SEEN = 256
 """A record with more can't be read. Never lower this limit; if you raise it, raise `SCHEMA` too."""
 MAX_WAITING = 5
 MAX_NOTICES = 20
+MAX_SENT = 64
+MAX_UNCONFIRMED = 8
+MAX_WITHDRAWN = 64
+MAX_ORDERS = 20
+MAX_DRAFTS = 200
 MAX_HISTORY = 50
 MAX_HISTORY_BYTES = 256 * 1024
 MAX_QUESTION_BYTES = 16 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
 """These limits keep a record below NATS' 1 MiB a message, even if JSON escapes every second character."""
 
-SCHEMA = 1
+SCHEMA = 2
 """Raise it in a release that writes anything that the release before does not know."""
+PLAIN_SCHEMA = 1
+"""The schema number of a record that loses nothing if the release before reads and saves it."""
 NO_SCHEMA = 0
 """The schema number of records from versions that wrote none."""
 ALWAYS_WRITTEN = {"settings", "history", "seen", "current", "waiting", "notices", "erasing"}
@@ -37,6 +44,10 @@ MessageId = Annotated[int, Field(ge=0, lt=2**31)]
 """Telegram's. An id out of range is not ours; as `deleted_to` it would silence the chat for ever."""
 Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 """No clock shows an earlier time, and subtracting from one could leave the range of dates."""
+
+
+NEW = Field(exclude_if=lambda value: not value)
+"""Marks a field that came with schema 2: its default is not written, so that a rollback stays possible."""
 
 
 class UnreadableRecord(TimokhaError):
@@ -78,6 +89,8 @@ class Question(_StoredModel):
 
     `text`: without the prefix. `trace`: its W3C trace context. `revision`: above 0 if the owner has re-sent it.
     `live`: its thinking line becomes the answer. `doubtful`: it may have been answered before the records were lost.
+    `asker`: what the owner knows its sender by. `approve`: its answer is sent only if the owner approves it.
+    `persona`: who answers, for the model. `max_new_tokens`: of its answer, None for the owner's sampling.
     """
 
     message_id: int
@@ -88,6 +101,10 @@ class Question(_StoredModel):
     revision: Annotated[int, Field(ge=0, lt=10**9)] = 0
     live: bool = False
     doubtful: bool = False
+    asker: Annotated[str, NEW] = ""
+    approve: Annotated[bool, NEW] = False
+    persona: Annotated[str, NEW] = ""
+    max_new_tokens: Annotated[int | None, NEW] = None
 
 
 class AnswerText(_StoredModel):
@@ -109,7 +126,11 @@ Outcome = Annotated[AnswerText | Failure, Field(discriminator="kind")]
 
 
 class Current(_StoredModel):
-    """The question being answered: it waits for an `outcome`, decided at `settled_at`, whose messages are then sent."""
+    """The question being answered: it waits for an `outcome`, decided at `settled_at`, whose messages are then sent.
+
+    If it needs approval, the outcome waits for the owner's decision first, until `approve_until`. `submitted`: the
+    owner's chat has its draft. `approved`: it may be sent.
+    """
 
     question: Question
     request_id: Annotated[str, AfterValidator(_request_id)]
@@ -118,10 +139,15 @@ class Current(_StoredModel):
     outcome: Outcome | None = None
     settled_at: Moment | None = None
     parts_sent: Annotated[int, Field(ge=0)] = 0
+    submitted: Annotated[bool, NEW] = False
+    approve_until: Annotated[Moment | None, NEW] = None
+    approved: Annotated[bool, NEW] = False
 
     @property
-    def state(self) -> Literal["asking", "delivering"]:
-        return "delivering" if self.outcome else "asking"
+    def state(self) -> Literal["asking", "awaiting_approval", "delivering"]:
+        if self.outcome is None:
+            return "asking"
+        return "awaiting_approval" if self.question.approve and not self.approved else "delivering"
 
     def is_over(self, now: datetime) -> bool:
         """Return whether its outcome is decided, or will be at the next step because its deadline has passed."""
@@ -135,18 +161,64 @@ class Notice(_StoredModel):
     text: str
 
 
+class Unconfirmed(_StoredModel):
+    """A message that was being sent when its question was dropped: if it is seen in the chat, it is ours.
+
+    `digest`: of its text. `withdraw`: it is to be deleted then.
+    """
+
+    digest: str
+    reply_to: int
+    withdraw: bool = False
+
+
+class Order(_StoredModel):
+    """A message of the owner's in their own chat, to be carried out on other records.
+
+    `date`: by this machine's clock; what the order says of time counts from there, so that repeating it changes
+    nothing. `reply_to`: the message that it replies to, e.g. a draft's.
+    """
+
+    message_id: int
+    text: str
+    date: Moment
+    reply_to: int = NO_MESSAGE
+
+
+class Draft(_StoredModel):
+    """An answer that waits for the owner's approval; its text is in the record of `chat`.
+
+    `message_ids`: the messages that show it, so far; `shown`: all of them were sent.
+    """
+
+    chat: str
+    request_id: str
+    message_ids: tuple[int, ...] = ()
+    shown: bool = False
+
+
 class Rate(_StoredModel):
-    """`answers` were given in the minute that began at `since`; `silent_since`: when they exceeded the limit."""
+    """`answers` were given in the minute that began at `since`; `silent_since`: when they exceeded the limit.
+
+    `today`: answers given on `day`, a date in the owner's time zone such as 2026-11-27.
+    """
 
     since: Moment | None = None
     answers: int = 0
     silent_since: Moment | None = None
+    day: Annotated[str, NEW] = ""
+    today: Annotated[int, NEW] = 0
 
 
 class ChatRecord(_StoredModel):
     """Everything known of one chat. `ChatRecord()` is that of a chat that never wrote.
 
     `deleted_to` is the message of the last `/delete_history`: nothing asked up to it may stay anywhere.
+    `sent`: our newest messages. `unconfirmed`: messages that may have been sent. `withdrawn`: our messages to delete.
+    `paused_until`: there are no answers before. `refused_at`: when a refused person last got a line about it.
+    `wrote_first`: whether the first message of the chat is the other person's, None if that was not looked up.
+    `recalled`: requests whose drafts must disappear from the owner's chat. Only the owner's own chat has `orders`
+    and `drafts`.
     """
 
     settings: ChatSettings = ChatSettings()
@@ -159,9 +231,30 @@ class ChatRecord(_StoredModel):
     deleted_to: MessageId = 0
     helped_at: Moment | None = None
     rate: Rate = Rate()
+    sent: Annotated[tuple[MessageId, ...], Field(max_length=MAX_SENT), NEW] = ()
+    unconfirmed: Annotated[tuple[Unconfirmed, ...], NEW] = ()
+    withdrawn: Annotated[tuple[MessageId, ...], NEW] = ()
+    paused_until: Annotated[Moment | None, NEW] = None
+    refused_at: Annotated[Moment | None, NEW] = None
+    wrote_first: Annotated[bool | None, Field(exclude_if=lambda value: value is None)] = None
+    recalled: Annotated[tuple[str, ...], NEW] = ()
+    orders: Annotated[tuple[Order, ...], NEW] = ()
+    drafts: Annotated[tuple[Draft, ...], NEW] = ()
 
     def to_json(self) -> bytes:
-        return with_schema(self.model_dump_json(), SCHEMA)
+        return with_schema(self.model_dump_json(), SCHEMA if self._needs_this_version else PLAIN_SCHEMA)
+
+    @property
+    def _needs_this_version(self) -> bool:
+        """Return whether the release before would answer what needs approval, or drop what is to be done."""
+        questions = (*self.waiting, *([self.current.question] if self.current else []))
+        return bool(
+            self.withdrawn
+            or self.recalled
+            or self.orders
+            or self.drafts
+            or any(question.approve for question in questions)
+        )
 
 
 def schema_of(value: bytes, *, known: int, what: str) -> int:

@@ -1,7 +1,6 @@
 """Transitions of a chat record after a user's message, and their effects: pure functions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -16,6 +15,7 @@ from edge.userbot.chat.commands import (
     parse,
     parse_context_length,
 )
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.record import (
     MAX_NOTICES,
     MAX_QUESTION_BYTES,
@@ -31,37 +31,9 @@ from edge.userbot.chat.record import (
     truncate,
 )
 from edge.userbot.rules import Rules
-from events.ids import RequestId
 
 HELP_INTERVAL = timedelta(seconds=5)
 """At most one `/help` is answered in this time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A message of a user. `account` and `chat` are tokens of a request id, `trace` is its W3C trace context.
-
-    `doubtful`: it may have been answered before the records were lost. `before_restore`: it was written before a
-    backup of the records was restored. `answered`: in addition the chat shows that it was answered. `command`: what
-    `text` asks for, if it is parsed already.
-    """
-
-    account: str
-    chat: str
-    message_id: int
-    text: str
-    locale: str
-    date: datetime
-    trace: Mapping[str, str] = field(default_factory=dict)
-    doubtful: bool = False
-    before_restore: bool = False
-    answered: bool = False
-    command: Command | None = None
-
-    @property
-    def request_id(self) -> RequestId:
-        """Return the id of the request that it makes if it is a question."""
-        return RequestId(self.account, self.chat, str(self.message_id))
 
 
 class Effect(StrEnum):

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from edge.userbot.chat.transitions import Incoming
+from edge.userbot.chat.incoming import Incoming
 from events.errors import TimokhaError
 
 

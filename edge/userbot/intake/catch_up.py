@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from edge.userbot.chat.transitions import Incoming
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.account_updates import (

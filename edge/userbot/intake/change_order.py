@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from edge.userbot.chat.transitions import Incoming
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.intake.account_updates import LiveChange, UpdatesState
 from edge.userbot.storage.watermark import Key, Watermark
 from events.errors import TransportError

@@ -9,13 +9,13 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat.commands import parse
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import (
     ANSWERED,
     SILENCE,
     Decision,
     Effect,
-    Incoming,
     receive,
     receive_and_forget,
     refuse,

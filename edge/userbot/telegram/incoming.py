@@ -6,7 +6,7 @@ from typing import Any
 
 from pyrogram import raw
 
-from edge.userbot.chat.transitions import Incoming
+from edge.userbot.chat.incoming import Incoming
 
 CHANNEL_BASE = -1_000_000_000_000
 """Channels and supergroups have ids from here down, as in the Bot API and pyrogram."""

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from pyrogram import Client, raw, utils
 
-from edge.userbot.chat.transitions import Incoming
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.intake.account_updates import Gap, LiveChange
 from edge.userbot.telegram.incoming import to_incoming
 from edge.userbot.telegram.pyrogram_repairs import remember_peers

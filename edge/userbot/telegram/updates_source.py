@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from pyrogram import raw
 
-from edge.userbot.chat.transitions import Incoming
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.driving.messenger import UnknownAnswer
 from edge.userbot.intake.account_updates import StateLost, TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.telegram import chat_history

@@ -1,0 +1,55 @@
+"""Messages of users and of the owner, as the intake takes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from edge.userbot.chat.commands import Command
+from edge.userbot.people import SOMEONE, Person
+from events.ids import RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message of a user. `account` and `chat` are tokens of a request id, `trace` is its W3C trace context.
+
+    `doubtful`: it may have been answered before the records were lost. `before_restore`: it was written before a
+    backup of the records was restored. `answered`: in addition the chat shows that it was answered. `command`: what
+    `text` asks for, if it is parsed already. `sender`: who wrote it, also in a group.
+    """
+
+    account: str
+    chat: str
+    message_id: int
+    text: str
+    locale: str
+    date: datetime
+    trace: Mapping[str, str] = field(default_factory=dict)
+    doubtful: bool = False
+    before_restore: bool = False
+    answered: bool = False
+    command: Command | None = None
+    sender: Person = SOMEONE
+
+    @property
+    def request_id(self) -> RequestId:
+        """Return the id of the request that it makes if it is a question."""
+        return RequestId(self.account, self.chat, str(self.message_id))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMessage:
+    """A message that was sent from the account itself, by the owner or by us.
+
+    `text`: empty for a photo and the like. `reply_to`: the message that it replies to, None if there is none.
+    """
+
+    account: str
+    chat: str
+    message_id: int
+    text: str
+    date: datetime
+    reply_to: int | None = None
+
+
+Message = Incoming | OwnMessage

@@ -1,0 +1,55 @@
+"""People who write to the account, and lists that name them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+CONTACTS = "contacts"
+"""In a list: everyone whom the owner has among the contacts."""
+WROTE_FIRST = "wrote_first"
+"""In a list: everyone who wrote the first message of the chat with the owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The sender of a message. `id`: Telegram's, in decimal. `usernames`: in lower case, without the `@`.
+
+    `wrote_first`: whether the first message of the chat is theirs, None if that is not known.
+    """
+
+    id: str = ""
+    usernames: frozenset[str] = frozenset()
+    name: str = ""
+    contact: bool = False
+    wrote_first: bool | None = None
+
+    @property
+    def title(self) -> str:
+        """Return what the owner knows the person by."""
+        username = min(self.usernames, default="")
+        return self.name + (f" (@{username})" if username else "") if self.name else username and f"@{username}"
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A list of people: ids, `@username`, `contacts`, `wrote_first`; every entry in lower case."""
+
+    entries: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, entries: Iterable[str]) -> "People":
+        return cls(frozenset(entry.strip().lower() for entry in entries))
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
+
+    def includes(self, person: Person, chat: str) -> bool:
+        """Return whether the list names the person, or the chat in which they write."""
+        names = {person.id, chat, *(f"@{name}" for name in person.usernames)}
+        if person.contact:
+            names.add(CONTACTS)
+        if person.wrote_first:
+            names.add(WROTE_FIRST)
+        return not self.entries.isdisjoint(names)
+
+
+SOMEONE = Person()
