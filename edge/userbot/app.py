@@ -95,7 +95,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             intake = Intake(
                 ports,
                 drivers,
-                _rules(settings),
+                partial(_rules, settings),
                 names=lambda: updates.names.active,
                 clock_offset=time.clock_offset,
             )

@@ -1,11 +1,33 @@
 """The owner's settings for conversations, and their defaults."""
 
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 
+from edge.userbot.people import Person
+
 DEFAULT_PREFIX = "Тимоха,"
+
+
+Language = Literal["ru", "en"]
+Approve = Literal["off", "all", "new", "listed"]
+"""Whose answers are sent only if the owner approves them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """The owner's settings for one person; None where those for everyone count.
+
+    `only_locale`: the language of every message to this person, whatever theirs is.
+    """
+
+    persona: str | None = None
+    only_locale: Language | None = None
+    prefix: str | None = None
+    max_new_tokens: int | None = None
+    live: bool | None = None
+    approve: Approve | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +37,32 @@ class Rules:
     `locale`: for users whose language has no phrases. `live`: show answers while they are written.
     `max_answers`: in a chat and minute, 0 for no limit. `names`: the account's usernames in lower case.
     `owner_pause`: how long a chat gets no answers after its owner has written there.
+    `persona`: who answers, for the model. `max_new_tokens`: of an answer, None for the sampling settings.
+    `overrides`: settings for one person, by id or `@username` in lower case. `only_locale`: see `Override`.
     """
 
     prefix: str = DEFAULT_PREFIX
     when_busy: Literal["ignore", "queue"] = "ignore"
     deadline: timedelta = timedelta(seconds=120)
     catch_up_window: timedelta = timedelta(minutes=10)
-    locale: Literal["ru", "en"] = "ru"
+    locale: Language = "ru"
     live: bool = False
     max_answers: int = 20
     names: Set[str] = frozenset()
     owner_pause: timedelta = timedelta(minutes=10)
+    persona: str = ""
+    max_new_tokens: int | None = None
+    approve: Approve = "off"
+    only_locale: Language | None = None
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+
+    def for_person(self, person: Person) -> "Rules":
+        """Return the rules with what is set for this person; what is set for the id wins over a username."""
+        names = [*(f"@{name}" for name in sorted(person.usernames)), *([person.id] if person.id else [])]
+        chosen: dict[str, object] = {}
+        for override in (self.overrides[name] for name in names if name in self.overrides):
+            chosen |= {name: value for name, value in asdict(override).items() if value is not None}
+        return replace(self, **chosen) if chosen else self  # type: ignore[arg-type]
 
 
 DEFAULTS = Rules()

@@ -194,7 +194,7 @@ async def talking(answers: list[str | None], when_busy: Literal["ignore", "queue
     replies = Replies(ports, drivers, log.subscribe(Channel.REPLIES, "edge-1", lease=lease))
     running = [asyncio.create_task(worker.run(asyncio.Event())), asyncio.create_task(replies.run())]
     try:
-        yield Talk(Intake(ports, drivers, rules), drivers, chats, log, telegram, model)
+        yield Talk(Intake(ports, drivers, lambda: rules), drivers, chats, log, telegram, model)
         assert not any(task.done() for task in running)
     finally:
         await drivers.stop()

@@ -110,7 +110,7 @@ async def test_a_question_that_does_not_fit_gets_its_line_and_others_are_answere
             retrying=RETRYING,
         )
         drivers = Drivers(ports)
-        intake = Intake(ports, drivers, Rules())
+        intake = Intake(ports, drivers, Rules)
 
         async def says(chat: str, message: int, letters: int) -> Effect:
             text = "Тимоха, " + "ж" * letters

@@ -125,7 +125,7 @@ class Edge:
         *,
         retrying: Retrying,
     ) -> None:
-        self.log, self.telegram = log, telegram
+        self.log, self.telegram, self.rules = log, telegram, rules
         self.ports = Ports(
             account=ACCOUNT,
             chats=Chats(records, marks, ACCOUNT, retrying=retrying),
@@ -137,7 +137,7 @@ class Edge:
             retrying=retrying,
         )
         self.drivers = Drivers(self.ports)
-        self.intake = Intake(self.ports, self.drivers, rules)
+        self.intake = Intake(self.ports, self.drivers, lambda: self.rules)
         replies = log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=0.2))
         self.replies = asyncio.create_task(Replies(self.ports, self.drivers, replies).run())
 

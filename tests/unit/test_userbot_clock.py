@@ -144,7 +144,7 @@ def test_a_difference_is_told_in_words() -> None:
 @pytest.mark.parametrize("ahead", OFF, ids=str)
 async def test_nobody_is_too_late_or_in_time_because_of_our_clock(places, ahead, text) -> None:
     edge = places.edge()
-    intake = Intake(edge.ports, edge.drivers, Rules(), clock_offset=lambda: ahead)
+    intake = Intake(edge.ports, edge.drivers, Rules, clock_offset=lambda: ahead)
     telegrams = edge.ports.retrying.clock.now() - ahead
     new = Incoming("1", "2", 7, text, "ru", telegrams - MINUTE)
     old = Incoming("1", "2", 6, text, "ru", telegrams - 11 * MINUTE)
@@ -155,7 +155,7 @@ async def test_nobody_is_too_late_or_in_time_because_of_our_clock(places, ahead,
 @pytest.mark.parametrize("ahead", OFF, ids=str)
 async def test_a_live_question_is_not_taken_for_one_from_before_the_records(places, ahead) -> None:
     edge = places.edge()
-    intake = Intake(edge.ports, edge.drivers, Rules(), clock_offset=lambda: ahead)
+    intake = Intake(edge.ports, edge.drivers, Rules, clock_offset=lambda: ahead)
     await intake.receive(Incoming("1", "2", 7, "Тимоха, привет", "ru", edge.ports.retrying.clock.now() - ahead))
     current = (await edge.ports.chats.load("2")).current
     assert current is not None

@@ -57,6 +57,14 @@ def test_a_request_says_what_of_its_sampling_nobody_chose() -> None:
     assert body.sampling == sampling
 
 
+def test_a_length_that_its_owner_chose_for_a_person_counts_as_chosen() -> None:
+    asked = current()
+    asked = asked.having(question=asked.question.having(max_new_tokens=300))
+    sampling = build_request(chat(0), asked, "7", "42", Sampling()).sampling
+    assert sampling.max_new_tokens == 300
+    assert "max_new_tokens" not in sampling.by_default
+
+
 @pytest.mark.parametrize(
     ("length", "expected"),
     [(0, ["вопрос"]), (1, ["г", "вопрос"]), (2, ["в", "г", "вопрос"]), (50, ["а", "б", "в", "г", "вопрос"])],

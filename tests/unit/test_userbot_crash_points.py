@@ -241,7 +241,7 @@ class Life:
         )
         self.drivers = Drivers(ports)
         watermark = Watermark(Fused(places.watermarks, fuse, "save"), ACCOUNT, retrying=RETRYING)
-        intake = Intake(ports, self.drivers, self.rules)
+        intake = Intake(ports, self.drivers, lambda: self.rules)
         catch_up = CatchUp(
             places.telegram,
             watermark,

@@ -652,7 +652,7 @@ def test_a_message_that_meets_a_fault_of_ours_is_dropped_and_holds_up_no_other(v
             tries.append(1)
             raise ZeroDivisionError
 
-        intake = Intake(edge.ports, edge.drivers, Rules())
+        intake = Intake(edge.ports, edge.drivers, Rules)
         monkeypatch.setattr(intake, "_change", fault)
         edge.intake = intake
         assert await edge.says("Тимоха, раз", 7) is Effect.SILENT

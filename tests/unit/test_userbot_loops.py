@@ -67,7 +67,10 @@ class Person:
         self._drivers = Drivers(ports)
         await self._drivers.resume()
         replies = self._log.subscribe(Channel.REPLIES, "edge", lease=LEASE)
-        parts = self._listen(Intake(ports, self._drivers, self._rules)), Replies(ports, self._drivers, replies).run()
+        parts = (
+            self._listen(Intake(ports, self._drivers, lambda: self._rules)),
+            Replies(ports, self._drivers, replies).run(),
+        )
         self._tasks = [asyncio.create_task(part) for part in (*parts, self._model())]
 
     async def stop(self) -> None:

@@ -95,7 +95,7 @@ async def test_a_name_that_changed_meanwhile_comes_with_the_difference(names) ->
 
 async def test_the_intake_obeys_the_name_of_the_moment(places, names) -> None:
     edge = places.edge()
-    intake = Intake(edge.ports, edge.drivers, Rules(), names=lambda: names.active)
+    intake = Intake(edge.ports, edge.drivers, Rules, names=lambda: names.active)
 
     async def says(text: str, number: int) -> Effect:
         return await intake.receive(Incoming("1", "2", number, text, "ru", datetime.now(UTC)))

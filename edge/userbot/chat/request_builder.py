@@ -43,11 +43,17 @@ def build_request(
         message_id=request_id.message,
         revision=request_id.revision,
         turns=_newest_that_fit((*earlier, question), max_bytes, max_tokens),
-        sampling=sampling.naming_defaults().model_copy(update={"seed": seed}),
+        sampling=_sampling(sampling, current.question.max_new_tokens).model_copy(update={"seed": seed}),
         deadline=current.deadline,
         locale=current.question.locale,
         live=current.question.live,
     )
+
+
+def _sampling(sampling: Sampling, max_new_tokens: int | None) -> Sampling:
+    if max_new_tokens is not None:
+        sampling = sampling.model_copy(update={"max_new_tokens": max_new_tokens})
+    return sampling.naming_defaults()
 
 
 def _newest_that_fit(turns: tuple[Turn, ...], max_bytes: int, max_tokens: int) -> tuple[Turn, ...]:

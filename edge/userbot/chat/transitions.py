@@ -176,6 +176,8 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
         trace=dict(message.trace),
         live=rules.live,
         doubtful=message.doubtful,
+        persona=rules.persona,
+        max_new_tokens=rules.max_new_tokens,
     )
     if record.current is None:
         current = ask(question, message.request_id, now + rules.deadline)

@@ -26,6 +26,7 @@ from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
+from edge.userbot.people import Person
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import STORE_PAUSES, Transition
 from events.errors import TimokhaError, TransportError
@@ -45,14 +46,15 @@ log = structlog.get_logger(__name__)
 class Intake:
     """Store the effect of each message: `receive` returns once it is stored, or can't be stored for good.
 
-    `names`: the account's current usernames. `clock_offset`: how far this machine's clock is ahead of Telegram's.
+    `rules`: the owner's, as they are now. `names`: the account's current usernames. `clock_offset`: how far this
+    machine's clock is ahead of Telegram's.
     """
 
     def __init__(
         self,
         ports: Ports,
         drivers: Drivers,
-        rules: Rules,
+        rules: Callable[[], Rules],
         *,
         names: Callable[[], Set[str]] = frozenset,
         clock_offset: Callable[[], timedelta] = timedelta,
@@ -65,18 +67,18 @@ class Intake:
         self._clock_offset = clock_offset
         self._look_again_at = float("-inf")
 
-    @property
-    def _rules(self) -> Rules:
-        return replace(self._owner_rules, names=self._names())
+    def _rules_for(self, sender: Person) -> Rules:
+        return replace(self._owner_rules().for_person(sender), names=self._names())
 
     async def receive(self, message: Incoming) -> Effect:
-        rules = self._rules
+        rules = self._rules_for(message.sender)
         command = parse(message.text, rules.prefix, rules.names)
         if command is None:
             return Effect.SILENT
         request_id = message.request_id
         with self._ports.telemetry.spans.receive_telegram(request_id):
-            message = replace(message, command=command, trace=propagation.inject())
+            locale = rules.only_locale or message.locale
+            message = replace(message, command=command, locale=locale, trace=propagation.inject())
             spans = self._ports.telemetry.spans
             with spans.step(names.STORE_QUESTION, request_id, trace=message.trace, since=self._clock.now()):
                 effect = await self._store(message)
@@ -94,7 +96,8 @@ class Intake:
                 metrics.count_silenced()
         if effect is Effect.TOO_MANY:
             seconds = SILENCE.total_seconds()
-            log.warning("chat.too_many", chat=message.chat, limit=self._rules.max_answers, silent_for=seconds)
+            limit = self._rules_for(message.sender).max_answers
+            log.warning("chat.too_many", chat=message.chat, limit=limit, silent_for=seconds)
 
     async def _store(self, message: Incoming) -> Effect:
         """Store the effect. If the record gets too large, drop its history; as a last resort refuse the question."""
@@ -121,7 +124,7 @@ class Intake:
 
     async def _take_unreadable(self, message: Incoming, error: UnreadableRecord) -> Effect:
         """Take a message of a chat whose record can't be read, which `/delete_history` alone changes."""
-        chats, rules = self._ports.chats, self._rules
+        chats, rules = self._ports.chats, self._rules_for(message.sender)
         chats.unreadable.note(message.chat, error)
         effect = receive(ChatRecord(), self._in_local_time(message), rules, self._clock.now()).effect
         match effect:
@@ -162,7 +165,8 @@ class Intake:
 
     async def _change(self, decide: Decide, message: Incoming, change: ChangeRecord) -> Decision:
         message = await self._marked_if_answered(self._in_local_time(message))
-        return await change(message.chat, lambda record: decide(record, message, self._rules, self._clock.now()))
+        rules = self._rules_for(message.sender)
+        return await change(message.chat, lambda record: decide(record, message, rules, self._clock.now()))
 
     def _in_local_time(self, message: Incoming) -> Incoming:
         """Return `message` with its date by this machine's clock, by which its age is measured."""
@@ -178,7 +182,8 @@ class Intake:
         if message.date >= (await chats.restored_at()).replace(microsecond=0):
             return message
         message = replace(message, before_restore=True)
-        known = receive(await chats.load(message.chat), message, self._rules, self._clock.now()).effect
+        rules = self._rules_for(message.sender)
+        known = receive(await chats.load(message.chat), message, rules, self._clock.now()).effect
         if known not in ANSWERED | {Effect.IGNORED_BUSY}:
             return message
         answered = await self._was_answered(message)
