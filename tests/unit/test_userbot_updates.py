@@ -11,6 +11,7 @@ from pyrogram import Client, raw, utils
 
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.intake.account_updates import Gap, LiveChange
+from edge.userbot.people import Person
 from edge.userbot.telegram import pyrogram_repairs
 from edge.userbot.telegram.updates import Updates
 from events.runtime.clock import SystemClock
@@ -60,11 +61,45 @@ async def pushed(client: Client, updates: Updates, *what: Any) -> list[Any]:
     return got
 
 
-EXPECTED = Incoming("1", "2", 5, "привет", "en", datetime.fromtimestamp(1_700_000_000, UTC))
+EXPECTED = Incoming(
+    "1", "2", 5, "привет", "en", datetime.fromtimestamp(1_700_000_000, UTC), sender=Person("2", name="A")
+)
 
 
 async def test_a_message_comes_with_its_place_and_its_senders_language(client, updates) -> None:
     assert await pushed(client, updates, batch(new_message(), users=[user()])) == [LiveChange(5, 1, EXPECTED)]
+
+
+COLLECTIBLE = [types.Username(username="Ann", active=True), types.Username(username="Old")]
+
+
+@pytest.mark.parametrize(
+    ("shown", "person"),
+    [
+        ({"username": "Anna", "contact": True}, Person("2", frozenset({"anna"}), "A", contact=True)),
+        ({"usernames": COLLECTIBLE, "last_name": "Ли"}, Person("2", frozenset({"ann"}), "A Ли")),
+        ({"contact": True, "min": True}, Person("2", frozenset(), "A")),
+        ({"mutual_contact": True, "contact": True}, Person("2", frozenset(), "A", contact=True)),
+    ],
+    ids=["a contact", "only collectible names", "partly shown", "a mutual contact"],
+)
+async def test_a_message_says_who_its_sender_is(client, updates, shown, person) -> None:
+    [change] = await pushed(client, updates, batch(new_message(), users=[user(**shown)]))
+    assert change.message.sender == person
+
+
+@pytest.mark.parametrize("users", [[], [types.UserEmpty(id=2)]], ids=["left out", "empty"])
+async def test_of_a_sender_who_is_not_shown_the_id_is_known(client, updates, users) -> None:
+    [change] = await pushed(client, updates, batch(new_message(), users=users))
+    assert change.message.sender == Person("2")
+
+
+async def test_in_a_group_the_sender_is_the_author(client) -> None:
+    message = new_message()
+    message.message.peer_id, message.message.from_id = types.PeerChat(chat_id=9), types.PeerUser(user_id=2)
+    people = [user(username="anna"), user(3)]
+    [change] = await pushed(client, Updates(client, groups=True, bots=False), batch(message, users=people))
+    assert (change.message.chat, change.message.sender) == ("-9", Person("2", frozenset({"anna"}), "A"))
 
 
 async def test_updates_from_before_listening_wait(client, updates) -> None:

@@ -1,12 +1,13 @@
 """Convert Telegram's messages into `Incoming`, and leave out those that are never answered."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from pyrogram import raw
 
 from edge.userbot.chat.incoming import Incoming
+from edge.userbot.people import Person
 
 CHANNEL_BASE = -1_000_000_000_000
 """Channels and supergroups have ids from here down, as in the Bot API and pyrogram."""
@@ -20,7 +21,7 @@ def to_incoming(account: str, message: Any, users: Mapping[int, Any], *, groups:
     sender = _sender(message)
     if chat is None or sender is None or str(sender) == account:
         return None
-    user = users.get(sender)
+    user = _known(users.get(sender))
     if user is not None and user.bot and not bots:
         return None
     return Incoming(
@@ -30,6 +31,30 @@ def to_incoming(account: str, message: Any, users: Mapping[int, Any], *, groups:
         text=message.message,
         locale=getattr(user, "lang_code", None) or "",
         date=datetime.fromtimestamp(message.date, UTC),
+        sender=_person(sender, user),
+    )
+
+
+def active_names(one: str | None, several: Iterable[Any] | None) -> frozenset[str]:
+    """Return the usernames that are in use, in lower case: the ordinary one, and those of a list."""
+    active = [name.username for name in several or () if name.active]
+    return frozenset(name.lower() for name in (one, *active) if name)
+
+
+def _known(user: Any) -> Any:
+    """Return None for a user of whom Telegram shows nothing."""
+    return None if isinstance(user, raw.types.UserEmpty) else user
+
+
+def _person(user_id: int, user: Any) -> Person:
+    """Return a sender. A partial (`min`) user does not say whether it is a contact."""
+    if user is None:
+        return Person(id=str(user_id))
+    return Person(
+        id=str(user_id),
+        usernames=active_names(user.username, user.usernames),
+        name=" ".join(filter(None, (user.first_name, user.last_name))),
+        contact=bool(user.contact) and not user.min,
     )
 
 

@@ -12,7 +12,7 @@ from pyrogram import Client, raw, utils
 
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.intake.account_updates import Gap, LiveChange
-from edge.userbot.telegram.incoming import to_incoming
+from edge.userbot.telegram.incoming import active_names, to_incoming
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
 from events.runtime.log_throttle import LogThrottle
 
@@ -36,22 +36,17 @@ class OwnNames:
             # A partial (`min`) user may lack names.
             if isinstance(user, raw.types.User) and user.is_self and not user.min:
                 self._account = user.id
-                self.active = _names(user.username, user.usernames)
+                self.active = active_names(user.username, user.usernames)
 
     def learn_from_update(self, update: Any) -> None:
         """Take the names from an update if it is about the account's."""
         if isinstance(update, raw.types.UpdateUserName) and update.user_id == self._account:
-            self.active = _names(None, update.usernames)
+            self.active = active_names(None, update.usernames)
 
     async def _fetch_peers(self, peers: Any) -> bool:
         """Replace `Client.fetch_peers`, which gets the users of every result."""
         self.learn_from_users(peers)
         return await Client.fetch_peers(self._client, peers)
-
-
-def _names(one: str | None, several: Iterable[Any] | None) -> frozenset[str]:
-    active = [name.username for name in several or () if name.active]
-    return frozenset(name.lower() for name in (one, *active) if name)
 
 
 Item = LiveChange | Gap | Incoming
