@@ -23,6 +23,7 @@ class Command:
     that work.
     After a signal `main` has `stop_timeout` to return (None: the `grace` of its settings), then it is cancelled.
     `traced`: its own spans go into the trace file.
+    `changes`: its settings may change while it runs; `main` gets `read_anew`, which reads them with the same options.
     """
 
     settings_path: str
@@ -31,6 +32,7 @@ class Command:
     extras: str = ""
     stop_timeout: timedelta | None = timedelta(0)
     traced: bool = True
+    changes: bool = False
     early: str = ""
 
     @property
@@ -180,6 +182,7 @@ COMMANDS: dict[str, Command] = {
         "Answers on Telegram from your own account. The first start asks for phone, code and password.",
         extras="userbot",
         stop_timeout=STOP_TIMEOUT,
+        changes=True,
     ),
 }
 """Commands by name, with the group's name first."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from events.settings import HealthSettings
 
 LIVE = "TIMOKHA_HEALTH_LIVE"
+CONFIG = "TIMOKHA_CONFIG"
 LIVE_BY_OPTIONS = {(): False, ("--live",): True}
 
 
@@ -19,7 +20,7 @@ def answer_quickly(options: list[str], environment: dict[str, str]) -> int | Non
     """Do as `main` does and return the exit code; None if that takes more than `options` and `environment`."""
     live = LIVE_BY_OPTIONS.get(tuple(options))
     file = environment.get("TIMOKHA_HEALTH_FILE")
-    if live is None or not file or file.startswith("~") or LIVE in environment or _dotenv_names_live():
+    if live is None or not file or file.startswith("~") or LIVE in environment or _a_file_names_live(environment):
         return None
     if wrong := check_health(file, live=live):
         sys.stderr.write(f"timokha: {wrong}\n")
@@ -28,14 +29,22 @@ def answer_quickly(options: list[str], environment: dict[str, str]) -> int | Non
     return 0
 
 
-def _dotenv_names_live() -> bool:
-    """Return whether `.env` may set `LIVE`. Names there may be in any case; `.env.example` has it in a comment."""
+def _a_file_names_live(environment: dict[str, str]) -> bool:
+    """Return whether `.env` or `timokha.toml` may set `LIVE`, or `.env` may name another such file."""
+    in_dotenv = _settings_in(".env")
+    if any(name.encode() in in_dotenv for name in (LIVE, CONFIG)):
+        return True
+    return b"HEALTH_LIVE" in _settings_in(environment.get(CONFIG) or "timokha.toml")
+
+
+def _settings_in(file: str) -> bytes:
+    """Return the lines of a file that are no comments, in capitals: names may be in any case. Empty without a file."""
     try:
-        with open(".env", "rb") as file:
-            lines = file.read().upper().splitlines()
+        with open(file, "rb") as opened:
+            lines = opened.read().upper().splitlines()
     except OSError:
-        return False
-    return any(LIVE.encode() in line and not line.lstrip().startswith(b"#") for line in lines)
+        return b""
+    return b"\n".join(line for line in lines if not line.lstrip().startswith(b"#"))
 
 
 async def main(settings: "HealthSettings", _telemetry: object, _stop: object) -> None:

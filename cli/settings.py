@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from events.recordings.pseudonyms import TextPolicy
-from events.settings import MAX_DURATION, Positional, ProcessSettings, RabbitMQSettings, Seconds, Settings
+from events.settings import MAX_DURATION, Listed, Positional, ProcessSettings, RabbitMQSettings, Seconds, Settings
 from functions.generate.settings import GenerateSettings
 
 
@@ -55,7 +55,7 @@ class DoctorSettings(RabbitMQSettings):
 
     model_config = SettingsConfigDict(env_prefix="DOCTOR_")
 
-    parts: str = Field(
+    parts: Annotated[str, Listed()] = Field(
         "userbot,generate",
         pattern="^(none|(userbot|generate|bridge)(,(userbot|generate|bridge))*)$",
         description="the parts that run on this machine: userbot, generate, bridge, comma-separated, or none",
@@ -163,7 +163,7 @@ class SetupSettings(RabbitMQSettings):
 
     model_config = SettingsConfigDict(env_prefix="SETUP_")
 
-    accounts: str | None = Field(
+    accounts: Annotated[str | None, Listed()] = Field(
         None,
         pattern=r"^[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*$",
         description="ids of the Telegram accounts whose consumers are created in advance, comma-separated",

@@ -29,7 +29,8 @@ def start(name: str, command: Command, given: dict[str, Any], signals: Signals, 
     gc.enable()
     trace_file = settings.trace_file if command.traced else None
     telemetry = setup.start(name, capture_content=settings.capture_message_content, trace_file=trace_file)
-    work = partial(main, settings, telemetry, **begun)
+    anew = {"read_anew": partial(reading.read_anew, command.settings, given)} if command.changes else {}
+    work = partial(main, settings, telemetry, **begun, **anew)
     try:
         ended = running.run(work, signals, patience=command.stop_timeout_with(settings))
     except TimokhaError as error:

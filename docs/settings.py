@@ -8,27 +8,72 @@ from pydantic.fields import FieldInfo
 
 from cli.config.other_variables import EXAMPLES, OTHERS
 from cli.config.sections import sections
+from edge.userbot.current_rules import RULES
+from edge.userbot.settings import UserbotSettings
+from events.toml_file import TABLES
 
 ROOT = Path(__file__).parents[1]
 
 PAGE = """\
 # Settings
 
-Written by `make docs` from the settings classes. Each is an environment variable, a line in `.env` and an option:
-`GENERATE_SLOTS=4` is `timokha generate --slots 4`. An option wins over the environment, which wins over `.env`.
-An empty variable counts as unset. A bad or missing value ends the command at once, with exit code 2 and one line
-that says what it takes.
+Written by `make docs` from the settings classes. Each is an environment variable, a line in `.env`, a key in
+[`timokha.toml`](#timokhatoml) and an option: `GENERATE_SLOTS=4` is `timokha generate --slots 4`. An option wins over
+the environment, that over `.env`, and that over `timokha.toml`. An empty variable counts as unset. A bad or missing
+value ends the command at once, with exit code 2 and one line that says what it takes.
 
 A relative path begins in the directory that the command is started in, wherever it is written: an option, a variable,
-a line of `.env`, which lies there, or of TRAINING_CONFIG. `~` is your home.
+a line of `.env`, which lies there, of `timokha.toml`, or of TRAINING_CONFIG. `~` is your home.
 
 So does a name in `.env` that begins like one of these and is none of them, an unknown key in JSON or TOML, and a line
-of `.env` that can't be read. The message names the nearest right name and the line. The environment belongs to others
-too: there unknown names are one warning in the log, `settings.unknown`, and what Kubernetes, NATS and RabbitMQ read or
-set is let be. Of a name that `.env` sets twice the last value counts, with the warning `settings.repeated`.
+of `.env` or `timokha.toml` that can't be read. The message names the nearest right name and the line. The environment
+belongs to others too: there unknown names are one warning in the log, `settings.unknown`, and what Kubernetes, NATS
+and RabbitMQ read or set is let be. Of a name that `.env` sets twice the last value counts, with the warning
+`settings.repeated`.
 
 `timokha config show` tells each value and where it is written, without secrets; `timokha config check` says what is
-wrong, of all commands or of one, and connects to nothing: exit code 0, or 2 with a line for each fault."""
+wrong, of all commands or of one, and connects to nothing: exit code 0, or 2 with a line for each fault.
+
+## timokha.toml
+
+The file lies in the directory that a command is started in, or where `TIMOKHA_CONFIG` says. Variables that begin with
+{tables} or USERBOT stand in a table of that name, all others at the top, in lower case and without `TIMOKHA_`. Values
+have TOML's types: what other places write with commas is an array, and JSON is a table. What is different for one
+person stands in `[contacts."@username"]` or, by id, `[contacts.123456]`: `persona`, `language`, `prefix`,
+`max_new_tokens`, `live` and `approve`. An id wins over a username.
+
+```toml
+nats_url = ["nats://127.0.0.1:4222"]
+log_level = "info"
+
+[userbot]
+prefix = "Тимоха,"
+owner_pause = 600
+
+[userbot.sampling]
+temperature = 0.5
+
+[contacts."@anna"]
+language = "en"
+max_new_tokens = 200
+
+[contacts.123456]
+prefix = "бот,"
+live = true
+```
+
+A running userbot notices within two seconds that `timokha.toml` or `.env` has changed, appeared or vanished. Then these
+settings apply to messages that come from now on, and `rules.changed` in the log names those that have changed:
+{rules}.
+All others need a restart: `settings.need_restart` names them. A file that can't be read, or has an unknown name or a
+bad value, changes nothing, and `rules.not_changed` says why; so does one that was emptied, because an editor may have
+died while it wrote. Questions that were asked before keep the rules of that time.
+
+In compose put the file into `./config`, which all our containers see, read-only. They run as user 10001, who must be
+able to read it (`chmod 644 config/timokha.toml`); secrets are better kept in `.env`, because compose gives each
+service only its own. What `compose.yaml` sets, such as the addresses of its services, wins over the file. In a pod or
+container of your own, mount the folder, not the file: a mounted file stays the old one when an editor or a ConfigMap
+replaces it."""
 
 EXAMPLE = """\
 # Written by `make docs`. Copy to .env and fill in what you need; a commented line shows the default, if there is one.
@@ -42,7 +87,9 @@ def variables() -> set[str]:
 
 def page() -> str:
     """docs/settings.md."""
-    lines = [PAGE]
+    *tables, _ = (name.upper() for name in TABLES)
+    rules = ", ".join(f"`{UserbotSettings.variable(name)}`" for name in sorted(RULES))
+    lines = [PAGE.format(tables=", ".join(tables), rules=rules)]
     for section in sections():
         lines += ["", f"## {section.heading}", "", "| variable | takes | default |", "| --- | --- | --- |"]
         for variable, _, field in section.fields:

@@ -10,6 +10,7 @@ from dotenv.parser import Binding, parse_stream
 
 from events.errors import SettingsError
 
+DOTENV = Path(".env")
 BOM = "\ufeff"
 """The byte order mark with which Windows editors start a UTF-8 file."""
 

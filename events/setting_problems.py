@@ -79,10 +79,10 @@ def _problem_text(details: ErrorDetails, variable: str, field: FieldInfo | None)
     takes = (field and field.description) or details["msg"]
     if details["type"] == "missing":
         return f"{variable} is missing ({takes})"
+    inside = ".".join(str(part) for part in details["loc"][1:] if part != "[key]")
     if details["type"] == UNKNOWN_KEY:
-        return f"{variable}: {details['msg']}"
+        return f"{variable}: {inside and f'in {inside} '}{details['msg']}"
     got = "***" if field and is_secret(field) else _shown(details["input"])
-    inside = ".".join(str(part) for part in details["loc"][1:])
     if inside and isinstance(details["input"], str | int | float):
         return f"{variable}: {inside} is {got}; {details['msg'].lower()}"
     return f"{variable}: got {got}, it takes {takes}"
@@ -92,5 +92,7 @@ def _shown(value: object) -> str:
     """Return the value as it was written, shortened to `MAX_SHOWN`."""
     if isinstance(value, timedelta):
         value = f"{value.total_seconds():g}"
+    if isinstance(value, bool):
+        return str(value).lower()
     text = repr(without_passwords(value) if isinstance(value, str) else value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

@@ -1,26 +1,35 @@
 """Settings: typed, frozen, read once in the composition root. An error is one line that says what to do."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Set
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
     BeforeValidator,
     Field,
     GetCoreSchemaHandler,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema, from_json
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-from events import dotenv
+from events import dotenv, toml_file
+from events.dotenv import DOTENV
 from events.files import absolute
 from events.jetstream.addresses import Access
 from events.names import did_you_mean, nearest, short_list
@@ -28,7 +37,6 @@ from events.setting_problems import UNKNOWN_KEY, BadSettings, setting_problems
 
 MAX_DURATION = timedelta(days=36_500)
 """A duration that dates can still represent, and that is as good as for ever."""
-DOTENV = Path(".env")
 MAX_KEY = 40
 """Characters of an unknown key that an error quotes."""
 
@@ -36,7 +44,10 @@ MAX_KEY = 40
 def _seconds(value: object) -> object:
     if not isinstance(value, str | int | float):
         return value
-    seconds = float(value)
+    try:
+        seconds = float(value)
+    except OverflowError:  # an integer in TOML may have any size
+        seconds = math.inf
     if abs(seconds) > MAX_DURATION.total_seconds():
         raise ValueError(f"at most {MAX_DURATION.total_seconds():.0f} seconds")
     return timedelta(seconds=seconds)
@@ -47,12 +58,17 @@ Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class Json:
-    """Marks, in a field's annotation, a model that is written as JSON; unknown keys are an error."""
+    """Marks, in a field's annotation, what is written as JSON or as a table of TOML.
 
-    def __get_pydantic_core_schema__(self, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+    Keys that are unknown to a model are an error.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        known: Mapping[str, object] | None = getattr(source, "model_fields", None)
+
         def read(value: object) -> object:
             given = from_json(value) if isinstance(value, str) else value
-            if isinstance(given, dict) and (problem := unknown_keys(given, source.model_fields)):
+            if known is not None and isinstance(given, dict) and (problem := unknown_keys(given, known)):
                 # Not as the template itself: keys may have braces.
                 raise PydanticCustomError(UNKNOWN_KEY, "{problem}", {"problem": problem})
             return given
@@ -72,6 +88,11 @@ class SettingSource(StrEnum):
 
     ENVIRONMENT = "environment"
     DOTENV = ".env"
+    TOML = "timokha.toml"
+
+
+class Listed:
+    """Marks, in a field's annotation, a list that is written with commas; in TOML it is an array."""
 
 
 class PathLike:
@@ -80,7 +101,7 @@ class PathLike:
 
 def is_path(field: FieldInfo) -> bool:
     """Return whether a field's value is, or may be, a path."""
-    return "Path" in str(field.annotation) or any(isinstance(mark, PathLike) for mark in field.metadata)
+    return "Path" in str(field.annotation) or _is_marked(field, PathLike)
 
 
 class Positional:
@@ -88,7 +109,7 @@ class Positional:
 
 
 class Settings(BaseSettings):
-    """The settings of every command. Values come from options, the environment, `.env`, in this order.
+    """The settings of every command. Values come from options, environment, `.env` and `timokha.toml`, in this order.
 
     A field's variable is its alias, or the prefix and its name; its description says what it takes.
     Every path is absolute, resolved against the working directory at the time of reading.
@@ -123,8 +144,15 @@ class Settings(BaseSettings):
     def _absolute_paths(cls, value: object) -> object:
         return absolute(value) if isinstance(value, Path) else value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, bool) and "bool" not in str(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError("true and false are no value for it")
+        return value
+
     def variables_for_child(self) -> dict[str, str]:
-        """Return the variables that the environment or `.env` sets, for a process with another working directory."""
+        """Return what the environment or a file sets, as variables for a process with another working directory."""
         return {
             self.variable(name): self.absolute_text(name, text)
             for name, (_, text) in self.sources().items()
@@ -141,7 +169,8 @@ class Settings(BaseSettings):
         try:
             return cls(**{cls._key(name): value for name, value in given.items()})
         except ValidationError as error:
-            raise BadSettings(list(setting_problems(error, cls._field_of))) from None
+            in_file = {name for name, (origin, _) in cls.sources().items() if origin is SettingSource.TOML} - set(given)
+            raise BadSettings(list(setting_problems(error, partial(cls._field_of, in_file=in_file)))) from None
 
     @classmethod
     def settings_customise_sources(
@@ -152,8 +181,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Replace the reader of `.env` by ours, which skips no line."""
-        return init_settings, env_settings, DotEnv(settings_cls)
+        """Replace the reader of `.env` by ours, which skips no line, and add `timokha.toml`."""
+        in_file = {cls._key(name): value for name, value in cls.values_in_file().items()}
+        return init_settings, env_settings, DotEnv(settings_cls), InitSettingsSource(settings_cls, in_file)
 
     @classmethod
     def variable(cls, name: str) -> str:
@@ -166,7 +196,7 @@ class Settings(BaseSettings):
     @classmethod
     def sources(cls) -> Mapping[str, tuple[SettingSource, str]]:
         """Return the source and the unparsed value of each field that is set. Raises SettingsError."""
-        found: dict[str, tuple[SettingSource, str]] = {}
+        found = {name: (SettingSource.TOML, toml_file.text(value)) for name, value in cls.values_in_file().items()}
         for origin, source in (
             (SettingSource.DOTENV, DotEnv(cls)),
             (SettingSource.ENVIRONMENT, EnvSettingsSource(cls)),
@@ -178,17 +208,34 @@ class Settings(BaseSettings):
         return found
 
     @classmethod
+    def values_in_file(cls) -> Mapping[str, object]:
+        """Return the values of fields in `timokha.toml`; an empty text counts as unset. Raises SettingsError."""
+        written = toml_file.read()
+        found: dict[str, object] = {}
+        for name, field in cls.model_fields.items():
+            value = written.get(toml_file.Place.of(cls.variable(name)), "")
+            if value != "" and not _is_marked(field, Positional):
+                found[name] = toml_file.text(value) if _is_marked(field, Listed) else value
+        return found
+
+    @classmethod
     def _key(cls, name: str) -> str:
         """Return pydantic's key of a field. `populate_by_name` would give each field another, undocumented variable."""
         field = cls.model_fields.get(name)
         return cls.variable(name) if field and field.validation_alias else name
 
     @classmethod
-    def _field_of(cls, location: str) -> tuple[str, FieldInfo | None]:
+    def _field_of(cls, location: str, *, in_file: Set[str]) -> tuple[str, FieldInfo | None]:
+        """Return what errors call a field: its variable, or its place if its value is of `timokha.toml`."""
         for name, field in cls.model_fields.items():
-            if location in (name, cls.variable(name)):
-                return cls.variable(name), field
+            if location in (name, variable := cls.variable(name)):
+                place = f"{toml_file.title()}, {toml_file.Place.of(variable)}"
+                return place if name in in_file else variable, field
         return location, None
+
+
+def _is_marked(field: FieldInfo, mark: type) -> bool:
+    return any(isinstance(one, mark) for one in field.metadata)
 
 
 class DotEnv(EnvSettingsSource):
@@ -205,7 +252,7 @@ class DotEnv(EnvSettingsSource):
 class ProcessSettings(Settings):
     """A command that uses NATS."""
 
-    nats_url: str = Field(
+    nats_url: Annotated[str, Listed()] = Field(
         "nats://127.0.0.1:4222",
         validation_alias="NATS_URL",
         description="nats://host:port or tls://host:port; for a cluster several, comma-separated",

@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from events.errors import SettingsError
 from events.files import absolute
-from events.settings import PathLike, Seconds, Settings, unknown_keys
+from events.settings import Listed, PathLike, Seconds, Settings, unknown_keys
 from functions.generate.models.sources import resolve_source
 from functions.generate.settings import VoiceName
 
@@ -26,7 +26,7 @@ class PrepareSettings(Settings):
     export: Path = Field(
         description="result.json of Telegram Desktop (format: machine-readable JSON), or its directory"
     )
-    owner: str | None = Field(
+    owner: Annotated[str | None, Listed()] = Field(
         None,
         description="whose voice to learn: a name, an id such as user123, or several ids with commas; "
         "an export of the whole account says it by itself",
@@ -46,12 +46,12 @@ class PrepareSettings(Settings):
     blocklist: Path | None = Field(
         None, description="a text file with a word or phrase on each line; messages that contain one are dropped"
     )
-    bots: str = Field(
+    bots: Annotated[str, Listed()] = Field(
         "",
         description="names or ids of bots in groups, with commas: what they say is dropped; "
         "with ! before it, somebody who is none",
     )
-    countries: str = Field(
+    countries: Annotated[str, Listed()] = Field(
         "",
         description="countries whose phone numbers are recognised without their +, such as IE,AU; "
         "without it those where most live who write the owner's language",
@@ -87,7 +87,7 @@ class FitSettings(Settings):
         " or examples (these, one line, and the exchanges that the untrained model is shown)",
     )
     rank: int = Field(16, ge=1, le=512, description="rank of the adapter, 1 to 512")
-    targets: str = Field(
+    targets: Annotated[str, Listed()] = Field(
         "all-linear", description="which matrices the adapter changes: all-linear, or names with commas, such as q_proj"
     )
     dropout: float = Field(0, ge=0, lt=1, description="dropout of the adapter, 0 to below 1; takes an eighth more time")

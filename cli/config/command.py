@@ -12,9 +12,9 @@ from cli.config.reading import NameReport, check_names
 from cli.config.sections import Section, fields, sections
 from cli.config.values import Value
 from events import dotenv
+from events.dotenv import DOTENV
 from events.errors import SettingsError
 from events.names import did_you_mean, nearest
-from events.settings import DOTENV
 
 if TYPE_CHECKING:
     from cli.config.checks import Checked

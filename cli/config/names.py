@@ -1,7 +1,7 @@
 """Check names of variables: which does a command, compose.yaml or OpenTelemetry know, and which are mistyped?
 
 In `.env` an unknown name that looks like ours is an error. In the environment, which other programs use too, it is
-only a warning.
+only a warning. In `timokha.toml`, which is ours alone, every unknown name is an error.
 """
 
 import re

@@ -8,11 +8,13 @@ from pathlib import Path
 import opentelemetry.environment_variables as api
 import opentelemetry.sdk.environment_variables as sdk
 
-from events import dotenv
+from events import dotenv, toml_file
+from events.dotenv import DOTENV
 from events.files import absolute
-from events.settings import DOTENV
 
 OTHERS = {
+    toml_file.ELSEWHERE: "where `timokha.toml` is, an absolute path; by default in the directory that a command is"
+    " started in",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "where to send traces and metrics, e.g. http://127.0.0.1:4318; by default nowhere."
     " OpenTelemetry's other variables work as well; none of them is an option",
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "where to send metrics if elsewhere, e.g. http://collector:4318/v1/metrics",
@@ -75,16 +77,23 @@ def opentelemetry() -> frozenset[str]:
     return frozenset(name for package in (api, sdk) for name in vars(package) if name.startswith("OTEL_"))
 
 
+def in_toml() -> dict[str, str | None]:
+    """Return by variable what stands at the top of `timokha.toml`. Raises SettingsError."""
+    return {place.key.upper(): toml_file.text(value) for place, value in toml_file.read().items() if not place.table}
+
+
+TO_LIBRARIES = ("OTEL_", "HF_")
+"""Beginnings of variables that libraries read, which can stand in our files as well."""
 _ITS_FILE = re.compile(r"OTEL_EXPORTER_OTLP_(\w+_)?(CERTIFICATE|CLIENT_KEY)")
 
 
 def export_to_libraries() -> None:
-    """Copy the variables of OpenTelemetry and the hub from `.env` into the environment, unless they are set there.
+    """Copy the variables of OpenTelemetry and the hub from our files into the environment, unless they are set there.
 
     Make the paths of OpenTelemetry's files absolute.
     """
-    for name, value in dotenv.values(dotenv.read(DOTENV)).items():
-        if name.startswith(("OTEL_", "HF_")) and value and not os.environ.get(name):
+    for name, value in {**in_toml(), **dotenv.values(dotenv.read(DOTENV))}.items():
+        if name.startswith(TO_LIBRARIES) and value and not os.environ.get(name):
             os.environ[name] = value
     for name, value in os.environ.items():
         if _ITS_FILE.fullmatch(name) and value:

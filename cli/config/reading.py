@@ -7,17 +7,19 @@ from typing import Any
 import structlog
 
 from cli.config.names import known, repeated
-from events import dotenv
+from cli.config.toml_names import unknown_in_toml
+from events import dotenv, toml_file
+from events.dotenv import DOTENV
 from events.errors import SettingsError
 from events.names import short_list
-from events.settings import DOTENV, Settings
+from events.settings import Settings
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class NameReport:
-    """Messages about names in `.env` and the environment: errors, unknown names, and repeated ones."""
+    """Messages about names in our files and the environment: errors, unknown names, and repeated ones."""
 
     errors: list[str]
     unknown: list[str]
@@ -41,10 +43,11 @@ class NameReport:
 
 
 def check_names() -> NameReport:
-    """Check the names in `.env` and in the environment against those of all commands. Raises SettingsError."""
+    """Check the names in our files and in the environment against those of all commands. Raises SettingsError."""
     lines, names = dotenv.read(DOTENV), known()
     environment = (name for name, value in os.environ.items() if value)  # an empty one counts as unset
-    return NameReport(names.mistyped(lines), names.suspicious(environment), repeated(lines))
+    errors = [*names.mistyped(lines), *unknown_in_toml(toml_file.read(), names.others)]
+    return NameReport(errors, names.suspicious(environment), repeated(lines))
 
 
 def read(settings: type[Settings], report: NameReport, given: dict[str, Any]) -> Settings:
@@ -58,3 +61,8 @@ def read(settings: type[Settings], report: NameReport, given: dict[str, Any]) ->
         if not refused:
             return chosen
     raise SettingsError("; ".join([*refused, *report.warnings()]))
+
+
+def read_anew(settings: type[Settings], given: dict[str, Any]) -> Settings:
+    """Read a running command's settings once more, with its options. Raises a SettingsError as `read` does."""
+    return read(settings, check_names(), given)

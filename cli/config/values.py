@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, SecretStr
 
-from cli.config.other_variables import OTHERS, opentelemetry
+from cli.config.other_variables import OTHERS, in_toml, opentelemetry
 from cli.config.sections import Named
 from events import dotenv
 from events.dotenv import Line
@@ -49,12 +49,13 @@ def of_settings(settings: type[Settings], fields: Iterable[Named], lines: Sequen
 
 def of_others(lines: Sequence[Line]) -> list[Value]:
     """Return the variables that are set for compose.yaml, deploy/ and OpenTelemetry."""
-    in_dotenv = dotenv.values(lines)
+    in_dotenv, in_file = dotenv.values(lines), in_toml()
     found = []
     for name in sorted(set(OTHERS) | opentelemetry()):
         for origin, value in (
             (SettingSource.ENVIRONMENT, os.environ.get(name)),
             (SettingSource.DOTENV, in_dotenv.get(name)),
+            (SettingSource.TOML, in_file.get(name)),
         ):
             if value:
                 hidden = HIDDEN if _SECRET_NAME.search(name) else _shown(without_passwords(value))
@@ -117,7 +118,7 @@ def _whole(field: Named, text: str, usual: Settings | None) -> str:
 
 
 def _place(origin: SettingSource, variable: str, lines: Sequence[Line]) -> str:
-    if origin is SettingSource.ENVIRONMENT:
+    if origin is not SettingSource.DOTENV:
         return str(origin)
     numbers = [line.number for line in lines if line.name.upper() == variable and line.value is not None]
     return f".env:{numbers[-1]}"

@@ -24,6 +24,7 @@ from edge.sandbox.state import SandboxState
 from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.chats import Chats, open_chats
+from events import toml_file
 from events.errors import SettingsError
 from events.jetstream.connection import connect as connect_nats
 from events.jetstream.topology import Topology
@@ -101,6 +102,8 @@ async def _running_product(directory: Path, trace_file: Path, clock: Clock) -> A
             # Their working directory is `directory`, so paths in `.env` or the environment are made absolute.
             **GenerateSettings.read().variables_for_child(),
             **userbot.variables_for_child(),
+            # All that `timokha.toml` sets is in these variables.
+            toml_file.ELSEWHERE: "",
             # The demo's NATS has no users, whatever these settings say; and two processes can't share a health file.
             **dict.fromkeys([*NATS_ACCESS, UserbotSettings.variable("health_file")], ""),
             **_userbot_environment(telegram, session, directory),

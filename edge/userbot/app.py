@@ -9,12 +9,12 @@ from random import Random
 
 import structlog
 
+from edge.userbot.current_rules import CurrentRules
 from edge.userbot.driving.drivers import Drivers, Hints
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake
-from edge.userbot.rules import Rules
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.chats import open_chats
 from edge.userbot.storage.watermark import Watermark
@@ -48,21 +48,35 @@ CLEAN_UP = timedelta(seconds=2)
 """For saving the watermark at the end; other work is dropped at once and resumed by the next start."""
 
 
-async def main(settings: UserbotSettings, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Answer questions until `stop` is set; leave unfinished work to the next start."""
+async def main(
+    settings: UserbotSettings,
+    telemetry: Telemetry,
+    stop: asyncio.Event,
+    *,
+    read_anew: Callable[[], UserbotSettings] | None = None,
+) -> None:
+    """Answer questions until `stop` is set; leave unfinished work to the next start.
+
+    `read_anew`: reads the settings once more, for the rules that may change meanwhile. Raises SettingsError.
+    """
     clock = SystemClock()
+    rules = CurrentRules(settings, read_anew or (lambda: settings))
     async with health_file(settings.health_file, stop, clock=clock) as health:
-        await until_stopped(stop, _attend(settings, telemetry, health, clock))
+        await until_stopped(stop, _attend(settings, rules, telemetry, health, clock))
 
 
-async def _attend(settings: UserbotSettings, telemetry: Telemetry, health: Health, clock: Clock) -> None:
+async def _attend(
+    settings: UserbotSettings, rules: CurrentRules, telemetry: Telemetry, health: Health, clock: Clock
+) -> None:
     """Answer questions once there is a session."""
     await wait_for_session(settings, health.not_ready, clock=clock)
     async with wait_for_new_session(settings, health.not_ready, clock=clock):
-        await _answer(settings, telemetry, health, clock)
+        await _answer(settings, rules, telemetry, health, clock)
 
 
-async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Health, clock: Clock) -> None:
+async def _answer(
+    settings: UserbotSettings, rules: CurrentRules, telemetry: Telemetry, health: Health, clock: Clock
+) -> None:
     retrying = Retrying(clock, Random())  # noqa: S311 - jitter, not a secret
     time = repair(retrying)
     client = make_client(settings)
@@ -95,7 +109,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             intake = Intake(
                 ports,
                 drivers,
-                partial(_rules, settings),
+                rules,
                 names=lambda: updates.names.active,
                 clock_offset=time.clock_offset,
             )
@@ -126,6 +140,7 @@ async def _answer(settings: UserbotSettings, telemetry: Telemetry, health: Healt
             updates.listen(account, catch_up.put)
             await run_all(
                 edge.run(account),
+                rules.keep_current(clock),
                 _until_revoked(api.revoked),
                 keep_topology(topology, ensure, clock=retrying.clock, on_recreated=edge.on_store_recreated),
             )
@@ -187,16 +202,3 @@ class _Edge:
 async def _until_revoked(revoked: asyncio.Event) -> None:
     await revoked.wait()
     raise SessionRevoked(f"Telegram has ended the session; sign in again with {session_file.sign_in_command()}")
-
-
-def _rules(settings: UserbotSettings) -> Rules:
-    return Rules(
-        prefix=settings.prefix,
-        when_busy=settings.when_busy,
-        deadline=settings.deadline,
-        catch_up_window=settings.catch_up_window,
-        locale=settings.language,
-        live=settings.live,
-        max_answers=settings.max_answers_per_minute,
-        owner_pause=settings.owner_pause,
-    )

@@ -1,16 +1,15 @@
 """The settings of `timokha userbot`."""
 
 import re
-import unicodedata
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from edge.userbot.contacts import MAX_PREFIX, Contacts, Prefix
 from edge.userbot.rules import DEFAULTS
-from edge.userbot.text import strip_invisible, trim
 from events.errors import SettingsError
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds, ServiceSettings
@@ -19,14 +18,6 @@ _LIKE_A_STRING = re.compile(r"[A-Za-z0-9_=-]{80,}")
 LONG_FOR_A_PATH = 200
 SESSION_SUFFIX = ".session"
 WHERE = "create an application at https://my.telegram.org to get it"
-
-
-def _writable(prefix: str) -> str:
-    """Return `prefix` as it can be sent: the help shows it, and Telegram accepts no control characters."""
-    prefix = unicodedata.normalize("NFC", trim(prefix))
-    if not strip_invisible(prefix) or any(unicodedata.category(char) == "Cc" for char in prefix):
-        raise ValueError("it can't be seen")
-    return prefix
 
 
 class UserbotSettings(ServiceSettings, ProcessSettings):
@@ -48,9 +39,7 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
     session: SecretStr = Field(
         SecretStr("timokha.session"), description="a session file, created at the first start, or a session string"
     )
-    prefix: Annotated[str, AfterValidator(_writable)] = Field(
-        DEFAULTS.prefix, min_length=1, max_length=64, description="what a question starts with, 1 to 64 characters"
-    )
+    prefix: Prefix = Field(DEFAULTS.prefix, description=f"what a question starts with, 1 to {MAX_PREFIX} characters")
     language: Literal["ru", "en"] = Field(
         DEFAULTS.locale, description="ru or en, for users whose language is neither or unknown"
     )
@@ -93,6 +82,12 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
     sampling: Annotated[Sampling, Json()] = Field(
         Sampling(), description='sampling settings as JSON, e.g. {"temperature": 0.5, "max_new_tokens": 80}'
+    )
+    contacts: Contacts = Field(
+        {},
+        validation_alias="TIMOKHA_CONTACTS",
+        description="what is different for one person, as JSON by id or @username, of persona, language, prefix, "
+        'max_new_tokens, live and approve, e.g. {"@anna": {"language": "en", "live": true}}',
     )
     telegram_server: str | None = Field(
         None, description="host:port of an MTProto server to use instead of Telegram's, e.g. the sandbox"

@@ -18,6 +18,7 @@ from cli.faults import exit_code
 from cli.program import program
 from events.errors import TimokhaError
 from events.runtime.signals import Signals
+from events.toml_file import Place
 
 ROOT = Path(__file__).parents[2]
 SECRET = "geheim"
@@ -173,18 +174,30 @@ def test_a_file_that_a_setting_names_is_where_its_values_come_from(tmp_path):
     assert shown["TRAINING_DATA"] == ["TRAINING_CONFIG", str(tmp_path / "d")]
 
 
-@pytest.mark.parametrize("place", ["environment", ".env"])
+def in_toml(variables: dict[str, str]) -> str:
+    """The file `timokha.toml` that sets these variables to these texts."""
+    places = {Place.of(name): json.dumps(value) for name, value in variables.items()}
+    lines = [f"{place.key} = {value}" for place, value in sorted(places.items()) if not place.table]
+    return "\n".join([*lines, *(f"{place} = {value}" for place, value in places.items() if place.table)])
+
+
+@pytest.mark.parametrize("place", ["environment", ".env", "timokha.toml"])
 @pytest.mark.parametrize("part", ["show", "check"])
 def test_secrets_are_hidden(tmp_path, place, part):
+    secrets = SECRETS
     if place == "environment":
-        os.environ |= SECRETS
+        os.environ |= secrets
+    elif place == ".env":
+        (tmp_path / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in secrets.items()))
     else:
-        (tmp_path / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in SECRETS.items()))
+        of_compose = {"NATS_SETUP_PASSWORD", "NATS_ROUTES", "RABBITMQ_PASSWORD"}
+        secrets = {name: value for name, value in SECRETS.items() if name not in of_compose | {"USERBOT_PREFFIX"}}
+        (tmp_path / "timokha.toml").write_text(f"userbot_preffix = '{SECRET}'\n{in_toml(secrets)}\n")
     _, out, err = timokha("config", part)
     assert SECRET not in out + err
-    assert "USERBOT_PREFFIX" in out + err
+    assert "USERBOT_PREFFIX" in (out + err).upper()
     if part == "show":
-        assert set(SECRETS) - {"USERBOT_PREFFIX"} <= set(rows(out))
+        assert set(secrets) - {"USERBOT_PREFFIX"} <= set(rows(out))
         assert rows(out)["NATS_URL"][1] == "nats://***@127.0.0.1:4222"
         assert rows(out)["RABBITMQ_URL"][1] == "amqp://***@broker:5672/host?***"
 
@@ -214,16 +227,82 @@ def test_check_is_content_with_what_is_right_and_names_what_commands_need_more(t
         ("LOG_LEVEL", "loud", "LOG_LEVEL: got 'loud'"),
     ],
 )
-@pytest.mark.parametrize("place", ["environment", ".env"])
+@pytest.mark.parametrize("place", ["environment", ".env", "timokha.toml"])
 def test_check_finds_bad_values_of_any_command_once(tmp_path, name, value, said, place):
     if place == "environment":
         os.environ[name] = value
-    else:
+    elif place == ".env":
         (tmp_path / ".env").write_text(f"{name}='{value}'\n")
+    else:
+        (tmp_path / "timokha.toml").write_text(in_toml({name: value}))
+        said = said.replace(f"{name}: got", f"timokha.toml, {Place.of(name)}: got")
     code, out, err = timokha("config", "check")
     assert (code, err) == (2, "timokha: 1 setting has to be corrected\n")
     (line,) = out.splitlines()
     assert said in line
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[userbot]\nprefx = 1\n", "there is no userbot.prefx (did you mean userbot.prefix?)"),
+        ("userbot.prefx = 1\n", "there is no userbot.prefx (did you mean userbot.prefix?)"),
+        ("userbot_prefix = 'x'\n", "there is no userbot_prefix (did you mean userbot.prefix?)"),
+        ("prefix = 'x'\n", "there is no prefix (did you mean userbot.prefix?)"),
+        ("NATS_URL = 'x'\n", "there is no NATS_URL (did you mean nats_url?)"),
+        ("[userbot]\napi_id = 1\n", "there is no userbot.api_id (did you mean api_id?)"),
+        ("[userbot]\nslots = 1\n", "there is no userbot.slots (did you mean generate.slots?)"),
+        ("[nats]\nurl = 1\n", "there is no table nats"),
+        ("[userbt]\nprefix = 1\n", "there is no table userbt (did you mean userbot?)"),
+        ("[contact.1]\nlive = true\n", "there is no table contact (did you mean contacts?)"),
+        ("userbot = 1\n", "userbot is a table; write its settings below [userbot]"),
+        ("[generate]\nmemory = '3g'\n", "generate.memory has no effect here; set GENERATE_MEMORY in .env"),
+        ("rabbitmq_password = 'x'\n", "rabbitmq_password has no effect here; set RABBITMQ_PASSWORD in .env"),
+        ("deadletter = 'x'\n", "there is no deadletter"),
+        ('"a\\nb" = 1\n', "there is no 'a\\nb'"),
+        (f"{'x' * 1000} = 1\n", f"there is no '{'x' * 60}'…"),
+    ],
+)
+def test_every_name_in_the_toml_file_that_no_setting_has_is_one_line_with_the_nearest(tmp_path, text, said):
+    (tmp_path / "timokha.toml").write_text(text)
+    code, out, err = timokha("config", "check")
+    assert (code, err) == (2, "timokha: 1 setting has to be corrected\n")
+    (line,) = out.splitlines()
+    assert line.startswith(f"timokha.toml: {said}")
+    code, out, err = timokha("trace")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"timokha: timokha.toml: {said}")
+
+
+def test_show_tells_what_the_toml_file_says_with_lists_and_tables(tmp_path):
+    (tmp_path / ".env").write_text("USERBOT_LIVE=false\n")
+    (tmp_path / "timokha.toml").write_text(
+        "otel_exporter_otlp_endpoint = 'http://c:4318'\nnats_url = ['nats://a:1', 'nats://b:1']\n"
+        "[userbot]\nprefix = 'эй'\nlive = true\nowner_pause = 7.5\n[userbot.sampling]\ntop_k = 3\n"
+        "[contacts.'@anna']\nlanguage = 'en'\n"
+    )
+    shown = rows(timokha("config", "show")[1])
+    assert shown["USERBOT_PREFIX"] == ["timokha.toml", "эй"]
+    assert shown["USERBOT_LIVE"] == [".env:1", "false"]
+    assert shown["USERBOT_OWNER_PAUSE"] == ["timokha.toml", "7.5"]
+    assert shown["USERBOT_SAMPLING"] == ["timokha.toml", '{"top_k": 3}']
+    assert shown["NATS_URL"] == ["timokha.toml", "nats://a:1,nats://b:1"]
+    assert shown["TIMOKHA_CONTACTS"] == ["timokha.toml", '{"@anna": {"language": "en"}}']
+    assert shown["OTEL_EXPORTER_OTLP_ENDPOINT"] == ["timokha.toml", "http://c:4318"]
+
+
+def test_opentelemetry_finds_its_variables_of_the_toml_file(tmp_path):
+    (tmp_path / "timokha.toml").write_text("otel_exporter_otlp_endpoint = '127.0.0.1'\notel_traces_exporter = 'otlp'\n")
+    (tmp_path / "spans").touch()
+    code, _, err = timokha("trace", "--trace-file", "spans")
+    assert code == 2
+    assert err.startswith("timokha: OTEL_EXPORTER_OTLP_ENDPOINT is '127.0.0.1'")
+
+
+@pytest.mark.parametrize("words", [("config", "show"), ("config", "check"), ("userbot",), ("doctor",)])
+def test_a_toml_file_that_cant_be_read_is_told_with_its_line(tmp_path, words):
+    (tmp_path / "timokha.toml").write_text("a = 1\nb =\n")
+    assert timokha(*words) == (2, "", "timokha: timokha.toml, line 2: Invalid value\n")
 
 
 def test_check_finds_unknown_names_and_doubts_the_environments(tmp_path):

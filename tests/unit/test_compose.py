@@ -18,6 +18,7 @@ from cli.program import options as options_of
 from cli.sandbox.files import Files
 from cli.settings import SandboxSettings
 from edge.sandbox.visitor import API_HASH, API_ID
+from events import toml_file
 from events.settings import ProcessSettings
 from functions.generate.settings import GenerateSettings
 
@@ -58,6 +59,7 @@ ITS_OWN = {
     "DOCTOR_PARTS": "what `timokha doctor` can see in that container",
     "NATS_USER": "each process has a user of its own",
     "NATS_PASSWORD": "likewise",
+    "TIMOKHA_CONFIG": "where ./config is mounted",
 }
 """What compose.yaml says, whatever .env has."""
 OPENTELEMETRY = {name for name in OTHERS if name.startswith("OTEL_")}
@@ -250,7 +252,15 @@ def test_files_of_the_hosts_reach_every_service_that_can_be_told_of_one():
         assert "./certificates:/certificates:ro" in service["volumes"], name
 
 
-@pytest.mark.parametrize("directory", ["certificates", "recordings"])
+def test_the_folder_of_the_settings_file_reaches_every_service():
+    for name, service in OURS.items():
+        file = Path(service["environment"]["TIMOKHA_CONFIG"])
+        assert file.name == str(toml_file.NAME)
+        # The folder, not the file: a mounted file stays the old one when an editor replaces it.
+        assert f"./config:{file.parent}:ro" in service["volumes"], name
+
+
+@pytest.mark.parametrize("directory", ["certificates", "config", "recordings"])
 def test_a_directory_for_the_owners_files_is_there_and_git_ignores_what_is_in_it(directory):
     assert (ROOT / directory / ".gitignore").read_text() == "*\n!.gitignore\n"
 

@@ -193,6 +193,18 @@ def test_what_dotenv_sets_is_left_to_the_whole_command_line(tmp_path, monkeypatc
     assert health.answer_quickly([], {"TIMOKHA_HEALTH_FILE": "/f"}) == 1
 
 
+def test_what_the_toml_file_sets_is_left_to_the_whole_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    environment = {"TIMOKHA_HEALTH_FILE": "/f"}
+    (tmp_path / "timokha.toml").write_text("health_live = true\n")
+    assert health.answer_quickly([], environment) is None
+    assert health.answer_quickly([], {**environment, "TIMOKHA_CONFIG": "/elsewhere"}) == 1
+    (tmp_path / "timokha.toml").write_text("# health_live = true\n")
+    assert health.answer_quickly([], environment) == 1
+    (tmp_path / ".env").write_text("TIMOKHA_CONFIG=/elsewhere\n")
+    assert health.answer_quickly([], environment) is None
+
+
 def test_a_health_check_imports_nothing_that_takes_time(tmp_path):
     file = tmp_path / "health"
     file.write_text(health_line(time.monotonic(), ""))

@@ -1,0 +1,56 @@
+"""`timokha.toml` and a running userbot: its rules change without a restart."""
+
+import os
+from pathlib import Path
+
+from edge.sandbox.state import Account
+from edge.userbot import phrases
+from tests.e2e.conftest import Product
+
+
+def replace(file: Path, text: str) -> None:
+    """As an editor does."""
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    os.replace(new, file)
+
+
+async def asks(product: Product, visitor: Account, text: str, answer: str) -> None:
+    product.says(visitor, text)
+    await product.until(lambda: answer in product.answers(visitor))
+    await product.free(visitor, len(product.answers(visitor)))
+
+
+async def test_a_rule_changes_without_a_restart_and_a_bad_file_changes_none(make_product, tmp_path) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    product = await make_product(TIMOKHA_CONFIG=str(folder / "timokha.toml"))
+    anna, boris = product.visitor(), product.visitor()
+    pid = product.processes["userbot"].pid
+    await asks(product, anna, "Тимоха, раз", "раз")
+
+    replace(folder / "timokha.toml", f'[userbot]\nprefix = "эй"\n[contacts.{boris.id}]\nprefix = "бот"\n')
+    await product.logged("rules.changed")
+    product.says(anna, "Тимоха, два")
+    await asks(product, anna, "эй три", "три")
+    product.says(boris, "эй четыре")
+    await asks(product, boris, "бот пять", "пять")
+
+    replace(folder / "timokha.toml", '[userbot]\nprefix = "нет\n')
+    await product.logged("rules.not_changed")
+    assert "timokha.toml, line 2: " in product.log("userbot")
+    await asks(product, anna, "эй шесть", "шесть")
+
+    replace(folder / "timokha.toml", '[userbot]\nprefix = "эй"\n[contacts.' + str(anna.id) + ']\nlanguage = "en"\n')
+    await product.logged("rules.changed", times=2)
+    product.says(anna, "эй")
+    await product.until(lambda: phrases.hint("en", "эй") in product.answers(anna))
+
+    (folder / "timokha.toml").unlink()
+    await product.logged("rules.changed", times=3)
+    await asks(product, boris, "Тимоха, семь", "семь")
+    assert product.answers(anna) == ["раз", "три", "шесть", phrases.hint("en", "эй")]
+    assert product.answers(boris) == ["пять", "семь"]
+    assert product.processes["userbot"].pid == pid
+    first = next(line for line in product.log("userbot").splitlines() if "rules.changed" in line)
+    assert "TIMOKHA_CONTACTS, USERBOT_PREFIX" in first
