@@ -69,6 +69,7 @@ def read() -> Mapping[Place, object]:
     where = path()
     try:
         found = tomllib.loads(where.read_text(encoding="utf-8").removeprefix(dotenv.BOM))
+        has_nul = _has_nul(found)
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:
@@ -76,8 +77,12 @@ def read() -> Mapping[Place, object]:
     except OSError as error:
         user = f" by user {os.geteuid()}" if isinstance(error, PermissionError) else ""
         raise SettingsError(f"{title(where)} can't be read{user} ({error.strerror}); fix or remove it") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise SettingsError(f"{title(where)} has tables or arrays nested too deep; no setting needs that") from None
+    except ValueError as error:
         raise SettingsError(f"{title(where)}{_problem(str(error))}") from None
+    if has_nul:
+        raise SettingsError(f"{title(where)} has a NUL character in a text; remove it")
     return dict(_places(found))
 
 
@@ -108,6 +113,18 @@ def _places(found: Mapping[str, object]) -> Mapping[Place, object]:
         else:
             places[Place("", key)] = value
     return places
+
+
+def _has_nul(value: object) -> bool:
+    """Return whether a text has the character that no variable, and so no other place, can hold."""
+    match value:
+        case str():
+            return "\0" in value
+        case list():
+            return any(map(_has_nul, value))
+        case dict():
+            return any(map(_has_nul, value)) or any(map(_has_nul, value.values()))
+    return False
 
 
 def _problem(said: str) -> str:

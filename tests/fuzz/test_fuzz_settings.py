@@ -21,6 +21,7 @@ from edge.userbot.text import clean
 from events.dotenv import Line
 from events.errors import SettingsError
 from events.settings import Settings
+from events.toml_file import Place
 
 CLASSES = sorted({command.settings for command in COMMANDS.values()}, key=lambda settings: settings.__name__)
 NAMES = known()
@@ -114,6 +115,26 @@ def test_any_environment_gives_settings_or_one_line(settings: type[Settings], da
 def test_any_env_file_is_read_or_refused_in_one_line(settings: type[Settings], content: bytes) -> None:
     Path(".env").write_bytes(content)
     read(settings, {})
+
+
+LITERALS = [
+    *("true", "0", "-1", "5", "9" * 30, "9" * 5000, "1.5", "1e400", "inf", "-nan", "2026-01-01", "07:30:00", "''"),
+    *("2026-11-24T12:00:00Z", "[]", "[1, 'a,b', [2]]", "[{a = 1}]", "{}", "{a = 1}", "{'@a' = {live = true}}", r'"\n"'),
+    *(r'"\u0000"', "'''\na\n'''", "'ru'", "'{'", "'~nobody-at-all/x'", "{temperature = nan, seed = -1}"),
+]
+"""Values of every type of TOML."""
+
+
+@given(st.sampled_from(CLASSES), st.data())
+def test_any_toml_file_is_read_or_refused_in_one_line(settings: type[Settings], data: st.DataObject) -> None:
+    places = [*(str(Place.of(settings.variable(name))) for name in settings.model_fields), "contacts", "a.b"]
+    values = data.draw(st.dictionaries(st.sampled_from(places), st.sampled_from(LITERALS), max_size=4))
+    content = "".join(f"{place} = {value}\n" for place, value in values.items()).encode()
+    Path("timokha.toml").write_bytes(content or data.draw(st.binary(max_size=80)))
+    if found := read(settings, {}):
+        shown = of_settings(settings, fields(settings), [])
+        assert all(len(line.value.splitlines()) <= 1 for line in shown)
+        assert all(isinstance(text, str) for text in found.variables_for_child().values())
 
 
 @given(VALUES)
