@@ -50,9 +50,21 @@ def test_a_directory_of_its_own_goes_even_if_the_demo_ends_at_once(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_dotenv_says_holds_in_the_demos_processes_which_work_elsewhere(tmp_path):
+DOTENV = "GENERATE_ENGINE=echo\nUSERBOT_PREFIX='Эхо,'\nNATS_TLS_CA=none.pem\nBOT_TOKEN=1:x\n"
+TOML = """
+generate.engine = "echo"
+userbot.prefix = "Эхо,"
+nats_tls_ca = "none.pem"
+bot_token = "1:x"
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text"), [(".env", DOTENV), pytest.param("timokha.toml", TOML, marks=pytest.mark.slow)]
+)
+def test_what_our_files_say_holds_in_the_demos_processes_which_work_elsewhere(tmp_path, file, text):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GENERATE_", "USERBOT_"))}
-    (tmp_path / ".env").write_text("GENERATE_ENGINE=echo\nUSERBOT_PREFIX='Эхо,'\nNATS_TLS_CA=none.pem\nBOT_TOKEN=1:x\n")
+    (tmp_path / file).write_text(text)
     done = subprocess.run(
         [sys.executable, "-m", "cli", "demo", "--directory", "runs"],
         cwd=tmp_path,

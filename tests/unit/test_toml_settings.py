@@ -2,11 +2,13 @@
 
 import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from bridge.settings import BridgeSettings
 from cli.commands import COMMANDS
+from cli.config.reading import check_names
 from cli.config.sections import sections
 from cli.settings import DeadLetterSettings, DoctorSettings, RecordSettings, ResendSettings
 from edge.userbot.current_rules import rules_of
@@ -242,6 +244,13 @@ def test_a_bad_value_that_a_better_place_replaces_is_no_fault(write):
 def test_what_a_command_is_asked_about_is_no_setting(write):
     write("deadletter = '1.2.3.0'\n")
     assert refused(DeadLetterSettings.read).startswith("DEADLETTER is missing")
+
+
+def test_the_example_in_the_documentation_is_right(write):
+    page = (Path(__file__).parents[2] / "docs/settings.md").read_text()
+    write(page.partition("```toml\n")[2].partition("```")[0])
+    assert not check_names().errors
+    assert list(userbot().contacts) == ["@anna", "123456"]
 
 
 def test_every_setting_has_a_place_of_its_own():
