@@ -97,6 +97,15 @@ class Telegram:
     async def has_outcome(self, chat: str, message_id: int, *, thinking: object) -> bool:
         return False
 
+    async def delete(self, chat: str, message_id: int) -> None:
+        pass
+
+    async def find_chat(self, name: str) -> str | None:
+        return None
+
+    async def wrote_first(self, chat: str) -> bool | None:
+        return None
+
     async def typing(self, chat: str) -> None:
         pass
 

@@ -39,7 +39,10 @@ ACCOUNT, CHAT = "1", "2"
 
 @dataclass
 class FakeTelegram:
-    """A chat that folds repeated random ids, and fails on demand. `looks`: its messages with their formatting."""
+    """A chat that folds repeated random ids, and fails on demand. `looks`: its messages with their formatting.
+
+    `named`: chats by name. `first`: whether the other person wrote first.
+    """
 
     texts: list[tuple[str, int | None]] = field(default_factory=list)
     looks: list[FormattedText] = field(default_factory=list)
@@ -51,6 +54,8 @@ class FakeTelegram:
     takes_previews: bool = True
     edits: list[str] = field(default_factory=list)
     deleted: set[int] = field(default_factory=set)
+    named: dict[str, str] = field(default_factory=lambda: {CHAT: CHAT})
+    first: bool | None = None
     typings: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -92,8 +97,24 @@ class FakeTelegram:
         await self.edit(chat, message_id, message)
         return True
 
+    async def delete(self, chat: str, message_id: int) -> None:
+        assert chat == CHAT
+        self.deleted.add(message_id)
+        self.changed.set()
+
+    async def find_chat(self, name: str) -> str | None:
+        return self.named.get(name)
+
+    async def wrote_first(self, chat: str) -> bool | None:
+        return self.first
+
     async def typing(self, chat: str) -> None:
         self.typings += 1
+
+    @property
+    def seen(self) -> list[str]:
+        """The texts that are not deleted."""
+        return [text for at, (text, _) in enumerate(self.texts) if 1001 + at not in self.deleted]
 
     async def count(self, number: int) -> None:
         await self.until(lambda: len(self.texts) >= number)

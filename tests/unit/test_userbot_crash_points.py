@@ -151,6 +151,15 @@ class Telegram:
         await self.edit(chat, message_id, message)
         return True
 
+    async def delete(self, chat: str, message_id: int) -> None:
+        self.deleted.add(message_id)
+
+    async def find_chat(self, name: str) -> str | None:
+        return name if name == CHAT else None
+
+    async def wrote_first(self, chat: str) -> bool | None:
+        return None if self.shut else True
+
     async def typing(self, chat: str) -> None:
         pass
 
@@ -233,7 +242,7 @@ class Life:
                 Fused(places.chats, fuse, "save"), Fused(places.marks, fuse, "add", "drop"), ACCOUNT, retrying=RETRYING
             ),
             log=Fused(places.log, fuse, "publish", "erase", "erase_chat"),
-            messenger=Fused(places.telegram, fuse, "send", "edit", "preview"),
+            messenger=Fused(places.telegram, fuse, "send", "edit", "preview", "delete"),
             sampling=Sampling(),
             deadline=self.rules.deadline,
             telemetry=noop_telemetry(),

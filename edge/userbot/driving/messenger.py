@@ -48,6 +48,13 @@ class Messenger(Protocol):
         """Edit a message unless that could delay others. Return whether it was edited."""
         ...
 
+    async def delete(self, chat: str, message_id: int) -> None:
+        """Delete one of our messages for both sides. One that is gone already is deleted.
+
+        Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
+        """
+        ...
+
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
         """Return the id of a recent message of ours with this text and `reply_to`, whatever its formatting.
 
@@ -61,6 +68,21 @@ class Messenger(Protocol):
         A direct reply does not count if it is one of the lines of `thinking`, or if `thinking` is None.
 
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
+        """
+        ...
+
+    async def find_chat(self, name: str) -> str | None:
+        """Return the chat of a `@username` or an id, None if there is none or the account can't write to it.
+
+        Raises MessengerError (FloodWaited, UnknownAnswer).
+        """
+        ...
+
+    async def wrote_first(self, chat: str) -> bool | None:
+        """Return whether the oldest message of a private chat is the other person's.
+
+        None if that can't be known: the account is a bot, the chat is a group or the account's own, it has no
+        messages, or Telegram refuses to show them. Raises MessengerError (FloodWaited, UnknownAnswer).
         """
         ...
 

@@ -50,6 +50,11 @@ class TelegramApi:
         """Return whether the account is a bot. Telegram shows bots no dialogs and no histories."""
         return bool(getattr(self._client.me, "is_bot", False))
 
+    @property
+    def account(self) -> str:
+        """Return the account's id, which is also the id of its own chat, Saved Messages."""
+        return str(getattr(self._client.me, "id", ""))
+
     async def invoke(self, query: Any) -> Any:
         """Make a call once and return its result.
 

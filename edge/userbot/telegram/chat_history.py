@@ -3,7 +3,7 @@
 Every coroutine raises what `TelegramApi.invoke` raises. Telegram refuses dialogs and histories to bots.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any
 
 from pyrogram import raw
@@ -12,6 +12,8 @@ from edge.userbot.telegram.api import TelegramApi
 
 DIALOG_PAGE = 100
 """Dialogs a call."""
+OLDEST_READ = 20
+"""Messages at the beginning of a chat."""
 IDS_A_CALL, CALLS_FOR_OWN = 100, 5
 """A bot searches the ids after a message for replies to it: so many ids a call, in so many calls."""
 
@@ -53,6 +55,18 @@ async def messages_after(api: TelegramApi, peer: Any, message_id: int, *, limit:
     return [message for message in page if message.id > message_id]
 
 
+async def oldest_message(api: TelegramApi, peer: Any) -> Any:
+    """Return a chat's oldest message that somebody wrote, None if there is none among the first `OLDEST_READ`.
+
+    Telegram begins the chat with a contact who has just signed up with a service message from them.
+    """
+    query = raw.functions.messages.GetHistory(
+        peer=peer, offset_id=1, offset_date=0, add_offset=-OLDEST_READ, limit=OLDEST_READ, max_id=0, min_id=0, hash=0
+    )
+    page = getattr(await api.invoke(query), "messages", [])
+    return next((message for message in reversed(page) if isinstance(message, raw.types.Message)), None)
+
+
 async def messages_by_id(api: TelegramApi, chat: str, message_id: int) -> list[Any]:
     """Return a private chat's messages with ids right after `message_id`, for a bot, whose private chats share ids."""
     found: list[Any] = []
@@ -69,13 +83,12 @@ async def messages_by_id(api: TelegramApi, chat: str, message_id: int) -> list[A
     return found
 
 
-def has_outcome(messages: list[Any], question: int, thinking: Collection[str] | None) -> bool:
-    """Return whether one of our own `messages` is the outcome of the message `question`.
+def has_outcome(ours: list[Any], question: int, thinking: Collection[str] | None) -> bool:
+    """Return whether one of `ours`, messages of this account, is the outcome of the message `question`.
 
     That is a reply to one of our replies to it. A direct reply is one too unless it is a line of `thinking`; with
     `thinking` None, no direct reply counts.
     """
-    ours = [message for message in messages if _is_written_by_us(message)]
     direct = [message for message in ours if _replied(message) == question]
     lines = {_visible(line) for line in thinking or ()}
     if thinking is not None and any(_visible(message.message) not in lines for message in direct):
@@ -83,17 +96,21 @@ def has_outcome(messages: list[Any], question: int, thinking: Collection[str] | 
     return not {message.id for message in direct}.isdisjoint(map(_replied, ours))
 
 
-def is_ours(message: Any, text: str, reply_to: int | None) -> bool:
-    """Return whether `message` is our own, has this text, and replies to `reply_to`, or to none as that was deleted."""
-    if not _is_written_by_us(message) or _visible(message.message) != _visible(text):
+def written_by_us(messages: Iterable[Any], *, own_chat: bool) -> list[Any]:
+    """Return the messages that were sent from this account; service messages, e.g. about a call, are not.
+
+    Telegram does not mark those in the own chat, Saved Messages, as outgoing. What was forwarded there is not ours.
+    """
+    texts = [message for message in messages if isinstance(message, raw.types.Message)]
+    return [message for message in texts if (not message.fwd_from if own_chat else message.out)]
+
+
+def is_same(message: Any, text: str, reply_to: int | None) -> bool:
+    """Return whether `message` has this text and replies to `reply_to`, or to none as that was deleted."""
+    if _visible(message.message) != _visible(text):
         return False
     replied = _replied(message)
     return replied == reply_to or (replied is None and reply_to is not None and message.id > reply_to)
-
-
-def _is_written_by_us(message: Any) -> bool:
-    """Return whether it is a text of ours; service messages, e.g. about a call, are not."""
-    return isinstance(message, raw.types.Message) and bool(message.out)
 
 
 def _replied(message: Any) -> int | None:

@@ -44,6 +44,8 @@ REPLY_GONE = {
     "REPLY_TO_MSG_ID_INVALID",
 }
 """The message that is replied to no longer exists."""
+MESSAGE_GONE = {"MESSAGE_ID_INVALID", "MSG_ID_INVALID"}
+"""The message that is to be deleted no longer exists."""
 FORMATTING_REFUSED = {"ENTITIES_TOO_LONG", "ENTITY_BOUNDS_INVALID", "ENTITY_TYPE_INVALID"}
 """The formatting is invalid, the text is not."""
 

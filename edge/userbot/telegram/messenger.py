@@ -1,6 +1,5 @@
 """Send and edit messages at a limited rate, and look for messages in chats."""
 
-import asyncio
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
@@ -8,20 +7,17 @@ from typing import Any
 import structlog
 from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
-from pyrogram.errors import RPCError
 
 from edge.userbot.driving.messenger import Undeliverable
 from edge.userbot.formatting.styled_text import Entity, FormattedText, Style
 from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.api import AlreadyDone, CallRefused, TelegramApi
-from edge.userbot.telegram.faults import FORMATTING_REFUSED, REPLY_GONE, classify
+from edge.userbot.telegram.faults import FORMATTING_REFUSED, MESSAGE_GONE, REPLY_GONE
+from edge.userbot.telegram.peers import Peers
 from events.errors import TimokhaError
-from events.faults import Fault
 
 MESSAGES_SEARCHED = 50
 """Messages of a chat that are searched for one of ours."""
-MAX_DIALOG_PAGES = 20
-"""Pages of dialogs that are searched for a chat that the session does not know."""
 CHAT_BURST, CHAT_SECONDS = 5, 5
 """One message a second in a chat, five at once (https://core.telegram.org/bots/faq#broadcasting-to-users)."""
 MAX_CHAT_LIMITERS = 4096
@@ -39,13 +35,11 @@ class TelegramMessenger:
     """
 
     def __init__(self, client: Client, api: TelegramApi, *, rate: float, on_updates: Callable[[Any], None]) -> None:
-        self._client = client
         self._api = api
+        self._peers = Peers(client, api)
         self._on_updates = on_updates
         self._send_limiter = AsyncLimiter(rate, 1)
         self._look_limiter = AsyncLimiter(rate, 1)
-        self._looking_up = asyncio.Lock()
-        self._unknown_chats: set[str] = set()
         self._chat_limiter = lru_cache(maxsize=MAX_CHAT_LIMITERS)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
     async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
@@ -101,9 +95,23 @@ class TelegramMessenger:
             raise Undeliverable(f"Telegram refused to edit message {message_id}: {error.reason}") from None
         self._on_updates(updates)
 
+    async def delete(self, chat: str, message_id: int) -> None:
+        peer = await self._peers.peer(chat)
+        await self._look_limiter.acquire()
+        try:
+            deleted = await self._api.invoke(_deletion(peer, message_id))
+        except AlreadyDone:
+            return
+        except CallRefused as error:
+            if error.reason in MESSAGE_GONE:
+                return
+            raise Undeliverable(f"Telegram refused to delete message {message_id}: {error.reason}") from None
+        if not isinstance(peer, raw.types.InputPeerChannel):  # channels count by themselves
+            self._on_updates(_change(deleted, message_id))
+
     async def _peer_when_paced(self, chat: str) -> Any:
         """Return the chat's peer once the rate limits allow another message to it."""
-        peer = await self._peer(chat)
+        peer = await self._peers.peer(chat)
         await self._chat_limiter(chat).acquire()
         await self._send_limiter.acquire()
         return peer
@@ -114,12 +122,16 @@ class TelegramMessenger:
             if self._api.is_bot:
                 found = await chat_history.messages_by_id(self._api, chat, reply_to or 0)
             else:
-                found = await chat_history.newest_messages(self._api, await self._peer(chat), limit=MESSAGES_SEARCHED)
+                peer = await self._peers.peer(chat)
+                found = await chat_history.newest_messages(self._api, peer, limit=MESSAGES_SEARCHED)
         except CallRefused as error:
             # Telegram still recognises a repeat by its random id.
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return None
-        return next((int(message.id) for message in found if chat_history.is_ours(message, text, reply_to)), None)
+        return next(
+            (int(message.id) for message in self._ours(chat, found) if chat_history.is_same(message, text, reply_to)),
+            None,
+        )
 
     async def has_outcome(self, chat: str, message_id: int, *, thinking: Collection[str] | None) -> bool:
         await self._look_limiter.acquire()
@@ -128,16 +140,33 @@ class TelegramMessenger:
                 found = await chat_history.messages_by_id(self._api, chat, message_id)
             else:
                 found = await chat_history.messages_after(
-                    self._api, await self._peer(chat), message_id, limit=MESSAGES_SEARCHED
+                    self._api, await self._peers.peer(chat), message_id, limit=MESSAGES_SEARCHED
                 )
         except CallRefused as error:
             log.info("telegram.history_refused", chat=chat, reason=error.reason)
             return False
-        return chat_history.has_outcome(found, message_id, thinking)
+        return chat_history.has_outcome(self._ours(chat, found), message_id, thinking)
+
+    def _ours(self, chat: str, messages: list[Any]) -> list[Any]:
+        return chat_history.written_by_us(messages, own_chat=chat == self._api.account)
+
+    async def find_chat(self, name: str) -> str | None:
+        return await self._peers.find_chat(name)
+
+    async def wrote_first(self, chat: str) -> bool | None:
+        if self._api.is_bot or int(chat) < 0 or chat == self._api.account:
+            return None
+        await self._look_limiter.acquire()
+        try:
+            oldest = await chat_history.oldest_message(self._api, await self._peers.peer(chat))
+        except Undeliverable as error:
+            log.info("telegram.history_refused", chat=chat, reason=str(error))
+            return None
+        return None if oldest is None else not oldest.out
 
     async def typing(self, chat: str) -> None:
         try:
-            peer = await self._peer(chat)
+            peer = await self._peers.peer(chat)
         except TimokhaError as error:
             failed: str | None = type(error).__name__
         else:
@@ -146,44 +175,19 @@ class TelegramMessenger:
         if failed:
             log.debug("telegram.typing_failed", chat=chat, error=failed)
 
-    async def _peer(self, chat: str) -> Any:
-        """Return a chat's peer. Search the dialogs if the session does not know it (session string, killed process)."""
-        if peer := await self._resolve(chat):
-            return peer
-        if self._api.is_bot and int(chat) > 0:
-            # For a bot, Telegram needs no access hash.
-            return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
-        async with self._looking_up:
-            if chat not in self._unknown_chats and (peer := await self._found_in_dialogs(chat)):
-                return peer
-            self._unknown_chats.add(chat)
-        raise Undeliverable(f"chat {chat} is not known to this session; use a session file")
 
-    async def _resolve(self, chat: str) -> Any:
-        """Return the peer of a chat, None if the session does not know it."""
-        try:
-            return await self._client.resolve_peer(int(chat))
-        except (KeyError, ValueError):
-            return None
-        except Exception as error:  # noqa: BLE001 - every error is classified
-            if isinstance(error, RPCError) and classify(error) is Fault.FINAL:
-                return None
-            raise self._api.translate(error) from None
+def _deletion(peer: Any, message_id: int) -> Any:
+    """Return the call that deletes a message for both sides."""
+    if isinstance(peer, raw.types.InputPeerChannel):
+        channel = raw.types.InputChannel(channel_id=peer.channel_id, access_hash=peer.access_hash)
+        return raw.functions.channels.DeleteMessages(channel=channel, id=[message_id])
+    return raw.functions.messages.DeleteMessages(id=[message_id], revoke=True)
 
-    async def _found_in_dialogs(self, chat: str) -> Any:
-        """Search the dialogs for a chat. The client remembers all peers that it sees."""
-        if peer := await self._resolve(chat):
-            return peer
-        read = 0
-        async for page in chat_history.dialog_pages(self._api):
-            read += 1
-            is_shown = int(chat) < 0 or any(user.id == int(chat) for user in page.users)
-            if is_shown and (peer := await self._resolve(chat)):
-                await self._api.save_peers()
-                return peer
-            if read == MAX_DIALOG_PAGES:
-                break
-        return None
+
+def _change(affected: Any, message_id: int) -> Any:
+    """Return the update about a deletion, which is sent to other sessions only: the account's changes count it."""
+    update = raw.types.UpdateDeleteMessages(messages=[message_id], pts=affected.pts, pts_count=affected.pts_count)
+    return raw.types.UpdateShort(update=update, date=0)
 
 
 def _message_id(updates: Any, random_id: int) -> int:

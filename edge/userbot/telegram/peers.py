@@ -1,0 +1,97 @@
+"""Find the peers of chats, and chats by name."""
+
+import asyncio
+import re
+from typing import Any
+
+from pyrogram import Client, raw
+from pyrogram.errors import RPCError
+
+from edge.userbot.driving.messenger import Undeliverable
+from edge.userbot.telegram import chat_history
+from edge.userbot.telegram.api import TelegramApi
+from edge.userbot.telegram.faults import classify
+from edge.userbot.telegram.incoming import CHANNEL_BASE
+from events.faults import Fault
+
+MAX_DIALOG_PAGES = 20
+"""Pages of dialogs that are searched for a chat that the session does not know."""
+
+_CHAT = re.compile(r"-?[0-9]{1,15}")
+_USERNAME = re.compile(r"@?([A-Za-z][A-Za-z0-9_]{1,31})")
+
+
+class Peers:
+    """The chats that a started client can address."""
+
+    def __init__(self, client: Client, api: TelegramApi) -> None:
+        self._client = client
+        self._api = api
+        self._looking_up = asyncio.Lock()
+        self._unknown_chats: set[str] = set()
+
+    async def peer(self, chat: str) -> Any:
+        """Return a chat's peer. Search the dialogs if the session does not know it (session string, killed process).
+
+        Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
+        """
+        if peer := await self._resolve(chat):
+            return peer
+        if self._api.is_bot and int(chat) > 0:
+            # For a bot, Telegram needs no access hash.
+            return raw.types.InputPeerUser(user_id=int(chat), access_hash=0)
+        async with self._looking_up:
+            if chat not in self._unknown_chats and (peer := await self._found_in_dialogs(chat)):
+                return peer
+            self._unknown_chats.add(chat)
+        raise Undeliverable(f"chat {chat} is not known to this session; use a session file")
+
+    async def find_chat(self, name: str) -> str | None:
+        """Return the chat of a username or an id, None if there is none or the session can't address it.
+
+        Raises MessengerError (FloodWaited, UnknownAnswer).
+        """
+        try:
+            if _CHAT.fullmatch(name):
+                await self.peer(str(int(name)))
+                return str(int(name))
+            username = _USERNAME.fullmatch(name)
+            return await self._named(username[1]) if username else None
+        except Undeliverable:
+            return None
+
+    async def _named(self, username: str) -> str | None:
+        found = await self._api.invoke(raw.functions.contacts.ResolveUsername(username=username))
+        await self._api.save_peers()
+        match getattr(found, "peer", None):
+            case raw.types.PeerUser(user_id=user_id):
+                return str(user_id)
+            case raw.types.PeerChannel(channel_id=channel_id):
+                return str(CHANNEL_BASE - channel_id)
+        return None
+
+    async def _resolve(self, chat: str) -> Any:
+        """Return the peer of a chat, None if the session does not know it."""
+        try:
+            return await self._client.resolve_peer(int(chat))
+        except (KeyError, ValueError):
+            return None
+        except Exception as error:  # noqa: BLE001 - every error is classified
+            if isinstance(error, RPCError) and classify(error) is Fault.FINAL:
+                return None
+            raise self._api.translate(error) from None
+
+    async def _found_in_dialogs(self, chat: str) -> Any:
+        """Search the dialogs for a chat. The client remembers all peers that it sees."""
+        if peer := await self._resolve(chat):
+            return peer
+        read = 0
+        async for page in chat_history.dialog_pages(self._api):
+            read += 1
+            is_shown = int(chat) < 0 or any(user.id == int(chat) for user in page.users)
+            if is_shown and (peer := await self._resolve(chat)):
+                await self._api.save_peers()
+                return peer
+            if read == MAX_DIALOG_PAGES:
+                break
+        return None
