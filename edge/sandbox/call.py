@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.sandbox import render
+from edge.sandbox.buttons import Press
 from edge.sandbox.faults import Faults, Refusal
 from edge.sandbox.message_box import BoxEvent
 from edge.sandbox.state import Account, SandboxState
@@ -60,6 +61,11 @@ class Call:
         known = peer.access_hash == self.state.access_hash(self.me.id, account.id)
         return account if known or (not peer.access_hash and self._has_met(account)) else None
 
+    def peer_id(self, query: TLObject) -> int | None:
+        """Return the user whom a query is about, None if there is none."""
+        peer = getattr(query, "peer", None)
+        return self.user_id if isinstance(peer, types.InputPeerSelf) else getattr(peer, "user_id", None)
+
     def peer(self, peer: TLObject) -> Account:
         """Return the account as `find` does. Raises Refusal if there is none."""
         if account := self.find(peer):
@@ -77,4 +83,4 @@ class Call:
         return account is me or account.id in me.contacts or (me.bot and account.id in me.met)
 
 
-Handler = Callable[[Call, Any], Result]
+Handler = Callable[[Call, Any], Result | Press]

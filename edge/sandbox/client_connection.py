@@ -5,6 +5,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from edge.sandbox import rpc
+from edge.sandbox.buttons import Press
 from edge.sandbox.call import Call
 from edge.sandbox.faults import KEY_NOT_FOUND, Refusal
 from edge.sandbox.handshake import Handshake
@@ -154,11 +155,13 @@ class ClientConnection:
         result = self._answer(call, unwrapped.query)
         if self._connections.faults.loses_answer(call.user_id, method_name(unwrapped.query)):
             self.drop()
+        elif isinstance(result, Press):
+            self._reply_later(message_id, result)
         else:
             self._reply(message_id, result)
         self._connections.deliver(call.pushes, origin=self)
 
-    def _answer(self, call: Call, query: TLObject) -> Result:
+    def _answer(self, call: Call, query: TLObject) -> Result | Press:
         try:
             return rpc.answer(call, query)
         except Refusal as refusal:
@@ -166,6 +169,17 @@ class ClientConnection:
         except Exception:
             log.exception("the sandbox failed at %s; it answers DATA_INVALID", method_name(query))
             return types.RpcError(error_code=400, error_message="DATA_INVALID")
+
+    def _reply_later(self, message_id: int, press: Press) -> None:
+        """Reply when the bot has answered, or did not in time."""
+
+        def reply(answer: TLObject) -> None:
+            if not self._writer.is_closing():
+                self._reply(message_id, answer)
+
+        press.on_answer = reply
+        too_late = types.RpcError(error_code=400, error_message="BOT_RESPONSE_TIMEOUT")
+        asyncio.get_running_loop().call_later(self._connections.faults.bot_patience, press.settle, too_late)
 
     def _reply(self, message_id: int, result: Result) -> None:
         self._send(rpc_result(message_id, result, gzip=self._connections.faults.packs), REPLY)

@@ -30,7 +30,12 @@ class _Planned:
     method: str
     code: int
     message: str
-    times: int
+    times: float
+    peer_id: int | None = None
+
+    def concerns(self, user_id: int, method: str, peer_id: int | None) -> bool:
+        concerned = (self.user_id, self.method) == (user_id, method) and self.peer_id in (None, peer_id)
+        return concerned and self.times > 0
 
 
 class Faults:
@@ -44,12 +49,14 @@ class Faults:
     `packs`: everything is sent compressed and in a container, with an acknowledgement, as Telegram often does.
     `checks_clock`: a message dated over 300 s back or 30 s ahead is refused by a bad_msg_notification, as Telegram
     does; False: it is accepted.
+    `bot_patience`: seconds until a press of a button fails with BOT_RESPONSE_TIMEOUT.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.unknown_reply: str | None = "REPLY_MESSAGE_ID_INVALID"
         self.checks_clock = True
+        self.bot_patience = 10.0
         self.packs = False
         self._centres: list[int] = []
         self.short_updates = False
@@ -64,9 +71,26 @@ class Faults:
         self._bad: list[_Planned] = []
         self._transport: dict[int, tuple[int, float]] = {}
 
-    def refuse(self, user_id: int, code: int, message: str, *, method: str = SEND, times: int = 1) -> None:
-        """Answer the user's next `times` calls of `method` with an error."""
-        self._planned.append(_Planned(user_id, method, code, message, times))
+    def refuse(
+        self,
+        user_id: int,
+        code: int,
+        message: str,
+        *,
+        method: str = SEND,
+        times: int | None = 1,
+        peer_id: int | None = None,
+    ) -> None:
+        """Answer the user's next `times` calls of `method` (None: all) with an error.
+
+        `peer_id`: only those about this user. For example 400 PEER_FLOOD, or 403 USER_PRIVACY_RESTRICTED.
+        """
+        left = math.inf if times is None else times
+        self._planned.append(_Planned(user_id, method, code, message, left, peer_id))
+
+    def stop_refusing(self, user_id: int) -> None:
+        """Forget the refusals that are planned for the user."""
+        self._planned = [plan for plan in self._planned if plan.user_id != user_id]
 
     def flood_wait(self, user_id: int, seconds: int, *, method: str = SEND, times: int | None = None) -> None:
         """Answer FLOOD_WAIT with the seconds left, for the next `seconds`, or, with `times`, for that many calls."""
@@ -109,15 +133,15 @@ class Faults:
         """
         self._transport[user_id] = (code, math.inf if times is None else times)
 
-    def raise_planned(self, user_id: int | None, method: str) -> None:
-        """Raise the Refusal planned for this call, if there is one."""
+    def raise_planned(self, user_id: int | None, method: str, peer_id: int | None = None) -> None:
+        """Raise the Refusal planned for this call, if there is one. `peer_id`: the user whom the call is about."""
         if user_id is None:
             return
         left = self._floods.get((user_id, method), 0.0) - self._clock.monotonic()
         if left > 0:
             raise Refusal(420, f"FLOOD_WAIT_{math.ceil(left)}")
         for plan in self._planned:
-            if (plan.user_id, plan.method) == (user_id, method) and plan.times > 0:
+            if plan.concerns(user_id, method, peer_id):
                 plan.times -= 1
                 raise Refusal(plan.code, plan.message)
 
@@ -145,7 +169,7 @@ class Faults:
     def bad_message(self, user_id: int | None, method: str, message_id: int) -> int:
         """Return the code of the notification that answers the message, 0 if none."""
         for plan in self._bad:
-            if (plan.user_id, plan.method) == (user_id, method) and plan.times > 0:
+            if user_id is not None and plan.concerns(user_id, method, None):
                 plan.times -= 1
                 return plan.code
         ahead = message_id / 2**32 - self._clock.now().timestamp()

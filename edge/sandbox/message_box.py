@@ -3,13 +3,17 @@
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from edge.sandbox.tl import Objects
 
 
 @dataclass(slots=True)
 class StoredMessage:
-    """One user's copy of a message. `key` is the same in all copies. Dates are Unix time in seconds."""
+    """One user's copy of a message. `key` is the same in all copies. Dates are Unix time in seconds.
+
+    `out`: the user wrote it, also to Saved Messages. `markup`: a bot's buttons.
+    """
 
     id: int
     key: int
@@ -21,6 +25,7 @@ class StoredMessage:
     edited: int | None = None
     silent: bool = False
     entities: Objects | None = None
+    markup: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from edge.sandbox.message_box import BoxEvent, Deleted, Edited, New, ReadInbox, ReadOutbox, Stopped, StoredMessage
 from edge.sandbox.state import Account, SandboxState
-from edge.sandbox.tl import Objects
+from edge.sandbox.tl import Objects, TLObject
 
 
 def send(
@@ -14,6 +14,7 @@ def send(
     reply_to: int | None = None,
     silent: bool = False,
     entities: Objects | None = None,
+    markup: TLObject | None = None,
 ) -> tuple[StoredMessage, list[BoxEvent]]:
     """Put a copy into both boxes (one, if the user writes to itself); return the sender's copy and the events."""
     key, date = next(state.message_keys), state.now
@@ -25,20 +26,27 @@ def send(
         other = peer if owner is sender else sender
         message = owner.box.add(key=key, peer_id=other.id, text=text, out=owner is sender, date=date)
         copy = owner.box.copy_of(answered)
-        message.reply_to, message.silent, message.entities = copy.id if copy else None, silent, entities
+        message.reply_to, message.silent = copy.id if copy else None, silent
+        message.entities, message.markup = entities, markup
         copies.append(message)
         events.append(owner.box.record(New(message.id)))
     return copies[0], events
 
 
 def edit(
-    state: SandboxState, author: Account, message: StoredMessage, text: str, entities: Objects | None = None
+    state: SandboxState,
+    author: Account,
+    message: StoredMessage,
+    text: str,
+    *,
+    entities: Objects | None = None,
+    markup: TLObject | None = None,
 ) -> list[BoxEvent]:
     """Change every copy that still exists; return the events, the author's first."""
     events, date = [], state.now
     for owner in _both(author, state.accounts[message.peer_id]):
         if copy := owner.box.copy_of(message):
-            copy.text, copy.edited, copy.entities = text, date, entities
+            copy.text, copy.edited, copy.entities, copy.markup = text, date, entities, markup
             events.append(owner.box.record(Edited(copy.id)))
     return events
 

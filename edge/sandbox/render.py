@@ -10,21 +10,27 @@ from edge.sandbox.tl import Objects, TLObject, types
 
 def user(state: SandboxState, viewer: Account, account: Account) -> types.User:
     known = account is viewer or account.id in viewer.contacts
+    first_name, last_name = viewer.contacts.get(account.id, (account.first_name, account.last_name))
     return types.User(
         id=account.id,
         is_self=account is viewer or None,
         contact=account.id in viewer.contacts or None,
+        mutual_contact=is_mutual_contact(viewer, account) or None,
         bot=account.bot or None,
         bot_info_version=1 if account.bot else None,
         access_hash=state.access_hash(viewer.id, account.id),
-        first_name=account.first_name,
-        last_name=account.last_name or None,
+        first_name=first_name,
+        last_name=last_name or None,
         # Telegram sends either the one username or, if there are collectible ones, all of them in a list.
         username=None if account.usernames else account.username,
         usernames=usernames(account) if account.usernames else None,
         phone=account.phone if known else None,
         lang_code=account.lang_code if viewer.bot or account is viewer else None,
     )
+
+
+def is_mutual_contact(one: Account, other: Account) -> bool:
+    return other.id in one.contacts and one.id in other.contacts
 
 
 def usernames(account: Account) -> Objects:
@@ -49,7 +55,11 @@ def users(state: SandboxState, viewer: Account, ids: Iterable[int]) -> Objects:
 def message(owner: Account, stored: StoredMessage) -> types.Message:
     sender: dict[str, Any] = {"from_id": types.PeerUser(user_id=owner.id)} if stored.out else {}
     return types.Message(
-        peer_id=types.PeerUser(user_id=stored.peer_id), edit_date=stored.edited, **sender, **_common(stored)
+        peer_id=types.PeerUser(user_id=stored.peer_id),
+        edit_date=stored.edited,
+        reply_markup=stored.markup,
+        **sender,
+        **_common(owner, stored),
     )
 
 
@@ -102,19 +112,22 @@ def push(state: SandboxState, event: BoxEvent, *, short: bool) -> TLObject | Non
         return None
     if short and isinstance(event.change, New) and (stored := owner.box.messages.get(event.change.message_id)):
         return types.UpdateShortMessage(
-            user_id=stored.peer_id, pts=event.pts, pts_count=event.pts_count, **_common(stored)
+            user_id=stored.peer_id, pts=event.pts, pts_count=event.pts_count, **_common(owner, stored)
         )
     part = update(owner, event)
     return updates(state, owner, [part], peer_ids(owner, event)) if part else None
 
 
-def _common(stored: StoredMessage) -> dict[str, Any]:
-    """Return the fields that both forms of a message have. Unset flags are None, as pyrogram writes them."""
+def _common(owner: Account, stored: StoredMessage) -> dict[str, Any]:
+    """Return the fields that both forms of a message have. Unset flags are None, as pyrogram writes them.
+
+    What users write to Saved Messages is not `out`: TDLib expects that, and Telethon sets the flag itself.
+    """
     return {
         "id": stored.id,
         "message": stored.text,
         "date": stored.date,
-        "out": stored.out or None,
+        "out": (stored.out and stored.peer_id != owner.id) or None,
         "silent": stored.silent or None,
         "entities": stored.entities or None,
         "reply_to": types.MessageReplyHeader(reply_to_msg_id=stored.reply_to) if stored.reply_to else None,

@@ -3,7 +3,16 @@
 import logging
 from dataclasses import dataclass
 
-from edge.sandbox import rpc_auth, rpc_history, rpc_messages, rpc_updates, rpc_users
+from edge.sandbox import (
+    rpc_auth,
+    rpc_buttons,
+    rpc_contacts,
+    rpc_history,
+    rpc_messages,
+    rpc_updates,
+    rpc_users,
+)
+from edge.sandbox.buttons import Press
 from edge.sandbox.call import Call, Handler
 from edge.sandbox.faults import Refusal
 from edge.sandbox.tl import Result, TLObject, functions, method_name
@@ -13,7 +22,9 @@ log = logging.getLogger(__name__)
 HANDLERS: dict[type[TLObject], Handler] = {
     **rpc_auth.HANDLERS,
     **rpc_users.HANDLERS,
+    **rpc_contacts.HANDLERS,
     **rpc_messages.HANDLERS,
+    **rpc_buttons.HANDLERS,
     **rpc_history.HANDLERS,
     **rpc_updates.HANDLERS,
 }
@@ -25,6 +36,7 @@ FOR_BOTS = {
     functions.messages.EditMessage,
     functions.messages.GetMessages,
     functions.messages.SendMessage,
+    functions.messages.SetBotCallbackAnswer,
     functions.messages.SetTyping,
     functions.updates.GetDifference,
     functions.updates.GetState,
@@ -58,13 +70,16 @@ def unwrap(query: TLObject) -> Unwrapped:
     return Unwrapped(query, functions.InitConnection in seen, functions.InvokeWithoutUpdates in seen)
 
 
-def answer(call: Call, query: TLObject) -> Result:
-    """Carry out a client's query and return the result. Raises Refusal, which becomes an RPC error."""
+def answer(call: Call, query: TLObject) -> Result | Press:
+    """Carry out a client's query and return the result. Raises Refusal, which becomes an RPC error.
+
+    A press of a button gets its result later.
+    """
     if call.is_bot and type(query) not in FOR_BOTS:
         raise Refusal(400, "BOT_METHOD_INVALID")
     handler = HANDLERS.get(type(query))
     if handler is None:
         log.warning("the sandbox has no %s; add a handler if a client needs it", method_name(query))
         raise Refusal(400, "INPUT_METHOD_INVALID")
-    call.faults.raise_planned(call.user_id, method_name(query))
+    call.faults.raise_planned(call.user_id, method_name(query), call.peer_id(query))
     return handler(call, query)

@@ -68,11 +68,13 @@ def _dialogs(call: Call, peers: list[int]) -> dict[str, Any]:
 
 
 def _dialog(box: MessageBox, peer: int, last: StoredMessage | None, unread: int) -> TLObject:
+    top = last.id if last else 0
+    own = peer == box.owner_id  # there, everything is read
     return types.Dialog(
         peer=types.PeerUser(user_id=peer),
-        top_message=last.id if last else 0,
-        read_inbox_max_id=box.read_inbox.get(peer, 0),
-        read_outbox_max_id=box.read_outbox.get(peer, 0),
+        top_message=top,
+        read_inbox_max_id=top if own else box.read_inbox.get(peer, 0),
+        read_outbox_max_id=top if own else box.read_outbox.get(peer, 0),
         unread_count=unread,
         unread_mentions_count=0,
         unread_reactions_count=0,

@@ -1,6 +1,6 @@
 """Handlers: send, edit and delete messages, mark them as read, show typing."""
 
-from edge.sandbox import entities, messaging, render
+from edge.sandbox import buttons, entities, messaging, render
 from edge.sandbox.call import Call, Handler, Push
 from edge.sandbox.faults import Refusal
 from edge.sandbox.message_box import BoxEvent, StoredMessage
@@ -26,6 +26,7 @@ def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
         reply_to=query.reply_to_msg_id,
         silent=bool(query.silent),
         entities=formatting,
+        markup=_markup(call, query.reply_markup),
     )
     call.state.sent[call.me.id, query.random_id] = message.id
     call.add_pushes(events)
@@ -33,15 +34,20 @@ def send_message(call: Call, query: functions.messages.SendMessage) -> TLObject:
 
 
 def edit_message(call: Call, query: functions.messages.EditMessage) -> TLObject:
+    """Change the text and the buttons. An edit without buttons takes them away."""
     peer, message = call.peer(query.peer), call.me.box.messages.get(query.id)
     if message is None or message.peer_id != peer.id:
         raise Refusal(400, "MESSAGE_ID_INVALID")
     if not message.out:
         raise Refusal(403, "MESSAGE_AUTHOR_REQUIRED")
-    text, formatting = _checked(query.message or "", query.entities)
-    if text == message.text and formatting == message.entities:
+    if query.message is None and call.me.bot:  # only the buttons change
+        text, formatting = message.text, message.entities
+    else:
+        text, formatting = _checked(query.message or "", query.entities)
+    markup = _markup(call, query.reply_markup)
+    if (text, formatting, markup) == (message.text, message.entities, message.markup):
         raise Refusal(400, "MESSAGE_NOT_MODIFIED")
-    events = messaging.edit(call.state, call.me, message, text, formatting)
+    events = messaging.edit(call.state, call.me, message, text, entities=formatting, markup=markup)
     call.add_pushes(events)
     return _result(call, events[0])
 
@@ -93,6 +99,12 @@ def _checked(text: str, formatting: Objects | None) -> tuple[str, Objects | None
     if len(text.encode("utf-16-le")) > 2 * MESSAGE_LENGTH:
         raise Refusal(400, "MESSAGE_TOO_LONG")
     return text, entities.trimmed(text, formatting)
+
+
+def _markup(call: Call, markup: TLObject | None) -> TLObject | None:
+    """Return the buttons that a message gets: only bots have any."""
+    kept: TLObject | None = buttons.checked(markup) if call.me.bot else None
+    return kept
 
 
 def _check_reply(call: Call, peer: Account, reply_to: int | None) -> None:

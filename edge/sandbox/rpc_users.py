@@ -80,20 +80,6 @@ def resolve_username(call: Call, query: functions.contacts.ResolveUsername) -> T
     )
 
 
-def import_contacts(call: Call, query: functions.contacts.ImportContacts) -> TLObject:
-    imported = []
-    for contact in query.contacts:
-        if account := call.state.by_phone(contact.phone):
-            call.me.contacts.add(account.id)
-            imported.append(types.ImportedContact(user_id=account.id, client_id=contact.client_id))
-    return types.contacts.ImportedContacts(
-        imported=imported,
-        popular_invites=[],
-        retry_contacts=[],
-        users=render.users(call.state, call.me, [contact.user_id for contact in imported]),
-    )
-
-
 def update_status(call: Call, _query: functions.account.UpdateStatus) -> Result:
     return Bool(call.me is not None)
 
@@ -103,6 +89,5 @@ HANDLERS: dict[type[TLObject], Handler] = {
     functions.users.GetUsers: get_users,
     functions.users.GetFullUser: get_full_user,
     functions.contacts.ResolveUsername: resolve_username,
-    functions.contacts.ImportContacts: import_contacts,
     functions.account.UpdateStatus: update_status,
 }

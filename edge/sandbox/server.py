@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Self, TypeVar
 
 from edge.sandbox import messaging, render
+from edge.sandbox.buttons import Press
 from edge.sandbox.call import Call, Push
 from edge.sandbox.connections import Connections
 from edge.sandbox.faults import Faults
 from edge.sandbox.message_box import StoredMessage
+from edge.sandbox.rpc_buttons import press_button
 from edge.sandbox.state import Account, SandboxState, normal_phone
 from edge.sandbox.tl import types
 from events.errors import SettingsError
@@ -125,6 +127,22 @@ class Sandbox:
         call.add_pushes(events)
         self._connections.deliver(call.pushes)
         return message
+
+    def add_contact(self, user_id: int, contact_id: int, *, name: str = "") -> None:
+        """Make the contact one of the user's, known by `name`, else by its own."""
+        accounts = self.state.accounts
+        contact = accounts[contact_id]
+        accounts[user_id].contacts[contact_id] = (name, "") if name else (contact.first_name, contact.last_name)
+
+    def press(self, user_id: int, bot_id: int, message_id: int, data: bytes) -> Press:
+        """Press a button of the user's copy of a bot's message. The bot's answer is the press's `answer`, once it came.
+
+        Raises Refusal, e.g. if there is no such button.
+        """
+        accounts = self.state.accounts
+        press, push = press_button(self.state, accounts[user_id], accounts[bot_id], message_id, data)
+        self._connections.deliver([push])
+        return press
 
     def rename(self, user_id: int, *usernames: str) -> None:
         """Change the usernames, the ordinary one first, and push the change to the user's sessions."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from edge.sandbox.buttons import Press
 from edge.sandbox.keys import AuthKey, ServerKey
 from edge.sandbox.message_box import MessageBox
 from edge.sandbox.password import Challenge
@@ -20,8 +21,9 @@ TYPING_KEPT = 1000
 
 @dataclass(slots=True)
 class Account:
-    """A user. `token` is a bot's secret, `password` a second factor; `contacts`, `blocked` and `met` are user ids.
+    """A user. `token` is a bot's secret, `password` a second factor; `blocked` and `met` are user ids.
 
+    `contacts` are user ids with the first and last names by which this user knows them.
     `usernames` are the collectible ones, with or without an ordinary `username`.
     `met` are users with whom there was a message, in either direction.
     """
@@ -36,7 +38,7 @@ class Account:
     token: str | None = None
     password: str | None = None
     usernames: tuple[str, ...] = ()
-    contacts: set[int] = field(default_factory=set)
+    contacts: dict[int, tuple[str, str]] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
     met: set[int] = field(default_factory=set)
     box: MessageBox = field(init=False)
@@ -71,8 +73,9 @@ class SandboxState:
 
     `logins` and `half_logins` (the password is missing) map auth key ids to user ids; the keys of `challenges` are
     auth key ids too. `sent` maps (sender, random_id) to the sender's message. `quiet` are sessions (auth key id,
-    session id) that want no updates. Message ids and pts start after `begins_after`; `ids_moved` is added to user ids.
-    Login codes are `login_code`, else random; `code_sent` is called with the phone's digits and the code.
+    session id) that want no updates. `presses` maps query ids to presses of buttons that wait for the bot. Message ids
+    and pts start after `begins_after`; `ids_moved` is added to user ids. Login codes are `login_code`, else random;
+    `code_sent` is called with the phone's digits and the code.
     """
 
     key: ServerKey = field(default_factory=ServerKey.generate)
@@ -87,6 +90,8 @@ class SandboxState:
     quiet: set[tuple[int, int]] = field(default_factory=set)
     typing: deque[Typing] = field(default_factory=lambda: deque(maxlen=TYPING_KEPT))
     message_keys: Iterator[int] = field(default_factory=itertools.count)
+    presses: dict[int, Press] = field(default_factory=dict)
+    press_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     clock: Clock = field(default_factory=SystemClock)
     begins_after: int = 0
     ids_moved: int = 0

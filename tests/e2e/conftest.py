@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from pyrogram import Client
+from pyrogram.handlers.handler import Handler
 
 from cli.demo.nats_server import EmbeddedServer
 from cli.demo.processes import CommandProcess
@@ -16,7 +18,7 @@ from edge.sandbox import messaging
 from edge.sandbox.message_box import StoredMessage
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
-from edge.sandbox.visitor import API_HASH, API_ID, signed_in_session
+from edge.sandbox.visitor import API_HASH, API_ID, connect, signed_in_session
 from edge.userbot import phrases
 from events.runtime.clock import Clock
 
@@ -55,6 +57,22 @@ class Product:
         """Write to the owner, without a client; the owner's copy comes back."""
         self.telegram.send(visitor.id, self.owner.id, text)
         return self.telegram.messages(self.owner.id, visitor.id)[-1]
+
+    def owner_client(self, *handlers: Handler) -> AbstractAsyncContextManager[Client]:
+        """A second session of the owner's, e.g. the phone; not of a bot account."""
+        return connect(self.telegram, OWNER_PHONE, *handlers)
+
+    def owner_says(self, visitor: Account, text: str, *, reply_to: int | None = None) -> StoredMessage:
+        """Write to the visitor from another session of the owner's, without a client."""
+        return self.telegram.send(self.owner.id, visitor.id, text, reply_to=reply_to)
+
+    def order(self, text: str, *, reply_to: int | None = None, by: Account | None = None) -> StoredMessage:
+        """Write to Saved Messages; with `by`, as the owner of a bot account, to the bot. The writer's copy."""
+        return self.telegram.send((by or self.owner).id, self.owner.id, text, reply_to=reply_to)
+
+    def saved(self, of: Account | None = None) -> list[str]:
+        """What stands in Saved Messages; with `of`, in the chat of the owner of a bot account with the bot."""
+        return [message.text for message in self.telegram.messages((of or self.owner).id, self.owner.id)]
 
     def written(self, visitor: Account) -> list[StoredMessage]:
         """What the userbot wrote to the visitor, as it lies in the owner's box."""

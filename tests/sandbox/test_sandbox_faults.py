@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from pyrogram import Client
-from pyrogram.errors import FloodWait, RandomIdDuplicate
+from pyrogram.errors import FloodWait, PeerFlood, RandomIdDuplicate, UserPrivacyRestricted, YouBlockedUser
 from pyrogram.handlers import MessageHandler, RawUpdateHandler
 from pyrogram.raw import functions, types
 
@@ -107,7 +107,7 @@ async def test_a_suppressed_push_leaves_a_gap(telegram, anna, boris):
     seen: list[int] = []
 
     async def see(_client: Client, update, _users, _chats) -> None:
-        if isinstance(update, types.UpdateNewMessage) and not update.message.out:
+        if isinstance(update, types.UpdateNewMessage) and update.message.peer_id.user_id == boris.id:
             seen.append(update.pts)
             telegram.send(anna.id, anna.id, "noted")
 
@@ -130,3 +130,29 @@ async def test_short_updates_make_the_client_ask_for_the_rest(telegram, anna, bo
         telegram.send(boris.id, anna.id, "short")
         await telegram.wait_for(lambda: len(telegram.messages(boris.id, anna.id)) > 1)
     assert texts(telegram, anna, boris) == ["short", "Boris: short"]
+
+
+async def test_an_account_that_telegram_has_limited_can_write_to_nobody_until_it_may_again(
+    telegram, sender, anna, boris
+):
+    telegram.faults.refuse(anna.id, 400, "PEER_FLOOD", times=None)
+    for _ in range(3):
+        with pytest.raises(PeerFlood):
+            await send(sender, 7)
+    telegram.faults.stop_refusing(anna.id)
+    await send(sender, 7)
+    assert texts(telegram, anna, boris) == ["once"]
+
+
+async def test_one_person_can_be_closed_to_a_sender_and_others_are_not(telegram, sender, anna, boris):
+    telegram.faults.refuse(anna.id, 403, "USER_PRIVACY_RESTRICTED", peer_id=boris.id, times=None)
+    with pytest.raises(UserPrivacyRestricted):
+        await send(sender, 7)
+    await sender.send_message("me", "note")
+    assert texts(telegram, anna, boris) == []
+
+
+async def test_whoever_has_blocked_somebody_can_not_write_to_them(telegram, sender, anna, boris):
+    telegram.block(anna.id, boris.id)
+    with pytest.raises(YouBlockedUser):
+        await send(sender, 7)
