@@ -43,7 +43,10 @@ class People:
         return bool(self.entries)
 
     def includes(self, person: Person, chat: str) -> bool:
-        """Return whether the list names the person, or the chat in which they write."""
+        """Return whether the list names the person, or the chat in which they write.
+
+        It does not where that depends on who wrote first and this is not known.
+        """
         names = {person.id, chat, *(f"@{name}" for name in person.usernames)}
         if person.contact:
             names.add(CONTACTS)
@@ -51,5 +54,11 @@ class People:
             names.add(WROTE_FIRST)
         return not self.entries.isdisjoint(names)
 
+    def may_include(self, person: Person, chat: str) -> bool:
+        """Return what `includes` does, but true where that depends on who wrote first and this is not known."""
+        unknown = person.wrote_first is None and WROTE_FIRST in self.entries
+        return unknown or self.includes(person, chat)
+
 
 SOMEONE = Person()
+NO_LIST = People()

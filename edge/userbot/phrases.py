@@ -17,6 +17,12 @@ INTERNAL = "internal"
 """an error of the userbot itself,"""
 TOO_LARGE = "too_large"
 """or a question that is too large for the store."""
+REFUSED_PERSON = "refused_person"
+"""Why a question gets no answer by the owner's rules: of the person who asks,"""
+QUIET_HOURS = "quiet_hours"
+"""the time,"""
+DAY_LIMIT = "day_limit"
+"""or the number of answers that the day has had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class _Phrases:
     unreadable: str
     failures: dict[str, str]
     failure: str
+    refusals: dict[str, str]
 
 
 _RUSSIAN = _Phrases(
@@ -72,6 +79,11 @@ _RUSSIAN = _Phrases(
         TOO_LARGE: "Такой длинный вопрос не принять, извините. Попробуйте спросить короче.",
     },
     failure="Не получилось ответить, извините. Попробуйте спросить ещё раз.",
+    refusals={
+        REFUSED_PERSON: "Извините, я отвечаю не всем.",
+        QUIET_HOURS: "Сейчас я не отвечаю. Спросите, пожалуйста, позже.",
+        DAY_LIMIT: "На сегодня ответы закончились. Спросите, пожалуйста, завтра.",
+    },
 )
 
 _ENGLISH = _Phrases(
@@ -112,6 +124,11 @@ _ENGLISH = _Phrases(
         TOO_LARGE: "Sorry, I can't take a question that long. Please ask again in fewer words.",
     },
     failure="Sorry, I could not come up with an answer. Please ask again.",
+    refusals={
+        REFUSED_PERSON: "Sorry, I don't answer everyone.",
+        QUIET_HOURS: "I don't answer at this hour. Please ask again later.",
+        DAY_LIMIT: "There are no more answers today. Please ask again tomorrow.",
+    },
 )
 
 _LANGUAGES = {"ru": _RUSSIAN, "en": _ENGLISH}
@@ -168,6 +185,11 @@ def failure(locale: str, reason: str) -> str:
     """Return that there is no answer. `reason`: a `FailureReason`, one of the above, or one of a later version."""
     phrases = _phrases(locale)
     return phrases.failures.get(reason, phrases.failure)
+
+
+def refusal(locale: str, reason: str) -> str:
+    """Return that there is no answer by the owner's rules. `reason`: one of the above."""
+    return _phrases(locale).refusals[reason]
 
 
 def _phrases(locale: str) -> _Phrases:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from typing import Literal
 
-from edge.userbot.people import Person
+from edge.userbot.chat.policy import UNDECIDED, Policy
+from edge.userbot.people import NO_LIST, People, Person
+from edge.userbot.quiet_hours import QuietHours
 
 DEFAULT_PREFIX = "Тимоха,"
 
@@ -39,6 +41,10 @@ class Rules:
     `owner_pause`: how long a chat gets no answers after its owner has written there.
     `persona`: who answers, for the model. `max_new_tokens`: of an answer, None for the sampling settings.
     `overrides`: settings for one person, by id or `@username` in lower case. `only_locale`: see `Override`.
+    `allow`: who is answered, everyone if it is empty; `deny`: who is not, even if allowed. `refused`: what those get
+    who are not answered because of a rule. `max_answers_per_day`: in a chat, `max_answers_per_day_for_all`: in all
+    chats, 0 for no limit; days and `quiet_hours` are those of `time_zone`. `policy`: what the owner has decided by
+    commands, as it is when a message is taken in.
     """
 
     prefix: str = DEFAULT_PREFIX
@@ -55,6 +61,14 @@ class Rules:
     approve: Approve = "off"
     only_locale: Language | None = None
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    allow: People = NO_LIST
+    deny: People = NO_LIST
+    refused: Literal["silence", "line"] = "silence"
+    max_answers_per_day: int = 0
+    max_answers_per_day_for_all: int = 0
+    quiet_hours: tuple[QuietHours, ...] = ()
+    time_zone: tzinfo = UTC
+    policy: Policy = UNDECIDED
 
     def for_person(self, person: Person) -> "Rules":
         """Return the rules with what is set for this person; what is set for the id wins over a username."""

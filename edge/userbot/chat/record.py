@@ -215,10 +215,10 @@ class ChatRecord(_StoredModel):
 
     `deleted_to` is the message of the last `/delete_history`: nothing asked up to it may stay anywhere.
     `sent`: our newest messages. `unconfirmed`: messages that may have been sent. `withdrawn`: our messages to delete.
-    `paused_until`: there are no answers before. `refused_at`: when a refused person last got a line about it.
-    `wrote_first`: whether the first message of the chat is the other person's, None if that was not looked up.
-    `recalled`: requests whose drafts must disappear from the owner's chat. Only the owner's own chat has `orders`
-    and `drafts`.
+    `paused_since`, `paused_until`: there are no answers in between. `refused_at`: when a person last got a line that
+    they get no answer. `wrote_first`: whether the first message of the chat is the other person's, None if that was
+    not looked up. `recalled`: requests whose drafts must disappear from the owner's chat. Only the owner's own chat
+    has `orders` and `drafts`.
     """
 
     settings: ChatSettings = ChatSettings()
@@ -234,6 +234,7 @@ class ChatRecord(_StoredModel):
     sent: Annotated[tuple[MessageId, ...], Field(max_length=MAX_SENT), NEW] = ()
     unconfirmed: Annotated[tuple[Unconfirmed, ...], NEW] = ()
     withdrawn: Annotated[tuple[MessageId, ...], NEW] = ()
+    paused_since: Annotated[Moment | None, NEW] = None
     paused_until: Annotated[Moment | None, NEW] = None
     refused_at: Annotated[Moment | None, NEW] = None
     wrote_first: Annotated[bool | None, Field(exclude_if=lambda value: value is None)] = None

@@ -1,10 +1,12 @@
 """Transitions of a chat record after a user's message, and their effects: pure functions."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from edge.userbot import phrases
+from edge.userbot.chat import admission
 from edge.userbot.chat.commands import (
     Ask,
     AskHint,
@@ -26,10 +28,10 @@ from edge.userbot.chat.record import (
     Current,
     Notice,
     Question,
-    Rate,
     ask,
     truncate,
 )
+from edge.userbot.people import Person
 from edge.userbot.rules import Rules
 
 HELP_INTERVAL = timedelta(seconds=5)
@@ -57,6 +59,17 @@ class Effect(StrEnum):
     """It exceeds the limit of answers: the chat's silence begins."""
     SILENCED = "silenced"
     """It came in that silence."""
+    REFUSED_PERSON = phrases.REFUSED_PERSON
+    """The owner does not want its sender answered."""
+    DELETED_SILENTLY = "deleted_silently"
+    """Such a person's `/delete_history` was carried out, without a word."""
+    PAUSED = "paused"
+    """The owner has paused the chat, or all chats are paused."""
+    QUIET_HOURS = phrases.QUIET_HOURS
+    DAY_LIMIT = phrases.DAY_LIMIT
+    """The chat has had its answers of the day."""
+    DAY_LIMIT_FOR_ALL = "day_limit_for_all"
+    """All chats together have had theirs."""
     HINTED = "hinted"
     HELPED = "helped"
     HELP_SUPPRESSED = "help_suppressed"
@@ -74,6 +87,23 @@ ANSWERED = {
     Effect.SET,
     Effect.REFUSED_ARGUMENT,
 }
+BY_RULE = {
+    Effect.TOO_MANY,
+    Effect.SILENCED,
+    Effect.REFUSED_PERSON,
+    Effect.PAUSED,
+    Effect.QUIET_HOURS,
+    Effect.DAY_LIMIT,
+    Effect.DAY_LIMIT_FOR_ALL,
+}
+"""There is no answer because of a rule of the owner's."""
+REFUSALS = {
+    Effect.REFUSED_PERSON: phrases.REFUSED_PERSON,
+    Effect.QUIET_HOURS: phrases.QUIET_HOURS,
+    Effect.DAY_LIMIT: phrases.DAY_LIMIT,
+    Effect.DAY_LIMIT_FOR_ALL: phrases.DAY_LIMIT,
+}
+"""What the user may be told about that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +129,66 @@ def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) 
         return _carry_out_silently(record, command, message, rules, now)
     if too_old:
         return Decision(record, Effect.TOO_OLD)
+    return _admit(record, command, message, rules, now)
+
+
+HELD_BACK: Sequence[tuple[Callable[[admission.Case], bool], Effect]] = (
+    (admission.is_paused, Effect.PAUSED),
+    (admission.is_quiet_hour, Effect.QUIET_HOURS),
+    (admission.is_silent, Effect.SILENCED),
+    (admission.is_minute_full, Effect.TOO_MANY),
+    (admission.is_day_full, Effect.DAY_LIMIT),
+    (admission.is_day_of_all_full, Effect.DAY_LIMIT_FOR_ALL),
+)
+"""Why a question of an allowed person gets no answer now: the first rule that applies."""
+
+
+def _admit(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
+    """Carry out a command, or take in a question, unless a rule of the owner's is against it."""
+    record, sender = _with_sender(record, message)
+    if not admission.is_allowed(sender, message.chat, rules):
+        return _turn_away(record, command, message, rules, now)
+    if isinstance(command, Ask | AskHint):
+        case = admission.Case(record, message, rules, now)
+        if effect := next((effect for applies, effect in HELD_BACK if applies(case)), None):
+            return _hold_back(record, effect, message, rules, now)
     received = _carry_out(record, command, message, rules, now)
-    return _within_limit(record, received, command, rules, now) if received.effect in ANSWERED else received
+    return _count(received, command, rules, now) if received.effect in ANSWERED else received
+
+
+def _with_sender(record: ChatRecord, message: Incoming) -> tuple[ChatRecord, Person]:
+    """Return the record and the sender with whether they wrote first, as far as that was ever found out."""
+    if record.wrote_first is not None:
+        return record, replace(message.sender, wrote_first=record.wrote_first)
+    if message.sender.wrote_first is not None:
+        record = record.having(wrote_first=message.sender.wrote_first)
+    return record, message.sender
+
+
+def _turn_away(record: ChatRecord, command: Command, message: Incoming, rules: Rules, now: datetime) -> Decision:
+    """Answer nothing to a person whom the owner does not want answered, but forget what they want forgotten."""
+    if not isinstance(command, DeleteHistory):
+        return _hold_back(record, Effect.REFUSED_PERSON, message, rules, now)
+    deleted = _carry_out(record, command, message, rules, now).record
+    return Decision(deleted.having(notices=record.notices), Effect.DELETED_SILENTLY)
+
+
+def _hold_back(record: ChatRecord, effect: Effect, message: Incoming, rules: Rules, now: datetime) -> Decision:
+    """Do not answer; say so if the owner wants that, at most once a day."""
+    if effect is Effect.TOO_MANY:
+        record = record.having(rate=record.rate.having(since=None, answers=0, silent_since=now))
+    if effect not in REFUSALS or not admission.may_refuse_aloud(record, rules, now):
+        return Decision(record, effect)
+    line = phrases.refusal(phrases.language(message.locale, rules.locale), REFUSALS[effect])
+    return _reply(record.having(refused_at=now), message, line, effect)
+
+
+def _count(received: Decision, command: Command, rules: Rules, now: datetime) -> Decision:
+    """Count an answer in the minute, and in the day if it is to a question or the bare prefix."""
+    rate = admission.count_answer(received.record.rate, now)
+    if isinstance(command, Ask | AskHint) and rules.max_answers_per_day:
+        rate = admission.count_answer_of_day(rate, admission.day_of(rules, now))
+    return Decision(received.record.having(rate=rate), received.effect)
 
 
 def _carry_out_silently(
@@ -111,16 +199,6 @@ def _carry_out_silently(
         return Decision(record, Effect.ANSWERED_BEFORE)
     received = _carry_out(record, command, message, rules, now)
     return Decision(received.record.having(notices=record.notices), Effect.ANSWERED_BEFORE)
-
-
-def _within_limit(record: ChatRecord, received: Decision, command: Command, rules: Rules, now: datetime) -> Decision:
-    """Return `received` with its answer counted, or silence if a question exceeds the limit; commands never do."""
-    if isinstance(command, Ask | AskHint):
-        if is_silent(record.rate, now):
-            return Decision(record, Effect.SILENCED)
-        if is_limit_reached(record.rate, rules.max_answers, now):
-            return Decision(record.having(rate=Rate(silent_since=now)), Effect.TOO_MANY)
-    return Decision(received.record.having(rate=count_answer(record.rate, now)), received.effect)
 
 
 def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
@@ -224,31 +302,3 @@ def _reply(record: ChatRecord, message: Incoming, text: str, effect: Effect) -> 
     """Add a notice and keep only the latest: a flood of commands must not swell the record if none can be sent."""
     notice = Notice(message_id=message.message_id, text=text)
     return Decision(record.having(notices=(*record.notices, notice)[-MAX_NOTICES:]), effect)
-
-
-MINUTE = timedelta(minutes=1)
-SILENCE = timedelta(minutes=5)
-"""How long a chat gets no answers after too many. Commands are still answered."""
-
-
-def count_answer(rate: Rate, now: datetime) -> Rate:
-    """Return `rate` with one more answer."""
-    return rate.having(since=now, answers=1) if _is_minute_over(rate, now) else rate.having(answers=rate.answers + 1)
-
-
-def is_limit_reached(rate: Rate, limit: int, now: datetime) -> bool:
-    """Return whether the minute has had `limit` answers; 0 is no limit."""
-    return 0 < limit <= rate.answers and not _is_minute_over(rate, now)
-
-
-def is_silent(rate: Rate, now: datetime) -> bool:
-    return rate.silent_since is not None and not _has_passed(rate.silent_since, now, SILENCE)
-
-
-def _is_minute_over(rate: Rate, now: datetime) -> bool:
-    return rate.since is None or _has_passed(rate.since, now, MINUTE)
-
-
-def _has_passed(since: datetime, now: datetime, period: timedelta) -> bool:
-    """Return whether `period` has passed, also if the clock was set back to before `since`."""
-    return not timedelta(0) <= now - since < period

@@ -7,10 +7,11 @@ from typing import TypeVar
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord, from_json, unreadable
 from edge.userbot.chat.steps import next_step, wake_at
 from edge.userbot.chat.transitions import Decision
+from edge.userbot.storage.compare_and_set import ATTEMPTS, compare_and_set
 from edge.userbot.storage.index import ChatIndex, is_chat_token
+from edge.userbot.storage.policy import PolicyStore
 from edge.userbot.storage.unreadable import UnreadableChats
 from events import subjects
-from events.errors import Conflict, TransportError
 from events.jetstream.connection import JetStream
 from events.jetstream.marks import JetStreamMarks
 from events.jetstream.records import JetStreamRecords
@@ -21,8 +22,6 @@ Changed = TypeVar("Changed", ChatRecord, Decision)
 Transition = Callable[[ChatRecord], Changed]
 """Returns the record to store, by itself or in a decision."""
 
-ATTEMPTS = 20
-"""To change a record that other processes keep changing, in about 10 s."""
 STORE_PAUSES = Backoff(first=timedelta(seconds=0.5), most=timedelta(seconds=5))
 """Pauses between a caller's retries while the store is away."""
 
@@ -34,6 +33,7 @@ class Chats:
         self._records = records
         self.index = ChatIndex(marks, account)
         self.unreadable = UnreadableChats(marks, account)
+        self.policy = PolicyStore(records, account, retrying=retrying)
         self._account = account
         self._retrying = retrying
 
@@ -168,24 +168,6 @@ class Chats:
 
     def _key(self, chat: str) -> str:
         return f"{self._account}.{chat}"
-
-
-CONFLICT_PAUSES = Backoff(first=timedelta(seconds=0.01), most=timedelta(seconds=1))
-
-T = TypeVar("T")
-
-
-async def compare_and_set(change: Callable[[], Awaitable[T]], retrying: Retrying, *, attempts: int) -> T:
-    """Return the result of `change`, which loads, changes and saves; call it again while it raises Conflict.
-
-    Raises TransportError after `attempts` conflicts in a row, more than ordinary contention causes.
-    """
-    try:
-        return await retrying(
-            change, passing=lambda error: isinstance(error, Conflict), backoff=CONFLICT_PAUSES, attempts=attempts
-        )
-    except Conflict as error:
-        raise TransportError(f"{error}, {attempts} times in a row; is there another userbot?") from None
 
 
 async def open_chats(js: JetStream, account: str, *, retrying: Retrying) -> Chats:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.userbot.chat.record import NO_SCHEMA, schema_of, with_schema
 from edge.userbot.intake.account_updates import StateLost, UpdatesState
-from edge.userbot.storage.chats import compare_and_set
+from edge.userbot.storage.compare_and_set import compare_and_set
 from events.errors import Conflict
 from events.records import Records
 from events.runtime.retrying import Retrying

@@ -1,0 +1,131 @@
+"""The policy record: what holds for all chats of an account besides its settings, and its JSON."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.userbot.chat.record import Moment, UnreadableRecord, schema_of, with_schema
+
+SCHEMA = 1
+MAX_COUNTED = 256
+"""The newest answers that are not counted again when their messages come again."""
+MAX_ENTRIES = 1000
+"""People in each list."""
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""The end of a pause that only the owner ends."""
+FLOOD_PAUSE = timedelta(hours=24)
+"""Telegram's `PEER_FLOOD` names no time."""
+BY_OWNER, BY_FLOOD, UNREADABLE = "owner", "flood", "unreadable"
+"""Why there is a pause."""
+
+
+class Policy(BaseModel):
+    """`Policy()` is that of an account whose owner has decided nothing.
+
+    `paused_since`, `paused_until`, `paused_by`: the pause of all chats, if there is one. `owner_told`: the owner knows
+    of a pause that they did not ask for. `allowed`, `denied`: entries of `People` added by commands. `answers`: asked
+    for on `day` in all chats, a date in the owner's time zone; `counted`: the newest of their requests.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    paused_since: Moment | None = None
+    paused_until: Moment | None = None
+    paused_by: str = ""
+    owner_told: bool = False
+    allowed: Annotated[tuple[str, ...], Field(max_length=MAX_ENTRIES)] = ()
+    denied: Annotated[tuple[str, ...], Field(max_length=MAX_ENTRIES)] = ()
+    day: str = ""
+    answers: Annotated[int, Field(ge=0)] = 0
+    counted: Annotated[tuple[str, ...], Field(max_length=MAX_COUNTED)] = ()
+
+    def having(self, **changes: object) -> Self:
+        """Return a copy with other values, without validating them."""
+        return self.model_copy(update=changes)
+
+    def to_json(self) -> bytes:
+        return with_schema(self.model_dump_json(), SCHEMA)
+
+
+UNDECIDED = Policy()
+PAUSED_AS_UNREADABLE = Policy(paused_until=FOR_EVER, paused_by=UNREADABLE, owner_told=True)
+"""Stands for a record that can't be read: there may have been a pause."""
+
+
+def from_json(value: bytes) -> Policy:
+    """Read what `to_json` writes. Raises UnreadableRecord."""
+    number = schema_of(value, known=SCHEMA, what="the policy record")
+    try:
+        policy = Policy.model_validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise UnreadableRecord(f"the policy record can't be read ({first['type']})") from None
+    if not number:
+        raise UnreadableRecord("the policy record can't be read (it is not ours)")
+    return policy
+
+
+def pause(policy: Policy, since: datetime, until: datetime) -> Policy:
+    """Pause all chats as the owner asks, not shortening another pause."""
+    if policy.paused_until and policy.paused_until >= until and is_within(policy.paused_since, until, since):
+        return policy
+    return policy.having(paused_since=since, paused_until=until, paused_by=BY_OWNER, owner_told=True)
+
+
+def pause_for_flood(policy: Policy, now: datetime) -> Policy:
+    """Pause all chats because Telegram considers the account a spammer, unless they are paused for that already."""
+    if policy.paused_by == BY_FLOOD and is_paused(policy, now):
+        return policy
+    until = now + FLOOD_PAUSE
+    if is_paused(policy, now) and policy.paused_until and policy.paused_until >= until:
+        return policy
+    return policy.having(paused_since=now, paused_until=until, paused_by=BY_FLOOD, owner_told=False)
+
+
+def resume(policy: Policy) -> Policy:
+    """End the pause of all chats, whatever it was for."""
+    if policy.paused_until is None:
+        return policy
+    return policy.having(paused_since=None, paused_until=None, paused_by="", owner_told=False)
+
+
+def allow(policy: Policy, entry: str) -> Policy:
+    """Answer `entry`, an entry of `People`, whatever the settings say."""
+    denied = tuple(other for other in policy.denied if other != entry)
+    return policy.having(allowed=_with(policy.allowed, entry), denied=denied)
+
+
+def deny(policy: Policy, entry: str) -> Policy:
+    """Do not answer `entry`, an entry of `People`, whatever the settings say."""
+    allowed = tuple(other for other in policy.allowed if other != entry)
+    return policy.having(denied=_with(policy.denied, entry), allowed=allowed)
+
+
+def count_answer(policy: Policy, request_id: str, day: str, limit: int) -> Policy:
+    """Count an answer of `day`, once for each request, unless the day has had `limit` answers."""
+    if request_id in policy.counted or answers_of(policy, day) >= limit:
+        return policy
+    counted = (*policy.counted, request_id)[-MAX_COUNTED:]
+    return policy.having(day=day, answers=answers_of(policy, day) + 1, counted=counted)
+
+
+def answers_of(policy: Policy, day: str) -> int:
+    """Return how many answers were asked for on `day`."""
+    return policy.answers if policy.day == day else 0
+
+
+def is_paused(policy: Policy, now: datetime) -> bool:
+    """Return whether all chats are paused."""
+    return is_within(policy.paused_since, policy.paused_until, now)
+
+
+def is_within(since: datetime | None, until: datetime | None, now: datetime) -> bool:
+    """Return whether `now` is in a pause. If the clock is set back, the pause lasts at most twice as long."""
+    if until is None or now >= until:
+        return False
+    return since is None or since - now < until - since
+
+
+def _with(entries: tuple[str, ...], entry: str) -> tuple[str, ...]:
+    return entries if entry in entries else (*entries, entry)[-MAX_ENTRIES:]
