@@ -132,7 +132,7 @@ def _default(field: FieldInfo) -> str:
     seconds = getattr(default, "total_seconds", None)
     text = f"{seconds():g}" if seconds else str(default)
     is_path = isinstance(default, Path) and default.is_absolute()
-    return "" if default is None or is_path or re.search(r"[\s=]", text) else text
+    return "" if default in (None, ()) or is_path or re.search(r"[\s=]", text) else text
 
 
 def _cell(text: str) -> str:

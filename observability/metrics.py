@@ -48,7 +48,7 @@ class Metrics:
         self._redraws = meter.create_counter(names.REDRAWS, "{draw}", "Answers drawn again: empty, or said before")
         self._deadletters = meter.create_counter(names.DEADLETTERS, "{message}", "Requests given up")
         self._busy = meter.create_counter(names.BUSY_IGNORED, "{message}", "Questions ignored while busy")
-        self._silenced = meter.create_counter(names.SILENCED, "{message}", "Questions in a chat with too many answers")
+        self._silenced = meter.create_counter(names.SILENCED, "{message}", "Questions without an answer by a rule")
 
     def record_finished(self, took: timedelta, outcome: str) -> None:
         """Record how long a question took; `outcome` from a small fixed set, e.g. `answered`, `failed`, `expired`."""
@@ -63,8 +63,9 @@ class Metrics:
     def count_busy_ignored(self) -> None:
         self._busy.add(1)
 
-    def count_silenced(self) -> None:
-        self._silenced.add(1)
+    def count_silenced(self, reason: str) -> None:
+        """Count a question that a rule of the owner's leaves without an answer, e.g. `paused`."""
+        self._silenced.add(1, {names.REASON: reason})
 
     def record_catch_up(self, messages: int) -> None:
         """Record how many messages a catch-up fetched."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import structlog
 
+from edge.userbot.people import People
+from edge.userbot.quiet_hours import time_zone
 from edge.userbot.rules import Rules
 from edge.userbot.settings import UserbotSettings
 from events import toml_file
@@ -19,7 +21,12 @@ from events.runtime.clock import Clock
 
 LOOK = timedelta(seconds=1)
 """How often the files are read. What is found twice counts: an editor may be writing at the moment of a look."""
-RULES = frozenset({"prefix", "language", "when_busy", "live", "max_answers_per_minute", "owner_pause", "contacts"})
+RULES = frozenset(
+    {
+        *("prefix", "language", "when_busy", "live", "max_answers_per_minute", "owner_pause", "contacts"),
+        *("allow", "deny", "refused", "max_answers_per_day", "max_answers_per_day_for_all", "quiet_hours", "time_zone"),
+    }
+)
 """The settings that take effect without a restart."""
 
 log = structlog.get_logger(__name__)
@@ -38,6 +45,13 @@ def rules_of(settings: UserbotSettings) -> Rules:
         live=settings.live,
         max_answers=settings.max_answers_per_minute,
         owner_pause=settings.owner_pause,
+        allow=People.of(settings.allow),
+        deny=People.of(settings.deny),
+        refused=settings.refused,
+        max_answers_per_day=settings.max_answers_per_day,
+        max_answers_per_day_for_all=settings.max_answers_per_day_for_all,
+        quiet_hours=settings.quiet_hours,
+        time_zone=time_zone(settings.time_zone),
         overrides={name: contact.override for name, contact in settings.contacts.items()},
     )
 

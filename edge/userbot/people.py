@@ -1,5 +1,6 @@
 """People who write to the account, and lists that name them."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -7,6 +8,15 @@ CONTACTS = "contacts"
 """In a list: everyone whom the owner has among the contacts."""
 WROTE_FIRST = "wrote_first"
 """In a list: everyone who wrote the first message of the chat with the owner."""
+_ENTRY = re.compile(rf"-?[1-9][0-9]{{0,18}}|@[a-z0-9_]{{1,32}}|{CONTACTS}|{WROTE_FIRST}")
+
+
+def entry(text: str) -> str:
+    """Return an entry of a list as it is compared. Raises ValueError."""
+    written = text.strip().lower()
+    if not _ENTRY.fullmatch(written):
+        raise ValueError(f"{text.strip()[:40]!r} is not an id, a @username, contacts or wrote_first")
+    return written
 
 
 @dataclass(frozen=True, slots=True)

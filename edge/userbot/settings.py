@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from edge.userbot.contacts import MAX_PREFIX, Contacts, Prefix
+from edge.userbot.rule_values import Entries, Spans, TimeZone
 from edge.userbot.rules import DEFAULTS
 from events.errors import SettingsError
 from events.schema import Sampling
@@ -69,6 +70,32 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         ge=0,
         le=1000,
         description="answers per minute in one chat, 0 to 1000; after more it gets none for 5 minutes; 0: no limit",
+    )
+    max_answers_per_day: int = Field(
+        DEFAULTS.max_answers_per_day, ge=0, le=1_000_000, description="answers per day in one chat; 0: no limit"
+    )
+    max_answers_per_day_for_all: int = Field(
+        DEFAULTS.max_answers_per_day_for_all,
+        ge=0,
+        le=1_000_000,
+        description="answers per day in all chats together; 0: no limit",
+    )
+    allow: Entries = Field(
+        (),
+        description="who is answered: ids of people or chats, @usernames, contacts, wrote_first (who wrote the first"
+        " message of the chat), comma-separated; by default everyone",
+    )
+    deny: Entries = Field(
+        (), description="who is not answered, even if USERBOT_ALLOW lists them, in the same form; by default nobody"
+    )
+    refused: Literal["silence", "line"] = Field(
+        DEFAULTS.refused,
+        description="silence or line: what those see who get no answer because of USERBOT_ALLOW, USERBOT_DENY,"
+        " USERBOT_QUIET_HOURS or a limit per day; a line comes once a day",
+    )
+    quiet_hours: Spans = Field((), description="when there are no answers, e.g. 23:00-07:30; several, comma-separated")
+    time_zone: TimeZone = Field(
+        "UTC", description="the IANA time zone of days and USERBOT_QUIET_HOURS, e.g. Europe/Berlin"
     )
     owner: int | None = Field(
         None, gt=0, description="the id of the bot's owner, whose commands it takes; a user account has its own owner"

@@ -90,7 +90,7 @@ def test_what_befalls_a_question_is_counted(observed):
     metrics.record_flood_wait(timedelta(seconds=15))
     metrics.count_dead_letter(FailureReason.REJECTED)
     metrics.count_busy_ignored()
-    metrics.count_silenced()
+    metrics.count_silenced("paused")
     metrics.record_catch_up(7)
     points = observed.points()
     [(_, uptime)] = points.pop("process.uptime")
@@ -100,7 +100,7 @@ def test_what_befalls_a_question_is_counted(observed):
         "timokha.flood_wait.duration": [({}, 1)],
         "timokha.deadletters": [({"timokha.reason": "rejected"}, 1)],
         "timokha.busy_ignored": [({}, 1)],
-        "timokha.silenced": [({}, 1)],
+        "timokha.silenced": [({"timokha.reason": "paused"}, 1)],
         "timokha.catch_up.size": [({}, 1)],
     }
 

@@ -68,7 +68,7 @@ def from_json(value: bytes) -> Policy:
 
 def pause(policy: Policy, since: datetime, until: datetime) -> Policy:
     """Pause all chats as the owner asks, not shortening another pause."""
-    if policy.paused_until and policy.paused_until >= until and is_within(policy.paused_since, until, since):
+    if _is_paused_for_longer(policy, since, until):
         return policy
     return policy.having(paused_since=since, paused_until=until, paused_by=BY_OWNER, owner_told=True)
 
@@ -78,7 +78,7 @@ def pause_for_flood(policy: Policy, now: datetime) -> Policy:
     if policy.paused_by == BY_FLOOD and is_paused(policy, now):
         return policy
     until = now + FLOOD_PAUSE
-    if is_paused(policy, now) and policy.paused_until and policy.paused_until >= until:
+    if _is_paused_for_longer(policy, now, until):
         return policy
     return policy.having(paused_since=now, paused_until=until, paused_by=BY_FLOOD, owner_told=False)
 
@@ -125,6 +125,10 @@ def is_within(since: datetime | None, until: datetime | None, now: datetime) -> 
     if until is None or now >= until:
         return False
     return since is None or since - now < until - since
+
+
+def _is_paused_for_longer(policy: Policy, now: datetime, until: datetime) -> bool:
+    return is_paused(policy, now) and policy.paused_until is not None and policy.paused_until >= until
 
 
 def _with(entries: tuple[str, ...], entry: str) -> tuple[str, ...]:

@@ -8,12 +8,13 @@ from functools import partial
 import structlog
 
 from edge.userbot import phrases
+from edge.userbot.chat.admission import SILENCE
 from edge.userbot.chat.commands import parse
 from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import (
     ANSWERED,
-    SILENCE,
+    BY_RULE,
     Decision,
     Effect,
     receive,
@@ -23,18 +24,19 @@ from edge.userbot.chat.transitions import (
 )
 from edge.userbot.driving.driver import ReplyTarget
 from edge.userbot.driving.drivers import Drivers
-from edge.userbot.driving.messenger import MessengerError, Undeliverable
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
+from edge.userbot.intake.lookups import Lookups
 from edge.userbot.people import Person
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import STORE_PAUSES, Transition
 from events.errors import TimokhaError, TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
+from events.runtime.log_throttle import LogThrottle
 from observability import names, propagation
 
-LOOK_PAUSE = timedelta(seconds=30)
-"""Pause after a look into a chat has failed."""
+LOGGED_EVERY = 3600.0
+"""Seconds between two lines about the same rule in the same chat."""
 FETCHED_AGE = timedelta(seconds=2)
 """Messages of this age or older may have been fetched. The records can't be newer than a younger message."""
 Decide = Callable[[ChatRecord, Incoming, Rules, datetime], Decision]
@@ -65,7 +67,8 @@ class Intake:
         self._owner_rules = rules
         self._names = names
         self._clock_offset = clock_offset
-        self._look_again_at = float("-inf")
+        self._lookups = Lookups(ports)
+        self._log_throttle = LogThrottle(LOGGED_EVERY)
 
     def _rules_for(self, sender: Person) -> Rules:
         return replace(self._owner_rules().for_person(sender), names=self._names())
@@ -82,18 +85,23 @@ class Intake:
             spans = self._ports.telemetry.spans
             with spans.step(names.STORE_QUESTION, request_id, trace=message.trace, since=self._clock.now()):
                 effect = await self._store(message)
-            write_log = log.debug if effect is Effect.SILENCED else log.info
+            write_log = log.info if self._is_worth_a_line(effect, message.chat) else log.debug
             write_log("message.received", chat=message.chat, message=message.message_id, effect=effect)
         self._count(effect, message)
         return effect
 
+    def _is_worth_a_line(self, effect: Effect, chat: str) -> bool:
+        """Return whether to log an effect. Somebody who gets no answer may write as much as they like."""
+        if effect in BY_RULE - {Effect.TOO_MANY, Effect.SILENCED}:
+            return self._log_throttle.due(f"{chat} {effect}")
+        return effect is not Effect.SILENCED
+
     def _count(self, effect: Effect, message: Incoming) -> None:
         metrics = self._ports.telemetry.metrics
-        match effect:
-            case Effect.IGNORED_BUSY:
-                metrics.count_busy_ignored()
-            case Effect.TOO_MANY | Effect.SILENCED:
-                metrics.count_silenced()
+        if effect is Effect.IGNORED_BUSY:
+            metrics.count_busy_ignored()
+        elif effect in BY_RULE:
+            metrics.count_silenced(effect)
         if effect is Effect.TOO_MANY:
             seconds = SILENCE.total_seconds()
             limit = self._rules_for(message.sender).max_answers
@@ -124,16 +132,16 @@ class Intake:
 
     async def _take_unreadable(self, message: Incoming, error: UnreadableRecord) -> Effect:
         """Take a message of a chat whose record can't be read, which `/delete_history` alone changes."""
-        chats, rules = self._ports.chats, self._rules_for(message.sender)
+        chats = self._ports.chats
         chats.unreadable.note(message.chat, error)
-        effect = receive(ChatRecord(), self._in_local_time(message), rules, self._clock.now()).effect
-        match effect:
-            case Effect.TOO_OLD:
-                return effect
-            case Effect.DELETED:
-                return await self._decide_with_retries(
-                    receive, message, attempts=UNKNOWN_ATTEMPTS, change=chats.start_afresh
-                )
+        effect = await self._decide_with_retries(receive, message, attempts=UNKNOWN_ATTEMPTS, change=_change_nothing)
+        if effect in (Effect.DELETED, Effect.DELETED_SILENTLY):
+            return await self._decide_with_retries(
+                receive, message, attempts=UNKNOWN_ATTEMPTS, change=chats.start_afresh
+            )
+        if effect is Effect.TOO_OLD or effect in BY_RULE:
+            return effect
+        rules = self._rules_for(message.sender)
         reply_target = ReplyTarget(message.message_id, phrases.language(message.locale, rules.locale))
         self._drivers.wake(message.chat, reply_target=reply_target)
         return Effect.UNREADABLE
@@ -164,15 +172,17 @@ class Intake:
         return decision.effect
 
     async def _change(self, decide: Decide, message: Incoming, change: ChangeRecord) -> Decision:
-        message = await self._marked_if_answered(self._in_local_time(message))
-        rules = self._rules_for(message.sender)
+        rules = await self._lookups.with_policy(self._rules_for(message.sender))
+        message = await self._lookups.with_first_writer(self._in_local_time(message), rules)
+        message = await self._marked_if_answered(message, rules)
+        rules = await self._lookups.with_place(message, rules)
         return await change(message.chat, lambda record: decide(record, message, rules, self._clock.now()))
 
     def _in_local_time(self, message: Incoming) -> Incoming:
         """Return `message` with its date by this machine's clock, by which its age is measured."""
         return replace(message, date=message.date + self._clock_offset())
 
-    async def _marked_if_answered(self, message: Incoming) -> Incoming:
+    async def _marked_if_answered(self, message: Incoming, rules: Rules) -> Incoming:
         """Return `message` with whether it was answered or may have been. Telegram's dates are in whole seconds."""
         if self._clock.now() - message.date < FETCHED_AGE:
             return message
@@ -182,28 +192,17 @@ class Intake:
         if message.date >= (await chats.restored_at()).replace(microsecond=0):
             return message
         message = replace(message, before_restore=True)
-        rules = self._rules_for(message.sender)
-        known = receive(await chats.load(message.chat), message, rules, self._clock.now()).effect
+        record = await self._lookups.record(message.chat)
+        known = receive(record, message, rules, self._clock.now()).effect if record else None
         if known not in ANSWERED | {Effect.IGNORED_BUSY}:
             return message
-        answered = await self._was_answered(message)
+        answered = await self._lookups.was_answered(message)
         return replace(message, answered=bool(answered), doubtful=answered is None)
 
-    async def _was_answered(self, message: Incoming) -> bool | None:
-        """Return whether the chat shows that `message` was answered, None if that can't be found out now."""
-        if self._clock.monotonic() < self._look_again_at:
-            return None
-        try:
-            return await self._ports.messenger.has_outcome(
-                message.chat, message.message_id, thinking=phrases.thinking_lines()
-            )
-        except MessengerError as error:
-            # The driver looks again, so that the next messages need not wait.
-            self._look_again_at = self._clock.monotonic() + LOOK_PAUSE.total_seconds()
-            log.warning("chat.not_looked_into", chat=message.chat, error=str(error))
-        except Undeliverable as error:
-            log.warning("chat.not_looked_into", chat=message.chat, error=str(error))
-        return None
+
+async def _change_nothing(chat: str, transition: Transition[Decision]) -> Decision:
+    """Return what `transition` would do in a chat that never wrote."""
+    return transition(ChatRecord())
 
 
 def _is_final(error: Exception) -> bool:

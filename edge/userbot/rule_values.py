@@ -1,0 +1,51 @@
+"""Values of settings that are lists of people or of times, and a time zone, as the owner writes them."""
+
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from edge.userbot.people import entry
+from edge.userbot.quiet_hours import QuietHours, time_zone
+from events.setting_problems import UNKNOWN_KEY
+
+
+class _Parts:
+    """Marks, in a field's annotation, a comma-separated list; `read` reads a part and may raise ValueError."""
+
+    def __init__(self, read: Callable[[str], object]) -> None:
+        self._read = read
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._read_all, handler(source))
+
+    def _read_all(self, value: object) -> object:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list):
+            return value
+        try:
+            return tuple(self._read(part) if isinstance(part, str) else part for part in _written(parts))
+        except ValueError as error:
+            raise PydanticCustomError(UNKNOWN_KEY, "{problem}", {"problem": str(error)}) from None
+
+
+def _written(parts: list[object]) -> Iterator[object]:
+    """Yield what is between the commas, and the numbers of a TOML list, as text."""
+    for part in parts:
+        if isinstance(part, int) and not isinstance(part, bool):
+            yield str(part)
+        elif not isinstance(part, str) or part.strip():
+            yield part
+
+
+def _time_zone(name: str) -> str:
+    time_zone(name)
+    return name
+
+
+Entries = Annotated[tuple[str, ...], _Parts(entry)]
+"""Entries of `People`."""
+Spans = Annotated[tuple[QuietHours, ...], _Parts(QuietHours.parse)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+"""The name of one in the IANA database."""
