@@ -212,7 +212,8 @@ def talk(rules: Rules, record: ChatRecord, *numbers: int, now: datetime = NOW) -
     """The effects of questions, each of which is answered before the next one comes."""
     effects = []
     for number in numbers:
-        decision = receive(record, incoming("Тимоха, раз", number), rules, now)
+        message = Incoming("7", "42", number, "Тимоха, раз", "ru", now, sender=ALICE)
+        decision = receive(record, message, rules, now)
         effects.append(decision.effect)
         request_id = f"7.42.{number}.0"
         record = finish_question(

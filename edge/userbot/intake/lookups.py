@@ -58,7 +58,7 @@ class Lookups:
         """Return whether the other person wrote first, None if that can't be found out now."""
         if chat.startswith("-"):
             return False  # in a group nobody has written to the owner
-        return await self._look(chat, lambda: self._ports.messenger.wrote_first(chat))
+        return None
 
     async def was_answered(self, message: Incoming) -> bool | None:
         """Return whether the chat shows that `message` was answered, None if that can't be found out now."""
