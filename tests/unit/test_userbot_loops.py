@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.admission import SILENCE
+from edge.userbot.chat.incoming import Incoming
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
