@@ -143,6 +143,16 @@ def test_what_is_different_for_a_person_is_in_a_table_of_their_own(write):
     assert (number.live, number.max_new_tokens, number.approve, number.prefix) == (False, 300, "all", rules.prefix)
 
 
+def test_lists_of_people_and_times_are_arrays_or_have_commas(write):
+    write(
+        '[userbot]\nallow = ["@Anna", 123, "contacts"]\ndeny = "5, @b"\nquiet_hours = ["23:00-07:30", "12:00-13:00"]\n'
+    )
+    assert set(userbot().allow) == {"@anna", "123", "contacts"}
+    assert set(userbot().deny) == {"5", "@b"}
+    assert len(userbot().quiet_hours) == 2
+    assert UserbotSettings.sources()["allow"] == (SettingSource.TOML, "@Anna,123,contacts")
+
+
 def test_contacts_can_be_a_variable_as_well_and_then_the_files_do_not_count(write, monkeypatch):
     write("[contacts.1]\nlive = true\n")
     monkeypatch.setenv("TIMOKHA_CONTACTS", '{"@anna": {"live": true}}')
@@ -177,6 +187,9 @@ def test_contacts_can_be_a_variable_as_well_and_then_the_files_do_not_count(writ
         ("[contacts.'@a']\nmax_new_tokens = 0\n", "contacts: @a.max_new_tokens is 0; input should be greater"),
         ("[contacts.'@a']\nprefix = ' '\n", "contacts: @a.prefix is ' '; "),
         ("[contacts.'@a']\nlanguag = 'ru'\n", "contacts: in @a there is no 'languag' (did you mean language?)"),
+        ("[userbot]\nallow = ['anna']\n", "timokha.toml, userbot.allow: "),
+        ("[userbot]\nquiet_hours = ['soon']\n", "timokha.toml, userbot.quiet_hours: "),
+        ("[userbot]\nallow = {a = 1}\n", "timokha.toml, userbot.allow: "),
         ("contacts = 5\n", "timokha.toml, contacts: got 5, it takes what is different for one person"),
     ],
 )
