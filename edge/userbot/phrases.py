@@ -4,6 +4,7 @@ No text starts with a command or the prefix: otherwise two bots could keep answe
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from edge.userbot.chat.commands import MAX_CONTEXT_LENGTH
@@ -39,6 +40,7 @@ class _Phrases:
     failures: dict[str, str]
     failure: str
     refusals: dict[str, str]
+    flooded: str
 
 
 _RUSSIAN = _Phrases(
@@ -84,6 +86,10 @@ _RUSSIAN = _Phrases(
         QUIET_HOURS: "Сейчас я не отвечаю. Спросите, пожалуйста, позже.",
         DAY_LIMIT: "На сегодня ответы закончились. Спросите, пожалуйста, завтра.",
     },
+    flooded=(
+        "Telegram счёл этот аккаунт рассылающим спам (PEER_FLOOD), поэтому я никому не отвечаю до {until}."
+        " Чтобы продолжить раньше, напишите /resume all."
+    ),
 )
 
 _ENGLISH = _Phrases(
@@ -129,6 +135,10 @@ _ENGLISH = _Phrases(
         QUIET_HOURS: "I don't answer at this hour. Please ask again later.",
         DAY_LIMIT: "There are no more answers today. Please ask again tomorrow.",
     },
+    flooded=(
+        "Telegram takes this account for a spammer (PEER_FLOOD), so I answer nobody until {until}."
+        " To go on earlier, send /resume all."
+    ),
 )
 
 _LANGUAGES = {"ru": _RUSSIAN, "en": _ENGLISH}
@@ -190,6 +200,11 @@ def failure(locale: str, reason: str) -> str:
 def refusal(locale: str, reason: str) -> str:
     """Return that there is no answer by the owner's rules. `reason`: one of the above."""
     return _phrases(locale).refusals[reason]
+
+
+def flooded(locale: str, until: datetime) -> str:
+    """Return, for the owner, that all chats are paused for a flood until `until`, in their time zone."""
+    return _phrases(locale).flooded.format(until=f"{until:%Y-%m-%d %H:%M %Z}".strip())
 
 
 def _phrases(locale: str) -> _Phrases:

@@ -116,7 +116,11 @@ async def test_it_is_not_known_who_wrote_first_where_there_is_nothing_to_see() -
     assert await telegram(Forgetful(dialogs(9))).wrote_first("2") is None
     assert await telegram(signed_in()).wrote_first("-5") is None
     assert await telegram(signed_in()).wrote_first(str(ACCOUNT)) is None
-    assert await telegram(signed_in(bot=True)).wrote_first("2") is None
+
+
+async def test_a_bot_is_always_written_to_first() -> None:
+    assert await telegram(signed_in(bot=True)).wrote_first("2") is True
+    assert await telegram(signed_in(bot=True)).wrote_first("-5") is None
 
 
 async def test_in_the_own_chat_our_messages_are_found_although_telegram_does_not_mark_them_as_outgoing() -> None:

@@ -83,6 +83,16 @@ def pause_for_flood(policy: Policy, now: datetime) -> Policy:
     return policy.having(paused_since=now, paused_until=until, paused_by=BY_FLOOD, owner_told=False)
 
 
+def untold_flood(policy: Policy) -> datetime | None:
+    """Return the end of a pause for a flood that the owner does not know of yet."""
+    return policy.paused_until if policy.paused_by == BY_FLOOD and not policy.owner_told else None
+
+
+def tell_owner(policy: Policy, until: datetime) -> Policy:
+    """Record that the owner knows of the pause for a flood until `until`."""
+    return policy.having(owner_told=True) if untold_flood(policy) == until else policy
+
+
 def resume(policy: Policy) -> Policy:
     """End the pause of all chats, whatever it was for."""
     if policy.paused_until is None:

@@ -155,10 +155,11 @@ class Current(_StoredModel):
 
 
 class Notice(_StoredModel):
-    """A text that replies to a command."""
+    """A text that replies to a command, or, with `key`, one of our own accord that has no `message_id`."""
 
     message_id: int
     text: str
+    key: Annotated[str, NEW] = ""
 
 
 class Unconfirmed(_StoredModel):

@@ -28,6 +28,10 @@ class Undeliverable(TimokhaError):
     """Telegram refuses this message or edit for good, e.g. because the user has blocked the account."""
 
 
+class PeerFlooded(Undeliverable):
+    """Telegram considers the account a spammer: it refuses this message, and likely others, until it forgets that."""
+
+
 class Messenger(Protocol):
     async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         """Send one message of at most 4,096 UTF-16 units and return its id, 0 if it is not known.
@@ -79,10 +83,10 @@ class Messenger(Protocol):
         ...
 
     async def wrote_first(self, chat: str) -> bool | None:
-        """Return whether the oldest message of a private chat is the other person's.
+        """Return whether the oldest message of a private chat is the other person's; a bot is always written to first.
 
-        None if that can't be known: the account is a bot, the chat is a group or the account's own, it has no
-        messages, or Telegram refuses to show them. Raises MessengerError (FloodWaited, UnknownAnswer).
+        None if that can't be known: the chat is a group or the account's own, it has no messages, or Telegram refuses
+        to show them. Raises MessengerError (FloodWaited, UnknownAnswer).
         """
         ...
 

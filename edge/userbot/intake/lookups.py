@@ -58,7 +58,7 @@ class Lookups:
         """Return whether the other person wrote first, None if that can't be found out now."""
         if chat.startswith("-"):
             return False  # in a group nobody has written to the owner
-        return None
+        return await self._look(chat, lambda: self._ports.messenger.wrote_first(chat))
 
     async def was_answered(self, message: Incoming) -> bool | None:
         """Return whether the chat shows that `message` was answered, None if that can't be found out now."""
@@ -75,7 +75,7 @@ class Lookups:
         try:
             return await look()
         except MessengerError as error:
-            # The driver looks again, so that the next messages need not wait.
+            # The next messages need not wait.
             self._look_again_at = self._clock.monotonic() + LOOK_PAUSE.total_seconds()
             log.warning("chat.not_looked_into", chat=chat, error=str(error))
         except Undeliverable as error:

@@ -46,6 +46,8 @@ REPLY_GONE = {
 """The message that is replied to no longer exists."""
 MESSAGE_GONE = {"MESSAGE_ID_INVALID", "MSG_ID_INVALID"}
 """The message that is to be deleted no longer exists."""
+PEER_FLOOD = "PEER_FLOOD"
+"""The account has written to too many strangers; Telegram does not say for how long it is limited."""
 FORMATTING_REFUSED = {"ENTITIES_TOO_LONG", "ENTITY_BOUNDS_INVALID", "ENTITY_TYPE_INVALID"}
 """The formatting is invalid, the text is not."""
 

@@ -8,11 +8,11 @@ import structlog
 from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 
-from edge.userbot.driving.messenger import Undeliverable
+from edge.userbot.driving.messenger import PeerFlooded, Undeliverable
 from edge.userbot.formatting.styled_text import Entity, FormattedText, Style
 from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.api import AlreadyDone, CallRefused, TelegramApi
-from edge.userbot.telegram.faults import FORMATTING_REFUSED, MESSAGE_GONE, REPLY_GONE
+from edge.userbot.telegram.faults import FORMATTING_REFUSED, MESSAGE_GONE, PEER_FLOOD, REPLY_GONE
 from edge.userbot.telegram.peers import Peers
 from events.errors import TimokhaError
 
@@ -63,7 +63,8 @@ class TelegramMessenger:
             if message.entities and error.reason in FORMATTING_REFUSED:
                 log.warning("telegram.formatting_refused", chat=chat, reason=error.reason)
                 return await self.send(chat, FormattedText(message.text), reply_to=reply_to, random_id=random_id)
-            raise Undeliverable(f"Telegram refused a message to {chat}: {error.reason}") from None
+            refused = PeerFlooded if error.reason == PEER_FLOOD else Undeliverable
+            raise refused(f"Telegram refused a message to {chat}: {error.reason}") from None
         self._on_updates(updates)
         return _message_id(updates, random_id)
 
@@ -154,8 +155,10 @@ class TelegramMessenger:
         return await self._peers.find_chat(name)
 
     async def wrote_first(self, chat: str) -> bool | None:
-        if self._api.is_bot or int(chat) < 0 or chat == self._api.account:
+        if int(chat) < 0 or chat == self._api.account:
             return None
+        if self._api.is_bot:
+            return True
         await self._look_limiter.acquire()
         try:
             oldest = await chat_history.oldest_message(self._api, await self._peers.peer(chat))
