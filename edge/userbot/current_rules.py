@@ -65,6 +65,7 @@ class CurrentRules:
         self._rules = rules_of(settings)
         self._files = (toml_file.path(), DOTENV)
         self._seen: Contents | None = None
+        self._read: Contents | None = None
         self._applied: Contents | None = None
         self._is_bad = False
 
@@ -80,17 +81,22 @@ class CurrentRules:
     def look(self) -> None:
         """Read the settings anew if the files have changed since they were read, but not since the last look."""
         before, self._seen = self._seen, tuple(_content(file) for file in self._files)
-        if self._seen != before or self._seen == self._applied:
+        if self._seen != before or self._seen == self._read:
             return
-        was_emptied = bool(self._applied and self._applied[0]) and self._seen[0] == b""
-        self._applied = self._seen
+        self._read = self._seen
         try:
-            if was_emptied:  # as by an editor that was killed while it wrote
-                raise SettingsError(f"{toml_file.title(self._files[0])} is empty; fill it, or remove it to set nothing")
+            self._refuse_emptied(self._applied or self._seen, self._seen)
             self._apply(self._read_anew())
+            self._applied = self._seen
         except SettingsError as error:
             self._is_bad = True
             log.error("rules.not_changed", problem=str(error))
+
+    def _refuse_emptied(self, before: Contents, now: Contents) -> None:
+        """Raise SettingsError if a file was emptied, as by an editor that was killed while it wrote."""
+        for file, old, new in zip(self._files, before, now, strict=True):
+            if old and new == b"":
+                raise SettingsError(f"{toml_file.title(file)} is empty; fill it, or remove it to set nothing")
 
     def _apply(self, settings: UserbotSettings) -> None:
         changed = _differing(self._current, settings)

@@ -193,6 +193,22 @@ def test_dotenv_is_followed_too_and_wins(start, tmp_path) -> None:
     assert owner.rules().prefix == "b"
 
 
+@pytest.mark.parametrize("name", [".env", "timokha.toml"])
+def test_a_file_that_was_emptied_lifts_no_rule(start, tmp_path, name) -> None:
+    text = {".env": "USERBOT_DENY=@anna\n", "timokha.toml": '[userbot]\ndeny = ["@anna"]\n'}[name]
+    owner = start(text, tmp_path / name)
+    anna = Person(id="7", usernames=frozenset({"anna"}))
+    (line,) = owner.writes("")
+    assert line["problem"] == f"{name} is empty; fill it, or remove it to set nothing"
+    other = tmp_path / ({".env", "timokha.toml"} - {name}).pop()
+    other.write_text("# a change elsewhere\n")
+    assert owner.settle() == [line]
+    assert owner.rules().deny.includes(anna, "2")
+    assert owner.writes(text) == changed("none")
+    owner.file.unlink()
+    assert owner.settle() == changed("USERBOT_DENY")
+
+
 def test_an_option_of_the_start_wins_for_as_long_as_the_process_runs(start, monkeypatch) -> None:
     monkeypatch.setitem(GIVEN, "prefix", "option")
     owner = start('[userbot]\nprefix = "a"\n')
