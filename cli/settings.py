@@ -60,6 +60,9 @@ class DoctorSettings(RabbitMQSettings):
         pattern="^(none|(userbot|generate|bridge)(,(userbot|generate|bridge))*)$",
         description="the parts that run on this machine: userbot, generate, bridge, comma-separated, or none",
     )
+    persona: str = Field(
+        "", validation_alias="USERBOT_PERSONA", description="the userbot's, to say where it is left out on the way"
+    )
 
 
 def _moment(value: object) -> datetime | timedelta:

@@ -118,6 +118,9 @@ class GenerationRequested(EventData):
     deadline: AwareDatetime
     locale: str = "ru"
     live: bool = Field(default=False, description="the asker wants to see the answer while it is written")
+    persona: str = Field(
+        default="", exclude_if=lambda persona: not persona, description="who answers, in the owner's words"
+    )
 
 
 class GenerationCompleted(EventData):

@@ -70,11 +70,17 @@ def request_attributes(request: GenerationRequested, *, capture_content: bool) -
     if capture_content:
         turns = [_message(turn.role.value, turn.text) for turn in request.turns]
         attributes[names.GEN_AI_INPUT_MESSAGES] = _dump(turns)
+        if request.persona:
+            attributes[names.GEN_AI_SYSTEM_INSTRUCTIONS] = _dump([_part(request.persona)])
     return attributes
 
 
 def _message(role: str, text: str) -> dict[str, object]:
-    return {"role": role, "parts": [{"type": "text", "content": text}]}
+    return {"role": role, "parts": [_part(text)]}
+
+
+def _part(text: str) -> dict[str, object]:
+    return {"type": "text", "content": text}
 
 
 def _dump(messages: list[dict[str, object]]) -> str:

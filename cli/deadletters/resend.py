@@ -110,6 +110,7 @@ def _question(request: GenerationRequested, again: RequestId, letter: DeadLetter
         trace=trace,
         revision=again.revision,
         live=request.live,
+        persona=request.persona,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 import click
 
 from bridge.settings import BridgeSettings
+from cli.doctor.bridge import examine_codec
 from cli.doctor.findings import Finding, Level, notes_on_other_parts, ok, wrong
 from cli.doctor.model import examine_model
 from cli.doctor.nats import examine_nats
@@ -61,8 +62,19 @@ async def _examine_bridge(settings: DoctorSettings) -> list[Finding]:
         chosen = None
     return [
         *await examine_rabbitmq(settings.rabbitmq_url, chosen),
-        *_examine_part("bridge", BridgeSettings, lambda _: ()),
+        *_examine_part(
+            "bridge", BridgeSettings, lambda bridge: examine_codec(bridge, persona=_may_have_persona(settings))
+        ),
     ]
+
+
+def _may_have_persona(settings: DoctorSettings) -> bool:
+    if settings.persona or image():  # in an image only the userbot's container knows
+        return True
+    try:
+        return any(contact.persona for contact in UserbotSettings.read().contacts.values())
+    except SettingsError:
+        return False
 
 
 def _examine_part(name: str, settings: type[S], examine: Callable[[S], Iterable[Finding]]) -> list[Finding]:

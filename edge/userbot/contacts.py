@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from edge.userbot.rule_values import Persona
 from edge.userbot.rules import Language, Override
 from edge.userbot.text import strip_invisible, trim
 from events.schema import MAX_NEW_TOKENS
@@ -38,7 +39,7 @@ class Contact(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    persona: str | None = None
+    persona: Persona | None = None
     language: Language | None = None
     prefix: Prefix | None = None
     max_new_tokens: Annotated[int | None, Field(strict=True, ge=1, le=MAX_NEW_TOKENS)] = None

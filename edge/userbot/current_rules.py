@@ -23,7 +23,7 @@ LOOK = timedelta(seconds=1)
 """How often the files are read. What is found twice counts: an editor may be writing at the moment of a look."""
 RULES = frozenset(
     {
-        *("prefix", "language", "when_busy", "live", "max_answers_per_minute", "owner_pause", "contacts"),
+        *("prefix", "language", "when_busy", "live", "persona", "max_answers_per_minute", "owner_pause", "contacts"),
         *("allow", "deny", "refused", "max_answers_per_day", "max_answers_per_day_for_all", "quiet_hours", "time_zone"),
     }
 )
@@ -45,6 +45,7 @@ def rules_of(settings: UserbotSettings) -> Rules:
         live=settings.live,
         max_answers=settings.max_answers_per_minute,
         owner_pause=settings.owner_pause,
+        persona=settings.persona,
         allow=People.of(settings.allow),
         deny=People.of(settings.deny),
         refused=settings.refused,

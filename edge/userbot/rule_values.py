@@ -1,4 +1,4 @@
-"""Values of settings that are lists of people or of times, and a time zone, as the owner writes them."""
+"""Values of settings that are lists of people or of times, a time zone and a persona, as the owner writes them."""
 
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
@@ -8,7 +8,11 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from edge.userbot.people import entry
 from edge.userbot.quiet_hours import QuietHours, time_zone
+from edge.userbot.text import clean, trim
 from events.setting_problems import UNKNOWN_KEY
+
+MAX_PERSONA = 2000
+"""Characters: about 500 tokens, half of what a worker reads by default."""
 
 
 class _Parts:
@@ -44,8 +48,17 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _persona(text: str) -> str:
+    """Return `text` without control characters and white space around it; nothing if none of it can be seen."""
+    text = trim(clean(text))
+    if len(text) > MAX_PERSONA:
+        raise ValueError(f"it has {len(text)} characters")
+    return text
+
+
 Entries = Annotated[tuple[str, ...], _Parts(entry)]
 """Entries of `People`."""
 Spans = Annotated[tuple[QuietHours, ...], _Parts(QuietHours.parse)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 """The name of one in the IANA database."""
+Persona = Annotated[str, AfterValidator(_persona)]

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from edge.userbot.contacts import MAX_PREFIX, Contacts, Prefix
-from edge.userbot.rule_values import Entries, Spans, TimeZone
+from edge.userbot.rule_values import MAX_PERSONA, Entries, Persona, Spans, TimeZone
 from edge.userbot.rules import DEFAULTS
 from events.errors import SettingsError
 from events.schema import Sampling
@@ -50,6 +50,10 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
     )
     live: bool = Field(
         DEFAULTS.live, description="true or false: show the answer as it is written, in place of the thinking line"
+    )
+    persona: Persona = Field(
+        DEFAULTS.persona,
+        description=f"who answers, for the model, e.g. a few sentences; at most {MAX_PERSONA} characters",
     )
     formatting: Literal["markdown", "plain"] = Field(
         "markdown", description="markdown or plain: whether an answer's Markdown is shown as Telegram's formatting"

@@ -73,6 +73,8 @@ class Pseudonyms:
             data |= {"account_id": request_id.account, "chat_id": request_id.chat, "message_id": request_id.message}
             # The seed is derived from the real id and would help to find it.
             data["sampling"] |= {"seed": int(self._digest(str(data["sampling"]["seed"]))[:8], 16)}
+            if "persona" in data:
+                data["persona"] = self._text(data["persona"])
             data["turns"] = [turn | {"text": self._text(turn["text"])} for turn in data["turns"]]
         if "text" in data:
             data["text"] = self._text(data["text"])

@@ -1,4 +1,4 @@
-"""What people write is in no span, metric or log, unless it was asked for; as real processes put them out."""
+"""What people write, and the owner's persona, is in no span, metric or log unless asked for; of real processes."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ PLANTED = "planted-phrase-7f3a"
 
 async def everything_said(product, collector, directory: Path, **settings: str) -> dict[str, bytes]:
     """A question, commands and idle talk that carry the phrase; all outputs of the processes, by where they went."""
-    await product.start_userbot(**settings)
+    await product.start_userbot(USERBOT_PERSONA=f"Ты {PLANTED}.", **settings)
     await product.start("generate", **settings)
     product.say(f"/set_context_length {PLANTED}")
     product.say(PLANTED)

@@ -28,11 +28,14 @@ def build_request(
 ) -> GenerationRequested:
     """Return the request for `current`.
 
-    Its turns are as many of the last `context_length` messages of the history as fit, and the question, of which the
-    start is cut off if it alone does not fit. `account` and `chat` are the request id's first two tokens.
+    Its turns are as many of the last `context_length` messages of the history as fit beside the persona, and the
+    question, of which the start is cut off if it alone does not fit. The persona costs history but never any of the
+    question: if both together are too long, the worker, which counts the tokens, shortens the persona.
+    `account` and `chat` are the request id's first two tokens.
     """
-    request_id = RequestId.parse(current.request_id)
-    question = Turn(role=Role.USER, text=_end_that_fits(current.question.text, max_bytes, max_tokens))
+    request_id, asked = RequestId.parse(current.request_id), current.question
+    question = Turn(role=Role.USER, text=_end_that_fits(asked.text, max_bytes, max_tokens))
+    persona = [Turn(role=Role.USER, text=asked.persona)] if asked.persona else []
     seed = _seed(current.request_id)
     length = record.settings.context_length
     earlier = record.history[-length:] if length else ()
@@ -42,11 +45,12 @@ def build_request(
         chat_id=chat,
         message_id=request_id.message,
         revision=request_id.revision,
-        turns=_newest_that_fit((*earlier, question), max_bytes, max_tokens),
-        sampling=_sampling(sampling, current.question.max_new_tokens).model_copy(update={"seed": seed}),
+        turns=_newest_that_fit((*earlier, question), max_bytes - _bytes(persona), max_tokens - _tokens(persona)),
+        sampling=_sampling(sampling, asked.max_new_tokens).model_copy(update={"seed": seed}),
         deadline=current.deadline,
-        locale=current.question.locale,
-        live=current.question.live,
+        locale=asked.locale,
+        live=asked.live,
+        persona=asked.persona,
     )
 
 
