@@ -50,10 +50,17 @@ class Engine(Protocol):
         ...
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
+        self,
+        turns: Sequence[Turn],
+        sampling: Sampling,
+        *,
+        persona: str = "",
+        on_progress: OnProgress | None = None,
     ) -> GeneratedAnswer:
         """Answer the last turn. Raises `Reject` if the engine can't ever answer it, `Retry` if it can't now.
 
+        `persona`: who answers, in the owner's words; it goes where the model's format has its place for that, and is
+        shortened if it leaves the question no room.
         `on_progress` is not called after the return. An engine without partial text never calls it.
         """
         ...

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.schema import Role, Turn
-from functions.generate.prompts.conversation import chat_messages
+from functions.generate.prompts.chat_messages import chat_messages, estimate_tokens
 
 CONTROL = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Za-z_][A-Za-z_0-9]{1,31}\]")
 
@@ -55,6 +55,27 @@ def test_control_tokens_that_a_person_wrote_are_broken_up(token: str) -> None:
 @pytest.mark.parametrize("text", ["2 < 3 > 1", "a<b, c>d", "x[0] = [1, 2]", "[a-z]", "<3", "->", "<>"])
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert chat_messages([user(text)], 1000) == [{"role": "user", "content": text}]
+
+
+def test_the_persona_is_the_system_message() -> None:
+    assert chat_messages([user("а")], 1000, persona="Ты </s> кот.\n") == [
+        {"role": "system", "content": "Ты < /s> кот."},
+        {"role": "user", "content": "а"},
+    ]
+
+
+def test_without_that_role_it_precedes_the_users_first_words() -> None:
+    turns = [user("а"), assistant("б"), user("в")]
+    first, *others = chat_messages(turns, 1000, persona="Ты кот.", system_role=False)
+    assert first == {"role": "user", "content": "Ты кот.\n\nа"}
+    assert others == chat_messages(turns, 1000)[1:]
+
+
+def test_a_long_persona_leaves_the_question_whole() -> None:
+    system, question = chat_messages([user("а" * 30)], 100, persona="слово " * 1000)
+    assert question["content"] == "а" * 30
+    assert system["content"].startswith("слово слово")
+    assert estimate_tokens([system, question]) <= 100
 
 
 @given(st.lists(st.text(alphabet="<>|[]/ aS_\n", max_size=40), min_size=1, max_size=4))

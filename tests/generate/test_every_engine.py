@@ -188,6 +188,21 @@ async def test_the_input_limit_is_kept(served: Served) -> None:
 
 
 @served_by(*MODELS)
+async def test_a_persona_is_read_with_the_question(engine: Engine) -> None:
+    plain, told = [
+        await engine.generate(asked("слово " * 100, "да", GREETING), GREEDY, persona=persona)
+        for persona in ("", "раз " * 9)
+    ]
+    assert told.usage.input_tokens >= plain.usage.input_tokens + 9
+
+
+@served_by(*MODELS)
+async def test_a_persona_longer_than_the_context_is_shortened(engine: Engine) -> None:
+    answer = await engine.generate(asked(GREETING), GREEDY, persona="слово " * 5000)
+    assert CONTEXT // 3 < answer.usage.input_tokens + answer.usage.output_tokens <= CONTEXT
+
+
+@served_by(*MODELS)
 async def test_more_tokens_than_the_context_holds_are_not_written(engine: Engine) -> None:
     answer = await engine.generate(asked(COUNTING), GREEDY.model_copy(update={"max_new_tokens": 4096}))
     assert answer.finish_reason is FinishReason.LENGTH

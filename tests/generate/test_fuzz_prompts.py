@@ -12,8 +12,8 @@ from functions.generate.engines.transformers.engine import format_of
 from functions.generate.models.card import ModelCard
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import DialogueFormat, Format, FormatName, RuDialoGPTFormat, one_line
-from functions.generate.prompts.personas import ENGLISH, RUSSIAN
 from functions.generate.prompts.prompter import Prompter
+from functions.generate.prompts.speakers import ENGLISH, RUSSIAN
 
 CONTROLS = ["<eos>", "<start_of_turn>", "<|im_start|>", "<|im_end|>", "@@ПЕРВЫЙ@@", "@@ВТОРОЙ@@"]
 PIECES = st.sampled_from(

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from events.errors import SettingsError
 from events.schema import FinishReason, Role, Sampling, Turn
-from functions.worker.outcomes import Reject
+from functions.worker.outcomes import Reject, Retry
 from tests.generate.chat_server import (
     Chat,
     ChatServer,
@@ -446,3 +446,64 @@ async def test_nothing_is_told_of_a_thought(server: ChatServer, opens: bool) -> 
         )
     assert answer.text == "Вот ответ."
     assert all("Вот ответ.".startswith(text) for text in seen)
+
+
+# The system message
+
+
+def no_system(status: int) -> Reply:
+    async def reply(chat: Chat, body: dict[str, Any]) -> None:
+        if body["messages"][0]["role"] == "system":
+            await refusal(status, message="System role not supported")(chat, body)
+        else:
+            await says("да")(chat, body)
+
+    return reply
+
+
+PERSONA = "Ты кот."
+
+
+async def test_the_persona_is_sent_as_the_system_message(server: ChatServer) -> None:
+    async with talking(server) as engine:
+        await engine.generate(QUESTION, SAMPLING, persona=PERSONA)
+    assert server.asked[0]["messages"] == [
+        {"role": "system", "content": PERSONA},
+        {"role": "user", "content": "секрет"},
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_where_a_models_template_takes_no_system_message_the_persona_precedes_the_question(
+    server: ChatServer, status: int
+) -> None:
+    server.probed = no_system(status)
+    server.script += [no_system(status)] * 3
+    with capture_logs() as logs:
+        async with talking(server) as engine:
+            for _ in range(2):
+                assert (await engine.generate(QUESTION, SAMPLING, persona=PERSONA)).text == "да"
+    assert [body["messages"] for body in server.asked[1:]] == [[{"role": "user", "content": "Ты кот.\n\nсекрет"}]] * 2
+    assert [line["event"] for line in adapted(logs)] == ["openai.system_role_refused"]
+
+
+async def test_a_question_that_is_refused_for_its_words_changes_nothing(server: ChatServer) -> None:
+    server.script.append(refusal(400, message="System role not supported"))
+    async with talking(server) as engine:
+        with pytest.raises(Reject):
+            await engine.generate(QUESTION, SAMPLING, persona=PERSONA)
+        await engine.generate(QUESTION, SAMPLING, persona=PERSONA)
+    assert server.asked[-1]["messages"][0] == {"role": "system", "content": PERSONA}
+
+
+async def test_a_server_that_refuses_everything_for_a_while_is_asked_with_a_system_message_again(
+    server: ChatServer,
+) -> None:
+    async with talking(server) as engine:
+        server.probed = refusal(500)
+        server.script.append(refusal(500))
+        with pytest.raises(Retry):
+            await engine.generate(QUESTION, SAMPLING, persona=PERSONA)
+        server.probed = None
+        await engine.generate(QUESTION, SAMPLING, persona=PERSONA)
+    assert server.asked[-1]["messages"][0] == {"role": "system", "content": PERSONA}

@@ -11,7 +11,7 @@ from events.schema import Role, Turn
 from functions.generate.prompts.chat_format import ChatFormat
 from functions.generate.prompts.conversation import fit_turns
 from functions.generate.prompts.formats import DialogueFormat, Format, RuDialoGPTFormat, Segment, one_line
-from functions.generate.prompts.personas import ENGLISH, RUSSIAN
+from functions.generate.prompts.speakers import ENGLISH, RUSSIAN, Speakers
 from functions.generate.prompts.templates import ChatTemplate
 from tests.generate.tiny_gpt2 import CHAT_TEMPLATE
 
@@ -99,19 +99,22 @@ def test_neighbouring_turns_of_one_role_become_one(form: Format) -> None:
     assert text(apart) == text(form.render([user("раз\nдва")]))
 
 
+def preamble(speakers: Speakers) -> str:
+    return f"{speakers.scene}\n\n{speakers.examples}"
+
+
 def test_the_preamble_speaks_the_users_language() -> None:
     dialogue = DialogueFormat(preamble=True)
-    assert text(dialogue.render([user("привет")])).startswith(RUSSIAN.preamble)
-    assert text(dialogue.render([user("hello")])).startswith(ENGLISH.preamble)
-    assert text(dialogue.render([user("hello"), assistant("привет"), user("123")])).startswith(ENGLISH.preamble)
-    assert text(dialogue.render([user("?")])).startswith(RUSSIAN.preamble)
+    assert text(dialogue.render([user("привет")])).startswith(preamble(RUSSIAN))
+    assert text(dialogue.render([user("hello")])).startswith(preamble(ENGLISH))
+    assert text(dialogue.render([user("hello"), assistant("привет"), user("123")])).startswith(preamble(ENGLISH))
+    assert text(dialogue.render([user("?")])).startswith(preamble(RUSSIAN))
 
 
 def test_a_scene_is_a_preamble_without_examples() -> None:
     russian = text(DialogueFormat(scene=True).render([user("привет")]))
-    assert russian == f"{RUSSIAN.scene}Гость: привет\nТимоха:"
-    assert RUSSIAN.preamble.startswith(RUSSIAN.scene)
-    assert text(DialogueFormat(scene=True).render([user("hello")])) == f"{ENGLISH.scene}Guest: hello\nTimokha:"
+    assert russian == f"{RUSSIAN.scene}\n\nГость: привет\nТимоха:"
+    assert text(DialogueFormat(scene=True).render([user("hello")])) == f"{ENGLISH.scene}\n\nGuest: hello\nTimokha:"
 
 
 def test_speakers_without_anything_in_front_may_follow_the_users_language() -> None:

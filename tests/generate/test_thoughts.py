@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from events.schema import Role, Turn
 from functions.generate.decoding.answers import partial_answer, tidy_answer
 from functions.generate.decoding.thoughts import THOUGHT_MARKS, ThoughtMark, hide_thoughts, open_mark, without_thoughts
-from functions.generate.prompts.conversation import chat_messages, fit_turns
+from functions.generate.prompts.chat_messages import chat_messages
+from functions.generate.prompts.conversation import fit_turns
 
 
 @pytest.mark.parametrize("mark", THOUGHT_MARKS)

@@ -136,6 +136,15 @@ def test_a_chat_span_has_the_conversation_where_that_was_asked_for(capturing, re
     )
 
 
+def test_a_persona_is_a_text_like_the_conversations(capturing, observed, request_data, event, in_hand):
+    told = request_data.model_copy(update={"persona": "Ты секретарь"})
+    answer(capturing, in_hand(event), told)
+    answer(observed, in_hand(event), told)
+    name = "gen_ai.system_instructions"
+    assert capturing.finished["chat gemma"].attributes[name] == '[{"type": "text", "content": "Ты секретарь"}]'
+    assert name not in observed.finished["chat gemma"].attributes
+
+
 def leak(observed, delivery):
     with (
         pytest.raises(ValueError, match="секрет"),
@@ -246,7 +255,7 @@ async def test_a_chat_span_says_how_often_an_answer_was_drawn_and_no_text(observ
         model, provider, samples = "gemma", "openvino", True
         own_sampling = MappingProxyType({})
 
-        async def generate(self, turns, sampling, *, on_progress=None):
+        async def generate(self, turns, sampling, *, persona="", on_progress=None):
             return GeneratedAnswer("секрет в четырёх словах", FinishReason.STOP, Usage(input_tokens=5, output_tokens=3))
 
         async def close(self): ...

@@ -54,7 +54,7 @@ class PromptHash:
     def __init__(self, prompt_format) -> None:
         self._format = prompt_format
 
-    async def generate(self, turns, sampling, *, on_progress=None) -> GeneratedAnswer:
+    async def generate(self, turns, sampling, *, persona="", on_progress=None) -> GeneratedAnswer:
         prompt = "".join(segment.text for segment in self._format.render(turns))
         return GeneratedAnswer(sha256(prompt.encode()).hexdigest(), FinishReason.STOP, Usage())
 

@@ -37,7 +37,7 @@ class Drawn:
         self.samples = samples
         self.asked: list[Sampling] = []
 
-    async def generate(self, turns, sampling, *, on_progress=None):
+    async def generate(self, turns, sampling, *, persona="", on_progress=None):
         self.asked.append(sampling)
         draw = self._draws.pop(0)
         if isinstance(draw, Exception):
@@ -276,7 +276,7 @@ async def test_after_some_of_it_was_shown_an_answer_is_not_drawn_again(asked) ->
     """The length limit may end an answer with what was said before, after more than that was shown."""
 
     class Cut(Drawn):
-        async def generate(self, turns, sampling, *, on_progress=None):
+        async def generate(self, turns, sampling, *, persona="", on_progress=None):
             self.asked.append(sampling)
             await on_progress(f"{SAID} Потому")
             return GeneratedAnswer(SAID, FinishReason.LENGTH, Usage())
@@ -289,7 +289,7 @@ async def test_after_some_of_it_was_shown_an_answer_is_not_drawn_again(asked) ->
 
 async def test_where_a_draw_that_is_being_shown_fails_the_answer_from_before_is_sent(asked) -> None:
     class Breaking(Drawn):
-        async def generate(self, turns, sampling, *, on_progress=None):
+        async def generate(self, turns, sampling, *, persona="", on_progress=None):
             if not self.asked:
                 return await super().generate(turns, sampling, on_progress=on_progress)
             self.asked.append(sampling)

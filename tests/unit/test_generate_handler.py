@@ -33,7 +33,7 @@ class Scripted:
         self.samplings: list[Sampling] = []
         self.was_watched = False
 
-    async def generate(self, turns, sampling, *, on_progress=None):
+    async def generate(self, turns, sampling, *, persona="", on_progress=None):
         self.seeds.append(sampling.seed)
         self.samplings.append(sampling)
         self.was_watched = on_progress is not None

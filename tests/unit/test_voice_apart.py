@@ -16,7 +16,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from benchmarks.voice_lists import read_list
-from functions.generate.prompts.personas import ENGLISH, RUSSIAN
+from functions.generate.prompts.speakers import ENGLISH, RUSSIAN
 
 ROOT = Path(__file__).parents[2]
 LISTS = ROOT / "benchmarks/texts/voice"
@@ -81,12 +81,12 @@ def of_corpus(directory):
     ]
 
 
-def of_personas():
+def of_speakers():
     return [
-        Asked("functions/generate/prompts/personas.py", line.removeprefix(f"{persona.user}:"))
-        for persona in (RUSSIAN, ENGLISH)
-        for line in persona.preamble.splitlines()
-        if line.startswith(f"{persona.user}:")
+        Asked("functions/generate/prompts/speakers.py", line.removeprefix(f"{speakers.user}:"))
+        for speakers in (RUSSIAN, ENGLISH)
+        for line in speakers.examples.splitlines()
+        if line.startswith(f"{speakers.user}:")
     ]
 
 
@@ -106,7 +106,7 @@ def test_the_test_is_far_from_the_corpus():
 
 
 def test_the_test_is_far_from_the_examples_in_prompts_and_documents():
-    found = too_near(of_list("test"), [*of_personas(), *of_documents()])
+    found = too_near(of_list("test"), [*of_speakers(), *of_documents()])
     assert not found, "\n".join(found)
 
 
@@ -116,7 +116,7 @@ def test_the_test_is_far_from_the_list_for_half_way_checks():
 
 
 def test_examples_are_found_where_they_stand():
-    assert normal("Сколько дней в неделе?") in {normal(asked.question) for asked in of_personas()}
+    assert normal("Сколько дней в неделе?") in {normal(asked.question) for asked in of_speakers()}
     assert normal("какая столица Франции?") in {normal(asked.question) for asked in of_documents()}
 
 

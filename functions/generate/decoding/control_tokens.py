@@ -48,7 +48,7 @@ def _names(tokenizer: Tokenizer, form: Format) -> Iterator[str]:
     Other added tokens are text: Gemma's tokenizer has HTML tags among them.
     """
     yield from tokenizer.all_special_tokens
-    frame = "".join(segment.text for segment in form.render(_TURNS) if segment.framing)
+    frame = "".join(segment.text for segment in form.render(_TURNS, persona=".") if segment.framing)
     for token in tokenizer.added_tokens_decoder.values():
         name = str(token.content)
         if not is_white_space(name) and (token.special or (name in frame and _BRACKETED.fullmatch(name))):

@@ -97,7 +97,9 @@ class Drawing:
     async def _draw(self) -> bool:
         """Draw once. Return False if that failed and an earlier draw gave an answer."""
         began = self._clock.monotonic()
-        generating = self._engine.generate(self._request.turns, self._sampling(), on_progress=self._live)
+        generating = self._engine.generate(
+            self._request.turns, self._sampling(), persona=self._request.persona, on_progress=self._live
+        )
         try:
             drawn = await (generating if self._answer is None else within(self._patience(), generating))
         except Exception as error:

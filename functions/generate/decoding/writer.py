@@ -52,10 +52,10 @@ class AnswerWriter:
         self._max_thought_tokens = max_thought_tokens
         self._reserved = max_thought_tokens if self._marks or prompter.opened else 0
 
-    def begin(self, turns: Sequence[Turn], sampling: Sampling) -> tuple[list[int], AnswerStages]:
-        """Return the prompt for the newest of `turns`, and the stages of the answer."""
+    def begin(self, turns: Sequence[Turn], sampling: Sampling, persona: str = "") -> tuple[list[int], AnswerStages]:
+        """Return the prompt for the persona and the newest of `turns`, and the stages of the answer."""
         limit = self._prompter.limit(sampling)
-        prompt = self._prompter.prompt(turns, limit, thought=self._reserved)
+        prompt = self._prompter.prompt(turns, limit, persona=persona, thought=self._reserved)
         thought = min(self._max_thought_tokens, self._prompter.thought_limit(prompt, limit))
         bounds = Bounds(answer=limit, thought=thought)
         return prompt, AnswerStages(

@@ -34,9 +34,14 @@ class EchoEngine:
         self._clock = clock
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
+        self,
+        turns: Sequence[Turn],
+        sampling: Sampling,
+        *,
+        persona: str = "",
+        on_progress: OnProgress | None = None,
     ) -> GeneratedAnswer:
-        """Tells the words evenly over the delay, as if they were being written."""
+        """Tells the words evenly over the delay, as if they were being written. It follows no persona."""
         if on_progress is None:
             await self._clock.sleep(self._delay)
         else:

@@ -10,7 +10,7 @@ from events.errors import SettingsError
 from events.schema import MAX_NEW_TOKENS
 from functions.generate.prompts.chat_format import ChatFormat, Template, TemplateRefused
 from functions.generate.prompts.formats import DialogueFormat, Format, FormatName, RuDialoGPTFormat
-from functions.generate.prompts.personas import ENGLISH, RUSSIAN
+from functions.generate.prompts.speakers import ENGLISH, RUSSIAN
 
 if TYPE_CHECKING:
     from functions.generate.prompts.near_examples import NearExamples

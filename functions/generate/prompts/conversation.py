@@ -1,8 +1,7 @@
-"""Fit a conversation into a prompt: its newest turns, alternating, also as messages of a chat API."""
+"""Fit a conversation into a prompt: its newest turns, alternating."""
 
-import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from events.schema import Role, Turn
@@ -10,13 +9,6 @@ from functions.generate.decoding.thoughts import without_thoughts
 
 MAX_CHARACTERS_PER_TOKEN = 32
 """Text beyond this is not even tokenised, which bounds the work that a long message can cause."""
-_BYTES_PER_TOKEN = 3
-"""A cautious first estimate: with tokenizers of current models Russian has about 5, English 4."""
-_TOKENS_PER_MESSAGE = 8
-"""At least what a chat template adds to a message."""
-
-_CONTROL_TOKEN = re.compile(r"<(?=[^<>\s]{1,64}>)|\[(?=/?[A-Za-z_][A-Za-z_0-9]{1,31}\])")
-"""The start of something like `<|im_end|>`, `</s>`, `<start_of_turn>` or `[INST]`."""
 
 
 def alternating_turns(turns: Sequence[Turn]) -> list[Turn]:
@@ -57,26 +49,3 @@ def _recent(turns: Sequence[Turn], characters: int) -> list[Turn]:
             break
         recent.insert(0, turn)
     return recent
-
-
-def chat_messages(turns: Sequence[Turn], max_input_tokens: int) -> list[dict[str, str]]:
-    """Return the newest of `turns` that fit as {role, content}, alternating, the user's first.
-
-    Tokens are estimated from UTF-8 bytes. A space breaks up control tokens that a person wrote: a server would take
-    them for real ones.
-    """
-    fitting = fit_turns(turns, max_input_tokens, _estimate)
-    return [
-        {"role": turn.role.value, "content": _CONTROL_TOKEN.sub(r"\g<0> ", turn.text.strip())}
-        for turn in alternating_turns(fitting)
-    ]
-
-
-def estimate_tokens(messages: Sequence[Mapping[str, str]]) -> int:
-    """Estimate how many tokens a server counts in `messages`."""
-    return _estimate([Turn(role=Role(message["role"]), text=message["content"]) for message in messages])
-
-
-def _estimate(turns: Sequence[Turn]) -> int:
-    size = sum(len(turn.text.encode()) for turn in turns)
-    return -(-size // _BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE * len(turns)

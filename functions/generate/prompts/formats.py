@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 from events.schema import Role, Turn
 from functions.generate.prompts.conversation import alternating_turns
-from functions.generate.prompts.personas import ENGLISH, RUSSIAN, Persona, persona_for_turns
+from functions.generate.prompts.persona import persona_as_words
+from functions.generate.prompts.speakers import ENGLISH, RUSSIAN, Speakers, is_to_the_assistant, speakers_for_turns
 
 if TYPE_CHECKING:
     from functions.generate.prompts.near_examples import NearExamples
@@ -57,8 +57,11 @@ class Format(Protocol):
         """Whether the tokenizer's beginning-of-text token must be put in front."""
         ...
 
-    def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
-        """Return the prompt, oldest turn first; `answer` opens the assistant's next turn at the end."""
+    def render(self, turns: Sequence[Turn], *, persona: str = "", answer: bool = True) -> list[Segment]:
+        """Return the prompt, oldest turn first; `answer` opens the assistant's next turn at the end.
+
+        `persona`: who answers, in the owner's words, put where the format has its place for that.
+        """
         ...
 
     def answer(self, text: str) -> list[Segment]:
@@ -79,36 +82,48 @@ class DialogueFormat:
         *,
         preamble: bool = False,
         scene: bool = False,
-        labels: Persona | None = RUSSIAN,
+        labels: Speakers | None = RUSSIAN,
         near: "NearExamples | None" = None,
     ) -> None:
-        """Start prompts with a persona's scene and examples (`preamble`), or with its `scene` alone.
+        """Start prompts with the speakers' scene and examples (`preamble`), or with their `scene` alone.
 
         The preamble is for models that were never trained on dialogues. Both are in the user's language; without them
         the speakers have the `labels` of the training, or, if None, those of the user's language. `near` examples
         follow the scene, then an empty line.
         """
-        self._front = attrgetter("preamble" if preamble else "scene") if preamble or scene else None
-        self._labels = None if self._front else labels
+        self._has_scene = preamble or scene
+        self._has_examples = preamble
+        self._labels = None if self._has_scene else labels
         self._near = near
 
-    def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
-        persona = self._labels or persona_for_turns(turns)
-        segments = [Segment(self._front(persona), framing=True)] if self._front else []
-        if examples := self._examples(turns, persona):
+    def render(self, turns: Sequence[Turn], *, persona: str = "", answer: bool = True) -> list[Segment]:
+        """Put the persona into the paragraph of the scene, in one line, or into one of its own."""
+        speakers = self._labels or speakers_for_turns(turns)
+        segments = self._front(speakers, one_line(persona))
+        if examples := self._near_lines(turns, speakers, told=bool(persona)):
             segments += [*examples, Segment("\n", framing=True)]
         for turn in turns:
-            segments += self._line(turn, persona, learned=turn.role is Role.ASSISTANT)
-        return [*segments, Segment(persona.label(Role.ASSISTANT), framing=True)] if answer else segments
+            segments += self._line(turn, speakers, learned=turn.role is Role.ASSISTANT)
+        return [*segments, Segment(speakers.label(Role.ASSISTANT), framing=True)] if answer else segments
 
-    def _examples(self, turns: Sequence[Turn], persona: Persona) -> list[Segment]:
-        examples = self._near.examples(turns) if self._near else ()
-        lines = (self._line(turn, persona, learned=False) for example in examples for turn in example.turns)
+    def _front(self, speakers: Speakers, persona: str) -> list[Segment]:
+        scene = [Segment(speakers.scene, framing=True)] if self._has_scene else []
+        words = [Segment(f" {persona}" if scene else persona)] if persona else []
+        if not scene and not words:
+            return []
+        examples = speakers.examples if self._has_examples else ""
+        return [*scene, *words, Segment(f"\n\n{examples}", framing=True)]
+
+    def _near_lines(self, turns: Sequence[Turn], speakers: Speakers, *, told: bool) -> list[Segment]:
+        """Return near examples, but none that would answer a question to the assistant in the persona's place."""
+        near = None if told and is_to_the_assistant(turns[-1].text) else self._near
+        examples = near.examples(turns) if near else ()
+        lines = (self._line(turn, speakers, learned=False) for example in examples for turn in example.turns)
         return [segment for segments in lines for segment in segments]
 
-    def _line(self, turn: Turn, persona: Persona, *, learned: bool) -> list[Segment]:
+    def _line(self, turn: Turn, speakers: Speakers, *, learned: bool) -> list[Segment]:
         return [
-            Segment(persona.label(turn.role), framing=True),
+            Segment(speakers.label(turn.role), framing=True),
             Segment(f" {one_line(turn.text)}", learned=learned),
             Segment(self.end, framing=True, learned=learned),
         ]
@@ -128,9 +143,10 @@ class RuDialoGPTFormat:
     opening = ""
     needs_bos = True
 
-    def render(self, turns: Sequence[Turn], *, answer: bool = True) -> list[Segment]:
+    def render(self, turns: Sequence[Turn], *, persona: str = "", answer: bool = True) -> list[Segment]:
+        """The format has no place for a persona: it precedes the user's first words."""
         segments: list[Segment] = []
-        for turn in alternating_turns(turns):
+        for turn in persona_as_words(persona, alternating_turns(turns)):
             learned = turn.role is Role.ASSISTANT
             token = SECOND_SPEAKER if learned else FIRST_SPEAKER
             segments += [
@@ -146,7 +162,7 @@ class RuDialoGPTFormat:
 
 
 _LABELS = re.compile(
-    rf"\b({'|'.join(name for persona in (RUSSIAN, ENGLISH) for name in (persona.user, persona.assistant))})\s*[:：]",
+    rf"\b({'|'.join(name for one in (RUSSIAN, ENGLISH) for name in (one.user, one.assistant))})\s*[:：]",
     re.IGNORECASE,
 )
 
@@ -165,5 +181,5 @@ def without_label(text: str) -> str:
 def may_be_label(text: str) -> bool:
     """Return whether the unfinished `text` may be the beginning of a speaker label."""
     begun = text.rstrip().casefold()
-    names = (name for persona in (RUSSIAN, ENGLISH) for name in (persona.user, persona.assistant))
+    names = (name for one in (RUSSIAN, ENGLISH) for name in (one.user, one.assistant))
     return any(name.casefold().startswith(begun) for name in names)

@@ -20,7 +20,7 @@ from events.errors import SettingsError
 from events.schema import Role, Turn
 from functions.generate.models.card import EXAMPLES_FILE
 from functions.generate.prompts.ngrams import NgramIndex
-from functions.generate.prompts.personas import ENGLISH, persona_for_texts
+from functions.generate.prompts.speakers import ENGLISH, speakers_for_texts
 
 INDEXES = "examples.npz"
 """In a prepared model, beside its examples: the search indexes, which take a second to build."""
@@ -152,4 +152,4 @@ class NearExamples:
 
 
 def _language(questions: Sequence[str]) -> str:
-    return "en" if persona_for_texts(reversed(questions)) is ENGLISH else "ru"
+    return "en" if speakers_for_texts(reversed(questions)) is ENGLISH else "ru"

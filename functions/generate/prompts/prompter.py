@@ -6,9 +6,9 @@ from events.errors import SettingsError
 from events.schema import Role, Sampling, Turn
 from functions.generate.decoding.stages import MARK_TOKENS
 from functions.generate.decoding.thoughts import open_mark
-from functions.generate.prompts.conversation import fit_turns
 from functions.generate.prompts.encoding import Encoder
 from functions.generate.prompts.formats import DialogueFormat, Format, Segment
+from functions.generate.prompts.persona import fit_conversation
 
 _LEAST_QUESTION, _LEAST_ANSWER = 16, 32
 """Tokens of a question and an answer that a served model's context must leave."""
@@ -60,15 +60,15 @@ class Prompter:
         """Return how many tokens the answer may have."""
         return min(sampling.max_new_tokens, self._longest)
 
-    def prompt(self, turns: Sequence[Turn], limit: int, *, thought: int = 0) -> list[int]:
-        """Return the prompt of the newest of `turns` that leave space for an answer of `limit` tokens.
+    def prompt(self, turns: Sequence[Turn], limit: int, *, persona: str = "", thought: int = 0) -> list[int]:
+        """Return the prompt of the persona and the newest of `turns` that leave space for an answer of `limit` tokens.
 
         Also leave space for `thought` tokens, as far as the prompt keeps half of the context.
         """
         reserved = limit + min(thought, max(0, self._longest - limit))
         budget = min(self._max_input_tokens, self._context - reserved)
-        fitting = fit_turns(turns, budget, lambda some: len(self._encode(some)))
-        return self._encode(fitting)[-budget:]
+        fitting = fit_conversation(turns, persona, budget, lambda *some: len(self._encode(*some)))
+        return self._encode(*fitting)[-budget:]
 
     def thought_limit(self, prompt: Sequence[int], limit: int) -> int:
         """Return how many tokens `prompt` and an answer of `limit` tokens leave for a thought."""
@@ -78,5 +78,5 @@ class Prompter:
         """Return the tokens of `text`, which may name control tokens."""
         return self._encoder.encode([Segment(text, framing=True)], add_bos=False).ids
 
-    def _encode(self, turns: Sequence[Turn]) -> list[int]:
-        return self._encoder.encode(self._format.render(turns), add_bos=self._format.needs_bos).ids
+    def _encode(self, turns: Sequence[Turn], persona: str) -> list[int]:
+        return self._encoder.encode(self._format.render(turns, persona=persona), add_bos=self._format.needs_bos).ids

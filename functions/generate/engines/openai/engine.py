@@ -24,10 +24,10 @@ from functions.generate.engines.openai.errors import (
     verdict,
 )
 from functions.generate.engines.openai.overflow import RequestSize, overflow_of
-from functions.generate.engines.openai.parameters import is_refusal
+from functions.generate.engines.openai.parameters import is_refusal, may_be_about_system
 from functions.generate.engines.openai.server import Dialect, Messages, Server
 from functions.generate.engines.partial_text import PARTIAL_TEXT_INTERVAL, Throttle, partial_text_sender
-from functions.generate.prompts.conversation import chat_messages, estimate_tokens
+from functions.generate.prompts.chat_messages import chat_messages, estimate_tokens, has_system
 from functions.generate.settings import MAX_INPUT_TOKENS, MAX_THOUGHT_TOKENS, GenerateSettings
 from functions.worker.outcomes import Reject
 
@@ -92,11 +92,16 @@ class OpenAIEngine:
         return self._server.model
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
+        self,
+        turns: Sequence[Turn],
+        sampling: Sampling,
+        *,
+        persona: str = "",
+        on_progress: OnProgress | None = None,
     ) -> GeneratedAnswer:
         """Answer the last turn. Cancelling closes the request, which frees the server's slot."""
         try:
-            return await self._ask_until_answered(turns, sampling, on_progress)
+            return await self._ask_until_answered(turns, persona, sampling, on_progress)
         except FAULTS as error:
             self._log_refusal(error)
             raise verdict(error, now=self._clock.now()) from None
@@ -110,12 +115,14 @@ class OpenAIEngine:
             log.error("openai.refused", error=problem_and_advice(error, error.request.url))
 
     async def _ask_until_answered(
-        self, turns: Sequence[Turn], sampling: Sampling, on_progress: OnProgress | None
+        self, turns: Sequence[Turn], persona: str, sampling: Sampling, on_progress: OnProgress | None
     ) -> GeneratedAnswer:
         """Ask, and ask again if the response shows how: shorter, with other parameters, or with more room."""
         attempt = self._first_attempt(sampling)
         for _ in range(_TRIES):
-            prompt = chat_messages(turns, attempt.size.prompt)
+            prompt = chat_messages(
+                turns, attempt.size.prompt, persona=persona, system_role=attempt.dialect.has_system_role
+            )
             try:
                 answer = await self._answer(prompt, sampling, attempt, on_progress)
             except FAULTS as error:
@@ -147,6 +154,8 @@ class OpenAIEngine:
         if ran_out_of_room(error) and not attempt.thoughts:
             return self._with_thoughts(attempt, sampling)
         if is_refusal(error) and await self._server.adapt(attempt.dialect, sampling):
+            return replace(attempt, dialect=self._server.dialect)
+        if has_system(prompt) and may_be_about_system(error) and await self._server.adapt_to_system(attempt.dialect):
             return replace(attempt, dialect=self._server.dialect)
         raise error
 

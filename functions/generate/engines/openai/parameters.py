@@ -15,6 +15,8 @@ _NAMED_REFUSALS = _REFUSALS | {404}
 """Statuses that are about a parameter if the error names one."""
 _LATER = {400, 415, 422}
 """Statuses after which a server that took all parameters is probed again."""
+_SYSTEM_REFUSED = _LATER | {500}
+"""Statuses of servers whose chat template raises an error: vLLM's 400, llama-server's 500."""
 _EFFORTS = ("none", "minimal", "low")
 """Least thinking first, as it answers sooner; not every server knows each word."""
 _SEEDS = 2**31
@@ -80,6 +82,11 @@ class Parameters:
 def is_refusal(error: Exception) -> bool:
     """Return whether a question may have been refused for a parameter that was accepted before."""
     return isinstance(error, APIStatusError) and error.status_code in _LATER
+
+
+def may_be_about_system(error: Exception) -> bool:
+    """Return whether a question may have been refused for its system message."""
+    return isinstance(error, APIStatusError) and error.status_code in _SYSTEM_REFUSED
 
 
 def _status(error: APIError) -> int | None:

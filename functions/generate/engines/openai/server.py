@@ -30,6 +30,7 @@ from functions.generate.engines.openai.answer import StreamedAnswer
 from functions.generate.engines.openai.errors import FAULTS, problem_and_advice, ran_out_of_room
 from functions.generate.engines.openai.parameters import Parameters
 from functions.generate.engines.openai.stream import StreamEvent, events
+from functions.generate.prompts.chat_messages import SYSTEM
 from functions.worker.outcomes import Reject, Retry
 from observability import propagation
 
@@ -41,6 +42,7 @@ _CONNECT_TIMEOUT = 5.0
 _NO_KEY = "none"
 """The client requires a key; servers without keys ignore it."""
 _QUESTION: Messages = [{"role": "user", "content": "?"}]
+_SYSTEM_MESSAGE = {"role": SYSTEM, "content": "."}
 _ANSWER = 128
 """Tokens in which a thinking model has begun to think, and has often closed a thought that its prompt opened."""
 _ENOUGH = 3.0
@@ -58,11 +60,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How to ask a server, learned by a question of our own. `opens_thought`: whether its prompts open a thought."""
+    """How to ask a server, learned by a question of our own. `opens_thought`: whether its prompts open a thought.
+
+    `has_system_role`: whether it takes a system message, as far as that was tried.
+    """
 
     parameters: Parameters = field(default_factory=Parameters)
     thinks: bool = False
     opens_thought: bool = False
+    has_system_role: bool = True
 
 
 class _NoApi(Exception):
@@ -149,6 +155,26 @@ class Server:
                     return False
             return self.dialect.parameters != dialect.parameters
 
+    async def adapt_to_system(self, dialect: Dialect) -> bool:
+        """Return whether the server takes no system message, unlike in `dialect`.
+
+        This is learned by a question of our own: an error may quote the conversation, whose words must not decide it.
+        """
+        async with self._learning_lock:
+            if self.dialect is dialect and dialect.has_system_role:
+                takes_it = await self._accepts(dialect, [_SYSTEM_MESSAGE, *_QUESTION])
+                if not takes_it and await self._accepts(dialect, _QUESTION):
+                    log.info("openai.system_role_refused", model=self.model)
+                    self.dialect = replace(dialect, has_system_role=False)
+            return not self.dialect.has_system_role
+
+    async def _accepts(self, dialect: Dialect, question: Messages) -> bool:
+        try:
+            await self._answer(dialect, Sampling(), question)
+        except FAULTS:
+            return False
+        return True
+
     async def close(self) -> None:
         await self._client.close()
 
@@ -206,10 +232,10 @@ class Server:
                 log.info("openai.parameters_refused", refused=sorted(fewer.refused - dialect.parameters.refused))
                 dialect = replace(dialect, parameters=fewer)
 
-    async def _answer(self, dialect: Dialect, sampling: Sampling) -> StreamedAnswer:
+    async def _answer(self, dialect: Dialect, sampling: Sampling, question: Messages = _QUESTION) -> StreamedAnswer:
         """Return the short answer, or as much of it as shows the dialect."""
         answer, until = StreamedAnswer(self._clock, visible=_ANSWER, thoughts=0), self._clock.monotonic() + _ENOUGH
-        async with self.ask(_QUESTION, sampling, tokens=_ANSWER, dialect=dialect) as coming:
+        async with self.ask(question, sampling, tokens=_ANSWER, dialect=dialect) as coming:
             async for event in coming:
                 answer.add(event)
                 if answer.has_thought or answer.is_full or (answer.has_words and self._clock.monotonic() > until):

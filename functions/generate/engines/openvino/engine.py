@@ -124,11 +124,16 @@ class OpenVINOEngine:
         return self._card.sampling.values
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
+        self,
+        turns: Sequence[Turn],
+        sampling: Sampling,
+        *,
+        persona: str = "",
+        on_progress: OnProgress | None = None,
     ) -> GeneratedAnswer:
         """Answer the last turn. Cancelling removes it from the batch at the next step."""
         loop = asyncio.get_running_loop()
-        prompt, stages = await loop.run_in_executor(self._encoding, self._writer.begin, turns, sampling)
+        prompt, stages = await loop.run_in_executor(self._encoding, self._writer.begin, turns, sampling, persona)
         times, earlier = Times(), list[tuple[int, int]]()
         async with partial_text_sender(on_progress, self._writer.partial_text) as send_partial:
             while stage := stages.next():

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from random import Random
 from typing import Any, Self
 
@@ -20,7 +21,7 @@ from transformers import (
 
 from events.runtime.clock import Clock
 from events.schema import Sampling, Turn
-from functions.generate.decoding.stages import WritingStage
+from functions.generate.decoding.stages import AnswerStages, WritingStage
 from functions.generate.decoding.writer import AnswerWriter, Times
 from functions.generate.engine import GeneratedAnswer, OnProgress
 from functions.generate.engines.partial_text import (
@@ -145,14 +146,20 @@ class TransformersEngine:
         return self._card.sampling.values
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_progress: OnProgress | None = None
+        self,
+        turns: Sequence[Turn],
+        sampling: Sampling,
+        *,
+        persona: str = "",
+        on_progress: OnProgress | None = None,
     ) -> GeneratedAnswer:
         """Answer the last turn. Cancelled, it stops at the next token."""
         cancelled = threading.Event()
         try:
             loop = asyncio.get_running_loop()
             async with partial_text_sender(on_progress, self._writer.partial_text) as send_partial:
-                return await loop.run_in_executor(self._worker, self._answer, turns, sampling, cancelled, send_partial)
+                begin = partial(self._writer.begin, turns, sampling, persona)
+                return await loop.run_in_executor(self._worker, self._answer, begin, sampling, cancelled, send_partial)
         finally:
             cancelled.set()
 
@@ -161,9 +168,13 @@ class TransformersEngine:
         await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
 
     def _answer(
-        self, turns: Sequence[Turn], sampling: Sampling, cancelled: threading.Event, send_partial: "_SendPartial | None"
+        self,
+        begin: Callable[[], tuple[list[int], AnswerStages]],
+        sampling: Sampling,
+        cancelled: threading.Event,
+        send_partial: "_SendPartial | None",
     ) -> GeneratedAnswer:
-        prompt, stages = self._writer.begin(turns, sampling)
+        prompt, stages = begin()
         times, cache = Times(), None
         while (stage := stages.next()) and not cancelled.is_set():
             read = [*prompt, *stages.tokens]

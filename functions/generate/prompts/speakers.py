@@ -1,4 +1,4 @@
-"""Personas: speaker labels and a few exchanges that set the tone of a model without training of its own."""
+"""Speakers: their labels, and a few exchanges that set the tone of a model without training of its own."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,25 +8,25 @@ from events.schema import Role, Turn
 
 
 @dataclass(frozen=True, slots=True)
-class Persona:
-    """`preamble`: the scene, then examples with the labels `user` and `assistant`; both texts end with a newline."""
+class Speakers:
+    """The labels of `user` and `assistant`, the `scene` of their talk and examples of it, which end with a newline."""
 
     user: str
     assistant: str
-    preamble: str
     scene: str
+    examples: str
 
     def label(self, role: Role) -> str:
         return f"{self.user if role is Role.USER else self.assistant}:"
 
 
-def _persona(user: str, assistant: str, scene: str, exchanges: Sequence[tuple[str, str]]) -> Persona:
+def _speakers(user: str, assistant: str, scene: str, exchanges: Sequence[tuple[str, str]]) -> Speakers:
     lines = "".join(f"{user}: {question}\n{assistant}: {answer}\n" for question, answer in exchanges)
-    return Persona(user, assistant, f"{scene}\n\n{lines}", f"{scene}\n\n")
+    return Speakers(user, assistant, scene, lines)
 
 
 # A small base model copies the nearest examples, so the most common openings come last.
-RUSSIAN = _persona(
+RUSSIAN = _speakers(
     "Гость",
     "Тимоха",
     "Переписка двух друзей. Тимоха отвечает коротко, дружелюбно и по делу.",
@@ -46,7 +46,7 @@ RUSSIAN = _persona(
         ("ты кто?", "Я Тимоха, твой друг."),
     ],
 )
-ENGLISH = _persona(
+ENGLISH = _speakers(
     "Guest",
     "Timokha",
     "A chat between two friends. Timokha gives short, friendly answers that are to the point.",
@@ -62,13 +62,25 @@ ENGLISH = _persona(
 )
 
 
-def persona_for_turns(turns: Sequence[Turn]) -> Persona:
-    """Return the persona of the user's language, by the newest of the user's turns that has letters."""
-    return persona_for_texts(turn.text for turn in reversed(turns) if turn.role is Role.USER)
+_SECOND_PERSON = re.compile(
+    r"\b(ты|теб[яе]|тобой|тво[йяёеи]|твое[гйм]\w*|твою|твоим\w*|твоих|вы|вас|вам|вами|ваш\w{0,3}"
+    r"|о себе|\w{2,}[еёи]шь(ся)?|you|your|yours|yourself)\b",
+    re.IGNORECASE,
+)
 
 
-def persona_for_texts(texts: Iterable[str]) -> Persona:
-    """Return the persona of the language of the first of `texts` that has letters."""
+def is_to_the_assistant(text: str) -> bool:
+    """Return whether a question says "you", as questions about the person who answers do; Russian verbs imply it."""
+    return _SECOND_PERSON.search(text) is not None
+
+
+def speakers_for_turns(turns: Sequence[Turn]) -> Speakers:
+    """Return the speakers of the user's language, by the newest of the user's turns that has letters."""
+    return speakers_for_texts(turn.text for turn in reversed(turns) if turn.role is Role.USER)
+
+
+def speakers_for_texts(texts: Iterable[str]) -> Speakers:
+    """Return the speakers of the language of the first of `texts` that has letters."""
     for text in texts:
         if found := re.search(r"[Ѐ-ӿ]|[A-Za-z]", text):
             return ENGLISH if found[0].isascii() else RUSSIAN
