@@ -14,13 +14,19 @@ from pyrogram.errors import (
     MessageNotModified,
     QueryIdInvalid,
 )
-from pyrogram.handlers import CallbackQueryHandler
+from pyrogram.handlers import CallbackQueryHandler, RawUpdateHandler
 from pyrogram.raw import functions
+from pyrogram.raw.types import UpdateBotCallbackQuery
 from pyrogram.raw.types.messages import BotCallbackAnswer
 from pyrogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
+from edge.userbot.driving.messenger import Button
+from edge.userbot.formatting.styled_text import FormattedText
+from edge.userbot.telegram.api import TelegramApi
+from edge.userbot.telegram.messenger import TelegramMessenger
+from edge.userbot.telegram.presses import Press, Presses
 from edge.userbot.telegram.server import use_server
 
 PATIENCE = 10
@@ -137,3 +143,28 @@ async def test_somebody_without_a_client_presses_too(telegram: Sandbox, bot: Cli
     await (await asyncio.wait_for(presses.get(), PATIENCE)).answer("Dropped")
     answer = await telegram.wait_for(lambda: press.answer)
     assert (isinstance(answer, BotCallbackAnswer), answer.message) == (True, "Dropped")
+
+
+async def test_the_userbots_buttons_are_shown_and_a_press_of_one_is_taken_and_answered(
+    telegram: Sandbox, bot: Client, user: Client, anna
+) -> None:
+    taken: asyncio.Queue = asyncio.Queue()
+    api = TelegramApi(bot, flood_waited=print)
+    presses = Presses(api, taken.put)
+    bot.add_handler(RawUpdateHandler(put_presses_into(presses)))
+    messenger = TelegramMessenger(bot, api, rate=100, on_updates=id)
+    sent = await messenger.send(
+        str(anna.id), FormattedText("Send it?"), reply_to=None, random_id=1, buttons=[Button("Yes", "+")]
+    )
+    running = asyncio.create_task(presses.run())
+    answer = await user.request_callback_answer("robot", (await newest(user)).id, b"+")
+    running.cancel()
+    assert (taken.get_nowait(), answer.message) == (Press(str(anna.id), sent, "+"), None)
+
+
+def put_presses_into(presses: Presses):
+    async def take(_client: Client, update, _users, _chats) -> None:
+        if isinstance(update, UpdateBotCallbackQuery):
+            presses.put(update)
+
+    return take

@@ -102,6 +102,13 @@ async def test_in_a_group_the_sender_is_the_author(client) -> None:
     assert (change.message.chat, change.message.sender) == ("-9", Person("2", frozenset({"anna"}), "A"))
 
 
+async def test_a_message_says_what_it_replies_to(client, updates) -> None:
+    update = new_message()
+    update.message.reply_to = types.MessageReplyHeader(reply_to_msg_id=3)
+    [change] = await pushed(client, updates, batch(update, users=[user()]))
+    assert change.message.reply_to == 3
+
+
 async def test_updates_from_before_listening_wait(client, updates) -> None:
     await client.handle_updates(batch(new_message(), users=[user()]))
     assert await pushed(client, updates) == [LiveChange(5, 1, EXPECTED)]

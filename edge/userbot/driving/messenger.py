@@ -1,6 +1,7 @@
 """What the driver needs of Telegram, and the errors that it handles."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -32,11 +33,28 @@ class PeerFlooded(Undeliverable):
     """Telegram considers the account a spammer: it refuses this message, and likely others, until it forgets that."""
 
 
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button below a message. `data`: what a press of it says, at most 64 bytes."""
+
+    label: str
+    data: str
+
+
 class Messenger(Protocol):
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self,
+        chat: str,
+        message: FormattedText,
+        *,
+        reply_to: int | None,
+        random_id: int,
+        buttons: Sequence[Button] = (),
+    ) -> int:
         """Send one message of at most 4,096 UTF-16 units and return its id, 0 if it is not known.
 
-        A repeated random id sends nothing. The rate is limited, so it may take a few seconds.
+        A user account can show no `buttons` and sends none. A repeated random id sends nothing. The rate is limited, so
+        it may take a few seconds.
         Raises MessengerError (FloodWaited, UnknownAnswer) or Undeliverable.
         """
         ...

@@ -32,6 +32,7 @@ def to_incoming(account: str, message: Any, users: Mapping[int, Any], *, groups:
         locale=getattr(user, "lang_code", None) or "",
         date=datetime.fromtimestamp(message.date, UTC),
         sender=_person(sender, user),
+        reply_to=getattr(message.reply_to, "reply_to_msg_id", None),
     )
 
 

@@ -1,6 +1,6 @@
 """Send and edit messages at a limited rate, and look for messages in chats."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -8,7 +8,7 @@ import structlog
 from aiolimiter import AsyncLimiter
 from pyrogram import Client, raw
 
-from edge.userbot.driving.messenger import PeerFlooded, Undeliverable
+from edge.userbot.driving.messenger import Button, PeerFlooded, Undeliverable
 from edge.userbot.formatting.styled_text import Entity, FormattedText, Style
 from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.api import AlreadyDone, CallRefused, TelegramApi
@@ -42,7 +42,15 @@ class TelegramMessenger:
         self._look_limiter = AsyncLimiter(rate, 1)
         self._chat_limiter = lru_cache(maxsize=MAX_CHAT_LIMITERS)(lambda chat: AsyncLimiter(CHAT_BURST, CHAT_SECONDS))
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self,
+        chat: str,
+        message: FormattedText,
+        *,
+        reply_to: int | None,
+        random_id: int,
+        buttons: Sequence[Button] = (),
+    ) -> int:
         entities = entities_of(message)
         query = raw.functions.messages.SendMessage(
             peer=await self._peer_when_paced(chat),
@@ -51,6 +59,7 @@ class TelegramMessenger:
             reply_to_msg_id=reply_to,
             random_id=random_id,
             no_webpage=True,
+            reply_markup=_row(buttons if self._api.is_bot else ()),
         )
         try:
             updates = await self._api.invoke(query)
@@ -59,10 +68,11 @@ class TelegramMessenger:
         except CallRefused as error:
             if reply_to and error.reason in REPLY_GONE:
                 # The message that it replies to is gone: send it without.
-                return await self.send(chat, message, reply_to=None, random_id=random_id)
+                return await self.send(chat, message, reply_to=None, random_id=random_id, buttons=buttons)
             if message.entities and error.reason in FORMATTING_REFUSED:
                 log.warning("telegram.formatting_refused", chat=chat, reason=error.reason)
-                return await self.send(chat, FormattedText(message.text), reply_to=reply_to, random_id=random_id)
+                plain = FormattedText(message.text)
+                return await self.send(chat, plain, reply_to=reply_to, random_id=random_id, buttons=buttons)
             refused = PeerFlooded if error.reason == PEER_FLOOD else Undeliverable
             raise refused(f"Telegram refused a message to {chat}: {error.reason}") from None
         self._on_updates(updates)
@@ -177,6 +187,12 @@ class TelegramMessenger:
             failed = await self._api.invoke_quietly(query)
         if failed:
             log.debug("telegram.typing_failed", chat=chat, error=failed)
+
+
+def _row(buttons: Sequence[Button]) -> Any:
+    """Return the markup of a row of buttons, None for none."""
+    row = [raw.types.KeyboardButtonCallback(text=button.label, data=button.data.encode()) for button in buttons]
+    return raw.types.ReplyInlineMarkup(rows=[raw.types.KeyboardButtonRow(buttons=row)]) if row else None  # type: ignore[arg-type]
 
 
 def _deletion(peer: Any, message_id: int) -> Any:

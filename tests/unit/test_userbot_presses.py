@@ -1,0 +1,91 @@
+"""Buttons below a bot's messages, and what becomes of a press."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pyrogram import raw
+from pyrogram.errors import QueryIdInvalid
+
+from edge.userbot.driving.messenger import Button
+from edge.userbot.formatting.styled_text import Entity, FormattedText
+from edge.userbot.telegram.api import TelegramApi
+from edge.userbot.telegram.presses import MAX_WAITING, Press, Presses
+from tests.unit.test_userbot_calls import FakeClient, refused, sent, telegram
+
+types = raw.types
+BUTTONS = (Button("Да", "+"), Button("Нет", "-"))
+MARKUP = types.ReplyInlineMarkup(
+    rows=[
+        types.KeyboardButtonRow(
+            buttons=[
+                types.KeyboardButtonCallback(text="Да", data=b"+"),
+                types.KeyboardButtonCallback(text="Нет", data=b"-"),
+            ]
+        )
+    ]
+)
+
+
+async def test_a_bot_sends_its_buttons_whatever_has_to_be_left_out_of_the_message() -> None:
+    gone, badly = refused(400, "MESSAGE_ID_INVALID"), refused(400, "ENTITY_BOUNDS_INVALID")
+    client = FakeClient(gone, badly, sent(), bot=True)
+    bold = FormattedText("Отправить?", (Entity("bold", 0, 3),))
+    await telegram(client).send("2", bold, reply_to=3, random_id=77, buttons=BUTTONS)
+    assert [query.reply_markup for query in client.api] == [MARKUP] * 3
+
+
+@pytest.mark.parametrize(("bot", "buttons"), [(False, BUTTONS), (True, ())])
+async def test_a_user_account_has_none(bot: bool, buttons: tuple[Button, ...]) -> None:
+    client = FakeClient(sent(), bot=bot)
+    await telegram(client).send("2", FormattedText("Отправить?"), reply_to=None, random_id=77, buttons=buttons)
+    assert client.api[0].reply_markup is None
+
+
+def press(number: int = 1, *, peer: Any = None, data: bytes | None = b"+") -> Any:
+    return types.UpdateBotCallbackQuery(
+        query_id=number, user_id=2, peer=peer or types.PeerUser(user_id=2), msg_id=9, chat_instance=0, data=data
+    )
+
+
+@asynccontextmanager
+async def taking(client: FakeClient, receive: Callable[[Press], Any]) -> AsyncIterator[Presses]:
+    presses = Presses(TelegramApi(client, flood_waited=lambda wait: None), receive)
+    running = asyncio.create_task(presses.run())
+    yield presses
+    async with asyncio.timeout(10):
+        while client.answers:  # noqa: ASYNC110 - a list
+            await asyncio.sleep(0)
+    assert not running.done()
+    running.cancel()
+
+
+async def test_a_press_is_answered_once_it_is_stored() -> None:
+    client, taken = FakeClient(True, QueryIdInvalid()), []
+
+    async def receive(one: Press) -> None:
+        taken.append((one, len(client.api)))
+
+    async with taking(client, receive) as presses:
+        presses.put(press(1))
+        presses.put(press(2, data=b"\xff"))
+    assert taken == [(Press("2", 9, "+"), 0), (Press("2", 9, "\ufffd"), 1)]
+    assert [(type(query).__name__, query.query_id) for query in client.api] == [
+        ("SetBotCallbackAnswer", 1),
+        ("SetBotCallbackAnswer", 2),
+    ]
+
+
+async def test_a_press_in_a_group_and_too_many_of_them_are_left_out() -> None:
+    client, taken = FakeClient(*[True] * MAX_WAITING), []
+
+    async def receive(one: Press) -> None:
+        taken.append(one)
+
+    async with taking(client, receive) as presses:
+        presses.put(press(peer=types.PeerChat(chat_id=5)))
+        for number in range(MAX_WAITING + 5):
+            presses.put(press(number))
+    assert taken == [Press("2", 9, "+")] * MAX_WAITING
