@@ -66,6 +66,7 @@ def describe(letter: DeadLetter) -> list[str]:
         return [*lines, f"it can't be read: {error}", letter.event.body.decode(errors="replace")]
     if isinstance(request, GenerationRequested):
         lines.append(f"deadline: {request.deadline.isoformat(timespec='seconds')}")
+        lines += [f"persona: {request.persona}"] * bool(request.persona)
         lines += [f"{turn.role}: {turn.text}" for turn in request.turns]
     return lines
 

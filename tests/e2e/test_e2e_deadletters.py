@@ -48,7 +48,7 @@ async def given_up(log: JetStreamLog, request_id: RequestId) -> None:
 
 
 async def test_a_dead_letter_is_listed_shown_and_asked_again(make_product) -> None:
-    product = await make_product()
+    product = await make_product(USERBOT_PERSONA="Ты Мария.")
     await product.kill("generate")
     visitor = product.visitor()
     question = product.says(visitor, "Тимоха, трудный вопрос")
@@ -64,6 +64,7 @@ async def test_a_dead_letter_is_listed_shown_and_asked_again(make_product) -> No
         code, shown, _ = await deadletters(product.nats.url, "show", str(request_id))
         assert code == 0
         assert "user: трудный вопрос" in shown
+        assert "persona: Ты Мария." in shown
         assert "header traceparent" in shown
 
         await product.start("generate")
@@ -71,6 +72,8 @@ async def test_a_dead_letter_is_listed_shown_and_asked_again(make_product) -> No
         assert (code, said) == (0, f"asked again as {request_id.next_revision()}\n")
         await product.until(lambda: len(product.answers(visitor)) == 2)
         assert await log.find(Channel.DEADLETTERS, request_id) is None
+        again = await log.find(Channel.REQUESTS, request_id.next_revision())
+        assert again.data().persona == "Ты Мария."
     assert product.answers(visitor) == [phrases.failure("ru", OUTCOME.reason), "трудный вопрос"]
     code, _, said = await deadletters(product.nats.url, "resend", str(request_id))
     assert code == 1

@@ -151,6 +151,19 @@ async def test_queues_that_nobody_has_made_are_no_fault(nats_server, queues, mon
             await rabbitmq.declare(channel, replace(rabbitmq.REQUESTS, passive=True))
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"USERBOT_PERSONA": "Ты Мария."},
+        {"API_ID": "1", "API_HASH": "x", "TIMOKHA_CONTACTS": '{"@anna": {"persona": "Ты Мария."}}'},
+        {},
+    ],
+)
+async def test_a_persona_that_the_originals_text_leaves_out_is_a_note(nats_server, queues, monkeypatch, told):
+    findings = await on_rabbitmq(nats_server, queues, monkeypatch, BRIDGE_CODEC="original", **told)
+    assert len([line for line in lines(findings, Level.NOTE) if "no place for USERBOT_PERSONA" in line]) == bool(told)
+
+
 async def test_queues_as_they_must_be_are_in_place(nats_server, queues, monkeypatch):
     await rabbitmq.ensure(queues.broker.consuming)
     findings = await on_rabbitmq(nats_server, queues, monkeypatch)
