@@ -29,6 +29,7 @@ STORE_QUESTION = "store question"
 AWAIT_TURN = "await turn"
 START_ANSWER = "start answer"
 AWAIT_ANSWER = "await answer"
+DROP_QUESTION = "drop question"
 DELIVER_ANSWER = "deliver answer"
 
 MESSAGING_SYSTEM = "messaging.system"

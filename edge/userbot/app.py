@@ -9,12 +9,14 @@ from random import Random
 
 import structlog
 
+from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
 from edge.userbot.current_rules import CurrentRules
 from edge.userbot.driving.drivers import Drivers, Hints
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake
+from edge.userbot.intake.own_intake import OwnIntake
 from edge.userbot.settings import UserbotSettings
 from edge.userbot.storage.chats import open_chats
 from edge.userbot.storage.watermark import Watermark
@@ -102,6 +104,7 @@ async def _answer(
                 telemetry=telemetry,
                 retrying=retrying,
                 formatted=settings.formatting == "markdown",
+                owner_chat=_owner_chat(settings, account, is_bot=api.is_bot),
             )
             drivers = Drivers(ports)
             stored = await JetStreamRecords.open(js, subjects.TELEGRAM_BUCKET)
@@ -113,6 +116,7 @@ async def _answer(
                 names=lambda: updates.names.active,
                 clock_offset=time.clock_offset,
             )
+            own_intake = OwnIntake(ports, drivers, rules, clock_offset=time.clock_offset)
             catch_up = CatchUp(
                 TelegramUpdatesSource(
                     api,
@@ -122,7 +126,7 @@ async def _answer(
                     on_other_update=updates.names.learn_from_update,
                 ),
                 watermark,
-                intake.receive,
+                partial(_receive, intake, own_intake),
                 retrying=retrying,
                 window=settings.catch_up_window,
                 known_since=ports.chats.created_at,
@@ -168,6 +172,8 @@ class _Edge:
     async def run(self, account: str) -> None:
         """Run until cancelled. Raises the first error of any part."""
         try:
+            # The owner may have answered by hand meanwhile.
+            self.drivers.hold()
             # An earlier version may have left unfinished chats that are not in the index.
             await self.drivers.resume(outdated=self.watermark.is_of_earlier_version)
             hints = Hints(self.drivers.wake)
@@ -179,6 +185,7 @@ class _Edge:
                     self.catch_up.run(),
                     self.replies.run(),
                     self.drivers.keep_index_complete(),
+                    self._release_drivers(),
                     self._report_ready(account),
                 )
         finally:
@@ -189,6 +196,10 @@ class _Edge:
         self.catch_up.on_store_recreated()
         self.drivers.resuming.on_store_recreated()
 
+    async def _release_drivers(self) -> None:
+        await self.catch_up.wait_until_caught_up()
+        self.drivers.release()
+
     async def _report_ready(self, account: str) -> None:
         await self.catch_up.wait_until_begun()
         self.answers()
@@ -197,6 +208,21 @@ class _Edge:
     async def _stop(self) -> None:
         await self.drivers.stop()
         await self.catch_up.stop()
+
+
+async def _receive(intake: Intake, own_intake: OwnIntake, message: Message) -> None:
+    match message:
+        case Incoming():
+            await intake.receive(message)
+        case OwnMessage():
+            await own_intake.receive(message)
+
+
+def _owner_chat(settings: UserbotSettings, account: str, *, is_bot: bool) -> str | None:
+    """Return the chat with the owner: a user account's own chat, a bot's chat with its owner, if that is known."""
+    if not is_bot:
+        return account
+    return str(settings.owner) if settings.owner else None
 
 
 async def _until_revoked(revoked: asyncio.Event) -> None:

@@ -191,6 +191,11 @@ def unreadable(locale: str) -> str:
     return _phrases(locale).unreadable
 
 
+def unreadable_lines() -> frozenset[str]:
+    """Return all lines of `unreadable`, which no record can remember as sent."""
+    return frozenset(language.unreadable for language in _LANGUAGES.values())
+
+
 def failure(locale: str, reason: str) -> str:
     """Return that there is no answer. `reason`: a `FailureReason`, one of the above, or one of a later version."""
     phrases = _phrases(locale)

@@ -29,6 +29,11 @@ def clean(text: str) -> str:
     return _CONTROLS.sub("", _LINE_ENDS.sub("\n", well_formed))
 
 
+def visible(text: str) -> str:
+    """Return `text` without white space and invisible characters, which Telegram may change."""
+    return "".join(char for char in text if char.isprintable() and not char.isspace())
+
+
 def is_blank(text: str) -> bool:
     """Return whether nothing of `text` can be seen. Telegram refuses such a message."""
     return all(unicodedata.category(char) in _UNSEEN for char in text)

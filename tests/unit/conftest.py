@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
@@ -16,6 +16,7 @@ from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.intake.intake import Intake
+from edge.userbot.intake.own_intake import OwnIntake
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from events.event import Event
@@ -156,8 +157,10 @@ class Edge:
             deadline=rules.deadline,
             telemetry=noop_telemetry(),
             retrying=retrying,
+            owner_chat=ACCOUNT,
         )
         self.drivers = Drivers(self.ports)
+        self.own_intake = OwnIntake(self.ports, self.drivers, lambda: rules)
         self.intake = Intake(self.ports, self.drivers, lambda: self.rules)
         replies = log.subscribe(Channel.REPLIES, "edge-1", lease=timedelta(seconds=0.2))
         self.replies = asyncio.create_task(Replies(self.ports, self.drivers, replies).run())
@@ -166,6 +169,13 @@ class Edge:
         return await self.intake.receive(
             Incoming(ACCOUNT, CHAT, message_id, text, "ru", self.ports.retrying.clock.now() - age)
         )
+
+    async def owner_writes(
+        self, text: str, message_id: int, *, reply_to: int | None = None, age: timedelta = timedelta(0)
+    ) -> Effect:
+        """Take a message that was sent from the account, by the owner or by us."""
+        date = self.ports.retrying.clock.now() - age
+        return await self.own_intake.receive(OwnMessage(ACCOUNT, CHAT, message_id, text, date, reply_to))
 
     async def answer(self, message_id: int, text: str = "ответ") -> None:
         data = GenerationCompleted(

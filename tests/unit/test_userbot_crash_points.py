@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.messenger import Undeliverable
@@ -24,6 +24,7 @@ from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.intake.account_updates import LiveChange, UpdatesDifference, UpdatesState
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake
+from edge.userbot.intake.own_intake import OwnIntake
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from edge.userbot.storage.watermark import Watermark
@@ -109,26 +110,42 @@ class FusedSubscription:
 class Telegram:
     """The chat, and the account's changes; it has forgotten every random id.
 
+    `ago`: how old everything is when it comes.
     `shut`: nobody may look into the chat, as with a bot; then the random ids are remembered.
     """
 
     shut: bool = False
+    ago: timedelta = timedelta(0)
     by_random_id: dict[int, int] = field(default_factory=dict)
     texts: list[tuple[str, int | None]] = field(default_factory=list)
     questions: list[Incoming] = field(default_factory=list)
+    changes: list[Message] = field(default_factory=list)
     live: Callable[[LiveChange], None] = lambda change: None
     deleted: set[int] = field(default_factory=set)
 
     def user_says(self, text: str) -> None:
         number = len(self.questions) + 1
-        self.questions.append(Incoming(ACCOUNT, CHAT, number, text, "ru", datetime.now(UTC)))
-        self.live(LiveChange(number, 1, self.questions[-1]))
+        self.questions.append(Incoming(ACCOUNT, CHAT, number, text, "ru", datetime.now(UTC) - self.ago))
+        self._changed(self.questions[-1])
+
+    def owner_says(self, text: str) -> None:
+        """From another device."""
+        self.texts.append((text, None))
+        self._show_own(text, None)
+
+    def _show_own(self, text: str, reply_to: int | None) -> None:
+        self._changed(OwnMessage(ACCOUNT, CHAT, 1000 + len(self.texts), text, datetime.now(UTC) - self.ago, reply_to))
+
+    def _changed(self, message: Message) -> None:
+        self.changes.append(message)
+        self.live(LiveChange(len(self.changes), 1, message))
 
     async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
         if self.shut and random_id in self.by_random_id:
             return self.by_random_id[random_id]
         self.texts.append((message.text, reply_to))
         self.by_random_id[random_id] = 1000 + len(self.texts)
+        self._show_own(message.text, reply_to)
         return self.by_random_id[random_id]
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:
@@ -164,13 +181,13 @@ class Telegram:
         pass
 
     async def state(self) -> UpdatesState:
-        return UpdatesState(pts=len(self.questions))
+        return UpdatesState(pts=len(self.changes))
 
     async def difference(self, since: UpdatesState) -> UpdatesDifference:
-        return UpdatesDifference(await self.state(), self.questions[since.pts :], complete=True)
+        return UpdatesDifference(await self.state(), self.changes[since.pts :], complete=True)
 
-    async def recent(self, since: datetime) -> list[Incoming]:
-        return self.questions
+    async def recent(self, since: datetime) -> list[Message]:
+        return self.changes
 
 
 @dataclass
@@ -247,14 +264,23 @@ class Life:
             deadline=self.rules.deadline,
             telemetry=noop_telemetry(),
             retrying=RETRYING,
+            owner_chat=ACCOUNT,
         )
         self.drivers = Drivers(ports)
         watermark = Watermark(Fused(places.watermarks, fuse, "save"), ACCOUNT, retrying=RETRYING)
         intake = Intake(ports, self.drivers, lambda: self.rules)
+        own_intake = OwnIntake(ports, self.drivers, lambda: self.rules)
+
+        async def receive(message: Message) -> None:
+            if isinstance(message, OwnMessage):
+                await own_intake.receive(message)
+            else:
+                await intake.receive(message)
+
         catch_up = CatchUp(
             places.telegram,
             watermark,
-            intake.receive,
+            receive,
             retrying=RETRYING,
             window=timedelta(minutes=10),
             known_since=ports.chats.created_at,
@@ -262,10 +288,17 @@ class Life:
         replies = places.log.subscribe(Channel.REPLIES, "edge", lease=timedelta(seconds=0.1))
 
         async def run() -> None:
+            self.drivers.hold()
             await self.drivers.resume()
             places.telegram.live = catch_up.put
             places.hear = self.drivers.take_progress
-            await asyncio.gather(catch_up.run(), Replies(ports, self.drivers, FusedSubscription(replies, fuse)).run())
+            await asyncio.gather(
+                catch_up.run(), release(), Replies(ports, self.drivers, FusedSubscription(replies, fuse)).run()
+            )
+
+        async def release() -> None:
+            await catch_up.wait_until_caught_up()
+            self.drivers.release()
 
         self.tasks = [asyncio.create_task(run())]
 
@@ -283,13 +316,17 @@ class Life:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`user` says each text once the one before it is in the record; `holds` is what must be true in the end."""
+    """`user` says each text once the one before it is in the record; `holds` is what must be true in the end.
+
+    `owner`: what the owner writes after that.
+    """
 
     user: tuple[str, ...]
     holds: Callable[[Places, ChatRecord], bool]
     answer: Callable[[str], str | None] = lambda text: f"ответ на {text}"
     rules: Rules = field(default_factory=Rules)
     deleted: frozenset[int] = frozenset()
+    owner: str = ""
 
 
 def replies(places: Places) -> list[str]:
@@ -303,7 +340,7 @@ def thoughts(places: Places) -> int:
 
 
 def rests(record: ChatRecord) -> bool:
-    return not (record.current or record.waiting or record.notices or record.erasing)
+    return not (record.current or record.waiting or record.notices or record.erasing or record.withdrawn)
 
 
 SCENARIOS = {
@@ -364,7 +401,7 @@ SCENARIOS = {
     ),
     "a deletion while a live answer is being written": Scenario(
         ("Тимоха, раз", "/delete_history"),
-        lambda places, record: len(places.telegram.texts) == 2 and record.history == (),
+        lambda places, record: 1 <= len(places.telegram.texts) <= 2 and record.history == (),
         answer=lambda text: "",
         rules=Rules(live=True),
     ),
@@ -380,6 +417,24 @@ SCENARIOS = {
             replies(places) == ["ответ на раз", "ответ на два"] and thoughts(places) == 2 and len(record.history) == 4
         ),
         rules=Rules(when_busy="queue"),
+    ),
+    "an owner who takes over": Scenario(
+        ("Тимоха, раз", "Тимоха, два"),
+        lambda places, record: (
+            replies(places) == ["сам отвечу"]
+            and thoughts(places) <= 1
+            and len(places.telegram.deleted) == thoughts(places)
+            and record.history == ()
+        ),
+        answer=lambda text: "",
+        rules=Rules(when_busy="queue"),
+        owner="сам отвечу",
+    ),
+    "an owner who cuts an answer of several parts short": Scenario(
+        ("Тимоха, раз",),
+        lambda places, record: "хватит" in replies(places),
+        answer=lambda text: LONG,
+        owner="хватит",
     ),
     "commands": Scenario(
         ("/set_context_length 7", "/help"),
@@ -457,6 +512,10 @@ async def talk(scenario: Scenario, places: Places) -> None:
         places.telegram.user_says(text)
         while number not in (await places.record()).seen:  # noqa: ASYNC110 - records have no event
             await asyncio.sleep(0.002)
+    if scenario.owner:
+        places.telegram.owner_says(scenario.owner)
+        while (await places.record()).paused_until is None:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.002)
 
 
 async def comes_true(scenario: Scenario, places: Places, talking: asyncio.Task[None]) -> None:
@@ -467,7 +526,9 @@ async def comes_true(scenario: Scenario, places: Places, talking: asyncio.Task[N
     said = list(places.telegram.texts)
     await asyncio.sleep(0.15)
     assert places.telegram.texts == said
-    assert rests(await places.record())
+    record = await places.record()
+    assert rests(record)
+    assert (record.paused_until is not None) is bool(scenario.owner), "our own message was taken for the owner's"
     assert not await places.marks.keys("unfinished."), "a chat at rest is looked at by every start"
 
 

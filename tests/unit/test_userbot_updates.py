@@ -9,7 +9,7 @@ import pytest
 import structlog
 from pyrogram import Client, raw, utils
 
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.intake.account_updates import Gap, LiveChange
 from edge.userbot.people import Person
 from edge.userbot.telegram import pyrogram_repairs
@@ -186,14 +186,32 @@ async def test_what_channels_count_by_themselves_is_not_the_accounts(client, upd
     assert await pushed(client, updates, batch(deleted), SimpleNamespace()) == []
 
 
-@pytest.mark.parametrize(
-    "sender", [{"users": [user(bot=True)]}, {"users": [user(3)]}], ids=["a bot", "the owner on another device"]
-)
-async def test_who_is_not_answered_still_has_a_place(client, updates, sender) -> None:
+async def test_who_is_not_answered_still_has_a_place(client, updates) -> None:
+    assert await pushed(client, updates, batch(new_message(), users=[user(bot=True)])) == [LiveChange(5, 1)]
+
+
+async def test_what_the_owner_writes_on_another_device_is_told_from_what_users_write(client, updates) -> None:
     update = new_message()
-    if sender["users"][0].id == 3:
-        update.message.out = True
-    assert await pushed(client, updates, batch(update, **sender)) == [LiveChange(5, 1)]
+    update.message.out = True
+    [change] = await pushed(client, updates, batch(update, users=[user(3)]))
+    assert isinstance(change.message, OwnMessage)
+    assert (change.message.text, change.message.chat) == ("привет", "2")
+
+
+async def test_what_the_owner_forwards_has_none_of_the_owners_words(client, updates) -> None:
+    update = new_message()
+    update.message.out, update.message.fwd_from = True, types.MessageFwdHeader(date=1)
+    [change] = await pushed(client, updates, batch(update, users=[user(3)]))
+    assert change.message.text == ""
+
+
+async def test_in_the_accounts_own_chat_every_message_is_its_own(client, updates) -> None:
+    """Telegram does not mark them as outgoing."""
+    update = new_message()
+    update.message.peer_id = types.PeerUser(user_id=1)
+    [change] = await pushed(client, updates, batch(update, users=[user(3)]))
+    assert isinstance(change.message, OwnMessage)
+    assert change.message.chat == "1"
 
 
 async def test_updates_that_cant_be_understood_make_us_fetch_them(client, updates) -> None:

@@ -5,6 +5,7 @@ Every transition returns a new record, or the very same object if it changes not
 
 from datetime import datetime, timedelta
 
+from edge.userbot.chat.own_messages import expect_sending, forget_current
 from edge.userbot.chat.record import (
     MAX_ANSWER_BYTES,
     MAX_HISTORY,
@@ -77,6 +78,14 @@ def limit_deadline(record: ChatRecord, latest: datetime) -> ChatRecord:
     return record.having(current=current.having(deadline=latest))
 
 
+def doubt_question(record: ChatRecord, restored_at: datetime) -> ChatRecord:
+    """Record that the current question may have been answered if it was asked before a backup was restored."""
+    current = record.current
+    if current is None or current.question.doubtful or current.question.asked_at >= restored_at:
+        return record
+    return record.having(current=current.having(question=current.question.having(doubtful=True)))
+
+
 def record_thinking_line(record: ChatRecord, request_id: str, thinking_id: int) -> ChatRecord:
     """Record that the thinking line was sent as message `thinking_id`."""
     current = current_question(record, request_id)
@@ -134,7 +143,7 @@ def give_up_question(record: ChatRecord, request_id: str, now: datetime, deadlin
         return _drop_current(record, current, deadline)
     failure = Failure(reason=INTERNAL)
     changes = {"outcome": failure, "settled_at": now, "thinking_id": NO_MESSAGE, "parts_sent": 0}
-    return record.having(current=current.having(**changes))
+    return expect_sending(record).having(current=current.having(**changes))
 
 
 def drop_answered_question(record: ChatRecord, request_id: str, deadline: datetime) -> ChatRecord:
@@ -171,7 +180,7 @@ def current_question(record: ChatRecord, request_id: str) -> Current | None:
 def _drop_current(record: ChatRecord, current: Current, deadline: datetime) -> ChatRecord:
     """Remove `current` and make the question that has waited longest the current one, due at `deadline`."""
     previous = RequestId.parse(current.request_id)
-    return take_up_next(record.having(current=None), previous.account, previous.chat, deadline)
+    return take_up_next(forget_current(record), previous.account, previous.chat, deadline)
 
 
 def _record_outcome(record: ChatRecord, request_id: str, outcome: AnswerText | Failure, now: datetime) -> ChatRecord:

@@ -25,6 +25,13 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Delete our message; then `drop_withdrawal`."""
+
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class TakeUp:
     """There is no current question, but one waits: `take_up_next`."""
 
@@ -62,7 +69,7 @@ class Finish:
     """All messages of the outcome are sent: `finish_question`."""
 
 
-Step = Erase | Notify | TakeUp | Expire | Think | Deliver | Finish
+Step = Erase | Notify | Withdraw | TakeUp | Expire | Think | Deliver | Finish
 
 
 def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bool = True) -> Step | None:
@@ -73,9 +80,8 @@ def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bo
     """
     if record.erasing and erase:
         return Erase(record.deleted_to)
-    for notice in record.notices if send else ():
-        if not record.erasing or notice.message_id > record.deleted_to:
-            return Notify(notice)
+    if send and (step := _step_beside_questions(record)):
+        return step
     current = record.current
     if current is None:
         return TakeUp() if record.waiting else None
@@ -84,8 +90,15 @@ def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bo
     if current.thinking_id is None:
         # Even if there is an outcome: before a crash the thinking line may have been sent but not recorded.
         return Think(current) if send else None
-    step = _delivery(current, current.outcome) if current.outcome else None
-    return step if send or not isinstance(step, Deliver) else None
+    delivery = _delivery(current, current.outcome) if current.outcome else None
+    return delivery if send or not isinstance(delivery, Deliver) else None
+
+
+def _step_beside_questions(record: ChatRecord) -> Step | None:
+    for notice in record.notices:
+        if not record.erasing or notice.message_id > record.deleted_to:
+            return Notify(notice)
+    return Withdraw(record.withdrawn[0]) if record.withdrawn else None
 
 
 def wake_at(record: ChatRecord) -> datetime | None:
@@ -96,7 +109,7 @@ def wake_at(record: ChatRecord) -> datetime | None:
 
 def _delivery(current: Current, outcome: AnswerText | Failure) -> Step:
     # The parts are the same every time, so that a restart continues with the next one.
-    parts = _parts(outcome, current.question.locale)
+    parts = messages_of(outcome, current.question.locale)
     if current.parts_sent >= len(parts):
         return Finish()
     becomes_answer = current.question.live and current.parts_sent == 0 and current.thinking_id != NO_MESSAGE
@@ -104,7 +117,8 @@ def _delivery(current: Current, outcome: AnswerText | Failure) -> Step:
     return Deliver(current, current.parts_sent, parts[current.parts_sent], len(parts), edits)
 
 
-def _parts(outcome: AnswerText | Failure, locale: str) -> Sequence[FormattedText]:
+def messages_of(outcome: AnswerText | Failure, locale: str) -> Sequence[FormattedText]:
+    """Return the messages of an outcome: the same ones every time."""
     if isinstance(outcome, AnswerText):
         return formatted_messages(outcome.text, formatted=outcome.formatted)
     return [FormattedText(phrases.failure(locale, outcome.reason))]

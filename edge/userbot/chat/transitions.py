@@ -18,6 +18,7 @@ from edge.userbot.chat.commands import (
     parse_context_length,
 )
 from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.own_messages import forget_current
 from edge.userbot.chat.record import (
     MAX_NOTICES,
     MAX_QUESTION_BYTES,
@@ -76,6 +77,12 @@ class Effect(StrEnum):
     DELETED = "deleted"
     SET = "set"
     REFUSED_ARGUMENT = "refused_argument"
+    OWN = "own"
+    """It is one of ours."""
+    OWNER_WROTE = "owner_wrote"
+    """The owner wrote: the chat is paused."""
+    OWNER_TOOK_OVER = "owner_took_over"
+    """The owner wrote before a question had its outcome: it gets none."""
 
 
 ANSWERED = {
@@ -108,10 +115,14 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The record to store, the given one if nothing changes, and the effect to count."""
+    """The record to store, the given one if nothing changes, and the effect to count.
+
+    `dropped`: questions that get no outcome because of it.
+    """
 
     record: ChatRecord
     effect: Effect
+    dropped: tuple[Question, ...] = ()
 
 
 def receive(record: ChatRecord, message: Incoming, rules: Rules, now: datetime) -> Decision:
@@ -284,8 +295,8 @@ def _help(record: ChatRecord, message: Incoming, text: str, now: datetime) -> De
 
 def _delete(record: ChatRecord, message: Incoming, locale: str) -> Decision:
     text = phrases.deleted(locale, cancelled=record.current is not None)
-    record = record.having(
-        history=(), current=None, waiting=(), erasing=True, deleted_to=max(record.deleted_to, message.message_id)
+    record = forget_current(record).having(
+        history=(), waiting=(), erasing=True, deleted_to=max(record.deleted_to, message.message_id)
     )
     return _reply(record, message, text, Effect.DELETED)
 

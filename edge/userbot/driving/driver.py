@@ -10,7 +10,7 @@ import structlog
 from edge.userbot import phrases
 from edge.userbot.chat.question_progress import limit_deadline
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
-from edge.userbot.chat.steps import Deliver, Erase, Notify, Step, Think, next_step, wake_at
+from edge.userbot.chat.steps import Deliver, Erase, Notify, Step, Think, Withdraw, next_step, wake_at
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.driving.outbox import Outbox
@@ -43,13 +43,23 @@ class ReplyTarget:
 
 
 class Driver:
-    """Carries out one step after the other. `resumed`: after a restart, as the first step may have been carried out."""
+    """Carries out one step after the other, once `released` is set.
+
+    `resumed`: after a restart, as the first step may have been carried out.
+    """
 
     def __init__(
-        self, chat: str, ports: Ports, *, resumed: bool = False, reply_target: ReplyTarget | None = None
+        self,
+        chat: str,
+        ports: Ports,
+        released: asyncio.Event,
+        *,
+        resumed: bool = False,
+        reply_target: ReplyTarget | None = None,
     ) -> None:
         self._chat = chat
         self._ports = ports
+        self._released = released
         self._clock = ports.retrying.clock
         self._outbox = Outbox(chat, ports.messenger, ports.telemetry.spans, check_first=resumed)
         self._view = LiveView(chat, ports.messenger, formatted=ports.formatted)
@@ -159,11 +169,14 @@ class Driver:
         now = self._clock.monotonic()
         time, erase, send = self._clock.now(), now >= self._performer.erase_at, now >= self._send_at
         step = self._step = next_step(record, time, erase=erase, send=send)
-        if not isinstance(step, Erase | Notify) and await self._was_answered_before(record):
+        if not isinstance(step, Erase | Notify | Withdraw) and await self._was_answered_before(record):
+            return True
+        if not self._released.is_set():
+            await self._released.wait()
             return True
         if step:
             await self._performer.perform(step, record, due_since=self._due_since)
-            if isinstance(step, Notify | Think | Deliver):
+            if isinstance(step, Notify | Withdraw | Think | Deliver):
                 self._send_pauses.reset()
             if not self.woken.is_set():
                 self._due_since = self._clock.now()

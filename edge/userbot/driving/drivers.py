@@ -26,6 +26,8 @@ class Drivers:
         self._drivers: dict[str, Driver] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
+        self._released = asyncio.Event()
+        self._released.set()
         self.resuming = Resuming(ports.chats, ports.retrying)
 
     @property
@@ -41,7 +43,9 @@ class Drivers:
             return
         if self._stopped:
             return
-        driver = self._drivers[chat] = Driver(chat, self._ports, resumed=resumed, reply_target=reply_target)
+        driver = self._drivers[chat] = Driver(
+            chat, self._ports, self._released, resumed=resumed, reply_target=reply_target
+        )
         task = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -68,6 +72,13 @@ class Drivers:
     async def keep_index_complete(self) -> None:
         """Run until cancelled: rebuild the index if it is lost. Raises TransportError."""
         await self.resuming.keep_complete(self._wake_resumed)
+
+    def hold(self) -> None:
+        """Take no step until `release` is called. What was answered before a restore is looked for nevertheless."""
+        self._released.clear()
+
+    def release(self) -> None:
+        self._released.set()
 
     async def stop(self) -> None:
         """Cancel all drivers: the next start resumes their chats."""

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import structlog
 
+from edge.userbot.chat.own_messages import SentMessage
 from edge.userbot.driving.messenger import Messenger, Undeliverable, UnknownAnswer
 from edge.userbot.formatting.styled_text import FormattedText
 from events.faults import UNKNOWN_ATTEMPTS
@@ -29,8 +30,10 @@ class Outbox:
         """Look for the next message in the chat before it is sent: it may already be there."""
         self._check_first = True
 
-    async def send(self, message: FormattedText, *, reply_to: int, key: str, part: str, index: int = 0) -> int | None:
-        """Send a message and return its id, None if it can't be delivered.
+    async def send(
+        self, message: FormattedText, *, reply_to: int, key: str, part: str, index: int = 0
+    ) -> SentMessage | None:
+        """Send a message and return it, None if it can't be delivered.
 
         `key`, a request id, and `part` identify it. Raises MessengerError (FloodWaited, UnknownAnswer).
         """
@@ -49,7 +52,15 @@ class Outbox:
             sent = None
         # Messages are sent in order: if this one had not been sent before, the next ones were not either.
         self._check_first = found is not None
-        return sent
+        return None if sent is None else SentMessage(sent, message.text, reply_to)
+
+    async def withdraw(self, message_id: int) -> None:
+        """Delete one of our messages, unless Telegram refuses that for good. Raises MessengerError."""
+        try:
+            with self._limit_attempts(f"{message_id} deleted"):
+                await self._messenger.delete(self._chat, message_id)
+        except Undeliverable as error:
+            log.warning("message.not_deleted", chat=self._chat, message=message_id, error=str(error))
 
     async def has_outcome(self, message_id: int, *, thinking: Collection[str] | None) -> bool:
         """Return whether the chat has the outcome of the user's message. Raises MessengerError."""

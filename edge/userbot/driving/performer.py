@@ -9,9 +9,10 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat import question_progress as progress
+from edge.userbot.chat.own_messages import SentMessage, drop_withdrawal, record_sent
 from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current
 from edge.userbot.chat.request_builder import build_request
-from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think
+from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, Withdraw
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.ports import Ports
@@ -73,8 +74,13 @@ class Performer:
                 await self._erase(up_to)
             case Notify(notice):
                 key = str(RequestId(self._ports.account, self._chat, str(notice.message_id)))
-                await self._outbox.send(FormattedText(notice.text), reply_to=notice.message_id, key=key, part="notice")
-                await self._change(lambda record: progress.drop_notice(record, notice.message_id))
+                sent = await self._outbox.send(
+                    FormattedText(notice.text), reply_to=notice.message_id, key=key, part="notice"
+                )
+                await self._change(lambda record: progress.drop_notice(record_sent(record, sent), notice.message_id))
+            case Withdraw(message_id):
+                await self._outbox.withdraw(message_id)
+                await self._change(lambda record: drop_withdrawal(record, message_id))
             case TakeUp():
                 ports = self._ports
                 deadline = self._clock.now() + ports.deadline
@@ -98,6 +104,8 @@ class Performer:
                 self._erase_later()
             case Notify(notice):
                 await self._change_or_drop_history(lambda record: progress.drop_notice(record, notice.message_id))
+            case Withdraw(message_id):
+                await self._change_or_drop_history(lambda record: drop_withdrawal(record, message_id))
             case TakeUp():
                 await self._change_or_drop_history(progress.skip_waiting_question)
             case _ if current:
@@ -173,24 +181,29 @@ class Performer:
             FormattedText(line), reply_to=question.message_id, key=current.request_id, part="thinking"
         )
         self._view.restart_typing()
-        await self._change(lambda record: progress.record_thinking_line(record, current.request_id, sent or NO_MESSAGE))
+        thinking_id = sent.message_id if sent else NO_MESSAGE
+        await self._change(
+            lambda record: progress.record_thinking_line(record_sent(record, sent), current.request_id, thinking_id)
+        )
 
     async def _deliver(self, step: Deliver) -> None:
-        current = step.current
+        current, sent = step.current, None
         if step.edits:
             if not await self._outbox.edit(step.edits, step.part, key=current.request_id):
                 await self._change(lambda record: progress.drop_thinking_line(record, current.request_id))
                 return
         else:
-            await self._send_part(step)
+            sent = await self._send_part(step)
         if step.part_index + 1 < step.parts_total:
             await self._change(
-                lambda record: progress.record_part_sent(record, current.request_id, step.part_index + 1)
+                lambda record: progress.record_part_sent(
+                    record_sent(record, sent), current.request_id, step.part_index + 1
+                )
             )
         else:
-            await self._finish(current)
+            await self._finish(current, sent)
 
-    async def _send_part(self, step: Deliver) -> None:
+    async def _send_part(self, step: Deliver) -> SentMessage | None:
         current, number = step.current, step.part_index
         reply_to = current.thinking_id or current.question.message_id
         # Not a number: a failure may follow parts of an answer, and must have another random id.
@@ -198,11 +211,15 @@ class Performer:
         sent = await self._outbox.send(step.part, reply_to=reply_to, key=current.request_id, part=part, index=number)
         if sent is None:
             self._undeliverable_request = current.request_id
+        return sent
 
-    async def _finish(self, current: Current) -> None:
+    async def _finish(self, current: Current, sent: SentMessage | None = None) -> None:
+        """Finish the question; `sent`: the last message of its outcome, if it was sent just now."""
         now = self._clock.now()
         await self._change_or_drop_history(
-            lambda record: progress.finish_question(record, current.request_id, now, self._ports.deadline)
+            lambda record: progress.finish_question(
+                record_sent(record, sent), current.request_id, now, self._ports.deadline
+            )
         )
         outcome = "answered" if isinstance(current.outcome, AnswerText) else "failed"
         if current.request_id == self._undeliverable_request:

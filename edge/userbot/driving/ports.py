@@ -15,7 +15,8 @@ from observability.telemetry import Telemetry
 class Ports:
     """What intake, drivers and replies depend on. `retrying` has the clock and the random generator.
 
-    `formatted`: show the Markdown of answers as formatting.
+    `formatted`: show the Markdown of answers as formatting. `owner_chat`: the chat that takes the
+    owner's commands, None if there is none.
     """
 
     account: str
@@ -27,3 +28,4 @@ class Ports:
     telemetry: Telemetry
     retrying: Retrying
     formatted: bool = True
+    owner_chat: str | None = None

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 
+from edge.userbot.chat.question_progress import doubt_question
 from edge.userbot.chat.record import UnreadableRecord
 from edge.userbot.storage.chats import STORE_PAUSES, Chats
 from events.errors import TransportError
@@ -67,7 +68,7 @@ class Resuming:
     async def _has_work(self, chat: str, resumed: _Resumed) -> bool:
         """Return whether a marked chat is unfinished. Count one that can't be read, and return False."""
         try:
-            return await self._retry_while_away(lambda: self._chats.recheck(chat))
+            return await self._retry_while_away(lambda: self._recheck(chat))
         except UnreadableRecord as error:
             resumed.unreadable += 1
             if resumed.unreadable <= MAX_LOGGED:
@@ -79,6 +80,14 @@ class Resuming:
             if resumed.failed <= MAX_LOGGED:
                 log.error("chat.not_resumed", chat=chat, error=str(error))
         return False
+
+    async def _recheck(self, chat: str) -> bool:
+        """Return whether a marked chat is unfinished. After a restore its user may have seen its outcome already."""
+        unfinished = await self._chats.recheck(chat)
+        if unfinished and not self.index_existed:
+            restored_at = await self._chats.restored_at()
+            await self._chats.change(chat, lambda record: doubt_question(record, restored_at))
+        return unfinished
 
     async def complete_index(self, *, outdated: Callable[[], Awaitable[bool]] = never) -> None:
         """Build the index at the start unless it is complete and not `outdated`. Chats may change meanwhile."""

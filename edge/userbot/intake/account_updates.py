@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.incoming import Message
 from events.errors import TimokhaError
 
 
@@ -32,7 +32,7 @@ class LiveChange:
 
     pts: int
     count: int
-    message: Incoming | None = None
+    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class UpdatesDifference:
     """The messages of the next changes after a state, in order, and the state after them; more if not `complete`."""
 
     state: UpdatesState
-    messages: Sequence[Incoming]
+    messages: Sequence[Message]
     complete: bool
 
 
@@ -82,6 +82,6 @@ class UpdatesSource(Protocol):
         """Raises StateLost as well."""
         ...
 
-    async def recent(self, since: datetime) -> list[Incoming]:
+    async def recent(self, since: datetime) -> list[Message]:
         """Return all private messages from `since` on, the oldest first."""
         ...

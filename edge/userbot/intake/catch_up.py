@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
 from edge.userbot.driving.messenger import MessengerError, Undeliverable, UnknownAnswer
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.account_updates import (
@@ -33,8 +33,8 @@ from events.runtime.retrying import Retrying
 SILENCE = timedelta(minutes=15)
 START_PATIENCE = timedelta(seconds=30)
 
-CallResult = UpdatesState | UpdatesDifference | TooLong | list[Incoming]
-Item = LiveChange | Gap | Incoming | asyncio.Task[CallResult]
+CallResult = UpdatesState | UpdatesDifference | TooLong | list[Message]
+Item = LiveChange | Gap | Message | asyncio.Task[CallResult]
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class CatchUp:
         self,
         source: UpdatesSource,
         watermark: Watermark,
-        receive: Callable[[Incoming], Awaitable[object]],
+        receive: Callable[[Message], Awaitable[object]],
         *,
         retrying: Retrying,
         window: timedelta,
@@ -81,9 +81,10 @@ class CatchUp:
         self._last_update_at = self._clock()
         self._target = UpdatesState()
         self._has_begun = asyncio.Event()
+        self._has_caught_up = asyncio.Event()
 
-    def put(self, item: LiveChange | Gap | Incoming) -> None:
-        """Queue a live update. A bare `Incoming` is from a channel, which has an order of its own."""
+    def put(self, item: LiveChange | Gap | Message) -> None:
+        """Queue a live update. A bare `Message` is from a channel, which has an order of its own."""
         self._items.put_nowait(item)
 
     def on_store_recreated(self) -> None:
@@ -106,6 +107,10 @@ class CatchUp:
     async def wait_until_begun(self) -> None:
         """Wait until there is a state to go on from: messages after it are answered, even at the first start."""
         await self._has_begun.wait()
+
+    async def wait_until_caught_up(self) -> None:
+        """Wait until the messages that were missed before the start are taken in, or Telegram does not show them."""
+        await self._has_caught_up.wait()
 
     async def stop(self) -> None:
         """Save the state if it is not saved. If that fails, the next start fetches the last changes again."""
@@ -160,7 +165,7 @@ class CatchUp:
             return
         self._last_update_at = self._clock()
         match item:
-            case Incoming():
+            case Incoming() | OwnMessage():
                 await self._receive(item)
             case Gap():
                 self._note_gap(item)
@@ -197,7 +202,7 @@ class CatchUp:
             case Phase.RECENT:
                 return self._recent()
 
-    async def _recent(self) -> list[Incoming]:
+    async def _recent(self) -> list[Message]:
         """Fetch recent messages, but none from before the records were created: they may have been answered."""
         # Telegram's dates are in whole seconds, rounded down.
         known_since = (await self._known_since()).replace(microsecond=0)
@@ -236,6 +241,7 @@ class CatchUp:
         write_log = log.debug if self._calls.stalled else log.warning
         write_log("catch_up.stalled", why=self._why, asked_for=self._phase, error=why)
         self._calls.stalled = True
+        self._has_caught_up.set()
         await self._take_early_messages()
 
     async def _recover_from_lost_state(self, error: BaseException, target: UpdatesState | None = None) -> None:
@@ -334,6 +340,7 @@ class CatchUp:
             messages=self._messages,
         )
         self._why, self._last_update_at = "", self._clock()
+        self._has_caught_up.set()
         self._calls.note_progress()
         self._record_fetched(self._messages)
         later, self._later_gaps = self._later_gaps, []
@@ -344,7 +351,7 @@ class CatchUp:
         """Take the messages of live changes in spite of the gap before them."""
         await self._order.take_out_of_order(skip_known=self._phase is Phase.DIFFERENCE)
 
-    async def _take_fetched(self, messages: Sequence[Incoming]) -> None:
+    async def _take_fetched(self, messages: Sequence[Message]) -> None:
         await self._order.take_fetched(messages)
         self._messages += len(messages)
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.incoming import Message
 from edge.userbot.intake.account_updates import LiveChange, UpdatesState
 from edge.userbot.storage.watermark import Key, Watermark
 from events.errors import TransportError
@@ -28,7 +28,7 @@ class ChangeOrder:
     """`receive` stores the effect of a message. Times are monotonic, in seconds."""
 
     def __init__(
-        self, watermark: Watermark, receive: Callable[[Incoming], Awaitable[object]], *, retrying: Retrying
+        self, watermark: Watermark, receive: Callable[[Message], Awaitable[object]], *, retrying: Retrying
     ) -> None:
         self._watermark = watermark
         self._receive = receive
@@ -72,7 +72,7 @@ class ChangeOrder:
                 self._save_later()
                 self.early[number] = replace(change, message=None)
 
-    async def take_fetched(self, messages: Sequence[Incoming]) -> None:
+    async def take_fetched(self, messages: Sequence[Message]) -> None:
         """Take fetched messages, but for those that were taken early."""
         for message in messages:
             if _key(message) not in self.taken_early:
@@ -115,5 +115,5 @@ class ChangeOrder:
             self.save_due = self._clock.monotonic() + SAVE_EVERY.total_seconds()
 
 
-def _key(message: Incoming) -> Key:
+def _key(message: Message) -> Key:
     return message.chat, message.message_id

@@ -27,10 +27,11 @@ from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.lookups import Lookups
+from edge.userbot.intake.storing import store_with_retries
 from edge.userbot.people import Person
 from edge.userbot.rules import Rules
-from edge.userbot.storage.chats import STORE_PAUSES, Transition
-from events.errors import TimokhaError, TransportError
+from edge.userbot.storage.chats import Transition
+from events.errors import TransportError
 from events.faults import UNKNOWN_ATTEMPTS, Fault
 from events.runtime.log_throttle import LogThrottle
 from observability import names, propagation
@@ -150,23 +151,9 @@ class Intake:
         self, decide: Decide, message: Incoming, *, attempts: int, change: ChangeRecord | None = None
     ) -> Effect:
         """Store what `decide` returns. Retry while the store is away; after unknown faults, up to `attempts` times."""
-        faults = 0
-
-        def passing(error: Exception) -> bool:
-            nonlocal faults
-            if isinstance(error, TransportError) and error.fault is not Fault.UNKNOWN:
-                return error.fault is not Fault.FINAL
-            if isinstance(error, TimokhaError) and not isinstance(error, TransportError):
-                return False
-            faults += 1
-            return faults < attempts
-
-        def failed(error: Exception, pause: timedelta) -> None:
-            log.warning("message.again", chat=message.chat, message=message.message_id, error=describe_error(error))
-
         change = change or self._ports.chats.change
-        decision = await self._ports.retrying(
-            partial(self._change, decide, message, change), passing=passing, backoff=STORE_PAUSES, failed=failed
+        decision = await store_with_retries(
+            partial(self._change, decide, message, change), message, self._ports.retrying, attempts=attempts
         )
         self._drivers.wake(message.chat)
         return decision.effect

@@ -9,6 +9,7 @@ from typing import Any
 from pyrogram import raw
 
 from edge.userbot.telegram.api import TelegramApi
+from edge.userbot.text import visible
 
 DIALOG_PAGE = 100
 """Dialogs a call."""
@@ -90,8 +91,8 @@ def has_outcome(ours: list[Any], question: int, thinking: Collection[str] | None
     `thinking` None, no direct reply counts.
     """
     direct = [message for message in ours if _replied(message) == question]
-    lines = {_visible(line) for line in thinking or ()}
-    if thinking is not None and any(_visible(message.message) not in lines for message in direct):
+    lines = {visible(line) for line in thinking or ()}
+    if thinking is not None and any(visible(message.message) not in lines for message in direct):
         return True
     return not {message.id for message in direct}.isdisjoint(map(_replied, ours))
 
@@ -107,7 +108,7 @@ def written_by_us(messages: Iterable[Any], *, own_chat: bool) -> list[Any]:
 
 def is_same(message: Any, text: str, reply_to: int | None) -> bool:
     """Return whether `message` has this text and replies to `reply_to`, or to none as that was deleted."""
-    if _visible(message.message) != _visible(text):
+    if visible(message.message) != visible(text):
         return False
     replied = _replied(message)
     return replied == reply_to or (replied is None and reply_to is not None and message.id > reply_to)
@@ -115,8 +116,3 @@ def is_same(message: Any, text: str, reply_to: int | None) -> bool:
 
 def _replied(message: Any) -> int | None:
     return getattr(message.reply_to, "reply_to_msg_id", None)
-
-
-def _visible(text: str) -> str:
-    """Return `text` without white space and invisible characters, which Telegram may change."""
-    return "".join(char for char in text if char.isprintable() and not char.isspace())

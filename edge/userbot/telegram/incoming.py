@@ -1,4 +1,4 @@
-"""Convert Telegram's messages into `Incoming`, and leave out those that are never answered."""
+"""Convert Telegram's messages into ours, and leave out those that change nothing."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -6,15 +6,38 @@ from typing import Any
 
 from pyrogram import raw
 
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
 from edge.userbot.people import Person
 
 CHANNEL_BASE = -1_000_000_000_000
 """Channels and supergroups have ids from here down, as in the Bot API and pyrogram."""
 
 
+def to_message(account: str, message: Any, users: Mapping[int, Any], *, groups: bool, bots: bool) -> Message | None:
+    """Return a message of a user or of the account itself, None for one that changes nothing."""
+    if not isinstance(message, raw.types.Message):
+        return None
+    return _own(account, message, groups=groups) or to_incoming(account, message, users, groups=groups, bots=bots)
+
+
+def _own(account: str, message: Any, *, groups: bool) -> OwnMessage | None:
+    """Return a message that was sent from the account. Telegram marks those in its own chat as incoming."""
+    chat = _chat(message, groups=groups)
+    if chat is None or not (message.out or str(chat) == account):
+        return None
+    return OwnMessage(
+        account=account,
+        chat=str(chat),
+        message_id=message.id,
+        # What is forwarded are not the owner's words.
+        text="" if message.fwd_from else message.message or "",
+        date=datetime.fromtimestamp(message.date, UTC),
+        reply_to=getattr(message.reply_to, "reply_to_msg_id", None),
+    )
+
+
 def to_incoming(account: str, message: Any, users: Mapping[int, Any], *, groups: bool, bots: bool) -> Incoming | None:
-    """Return None for own messages, service messages, channels, and unless enabled for groups and bots."""
+    """Return a user's message. None for own and service messages, channels, and unless enabled for groups and bots."""
     if not isinstance(message, raw.types.Message) or message.out or not message.message:
         return None
     chat = _chat(message, groups=groups)

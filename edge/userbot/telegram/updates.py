@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 from pyrogram import Client, raw, utils
 
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.incoming import Message
 from edge.userbot.intake.account_updates import Gap, LiveChange
-from edge.userbot.telegram.incoming import active_names, to_incoming
+from edge.userbot.telegram.incoming import active_names, to_message
 from edge.userbot.telegram.pyrogram_repairs import remember_peers
 from events.runtime.log_throttle import LogThrottle
 
@@ -49,7 +49,7 @@ class OwnNames:
         return await Client.fetch_peers(self._client, peers)
 
 
-Item = LiveChange | Gap | Incoming
+Item = LiveChange | Gap | Message
 
 LOWEST_CHANNEL_ID = -1_997_852_516_352
 LOWEST_CHAT_ID = -999_999_999_999
@@ -137,14 +137,14 @@ class Updates:
     def _item(self, update: Any, users: Mapping[int, Any]) -> Iterator[Item]:
         self.names.learn_from_update(update)
         if isinstance(update, raw.types.UpdateNewChannelMessage):
-            if message := self._incoming(update.message, users):
+            if message := self._message(update.message, users):
                 yield message
         elif isinstance(update, raw.types.UpdatePtsChanged):
             yield Gap("pts changed")
         elif "Channel" not in type(update).__name__ and hasattr(update, "pts") and hasattr(update, "pts_count"):
             is_new = isinstance(update, raw.types.UpdateNewMessage)
-            message = self._incoming(update.message, users) if is_new else None
+            message = self._message(update.message, users) if is_new else None
             yield LiveChange(update.pts, update.pts_count, message)
 
-    def _incoming(self, message: Any, users: Mapping[int, Any]) -> Incoming | None:
-        return to_incoming(self._account, message, users, groups=self._groups, bots=self._bots)
+    def _message(self, message: Any, users: Mapping[int, Any]) -> Message | None:
+        return to_message(self._account, message, users, groups=self._groups, bots=self._bots)

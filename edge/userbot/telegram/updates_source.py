@@ -7,12 +7,12 @@ from typing import Any
 import structlog
 from pyrogram import raw
 
-from edge.userbot.chat.incoming import Incoming
+from edge.userbot.chat.incoming import Message
 from edge.userbot.driving.messenger import UnknownAnswer
 from edge.userbot.intake.account_updates import StateLost, TooLong, UpdatesDifference, UpdatesState
 from edge.userbot.telegram import chat_history
 from edge.userbot.telegram.api import CallRefused, TelegramApi
-from edge.userbot.telegram.incoming import to_incoming
+from edge.userbot.telegram.incoming import to_message
 from events.runtime.log_throttle import LogThrottle
 
 PAGE = 100
@@ -69,8 +69,8 @@ class TelegramUpdatesSource:
                 return UpdatesDifference(_state(state), self._messages(_new(found), found.users), complete=True)
         raise UnknownAnswer(f"Telegram gave {type(found).__name__} for a difference; trying again")
 
-    async def recent(self, since: datetime) -> list[Incoming]:
-        found: list[Incoming] = []
+    async def recent(self, since: datetime) -> list[Message]:
+        found: list[Message] = []
         if self._api.is_bot:
             self._warn_not_shown(since, "the account is a bot")
             return found
@@ -100,7 +100,7 @@ class TelegramUpdatesSource:
                     peer = raw.types.InputPeerUser(user_id=user.id, access_hash=user.access_hash or 0)
                     yield peer, users
 
-    async def _history(self, peer: Any, users: Mapping[int, Any], since: datetime) -> list[Incoming]:
+    async def _history(self, peer: Any, users: Mapping[int, Any], since: datetime) -> list[Message]:
         found: list[Any] = []
         while True:
             try:
@@ -115,14 +115,14 @@ class TelegramUpdatesSource:
                 break
         return self._messages([message for message in found if _date(message) >= since], list(users.values()))
 
-    def _messages(self, messages: list[Any], users: list[Any]) -> list[Incoming]:
+    def _messages(self, messages: list[Any], users: list[Any]) -> list[Message]:
         known = {user.id: user for user in users}
-        found = [self._incoming(message, known) for message in messages]
+        found = [self._message(message, known) for message in messages]
         return [message for message in found if message]
 
-    def _incoming(self, message: Any, users: Mapping[int, Any]) -> Incoming | None:
+    def _message(self, message: Any, users: Mapping[int, Any]) -> Message | None:
         try:
-            return to_incoming(self._account, message, users, groups=self._groups, bots=self._bots)
+            return to_message(self._account, message, users, groups=self._groups, bots=self._bots)
         except Exception as error:  # noqa: BLE001 - one unexpected message must not hold up the others
             log.warning("telegram.message_unreadable", kind=type(message).__name__, error=type(error).__name__)
             return None

@@ -1,0 +1,55 @@
+"""The owner's turn: what a message that the owner writes in a chat does to its record. Pure functions."""
+
+from datetime import datetime, timedelta
+
+from edge.userbot.chat.incoming import OwnMessage
+from edge.userbot.chat.own_messages import SentMessage, forget_current, is_ours, is_sent_next, record_seen, record_sent
+from edge.userbot.chat.question_progress import record_part_sent, record_thinking_line
+from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Question
+from edge.userbot.chat.transitions import Decision, Effect
+from edge.userbot.rules import Rules
+
+SAVED_SHARE = 10
+"""A pause is prolonged in the record once this part of it has passed: an owner who writes a lot costs few writes."""
+
+
+def take_own(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetime) -> Decision:
+    """Take in a message that was sent from the account. The owner's drops older questions and pauses the chat."""
+    if is_ours(record, message):
+        return Decision(_record_ours(record, message), Effect.OWN)
+    dropped = older_questions(record, message.message_id)
+    record = pause(drop_questions(record, dropped), min(message.date, now) + rules.owner_pause, rules.owner_pause)
+    return Decision(record, Effect.OWNER_TOOK_OVER if dropped else Effect.OWNER_WROTE, dropped)
+
+
+def _record_ours(record: ChatRecord, message: OwnMessage) -> ChatRecord:
+    """Record that a message of ours is in the chat, which the driver may not know: its process may have died."""
+    current = record.current
+    if message.message_id in record.sent or current is None or not is_sent_next(current, message):
+        return record_seen(record, message)
+    record = record_sent(record, SentMessage(message.message_id, message.text, message.reply_to or NO_MESSAGE))
+    if current.thinking_id is None:
+        return record_thinking_line(record, current.request_id, message.message_id)
+    return record_part_sent(record, current.request_id, current.parts_sent + 1)
+
+
+def older_questions(record: ChatRecord, message_id: int) -> tuple[Question, ...]:
+    """Return the questions without a complete outcome that were written before message `message_id`."""
+    current = (record.current.question,) if record.current else ()
+    return tuple(question for question in (*current, *record.waiting) if question.message_id < message_id)
+
+
+def drop_questions(record: ChatRecord, questions: tuple[Question, ...]) -> ChatRecord:
+    """Return `record` without `questions`, which get no outcome, and without the thinking line of the current one."""
+    if not questions:
+        return record
+    if record.current and record.current.question in questions:
+        record = forget_current(record, withdraw=True)
+    return record.having(waiting=tuple(question for question in record.waiting if question not in questions))
+
+
+def pause(record: ChatRecord, until: datetime, length: timedelta) -> ChatRecord:
+    """Return `record` paused for `length` until `until`, or as it was if that is hardly later than its pause ends."""
+    if record.paused_until and until - record.paused_until <= length / SAVED_SHARE:
+        return record
+    return record.having(paused_until=until)

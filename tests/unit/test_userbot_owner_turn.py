@@ -1,0 +1,281 @@
+"""The owner writes in a chat: the bot stops there. What it wrote itself is not the owner's, however it comes back."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edge.userbot import phrases
+from edge.userbot.chat.incoming import OwnMessage
+from edge.userbot.chat.own_messages import SentMessage, forget_current, is_ours, record_sent
+from edge.userbot.chat.owner_turn import take_own
+from edge.userbot.chat.question_progress import finish_question, record_answer, record_part_sent, record_thinking_line
+from edge.userbot.chat.record import MAX_SENT, ChatRecord, Notice, Question, ask, from_json
+from edge.userbot.chat.steps import Withdraw, messages_of, next_step
+from edge.userbot.chat.transitions import Effect
+from edge.userbot.driving.messenger import MessengerError, Undeliverable
+from edge.userbot.rules import Rules
+from events.ids import RequestId
+from events.memory import MemoryRecords
+from events.transport import Channel
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+ID = "1.2.7.0"
+QUESTION = Question(message_id=7, text="как дела?", locale="en", asked_at=NOW)
+ASKING = ChatRecord(current=ask(QUESTION, RequestId("1", "2", "7"), NOW + timedelta(seconds=120)))
+LINE = phrases.thinking("en", ID)
+THINKING = record_thinking_line(record_sent(ASKING, SentMessage(1001, LINE, 7)), ID, 1001)
+LONG = "ab cd. " * 2000
+PAUSE = timedelta(minutes=10)
+RULES = Rules(owner_pause=PAUSE)
+
+
+def own(text: str, message_id: int = 1002, reply_to: int | None = None, date: datetime = NOW) -> OwnMessage:
+    return OwnMessage("1", "2", message_id, text, date, reply_to)
+
+
+def test_the_owner_drops_what_is_being_answered_and_its_thinking_line_and_pauses_the_chat() -> None:
+    decision = take_own(THINKING, own("я сам отвечу"), RULES, NOW)
+    assert decision.effect is Effect.OWNER_TOOK_OVER
+    assert decision.dropped == (QUESTION,)
+    assert decision.record.current is None
+    assert decision.record.paused_until == NOW + PAUSE
+    assert next_step(decision.record, NOW) == Withdraw(1001)
+
+
+def test_a_photo_of_the_owner_counts_as_well() -> None:
+    assert take_own(THINKING, own(""), RULES, NOW).effect is Effect.OWNER_TOOK_OVER
+
+
+def test_what_the_owner_wrote_before_the_question_drops_nothing() -> None:
+    decision = take_own(THINKING, own("привет", message_id=6), RULES, NOW)
+    assert decision.effect is Effect.OWNER_WROTE
+    assert decision.record.current == THINKING.current
+    assert decision.record.paused_until == NOW + PAUSE
+
+
+def test_of_the_waiting_questions_only_the_older_ones_are_dropped() -> None:
+    later = QUESTION.having(message_id=1005)
+    decision = take_own(THINKING.having(waiting=(later,)), own("сам", message_id=1003), RULES, NOW)
+    assert decision.dropped == (QUESTION,)
+    assert decision.record.waiting == (later,)
+
+
+def test_a_message_of_long_ago_pauses_only_from_its_own_date() -> None:
+    decision = take_own(ChatRecord(), own("привет", date=NOW - timedelta(minutes=9)), RULES, NOW)
+    assert decision.record.paused_until == NOW + timedelta(minutes=1)
+
+
+def test_a_message_dated_by_a_wrong_clock_does_not_pause_longer() -> None:
+    decision = take_own(ChatRecord(), own("привет", date=NOW + timedelta(days=9)), RULES, NOW)
+    assert decision.record.paused_until == NOW + PAUSE
+
+
+def test_an_owner_who_writes_a_lot_costs_few_changes_of_the_record() -> None:
+    record, changes = ChatRecord(), 0
+    for second in range(600):
+        date = NOW + timedelta(seconds=second)
+        after = take_own(record, own("и ещё", message_id=2000 + second, date=date), RULES, date).record
+        changes += after is not record
+        record = after
+    assert changes <= 11
+    assert record.paused_until
+    assert record.paused_until >= NOW + timedelta(seconds=600 + 540)
+
+
+def test_the_same_message_of_the_owner_fetched_again_changes_nothing() -> None:
+    once = take_own(THINKING, own("сам"), RULES, NOW).record
+    again = take_own(once, own("сам"), RULES, NOW + timedelta(minutes=1))
+    assert again.record is once
+
+
+@pytest.mark.parametrize("reply_to", [7, None], ids=["reply", "target deleted"])
+def test_a_thinking_line_whose_result_is_lost_is_ours(reply_to: int | None) -> None:
+    assert is_ours(ASKING, own(LINE, reply_to=reply_to))
+    decision = take_own(ASKING, own(LINE, reply_to=reply_to), RULES, NOW)
+    assert decision.effect is Effect.OWN
+    assert decision.record.current
+    assert decision.record.current.thinking_id == 1002
+    assert decision.record.paused_until is None
+
+
+def test_the_owner_who_types_the_same_words_as_a_reply_to_something_else_took_over() -> None:
+    assert not is_ours(ASKING, own(LINE, message_id=1002, reply_to=5))
+
+
+def test_every_part_of_a_long_answer_is_ours_while_it_is_sent_and_afterwards() -> None:
+    record = record_answer(THINKING, ID, LONG, NOW)
+    assert record.current
+    assert record.current.outcome
+    parts = [message.text for message in messages_of(record.current.outcome, "en")]
+    assert len(parts) > 3
+    for number, part in enumerate(parts):
+        seen = own(part, message_id=1002 + number, reply_to=1001)
+        sent = record_part_sent(record_sent(record, SentMessage(1002 + number, part, 1001)), ID, number + 1)
+        assert take_own(record, seen, RULES, NOW).record == sent
+        record = sent
+    record = from_json(finish_question(record, ID, NOW, PAUSE).to_json())
+    for number in range(len(parts)):
+        assert take_own(record, own("edited by now", message_id=1002 + number), RULES, NOW).effect is Effect.OWN
+
+
+def test_a_notice_that_is_being_sent_is_ours() -> None:
+    record = ChatRecord(notices=(Notice(message_id=3, text="Done."),))
+    assert is_ours(record, own("Done.", reply_to=3))
+
+
+def test_only_as_many_ids_are_kept_as_fit() -> None:
+    record = ChatRecord()
+    for number in range(1, 2 * MAX_SENT):
+        record = record_sent(record, SentMessage(number, "x", 1))
+    assert from_json(record.to_json()).sent == tuple(range(MAX_SENT, 2 * MAX_SENT))
+
+
+def test_a_message_of_which_telegram_says_no_id_is_ours_when_it_is_seen() -> None:
+    record = record_sent(ChatRecord(), SentMessage(0, "Done.", 3))
+    decision = take_own(record, own("Done.", reply_to=3), RULES, NOW)
+    assert decision.effect is Effect.OWN
+    assert decision.record.sent == (1002,)
+    assert not decision.record.unconfirmed
+
+
+def test_a_part_that_was_on_its_way_when_its_question_was_dropped_is_ours() -> None:
+    delivering = record_answer(THINKING, ID, "fine", NOW)
+    dropped = from_json(forget_current(delivering).to_json())
+    assert take_own(dropped, own("fine", reply_to=1001), RULES, NOW).effect is Effect.OWN
+    assert take_own(dropped, own("not fine", reply_to=1001), RULES, NOW).effect is Effect.OWNER_WROTE
+
+
+@pytest.mark.parametrize("how", ["its result comes", "it is seen in the chat"])
+def test_a_thinking_line_that_was_on_its_way_when_the_owner_wrote_is_deleted_afterwards(how: str) -> None:
+    record = take_own(ASKING, own("сам", message_id=1000), RULES, NOW).record
+    assert next_step(record, NOW) is None
+    if how == "its result comes":
+        record = record_sent(record, SentMessage(1001, LINE, 7))
+    else:
+        record = take_own(record, own(LINE, message_id=1001, reply_to=7), RULES, NOW).record
+    assert next_step(record, NOW) == Withdraw(1001)
+    assert 1001 in record.sent
+
+
+def test_a_thinking_line_under_which_a_part_was_sent_stays() -> None:
+    delivering = record_part_sent(record_answer(THINKING, ID, LONG, NOW), ID, 1)
+    assert take_own(delivering, own("хватит", message_id=1500), RULES, NOW).record.withdrawn == ()
+
+
+async def test_nothing_is_answered_after_the_owner_took_over(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, как дела?", 7)
+    await places.telegram.count(1)
+    assert await edge.owner_writes("отвечу сам", 1002) is Effect.OWNER_TOOK_OVER
+    await edge.answer(7)
+    await edge.gone(Channel.REPLIES, 7)
+    await edge.idle()
+    assert len(places.telegram.texts) == 1
+    assert places.telegram.deleted == {1001}
+
+
+async def test_our_own_messages_come_back_and_change_nothing(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, как дела?", 7)
+    await places.telegram.count(1)
+    assert await edge.owner_writes(places.telegram.texts[0][0], 1001, reply_to=7) is Effect.OWN
+    await edge.answer(7, LONG)
+    await edge.idle()
+    for number, (text, reply_to) in enumerate(places.telegram.texts, 1001):
+        assert await edge.owner_writes(text, number, reply_to=reply_to) is Effect.OWN
+    assert (await edge.ports.chats.load("2")).paused_until is None
+    assert len(places.telegram.texts) > 3
+
+
+async def test_a_part_whose_result_is_lost_comes_back_and_cuts_nothing(places) -> None:
+    """The call fails after Telegram has taken the message; it comes back as a change before it is sent again."""
+    edge = places.edge()
+    await edge.says("Тимоха, как дела?", 7)
+    await places.telegram.count(1)
+    seen = asyncio.Event()
+
+    def lose(text: str) -> None:
+        if len(places.telegram.texts) == 3 and not seen.is_set():
+            seen.set()
+            raise MessengerError("no answer")
+
+    places.telegram.after_send = lose
+    await edge.answer(7, LONG)
+    await seen.wait()
+    text, reply_to = places.telegram.texts[2]
+    assert await edge.owner_writes(text, 1003, reply_to=reply_to) is Effect.OWN
+    await edge.idle()
+    record = await edge.ports.chats.load("2")
+    assert record.paused_until is None
+    assert record.history[-1].text == LONG.strip()
+
+
+async def test_killed_before_a_sent_part_is_recorded_it_is_ours_at_the_next_start(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, как дела?", 7)
+    await places.telegram.count(1)
+    sent = asyncio.Event()
+
+    def hang(text: str) -> None:
+        if len(places.telegram.texts) == 2:
+            sent.set()
+            raise MessengerError("no answer")
+
+    places.telegram.after_send = hang
+    await edge.answer(7, LONG)
+    await sent.wait()
+    await edge.die()
+    places.telegram.after_send = lambda text: None
+    text, reply_to = places.telegram.texts[1]
+    edge = places.edge()
+    edge.drivers.hold()
+    await edge.drivers.resume()
+    assert await edge.owner_writes(text, 1002, reply_to=reply_to) is Effect.OWN
+    edge.drivers.release()
+    await edge.idle()
+    assert [text for text, _ in places.telegram.texts].count(text) == 1
+
+
+async def test_an_owner_who_answered_while_no_userbot_ran_is_not_answered_over(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, как дела?", 7)
+    await places.telegram.count(1)
+    await edge.die()
+    edge = places.edge()
+    edge.drivers.hold()
+    await edge.drivers.resume()
+    await edge.answer(7)
+    assert await edge.owner_writes("ответил сам", 1002) is Effect.OWNER_TOOK_OVER
+    edge.drivers.release()
+    await edge.idle()
+    assert len(places.telegram.texts) == 1
+
+
+async def test_a_line_that_can_not_be_deleted_stops_nothing(places) -> None:
+    edge = places.edge()
+    await edge.says("Тимоха, как дела?", 7)
+    await places.telegram.count(1)
+
+    def refuse(what: str) -> None:
+        raise Undeliverable("MESSAGE_DELETE_FORBIDDEN")
+
+    places.telegram.before_edit = refuse
+    await edge.owner_writes("сам", 1002)
+    await edge.idle()
+    assert (await edge.ports.chats.load("2")).withdrawn == ()
+
+
+async def test_with_no_pause_the_owners_messages_change_nothing(places) -> None:
+    edge = places.edge(owner_pause=timedelta(0))
+    await edge.says("Тимоха, как дела?", 7)
+    assert await edge.owner_writes("привет", 1002) is Effect.SILENT
+    await edge.answer(7)
+    await places.telegram.count(2)
+
+
+async def test_own_messages_from_before_the_records_existed_pause_nothing(places) -> None:
+    places.records = MemoryRecords(created_at=datetime.now(UTC))
+    edge = places.edge()
+    assert await edge.owner_writes("привет", 5, age=timedelta(minutes=5)) is Effect.TOO_OLD
+    assert (await edge.ports.chats.load("2")).paused_until is None
