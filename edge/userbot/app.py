@@ -104,6 +104,7 @@ async def _answer(
                 telemetry=telemetry,
                 retrying=retrying,
                 formatted=settings.formatting == "markdown",
+                rules=rules,
                 owner_chat=_owner_chat(settings, account, is_bot=api.is_bot),
             )
             drivers = Drivers(ports)

@@ -82,3 +82,26 @@ async def test_in_quiet_hours_questions_get_no_answer_but_commands_do(make_produ
     running.says(visitor, "/help")
     await running.until(lambda: running.written(visitor))
     assert running.answers(visitor) == [phrases.help_text("ru", DEFAULT_PREFIX)]
+
+
+async def test_a_flood_pauses_everything_and_tells_the_owner_once(make_product) -> None:
+    running = await make_product()
+    stranger, other = running.visitor(), running.visitor()
+    running.telegram.faults.refuse(running.owner.id, 400, "PEER_FLOOD", times=None, peer_id=stranger.id)
+    running.says(stranger, "Тимоха, раз")
+    await running.until(running.saved)
+    await running.free(stranger)
+    running.says(other, "Тимоха, раз")
+    running.says(other, "/help")
+    await running.until(lambda: running.written(other))
+    assert running.answers(other) == [phrases.help_text("ru", DEFAULT_PREFIX)]
+    assert running.written(stranger) == []
+    [told] = running.saved()
+    assert "PEER_FLOOD" in told
+    [settled] = [line for line in running.log("userbot").splitlines() if "question.settled" in line]
+    assert "undeliverable" in settled
+    await running.kill("userbot")
+    await running.start("userbot")
+    running.says(other, "/set_context_length 5")
+    await running.until(lambda: len(running.written(other)) == 2)
+    assert running.saved() == [told]

@@ -161,9 +161,9 @@ def skip_waiting_question(record: ChatRecord) -> ChatRecord:
     return record.having(waiting=record.waiting[1:], notices=(*record.notices, notice)[-MAX_NOTICES:])
 
 
-def drop_notice(record: ChatRecord, message_id: int) -> ChatRecord:
-    """Remove the notice to `message_id`, which was sent."""
-    left = tuple(notice for notice in record.notices if notice.message_id != message_id)
+def drop_notice(record: ChatRecord, message_id: int, key: str = "") -> ChatRecord:
+    """Remove the notice to `message_id`, or the one of our own accord with `key`, which was sent."""
+    left = tuple(notice for notice in record.notices if notice.name != (message_id, key))
     return record if len(left) == len(record.notices) else record.having(notices=left)
 
 

@@ -161,6 +161,11 @@ class Notice(_StoredModel):
     text: str
     key: Annotated[str, NEW] = ""
 
+    @property
+    def name(self) -> tuple[int, str]:
+        """Return what tells notices of a chat apart."""
+        return self.message_id, self.key
+
 
 class Unconfirmed(_StoredModel):
     """A message that was being sent when its question was dropped: if it is seen in the chat, it is ours.

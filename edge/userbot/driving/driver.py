@@ -1,7 +1,7 @@
 """The driver of one chat: carry out the steps that its record asks for, and handle their errors."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from edge.userbot import phrases
 from edge.userbot.chat.question_progress import limit_deadline
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.steps import Deliver, Erase, Notify, Step, Think, Withdraw, next_step, wake_at
+from edge.userbot.driving.flood import FloodGuard
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.driving.outbox import Outbox
@@ -45,7 +46,7 @@ class ReplyTarget:
 class Driver:
     """Carries out one step after the other, once `released` is set.
 
-    `resumed`: after a restart, as the first step may have been carried out.
+    `wake`: look at another chat's record. `resumed`: after a restart, as the first step may have been carried out.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Driver:
         ports: Ports,
         released: asyncio.Event,
         *,
+        wake: Callable[[str], None],
         resumed: bool = False,
         reply_target: ReplyTarget | None = None,
     ) -> None:
@@ -61,7 +63,13 @@ class Driver:
         self._ports = ports
         self._released = released
         self._clock = ports.retrying.clock
-        self._outbox = Outbox(chat, ports.messenger, ports.telemetry.spans, check_first=resumed)
+        self._outbox = Outbox(
+            chat,
+            ports.messenger,
+            ports.telemetry.spans,
+            check_first=resumed,
+            flooded=FloodGuard(ports, wake).pause_everything,
+        )
         self._view = LiveView(chat, ports.messenger, formatted=ports.formatted)
         self._performer = Performer(chat, ports, self._outbox, self._view)
         self._send_at = float("-inf")

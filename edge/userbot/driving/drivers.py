@@ -44,7 +44,7 @@ class Drivers:
         if self._stopped:
             return
         driver = self._drivers[chat] = Driver(
-            chat, self._ports, self._released, resumed=resumed, reply_target=reply_target
+            chat, self._ports, self._released, wake=self.wake, resumed=resumed, reply_target=reply_target
         )
         task = asyncio.create_task(self._run(chat, driver), name=f"driver {chat}")
         self._tasks.add(task)

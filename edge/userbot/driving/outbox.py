@@ -1,13 +1,14 @@
 """Send a chat's messages one after the other, each in its span."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
 import structlog
 
 from edge.userbot.chat.own_messages import SentMessage
-from edge.userbot.driving.messenger import Messenger, Undeliverable, UnknownAnswer
+from edge.userbot.chat.record import NO_MESSAGE
+from edge.userbot.driving.messenger import Messenger, PeerFlooded, Undeliverable, UnknownAnswer
 from edge.userbot.formatting.styled_text import FormattedText
 from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
@@ -17,13 +18,25 @@ log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    """Sends the messages of one chat. `check_first`: after a restart, as the first message may already be sent."""
+    """Sends the messages of one chat. `check_first`: after a restart, as the first message may already be sent.
 
-    def __init__(self, chat: str, messenger: Messenger, spans: Spans, *, check_first: bool) -> None:
+    `flooded` is called if Telegram considers the account a spammer.
+    """
+
+    def __init__(
+        self,
+        chat: str,
+        messenger: Messenger,
+        spans: Spans,
+        *,
+        check_first: bool,
+        flooded: Callable[[], Awaitable[None]],
+    ) -> None:
         self._chat = chat
         self._messenger = messenger
         self._spans = spans
         self._check_first = check_first
+        self._flooded = flooded
         self._unknown_answers: tuple[str, int] = "", 0
 
     def check_before_next_send(self) -> None:
@@ -31,7 +44,7 @@ class Outbox:
         self._check_first = True
 
     async def send(
-        self, message: FormattedText, *, reply_to: int, key: str, part: str, index: int = 0
+        self, message: FormattedText, *, reply_to: int | None, key: str, part: str, index: int = 0
     ) -> SentMessage | None:
         """Send a message and return it, None if it can't be delivered.
 
@@ -49,10 +62,12 @@ class Outbox:
                     )
         except Undeliverable as error:
             log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))
+            if isinstance(error, PeerFlooded):
+                await self._flooded()
             sent = None
         # Messages are sent in order: if this one had not been sent before, the next ones were not either.
         self._check_first = found is not None
-        return None if sent is None else SentMessage(sent, message.text, reply_to)
+        return None if sent is None else SentMessage(sent, message.text, reply_to or NO_MESSAGE)
 
     async def withdraw(self, message_id: int) -> None:
         """Delete one of our messages, unless Telegram refuses that for good. Raises MessengerError."""
@@ -71,7 +86,7 @@ class Outbox:
             log.warning("chat.not_looked_into", chat=self._chat, error=str(error))
             return False
 
-    async def _find(self, text: str, reply_to: int, what: str) -> int | None:
+    async def _find(self, text: str, reply_to: int | None, what: str) -> int | None:
         """Return the id of our message with this text, None if there is none or the chat can't be read.
 
         In the latter case Telegram still recognises the random id.

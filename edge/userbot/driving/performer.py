@@ -75,9 +75,12 @@ class Performer:
             case Notify(notice):
                 key = str(RequestId(self._ports.account, self._chat, str(notice.message_id)))
                 sent = await self._outbox.send(
-                    FormattedText(notice.text), reply_to=notice.message_id, key=key, part="notice"
+                    FormattedText(notice.text),
+                    reply_to=notice.message_id or None,
+                    key=key,
+                    part=notice.key or "notice",
                 )
-                await self._change(lambda record: progress.drop_notice(record_sent(record, sent), notice.message_id))
+                await self._change(lambda record: progress.drop_notice(record_sent(record, sent), *notice.name))
             case Withdraw(message_id):
                 await self._outbox.withdraw(message_id)
                 await self._change(lambda record: drop_withdrawal(record, message_id))
@@ -103,7 +106,7 @@ class Performer:
             case Erase():
                 self._erase_later()
             case Notify(notice):
-                await self._change_or_drop_history(lambda record: progress.drop_notice(record, notice.message_id))
+                await self._change_or_drop_history(lambda record: progress.drop_notice(record, *notice.name))
             case Withdraw(message_id):
                 await self._change_or_drop_history(lambda record: drop_withdrawal(record, message_id))
             case TakeUp():

@@ -1,9 +1,11 @@
 """The dependencies of intake, drivers and replies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from edge.userbot.driving.messenger import Messenger
+from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from events.runtime.retrying import Retrying
 from events.schema import Sampling
@@ -15,8 +17,8 @@ from observability.telemetry import Telemetry
 class Ports:
     """What intake, drivers and replies depend on. `retrying` has the clock and the random generator.
 
-    `formatted`: show the Markdown of answers as formatting. `owner_chat`: the chat that takes the
-    owner's commands, None if there is none.
+    `formatted`: show the Markdown of answers as formatting. `rules`: the owner's, as they are now. `owner_chat`: where
+    the owner's commands and drafts are, None if there is none.
     """
 
     account: str
@@ -28,4 +30,5 @@ class Ports:
     telemetry: Telemetry
     retrying: Retrying
     formatted: bool = True
+    rules: Callable[[], Rules] = Rules
     owner_chat: str | None = None

@@ -68,7 +68,7 @@ class Intake:
         self._owner_rules = rules
         self._names = names
         self._clock_offset = clock_offset
-        self._lookups = Lookups(ports)
+        self._lookups = Lookups(ports, drivers.wake)
         self._log_throttle = LogThrottle(LOGGED_EVERY)
 
     def _rules_for(self, sender: Person) -> Rules:

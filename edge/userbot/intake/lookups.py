@@ -13,6 +13,7 @@ from edge.userbot.chat.incoming import Incoming
 from edge.userbot.chat.policy import count_answer
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import Effect, receive
+from edge.userbot.driving.flood import FloodGuard
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
 from edge.userbot.driving.ports import Ports
 from edge.userbot.people import WROTE_FIRST
@@ -26,10 +27,11 @@ log = structlog.get_logger(__name__)
 
 
 class Lookups:
-    """Every method raises TransportError while the store is away."""
+    """`wake`: have a chat's record looked at. Every method raises TransportError while the store is away."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, wake: Callable[[str], None]) -> None:
         self._ports = ports
+        self._flood_guard = FloodGuard(ports, wake)
         self._clock = ports.retrying.clock
         self._look_again_at = float("-inf")
 
@@ -41,8 +43,13 @@ class Lookups:
             return None
 
     async def with_policy(self, rules: Rules) -> Rules:
-        """Return `rules` with what the owner has decided by commands."""
-        return replace(rules, policy=await self._ports.chats.policy.load())
+        """Return `rules` with what the owner has decided by commands.
+
+        If a process has died after it had paused everything for a flood and before it told the owner, that is done now.
+        """
+        policy = await self._ports.chats.policy.load()
+        await self._flood_guard.tell_owner(policy)
+        return replace(rules, policy=policy)
 
     async def with_first_writer(self, message: Incoming, rules: Rules) -> Incoming:
         """Return `message` with whether its sender wrote first, if a list asks for that and the record lacks it."""
