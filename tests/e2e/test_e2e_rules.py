@@ -20,7 +20,7 @@ def quiet_now() -> str:
 
 
 async def test_only_those_on_the_list_are_answered_and_of_those_nobody_denied(make_product) -> None:
-    running = await make_product(USERBOT_ALLOW="contacts,wrote_first", USERBOT_DENY="@eve")
+    running = await make_product(USERBOT_ALLOW="contacts,wrote_first", USERBOT_DENY="@eve", USERBOT_OWNER_PAUSE="0")
     telegram, owner = running.telegram, running.owner.id
     first, contact, eve, stranger = (running.visitor() for _ in range(4))
     telegram.add_contact(owner, contact.id)
