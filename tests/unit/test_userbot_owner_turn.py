@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.userbot import phrases
-from edge.userbot.chat.incoming import OwnMessage
+from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.chat.own_messages import SentMessage, forget_current, is_ours, record_sent
 from edge.userbot.chat.owner_turn import take_own
 from edge.userbot.chat.question_progress import finish_question, record_answer, record_part_sent, record_thinking_line
 from edge.userbot.chat.record import MAX_SENT, ChatRecord, Notice, Question, ask, from_json
 from edge.userbot.chat.steps import Withdraw, messages_of, next_step
-from edge.userbot.chat.transitions import Effect
+from edge.userbot.chat.transitions import Effect, receive
 from edge.userbot.driving.messenger import MessengerError, Undeliverable
 from edge.userbot.rules import Rules
 from events.ids import RequestId
@@ -69,6 +69,20 @@ def test_a_message_of_long_ago_pauses_only_from_its_own_date() -> None:
 def test_a_message_dated_by_a_wrong_clock_does_not_pause_longer() -> None:
     decision = take_own(ChatRecord(), own("привет", date=NOW + timedelta(days=9)), RULES, NOW)
     assert decision.record.paused_until == NOW + PAUSE
+
+
+def test_a_pause_from_when_the_clock_was_wrong_is_over_once_it_is_right_and_the_next_one_counts() -> None:
+    wrong = NOW + timedelta(days=2000)
+    record = take_own(ChatRecord(), own("привет", date=wrong), RULES, wrong).record
+    question = Incoming("1", "2", 1005, "Тимоха, раз", "en", NOW)
+    assert receive(record, question, RULES, NOW).effect is Effect.ASKED
+    again = take_own(record, own("привет", message_id=1003), RULES, NOW).record
+    assert receive(again, question, RULES, NOW).effect is Effect.PAUSED
+
+
+def test_a_message_of_the_owners_shortens_no_longer_pause() -> None:
+    record = ChatRecord(paused_since=NOW, paused_until=NOW + timedelta(days=1))
+    assert take_own(record, own("привет"), RULES, NOW + timedelta(hours=1)).record is record
 
 
 def test_an_owner_who_writes_a_lot_costs_few_changes_of_the_record() -> None:

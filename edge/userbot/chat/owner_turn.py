@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from edge.userbot.chat.incoming import OwnMessage
 from edge.userbot.chat.own_messages import SentMessage, forget_current, is_ours, is_sent_next, record_seen, record_sent
+from edge.userbot.chat.policy import is_within
 from edge.userbot.chat.question_progress import record_part_sent, record_thinking_line
 from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Question
 from edge.userbot.chat.transitions import Decision, Effect
@@ -18,7 +19,7 @@ def take_own(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetim
     if is_ours(record, message):
         return Decision(_record_ours(record, message), Effect.OWN)
     dropped = older_questions(record, message.message_id)
-    record = pause(drop_questions(record, dropped), min(message.date, now) + rules.owner_pause, rules.owner_pause)
+    record = pause(drop_questions(record, dropped), min(message.date, now), rules.owner_pause, now)
     return Decision(record, Effect.OWNER_TOOK_OVER if dropped else Effect.OWNER_WROTE, dropped)
 
 
@@ -48,8 +49,10 @@ def drop_questions(record: ChatRecord, questions: tuple[Question, ...]) -> ChatR
     return record.having(waiting=tuple(question for question in record.waiting if question not in questions))
 
 
-def pause(record: ChatRecord, until: datetime, length: timedelta) -> ChatRecord:
-    """Return `record` paused for `length` until `until`, or as it was if that is hardly later than its pause ends."""
-    if record.paused_until and until - record.paused_until <= length / SAVED_SHARE:
+def pause(record: ChatRecord, since: datetime, length: timedelta, now: datetime) -> ChatRecord:
+    """Return `record` paused for `length` from `since`, or as it was if its pause lasts, and hardly less long."""
+    until = since + length
+    is_paused = is_within(record.paused_since, record.paused_until, now)
+    if is_paused and record.paused_until and until - record.paused_until <= length / SAVED_SHARE:
         return record
-    return record.having(paused_until=until)
+    return record.having(paused_since=since, paused_until=until)
