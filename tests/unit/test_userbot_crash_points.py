@@ -25,6 +25,7 @@ from edge.userbot.intake.account_updates import LiveChange, UpdatesDifference, U
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake
 from edge.userbot.intake.own_intake import OwnIntake
+from edge.userbot.people import People
 from edge.userbot.rules import Rules
 from edge.userbot.storage.chats import Chats
 from edge.userbot.storage.watermark import Watermark
@@ -435,6 +436,23 @@ SCENARIOS = {
         lambda places, record: "хватит" in replies(places),
         answer=lambda text: LONG,
         owner="хватит",
+    ),
+    "the last answer of the day of all chats": Scenario(
+        ("Тимоха, раз", "Тимоха, два"),
+        lambda places, record: (
+            sorted(replies(places)) == sorted(["ответ на раз", phrases.refusal("ru", phrases.DAY_LIMIT)])
+            and thoughts(places) == 1
+        ),
+        rules=Rules(max_answers_per_day_for_all=1, refused="line"),
+    ),
+    "somebody denied who wants to be forgotten": Scenario(
+        ("Тимоха, раз", "/delete_history", "/help"),
+        lambda places, record: (
+            replies(places) == [phrases.refusal("ru", phrases.REFUSED_PERSON)]
+            and thoughts(places) == 0
+            and record.deleted_to == 2
+        ),
+        rules=Rules(deny=People.of(["2"]), refused="line"),
     ),
     "commands": Scenario(
         ("/set_context_length 7", "/help"),
