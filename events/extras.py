@@ -1,8 +1,9 @@
 """Commands that install an extra's packages, in a checkout, an image or from a wheel: no registry has timokha."""
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from events.version import own_version
 
 ROOT = Path(__file__).resolve().parents[1]
 _IMAGE = "image"
@@ -17,7 +18,7 @@ def install_command(*extras: str, root: Path = ROOT, environment: str = sys.pref
     if here := image(environment):
         return _in_images(here, extras)
     if not (root / "deploy/setup.sh").is_file():
-        return f"pip install 'timokha-{_version()}-py3-none-any.whl[{names}]', where that wheel is"
+        return f"pip install 'timokha-{own_version() or 'VERSION'}-py3-none-any.whl[{names}]', where that wheel is"
     if Path(environment).resolve() == (root / ".venv").resolve():
         return f'make venv EXTRAS="{" ".join(extras)}", in {root}'
     if Path(environment).is_relative_to(root):
@@ -42,10 +43,3 @@ def _in_images(here: str, extras: tuple[str, ...]) -> str:
         build = "make up builds the image timokha-generate with it"
         return f'IMAGE_EXTRAS="{" ".join(extras)}" in .env, then {build}'
     return f"this is the image timokha-{here}; timokha-{wanted} has it"
-
-
-def _version() -> str:
-    try:
-        return version("timokha")
-    except PackageNotFoundError:  # run from a copy of the code
-        return "VERSION"

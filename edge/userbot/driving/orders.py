@@ -1,0 +1,184 @@
+"""Carry out the owner's orders: change chat records and the policy, and return the line that answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from edge.userbot.chat import policy as policies
+from edge.userbot.chat.record import ChatRecord, Order, UnreadableRecord
+from edge.userbot.driving.messenger import MessengerError
+from edge.userbot.driving.ports import Ports
+from edge.userbot.owner import changes, phrases, reports
+from edge.userbot.owner.orders import (
+    ALL,
+    Allow,
+    Cancel,
+    Deny,
+    Help,
+    Limits,
+    Misused,
+    Pause,
+    Queue,
+    Resume,
+    Status,
+    Unknown,
+    parse_order,
+)
+from edge.userbot.rules import Rules
+from edge.userbot.storage.chats import Transition
+from edge.userbot.storage.policy import Transition as PolicyTransition
+from events.runtime.tasks import for_each
+from events.version import own_version
+
+CONCURRENT_CHANGES = 16
+"""Records that one order reads or changes concurrently."""
+
+log = structlog.get_logger(__name__)
+
+
+class Orders:
+    """The part of the owner's chat's `Performer` for their orders. `wake`: have another chat's record looked at.
+
+    An order is carried out again if the process dies before its answer is stored. Every method raises TransportError
+    while the store is away.
+    """
+
+    def __init__(self, ports: Ports, wake: Callable[[str], None]) -> None:
+        self._ports = ports
+        self._chats = ports.chats
+        self._clock = ports.retrying.clock
+        self._wake = wake
+
+    async def carry_out(self, order: Order) -> str:
+        """Carry out `order`, and return the line that answers it."""
+        rules = replace(self._ports.rules(), policy=await self._chats.policy.load())
+        parsed = parse_order(order.text)
+        log.info("order.taken_up", message=order.message_id, order=type(parsed).__name__)
+        words = phrases.words(rules.locale)
+        match parsed:
+            case Unknown() | None:
+                return words.unknown
+            case Misused(name):
+                return phrases.misused(rules.locale, name)
+            case Help():
+                return words.help
+            case Status() | Queue() | Limits():
+                return await self._report(parsed, rules)
+            case Allow(who) | Deny(who):
+                return await self._change_lists(parsed, who, rules) if who else reports.people(rules)
+            case Pause() | Resume() | Cancel() if parsed.chat == ALL:
+                return await self._change_all(parsed, order, rules)
+            case Pause() | Resume() | Cancel():
+                return await self._change_chat(parsed, order, rules)
+
+    async def _report(self, parsed: Status | Queue | Limits, rules: Rules) -> str:
+        now = self._clock.now()
+        match parsed:
+            case Status():
+                records = await self._noteworthy(rules)
+                return reports.status(records, rules, now, version=own_version() or "")
+            case Queue():
+                return reports.queue(await self._unfinished(), rules)
+            case Limits():
+                return reports.limits(rules, now)
+
+    async def _change_lists(self, parsed: Allow | Deny, who: tuple[str, ...], rules: Rules) -> str:
+        words = phrases.words(rules.locale)
+        change = changes.allow if isinstance(parsed, Allow) else changes.deny
+        policy = await self._change_policy(lambda policy: change(policy, who))
+        if policy is None:
+            return words.unreadable_policy
+        taken_in = policy.allowed if isinstance(parsed, Allow) else policy.denied
+        if not set(who) <= set(taken_in):
+            return words.full.format(most=policies.MAX_ENTRIES)
+        return (words.allowed if isinstance(parsed, Allow) else words.denied).format(who=", ".join(who))
+
+    async def _change_all(self, parsed: Pause | Resume | Cancel, order: Order, rules: Rules) -> str:
+        words = phrases.words(rules.locale)
+        match parsed:
+            case Pause():
+                end = changes.end_of(parsed, order)
+                policy = await self._change_policy(lambda policy: policies.pause(policy, order.date, end))
+                if policy is None:
+                    return words.unreadable_policy
+                until = phrases.until(rules.locale, policy.paused_until or end, since=order.date, zone=rules.time_zone)
+                return phrases.paused(rules.locale, ALL, until)
+            case Resume():
+                await self._chats.policy.start_afresh(lambda policy: changes.resume_all(policy, order))
+                return words.resumed
+            case Cancel():
+                chats = await self._chats.index.chats()
+                await for_each(chats, partial(self._cancel_if_readable, order), at_once=CONCURRENT_CHANGES)
+                return words.cancelled
+
+    async def _change_policy(self, change: PolicyTransition) -> policies.Policy | None:
+        """Return the changed policy, None if it can't be read."""
+        try:
+            return await self._chats.policy.change(change)
+        except UnreadableRecord:
+            return None
+
+    async def _cancel_if_readable(self, order: Order, chat: str) -> None:
+        try:
+            await self._change(chat, lambda record: changes.cancel(record, chat, order))
+        except UnreadableRecord as error:
+            self._chats.unreadable.note(chat, error)
+
+    async def _change_chat(self, parsed: Pause | Resume | Cancel, order: Order, rules: Rules) -> str:
+        """Change the record of the chat that the order names."""
+        words, name = phrases.words(rules.locale), parsed.chat
+        try:
+            chat = await self._ports.messenger.find_chat(name) if name.startswith("@") else name
+            if chat is None:
+                return words.no_such_chat.format(chat=name)
+            return await self._change_found(parsed, chat, order, rules)
+        except MessengerError:
+            return words.not_now.format(chat=name)
+        except UnreadableRecord:
+            return words.unreadable_chat.format(chat=name)
+
+    async def _change_found(self, parsed: Pause | Resume | Cancel, chat: str, order: Order, rules: Rules) -> str:
+        locale = rules.locale
+        match parsed:
+            case Pause(name):
+                end = changes.end_of(parsed, order)
+                record = await self._change(chat, lambda record: changes.pause_chat(record, order.date, end))
+                until = phrases.until(locale, record.paused_until or end, since=order.date, zone=rules.time_zone)
+                return phrases.paused(locale, name, until)
+            case Resume(name):
+                await self._change(chat, lambda record: changes.resume_chat(record, order))
+                return phrases.resumed(locale, name)
+            case Cancel(name):
+                await self._change(chat, lambda record: changes.cancel(record, chat, order))
+                return phrases.cancelled(locale, name)
+
+    async def _change(self, chat: str, change: Transition[ChatRecord]) -> ChatRecord:
+        record = await self._chats.change(chat, change)
+        self._wake(chat)
+        return record
+
+    async def _unfinished(self) -> Mapping[str, ChatRecord]:
+        """Return the records of chats with questions, by chat."""
+        found: dict[str, ChatRecord] = {}
+
+        async def look_at(chat: str) -> None:
+            try:
+                found[chat] = await self._chats.load(chat)
+            except UnreadableRecord as error:
+                self._chats.unreadable.note(chat, error)
+
+        await for_each(await self._chats.index.chats(), look_at, at_once=CONCURRENT_CHANGES)
+        return found
+
+    async def _noteworthy(self, rules: Rules) -> Mapping[str, ChatRecord]:
+        """Return the records, without their histories, of which there is something to say."""
+        found: dict[str, ChatRecord] = {}
+
+        async def look_at(chat: str, record: ChatRecord) -> None:
+            if reports.noteworthy(record, rules, self._clock.now()):
+                found[chat] = record.having(history=(), seen=())
+
+        await self._chats.each_record(look_at)
+        return found

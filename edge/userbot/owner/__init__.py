@@ -1,0 +1,1 @@
+"""What the owner orders in their own chat."""

@@ -1,0 +1,75 @@
+"""What the owner's orders change in chat records and in the policy. Pure functions; repeating one changes nothing more.
+
+A time counts from when the order was sent, and an order to resume leaves a pause that began after that.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from edge.userbot.chat import policy as policies
+from edge.userbot.chat.owner_turn import drop_questions, older_questions
+from edge.userbot.chat.policy import FOR_EVER, MAX_ENTRIES, Policy, is_within
+from edge.userbot.chat.record import ChatRecord, Order, Question
+from edge.userbot.owner.orders import Pause
+
+HIGHEST_CHANNEL = -1_000_000_000_000
+"""Channels and supergroups, whose ids are not above this, number their messages themselves."""
+
+
+def end_of(pause: Pause, order: Order) -> datetime:
+    """Return when the pause ends that the order asks for."""
+    return order.date + pause.time if pause.time else FOR_EVER
+
+
+def pause_chat(record: ChatRecord, since: datetime, until: datetime) -> ChatRecord:
+    """Pause the chat, not shortening another pause."""
+    if record.paused_until and record.paused_until >= until and is_within(record.paused_since, until, since):
+        return record
+    return record.having(paused_since=since, paused_until=until)
+
+
+def resume_chat(record: ChatRecord, order: Order) -> ChatRecord:
+    """End the chat's pause."""
+    if record.paused_until is None or (record.paused_since and record.paused_since > order.date):
+        return record
+    return record.having(paused_since=None, paused_until=None)
+
+
+def resume_all(policy: Policy, order: Order) -> Policy:
+    """End the pause of all chats."""
+    if policy.paused_since and policy.paused_since > order.date:
+        return policy
+    return policies.resume(policy)
+
+
+def questions_before(record: ChatRecord, chat: str, order: Order) -> tuple[Question, ...]:
+    """Return the questions without a complete outcome that were asked before the order."""
+    if int(chat) > HIGHEST_CHANNEL:
+        # An account numbers the messages of all its other chats together.
+        return older_questions(record, order.message_id)
+    everything = older_questions(record, 2**31)
+    return tuple(question for question in everything if question.asked_at <= order.date)
+
+
+def cancel(record: ChatRecord, chat: str, order: Order) -> ChatRecord:
+    """Drop the questions that were asked before the order."""
+    return drop_questions(record, questions_before(record, chat, order))
+
+
+def has_room(policy: Policy, who: Sequence[str]) -> bool:
+    """Return whether either list can take in `who`."""
+    return all(len({*entries, *who}) <= MAX_ENTRIES for entries in (policy.allowed, policy.denied))
+
+
+def allow(policy: Policy, who: Sequence[str]) -> Policy:
+    """Answer `who`, entries of `People`, if there is room for them."""
+    for entry in who if has_room(policy, who) else ():
+        policy = policies.allow(policy, entry)
+    return policy
+
+
+def deny(policy: Policy, who: Sequence[str]) -> Policy:
+    """Do not answer `who`, if there is room for them."""
+    for entry in who if has_room(policy, who) else ():
+        policy = policies.deny(policy, entry)
+    return policy

@@ -1,0 +1,66 @@
+"""Take the owner's orders into the record of their own chat, and out of it: pure functions."""
+
+from collections.abc import Set
+from datetime import datetime, timedelta
+
+from edge.userbot.chat.incoming import OwnMessage
+from edge.userbot.chat.record import (
+    MAX_NOTICES,
+    MAX_ORDERS,
+    MAX_QUESTION_BYTES,
+    MAX_SEEN,
+    NO_MESSAGE,
+    ChatRecord,
+    Notice,
+    Order,
+    truncate,
+)
+from edge.userbot.chat.transitions import Decision, Effect
+from edge.userbot.owner import phrases
+from edge.userbot.owner.orders import parse_order
+from edge.userbot.rules import Rules
+
+DATE_STEP = timedelta(seconds=1)
+"""Telegram's dates are in whole seconds, rounded down."""
+
+
+def receive_order(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetime) -> Decision:
+    """Take in a message of the owner's in their own chat. A note, or one that was taken in before, changes nothing."""
+    if not is_order(record, message, rules.names):
+        return Decision(record, Effect.SILENT)
+    if message.message_id in record.seen:
+        return Decision(record, Effect.DUPLICATE)
+    record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
+    if now - message.date > rules.catch_up_window:
+        return Decision(record, Effect.TOO_OLD)
+    if len(record.orders) >= MAX_ORDERS:
+        return Decision(_with_overflow(record, message, rules), Effect.TOO_MANY_ORDERS)
+    order = Order(
+        message_id=message.message_id,
+        text=truncate(message.text, MAX_QUESTION_BYTES),
+        date=min(now, message.date + DATE_STEP),
+        reply_to=message.reply_to or NO_MESSAGE,
+    )
+    return Decision(record.having(orders=(*record.orders, order)), Effect.ORDERED)
+
+
+def is_order(record: ChatRecord, message: OwnMessage, names: Set[str]) -> bool:
+    """Return whether `message` is a command, or something like one."""
+    return parse_order(message.text, names) is not None
+
+
+def finish_order(record: ChatRecord, order: Order, answer: str) -> ChatRecord:
+    """Remove an order that was carried out, and add the notice that answers it; none if `answer` is empty."""
+    left = tuple(other for other in record.orders if other.message_id != order.message_id)
+    if len(left) == len(record.orders):
+        return record
+    notices = (Notice(message_id=order.message_id, text=answer),) if answer else ()
+    return record.having(orders=left, notices=(*record.notices, *notices)[-MAX_NOTICES:])
+
+
+def _with_overflow(record: ChatRecord, message: OwnMessage, rules: Rules) -> ChatRecord:
+    """Return `record` with one line for all orders for which there is no room, if there is room for that."""
+    line = phrases.words(rules.locale).too_many
+    if len(record.notices) >= MAX_NOTICES or any(notice.text == line for notice in record.notices):
+        return record
+    return record.having(notices=(*record.notices, Notice(message_id=message.message_id, text=line)))

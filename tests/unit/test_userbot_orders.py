@@ -1,0 +1,197 @@
+"""What the owner orders in their own chat: how it is written, and how it gets into the record and out of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.userbot.chat.incoming import OwnMessage
+from edge.userbot.chat.record import MAX_NOTICES, MAX_ORDERS, ChatRecord, Notice, from_json
+from edge.userbot.chat.transitions import Effect
+from edge.userbot.owner import phrases
+from edge.userbot.owner.orders import (
+    ALL,
+    COMMANDS,
+    Allow,
+    Cancel,
+    Deny,
+    Help,
+    Limits,
+    Misused,
+    Pause,
+    Queue,
+    Resume,
+    Status,
+    Unknown,
+    parse_order,
+)
+from edge.userbot.owner.receiving import finish_order, receive_order
+from edge.userbot.rules import Rules
+
+NOW = datetime(2026, 11, 27, 12, 0, 0, 500_000, tzinfo=UTC)
+RULES = Rules(names=frozenset({"timokha_bot"}))
+ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=200)
+LIKE_ORDERS = st.builds(
+    " ".join,
+    st.lists(
+        st.one_of(
+            st.sampled_from([f"/{name}" for name in COMMANDS]),
+            st.sampled_from(["/STATUS", "/pause@timokha_bot", ALL, "@ann", "10m", "0", "9999d", "-100123", "\n"]),
+            ANY_TEXT,
+        ),
+        max_size=4,
+    ),
+)
+
+
+def own(text: str, message_id: int = 7, date: datetime = NOW) -> OwnMessage:
+    return OwnMessage("1", "1", message_id, text, date)
+
+
+def hours(count: float) -> timedelta:
+    return timedelta(hours=count)
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("/status", Status()),
+        (" /STATUS\n", Status()),
+        ("/Status@Timokha_Bot", Status()),
+        ("/limits", Limits()),
+        ("/queue", Queue()),
+        ("/help", Help()),
+        ("/resume", Resume(ALL)),
+        ("/resume all", Resume(ALL)),
+        ("/resume @Ann_1", Resume("@ann_1")),
+        ("/cancel", Cancel(ALL)),
+        ("/cancel -1001234", Cancel("-1001234")),
+        ("/allow", Allow()),
+        ("/allow @Ann 123 contacts", Allow(("@ann", "123", "contacts"))),
+        ("/deny wrote_first", Deny(("wrote_first",))),
+    ],
+)
+def test_an_order_is_read_whatever_its_case(text: str, order: object) -> None:
+    assert parse_order(text, RULES.names) == order
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pause"),
+    [
+        ("", Pause(ALL, None)),
+        ("all", Pause(ALL, None)),
+        ("ALL 2h", Pause(ALL, hours(2))),
+        ("10m", Pause(ALL, hours(1 / 6))),
+        ("90", Pause(ALL, hours(1.5))),
+        ("2Ч", Pause(ALL, hours(2))),
+        ("30м", Pause(ALL, hours(0.5))),
+        ("1д", Pause(ALL, hours(24))),
+        ("123456", Pause("123456", None)),
+        ("@ann", Pause("@ann", None)),
+        ("@ann 365d", Pause("@ann", hours(24 * 365))),
+        ("7 30", Pause("7", hours(0.5))),
+    ],
+)
+def test_a_pause_has_a_chat_or_a_time_or_both(arguments: str, pause: Pause) -> None:
+    assert parse_order(f"/pause {arguments}") == pause
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("/pause 0", "pause"),
+        ("/pause 366d", "pause"),
+        ("/pause 10m @ann", "pause"),
+        ("/pause all 10m 20m", "pause"),
+        ("/pause tomorrow", "pause"),
+        ("/pause ٣", "pause"),
+        ("/resume 0", "resume"),
+        ("/resume @ann @bob", "resume"),
+        ("/cancel my questions", "cancel"),
+        ("/allow all", "allow"),
+        ("/deny ann", "deny"),
+        ("/deny @" + "a" * 40, "deny"),
+        ("/allow " + "1 " * 21, "allow"),
+        ("/status now", "status"),
+        ("/help\n/status", "help"),
+    ],
+)
+def test_a_command_with_arguments_that_do_not_fit_is_answered_with_how_to_write_it(text: str, name: str) -> None:
+    assert parse_order(text) == Misused(name)
+    for locale in ("ru", "en"):
+        assert f"/{name}" in phrases.misused(locale, name)
+        assert "\n" not in phrases.misused(locale, name)
+
+
+@pytest.mark.parametrize("text", ["", "buy milk", "status", "see /status", "//status", "/", "/ status", "/usr/bin/env"])
+def test_the_owners_notes_are_no_orders(text: str) -> None:
+    assert parse_order(text) is None
+
+
+def test_an_unknown_command_is_noticed_on_one_line_only() -> None:
+    assert parse_order("/start") == Unknown()
+    assert parse_order("/etc holds the settings\nand /usr the programs") is None
+
+
+def test_a_command_to_another_bot_is_none() -> None:
+    assert parse_order("/status@other_bot", RULES.names) is None
+
+
+@given(st.one_of(ANY_TEXT, LIKE_ORDERS))
+def test_no_text_makes_parsing_fail(text: str) -> None:
+    parse_order(text, RULES.names)
+
+
+@given(st.lists(st.one_of(ANY_TEXT, LIKE_ORDERS), max_size=6))
+def test_any_messages_are_taken_in_once_and_the_record_can_be_stored(texts: list[str]) -> None:
+    record = ChatRecord()
+    for number, text in enumerate(texts, 1):
+        record = receive_order(record, own(text, number), RULES, NOW).record
+    for number, text in enumerate(texts, 1):
+        again = receive_order(record, own(text, number), RULES, NOW)
+        assert again.record is record
+        assert again.effect in (Effect.DUPLICATE, Effect.SILENT)
+    assert len(record.orders) == sum(parse_order(text, RULES.names) is not None for text in texts)
+    assert len(from_json(record.to_json()).orders) == len(record.orders)
+
+
+def test_an_order_is_dated_when_it_was_sent_but_never_in_the_future() -> None:
+    def dated(date: datetime) -> datetime:
+        return receive_order(ChatRecord(), own("/pause 10m", date=date), RULES, NOW).record.orders[0].date
+
+    whole = NOW.replace(microsecond=0)
+    assert dated(whole) == NOW, "Telegram's dates are rounded down"
+    assert dated(whole - timedelta(minutes=5)) == whole - timedelta(minutes=5) + timedelta(seconds=1)
+
+
+def test_an_order_that_was_missed_for_too_long_is_not_obeyed() -> None:
+    old = own("/pause", date=NOW - RULES.catch_up_window - timedelta(seconds=1))
+    decision = receive_order(ChatRecord(), old, RULES, NOW)
+    assert (decision.effect, decision.record.orders) == (Effect.TOO_OLD, ())
+    assert receive_order(decision.record, old, RULES, NOW).effect is Effect.DUPLICATE
+
+
+def test_orders_beyond_the_limit_get_one_line_together() -> None:
+    record = ChatRecord()
+    for number in range(1, MAX_ORDERS + 6):
+        decision = receive_order(record, own("/status", number), RULES, NOW)
+        record = decision.record
+        assert decision.effect is (Effect.ORDERED if number <= MAX_ORDERS else Effect.TOO_MANY_ORDERS)
+    assert len(record.orders) == MAX_ORDERS
+    assert [notice.message_id for notice in record.notices] == [MAX_ORDERS + 1]
+
+
+def test_an_order_that_is_carried_out_is_answered_once() -> None:
+    record = receive_order(ChatRecord(), own("/status"), RULES, NOW).record
+    order = record.orders[0]
+    answered = finish_order(record, order, "so it is")
+    assert (answered.orders, answered.notices) == ((), (Notice(message_id=7, text="so it is"),))
+    assert finish_order(answered, order, "so it is") is answered
+
+
+def test_no_answer_is_lost_because_others_wait_to_be_sent() -> None:
+    notices = tuple(Notice(message_id=number, text="-") for number in range(100, 100 + MAX_NOTICES))
+    record = receive_order(ChatRecord(notices=notices), own("/status"), RULES, NOW).record
+    assert record.notices == notices
+    assert record.orders
