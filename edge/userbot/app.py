@@ -11,6 +11,7 @@ import structlog
 
 from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
 from edge.userbot.current_rules import CurrentRules
+from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.drivers import Drivers, Hints
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
@@ -117,7 +118,9 @@ async def _answer(
                 names=lambda: updates.names.active,
                 clock_offset=time.clock_offset,
             )
-            own_intake = OwnIntake(ports, drivers, rules, clock_offset=time.clock_offset)
+            own_intake = OwnIntake(
+                ports, drivers, rules, names=lambda: updates.names.active, clock_offset=time.clock_offset
+            )
             catch_up = CatchUp(
                 TelegramUpdatesSource(
                     api,
@@ -214,7 +217,8 @@ class _Edge:
 async def _receive(intake: Intake, own_intake: OwnIntake, message: Message) -> None:
     match message:
         case Incoming():
-            await intake.receive(message)
+            if await own_intake.receive_from_owner(message) is Effect.SILENT:
+                await intake.receive(message)
         case OwnMessage():
             await own_intake.receive(message)
 

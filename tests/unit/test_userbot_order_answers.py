@@ -11,7 +11,7 @@ from edge.userbot.chat.policy import BY_FLOOD, FOR_EVER, Policy, deny, pause
 from edge.userbot.chat.record import AnswerText, ChatRecord, Current, Question, Rate
 from edge.userbot.formatting.messages import split
 from edge.userbot.owner import phrases, reports
-from edge.userbot.owner.orders import ALL, COMMANDS, parse_order
+from edge.userbot.owner.orders import ALL, COMMANDS, Misused, parse_order
 from edge.userbot.people import People
 from edge.userbot.quiet_hours import QuietHours
 from edge.userbot.rules import Rules
@@ -46,7 +46,7 @@ def everything_said(locale: str) -> list[str]:
         words.allowed.format(who="@ann, 2"),
         words.denied.format(who="@ann, 2"),
         words.full.format(most=1000),
-        *(phrases.misused(locale, name) for name in COMMANDS),
+        *(phrases.how_to_order(locale, Misused(name)) for name in COMMANDS),
         *(phrases.paused(locale, chat, until) for chat in (ALL, "2")),
         *(phrases.resumed(locale, chat) for chat in (ALL, "2")),
         *(phrases.cancelled(locale, chat) for chat in (ALL, "2")),

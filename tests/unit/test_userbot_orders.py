@@ -120,8 +120,8 @@ def test_a_pause_has_a_chat_or_a_time_or_both(arguments: str, pause: Pause) -> N
 def test_a_command_with_arguments_that_do_not_fit_is_answered_with_how_to_write_it(text: str, name: str) -> None:
     assert parse_order(text) == Misused(name)
     for locale in ("ru", "en"):
-        assert f"/{name}" in phrases.misused(locale, name)
-        assert "\n" not in phrases.misused(locale, name)
+        assert f"/{name}" in phrases.how_to_order(locale, Misused(name))
+        assert "\n" not in phrases.how_to_order(locale, Misused(name))
 
 
 @pytest.mark.parametrize("text", ["", "buy milk", "status", "see /status", "//status", "/", "/ status", "/usr/bin/env"])

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge.userbot import phrases
-from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current, Failure, Notice
+from edge.userbot.chat.record import (
+    MAX_NOTICES,
+    NO_MESSAGE,
+    AnswerText,
+    ChatRecord,
+    Current,
+    Failure,
+    Notice,
+    Order,
+)
 from edge.userbot.formatting.messages import formatted_messages
 from edge.userbot.formatting.styled_text import FormattedText
 
@@ -29,6 +38,13 @@ class Withdraw:
     """Delete our message; then `drop_withdrawal`."""
 
     message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CarryOut:
+    """This is the owner's chat: carry out `order`; then `finish_order`."""
+
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ class Finish:
     """All messages of the outcome are sent: `finish_question`."""
 
 
-Step = Erase | Notify | Withdraw | TakeUp | Expire | Think | Deliver | Finish
+Step = Erase | Notify | Withdraw | CarryOut | TakeUp | Expire | Think | Deliver | Finish
 
 
 def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bool = True) -> Step | None:
@@ -80,7 +96,7 @@ def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bo
     """
     if record.erasing and erase:
         return Erase(record.deleted_to)
-    if send and (step := _step_beside_questions(record)):
+    if step := _step_beside_questions(record, send=send):
         return step
     current = record.current
     if current is None:
@@ -94,7 +110,11 @@ def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bo
     return delivery if send or not isinstance(delivery, Deliver) else None
 
 
-def _step_beside_questions(record: ChatRecord) -> Step | None:
+def _step_beside_questions(record: ChatRecord, *, send: bool) -> Step | None:
+    if record.orders and len(record.notices) < MAX_NOTICES:  # a further notice would replace the oldest
+        return CarryOut(record.orders[0])
+    if not send:
+        return None
     for notice in record.notices:
         if not record.erasing or notice.message_id > record.deleted_to:
             return Notify(notice)

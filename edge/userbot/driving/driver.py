@@ -10,7 +10,7 @@ import structlog
 from edge.userbot import phrases
 from edge.userbot.chat.question_progress import limit_deadline
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
-from edge.userbot.chat.steps import Deliver, Erase, Notify, Step, Think, Withdraw, next_step, wake_at
+from edge.userbot.chat.steps import CarryOut, Deliver, Erase, Notify, Step, Think, Withdraw, next_step, wake_at
 from edge.userbot.driving.flood import FloodGuard
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.messenger import MessengerError
@@ -71,7 +71,7 @@ class Driver:
             flooded=FloodGuard(ports, wake).pause_everything,
         )
         self._view = LiveView(chat, ports.messenger, formatted=ports.formatted)
-        self._performer = Performer(chat, ports, self._outbox, self._view)
+        self._performer = Performer(chat, ports, self._outbox, self._view, wake=wake)
         self._send_at = float("-inf")
         self._store_pauses = ports.retrying.pauses(STORE_PAUSES)
         self._send_pauses = ports.retrying.pauses(TELEGRAM_PAUSES)
@@ -177,7 +177,7 @@ class Driver:
         now = self._clock.monotonic()
         time, erase, send = self._clock.now(), now >= self._performer.erase_at, now >= self._send_at
         step = self._step = next_step(record, time, erase=erase, send=send)
-        if not isinstance(step, Erase | Notify | Withdraw) and await self._was_answered_before(record):
+        if not isinstance(step, Erase | Notify | Withdraw | CarryOut) and await self._was_answered_before(record):
             return True
         if not self._released.is_set():
             await self._released.wait()

@@ -56,14 +56,9 @@ class Orders:
         rules = replace(self._ports.rules(), policy=await self._chats.policy.load())
         parsed = parse_order(order.text)
         log.info("order.taken_up", message=order.message_id, order=type(parsed).__name__)
-        words = phrases.words(rules.locale)
         match parsed:
-            case Unknown() | None:
-                return words.unknown
-            case Misused(name):
-                return phrases.misused(rules.locale, name)
-            case Help():
-                return words.help
+            case Help() | Misused() | Unknown() | None:
+                return phrases.how_to_order(rules.locale, parsed)
             case Status() | Queue() | Limits():
                 return await self._report(parsed, rules)
             case Allow(who) | Deny(who):

@@ -1,6 +1,6 @@
 """Carry out the steps of a chat: act on Telegram or the streams, then change the record."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,11 +12,14 @@ from edge.userbot.chat import question_progress as progress
 from edge.userbot.chat.own_messages import SentMessage, drop_withdrawal, record_sent
 from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current
 from edge.userbot.chat.request_builder import build_request
-from edge.userbot.chat.steps import Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, Withdraw
+from edge.userbot.chat.steps import CarryOut, Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, Withdraw
 from edge.userbot.driving.live import LiveView
+from edge.userbot.driving.orders import Orders
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.ports import Ports
 from edge.userbot.formatting.styled_text import FormattedText
+from edge.userbot.owner.phrases import words
+from edge.userbot.owner.receiving import finish_order
 from edge.userbot.storage.chats import Transition
 from events.errors import MalformedEvent, TimokhaError, TransportError
 from events.event import Event
@@ -33,14 +36,18 @@ log = structlog.get_logger(__name__)
 
 
 class Performer:
-    """Carries out the steps of one chat and raises their errors. Only a refused `Erase` is postponed here."""
+    """Carries out the steps of one chat and raises their errors. Only a refused `Erase` is postponed here.
 
-    def __init__(self, chat: str, ports: Ports, outbox: Outbox, view: LiveView) -> None:
+    `wake`: have another chat's record looked at.
+    """
+
+    def __init__(self, chat: str, ports: Ports, outbox: Outbox, view: LiveView, *, wake: Callable[[str], None]) -> None:
         self._chat = chat
         self._ports = ports
         self._clock = ports.retrying.clock
         self._outbox = outbox
         self._view = view
+        self._orders = Orders(ports, wake)
         self._published_request = ""
         self._undeliverable_request = ""
         self.erase_at = float("-inf")
@@ -84,6 +91,9 @@ class Performer:
             case Withdraw(message_id):
                 await self._outbox.withdraw(message_id)
                 await self._change(lambda record: drop_withdrawal(record, message_id))
+            case CarryOut(order):
+                answer = await self._orders.carry_out(order)
+                await self._change(lambda record: finish_order(record, order, answer))
             case TakeUp():
                 ports = self._ports
                 deadline = self._clock.now() + ports.deadline
@@ -109,6 +119,9 @@ class Performer:
                 await self._change_or_drop_history(lambda record: progress.drop_notice(record, *notice.name))
             case Withdraw(message_id):
                 await self._change_or_drop_history(lambda record: drop_withdrawal(record, message_id))
+            case CarryOut(order):
+                answer = words(self._ports.rules().locale).failed
+                await self._change_or_drop_history(lambda record: finish_order(record, order, answer))
             case TakeUp():
                 await self._change_or_drop_history(progress.skip_waiting_question)
             case _ if current:

@@ -1,32 +1,38 @@
-"""Take the messages that were sent from the account itself into the chat records: the owner's, and ours."""
+"""Take the owner's messages into the chat records: those sent from the account itself, among ours, and their orders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
-from edge.userbot.chat.incoming import OwnMessage
+from edge.userbot.chat.commands import DeleteHistory, Help, parse
+from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.chat.owner_turn import take_own
-from edge.userbot.chat.record import Question, UnreadableRecord
+from edge.userbot.chat.record import ChatRecord, Question, UnreadableRecord
 from edge.userbot.chat.transitions import Decision, Effect
+from edge.userbot.driving.driver import ReplyTarget
 from edge.userbot.driving.drivers import Drivers
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.storing import store_with_retries
+from edge.userbot.owner.orders import parse_order
+from edge.userbot.owner.receiving import receive_order, start_afresh, take_in_own_chat
 from edge.userbot.rules import Rules
 from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
 from observability import names
 
+Decide = Callable[[ChatRecord, OwnMessage, Rules, datetime], Decision]
+
 log = structlog.get_logger(__name__)
 
 
 class OwnIntake:
-    """Store the effect of each message: `receive` returns once it is stored, or can't be stored for good.
+    """Store the effect of each message: every method returns once it is stored, or can't be stored for good.
 
-    `clock_offset`: how far this machine's clock is ahead of Telegram's.
+    `names`: the account's current usernames. `clock_offset`: how far this machine's clock is ahead of Telegram's.
     """
 
     def __init__(
@@ -35,37 +41,72 @@ class OwnIntake:
         drivers: Drivers,
         rules: Callable[[], Rules],
         *,
+        names: Callable[[], Set[str]] = frozenset,
         clock_offset: Callable[[], timedelta] = timedelta,
     ) -> None:
         self._ports = ports
         self._clock = ports.retrying.clock
         self._drivers = drivers
-        self._rules = rules
+        self._owner_rules = rules
+        self._names = names
         self._clock_offset = clock_offset
 
+    @property
+    def _rules(self) -> Rules:
+        return replace(self._owner_rules(), names=self._names())
+
     async def receive(self, message: OwnMessage) -> Effect:
-        if not self._rules().owner_pause or self._ports.owner_chat != message.account:
+        if self._ports.owner_chat != message.account:
             return Effect.SILENT  # a bot's messages are all ours
+        if message.chat == self._ports.owner_chat:
+            return await self._receive(message, take_in_own_chat)
+        return await self._receive(message, take_own) if self._rules.owner_pause else Effect.SILENT
+
+    async def receive_from_owner(self, message: Incoming) -> Effect:
+        """Take in a message to a bot if it is an order of its owner's; if not, return Effect.SILENT."""
+        account, chat, rules = message.account, message.chat, self._rules
+        if chat != self._ports.owner_chat or account == chat:
+            return Effect.SILENT
+        if not isinstance(parse(message.text, rules.prefix, rules.names), Help | None):
+            return Effect.SILENT  # it is for the bot as everyone's is
+        order = OwnMessage(account, chat, message.message_id, message.text, message.date)
+        return await self._receive(order, receive_order)
+
+    async def _receive(self, message: OwnMessage, decide: Decide) -> Effect:
         message = replace(message, date=message.date + self._clock_offset())
         try:
             decision = await store_with_retries(
-                partial(self._take, message), message, self._ports.retrying, attempts=UNKNOWN_ATTEMPTS
+                partial(self._take, message, decide), message, self._ports.retrying, attempts=UNKNOWN_ATTEMPTS
             )
-        except UnreadableRecord as error:
-            self._ports.chats.unreadable.note(message.chat, error)
-            return Effect.UNREADABLE
         except Exception as error:  # noqa: BLE001 - one bad message or record must not hold up the others
             log.error("message.dropped", chat=message.chat, message=message.message_id, error=describe_error(error))
             return Effect.SILENT
         self._report(message, decision)
         return decision.effect
 
-    async def _take(self, message: OwnMessage) -> Decision:
-        chats, rules = self._ports.chats, self._rules()
+    async def _take(self, message: OwnMessage, decide: Decide) -> Decision:
+        chats, rules = self._ports.chats, self._rules
         if await self._is_from_before_the_records(message):
-            return Decision(await chats.load(message.chat), Effect.TOO_OLD)
-        decision = await chats.change(message.chat, lambda record: take_own(record, message, rules, self._clock.now()))
+            return Decision(ChatRecord(), Effect.TOO_OLD)
+        try:
+            decision = await chats.change(
+                message.chat, lambda record: decide(record, message, rules, self._clock.now())
+            )
+        except UnreadableRecord as error:
+            chats.unreadable.note(message.chat, error)
+            return await self._take_unreadable(message, rules)
         self._drivers.wake(message.chat)
+        return decision
+
+    async def _take_unreadable(self, message: OwnMessage, rules: Rules) -> Decision:
+        """If it is the owner's chat whose record can't be read, say so; `/delete_history` starts it afresh."""
+        decision = Decision(ChatRecord(), Effect.UNREADABLE)
+        if message.chat != self._ports.owner_chat or parse_order(message.text, rules.names) is None:
+            return decision
+        if isinstance(parse(message.text, names=rules.names), DeleteHistory):
+            chats = self._ports.chats
+            decision = await chats.start_afresh(message.chat, lambda record: start_afresh(record, message, rules))
+        self._drivers.wake(message.chat, reply_target=ReplyTarget(message.message_id, rules.locale))
         return decision
 
     async def _is_from_before_the_records(self, message: OwnMessage) -> bool:
@@ -75,7 +116,7 @@ class OwnIntake:
         return message.date < max(await chats.created_at(), await chats.restored_at())
 
     def _report(self, message: OwnMessage, decision: Decision) -> None:
-        if decision.effect in (Effect.OWN, Effect.TOO_OLD):
+        if decision.effect in (Effect.OWN, Effect.TOO_OLD, Effect.SILENT, Effect.DUPLICATE):
             return
         log.info("message.received", chat=message.chat, message=message.message_id, effect=decision.effect)
         for question in decision.dropped:

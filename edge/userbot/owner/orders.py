@@ -114,8 +114,8 @@ def _known(name: str, arguments: Sequence[str]) -> Known | None:
         case "pause":
             return _pause(arguments)
         case "resume" | "cancel":
-            chat = parse_chat(arguments[0]) if len(arguments) == 1 else None if arguments else ALL
-            return chat and (Resume(chat) if name == "resume" else Cancel(chat))
+            chat = parse_chat(" ".join(arguments or [ALL]))
+            return None if chat is None else Resume(chat) if name == "resume" else Cancel(chat)
         case "allow" | "deny":
             who = _people(arguments)
             return None if who is None else Allow(who) if name == "allow" else Deny(who)
@@ -158,5 +158,5 @@ def parse_time(text: str) -> timedelta | None:
 def _people(arguments: Sequence[str]) -> tuple[str, ...] | None:
     """Return what the arguments name, in lower case; None if one of them names nobody."""
     who = tuple(argument.lower() for argument in arguments)
-    named = all(entry in (CONTACTS, WROTE_FIRST) or entry != ALL and parse_chat(entry) for entry in who)
+    named = all(entry in (CONTACTS, WROTE_FIRST) or (entry != ALL and parse_chat(entry)) for entry in who)
     return who if named and len(who) <= MAX_NAMED else None

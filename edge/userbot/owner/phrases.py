@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 
 from edge.userbot import phrases
 from edge.userbot.chat.policy import FOR_EVER
-from edge.userbot.owner.orders import ALL
+from edge.userbot.owner.orders import ALL, Help, Misused, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ _ENGLISH = Words(
     unreadable_chat="I can't read the record of chat {chat}. /delete_history, sent in that chat, starts it afresh.",
     not_now="Telegram does not let me look up {chat}. Repeat the command later, or give the chat's number.",
     unreadable_policy=(
-        "I can't read the record of pauses and lists, so I answer no one. /resume starts it afresh: the lists are empty."
+        "I can't read the record of pauses and lists, so I answer no one. /resume starts it afresh, with empty lists."
     ),
     paused="Paused: I answer no one {until}.",
     paused_chat="Paused: I don't answer in chat {chat} {until}.",
@@ -131,9 +131,14 @@ def words(locale: str) -> Words:
     return _LANGUAGES[phrases.language(locale)]
 
 
-def misused(locale: str, name: str) -> str:
-    """Return how to write the command `name`."""
-    return words(locale).misused.format(usage=words(locale).usages.get(name, f"/{name}"))
+def how_to_order(locale: str, parsed: Help | Misused | Unknown | None) -> str:
+    """Return what commands there are, or how to write one."""
+    match parsed:
+        case Help():
+            return words(locale).help
+        case Misused(name):
+            return words(locale).misused.format(usage=words(locale).usages.get(name, f"/{name}"))
+    return words(locale).unknown
 
 
 def paused(locale: str, chat: str, until: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Set
 from datetime import datetime, timedelta
 
 from edge.userbot.chat.incoming import OwnMessage
+from edge.userbot.chat.own_messages import is_ours, record_seen
 from edge.userbot.chat.record import (
     MAX_NOTICES,
     MAX_ORDERS,
@@ -18,10 +19,18 @@ from edge.userbot.chat.record import (
 from edge.userbot.chat.transitions import Decision, Effect
 from edge.userbot.owner import phrases
 from edge.userbot.owner.orders import parse_order
+from edge.userbot.phrases import deleted
 from edge.userbot.rules import Rules
 
 DATE_STEP = timedelta(seconds=1)
 """Telegram's dates are in whole seconds, rounded down."""
+
+
+def take_in_own_chat(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetime) -> Decision:
+    """Take in a message in the account's own chat, which is the owner's or one of ours."""
+    if is_ours(record, message):
+        return Decision(record_seen(record, message), Effect.OWN)
+    return receive_order(record, message, rules, now)
 
 
 def receive_order(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetime) -> Decision:
@@ -56,6 +65,14 @@ def finish_order(record: ChatRecord, order: Order, answer: str) -> ChatRecord:
         return record
     notices = (Notice(message_id=order.message_id, text=answer),) if answer else ()
     return record.having(orders=left, notices=(*record.notices, *notices)[-MAX_NOTICES:])
+
+
+def start_afresh(record: ChatRecord, message: OwnMessage, rules: Rules) -> Decision:
+    """Replace a record that can't be read, as the owner's `/delete_history` asks: orders and drafts are lost."""
+    if message.message_id in record.seen:
+        return Decision(record, Effect.DUPLICATE)
+    notice = Notice(message_id=message.message_id, text=deleted(rules.locale, cancelled=False))
+    return Decision(ChatRecord(seen=(message.message_id,), notices=(notice,)), Effect.DELETED)
 
 
 def _with_overflow(record: ChatRecord, message: OwnMessage, rules: Rules) -> ChatRecord:

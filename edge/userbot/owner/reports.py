@@ -1,4 +1,4 @@
-"""What `/status`, `/queue`, `/limits` and the lists of people show: pure functions. Texts of users are quoted as data."""
+"""What `/status`, `/queue`, `/limits` and the lists of people show: pure functions. What users wrote is quoted."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from edge.userbot.chat import policy as policies
 from edge.userbot.chat.record import ChatRecord, Question
 from edge.userbot.formatting.messages import MAX_MESSAGE
 from edge.userbot.owner import phrases
+from edge.userbot.quiet_hours import is_quiet
 from edge.userbot.rules import Rules
 from edge.userbot.text import clean, strip_invisible
 
@@ -140,7 +141,7 @@ def status(records: Mapping[str, ChatRecord], rules: Rules, now: datetime, *, ve
     words = _words(rules)
     lines = [f"Timokha {version}", _pause(rules, now)]
     if rules.quiet_hours:
-        text = words.quiet_now if admission.is_quiet_hour(rules, now) else words.quiet
+        text = words.quiet_now if is_quiet(rules.quiet_hours, now.astimezone(rules.time_zone)) else words.quiet
         lines.append(text.format(hours=_hours(rules), zone=rules.time_zone))
     states = [record.current.state for record in records.values() if record.current]
     drafts = states.count("awaiting_approval")
@@ -249,7 +250,7 @@ def _that_fit(rows: list[str], words: _Words, *, room: int) -> Iterable[str]:
     reserve = len(words.more) + len(str(len(rows)))
     for number, row in enumerate(rows):
         room -= len(row.encode("utf-16-le")) // 2 + 1
-        if room < reserve and number < len(rows) - 1 or room < 0:
+        if (room < reserve and number < len(rows) - 1) or room < 0:
             yield words.more.format(count=len(rows) - number)
             return
         yield row

@@ -86,6 +86,20 @@ class Chats:
 
         await self._records.each(prefix, read, retrying=self._retrying)
 
+    async def each_record(self, take: Callable[[str, ChatRecord], Awaitable[None]]) -> None:
+        """Call `take` with every chat and its record, as `each` does, but leave out records that can't be read."""
+
+        async def read(key: str, stored: Stored) -> None:
+            chat = key.removeprefix(f"{self._account}.")
+            try:
+                record = self._read(chat, stored.value) if is_chat_token(chat) else None
+            except UnreadableRecord:
+                return
+            if record:
+                await take(chat, record)
+
+        await self._records.each(f"{self._account}.", read, retrying=self._retrying)
+
     async def _change(self, chat: str, transition: Transition[Changed]) -> Changed:
         record, version = await self._load(chat)
         changed = transition(record)
