@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -45,6 +45,7 @@ from events.schema import (
 )
 from events.transport import Channel
 from observability.telemetry import noop_telemetry
+from tests.fuses import Fuse, Fused
 
 ACCOUNT, CHAT = "1", "2"
 LONG = " ".join(str(number) for number in range(1200))
@@ -53,49 +54,6 @@ MARKED = "\n".join(f"* **{number}** и `{number}`" for number in range(400))
 MOST_EFFECTS = 60
 AT_ONCE = 8
 RETRYING = Retrying(SystemClock(), Random())
-
-
-@dataclass
-class Fuse:
-    """Stops everything at the `at`th effect, before it happens or right `after`."""
-
-    at: int
-    after: bool
-    journal: list[str] = field(default_factory=list)
-    blown: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def around(self, name: str, act: Callable[[], Awaitable[Any]]) -> Any:
-        if self.blown.is_set():
-            await asyncio.Event().wait()
-        self.journal.append(name)
-        mine = len(self.journal) == self.at
-        if mine and not self.after:
-            await self._blow()
-        result = await act()
-        if mine:
-            await self._blow()
-        return result
-
-    async def _blow(self) -> None:
-        self.blown.set()
-        await asyncio.Event().wait()
-
-
-class Fused:
-    """Whatever `inner` does under one of `names` goes through the fuse."""
-
-    def __init__(self, inner: Any, fuse: Fuse, *names: str) -> None:
-        self._inner, self._fuse, self._names = inner, fuse, names
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if name not in self._names:
-            return found
-
-        async def fused(*args: Any, **kwargs: Any) -> Any:
-            return await self._fuse.around(f"{type(self._inner).__name__}.{name}", lambda: found(*args, **kwargs))
-
-        return fused
 
 
 class FusedSubscription:
