@@ -7,9 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.userbot.chat.incoming import OwnMessage
-from edge.userbot.chat.record import MAX_NOTICES, MAX_ORDERS, ChatRecord, Notice, from_json
+from edge.userbot.chat.policy import FOR_EVER, MAX_ENTRIES, Policy
+from edge.userbot.chat.record import (
+    MAX_NOTICES,
+    MAX_ORDERS,
+    ChatRecord,
+    Current,
+    Notice,
+    Order,
+    Question,
+    from_json,
+)
 from edge.userbot.chat.transitions import Effect
 from edge.userbot.owner import phrases
+from edge.userbot.owner.changes import allow, cancel, deny, pause_chat, resume_all, resume_chat
 from edge.userbot.owner.orders import (
     ALL,
     COMMANDS,
@@ -195,3 +206,82 @@ def test_no_answer_is_lost_because_others_wait_to_be_sent() -> None:
     record = receive_order(ChatRecord(notices=notices), own("/status"), RULES, NOW).record
     assert record.notices == notices
     assert record.orders
+
+
+ORDER = Order(message_id=50, text="", date=NOW)
+MOMENTS = st.one_of(st.none(), st.integers(-600, 600).map(lambda minutes: NOW + timedelta(minutes=minutes)))
+RECORDS = st.builds(
+    lambda since, until, ids, current: ChatRecord(
+        paused_since=since,
+        paused_until=until,
+        waiting=tuple(asked(id_) for id_ in ids),
+        current=asking(asked(current)) if current else None,
+    ),
+    MOMENTS,
+    MOMENTS,
+    st.lists(st.integers(40, 60), max_size=3),
+    st.one_of(st.none(), st.integers(40, 60)),
+)
+ENTRIES = st.lists(st.sampled_from(["1", "2", "@ann", "contacts"]), max_size=4)
+
+
+def asked(message_id: int) -> Question:
+    return Question(message_id=message_id, text="why?", locale="en", asked_at=NOW + timedelta(seconds=message_id - 50))
+
+
+def asking(question: Question) -> Current:
+    return Current(question=question, request_id=f"1.2.{question.message_id}.0", deadline=NOW, thinking_id=9)
+
+
+@given(RECORDS, st.timedeltas(timedelta(minutes=1), timedelta(days=365)), st.sampled_from(["2", "-1001234567890"]))
+def test_an_order_that_is_repeated_changes_nothing_more_in_a_chat(record, time, chat) -> None:
+    for change in (
+        lambda record: pause_chat(record, ORDER.date, ORDER.date + time),
+        lambda record: resume_chat(record, ORDER),
+        lambda record: cancel(record, chat, ORDER).record,
+    ):
+        changed = change(record)
+        assert change(changed) is changed
+
+
+@given(ENTRIES, ENTRIES, ENTRIES, MOMENTS, MOMENTS)
+def test_an_order_that_is_repeated_changes_nothing_more_in_the_policy(allowed, denied, who, since, until) -> None:
+    policy = Policy(allowed=tuple(allowed), denied=tuple(denied), paused_since=since, paused_until=until)
+    for change in (
+        lambda policy: allow(policy, who),
+        lambda policy: deny(policy, who),
+        lambda policy: resume_all(policy, ORDER),
+    ):
+        changed = change(policy)
+        assert change(changed) is changed
+    assert not set(allow(policy, who).denied) & set(who)
+    assert set(who) <= set(deny(policy, who).denied)
+
+
+def test_a_pause_does_not_shorten_a_longer_one() -> None:
+    record = pause_chat(ChatRecord(), NOW, FOR_EVER)
+    assert pause_chat(record, NOW, NOW + hours(1)) is record
+
+
+def test_resuming_leaves_a_pause_that_began_after_the_order() -> None:
+    late = NOW + timedelta(seconds=1)
+    record = pause_chat(ChatRecord(), late, late + hours(1))
+    policy = Policy(paused_since=late, paused_until=late + hours(1))
+    assert resume_chat(record, ORDER) is record
+    assert resume_all(policy, ORDER) is policy
+
+
+@pytest.mark.parametrize("chat", ["2", "-1001234567890"])
+def test_cancelling_leaves_what_was_asked_after_the_order(chat: str) -> None:
+    record = ChatRecord(current=asking(asked(49)), waiting=(asked(48), asked(52)))
+    decision = cancel(record, chat, ORDER)
+    assert [question.message_id for question in decision.dropped] == [49, 48]
+    assert decision.effect is Effect.CANCELLED
+    assert decision.record.current is None
+    assert [question.message_id for question in decision.record.waiting] == [52]
+
+
+def test_a_list_that_is_full_takes_nobody_in_and_forgets_nobody() -> None:
+    policy = Policy(denied=tuple(str(id_) for id_ in range(1, MAX_ENTRIES + 1)))
+    assert deny(policy, ("@eve",)) is policy
+    assert deny(policy, ("7",)) is policy

@@ -8,6 +8,7 @@ import structlog
 
 from edge.userbot.chat import policy as policies
 from edge.userbot.chat.record import ChatRecord, Order, UnreadableRecord
+from edge.userbot.driving.dropped import report_dropped
 from edge.userbot.driving.messenger import MessengerError
 from edge.userbot.driving.ports import Ports
 from edge.userbot.owner import changes, phrases, reports
@@ -117,7 +118,7 @@ class Orders:
 
     async def _cancel_if_readable(self, order: Order, chat: str) -> None:
         try:
-            await self._change(chat, lambda record: changes.cancel(record, chat, order))
+            await self._cancel(chat, order)
         except UnreadableRecord as error:
             self._chats.unreadable.note(chat, error)
 
@@ -146,8 +147,13 @@ class Orders:
                 await self._change(chat, lambda record: changes.resume_chat(record, order))
                 return phrases.resumed(locale, name)
             case Cancel(name):
-                await self._change(chat, lambda record: changes.cancel(record, chat, order))
+                await self._cancel(chat, order)
                 return phrases.cancelled(locale, name)
+
+    async def _cancel(self, chat: str, order: Order) -> None:
+        decision = await self._chats.change(chat, lambda record: changes.cancel(record, chat, order))
+        report_dropped(self._ports, chat, decision.dropped, decision.effect)
+        self._wake(chat)
 
     async def _change(self, chat: str, change: Transition[ChatRecord]) -> ChatRecord:
         record = await self._chats.change(chat, change)

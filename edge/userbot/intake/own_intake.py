@@ -10,10 +10,11 @@ import structlog
 from edge.userbot.chat.commands import DeleteHistory, Help, parse
 from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.chat.owner_turn import take_own
-from edge.userbot.chat.record import ChatRecord, Question, UnreadableRecord
+from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import Decision, Effect
 from edge.userbot.driving.driver import ReplyTarget
 from edge.userbot.driving.drivers import Drivers
+from edge.userbot.driving.dropped import report_dropped
 from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.storing import store_with_retries
@@ -21,8 +22,6 @@ from edge.userbot.owner.orders import parse_order
 from edge.userbot.owner.receiving import receive_order, start_afresh, take_in_own_chat
 from edge.userbot.rules import Rules
 from events.faults import UNKNOWN_ATTEMPTS
-from events.ids import RequestId
-from observability import names
 
 Decide = Callable[[ChatRecord, OwnMessage, Rules, datetime], Decision]
 
@@ -119,13 +118,4 @@ class OwnIntake:
         if decision.effect in (Effect.OWN, Effect.TOO_OLD, Effect.SILENT, Effect.DUPLICATE):
             return
         log.info("message.received", chat=message.chat, message=message.message_id, effect=decision.effect)
-        for question in decision.dropped:
-            self._report_dropped(message, question, decision.effect)
-
-    def _report_dropped(self, message: OwnMessage, question: Question, effect: Effect) -> None:
-        """End the question's trace, and count it."""
-        now, telemetry = self._clock.now(), self._ports.telemetry
-        request_id = RequestId(message.account, message.chat, str(question.message_id), question.revision)
-        with telemetry.spans.step(names.DROP_QUESTION, request_id, trace=question.trace, since=now):
-            telemetry.metrics.record_finished(now - question.asked_at, str(effect))
-        log.info("question.settled", request_id=str(request_id), outcome=str(effect))
+        report_dropped(self._ports, message.chat, decision.dropped, decision.effect)

@@ -3,13 +3,14 @@
 A time counts from when the order was sent, and an order to resume leaves a pause that began after that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from edge.userbot.chat import policy as policies
 from edge.userbot.chat.owner_turn import drop_questions, older_questions
 from edge.userbot.chat.policy import FOR_EVER, MAX_ENTRIES, Policy, is_within
 from edge.userbot.chat.record import ChatRecord, Order, Question
+from edge.userbot.chat.transitions import Decision, Effect
 from edge.userbot.owner.orders import Pause
 
 HIGHEST_CHANNEL = -1_000_000_000_000
@@ -51,9 +52,10 @@ def questions_before(record: ChatRecord, chat: str, order: Order) -> tuple[Quest
     return tuple(question for question in everything if question.asked_at <= order.date)
 
 
-def cancel(record: ChatRecord, chat: str, order: Order) -> ChatRecord:
+def cancel(record: ChatRecord, chat: str, order: Order) -> Decision:
     """Drop the questions that were asked before the order."""
-    return drop_questions(record, questions_before(record, chat, order))
+    dropped = questions_before(record, chat, order)
+    return Decision(drop_questions(record, dropped), Effect.CANCELLED, dropped)
 
 
 def has_room(policy: Policy, who: Sequence[str]) -> bool:
@@ -63,13 +65,16 @@ def has_room(policy: Policy, who: Sequence[str]) -> bool:
 
 def allow(policy: Policy, who: Sequence[str]) -> Policy:
     """Answer `who`, entries of `People`, if there is room for them."""
-    for entry in who if has_room(policy, who) else ():
-        policy = policies.allow(policy, entry)
-    return policy
+    return _with_each(policies.allow, policy, who)
 
 
 def deny(policy: Policy, who: Sequence[str]) -> Policy:
     """Do not answer `who`, if there is room for them."""
+    return _with_each(policies.deny, policy, who)
+
+
+def _with_each(change: Callable[[Policy, str], Policy], policy: Policy, who: Sequence[str]) -> Policy:
+    changed = policy
     for entry in who if has_room(policy, who) else ():
-        policy = policies.deny(policy, entry)
-    return policy
+        changed = change(changed, entry)
+    return policy if changed == policy else changed
