@@ -10,8 +10,8 @@ from random import Random
 import structlog
 
 from edge.userbot.chat.incoming import Incoming, Message, OwnMessage
-from edge.userbot.current_rules import CurrentRules
 from edge.userbot.chat.transitions import Effect
+from edge.userbot.current_rules import CurrentRules
 from edge.userbot.driving.drivers import Drivers, Hints
 from edge.userbot.driving.ports import Ports
 from edge.userbot.driving.replies import Replies
