@@ -16,7 +16,7 @@ async def test_the_owner_pauses_and_resumes_from_the_phone_and_is_answered_in_re
         order = await phone.send_message("me", "/pause 1h")
         await product.until(lambda: len(product.saved()) == 2)
         product.says(visitor, "Тимоха, раз")
-        await product.logged("effect=paused")
+        await product.logged('"effect": "paused"')
         await phone.send_message("me", "/Resume All")
         await product.until(lambda: len(product.saved()) == 4)
         product.says(visitor, "Тимоха, два")
@@ -49,7 +49,7 @@ async def test_the_queue_names_who_asks_and_cancelling_leaves_nothing_in_the_cha
     product.says(visitor, "Тимоха, /cancel all")
     await product.until(lambda: product.written(visitor))
     product.says(visitor, "Тимоха, второй вопрос")
-    await product.logged("effect=queued")
+    await product.logged('"effect": "queued"')
     product.order("/queue")
     await product.until(lambda: len(product.saved()) == 2)
     product.order("/cancel")
@@ -61,7 +61,7 @@ async def test_the_queue_names_who_asks_and_cancelling_leaves_nothing_in_the_cha
     assert "/" not in queue
     assert "второй вопрос" in queue
     assert cancelled == phrases.cancelled("en", ALL)
-    await product.logged("outcome=cancelled", times=2)
+    await product.logged('"outcome": "cancelled"', times=2)
 
 
 async def test_one_person_is_paused_by_name_and_another_denied(make_product) -> None:
@@ -77,8 +77,8 @@ async def test_one_person_is_paused_by_name_and_another_denied(make_product) -> 
     await product.until(lambda: len(product.saved()) == 4)
     for visitor in (friend, pest):
         product.says(visitor, "Тимоха, два")
-    await product.logged("effect=paused")
-    await product.logged("effect=refused_person")
+    await product.logged('"effect": "paused"')
+    await product.logged('"effect": "refused_person"')
     product.order("/resume @friend")
     product.order(f"/allow {pest.id}")
     await product.until(lambda: len(product.saved()) == 8)
@@ -124,4 +124,4 @@ async def test_a_bot_obeys_its_owner_alone_and_talks_to_everyone(tmp_path) -> No
         assert product.answers(boss)[:3] == [WORDS.help, "раз", chat_phrases.context_length_set("en", 3)]
         assert product.answers(boss)[3].startswith("Paused: I answer no one until ")
         product.says(visitor, "Тимоха, два")
-        await product.logged("effect=paused")
+        await product.logged('"effect": "paused"')

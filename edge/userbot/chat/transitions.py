@@ -201,7 +201,7 @@ def _hold_back(record: ChatRecord, effect: Effect, message: Incoming, rules: Rul
 def _count(received: Decision, command: Command, rules: Rules, now: datetime) -> Decision:
     """Count an answer in the minute, and in the day if it is to a question or the bare prefix."""
     rate = admission.count_answer(received.record.rate, now)
-    if isinstance(command, Ask | AskHint) and rules.max_answers_per_day:
+    if isinstance(command, Ask | AskHint):
         rate = admission.count_answer_of_day(rate, admission.day_of(rules, now))
     return Decision(received.record.having(rate=rate), received.effect)
 
