@@ -269,6 +269,7 @@ def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: da
         trace=dict(message.trace),
         live=rules.live,
         doubtful=message.doubtful,
+        asker=message.sender.title,
         persona=rules.persona,
         max_new_tokens=rules.max_new_tokens,
     )
