@@ -164,6 +164,11 @@ SCENARIOS = {
         ("Paused: I don't answer in chat 2", phrases.resumed("en", "2")),
         lambda one, other: one.paused_until is None,
     ),
+    "a pause of a chat that ends, while all are paused": Scenario(
+        ("/pause", "/resume @ann"),
+        (phrases.paused("en", ALL, ALWAYS), phrases.resumed("en", "@ann", still_paused=True)),
+        paused=True,
+    ),
     "cancelling everything": Scenario(
         ("/cancel",),
         (phrases.cancelled("en", ALL),),

@@ -198,6 +198,13 @@ async def test_what_the_owner_writes_on_another_device_is_told_from_what_users_w
     assert (change.message.text, change.message.chat) == ("привет", "2")
 
 
+async def test_a_message_says_whether_its_sender_has_forwarded_it(client, updates) -> None:
+    update, other = new_message(), new_message(6)
+    update.message.fwd_from = types.MessageFwdHeader(date=1)
+    got = await pushed(client, updates, batch(update, other, users=[user()]))
+    assert [change.message.forwarded for change in got] == [True, False]
+
+
 async def test_what_the_owner_forwards_has_none_of_the_owners_words(client, updates) -> None:
     update = new_message()
     update.message.out, update.message.fwd_from = True, types.MessageFwdHeader(date=1)

@@ -15,8 +15,8 @@ class Incoming:
 
     `doubtful`: it may have been answered before the records were lost. `before_restore`: it was written before a
     backup of the records was restored. `answered`: in addition the chat shows that it was answered. `command`: what
-    `text` asks for, if it is parsed already. `sender`: who wrote it, also in a group. `reply_to`: the message that it
-    replies to, None if there is none.
+    `text` asks for, if it is parsed already. `forwarded`: the words are not the sender's own. `sender`: who wrote it,
+    also in a group. `reply_to`: the message that it replies to, None if there is none.
     """
 
     account: str
@@ -30,6 +30,7 @@ class Incoming:
     before_restore: bool = False
     answered: bool = False
     command: Command | None = None
+    forwarded: bool = False
     sender: Person = SOMEONE
     reply_to: int | None = None
 

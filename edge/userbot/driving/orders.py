@@ -145,7 +145,8 @@ class Orders:
                 return phrases.paused(locale, name, until)
             case Resume(name):
                 await self._change(chat, lambda record: changes.resume_chat(record, order))
-                return phrases.resumed(locale, name)
+                is_paused = policies.is_paused(rules.policy, self._clock.now())
+                return phrases.resumed(locale, name, still_paused=is_paused)
             case Cancel(name):
                 await self._cancel(chat, order)
                 return phrases.cancelled(locale, name)

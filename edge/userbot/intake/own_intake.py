@@ -64,7 +64,7 @@ class OwnIntake:
     async def receive_from_owner(self, message: Incoming) -> Effect:
         """Take in a message to a bot if it is an order of its owner's; if not, return Effect.SILENT."""
         account, chat, rules = message.account, message.chat, self._rules
-        if chat != self._ports.owner_chat or account == chat:
+        if chat != self._ports.owner_chat or account == chat or message.forwarded:
             return Effect.SILENT
         if not isinstance(parse(message.text, rules.prefix, rules.names), Help | None):
             return Effect.SILENT  # it is for the bot as everyone's is

@@ -28,6 +28,7 @@ class Words:
     paused_chat: str
     resumed: str
     resumed_chat: str
+    still_paused: str
     cancelled: str
     cancelled_chat: str
     allowed: str
@@ -67,6 +68,7 @@ _RUSSIAN = Words(
     paused_chat="Пауза: в чате {chat} не отвечаю {until}.",
     resumed="Готово: общей паузы больше нет. Паузы отдельных чатов показывает /status.",
     resumed_chat="Готово: в чате {chat} паузы больше нет.",
+    still_paused="Но действует общая пауза; снять её: /resume",
     cancelled="Готово: вопросы, заданные до этой команды, отменены.",
     cancelled_chat="Готово: вопросы, заданные в чате {chat} до этой команды, отменены.",
     allowed="Готово: отвечаю {who}.",
@@ -112,6 +114,7 @@ _ENGLISH = Words(
     paused_chat="Paused: I don't answer in chat {chat} {until}.",
     resumed="Done: the pause for everyone is over. /status shows the pauses of single chats.",
     resumed_chat="Done: the pause in chat {chat} is over.",
+    still_paused="But all chats are paused; end that with /resume",
     cancelled="Done: the questions asked before this command are cancelled.",
     cancelled_chat="Done: the questions asked in chat {chat} before this command are cancelled.",
     allowed="Done: I answer {who}.",
@@ -147,8 +150,10 @@ def paused(locale: str, chat: str, until: str) -> str:
     return text.format(chat=chat, until=until)
 
 
-def resumed(locale: str, chat: str) -> str:
-    return (words(locale).resumed if chat == ALL else words(locale).resumed_chat).format(chat=chat)
+def resumed(locale: str, chat: str, *, still_paused: bool = False) -> str:
+    """Return that the pause is over. `still_paused`: but all chats are paused."""
+    text = (words(locale).resumed if chat == ALL else words(locale).resumed_chat).format(chat=chat)
+    return f"{text} {words(locale).still_paused}" if still_paused else text
 
 
 def cancelled(locale: str, chat: str) -> str:

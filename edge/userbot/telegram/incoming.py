@@ -54,6 +54,7 @@ def to_incoming(account: str, message: Any, users: Mapping[int, Any], *, groups:
         text=message.message,
         locale=getattr(user, "lang_code", None) or "",
         date=datetime.fromtimestamp(message.date, UTC),
+        forwarded=message.fwd_from is not None,
         sender=_person(sender, user),
         reply_to=getattr(message.reply_to, "reply_to_msg_id", None),
     )
