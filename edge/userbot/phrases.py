@@ -88,7 +88,7 @@ _RUSSIAN = _Phrases(
     },
     flooded=(
         "Telegram счёл этот аккаунт рассылающим спам (PEER_FLOOD), поэтому я никому не отвечаю до {until}."
-        " Чтобы продолжить раньше, напишите /resume all."
+        " Чтобы продолжить раньше, напишите /resume."
     ),
 )
 
@@ -137,7 +137,7 @@ _ENGLISH = _Phrases(
     },
     flooded=(
         "Telegram takes this account for a spammer (PEER_FLOOD), so I answer nobody until {until}."
-        " To go on earlier, send /resume all."
+        " To go on earlier, send /resume."
     ),
 )
 

@@ -64,7 +64,7 @@ class PolicyStore:
     def _note(self, error: UnreadableRecord) -> None:
         if not self._noted:
             self._noted = True
-            log.error("policy.unreadable", error=f"{error}; all chats are paused until the owner sends /resume all")
+            log.error("policy.unreadable", error=f"{error}; all chats are paused until the owner sends /resume")
 
 
 def _read(stored: Stored | None) -> Policy:
