@@ -151,7 +151,7 @@ def test_the_status_tells_pauses_quiet_hours_and_counts() -> None:
         (pause(Policy(), NOW - timedelta(hours=2), NOW), "I answer."),
         (
             Policy(paused_since=NOW, paused_until=NOW + timedelta(hours=1), paused_by=BY_FLOOD),
-            "Telegram took the account for a spammer: I answer no one until 13:00. End the pause with /resume",
+            "Telegram took the account for a spammer: I answer no one until 13:00 UTC. End the pause with /resume",
         ),
     ],
 )
@@ -202,4 +202,5 @@ def test_until_names_the_date_only_if_it_is_another_one() -> None:
     late = NOW.replace(hour=20)
     assert phrases.until("en", late + timedelta(minutes=30), since=late, zone=zone) == "until 23:30"
     assert phrases.until("en", late + timedelta(hours=2), since=late, zone=zone) == "until 28.11.2026 01:00"
+    assert phrases.until("en", late + timedelta(minutes=30), since=late, zone=UTC) == "until 20:30 UTC"
     assert phrases.until("ru", FOR_EVER, since=late, zone=zone) == "до команды /resume"

@@ -4,7 +4,7 @@ No text starts with `/`, `+` or `-`: none of them could be taken for an order or
 """
 
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from edge.userbot import phrases
 from edge.userbot.chat.policy import FOR_EVER
@@ -166,4 +166,6 @@ def until(locale: str, end: datetime, *, since: datetime, zone: tzinfo) -> str:
         return words(locale).until_resumed
     local = end.astimezone(zone)
     same_day = local.date() == since.astimezone(zone).date()
-    return words(locale).until.format(moment=local.strftime("%H:%M" if same_day else "%d.%m.%Y %H:%M"))
+    moment = local.strftime("%H:%M" if same_day else "%d.%m.%Y %H:%M")
+    # UTC is the default: the owner's own clock may show another time.
+    return words(locale).until.format(moment=f"{moment} UTC" if zone is UTC else moment)
