@@ -22,8 +22,9 @@ ENGLISH = Rules(locale="en")
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=100)
 
 
-def question(text: str = "why?", asker: str = "Ann (@ann)", **more: object) -> Question:
-    return Question(message_id=5, text=text, locale="en", asked_at=NOW, asker=asker, **more)
+def question(text: str = "why?", asker: str = "Ann (@ann)", after: int = 0, **more: object) -> Question:
+    asked_at = NOW + timedelta(seconds=after)
+    return Question(message_id=5, text=text, locale="en", asked_at=asked_at, asker=asker, **more)
 
 
 def answering(asked: Question, chat: str = "2", **more: object) -> ChatRecord:
@@ -91,9 +92,9 @@ def test_a_command_that_a_user_wrote_is_no_link_in_the_owners_chat() -> None:
 
 def test_the_queue_shows_who_asks_the_start_of_the_question_and_its_state() -> None:
     records = {
-        "2": answering(question("x" * 100)).having(waiting=(question("line\n\nafter line"),)),
-        "3": answering(question("yes?", ""), "3", outcome=AnswerText(text="no")),
-        "4": answering(question("may I?", "Bob", approve=True), "4", outcome=AnswerText(text="you may")),
+        "4": answering(question("may I?", "Bob", 3, approve=True), "4", outcome=AnswerText(text="you may")),
+        "3": answering(question("yes?", "", 2), "3", outcome=AnswerText(text="no")),
+        "2": answering(question("x" * 100)).having(waiting=(question("line\n\nafter line", after=1),)),
         "5": ChatRecord(),
     }
     assert reports.queue(records, ENGLISH).splitlines() == [

@@ -154,9 +154,10 @@ def status(records: Mapping[str, ChatRecord], rules: Rules, now: datetime, *, ve
 
 
 def queue(records: Mapping[str, ChatRecord], rules: Rules) -> str:
-    """Return the questions that have no complete outcome, in one message."""
+    """Return the questions that have no complete outcome, the oldest first, in one message."""
     words = _words(rules)
-    rows = [row for chat, record in records.items() for row in _questions(chat, record, words)]
+    found = [asked for chat, record in records.items() for asked in _questions(chat, record, words)]
+    rows = [row for _, row in sorted(found)]
     if not rows:
         return words.no_questions
     head = words.questions.format(count=len(rows))
@@ -222,16 +223,18 @@ def _paused_chats(records: Mapping[str, ChatRecord], rules: Rules, now: datetime
             yield words.more.format(count=len(more))
 
 
-def _questions(chat: str, record: ChatRecord, words: _Words) -> Iterable[str]:
+def _questions(chat: str, record: ChatRecord, words: _Words) -> Iterable[tuple[datetime, str]]:
+    """Yield when each question of a chat was asked, and its row."""
     states = {
         "asking": words.asking,
         "delivering": words.delivering,
         "awaiting_approval": words.awaiting_approval,
     }
     if record.current:
-        yield _question(chat, record.current.question, words, states[record.current.state])
+        question = record.current.question
+        yield question.asked_at, _question(chat, question, words, states[record.current.state])
     for question in record.waiting:
-        yield _question(chat, question, words, words.waiting)
+        yield question.asked_at, _question(chat, question, words, words.waiting)
 
 
 def _question(chat: str, question: Question, words: _Words, state: str) -> str:
