@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 DAY = 24 * 60
 _SPAN = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])\s*[-–]\s*(24:00|(?:[01]?[0-9]|2[0-3]):[0-5][0-9])", re.ASCII)
@@ -52,4 +52,6 @@ def time_zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        if not available_timezones():
+            raise ValueError("this machine knows no time zones but UTC; pip install tzdata") from None
         raise ValueError(f"there is no time zone {name[:40]!r}; write one such as Europe/Berlin") from None

@@ -44,7 +44,10 @@ def _written(parts: list[object]) -> Iterator[object]:
 
 
 def _time_zone(name: str) -> str:
-    time_zone(name)
+    try:
+        time_zone(name)
+    except ValueError as error:
+        raise PydanticCustomError(UNKNOWN_KEY, "{problem}", {"problem": str(error)}) from None
     return name
 
 

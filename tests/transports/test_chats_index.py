@@ -6,6 +6,7 @@ from random import Random
 from nats.js import JetStreamContext
 from structlog.testing import capture_logs
 
+from edge.userbot.chat.policy import deny
 from edge.userbot.chat.record import ChatRecord, Notice
 from edge.userbot.driving.resuming import Resuming
 from edge.userbot.storage.chats import open_chats
@@ -37,11 +38,21 @@ async def test_the_first_start_builds_the_index_and_the_next_ones_read_it(js: Je
     await records.save("11.5", UNFINISHED.to_json(), None)
     assert await resumed(js) == (["-4", "2"], ["index.building", "index.built", "chats.resumed"])
     chats = await open_chats(js, "1", retrying=RETRYING)
+    await chats.policy.change(lambda policy: deny(policy, "3"))
     await chats.change("3", lambda record: UNFINISHED)
     await chats.change("3", lambda record: ChatRecord())
     await chats.change("6", lambda record: UNFINISHED)
     assert await resumed(js) == (["-4", "2", "6"], ["chats.resumed"])
     assert (await js.stream_info("KV_marks")).state.messages == 4, "nothing is left of what was dropped"
+    assert (await (await open_chats(js, "1", retrying=RETRYING)).policy.load()).denied == ("3",)
+
+
+async def test_the_policy_of_an_account_is_no_chat_when_the_index_is_built(js: JetStreamContext) -> None:
+    chats = await open_chats(js, "1", retrying=RETRYING)
+    await chats.policy.change(lambda policy: deny(policy, "3"))
+    await chats.change("2", lambda record: UNFINISHED)
+    await js.purge_stream("KV_marks")
+    assert await resumed(js) == (["2"], ["index.building", "index.built", "chats.resumed"])
 
 
 async def test_an_index_that_was_deleted_is_built_again_beside_the_work(js: JetStreamContext) -> None:

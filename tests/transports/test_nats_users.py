@@ -199,6 +199,7 @@ async def test_a_worker_can_not_read_what_people_wrote(as_user, set_up, user):
         await flushed(worker)
         records = await JetStreamRecords.open(edge, subjects.CHATS_BUCKET)
         await records.save("1.2", b"secret", None)
+        await records.save("1.policy", b"secret", None)
         assert (await records.load("1.2")).value == b"secret"
         await flushed(worker)
         hasty = worker._nc.jetstream(timeout=SHORT)

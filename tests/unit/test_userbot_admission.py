@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.userbot import phrases
+from edge.userbot import phrases, quiet_hours
 from edge.userbot.chat import policy as policies
 from edge.userbot.chat.admission import Case, day_of, is_allowed, is_day_full, is_day_of_all_full, is_paused
 from edge.userbot.chat.incoming import Incoming
@@ -206,6 +206,14 @@ def test_quiet_hours_are_those_of_the_owners_time_zone_and_commands_are_answered
 def test_what_is_no_time_zone_is_refused_in_one_way(name) -> None:
     with pytest.raises(ValueError, match="no time zone"):
         time_zone(name)
+
+
+def test_a_machine_without_time_zones_says_what_to_install_and_has_utc(monkeypatch) -> None:
+    monkeypatch.setattr(quiet_hours, "available_timezones", set)
+    monkeypatch.setattr(quiet_hours, "ZoneInfo", lambda name: ZoneInfo(f"Not/{name}"))
+    with pytest.raises(ValueError, match="tzdata"):
+        time_zone("Europe/Berlin")
+    assert time_zone("UTC") is UTC
 
 
 def talk(rules: Rules, record: ChatRecord, *numbers: int, now: datetime = NOW) -> tuple[ChatRecord, list[Effect]]:
