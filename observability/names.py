@@ -30,6 +30,7 @@ AWAIT_TURN = "await turn"
 START_ANSWER = "start answer"
 AWAIT_ANSWER = "await answer"
 DROP_QUESTION = "drop question"
+AWAIT_APPROVAL = "await approval"
 DELIVER_ANSWER = "deliver answer"
 
 MESSAGING_SYSTEM = "messaging.system"

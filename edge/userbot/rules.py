@@ -40,6 +40,8 @@ class Rules:
     `max_answers`: in a chat and minute, 0 for no limit. `names`: the account's usernames in lower case.
     `owner_pause`: how long a chat gets no answers after its owner has written there.
     `persona`: who answers, for the model. `max_new_tokens`: of an answer, None for the sampling settings.
+    `approve_list`: whose answers need approval with `approve="listed"`. `approve_for`: how long a draft waits for the
+    owner's decision. `approve_expired`: what becomes of an answer that was not decided by then.
     `overrides`: settings for one person, by id or `@username` in lower case. `only_locale`: see `Override`.
     `allow`: who is answered, everyone if it is empty; `deny`: who is not, even if allowed. `refused`: what those get
     who are not answered because of a rule. `max_answers_per_day`: in a chat, `max_answers_per_day_for_all`: in all
@@ -59,6 +61,9 @@ class Rules:
     persona: str = ""
     max_new_tokens: int | None = None
     approve: Approve = "off"
+    approve_list: People = NO_LIST
+    approve_for: timedelta = timedelta(hours=1)
+    approve_expired: Literal["drop", "send"] = "drop"
     only_locale: Language | None = None
     overrides: Mapping[str, Override] = field(default_factory=dict)
     allow: People = NO_LIST

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from edge.userbot import phrases
+from edge.userbot.chat.drafts import draft_to_show, next_sending, recall, record_draft_message
 from edge.userbot.chat.incoming import OwnMessage
 from edge.userbot.chat.record import (
     MAX_SENT,
@@ -17,6 +18,7 @@ from edge.userbot.chat.record import (
     NO_MESSAGE,
     ChatRecord,
     Current,
+    Draft,
     Unconfirmed,
 )
 from edge.userbot.chat.steps import messages_of
@@ -46,11 +48,20 @@ def is_sent_next(current: Current, message: OwnMessage) -> bool:
 
 
 def record_seen(record: ChatRecord, message: OwnMessage) -> ChatRecord:
-    """Record that an unconfirmed message was seen in the chat. It is withdrawn if that was to be done then."""
+    """Record that an unconfirmed message, or a draft's next one, was seen in the chat.
+
+    It is withdrawn if that was to be done then.
+    """
+    if message.message_id in record.sent:
+        return record
     for unconfirmed in record.unconfirmed:
         if _is_seen(unconfirmed, message):
             return _confirm(record, unconfirmed, message.message_id)
-    return record
+    draft = draft_to_show(record)
+    if draft is None or not _is_draft_seen(draft, message):
+        return record
+    last = len(draft.message_ids) + 1 >= len(draft.digests)
+    return record_draft_message(_with_sent(record, message.message_id), draft.request_id, message.message_id, last=last)
 
 
 def record_sent(record: ChatRecord, sent: SentMessage | None) -> ChatRecord:
@@ -69,7 +80,8 @@ def record_sent(record: ChatRecord, sent: SentMessage | None) -> ChatRecord:
 def forget_current(record: ChatRecord, *, withdraw: bool = False) -> ChatRecord:
     """Return `record` without its current question. A message of it that is being sent may still appear: it is ours.
 
-    `withdraw`: delete its thinking line, unless messages of the outcome have followed.
+    If its outcome waits for approval, its draft is recalled. `withdraw`: delete its thinking line, unless messages of
+    the outcome have followed.
     """
     current = record.current
     if current is None:
@@ -78,7 +90,7 @@ def forget_current(record: ChatRecord, *, withdraw: bool = False) -> ChatRecord:
     record = expect_sending(record, withdraw=withdraw and current.thinking_id is None)
     if withdraw and current.thinking_id:
         record = record_withdrawal(record, current.thinking_id)
-    return record.having(current=None)
+    return recall(record).having(current=None)
 
 
 def expect_sending(record: ChatRecord, *, withdraw: bool = False) -> ChatRecord:
@@ -109,12 +121,14 @@ def _sendings(record: ChatRecord) -> Iterator[Unconfirmed]:
         yield Unconfirmed(digest=digest(notice.text), reply_to=notice.message_id)
     if record.current and (sending := _next_sending(record.current)):
         yield sending
+    if (draft := draft_to_show(record)) and (sending := next_sending(draft)):
+        yield sending
 
 
 def _next_sending(current: Current) -> Unconfirmed | None:
     """Return the message that is sent next; the driver sends one after the other."""
     question = current.question
-    if current.thinking_id is None:
+    if current.thinking_id is None and not question.approve:
         line = phrases.thinking(question.locale, current.request_id)
         return Unconfirmed(digest=digest(line), reply_to=question.message_id)
     if current.state != "delivering" or current.outcome is None:
@@ -124,6 +138,12 @@ def _next_sending(current: Current) -> Unconfirmed | None:
         return None
     text = messages[current.parts_sent].text
     return Unconfirmed(digest=digest(text), reply_to=current.thinking_id or question.message_id)
+
+
+def _is_draft_seen(draft: Draft, message: OwnMessage) -> bool:
+    """Return whether `message` is the next one of `draft`."""
+    sending = next_sending(draft)
+    return sending is not None and _is_seen(sending, message)
 
 
 def _is_seen(sending: Unconfirmed, message: OwnMessage) -> bool:

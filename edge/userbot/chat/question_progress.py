@@ -122,7 +122,7 @@ def finish_question(record: ChatRecord, request_id: str, now: datetime, deadline
     if current is None or current.state != "delivering":
         return record
     record = record.having(history=_with_answer(record.history, current))
-    return _drop_current(record, current, now + deadline)
+    return drop_current(record, current, now + deadline)
 
 
 def take_up_next(record: ChatRecord, account: str, chat: str, deadline: datetime) -> ChatRecord:
@@ -140,7 +140,7 @@ def give_up_question(record: ChatRecord, request_id: str, now: datetime, deadlin
     if current is None:
         return record
     if isinstance(current.outcome, Failure):
-        return _drop_current(record, current, deadline)
+        return drop_current(record, current, deadline)
     failure = Failure(reason=INTERNAL)
     changes = {"outcome": failure, "settled_at": now, "thinking_id": NO_MESSAGE, "parts_sent": 0}
     return expect_sending(record).having(current=current.having(**changes))
@@ -149,7 +149,7 @@ def give_up_question(record: ChatRecord, request_id: str, now: datetime, deadlin
 def drop_answered_question(record: ChatRecord, request_id: str, deadline: datetime) -> ChatRecord:
     """Drop the current question: its outcome was sent before an older backup of the records was restored."""
     current = current_question(record, request_id)
-    return record if current is None else _drop_current(record, current, deadline)
+    return record if current is None else drop_current(record, current, deadline)
 
 
 def skip_waiting_question(record: ChatRecord) -> ChatRecord:
@@ -177,8 +177,8 @@ def current_question(record: ChatRecord, request_id: str) -> Current | None:
     return record.current if record.current and record.current.request_id == request_id else None
 
 
-def _drop_current(record: ChatRecord, current: Current, deadline: datetime) -> ChatRecord:
-    """Remove `current` and make the question that has waited longest the current one, due at `deadline`."""
+def drop_current(record: ChatRecord, current: Current, deadline: datetime) -> ChatRecord:
+    """Remove `current` and recall its draft; the question that has waited longest follows, due at `deadline`."""
     previous = RequestId.parse(current.request_id)
     return take_up_next(forget_current(record), previous.account, previous.chat, deadline)
 

@@ -194,13 +194,17 @@ class Order(_StoredModel):
 class Draft(_StoredModel):
     """An answer that waits for the owner's approval; its text is in the record of `chat`.
 
-    `message_ids`: the messages that show it, so far; `shown`: all of them were sent.
+    `asker`: what the owner knows the person there by. `digests`: of the messages that show it, as in `Unconfirmed`;
+    `message_ids`: of those that were sent; `shown`: all of them were. `closed`: it no longer waits.
     """
 
     chat: str
     request_id: str
+    asker: str = ""
+    digests: tuple[str, ...] = ()
     message_ids: tuple[int, ...] = ()
     shown: bool = False
+    closed: bool = False
 
 
 class Rate(_StoredModel):
@@ -223,8 +227,8 @@ class ChatRecord(_StoredModel):
     `sent`: our newest messages. `unconfirmed`: messages that may have been sent. `withdrawn`: our messages to delete.
     `paused_since`, `paused_until`: there are no answers in between. `refused_at`: when a person last got a line that
     they get no answer. `wrote_first`: whether the first message of the chat is the other person's, None if that was
-    not looked up. `recalled`: requests whose drafts must disappear from the owner's chat. Only the owner's own chat
-    has `orders` and `drafts`.
+    not looked up. `recalled`: requests whose drafts must disappear from the owner's chat. `decided_by`: the owner's
+    message that last decided about a draft of this chat. Only the owner's own chat has `orders` and `drafts`.
     """
 
     settings: ChatSettings = ChatSettings()
@@ -245,6 +249,7 @@ class ChatRecord(_StoredModel):
     refused_at: Annotated[Moment | None, NEW] = None
     wrote_first: Annotated[bool | None, Field(exclude_if=lambda value: value is None)] = None
     recalled: Annotated[tuple[str, ...], NEW] = ()
+    decided_by: Annotated[MessageId, NEW] = NO_MESSAGE
     orders: Annotated[tuple[Order, ...], NEW] = ()
     drafts: Annotated[tuple[Draft, ...], NEW] = ()
 

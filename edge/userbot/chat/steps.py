@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge.userbot import phrases
+from edge.userbot.chat.drafts import draft_shown_by, draft_to_show
 from edge.userbot.chat.record import (
     MAX_NOTICES,
     NO_MESSAGE,
     AnswerText,
     ChatRecord,
     Current,
+    Draft,
     Failure,
     Notice,
     Order,
@@ -61,9 +63,40 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Publish the request of `current` unless it has an outcome; send its thinking line; `record_thinking_line`."""
+    """Publish the request of `current` unless it has an outcome; send its thinking line; `record_thinking_line`.
+
+    Without the line if its outcome needs approval.
+    """
 
     current: Current
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Give the owner's chat a draft of the outcome, which needs approval; then `approval.submit`."""
+
+    current: Current
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireApproval:
+    """The owner has not decided in time: `approval.expire_approval`."""
+
+    current: Current
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Have the draft of `request_id` removed from the owner's chat; then `approval.finish_recall`."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDraft:
+    """This is the owner's chat: send the next message of `draft`; then `drafts.record_draft_message`."""
+
+    draft: Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +118,21 @@ class Finish:
     """All messages of the outcome are sent: `finish_question`."""
 
 
-Step = Erase | Notify | Withdraw | CarryOut | TakeUp | Expire | Think | Deliver | Finish
+Step = (
+    Erase
+    | Notify
+    | Withdraw
+    | CarryOut
+    | TakeUp
+    | Expire
+    | Think
+    | Deliver
+    | Finish
+    | Submit
+    | ExpireApproval
+    | Recall
+    | ShowDraft
+)
 
 
 def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bool = True) -> Step | None:
@@ -96,35 +143,62 @@ def next_step(record: ChatRecord, now: datetime, *, erase: bool = True, send: bo
     """
     if record.erasing and erase:
         return Erase(record.deleted_to)
+    if record.recalled:
+        return Recall(record.recalled[0])
     if step := _step_beside_questions(record, send=send):
         return step
-    current = record.current
-    if current is None:
-        return TakeUp() if record.waiting else None
-    if current.outcome is None and now >= current.deadline:
-        return Expire(current)
-    if current.thinking_id is None:
-        # Even if there is an outcome: before a crash the thinking line may have been sent but not recorded.
-        return Think(current) if send else None
-    delivery = _delivery(current, current.outcome) if current.outcome else None
-    return delivery if send or not isinstance(delivery, Deliver) else None
+    if record.current:
+        return _question_step(record.current, now, send=send)
+    return TakeUp() if record.waiting else None
 
 
 def _step_beside_questions(record: ChatRecord, *, send: bool) -> Step | None:
-    if record.orders and len(record.notices) < MAX_NOTICES:  # a further notice would replace the oldest
-        return CarryOut(record.orders[0])
+    if (order := _due_order(record)) is not None:
+        return CarryOut(order)
     if not send:
         return None
     for notice in record.notices:
         if not record.erasing or notice.message_id > record.deleted_to:
             return Notify(notice)
-    return Withdraw(record.withdrawn[0]) if record.withdrawn else None
+    if record.withdrawn:
+        return Withdraw(record.withdrawn[0])
+    draft = draft_to_show(record)
+    return ShowDraft(draft) if draft else None
+
+
+def _due_order(record: ChatRecord) -> Order | None:
+    if not record.orders or len(record.notices) >= MAX_NOTICES:  # a further notice would replace the oldest
+        return None
+    order = record.orders[0]
+    # What it replies to may be a draft's message whose id is not recorded yet.
+    unknown = order.reply_to and draft_shown_by(record, order.reply_to) is None
+    return None if unknown and draft_to_show(record) else order
+
+
+def _question_step(current: Current, now: datetime, *, send: bool) -> Step | None:
+    if current.outcome is None and now >= current.deadline:
+        return Expire(current)
+    if current.thinking_id is None:
+        # Even if there is an outcome: before a crash the thinking line may have been sent but not recorded.
+        return Think(current) if send or current.question.approve else None
+    if current.state == "awaiting_approval":
+        return _approval(current, now)
+    delivery = _delivery(current, current.outcome) if current.outcome else None
+    return delivery if send or not isinstance(delivery, Deliver) else None
 
 
 def wake_at(record: ChatRecord) -> datetime | None:
-    """Return when a step becomes due by itself: the deadline of the current question if it has no outcome."""
+    """Return when a step becomes due by itself: at the current question's deadline, or when its approval expires."""
     current = record.current
-    return current.deadline if current and current.outcome is None else None
+    if current is None or current.state == "delivering":
+        return None
+    return current.deadline if current.outcome is None else current.approve_until
+
+
+def _approval(current: Current, now: datetime) -> Step | None:
+    if not current.submitted:
+        return Submit(current)
+    return ExpireApproval(current) if current.approve_until is None or now >= current.approve_until else None
 
 
 def _delivery(current: Current, outcome: AnswerText | Failure) -> Step:

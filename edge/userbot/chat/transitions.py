@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from edge.userbot import phrases
 from edge.userbot.chat import admission
+from edge.userbot.chat.approval import join, needs_approval
 from edge.userbot.chat.commands import (
     Ask,
     AskHint,
@@ -47,6 +48,8 @@ class Effect(StrEnum):
     TOO_OLD = "too_old"
     ASKED = "asked"
     QUEUED = "queued"
+    JOINED = "joined"
+    """An answer awaits the owner's approval: it is asked together with that question."""
     IGNORED_BUSY = "ignored_busy"
     CANCELLED = "cancelled"
     """It is older than the chat's last `/delete_history`."""
@@ -92,6 +95,7 @@ class Effect(StrEnum):
 ANSWERED = {
     Effect.ASKED,
     Effect.QUEUED,
+    Effect.JOINED,
     Effect.HINTED,
     Effect.HELPED,
     Effect.DELETED,
@@ -226,7 +230,7 @@ def receive_and_forget(record: ChatRecord, message: Incoming, rules: Rules, now:
 def refuse(record: ChatRecord, message: Incoming, rules: Rules, now: datetime, *, reason: str) -> Decision:
     """Do as `receive` does but answer a question with one line: `phrases.failure` for `reason`."""
     received = receive(record, message, rules, now)
-    if received.effect not in (Effect.ASKED, Effect.QUEUED):
+    if received.effect not in (Effect.ASKED, Effect.QUEUED, Effect.JOINED):
         return received
     line = phrases.failure(phrases.language(message.locale, rules.locale), reason)
     kept = record.having(seen=received.record.seen, rate=received.record.rate)
@@ -261,21 +265,25 @@ def _carry_out(record: ChatRecord, command: Command, message: Incoming, rules: R
 
 
 def _ask(record: ChatRecord, text: str, message: Incoming, rules: Rules, now: datetime) -> Decision:
+    approve = needs_approval(record, message.sender, message.chat, rules)
     question = Question(
         message_id=message.message_id,
         text=truncate(text, MAX_QUESTION_BYTES),
         locale=phrases.language(message.locale, rules.locale),
         asked_at=now,
         trace=dict(message.trace),
-        live=rules.live,
+        live=rules.live and not approve,
         doubtful=message.doubtful,
         asker=message.sender.title,
+        approve=approve,
         persona=rules.persona,
         max_new_tokens=rules.max_new_tokens,
     )
     if record.current is None:
         current = ask(question, message.request_id, now + rules.deadline)
         return Decision(record.having(current=current), Effect.ASKED)
+    if record.current.state == "awaiting_approval":
+        return Decision(join(record, question, message.request_id, now + rules.deadline), Effect.JOINED)
     if len(record.waiting) >= _room(record.current, rules, now):
         return Decision(record, Effect.IGNORED_BUSY)
     return Decision(record.having(waiting=(*record.waiting, question)), Effect.QUEUED)

@@ -8,9 +8,22 @@ from datetime import datetime, timedelta
 import structlog
 
 from edge.userbot import phrases
+from edge.userbot.chat.approval import limit_approval
 from edge.userbot.chat.question_progress import limit_deadline
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
-from edge.userbot.chat.steps import CarryOut, Deliver, Erase, Notify, Step, Think, Withdraw, next_step, wake_at
+from edge.userbot.chat.steps import (
+    CarryOut,
+    Deliver,
+    Erase,
+    Notify,
+    Recall,
+    ShowDraft,
+    Step,
+    Think,
+    Withdraw,
+    next_step,
+    wake_at,
+)
 from edge.userbot.driving.flood import FloodGuard
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.messenger import MessengerError
@@ -170,21 +183,21 @@ class Driver:
             record = self._record = await self._ports.chats.load(self._chat)
         except UnreadableRecord as error:
             return await self._notify_unreadable(error)
-        latest = self._clock.now() + self._ports.deadline
-        if limit_deadline(record, latest) is not record:
-            await self._ports.chats.change(self._chat, lambda record: limit_deadline(record, latest))
+        if self._limited(record) is not record:
+            await self._ports.chats.change(self._chat, self._limited)
             return True
         now = self._clock.monotonic()
         time, erase, send = self._clock.now(), now >= self._performer.erase_at, now >= self._send_at
         step = self._step = next_step(record, time, erase=erase, send=send)
-        if not isinstance(step, Erase | Notify | Withdraw | CarryOut) and await self._was_answered_before(record):
+        beside = isinstance(step, Erase | Notify | Withdraw | CarryOut | Recall | ShowDraft)
+        if not beside and await self._was_answered_before(record):
             return True
         if not self._released.is_set():
             await self._released.wait()
             return True
         if step:
             await self._performer.perform(step, record, due_since=self._due_since)
-            if isinstance(step, Notify | Withdraw | Think | Deliver):
+            if isinstance(step, Notify | Withdraw | Think | Deliver | ShowDraft):
                 self._send_pauses.reset()
             if not self.woken.is_set():
                 self._due_since = self._clock.now()
@@ -194,13 +207,18 @@ class Driver:
             await self._wait(record, min(due))
         return bool(due)
 
+    def _limited(self, record: ChatRecord) -> ChatRecord:
+        now, ports = self._clock.now(), self._ports
+        record = limit_deadline(record, now + ports.deadline)
+        return limit_approval(record, now + ports.rules().approve_for)
+
     async def _was_answered_before(self, record: ChatRecord) -> bool:
         """Return whether the chat has the outcome of the current question, which is then dropped, or may have it.
 
         As outcomes are stored before they are sent, this is so only if the record was restored from a backup.
         """
         current = record.current
-        if current is None or current.outcome or current.request_id == self._checked_for_outcome:
+        if current is None or current.state == "delivering" or current.request_id == self._checked_for_outcome:
             return False
         if not (self._resumed or current.question.doubtful):
             return False
@@ -249,6 +267,7 @@ class Driver:
         if current and current.outcome is None:
             with propagation.resume(current.question.trace):
                 await self._performer.publish(record, current)
+        if current and current.outcome is None and not current.question.approve:
             until = await self._view.show(current, self._clock.now(), edits=self._clock.monotonic() >= self._send_at)
             seconds = min(seconds, (until - self._clock.now()).total_seconds())
         try:

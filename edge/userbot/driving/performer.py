@@ -9,15 +9,33 @@ import structlog
 
 from edge.userbot import phrases
 from edge.userbot.chat import question_progress as progress
+from edge.userbot.chat.drafts import draft_shown_by
 from edge.userbot.chat.own_messages import SentMessage, drop_withdrawal, record_sent
-from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current
+from edge.userbot.chat.record import NO_MESSAGE, AnswerText, ChatRecord, Current, Order
 from edge.userbot.chat.request_builder import build_request
-from edge.userbot.chat.steps import CarryOut, Deliver, Erase, Expire, Finish, Notify, Step, TakeUp, Think, Withdraw
+from edge.userbot.chat.steps import (
+    CarryOut,
+    Deliver,
+    Erase,
+    Expire,
+    ExpireApproval,
+    Finish,
+    Notify,
+    Recall,
+    ShowDraft,
+    Step,
+    Submit,
+    TakeUp,
+    Think,
+    Withdraw,
+)
+from edge.userbot.driving.approvals import Approvals
 from edge.userbot.driving.live import LiveView
 from edge.userbot.driving.orders import Orders
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.ports import Ports
 from edge.userbot.formatting.styled_text import FormattedText
+from edge.userbot.owner.orders import parse_order
 from edge.userbot.owner.phrases import words
 from edge.userbot.owner.receiving import finish_order
 from edge.userbot.storage.chats import Transition
@@ -48,6 +66,7 @@ class Performer:
         self._outbox = outbox
         self._view = view
         self._orders = Orders(ports, wake)
+        self._approvals = Approvals(chat, ports, outbox, wake)
         self._published_request = ""
         self._undeliverable_request = ""
         self.erase_at = float("-inf")
@@ -92,7 +111,7 @@ class Performer:
                 await self._outbox.withdraw(message_id)
                 await self._change(lambda record: drop_withdrawal(record, message_id))
             case CarryOut(order):
-                answer = await self._orders.carry_out(order)
+                answer = await self._carry_out_order(order, record)
                 await self._change(lambda record: finish_order(record, order, answer))
             case TakeUp():
                 ports = self._ports
@@ -102,11 +121,19 @@ class Performer:
                 await self._expire(current)
             case Think(current):
                 await self._think(record, current)
+            case Submit() | ExpireApproval() | Recall() | ShowDraft():
+                await self._approvals.carry_out(step)
             case Deliver():
                 await self._deliver(step)
             case Finish():
                 assert record.current
                 await self._finish(record.current)
+
+    async def _carry_out_order(self, order: Order, record: ChatRecord) -> str:
+        """Return what answers the owner's message: a decision about a draft, or a command. A note gets nothing."""
+        if draft := draft_shown_by(record, order.reply_to):
+            return await self._approvals.decide(order, draft)
+        return await self._orders.carry_out(order) if parse_order(order.text) else ""
 
     async def skip(self, step: Step | None, record: ChatRecord) -> None:
         """Skip a step that does not work: fail its question, or drop it if it has failed already."""
@@ -124,6 +151,8 @@ class Performer:
                 await self._change_or_drop_history(lambda record: finish_order(record, order, answer))
             case TakeUp():
                 await self._change_or_drop_history(progress.skip_waiting_question)
+            case Submit() | ExpireApproval() | Recall() | ShowDraft():
+                await self._approvals.skip(step)
             case _ if current:
                 await self._change_or_drop_history(
                     lambda record: progress.give_up_question(record, current.request_id, now, deadline)
@@ -188,10 +217,15 @@ class Performer:
             log_malformed(reply)
 
     async def _think(self, record: ChatRecord, current: Current) -> None:
+        question = current.question
         if current.outcome is None:
             await self.publish(record, current)
+        if question.approve:
+            # Nobody may ever answer: the chat shows nothing until the owner has decided.
+            await self._change(lambda record: progress.record_thinking_line(record, current.request_id, NO_MESSAGE))
+            return
+        if current.outcome is None:
             self._view.show_typing(self._clock.now())
-        question = current.question
         line = phrases.thinking(question.locale, current.request_id)
         sent = await self._outbox.send(
             FormattedText(line), reply_to=question.message_id, key=current.request_id, part="thinking"

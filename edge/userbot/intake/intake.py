@@ -72,7 +72,9 @@ class Intake:
         self._log_throttle = LogThrottle(LOGGED_EVERY)
 
     def _rules_for(self, sender: Person) -> Rules:
-        return replace(self._owner_rules().for_person(sender), names=self._names())
+        rules = replace(self._owner_rules().for_person(sender), names=self._names())
+        # The owner approves nothing for themselves.
+        return replace(rules, approve="off") if sender.id == self._ports.owner_chat else rules
 
     async def receive(self, message: Incoming) -> Effect:
         rules = self._rules_for(message.sender)

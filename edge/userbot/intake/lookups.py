@@ -21,7 +21,7 @@ from edge.userbot.rules import Rules
 
 LOOK_PAUSE = timedelta(seconds=30)
 """Pause after a look into a chat has failed."""
-COUNTED = {Effect.ASKED, Effect.QUEUED, Effect.HINTED}
+COUNTED = {Effect.ASKED, Effect.QUEUED, Effect.JOINED, Effect.HINTED}
 
 log = structlog.get_logger(__name__)
 
@@ -111,4 +111,5 @@ class Lookups:
 
 def _asks_who_wrote_first(rules: Rules) -> bool:
     lists = (rules.allow.entries, rules.deny.entries, rules.policy.allowed, rules.policy.denied)
-    return any(WROTE_FIRST in entries for entries in lists)
+    approve = rules.approve == "listed" and WROTE_FIRST in rules.approve_list.entries
+    return approve or any(WROTE_FIRST in entries for entries in lists)

@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 
 from edge.userbot.chat.commands import DeleteHistory, Help, parse
+from edge.userbot.chat.drafts import may_answer_draft
 from edge.userbot.chat.incoming import Incoming, OwnMessage
 from edge.userbot.chat.owner_turn import take_own
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
@@ -62,14 +63,27 @@ class OwnIntake:
         return await self._receive(message, take_own) if self._rules.owner_pause else Effect.SILENT
 
     async def receive_from_owner(self, message: Incoming) -> Effect:
-        """Take in a message to a bot if it is an order of its owner's; if not, return Effect.SILENT."""
+        """Take in a message to a bot if it is an order or decision of its owner's; if not, return Effect.SILENT."""
         account, chat, rules = message.account, message.chat, self._rules
         if chat != self._ports.owner_chat or account == chat or message.forwarded:
             return Effect.SILENT
-        if not isinstance(parse(message.text, rules.prefix, rules.names), Help | None):
-            return Effect.SILENT  # it is for the bot as everyone's is
-        order = OwnMessage(account, chat, message.message_id, message.text, message.date)
+        is_for_all = not isinstance(parse(message.text, rules.prefix, rules.names), Help | None)
+        if is_for_all and not await self._may_answer_draft(message):
+            return Effect.SILENT
+        order = OwnMessage(account, chat, message.message_id, message.text, message.date, message.reply_to)
         return await self._receive(order, receive_order)
+
+    async def _may_answer_draft(self, message: Incoming) -> bool:
+        if message.reply_to is None:
+            return False
+        try:
+            record = await store_with_retries(
+                partial(self._ports.chats.load, message.chat), message, self._ports.retrying, attempts=UNKNOWN_ATTEMPTS
+            )
+        except Exception as error:  # noqa: BLE001 - the message is then taken as everyone's is
+            log.warning("message.not_compared", chat=message.chat, error=describe_error(error))
+            return False
+        return may_answer_draft(record, message.reply_to)
 
     async def _receive(self, message: OwnMessage, decide: Decide) -> Effect:
         message = replace(message, date=message.date + self._clock_offset())

@@ -1,8 +1,8 @@
 """Take the owner's orders into the record of their own chat, and out of it: pure functions."""
 
-from collections.abc import Set
 from datetime import datetime, timedelta
 
+from edge.userbot.chat.drafts import may_answer_draft
 from edge.userbot.chat.incoming import OwnMessage
 from edge.userbot.chat.own_messages import is_ours, record_seen
 from edge.userbot.chat.record import (
@@ -34,13 +34,17 @@ def take_in_own_chat(record: ChatRecord, message: OwnMessage, rules: Rules, now:
 
 
 def receive_order(record: ChatRecord, message: OwnMessage, rules: Rules, now: datetime) -> Decision:
-    """Take in a message of the owner's in their own chat. A note, or one that was taken in before, changes nothing."""
-    if not is_order(record, message, rules.names):
+    """Take in a message of the owner's in their own chat. A note, or one that was taken in before, changes nothing.
+
+    A decision about a draft counts whatever its age: the draft knows how long it waits.
+    """
+    decides = may_answer_draft(record, message.reply_to)
+    if not decides and parse_order(message.text, rules.names) is None:
         return Decision(record, Effect.SILENT)
     if message.message_id in record.seen:
         return Decision(record, Effect.DUPLICATE)
     record = record.having(seen=(*record.seen, message.message_id)[-MAX_SEEN:])
-    if now - message.date > rules.catch_up_window:
+    if now - message.date > rules.catch_up_window and not decides:
         return Decision(record, Effect.TOO_OLD)
     if len(record.orders) >= MAX_ORDERS:
         return Decision(_with_overflow(record, message, rules), Effect.TOO_MANY_ORDERS)
@@ -51,11 +55,6 @@ def receive_order(record: ChatRecord, message: OwnMessage, rules: Rules, now: da
         reply_to=message.reply_to or NO_MESSAGE,
     )
     return Decision(record.having(orders=(*record.orders, order)), Effect.ORDERED)
-
-
-def is_order(record: ChatRecord, message: OwnMessage, names: Set[str]) -> bool:
-    """Return whether `message` is a command, or something like one."""
-    return parse_order(message.text, names) is not None
 
 
 def finish_order(record: ChatRecord, order: Order, answer: str) -> ChatRecord:

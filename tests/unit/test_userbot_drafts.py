@@ -1,0 +1,180 @@
+"""Drafts in the owner's record and chat."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.userbot import draft_phrases
+from edge.userbot.chat.draft_messages import draft_messages
+from edge.userbot.chat.drafts import (
+    MAX_CLOSED,
+    add_draft,
+    close_draft,
+    draft_shown_by,
+    draft_to_show,
+    find_draft,
+    may_answer_draft,
+    record_draft_message,
+)
+from edge.userbot.chat.incoming import OwnMessage
+from edge.userbot.chat.own_messages import SentMessage, digest, is_ours, record_seen, record_sent
+from edge.userbot.chat.record import (
+    MAX_DRAFTS,
+    NO_MESSAGE,
+    AnswerText,
+    ChatRecord,
+    Current,
+    Draft,
+    Failure,
+    Question,
+    ask,
+    from_json,
+)
+from edge.userbot.chat.steps import ShowDraft, next_step, wake_at
+from edge.userbot.formatting.messages import MAX_MESSAGE, utf16_length
+from edge.userbot.text import clean, is_blank
+from events.ids import RequestId
+from events.schema import FailureReason
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ID = "7.42.1.0"
+DRAFT = Draft(chat="42", request_id=ID, asker="Анна")
+ADDED = add_draft(ChatRecord(), DRAFT)
+
+
+def shown(*message_ids: int) -> ChatRecord:
+    record = ADDED
+    for message_id in message_ids:
+        record = record_draft_message(record, ID, message_id, last=message_id == message_ids[-1])
+    return record
+
+
+def current(outcome: AnswerText | Failure, text: str = "как дела?", asker: str = "Анна (@anna)") -> Current:
+    question = Question(message_id=1, text=text, locale="ru", asked_at=NOW, asker=asker, approve=True)
+    return ask(question, RequestId("7", "42", "1"), NOW).having(outcome=outcome)
+
+
+def test_a_draft_is_added_once_and_shown_message_by_message() -> None:
+    assert add_draft(ADDED, DRAFT) is ADDED
+    assert next_step(ADDED, NOW) == ShowDraft(DRAFT)
+    assert next_step(ADDED, NOW, send=False) is None
+    begun = record_draft_message(ADDED, ID, 5, last=False)
+    assert draft_to_show(begun) == find_draft(begun, ID)
+    record = record_draft_message(begun, ID, 6, last=True)
+    assert next_step(record, NOW) is None
+    assert wake_at(record) is None
+    assert from_json(record.to_json()) == record
+
+
+def test_a_reply_to_any_message_of_a_draft_is_about_it() -> None:
+    record = shown(5, 6)
+    assert draft_shown_by(record, 5) == draft_shown_by(record, 6) == find_draft(record, ID)
+    assert draft_shown_by(record, 7) is None
+    assert may_answer_draft(record, 5)
+    assert not may_answer_draft(record, 7)
+    assert not may_answer_draft(record, None)
+
+
+def test_a_reply_may_be_about_a_draft_whose_message_is_sent_but_not_recorded() -> None:
+    assert may_answer_draft(ADDED, 5)
+    assert not may_answer_draft(ADDED, NO_MESSAGE)
+
+
+def test_a_closed_draft_has_its_messages_deleted_and_still_knows_them() -> None:
+    record = close_draft(shown(5, 6), ID)
+    assert record.withdrawn == (5, 6)
+    assert may_answer_draft(record, 6)
+    assert close_draft(record, ID) is record
+    assert close_draft(record, "7.42.2.0") is record
+    assert add_draft(record, DRAFT) is record, "a step repeated after a crash must not show it again"
+
+
+def test_a_message_that_was_sent_while_its_draft_was_closed_is_deleted_too() -> None:
+    closed = close_draft(record_draft_message(ADDED, ID, 5, last=False), ID)
+    assert draft_to_show(closed) is None
+    assert record_draft_message(closed, ID, 6, last=True).withdrawn == (5, 6)
+    assert record_draft_message(ChatRecord(), ID, 6, last=True).withdrawn == (6,)
+
+
+def test_a_message_that_may_have_been_sent_before_a_crash_is_deleted_once_it_is_seen() -> None:
+    draft = DRAFT.having(digests=(digest("раз"), digest("два"), digest("три")))
+    record = record_draft_message(add_draft(ChatRecord(), draft), ID, 5, last=False)
+    record = close_draft(record, ID)
+    seen = OwnMessage("7", "7", 6, "два", NOW)
+    assert is_ours(record, seen)
+    assert record_seen(record, seen).withdrawn == (5, 6)
+    assert not is_ours(record, OwnMessage("7", "7", 6, "три", NOW))
+    sent = record_sent(record, SentMessage(6, "два", NO_MESSAGE))
+    assert record_draft_message(sent, ID, 6, last=False).withdrawn == (5, 6)
+
+
+def test_a_message_that_could_not_be_sent_needs_no_deletion() -> None:
+    assert close_draft(shown(5, NO_MESSAGE), ID).withdrawn == (5,)
+
+
+def test_only_so_many_drafts_wait_and_so_many_closed_ones_are_kept() -> None:
+    record = ChatRecord()
+    for number in range(MAX_DRAFTS + 1):
+        record = add_draft(
+            record, Draft(chat="42", request_id=f"7.42.{number}.0", message_ids=(number + 1,), shown=True)
+        )
+    assert len(record.drafts) == MAX_DRAFTS
+    for number in range(MAX_DRAFTS):
+        record = close_draft(record, f"7.42.{number}.0")
+    assert len(record.drafts) == MAX_CLOSED
+    assert find_draft(record, f"7.42.{MAX_DRAFTS - 1}.0")
+    assert find_draft(add_draft(record, DRAFT), ID)
+
+
+def test_a_draft_says_who_asks_what_then_the_answer_then_how_to_decide() -> None:
+    (message,) = draft_messages(current(AnswerText(text="**всё** хорошо", formatted=True)), "42", "ru")
+    head, answer, how = message.text.split("\n\n")
+    assert head == "Черновик ответа. Спрашивает Анна (@anna): «как дела?»"
+    assert answer == "всё хорошо"
+    assert how == draft_phrases.how_to_decide("ru")
+    (bold,) = message.entities
+    assert message.text[bold.offset : bold.offset + bold.length] == "всё"
+
+
+def test_a_draft_of_a_failure_shows_the_line_that_the_user_would_get() -> None:
+    (message,) = draft_messages(current(Failure(reason=FailureReason.EMPTY)), "42", "en")
+    assert message.text.startswith("Draft: the model gave no answer.")
+    assert "Ничего путного не придумалось" in message.text
+
+
+def test_an_asker_without_a_name_is_called_by_the_chat() -> None:
+    (message,) = draft_messages(current(AnswerText(text="да"), asker=""), "42", "ru")
+    assert "Спрашивает 42" in message.text
+
+
+@pytest.mark.parametrize("locale", ["ru", "en"])
+@given(
+    text=st.text()
+    | st.sampled_from(["/pause", "+", "-", "a\n/pause\n+"])
+    | st.integers(1, 9).map(lambda n: "/ё " * 900 * n),
+    asker=st.text() | st.just("/pause all"),
+    question=st.text() | st.just("+\n/resume"),
+)
+def test_no_message_in_the_owners_chat_begins_as_a_command_or_is_too_long(locale, text, asker, question) -> None:
+    text = clean(text).strip()
+    if is_blank(text):
+        return
+    messages = draft_messages(current(AnswerText(text=text), question, asker), "42", locale)
+    for message in messages:
+        assert message.text.startswith(("Черновик", "Draft"))
+        assert utf16_length(message.text) <= MAX_MESSAGE
+    assert messages[-1].text.endswith(draft_phrases.how_to_decide(locale))
+
+
+@pytest.mark.parametrize("locale", ["ru", "en"])
+def test_no_line_that_answers_the_owner_begins_as_a_command(locale) -> None:
+    lines = [
+        draft_phrases.sent(locale, "/x"),
+        draft_phrases.replaced(locale, "+"),
+        draft_phrases.rejected(locale, "/pause"),
+        draft_phrases.over(locale),
+        draft_phrases.unclear(locale),
+    ]
+    assert all(line[0].isalpha() for line in lines)
