@@ -18,7 +18,7 @@ from edge.userbot.driving.replies import Replies
 from edge.userbot.intake.catch_up import CatchUp
 from edge.userbot.intake.intake import Intake
 from edge.userbot.intake.own_intake import OwnIntake
-from edge.userbot.settings import UserbotSettings
+from edge.userbot.settings import NOBODY_APPROVES, UserbotSettings
 from edge.userbot.storage.chats import open_chats
 from edge.userbot.storage.watermark import Watermark
 from edge.userbot.telegram import session, session_file
@@ -30,6 +30,7 @@ from edge.userbot.telegram.unattended import wait_for_new_session, wait_for_sess
 from edge.userbot.telegram.updates import Updates
 from edge.userbot.telegram.updates_source import TelegramUpdatesSource
 from events import subjects
+from events.errors import SettingsError
 from events.health.keeping import Health, health_file
 from events.jetstream.connection import JetStream, connect
 from events.jetstream.core_nats import listen_for_progress, listen_for_wakes
@@ -224,9 +225,14 @@ async def _receive(intake: Intake, own_intake: OwnIntake, message: Message) -> N
 
 
 def _owner_chat(settings: UserbotSettings, account: str, *, is_bot: bool) -> str | None:
-    """Return the chat with the owner: a user account's own chat, a bot's chat with its owner, if that is known."""
+    """Return the chat with the owner: a user account's own chat, a bot's chat with its owner, if that is known.
+
+    Raises SettingsError if the owner has to be known.
+    """
     if not is_bot:
         return account
+    if settings.owner is None and settings.wants_approval:
+        raise SettingsError(NOBODY_APPROVES)
     return str(settings.owner) if settings.owner else None
 
 

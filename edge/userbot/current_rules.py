@@ -25,6 +25,7 @@ RULES = frozenset(
     {
         *("prefix", "language", "when_busy", "live", "persona", "max_answers_per_minute", "owner_pause", "contacts"),
         *("allow", "deny", "refused", "max_answers_per_day", "max_answers_per_day_for_all", "quiet_hours", "time_zone"),
+        *("approve", "approve_list", "approve_for", "approve_expired"),
     }
 )
 """The settings that take effect without a restart."""
@@ -53,6 +54,10 @@ def rules_of(settings: UserbotSettings) -> Rules:
         max_answers_per_day_for_all=settings.max_answers_per_day_for_all,
         quiet_hours=settings.quiet_hours,
         time_zone=time_zone(settings.time_zone),
+        approve=settings.approve,
+        approve_list=People.of(settings.approve_list),
+        approve_for=settings.approve_for,
+        approve_expired=settings.approve_expired,
         overrides={name: contact.override for name, contact in settings.contacts.items()},
     )
 

@@ -3,14 +3,14 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge.userbot.contacts import MAX_PREFIX, Contacts, Prefix
 from edge.userbot.rule_values import MAX_PERSONA, Entries, Persona, Spans, TimeZone
-from edge.userbot.rules import DEFAULTS
+from edge.userbot.rules import DEFAULTS, Approve
 from events.errors import SettingsError
 from events.schema import Sampling
 from events.settings import Json, ProcessSettings, Seconds, ServiceSettings
@@ -18,6 +18,7 @@ from events.settings import Json, ProcessSettings, Seconds, ServiceSettings
 _LIKE_A_STRING = re.compile(r"[A-Za-z0-9_=-]{80,}")
 LONG_FOR_A_PATH = 200
 SESSION_SUFFIX = ".session"
+NOBODY_APPROVES = "USERBOT_APPROVE: a bot sends its drafts to USERBOT_OWNER; set that to your id, or this to off"
 WHERE = "create an application at https://my.telegram.org to get it"
 
 
@@ -109,6 +110,21 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         ge=timedelta(0),
         description="seconds without answers in a chat after the owner has written there; 0: never",
     )
+    approve: Approve = Field(
+        DEFAULTS.approve,
+        description="off, all, new or listed: whose answers are sent only if you approve them; new: in chats without an"
+        " answer yet; listed: to USERBOT_APPROVE_LIST",
+    )
+    approve_list: Entries = Field(
+        (), description="whose answers need approval with USERBOT_APPROVE=listed, in the form of USERBOT_ALLOW"
+    )
+    approve_for: Seconds = Field(
+        DEFAULTS.approve_for, gt=timedelta(0), description="seconds that a draft waits for your decision, above 0"
+    )
+    approve_expired: Literal["drop", "send"] = Field(
+        DEFAULTS.approve_expired,
+        description="drop or send: what becomes of an answer that you have not decided by then",
+    )
     answer_groups: bool = Field(False, description="true or false: answer in groups as well")
     answer_bots: bool = Field(False, description="true or false: answer other bots as well")
     sampling: Annotated[Sampling, Json()] = Field(
@@ -124,6 +140,17 @@ class UserbotSettings(ServiceSettings, ProcessSettings):
         None, description="host:port of an MTProto server to use instead of Telegram's, e.g. the sandbox"
     )
     telegram_key: Path | None = Field(None, description="PEM file with the RSA public key of that server")
+
+    @model_validator(mode="after")
+    def _has_somebody_to_approve(self) -> Self:
+        if self.bot_token and self.owner is None and self.wants_approval:
+            raise ValueError(NOBODY_APPROVES)
+        return self
+
+    @property
+    def wants_approval(self) -> bool:
+        """Return whether any answer is sent only if the owner approves it."""
+        return self.approve != "off" or any(contact.approve for contact in self.contacts.values())
 
     @property
     def session_text(self) -> str:
