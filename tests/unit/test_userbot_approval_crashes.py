@@ -332,7 +332,7 @@ async def happens(scenario: Scenario, places: Places) -> None:
     while True:
         await asyncio.sleep(0.02)
         # Nothing more may come of what is still under way.
-        if places.taken == len(places.telegram.messages) == said and said > 1 and await places.rests():
+        if places.taken == len(places.telegram.messages) == said and await places.rests():
             await asyncio.sleep(0.1)
             if places.taken == len(places.telegram.messages) == said and await places.rests():
                 return
