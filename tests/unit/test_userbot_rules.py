@@ -38,7 +38,7 @@ def written(text: str, chat: str, sender: Person) -> Incoming:
 
 
 async def test_a_question_is_taken_by_the_rules_of_its_sender(places) -> None:
-    for_anna = Override(prefix="бот", only_locale="en", live=True, persona="a friend", max_new_tokens=9, approve="all")
+    for_anna = Override(prefix="бот", only_locale="en", live=True, persona="a friend", max_new_tokens=9)
     edge = places.edge(overrides={"@anna": for_anna})
     assert await edge.intake.receive(written("Тимоха, раз", "2", ANNA)) is Effect.SILENT
     assert await edge.intake.receive(written("бот раз", "3", Person(id="8"))) is Effect.SILENT
@@ -48,6 +48,22 @@ async def test_a_question_is_taken_by_the_rules_of_its_sender(places) -> None:
     asked = current.question
     assert (asked.text, asked.locale, asked.live) == ("раз", "en", True)
     assert (asked.persona, asked.max_new_tokens) == ("a friend", 9)
+
+
+async def test_a_persons_answers_may_need_approval_whatever_those_of_others_do(places) -> None:
+    edge = places.edge(overrides={"@anna": Override(approve="all")})
+    assert await edge.intake.receive(written("Тимоха, раз", "2", ANNA)) is Effect.ASKED
+    assert await edge.intake.receive(written("Тимоха, раз", "3", Person(id="8"))) is Effect.ASKED
+    asked = [(await edge.ports.chats.load(chat)).current for chat in ("2", "3")]
+    assert [current.question.approve for current in asked if current] == [True, False]
+
+
+async def test_the_owners_own_question_to_a_bot_needs_no_approval(places) -> None:
+    edge = places.edge(approve="all")
+    assert await edge.intake.receive(written("Тимоха, раз", "2", Person(id=edge.ports.owner_chat))) is Effect.ASKED
+    current = (await edge.ports.chats.load("2")).current
+    assert current
+    assert not current.question.approve
 
 
 async def test_a_person_is_answered_in_the_language_that_is_set_for_them_whatever_theirs_is(places) -> None:

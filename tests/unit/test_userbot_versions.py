@@ -34,8 +34,9 @@ CONTENT = {
 CONTENT[2] = (
     f"{CONTENT[1]}"
     " current.approve_until current.approved current.question.approve current.question.asker"
-    " current.question.max_new_tokens current.question.persona current.submitted drafts.chat"
-    " drafts.message_ids drafts.request_id drafts.shown orders.date orders.message_id orders.reply_to"
+    " current.question.max_new_tokens current.question.persona current.submitted decided_by drafts.asker drafts.chat"
+    " drafts.closed drafts.digests drafts.message_ids drafts.request_id drafts.shown orders.date"
+    " orders.message_id orders.reply_to"
     " notices.key orders.text paused_since paused_until rate.day rate.today recalled refused_at sent unconfirmed.digest"
     " unconfirmed.reply_to unconfirmed.withdraw waiting.approve waiting.asker waiting.max_new_tokens"
     " waiting.persona withdrawn wrote_first"
