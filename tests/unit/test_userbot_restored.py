@@ -35,7 +35,7 @@ from tests.unit.test_userbot_crash_points import (
 
 AGO = timedelta(seconds=10)
 """So long ago everything was written: what is younger than two seconds counts as live."""
-DELETING = {name for name in SCENARIOS if "deletion" in name or "deleted" in name}
+DELETING = {name for name in SCENARIOS if {"deletion", "deleted", "forgotten"} & set(name.split())}
 TAKEN_OVER = {name for name in SCENARIOS if "owner" in name}
 """What the owner wrote before the backup was restored is not known to be the owner's."""
 
