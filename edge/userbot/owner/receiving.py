@@ -77,6 +77,7 @@ def start_afresh(record: ChatRecord, message: OwnMessage, rules: Rules) -> Decis
 def _with_overflow(record: ChatRecord, message: OwnMessage, rules: Rules) -> ChatRecord:
     """Return `record` with one line for all orders for which there is no room, if there is room for that."""
     line = phrases.words(rules.locale).too_many
-    if len(record.notices) >= MAX_NOTICES or any(notice.text == line for notice in record.notices):
+    # One place stays free for the answer to the order that is being carried out.
+    if len(record.notices) >= MAX_NOTICES - 1 or any(notice.text == line for notice in record.notices):
         return record
     return record.having(notices=(*record.notices, Notice(message_id=message.message_id, text=line)))
