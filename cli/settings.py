@@ -48,6 +48,11 @@ class DemoSettings(ProcessSettings):
         description="a directory for logs and streams, for one demo at a time; by default they are deleted at the end",
     )
     trace: bool = Field(False, description="true or false: show the trace of each answer")
+    owner: bool = Field(
+        False,
+        description="true or false: show the owner's side of the chat as well; answers wait for approval unless"
+        " USERBOT_APPROVE says otherwise",
+    )
 
 
 class DoctorSettings(RabbitMQSettings):

@@ -18,7 +18,7 @@ SAID = "said"
 
 @contextmanager
 def demo(
-    directory: Path, *, log: str = SAID, delay: int = 0, alone: bool = True, **how: object
+    directory: Path, *options: str, log: str = SAID, delay: int = 0, alone: bool = True, **how: object
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a demo whose answers take `delay` seconds. What it leaves behind is a failure, unless it is not `alone`."""
     settings = {
@@ -29,7 +29,7 @@ def demo(
     }
     with (directory / log).open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "demo"],
+            [sys.executable, "-m", "cli", "demo", *options],
             cwd=directory,
             env={**os.environ, **settings},
             stdout=said,

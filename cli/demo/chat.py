@@ -10,6 +10,7 @@ from pyrogram.types import Message
 
 from cli.demo.terminal import labelled, with_formatting
 from edge.sandbox.server import Sandbox
+from edge.userbot import phrases
 from edge.userbot.chat.commands import Ask, parse
 from edge.userbot.chat.record import ChatRecord
 from edge.userbot.storage.chats import Chats
@@ -46,6 +47,8 @@ class DemoChat:
     """Ids of questions, and of the account's copies of them."""
     _lines: set[int] = field(default_factory=set)
     """Ids of thinking lines that may still become answers."""
+    _not_the_bots: set[int] = field(default_factory=set)
+    """Ids of the account's messages that its owner wrote."""
 
     def is_question(self, text: str) -> bool:
         """Return whether the userbot treats `text` as a question."""
@@ -64,15 +67,23 @@ class DemoChat:
 
     async def show_outcome(self, text: str, message_id: int) -> None:
         """Show replies until the message is finished, or `(no reply)`."""
-        before = self._shown
-        if parse(text, self.prefix, self.names) is not None:
-            while not _is_finished(await self.refresh(), message_id):
-                await self.clock.sleep(POLL)
-        if self._shown == before:
+        before = self._progress
+        while not await self._is_settled(text, message_id):
+            await self.clock.sleep(POLL)
+        if self._progress == before:
             await self.clock.sleep(LATE_REPLY_WAIT)
             await self.refresh()
-        if self._shown == before:
+        if self._progress == before:
             self.show("(no reply)")
+
+    @property
+    def _progress(self) -> tuple[int, ...]:
+        """What changes when something new is shown."""
+        return (self._shown,)
+
+    async def _is_settled(self, text: str, message_id: int) -> bool:
+        """Show what is new; return whether nothing more will come of the message."""
+        return parse(text, self.prefix, self.names) is None or _is_finished(await self.refresh(), message_id)
 
     async def refresh(self) -> ChatRecord:
         """Show new messages; return the chat record as it was just before."""
@@ -84,14 +95,17 @@ class DemoChat:
             question = self._asked.get(message.reply_to_message_id or 0)
             if question is not None:
                 self._show_line(message, whole=_is_finished(record, question) or message.id in replied_to)
-            elif message.id > self._shown:
+            elif message.id > self._shown and message.id not in self._not_the_bots:
                 self.show(labelled("bot> ", _formatted(message)))
             self._shown = max(self._shown, message.id)
         return record
 
     def _show_line(self, line: Message, *, whole: bool) -> None:
-        """Show a thinking line, or the answer that it has become by edits; it replies to the question."""
+        """Show a reply to the question: a thinking line, the answer that it has become by edits, or an answer."""
         if line.id > self._shown:
+            if not line.edit_date and str(line.text) not in phrases.thinking_lines():
+                self.show(labelled("bot> ", _formatted(line)))
+                return
             self._lines.add(line.id)
             if not line.edit_date:
                 self.show(labelled("bot~ ", str(line.text)))
@@ -122,8 +136,14 @@ def _formatted(message: Message) -> str:
 
 
 def _is_finished(record: ChatRecord, message_id: int) -> bool:
-    """Return whether nothing more will come of the message."""
+    """Return whether nothing more will come of the message, unless its answer is approved."""
     open_ids = {question.message_id for question in record.waiting} | {notice.message_id for notice in record.notices}
-    if record.current:
+    if record.current and is_open(record):
         open_ids.add(record.current.question.message_id)
     return message_id in record.seen and message_id not in open_ids
+
+
+def is_open(record: ChatRecord) -> bool:
+    """Return whether a question is being answered, and its answer does not just wait for the owner's approval."""
+    current = record.current
+    return current is not None and not (current.state == "awaiting_approval" and current.submitted)

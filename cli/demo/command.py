@@ -14,6 +14,7 @@ from rich.console import Console
 
 from cli.demo.chat import DemoChat
 from cli.demo.nats_server import EmbeddedServer
+from cli.demo.owner import HOW, ChatWithOwner
 from cli.demo.processes import CommandProcess, run_once, running
 from cli.demo.runs import reserve_message_ids, without_messages
 from cli.demo.terminal import converse, read_all, show_rendered, show_text
@@ -62,7 +63,7 @@ async def main(settings: DemoSettings, telemetry: Telemetry, stop: asyncio.Event
 async def _demo(settings: DemoSettings, clock: Clock) -> None:
     with _directory(settings.directory) as directory:
         trace_file = settings.trace_file or directory / TRACE_FILE
-        async with _running_product(directory, trace_file, clock) as chat:
+        async with _running_product(directory, trace_file, clock, with_owner=settings.owner) as chat:
             show = show_rendered if sys.stdin.isatty() else Console(stderr=True).print
             await _talk(chat, Traces(trace_file, clock, show) if settings.trace else None)
             _print_status("stopping")
@@ -84,7 +85,9 @@ async def _talk(chat: DemoChat, traces: Traces | None) -> None:
 
 
 @asynccontextmanager
-async def _running_product(directory: Path, trace_file: Path, clock: Clock) -> AsyncIterator[DemoChat]:
+async def _running_product(
+    directory: Path, trace_file: Path, clock: Clock, *, with_owner: bool
+) -> AsyncIterator[DemoChat]:
     """Run everything within the block."""
     _print_status("starting NATS and the sandbox Telegram")
     async with (
@@ -107,6 +110,7 @@ async def _running_product(directory: Path, trace_file: Path, clock: Clock) -> A
             # The demo's NATS has no users, whatever these settings say; and two processes can't share a health file.
             **dict.fromkeys([*NATS_ACCESS, UserbotSettings.variable("health_file")], ""),
             **_userbot_environment(telegram, session, directory),
+            **(_owners_environment() if with_owner else {}),
             "NATS_URL": nats.url,
             "GENERATE_TRIGGER": "jetstream",
             "TIMOKHA_TRACE_FILE": str(trace_file),
@@ -115,12 +119,15 @@ async def _running_product(directory: Path, trace_file: Path, clock: Clock) -> A
         processes = [CommandProcess(name, directory, environment) for name in ("generate", "userbot")]
         _print_status(f"starting the userbot and a generate function; their logs are in {directory}")
         async with _chats(nats.url, str(owner.id), clock) as chats, AsyncExitStack() as stack:
-            await chats.change(str(visitor.id), without_messages)
+            for account in (visitor, owner):
+                await chats.change(str(account.id), without_messages)
             await stack.enter_async_context(running(*processes, within=STOP_WITHIN))
             client = await stack.enter_async_context(connect(telegram, VISITOR_PHONE))
             await client.resolve_peer(OWNER_NAME)
             await telegram.wait_for(lambda: telegram.sessions(owner.id), timeout=60)
-            yield DemoChat(
+            if with_owner:
+                _print_status(HOW)
+            yield (ChatWithOwner if with_owner else DemoChat)(
                 telegram=telegram,
                 client=client,
                 owner=owner.id,
@@ -155,6 +162,12 @@ def _userbot_environment(telegram: Sandbox, session: Path, directory: Path) -> d
         # The limit protects against several users; here is one, whose piped input may be long.
         "USERBOT_MAX_ANSWERS_PER_MINUTE": "0",
     }
+
+
+def _owners_environment() -> dict[str, str]:
+    """Return settings that give the owner something to decide, unless others are chosen."""
+    variable = UserbotSettings.variable("approve")
+    return {} if "approve" in UserbotSettings.sources() else {variable: "all"}
 
 
 @contextmanager

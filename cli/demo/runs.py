@@ -1,6 +1,7 @@
 """Give each demo in a directory other message ids: its Telegram starts empty, but NATS remembers earlier messages."""
 
 from pathlib import Path
+from typing import Any
 
 from edge.userbot.chat.record import ChatRecord
 from events.errors import SettingsError
@@ -9,6 +10,11 @@ from events.files import write_whole
 FILE = "runs"
 IDS_PER_RUN = 100_000
 """Message ids reserved for one run."""
+NO_MESSAGES: dict[str, Any] = {
+    "current": None,
+    **dict.fromkeys(["waiting", "notices", "sent", "unconfirmed", "withdrawn", "recalled", "orders", "drafts"], ()),
+}
+"""The fields of a chat record that are about messages."""
 MAX_RUNS = 2**31 // IDS_PER_RUN - 1
 """Runs in a directory: Telegram's ids have 31 bits."""
 
@@ -25,10 +31,8 @@ def reserve_message_ids(directory: Path) -> int:
 
 
 def without_messages(record: ChatRecord) -> ChatRecord:
-    """Return `record` without open questions and notices, whose messages no longer exist."""
-    if not (record.current or record.waiting or record.notices):
-        return record
-    return record.having(current=None, waiting=(), notices=())
+    """Return `record` without what is about messages, which no longer exist."""
+    return record if record == (changed := record.having(**NO_MESSAGES)) else changed
 
 
 def _runs(file: Path) -> int:
