@@ -24,6 +24,7 @@ from edge.userbot.storage.watermark import Watermark
 from edge.userbot.telegram import session, session_file
 from edge.userbot.telegram.api import SessionRevoked, TelegramApi
 from edge.userbot.telegram.messenger import TelegramMessenger
+from edge.userbot.telegram.presses import Presses
 from edge.userbot.telegram.pyrogram_repairs import repair
 from edge.userbot.telegram.session import make_client, started_client
 from edge.userbot.telegram.unattended import wait_for_new_session, wait_for_session
@@ -146,9 +147,12 @@ async def _answer(
                 health.ready_unless, partial(connection_problem, topology), partial(session.connection_problem, client)
             )
             edge = _Edge(js, drivers, watermark, catch_up, Replies(ports, drivers, subscription), answers)
+            presses = Presses(api, own_intake.receive_press)
+            updates.on_press = presses.put
             updates.listen(account, catch_up.put)
             await run_all(
                 edge.run(account),
+                presses.run(),
                 rules.keep_current(clock),
                 _until_revoked(api.revoked),
                 keep_topology(topology, ensure, clock=retrying.clock, on_recreated=edge.on_store_recreated),

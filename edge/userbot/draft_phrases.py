@@ -19,6 +19,8 @@ class _Phrases:
     rejected: str
     over: str
     unclear: str
+    send_label: str
+    drop_label: str
 
 
 _RUSSIAN = _Phrases(
@@ -32,6 +34,8 @@ _RUSSIAN = _Phrases(
     over="Уже решено: этот черновик больше не ждёт.",
     unclear="Не понял. Ответьте на черновик: + — отправить, - — не отправлять, другой текст без / в начале — отправить"
     " его.",
+    send_label="Отправить",
+    drop_label="Не отправлять",
 )
 
 _ENGLISH = _Phrases(
@@ -45,6 +49,8 @@ _ENGLISH = _Phrases(
     over="Already decided: this draft no longer waits.",
     unclear="That is no decision. Reply to the draft: + to send it, - to send nothing, any other text without a leading"
     " / to send that instead.",
+    send_label="Send",
+    drop_label="Don't send",
 )
 
 _LANGUAGES = {"ru": _RUSSIAN, "en": _ENGLISH}
@@ -64,6 +70,16 @@ def draft_more(locale: str, number: int, total: int) -> str:
 def how_to_decide(locale: str) -> str:
     """Return the last line of a draft."""
     return _phrases(locale).how
+
+
+def send_label(locale: str) -> str:
+    """Return what the button says that approves a draft."""
+    return _phrases(locale).send_label
+
+
+def drop_label(locale: str) -> str:
+    """Return what the button says that rejects a draft."""
+    return _phrases(locale).drop_label
 
 
 def sent(locale: str, asker: str) -> str:

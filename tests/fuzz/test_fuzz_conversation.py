@@ -80,7 +80,9 @@ class Telegram:
     refused: list[str] = field(default_factory=list)
     ids: dict[int, int] = field(default_factory=dict)
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
+    ) -> int:
         text = message.text
         fits = 0 < utf16_length(text) <= MOST and not is_blank(text)
         if not fits or clean(text) != text or text.rstrip() != text or random_id in self.ids:

@@ -22,11 +22,12 @@ from pyrogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from edge.sandbox.server import Sandbox
 from edge.sandbox.state import Account
+from edge.userbot.chat.incoming import Press
 from edge.userbot.driving.messenger import Button
 from edge.userbot.formatting.styled_text import FormattedText
 from edge.userbot.telegram.api import TelegramApi
 from edge.userbot.telegram.messenger import TelegramMessenger
-from edge.userbot.telegram.presses import Press, Presses
+from edge.userbot.telegram.presses import Presses
 from edge.userbot.telegram.server import use_server
 
 PATIENCE = 10

@@ -86,7 +86,9 @@ class Telegram:
     def __init__(self) -> None:
         self.texts: list[tuple[str, str]] = []
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
+    ) -> int:
         self.texts.append((chat, message.text))
         return 1000 + len(self.texts)
 

@@ -60,7 +60,9 @@ class FakeTelegram:
     typings: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
+    ) -> int:
         assert chat == CHAT
         text = message.text
         self.before_send(text)

@@ -79,7 +79,9 @@ class Telegram:
         ends = draft_phrases.how_to_decide("ru")
         return [one.message_id for one in ours if one.text.endswith(ends) and one.message_id not in self.deleted]
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
+    ) -> int:
         if self.shut and random_id in self.by_random_id:
             return self.by_random_id[random_id]
         number = self.by_random_id[random_id] = self.add(chat, message.text, reply_to)

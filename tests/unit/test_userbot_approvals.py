@@ -55,7 +55,9 @@ class Telegram:
     def ids(self, chat: str) -> list[int]:
         return [number for number, (where, *_) in self.messages.items() if where == chat]
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
+    ) -> int:
         if error := self.refused.get(chat):
             raise error
         if random_id not in self.by_random_id:

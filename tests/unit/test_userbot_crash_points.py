@@ -99,7 +99,9 @@ class Telegram:
         self.changes.append(message)
         self.live(LiveChange(len(self.changes), 1, message))
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
+    ) -> int:
         if self.shut and random_id in self.by_random_id:
             return self.by_random_id[random_id]
         self.texts.append((message.text, reply_to))

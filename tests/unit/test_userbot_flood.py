@@ -25,7 +25,9 @@ class Flooded:
     tries: list[str] = field(default_factory=list)
     _sent: set[int] = field(default_factory=set)
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
+    ) -> int:
         if chat == CHAT and self.lasts:
             self.tries.append(message.text)
             raise PeerFlooded("PEER_FLOOD")

@@ -100,7 +100,9 @@ class Person:
                 await self._log.publish(Channel.REPLIES, event)
                 await delivery.ack()
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
+    ) -> int:
         return self._telegram.says(self._account, message.text)
 
     async def find_own(self, chat: str, text: str, *, reply_to: int | None) -> int | None:

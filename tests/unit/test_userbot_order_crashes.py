@@ -46,7 +46,9 @@ class Telegram:
     deleted: list[int] = field(default_factory=list)
     find: Callable[[str], str | None] = {"@ann": CHAT}.get
 
-    async def send(self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int) -> int:
+    async def send(
+        self, chat: str, message: FormattedText, *, reply_to: int | None, random_id: int, buttons: object = ()
+    ) -> int:
         self.texts.append((chat, message.text, reply_to))
         return 1000 + len(self.texts)
 

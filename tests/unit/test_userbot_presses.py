@@ -3,19 +3,27 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pyrogram import raw
 from pyrogram.errors import QueryIdInvalid
 
+from edge.userbot.chat.incoming import Press
+from edge.userbot.chat.record import Draft
+from edge.userbot.chat.transitions import Effect
 from edge.userbot.driving.messenger import Button
 from edge.userbot.formatting.styled_text import Entity, FormattedText
+from edge.userbot.intake.own_intake import OwnIntake
+from edge.userbot.rules import Rules
 from edge.userbot.telegram.api import TelegramApi
-from edge.userbot.telegram.presses import MAX_WAITING, Press, Presses
+from edge.userbot.telegram.presses import MAX_WAITING, Presses
+from tests.unit.conftest import ACCOUNT, CHAT
 from tests.unit.test_userbot_calls import FakeClient, refused, sent, telegram
 
 types = raw.types
+DRAFT = Draft(chat="3", request_id="1.3.7.0", message_ids=(9,), shown=True)
 BUTTONS = (Button("Да", "+"), Button("Нет", "-"))
 MARKUP = types.ReplyInlineMarkup(
     rows=[
@@ -89,3 +97,23 @@ async def test_a_press_in_a_group_and_too_many_of_them_are_left_out() -> None:
         for number in range(MAX_WAITING + 5):
             presses.put(press(number))
     assert taken == [Press("2", 9, "+")] * MAX_WAITING
+
+
+async def test_the_owners_first_press_is_an_order_and_nobody_elses_is(places) -> None:
+    edge = places.edge()
+    ports = replace(edge.ports, owner_chat=CHAT)
+    own = OwnIntake(ports, edge.drivers, Rules)
+    edge.drivers.hold()
+    assert await own.receive_press(Press("3", 9, "+")) is Effect.SILENT
+    await ports.chats.change(CHAT, lambda record: record.having(drafts=(DRAFT,)))
+    assert await own.receive_press(Press(CHAT, 9, "+")) is Effect.ORDERED
+    assert await own.receive_press(Press(CHAT, 9, "-")) is Effect.DUPLICATE
+    [order] = (await ports.chats.load(CHAT)).orders
+    assert (order.text, order.reply_to) == ("+", 9)
+    assert (await ports.chats.load("3")).orders == ()
+
+
+async def test_a_user_account_takes_no_presses(places) -> None:
+    edge = places.edge()
+    own = OwnIntake(replace(edge.ports, owner_chat=ACCOUNT), edge.drivers, Rules)
+    assert await own.receive_press(Press(ACCOUNT, 9, "+")) is Effect.SILENT

@@ -55,4 +55,13 @@ class OwnMessage:
     reply_to: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A press of a button of `message_id`, by the person whose chat with the bot is `chat`. `data`: what it says."""
+
+    chat: str
+    message_id: int
+    data: str
+
+
 Message = Incoming | OwnMessage

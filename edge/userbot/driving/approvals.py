@@ -16,6 +16,7 @@ from edge.userbot.chat.draft_messages import asker_of, draft_messages
 from edge.userbot.chat.own_messages import SentMessage, digest, record_sent
 from edge.userbot.chat.record import NO_MESSAGE, ChatRecord, Current, Draft, Order, UnreadableRecord
 from edge.userbot.chat.steps import ExpireApproval, Recall, ShowDraft, Submit
+from edge.userbot.driving.messenger import Button
 from edge.userbot.driving.outbox import Outbox
 from edge.userbot.driving.ports import Ports
 from edge.userbot.storage.chats import Transition
@@ -169,13 +170,20 @@ class Approvals:
         if current is None:
             await self._change(self._chat, lambda record: drafts.close_draft(record, draft.request_id))
             return
-        messages = draft_messages(current, draft.chat, self._ports.rules().locale)
+        locale = self._ports.rules().locale
+        messages = draft_messages(current, draft.chat, locale)
         number = len(draft.message_ids)
+        last = number + 1 >= len(messages)
         with propagation.resume(current.question.trace):
             sent = await self._outbox.send(
-                messages[number], reply_to=None, key=draft.request_id, part=f"draft {number}", index=number
+                messages[number],
+                reply_to=None,
+                key=draft.request_id,
+                part=f"draft {number}",
+                index=number,
+                buttons=_buttons(locale) if last else (),
             )
-        await self._record_shown(draft, sent, last=number + 1 >= len(messages))
+        await self._record_shown(draft, sent, last=last)
 
     async def _waiting(self, draft: Draft) -> Current | None:
         try:
@@ -211,3 +219,8 @@ class Approvals:
 
     async def _change(self, chat: str, transition: Transition[ChatRecord]) -> ChatRecord:
         return await self._ports.chats.change(chat, transition)
+
+
+def _buttons(locale: str) -> tuple[Button, ...]:
+    """Return the buttons below a draft: a press says what a reply to it would say."""
+    return Button(draft_phrases.send_label(locale), "+"), Button(draft_phrases.drop_label(locale), "-")

@@ -1,6 +1,6 @@
 """Send a chat's messages one after the other, each in its span."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 
@@ -8,7 +8,7 @@ import structlog
 
 from edge.userbot.chat.own_messages import SentMessage
 from edge.userbot.chat.record import NO_MESSAGE
-from edge.userbot.driving.messenger import Messenger, PeerFlooded, Undeliverable, UnknownAnswer
+from edge.userbot.driving.messenger import Button, Messenger, PeerFlooded, Undeliverable, UnknownAnswer
 from edge.userbot.formatting.styled_text import FormattedText
 from events.faults import UNKNOWN_ATTEMPTS
 from events.ids import RequestId
@@ -44,7 +44,14 @@ class Outbox:
         self._check_first = True
 
     async def send(
-        self, message: FormattedText, *, reply_to: int | None, key: str, part: str, index: int = 0
+        self,
+        message: FormattedText,
+        *,
+        reply_to: int | None,
+        key: str,
+        part: str,
+        index: int = 0,
+        buttons: Sequence[Button] = (),
     ) -> SentMessage | None:
         """Send a message and return it, None if it can't be delivered.
 
@@ -58,7 +65,7 @@ class Outbox:
             if sent is None:
                 with self._limit_attempts(f"{key} {part}"), self._spans.send_telegram(RequestId.parse(key), part=index):
                     sent = await self._messenger.send(
-                        self._chat, message, reply_to=reply_to, random_id=random_id(key, part)
+                        self._chat, message, reply_to=reply_to, random_id=random_id(key, part), buttons=buttons
                     )
         except Undeliverable as error:
             log.warning("message.undeliverable", chat=self._chat, part=part, error=str(error))

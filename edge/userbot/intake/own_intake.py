@@ -9,7 +9,7 @@ import structlog
 
 from edge.userbot.chat.commands import DeleteHistory, Help, parse
 from edge.userbot.chat.drafts import may_answer_draft
-from edge.userbot.chat.incoming import Incoming, OwnMessage
+from edge.userbot.chat.incoming import Incoming, OwnMessage, Press
 from edge.userbot.chat.owner_turn import take_own
 from edge.userbot.chat.record import ChatRecord, UnreadableRecord
 from edge.userbot.chat.transitions import Decision, Effect
@@ -72,6 +72,17 @@ class OwnIntake:
             return Effect.SILENT
         order = OwnMessage(account, chat, message.message_id, message.text, message.date, message.reply_to)
         return await self._receive(order, receive_order)
+
+    async def receive_press(self, press: Press) -> Effect:
+        """Take in a press of a draft's button as the reply that it stands for, once for each message.
+
+        Any app can press what was never shown: only what the owner presses counts.
+        """
+        account, chat = self._ports.account, press.chat
+        if chat != self._ports.owner_chat or account == chat:
+            return Effect.SILENT
+        date, shown = self._clock.now() - self._clock_offset(), press.message_id
+        return await self._receive(OwnMessage(account, chat, shown, press.data, date, reply_to=shown), receive_order)
 
     async def _may_answer_draft(self, message: Incoming) -> bool:
         if message.reply_to is None:

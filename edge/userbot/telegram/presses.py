@@ -6,24 +6,15 @@ seconds, and can be repeated.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pyrogram import raw
 
+from edge.userbot.chat.incoming import Press
 from edge.userbot.telegram.api import TelegramApi
 
 MAX_WAITING = 100
 """Presses; further ones get no answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """A press of a button of `message_id`, by the person whose chat with the bot is `chat`."""
-
-    chat: str
-    message_id: int
-    data: str
 
 
 class Presses:

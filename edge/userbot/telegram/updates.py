@@ -67,6 +67,8 @@ class Updates:
         self._groups = groups
         self._bots = bots
         self._account = ""
+        self.on_press: Callable[[Any], None] = lambda _press: None
+        """Gets presses of buttons, which the account's changes do not count."""
         self._on_item: Callable[[Item], None] | None = None
         self._waiting: list[Any] = []
         self._remembered: set[int] = set()
@@ -139,6 +141,8 @@ class Updates:
         if isinstance(update, raw.types.UpdateNewChannelMessage):
             if message := self._message(update.message, users):
                 yield message
+        elif isinstance(update, raw.types.UpdateBotCallbackQuery):
+            self.on_press(update)
         elif isinstance(update, raw.types.UpdatePtsChanged):
             yield Gap("pts changed")
         elif "Channel" not in type(update).__name__ and hasattr(update, "pts") and hasattr(update, "pts_count"):
