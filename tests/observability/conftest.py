@@ -256,6 +256,12 @@ class Product:
         await self._telegram.wait_for(lambda: len(replies()) >= count, timeout=TIMEOUT)
         return replies()
 
+    async def approve(self) -> None:
+        """As the owner, the one draft."""
+        await self._telegram.wait_for(lambda: self._telegram.messages(self.owner.id, self.owner.id), timeout=TIMEOUT)
+        [draft] = self._telegram.messages(self.owner.id, self.owner.id)
+        self._telegram.send(self.owner.id, self.owner.id, "+", reply_to=draft.id)
+
     async def grows_into(self, text: str) -> None:
         """The one reply is edited at least twice, the last time to `text`."""
         seen: list[str] = []

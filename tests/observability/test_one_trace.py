@@ -181,3 +181,18 @@ async def test_a_live_answer_adds_no_span_to_its_trace(product, collector):
     tree = shape(spans)
     tree.remove(THINKING)
     assert tree == JOURNEY
+
+
+async def test_an_approval_is_one_span_of_its_questions_trace(product, collector):
+    await product.start_userbot(USERBOT_APPROVE="all")
+    await product.start("generate")
+    product.ask("привет")
+    await product.approve()
+    assert await product.replies(1) == ["привет"]
+    received = await collector.arrived(*LAST)
+
+    [root] = [one.span.trace_id for one in received if one.span.name == "receive telegram"]
+    spans = [one for one in received if one.span.trace_id == root]
+    draft, waited = ("userbot", "send telegram", "process timokha.replies"), "await approval"
+    assert sorted(shape(spans)) == sorted([*JOURNEY, draft, ("userbot", waited, "process timokha.replies")])
+    assert accounted_for(spans) >= 0.95

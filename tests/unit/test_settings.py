@@ -104,3 +104,12 @@ def test_a_complaint_repeats_no_password_of_a_url(monkeypatch):
 )
 def test_urls_are_shown_without_what_may_be_a_password(text, shown):
     assert without_passwords(text) == shown
+
+
+@pytest.mark.parametrize("wanted", [{"approve": "all"}, {"contacts": '{"@anna": {"approve": true}}'}])
+def test_a_bot_that_needs_approval_needs_an_owner(wanted):
+    with pytest.raises(SettingsError, match=r"^USERBOT_APPROVE: a bot sends its drafts to USERBOT_OWNER; set that"):
+        UserbotSettings.read(**NEEDED, **wanted, bot_token="1:x")
+    UserbotSettings.read(**NEEDED, **wanted, bot_token="1:x", owner="7")
+    UserbotSettings.read(**NEEDED, **wanted)
+    UserbotSettings.read(**NEEDED, bot_token="1:x")
