@@ -106,8 +106,23 @@ def test_a_message_that_may_have_been_sent_before_a_crash_is_deleted_once_it_is_
     assert is_ours(record, seen)
     assert record_seen(record, seen).withdrawn == (5, 6)
     assert not is_ours(record, OwnMessage("7", "7", 6, "три", NOW))
+    assert record.drafts[0].digests == (), "nothing of a text outlives its draft"
     sent = record_sent(record, SentMessage(6, "два", NO_MESSAGE))
     assert record_draft_message(sent, ID, 6, last=False).withdrawn == (5, 6)
+
+
+def test_a_message_that_is_seen_before_its_sending_is_recorded_counts_as_sent() -> None:
+    draft = DRAFT.having(digests=(digest("раз"), digest("два")))
+    record = add_draft(ChatRecord(), draft)
+    first, last = OwnMessage("7", "7", 5, "раз", NOW), OwnMessage("7", "7", 6, "два", NOW)
+    assert not is_ours(record, last), "they are sent in order"
+    assert is_ours(record, first)
+    record = record_seen(record, first)
+    assert record_seen(record, first) is record
+    assert record.drafts[0].message_ids == (5,)
+    assert record_draft_message(record_sent(record, SentMessage(5, "раз", NO_MESSAGE)), ID, 5, last=False) == record
+    record = record_seen(record, last)
+    assert (record.drafts[0].message_ids, record.drafts[0].shown) == ((5, 6), True)
 
 
 def test_a_message_that_could_not_be_sent_needs_no_deletion() -> None:

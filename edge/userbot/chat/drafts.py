@@ -59,7 +59,7 @@ def close_draft(record: ChatRecord, request_id: str) -> ChatRecord:
     if sending := next_sending(draft):
         unconfirmed = (*record.unconfirmed, sending.having(withdraw=True))[-MAX_UNCONFIRMED:]
         record = record.having(unconfirmed=unconfirmed)
-    return _with(record, draft.having(closed=True))
+    return _with(record, draft.having(closed=True, digests=()))
 
 
 def next_sending(draft: Draft) -> Unconfirmed | None:
