@@ -108,14 +108,14 @@ async def test_our_own_line_is_found_in_saved_messages(people, telegram: Sandbox
     assert await messenger.find_own(own, "all is well", reply_to=None) is None
 
 
-async def test_a_bot_deletes_and_finds_as_well_and_does_not_know_who_wrote_first(
+async def test_a_bot_deletes_and_finds_as_well_and_is_always_written_to_first(
     telegram: Sandbox, boris: Account, robots, told: list
 ) -> None:
     chat = await robots.find_chat("@boris")
     assert (chat, await robots.find_chat("@nobody_at_all"), await robots.wrote_first(chat)) == (
         str(boris.id),
         None,
-        None,
+        True,
     )
     line = await robots.send(chat, FormattedText("thinking…"), reply_to=None, random_id=1)
     await robots.delete(chat, line)
