@@ -10,6 +10,8 @@ import json
 import statistics
 import sys
 import time
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import count
 from typing import Any
 
@@ -17,24 +19,25 @@ import numpy as np
 
 from events.runtime.clock import SystemClock
 from functions.generate.app import open_engine
-from functions.generate.engines.openvino.protocol import Job
 from functions.generate.settings import GenerateSettings
 
 PROMPT, NEW = 58, 60
 _TOKENS = (300, 20_000)
 """Those of a prompt: words, in the default model."""
 _NUMBERS = count(1)
+_HERE, _BASELINES = "functions.generate.engines.openvino.protocol", "functions.generate.engines.jobs"
+"""The modules of `Job`."""
 _NEVER = frozenset({0})
 """The padding, which no model writes: every answer is of full length."""
 
 
 def _asked(batch: Any, crowd: int, seed: int) -> dict[str, float]:
-    random = np.random.default_rng(seed)
+    random, job = np.random.default_rng(seed), _job()
     prompts = [random.integers(*_TOKENS, PROMPT).tolist() for _ in range(crowd)]
     began = time.perf_counter()
     futures = [
         batch.submit(
-            Job(next(_NUMBERS), prompt, NEW, _NEVER, presence_penalty=1.4, temperature=0.7, top_k=50, top_p=0.9, seed=n)
+            job(next(_NUMBERS), prompt, NEW, _NEVER, presence_penalty=1.4, temperature=0.7, top_k=50, top_p=0.9, seed=n)
         )
         for n, prompt in enumerate(prompts)
     ]
@@ -45,6 +48,11 @@ def _asked(batch: Any, crowd: int, seed: int) -> dict[str, float]:
         "tokens": sum(len(one.tokens) for one in written),
         "first": statistics.median(one.prompt_seconds for one in written),
     }
+
+
+def _job() -> Any:
+    is_baseline = find_spec(_BASELINES) is not None
+    return import_module(_BASELINES if is_baseline else _HERE).Job
 
 
 def main() -> None:
