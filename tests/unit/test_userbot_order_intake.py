@@ -18,6 +18,7 @@ from edge.userbot.storage.chats import Chats
 from events.errors import TransportError
 from events.faults import Fault
 from events.memory import MemoryLog, MemoryMarks, MemoryRecords
+from events.records import LONG_AGO
 from events.runtime.clock import SystemClock
 from events.runtime.retrying import Retrying
 from events.schema import Sampling
@@ -28,8 +29,8 @@ USER, BOT, BOSS, STRANGER = "1", "1", "42", "43"
 
 
 class World:
-    def __init__(self, owner_chat: str | None) -> None:
-        self.records = MemoryRecords()
+    def __init__(self, owner_chat: str | None, began: datetime = LONG_AGO) -> None:
+        self.records = MemoryRecords(began)
         self.chats = Chats(self.records, MemoryMarks(), "1", retrying=RETRYING)
         ports = Ports(
             account="1",
@@ -61,8 +62,8 @@ class World:
 async def make_world():
     worlds = []
 
-    def make(owner_chat: str | None) -> World:
-        worlds.append(World(owner_chat))
+    def make(owner_chat: str | None, began: datetime = LONG_AGO) -> World:
+        worlds.append(World(owner_chat, began))
         return worlds[-1]
 
     yield make
@@ -70,7 +71,7 @@ async def make_world():
         await world.drivers.stop()
 
 
-Make = Callable[[str | None], World]
+Make = Callable[..., World]
 
 
 async def test_saved_messages_take_orders_and_leave_notes_alone(make_world: Make) -> None:
@@ -80,6 +81,14 @@ async def test_saved_messages_take_orders_and_leave_notes_alone(make_world: Make
     assert await world.own("buy milk", 8) is Effect.SILENT
     assert await world.own("", 9) is Effect.SILENT
     assert await world.orders(USER) == ["/status"]
+
+
+async def test_an_order_from_before_the_records_is_not_obeyed_but_one_from_the_same_second_is(make_world: Make) -> None:
+    began = datetime.now(UTC)
+    world = make_world(USER, began)
+    for number, date in enumerate((began - timedelta(seconds=3), began.replace(microsecond=0)), 7):
+        await world.intake.receive(OwnMessage("1", USER, number, f"/cancel {number}", date))
+    assert await world.orders(USER) == ["/cancel 8"]
 
 
 async def test_an_order_written_in_another_chat_is_none(make_world: Make) -> None:

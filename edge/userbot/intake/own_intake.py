@@ -20,7 +20,7 @@ from edge.userbot.driving.ports import Ports
 from edge.userbot.error_lines import describe_error
 from edge.userbot.intake.storing import store_with_retries
 from edge.userbot.owner.orders import parse_order
-from edge.userbot.owner.receiving import receive_order, start_afresh, take_in_own_chat
+from edge.userbot.owner.receiving import DATE_STEP, receive_order, start_afresh, take_in_own_chat
 from edge.userbot.rules import Rules
 from events.faults import UNKNOWN_ATTEMPTS
 
@@ -136,8 +136,10 @@ class OwnIntake:
     async def _is_from_before_the_records(self, message: OwnMessage) -> bool:
         """Return whether it may be one of ours that the records, lost or restored since, do not know."""
         chats = self._ports.chats
-        # Telegram's dates are in whole seconds. In doubt it is ours: an owner's message lost costs one pause.
-        return message.date < max(await chats.created_at(), await chats.restored_at())
+        # In doubt it is ours: an owner's message lost costs one pause. But none of ours could be taken for an order.
+        in_doubt = message.chat != self._ports.owner_chat
+        latest = message.date if in_doubt else message.date + DATE_STEP
+        return latest < max(await chats.created_at(), await chats.restored_at())
 
     def _report(self, message: OwnMessage, decision: Decision) -> None:
         if decision.effect in (Effect.OWN, Effect.TOO_OLD, Effect.SILENT, Effect.DUPLICATE):
